@@ -8,6 +8,8 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const cores = availableParallelism()
 // Many tests wait for a server or a clock: with one file more than there are cores, none of the cores is idle meanwhile. What is long starts processes itself.
 const QUICK = { maxWorkers: cores + 1 }
+// What is long starts servers and browsers of its own: on a busy machine each of its steps takes many times as long.
+const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
 const HEAVY = { maxWorkers: Math.max(2, cores - 1) }
 
 const config: ViteUserConfig = defineConfig({
@@ -25,9 +27,10 @@ const config: ViteUserConfig = defineConfig({
     ],
   },
   test: {
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
-    expect: { poll: { timeout: 10_000 } },
+    // Only what hangs takes that long: a busy machine may be ten times slower than a quiet one.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     coverage: { include: ['src/**', 'adapters/**'] },
     projects: [
       project(
@@ -36,7 +39,7 @@ const config: ViteUserConfig = defineConfig({
         0,
       ),
       project('alone', { ...QUICK, include: ALONE, exclude: LONG }, 1),
-      project('long', { ...HEAVY, include: LONG }, 2),
+      project('long', { ...HEAVY, ...PATIENT, include: LONG }, 2),
     ],
   },
 })

@@ -6,7 +6,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { BulkResult, NodeLease, StoredTicket, TokenStore } from 'latchkey'
-import { listEvents, listSeals, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
+import { listDistinct, listEvents, listSeals, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
 import { apply, conflictOf, emptyState, exceededCap, keyOf, type Line, type State } from './custom-store/state.js'
 
 /** The file while it is open, and what its lines add up to. */
@@ -108,6 +108,7 @@ export function logStore(path: string): TokenStore {
       }),
 
     list: async (query) => listTokens((await log()).state, query),
+    distinct: async (query) => listDistinct((await log()).state, query),
     events: async (query) => listEvents((await log()).state, query),
     usage: async (query) => reportUsage((await log()).state, query),
 
@@ -124,6 +125,12 @@ export function logStore(path: string): TokenStore {
       inTurn(async (log) => {
         if ((log.state.consumers.get(keyOf(state))?.version ?? 0) !== state.version - 1) return false
         await write(log, { do: 'consumer', state })
+        return true
+      }),
+    removeConsumer: (consumer) =>
+      inTurn(async (log) => {
+        if (log.state.consumers.get(keyOf(consumer))?.version !== consumer.version) return false
+        await write(log, { do: 'consumer gone', consumer })
         return true
       }),
 

@@ -1,4 +1,4 @@
-// Mails the owner of a token before it ends. An hour passes with each second here, so that you see it within half a minute.
+// Mails the owner of a token before it ends. Two hours pass with each second here, so that you see it within 20 seconds.
 // Run it with `npx tsx examples/notices.ts`.
 import { type AuditEvent, latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
@@ -10,7 +10,7 @@ const tokens = latchkey({
   scopes: { 'inventory:read': 'See stock' },
   notices: { expiring: ['1d'] },
   // Leave this out: the system's own clock is the default.
-  clock: () => began + (Date.now() - began) * 3600,
+  clock: () => began + (Date.now() - began) * 7200,
 })
 
 /** Stands for the way in which your service sends mail. Give it the event's id, so that one that comes again is not sent twice. */

@@ -34,6 +34,8 @@ server.on('upgrade', async (request, socket, head) => {
   if (!upgrade.ok) return upgrade.reject(socket)
   sockets.handleUpgrade(request, socket, head, (webSocket) => {
     upgrade.watch(webSocket)
+    // Without a listener, an invalid frame would end the process.
+    webSocket.on('error', console.error)
     sockets.emit('connection', webSocket, request, upgrade.principal)
   })
 })

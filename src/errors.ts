@@ -38,7 +38,7 @@ export const CODES = {
   misconfigured: 500,
 } as const
 
-/** One of the lower-snake words of the code table. */
+/** A code from the code table, in lower snake case. */
 export type Code = keyof typeof CODES
 
 /** Why a token was refused by `verify()`. */
@@ -54,13 +54,13 @@ export type RefusalCode =
   | 'ip_denied'
   | 'rate_limited'
 
-/** Details of an error beside its message. */
+/** Details of an error, in addition to its message. */
 export type ErrorDetails = {
-  /** The input that was wrong, as a dotted path: `expiresAt`, `scopes.0`. */
+  /** The invalid input, as a dotted path: `expiresAt`, `scopes.0`. */
   readonly field?: string
-  /** After a version conflict: the version that the record has now. */
+  /** After a version conflict: the record's current version. */
   readonly version?: number
-  /** For 429 and 503: when it makes sense to try again, in seconds. */
+  /** For 429 and 503: when to retry, in seconds. */
   readonly retryAfterSeconds?: number
   /** The underlying error. Never holds a token, a secret, a digest or a pepper. */
   readonly cause?: unknown
@@ -69,10 +69,10 @@ export type ErrorDetails = {
 /** Marks the errors of every copy and every realm. It says what an error is, and lets nobody do anything. */
 const BRAND: symbol = /* @__PURE__ */ Symbol.for('latchkey.error')
 
-/** The one error class of latchkey: `switch (error.code)` narrows it, and each code has a named subclass for `instanceof`. */
+/** The base class of every latchkey error: `switch (error.code)` narrows it, and named subclasses support `instanceof`. */
 export class LatchkeyError<C extends Code = Code> extends Error {
   readonly code: C
-  /** The HTTP status that this error becomes at the edge. */
+  /** The HTTP status that an adapter sends for this error. */
   readonly status: number
   readonly field?: string
   readonly version?: number
@@ -93,8 +93,8 @@ export class LatchkeyError<C extends Code = Code> extends Error {
 /**
  * Is this an error of latchkey?
  *
- * `instanceof` holds for one copy of the package in one realm. This also holds for the errors of another copy, such as the CommonJS one beside the
- * ES module, and of another realm, such as that of a Jest test.
+ * `instanceof` works only within one copy of the package and one realm. This function also recognizes errors of another copy, such as the CommonJS
+ * build next to the ES module, and of another realm, such as that of a Jest test.
  *
  * @example
  * ```ts
@@ -102,7 +102,11 @@ export class LatchkeyError<C extends Code = Code> extends Error {
  * ```
  */
 export function isLatchkeyError(error: unknown): error is LatchkeyError {
-  return isErrorLike(error) && Reflect.get(error, BRAND) === true && Object.hasOwn(CODES, String(Reflect.get(error, 'code')))
+  try {
+    return isErrorLike(error) && Reflect.get(error, BRAND) === true && Object.hasOwn(CODES, String(Reflect.get(error, 'code')))
+  } catch {
+    return false
+  }
 }
 
 /** Is this an error of latchkey about an input, with its issues? It may be of another copy. */
@@ -124,10 +128,10 @@ export function isErrorLike(value: unknown): value is Error {
   }
 }
 
-/** One thing that is wrong with an input: its place, as a path of names and positions, and what must be changed. */
+/** One problem with an input: where it is, as a path of names and positions, and what must be changed. */
 export type InputIssue = { readonly path: readonly PropertyKey[]; readonly message: string }
 
-/** Where in an input something is wrong: a path, or the same as dotted text. */
+/** The invalid part of an input: a path, or the same path as dotted text. */
 export type InputPlace = string | readonly PropertyKey[]
 
 /** The place of a member of what stands at another place. */
@@ -139,9 +143,9 @@ function pathOf(place: InputPlace): readonly PropertyKey[] {
   return typeof place === 'string' ? place.split('.') : place
 }
 
-/** The input was refused; `field` names what was wrong with it, and nothing was changed. */
+/** The input is invalid; `field` names the wrong part, and nothing was changed. */
 export class InvalidInputError extends LatchkeyError<'invalid_input'> {
-  /** Everything that was found wrong, the first of which the message tells. */
+  /** Every problem that was found; the message describes the first. */
   readonly issues: readonly InputIssue[]
 
   constructor(place: InputPlace, message: string, cause?: unknown, issues: readonly InputIssue[] = [{ path: pathOf(place), message }]) {
@@ -151,21 +155,21 @@ export class InvalidInputError extends LatchkeyError<'invalid_input'> {
   }
 }
 
-/** latchkey cannot decide: the store or a hook failed, hung or answered nonsense. Nothing was allowed. */
+/** latchkey cannot decide: the store or a hook failed, hung or returned something invalid. Nothing was allowed. */
 export class StoreUnavailableError extends LatchkeyError<'store_unavailable'> {
   constructor(message: string, cause?: unknown) {
     super('store_unavailable', message, { cause, retryAfterSeconds: 1 })
   }
 }
 
-/** The tokens are being moved to another store, and nothing may change until that is done: nothing was changed. Verifications go on. */
+/** The tokens are being moved to another store, and changes are refused until that is done: nothing was changed. Verification continues. */
 export class StoreMovingError extends LatchkeyError<'store_moving'> {
   constructor() {
     super('store_moving', 'the tokens are being moved to another store: changes are refused until that is done', { retryAfterSeconds: 5 })
   }
 }
 
-/** There is no such token, or none that this actor may see. */
+/** The token does not exist, or this actor may not see it. */
 export class NotFoundError extends LatchkeyError<'not_found'> {
   constructor(id: string) {
     // Somebody may have given the token where its id belongs: only what has the form of an id is repeated.
@@ -174,10 +178,10 @@ export class NotFoundError extends LatchkeyError<'not_found'> {
   }
 }
 
-/** The change does not fit the state that tokens are in. After a stale `version`, `error.version` is the present one. */
+/** The change conflicts with the current state of the tokens. After a stale `version`, `error.version` is the current one. */
 export class ConflictError extends LatchkeyError<'conflict' | 'idempotency_key_reused' | 'token_limit_reached'> {}
 
-/** The actor tried to hand out more than it has. */
+/** The actor tried to grant more than it has. */
 export class GrantDeniedError extends LatchkeyError<'grant_denied'> {
   constructor(field: string, message: string) {
     super('grant_denied', `${field}: ${message}`, { field })

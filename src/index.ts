@@ -26,7 +26,6 @@ export type { ErrorBody } from './http/refuse.js'
 export type { AnyScope, ResourceSource, ResourceSources, ScopeArguments } from './http/requirement.js'
 export type {
   Authenticator,
-  ConsumeOptions,
   EventsInput,
   IfVersion,
   Latchkey,
@@ -34,7 +33,7 @@ export type {
   TokenHandle,
 } from './instance.js'
 export { latchkey } from './latchkey.js'
-export type { ManagementOptions, NamedId } from './management/index.js'
+export type { ManagementOptions, NamedId, NamesAsked } from './management/index.js'
 export type * from './model/actor.js'
 export type * from './model/audit.js'
 export type * from './model/event.js'

@@ -1,17 +1,17 @@
 import type { ListedEventHandler } from './activity/call-handler.js'
 import type { SealedAudit } from './audit/handle.js'
-import type { Standing } from './cache/standing.js'
+import type { Standing, TokenHolder } from './cache/standing.js'
 import { InvalidInputError } from './errors.js'
 import type { Actor } from './model/actor.js'
 import type { Attempted } from './model/attempted.js'
 import { aboutCopies } from './model/copies.js'
-import type { AuditAction, AuditEvent, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
+import type { AuditAction, AuditEvent, ConsumeOptions, EventConsumer, EventHandler, LeakInput, LeakReported } from './model/event.js'
 import type { ExplainInput, Explanation } from './model/explanation.js'
 import type { ForeignShapes } from './model/foreign-shapes.js'
 import type { ConsumerHealth, Health } from './model/health.js'
 import type { ImportInput, ImportReport } from './model/import.js'
 import type { MaybePromise } from './model/json.js'
-import type { ListInput } from './model/list-input.js'
+import type { ListInput, NameLists } from './model/list-input.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, UpdateInput } from './model/record.js'
 import type { Erased, OwnerForecast, OwnerGone, OwnerGoneInput, OwnerInput, RevokeAllInput, RevokeInput } from './model/revocation.js'
@@ -23,6 +23,7 @@ import type { Settings } from './options.js'
 import { misgiven } from './policy/misgiven.js'
 import type { ResourceMode } from './policy/resource-mode.js'
 import type { ScopeSet } from './policy/scope-set.js'
+import type { Allowance } from './store/deadline.js'
 import type { GuardedStore } from './store/guarded-store.js'
 import type { StoreMethod } from './store/methods.js'
 import type { Report } from './store/reporter.js'
@@ -32,7 +33,7 @@ export type EventsInput = {
   readonly tokenId?: string | undefined
   readonly tenantId?: string | undefined
   readonly action?: AuditAction | readonly AuditAction[] | undefined
-  /** Done by this actor. */
+  /** Only events of this actor. */
   readonly actorId?: string | undefined
   readonly from?: InstantInput | undefined
   /** Exclusive. */
@@ -40,93 +41,85 @@ export type EventsInput = {
   /** 1 to 1000. @default 50 */
   readonly limit?: number | undefined
   /**
-   * `oldest` follows the audit: a page with events always has a `nextCursor`, behind which whatever is written later stands. No event is skipped or
-   * comes twice, however many nodes write meanwhile.
+   * `oldest` follows the audit: a page with events always has a `nextCursor`, after which later events appear. No event is skipped or
+   * returned twice, however many nodes write at the same time.
    *
    * @default 'newest'
    */
   readonly order?: 'newest' | 'oldest' | undefined
   readonly cursor?: string | undefined
-  /** With `order: 'oldest'`, another name of `cursor`: go on behind this page's end. */
+  /** With `order: 'oldest'`, an alias of `cursor`: continues after the end of this page. */
   readonly after?: string | undefined
-}
-
-/** How `consume` works. */
-export type ConsumeOptions = {
-  /** Where a name begins that no node has used before: with the oldest event that is kept, or with what comes from now on. @default 'start' */
-  readonly from?: 'start' | 'now' | undefined
-  /** How long a handler may take for one event, 1 s to an hour; then its `signal` fires, and the event is tried again. @default '60s' */
-  readonly timeout?: Duration | undefined
 }
 
 /** Options of `rotate`. */
 export type RotateInput = {
-  /** How long the old token goes on beside the new one. @default 0 */
+  /** How long the old token keeps working next to the new one. @default 0 */
   readonly overlap?: Duration | undefined
   readonly idempotencyKey?: string | undefined
 }
 
-/** The version of the record that a change is made for: any other is a conflict. */
+/** The expected version of the record: any other is a conflict. */
 export type IfVersion = { readonly version?: number | undefined }
 
-/** The verbs of a token's life, as one actor performs them: limited to what it may see and hand out, and told in the audit by its name. */
-export interface TokenHandle<S extends string = string> extends SealedAudit {
-  /** Makes a token. Its text stands in this answer and nowhere else. */
+/** The methods that manage tokens, called as one actor: limited to what it may see and grant, and recorded in the audit under its id. */
+export interface TokenHandle<S extends string = string> extends SealedAudit, NameLists {
+  /** Creates a token. Only this result contains its text. */
   create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
   create(input: CreateInput<S>, options?: CreateOptions): Promise<Minted | Replayed>
-  /** The record, or `undefined` where there is none that the actor may see. */
+  /** Returns the record, or `undefined` if the actor may see no token with this id. */
   get(id: string): Promise<TokenRecord | undefined>
   /** One page of tokens, newest first. */
   list(input?: ListInput): Promise<Page<TokenRecord>>
-  /** Edits a token's terms; refused once it is revoked. */
+  /** Changes a token's terms. Revoked tokens cannot be changed. */
   update(id: string, changes: UpdateInput<S>, options?: IfVersion): Promise<TokenRecord>
-  /** Ends a deactivation, for an actor who reaches as far as whoever deactivated it. */
+  /** Ends a deactivation. The actor must have at least the reach of the one who deactivated the token. */
   activate(id: string, options?: IfVersion): Promise<TokenRecord>
   /** Stops a token until it is activated again. */
   deactivate(id: string, options?: IfVersion): Promise<TokenRecord>
-  /** Replaces a token by a successor with the same terms. */
+  /** Replaces a token with a successor on the same terms. */
   rotate(id: string, input?: RotateInput & { readonly idempotencyKey?: undefined }): Promise<Minted>
   rotate(id: string, input: RotateInput): Promise<Minted | Replayed>
-  /** Ends a token for good. */
+  /** Ends a token permanently. */
   revoke(id: string, input?: RevokeInput): Promise<TokenRecord>
-  /** Ends every token of a tenant, of an owner, of both at once, or all that the actor may see. */
+  /** Ends every token of a tenant, of an owner, of an owner within a tenant, or all that the actor may see. */
   revokeAll(input: RevokeAllInput): Promise<{ readonly count: number }>
   /** One page of the audit, newest first unless `order` says otherwise. */
   events(input?: EventsInput): Promise<Page<AuditEvent>>
   /** Usage of a token. */
   usage(id: string, range?: UsageInput): Promise<UsageReport>
-  /** How much up to 100 tokens were used, in even steps of whole hours: what a list shows beside its rows. */
+  /** Counts the uses of up to 100 tokens in equal steps of whole hours, for example to show next to the rows of a list. */
   usageOf(input: UsageOfInput): Promise<{ readonly items: readonly UsageSummary[] }>
   /**
-   * Explains why a token would be let in or refused now, or would have been at an instant of the past, step by step in the order of the decision.
+   * Explains why a token is accepted or refused now, or was at a time in the past, step by step in the order of the decision.
    * Counts nothing. `ok` is true only if every step is known to pass.
    *
    * @throws NotFoundError `not_found`
    */
   explain(id: string, input?: ExplainInput): Promise<Explanation>
-  /** Scopes that the actor may give to a token: names, `@groups` and wildcards, for a form to offer. */
+  /** The scopes that the actor may grant: names, `@groups` and wildcards, for example for a form. */
   grantable(): readonly string[]
-  /** Says that an owner's permissions changed, so that every node asks the option `owner` again. Without a tenant it needs `tenants: '*'`. */
+  /** Announces that an owner's permissions changed, so every node asks the option `owner` again. Without a tenant, it requires `tenants: '*'`. */
   ownerChanged(owner: OwnerInput): Promise<void>
   /**
-   * Ends every token of an owner who left, by one write that every node hears of. Needs an actor who manages all tokens of the tenant; without a
-   * tenant, `tenants: '*'`. With `dryRun: true` it changes nothing, and answers which tokens would end.
+   * Ends every token of an owner who left, with one write that reaches every node. Requires an actor who manages all tokens of the tenant; without a
+   * tenant, `tenants: '*'`. With `dryRun: true` it changes nothing and returns the tokens that would end.
    */
   ownerGone(owner: OwnerGoneInput & { readonly dryRun: true }): Promise<OwnerForecast>
   ownerGone(owner: OwnerGoneInput & { readonly dryRun?: false | undefined }): Promise<OwnerGone>
   /**
-   * Removes the id of an owner who is gone from all records and events, and with it names, texts and addresses of the owner's tokens. Safe to repeat.
+   * Removes the id of an owner who left from all records and events, together with the names, texts and addresses of the owner's tokens. Safe to repeat.
    *
    * @throws ConflictError `conflict` while a token of the owner is not revoked
    */
   erase(owner: OwnerInput): Promise<Erased>
-  /** Puts into the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
+  /** Records in the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
   reportLeak(input: LeakInput): Promise<LeakReported>
   /**
-   * Hands every audit event to a handler: in order, at least once, on one node at a time, however many nodes call this under the same name. The
+   * Passes every audit event to a handler: in order, at least once, and on one node at a time, even if many nodes call this under the same name. The
    * position of a name is kept in the store. Needs an actor who sees every event, such as `tokens.system`.
    *
-   * It runs until `stop()` or `close()`, and keeps the process alive until then. A handler that fails is given the same event again, after growing
+   * It runs until `stop()` or `close()`, and keeps the process alive until then. A handler that fails receives the same event again, after growing
    * waits up to 30 s.
    *
    * @example
@@ -138,44 +131,49 @@ export interface TokenHandle<S extends string = string> extends SealedAudit {
    */
   consume(name: string, handler: EventHandler, options?: ConsumeOptions): EventConsumer
   /**
-   * Makes records of tokens that another system made, from the rows of its table. They go on working in their old shape, and are listed, limited, audited,
-   * rotated and revoked like any other. Calling it again goes on where it broke off. Needs an actor who sees every token.
+   * Removes the position of a consumer that nothing runs any more, and the dead letters of a webhook, which is named `webhook:<id>`. Resolves to
+   * whether it existed. If a node died while it ran the consumer, this takes up to 30 seconds. Throws a `conflict` while a node runs it.
+   */
+  forgetConsumer(name: string): Promise<boolean>
+  /**
+   * Creates records for tokens that another system issued, from the rows of its table. They keep working in their old format, and are listed, limited, audited,
+   * rotated and revoked like any other. Calling it again continues an interrupted import. Needs an actor who sees every token.
    */
   import<Row>(rows: Iterable<Row> | AsyncIterable<Row>, input: ImportInput<Row, S>): Promise<ImportReport>
-  /** Removes tokens that were revoked or expired before the instant, with their usage; their audit stays. Needs an actor who sees every token. */
+  /** Removes tokens that were revoked or expired before the instant, with their usage; their audit events are kept. Requires an actor who sees every token. */
   prune(input: { readonly before: InstantInput }): Promise<{ readonly count: number }>
 }
 
 /** Marks what this library made to decide about tokens, so that the types take nothing else. */
 export const AUTHENTICATOR: unique symbol = Symbol('latchkey.authenticator')
 
-/** First argument of `authenticate`: an instance, a verifier of signed tokens, or several combined. */
+/** The first argument of `authenticate`: an instance, a verifier of signed tokens, or several combined. */
 export interface Authenticator<S extends string = string> {
-  /** Says of a token whether it is good now, and for what; counts the use. Throws `StoreUnavailableError` when it cannot decide. */
+  /** Decides whether a token is valid now and what it may do, and counts the use. It checks no scopes: ask `principal.allows()`. Throws `StoreUnavailableError` if it cannot decide. */
   verify(token: string, context?: VerifyContext): Promise<Verification<S>>
   readonly [AUTHENTICATOR]: true
 }
 
-/** An instance: tokens over one store. */
+/** An instance: the tokens in one store. */
 export interface Latchkey<S extends string = string> extends Authenticator<S> {
   readonly prefix: string
   /** The scopes that exist, with their descriptions. */
   readonly catalogue: { readonly [Name in S]: string }
-  /** Is this token good now, and for what? As `verify`, from the primary, without a caller's address, and without counting a use. */
+  /** Decides whether a token is valid now and what it may do. Like `verify`, but reads from the primary, knows no client address, and counts no use. */
   introspect(token: string): Promise<Introspection>
   /**
-   * The verbs, as this actor performs them.
+   * The methods that manage tokens, called as this actor.
    *
-   * @throws InvalidInputError `invalid_input`, field `actor`, for an actor that is absent or incomplete: text is never one
+   * @throws InvalidInputError `invalid_input`, field `actor`, for a missing or incomplete actor; a string is never an actor
    */
   as(actor: Actor): TokenHandle<S>
-  /** The verbs, as the application itself performs them. */
+  /** The methods that manage tokens, called as the application itself. */
   readonly system: TokenHandle<S>
-  /** Writes the counts and refusals that are buffered. */
+  /** Writes the buffered counts and refusals. */
   flush(): Promise<void>
-  /** Whether the store answers, how far behind the change feed is, and what waits to be written. Never rejects: for a readiness probe. */
+  /** Reports whether the store responds, how far the change feed lags, and how much waits to be written. It never rejects, so a readiness probe can use it. */
   health(): Promise<Health>
-  /** Writes what is buffered, stops, and closes the store when no other instance uses it. */
+  /** Writes buffered data, stops, and closes the store if no other instance uses it. */
   close(): Promise<void>
 }
 
@@ -190,10 +188,14 @@ export type Decider = {
   readonly resources?: ResourceMode | undefined
   /** Tells the host of a fault that was answered with 503 or swallowed. */
   readonly report: Report
-  /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. `deadlineMs`: how long that may take, where it has no deadline of its own. */
+  /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. `deadlineMs`: for one without its own. */
   decide(token: unknown, context?: VerifyContext, deadlineMs?: number): MaybePromise<Verification>
+  /** The monotonic clock that deadlines are measured by. @default performance.now() */
+  readonly monotonic?: (() => number) | undefined
   /** How long a decision may take. Absent: it follows the deadline that `decide` is given. */
   readonly deadlineMs?: number | undefined
+  /** What decides about the API tokens, where this one takes other tokens beside them. */
+  readonly root?: Decider | undefined
   /** As `decide`, for a ticket, which is spent by it. Absent: it knows no tickets. */
   redeem?(ticket: string, context?: VerifyContext): MaybePromise<Verification>
   /** Where the principal, whose use was allowed, has no refusals left: what the route asks for is not looked into. */
@@ -235,14 +237,19 @@ export type Internals = Decider & {
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
   /** Returns the current permissions of the token with this id, whoever presents it. Answers from memory where `decide` would; counts nothing. */
   standing(id: string, ip?: string, leftMs?: number): MaybePromise<Standing>
-  /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. */
-  actAs(actor: unknown, ip: string | undefined): { readonly handle: TokenHandle; readonly actor: Actor }
+  /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. With an `allowance`, the verbs share it. */
+  actAs(actor: unknown, ip?: string, allowance?: Allowance): { readonly handle: TokenHandle; readonly actor: Actor }
+  /** The token that this instance made a principal from, whatever the properties of that say by now; `undefined` for anything else. */
+  holderOf(principal: unknown): TokenHolder | undefined
+  /** Whether one of these is an imported token, good or not, within one deadline. Counts nothing but the guesses of this address. */
+  holdsImported(credentials: Iterable<string>, ip: string | undefined, leftMs?: number): Promise<boolean>
   /** Makes a ticket of the token that a principal of this instance was made from. */
   createTicket(principal: unknown): Promise<Ticket>
   /** Records a refused request, coalesced; nobody waits for it. */
   noteAttempt(attempted: Attempted): void
   /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */
-  identify(token: string): Promise<TokenRecord | undefined>
+  identify(token: string, allowance?: Allowance): Promise<TokenRecord | undefined>
+  introspect(token: string, allowance: Allowance): Promise<Introspection>
   /** As `consume` of the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
   follow(name: string, handler: ListedEventHandler, options: { readonly from: 'start' | 'now'; readonly timeoutMs: number }): EventConsumer
   /** The audit, the state of its consumers, and how the server is set up. Throws once the instance is closed. */
@@ -273,11 +280,7 @@ export function deciderOf(tokens: unknown): Decider {
   return found(deciders, tokens)
 }
 
-/**
- * Returns the internal interface of an instance.
- *
- * @throws InvalidInputError `invalid_input`, field `tokens`
- */
+/** Returns the internal interface of an instance. Throws as `deciderOf` does. */
 export function internalsOf(tokens: unknown): Internals {
   return found(internals, tokens)
 }
@@ -286,10 +289,8 @@ function found<T>(map: WeakMap<object, T>, tokens: unknown): T {
   const inside = typeof tokens === 'object' && tokens !== null ? map.get(tokens) : undefined
   if (inside === undefined) {
     const copies = aboutCopies()
-    throw new InvalidInputError(
-      'tokens',
-      `must be the result of latchkey(options)${copies === undefined ? misgiven(tokens) : `; ${copies}`}`,
-    )
+    const hint = copies === undefined ? misgiven(tokens) : `; ${copies}`
+    throw new InvalidInputError('tokens', `must be the result of latchkey(options)${hint}`)
   }
   return inside
 }

@@ -9,7 +9,7 @@ import { normalizeIp } from './policy/network.js'
 import { closest } from './policy/suggest.js'
 import { copyFault } from './store/describe-fault.js'
 import { share } from './store/users.js'
-import { holdsToken } from './token/redact.js'
+import { holdsOwnToken } from './token/redact.js'
 import { close } from './verbs/close.js'
 import { createTicket } from './verbs/create-ticket.js'
 import { createHandle } from './verbs/handle.js'
@@ -18,20 +18,22 @@ import { publicActor, readActor, SYSTEM } from './verbs/lib/actor.js'
 import { noteAttempted } from './verbs/lib/attempts.js'
 import { follow } from './verbs/lib/follow.js'
 import { upkeepOf } from './verbs/upkeep.js'
-import { buildContext } from './verify/build-context.js'
-import { shapesOf } from './verify/find-imported.js'
+import { buildContext, forOneCall } from './verify/build-context.js'
+import { holdsImported, shapesOf } from './verify/find-imported.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
+import { TokenPrincipal } from './verify/principal.js'
 import { redeem } from './verify/redeem.js'
 import { standing } from './verify/standing.js'
 import { countUse, decide, verify } from './verify/verify.js'
+import { demandIn } from './verify/verify-slips.js'
 
 /**
- * Makes an instance over a store: it verifies tokens, and gives handles with the verbs of a token's life.
+ * Creates an instance over a store. It verifies tokens, and provides handles to manage them.
  *
- * Does no I/O itself; the store is opened and set up by the first call.
+ * Does no I/O; the first call opens the store and sets it up.
  *
- * @throws InvalidInputError `invalid_input`, for options that are unknown or unsound
+ * @throws InvalidInputError `invalid_input`, for unknown or invalid options
  * @example
  * ```ts
  * const tokens = latchkey({
@@ -62,8 +64,10 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
   const countUndecided = (error: unknown): void => {
     countOne(context.vitals.undecided, isLatchkeyError(error) ? error.code : 'store_unavailable')
   }
-  const undecided = (error: unknown): Promise<never> => {
-    const fault = isLatchkeyError(error) ? error : new StoreUnavailableError('nothing could be decided', copyFault(error))
+  const undecided = (error: unknown, token: unknown): Promise<never> => {
+    const fault = isLatchkeyError(error)
+      ? error
+      : new StoreUnavailableError('nothing could be decided', copyFault(error, typeof token === 'string' ? [token] : []))
     countUndecided(fault)
     context.report('verify', fault)
     return Promise.reject(fault)
@@ -89,6 +93,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     looksUpForgeries: imports !== undefined || digesters.some(({ pepperId }) => pepperId === undefined),
     settings: { groups, expiry, allowWildcard, usage, owner, clock, retention, store, digesters, imports, monotonic },
     deadlineMs: settings.deadlineMs,
+    monotonic,
     boundMs: settings.maxStalenessMs + settings.serveStaleMs,
     vitals: context.vitals,
     readings: () => readings(context),
@@ -98,25 +103,30 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     },
     decide: (token, request) => orUndecided(() => decide(open(), token, request)),
     redeem: (ticket, request) => orUndecided(() => redeem(open(), ticket, request)),
-    createTicket: async (principal) => createTicket(open(), principal),
+    holderOf: (principal) => TokenPrincipal.holderFor(principal, context.signalOf),
+    holdsImported: async (credentials, ip, leftMs) => holdsImported(open(), credentials, ip, leftMs),
+    createTicket: async (principal) => createTicket(forOneCall(open()), principal),
     refusalsSpent: (principal) => context.rates?.refusalsSpent(principal),
     flush: async () => open().flush(),
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)
     },
-    actAs: (given, ip) => {
+    actAs: (given, ip, allowance) => {
       const read = readActor(given)
       const actor = read.ip === undefined ? { ...read, ip: normalizeIp(ip) } : read
-      return { handle: createHandle(open, actor), actor: publicActor(actor) }
+      return { handle: createHandle(open, actor, allowance), actor: publicActor(actor) }
     },
     noteAttempt: (attempted) => noteAttempted(open(), attempted),
     imported: shapesOf(context),
     isOwn: (credential) =>
-      holdsToken(credential) || credential.toLowerCase().startsWith(`${prefix}_`) || (context.imported?.claims(credential).length ?? 0) > 0,
+      holdsOwnToken(credential) ||
+      credential.toLowerCase().startsWith(`${prefix}_`) ||
+      (context.imported?.claims(credential).length ?? 0) > 0,
     resolve: (grants) => settings.catalogue.resolveFrom('the scopes of a session or a foreign principal', grants),
     suggest: (scope) => closest(scope, settings.catalogue.names),
     standing: (id, ip, leftMs) => standing(open(), id, ip, leftMs),
-    identify: async (token) => identify(open(), token),
+    identify: async (token, allowance) => identify(forOneCall(open(), allowance), token),
+    introspect: async (token, allowance) => introspect(forOneCall(open(), allowance), token),
     follow: (name, handler, options) => follow(open(), name, handler, options),
     store: () => open().store,
   }
@@ -126,14 +136,18 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     catalogue,
     // One promise and no more: this is the call that hosts make for every request.
     verify: (token, request) => {
+      const misplaced = request === undefined ? undefined : demandIn(request)
+      if (misplaced !== undefined) return Promise.reject(misplaced)
       try {
         const verification = verify(open(), token, request)
-        return verification instanceof Promise ? verification.catch(undecided) : Promise.resolve(verification)
+        return verification instanceof Promise
+          ? verification.catch((error: unknown) => undecided(error, token))
+          : Promise.resolve(verification)
       } catch (error) {
-        return undecided(error)
+        return undecided(error, token)
       }
     },
-    introspect: async (token) => introspect(open(), token),
+    introspect: async (token) => introspect(forOneCall(open()), token),
     as: (actor) => createHandle(open, readActor(actor)),
     system: createHandle(open, SYSTEM),
     flush: async () => open().flush(),

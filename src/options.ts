@@ -30,69 +30,78 @@ import { platformRandom } from './token/random.js'
 /** Current permissions of an owner. */
 export type OwnerPermissions = {
   readonly scopes: readonly string[]
-  /** Data that the owner may reach. Absent: all of it. An absent dimension is unrestricted. */
+  /** Data that the owner may access. Absent: all data. An absent dimension is unrestricted. */
   readonly resources?: Resources
 }
 
-/** The options of `latchkey()`. Validated once, unknown keys refused, then frozen. */
+/** The options of `latchkey()`. They are validated once and then frozen; unknown keys are refused. */
 export type LatchkeyOptions<S extends string = string> = FaultOptions & {
-  /** Lower-case words joined by `_`, at most 24 characters: `acme_live`. Tokens of another prefix are refused without a store call. */
+  /** Lower-case words joined by `_`, at most 24 characters: `acme_live`. Tokens with another prefix are refused without a store call. */
   readonly prefix: string
   readonly store: TokenStore
   /** The scopes that exist, each with a description for people. */
   readonly scopes: { readonly [Name in S]: string }
-  /** Named sets of scopes; a token holds one as `@name`, and follows it when it is edited. @default {} */
+  /** Named sets of scopes. A token holds one as `@name`, and follows later changes to the group. @default {} */
   readonly groups?: { readonly [group: string]: readonly (NoInfer<S> | `${string}:*` | '*')[] }
-  /** Scopes that come with a scope: `{ 'stock:write': ['stock:read'] }`. @default {} */
+  /** Scopes that a scope includes: `{ 'stock:write': ['stock:read'] }`. @default {} */
   readonly implies?: { readonly [Name in S]?: readonly NoInfer<S>[] }
-  /** May a token hold the bare `*`? @default false */
+  /** Whether a token may hold the bare `*`. @default false */
   readonly allowWildcard?: boolean
-  /** At least 32 characters each, newest first: the first mints, all verify. `false` in the list stands for no pepper. */
+  /**
+   * One or more peppers of at least 32 characters each, newest first. New tokens use the first; all of them verify. `false` in the list stands for no
+   * pepper.
+   */
   readonly pepper?: string | readonly (string | false)[]
-  /** Accepts tokens that another system made, once `import` has brought them in. @default none */
+  /** Accepts tokens that another system issued, once `import` has added them. @default none */
   readonly imports?: ImportsOptions
-  /** Returns an owner's current permissions, or `null` if the owner is gone. A token never does more than its owner. Not called for tokens without an owner. */
+  /**
+   * Returns an owner's current permissions, or `null` if the owner is gone. A token can never do more than its owner. Not called for tokens without
+   * an owner.
+   */
   readonly owner?: (owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<OwnerPermissions | null>
   /**
-   * May this actor name this owner for a new token? Asked for owners other than the actor itself. Without it, an actor who manages `all` may name
-   * any owner within its tenants; one who manages its `own` only itself.
+   * Returns whether this actor may name this owner for a new token. Called only for owners other than the actor itself. Without it, an actor who
+   * manages `all` may name any owner within its tenants, and one who manages `own` may name only itself.
    */
   readonly mayOwn?: (actor: Actor, owner: { readonly ownerId: string; readonly tenantId?: string }) => MaybePromise<boolean>
-  /** How many tokens may live. */
+  /** How many tokens may exist. */
   readonly maxTokens?: MaxTokensOptions
-  /** May a token that is limited to some data pass a route that does not name that data? `explicit`: no. @default 'implicit' */
+  /** Whether a token that is limited to some data may pass a route that does not name that data: `explicit` refuses it. @default 'implicit' */
   readonly resources?: ResourceMode
   /** How long tokens live. */
   readonly expiry?: ExpiryOptions
   /** How verification caches records: a preset, bounds of your own, or `false` to ask the store for every verification. @default 'balanced' */
   readonly cache?: CachePreset | CacheOptions | false
-  /** How uses are counted, or `false`: not at all. */
+  /** How uses are counted; `false` disables counting. */
   readonly usage?: false | { /** @default '1s' */ readonly flushEvery?: Duration }
-  /** Audit events that tell of what time alone brings, such as a token's end. `false`: none. */
+  /** Audit events about what happens through the passage of time, such as a token's expiry. `false`: none. */
   readonly notices?: NoticesOptions | false
-  /** How long what is old is kept. */
+  /** How long old data is kept. */
   readonly retention?: RetentionOptions
-  /** Seals over the audit events, made off every request's path, so that `verifyAudit` finds what was changed behind them. @default false */
+  /** Seals the audit events, outside of the request path, so that `verifyAudit` detects later changes. @default false */
   readonly sealing?: SealingOptions | false
-  /** How much a token, an owner or a tenant may use, counted by limiters of rate-limiter-flexible. */
+  /** Rate limits for tokens, owners and tenants, counted by limiters of rate-limiter-flexible. */
   readonly rateLimit?: RateLimitOptions
   /**
-   * The response to a rotated token that is presented after its end, which leaves a `token.reused` event: its holder has a successor, so that somebody else
-   * may have the old one. `revoke_lineage` revokes every token of its line of rotations, the one in use too.
+   * The response to a rotated token that is presented after its end. Its holder has a successor, so someone else may have the old token, and a
+   * `token.reused` event is recorded. `revoke_lineage` also revokes every token in its line of rotations, including the one in use.
    *
-   * @default none: the event only
+   * @default only the event
    */
   readonly onReuse?: 'revoke_lineage'
-  /** For one decision with all that it waits for, and for each other call to the store or a hook. @default '2s' */
+  /**
+   * The time limit for one decision or one method call, including everything that it waits for. For long-running work it applies to each call to the
+   * store or a hook. @default '2s'
+   */
   readonly deadline?: Duration
   /**
-   * Told of an audit event once it is durable, on the node that wrote it; its faults change nothing. It promises no more: a crash may lose
-   * events, and those of other nodes do not come. `consume` gives every event.
+   * Called with an audit event once it is durable, on the node that wrote it. Errors that it throws have no effect. Delivery is not guaranteed: a
+   * crash may lose events, and events of other nodes are not included. `consume` delivers every event.
    */
   readonly onEvent?: (event: AuditEvent) => unknown
-  /** Milliseconds since the Unix epoch. For tests. @default Date.now */
+  /** Returns milliseconds since the Unix epoch. For tests. @default Date.now */
   readonly clock?: () => number
-  /** `size` random bytes. For tests. @default crypto.getRandomValues */
+  /** Returns `size` random bytes. For tests. @default crypto.getRandomValues */
   readonly random?: (size: number) => Uint8Array
 }
 
@@ -147,7 +156,7 @@ const reader = objectOf({
   ),
   scopes: named("must be an object of scopes and their descriptions, such as { 'inventory:read': 'See stock' }"),
   groups: named("must be an object of groups and their scopes, such as { staff: ['inventory:read'] }").default({}),
-  implies: named("must be an object of scopes and what comes with them, such as { 'stock:write': ['stock:read'] }").default({}),
+  implies: named("must be an object of scopes and the scopes that they include, such as { 'stock:write': ['stock:read'] }").default({}),
   allowWildcard: flag.default(false),
   pepper: either(
     [secretText, listOf(either([secretText, oneOf([false], PEPPERS)], PEPPERS), { min: 1, range: 'must not be an empty list' })],
@@ -162,7 +171,7 @@ const reader = objectOf({
   cache: anything.default('balanced'),
   usage: anything.default({}),
   rateLimit: anything,
-  onReuse: oneOf(['revoke_lineage'], "must be 'revoke_lineage', or left out").optional(),
+  onReuse: oneOf(['revoke_lineage'], "must be 'revoke_lineage', or omitted").optional(),
   retention: anything.default({}),
   sealing: anything.default(false),
   notices: anything.default({}),
@@ -246,7 +255,7 @@ function withoutUndefined(options: unknown): unknown {
   refuseUndefined(options, NEVER_UNDEFINED)
   for (const name of ['expiry', 'maxTokens']) {
     const lost = Object.entries(Object(Reflect.get(options, name))).find(([, value]) => value === undefined)
-    if (lost !== undefined) throw new InvalidInputError([name, lost[0]], 'is undefined: omit it to go without it')
+    if (lost !== undefined) throw new InvalidInputError([name, lost[0]], 'is undefined: omit it to run without it')
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -22,17 +22,18 @@ import { addressOf } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
 import { mountPattern } from './node/mount-pattern.js'
 import { expressBelievesCallers } from './node/trust.js'
+import { keepVary, withVary } from './node/vary.js'
 
 declare global {
   namespace Express {
     interface Request {
-      /** Who the token speaks for: set by `authenticate`, absent where it is optional and no token was sent. */
+      /** The principal behind the token. Set by `authenticate`; absent if the token is optional and none was sent. */
       principal?: Principal<ScopeName>
     }
   }
 }
 
-/** Middleware for Express. It asks nothing of the types of a request, so those of the handler behind it are inferred as without it. */
+/** Middleware for Express. It does not constrain the request types, so the types of the next handler are inferred as usual. */
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void
 
 /** The options of `authenticate` on Express. */
@@ -40,22 +41,22 @@ export type AuthenticateOptions = Options<Request>
 
 /** The options of `management` on Express. */
 export type ManagementOptions = Manage & {
-  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  /** Returns the actor who makes the request, or nothing if no one is signed in. */
   readonly actor: (req: Request) => MaybePromise<Actor | undefined | null | false>
 }
 
 const platform: Platform<Request> = {
   read: (req) => ({ method: req.method, headers: req.rawHeaders, ip: req.ip }),
-  trustsProxy: (req) => Boolean(req.app.get('trust proxy')),
-  believesCallers: (req) => expressBelievesCallers(req.app),
+  trustsProxy: (req) => Boolean(appOf(req)?.get('trust proxy')),
+  believesCallers: (req) => expressBelievesCallers(appOf(req)),
 }
 
 /**
- * Middleware that lets in only requests with a good token, and sets `req.principal`.
+ * Middleware that accepts only requests with a valid token, and sets `req.principal`.
  *
  * The client's address is `req.ip`, so it follows the app's `trust proxy` setting.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * app.use('/api', authenticate(tokens))
@@ -68,29 +69,35 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
   function admitAs(outcome: GuardOutcome, req: Request, res: Response): PlainResponse | undefined {
     const { principal, use, response } = outcome
     if (response !== undefined) return response
-    const own = { value: principal, writable: true, enumerable: true, configurable: true }
-    if (!Reflect.defineProperty(req, 'principal', own)) {
+    if (!setPrincipal(req, principal)) {
       tellRoute(guard, 'LATCHKEY_W015', guard.onWarning, { route: endpointOf(req) })
       return guard.refuse('misconfigured', req)
     }
-    if (guard.vary !== undefined && !res.headersSent) res.vary(guard.vary)
-    if (use !== undefined) onClose(res, () => use.over(endpointOf(req), principal))
+    if (guard.vary !== undefined && !res.headersSent) {
+      res.setHeader('vary', withVary(res.getHeader('vary'), guard.vary))
+      keepVary(res, guard.vary)
+    }
+    if (use !== undefined) onClose(res, () => use.over(() => endpointOf(req), principal))
     return undefined
   }
+
+  const enter = (outcome: GuardOutcome, req: Request, res: Response): PlainResponse | undefined =>
+    guard.admitBy(req, () => admitAs(outcome, req, res))
 
   function authenticateRequest(incoming: IncomingMessage, outgoing: ServerResponse, next: (error?: unknown) => void): void {
     const [req, res] = onExpress(incoming, outgoing)
     const outcome = decide(req)
-    if (isThenable(outcome)) void outcome.then((settled) => proceed(admitAs(settled, req, res), res, next))
-    else proceed(admitAs(outcome, req, res), res, next)
+    if (isThenable(outcome)) void outcome.then((settled) => proceed(enter(settled, req, res), res, next))
+    else proceed(enter(outcome, req, res), res, next)
   }
   return guard.optional ? authenticateRequest : markGuard(authenticateRequest)
 }
 
 /**
- * Middleware that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ * Middleware that lets an authenticated request through only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * these resources.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * app.get('/api/warehouses/:id', requireScopes('inventory:read', { warehouse: (req) => req.params.id }), handler)
@@ -110,9 +117,9 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Middleware that protects one route in one line: `authenticate` with its defaults, then `requireScopes`.
+ * Middleware that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * app.get('/stock', protect(tokens, 'inventory:read'), handler)
@@ -130,9 +137,9 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 }
 
 /**
- * Handler for the management API, under whatever path it is mounted on. A body parser may stand before it.
+ * Handler for the management API. Mount it on any path. A body parser may run before it.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * app.use('/admin/tokens', management(tokens, { actor: (req) => currentUser(req) }))
@@ -144,18 +151,42 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
   return markGuard(async function manageTokens(incoming, outgoing) {
     const [req, res] = onExpress(incoming, outgoing)
     checkTrust(req)
-    // Express adds the slash that a request to the mount path itself lacks; the page's links depend on it.
-    const path = pathIn(req.originalUrl).split('?')[0] === req.baseUrl ? pathIn(req.url).slice(1) : pathIn(req.url)
-    const url = addressOf({ headers: req.headers, protocol: req.protocol, hostname: req.hostname ?? 'localhost', path: req.baseUrl + path })
-    const arrival = { incoming: req, url, mountPath: req.baseUrl, ip: req.ip, parsedBody: req.body }
-    const { status, headers, body } = await manage(api, req, arrival)
-    res.writeHead(status, headers).end(body)
+    const { status, headers, body } = await manage(api, req, req, () => {
+      // Express adds the slash that a request to the mount path itself lacks; the page's links depend on it.
+      const path = pathIn(req.originalUrl).split('?')[0] === req.baseUrl ? pathIn(req.url).slice(1) : pathIn(req.url)
+      const { baseUrl, protocol, hostname = 'localhost' } = req
+      return {
+        url: addressOf({ headers: req.headers, protocol, hostname, path: baseUrl + path }),
+        mountPath: baseUrl,
+        target: req.originalUrl,
+        ip: req.ip,
+        parsedBody: req.body,
+      }
+    })
+    // The request was already answered because the store or the callback took too long.
+    if (!res.headersSent) res.writeHead(status, headers).end(body)
+    else if (!res.writableEnded) res.destroy()
   })
 }
 
-// Express makes its requests and responses out of these very objects.
+// Express extends these Node objects in place.
 function onExpress(req: IncomingMessage, res: ServerResponse): readonly [Request, Response] {
   return [req as Request, res as Response]
+}
+
+/**
+ * Makes the principal an own property of the request; returns `false` if it cannot.
+ *
+ * `Reflect.defineProperty` would also work, but on a request with as many properties as Express adds, it switches the object to dictionary mode and
+ * slows down every later access.
+ */
+function setPrincipal(req: Request, principal: Principal | undefined): boolean {
+  if ('principal' in req || !Object.isExtensible(req)) {
+    return Reflect.defineProperty(req, 'principal', { value: principal, writable: true, enumerable: true, configurable: true })
+  }
+  const plain: { principal?: Principal | undefined } = req
+  plain.principal = principal
+  return true
 }
 
 function proceed(refusal: PlainResponse | undefined, res: Response, next: () => void): void {
@@ -164,7 +195,7 @@ function proceed(refusal: PlainResponse | undefined, res: Response, next: () => 
 }
 
 function send(res: Response, response: PlainResponse): void {
-  // Somebody has begun an answer already: cutting it off is the only refusal left.
+  // A response has already started: the only way to refuse is to cut it off.
   if (res.headersSent) return void res.destroy()
   res.statusCode = response.status
   for (const [name, value] of Object.entries(response.headers)) res.setHeader(name, value)
@@ -172,9 +203,15 @@ function send(res: Response, response: PlainResponse): void {
   res.end(response.body)
 }
 
-// The pattern that matched, never the path that was asked for.
+/** The application; a bare `Router` has none. */
+function appOf(req: Request): Request['app'] | undefined {
+  return req.app
+}
+
+// The pattern that matched, never the requested path.
 function endpointOf(req: Request): string {
   const path: unknown = req.route?.path
-  const mount = typeof path === 'string' ? mountPattern(req.app, req.baseUrl) : undefined
+  const app = appOf(req)
+  const mount = typeof path === 'string' && app !== undefined ? mountPattern(app, req.baseUrl) : undefined
   return mount === undefined ? '' : endpointName(req.method, String(path), mount)
 }

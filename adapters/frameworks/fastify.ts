@@ -8,6 +8,7 @@ import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
+import { tellRoute } from '../../src/http/tell-route.js'
 import { createTrustCheck } from '../../src/http/trust-check.js'
 import type { Authenticator, Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
@@ -20,10 +21,11 @@ import { onClose } from './node/close.js'
 import { addressOf } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
 import { fastifyBelievesCallers } from './node/trust.js'
+import { keepVary, withVary } from './node/vary.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
+    /** The principal behind the token. Set by `authenticate`; `undefined` if the token is optional and none was sent. */
     principal?: Principal<ScopeName> | undefined
   }
 }
@@ -35,26 +37,28 @@ export type AuthenticateOptions = Options<FastifyRequest> & { readonly tokens: A
 export type ManagementOptions = Manage & {
   readonly tokens: Latchkey
   readonly prefix?: string
-  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  /** Returns the actor who makes the request, or nothing if no one is signed in. */
   readonly actor: (request: FastifyRequest) => MaybePromise<Actor | undefined | null | false>
 }
 
-/** A hook for `onRequest`, or any later one of a route. It asks nothing of the types of a request: it fits HTTP/2 and any route's types. */
+/**
+ * A hook for `onRequest`, or any later hook of a route. It does not constrain the request types, so it works with HTTP/2 and with any route's types.
+ */
 export type ScopeHook = (request: object, reply: object, done: HookHandlerDoneFunction) => void
 
 const platform: Platform<FastifyRequest> = {
   read: (request) => ({ method: request.method, headers: request.raw.rawHeaders, ip: request.ip }),
-  // Fastify gives a request `ips` only where `trustProxy` is set.
+  // Fastify sets `ips` on a request only if `trustProxy` is set.
   trustsProxy: (request) => request.ips !== undefined,
   believesCallers: fastifyBelievesCallers,
 }
 
-// Asynchronous, because Fastify cannot catch what a plugin with a callback throws.
+// Async, because Fastify cannot catch an exception from a callback-style plugin.
 const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authenticate(app, { tokens, ...options }) {
   if ('prefix' in options) {
     throw new InvalidInputError(
       'prefix',
-      'unknown option, because it would not limit what is guarded: register this inside a plugin that has the prefix',
+      'unknown option, because it would not limit which routes are guarded: register this inside a plugin that has the prefix',
     )
   }
   const enter = createEntrance(tokens, options)
@@ -68,32 +72,42 @@ function createEntrance(
   options: Options<FastifyRequest>,
 ): (request: FastifyRequest, reply: FastifyReply, done: () => void) => void {
   const decide = createGuard(tokens, options, platform)
-  const { vary } = decide.guard
+  const { guard } = decide
+  const { vary } = guard
 
   function admitAs(outcome: GuardOutcome, request: FastifyRequest, reply: FastifyReply): PlainResponse | undefined {
     const { principal, use, response } = outcome
     if (response !== undefined) return response
-    request.principal = principal
-    if (vary !== undefined) reply.header('vary', [reply.getHeader('vary') ?? [], vary].flat().join(', '))
-    if (use !== undefined) onClose(reply.raw, () => use.over(endpointOf(request), principal))
+    if (!Reflect.set(request, 'principal', principal)) {
+      tellRoute(guard, 'LATCHKEY_W015', guard.onWarning, { route: endpointOf(request) })
+      return guard.refuse('misconfigured', request)
+    }
+    if (vary !== undefined) {
+      reply.header('vary', withVary(reply.getHeader('vary'), vary))
+      keepVary(reply.raw, vary)
+    }
+    if (use !== undefined) onClose(reply.raw, () => use.over(() => endpointOf(request), principal))
     return undefined
   }
 
+  const enter = (outcome: GuardOutcome, request: FastifyRequest, reply: FastifyReply): PlainResponse | undefined =>
+    guard.admitBy(request, () => admitAs(outcome, request, reply))
+
   return (request, reply, done) => {
     const outcome = decide(request)
-    if (isThenable(outcome)) void outcome.then((settled) => proceed(admitAs(settled, request, reply), reply, done))
-    else proceed(admitAs(outcome, request, reply), reply, done)
+    if (isThenable(outcome)) void outcome.then((settled) => proceed(enter(settled, request, reply), reply, done))
+    else proceed(enter(outcome, request, reply), reply, done)
   }
 }
 
 /**
- * Plugin that guards every route of the context that registers it, and of the contexts inside; sets `request.principal`.
+ * Plugin that guards every route of the context in which it is registered and of nested contexts. It sets `request.principal`.
  *
- * It makes no context of its own (what `fastify-plugin` does), so the routes beside it are guarded, also those declared before it and later;
- * those of parents and siblings are not. The client's address is `request.ip`, so it follows the server's `trustProxy`. It runs in
- * `onRequest`, before any body is read.
+ * It creates no context of its own (as with `fastify-plugin`), so it guards sibling routes in the same context, including those declared before it;
+ * routes of parent and sibling contexts are not guarded. The client's address is `request.ip`, so it follows the server's `trustProxy` option. It
+ * runs in `onRequest`, before any body is read.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * await app.register(authenticate, { tokens })
@@ -105,9 +119,10 @@ export const authenticate: FastifyPluginAsync<AuthenticateOptions> = Object.assi
 })
 
 /**
- * Hook that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ * Hook that lets an authenticated request through only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches these
+ * resources.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * app.get('/stock', { onRequest: requireScopes('inventory:read') }, handler)
@@ -128,9 +143,9 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Hook that protects one route in one line: `authenticate` with its defaults, then `requireScopes`.
+ * Hook that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * app.get('/stock', { onRequest: protect(tokens, 'inventory:read') }, handler)
@@ -148,9 +163,9 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 }
 
 /**
- * Plugin for the management API, in a context of its own under `prefix`.
+ * Plugin for the management API, in its own context under `prefix`.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * await app.register(management, { prefix: '/admin/tokens', tokens, actor: (request) => currentUser(request) })
@@ -161,14 +176,17 @@ export const management: FastifyPluginAsync<ManagementOptions> = async function 
   const checkTrust = createTrustCheck(platform.believesCallers)
   const answer = markGuard(async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     checkTrust(request)
-    const url = addressOf({
-      headers: request.raw.headers,
-      protocol: request.protocol,
-      hostname: request.hostname,
-      path: pathIn(request.url),
-    })
-    const arrival = { incoming: request.raw, url, mountPath: app.prefix, ip: request.ip }
-    const { status, headers, body } = await manage(api, request, arrival)
+    const { status, headers, body } = await manage(api, request, request.raw, () => ({
+      url: addressOf({
+        headers: request.raw.headers,
+        protocol: request.protocol,
+        hostname: request.hostname,
+        path: pathIn(request.url),
+      }),
+      mountPath: app.prefix,
+      target: request.originalUrl,
+      ip: request.ip,
+    }))
     return reply.code(status).headers(headers).send(body)
   })
   // The API reads bodies itself, within its own limits.
@@ -184,13 +202,13 @@ function proceed(refusal: PlainResponse | undefined, reply: FastifyReply, done: 
 }
 
 function send(reply: FastifyReply, response: PlainResponse): void {
-  // Somebody has begun an answer already: cutting it off is the only refusal left.
+  // A response has already started: the only way to refuse is to cut it off.
   if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy()
   // As bytes, so that Fastify adds no charset, which JSON types do not have.
   reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))
 }
 
-// The pattern that matched, never the path that was asked for.
+// The pattern that matched, never the requested path.
 function endpointOf(request: FastifyRequest): string {
   const path: unknown = request.routeOptions.url
   return typeof path === 'string' ? endpointName(request.method, path) : ''

@@ -1,7 +1,6 @@
 import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono'
 import { basePath, routePath } from 'hono/route'
 import { endpointName } from '../../src/activity/endpoint-name.js'
-import { detachSignal, hasSignal } from '../../src/cache/signals.js'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
@@ -18,7 +17,10 @@ import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { isThenable } from '../../src/store/deadline.js'
+import { endRequest, endRequestWith, hasSignal } from '../../src/verify/principal.js'
+import { onClose } from './node/close.js'
 import { hasBody, type Sent } from './node/has-body.js'
+import { withVary } from './node/vary.js'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -30,31 +32,31 @@ declare module 'hono' {
 /** The options of `authenticate` on Hono. */
 export type AuthenticateOptions = Options<Context> & {
   /**
-   * Gives the client's address. Hono runs where there is no such thing, so it must be said: on Node `(c) => getConnInfo(c).remote.address`,
-   * behind a proxy the header that the proxy sets. Without it, tokens that are limited to addresses are refused.
+   * Returns the client's address. Hono itself does not provide one: on Node, use `(c) => getConnInfo(c).remote.address`; behind a proxy, read the
+   * header that the proxy sets. Without this option, tokens that are limited to addresses are refused.
    */
   readonly ip?: ((c: Context) => string | undefined) | undefined
   /**
-   * Hands to the platform what a request leaves to write, such as its use: `(work, c) => c.executionCtx.waitUntil(work)` on Workers, which stop a process
-   * soon after its response. @default it is written about once a second
+   * Hands work that outlives the response, such as writing the token's use, to the platform: `(work, c) => c.executionCtx.waitUntil(work)` on
+   * Workers, which stop a process soon after its response. @default written about once a second
    */
   readonly waitUntil?: ((work: Promise<unknown>, c: Context) => unknown) | undefined
 }
 
 /** The options of `management` on Hono. */
 export type ManagementOptions = Manage & {
-  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  /** Returns the actor who makes the request, or nothing if no one is signed in. */
   readonly actor: (c: Context) => MaybePromise<Actor | undefined | null | false>
-  /** Gives the client's address, for the audit. */
+  /** Returns the client's address, for the audit. */
   readonly ip?: ((c: Context) => string | undefined) | undefined
-  /** As for `authenticate`. */
+  /** Same as for `authenticate`. */
   readonly waitUntil?: ((work: Promise<unknown>, c: Context) => unknown) | undefined
 }
 
 /**
- * Middleware that lets in only requests with a good token, and sets the variable `principal`.
+ * Middleware that accepts only requests with a valid token, and sets the variable `principal`.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * app.use('/api/*', authenticate(tokens))
@@ -71,10 +73,11 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
       ip: ip?.(c),
       host: () => new URL(c.req.url).host,
     }),
+    headers: (c) => c.req.raw.headers,
     trustsProxy: () => undefined,
   })
-  const { vary, optional, decider } = decide.guard
-  const leave = (c: Context): void => handOver(decider, waitUntil && ((work) => waitUntil(work, c)))
+  const { vary, optional, decider, secretsOf } = decide.guard
+  const leave = (c: Context): void => handOver(decider, waitUntil && ((work) => waitUntil(work, c)), { secrets: () => secretsOf(c) })
   const authenticateRequest: MiddlewareHandler = async (c, next) => {
     const outcome = decide(c)
     const { response, principal, use } = isThenable(outcome) ? await outcome : outcome
@@ -87,19 +90,21 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
     try {
       await next()
     } finally {
+      if (vary !== undefined) keepVary(c, vary)
       // The pattern that matched last, never the path that was asked for.
       use?.done(endpointName(c.req.method, routePath(c)))
       leave(c)
-      if (principal !== undefined && hasSignal(principal)) c.res = detachedAtEnd(c.res, principal)
+      if (principal !== undefined) endWithResponse(c, principal)
     }
   }
   return optional ? authenticateRequest : markGuard(authenticateRequest)
 }
 
 /**
- * Middleware that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ * Middleware that lets an authenticated request through only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * these resources.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * app.get('/api/warehouses/:id', requireScopes('inventory:read', { warehouse: (c) => c.req.param('id') }), handler)
@@ -118,9 +123,9 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Middleware that protects one route in one line: `authenticate` with its defaults, then `requireScopes`.
+ * Middleware that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * app.get('/stock', protect(tokens, 'inventory:read'), handler)
@@ -142,9 +147,9 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 }
 
 /**
- * Application for the management API, to be mounted by `route`.
+ * Application for the management API; mount it with `route`.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * app.route('/admin/tokens', management(tokens, { actor: (c) => currentUser(c) }))
@@ -153,7 +158,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   const { actor, ip, waitUntil, ...options } = Object(given) as ManagementOptions
   checkWaitUntil(waitUntil)
-  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
+  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')
   const api = createManagement(tokens, options)
   const manageTokens: Handler = (c) => {
     const caller = {
@@ -176,16 +181,58 @@ function arrivalOf(env: unknown): { readonly target?: string; readonly bodyTaken
   return { target: url, bodyTaken: readableDidRead === true && hasBody(incoming as Sent) }
 }
 
-// A handler answers long before a stream is over, and a socket (101) has no body that would tell.
-function detachedAtEnd(response: Response, principal: Principal): Response {
-  if (response.status === 101) return response
-  if (response.body !== null)
-    return new Response(
-      watchedBody(response.body, () => detachSignal(principal)),
-      response,
+/**
+ * Drops the signal of a request with its response, which a handler returns long before a stream is over, and whose stream may be the first to read the signal.
+ *
+ * Node tells of the end of its response. Elsewhere the body does, where the signal was read already or the response says that it is a stream: to watch every
+ * body would cost each request what platforms save on plain text. Of the others only a client that leaves is noticed.
+ */
+function endWithResponse(c: Context, principal: Principal): void {
+  const { outgoing, incoming } = Object(c.env) as { readonly outgoing?: Closing; readonly incoming?: { readonly socket?: Closing } }
+  if (typeof outgoing?.once === 'function') endRequestWith(principal, outgoing, onClose)
+  // No handler has answered where a guard further in refuses.
+  else if (!c.finalized || c.req.method === 'HEAD' || c.res.status === 204 || c.res.status === 304) endRequest(principal)
+  else if (!hasSignal(principal) && !isStream(c.res)) endRequestWith(principal, c.req.raw, onAbort)
+  // A response without a body stays the object that it is: platforms know by it that they have answered already, or that a socket was opened.
+  else if (c.res.body !== null)
+    c.res = new Response(
+      watchedBody(c.res.body, () => endRequest(principal)),
+      c.res,
     )
-  detachSignal(principal)
-  return response
+  else if (!opensSocket(c)) endRequest(principal)
+  else if (typeof incoming?.socket?.once === 'function') endRequestWith(principal, incoming.socket, onClose)
+}
+
+type Closing = Parameters<typeof onClose>[0]
+
+function onAbort({ signal }: Request, end: () => void): void {
+  if (signal.aborted) end()
+  else signal.addEventListener('abort', end, { once: true })
+}
+
+function isStream({ headers }: Response): boolean {
+  return headers.has('transfer-encoding') || headers.get('content-type')?.startsWith('text/event-stream') === true
+}
+
+// A WebSocket outlives its response, which on Node and Bun has not even the status 101. What a client asks for is not what it was given.
+function opensSocket(c: Context): boolean {
+  return c.res.status === 101 || (c.res.status === 200 && c.req.header('upgrade')?.toLowerCase() === 'websocket')
+}
+
+// Fields that were prepared are not those of a Response that a handler makes.
+function keepVary(c: Context, vary: string): void {
+  const { status, body, headers } = c.res
+  // By the object itself, platforms know that they have answered already, or that a socket was opened.
+  if (body === null && (status === 200 || status === 101)) return
+  const before = headers.get('vary') ?? undefined
+  const value = withVary(before, vary)
+  if (value === before) return
+  try {
+    headers.set('vary', value)
+  } catch {
+    // The response of a fetch or a redirect: its fields cannot be changed.
+    c.header('vary', value)
+  }
 }
 
 function toResponse({ status, headers, body }: PlainResponse): Response {

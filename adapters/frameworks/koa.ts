@@ -18,10 +18,11 @@ import { isThenable } from '../../src/store/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
+import { keepVary } from './node/vary.js'
 
 declare module 'koa' {
   interface DefaultState {
-    /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
+    /** The principal behind the token. Set by `authenticate`; `undefined` if the token is optional and none was sent. */
     principal?: Principal<ScopeName> | undefined
   }
 }
@@ -31,22 +32,23 @@ export type AuthenticateOptions = Options<Context>
 
 /** The options of `management` on Koa. */
 export type ManagementOptions = Manage & {
-  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  /** Returns the actor who makes the request, or nothing if no one is signed in. */
   readonly actor: (ctx: Context) => MaybePromise<Actor | undefined | null | false>
 }
 
 const platform: Platform<Context> = {
-  read: (ctx) => ({ method: ctx.method, headers: ctx.req.rawHeaders, ip: ctx.ip }),
+  // `ctx.method` reads the same field, through two getters.
+  read: (ctx) => ({ method: ctx.req.method ?? '', headers: ctx.req.rawHeaders, ip: ctx.ip }),
   trustsProxy: (ctx) => Boolean(ctx.app.proxy),
   believesCallers: (ctx) => Boolean(ctx.app.proxy) && !(ctx.app.maxIpsCount > 0),
 }
 
 /**
- * Middleware that lets in only requests with a good token, and sets `ctx.state.principal`.
+ * Middleware that accepts only requests with a valid token, and sets `ctx.state.principal`.
  *
  * The client's address is `ctx.ip`, so it follows the app's `proxy` setting.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * router.use(authenticate(tokens))
@@ -58,8 +60,11 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
   function proceed({ response, principal, use }: GuardOutcome, ctx: Context, next: Next): unknown {
     if (response !== undefined) return send(ctx, response)
     ctx.state.principal = principal
-    if (vary !== undefined) ctx.vary(vary)
-    if (use !== undefined) onClose(ctx.res, () => use.over(endpointOf(ctx), principal))
+    if (vary !== undefined) {
+      ctx.vary(vary)
+      keepVary(ctx.res, vary)
+    }
+    if (use !== undefined) onClose(ctx.res, () => use.over(() => endpointOf(ctx), principal))
     return next()
   }
   function authenticateRequest(ctx: Context, next: Next): unknown {
@@ -70,9 +75,10 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
 }
 
 /**
- * Middleware that lets an authenticated request through only with all of these scopes (or any, with `{ any: [...] }`) and for these resources.
+ * Middleware that lets an authenticated request through only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * these resources.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * router.get('/warehouses/:id', requireScopes('inventory:read', { warehouse: (ctx) => ctx.params.id }), handler)
@@ -91,9 +97,9 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Middleware that protects one route in one line: `authenticate` with its defaults, then `requireScopes`.
+ * Middleware that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * router.get('/stock', protect(tokens, 'inventory:read'), handler)
@@ -111,9 +117,9 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 }
 
 /**
- * Middleware for the management API, for koa-mount. A body parser may stand before it.
+ * Middleware for the management API, for use with koa-mount. A body parser may run before it.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * app.use(mount('/admin/tokens', management(tokens, { actor: (ctx) => currentUser(ctx) })))
@@ -124,19 +130,20 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
   const checkTrust = createTrustCheck(platform.believesCallers)
   return markGuard(async function manageTokens(ctx: Context) {
     checkTrust(ctx)
-    const mountPath = mountPathOf(ctx)
-    // koa-mount adds the slash that a request to the mount path itself lacks; the page's links depend on it.
-    const path = pathIn(ctx.originalUrl).split('?')[0] === mountPath ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
-    const url = addressOf({ headers: ctx.req.headers, protocol: ctx.protocol, hostname: ctx.hostname, path: mountPath + path })
-    const parsedBody: unknown = Reflect.get(ctx.request, 'body')
-    const { status, headers, body } = await manage(api, ctx, { incoming: ctx.req, url, mountPath, ip: ctx.ip, parsedBody })
+    const { status, headers, body } = await manage(api, ctx, ctx.req, () => {
+      const mountPath = mountPathOf(ctx)
+      // koa-mount adds the slash that a request to the mount path itself lacks; the page's links depend on it.
+      const path = pathIn(ctx.originalUrl).split('?')[0] === mountPath ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
+      const url = addressOf({ headers: ctx.req.headers, protocol: ctx.protocol, hostname: ctx.hostname, path: mountPath + path })
+      return { url, mountPath, target: ctx.originalUrl, ip: ctx.ip, parsedBody: Reflect.get(ctx.request, 'body') }
+    })
     ctx.status = status
     ctx.body = body
     ctx.set(headers)
   })
 }
 
-// koa-mount takes its path off the URL, and leaves `originalUrl` as it came.
+// koa-mount strips its path from the URL and leaves `originalUrl` unchanged.
 function mountPathOf(ctx: Context): string {
   const original = pathIn(ctx.originalUrl).replace(/[?#].*$/s, '')
   if (original.endsWith(ctx.path)) return original.slice(0, original.length - ctx.path.length)
@@ -144,15 +151,15 @@ function mountPathOf(ctx: Context): string {
 }
 
 function send(ctx: Context, response: PlainResponse): void {
-  // Somebody has begun an answer already: cutting it off is the only refusal left.
+  // A response has already started: the only way to refuse is to cut it off.
   if (ctx.headerSent) return void ctx.res.destroy()
   ctx.status = response.status
   ctx.body = response.body
   ctx.set(response.headers)
 }
 
-// `_matchedRoute` is what @koa/router leaves: the pattern that matched, never the path that was asked for.
+// `_matchedRoute` is set by @koa/router: the pattern that matched, never the requested path.
 function endpointOf(ctx: Context): string {
-  const path: unknown = Reflect.get(ctx, '_matchedRoute')
-  return typeof path === 'string' ? endpointName(ctx.method, path) : ''
+  const { _matchedRoute: path } = ctx as { readonly _matchedRoute?: unknown }
+  return typeof path === 'string' ? endpointName(ctx.req.method ?? '', path) : ''
 }

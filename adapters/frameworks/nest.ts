@@ -30,31 +30,34 @@ import { RefusedException } from './nest/refused-exception.js'
 
 export { type HttpRequest, type ManagementOptions, RefusedException }
 
-/** The options of `LatchkeyModule`: those of `authenticate` on the other frameworks, the instance, and the management API where it is wanted. */
+/** The options of `LatchkeyModule`: the instance, the options that `authenticate` takes on other frameworks, and optionally the management API. */
 export type LatchkeyModuleOptions = Options<HttpRequest> & {
-  /** The instance, or what `accept` made of several. */
+  /** The instance, or the authenticator that `accept` returned. */
   readonly tokens: Authenticator
-  /** Serves the management API, for which `tokens` must be an instance. */
+  /** Serves the management API. Requires `tokens` to be an instance. */
   readonly management?: ManagementOptions | undefined
 }
 
-/** The options of `LatchkeyModule`, made of other providers. */
+/** The options of `LatchkeyModule`, created from other providers. */
 export type LatchkeyModuleAsyncOptions = Pick<ModuleMetadata, 'imports'> &
   Pick<FactoryProvider<LatchkeyModuleOptions>, 'inject' | 'useFactory'>
 
 type Metadata = Parameters<Reflector['get']>[1]
 type Engine = { readonly decide: Authenticate<HttpRequest>; readonly options: LatchkeyModuleOptions }
 
-const OPTIONS = Symbol('latchkey.nest.options')
-const ENGINE = Symbol('latchkey.nest.engine')
+const OPTIONS = Symbol('options of LatchkeyModule.forRoot(), imported once in the root module')
+const ENGINE = Symbol('LatchkeyModule.forRoot(), imported once in the root module')
 
 function createEngine(options: LatchkeyModuleOptions): Engine {
   const { tokens, management: _, ...rest } = Object(options) as LatchkeyModuleOptions
+  if (tokens === undefined && 'system' in Object(options)) {
+    throw new InvalidInputError('tokens', 'must be given as an option: LatchkeyModule.forRoot({ tokens })')
+  }
   return { decide: createGuard(tokens, rest, platform), options }
 }
 
 /**
- * Guard that lets in only requests with a good token. `@RequireScopes` brings it along, so it is needed only where no scope is required.
+ * Guard that accepts only requests with a valid token. `@RequireScopes` includes it, so use it only on routes that require no scope.
  *
  * @throws RefusedException when the request is refused
  * @example
@@ -69,15 +72,15 @@ export class LatchkeyGuard implements CanActivate {
 
   constructor(engine: unknown) {
     this.#decide = (engine as Engine).decide
-    // A class of the host's that extends this one decides what it likes.
+    // A host class that extends this one makes its own decision.
     if (new.target === LatchkeyGuard && !this.#decide.guard.optional) markGuard(this)
   }
 
-  /** Decides about the request of an HTTP route. */
+  /** Decides whether the request to an HTTP route may proceed. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const [request, response] = onHttp(context)
     if (isFreed(this, context)) return true
-    // A guard on the class and one on the method decide once.
+    // If both the class and the method have this guard, it decides once.
     if (admissionOf(request)?.guard !== this.#decide.guard) {
       refuse(admitAs(await this.#decide(request), this.#decide.guard, request, response), response)
     }
@@ -88,10 +91,10 @@ Injectable()(LatchkeyGuard)
 Inject(ENGINE)(LatchkeyGuard, undefined, 0)
 
 /**
- * Decorator that lets a request through only with a good token that has all of these scopes (or any, with `{ any: [...] }`) and reaches these
- * resources. It stands on a method or a controller, by itself: `LatchkeyGuard` is not needed beside it.
+ * Decorator that lets a request through only with a valid token that has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * these resources. Put it on a method or a controller; `LatchkeyGuard` is not needed in addition.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * @Get('warehouses/:id')
@@ -103,7 +106,7 @@ export function RequireScopes<const First extends FirstInput, const Rest extends
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): MethodDecorator & ClassDecorator {
   const check = createScopeCheck<HttpRequest>(args, endpointOf)
-  // A class of its own, since Nest puts the guards of class and method together and replaces other metadata.
+  // A separate class, because Nest combines the guards of class and method, while other metadata is replaced.
   class ScopesGuard extends LatchkeyGuard {
     constructor(engine: unknown) {
       super(engine)
@@ -122,10 +125,11 @@ export function RequireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Decorator that opens a route to everybody: on a method, it takes away what `LatchkeyGuard` and `@RequireScopes` of its controller and of the application
- * ask for; on a controller, what those of the application ask for. A guard at the same place stays, so that no route is open by a contradiction.
+ * Decorator that makes a route public. On a method, it lifts the requirements that `LatchkeyGuard` and `@RequireScopes` set on its controller and on
+ * the application; on a controller, those set on the application. A guard at the same level still applies, so contradictory decorators never open a
+ * route.
  *
- * A token that is sent nevertheless is not looked at.
+ * If a request carries a token anyway, the token is ignored.
  *
  * @example
  * ```ts
@@ -152,9 +156,10 @@ function isFreed(guard: CanActivate, context: ExecutionContext): boolean {
 }
 
 /**
- * Decorator for the parameter that takes who the token speaks for; `undefined` on a route that is `@Public`, and where `optional` is set and no token was sent.
+ * Parameter decorator that injects the principal of the request. It is `undefined` on a `@Public` route, and if `optional` is set and no token was
+ * sent.
  *
- * @throws InvalidInputError `invalid_input` where no guard of latchkey stands before the method.
+ * @throws InvalidInputError `invalid_input` if no latchkey guard runs before the method.
  * @example
  * ```ts
  * me(@CurrentPrincipal() principal: Principal) { return principal.name }
@@ -165,11 +170,11 @@ export const CurrentPrincipal: () => ParameterDecorator = createParamDecorator((
   const admission = admissionOf(request)
   if (admission !== undefined) return admission.principal
   if (isPublic(context.getHandler()) || isPublic(context.getClass())) return undefined
-  throw new InvalidInputError('principal', 'no guard stands here: add @RequireScopes or LatchkeyGuard')
+  throw new InvalidInputError('principal', 'this route has no guard: add @RequireScopes or LatchkeyGuard')
 })
 
 /**
- * Module that makes the guard and the decorators known to the whole application, and serves the management API where its options are given.
+ * Module that makes the guard and the decorators available to the whole application, and serves the management API if `management` is set.
  *
  * @example
  * ```ts
@@ -184,16 +189,16 @@ export class LatchkeyModule implements NestModule {
   constructor(engine: unknown, host: HttpAdapterHost, config: ApplicationConfig) {
     this.#engine = engine as Engine
     this.#host = host
-    // Here it comes before the filters of the host's, of which the last takes precedence; as a provider it could come behind them.
+    // Registered here, it comes before the host's filters, the last of which takes precedence; as a provider it could come after them.
     config.useGlobalFilters(new RefusedExceptionFilter())
   }
 
-  /** Takes the options as they are. */
+  /** Takes the options directly. */
   static forRoot(options: LatchkeyModuleOptions): DynamicModule {
     return LatchkeyModule.forRootAsync({ useFactory: () => options })
   }
 
-  /** Takes the options from a factory, which may be asynchronous and ask for other providers. */
+  /** Takes the options from a factory, which may be asynchronous and inject other providers. */
   static forRootAsync({ imports = [], inject = [], useFactory }: LatchkeyModuleAsyncOptions): DynamicModule {
     return {
       module: LatchkeyModule,
@@ -218,7 +223,7 @@ Inject(ENGINE)(LatchkeyModule, undefined, 0)
 Inject(HttpAdapterHost)(LatchkeyModule, undefined, 1)
 Inject(ApplicationConfig)(LatchkeyModule, undefined, 2)
 
-/** Sends refusals as every adapter does, unless a filter of the host's takes them. */
+/** Sends refusals as every adapter does, unless one of the host's filters handles them. */
 class RefusedExceptionFilter implements ExceptionFilter<RefusedException> {
   catch({ answer }: RefusedException, host: { getArgByIndex(index: number): HttpResponse }): void {
     send(host.getArgByIndex(1), answer)
@@ -228,12 +233,13 @@ Catch(RefusedException)(RefusedExceptionFilter)
 
 function onHttp(context: ExecutionContext): readonly [HttpRequest, HttpResponse] {
   const type: string = context.getType()
-  if (type !== 'http') throw new InvalidInputError('context', `of type ${type} is not guarded: latchkey/nest guards HTTP routes`)
+  if (type !== 'http')
+    throw new InvalidInputError('context', `is of type ${type}, which cannot be guarded: latchkey/nest guards only HTTP routes`)
   const http = context.switchToHttp()
   return [http.getRequest(), http.getResponse()]
 }
 
-// Thrown, as Nest's filters, interceptors and logs expect. The fields are set before, so that a filter of the host's keeps the challenge.
+// Thrown, because Nest's filters, interceptors and logs expect that. The header fields are set first, so that a host filter keeps the challenge.
 function refuse(answer: PlainResponse | undefined, response: HttpResponse): void {
   if (answer === undefined) return
   setHeaders(response, answer)

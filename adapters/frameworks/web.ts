@@ -14,48 +14,48 @@ import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 
-/** Who sent the request, or the answer to give in its place. Without either, `optional` was set and no token was sent. */
+/** The principal of the request, or the response to send instead. With neither, `optional` was set and no token was sent. */
 export type Outcome =
   | { readonly principal: Principal<ScopeName>; readonly response?: undefined }
   | { readonly principal?: undefined; readonly response: Response }
 
-/** Result of `authenticate` with `optional`: possibly neither of the two. */
+/** Result of `authenticate` with `optional`: it may contain neither a principal nor a response. */
 export type OptionalOutcome = Outcome | { readonly principal?: undefined; readonly response?: undefined }
 
-/** Checks a request that `authenticate` let in: `undefined`, or the answer to give. */
+/** Checks a request that `authenticate` accepted. Resolves to `undefined`, or to the response to send. */
 export type ScopeChecker = (request: Request) => Promise<Response | undefined>
 
 /** The options of `authenticate` on a standard `Request`. */
 export type AuthenticateOptions = Options<Request> & {
-  /** The client's address. A `Request` does not tell, so it must be said; without it, tokens that are limited to addresses are refused. */
+  /** The client's address. A `Request` does not contain it, so pass it here; without it, tokens that are limited to addresses are refused. */
   readonly ip?: string | undefined
   /** The route's pattern, such as `/stock/:id`, for the usage report. */
   readonly endpoint?: string | undefined
-  /** A check made by `requireScopes`. A refusal here is counted as one in the usage report. */
+  /** A check created by `requireScopes`. If it refuses, the usage report counts a refusal. */
   readonly require?: ScopeChecker | undefined
   /**
-   * Hands to the platform what a request leaves to write, such as its use: `(work) => context.waitUntil(work)` on Workers, which stop a process soon after its
-   * response, and `after` in Next.js. @default it is written about once a second
+   * Hands work that outlives the response, such as writing the token's use, to the platform: `(work) => context.waitUntil(work)` on Workers, which
+   * stop a process soon after its response, or `after` in Next.js. @default written about once a second
    */
   readonly waitUntil?: ((work: Promise<unknown>) => unknown) | undefined
 }
 
 /** The options of `management` on standard requests. */
 export type ManagementOptions = Manage & {
-  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  /** Returns the actor who makes the request, or nothing if no one is signed in. */
   readonly actor: (request: Request) => MaybePromise<Actor | undefined | null | false>
-  /** The path under which the API stands, such as `/admin/tokens`. */
+  /** The path that the API is mounted on, such as `/admin/tokens`. */
   readonly mountPath: string
-  /** Gives the client's address, for the audit. */
+  /** Returns the client's address, for the audit. */
   readonly ip?: ((request: Request) => string | undefined) | undefined
-  /** As for `authenticate`, with the request. On Workers, `waitUntil` of `cloudflare:workers` fits. */
+  /** Same as for `authenticate`, but also receives the request. On Workers, pass `waitUntil` from `cloudflare:workers`. */
   readonly waitUntil?: ((work: Promise<unknown>, request: Request) => unknown) | undefined
 }
 
 /**
- * Decides about a standard `Request`, wherever it came from: Next.js, Bun, Deno, Workers.
+ * Authenticates a standard `Request`, as used by Next.js, Bun, Deno and Workers.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * const { principal, response } = await authenticate(tokens, request, { require: requireScopes('inventory:read') })
@@ -76,22 +76,23 @@ export async function authenticate(tokens: Authenticator, request: Request, give
   if (ip === undefined) addresses.delete(request)
   else addresses.set(Object(request), ip)
   const { response, principal, use } = await decide(request)
-  const { decider } = decide.guard
+  const { decider, secretsOf } = decide.guard
+  const secrets = (): readonly string[] => secretsOf(request)
   if (response !== undefined) {
-    handOver(decider, waitUntil)
+    handOver(decider, waitUntil, { secrets })
     return { response: toResponse(response) }
   }
   const refusal = await require?.(request)
   use?.done(endpoint === undefined ? '' : endpointName(request.method, endpoint))
-  handOver(decider, waitUntil)
+  handOver(decider, waitUntil, { secrets })
   if (refusal !== undefined) return { response: refusal }
   return principal === undefined ? {} : { principal }
 }
 
 /**
- * Makes a check for all of these scopes (or any, with `{ any: [...] }`) and these resources, for the option `require` of `authenticate`.
+ * Creates a check for all of these scopes (or any of them, with `{ any: [...] }`) and these resources, for the `require` option of `authenticate`.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
  * ```ts
  * const mayRead = requireScopes('inventory:read', { warehouse: (request) => new URL(request.url).pathname.split('/').at(-1) })
@@ -108,9 +109,9 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Makes a fetch handler for the management API.
+ * Creates a fetch handler for the management API.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * const manage = management(tokens, { mountPath: '/admin/tokens', actor: (request) => currentUser(request) })
@@ -119,7 +120,7 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 export function management(tokens: Latchkey, given: ManagementOptions): (request: Request) => Promise<Response> {
   const { actor, mountPath, ip, waitUntil, ...options } = Object(given) as ManagementOptions
   checkWaitUntil(waitUntil)
-  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
+  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')
   if (typeof mountPath !== 'string' || (mountPath !== '' && !mountPath.startsWith('/')))
     throw new InvalidInputError('mountPath', 'must be the path of the API, such as /admin/tokens')
   const api = createManagement(tokens, options)
@@ -129,7 +130,7 @@ export function management(tokens: Latchkey, given: ManagementOptions): (request
   }
 }
 
-/** The addresses of requests, which are read as soon as a guard is asked. */
+/** The addresses of requests, read as soon as a guard runs. */
 const addresses: WeakMap<Request, string> = new WeakMap()
 
 const platform: Platform<Request> = {
@@ -142,7 +143,7 @@ const platform: Platform<Request> = {
   trustsProxy: () => undefined,
 }
 
-// Most requests bring no more than an address, an endpoint and a check, none of which a guard depends on: it is made once.
+// Most requests bring only an address, an endpoint and a check, none of which a guard depends on, so one guard is created and reused.
 const guards: WeakMap<Authenticator, Authenticate<Request>> = new WeakMap()
 
 function guardOf(tokens: Authenticator, options: Options<Request>): Authenticate<Request> {

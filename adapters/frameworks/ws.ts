@@ -23,34 +23,36 @@ export type { Closable, PlainResponse, Ticket }
 
 /** The options of `authenticateUpgrade`. */
 export type UpgradeOptions = Omit<Options<IncomingMessage>, 'optional'> & {
-  /** The scopes that the connection needs: one, any of some, or the arguments of `requireScopes` as a list, with resources at its end. */
+  /**
+   * The scopes that the connection requires: one scope, `{ any: [...] }`, or the arguments of `requireScopes` as a list, ending with the resources.
+   */
   readonly scopes?: ScopeName | AnyScope | ScopeArguments<IncomingMessage>
-  /** The client's address, where a proxy stands in front. @default that of the connection */
+  /** Returns the client's address, for servers behind a proxy. @default the address of the connection */
   readonly ip?: ((request: IncomingMessage) => string | undefined) | undefined
   /** The name of the connection in the usage report. @default 'upgrade' */
   readonly endpoint?: string | undefined
 }
 
-/** A request to upgrade that was let in. */
+/** An accepted upgrade request. */
 export type AdmittedUpgrade = {
   readonly ok: true
   readonly principal: Principal<ScopeName>
   /**
-   * Closes this WebSocket, with a code of `CLOSE_CODES`, when the token is revoked, deactivated or expires. Without it the connection is cut off
-   * then, without a close frame.
+   * Closes this WebSocket with one of the `CLOSE_CODES` when the token is revoked, deactivated or expires. Unless you call this, the connection is
+   * then cut off without a close frame.
    */
   readonly watch: (webSocket: Closable) => void
 }
 
-/** A request to upgrade that was refused. */
+/** A refused upgrade request. */
 export type RefusedUpgrade = {
   readonly ok: false
   readonly status: number
-  /** One word of the code table. */
+  /** A code from the code table. */
   readonly code: string
-  /** The answer, for frameworks that send it themselves. */
+  /** The response, for frameworks that send it themselves. */
   readonly response: PlainResponse
-  /** Answers on the connection, and closes it. */
+  /** Sends the response on the connection, and closes it. */
   readonly reject: (socket?: Duplex) => void
 }
 
@@ -58,16 +60,17 @@ export type RefusedUpgrade = {
 export type UpgradeOutcome = AdmittedUpgrade | RefusedUpgrade
 
 /**
- * Decides about a request to upgrade, such as the handshake of a WebSocket, in the listener of a server's `upgrade` event.
+ * Authenticates an upgrade request, such as a WebSocket handshake, in the listener of a server's `upgrade` event.
  *
- * The token stands in a header field, as for `authenticate`. Browsers can send none with a WebSocket, so they offer a ticket that `createTicket` made as
- * a subprotocol, beside one of their own. It is spent here and taken out of the request, so that no server selects it. The query string is ignored.
- * A session must come from a page of the same origin.
+ * The token is in a header field, as for `authenticate`. Browsers cannot set header fields on a WebSocket, so they offer a ticket from `createTicket`
+ * as a subprotocol, next to one of their own. The ticket is spent here and removed from the request, so that no server selects it. The query string
+ * is ignored. A session must come from a page of the same origin.
  *
- * Give the same object of options with each request: it is read once, and a new one is read for each request. Nobody awaits the listener of an event, so what is wrong with
- * the options or with `tokens` ends no process: the request is refused with 500 `misconfigured`, and `LATCHKEY_W013` says why.
+ * Pass the same options object with each request: it is validated once, whereas a new object is validated each time. Nothing awaits an event
+ * listener, so invalid options or an invalid `tokens` do not end the process: the request is refused with 500 `misconfigured`, and `LATCHKEY_W013`
+ * says why.
  *
- * @throws InvalidInputError `invalid_input`, field `request`, for what is no request of a Node server
+ * @throws InvalidInputError `invalid_input`, field `request`, if it is not a request of a Node server
  * @example
  * ```ts
  * const options: UpgradeOptions = { scopes: 'stock:watch' }
@@ -87,7 +90,7 @@ export async function authenticateUpgrade(
   options: UpgradeOptions = DEFAULTS,
 ): Promise<UpgradeOutcome> {
   const socket = socketOf(request)
-  // While the decision is awaited nobody else listens.
+  // Nothing else listens to the socket while the decision is pending.
   if (!socket.listeners('error').includes(ignoreErrors)) socket.on('error', ignoreErrors)
   const door = findDoor(tokens, options)
   if (door === undefined) return refused(refuseMisconfigured('misconfigured', request), socket)
@@ -98,20 +101,20 @@ export async function authenticateUpgrade(
   use?.done(endpoint)
   if (refusal !== undefined) return refused(refusal, socket)
   if (principal === undefined) return refused(decide.guard.refuse('credential_missing', request), socket)
-  // A session's end is known to the host only.
+  // Only the host knows when a session ends.
   if (use === undefined) return { ok: true, principal, watch: () => undefined }
-  const watch = endWith(principal.signal, socket)
-  onClose(socket, () => use.over(endpoint, principal))
-  return { ok: true, principal, watch }
+  onClose(socket, () => use.over(() => endpoint, principal))
+  return { ok: true, principal, watch: endWith(principal.signal, socket) }
 }
 
 /**
- * Makes a ticket for a browser that was let in with a token: good for 30 seconds, for one connection, and for nothing else.
+ * Creates a ticket for a browser that was authenticated with a token. It is valid for 30 seconds, for one connection, and for nothing else.
  *
- * What it is worth is decided when it is used: scopes, addresses and limits are those of the token then, and where the token has ended, so has its ticket.
+ * Permissions are decided when the ticket is used: the scopes, addresses and limits are those of the token at that time, and if the token has ended,
+ * so has its ticket.
  *
- * @throws InvalidInputError `invalid_input` for a principal that is not of an API token of this instance, such as a session's
- * @throws LatchkeyError `rate_limited` while a token has a thousand tickets that nobody used
+ * @throws InvalidInputError `invalid_input` if the principal is not of an API token of this instance but, for example, of a session
+ * @throws LatchkeyError `rate_limited` while the token has a thousand unused tickets
  * @example
  * ```ts
  * app.post('/ticket', authenticate(tokens), async (req, res) => {
@@ -129,7 +132,7 @@ const refuseMisconfigured = createRefusals<IncomingMessage>()
 function socketOf(request: unknown): Duplex {
   const socket: unknown = typeof request === 'object' && request !== null ? Reflect.get(request, 'socket') : undefined
   if (typeof Object(socket).on === 'function' && typeof Object(socket).listeners === 'function') return socket as Duplex
-  throw new InvalidInputError('request', "must be the first argument of a listener of a Node server's `upgrade` event")
+  throw new InvalidInputError('request', 'must be the request that a Node server passes to its `upgrade` listener')
 }
 
 function findDoor(tokens: Authenticator, options: UpgradeOptions): Door | undefined {
@@ -148,7 +151,7 @@ type Door = {
   readonly endpoint: string
 }
 
-// Options are given with each request. Those that come in the same object are read once.
+// Options are passed with each request. The same object is read only once.
 const doors: WeakMap<object, WeakMap<object, Door>> = new WeakMap()
 
 function doorOf(tokens: Authenticator, options: UpgradeOptions): Door {
@@ -162,7 +165,7 @@ function doorOf(tokens: Authenticator, options: UpgradeOptions): Door {
 }
 
 function openDoor(tokens: Authenticator, given: UpgradeOptions): Door {
-  // Without it more is open: one that got lost on its way must not go unnoticed.
+  // Without this option more is allowed, so one that was lost by mistake must not go unnoticed.
   refuseUndefined(given, ['scopes'], 'to require none')
   const { scopes, ip, endpoint = 'upgrade', ...options } = given
   if (Object.hasOwn(options, 'optional'))
@@ -174,6 +177,7 @@ function openDoor(tokens: Authenticator, given: UpgradeOptions): Door {
       const headers = takeHeaders(request)
       return { method: request.method ?? 'GET', headers, ip: ip === undefined ? request.socket.remoteAddress : ip(request) }
     },
+    headers: ({ rawHeaders }) => rawHeaders,
     trustsProxy: () => ip !== undefined,
     upgrades: true,
   }

@@ -2,7 +2,15 @@ import type { StoredToken } from '../../src/model/record.js'
 import { bulkEvents } from '../../src/store/bulk-events.js'
 import { compileFilter } from '../../src/store/compile-filter.js'
 import type { StoreFinding } from '../../src/store/diagnosis.js'
-import { isSameMove, type Move, prefixOf, type Restored, type RestoreResult, refuseWhileMoving } from '../../src/store/moving.js'
+import {
+  isSameMove,
+  type Move,
+  onlyCutsFeed,
+  prefixOf,
+  type Restored,
+  type RestoreResult,
+  refuseWhileMoving,
+} from '../../src/store/moving.js'
 import type { Change, CommitResult, NodeLease, TokenCap, TokenFilter, TokenStore } from '../../src/store/port.js'
 import { createConsumers } from './memory/consumers.js'
 import { createEvents } from './memory/events.js'
@@ -14,24 +22,24 @@ import { createSeals } from './memory/seals.js'
 import { createTickets } from './memory/tickets.js'
 import { createUsage } from './memory/usage.js'
 
-/** Entries of the change feed that are kept. A follower further behind is told that everything may have changed. */
+/** Number of change feed entries that are kept. A follower further behind is told that everything may have changed. */
 const FEED_HISTORY = 50_000
 
 const IN_MEMORY: StoreFinding = {
   name: 'durability',
   ok: false,
-  detail: 'everything is gone with the process, and no other process sees it',
-  advice: 'Outside of tests, use another store.',
+  detail: 'data is lost when the process ends, and no other process sees it',
+  advice: 'Use another store outside of tests.',
 }
 
-/** A lease that was not renewed for so long, by this process's monotonic clock, is forgotten, in milliseconds. */
+/** How long, in milliseconds on this process's monotonic clock, a lease is kept without being renewed. */
 const FORGET_LEASES_AFTER = 24 * 3_600_000
 
 /**
- * A store in the memory of this process, for tests and for trying things out.
+ * A store in the memory of this process, for tests and experiments.
  *
- * It keeps everything that the other stores keep, answers at once, and loses all of it when the process ends. `close()` keeps
- * the data: another instance made over the same store goes on with it.
+ * It keeps everything that the other stores keep, responds immediately, and loses everything when the process ends. `close()` keeps the data: another
+ * instance over the same store can continue with it.
  *
  * @example
  * ```ts
@@ -46,11 +54,11 @@ export function memoryStore(): TokenStore {
   const consumers = createConsumers()
   const seals = createSeals()
   const tickets = createTickets()
-  /** The ones renewed last come last. */
+  /** The most recently renewed come last. */
   const leases = new Map<string, { readonly lease: NodeLease; readonly renewed: number }>()
   const moves = new Map<string, Move>()
 
-  /** The first id that stands in the way of a change. */
+  /** The first id that conflicts with a change. */
   function conflictOf(change: Change): string | undefined {
     const inserted = new Set<string>()
     for (const { id } of change.inserts ?? []) {
@@ -70,7 +78,7 @@ export function memoryStore(): TokenStore {
     return change.erasures?.find(({ before }) => !events.isAs(before))?.before.id
   }
 
-  /** Would this cap hold after the change? */
+  /** Returns whether this cap would hold after the change. */
   function holds(cap: TokenCap, { inserts = [], updates = [], removals = [] }: Change): boolean {
     const written = [...inserts, ...updates.map(({ record }) => record)]
     const changed = new Set([...written.map(({ id }) => id), ...removals])
@@ -82,14 +90,19 @@ export function memoryStore(): TokenStore {
     return count <= cap.max
   }
 
-  function commit(change: Change): CommitResult {
+  function refuseFenced(change: Change): void {
+    if (onlyCutsFeed(change)) return
     const prefix = prefixOf(change)
     for (const [of, move] of moves) if (prefix === undefined || of === prefix) refuseWhileMoving(move)
+  }
+
+  function commit(change: Change): CommitResult {
+    refuseFenced(change)
     const conflict = conflictOf(change)
     if (conflict !== undefined) return { ok: false, conflict }
     const exceeded = change.caps?.findIndex((cap) => !holds(cap, change)) ?? -1
     if (exceeded !== -1) return { ok: false, exceeded }
-    // Copied first: what cannot be copied throws before anything is changed.
+    // Copied first: data that cannot be copied throws before anything is changed.
     const written = [...(change.inserts ?? []), ...(change.updates ?? []).map(({ record }) => record)].map((token) => frozenCopy(token))
     const told = change.events.map((event) => frozenCopy(event))
     const left = (change.erasures ?? []).map(({ after }) => frozenCopy(after))
@@ -123,6 +136,7 @@ export function memoryStore(): TokenStore {
     if (removedEvents.length > 0) events.remove(prefix, removedEvents)
     for (const event of told) events.place(event)
     for (const each of restored.usage ?? []) usage.replace(each)
+    for (const name of restored.removedConsumers ?? []) consumers.drop(prefix, name)
     for (const state of restored.consumers ?? []) consumers.put(state)
     for (const seal of restored.seals ?? []) seals.put(seal)
     return 'written'
@@ -138,7 +152,7 @@ export function memoryStore(): TokenStore {
     }
   }
 
-  /** By id where ids are given, else all of the prefix. */
+  /** By id if ids are given, otherwise all of the prefix. */
   function candidates(filter: TokenFilter): Iterable<StoredToken> {
     if (filter.ids === undefined) return records.newestFirst(filter.prefix)
     return [...new Set(filter.ids)].flatMap((id) => records.get(id) ?? []).filter(({ prefix }) => prefix === filter.prefix)
@@ -162,11 +176,13 @@ export function memoryStore(): TokenStore {
       return page
     },
 
+    distinct: (query) => records.names(query),
+
     commit,
 
     revokeWhere(filter, stamp, event) {
       refuseWhileMoving(moves.get(filter.prefix))
-      if (events.has(event.id)) throw new Error(`memory store: there is an event with the id ${event.id} already, nothing was revoked`)
+      if (events.has(event.id)) throw new Error(`memory store: an event with the id ${event.id} already exists, so nothing was revoked`)
       const matches = compileFilter(filter)
       const matching = [...candidates(filter)].filter((token) => token.revokedAt === undefined && matches(token))
       const touched = new Map<string | undefined, number>()
@@ -184,7 +200,7 @@ export function memoryStore(): TokenStore {
     changes: (after, limit) => feed.read(after, limit),
     subscribe: (wake) => feed.subscribe(wake),
     reached: (cursor, target) => feed.reached(cursor, target),
-    recordUsage: (batch) => usage.record(batch, (id) => records.get(id) !== undefined),
+    recordUsage: (batch) => usage.record(batch, (id) => records.get(id)),
     usage: (query) => usage.report(query),
 
     renewLease,
@@ -197,6 +213,7 @@ export function memoryStore(): TokenStore {
 
     consumers: (prefix) => consumers.of(prefix),
     saveConsumer: (state) => consumers.save(state),
+    removeConsumer: (consumer) => consumers.remove(consumer),
     seals: (query) => seals.page(query),
     saveSeal: (seal) => seals.save(seal),
     removeEvents: (prefix, ids) => events.remove(prefix, ids),

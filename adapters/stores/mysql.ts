@@ -11,19 +11,19 @@ import { namesOf } from './sql/schema/table-names.js'
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, MysqlConnection, MysqlPool, MysqlPromisePool, SqlStore, TransportWarning }
 
-/** Where the database is: exactly one of `url`, `pool` and `kysely`. */
+/** The database: exactly one of `url`, `pool` and `kysely`. */
 export type MysqlStoreOptions = {
-  /** `mysql://user:password@host:3306/database`, or whatever else `mysql2` takes. The store makes a pool of its own, and closes it. */
+  /** `mysql://user:password@host:3306/database`, or any other URL that `mysql2` accepts. The store creates its own pool, and closes it. */
   readonly url?: string | undefined
-  /** A pool of `mysql2` or `mysql2/promise` that the host keeps. */
+  /** A `mysql2` or `mysql2/promise` pool that the host owns. */
   readonly pool?: MysqlPool | MysqlPromisePool | undefined
-  /** A Kysely instance on MySQL that the host keeps. */
+  /** A Kysely instance on MySQL that the host owns. */
   readonly kysely?: KyselyHandle | undefined
-  /** How many connections the pool for `url` has at most. @default 10 */
+  /** The maximum number of connections in the pool for `url`. @default 10 */
   readonly poolSize?: number | undefined
   /** The prefix of table names. @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
-  /** Told where the connections for `url` can be read or changed on their way. @default `process.emitWarning` */
+  /** Called if the connections for `url` can be intercepted or modified in transit. @default `process.emitWarning` */
   readonly onWarning?: ((warning: TransportWarning) => void) | undefined
 }
 
@@ -41,7 +41,7 @@ const schema = exactlyOneOf(
 /**
  * Keeps tokens in MySQL (8.0.17 or newer) or MariaDB (10.4 or newer), for any number of nodes, which find each other's changes by polling.
  *
- * @throws `invalid_input` for unknown or unsound options
+ * @throws `invalid_input` for unknown or invalid options
  * @example
  * ```ts
  * const store = mysqlStore({ url: process.env.DATABASE_URL })

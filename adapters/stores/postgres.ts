@@ -11,29 +11,29 @@ import { namesOf, schemaName } from './sql/schema/table-names.js'
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, PostgresClient, PostgresPool, SqlStore, TransportWarning }
 
-/** Where a streaming replica is: exactly one of `url`, `pool` and `kysely`, as for the primary. */
+/** A streaming replica: exactly one of `url`, `pool` and `kysely`, as for the primary. */
 export type PostgresReadOptions = Pick<PostgresStoreOptions, 'url' | 'pool' | 'kysely' | 'poolSize'>
 
-/** Where the database is: exactly one of `url`, `pool` and `kysely`. */
+/** The database: exactly one of `url`, `pool` and `kysely`. */
 export type PostgresStoreOptions = {
-  /** `postgres://user:password@host:5432/database`, or whatever else `pg` takes. The store makes a pool of its own, and closes it. */
+  /** `postgres://user:password@host:5432/database`, or any other URL that `pg` accepts. The store creates its own pool, and closes it. */
   readonly url?: string | undefined
-  /** A `Pool` of `pg` that the host keeps. Listening for changes takes a connection beside it, made from its options. */
+  /** A `pg` `Pool` that the host owns. Listening for changes takes one additional connection, created from the pool's options. */
   readonly pool?: PostgresPool | undefined
-  /** A Kysely instance on Postgres that the host keeps. Changes of other nodes are then found by polling. */
+  /** A Kysely instance on Postgres that the host owns. Changes made by other nodes are then found by polling. */
   readonly kysely?: KyselyHandle | undefined
-  /** How many connections the pool for `url` has at most. @default 10 */
+  /** The maximum number of connections in the pool for `url`. @default 10 */
   readonly poolSize?: number | undefined
   /**
-   * A streaming replica of the same database, for verifications that miss the cache. It answers them only if it has replayed the change feed as far as this
-   * node has read it; otherwise, and for everything else, the primary is read. The bound for revocations stays the same.
+   * A streaming replica of the same database, for verifications that miss the cache. It is used only if it has replayed the change feed as far as
+   * this node has read it; otherwise, and for everything else, the primary is read. The revocation bound stays the same.
    */
   readonly read?: PostgresReadOptions | undefined
-  /** The schema of the tables; it must exist. @default the first of the connection's search path */
+  /** The schema of the tables; it must exist. @default the first one in the connection's search path */
   readonly schema?: string | undefined
   /** The prefix of table names. @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
-  /** Told where the connections for `url` can be read or changed on their way. @default `process.emitWarning` */
+  /** Called if the connections for `url` can be intercepted or modified in transit. @default `process.emitWarning` */
   readonly onWarning?: ((warning: TransportWarning) => void) | undefined
 }
 
@@ -66,9 +66,9 @@ const sourceOf = ({ url = '', pool, kysely }: Given, poolSize: number, warn: (wa
 /**
  * Keeps tokens in Postgres (12 or newer), for any number of nodes.
  *
- * A change is announced by NOTIFY in its own transaction, so that other nodes know within milliseconds.
+ * Each change is announced by NOTIFY within its transaction, so other nodes learn of it within milliseconds.
  *
- * @throws `invalid_input` for unknown or unsound options
+ * @throws `invalid_input` for unknown or invalid options
  * @example
  * ```ts
  * const store = postgresStore({ url: process.env.DATABASE_URL })

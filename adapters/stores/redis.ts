@@ -8,7 +8,7 @@ import { begin, type RedisWarning } from './redis/begin.js'
 import { createBulk } from './redis/bulk.js'
 import { type IoredisClient, isRedisClient, type NodeRedisClient, type RedisClient } from './redis/client.js'
 import { givenConnection, ownConnection } from './redis/connection.js'
-import { readConsumers, saveConsumer } from './redis/consumers.js'
+import { readConsumers, removeConsumer, saveConsumer } from './redis/consumers.js'
 import { diagnoseRedis } from './redis/diagnose.js'
 import { isKeyPrefix, KEY_PREFIX, rootOf } from './redis/keys.js'
 import { readMove, restore, saveMove } from './redis/moves.js'
@@ -17,41 +17,44 @@ import { removeEvents, trimUsage } from './redis/retention.js'
 import { checked } from './redis/round-trip.js'
 import { readSeals, saveSeal } from './redis/seals.js'
 import { saveTicket, takeTicket } from './redis/tickets.js'
-import { commitChange, findTokens, listTokens } from './redis/tokens.js'
+import { commitChange, distinctOf, findTokens, listTokens } from './redis/tokens.js'
 import { createWaker } from './redis/waker.js'
 
 export type { IoredisClient, NodeRedisClient, RedisClient, RedisWarning }
 
-/** The options of `redisStore`: a `url`, or a `client` of the host's. */
+/** The options of `redisStore`: a `url`, or a `client` that the host owns. */
 export type RedisStoreOptions = {
-  /** `redis://user:password@host:6379/0`, `rediss://` for TLS, or the path of a socket. The store connects by itself, with `ioredis` or else `redis`. */
+  /**
+   * `redis://user:password@host:6379/0`, `rediss://` for TLS, or the path of a socket. The store connects by itself, with `ioredis` or, if that is
+   * not installed, `redis`.
+   */
   readonly url?: string
-  /** An `ioredis` client, or a node-redis client that is connected, or a cluster of either. It is never closed here. */
+  /** An `ioredis` client, a connected node-redis client, or a cluster of either. The store never closes it. */
   readonly client?: RedisClient
   /**
-   * The prefix of all keys. Without a hash tag (`{…}`), one is put around it, so that a cluster keeps all keys in one slot.
+   * The prefix of all keys. If it has no hash tag (`{…}`), it is wrapped in one, so that a cluster keeps all keys in one slot.
    *
    * @default '{latchkey}:'
    */
   readonly keyPrefix?: string
   /**
-   * How many entries of the change feed are kept. A node further behind drops its whole cache.
+   * The number of change feed entries to keep. A node that falls further behind drops its whole cache.
    *
    * @default 100_000
    */
   readonly feedHistory?: number
-  /** Told how the server is set up for less than latchkey promises, and where `url` leads there unsafely. @default `process.emitWarning` */
+  /** Called if the server's configuration weakens a promise of latchkey, or if the connection to `url` is insecure. @default `process.emitWarning` */
   readonly onWarning?: (warning: RedisWarning) => void
 }
 
 /**
  * A store in Redis 7 or later, or Valkey, alone or as a cluster.
  *
- * Each change is one Lua script with its audit events: all of it happens, or none. What survives a crash of the server is what its
- * persistence keeps: run it with `appendonly yes`, `appendfsync always` and `maxmemory-policy noeviction`; `migrate()`, which
- * latchkey calls once at the start, warns where that is not so, and says which promise it weakens.
+ * Each change and its audit events are one Lua script: all of it happens, or none. After a crash, the server has what its persistence kept: run it
+ * with `appendonly yes`, `appendfsync always` and `maxmemory-policy noeviction`. `migrate()`, which latchkey calls once at startup, warns about other
+ * settings, and says which promise they weaken.
  *
- * @throws {InvalidInputError} `invalid_input` for options that are unknown or do not fit.
+ * @throws {InvalidInputError} `invalid_input` for unknown or invalid options.
  * @example
  * ```ts
  * const store = redisStore({ url: process.env.REDIS_URL ?? 'redis://127.0.0.1:6379' })
@@ -75,6 +78,7 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
       return tokens
     },
     list: (query) => listTokens(connection, query),
+    distinct: (query) => distinctOf(connection, query),
     commit: (change) => commitChange(connection, change, place, bulk.settle),
     revokeWhere: (filter, stamp, event) => bulk.revoke(filter, stamp, event),
     events: (query) => readEvents(connection, query),
@@ -87,6 +91,7 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     leases: (now) => readLeases(connection, now),
     consumers: (prefix) => readConsumers(connection, prefix),
     saveConsumer: (state) => saveConsumer(connection, state),
+    removeConsumer: (consumer) => removeConsumer(connection, consumer),
     seals: (query) => readSeals(connection, query),
     saveSeal: (seal) => saveSeal(connection, seal),
     removeEvents: (prefix, ids) => removeEvents(connection, prefix, ids),
@@ -117,17 +122,26 @@ function isRedisUrl(url: unknown): boolean {
   try {
     if (readSocket(url) !== undefined) return true
     const { protocol, username, password } = new URL(url)
-    // Both clients take their own defaults for what is left out, and throw for what is badly encoded.
+    // Both clients use their defaults for missing parts, and throw if a part is badly encoded.
     return (protocol === 'redis:' || protocol === 'rediss:') && decodeURIComponent(username + password) !== undefined
   } catch {
     return false
   }
 }
 
+// Clients pass other parts through unchecked: a database that is not a number, or a malformed option, later ends the process.
+function isPlainUrl(url: string): boolean {
+  if (readSocket(url) !== undefined) return true
+  const { pathname, searchParams } = new URL(url)
+  return /^\/?\d*$/.test(pathname) && [...searchParams.keys()].every((name) => name === 'connectionName')
+}
+
 const schema = exactlyOneOf(
   objectOf({
-    // It may hold a password: it is never part of a message.
-    url: passing<string>(isRedisUrl, 'must be a url that begins with redis://, rediss:// or unix://, or the path of a socket').optional(),
+    // The URL may contain a password, so messages never include it.
+    url: passing<string>(isRedisUrl, 'must be a url that begins with redis://, rediss:// or unix://, or the path of a socket')
+      .and(isPlainUrl, 'must end with the number of a database or nothing; for connection options other than connectionName, pass a client')
+      .optional(),
     client: handle<RedisClient>(isRedisClient, 'must be an ioredis or a node-redis client').optional(),
     keyPrefix: passing<string>(isKeyPrefix, KEY_PREFIX).optional(),
     feedHistory: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(100_000),

@@ -13,33 +13,33 @@ import { namesOf, tablePrefix } from './sql/schema/table-names.js'
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
 export type { KyselyHandle, NodeDatabase, SqliteDriver, SqlStore, SyncDatabase }
 
-/** A file that the store opens, or a database that the host has open and keeps. */
+/** A file that the store opens, or an open database that the host owns. */
 export type SqliteStoreOptions = {
-  /** The file, or its `file:` URL; its folder must exist. Or `:memory:`. */
+  /** The file or its `file:` URL, whose folder must exist, or `:memory:`. */
   readonly path?: string | undefined
   /** A `DatabaseSync` of `node:sqlite`, a `Database` of `better-sqlite3` or `libsql`, or a Kysely instance. Never closed by the store. */
   readonly database?: SyncDatabase | NodeDatabase | KyselyHandle | undefined
-  /** Which driver opens `path`. @default the first that is there: `node:sqlite`, `libsql`, `better-sqlite3` */
+  /** The driver that opens `path`. @default the first one available: `node:sqlite`, `libsql`, `better-sqlite3` */
   readonly driver?: SqliteDriver | undefined
   /** The prefix of table names. @default 'latchkey_' */
   readonly tablePrefix?: string | undefined
-  /** How long a lock that another process holds on the file is waited for. @default 1.5 */
+  /** How long to wait for a lock that another process holds on the file. @default 1.5 */
   readonly busyTimeout?: Duration | undefined
 }
 
-/** Keeps the event loop free for all but a few milliseconds at a time. */
+/** Yields the event loop every few milliseconds. */
 const USAGE_ROWS = 75
 
 const DRIVERS = ['node:sqlite', 'libsql', 'better-sqlite3'] as const
 const isDatabase = (value: object): boolean => 'prepare' in value || 'executeQuery' in value
 
 /**
- * Keeps tokens in a SQLite file: durable, shared by any number of processes of one machine, with nothing to run.
+ * Keeps tokens in a SQLite file: durable, shared by any number of processes on one machine, with no server to run.
  *
- * A path is opened at the first call, with `node:sqlite` where Node has it (22.13 and newer), else with `libsql` or `better-sqlite3`,
- * in WAL mode, each commit synced to the disk, readable by the file's owner only.
+ * A path is opened at the first call, with `node:sqlite` if Node has it (22.13 and newer), otherwise with `libsql` or `better-sqlite3`. The database
+ * is in WAL mode, each commit is synced to disk, and only the file's owner can read it.
  *
- * @throws `invalid_input` for unknown or unsound options
+ * @throws `invalid_input` for unknown or invalid options
  * @example
  * ```ts
  * const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore('tokens.db'), scopes: { 'inventory:read': 'See stock' } })
@@ -60,22 +60,22 @@ export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
   return { ...store, usageRows: USAGE_ROWS }
 }
 
-/** The path of a file, also as `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. */
+/** The path of a file, also as a `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. */
 const readPath = (path: unknown): string => {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) throw new InvalidInputError([], 'must be the path of a file')
-  // Of another store, most likely, with a password in it: it is not repeated.
+  // Most likely the URL of another store, with a password in it, so it is not repeated.
   if (/^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
-    throw new InvalidInputError([], 'must be the path of a file, or file: and such a path, and no url of a server')
+    throw new InvalidInputError([], 'must be the path of a file, or file: followed by a path, not the URL of a server')
   }
   if (!/^file:/i.test(path)) return path
-  if (/[?#]/.test(path)) throw new InvalidInputError([], 'must have no parameters behind file: and the path')
+  if (/[?#]/.test(path)) throw new InvalidInputError([], 'must have no parameters after file: and the path')
   try {
     const file = path.startsWith('file://') ? fileURLToPath(path) : decodeURIComponent(path.slice('file:'.length))
     if (file !== '' && !file.includes('\0')) return file
   } catch {
-    // Said below.
+    // Reported below.
   }
-  throw new InvalidInputError([], 'must be file: and the path of a file on this machine')
+  throw new InvalidInputError([], 'must be file: followed by the path of a file on this machine')
 }
 
 const schema = exactlyOneOf(

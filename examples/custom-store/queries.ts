@@ -1,4 +1,5 @@
 import type {
+  DistinctQuery,
   EventQuery,
   FeedPage,
   ListedEvent,
@@ -64,6 +65,17 @@ export function listTokens(state: State, query: ListQuery): ListedToken[] {
       const use = state.lastUses.get(token.id)
       return { ...token, ...(use && { lastUsedAt: use.at }), ...(use?.ip !== undefined && { lastUsedIp: use.ip }) }
     })
+}
+
+export function listDistinct(state: State, { prefix, field, tenantId, after = '', limit }: DistinctQuery): string[] {
+  const tokens = [...state.tokens.values()].filter(
+    (token) => token.prefix === prefix && (tenantId === undefined || token.tenantId === tenantId),
+  )
+  const values = new Set(tokens.flatMap((token) => token[field] ?? []))
+  return [...values]
+    .filter((value) => value > after)
+    .sort()
+    .slice(0, limit)
 }
 
 export function listEvents(

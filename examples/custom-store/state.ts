@@ -3,6 +3,7 @@ import type {
   BulkResult,
   Change,
   ConsumerState,
+  ConsumerVersion,
   LastUse,
   ListedEvent,
   OwnerChange,
@@ -24,6 +25,7 @@ export type Line =
   | { readonly do: 'revoke'; readonly filter: TokenFilter; readonly stamp: RevocationStamp; readonly event: StoredEvent }
   | { readonly do: 'usage'; readonly batch: UsageBatch }
   | { readonly do: 'consumer'; readonly state: ConsumerState }
+  | { readonly do: 'consumer gone'; readonly consumer: ConsumerVersion }
   | { readonly do: 'seal'; readonly seal: StoredSeal }
   | { readonly do: 'forget'; readonly events: readonly string[] }
   | { readonly do: 'trim'; readonly trim: UsageTrim }
@@ -99,6 +101,7 @@ export function apply(state: State, line: Line): BulkResult {
   if (line.do === 'revoke') return applyRevocation(state, line)
   if (line.do === 'change') applyChange(state, line.change)
   else if (line.do === 'consumer') state.consumers.set(keyOf(line.state), line.state)
+  else if (line.do === 'consumer gone') state.consumers.delete(keyOf(line.consumer))
   else if (line.do === 'seal') state.seals.push(line.seal)
   else if (line.do === 'forget') forget(state, new Set(line.events))
   else if (line.do === 'trim') trim(state, line.trim)
@@ -181,18 +184,26 @@ function saltOf(salt: string, index: number): string {
 function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: UsageBatch): void {
   if (seq <= (state.batches.get(nodeId) ?? 0)) return
   state.batches.set(nodeId, seq)
-  for (const added of counts) {
+  // Of a token that was removed meanwhile nothing may come back.
+  const isKnown = ({ tokenId }: { readonly tokenId: string }): boolean => state.tokens.has(tokenId)
+  // And of one whose owner was erased, no address.
+  const isErased = ({ tokenId }: { readonly tokenId: string }): boolean => {
+    const token = state.tokens.get(tokenId)
+    return token?.name === 'erased' && token.ownerId === undefined && token.revokedAt !== undefined
+  }
+  for (const added of counts.filter(isKnown)) {
     const key = JSON.stringify([added.tokenId, added.bucketAt, added.endpoint, added.outcome, added.scope])
     state.counts.set(key, { ...added, count: added.count + (state.counts.get(key)?.count ?? 0) })
   }
-  for (const added of addresses) {
+  for (const added of addresses.filter((address) => isKnown(address) && !isErased(address))) {
     const key = JSON.stringify([added.tokenId, added.ip])
     const known = state.addresses.get(key) ?? { count: 0, lastAt: 0 }
     state.addresses.set(key, { ...added, count: added.count + known.count, lastAt: Math.max(added.lastAt, known.lastAt) })
   }
   for (const tokenId of new Set(addresses.map(({ tokenId }) => tokenId))) forgetOldAddresses(state, tokenId)
-  for (const use of lastUses) {
-    if (use.at > (state.lastUses.get(use.tokenId)?.at ?? -1)) state.lastUses.set(use.tokenId, use)
+  for (const use of lastUses.filter(isKnown)) {
+    const { tokenId, at } = use
+    if (at > (state.lastUses.get(tokenId)?.at ?? -1)) state.lastUses.set(tokenId, isErased(use) ? { tokenId, at } : use)
   }
 }
 

@@ -3,7 +3,7 @@ import { isThenable } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 import { viewEvent } from './view-event.js'
 
-/** Tells the host of events that are durable. What the host's callback does wrong changes nothing. */
+/** Notifies the host of durable events. A faulty host callback has no effect on latchkey. */
 export function createAnnouncer(
   onEvent: ((event: AuditEvent) => unknown) | undefined,
   report: Report,
@@ -16,7 +16,7 @@ export function createAnnouncer(
         const answer = onEvent(viewEvent(event))
         if (isThenable(answer)) answer.then(undefined, failed)
       } catch (error) {
-        // The change is durable already; the callback is only told.
+        // The change is already durable; the callback is only a notification.
         failed(error)
       }
     }

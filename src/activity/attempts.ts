@@ -1,35 +1,38 @@
+import { Shares } from '../cache/bounded-map.js'
 import type { Code } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
-import { CoalescedEvents, type CoalescingOptions } from './coalesced-events.js'
+import { CoalescedEvents, type CoalescingOptions, shareOf } from './coalesced-events.js'
 
 const WINDOW_MS = 60_000
-/** Kinds of attempts that are told apart for one actor in one window; further ones are counted together. */
+/** How many kinds of attempts are tracked per actor and tenant in one window; any further ones are counted together. */
 const KINDS = 8
-/** Actors that are told apart in one window. */
+/** How many actors are tracked in one window. If there are more, the tenant with the most of them gives some up. */
 const MAX_ACTORS = 1000
 
 /** A management call that was refused. */
 export type Attempt = {
   readonly actorId: string
-  /** The verb, or the route of the management API, that was tried. */
+  /** The attempted verb or management API route. */
   readonly attempt: string
   readonly code: Code
-  /** Which part of the call was refused. */
+  /** The part of the call that was refused. */
   readonly field?: string | undefined
-  /** Which token and tenant it was about, as far as the actor reaches; else the actor's own tenant, where it has one. */
+  /** The token and tenant involved, as far as the actor can see them; otherwise the actor's own tenant, if any. */
   readonly about: Pick<StoredEvent, 'tokenId' | 'tenantId' | 'ownerId' | 'createdBy'>
   readonly ip?: string | undefined
 }
 
 /**
- * Puts refused management calls into the audit: one event a minute for each kind, and at most nine for one actor, whatever it tries.
+ * Writes refused management calls to the audit: one event a minute for each kind, and at most nine per actor and tenant, whatever it tries.
  *
- * Nothing of it is on the request's path, and what was refused stays refused when it cannot be written.
+ * Two tenants may have people with the same id, so each tenant's are tracked and recorded separately, and neither takes the room of the other.
+ *
+ * None of this is on the request's path, and a refusal stands even if it cannot be written.
  */
 export class Attempts {
   readonly #events: CoalescedEvents
   readonly #monotonic: () => number
-  readonly #kinds: Map<string, Set<string>> = new Map()
+  #kinds: Shares<Set<string>> = new Shares()
   #windowEndsAt = 0
 
   constructor(options: Omit<CoalescingOptions, 'action' | 'others'>) {
@@ -46,14 +49,15 @@ export class Attempts {
   }
 
   note({ actorId, attempt, code, field, about, ip }: Attempt, now: number): void {
-    const kind = JSON.stringify([attempt, code, field, about.tenantId, about.tokenId])
-    if (this.#isToldApart(actorId, kind)) {
+    const { tenantId } = about
+    const kind = JSON.stringify([attempt, code, field, tenantId, about.tokenId])
+    if (this.#isToldApart(JSON.stringify([actorId, tenantId]), kind, shareOf({ actorId, ...about }))) {
       const details = { attempt, ...(field !== undefined && { field }) }
       this.#events.note(JSON.stringify([actorId, kind]), () => ({ actorId, ...about, code, details }), now, ip)
     } else {
-      const { tenantId } = about
       const scope = tenantId === undefined ? {} : { tenantId }
-      this.#events.note(JSON.stringify([actorId]), () => ({ actorId, ...scope, details: { attempts: 'various' } }), now, ip)
+      const key = JSON.stringify([actorId, tenantId, 'various'])
+      this.#events.note(key, () => ({ actorId, ...scope, details: { attempts: 'various' } }), now, ip)
     }
   }
 
@@ -62,16 +66,26 @@ export class Attempts {
     return this.#events.flush(now, all)
   }
 
-  #isToldApart(actorId: string, kind: string): boolean {
+  #isToldApart(who: string, kind: string, share: string): boolean {
     const tick = this.#monotonic()
     if (tick >= this.#windowEndsAt) {
       this.#windowEndsAt = tick + WINDOW_MS
-      this.#kinds.clear()
+      this.#kinds = new Shares()
     }
-    const kinds = this.#kinds.get(actorId) ?? new Set()
-    if (kinds.has(kind)) return true
-    if (kinds.size >= KINDS || (kinds.size === 0 && this.#kinds.size >= MAX_ACTORS)) return false
-    this.#kinds.set(actorId, kinds.add(kind))
+    const kinds = this.#kinds.get(who)
+    if (kinds?.has(kind) === true) return true
+    if (kinds === undefined ? !this.#hasRoom(share) : kinds.size >= KINDS) return false
+    if (kinds === undefined) this.#kinds.put(who, share, new Set([kind]))
+    else kinds.add(kind)
+    return true
+  }
+
+  #hasRoom(share: string): boolean {
+    if (this.#kinds.size < MAX_ACTORS) return true
+    const largest = this.#kinds.largest()
+    const newest = largest.at(-1)
+    if (newest === undefined || largest.length <= this.#kinds.sizeOf(share) + 1) return false
+    this.#kinds.remove(newest)
     return true
   }
 }

@@ -1,7 +1,10 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent } from '../model/event.js'
 
-/** Takes an event as the store keeps it. `lost` fires when nobody waits any more; `signal` also when the consumer stops, which waits for a while. */
+/**
+ * Receives an event as the store keeps it. `lost` fires when nobody is waiting for it anymore; `signal` also fires when the consumer is stopping,
+ * which waits for a while.
+ */
 export type ListedEventHandler = (event: ListedEvent, context: { readonly signal: AbortSignal; readonly lost: AbortSignal }) => unknown
 
 /** One call of a consumer's handler. */
@@ -9,17 +12,17 @@ export type HandlerCall = {
   readonly handler: ListedEventHandler
   readonly event: ListedEvent
   readonly timeoutMs: number
-  /** How long a handler that is under way is waited for once `stopping` has fired. */
+  /** How long to wait for a running handler after `stopping` has fired. */
   readonly graceMs: number
   readonly stopping: AbortSignal
-  /** Is it still this node's turn? Asked again and again while the handler works. */
+  /** Returns whether this node still holds the claim. Checked repeatedly while the handler runs. */
   readonly hold: () => Promise<boolean>
   readonly everyMs: number
-  /** Told what the handler did wrong. */
+  /** Called with the handler's error. */
   readonly failed: (error: unknown) => void
 }
 
-/** Calls a handler with an event, and answers whether it has taken it: not where it fails, hangs, or loses its turn meanwhile. */
+/** Calls a handler with an event and returns whether it accepted it. It did not if it fails, hangs, or loses the claim meanwhile. */
 export async function callHandler(call: HandlerCall): Promise<boolean> {
   const given = new AbortController()
   const lost = new AbortController()
@@ -36,8 +39,8 @@ export async function callHandler(call: HandlerCall): Promise<boolean> {
       lost.abort(given.signal.reason)
     }
     const stop = (): void => {
-      timers.push(setTimeout(() => giveUp('the consumer stops'), call.graceMs))
-      given.abort(new Error('the consumer stops'))
+      timers.push(setTimeout(() => giveUp('the consumer is stopping'), call.graceMs))
+      given.abort(new Error('the consumer is stopping'))
     }
     const renew = async (): Promise<void> => {
       try {
@@ -53,11 +56,11 @@ export async function callHandler(call: HandlerCall): Promise<boolean> {
     timers.push(setTimeout(timeOut, call.timeoutMs))
     timers.push(setInterval(() => void renew(), call.everyMs))
     call.stopping.addEventListener('abort', stop)
-    // In a promise of its own: a handler may throw, answer at once, or answer a foreign thenable.
+    // In its own promise: a handler may throw, return synchronously, or return a foreign thenable.
     new Promise((answer) => answer(call.handler(call.event, { signal: given.signal, lost: lost.signal }))).then(
       () => end(true),
       (error: unknown) => {
-        // What is aborted may well fail.
+        // An aborted handler is expected to fail.
         if (!given.signal.aborted) call.failed(error)
         end(false)
       },

@@ -1,3 +1,4 @@
+import { Shares } from '../cache/bounded-map.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import { Dates } from '../policy/instant.js'
@@ -7,26 +8,28 @@ import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import { halves, Parts } from './parts.js'
 
-/** One kind of occasion makes at most one event in this time. */
+/** One kind of occurrence produces at most one event in this time. */
 const WINDOW_MS = 60_000
-/** All kinds of a node together make at most this many events in that time. */
+/** All kinds on one node together produce at most this many events in that time. */
 const BUDGET = 120
 const MAX_KEYS = 2000
 const EVENTS_A_COMMIT = 120
 
-/** The fields that occasions of one kind share. */
+/** The fields that occurrences of one kind share. */
 export type Occasion = Omit<StoredEvent, 'id' | 'at' | 'prefix' | 'action' | 'ip' | 'count'>
 
 type Tally = {
-  readonly occasion: Occasion
+  /** The owner of the room and the turn that it uses. */
+  readonly share: string
+  occasion: Occasion
   count: number
   ip: string | undefined
   lastAt: number
-  /** On the monotonic clock; before it, further occasions are only counted. */
+  /** On the monotonic clock; until then, further occurrences are only counted. */
   quietUntil: number
 }
 
-/** How a recorder is set up. */
+/** Settings of a recorder. */
 export type CoalescingOptions = {
   readonly store: GuardedStore
   readonly prefix: string
@@ -34,18 +37,19 @@ export type CoalescingOptions = {
   readonly announce: (events: readonly StoredEvent[]) => void
   readonly report: Report
   readonly action: StoredEvent['action']
-  /** The fields of the event that counts the remaining occasions together. */
+  /** The fields of the event that counts all remaining occurrences together. */
   readonly others: Occasion
 }
 
 /**
- * Puts occasions that a caller can repeat at will into the audit, coalesced: a flood makes a handful of events with large counts.
+ * Writes occurrences that a caller can repeat at will to the audit, coalesced: a flood produces a handful of events with large counts.
  *
- * The budget of each recorder is its own, so that one flood neither holds up nor drowns other events. Nothing here is waited for by a request.
+ * Each recorder has its own budget, so that one flood neither delays nor drowns out other events. Within it, every tenant has its own turn and room:
+ * one tenant's flood hides nothing from another's administrators. No request waits for any of this.
  */
 export class CoalescedEvents {
   readonly #options: CoalescingOptions
-  readonly #tallies: Map<string, Tally> = new Map()
+  readonly #tallies: Shares<Tally> = new Shares()
   readonly #dates: Dates = new Dates()
   #overflow = 0
   #windowEndsAt = 0
@@ -65,13 +69,15 @@ export class CoalescedEvents {
     })
   }
 
-  /** Is there an event to write now? */
+  /** Returns whether an event is ready to be written. */
   get pending(): boolean {
     const unsent = this.#unsent.length + this.#parts.left.length
-    return unsent > 0 || this.#overflow > 0 || [...this.#tallies.values()].some((tally) => tally.count > 0)
+    return unsent > 0 || this.#overflow > 0 || [...this.#tallies.inTurn()].some(([, tally]) => tally.count > 0)
   }
 
-  /** Counts one occasion. What it has in common with others of its key is asked for once. */
+  /**
+   * Counts one occurrence. The fields it shares with others of its key are read once per event, because a record may have changed since the last one.
+   */
   note(key: string, describe: () => Occasion, now: number, ip: string | undefined): void {
     const at = this.#dates.of(now)
     if (at === undefined) {
@@ -80,13 +86,15 @@ export class CoalescedEvents {
     }
     let tally = this.#tallies.get(key)
     if (tally === undefined) {
-      if (this.#tallies.size >= MAX_KEYS) {
+      const occasion = describe()
+      const share = shareOf(occasion)
+      if (!this.#hasRoom(share)) {
         this.#overflow += 1
         return
       }
-      tally = { occasion: describe(), count: 0, ip, lastAt: at, quietUntil: 0 }
-      this.#tallies.set(key, tally)
-    }
+      tally = { share, occasion, count: 0, ip, lastAt: at, quietUntil: 0 }
+      this.#tallies.put(key, share, tally)
+    } else if (tally.count === 0) tally.occasion = describe()
     tally.count += 1
     tally.ip = ip
     tally.lastAt = at
@@ -98,7 +106,7 @@ export class CoalescedEvents {
    * @throws StoreUnavailableError `store_unavailable`; the same events are tried again by the next flush
    */
   async flush(now: number, all: boolean): Promise<void> {
-    // One at a time: two that sent the same events would each take the other's as written.
+    // One at a time: two writers that send the same events would each mistake the other's for their own.
     while (this.#sending !== undefined) await this.#sending.catch(() => undefined)
     this.#sending = this.#sendAll(now, all).finally(() => {
       this.#sending = undefined
@@ -122,11 +130,11 @@ export class CoalescedEvents {
   async #write(events: readonly StoredEvent[]): Promise<void> {
     const result = await this.#options.store.commit({ events })
     if (result.ok) this.#options.announce(events)
-    // A conflict means that an earlier try, whose answer was lost, wrote them: perhaps some of them only.
+    // A conflict means that an earlier attempt, whose answer was lost, wrote them, or at least some of them.
     else if (events.length > 1) for (const event of events) await this.#write([event])
   }
 
-  // Of several, each alone tells.
+  // For several events, only writing each one separately can tell.
   async #stands(events: readonly StoredEvent[]): Promise<boolean> {
     const [event] = events
     if (event === undefined || events.length > 1) return false
@@ -134,11 +142,11 @@ export class CoalescedEvents {
     return (await store.events({ prefix, id: event.id, limit: 1 })).length > 0
   }
 
-  // The occasions are counted all the same, together with the others that no event tells apart.
+  // The occurrences are still counted, together with those that no event distinguishes.
   #drop(events: readonly StoredEvent[], cause: unknown): void {
     const { action, others, report } = this.#options
     for (const { details, count = 0 } of events) if (details !== others.details) this.#overflow += count
-    report('flush', new StoreUnavailableError(`the store refuses an event ${action}, which is counted with others instead`, cause))
+    report('flush', new StoreUnavailableError(`the store rejects an event ${action}, which is combined with others instead`, cause))
   }
 
   #due(now: number, all: boolean): StoredEvent[] {
@@ -148,18 +156,32 @@ export class CoalescedEvents {
       this.#left = BUDGET
     }
     const events: StoredEvent[] = []
-    for (const [key, tally] of [...this.#tallies]) {
+    for (const [key, tally] of this.#tallies.inTurn()) {
       if (!all && tick < tally.quietUntil) continue
       if (tally.count > 0 && !all && this.#left <= 0) continue
-      this.#tallies.delete(key)
-      if (tally.count === 0) continue
+      if (tally.count === 0) {
+        this.#tallies.remove(key)
+        continue
+      }
       events.push(this.#event(tally, tick))
-      // Behind the others: where the budget is short, everybody's turn comes.
-      this.#tallies.set(key, tally)
+      // Goes to the back of the queue, so that everybody gets a turn when the budget is short.
+      this.#tallies.put(key, tally.share, tally)
     }
     const at = this.#dates.of(now)
     if (at !== undefined && this.#overflow > 0 && (this.#left > 0 || all)) events.push(this.#overflowEvent(at))
     return events
+  }
+
+  // If all room is taken, whoever has the most gives some up.
+  #hasRoom(share: string): boolean {
+    if (this.#tallies.size < MAX_KEYS) return true
+    const largest = this.#tallies.largest()
+    const [oldest = ''] = largest
+    const tally = this.#tallies.get(oldest)
+    if (tally === undefined || largest.length <= this.#tallies.sizeOf(share) + 1) return false
+    this.#overflow += tally.count
+    this.#tallies.remove(oldest)
+    return true
   }
 
   #event(tally: Tally, tick: number): StoredEvent {
@@ -180,4 +202,9 @@ export class CoalescedEvents {
     const { action, prefix } = this.#options
     return { id: generateId(platformRandom), at, action, prefix, actorId, ...occasion, ...(ip !== undefined && { ip }), count }
   }
+}
+
+/** A tenant has its own share; tokens without a tenant are grouped by owner, or by creator. */
+export function shareOf({ tenantId, ownerId, createdBy, actorId }: Occasion): string {
+  return tenantId === undefined ? `owner ${ownerId ?? createdBy ?? actorId}` : `tenant ${tenantId}`
 }

@@ -1,20 +1,25 @@
+import { ConflictError } from '../errors.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { ConsumerState } from '../store/port.js'
 import { SharedRead } from './shared-read.js'
 
-/** A claim that was not renewed for so long may be taken over; it is renewed three times as often. */
+/** A claim that has not been renewed for this long may be taken over; it is renewed three times as often. */
 const CLAIM_MS = 6_000
-/** The same while there is nothing to do. The row says so, behind the holder. */
+/** The same while idle. The row marks this after the holder. */
 const QUIET_CLAIM_MS = 30_000
 const QUIET = ' quiet'
+/** The maximum number of consumer names per prefix: each is a row that every waiting node reads once a second. */
+const MOST_CONSUMERS = 200
+/** Consumer names for webhook endpoints start with this. */
+export const WEBHOOK = 'webhook:'
 
 /**
- * The claim of one node on a consumer: who holds it may read, and moves its position.
+ * One node's claim on a consumer: the holder may read, and advances its position.
  *
- * No wall clock decides. The store keeps a version, which the holder moves on. Another node takes over once it has seen the same version for the
- * whole length of the claim on its own monotonic clock; the holder trusts its claim for that long from before its last move. So the holder has
- * given up before anybody else begins, and what it may still write then is refused by the store, since the version is another. For the same reason
- * a node that waits may go by rows that are a little old: what it then writes is refused, or nothing has changed since.
+ * No wall clock decides. The store keeps a version, which the holder advances. Another node takes over once it has seen the same version for the
+ * whole duration of the claim on its own monotonic clock; the holder trusts its claim for the same duration, counted from before its last write. So
+ * the holder has given up before anybody else begins, and the store refuses any later write, because the version has changed. For the same reason, a
+ * waiting node may use slightly stale rows: either its write is refused, or nothing has changed since.
  */
 export class ConsumerClaim {
   readonly #store: GuardedStore
@@ -30,6 +35,7 @@ export class ConsumerClaim {
   #quiet = false
   #rival: { readonly version: number; readonly since: number } | undefined
   #position = 0
+  #hadIt = false
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(
@@ -40,7 +46,7 @@ export class ConsumerClaim {
       readonly holder: string
       readonly from: 'start' | 'now'
       readonly monotonic: () => number
-      /** Shared by those of this node that wait; the claim reads for itself where there are none. */
+      /** Shared by the waiting consumers of this node; without any, the claim reads for itself. */
       readonly rows?: SharedRead<readonly ConsumerState[]>
     },
   ) {
@@ -61,13 +67,13 @@ export class ConsumerClaim {
     return this.#mine !== undefined && this.#monotonic() < this.#until
   }
 
-  /** Takes or renews the claim where that is due: for longer, and so more rarely, where it is quiet. Answers whether this node may read now. */
+  /** Takes or renews the claim when due: for longer, and thus less often, while idle. Returns whether this node may read now. */
   async hold(quiet = false): Promise<boolean> {
     this.#quiet = quiet
     if (this.held && this.#monotonic() < this.#renewAt) return true
     return await this.#inTurn(async () => {
       try {
-        // A save may have been written though its answer was lost: reading tells.
+        // A save may have succeeded even though its answer was lost; a read tells.
         return (this.held && (await this.#write())) || (await this.#take())
       } catch (error) {
         if (this.held) return true
@@ -76,32 +82,32 @@ export class ConsumerClaim {
     })
   }
 
-  /** An event was handled. */
+  /** Marks an event as handled. */
   moveTo(seq: number): void {
     this.#position = Math.max(this.#position, seq)
   }
 
-  /** The position of work that may also go back. */
+  /** Sets the position for work that may also move backward. */
   setTo(position: number): void {
     this.#position = position
   }
 
-  /** Writes the position, and so renews the claim. Answers whether it is still this node's. */
+  /** Writes the position, and so renews the claim. Returns whether this node still holds it. */
   async save(): Promise<boolean> {
     return await this.#inTurn(() => this.#write())
   }
 
-  /** Writes the position, and leaves the consumer to whoever asks next. */
+  /** Writes the position and releases the consumer to whichever node asks next. */
   async release(): Promise<void> {
     await this.#inTurn(async () => {
-      if (this.#mine === undefined) return
+      if (this.#mine === undefined || !this.held) return
       const { holder: _, ...rest } = this.#mine
       this.#mine = undefined
       await this.#store.saveConsumer({ ...rest, version: rest.version + 1, position: this.#position })
     })
   }
 
-  // A renewal while a handler works must not race with the saves around it.
+  // A renewal during a handler call must not race with the saves around it.
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#turn.then(work)
     this.#turn = mine.catch(() => undefined)
@@ -115,16 +121,30 @@ export class ConsumerClaim {
     const holder = found?.holder?.replace(QUIET, '')
     this.#waits = found !== undefined && holder !== undefined && holder !== this.#holder && this.#isAlive(found)
     if (this.#waits) return false
-    // What this node handled counts where nobody came in between, also when the answer to its last save was lost.
-    if (found === undefined || holder !== this.#holder) this.#position = found?.position ?? (await this.#beginning())
+    // This node's progress counts if no other node intervened, even if the answer to its last save was lost.
+    if (found === undefined) await this.#begin(rows)
+    else if (holder !== this.#holder) this.#position = found.position
     else this.#position = Math.max(this.#position, found.position)
-    return await this.#save((found?.version ?? 0) + 1)
+    const taken = await this.#save((found?.version ?? 0) + 1)
+    this.#hadIt ||= taken
+    return taken
+  }
+
+  // If the row was removed while this process was suspended, continue from the old position instead of starting over.
+  async #begin(rows: readonly ConsumerState[]): Promise<void> {
+    if (!isOwnRow(this.#of) && rows.filter((row) => !isOwnRow(row)).length >= MOST_CONSUMERS) {
+      throw new ConflictError(
+        'conflict',
+        `"${this.#of.name}" cannot start: there are ${MOST_CONSUMERS} consumers already, so forget one that nothing runs`,
+      )
+    }
+    if (!this.#hadIt) this.#position = await this.#beginning()
   }
 
   #isAlive({ version, holder }: ConsumerState): boolean {
     const now = this.#monotonic()
     if (this.#rival?.version !== version) this.#rival = { version, since: now }
-    return now - this.#rival.since < lengthOf(holder)
+    return now - this.#rival.since < claimMs(holder)
   }
 
   async #beginning(): Promise<number> {
@@ -134,7 +154,7 @@ export class ConsumerClaim {
   }
 
   async #write(): Promise<boolean> {
-    return this.#mine !== undefined && (await this.#save(this.#mine.version + 1))
+    return this.#mine !== undefined && this.held && (await this.#save(this.#mine.version + 1))
   }
 
   async #save(version: number): Promise<boolean> {
@@ -144,13 +164,24 @@ export class ConsumerClaim {
     const written = await this.#store.saveConsumer(state)
     this.#mine = written ? state : undefined
     if (written) {
-      this.#until = began + lengthOf(holder)
-      this.#renewAt = began + lengthOf(holder) / 3
+      this.#until = began + claimMs(holder)
+      this.#renewAt = began + claimMs(holder) / 3
     }
     return written
   }
 }
 
-function lengthOf(holder: string | undefined): number {
+/** How long a claim is valid without being renewed. */
+export function claimMs(holder: string | undefined): number {
   return holder?.endsWith(QUIET) === true ? QUIET_CLAIM_MS : CLAIM_MS
+}
+
+/** Returns whether a webhook endpoint reads under this name. No host consumer does. */
+export function isWebhook(name: string): boolean {
+  return name.startsWith(WEBHOOK)
+}
+
+/** Returns whether this row belongs to latchkey's internal work rather than to a consumer. No consumer has such a name. */
+export function isOwnRow({ name }: Pick<ConsumerState, 'name'>): boolean {
+  return name.startsWith('.')
 }

@@ -3,19 +3,19 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import { callHandler, type ListedEventHandler } from './call-handler.js'
 import { ConsumerClaim } from './consumer-claim.js'
-import { RetryLater } from './retry-later.js'
+import { isRetryLater } from './retry-later.js'
 import type { ConsumerReads } from './shared-read.js'
 
-/** A consumer that had nothing to do for so long is quiet. */
+/** A consumer without work for this long is idle. */
 const QUIET_AFTER_MS = 30_000
-/** The longest wait in one piece: whoever holds a consumer renews its claim in between. */
+/** The longest uninterrupted wait: the holder of a consumer renews its claim in between. */
 const LONGEST_WAIT_MS = 2_000
 const PAGE = 100
-/** After a crash at most the events of this time come again. */
+/** After a crash, at most the events of this period are delivered again. */
 const SAVE_EVERY_MS = 1_000
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 30_000
-/** Between two events: others of this process get their turn. */
+/** Between two events, so that other work in this process gets a turn. */
 const TURN_EVERY_MS = 10
 
 /** Settings of a consumer. */
@@ -26,7 +26,7 @@ export type ConsumerOptions = {
   readonly handler: ListedEventHandler
   readonly from: 'start' | 'now'
   readonly timeoutMs: number
-  /** How long a stop waits for a handler that is under way. */
+  /** How long stopping waits for a running handler. */
   readonly graceMs: number
   readonly monotonic: () => number
   readonly report: Report
@@ -34,10 +34,10 @@ export type ConsumerOptions = {
 }
 
 /**
- * Hands the audit events of a prefix to a handler: in the order of the store, at least once, and one node at a time.
+ * Passes the audit events of a prefix to a handler: in store order, at least once, and on one node at a time.
  *
- * Its position is kept in the store, so that whichever node goes on after a crash begins where it was saved last. What the handler does wrong
- * holds up this consumer and nothing else: the same event is tried again after growing waits.
+ * Its position is kept in the store, so that whichever node takes over after a crash continues from the last saved position. A faulty handler delays
+ * this consumer and nothing else: the same event is retried with increasing delays.
  */
 export class Consumer {
   readonly name: string
@@ -67,20 +67,20 @@ export class Consumer {
     this.#done ??= this.#run()
   }
 
-  /** There may be events to read. */
+  /** Signals that there may be events to read. */
   wake(): void {
     this.#woken = true
     this.#wakeUp?.()
   }
 
-  /** Waits for a handler that is under way, within bounds; keeps what was handled, and lets another node go on. */
+  /** Waits for a running handler, within limits; saves the progress and lets another node take over. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#wakeUp?.()
     await this.#done
   }
 
-  /** How it fares on this node: the `seq` of what it handled last, where this node reads, and its failures since an event was taken. */
+  /** Status on this node: the `seq` of the last handled event, if this node reads, and the failures since an event was last accepted. */
   get state(): { readonly position?: number; readonly failures: number; readonly failedMsAgo?: number } {
     return {
       ...(this.#claim.held && { position: this.#claim.position }),
@@ -106,7 +106,7 @@ export class Consumer {
     try {
       await this.#claim.release()
     } catch {
-      // The store has told of it. Another node takes over once the claim has run out.
+      // The store has reported it. Another node takes over once the claim has expired.
     }
   }
 
@@ -115,7 +115,7 @@ export class Consumer {
     if (!(await this.#claim.hold(now - this.#busyAt >= QUIET_AFTER_MS)) || this.#options.monotonic() < this.#retryAt) return
     const woken = this.#woken
     this.#woken = false
-    // Those of other nodes are looked for once a second; of those of this node it is told.
+    // Events of other nodes are polled for once a second; events of this node are announced.
     if (!woken && (await this.#options.reads.newest.recent()) <= this.#claim.position) return
     for (;;) {
       const page = await this.#store.events({
@@ -130,12 +130,12 @@ export class Consumer {
     }
   }
 
-  /** Answers whether to go on. */
+  /** Returns whether to continue. */
   async #hand(event: ListedEvent): Promise<boolean> {
     await this.#giveWay()
     this.#busyAt = this.#options.monotonic()
     if (this.#stopped || !(await this.#claim.hold())) return false
-    // Another node held the claim in between, and went further.
+    // Another node held the claim in between and got further.
     if (event.seq <= this.#claim.position) return true
     const { handler, timeoutMs, graceMs, report } = this.#options
     let waitMs: number | undefined
@@ -148,7 +148,7 @@ export class Consumer {
       everyMs: LONGEST_WAIT_MS,
       hold: () => this.#claim.hold(),
       failed: (error) => {
-        if (error instanceof RetryLater) waitMs = error.waitMs
+        if (isRetryLater(error)) waitMs = error.waitMs
         else report('consumer', error)
       },
     })
@@ -166,7 +166,7 @@ export class Consumer {
 
   #failed(waitMs?: number): void {
     const now = this.#options.monotonic()
-    // Nodes that failed together do not come back together.
+    // Nodes that failed together should not retry together.
     const ownWait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures) * (0.5 + Math.random() / 2)
     this.#failures += 1
     this.#failedAt = now
@@ -180,7 +180,7 @@ export class Consumer {
     else await this.#wait(this.#options.reads.rows.lookInMs, false)
   }
 
-  // Its timer keeps the process alive: a process that does nothing but consume has nothing else that would.
+  // Its timer keeps the process alive: a process that only consumes has nothing else to do so.
   async #wait(ms: number, wakeable: boolean): Promise<void> {
     if (this.#stopped || (wakeable && this.#woken)) return
     await new Promise<void>((resolve) => {
@@ -194,7 +194,7 @@ export class Consumer {
     this.#wakeUp = undefined
   }
 
-  // A handler that answers at once would let nothing else of this process run between two events.
+  // A synchronous handler would otherwise block everything else in this process between two events.
   async #giveWay(): Promise<void> {
     const now = this.#options.monotonic()
     if (now - this.#turnAt < TURN_EVERY_MS) return

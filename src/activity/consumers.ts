@@ -15,7 +15,7 @@ export class Consumers {
     consumer.start()
   }
 
-  /** Events were written here. */
+  /** Called after events were written here. */
   wake(): void {
     for (const consumer of this.#running) consumer.wake()
   }

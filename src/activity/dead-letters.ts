@@ -1,35 +1,41 @@
 import type { ConsumerState } from '../store/port.js'
-
-const WEBHOOK = 'webhook:'
+import { WEBHOOK } from './consumer-claim.js'
 
 /** The name under which an endpoint of webhooks reads. */
 export function consumerOf(endpoint: string): string {
   return WEBHOOK + endpoint
 }
 
-/** Does an endpoint of webhooks read under this name? No consumer of a host does. */
-export function isWebhook(name: string): boolean {
-  return name.startsWith(WEBHOOK)
-}
-
-/** The name of a place for one of its dead letters, among the rows of consumers. */
+/** The name of an endpoint's dead letter slot among the consumer rows. */
 export function deadLetterName(endpoint: string, index: number): string {
   return `.${consumerOf(endpoint)}:dead:${index}`
 }
 
-/** A place for a dead letter that is taken. */
+/** An occupied dead letter slot. */
 export type DeadLetterPlace = {
   readonly endpoint: string
   readonly index: number
   /** Of the event. */
   readonly seq: number
-  /** What the endpoint has noted of it. */
+  /** The endpoint's note about it. */
   readonly note: readonly [eventId: string, ...rest: string[]]
 }
 
 const NAME = /^\.webhook:(.{1,40}):dead:(\d{1,3})$/
 
-/** The dead letter that a row is, if it is one. */
+/** The name of the row in which an endpoint keeps its number of attempts for an event. */
+export function attemptsName(endpoint: string): string {
+  return `.${consumerOf(endpoint)}:attempts`
+}
+
+const OF_WEBHOOK = /^\.(webhook:[^:]{1,40}):(?:attempts|dead:\d{1,3})$/
+
+/** Returns whether this is a row that the webhook with this name keeps beside its position. */
+export function isBeside({ name }: ConsumerState, consumer: string): boolean {
+  return OF_WEBHOOK.exec(name)?.[1] === consumer
+}
+
+/** The dead letter in this row, if it is one. */
 export function deadLetterOf({ name, position, holder }: ConsumerState): DeadLetterPlace | undefined {
   const [, endpoint = '', index] = NAME.exec(name) ?? []
   const [eventId, ...rest] = holder?.split(' ') ?? []

@@ -7,24 +7,24 @@ import { statusOf } from '../policy/status.js'
 import { deriveId } from '../token/derive-id.js'
 import { aboutToken } from './about-token.js'
 
-/** An old token counts as still in use if it was used within this time, or within the threshold where that is longer. */
+/** An old token counts as still in use if it was used within this time, or within the threshold if that is longer. */
 export const STILL_MS: number = 86_400_000
 
-/** A notice about one token, and the instant that it became due at. */
+/** A notice about one token, and when it became due. */
 export type Notice = {
   readonly action: AuditAction
   readonly dueAt: number
-  /** The instant that it is about. */
+  /** The instant that the notice is about. */
   readonly of: number
   readonly thresholdMs?: number
   readonly details: JsonObject
 }
 
 /**
- * The notices that apply to a token at `now`, of thresholds only the nearest. One that became due before the token was made, or was rotated,
- * is none: a token that lives for five days is never 30 days from its end.
+ * The notices that apply to a token at `now`; of several thresholds, only the nearest.
  *
- * Nothing is said of a token that is revoked or inactive. One that was replaced comes to its end as planned: it matters only if it is still used.
+ * There is none for a threshold passed before the token was created or rotated: a token that lives for five days is never 30 days from its end. There
+ * is none for a revoked or inactive token. A replaced token ends as planned, so it matters only if it is still used.
  */
 export function dueNotices(token: ListedToken, now: number, notices: Notices): readonly Notice[] {
   const status = statusOf(token, now)
@@ -34,17 +34,19 @@ export function dueNotices(token: ListedToken, now: number, notices: Notices): r
   return [...expiring(token, now, notices), ...rotationDue(token, now, notices)]
 }
 
-/** A look may be under way while a token is changed, by a clock that is a little ahead: what is due so soon it may take for told. */
+/**
+ * A scan may be running while a token is changed on a node whose clock is slightly ahead; it may consider anything due this soon as already reported.
+ */
 const SOON_MS = 60_000
 
 /**
- * The notices that a change of a token makes due at once: it moved an instant behind their threshold, or brought the token back into use. No look
- * finds them, for they became due before the last one.
+ * The notices that a change to a token makes due immediately: it moved an instant past their threshold, or reactivated the token. No scan finds them,
+ * because they became due before the last one.
  */
 export function crossedNotices(before: StoredToken, after: ListedToken, now: number, notices: Notices): readonly StoredEvent[] {
   if (!isInstant(now)) return []
   const soon = now + SOON_MS
-  // Whoever makes a token knows how soon it ends; whoever holds it does not know that its end was moved.
+  // Whoever creates a token knows how soon it ends; its holder does not know that its end was moved.
   const changed = before.expiresAt === after.expiresAt ? after : { ...after, createdAt: 0, updatedAt: 0 }
   const due = (token: ListedToken): readonly StoredEvent[] =>
     dueNotices(token, soon, notices)
@@ -94,7 +96,7 @@ function nearestOf(
   return thresholdMs === undefined ? undefined : { dueAt: expiresAt - thresholdMs, of: expiresAt, thresholdMs }
 }
 
-/** The event of a notice. Its id follows from what it says, so that of many nodes, and of many attempts, one writes it. */
+/** The event of a notice. Its id is derived from its content, so that of many nodes and many attempts only one writes it. */
 export function noticeEvent(token: ListedToken, notice: Notice, now: number): StoredEvent {
   const { action, of, thresholdMs, details } = notice
   return {

@@ -1,4 +1,4 @@
-/** How many are remembered: an application has fewer routes. */
+/** How many are cached: an application has fewer routes. */
 const MOST = 1000
 
 type Named = { readonly method: string; readonly mount: string; readonly name: string }
@@ -9,7 +9,7 @@ let count = 0
 /**
  * The name of a route in usage: its method and pattern, `GET /api/stock`.
  *
- * The same route is asked for again and again: its name is put together once, and what compares names then compares one and the same text.
+ * Names are cached because the same routes are requested again and again, and comparing identical strings is fast.
  */
 export function endpointName(method: string, path: string, mount: string = ''): string {
   const known = named.get(path)

@@ -1,17 +1,17 @@
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
 
-/** The work that is done off the request's path: writing counts and coalesced events, and placing what hosts committed. */
+/** Work that is done off the request's path: writing counts and coalesced events, and placing events that hosts committed. */
 export type Chores = {
   readonly flush: () => Promise<void>
-  /** Is there anything left to flush? */
+  /** Returns whether there is anything left to flush. */
   readonly pending: () => boolean
   readonly sweep: () => Promise<void>
 }
 
 const SWEEP_EVERY_MS = 60_000
 
-/** Runs the chores in time: a flush soon after something is there to write, a sweep every minute. Never keeps the process alive. */
+/** Runs the chores on schedule: a flush soon after there is something to write, a sweep every minute. Never keeps the process alive. */
 export class Housekeeping {
   readonly #chores: Chores
   readonly #flushMs: number
@@ -28,14 +28,14 @@ export class Housekeeping {
     this.#background = background
   }
 
-  /** There is something to write. Cheap: one comparison when a flush is on its way. */
+  /** Signals that there is something to write. Cheap: one comparison if a flush is already scheduled. */
   scheduleFlush(): void {
     if (this.#flushTimer !== undefined || this.#stopped) return
     this.#flushTimer = this.#background.timer(() => void this.#flush(), this.#flushMs)
     this.start()
   }
 
-  /** Begins to sweep, if it has not begun yet. */
+  /** Starts the sweeps, if not already started. */
   start(): void {
     if (this.#sweepTimer === undefined) this.#scheduleSweep()
   }
@@ -50,7 +50,7 @@ export class Housekeeping {
     try {
       await this.#chores.flush()
     } catch (error) {
-      // What could not be written is kept, and the next flush tries again.
+      // Anything that could not be written is kept, and the next flush retries.
       this.#report('flush', error)
     }
     this.#flushTimer = undefined

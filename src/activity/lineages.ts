@@ -1,5 +1,7 @@
+import { Shares } from '../cache/bounded-map.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
+import type { Filtered } from '../store/compile-filter.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
@@ -10,7 +12,7 @@ import { tryEach } from './parts.js'
 const MAX_WAITING = 1_000
 const MAX_REMEMBERED = 10_000
 
-type Reuse = { readonly tokenId: string; readonly at: number }
+type Reuse = { readonly tokenId: string; readonly tenantId: string | undefined; readonly at: number }
 
 /** Dependencies of the revoker. */
 export type LineageOptions = {
@@ -19,21 +21,21 @@ export type LineageOptions = {
   readonly deadlineMs: number
   readonly report: Report
   readonly announce: (events: readonly StoredEvent[]) => void
-  /** Tells of events of the host's transactions that got their place on the way. */
+  /** Reports events of the host's transactions that were placed along the way. */
   readonly tellPlaced: (events: readonly StoredEvent[]) => void
   /** Tokens that match may have changed. */
   readonly changed: (filter: TokenFilter) => void
 }
 
 /**
- * Revokes whole lines of rotations, one after the other, without holding up the request that gave rise to it.
+ * Revokes whole rotation lines, one after the other, without delaying the request that caused it.
  *
- * A revocation is one transaction: it ends every token of the line, also a successor that is made at the same moment, or none of them. What fails is
- * tried again by the next flush. A second one, here or on another node, finds nothing left to end and writes nothing.
+ * A revocation is one transaction: it ends every token of the line, including a successor created at the same moment, or none of them. The next flush
+ * retries a failure. A second revocation, here or on another node, finds nothing left to end and writes nothing.
  */
 export class LineageRevoker {
   readonly #options: LineageOptions
-  readonly #waiting: Map<string, Reuse> = new Map()
+  readonly #waiting: Shares<Reuse> = new Shares()
   readonly #revoked: Set<string> = new Set()
   #running: Promise<void> | undefined
   #toldFull = false
@@ -42,21 +44,31 @@ export class LineageRevoker {
     this.#options = options
   }
 
-  /** Is there a line that could not be revoked yet? */
+  /** Returns whether a line is still waiting to be revoked. */
   get pending(): boolean {
     return this.#waiting.size > 0
   }
 
-  /** Revokes this line, unless that was done before: a line whose tokens have all ended gets no new ones. */
-  note(rootId: string, tokenId: string, at: number): void {
+  /**
+   * Revokes this line, unless that was done before: a line whose tokens have all ended gets no new ones. If too many are waiting, the last one of the
+   * tenant with the most is dropped, so that no tenant prevents the revocation of another's.
+   */
+  note(rootId: string, { id, tenantId }: Filtered, at: number): void {
     if (this.#revoked.has(rootId) || this.#waiting.has(rootId)) return
-    if (this.#waiting.size < MAX_WAITING) this.#waiting.set(rootId, { tokenId, at })
-    else if (!this.#toldFull) {
-      this.#toldFull = true
-      const message = 'lines of rotations are not revoked although an old token was used: too many wait for the store'
-      this.#options.report('flush', new StoreUnavailableError(message))
+    this.#waiting.put(rootId, shareOf(tenantId), { tokenId: id, tenantId, at })
+    if (this.#waiting.size > MAX_WAITING) {
+      this.#waiting.remove(this.#waiting.largest().at(-1) ?? rootId)
+      this.#tellFull()
     }
     this.flush().catch(() => undefined)
+  }
+
+  #tellFull(): void {
+    if (!this.#toldFull) {
+      this.#toldFull = true
+      const message = 'lines of rotated tokens were not revoked after an old token was used: too many revocations are waiting for the store'
+      this.#options.report('flush', new StoreUnavailableError(message))
+    }
   }
 
   /**
@@ -72,14 +84,13 @@ export class LineageRevoker {
   }
 
   async #revokeWaiting(): Promise<void> {
-    const [failure] = await tryEach([...this.#waiting], async ([rootId, reuse]) => {
-      // Behind the others, until it is done: they do not wait for one that the store does not take.
-      this.#waiting.delete(rootId)
-      this.#waiting.set(rootId, reuse)
+    const [failure] = await tryEach([...this.#waiting.inTurn()], async ([rootId, reuse]) => {
+      // Moves to the back of the queue until it succeeds: the others do not wait for one that the store rejects.
+      this.#waiting.put(rootId, shareOf(reuse.tenantId), reuse)
       await this.#revoke(rootId, reuse)
       if (this.#revoked.size >= MAX_REMEMBERED) this.#revoked.clear()
       this.#revoked.add(rootId)
-      this.#waiting.delete(rootId)
+      this.#waiting.remove(rootId)
       this.#toldFull = false
     })
     if (failure !== undefined) throw failure[1]
@@ -107,4 +118,9 @@ export class LineageRevoker {
       changed(filter)
     }
   }
+}
+
+/** Each tenant has its own share, and so do tokens without a tenant. */
+function shareOf(tenantId: string | undefined): string {
+  return tenantId === undefined ? '' : `tenant ${tenantId}`
 }

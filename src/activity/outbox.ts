@@ -2,14 +2,14 @@ import type { StoredEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { PLACED_AT_ONCE } from '../store/port.js'
 
-/** How long the end of a transaction of the host's is looked for often. One that takes longer is found by the sweep of whichever node comes first. */
+/** How long to look frequently for the end of a host transaction. One that takes longer is found by the next sweep of any node. */
 const EXPECT_MS = 60_000
 
 /**
- * Events that were written in transactions of the host's.
+ * Events that were written in host transactions.
  *
- * Nobody tells when such a transaction is committed. So their events are looked for: soon after one was written here, with each sweep of every node,
- * and before the audit is read or goes on from what such a transaction left.
+ * Nothing signals when such a transaction commits, so its events are looked for: soon after one was written here, with each sweep of every node, and
+ * before the audit is read or continues past them.
  */
 export class Outbox {
   readonly #store: GuardedStore
@@ -27,7 +27,7 @@ export class Outbox {
       readonly prefix: string
       readonly monotonic: () => number
       readonly announce: (events: readonly StoredEvent[]) => void
-      /** The transaction that this token is part of is committed. */
+      /** Marks the transaction that this token is part of as committed. */
       readonly committed: (tokenId: string) => void
     },
   ) {
@@ -38,7 +38,7 @@ export class Outbox {
     this.#committed = options.committed
   }
 
-  /** Something was written in a transaction that will end soon. */
+  /** Signals that something was written in a transaction that will end soon. */
   expect(): void {
     this.#expectedUntil = this.#monotonic() + EXPECT_MS
   }
@@ -47,7 +47,7 @@ export class Outbox {
     return this.#monotonic() < this.#expectedUntil
   }
 
-  /** Places events, if the end of a transaction is looked for. */
+  /** Places events, if a transaction's end is awaited. */
   async flush(): Promise<void> {
     if (this.pending) await this.place()
   }
@@ -85,7 +85,7 @@ export class Outbox {
     } while (placed.length >= PLACED_AT_ONCE)
   }
 
-  /** Tells of events that got their place: their transactions are committed. */
+  /** Reports events that were placed: their transactions are committed. */
   tell(placed: readonly StoredEvent[]): void {
     for (const { tokenId } of placed) if (tokenId !== undefined) this.#committed(tokenId)
     this.#announce(placed)

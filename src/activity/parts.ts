@@ -1,28 +1,31 @@
 import { isLatchkeyError } from '../errors.js'
-import { DeadlineError } from '../store/deadline.js'
+import { DeadlineError, isConnectionLost } from '../store/deadline.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 
-/** How often the same is refused by a store that answers before it is taken apart: what is transient has passed by then. */
+/** How often a store that responds may refuse the same part before it is split: anything transient has passed by then. */
 const PATIENCE = 3
-/** So many are refused one by one before it is believed that the store takes nothing at all. */
+/** The same if the connection breaks each time: most likely the data is not the cause, but some of it may crash the server. */
+const PATIENCE_WITH_CUTS = 10
+/** After this many individual refusals, the store is assumed to accept nothing at all. */
 const MOST_REFUSED = 3
 
-/** What is sent, and what becomes of what is refused. */
+/** Sends parts, and handles refused ones. */
 export type PartsOptions<T> = {
   readonly store: GuardedStore
   readonly write: (part: T) => Promise<void>
-  /** Makes sure that a part whose writing failed is not written later. Answers whether it had been written after all. */
+  /** Ensures that a part whose write failed is not written later. Returns whether it had been written after all. */
   readonly settle: (part: T) => Promise<boolean>
   readonly halve: (part: T) => readonly [T, T] | undefined
-  /** This one the store refuses, while it takes others: with the cause that it gave last. */
+  /** Reports an item that the store refuses while it accepts others, with the most recent cause. */
   readonly drop: (part: T, cause: unknown) => void
 }
 
 type Part<T> = { readonly part: T; readonly suspect: boolean }
 
 /**
- * Sends parts to the store, each until it is written. One that the store refuses for good would hold up everything behind it: it is halved until what
- * is refused stands alone, which is dropped once the store has taken something else. While the store is away or takes nothing, nothing is dropped.
+ * Sends parts to the store, each until it is written. A part that the store permanently refuses would block everything after it, so it is halved
+ * until the refused item is isolated, and that is dropped once the store has accepted something else. While the store is unreachable or accepts
+ * nothing, nothing is dropped.
  */
 export class Parts<T> {
   readonly #options: PartsOptions<T>
@@ -36,7 +39,7 @@ export class Parts<T> {
     this.#options = options
   }
 
-  /** What was taken over, and is not written yet. */
+  /** Accepted but not written yet. */
   get left(): readonly T[] {
     return [this.#current, ...this.#waiting].flatMap((each) => each?.part ?? [])
   }
@@ -66,7 +69,7 @@ export class Parts<T> {
     if (this.left.length > 0) throw this.#error
   }
 
-  /** `true`: one part was written. A part: the store refuses it. */
+  /** `true`: one part was written. A part: the store refused it. */
   async #sendOne(next: () => T | undefined): Promise<true | Part<T> | undefined> {
     for (;;) {
       this.#current ??= this.#waiting.shift() ?? fresh(next())
@@ -99,10 +102,13 @@ export class Parts<T> {
     return written
   }
 
-  // A part of what was refused is tried at once, and as often as a whole where it is the last one: that it is dropped is no matter of chance.
+  // A half of a refused part is tried immediately, and as often as a whole part once it cannot be split further, so that no item is dropped by
+  // chance.
   async #isRefused({ part, suspect }: Part<T>, error: unknown): Promise<boolean> {
     if (!isRefusal(error)) throw error
     this.#error = error
+    // Resent under its own number, it is counted once, whatever the store already has; only a confirmed refusal may be dropped.
+    if (isConnectionLost(error) && this.#failures < PATIENCE_WITH_CUTS) throw error
     const isLast = suspect && this.#options.halve(part) === undefined
     if (suspect) return !isLast || this.#failures >= PATIENCE
     if (this.#failures < PATIENCE || !(await this.#answers())) throw error
@@ -123,7 +129,7 @@ function fresh<T>(part: T | undefined): Part<T> | undefined {
   return part === undefined ? undefined : { part, suspect: false }
 }
 
-// A store that hangs, or that is about to be moved, refuses nothing.
+// A store that hangs, or is about to be moved, has not refused anything.
 function isRefusal(error: unknown): boolean {
   return isLatchkeyError(error) && error.code === 'store_unavailable' && !(error instanceof DeadlineError)
 }

@@ -1,9 +1,18 @@
-/** Thrown by a handler that has told of its failure itself: the consumer waits as long as it says, and gives it the same event again. */
+/** Thrown by a handler that has already reported its failure: the consumer waits as long as requested and delivers the same event again. */
 export class RetryLater extends Error {
   readonly waitMs: number
 
   constructor(waitMs: number) {
     super(`again in ${waitMs / 1000} s`)
     this.waitMs = waitMs
+  }
+}
+
+/** Returns whether a handler threw this. The value is foreign: even inspecting it may throw. */
+export function isRetryLater(error: unknown): error is RetryLater {
+  try {
+    return error instanceof RetryLater
+  } catch {
+    return false
   }
 }

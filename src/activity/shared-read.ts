@@ -1,9 +1,9 @@
 import type { ConsumerState } from '../store/port.js'
 
-/** How soon what was read is read again. */
+/** How soon data is read again. */
 const READ_EVERY_MS = 1_000
 
-/** Something in the store that is read once a second for all on this node who look at it, however many they are. */
+/** Data in the store that is read once a second on behalf of everyone on this node who needs it. */
 export class SharedRead<T> {
   readonly #read: () => Promise<T>
   readonly #monotonic: () => number
@@ -16,7 +16,7 @@ export class SharedRead<T> {
     this.#monotonic = monotonic
   }
 
-  /** What is there now. */
+  /** Reads the current value. */
   async now(): Promise<T> {
     const last = this.#read()
     this.#last = last
@@ -29,12 +29,12 @@ export class SharedRead<T> {
     }
   }
 
-  /** What was there a second ago at most, or what a read that is under way finds. */
+  /** Returns a value at most a second old, or the result of a read in progress. */
   async recent(): Promise<T> {
     return await (this.#last !== undefined && (this.#underWay || this.#leftMs > 0) ? this.#last : this.now())
   }
 
-  /** When those who wait look again: all together, as soon as what was read last is too old. */
+  /** When those who wait check again: all together, as soon as the last value is too old. */
   get lookInMs(): number {
     return this.#leftMs > 0 ? this.#leftMs : READ_EVERY_MS
   }
@@ -44,10 +44,62 @@ export class SharedRead<T> {
   }
 }
 
-/** What the consumers of a node look at in the store. */
+/** Store data that the consumers of a node share. */
 export type ConsumerReads = {
   /** The rows of all consumers. */
   readonly rows: SharedRead<readonly ConsumerState[]>
-  /** The `seq` of the newest event, once those of the host's transactions have theirs; 0 where there is none. */
+  /** The `seq` of the newest event, after events of host transactions were placed; 0 if there are none. */
   readonly newest: SharedRead<number>
+}
+
+/**
+ * Reads something for everybody who has to know how it is after they asked.
+ *
+ * Whoever comes while a read is under way shares the one behind it, and no two reads begin within the gap: they cost the same however many ask, and
+ * however often.
+ */
+export class FreshRead<T> {
+  readonly #read: () => Promise<T>
+  readonly #gapMs: number
+  readonly #monotonic: () => number
+  #underWay: Promise<unknown> | undefined
+  #queued: Promise<T> | undefined
+  #begunAt = Number.NEGATIVE_INFINITY
+
+  constructor(read: () => Promise<T>, { gapMs, monotonic }: { readonly gapMs: number; readonly monotonic: () => number }) {
+    this.#read = read
+    this.#gapMs = gapMs
+    this.#monotonic = monotonic
+  }
+
+  /** The answer to a read that begins after this call. */
+  next(): Promise<T> {
+    if (this.#queued !== undefined) return this.#queued
+    if (this.#underWay === undefined && this.#leftMs <= 0) return this.#begin()
+    this.#queued = this.#beginLater()
+    return this.#queued
+  }
+
+  get #leftMs(): number {
+    return this.#begunAt + this.#gapMs - this.#monotonic()
+  }
+
+  async #beginLater(): Promise<T> {
+    await this.#underWay
+    const left = this.#leftMs
+    if (left > 0) await new Promise((resolve) => setTimeout(resolve, left))
+    this.#queued = undefined
+    return await this.#begin()
+  }
+
+  #begin(): Promise<T> {
+    this.#begunAt = this.#monotonic()
+    const read = this.#read()
+    const ended = (): void => {
+      if (this.#underWay === mine) this.#underWay = undefined
+    }
+    const mine = read.then(ended, ended)
+    this.#underWay = mine
+    return read
+  }
 }

@@ -7,32 +7,35 @@ import type { Background } from '../store/timer.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
 const FIRST_LOOK_MS = 5_000
-/** How soon at the soonest: a node that was about to do the task may have crashed. */
+/** The minimum delay: a node that was about to do the task may have crashed. */
 const LOOK_EVERY_MS = 10_000
-/** How often at least the store is asked when a task was last done: another node whose clock is wrong must not stay the last one to say so. */
+/** How often, at least, the store is asked when a task was last done: a node whose clock is wrong must not have the last word on that. */
 const RECHECK_MS = 1_200_000
 
-/** Work that one node of a cluster does for all of them, now and then. */
+/** Periodic work that one node of a cluster does for all of them. */
 export type UpkeepTask = {
-  /** No consumer of a host has such a name: theirs begin with a letter or a digit. */
+  /** No host consumer has such a name: theirs start with a letter or a digit. */
   readonly name: `.${string}`
-  /** Where its faults are. */
+  /** Where its faults are reported. */
   readonly place: FaultPlace
   readonly everyMs: number
-  /** The answer `false`: it was not done. */
+  /** Whether it removes or stops something based on an instant. If so, `sure` is never later than the clock of the store's server, if it has one. */
+  readonly removes?: true
+  /** Returns `false` if it was not done. */
   readonly run: (times: UpkeepTimes, goOn: () => Promise<boolean>) => Promise<unknown>
 }
 
-/** The instants of one turn of a task. */
+/** The instants for one run of a task. */
 export type UpkeepTimes = {
   /** By the clock of this node, which may be wrong. */
   readonly now: number
   /** When the task was last done, by whichever node; 0 before the first time. */
   readonly since: number
   /**
-   * The instant by which things may be removed. A node that is alone, and was the last one to do the task, goes by its clock. Any other goes by the last
-   * time, however far its own clock says it is; by no instant at all, 0, where that lies ahead. While one node of a cluster has the right time, it moves
-   * the last time back to it, so that no clock that is wrong removes what is still good.
+   * The instant that removals may be based on. A node that is alone, and was the last one to do the task, uses its own clock. Any other uses the last
+   * run, however far ahead its own clock is; or no instant at all, 0, if the last run lies in the future. As long as one node of a cluster has the
+   * right time, it moves the last run back to it, so that no wrong clock removes anything still valid. For a node that is alone, the clock of the
+   * store's server is checked as well.
    */
   readonly sure: number
 }
@@ -43,12 +46,14 @@ type UpkeepOptions = {
   readonly clock: () => number
   readonly monotonic: () => number
   readonly report: Report
-  /** Is no other node known? */
+  /** Whether no other node is known. */
   readonly isAlone: () => Promise<boolean>
+  /** The clock of the store's server, if it has one. */
+  readonly serverTime: () => Promise<number | undefined>
   readonly background: Background
 }
 
-/** Does a task in time: begun after the store's first use, off every request's path, and never keeping the process alive. */
+/** Runs a task on schedule: starts after the store's first use, off every request's path, and never keeps the process alive. */
 export class Upkeep {
   readonly #store: GuardedStore
   readonly #task: UpkeepTask
@@ -59,7 +64,7 @@ export class Upkeep {
   /** As far as this node knows. */
   #doneAt = 0
   #askedAt = Number.NEGATIVE_INFINITY
-  /** The last time that it was done, if that was here. */
+  /** The last run, if it was on this node. */
   #doneHereAt = 0
   #stopped = false
 
@@ -73,14 +78,14 @@ export class Upkeep {
     this.#schedule(FIRST_LOOK_MS)
   }
 
-  /** Resolves when a batch that is under way has ended. */
+  /** Resolves when a running batch has ended. */
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
     await this.#working
   }
 
-  /** Does the task where it is due and no other node does it. */
+  /** Runs the task if it is due and no other node is running it. */
   async look(): Promise<void> {
     const { clock } = this.#options
     this.#doneAt = await this.#lastDone()
@@ -94,7 +99,7 @@ export class Upkeep {
     this.#tellOfClocks(claim.position, now)
     try {
       const times = { now, since: claim.position, sure: await this.#sureInstant(claim.position, now) }
-      // Asked between small batches: when it answers no, another node has taken over, and what is left is done the next time.
+      // Checked between small batches: if it returns false, another node has taken over, and the rest is done next time.
       const done = await this.#task.run(times, async () => !this.#stopped && (await claim.hold()))
       if (this.#stopped || done === false) return
       claim.setTo(now)
@@ -105,7 +110,7 @@ export class Upkeep {
     }
   }
 
-  // One for all looks: that another node stands still since the last one is how its claim is known to be that of a dead one.
+  // One claim for all checks: a claim that has not moved since the last check is how a dead node is detected.
   #claimOfTask(): ConsumerClaim {
     const { prefix, holder, monotonic } = this.#options
     this.#claim ??= new ConsumerClaim(this.#store, { prefix, name: this.#task.name, holder: holder(), from: 'start', monotonic })
@@ -117,21 +122,33 @@ export class Upkeep {
     return consumers.find(({ name }) => name === this.#task.name)?.position ?? 0
   }
 
-  // An instant far ahead was written by a clock that was wrong; nothing is due by a clock that does not tell the time.
+  // An instant far in the future was written by a wrong clock; while the local clock is invalid, nothing is due.
   #isDue(now: number): boolean {
     return isInstant(now) && Math.abs(now - this.#doneAt) >= this.#task.everyMs
   }
 
-  // What was done was done before now: one of the two clocks is wrong, and nobody can know which.
+  // The last run must lie in the past: one of the two clocks is wrong, and there is no telling which.
   #tellOfClocks(since: number, now: number): void {
     const ahead = since - now
     if (ahead < this.#task.everyMs || since === this.#doneHereAt) return
     const minutes = Math.round(ahead / 60_000)
-    const message = `the clock of another node is ${minutes} minutes ahead of this one's: what is too old may be kept until they agree`
+    const message = `the clock of another node is ${minutes} minutes ahead of this node's: expired data may be kept until they agree`
     this.#options.report('clock', new StoreUnavailableError(message))
   }
 
   async #sureInstant(since: number, now: number): Promise<number> {
+    const own = await this.#sureHere(since, now)
+    const there = this.#task.removes === true && own > 0 ? await this.#options.serverTime() : undefined
+    if (there === undefined || own <= there) return own
+    const minutes = Math.round((own - there) / 60_000)
+    if (minutes > 0) {
+      const message = `the clock of this node is ${minutes} minutes ahead of the database's: only data that is too old by both clocks is removed`
+      this.#options.report('clock', new StoreUnavailableError(message))
+    }
+    return Math.floor(there)
+  }
+
+  async #sureHere(since: number, now: number): Promise<number> {
     if (since === this.#doneHereAt && (await this.#options.isAlone())) return now
     return since > now ? 0 : since
   }
@@ -140,13 +157,13 @@ export class Upkeep {
     if (this.#stopped) return
     this.#timer = this.#options.background.timer(() => {
       this.#working = this.#lookIfDue()
-        // The next look tries again.
+        // The next check retries.
         .catch((error: unknown) => this.#options.report(this.#task.place, error))
         .then(() => this.#schedule(LOOK_EVERY_MS))
     }, ms)
   }
 
-  // Timers do not count the time in which the machine sleeps, or by which its clock is set: the clock is asked often, the store when it is time.
+  // Timers do not count time in which the machine sleeps, or clock adjustments, so the clock is checked often, and the store only when due.
   async #lookIfDue(): Promise<void> {
     const now = this.#options.clock()
     if (this.#isDue(now) || Math.abs(now - this.#askedAt) >= RECHECK_MS) await this.look()

@@ -2,7 +2,7 @@ import type { LastUse, UsageBatch } from '../model/usage.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { Parts } from './parts.js'
 
-/** What is counted in one transaction. */
+/** Counted in one transaction. */
 export type UsageSheet = Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>
 
 const EMPTY: UsageSheet = { counts: [], addresses: [], lastUses: [] }
@@ -10,15 +10,15 @@ const EMPTY: UsageSheet = { counts: [], addresses: [], lastUses: [] }
 type UsageSenderOptions = {
   readonly nodeId: () => string
   readonly now: () => number
-  /** These uses are given up. */
+  /** Reports uses that were dropped. */
   readonly drop: (sheet: UsageSheet, why: string, cause?: unknown) => void
 }
 
 /**
- * Gives sheets of uses their numbers and writes them, one after the other.
+ * Numbers sheets of uses and writes them, one after the other.
  *
- * What failed is sent again as it was, under its own number, so that a store which had written it after all counts it once. A number is given to
- * something else only after an empty batch has taken its place: the store's answer tells whether it had been counted.
+ * A failed write is resent unchanged, under its own number, so that a store which had written it after all counts it once. A number is reused only
+ * after an empty batch has taken its place: the store's answer tells whether the original was counted.
  */
 export class UsageSender {
   readonly #store: GuardedStore
@@ -26,9 +26,9 @@ export class UsageSender {
   readonly #parts: Parts<UsageSheet>
   #seq = 0
   #open: UsageBatch | undefined
-  /** Did an empty batch fail, so that it may have been written? */
+  /** Set if an empty batch failed and may have been written. */
   #unsure = false
-  /** Batches that were written, and the counters in them. */
+  /** The number of batches written, and of the counters in them. */
   batches = 0
   rows = 0
 
@@ -40,7 +40,7 @@ export class UsageSender {
       write: (sheet) => this.#write(sheet),
       settle: (sheet) => this.#settle(sheet),
       halve,
-      drop: (sheet, cause) => options.drop(sheet, 'the store refuses counts of uses, which are dropped', cause),
+      drop: (sheet, cause) => options.drop(sheet, 'the store rejects usage counts, which are dropped', cause),
     })
   }
 
@@ -73,7 +73,7 @@ export class UsageSender {
     this.#open = undefined
     this.batches += 1
     this.rows += sheet.counts.length
-    // Requests get their turn.
+    // Lets requests run.
     await new Promise((resolve) => setTimeout(resolve))
   }
 
@@ -85,8 +85,8 @@ export class UsageSender {
       this.#unsure = true
       throw error
     }
-    // It was counted, unless an empty batch took its place whose answer was lost. Rather not at all than twice.
-    if (!isNew && this.#unsure) this.#options.drop(sheet, 'uses may not have been counted: an answer of the store was lost')
+    // It was counted, unless an empty batch took its place and the answer was lost. Losing it is better than counting it twice.
+    if (!isNew && this.#unsure) this.#options.drop(sheet, 'uses may not have been counted: a response from the store was lost')
     this.#open = undefined
     this.#unsure = false
     return !isNew
@@ -98,7 +98,7 @@ export class UsageSender {
   }
 }
 
-/** How many uses are counted in it. */
+/** How many uses it contains. */
 export function usesOf({ counts }: UsageSheet): number {
   return counts.reduce((sum, { count }) => sum + count, 0)
 }

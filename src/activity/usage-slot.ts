@@ -1,25 +1,26 @@
 import { type LastUse, MAX_USE_TEXT, OTHER_USES, type UsageAddress, type UsageCount } from '../model/usage.js'
 import { normalizeIp } from '../policy/network.js'
+import { redact } from '../token/redact.js'
 
 const HOUR_MS = 3_600_000
 const MAX_COUNTERS = 256
 const MAX_ADDRESSES = 64
 
-/** Stores differ in what they refuse inside a text; one refused text would hold up every batch behind it. */
+/** Stores differ in the text that they reject; one rejected text would block every batch after it. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/gu
 
-/** How many endpoints and addresses all tokens together may add before the next flush; beyond, they are counted under `OTHER_USES`. */
+/** How many endpoints and addresses all tokens together may add before the next flush; any further ones are counted under `OTHER_USES`. */
 export type RowBudget = { left: number }
 
-/** Somebody who does not hold the token: where they come from says nothing about its holder, and must not push out where that one does. */
+/** Someone who does not hold the token: their address says nothing about the holder, and must not displace the holder's. */
 const STRANGER = 'secret_mismatch'
 
 type Counter = { readonly bucketAt: number; readonly endpoint: string; readonly scope: string; readonly outcome: string; count: number }
 type Address = { readonly ip: string; count: number; lastAt: number }
 
-/** Uses of one token since the last flush. A use with the same endpoint, outcome, scope and address as the last one costs four comparisons. */
+/** Uses of one token since the last flush. A use with the same endpoint, outcome, scope and address as the previous one costs four comparisons. */
 export class UsageSlot {
-  /** Handed to the store: no longer counted into. */
+  /** Passed on to the store; no longer counted into. */
   sealed = false
   readonly #tokenId: string
   readonly #budget: RowBudget
@@ -63,7 +64,7 @@ export class UsageSlot {
     this.#address.lastAt = now
   }
 
-  /** How many rows this makes in the store. */
+  /** How many rows this produces in the store. */
   get rows(): number {
     return this.#counters.size + this.#addresses.size + 1
   }
@@ -95,7 +96,7 @@ export class UsageSlot {
     return this.#counters.size < MAX_COUNTERS && this.#budget.left > 0
   }
 
-  // Scopes are few, because they stand in the host's code; endpoints may be whatever callers make of them.
+  // Scopes are few, because they come from the host's code; endpoints can be anything that callers send.
   #overflow(bucketAt: number, outcome: string, scope: string): Counter {
     return this.#at(bucketAt, OTHER_USES, outcome, this.#counters.size < 2 * MAX_COUNTERS ? scope : '')
   }
@@ -113,7 +114,7 @@ export class UsageSlot {
     return counter
   }
 
-  // One client has one address, however it is written. What is none is not kept.
+  // One client has one address, however it is written. Anything else is not kept.
   #addressFor(text: string): Address | undefined {
     const ip = normalizeIp(text)
     if (ip === undefined) return undefined
@@ -128,11 +129,12 @@ export class UsageSlot {
   }
 }
 
+// Before it is cut: half of a token can no longer be recognized.
 function keepable(text: unknown): string {
-  return typeof text === 'string' ? text.slice(0, MAX_USE_TEXT).replace(UNKEEPABLE, '\ufffd') : ''
+  return typeof text === 'string' ? redact(text).slice(0, MAX_USE_TEXT).replace(UNKEEPABLE, '\ufffd') : ''
 }
 
-// None of them holds a line break: see `keepable`.
+// None of them contains a line break: see `keepable`.
 function keyOf(bucketAt: number, endpoint: string, outcome: string, scope: string): string {
   return `${bucketAt}\n${outcome}\n${scope}\n${endpoint}`
 }

@@ -18,11 +18,11 @@ export class UsageRecorder {
   readonly #dates: Dates = new Dates()
   #slots: Map<string, UsageSlot> = new Map()
   #budget: RowBudget = { left: MAX_ROWS_BUFFERED }
-  /** No longer counted into, not yet in a batch. */
+  /** No longer counted into, but not part of a batch yet. */
   #sealed: Map<string, UsageSlot> = new Map()
   #sending: Promise<void> | undefined
   #toldDropped = false
-  /** Uses that could not be counted: the store was away and every buffer full, or it refused them. */
+  /** Uses that could not be counted: the store was unreachable and every buffer full, or the store refused them. */
   dropped = 0
 
   constructor(store: GuardedStore, nodeId: () => string, clock: () => number, report: Report) {
@@ -37,22 +37,22 @@ export class UsageRecorder {
     return this.#sender.batches
   }
 
-  /** The counters in them. */
+  /** The number of counters in them. */
   get rows(): number {
     return this.#sender.rows
   }
 
-  /** Is there anything to write? */
+  /** Returns whether there is anything to write. */
   get pending(): boolean {
     return this.#slots.size > 0 || this.#sealed.size > 0 || this.#sender.left.length > 0
   }
 
-  /** How many tokens have uses that are not written yet. */
+  /** How many tokens have unwritten uses. */
   get waiting(): number {
     return this.#sender.left.reduce((sum, { lastUses }) => sum + lastUses.length, this.#slots.size + this.#sealed.size)
   }
 
-  /** Notes that the token was accepted at `now`. */
+  /** Records that the token was accepted at `now`. */
   touch(entry: Entry, now: number, ip: string | undefined): void {
     const at = this.#dates.of(now)
     if (at !== undefined) this.#slot(entry)?.touch(at, ip)
@@ -66,7 +66,7 @@ export class UsageRecorder {
     else slot.count(at, endpoint, outcome, scope, ip)
   }
 
-  /** The last use of a token that is not written yet. */
+  /** The last unwritten use of a token. */
   lastUse(tokenId: string): LastUse | undefined {
     const use = this.#slots.get(tokenId)?.lastUse() ?? this.#sealed.get(tokenId)?.lastUse()
     return use ?? this.#sender.lastUse(tokenId)
@@ -92,12 +92,12 @@ export class UsageRecorder {
     this.#sender.check()
   }
 
-  // Made one at a time: making them all at once would hold up requests, as sending them without a pause would.
+  // Created one at a time: creating them all at once would delay requests, as would sending them without a pause.
   async #sendSealed(): Promise<void> {
     await this.#sender.send(() => this.#nextSheet())
   }
 
-  // Uses that come later go into new slots.
+  // Later uses go into new slots.
   #seal(): void {
     this.#sealed = this.#slots
     for (const slot of this.#sealed.values()) slot.sealed = true
@@ -128,7 +128,7 @@ export class UsageRecorder {
     this.#report('flush', new StoreUnavailableError(why, cause))
   }
 
-  // Told once in a flush's time: as many as are lost in a flood must not be told one by one.
+  // Reported once per flush interval: losses in a flood must not be reported one by one.
   #drop(): void {
     this.dropped += 1
     if (this.#toldDropped) return
@@ -136,7 +136,7 @@ export class UsageRecorder {
     this.#report(
       'flush',
       new StoreUnavailableError(
-        'uses are not counted: the counts of too many tokens are waiting for the store, or the option clock tells no time',
+        'uses are not counted: counts of too many tokens are waiting for the store, or the option clock returns an invalid time',
       ),
     )
   }

@@ -1,7 +1,7 @@
 import type { Code } from '../errors.js'
 import type { AuditEvent, ListedEvent, StoredEvent } from '../model/event.js'
 
-/** The public face of an audit event. */
+/** The public form of an audit event. */
 export function viewEvent(event: StoredEvent & Pick<ListedEvent, 'damaged'>): AuditEvent {
   return {
     id: event.id,

@@ -5,7 +5,7 @@ import { Problems } from './problems.js'
 import { damagedMessage, SealedRange } from './range.js'
 import { type FullSeal, headOf, NO_SEAL, readBareSeal, readSeal, type Seal, sealHash } from './seal.js'
 
-/** One entry of an exported audit: a seal, behind which the events that it covers follow, in the store's order. */
+/** One entry of an exported audit. A seal is followed by the events that it covers, in the store's order. */
 export type AuditEntry = { readonly seal: unknown; readonly event?: undefined } | { readonly event: ListedEvent; readonly seal?: undefined }
 
 /** Holds an audit, one entry after the other, against its seals, and these against what was kept outside of the database. */
@@ -73,7 +73,7 @@ export class AuditCheck {
     if (seal === undefined) this.#wrong(bare?.number ?? expected, 'the seal is damaged')
     if (bare === undefined) return
     this.#prefix ??= bare.prefix
-    if (bare.prefix !== this.#prefix) this.#wrong(bare.number, 'the seal is of another prefix')
+    if (bare.prefix !== this.#prefix) this.#wrong(bare.number, 'the seal has another prefix')
     if (bare.number !== expected) this.#wrong(bare.number, `seal ${expected} is missing, or out of order`)
     const previous = this.#last === undefined ? NO_SEAL : sealHash(this.#last)
     if (bare.previous !== previous) this.#wrong(bare.number, 'the seal does not follow the one before it')
@@ -82,7 +82,7 @@ export class AuditCheck {
     await this.#checkSignature(bare)
     const after = this.#last?.lastSeq ?? 0
     this.#last = bare
-    if (bare.lastSeq < after) this.#wrong(bare.number, 'the seal goes back')
+    if (bare.lastSeq < after) this.#wrong(bare.number, 'the seal ends before the previous one')
     if (seal !== undefined) this.#range = this.#rangeOf(seal, after)
   }
 
@@ -102,10 +102,10 @@ export class AuditCheck {
       this.#problems.add({ kind: 'changed', message: 'an entry is neither a seal nor an event' })
       return
     }
-    if (seq <= this.#lastSeq) this.#problems.add({ kind: 'reordered', seq, eventId, message: 'the event comes after a later one' })
+    if (seq <= this.#lastSeq) this.#problems.add({ kind: 'reordered', seq, eventId, message: 'the event follows a later one' })
     this.#lastSeq = Math.max(this.#lastSeq, seq)
     if (this.#prefix !== undefined && prefix !== this.#prefix) {
-      this.#problems.add({ kind: 'inserted', seq, eventId, message: 'the event is of another prefix' })
+      this.#problems.add({ kind: 'inserted', seq, eventId, message: 'the event has another prefix' })
     }
     if (this.#last !== undefined && seq <= this.#last.lastSeq) this.#range?.event(event)
     else {

@@ -78,7 +78,7 @@ function checkErased({ actorId, erased }: StoredEvent, fields: ReadonlyMap<strin
   const { commitments, salts, ...more } = erased as ErasedFields
   const paths = Object.keys(salts)
   if (Object.keys(more).length > 0 || paths.length !== fields.size || !paths.every((path) => fields.has(path))) {
-    throw new TypeError('an event has other salts than fields')
+    throw new TypeError('the salts of an event do not match its fields')
   }
   if (Object.hasOwn(commitments, 'actorId') && actorId !== ERASED) throw new TypeError('an event lacks its erased actor')
 }
@@ -93,7 +93,7 @@ export function eventDigest(event: StoredEvent): string {
   const erased = Object.entries(event.erased?.commitments ?? {})
   if (event.erased !== undefined && event.salt !== undefined) throw new TypeError('an event with erased fields has a salt')
   if (event.erased !== undefined) checkErased(event, fields)
-  if (erased.some(([path, commitment]) => fields.has(path) || !isHash(commitment))) throw new TypeError('an erased field is there')
+  if (erased.some(([path, commitment]) => fields.has(path) || !isHash(commitment))) throw new TypeError('an erased field is present')
   const commitments = [...fields].map(([path, value]) => [path, commitmentOf(event, path, value)] as const)
   const present = Object.entries(event).filter(([, value]) => value !== undefined)
   const content = {

@@ -1,6 +1,6 @@
 import { bytesToHex, EMPTY_ROOT, hash, hexToBytes } from './hash.js'
 
-/** The place of an event in the store's order, and the digest of what it says. */
+/** The position of an event in the store's order, and the digest of its contents. */
 export type Leaf = readonly [seq: number, digest: string]
 
 function leafHash([seq, digest]: Leaf): Uint8Array {

@@ -6,16 +6,16 @@ import { isHash } from './hash.js'
 import { inclusionPath, rootFromPath } from './merkle.js'
 import { bareSeal, type FullSeal, readBareSeal, type Seal, sealHash } from './seal.js'
 
-/** Proves that one event stands in the audit, and shows no other. Plain JSON. */
+/** Proves that one event is in the audit, without revealing any other. Plain JSON. */
 export type EventProof = {
   readonly version: 1
-  /** The event as it is stored, and as far as it is shown. */
+  /** The event as stored, without its hidden fields. */
   readonly event: ListedEvent
   /** Its index among the events under its seal. */
   readonly index: number
   /** The inclusion proof (RFC 9162 §2.1.3). */
   readonly path: readonly string[]
-  /** The seal over the event, and those behind it up to the one that the proof is made for. */
+  /** The event's seal, and the later ones up to the head that the proof leads to. */
   readonly seals: readonly Seal[]
 }
 

@@ -44,7 +44,7 @@ export class SealedRange {
     const inOrder = seal.leaves.every(([seq], index) => seq > (seal.leaves[index - 1]?.[0] ?? after) && seq <= seal.lastSeq)
     if (inOrder && rootOf(seal.leaves) === seal.root) return
     this.#found = []
-    problems.add({ kind: 'seal', seal: seal.number, message: 'the seal does not describe the events that it was made over' })
+    problems.add({ kind: 'seal', seal: seal.number, message: 'the seal does not match the events that it covers' })
   }
 
   event(event: ListedEvent): void {
@@ -68,7 +68,7 @@ export class SealedRange {
     if (this.#found !== undefined) {
       const isWhole = this.#found.every(([, digest]) => digest !== '') && this.#found.length === count && rootOf(this.#found) === root
       if (isWhole) this.sealed += count
-      else this.#problems.add({ kind: 'changed', seal: number, message: 'the events are not those that were sealed' })
+      else this.#problems.add({ kind: 'changed', seal: number, message: 'the events differ from those that were sealed' })
       return
     }
     const places = new Map(leaves.map(([seq, digest]) => [digest, seq]))
@@ -80,7 +80,7 @@ export class SealedRange {
         this.#problems.add({ kind, seal: number, seq, eventId, message })
       } else {
         this.#awaited.delete(place)
-        this.#problems.add({ kind: 'reordered', seal: number, seq, eventId, message: `the event was sealed at place ${place}` })
+        this.#problems.add({ kind: 'reordered', seal: number, seq, eventId, message: `the event was sealed at position ${place}` })
       }
     }
     for (const seq of this.#awaited.keys()) this.#problems.missing(number, seq)

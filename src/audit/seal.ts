@@ -10,29 +10,31 @@ export const SEALED_AT_ONCE = 256
 /** Stands before the first seal. */
 export const NO_SEAL: string = '0'.repeat(64)
 
-/** A seal over the audit events behind the seal before, up to `lastSeq`. */
+/** A seal over the audit events after the previous seal, up to and including `lastSeq`. */
 export type Seal = {
   readonly version: 1
   readonly prefix: string
   /** 1, 2, 3 … */
   readonly number: number
-  /** When it was made, by the clock of the node that made it, in milliseconds since the Unix epoch. */
+  /** When it was created, by the clock of the node that created it, in milliseconds since the Unix epoch. */
   readonly at: number
-  /** The place of its last event, or of the last event sealed before. */
+  /** The position of its last event or, if it covers none, of the last event sealed before it. */
   readonly lastSeq: number
-  /** How many events it covers. 0: it only tells of a removal. */
+  /** The number of events that it covers. 0: it only records a removal. */
   readonly count: number
   /** The Merkle tree hash over its events (RFC 9162 §2.1.1), in hexadecimal digits. */
   readonly root: string
-  /** The hash of the seal before; 64 zeros in the first. */
+  /** The hash of the previous seal; 64 zeros in the first. */
   readonly previous: string
-  /** Up to this place, retention may have removed events by now. */
+  /** Retention may have removed events up to this position. */
   readonly prunedThrough?: number
-  /** What the option `sealing.sign` made of the hash of this seal. */
+  /** The signature of this seal's hash, from the option `sealing.sign`. */
   readonly signature?: string
 }
 
-/** A seal, with the places and digests of its events: what their tree is made of. They tell what became of each event, also once it is gone. */
+/**
+ * A seal with the positions and digests of its events, from which their tree is built. They show what happened to each event, even after it is gone.
+ */
 export type FullSeal = Seal & { readonly leaves: readonly Leaf[] }
 
 /** The hash of a seal, which stands in the next one and is what is signed: over everything but the signature. */

@@ -2,7 +2,7 @@ const MAX_KEYS = 10_000
 
 type Bucket = { tokens: number; at: number }
 
-/** How many at once, and how fast more come. */
+/** The size of a burst, and the refill rate. */
 export type Rate = { readonly burst: number; readonly perSecond: number }
 
 /** A token bucket for each key. Bounded in keys: the least recently charged one is forgotten first. */
@@ -16,13 +16,13 @@ export class Budget {
     this.#monotonic = monotonic
   }
 
-  /** Is the budget of this key used up now? */
+  /** Returns whether the budget of this key is used up. */
   spent(key: string): boolean {
     const bucket = this.#buckets.get(key)
     return bucket !== undefined && this.#refilled(bucket) < 1
   }
 
-  /** Charges one. */
+  /** Charges one unit. */
   spend(key: string): void {
     const bucket = this.#buckets.get(key)
     const tokens = bucket === undefined ? this.#rate.burst : this.#refilled(bucket)
@@ -31,7 +31,7 @@ export class Budget {
       const oldest = this.#buckets.keys().next()
       if (!oldest.done) this.#buckets.delete(oldest.value)
     }
-    // What was under way together leaves a debt, else each refilled token would let as many in again; bounded, so that it ends soon.
+    // Concurrent calls may overdraw the budget. The debt is kept, or each refilled unit would admit as many again; it is bounded, so that it ends soon.
     this.#buckets.set(key, { tokens: Math.max(-this.#rate.burst, tokens - 1), at: this.#monotonic() })
   }
 

@@ -2,7 +2,7 @@
 const APART_MS = 100
 
 /**
- * Makes a clock that also counts the time in which the machine slept.
+ * Creates a clock that also counts the time while the machine was asleep.
  *
  * A monotonic clock may stand still while a machine is suspended or a function is frozen, and what was cached before would be believed for the rest of
  * its time afterwards. The wall clock does not stand still, so where it moved further, its word is taken. It can only make time pass sooner: a wall clock that is set
@@ -14,7 +14,7 @@ export function createElapsedClock(monotonic: () => number, wall: () => number):
   return () => {
     const now = monotonic()
     const shown = wall()
-    // Begun with the first look: Workers have no time while a module is evaluated.
+    // Starts at the first call: Workers have no clock while a module is evaluated.
     since ??= { monotonic: now, wall: shown }
     const apart = shown - since.wall - (now - since.monotonic)
     if (Math.abs(apart) > APART_MS) {

@@ -2,42 +2,76 @@ import { StoreUnavailableError } from '../errors.js'
 import type { JsonObject, Resources } from '../model/json.js'
 import type { StoredToken } from '../model/record.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
+import { isInstant } from '../policy/instant.js'
 import { compileNetworks } from '../policy/network.js'
 import type { Lifecycle } from '../policy/status.js'
 import { packDigest } from '../token/packed-digest.js'
 
+const DAY_MS = 86_400_000
+/** Stored as the day of expiry if there is no expiry. */
+const NEVER = -1
+/** Stored as the day of expiry if the expiry is unreadable, which refuses the token. */
+const UNREADABLE = -2
+
 /**
  * A record as verification reads it: what the decision and the principal need, and nothing else.
  *
- * Kept lean because a cache holds very many of them: what tokens have in common is shared, what few have stands apart.
+ * Kept lean because a cache holds very many of them: what tokens have in common is one object for all of them, and an expiry is two small integers, which
+ * engines keep in place, where one large number would be an object of its own.
  */
 export class Entry {
   readonly id: string
-  /** As `packDigest` makes it. */
+  /** In the form that `packDigest` returns. */
   readonly digest: string
   readonly name: string
   readonly tenantId: string | undefined
-  readonly ownerId: string | undefined
-  readonly createdBy: string
-  readonly scopes: ScopeSet
-  readonly expiresAt: number | undefined
-  /** What most tokens do not have. */
-  readonly optional: OptionalParts | undefined
-  /** Second-chance bit of the cache. */
-  visited = false
-  /** Where uses of this token are being counted; belongs to the usage recorder. */
+  readonly parts: Parts
+  /** The owner if `parts.owned`, otherwise the creator. */
+  private readonly person: string
+  /** The day on which the token expires, counted from the epoch; or `NEVER`, or `UNREADABLE`. */
+  private readonly day: number
+  /** Twice the millisecond of that day, plus one while the second-chance bit of the cache is set. */
+  private time: number
+  /** Where the usage recorder counts uses of this token. Only the recorder accesses it. */
   slot: unknown = undefined
 
   constructor(record: StoredToken, scopes: ScopeSet) {
+    const { expiresAt, ownerId, createdBy } = record
     this.id = record.id
     this.digest = packDigest(record.digest)
     this.name = record.name
     this.tenantId = shared(record.tenantId)
-    this.ownerId = shared(record.ownerId)
-    this.createdBy = shared(record.createdBy)
-    this.scopes = scopes
-    this.expiresAt = record.expiresAt
-    this.optional = compileOptional(record)
+    this.person = shared(ownerId ?? createdBy)
+    this.parts = partsOf(record, scopes)
+    const instant = expiresAt !== undefined && isInstant(expiresAt)
+    this.day = instant ? Math.floor(expiresAt / DAY_MS) : expiresAt === undefined ? NEVER : UNREADABLE
+    this.time = instant ? 2 * Math.floor(expiresAt % DAY_MS) : 0
+  }
+
+  get ownerId(): string | undefined {
+    return this.parts.owned ? this.person : undefined
+  }
+
+  get createdBy(): string {
+    return this.parts.createdBy ?? this.person
+  }
+
+  get scopes(): ScopeSet {
+    return this.parts.scopes
+  }
+
+  get expiresAt(): number | undefined {
+    if (this.day >= 0) return this.day * DAY_MS + (this.time >> 1)
+    return this.day === NEVER ? undefined : Number.NaN
+  }
+
+  /** Second-chance bit of the cache. */
+  get visited(): boolean {
+    return (this.time & 1) === 1
+  }
+
+  set visited(visited: boolean) {
+    this.time = visited ? this.time | 1 : this.time & ~1
   }
 
   /** Until when and from when the token is good: the entry itself, since another object for each would weigh too much. */
@@ -46,107 +80,130 @@ export class Entry {
   }
 
   get revokedAt(): number | undefined {
-    return this.optional?.revokedAt
+    return this.parts.revokedAt
   }
 
   get deactivatedAt(): number | undefined {
-    return this.optional?.deactivatedAt
+    return this.parts.deactivatedAt
   }
 
   get notBefore(): number | undefined {
-    return this.optional?.notBefore
+    return this.parts.notBefore
   }
 
   /** The first token of its line of rotations. Absent: it was never rotated. */
   get rootId(): string | undefined {
-    return this.optional?.rootId
+    return this.parts.rootId
   }
 }
 
-/** The less common parts of a record. */
-export type OptionalParts = {
+/** The parts that a token shares with many others, and rare parts. A token with rare parts has a separate object. */
+export type Parts = {
+  readonly scopes: ScopeSet
+  /** Whether the token has an owner. */
+  readonly owned: boolean
+  /** Absent: whoever the token belongs to. */
+  readonly createdBy: string | undefined
   readonly revokedAt: number | undefined
   readonly deactivatedAt: number | undefined
   readonly notBefore: number | undefined
   readonly rootId: string | undefined
   /** The token carries its owner's scopes in place of its own. */
   readonly inherit: boolean
-  /** Was it rotated? */
+  /** Whether a rotation replaced the token. */
   readonly replaced: boolean
   readonly resources: Resources | undefined
   readonly metadata: JsonObject | undefined
-  /** The format that the token was imported in. Absent: it was made here. */
+  /** The format that the token was imported in. Absent: it was created here. */
   readonly importedFrom: string | undefined
   /** Its slow hash, until it is replaced by a digest. */
   readonly importedHash: string | undefined
-  /** Is this address allowed? Absent: every address is. */
+  /** Returns whether an address is allowed. Absent: every address is. */
   readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
 }
 
-/** The first token of this one's line of rotations. */
+/** Returns the id of the first token in this token's line of rotations. */
 export function rootIdOf({ id, rootId }: { readonly id: string; readonly rootId?: string | undefined }): string {
   return rootId ?? id
 }
 
-/** Tenants and people that many tokens have in common, by name: each record comes with strings of its own, and one copy is enough. */
-const common: Map<string, string> = new Map()
 const MAX_COMMON = 20_000
+
+/** Interned names of tenants and people: each record brings new strings, and one copy is enough. */
+const names: Map<string, string> = new Map()
 
 function shared<T extends string | undefined>(text: T): T {
   if (typeof text !== 'string') return text
-  const known = common.get(text)
+  const known = names.get(text)
   if (known !== undefined) return known as T
-  if (common.size >= MAX_COMMON) common.clear()
-  common.set(text, text)
+  if (names.size >= MAX_COMMON) names.clear()
+  names.set(text, text)
   return text
 }
 
+/** The parts of tokens that have nothing of their own: by their scopes, and by `createdBy`, or `false` where they have no owner. */
+let common: WeakMap<ScopeSet, Map<string | undefined | false, Parts>> = new WeakMap()
+let commonCount = 0
+
+function partsOf(record: StoredToken, scopes: ScopeSet): Parts {
+  const parts = compileParts(record, scopes)
+  if (!isCommon(parts)) return parts
+  const key = parts.owned && parts.createdBy
+  const ofScopes = common.get(scopes)
+  const known = ofScopes?.get(key)
+  if (known !== undefined) return known
+  if (commonCount >= MAX_COMMON) {
+    common = new WeakMap([[scopes, new Map([[key, parts]])]])
+    commonCount = 0
+  } else if (ofScopes === undefined) common.set(scopes, new Map([[key, parts]]))
+  else ofScopes.set(key, parts)
+  commonCount += 1
+  return parts
+}
+
+/** Checks every field, so that a new field is never shared by mistake. */
+function isCommon(parts: Parts): boolean {
+  for (const name in parts) {
+    const part = parts[name as keyof Parts]
+    if (part !== undefined && part !== false && !(name === 'scopes' || name === 'owned' || name === 'createdBy')) return false
+  }
+  return true
+}
+
 /**
- * Makes the entry of a record.
+ * Creates the entry of a record.
  *
- * @throws StoreUnavailableError `store_unavailable`, for a record that nothing can be decided by
+ * @throws StoreUnavailableError `store_unavailable`, if the record is corrupt
  */
 export function compileEntry(record: StoredToken, catalogue: Catalogue): Entry {
   try {
     return new Entry(record, catalogue.resolve(record.scopes))
   } catch {
-    throw new StoreUnavailableError('the store returned a record that cannot be decided on')
+    throw new StoreUnavailableError('the store returned an unusable record')
   }
 }
 
-function compileOptional(record: StoredToken): OptionalParts | undefined {
-  const {
-    revokedAt,
-    deactivatedAt,
-    notBefore,
-    rootId,
-    inherit,
-    replacedById,
-    resources,
-    metadata,
-    allowedIps,
-    importedFrom,
-    importedHash,
-  } = record
-  const imported = importedFrom ?? importedHash
-  const parts = [revokedAt, deactivatedAt, notBefore, rootId, inherit, replacedById, resources, metadata, allowedIps, imported]
-  if (parts.every((part) => part === undefined)) return undefined
+function compileParts(record: StoredToken, scopes: ScopeSet): Parts {
+  const { allowedIps, ownerId, createdBy } = record
   return {
-    revokedAt,
-    deactivatedAt,
-    notBefore,
-    rootId: shared(rootId),
-    inherit: inherit === true,
-    replaced: replacedById !== undefined,
-    resources: frozen(resources),
-    metadata: frozen(metadata),
-    importedFrom: shared(importedFrom),
-    importedHash,
+    scopes,
+    owned: ownerId !== undefined,
+    createdBy: ownerId === undefined || ownerId === createdBy ? undefined : shared(createdBy),
+    revokedAt: record.revokedAt,
+    deactivatedAt: record.deactivatedAt,
+    notBefore: record.notBefore,
+    rootId: shared(record.rootId),
+    inherit: record.inherit === true,
+    replaced: record.replacedById !== undefined,
+    resources: frozen(record.resources),
+    metadata: frozen(record.metadata),
+    importedFrom: shared(record.importedFrom),
+    importedHash: record.importedHash,
     allowsIp: allowedIps === undefined ? undefined : compileNetworks(allowedIps),
   }
 }
 
-// Handlers get these objects; one that writes to them must not change what the next request sees.
+// Handlers receive these objects. A handler that modifies them must not affect the next request.
 function frozen<T extends Resources | JsonObject>(value: T | undefined): T | undefined {
   return value === undefined ? undefined : deepFreeze(structuredClone(value))
 }

@@ -7,13 +7,13 @@ import type { Background } from '../store/timer.js'
 const PAGE = 1000
 const LEASE_MS = 90_000
 const LEASE_RENEWAL_MS = 30_000
-/** How many reads are under way at most where none comes back: each holds a connection. */
+/** The maximum number of pending reads while none returns: each holds a connection. */
 const ATTEMPTS = 3
-/** After what part of the deadline a read is tried anew, and how soon at the soonest. */
+/** A read is retried after 1/`PARTS` of the deadline, but not before `RETRY_MS`. */
 const PARTS = 8
 const RETRY_MS = 250
 
-/** Who is told what the feed says. */
+/** Receives the changes from the feed. */
 export type FeedListener = {
   changed(id: string): void
   /** Tokens that match one of these may have changed. */
@@ -25,13 +25,13 @@ export type FeedListener = {
 }
 
 /**
- * Follows the store's change feed, so that cached records can be believed.
+ * Follows the store's change feed, so that cached records can be trusted.
  *
  * Cached records count only while the last successful read of the feed began less than `maxStalenessMs` ago on the monotonic clock.
- * The timer and the store's wake-up decide nothing: they only make the next read happen.
+ * The timer and the store's wake-ups only trigger the next read; no decision depends on them.
  */
 export class Follower {
-  /** Grows whenever following starts anew; 0 until it has started. A read begun in another epoch must not fill the cache. */
+  /** Incremented whenever following restarts; 0 until it has started. A read that began in another epoch must not fill the cache. */
   epoch = 0
   readonly #store: GuardedStore
   readonly #listener: FeedListener
@@ -44,7 +44,7 @@ export class Follower {
   readonly #background: Background
   #cursor: string | undefined
   #freshUntil = Number.NEGATIVE_INFINITY
-  /** When the last read that came to the end of the feed began. */
+  /** The start time of the last read that reached the end of the feed. */
   #readAt: number | undefined
   #running = false
   #reading: Promise<void> | undefined
@@ -80,12 +80,12 @@ export class Follower {
     this.#background = options.background
   }
 
-  /** May what is cached be believed now? */
+  /** Whether cached records can be trusted now. */
   get fresh(): boolean {
     return this.#monotonic() < this.#freshUntil
   }
 
-  /** How long ago the feed was last read to its end; `undefined` until it was. */
+  /** The time since the feed was last read to its end; `undefined` if it never was. */
   get lagMs(): number | undefined {
     return this.#readAt === undefined ? undefined : this.#monotonic() - this.#readAt
   }
@@ -100,7 +100,7 @@ export class Follower {
     return this.fresh && this.#readAt !== undefined && this.#readAt > instant ? this.#cursor : undefined
   }
 
-  /** Has the bound been exceeded by no more than `graceMs`? */
+  /** Returns whether the feed was read within the bound plus `graceMs`. */
   freshWithin(graceMs: number): boolean {
     return this.#monotonic() < this.#freshUntil + graceMs
   }
@@ -112,7 +112,7 @@ export class Follower {
     void this.#background.run(() => this.#round())
   }
 
-  /** Reads the feed now, or once more when a read is under way. */
+  /** Reads the feed now, or once more after the current read. */
   wake(): void {
     if (!this.#running) return
     if (this.#reading === undefined) void this.#background.run(() => this.#round())
@@ -128,12 +128,12 @@ export class Follower {
     try {
       if (this.#leaseCursor !== undefined) await this.#release(this.#leaseCursor)
     } catch (error) {
-      // A lease runs out by itself.
+      // The lease expires without help.
       this.#report('feed', error)
     }
   }
 
-  // A node that has gone for good holds up no barrier.
+  // Releases the lease, so that no barrier waits for a node that has stopped.
   async #release(cursor: string): Promise<void> {
     await this.#store.renewLease({ nodeId: this.#nodeId(), cursor, expiresAt: 0 })
   }
@@ -165,7 +165,7 @@ export class Follower {
     }
   }
 
-  // One attempt at a time, which nobody waits for: wake-ups decide nothing, so a channel that hangs must not hold up the feed.
+  // One attempt at a time, in the background: wake-ups are only hints, so a hanging channel must not delay the feed.
   #subscribe(): void {
     if (this.#unsubscribe !== undefined || this.#subscribing) return
     this.#subscribing = true
@@ -180,7 +180,7 @@ export class Follower {
       .then(async (unsubscribe) => {
         this.#unsubscribe = unsubscribe
         if (!this.#running) return await this.#endSubscription()
-        // What was committed while there was no channel yet.
+        // Catches up on changes that were committed before the channel existed.
         this.wake()
       })
       .catch((error: unknown) => this.#loseWakeUps(error))
@@ -189,7 +189,7 @@ export class Follower {
       })
   }
 
-  // Told once, until it is back: whoever makes the connection tries again and again.
+  // Reported once until the channel works again, because the store keeps reconnecting.
   #loseWakeUps(error: unknown): void {
     if (!this.#running || this.#wakeUps === 'lost') return
     this.#wakeUps = 'lost'
@@ -202,12 +202,12 @@ export class Follower {
     try {
       await unsubscribe?.()
     } catch (error) {
-      // The subscription was only a hint.
+      // Wake-ups are only hints, so a failed subscription is not fatal.
       this.#report('store.subscribe', error)
     }
   }
 
-  // The lease stands before anything is trusted, so that no barrier can overlook this node.
+  // The lease is written before any record is trusted, so that no barrier can overlook this node.
   async #begin(): Promise<void> {
     const { answer: head } = await this.#insist(() => this.#store.changes(undefined, 1))
     await this.#writeLease(head.cursor)

@@ -2,7 +2,7 @@ import { callerOf } from '../policy/network.js'
 import { Budget } from './budget.js'
 
 /**
- * How many forged tokens an address may make the store look for: ids that do not exist, and secrets that are not those of a known id.
+ * Limits how many forged tokens an address may make the store look up: ids that do not exist, and wrong secrets of known ids.
  *
  * Only what the store was asked for in vain is charged, so good tokens cost nothing; an address that has used up its budget
  * is not looked up for until it refills: nothing is decided then, for a token that is asked about may be good. Callers whose address is not
@@ -17,7 +17,7 @@ export class GuessingBudget {
     this.#unknown = new Budget({ burst: 5000, perSecond: 5000 }, monotonic)
   }
 
-  /** Is the budget of this address used up now? */
+  /** Returns whether the budget of this address is used up. */
   spent(ip: string | undefined): boolean {
     const caller = callerOf(ip)
     return caller === undefined ? this.#unknown.spent('') : this.#known.spent(caller)

@@ -1,13 +1,13 @@
-/** The key under which a signal keeps its controller alive: who holds one needs the other. */
+/** The key under which a signal references its controller, which must live as long as the signal. */
 const CONTROLLER = Symbol('controller')
 
-/** Told that somebody waits for a signal, or that nobody does any more. */
+/** Called when a signal gets its first listener or loses its last one. */
 type OnListeners = (some: boolean) => void
 
 /**
- * Makes a signal that tells whether anybody listens to it.
+ * Creates a signal that reports whether it has listeners.
  *
- * One that nobody listens to, and nobody holds, may be collected; one that somebody listens to must fire, whoever holds it.
+ * A signal without listeners and references may be garbage-collected. A signal with a listener must fire even if nothing else references it.
  */
 export function createHeldSignal(onListeners: OnListeners): AbortController {
   const controller = new AbortController()

@@ -7,18 +7,18 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 
 const MAX_IDS_A_READ = 200
-/** Reads under way at once. What comes meanwhile waits, and goes out in larger batches. */
+/** The maximum number of concurrent reads. Further requests wait, and are sent in larger batches. */
 const MAX_READS = 64
-/** Ids that may wait for a read. */
+/** The maximum number of ids waiting for a read. */
 const MAX_WAITING = 10_000
 
-/** One read of one id that has not come back yet. */
+/** A pending read of one id. */
 export type Load<T> = {
   readonly id: string
   readonly result: Promise<T>
   readonly resolve: (result: T) => void
   readonly reject: (error: unknown) => void
-  /** When whoever waits for it has waited long enough, on the monotonic clock. */
+  /** The deadline of its callers, on the monotonic clock. */
   readonly dueAt: number
   /** Has the read been sent to the store? Until then anyone may join; afterwards only those who may see its age. */
   sent: boolean
@@ -43,7 +43,7 @@ export type Following = {
 /** Settings of a loader. */
 export type LoaderOptions = { readonly deadlineMs: number; readonly monotonic: () => number; readonly report: Report }
 
-/** A bulk change, and the one that became known after it. */
+/** A bulk change, linked to the next one that became known. */
 type Bulk = { readonly matches: (token: Filtered) => boolean; next: Bulk | undefined }
 
 /** Reads records: misses of one tick share one `find`, misses of one id share one read, what comes back is handled once. */
@@ -98,7 +98,7 @@ export class Loader<T> {
     this.#loads.delete(id)
   }
 
-  /** As `outdate`, for every id. */
+  /** Like `outdate`, for every id. */
   outdateAll(): void {
     for (const id of [...this.#loads.keys()]) this.outdate(id)
   }
@@ -118,7 +118,7 @@ export class Loader<T> {
     const previous = this.#loads.get(id)
     if (previous !== undefined) previous.outdated = true
     this.#loads.set(id, load)
-    // What waits for a read to end is sent when one ends.
+    // Ids that wait for a free read are sent when a read ends.
     if (this.#underWay < MAX_READS && this.#queue.length === 0) queueMicrotask(() => this.#send())
     this.#queue.push(load)
     if (this.#underWay >= MAX_READS) this.#delay(load)

@@ -1,6 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise, Resources } from '../model/json.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
+import { refuseLostLimits } from '../policy/read-input.js'
 import { readResources } from '../policy/resource.js'
 import { type CallSite, callOut, isThenable } from '../store/deadline.js'
 import type { OwnerChange } from '../store/port.js'
@@ -12,7 +13,7 @@ const MAX_TENANTS_PER_OWNER = 100
 
 type Hook = (owner: { readonly ownerId: string; readonly tenantId?: string }) => unknown
 type Known = { readonly owned: Owned | null; readonly until: number }
-/** An owner's permissions in one tenant, known or being asked for. */
+/** An owner's permissions in one tenant, known or being requested. */
 type Slot = { known: Known | undefined }
 type Bucket = { visited: boolean; readonly byTenant: Map<string | undefined, Slot> }
 
@@ -49,9 +50,9 @@ export class Owners {
   }
 
   /**
-   * The owner's permissions, or `null` when the owner is gone. `leftMs`: what earlier calls left of the deadline.
+   * Returns the owner's permissions, or `null` if the owner is gone. `leftMs` is the part of the deadline that earlier calls left.
    *
-   * @throws StoreUnavailableError `store_unavailable`, when the hook throws, hangs or answers anything else
+   * @throws StoreUnavailableError `store_unavailable`, if the hook throws, hangs, or returns anything else
    */
   of(ownerId: string, tenantId: string | undefined, leftMs?: number): MaybePromise<Owned | null> {
     if (this.#stalenessMs === 0) return this.#ask(ownerId, tenantId, leftMs)
@@ -78,7 +79,7 @@ export class Owners {
     }
     const byTenant = this.#owners.get(ownerId)?.byTenant
     byTenant?.delete(tenantId)
-    // What an owner may do everywhere may follow from what it may do in each tenant.
+    // The host may derive an owner's global permissions from those in each tenant.
     byTenant?.delete(undefined)
   }
 
@@ -113,6 +114,7 @@ export class Owners {
   #read(answer: unknown): Owned | null {
     if (answer === null) return null
     if (typeof answer === 'object') {
+      refuseLostLimits(answer, ['resources'], 'owner')
       const scopes: unknown = Reflect.get(answer, 'scopes')
       const resources: unknown = Reflect.get(answer, 'resources')
       if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')) {

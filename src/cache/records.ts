@@ -18,14 +18,14 @@ const MAX_FILTERS = 16
 /** How long "there is no such token" counts. Short, so that nothing negative sticks where a store answered wrongly for a moment. */
 const MISS_MS = 500
 
-/** Tokens of transactions that have not ended yet, as far as is known. */
+/** The maximum number of tokens in host transactions that may still be open. */
 const MAX_EXPECTED = 10_000
 
 type Miss = { visited: boolean; readonly until: number }
 
 /** Settings of the record cache. */
 export type RecordListener = {
-  /** This token may have changed; the cache no longer answers what it held. */
+  /** This token may have changed; the cache no longer returns its old state. */
   changed(id: string): void
   /** The tokens that match may have changed. */
   bulkChanged(matches: (token: Filtered) => boolean): void
@@ -38,17 +38,17 @@ export type RecordListener = {
 /** How the cache is set up. */
 export type RecordCacheOptions = {
   readonly nodeId: () => string
-  /** Tokens of other prefixes are not kept. */
+  /** Tokens with other prefixes are not cached. */
   readonly prefix: string
   readonly catalogue: Catalogue
-  /** Absent: nothing is kept, and every verification reads the store. */
+  /** Absent: nothing is cached, and every verification reads the store. */
   readonly maxEntries: number | undefined
   readonly maxStalenessMs: number
   readonly serveStaleMs: number
   readonly deadlineMs: number
   readonly clock: () => number
   readonly monotonic: () => number
-  /** The time that passed, sleep included: how old something is. */
+  /** A clock that includes sleep, used to measure age. */
   readonly elapsed: () => number
   readonly report: Report
   readonly background: Background
@@ -106,24 +106,24 @@ export class RecordCache {
     )
   }
 
-  /** The entry, where it may be answered from memory now. */
+  /** Returns the cached entry if it can be trusted now. */
   get(id: string): Entry | undefined {
     return this.#keeps && this.follower.fresh ? this.#entries.get(id) : undefined
   }
 
-  /** Is it known, without asking, that there is no such token? */
+  /** Returns whether the cache knows that the token does not exist. */
   isKnownMissing(id: string): boolean {
     if (!this.#keeps || !this.follower.fresh) return false
     const miss = this.#misses.get(id)
     return miss !== undefined && this.#options.elapsed() < miss.until
   }
 
-  /** Has this address asked for so many tokens that do not exist that the store is not asked for it now? */
+  /** Returns whether this address has presented too many forged tokens to query the store for it now. */
   isThrottled(ip: string | undefined): boolean {
     return this.#guessing.spent(ip)
   }
 
-  /** Charges this address for a read that a forged token, or a ticket that does not exist, cost. */
+  /** Charges this address for a read caused by a forged token or a ticket that does not exist. */
   noteGuess(ip: string | undefined): void {
     this.#guessing.spend(ip)
   }
@@ -149,7 +149,7 @@ export class RecordCache {
     }
   }
 
-  /** Reads the entry past everything that is cached or under way. */
+  /** Reads the entry from the store, bypassing the cache and pending reads. */
   async readAgain(id: string, leftMs?: number): Promise<Entry | undefined> {
     return await this.#inTime(this.#loader.load(id, false), leftMs)
   }
@@ -168,7 +168,7 @@ export class RecordCache {
     this.changed(id)
     if (!this.#keeps) return
     this.#expected.set(id, { visited: false })
-    // Another node may be the one that finds it committed: the feed is to be followed from before that.
+    // Another node may be the one that notices the commit, so this node must follow the feed from before that.
     this.follower.start()
   }
 
@@ -212,7 +212,7 @@ export class RecordCache {
     this.#entries.deleteWhere(matches)
     this.#loader.outdateWhere(matches)
     this.#listener.bulkChanged(matches)
-    // Whoever revokes by owner has news of that owner.
+    // A revocation by owner means that the owner's permissions may have changed.
     for (const owner of filters.flatMap(ownersIn)) this.#listener.ownerChanged(owner)
   }
 

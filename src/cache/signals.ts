@@ -20,19 +20,32 @@ function refTo(controller: AbortController): Ref {
 /** The signal of one request. */
 export type RequestSignal = {
   readonly signal: AbortSignal
-  /** The request is over: the signal does not fire any more, and nothing is kept for it. */
+  /** Ends the request: the signal does not fire anymore, and its resources are released. */
   detach(): void
 }
 
+/** The tokens that end with a token, since the same secret proves them: several formats imported it. */
+const endingTogether: WeakMap<Entry, readonly Filtered[]> = new WeakMap()
+
+/** From now on, a signal of this entry fires also when one of the others ends. */
+export function endTogether(entry: Entry, others: readonly Entry[]): void {
+  endingTogether.set(entry, others.map(filteredOf))
+}
+
+// Copies only the required fields, because the entry may leave the cache long before the work ends.
+function filteredOf({ id, tenantId, ownerId, createdBy, rootId }: Entry): Filtered {
+  return { id, tenantId, ownerId, createdBy, rootId }
+}
+
 type Watch = {
-  /** One for each request that is under way, as far as anybody still holds its signal. */
+  /** One for each active request whose signal is still referenced. */
   readonly requests: Set<Ref>
-  /** Those that somebody listens to: they fire, whoever holds them. */
+  /** Controllers with listeners: they must fire even if nothing else references them. */
   readonly awaited: Set<AbortController>
-  /** Whose token it is. */
-  readonly about: Filtered
-  /** As it was last read. */
-  lifecycle: Lifecycle
+  /** Whose token it is, and whose those are that it ends with, by their ids. */
+  readonly about: Map<string, Filtered>
+  /** The lifecycles that were last read. */
+  readonly lifecycles: Map<string, Lifecycle>
   timer: ReturnType<typeof setTimeout> | undefined
   checking: boolean
   again: boolean
@@ -41,9 +54,9 @@ type Watch = {
 /** Dependencies of the watch. */
 export type SignalSource = {
   readonly read: (id: string) => Promise<Entry | undefined>
-  /** Makes sure that changes on other nodes are heard of. */
+  /** Starts following changes from other nodes. */
   readonly follow: () => void
-  /** May silence of the feed still be taken for "nothing changed"? */
+  /** Returns whether a silent feed still means that nothing has changed. */
   readonly fresh: () => boolean
   readonly clock: () => number
   readonly report: Report
@@ -58,6 +71,8 @@ export type SignalSource = {
 export class Signals {
   readonly #source: SignalSource
   readonly #watches: Map<string, Watch> = new Map()
+  /** Which tokens are watched for another one, by its id. */
+  readonly #together: Map<string, Set<string>> = new Map()
   /** For requests whose end nobody tells of: what nobody holds any more needs no watch. */
   readonly #collected: FinalizationRegistry<() => void> | undefined = COLLECTS ? new FinalizationRegistry((forget) => forget()) : undefined
   #stopped = false
@@ -66,12 +81,12 @@ export class Signals {
     this.#source = source
   }
 
-  /** How many tokens are watched. */
+  /** The number of watched tokens. */
   get size(): number {
     return this.#watches.size
   }
 
-  /** A signal for one request by this token. */
+  /** Opens a signal for one request with this token. */
   open(entry: Entry): RequestSignal {
     if (this.#stopped) {
       const controller = new AbortController()
@@ -79,6 +94,7 @@ export class Signals {
       return { signal: controller.signal, detach: () => undefined }
     }
     const watch = this.#watches.get(entry.id) ?? this.#start(entry)
+    this.#watchTogether(entry.id, watch, endingTogether.get(entry) ?? [])
     const controller = createHeldSignal((awaited) => {
       const own = ref.deref()
       if (own === undefined || !watch.requests.has(ref)) return
@@ -102,31 +118,52 @@ export class Signals {
     const watch: Watch = {
       requests: new Set(),
       awaited: new Set(),
-      // A copy of what is needed: the entry itself may be dropped from the cache long before the work ends.
-      about: { id: entry.id, tenantId: entry.tenantId, ownerId: entry.ownerId, createdBy: entry.createdBy, rootId: entry.rootId },
-      lifecycle: entry.lifecycle,
+      about: new Map([[entry.id, filteredOf(entry)]]),
+      lifecycles: new Map([[entry.id, entry.lifecycle]]),
       timer: undefined,
       checking: false,
       again: false,
     }
     this.#watches.set(entry.id, watch)
     this.#source.follow()
-    this.#arm(entry.id, watch)
+    // This read also sets the timer.
     // The token may have changed between the decision and this moment.
     this.changed(entry.id)
     return watch
+  }
+
+  #watchTogether(id: string, watch: Watch, others: readonly Filtered[]): void {
+    const fresh = others.filter((other) => !watch.about.has(other.id))
+    for (const other of fresh) {
+      watch.about.set(other.id, other)
+      const watched = this.#together.get(other.id) ?? new Set()
+      this.#together.set(other.id, watched.add(id))
+    }
+    if (fresh.length > 0) this.changed(id)
+  }
+
+  #drop(id: string, watch: Watch): void {
+    clearTimeout(watch.timer)
+    if (this.#watches.get(id) !== watch) return
+    this.#watches.delete(id)
+    for (const other of watch.about.keys()) {
+      const watched = this.#together.get(other)
+      if (watched?.delete(id) && watched.size === 0) this.#together.delete(other)
+    }
   }
 
   #forget(id: string, watch: Watch, ref: Ref): void {
     watch.requests.delete(ref)
     const controller = ref.deref()
     if (controller !== undefined) watch.awaited.delete(controller)
-    if (watch.requests.size > 0) return
-    clearTimeout(watch.timer)
-    if (this.#watches.get(id) === watch) this.#watches.delete(id)
+    if (watch.requests.size === 0) this.#drop(id, watch)
   }
 
   changed(id: string): void {
+    for (const watched of [id, ...(this.#together.get(id) ?? [])]) this.#look(watched)
+  }
+
+  #look(id: string): void {
     const watch = this.#watches.get(id)
     if (watch === undefined) return
     if (watch.checking) watch.again = true
@@ -136,15 +173,15 @@ export class Signals {
 
   /** Looks again at the watched tokens that match: after a bulk change. */
   checkWhere(matches: (token: Filtered) => boolean): void {
-    for (const [id, { about }] of [...this.#watches]) if (matches(about)) this.changed(id)
+    for (const [id, { about }] of [...this.#watches]) if ([...about.values()].some(matches)) this.#look(id)
   }
 
   /** Looks at every watched token again: when the feed was lost, or what it says cannot be told. */
   checkAll(): void {
-    for (const id of [...this.#watches.keys()]) this.changed(id)
+    for (const id of [...this.#watches.keys()]) this.#look(id)
   }
 
-  /** Nobody looks after the tokens from here on, so the work that relies on that ends, as a new request would be refused. */
+  /** Tokens are no longer watched from here on, so work that relies on it ends, just as a new request would be refused. */
   stop(): void {
     this.#stopped = true
     for (const [id, watch] of [...this.#watches]) this.#end(id, watch, new ClosedError())
@@ -167,32 +204,46 @@ export class Signals {
 
   async #verdict(id: string, watch: Watch): Promise<RefusalCode | 'store_unavailable' | undefined> {
     try {
-      const entry = await this.#source.read(id)
-      if (entry === undefined) return 'token_unknown'
-      watch.lifecycle = entry.lifecycle
+      for (const each of watch.about.keys()) {
+        const entry = await this.#source.read(each)
+        if (entry === undefined && each === id) return 'token_unknown'
+        // A token that is gone had already ended, so it can be dropped.
+        if (entry === undefined) watch.lifecycles.delete(each)
+        else watch.lifecycles.set(each, entry.lifecycle)
+      }
       this.#arm(id, watch)
-      return refusalOf(watch.lifecycle, this.#source.clock())
+      return this.#refusal(watch)
     } catch (error) {
       this.#source.report('verify', error)
-      // Neither feed nor store can vouch for the token any more: the work ends, as a new request would be refused.
+      // Neither the feed nor the store can confirm the token anymore, so the work ends, just as a new request would be refused.
       if (!this.#source.fresh()) return 'store_unavailable'
       this.#later(id, watch, RETRY_MS)
       return this.#refusalByClock(watch)
     }
   }
 
-  // Nobody waits for this: what a clock throws here would end the process.
-  #refusalByClock({ lifecycle }: Watch): RefusalCode | 'store_unavailable' | undefined {
+  // Nothing awaits this, so an error of the clock would end the process.
+  #refusalByClock(watch: Watch): RefusalCode | 'store_unavailable' | undefined {
     try {
-      return refusalOf(lifecycle, this.#source.clock())
+      return this.#refusal(watch)
     } catch {
       return 'store_unavailable'
     }
   }
 
+  #refusal({ lifecycles }: Watch): RefusalCode | undefined {
+    const now = this.#source.clock()
+    for (const lifecycle of lifecycles.values()) {
+      const code = refusalOf(lifecycle, now)
+      if (code !== undefined) return code
+    }
+    return undefined
+  }
+
   #arm(id: string, watch: Watch): void {
     clearTimeout(watch.timer)
-    const { expiresAt } = watch.lifecycle
+    const ends = [...watch.lifecycles.values()].flatMap(({ expiresAt }) => expiresAt ?? [])
+    const expiresAt = ends.length === 0 ? undefined : Math.min(...ends)
     if (expiresAt !== undefined) this.#later(id, watch, expiresAt - this.#source.clock())
   }
 
@@ -203,29 +254,10 @@ export class Signals {
   }
 
   #end(id: string, watch: Watch, reason: LatchkeyError): void {
-    clearTimeout(watch.timer)
-    if (this.#watches.get(id) === watch) this.#watches.delete(id)
+    this.#drop(id, watch)
     const requests = [...watch.requests]
     watch.requests.clear()
     for (const ref of requests) ref.deref()?.abort(reason)
     watch.awaited.clear()
   }
-}
-
-const detachers: WeakMap<object, () => void> = new WeakMap()
-
-/** Remembers how the signal that a principal gave is detached. */
-export function rememberSignal(principal: object, detach: () => void): void {
-  detachers.set(principal, detach)
-}
-
-/** Has the signal of this principal been read, and not been detached? */
-export function hasSignal(principal: object): boolean {
-  return detachers.has(principal)
-}
-
-/** The request of this principal is over: its signal is dropped, if it was ever read. */
-export function detachSignal(principal: object): void {
-  detachers.get(principal)?.()
-  detachers.delete(principal)
 }

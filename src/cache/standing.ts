@@ -1,5 +1,7 @@
 import type { RefusalCode } from '../errors.js'
 import type { Resources } from '../model/json.js'
+import type { Principal } from '../model/principal.js'
+import type { ScopeSet } from '../policy/scope-set.js'
 import type { RequestSignal } from './signals.js'
 
 /** A token's current permissions, or why it would be refused. */
@@ -11,6 +13,17 @@ export type Standing =
       readonly resources: Resources | undefined
       /** Absent: every address is allowed. */
       readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
-      /** Gives a signal for one request, which fires when the token ends. */
+      /** Returns a signal for one request, which fires when the token ends. */
       readonly signal: () => RequestSignal
     }
+
+/** The holder of a token. */
+export type TokenHolder = {
+  readonly principal: Principal
+  readonly tokenId: string
+  readonly tenantId: string | undefined
+  /** The first token of its line of rotations. */
+  readonly rootId: string
+  /** The scopes that it is currently granted. */
+  readonly granted: ScopeSet
+}

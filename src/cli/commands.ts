@@ -1,4 +1,5 @@
 import { addActivate } from './commands/activate.js'
+import { addConsumers } from './commands/consumers.js'
 import { addCopy } from './commands/copy.js'
 import { addCreate } from './commands/create.js'
 import { addDeactivate } from './commands/deactivate.js'
@@ -6,6 +7,7 @@ import { addDoctor } from './commands/doctor.js'
 import { addErase } from './commands/erase.js'
 import { addEvents } from './commands/events.js'
 import { addExplain } from './commands/explain.js'
+import { addForgetConsumer } from './commands/forget-consumer.js'
 import { addImport } from './commands/import.js'
 import { addList } from './commands/list.js'
 import { addMigrate } from './commands/migrate.js'
@@ -35,6 +37,8 @@ export const COMMANDS: readonly AddCommand[] = [
   addOwnerGone,
   addErase,
   addEvents,
+  addConsumers,
+  addForgetConsumer,
   addUsage,
   addExplain,
   addDoctor,

@@ -4,6 +4,7 @@ import { addInit } from './commands/init.js'
 import { COMMANDS } from './commands.js'
 import type { Perform } from './lib/command.js'
 import { EXIT, type ExitCode, OutputClosedError, oneLine, readFault } from './lib/fault.js'
+import { HeldLines } from './lib/held-lines.js'
 import type { Lifetime } from './lib/lifetime.js'
 import { type Streams, say, write } from './lib/output.js'
 import { openSession } from './lib/session.js'
@@ -17,10 +18,11 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
   // Each write tells its own writer; without a listener Node would throw besides.
   streams.stdout.on('error', () => undefined)
   streams.stderr.on('error', () => undefined)
+  const lines = new HeldLines()
   let code: ExitCode = EXIT.ok
   const perform: Perform = (command, work) => {
     command.action(async () => {
-      const session = await openSession(streams, lifetime, command.optsWithGlobals())
+      const session = await openSession(streams, lifetime, lines, command.optsWithGlobals())
       code = (await work(session, command.optsWithGlobals(), command.processedArgs)) ?? EXIT.ok
     })
   }
@@ -33,9 +35,11 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {
     code = await tell(streams, error)
+    lines.told(error)
   }
   await Promise.all(written)
   await lifetime.end()
+  lines.end()
   return code
 }
 

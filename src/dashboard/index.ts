@@ -5,20 +5,20 @@ import { documentOf, hostRules, iconOf, policyOf } from './page.js'
 export type { Color, ColorName, DashboardOptions } from './options.js'
 export type { DashboardTexts } from './texts.js'
 
-/** The page through which people manage tokens. It is static: what it shows comes from the management API, in the reader's browser. */
+/** The page for managing tokens. It is static: the reader's browser loads the data from the management API. */
 export type Dashboard = {
-  /** Answers the document, with the status that the API would answer. */
+  /** Returns the document, with the status that the API would have used. */
   readonly page: (request: Request, status: number) => Response
-  /** The paths of what the document loads. */
+  /** The paths of the assets that the document loads. */
   readonly assets: readonly string[]
-  /** Answers one of them. */
+  /** Returns one of these assets. */
   readonly asset: (request: Request, path: string) => Promise<Response>
 }
 
 type Asset = { readonly type: string; readonly text: string }
 
 /**
- * Makes the page that `management` serves at `GET /` to browsers.
+ * Creates the page that `management` serves to browsers at `GET /`.
  *
  * @throws InvalidInputError `invalid_input`, with the option as `field`
  *

@@ -9,13 +9,13 @@ export type ColorName = 'page' | 'surface' | 'sunken' | 'line' | 'text' | 'muted
 /** `#rrggbb`, or one for each theme. */
 export type Color = string | { readonly light: string; readonly dark: string }
 
-/** The options of the page. All of them are optional, and none holds data. */
+/** The options of the page. All of them are optional. */
 export type DashboardOptions = {
-  /** Beside the logo. @default 'API tokens' */
+  /** The title next to the logo. @default 'API tokens' */
   readonly title?: string | undefined
   /** A path on the host, such as `/logo.svg`, or a `data:image/…` URL. */
   readonly logo?: string | undefined
-  /** `#rrggbb`, for buttons, links and pictures; it is lightened or darkened where it could not be read. */
+  /** `#rrggbb`, for buttons, links and icons; it is lightened or darkened if it would be illegible. */
   readonly accent?: string | undefined
   /** @default 'auto', as the reader's system is set */
   readonly theme?: 'auto' | 'light' | 'dark' | undefined
@@ -23,35 +23,35 @@ export type DashboardOptions = {
   readonly locale?: string | undefined
   /** The language of the texts: English, German (`de`) and Arabic (`ar`) come with the page. @default 'en' */
   readonly language?: string | undefined
-  /** The font of the page, as CSS has it: `Inter, sans-serif`. It is not loaded from anywhere. */
+  /** The font of the page, as in CSS: `Inter, sans-serif`. The page does not load it. */
   readonly font?: string | undefined
-  /** How round cards and buttons are: `0`, `4px`, `0.5rem`. @default '0.625rem' */
+  /** The corner radius of cards and buttons: `0`, `4px`, `0.5rem`. @default '0.625rem' */
   readonly radius?: string | undefined
-  /** Colors in place of the page's own: `#rrggbb`, or one for each theme. Whoever sets them sees to the contrast. */
+  /** Colors that replace the page's own: `#rrggbb`, or one for each theme. You are responsible for the contrast. */
   readonly colors?: { readonly [name in ColorName]?: Color | undefined } | undefined
-  /** Where people are shown: a path on this host or an `https:` URL with `{id}`, such as `/users/{id}`. */
+  /** The link to a person's page: a path on this host or an `https:` URL with `{id}`, such as `/users/{id}`. */
   readonly userUrl?: string | undefined
-  /** Where tenants are shown, such as `/companies/{id}`. */
+  /** The link to a tenant's page, such as `/companies/{id}`. */
   readonly clientUrl?: string | undefined
-  /** The name for tenants on the page. Yours, where they are called otherwise: `{ one: 'Client', many: 'Clients' }`. @default { one: 'Tenant', many: 'Tenants' } */
+  /** Your own word for tenants, for the page: `{ one: 'Client', many: 'Clients' }`. @default { one: 'Tenant', many: 'Tenants' } */
   readonly clientName?: { readonly one: string; readonly many: string } | undefined
-  /** A link back to the host, in the top bar. */
+  /** A link back to your application, in the top bar. */
   readonly back?: { readonly url: string; readonly text: string } | undefined
-  /** Keys of `metadata` that are fields of the form and of a token, and columns that people can choose. */
+  /** Keys of `metadata` to show as form fields, on a token's page, and as optional columns. */
   readonly metadata?: readonly { readonly key: string; readonly label: string }[] | undefined
-  /** Origins whose pages may show this one in a frame, such as `https://app.example.com`, or `'self'`. @default none */
+  /** Origins that may embed the page in a frame, such as `https://app.example.com`, or `'self'`. @default none */
   readonly frameAncestors?: readonly string[] | undefined
-  /** Texts to use in place of those of the language, by key. */
+  /** Texts that replace those of the language, by key. */
   readonly texts?: DashboardTexts | undefined
-  /** Where people sign in: a path on the host. It is offered to those who are not signed in. */
+  /** The path of your sign-in page. It is offered to people who are not signed in. */
   readonly signIn?: string | undefined
   /** The URL that the snippets of a new token call. @default the host's origin */
   readonly exampleUrl?: string | undefined
-  /** How the snippets call it. @default 'GET' */
+  /** The HTTP method that the snippets use. @default 'GET' */
   readonly exampleMethod?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | undefined
   /** The JSON body that the snippets send. */
   readonly exampleBody?: { readonly [key: string]: unknown } | undefined
-  /** How the `.env` line of a new token is called. @default 'API_TOKEN' */
+  /** The variable name in the `.env` line of a new token. @default 'API_TOKEN' */
   readonly envName?: string | undefined
 }
 
@@ -85,7 +85,7 @@ const schema = z.strictObject({
       error: 'must be a path on this host, or a data:image/ URL that is percent- or base64-encoded',
     })
     .optional(),
-  accent: text.refine(isColour, { error: 'must be a colour such as #3550d6' }).optional(),
+  accent: text.refine(isColour, { error: 'must be a color such as #3550d6' }).optional(),
   theme: z.enum(['auto', 'light', 'dark'], { error: "must be 'auto', 'light' or 'dark'" }).default('auto'),
   font: text.regex(/^[\w\s,'"-]+$/, { error: 'must be names of fonts, such as Inter, sans-serif' }).optional(),
   radius: text.regex(/^(?:0|\d{1,2}(?:\.\d{1,4})?(?:px|rem|em))$/, { error: 'must be a length such as 4px or 0.5rem' }).optional(),

@@ -15,7 +15,7 @@ type Form = 'zero' | 'one' | 'two' | 'few' | 'many'
 /** The key of a text, without the forms of its plural. */
 export type TextKey = Exclude<keyof Texts, `${string}.${Form}`>
 
-/** The texts that a translation may replace, each under its key; texts that count also under `key.one`, `key.few` and so on. */
+/** The texts that a translation may replace, by key. Texts with a count also have the keys `key.one`, `key.few` and so on. */
 export type DashboardTexts = { readonly [key in TextKey | `${TextKey}.${Form}`]?: string | undefined }
 
 /** Every key that a translation may use. */

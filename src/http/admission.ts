@@ -1,40 +1,47 @@
-import { detachSignal } from '../cache/signals.js'
 import type { Decider, UseOutcome } from '../instance.js'
 import type { Principal, RateState } from '../model/principal.js'
+import { endRequest } from '../verify/principal.js'
 import type { OnWarning } from './diagnostics.js'
+import type { PlainResponse } from './problem.js'
 import type { Refuse } from './refuse.js'
 
-/** One `authenticate(tokens, options)`: it decides, and adapters translate. */
+/** A configured `authenticate(tokens, options)`. It makes the decisions; adapters only translate. */
 export type Guard = {
   readonly decider: Decider
   readonly optional: boolean
-  /** The field that answers depend on and that shared caches do not know: set where the token stands in a header of its own. */
+  /** The request field for the `Vary` header when the token comes in a custom header, which shared caches do not know. */
   readonly vary: string | undefined
   readonly onWarning: OnWarning | undefined
   readonly refuse: Refuse<unknown>
+  /** Passes an admitted request to its framework. If that throws, the request is refused. Returns the refusal, if any. */
+  readonly admitBy: (request: unknown, admit: () => PlainResponse | undefined) => PlainResponse | undefined
+  /** The credentials in a request. Errors from callbacks that receive the request must not quote them. */
+  readonly secretsOf: (request: unknown) => readonly string[]
 }
 
-/** One admitted use of a token, counted once when its response is over. */
+/** One admitted use of a token, counted once when its response is finished. */
 export type Use = {
   readonly tokenId: string | undefined
-  /** Names scopes that a check asked for, in order with a space between them. */
+  /** Adds the scopes that a check required, sorted and separated by spaces. */
   required(scope: string): void
-  /** Where this token has no refusals left. */
+  /** The rate state when this token has no refusals left. */
   refusalsSpent(): RateState | undefined
-  /** Names the refusal that followed the admission. */
+  /** Records the code with which a later check refused the request. */
   refused(code: Exclude<UseOutcome, 'allowed'>): void
-  /** Counts, the first time only. `endpoint` is the route's pattern with its method, or empty where unknown. */
+  /** Counts the use, the first time only. `endpoint` is the method and pattern of the route, or empty if unknown. */
   done(endpoint: string): void
-  /** The same once the response is over, sent or given up: what the principal of this request watched is dropped. */
-  over(endpoint: string, principal: Principal): void
+  /** Like `done`, once the response was sent or abandoned, even if naming the endpoint fails. Also stops watching the principal's token for this request. */
+  over(endpointOf: () => string, principal: Principal): void
 }
 
-/** That a guard let a request in, and as whom; without a principal the guard was optional and nothing was presented. */
+/** An admission by a guard, with its principal. Without a principal, the guard was optional and the request had no credential. */
 export type Admission = {
   readonly guard: Guard
   readonly principal: Principal | undefined
   readonly use: Use | undefined
-  /** The dimensions of data that a route has to name, as they were at the admission: what a handler makes of the principal changes nothing. */
+  /** How much of the deadline has been used so far, in milliseconds: by the decision and by later lookups. */
+  spentMs: number
+  /** The dimensions of data that a route must name, as of the admission. Changes that a handler makes to the principal have no effect. */
   readonly limitedIn: readonly string[]
 }
 
@@ -42,15 +49,15 @@ export type Admission = {
 const KEY = Object.freeze({})
 
 /**
- * What a guard leaves behind where it let a request in. The request, or what other middleware puts on it, claims nothing: a mark counts for the one request that it
- * was made for, and nobody else can make, read or change one.
+ * What a guard attaches to a request that it admitted. A mark is valid only for the request that it was created for, and only this module can create, read or
+ * change one. Properties that other middleware sets on the request prove nothing.
  */
 class Mark {
   readonly #request: object
   #admission: Admission | undefined
 
   constructor(key: object, request: object, admission: Admission) {
-    // Whoever finds a mark has its constructor.
+    // Code that finds a mark can also reach its constructor.
     if (key !== KEY) throw new TypeError('only a guard lets a request in')
     this.#request = request
     this.#admission = admission
@@ -64,7 +71,7 @@ class Mark {
     return mark.#admission
   }
 
-  /** What is forgotten stays forgotten, also where somebody kept the mark. */
+  /** A canceled mark stays invalid, even if other code kept a reference to it. */
   static cancel(mark: Mark): void {
     mark.#admission = undefined
   }
@@ -72,25 +79,26 @@ class Mark {
 
 const MARK = Symbol('latchkey.mark')
 
-/** The list of raw fields of a Node request: a property there costs next to nothing, one on the request itself much. */
+/** The object that holds the mark: the raw header list of a Node request, because a property on the request itself is expensive, or the context of Hono. */
 type Carrier = { [MARK]?: unknown }
 
-/** A request of Express, Fastify or Koa, in this order. */
-type OnNode = {
+/** The request types of Express, of Fastify, and of Koa or Hono, in this order. */
+type Framework = {
   readonly rawHeaders?: unknown
   readonly raw?: { readonly rawHeaders?: unknown }
   readonly req?: { readonly rawHeaders?: unknown }
 }
 
-function carrierOf(request: OnNode): Carrier | undefined {
+function carrierOf(request: Framework): Carrier | undefined {
   const list = request.rawHeaders ?? request.raw?.rawHeaders ?? request.req?.rawHeaders
-  return Array.isArray(list) && Object.isExtensible(list) ? (list as Carrier) : undefined
+  if (Array.isArray(list)) return Object.isExtensible(list) ? (list as Carrier) : undefined
+  return request.req !== undefined && Object.isExtensible(request) ? (request as Carrier) : undefined
 }
 
-// For requests that have no such list, or share it with another that was let in. Each entry is paid for at every garbage collection.
+// For requests that have neither, or share it with another admitted request. Every entry adds cost to each garbage collection.
 const admissions = new WeakMap<object, Admission>()
 
-/** Remembers an admission, or with `undefined` forgets the one before. */
+/** Stores an admission. With `undefined`, removes the previous one. */
 export function admit(request: object, admission: Admission | undefined): void {
   const carrier = carrierOf(request)
   const mark = carrier?.[MARK]
@@ -103,7 +111,7 @@ export function admit(request: object, admission: Admission | undefined): void {
   if (admission !== undefined && carrier !== undefined) carrier[MARK] = new Mark(KEY, request, admission)
 }
 
-/** The admission of a request, if a guard of this library gave one. */
+/** Returns the admission of a request, if a guard of this library admitted it. */
 export function admissionOf(request: object): Admission | undefined {
   const mark = carrierOf(request)?.[MARK]
   return Mark.isOf(mark, request) ? Mark.read(mark) : admissions.get(request)
@@ -115,6 +123,7 @@ export function startUse(decider: Decider, principal: Principal, ip: string | un
 }
 
 class RequestUse implements Use {
+  readonly tokenId: string | undefined
   readonly #decider: Decider
   readonly #principal: Principal
   readonly #ip: string | undefined
@@ -123,18 +132,15 @@ class RequestUse implements Use {
   #scope = ''
 
   constructor(decider: Decider, principal: Principal, ip: string | undefined) {
+    this.tokenId = principal.tokenId
     this.#decider = decider
     this.#principal = principal
     this.#ip = ip
   }
 
-  get tokenId(): string | undefined {
-    return this.#principal.tokenId
-  }
-
   required(asked: string): void {
     if (asked === this.#scope) return
-    // Several checks of one request: everything that any of them asked for.
+    // With several checks on one request, the name lists all scopes that any of them required.
     this.#scope = this.#scope === '' ? asked : [...new Set([...this.#scope.split(' '), ...asked.split(' ')])].sort().join(' ')
   }
 
@@ -155,13 +161,20 @@ class RequestUse implements Use {
     try {
       this.#decider.countUse(this.#principal, ip === undefined ? { endpoint, scope, outcome } : { endpoint, scope, outcome, ip })
     } catch (error) {
-      // Usage never fails a request.
+      // Counting usage must never fail a request.
       this.#decider.report('flush', error)
     }
   }
 
-  over(endpoint: string, admitted: Principal): void {
+  over(endpointOf: () => string, admitted: Principal): void {
+    let endpoint = ''
+    try {
+      endpoint = endpointOf()
+    } catch (error) {
+      // If a framework behaves unexpectedly, the use is counted without its endpoint.
+      this.#decider.report('flush', error)
+    }
     this.done(endpoint)
-    detachSignal(admitted)
+    endRequest(admitted)
   }
 }

@@ -8,18 +8,22 @@ import { warn } from './diagnostics.js'
 import { foreignPrincipal, sessionPrincipal } from './host-principal.js'
 import { type AuthenticateOptions, CALLBACK_DEADLINE_MS } from './options.js'
 
-/** The host's own ways to let somebody in. Each resolves to `undefined` for nobody, and fails where nothing can be decided. */
+/** The host's own ways to authenticate a request. Each resolves to `undefined` for no principal, and rejects when no decision is possible. */
 export type HostCallbacks<R> = {
   readonly session: ((request: R) => MaybePromise<Principal | undefined>) | undefined
   readonly foreign: ((credential: string, request: R) => MaybePromise<Principal | undefined>) | undefined
 }
 
 /** Prepares the callbacks `session` and `foreign` of `authenticate`. */
-export function askHost<R>({ session, foreign, onWarning }: AuthenticateOptions<R>, decider: Decider): HostCallbacks<R> {
+export function askHost<R>(
+  { session, foreign, onWarning }: AuthenticateOptions<R>,
+  decider: Decider,
+  secretsOf: (request: R) => readonly string[],
+): HostCallbacks<R> {
   const resolve = decider.resolve ?? scopeSet
   const all = scopeSet(Object.keys(decider.catalogue ?? {}))
 
-  /** Reads an answer; an incomplete one is told to whoever wrote the callback, and decides nothing. */
+  /** Reads an answer. An incomplete answer is reported to the host's developer, and the request is refused. */
   const reading =
     (code: 'LATCHKEY_W008' | 'LATCHKEY_W009', read: (answer: unknown) => Principal) =>
     (answer: unknown): Principal | undefined => {
@@ -35,19 +39,16 @@ export function askHost<R>({ session, foreign, onWarning }: AuthenticateOptions<
   const readForeign = reading('LATCHKEY_W009', (answer) => foreignPrincipal(answer, resolve))
 
   const { report } = decider
-  const site = (where: 'session' | 'foreign'): CallSite => ({
+  const site = (where: 'session' | 'foreign', request: R): CallSite => ({
     what: `the ${where} callback`,
     where,
     deadlineMs: decider.deadlineMs ?? CALLBACK_DEADLINE_MS,
     report,
+    secrets: () => secretsOf(request),
   })
-  const sessionSite = site('session')
-  const foreignSite = site('foreign')
 
   return {
-    session: session && ((request) => callOut(sessionSite, () => session(request), readSession)),
-    foreign:
-      foreign &&
-      ((credential, request) => callOut({ ...foreignSite, secret: credential }, () => foreign(credential, request), readForeign)),
+    session: session && ((request) => callOut(site('session', request), () => session(request), readSession)),
+    foreign: foreign && ((credential, request) => callOut(site('foreign', request), () => foreign(credential, request), readForeign)),
   }
 }

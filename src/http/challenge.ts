@@ -2,15 +2,15 @@ import { InvalidInputError } from '../errors.js'
 import type { CredentialReader } from './credential.js'
 import type { Problem } from './problem.js'
 
-/** Makes the value of `WWW-Authenticate` for a problem, or `undefined` where none belongs. */
+/** Creates the value of `WWW-Authenticate` for a problem, or `undefined` if it needs none. */
 export type ChallengeWriter = (problem: Problem, scopes?: readonly string[]) => string | undefined
 
-// RFC 9110 §5.6.4: what a quoted-string may hold, kept to printable ASCII
+// RFC 9110 §5.6.4: what a quoted-string may contain, limited to printable ASCII.
 const QUOTABLE_URL = /^[\x21-\x7e]{1,2048}$/
 const QUOTABLE = /^[\x20-\x7e]{1,128}$/
 
 /**
- * Makes the challenges of a realm (RFC 6750 §3), one for each place where a token is taken. What is wrong stands in the first.
+ * Creates the challenges of a realm (RFC 6750 §3), one for each accepted location of a token. The first one names the error.
  *
  * A 401 must carry a challenge (RFC 9110 §15.5.2).
  *

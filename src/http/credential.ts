@@ -1,13 +1,13 @@
 import { InvalidInputError } from '../errors.js'
 import type { ForeignShapes } from '../model/foreign-shapes.js'
 import { TICKET_PROTOCOL } from '../model/ticket.js'
-import { holdsToken } from '../token/redact.js'
+import { holdsOwnToken } from '../token/redact.js'
 import { fieldValues, type HeaderSource } from './request.js'
 import { WHY, type WhyMalformed, whyNoScheme, whyNoToken } from './why-malformed.js'
 
 /**
- * Where a token stands: `Authorization: Bearer …`, a header of its own, or `Authorization: Basic …` (RFC 7617), with the token as user name or
- * password.
+ * Where a request carries the token: `Authorization: Bearer …`, a custom header, or `Authorization: Basic …` (RFC 7617), with the token as the user
+ * name or password.
  */
 export type CredentialSource = 'bearer' | 'basic' | { readonly header: string }
 
@@ -15,28 +15,28 @@ export type CredentialSource = 'bearer' | 'basic' | { readonly header: string }
 export type Credential =
   | { readonly kind: 'missing' }
   | { readonly kind: 'malformed'; readonly reason: WhyMalformed }
-  /** `resent`: browsers send it again by themselves, as they do with Basic. */
+  /** `resent`: browsers resend it automatically, as they do with Basic. */
   | { readonly kind: 'token'; readonly token: string; readonly resent?: true }
-  /** What a browser offers among the subprotocols of a WebSocket, for want of a header. */
+  /** Browsers cannot set a header on a WebSocket, so they offer the ticket as a subprotocol. */
   | { readonly kind: 'ticket'; readonly ticket: string }
 
 /** Reads the credential from the fields of a request. */
 export type CredentialReader = {
-  /** The lower-case names of the fields that are read. */
+  /** Names of the fields that are read, in lower case. */
   readonly fields: readonly string[]
-  /** The challenges that say where a token is expected, each as a function of the realm. */
+  /** Challenges that state where a token is expected, each as a function of the realm. */
   readonly challenges: readonly ((realm: string) => string)[]
-  /** How to send a token, for people. */
+  /** Human-readable instructions for sending a token. */
   readonly howTo: string
   readonly read: (headers: HeaderSource) => Credential
 }
 
-/** Longer values are refused unread. */
+/** Longer values are refused without being parsed. */
 const MAX_LENGTH = 8192
 
 const MISSING: Credential = { kind: 'missing' }
 const NO_SHAPES: ForeignShapes = { schemes: [], admits: () => false }
-/** No longer one is looked for. */
+/** Maximum length of a scheme. */
 const LONGEST_SCHEME = 32
 // RFC 6750 §2.1: b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
 const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
@@ -45,13 +45,13 @@ const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?= |$)/
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const AUTH_PARAM = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.)*"|[!#$%&'*+\-.^_`|~0-9A-Za-z]+)$/
 
-/** Fields whose content has another meaning, or that browsers send by themselves. */
+/** Fields with another meaning, or that browsers send automatically. */
 const RESERVED = new Set(['authorization', 'cookie', 'host', 'origin', 'proxy-authorization', 'referer', 'set-cookie'])
 
 /**
- * Makes the reader for the option `credential`: one source, or a list of them. A request may present one credential: several are refused, even equal ones.
+ * Creates the reader for the option `credential`: one source or a list. A request may present only one credential; several are refused, even if they are equal.
  *
- * With `tickets`, a ticket in `Sec-WebSocket-Protocol` is one too. `foreign` admits credentials of other systems that RFC 6750 does not.
+ * With `tickets`, also reads a ticket in `Sec-WebSocket-Protocol`. `foreign` also allows credentials of other systems that RFC 6750 does not.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -66,7 +66,7 @@ export function createCredentialReader(
   const schemes = { bearer: given.includes('bearer'), basic: given.includes('basic'), foreign }
   const parts: readonly Part[] = [...(schemes.bearer ? [BEARER] : []), ...headers.map(partOf), ...(schemes.basic ? [BASIC] : [])]
   if (new Set(given.map((source) => JSON.stringify(source).toLowerCase())).size < given.length) {
-    throw new InvalidInputError('credential', 'names one source twice')
+    throw new InvalidInputError('credential', 'names the same source twice')
   }
   const readAuthorization = (value: string): Credential => readScheme(value, schemes)
   const readers = [
@@ -83,7 +83,7 @@ export function createCredentialReader(
   }
 }
 
-/** Reads the credential of a request once. For many requests, `createCredentialReader` checks the option only once. */
+/** Reads the credential of one request. For many requests, create a reader with `createCredentialReader`, which checks the option only once. */
 export function readCredential(
   headers: HeaderSource,
   options: { readonly credential?: CredentialSource | readonly CredentialSource[] } = {},
@@ -105,7 +105,7 @@ const BASIC: Part = {
 }
 
 function partOf(header: string): Part {
-  // Where the token stands in a header of its own, `Bearer` would send callers to the wrong place.
+  // For a token in a custom header, a `Bearer` challenge would point callers to the wrong place.
   return { challenge: (realm) => `ApiKey realm=${realm}, header="${header}"`, howTo: `${header}: <token>` }
 }
 
@@ -132,7 +132,7 @@ function readField(headers: HeaderSource, name: string, parse: (value: string) =
   return parse(trimmed(first))
 }
 
-// RFC 6455 §11.3.4: the field may come several times, which is the same as one with a list.
+// RFC 6455 §11.3.4: repeated fields are equivalent to one field with a list.
 function readTicket(headers: HeaderSource): Credential {
   const offered = fieldValues(headers, 'sec-websocket-protocol').flatMap((value) => value.split(','))
   const [first, ...more] = offered.map(trimmed).filter(isTicketProtocol)
@@ -140,7 +140,7 @@ function readTicket(headers: HeaderSource): Credential {
   return more.length > 0 ? malformed(WHY.several) : { kind: 'ticket', ticket: first.slice(TICKET_PROTOCOL.length) }
 }
 
-/** Does this subprotocol carry a ticket, in whichever letters? It must not be told to anybody. */
+/** Checks whether this subprotocol carries a ticket, ignoring case. A ticket must not be disclosed. */
 export function isTicketProtocol(protocol: string): boolean {
   return protocol.slice(0, TICKET_PROTOCOL.length).toLowerCase() === TICKET_PROTOCOL
 }
@@ -176,10 +176,10 @@ function readBasic(value: string, foreign: ForeignShapes): Credential {
   return read.kind === 'token' ? { ...read, resent: true } : read
 }
 
-// Stripe takes the token as user name, GitHub beside any user name or any password. Two tokens are two credentials.
+// Stripe takes the token as the user name; GitHub takes it with any user name or any password. Two tokens count as two credentials.
 function chooseToken(user: string, password: string): string | undefined {
-  const named = holdsToken(user)
-  if (holdsToken(password)) return named ? undefined : password
+  const named = holdsOwnToken(user)
+  if (holdsOwnToken(password)) return named ? undefined : password
   return named || password === '' ? user : password
 }
 
@@ -189,7 +189,7 @@ function readToken(value: string, foreign: ForeignShapes): Credential {
   return B64TOKEN.test(value) || foreign.admits(value) ? { kind: 'token', token: value } : malformed(whyNoToken(value))
 }
 
-// Where repeated fields arrive joined with commas, a second credential shows as a list element that is no parameter of the first.
+// When repeated fields arrive joined with commas, a second credential appears as a list element that is not a parameter of the first.
 function holdsSecondCredential(rest: string): boolean {
   if (!rest.includes(',') || rest.length > MAX_LENGTH) return false
   return splitList(rest)
@@ -214,7 +214,7 @@ function splitList(text: string): readonly string[] {
   return elements
 }
 
-// RFC 9110 §5.5: white space around a field's value is not part of it. Only space and tab are white space here.
+// RFC 9110 §5.5: whitespace around a field's value is not part of it. Only space and tab count as whitespace.
 function trimmed(value: string): string {
   let start = 0
   let end = value.length

@@ -1,15 +1,15 @@
 import { docsOf, warnOnConsole } from '../model/console-warning.js'
 
-/** A mistake in how the library is used, told once. */
+/** A mistake in how the library is used, reported once. */
 export type Warning = {
-  /** Stable: it can be searched for and muted by. */
+  /** Stable, so you can search for it and filter by it. */
   readonly code: WarningCode
   readonly message: string
-  /** Where the mistake and its remedy are described. */
+  /** The URL of the page that describes the mistake and how to fix it. */
   readonly docs: string
 }
 
-/** The codes of the warnings, as in docs/diagnostics.md. */
+/** The codes of the warnings, listed in docs/diagnostics.md. */
 export type WarningCode =
   | 'LATCHKEY_W001'
   | 'LATCHKEY_W002'
@@ -27,7 +27,7 @@ export type WarningCode =
   | 'LATCHKEY_W014'
   | 'LATCHKEY_W015'
 
-/** Is told of warnings in place of the console. Its faults change nothing. */
+/** Receives warnings instead of the console. Errors that it throws have no effect. */
 export type OnWarning = (warning: Warning) => unknown
 
 const MESSAGES: { readonly [Name in WarningCode]: string } = {
@@ -55,30 +55,31 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
     'the principal could not be set because the request already has a read-only principal property: the request was answered with 500',
 }
 
-const told = new WeakMap<object, Set<string>>()
-/** Stands for the console among the listeners. */
+const told = new WeakMap<object, Map<WarningCode, Set<string>>>()
+/** Represents the console among the listeners. */
 const CONSOLE = {}
 
-/** Tells of a mistake, once for each code and subject; where callers choose the subject, another key says once for each what. */
+/** Reports a mistake, once per code and subject. If callers can influence the subject, `once` gives a different key to report it by. */
 export function warn(code: WarningCode, onWarning?: OnWarning, subject = '', once: string = subject): void {
-  const seen = seenBy(onWarning ?? CONSOLE)
-  const key = `${code} ${once}`
-  if (seen.has(key) || seen.size >= MAX_TOLD) return
-  seen.add(key)
+  const seen = seenBy(onWarning ?? CONSOLE, code)
+  if (seen.has(once) || seen.size >= MAX_TOLD) return
+  seen.add(once)
   const message = subject === '' ? MESSAGES[code] : `${MESSAGES[code]}: ${subject}`
   try {
     if (onWarning === undefined) warnOnConsole(code, message)
     else Promise.resolve(onWarning({ code, message, docs: docsOf(code) })).catch(() => undefined)
   } catch {
-    // a listener's fault is the listener's
+    // A listener's error is not our concern.
   }
 }
 
-/** Bounds what one process can be told, whatever it asks for. */
-const MAX_TOLD = 100
+/** Maximum number of subjects reported for one code in a process, because callers may choose them. Each code has its own limit, so none silences another. */
+const MAX_TOLD = 20
 
-function seenBy(listener: object): Set<string> {
-  const seen = told.get(listener) ?? new Set<string>()
-  told.set(listener, seen)
+function seenBy(listener: object, code: WarningCode): Set<string> {
+  const byCode = told.get(listener) ?? new Map<WarningCode, Set<string>>()
+  told.set(listener, byCode)
+  const seen = byCode.get(code) ?? new Set<string>()
+  byCode.set(code, seen)
   return seen
 }

@@ -1,16 +1,23 @@
 import { CODES, type Code } from '../errors.js'
 
-/** The body was larger than is taken. */
-export class TooLargeError extends Error {}
+/** Thrown when a body exceeds the size limit. */
+export class TooLargeError extends Error {
+  constructor() {
+    super('the body is too large')
+  }
+}
+
+/** A request or a response with a body. */
+type Bodied = Pick<Request, 'headers' | 'body'>
 
 const COMMON = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
-/** A JSON answer that nobody keeps. */
+/** Creates a JSON response that must not be cached. */
 export function answerJson(status: number, body: unknown): Response {
   return new Response(JSON.stringify(body), { status, headers: { ...COMMON, 'content-type': 'application/json' } })
 }
 
-/** A problem document (RFC 9457). */
+/** Creates a response with a problem document (RFC 9457). */
 export function answerProblem(code: Code, detail: string, headers: Record<string, string> = {}): Response {
   const status = CODES[code]
   return new Response(JSON.stringify({ status, detail, code }), {
@@ -20,11 +27,11 @@ export function answerProblem(code: Code, detail: string, headers: Record<string
 }
 
 /**
- * The bytes of a body as they came.
+ * Reads the raw bytes of a body.
  *
- * @throws TooLargeError before more than `maxBytes` are kept
+ * @throws TooLargeError if the body exceeds `maxBytes`; no more than that is buffered
  */
-export async function readRawBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+export async function readRawBody(request: Bodied, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw new TooLargeError()
   const chunks: Uint8Array[] = []
   let size = 0
@@ -46,4 +53,13 @@ export async function readRawBody(request: Request, maxBytes: number): Promise<U
     at += chunk.byteLength
   }
   return bytes
+}
+
+/**
+ * Reads a body as UTF-8 text.
+ *
+ * @throws TooLargeError if the body exceeds `maxBytes`; no more than that is buffered
+ */
+export async function readRawText(bodied: Bodied, maxBytes: number): Promise<string> {
+  return new TextDecoder().decode(await readRawBody(bodied, maxBytes))
 }

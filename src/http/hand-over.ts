@@ -1,14 +1,15 @@
 import { InvalidInputError } from '../errors.js'
 import type { Decider } from '../instance.js'
 import { isThenable } from '../store/deadline.js'
+import { tellableFault } from '../store/describe-fault.js'
 
-/** Takes work that nobody waits for, as platforms do that stop a process after its response. */
+/** Receives work that continues after the response, for platforms that stop a process once its response is sent. */
 export type WaitUntil = (work: Promise<unknown>) => unknown
 
 /**
- * Reads the option.
+ * Validates the option.
  *
- * @throws InvalidInputError `invalid_input`, field `waitUntil`
+ * @throws InvalidInputError `invalid_input`, with field `waitUntil`
  */
 export function checkWaitUntil(given: unknown): void {
   if (given !== undefined && typeof given !== 'function') {
@@ -16,13 +17,16 @@ export function checkWaitUntil(given: unknown): void {
   }
 }
 
+/** When the work is passed on, and which secrets an error of the platform must not quote. */
+type Leaving = { readonly before?: Promise<unknown>; readonly secrets: () => readonly string[] }
+
 /**
- * Hands what a request left to write (its use, a refusal, a refused attempt) to the platform. The request itself neither waits for it nor fails with it: what
- * goes wrong is told.
+ * Passes the writes that a request left behind (its use, a refusal, a refused attempt) to the platform. The request neither waits for them nor fails with them;
+ * errors are reported.
  */
-export function handOver({ flush, report }: Decider, waitUntil: WaitUntil | undefined, before: Promise<unknown> = DONE): void {
+export function handOver({ flush, report }: Decider, waitUntil: WaitUntil | undefined, { before = DONE, secrets }: Leaving): void {
   if (waitUntil === undefined || flush === undefined) return
-  const failed = (error: unknown): void => report('waitUntil', error)
+  const failed = (error: unknown): void => report('waitUntil', tellableFault('waitUntil failed', error, secrets()))
   try {
     const answer = waitUntil(before.then(flush).catch((error: unknown) => report('flush', error)))
     if (isThenable(answer)) Promise.resolve(answer).catch(failed)

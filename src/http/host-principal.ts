@@ -1,37 +1,38 @@
 import type { JsonObject, Resources } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import { either, listOf, objectOf, oneOf, passing, readBy, readOption, string } from '../policy/option-reader.js'
+import { refuseLostLimits } from '../policy/read-input.js'
 import { readResources } from '../policy/resource.js'
 import type { ScopeSet } from '../policy/scope-set.js'
-import { GrantedPrincipal, type Holder } from './granted-principal.js'
+import { GrantedPrincipal, neverFiring } from '../verify/principal.js'
 
-/** A person who is signed in to the host, as its `session` callback answers. */
+/** A person who is signed in to the host, as returned by its `session` callback. */
 export type Session = {
   /** Becomes the principal's `ownerId` and `name`. */
   readonly id: string
   readonly tenantId?: string | undefined
-  /** Scopes, wildcards and groups as a token may hold them; `'*'`: every scope of the catalogue. */
+  /** Scopes, wildcards and groups, as for a token; `'*'` means every scope in the catalogue. */
   readonly scopes: '*' | readonly string[]
-  /** Data that the person may reach. Absent: all of it. */
+  /** Data that the person may access. Absent: all data. */
   readonly resources?: Resources | undefined
 }
 
-/** The holder of a credential that the host's `foreign` callback knows. A principal that a verifier made fits too. */
+/** The holder of a credential that the host's `foreign` callback recognizes. A principal from a verifier is accepted too. */
 export type ForeignPrincipal = {
-  /** Names the credential, never by its own text. */
+  /** Identifies the credential, but never contains its text. */
   readonly tokenId: string
   /** @default tokenId */
   readonly name?: string | undefined
   readonly tenantId?: string | undefined
   readonly ownerId?: string | undefined
-  /** Scopes, wildcards and groups as a token may hold them. */
+  /** Scopes, wildcards and groups, as for a token. */
   readonly scopes: readonly string[]
-  /** Data that the credential may reach. Absent: all of it. */
+  /** Data that the credential may access. Absent: all data. */
   readonly resources?: Resources | undefined
   readonly metadata?: JsonObject | undefined
 }
 
-/** Resolves what a host granted to names of the catalogue. */
+/** Resolves the host's grants to scopes of the catalogue. */
 export type Resolve = (grants: readonly string[]) => ScopeSet
 
 const name = string().and((text) => text !== '' && text.length <= 512, 'must be 1 to 512 characters')
@@ -46,76 +47,69 @@ const session = objectOf({
   resources,
 })
 
-/** Principals of verifiers have more fields, which are theirs. */
-const foreign = objectOf(
-  {
-    tokenId: name,
-    name: name.optional(),
-    tenantId: name.optional(),
-    ownerId: name.optional(),
-    scopes: grants,
-    resources,
-    metadata: passing<JsonObject>(
-      (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-      'must be an object',
-    ).optional(),
-  },
-  { others: 'drop' },
-)
+const shape = {
+  tokenId: name,
+  name: name.optional(),
+  tenantId: name.optional(),
+  ownerId: name.optional(),
+  scopes: grants,
+  resources,
+  metadata: passing<JsonObject>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'must be an object',
+  ).optional(),
+}
+
+/** Principals from verifiers have additional fields, which are dropped. */
+const foreign = objectOf(shape, { others: 'drop' })
+const identity = objectOf({ ...shape, name, allowedIps: listOf(string()).optional() })
 
 /**
- * Makes the principal of a session.
+ * Creates the principal of a session.
  *
  * @throws InvalidInputError `invalid_input`, for an incomplete answer
  */
 export function sessionPrincipal(answer: unknown, all: ScopeSet, resolve: Resolve): Principal {
-  const { id, tenantId, scopes, resources: reach } = readOption(session, refusingUndefined(answer), 'session')
-  return new HostPrincipal('session', { name: id, ownerId: id, tenantId, resources: reach }, scopes === '*' ? all : resolve(scopes))
+  const { id, tenantId, scopes, resources: reach } = readOption(session, whole(answer, 'session'), 'session')
+  return new HostPrincipal({ kind: 'session', name: id, ownerId: id, tenantId, resources: reach }, scopes === '*' ? all : resolve(scopes))
 }
 
 /**
- * Makes the principal of a credential that is none of ours.
+ * Creates the principal of another system's credential.
  *
  * @throws InvalidInputError `invalid_input`, for an incomplete answer
  */
 export function foreignPrincipal(answer: unknown, resolve: Resolve): Principal {
-  const { scopes, ...rest } = readOption(foreign, refusingUndefined(answer), 'foreign')
-  return new HostPrincipal('foreign', { ...rest, name: rest.name ?? rest.tokenId }, resolve(scopes))
+  const { scopes, ...rest } = readOption(foreign, whole(answer, 'foreign'), 'foreign')
+  return new HostPrincipal({ ...rest, kind: 'foreign', name: rest.name ?? rest.tokenId }, resolve(scopes))
 }
 
-// A tenant or a limit that got lost on its way must not become "every tenant" and "everything".
-function refusingUndefined(answer: unknown): unknown {
-  if (typeof answer !== 'object' || answer === null) return answer
-  for (const limit of ['tenantId', 'resources']) {
-    if (limit in answer && Reflect.get(answer, limit) === undefined) return { ...answer, [limit]: null }
-  }
+/**
+ * Reads the identity that the host's `principal` callback returns for the claims of an identity provider's token.
+ *
+ * @throws InvalidInputError `invalid_input`, for an incomplete answer
+ */
+export function readIdentity(
+  answer: unknown,
+): ForeignPrincipal & { readonly name: string; readonly allowedIps?: readonly string[] | undefined } {
+  return readOption(identity, whole(answer, 'principal'), 'principal')
+}
+
+// If a tenant or a limit was lost on the way, it must not become "every tenant" or "all data".
+function whole(answer: unknown, root: string): unknown {
+  refuseLostLimits(answer, ['tenantId', 'resources', 'allowedIps'], root)
   return answer
 }
 
-/** Is this the principal of a session, made here? A property that says so is not enough. */
+/** Checks whether this is a session principal created here. A property that claims so is not enough. */
 export function isSession(principal: unknown): boolean {
-  return HostPrincipal.kindOf(principal) === 'session'
+  return GrantedPrincipal.bearerOf(principal)?.kind === 'session'
 }
 
-/** The principal of whoever the host let in. */
+/** The principal of a request that the host authenticated. */
 class HostPrincipal extends GrantedPrincipal {
-  readonly kind: 'session' | 'foreign'
-  readonly #kind: 'session' | 'foreign'
-  #controller: AbortController | undefined
-
-  constructor(kind: 'session' | 'foreign', holder: Holder, granted: ScopeSet) {
-    super(holder, granted)
-    this.kind = kind
-    this.#kind = kind
-  }
-
-  /** Never fires: when a session ends is known to the host only. */
+  /** Never fires: only the host knows when a session ends. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    return this.#controller.signal
-  }
-
-  static kindOf(principal: unknown): 'session' | 'foreign' | undefined {
-    return typeof principal === 'object' && principal !== null && #kind in principal ? principal.#kind : undefined
+    return GrantedPrincipal.signalFor(this, neverFiring)
   }
 }

@@ -1,9 +1,9 @@
 import type { ScopeName } from '../model/principal.js'
 import type { AnyScope, ResourceSources } from './requirement.js'
 
-// A misspelled scope is refused with the name that was most likely meant, where the compiler by itself would list every name there is.
+// A misspelled scope is refused with the closest name. On its own, the compiler would list every scope.
 
-/** The candidates that share the longest beginning with what was written. */
+/** The candidates that share the longest prefix with the given text. */
 type SameBeginning<Written extends string, Left extends string, Shared extends string = ''> = Written extends `${infer Char}${infer Rest}`
   ? Extract<Left, `${Shared}${Char}${string}`> extends infer Next extends string
     ? [Next] extends [never]
@@ -12,7 +12,7 @@ type SameBeginning<Written extends string, Left extends string, Shared extends s
     : never
   : Left
 
-/** The candidates that share the longest end with what was written, which is given backwards. */
+/** The candidates that share the longest suffix with the given text, which is passed backwards. */
 type SameEnd<Backwards extends string, Left extends string, Shared extends string = ''> = Backwards extends `${infer Char}${infer Rest}`
   ? Extract<Left, `${string}${Char}${Shared}`> extends infer Next extends string
     ? [Next] extends [never]
@@ -27,13 +27,13 @@ type Backwards<Text extends string, Done extends string = ''> = Text extends `${
 
 type Nearest<Written extends string> = SameEnd<Backwards<Written>, SameBeginning<Written, ScopeName>>
 
-/** A scope of the registered instance as it is; of any other text, a type whose name tells which scope was meant. */
+/** A scope of the registered instance unchanged. For any other text, a type whose text suggests the closest scope. */
 export type Named<Written extends string> = Written extends ScopeName ? Written : `did you mean '${Nearest<Written>}'?`
 
 /** First argument of `requireScopes`: the name of a scope, or `{ any: […] }`. */
 export type FirstInput = ScopeName | (string & {}) | { readonly any: readonly [string, ...string[]] }
 
-/** Further arguments of `requireScopes`: more names, and at the end the resources. */
+/** Further arguments of `requireScopes`: more names, followed by the resources. */
 export type RestInput<First, R> = First extends string
   ? readonly (string | ResourceSources<R>)[]
   : readonly [] | readonly [ResourceSources<R>]

@@ -1,21 +1,21 @@
 import { CODES, type Code } from '../errors.js'
 import type { WhyMalformed } from './why-malformed.js'
 
-/** A problem document (RFC 9457). Its `type` is left out, which means `about:blank`: the title is the phrase of the status. */
+/** A problem document (RFC 9457). Its `type` is omitted, which means `about:blank`: the title is the status phrase. */
 export type Problem = {
   readonly title: string
   readonly status: number
   readonly detail: string
-  /** One word of the code table, for programs. */
+  /** A code from the code table, for programs. */
   readonly code: Code
 }
 
-/** An answer before any framework has seen it. */
+/** A framework-independent response. */
 export type PlainResponse = {
-  /** Why, whatever shape the host gave the body. */
+  /** The reason for the refusal, regardless of the body that the host sends. */
   readonly code: RefusedCode
   readonly status: number
-  /** Names are lower-case. */
+  /** Field names are in lower case. */
   readonly headers: { readonly [name: string]: string }
   readonly body: string
 }
@@ -55,7 +55,7 @@ const TITLES: { readonly [status: number]: string } = {
   503: 'Service Unavailable',
 }
 
-/** The phrase of a status, as RFC 9110 §15 calls it. */
+/** Returns the phrase of a status as in RFC 9110 §15. */
 export function titleOf(status: number): string {
   return TITLES[status] ?? ''
 }
@@ -78,21 +78,21 @@ const DETAILS: { readonly [Name in RefusedCode]: string } = {
   misconfigured: 'The server is not set up correctly.',
 }
 
-/** Maps codes that a stranger must not tell apart (malformed, unknown, wrong secret) to one code. */
+/** Maps codes that an unauthenticated caller must not tell apart (malformed, unknown, wrong secret) to one code. */
 const PUBLIC_CODES: { readonly [code: string]: RefusedCode } = {
   token_malformed: 'token_invalid',
   token_unknown: 'token_invalid',
   secret_mismatch: 'token_invalid',
 }
 
-/** The code that goes out for a code that came from within; anything foreign means that nothing was decided. */
+/** Maps an internal code to the code for the response. An unknown code means that no decision was made. */
 export function publicCode(code: unknown): RefusedCode {
   if (typeof code !== 'string') return 'store_unavailable'
   if (Object.hasOwn(PUBLIC_CODES, code)) return PUBLIC_CODES[code] ?? 'store_unavailable'
   return isRefusedCode(code) ? code : 'store_unavailable'
 }
 
-/** The problem document of a code. `howTo` says how to send a token, where none came or none can be read; `why` says why not. */
+/** Creates the problem document of a code. `howTo` explains how to send a token when none is present or readable; `why` explains why it is not readable. */
 export function problemOf(code: RefusedCode, howTo?: string, why?: WhyMalformed): Problem {
   const status = CODES[code]
   const fault = code === 'credential_missing' ? 'This resource needs a token' : why

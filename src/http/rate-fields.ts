@@ -5,8 +5,8 @@ const NAME = /^[a-z][a-z0-9_-]{0,31}$/
 const MAX_INTEGER = 999_999_999_999_999
 
 /**
- * The fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11): for each limit by name what it grants in which
- * window, and what remains until when.
+ * Creates the fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). For each named limit, they state the quota with its window,
+ * and how much remains until the reset.
  */
 export function rateFields(rates: readonly RateState[]): { readonly [name: string]: string } {
   return {
@@ -19,7 +19,7 @@ function parameter(name: string, value: number | undefined): string {
   return value === undefined ? '' : `;${name}=${value}`
 }
 
-/** The states as a decision gave them; `undefined` where they are missing or could not stand in a header field. */
+/** Reads the rate states of a decision. Returns `undefined` if they are missing or cannot be written into a header field. */
 export function readRates(given: unknown): readonly RateState[] | undefined {
   if (!Array.isArray(given) || given.length === 0) return undefined
   const states: readonly unknown[] = Array.from(given)

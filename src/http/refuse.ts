@@ -1,6 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { RateState } from '../model/principal.js'
 import { isThenable } from '../store/deadline.js'
+import { tellableFault } from '../store/describe-fault.js'
 import type { Report } from '../store/reporter.js'
 import { createChallenges } from './challenge.js'
 import { type CredentialReader, createCredentialReader } from './credential.js'
@@ -9,7 +10,7 @@ import { problemOf } from './problem.js'
 import { rateFields } from './rate-fields.js'
 import type { WhyMalformed } from './why-malformed.js'
 
-/** Makes the host's own body for a problem. It gets the framework's own request or context. */
+/** Returns the host's own response body for a problem. Receives the framework's own request or context. */
 export type ErrorBody<R> = (problem: Problem, request: R) => object
 
 /** Optional parts of a refusal. */
@@ -18,21 +19,23 @@ export type RefusalDetails = {
   /** Why a credential could not be read. */
   readonly why?: WhyMalformed | undefined
   readonly retryAfterSeconds?: number | undefined
-  /** Where the limits stand, for a 429. */
+  /** The state of the limits, for a 429. */
   readonly rates?: readonly RateState[] | undefined
 }
 
-/** Turns a code into an answer. Never throws. */
+/** Converts a code to a response. Never throws. */
 export type Refuse<R> = (code: RefusedCode, request: R, details?: RefusalDetails) => PlainResponse
 
-/** How the refusals of one guard look. */
+/** Options for the refusals of one guard. */
 export type RefusalOptions<R> = {
   readonly realm?: unknown
   readonly reader?: CredentialReader
   readonly errorBody?: ErrorBody<R> | undefined
   readonly resourceMetadata?: string | undefined
-  /** Hears of an `errorBody` that fails. */
+  /** Receives errors of `errorBody`. */
   readonly report?: Report | undefined
+  /** The secrets that `errorBody` can see and that a report must not quote. */
+  readonly secretsOf?: ((request: R) => readonly string[]) | undefined
 }
 
 const MAX_RETRY_SECONDS = 86_400
@@ -40,16 +43,21 @@ const MAX_RETRY_SECONDS = 86_400
 const MAX_RESET_SECONDS = 366 * 86_400
 
 /**
- * Makes the refusals of one guard: status, challenge, `Retry-After`, and a body in problem+json or of the host's own shape.
+ * Creates the refusals of one guard: status, challenge, `Retry-After`, and a body in problem+json or in the host's own format.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
-  const { errorBody, report, reader = createCredentialReader() } = options
+  const { errorBody, report, secretsOf, reader = createCredentialReader() } = options
   const challenge = createChallenges(options.realm ?? 'api', reader.challenges, options.resourceMetadata)
   return (code, request, details) => {
     const problem = problemOf(code, reader.howTo, details?.why)
-    const own = errorBody === undefined ? undefined : ownBody(errorBody, problem, request, (error) => report?.('errorBody', error))
+    const own =
+      errorBody === undefined
+        ? undefined
+        : ownBody(errorBody, problem, request, (error) => {
+            report?.('errorBody', tellableFault('errorBody failed', error, secretsOf?.(request) ?? []))
+          })
     const headers: Record<string, string> = {
       'content-type': own === undefined ? 'application/problem+json' : 'application/json',
       'cache-control': 'no-store',
@@ -61,13 +69,13 @@ export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
       headers['retry-after'] = String(wholeSeconds(details?.retryAfterSeconds, rates === undefined ? MAX_RETRY_SECONDS : MAX_RESET_SECONDS))
     }
     if (rates !== undefined) Object.assign(headers, rateFields(rates))
-    // draft-ietf-httpapi-ratelimit-headers: nothing remains until then. The quota itself is not known here.
+    // draft-ietf-httpapi-ratelimit-headers: nothing remains until the reset. The quota itself is unknown here.
     else if (problem.status === 429) headers.ratelimit = `"token";r=0;t=${headers['retry-after']}`
     return { code, status: problem.status, headers, body: own ?? JSON.stringify(problem) }
   }
 }
 
-// A host's function that fails must not keep a refusal from going out, so its faults fall back to the default body.
+// An error in the host's function must not block a refusal, so the default body is sent instead.
 function ownBody<R>(errorBody: ErrorBody<R>, problem: Problem, request: R, failed: (error: unknown) => void): string | undefined {
   try {
     const body: unknown = errorBody({ ...problem }, request)
@@ -77,7 +85,7 @@ function ownBody<R>(errorBody: ErrorBody<R>, problem: Problem, request: R, faile
     }
     const text: unknown = typeof body === 'object' && body !== null ? JSON.stringify(body) : undefined
     if (typeof text === 'string' && /^[{[]/.test(text)) return text
-    throw new StoreUnavailableError('errorBody answered no object')
+    throw new StoreUnavailableError('errorBody did not return an object')
   } catch (error) {
     failed(error)
     return undefined

@@ -1,28 +1,30 @@
-/** The header fields of a request: Node's flat list of names and values as they came, or a web `Headers`. */
+/** The header fields of a request: Node's flat list of names and values, or a web `Headers`. */
 export type HeaderSource = readonly string[] | { get(name: string): string | null }
 
-/** The parts of a request that latchkey reads on every framework. Never its URL or body. */
+/** The parts of a request that latchkey reads on every framework. Does not include its URL or body. */
 export type RequestLike = {
   readonly method: string
   readonly headers: HeaderSource
-  /** The client's address, as the framework's own trust-proxy setting gives it. */
+  /** The client's address according to the framework's trust-proxy setting. */
   readonly ip?: string | undefined
-  /** Tells the host and port that the request was sent to, where no header field does. */
+  /** Returns the host and port that the request was sent to, for requests without a header field that states them. */
   readonly host?: (() => string) | undefined
 }
 
 /** How an adapter reads its framework's request. */
 export type Platform<R> = {
   readonly read: (request: R) => RequestLike
-  /** Does the framework believe forwarding headers? `undefined` where it has no such setting. */
+  /** Reads the header fields, if `read` calls a host function that receives the request. An error of that function may quote them. */
+  readonly headers?: (request: R) => HeaderSource
+  /** Whether the framework trusts forwarding headers. `undefined` if it has no such setting. */
   readonly trustsProxy: (request: R) => boolean | undefined
-  /** Do its requests open a WebSocket? Browsers send those with cookies from any page, and can give them no header, only a ticket. */
+  /** Whether the framework's requests open a WebSocket. Browsers send those with cookies from any page and cannot add a header, only a ticket. */
   readonly upgrades?: true
-  /** Does the framework believe any forwarding header, whoever sent it, so that callers choose their address? Absent: it has no such setting. */
+  /** Whether the framework trusts forwarding headers from any sender, so callers can choose their address. Absent if it has no such setting. */
   readonly believesCallers?: (request: R) => boolean
 }
 
-/** The values of one field. A web `Headers` joins repeated fields with a comma, which no credential may contain. */
+/** Returns the values of a field. A web `Headers` joins repeated fields with a comma, which no credential may contain. */
 export function fieldValues(headers: HeaderSource, lowerCaseName: string): readonly string[] {
   if (!isFlatList(headers)) {
     const value = headers.get(lowerCaseName)
@@ -41,6 +43,33 @@ export function fieldValues(headers: HeaderSource, lowerCaseName: string): reado
 }
 
 const NONE: readonly string[] = []
+
+/** Fields that identify the sender, regardless of what a guard reads. */
+const PROVING = ['authorization', 'proxy-authorization', 'cookie', 'sec-websocket-protocol']
+/** Shorter texts are not treated as secrets, because many words contain them. */
+const SHORTEST = 6
+// RFC 9110 §11.4: a credential begins with the name of its scheme.
+const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +(?=\S)/
+
+/** Collects the credentials in the header fields: whole values, their parts, and their decoded forms. No error may quote them. */
+export function secretsIn(headers: HeaderSource, fields: readonly string[]): readonly string[] {
+  const values = [...new Set([...PROVING, ...fields])]
+    .flatMap((name) => fieldValues(headers, name))
+    .map((value) => value.replace(SCHEME, ''))
+  const parts = values.flatMap((value) => [value, ...value.split(/[\s,;]+/), ...value.split(/[\s,;="]+/)])
+  const decoded = parts.map(decode)
+  const all = [...parts, ...decoded, ...decoded.flatMap((pair) => pair.split(':'))]
+  return [...new Set(all)].filter((text) => text.length >= SHORTEST)
+}
+
+// RFC 7617 §2: Basic encodes user name and password together in base64. Cookies are often percent-encoded.
+function decode(word: string): string {
+  try {
+    return word.includes('%') ? decodeURIComponent(word) : atob(word)
+  } catch {
+    return ''
+  }
+}
 
 function isFlatList(headers: HeaderSource): headers is readonly string[] {
   return Array.isArray(headers)

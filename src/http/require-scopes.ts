@@ -1,29 +1,28 @@
-import type { Decider } from '../instance.js'
 import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import { callOut, isThenable } from '../store/deadline.js'
 import { heldScope, isKnown, reaches, resourceValues } from '../verify/route-check.js'
 import { type Admission, admissionOf, type Guard } from './admission.js'
 import { warn } from './diagnostics.js'
-import { CALLBACK_DEADLINE_MS } from './options.js'
+import { CALLBACK_DEADLINE_MS, systemMonotonic } from './options.js'
 import type { PlainResponse } from './problem.js'
 import { createRefusals } from './refuse.js'
 import { type Requirement, type ResourceSource, readRequirement } from './requirement.js'
 import { tellRoute } from './tell-route.js'
 
-/** Checks an admitted request: `undefined` when it may go on, else the answer that refuses it. Never throws, never rejects. */
+/** Checks an admitted request. Returns `undefined` if it may continue, otherwise the refusal. Never throws and never rejects. */
 export type ScopeCheck<R> = (request: R) => MaybePromise<PlainResponse | undefined>
 
 const refuseUnguarded = createRefusals<unknown>()
 
 /**
- * Makes the check behind `requireScopes`.
+ * Creates the check behind `requireScopes`.
  *
- * It trusts only what a guard of this library remembered of the request, never a property that somebody set on it.
+ * Trusts only what a guard of this library stored for the request, never a property that other code set on it.
  *
- * `routeOf` names the route of a request, for warnings; empty where it is not known.
+ * `routeOf` names the route of a request for warnings. The name is empty if the route is unknown.
  *
- * @throws InvalidInputError `invalid_input` when the arguments are unsound.
+ * @throws InvalidInputError `invalid_input` if the arguments are invalid
  */
 export function createScopeCheck<R extends object>(args: readonly unknown[], routeOf?: (request: R) => string): ScopeCheck<R> {
   const requirement = readRequirement<R>(args)
@@ -54,7 +53,7 @@ function warnUnguarded(requirement: { readonly name: string }, routeOf: () => st
   tellRoute(requirement, about === undefined ? 'LATCHKEY_W002' : 'LATCHKEY_W007', undefined, { route, about })
 }
 
-// A framework that is not as it was expected costs the warning a name, and nothing else.
+// If a framework behaves unexpectedly, the warning omits the route's name.
 function orNothing(find: () => string | undefined): string | undefined {
   try {
     return find()
@@ -73,20 +72,27 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
   })
   admission.use?.required(requirement.any && held !== undefined ? held : requirement.name)
   if (held === undefined) return refusal('scope_insufficient', requirement, admission, request)
-  const named = requirement.resources.map(([dimension]) => dimension)
-  if (!admission.limitedIn.every((dimension) => named.includes(dimension)))
+  const { limitedIn } = admission
+  if (limitedIn.length > 0 && !limitedIn.every((dimension) => requirement.resources.some(([named]) => named === dimension))) {
     return refusal('resource_denied', requirement, admission, request)
+  }
   if (requirement.resources.length === 0) return undefined
-  // What the host looks up to answer 403 once more is not looked up.
+  // When the token has no refusals left, skip the host's lookups, whose result would be another 403.
   if (admission.use?.refusalsSpent() !== undefined) return refusal('resource_denied', requirement, admission, request)
-  const found = requirement.resources.map(([dimension, source]) => [dimension, find(source, dimension, request, guard.decider)] as const)
+  const found = requirement.resources.map(([dimension, source]) => [dimension, find(source, dimension, request, admission)] as const)
   const values = found.map(([, value]) => value)
   const finish = (settled: readonly unknown[]): PlainResponse | undefined => {
     const asked = found.map(([dimension], index) => [dimension, resourceValues(settled[index])] as const)
     const allowed = asked.every(([dimension, list]) => list !== undefined && reaches(principal, held, dimension, list))
     return allowed ? undefined : refusal('resource_denied', requirement, admission, request)
   }
-  return values.some(isThenable) ? Promise.all(values).then(finish) : finish(values)
+  if (!values.some(isThenable)) return finish(values)
+  const { monotonic = systemMonotonic } = guard.decider
+  const begunAt = monotonic()
+  return Promise.all(values).then((settled) => {
+    admission.spentMs += monotonic() - begunAt
+    return finish(settled)
+  })
 }
 
 function meant({ decider }: Guard, scope: string): string {
@@ -94,13 +100,16 @@ function meant({ decider }: Guard, scope: string): string {
   return name === undefined ? '' : `; did you mean ${name}?`
 }
 
-// What is thrown becomes a rejection, so that another dimension's promise is never left without a listener.
-function find<R>(source: ResourceSource<R>, dimension: string, request: R, decider: Decider): unknown {
+// Turns an exception into a rejection, so another dimension's promise never goes unhandled.
+function find<R>(source: ResourceSource<R>, dimension: string, request: R, { guard, spentMs }: Admission): unknown {
   if (typeof source !== 'function') return source
   try {
     const what = `the resource function for ${dimension}`
-    const { report, deadlineMs = CALLBACK_DEADLINE_MS } = decider
-    return callOut<unknown>({ what, where: 'resources', deadlineMs, report }, () => source(request))
+    const { report, deadlineMs = CALLBACK_DEADLINE_MS } = guard.decider
+    const leftMs = spentMs === 0 ? undefined : deadlineMs - spentMs
+    return callOut<unknown>({ what, where: 'resources', deadlineMs, leftMs, report, secrets: () => guard.secretsOf(request) }, () =>
+      source(request),
+    )
   } catch (error) {
     return Promise.reject(error)
   }

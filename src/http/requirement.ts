@@ -4,7 +4,7 @@ import type { ScopeName } from '../model/principal.js'
 import { isGrant, isScopeName } from '../policy/scope.js'
 import { resourceValues } from '../verify/route-check.js'
 
-/** The values for a dimension: fixed, or a function of the framework's own request. */
+/** The values of a dimension: fixed values, or a function of the framework's own request. */
 export type ResourceSource<R> = string | readonly string[] | ((request: R) => MaybePromise<string | readonly string[] | undefined>)
 
 /** The resources that a route touches, by dimension. A dimension for which no value is found is denied. */
@@ -13,14 +13,14 @@ export type ResourceSources<R> = { readonly [dimension: string]: ResourceSource<
 /** Any one of these scopes. */
 export type AnyScope = { readonly any: readonly [ScopeName, ...ScopeName[]] }
 
-/** The arguments of `requireScopes`, for functions that pass them on: all of some scopes or any of some, then the resources. */
+/** The arguments of `requireScopes`, for functions that pass them on: the scopes, of which all or any are required, followed by the resources. */
 export type ScopeArguments<R> = readonly [ScopeName | AnyScope, ...(ScopeName | ResourceSources<R>)[]]
 
 /** The parsed arguments. */
 export type Requirement<R> = {
   readonly scopes: readonly string[]
   readonly any: boolean
-  /** The scopes in order, with a space between them, as uses are counted by. */
+  /** The sorted scopes separated by spaces. Uses are counted under this name. */
   readonly name: string
   readonly resources: readonly (readonly [dimension: string, source: ResourceSource<R>])[]
 }
@@ -28,7 +28,7 @@ export type Requirement<R> = {
 const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
 
 /**
- * Reads the arguments of `requireScopes`, once, when the route is made.
+ * Reads the arguments of `requireScopes` once, when the route is defined.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -37,7 +37,10 @@ export function readRequirement<R>(args: readonly unknown[]): Requirement<R> {
   const last = rest.at(-1)
   const resources = rest.length > 1 && typeof last === 'object' && last !== null ? readSources<R>(rest.pop()) : []
   const [first] = rest
-  if (Array.isArray(first)) throw new InvalidInputError('scopes', "are named one by one, not as a list: requireScopes('a:b', 'c:d')")
+  if (Array.isArray(first)) throw new InvalidInputError('scopes', "must be separate arguments, not a list: requireScopes('a:b', 'c:d')")
+  if (typeof first === 'object' && first !== null && 'catalogue' in first) {
+    throw new InvalidInputError('scopes', "come first: requireScopes('a:b') takes no instance, and protect(tokens, 'a:b') does")
+  }
   const any = rest.length === 1 && typeof first === 'object' && first !== null
   const scopes: readonly unknown[] = any ? readAny(first) : rest
   if (scopes.length === 0) throw new InvalidInputError('scopes', 'requireScopes requires at least one scope')

@@ -5,8 +5,9 @@ import { fieldValues, type HeaderSource } from './request.js'
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Finds out where a change comes from, for credentials that browsers send by themselves: `own` a page of the same origin, `other` a page of another,
- * `unknown` no browser that says so. Methods that change nothing (RFC 9110 §9.2.1) are always `own`.
+ * Determines the origin of a change, for credentials that browsers send automatically: `own` for a page of the same origin, `other` for a page of another
+ * origin, `unknown` when no browser states it. Safe methods (RFC 9110 §9.2.1) are always `own`, unless they open a WebSocket: browsers send credentials with it
+ * from any page and let that page read the responses.
  *
  * `Sec-Fetch-Site` and `Origin` are forbidden header names (Fetch §2.2.2): no page can forge them.
  */
@@ -16,7 +17,7 @@ export function originOf(
   host: string | undefined,
   onWarning?: OnWarning,
 ): 'own' | 'other' | 'unknown' {
-  if (SAFE.has(method)) return 'own'
+  if (SAFE.has(method) && !opensWebSocket(headers)) return 'own'
   const [site, ...more] = fieldValues(headers, 'sec-fetch-site')
   if (site !== undefined) return site === 'same-origin' && more.length === 0 ? 'own' : 'other'
   const origins = fieldValues(headers, 'origin')
@@ -28,12 +29,20 @@ export function originOf(
   return 'other'
 }
 
-/** Says which two differ, where a browser names the page's origin and nothing else. */
+/** Whether a request is the opening handshake of a WebSocket (RFC 6455 §4.1). Browsers always send both fields. */
+export function opensWebSocket(headers: HeaderSource): boolean {
+  return (
+    fieldValues(headers, 'sec-websocket-version').length > 0 ||
+    fieldValues(headers, 'upgrade').some((value) => value.toLowerCase().includes('websocket'))
+  )
+}
+
+/** Describes the two hosts that differ, for a browser that sends only the page's origin. */
 export function hostsThatDiffer(origin: string, own: string | undefined): string {
   return `the page’s origin is ${quote(origin)} and the request was sent to ${quote(own ?? '')}`
 }
 
-/** Tells of the first request only: what the two are called is up to whoever sends them. */
+/** Warns about the first request only, because callers choose both names. */
 export function warnOfHosts(hosts: string, onWarning?: OnWarning): void {
   warn('LATCHKEY_W012', onWarning, hosts, 'once')
 }

@@ -2,17 +2,17 @@ import type { Decider } from '../instance.js'
 import { callerOf } from '../policy/network.js'
 import { type OnWarning, warn } from './diagnostics.js'
 
-/** Tokens from this many addresses or fewer are what a proxy looks like. */
+/** If tokens come from this many addresses or fewer, they probably come through a proxy. */
 const MAX_ADDRESSES = 2
-/** Distinct tokens before anything is said: a single client with a few tokens is no proxy. */
+/** Number of distinct tokens before a warning. A single client with a few tokens is not a proxy. */
 const MIN_TOKENS = 50
 
-/** Takes note of one admitted use. */
+/** Records one admitted use. */
 export type SharingCheck = (tokenId: string, ip: string | undefined, onWarning?: OnWarning) => void
 
 const checks: WeakMap<Decider, SharingCheck> = new WeakMap()
 
-/** The check of an instance, which all its guards share: where options come with each request, a guard sees one request only. */
+/** Returns the check of an instance, shared by all its guards. Guards created per request would each see only one request. */
 export function sharingCheckOf(decider: Decider): SharingCheck {
   const check = checks.get(decider) ?? createSharingCheck()
   checks.set(decider, check)
@@ -20,14 +20,14 @@ export function sharingCheckOf(decider: Decider): SharingCheck {
 }
 
 /**
- * Warns once when many tokens come from one or two addresses, or from unknown ones: callers then share the budget for lookups of tokens that do not exist, and
- * one who forges tokens takes it from the others. Watches only until it knows.
+ * Warns once when many tokens come from one or two addresses, or from unknown addresses. Their callers then share one budget for lookups of nonexistent tokens,
+ * so a client that forges tokens uses up the budget of the others. Stops watching once it has a result.
  */
 export function createSharingCheck(): SharingCheck {
   const addresses = new Set<string | undefined>()
   const tokens = new Set<string>()
   let known = false
-  // A client calls again and again: its address is read once.
+  // A client usually repeats its calls, so the same address is parsed only once.
   let last: string | undefined | null = null
   return function checkSharing(tokenId, ip, onWarning) {
     if (known) return

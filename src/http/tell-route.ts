@@ -1,13 +1,13 @@
 import { redact } from '../token/redact.js'
 import { type OnWarning, type WarningCode, warn } from './diagnostics.js'
 
-/** Callers may choose a part of a path that a router is mounted under, so that many routes may be one. */
+/** Callers may choose part of the path that a router is mounted under, so one route may appear as many. */
 const MAX_ROUTES = 8
 const MAX_LENGTH = 200
 
 const told: WeakMap<object, Set<string>> = new WeakMap()
 
-/** Tells of a mistake once for each route of a guard or a check, up to a few. Without a name of the route, once for what stands in its place. */
+/** Reports a mistake once per route of a guard or check, up to a few routes. If the route has no name, reports it once for the placeholder. */
 export function tellRoute(
   by: object,
   code: WarningCode,

@@ -2,8 +2,8 @@ import { type OnWarning, warn } from './diagnostics.js'
 import type { Platform } from './request.js'
 
 /**
- * Tells once where the framework believes whatever address a caller writes into a forwarding header: `allowedIps`, limits by address and the addresses in
- * the audit then say what callers want them to say. Asked for the first request only, because the setting belongs to the application.
+ * Warns once if the framework trusts any address that a caller writes into a forwarding header. Callers then control `allowedIps`, limits by address, and the
+ * addresses in the audit. Checks only the first request, because the setting belongs to the application.
  */
 export function createTrustCheck<R>(believesCallers: Platform<R>['believesCallers'], onWarning?: OnWarning): (request: R) => void {
   let asked = believesCallers === undefined
@@ -13,7 +13,7 @@ export function createTrustCheck<R>(believesCallers: Platform<R>['believesCaller
     try {
       if (believesCallers?.(request) === true) warn('LATCHKEY_W010', onWarning)
     } catch {
-      // A setting that throws is told of where the address is read.
+      // A setting that throws is reported where the address is read.
     }
   }
 }

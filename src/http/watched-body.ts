@@ -1,4 +1,4 @@
-/** The same stream, which calls back when it has ended, failed or been given up. */
+/** Returns the same stream, and calls back when it ends, fails or is canceled. */
 export function watchedBody(stream: ReadableStream<Uint8Array>, over: () => void): ReadableStream<Uint8Array> {
   const reader = stream.getReader()
   return new ReadableStream<Uint8Array>(

@@ -1,4 +1,4 @@
-/** Why a credential was refused unread. The texts are fixed, so that nothing of the credential is repeated, and fit into a quoted-string. */
+/** Reasons why a credential was refused without being checked. The texts are fixed, so they repeat nothing of the credential, and fit into a quoted-string. */
 export const WHY = {
   several: 'The request carries more than one credential',
   empty: 'The token is missing',
@@ -8,7 +8,7 @@ export const WHY = {
   fieldName: 'The value repeats the name of the header',
   scheme: 'The token is preceded by another scheme',
   quotes: 'The value contains quotation marks',
-  brackets: 'The token is in angle brackets, which only mark its place',
+  brackets: 'The token is in angle brackets, which are only placeholders',
   placeholder: 'The token is a placeholder that was not filled in',
   parameter: 'The token is sent as a parameter',
   comma: 'The value contains a comma',
@@ -21,7 +21,7 @@ export const WHY = {
 /** One of the reasons. */
 export type WhyMalformed = (typeof WHY)[keyof typeof WHY]
 
-/** Why does this field begin with no scheme? */
+/** Returns why this field does not begin with a scheme. */
 export function whyNoScheme(value: string): WhyMalformed {
   if (value === '') return WHY.empty
   if (/^["'`]/.test(value)) return WHY.quotes
@@ -30,7 +30,7 @@ export function whyNoScheme(value: string): WhyMalformed {
   return /^[a-z]+[^a-z]/i.test(value) ? WHY.noSpace : WHY.noScheme
 }
 
-/** Why is this no token? */
+/** Returns why this is not a token. */
 export function whyNoToken(value: string): WhyMalformed {
   if (/^["'`]/.test(value)) return WHY.quotes
   if (value.includes(',')) return holdsSeveral(value) ? WHY.several : WHY.comma

@@ -1,73 +1,72 @@
+import type { TokenHolder } from '../cache/standing.js'
 import { isInvalidInput } from '../errors.js'
 import { createGuard, type GuardOutcome } from '../http/authenticate.js'
 import { warn } from '../http/diagnostics.js'
 import type { WaitUntil } from '../http/hand-over.js'
 import { isSession } from '../http/host-principal.js'
 import type { PlainResponse } from '../http/problem.js'
+import { secretsIn } from '../http/request.js'
 import { type Internals, internalsOf, type Latchkey, type TokenHandle } from '../instance.js'
 import type { Actor } from '../model/actor.js'
 import type { Principal } from '../model/principal.js'
-import { type CallSite, callOut } from '../store/deadline.js'
+import { type Allowance, type CallSite, callOut, newAllowance } from '../store/deadline.js'
+import { tellableFault } from '../store/describe-fault.js'
 import { createParser } from '../token/parse.js'
-import { TokenPrincipal } from '../verify/principal.js'
 import { Refusal } from './fault.js'
 import type { ManagementSettings } from './options.js'
 
-/** Who sends a request, as an adapter says. */
+/** The sender of a request, as reported by an adapter. */
 export type Caller = {
-  /** The answer of the host's `actor` callback, or a function that asks it. An incomplete actor counts as signed out. */
+  /** The result of the host's `actor` callback, or a function that calls it. An incomplete actor counts as signed out. */
   readonly actor: unknown
-  /** Set where a guard of this library already let the request in by its token. */
+  /** Set if a guard of this library has already admitted the request by its token. */
   readonly principal?: Principal | undefined
-  /** The client's address, as the framework's trust-proxy setting gives it. */
+  /** The client's address according to the framework's trust-proxy setting. */
   readonly ip?: string | undefined
   /** The body as parsed by the host's own body parser, if one ran before. */
   readonly parsedBody?: unknown
-  /** Had the body that was sent been read when the request came here, by whomever? */
+  /** Whether anything had already read the body when the request arrived here. */
   readonly bodyTaken?: boolean | undefined
 }
 
-/** As an adapter hands it over: where finding the address is up to a function of the host's, that is asked with everything else that may fail. */
+/** The caller as adapters pass it. If a host function determines the address, it is called together with everything else that may fail. */
 export type Arriving = Omit<Caller, 'ip'> & {
   readonly ip?: Caller['ip'] | (() => string | undefined)
-  /** The request target as it came: what stood before here decided by it, and a `Request` no longer tells of `/x/../y`. */
+  /** The original request target. Earlier middleware decided by it, and a `Request` no longer shows `/x/../y`. */
   readonly target?: string | undefined
-  /** Takes what the request leaves to write. */
+  /** Receives the writes that the request leaves behind. */
   readonly waitUntil?: WaitUntil | undefined
 }
 
-/** The person who asks, and what it may do. */
+/** The signed-in person, and the verbs bound to that actor. */
 export type Asking = { readonly handle: TokenHandle; readonly actor: Actor }
 
-/** Decides who a request is from. */
+/** Determines who sent a request. */
 export type Access = {
   /**
-   * The person who asks.
+   * Identifies the signed-in person. The verbs share the `allowance`, which also covers the identification.
    *
    * @throws Refusal `actor_missing`, `token_cannot_manage`, `store_unavailable`
    */
-  actor(request: Request, caller: Caller): Promise<Asking>
-  /** The token that asks, or the answer that refuses it. `done` counts the use. */
+  actor(request: Request, caller: Caller, allowance?: Allowance): Promise<Asking>
+  /** Identifies the calling token, or returns the refusal. `done` counts the use. */
   holder(request: Request, caller: Caller): Promise<Holder>
-  /** The answer to a token that lacks a scope. */
+  /** Creates the response for a token that lacks a scope. */
   refuseScope(request: Request, scope: string): Response
 }
 
-/** The holder of a token, or why there is none. */
+/** The holder of a token, or the reason why there is none. */
 export type Holder =
   | {
-      readonly principal: HolderPrincipal
+      readonly token: TokenHolder
       readonly done: (endpoint: string, refused?: 'scope_insufficient' | 'rate_limited') => void
       readonly refusal?: undefined
     }
-  | { readonly refusal: Response; readonly principal?: undefined; readonly done?: undefined }
-
-/** The principal of a token. */
-export type HolderPrincipal = Principal & { readonly tokenId: string }
+  | { readonly refusal: Response; readonly token?: undefined; readonly done?: undefined }
 
 type Seen = { readonly request: Request; readonly ip: string | undefined }
 
-/** Makes the access rules of one instance. */
+/** Creates the access rules of one instance. */
 export function createAccess(tokens: Latchkey, settings: ManagementSettings): Access {
   const inside = internalsOf(tokens)
   const carriesToken = createTokenDetector(tokens.prefix, inside)
@@ -78,33 +77,53 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
     { read: ({ request, ip }) => ({ method: request.method, headers: request.headers, ip }), trustsProxy: () => undefined },
   )
   return {
-    async actor(request, caller) {
+    async actor(request, caller, allowance = newAllowance(inside, settings.deadlineMs)) {
       const { headers } = request
       const fields = new Set(['authorization', ...settings.credentialFields])
       const byToken = caller.principal !== undefined && !isSession(caller.principal)
-      if (byToken || (await carriesToken([...fields].map((name) => headers.get(name))))) {
+      if (
+        byToken ||
+        (await carriesToken(
+          [...fields].map((name) => headers.get(name)),
+          caller.ip,
+          allowance.leftMs,
+        ))
+      ) {
         throw new Refusal('token_cannot_manage', 'a request with a token can manage only /self: sign in as a person')
       }
-      return readAnswer(inside, await ask(caller.actor, site), caller.ip)
+      return readAnswer(
+        inside,
+        await ask(caller.actor, { ...site, leftMs: allowance.leftMs, secrets: () => secretsIn(headers, [...fields]) }),
+        caller.ip,
+        allowance,
+      )
     },
     async holder(request, caller) {
-      const { principal } = caller
-      // A signed or foreign token names a token that it is not: its holder has not shown that one, so it neither reads nor rotates it.
-      if (principal !== undefined && isHolder(principal) && TokenPrincipal.entryOf(principal) !== undefined)
-        return { principal, done: () => undefined }
-      return readOutcome(await guard({ request, ip: caller.ip }))
+      // The holder of a signed or foreign token has not presented the API token that it names, so that holder may neither read nor rotate it. The same applies
+      // to a token of another instance: this store may hold a different token under the same id.
+      const token = inside.holderOf(caller.principal)
+      if (token !== undefined) return { token, done: () => undefined }
+      return readOutcome(inside, await guard({ request, ip: caller.ip }))
     },
     refuseScope: (request, scope) => toResponse(guard.guard.refuse('scope_insufficient', { request, ip: undefined }, { scopes: [scope] })),
   }
 }
 
-function readOutcome(outcome: GuardOutcome): Holder {
+/** Reports that the sender's address could not be determined, without these secrets of the request, and returns the refusal. */
+export function unidentified({ report }: Pick<Internals, 'report'>, error: unknown, secrets: readonly string[]): Refusal {
+  const cause = tellableFault('ip failed', error, secrets)
+  report('ip', cause)
+  return new Refusal('store_unavailable', 'the caller cannot be identified at the moment', { cause, retryAfterSeconds: 1 })
+}
+
+function readOutcome(inside: Internals, outcome: GuardOutcome): Holder {
   if (outcome.response !== undefined) return { refusal: toResponse(outcome.response) }
   const { principal, use } = outcome
-  // The guard is not optional and knows tokens only, so nobody else comes through.
-  if (principal === undefined || !isHolder(principal)) throw new Refusal('store_unavailable', 'nothing was decided')
+  // The guard is not optional and accepts only tokens, so only a token's holder gets here.
+  const token = inside.holderOf(principal)
+  if (token === undefined) throw new Refusal('store_unavailable', 'nothing was decided')
   return {
-    principal,
+    token,
     done(endpoint, refused) {
       if (refused !== undefined) use?.refused(refused)
       use?.done(endpoint)
@@ -112,35 +131,33 @@ function readOutcome(outcome: GuardOutcome): Holder {
   }
 }
 
-function isHolder(principal: Principal): principal is HolderPrincipal {
-  return principal.tokenId !== undefined
-}
-
 function toResponse({ status, headers, body }: PlainResponse): Response {
   return new Response(body, { status, headers })
 }
 
-/** How many words of a request's fields are looked up among imported tokens. */
+/** How many words of a request's fields are looked up among imported tokens. A request with more words is treated as if it hid a token. */
 const MOST_WORDS = 32
 
-// Whatever the scheme, and however many stand in one field: a token of ours anywhere in it counts, good or bad. Imported ones have no form of their own, so
-// they count where they are in the store.
-function createTokenDetector(prefix: string, { imported, identify }: Internals): (fields: readonly (string | null)[]) => Promise<boolean> {
+// Detects a token of ours, valid or not, anywhere in a field, regardless of the scheme and the number of credentials. Imported tokens have no common format, so
+// they are looked up in the store.
+function createTokenDetector(
+  prefix: string,
+  { imported, holdsImported }: Internals,
+): (fields: readonly (string | null)[], ip: string | undefined, leftMs: number | undefined) => Promise<boolean> {
   const parse = createParser(prefix)
   const within = (text: string): boolean => (text.match(/[0-9A-Za-z_]+/g) ?? []).some((word) => parse(word) !== undefined)
-  return async (fields) => {
+  return async (fields, ip, leftMs) => {
     const texts = fields.filter((field) => field !== null).flatMap((field) => [field, ...pairsIn(field)])
     if (texts.some(within)) return true
     if (imported === undefined) return false
-    const words = texts.flatMap((text) => [text, ...text.split(/[\s,:]+/)])
-    for (const word of new Set(words.slice(0, MOST_WORDS))) {
-      if (imported.admits(word) && (await identify(word)) !== undefined) return true
-    }
-    return false
+    // A format may allow colons in its tokens.
+    const words = texts.flatMap((text) => [text, ...text.split(/[\s,]+/), ...text.split(/[\s,:]+/)])
+    const possible = new Set(words.filter((word) => imported.admits(word)))
+    return possible.size > MOST_WORDS || holdsImported(possible, ip, leftMs)
   }
 }
 
-// RFC 7617: in Basic, user name and password are one word of base64. A field may hold several.
+// RFC 7617: Basic encodes user name and password together in base64. A field may hold several credentials.
 function pairsIn(value: string): readonly string[] {
   return Array.from(value.matchAll(/basic +([0-9A-Za-z+/_=-]+)/gi), ([, word = '']) => decoded(word))
 }
@@ -165,19 +182,19 @@ async function ask(actor: unknown, site: CallSite): Promise<unknown> {
   }
 }
 
-/** Only a complete actor counts; whatever else came is nobody. */
-function readAnswer(inside: Internals, answer: unknown, ip: string | undefined): Asking {
-  const asking = typeof answer === 'object' && answer !== null ? tryRead(inside, answer, ip) : undefined
+/** Only a complete actor counts as signed in. */
+function readAnswer(inside: Internals, answer: unknown, ip: string | undefined, allowance: Allowance): Asking {
+  const asking = typeof answer === 'object' && answer !== null ? tryRead(inside, answer, ip, allowance) : undefined
   if (asking === undefined || asking.actor.tenants.length === 0) throw new Refusal('actor_missing', 'sign in to manage tokens')
   return asking
 }
 
-function tryRead(inside: Internals, answer: object, ip: string | undefined): Asking | undefined {
+function tryRead(inside: Internals, answer: object, ip: string | undefined, allowance: Allowance): Asking | undefined {
   try {
-    return inside.actAs(answer, ip)
+    return inside.actAs(answer, ip, allowance)
   } catch (error) {
     if (!isInvalidInput(error)) throw error
-    // To the caller this is "sign in"; whoever wrote the callback would look for the mistake for long.
+    // The caller sees only "sign in", which would not help the developer of the callback find the mistake.
     warn('LATCHKEY_W006', undefined, error.message)
     return undefined
   }

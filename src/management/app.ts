@@ -2,9 +2,11 @@ import { type Context, Hono } from 'hono'
 import { isLatchkeyError } from '../errors.js'
 import { warn } from '../http/diagnostics.js'
 import { handOver } from '../http/hand-over.js'
+import { secretsIn } from '../http/request.js'
 import { internalsOf, type Latchkey } from '../instance.js'
 import { quote } from '../policy/quote.js'
-import type { Access, Arriving, Asking, Caller } from './access.js'
+import { type Allowance, newAllowance } from '../store/deadline.js'
+import { type Access, type Arriving, type Asking, type Caller, unidentified } from './access.js'
 import { checkInstants, readBody } from './body.js'
 import { corsHeaders, preflightHeaders, refuseCrossSite } from './cross-site.js'
 import { fault, type Part, PathRefusal, Refusal } from './fault.js'
@@ -22,13 +24,13 @@ import { createTrace } from './trace.js'
 type Env = { Bindings: { readonly caller: Caller; readonly mountPath: string; readonly path: string } }
 type Here = Context<Env>
 
-/** Matches no route: for requests outside of the mount path. */
+/** A path that matches no route, for requests outside the mount path. */
 const NOWHERE = '//'
 const ID = /^[0-9A-Za-z]{16}$/
-// A handler that was mounted too high up takes the last part of its own path for an id.
-const NO_ID = 'nothing is at this path: ids have 16 letters and digits. Check where the API is mounted and its option mountPath'
+// A handler mounted too high takes the last part of its own path for an id.
+const NO_ID = 'there is nothing at this path: ids have 16 letters and digits. Check where the API is mounted, and its option mountPath'
 
-/** Makes the handler of all routes. What it answers depends on the request and its caller only. */
+/** Creates the handler of all routes. Its response depends only on the request and its caller. */
 export function createApp(
   tokens: Latchkey,
   settings: ManagementSettings,
@@ -48,44 +50,44 @@ export function createApp(
   const answer = async (route: Route, here: Here): Promise<Response> => {
     const request = here.req.raw
     const { caller } = here.env
-    const dueAt = inside.settings.monotonic() + settings.deadlineMs
+    const allowance = newAllowance(inside, settings.deadlineMs)
     let asking: Promise<Asking> | undefined
     try {
       if (route.method !== 'GET') refuseCrossSite(request, settings)
-      if (route.access === 'holder') return await answerHolder(route, here)
+      if (route.access === 'holder') return await answerHolder(route, here, allowance)
       const choice = route.path === '/' && route.method === 'GET' ? choose(request) : 'json'
-      asking = access.actor(request, caller)
+      asking = access.actor(request, caller, allowance)
       if (choice === 'html' && settings.dashboard !== undefined) return settings.dashboard.page(request, await statusOf(asking))
       const actor = await asking
-      await limits.actor(actor.actor, dueAt - inside.settings.monotonic())
-      return json(await route.run(await callOf(route, here), actor))
+      await limits.actor(actor.actor, allowance.leftMs)
+      return json(await route.run(await callOf(route, here, allowance), actor))
     } catch (error) {
       trace({ error, route, request, caller, asking })
       return refuse(error, route.query === undefined ? 'body' : 'query')
     }
   }
 
-  const answerHolder = async (route: Route & { readonly access: 'holder' }, here: Here): Promise<Response> => {
+  const answerHolder = async (route: Route & { readonly access: 'holder' }, here: Here, allowance: Allowance): Promise<Response> => {
     const request = here.req.raw
     const holder = await access.holder(request, here.env.caller)
     if (holder.refusal !== undefined) return holder.refusal
     const endpoint = `${route.method} ${here.env.mountPath}${route.path}`
     try {
-      await limits.holder(holder.principal)
-      const reply = await route.run(await callOf(route, here), holder.principal)
+      await limits.holder(holder.token, allowance.leftMs)
+      const reply = await route.run(await callOf(route, here, allowance), holder.token)
       holder.done(endpoint)
       return json(reply)
     } catch (error) {
       const { code, field } = isLatchkeyError(error) ? error : { code: undefined, field: undefined }
       const scope = code === 'scope_insufficient' ? field : undefined
       holder.done(endpoint, code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined)
-      trace({ error, route, request, caller: here.env.caller, principal: holder.principal })
+      trace({ error, route, request, caller: here.env.caller, principal: holder.token.principal })
       if (scope !== undefined) return access.refuseScope(request, scope)
       throw error
     }
   }
 
-  const callOf = async (route: Route, here: Here): Promise<Call> => {
+  const callOf = async (route: Route, here: Here, allowance: Allowance): Promise<Call> => {
     const request = here.req.raw
     const id = route.path.startsWith('/:id') ? (here.req.param('id') ?? '') : ''
     if (route.path.startsWith('/:id') && !ID.test(id)) throw new PathRefusal(NO_ID)
@@ -95,11 +97,13 @@ export function createApp(
       tokens,
       inside,
       settings,
+      allowance,
       mountPath: here.env.mountPath,
+      ip: here.env.caller.ip,
       id,
       headers: request.headers,
       query: route.query === undefined ? {} : readQuery(searchParams, route.query),
-      body: route.method === 'GET' ? {} : await bodyOf(route, request, here.env.caller),
+      body: route.method === 'GET' ? {} : await allowance.apart(() => bodyOf(route, request, here.env.caller)),
     }
   }
 
@@ -116,20 +120,20 @@ export function createApp(
     return choice
   }
 
-  // The page holds no data, so it is served to people who are not signed in, too: it tells them what is wrong.
+  // The page contains no data, so it is also served to signed-out people and explains what is wrong.
   const statusOf = (asking: Promise<unknown>): Promise<number> =>
     asking.then(
       () => 200,
       (error) => refuse(error).status,
     )
 
-  // Whoever is nobody learns nothing, not even which paths there are.
+  // A caller without an identity learns nothing, not even which paths exist.
   const elsewhere = async (here: Here, answerer: () => Response): Promise<Response> => {
-    const dueAt = inside.settings.monotonic() + settings.deadlineMs
+    const allowance = newAllowance(inside, settings.deadlineMs)
     try {
       if (here.req.method !== 'GET' && here.req.method !== 'HEAD') refuseCrossSite(here.req.raw, settings)
-      const { actor } = await access.actor(here.req.raw, here.env.caller)
-      await limits.actor(actor, dueAt - inside.settings.monotonic())
+      const { actor } = await access.actor(here.req.raw, here.env.caller, allowance)
+      await limits.actor(actor, allowance.leftMs)
       return answerer()
     } catch (error) {
       trace({ error, request: here.req.raw, caller: here.env.caller })
@@ -147,40 +151,42 @@ export function createApp(
     for (const route of routes) app.on(route.method, path, (here) => answer(route, here))
     app.options(path, (here) => {
       const cors = corsHeaders(here.req.raw, settings)
-      return new Response(null, { status: 204, headers: { allow, ...('access-control-allow-origin' in cors && preflightHeaders(allow)) } })
+      const preflight = 'access-control-allow-origin' in cors && preflightHeaders(allow, settings.credentialFields)
+      return new Response(null, { status: 204, headers: { allow, ...preflight } })
     })
     app.all(path, (here) => elsewhere(here, () => notAllowed(allow)))
   }
   app.notFound((here) => elsewhere(here, () => problemResponse(new PathRefusal())))
   app.onError((error) => problemResponse(error))
 
-  const addressBy = (find: () => string | undefined): string | undefined => {
+  const addressBy = (find: () => string | undefined, secrets: () => readonly string[]): string | undefined => {
     try {
       return find()
     } catch (error) {
-      inside.report('ip', error)
-      throw new Refusal('store_unavailable', 'the caller cannot be identified at the moment', { cause: error, retryAfterSeconds: 1 })
+      throw unidentified(inside, error, secrets())
     }
   }
 
   return async (request, arriving, mountPath) => {
     const mount = mountPath.replace(/\/+$/, '')
+    const secrets = (): readonly string[] => secretsIn(request.headers, settings.credentialFields)
     try {
       const { ip } = arriving
-      const caller = { ...arriving, ip: typeof ip === 'function' ? addressBy(ip) : ip }
-      const path = arriving.target === undefined || isNormalTarget(arriving.target) ? pathBelow(request, mount) : NOWHERE
-      if (path === NOWHERE) warnOutside(request, mount)
+      const caller = { ...arriving, ip: typeof ip === 'function' ? addressBy(ip, secrets) : ip }
+      const isNormal = arriving.target === undefined || isNormalTarget(arriving.target)
+      const path = isNormal ? pathBelow(request, mount) : NOWHERE
+      if (isNormal && path === NOWHERE) warnOutside(request, mount)
       const response = await app.fetch(request, { caller, mountPath: mount, path })
       return finish(response, request, settings)
     } catch (error) {
       return finish(refuse(error), request, settings)
     } finally {
-      handOver(inside, arriving.waitUntil, trace.settled())
+      handOver(inside, arriving.waitUntil, { before: trace.settled(), secrets })
     }
   }
 }
 
-// Hosts differ in whether the mount path keeps its slash at the end. No path of ours needs an encoded character: in its normal form it has none.
+// Some hosts keep a trailing slash on the mount path and some do not. No path of the API needs percent-encoding: its normal form has none.
 function pathBelow(request: Request, mount: string): string {
   const { pathname } = new URL(request.url)
   if (!pathname.startsWith(mount)) return NOWHERE
@@ -189,7 +195,7 @@ function pathBelow(request: Request, mount: string): string {
   return path.startsWith('/') && !path.includes('%') ? path : NOWHERE
 }
 
-// Callers choose the path, so one is told for each mount path.
+// Callers choose the path, so warn only once per mount path.
 function warnOutside(request: Request, mount: string): void {
   warn('LATCHKEY_W014', undefined, `${quote(new URL(request.url).pathname)} is not below ${quote(mount)}`, mount)
 }
@@ -205,7 +211,7 @@ function json({ status, body, headers }: Reply): Response {
 }
 
 function notAllowed(allow: string): Response {
-  const response = problemResponse(new Refusal('method_not_allowed', `this takes ${allow}`))
+  const response = problemResponse(new Refusal('method_not_allowed', `this path accepts ${allow}`))
   response.headers.set('allow', allow)
   return response
 }

@@ -2,12 +2,12 @@ import { fieldsWhere } from '../model/fields.js'
 import { fault, RequestFault } from './fault.js'
 import { checkParsed, parseStrictJson } from './json.js'
 
-// RFC 8259 §8.1 and §11: JSON is UTF-8, and the type has no parameters; clients send this one all the same.
+// RFC 8259 §8.1 and §11: JSON is UTF-8 and its media type has no parameters, but clients send this one anyway.
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i
 
 /**
- * Refuses a body that is not declared as JSON, and a mutation that a form of another site could have sent: without a body it needs the
- * JSON content type all the same, or an `X-Requested-With` header, which no form can set.
+ * Refuses a body that is not declared as JSON, and a change that a form of another site could have sent. Without a body, a change still needs the JSON content
+ * type or an `X-Requested-With` header, which no form can set.
  *
  * @throws RequestFault `media_type_unsupported`
  */
@@ -20,17 +20,17 @@ export function checkMediaType(headers: Headers): void {
   if (coding !== null && coding.trim().toLowerCase() !== 'identity') throw unsupported('content-encoding', 'send the body uncompressed')
 }
 
-/** What a body that says something takes at least: `{"a":1}`. */
+/** Length of the shortest useful body: `{"a":1}`. */
 const SHORTEST = 7
-const TAKEN = 'something read the body before latchkey: mount it before what reads bodies'
+const TAKEN = 'something read the body before latchkey: mount latchkey before any body parser'
 
-/** What came before latchkey on the way: `parsedBody` is what the host's own body parser made of the body, `bodyTaken` that something had read it. */
+/** What happened to the body before latchkey: `parsedBody` is the result of the host's body parser, and `bodyTaken` says whether anything had read the body. */
 export type BodySource = { readonly parsedBody?: unknown; readonly bodyTaken?: boolean | undefined }
 
 /**
- * Reads the JSON body of a request, or `undefined` where there is none. What was sent and lost on the way is not "none".
+ * Reads the JSON body of a request. Returns `undefined` if there is none, but not if it was sent and lost on the way.
  *
- * Text or bytes that a body parser left are still parsed here.
+ * Parses text or bytes that a body parser left.
  *
  * @throws RequestFault `payload_too_large`, before the whole body is read
  * @throws RequestFault `invalid_input`
@@ -44,7 +44,7 @@ export async function readBody(request: Request, { parsedBody: parsed, bodyTaken
     return undefined
   }
   if (text !== undefined) return checkDeclared(headers, parseStrictJson(text))
-  // Body parsers leave an empty object, or null, where they parsed nothing.
+  // Body parsers leave an empty object or null when they parsed nothing.
   if (isEmpty(parsed) && !(Number(headers.get('content-length') ?? SHORTEST) < SHORTEST)) throw fault('body', [], TAKEN)
   const size = sizeOf(parsed)
   if (size > maxBytes) throw tooLarge(maxBytes)
@@ -64,7 +64,7 @@ function isEmpty(parsed: unknown): boolean {
 const INSTANTS = fieldsWhere(({ kind, set }) => kind === 'instant' && set !== undefined)
 
 /**
- * Refuses instants that are no text: in JSON they are ISO 8601, where callers in TypeScript may give milliseconds too.
+ * Refuses instants that are not strings. In JSON they are ISO 8601; only TypeScript callers may use milliseconds.
  *
  * @throws RequestFault `invalid_input`
  */
@@ -117,7 +117,7 @@ function decode(chunks: readonly Uint8Array[]): string {
   }
 }
 
-// Hosts that parse bodies as text or bytes leave the strict parsing to us.
+// If the host parses bodies as text or bytes, the strict parsing happens here.
 function textOf(parsed: unknown, maxBytes: number): string | undefined {
   const bytes = typeof parsed === 'string' ? new TextEncoder().encode(parsed) : parsed
   if (!(bytes instanceof Uint8Array)) return undefined

@@ -1,14 +1,14 @@
 import { hostsThatDiffer, warnOfHosts } from '../http/same-origin.js'
 import { Refusal } from './fault.js'
 
-/** A browser's statement about where a request comes from. */
+/** The origins whose pages may call the API. */
 export type SiteOptions = { readonly allowedOrigins: ReadonlySet<string> }
 
 /**
- * Refuses a change that a page of another site asked a browser for.
+ * Refuses a change that a page of another site caused a browser to send.
  *
- * `Sec-Fetch-Site` and `Origin` are forbidden header names (Fetch §2.2.2): no page can forge them. Callers that are no browsers send neither. Where the
- * browser says `same-origin` it has compared the page with the address that it asked for, which a proxy may have changed since.
+ * `Sec-Fetch-Site` and `Origin` are forbidden header names (Fetch §2.2.2), so no page can forge them. Callers other than browsers send neither. For
+ * `same-origin`, the browser has compared the page with the address that it requested, which a proxy may since have changed.
  *
  * @throws Refusal `cross_site`
  */
@@ -30,7 +30,7 @@ function crossSite(why = 'to allow this origin, add it to allowedOrigins'): Refu
   return new Refusal('cross_site', `changes requested by a page of another origin are refused: ${why}`)
 }
 
-/** The CORS fields of an answer: none, unless the request comes from an allowed origin. */
+/** Returns the CORS fields of a response. There are none unless the request comes from an allowed origin. */
 export function corsHeaders(request: Request, { allowedOrigins }: SiteOptions): { readonly [name: string]: string } {
   if (allowedOrigins.size === 0) return {}
   const origin = request.headers.get('origin')
@@ -43,11 +43,12 @@ export function corsHeaders(request: Request, { allowedOrigins }: SiteOptions): 
   }
 }
 
-/** The further fields of the answer to a preflight of an allowed origin. */
-export function preflightHeaders(allow: string): { readonly [name: string]: string } {
+/** Returns further fields for the preflight response to an allowed origin, whose pages may send the token in these fields. */
+export function preflightHeaders(allow: string, credentialFields: readonly string[]): { readonly [name: string]: string } {
+  const own = credentialFields.filter((name) => name !== 'authorization')
   return {
     'access-control-allow-methods': allow,
-    'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, If-Match, X-Requested-With',
+    'access-control-allow-headers': ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'X-Requested-With', ...own].join(', '),
     'access-control-max-age': '600',
   }
 }

@@ -2,10 +2,10 @@ import { type Code, LatchkeyError } from '../errors.js'
 import type { RateState } from '../model/principal.js'
 import { NEVER_SECONDS } from '../rate-limit/rates.js'
 
-/** The part of a request that a fault stands in. */
+/** The part of a request that contains a fault. */
 export type Part = 'body' | 'query' | 'path' | 'header'
 
-/** One thing that is wrong with a request. */
+/** One problem with a request. */
 export type Fault = {
   readonly in: Part
   /** A JSON pointer as a URI fragment (RFC 6901 §6): `#/scopes/0`. For a header, its name. */
@@ -13,7 +13,7 @@ export type Fault = {
   readonly detail: string
 }
 
-/** A request that is refused for what stands in it; each fault names its field. */
+/** A request that is refused for its content. Each fault names its field. */
 export class RequestFault extends LatchkeyError<'invalid_input' | 'payload_too_large' | 'media_type_unsupported'> {
   readonly faults: readonly Fault[]
 
@@ -27,17 +27,17 @@ export class RequestFault extends LatchkeyError<'invalid_input' | 'payload_too_l
   }
 }
 
-/** Makes the error for one fault. */
+/** Creates the error for one fault. */
 export function fault(part: Part, path: readonly PropertyKey[], detail: string): RequestFault {
   return new RequestFault([{ in: part, pointer: pointerTo(path), detail }])
 }
 
-/** A JSON pointer as a URI fragment. */
+/** Creates a JSON pointer as a URI fragment. */
 export function pointerTo(path: readonly PropertyKey[]): string {
   return `#${path.map((step) => `/${escapeStep(String(step))}`).join('')}`
 }
 
-/** A path at which there is nothing, for whoever asks. */
+/** A path that does not exist for this caller. */
 export class PathRefusal extends LatchkeyError<'not_found'> {
   constructor(message: string = 'there is nothing at this path') {
     super('not_found', message)
@@ -46,7 +46,7 @@ export class PathRefusal extends LatchkeyError<'not_found'> {
 
 /** A call beyond a limit. */
 export class RateRefusal extends LatchkeyError<'rate_limited'> {
-  /** Where the limits stand. */
+  /** The state of the limits. */
   readonly rates: readonly RateState[]
 
   constructor(rates: readonly RateState[], { resetSeconds = NEVER_SECONDS }: RateState) {
@@ -55,7 +55,7 @@ export class RateRefusal extends LatchkeyError<'rate_limited'> {
   }
 }
 
-/** An answer that is not a success and has nothing to do with one field. */
+/** A refusal that does not concern a particular field. */
 export class Refusal extends LatchkeyError<Code> {}
 
 // RFC 6901 §3 and §6. A lone surrogate cannot be percent-encoded, so it becomes the replacement character first.

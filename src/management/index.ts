@@ -1,31 +1,34 @@
+import { type HeaderSource, secretsIn } from '../http/request.js'
 import { internalsOf, type Latchkey } from '../instance.js'
-import { type Arriving, createAccess } from './access.js'
+import { type Arriving, createAccess, unidentified } from './access.js'
 import type { createApp } from './app.js'
 import type { OpenApiDocument } from './openapi.js'
 import { type ManagementOptions, readManagementOptions } from './options.js'
 import { problemResponse } from './problem-response.js'
 
 export type { OpenApiDocument } from './openapi.js'
-export type { ManagementOptions, NamedId } from './options.js'
+export type { ManagementOptions, NamedId, NamesAsked } from './options.js'
 
 /** The management API of one instance, for an adapter to mount. */
 export type Management = {
   /**
    * Answers a request. Never rejects.
    *
-   * `mountPath` is where the host mounted the API, as it stands in the request's URL; the empty string for the root.
+   * `mountPath` is where the host mounted the API, as in the request's URL, or the empty string for the root.
    */
   fetch(request: Request, caller: Arriving, mountPath: string): Promise<Response>
-  /** The OpenAPI 3.1 document, as `GET /openapi.json` answers it. */
+  /** Returns the OpenAPI 3.1 document of `GET /openapi.json`. */
   openapi(mountPath: string): Promise<OpenApiDocument>
+  /** Returns the response for a request whose sender could not be identified. */
+  unidentified(error: unknown, headers: HeaderSource): Response
 }
 
 /**
- * Makes the API through which people create, search, edit, rotate and revoke tokens, as a fetch handler under any path.
+ * Creates the API through which people create, search, edit, rotate and revoke tokens: a fetch handler under any path.
  *
- * The adapters' `management` calls it with what their framework knows of a request.
+ * The `management` functions of the adapters call it with what their framework knows about a request.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  *
  * @example
  * ```ts
@@ -34,14 +37,18 @@ export type Management = {
  * ```
  */
 export function createManagement<S extends string>(tokens: Latchkey<S>, options: ManagementOptions = {}): Management {
-  const { report, deadlineMs } = internalsOf(tokens)
-  const settings = readManagementOptions(options, report, deadlineMs)
-  // The scopes of requests are text until the core has read them, so the names that are known at compile time do not help here.
+  const {
+    report,
+    deadlineMs,
+    settings: { monotonic },
+  } = internalsOf(tokens)
+  const settings = readManagementOptions(options, report, { deadlineMs, monotonic })
+  // Scopes in requests are plain text until the core has read them, so compile-time names do not help here.
   const plain = tokens as unknown as Latchkey
   const access = createAccess(plain, settings)
   let app: ReturnType<typeof createApp> | undefined
   return Object.freeze({
-    // The routes are loaded by the first request: a server whose requests are only verified starts without them.
+    // The first request loads the routes. A server that only verifies requests starts without them.
     fetch: async (request: Request, caller: Arriving, mountPath: string) => {
       try {
         app ??= (await import('./app.js')).createApp(plain, settings, access)
@@ -51,6 +58,8 @@ export function createManagement<S extends string>(tokens: Latchkey<S>, options:
       }
       return app(request, caller, mountPath)
     },
+    unidentified: (error: unknown, headers: HeaderSource) =>
+      problemResponse(unidentified({ report }, error, secretsIn(headers, settings.credentialFields))),
     openapi: async (mountPath: string) => (await import('./openapi.js')).describeApi(plain, mountPath, settings.credential),
   })
 }

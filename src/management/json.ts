@@ -1,15 +1,15 @@
 import { fault, pointerTo } from './fault.js'
 
-/** Bounds that no legitimate request reaches; `metadata` may be eight levels deep. */
+/** A limit that no legitimate request reaches; `metadata` may be eight levels deep. */
 export const MAX_DEPTH = 16
 
-// Keys with which objects are attacked. No field of the API is called so, and none may be inside `metadata`.
+// Keys used for prototype pollution. No field of the API has these names, and `metadata` may not contain them.
 const SPECIAL: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /**
- * Parses JSON that means one thing only: no repeated keys, no special keys, no deep nesting.
+ * Parses unambiguous JSON: no repeated keys, no special keys, no deep nesting.
  *
- * RFC 8259 §4 leaves open which of two equal keys counts, so two programs may read one body differently; here it is refused.
+ * RFC 8259 §4 does not define which of two equal keys counts, so two programs may read a body differently. This parser refuses it.
  *
  * @throws RequestFault `invalid_input`
  */
@@ -26,7 +26,7 @@ export function parseStrictJson(text: string): unknown {
 }
 
 /**
- * Checks a value that somebody else parsed: plain JSON, no special keys, no deep nesting. Repeated keys cannot be seen any more.
+ * Checks a value that other code parsed: plain JSON, no special keys, no deep nesting. Repeated keys can no longer be detected.
  *
  * @throws RequestFault `invalid_input`
  */
@@ -51,10 +51,10 @@ function isPlain(value: object): boolean {
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
 }
 
-/** An open bracket: the keys seen so far in an object, or the place in a list. */
+/** An open bracket: the keys seen so far in an object, or the position in a list. */
 type Open = { readonly keys: Set<string> | undefined; step: PropertyKey }
 
-/** The text is known to be JSON, so only brackets, commas and strings need a look. */
+/** The text is known to be valid JSON, so only brackets, commas and strings matter. */
 function refuseRepeatedKeys(text: string): void {
   const stack: Open[] = []
   for (let at = 0; at < text.length; at += 1) {

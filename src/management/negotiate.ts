@@ -1,6 +1,6 @@
 type Range = { readonly type: string; readonly q: number }
 
-/** Which of the two representations of `GET /` the caller wants; `undefined`: neither (RFC 9110 §12.5.1). JSON where both do equally. */
+/** Determines which of the two representations of `GET /` the caller wants, or `undefined` for neither (RFC 9110 §12.5.1). Prefers JSON if both are equal. */
 export function wanted(accept: string | null, offersHtml: boolean): 'json' | 'html' | undefined {
   const ranges = (accept?.trim() || '*/*').split(',').map(readRange)
   const json = quality(ranges, 'application', 'json')
@@ -9,7 +9,7 @@ export function wanted(accept: string | null, offersHtml: boolean): 'json' | 'ht
   return json > 0 ? 'json' : undefined
 }
 
-// The most specific range decides, also when it says no.
+// The most specific range decides, even if it excludes the type.
 function quality(ranges: readonly Range[], type: string, subtype: string): number {
   for (const candidate of [`${type}/${subtype}`, `${type}/*`, '*/*']) {
     const range = ranges.find((each) => each.type === candidate)

@@ -14,9 +14,9 @@ const DAY_SECONDS = 86_400
 const SCHEMA_PATH = '#/components/schemas/'
 
 /**
- * Describes the API as it is mounted, from the schemas that read its requests.
+ * Describes the API for its mount path, from the schemas that validate its requests.
  *
- * The examples use the instance's own scopes and limits, so each of them works as it stands.
+ * The examples use the instance's own scopes and limits, so each one works unchanged.
  */
 export function describeApi(tokens: Latchkey, mountPath: string, credential: readonly CredentialSource[]): OpenApiDocument {
   const sample: Sample = {
@@ -41,7 +41,7 @@ export function describeApi(tokens: Latchkey, mountPath: string, credential: rea
       contact: { name: 'latchkey contributors' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    // How a host recognizes its users is its own affair: no scheme of latchkey's is asked of them.
+    // The host decides how it recognizes its users, so the document requires no scheme of latchkey.
     security: [],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     servers: serversAt(mountPath),
@@ -50,7 +50,7 @@ export function describeApi(tokens: Latchkey, mountPath: string, credential: rea
   })
 }
 
-// Where it is mounted is all of the document that a request can change.
+// The mount path is the only part of the document that depends on the request.
 function serversAt(mountPath: string): JsonObject[] {
   return [{ url: mountPath === '' ? '/' : mountPath }]
 }
@@ -69,7 +69,7 @@ export function openapiRoute(credential: readonly CredentialSource[]): Route {
     answers: [{ status: 200, description: 'OpenAPI 3.1.', schema: outputs.openapiDocument }],
     refusals: [],
     run: async ({ tokens, mountPath }) => {
-      // Made once: whoever asks often must not keep the process busy.
+      // Created once, so frequent requests do not keep the process busy.
       document ??= describeApi(tokens, mountPath, credential)
       return { status: 200, body: { ...document, servers: serversAt(mountPath) } }
     },
@@ -92,12 +92,12 @@ function components(): JsonObject {
   return plain(Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutAddress(schema)])))
 }
 
-// Inside of an OpenAPI document a schema is found by its place; an address of its own would move its references elsewhere.
+// Inside an OpenAPI document, a schema is identified by its place. Its own `$id` would redirect its references.
 function withoutAddress({ $id: _, $schema: __, ...schema }: { readonly $id?: unknown; readonly $schema?: unknown }): object {
   return schema
 }
 
-// What is undefined is left out, and what comes out is plain JSON.
+// Removes undefined values and returns plain JSON.
 function plain(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject
 }

@@ -20,7 +20,7 @@ const ANSWER_HEADERS = {
   Location: { description: 'Where the token can be read.', schema: { type: 'string' } },
 } as const
 
-/** The groups that operations stand in, with their descriptions. */
+/** The groups of operations, with their descriptions. */
 export const TAGS: { readonly [tag in Tag]: string } = {
   Tokens: 'Create, find, change and end tokens.',
   Activity: 'How tokens are used and what happened to them.',
@@ -29,7 +29,7 @@ export const TAGS: { readonly [tag in Tag]: string } = {
   Document: 'This document.',
 }
 
-/** The refusals that a route can give beside its own. */
+/** The refusals that a route can return in addition to its own. */
 function usualCodes(route: Route): readonly Code[] {
   return [
     'invalid_input',

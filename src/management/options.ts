@@ -9,48 +9,56 @@ import { refuseUndefined } from '../policy/read-input.js'
 import type { ManagementRateLimitOptions } from '../rate-limit/model.js'
 import { Rates } from '../rate-limit/rates.js'
 import { readManagementRateLimit } from '../rate-limit/read-options.js'
+import type { Timing } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 
-/** A tenant or an owner, as people know it. */
+/** A tenant or an owner, with a name for people to read. */
 export type NamedId = { readonly id: string; readonly name?: string | undefined }
 
-/** The options of `management`, beside `actor`, which the adapters add. */
+/** The requested names: those with this text in the name or id, or those of these ids. The result is always filtered again. */
+export type NamesAsked = { readonly search?: string; readonly ids?: readonly string[] }
+
+/** The options of `management`, apart from `actor`, which the adapters add. */
 export type ManagementOptions = {
-  /** The largest body that is read, in bytes. @default 65536 */
+  /** The largest request body that is read, in bytes. @default 65536 */
   readonly maxBodyBytes?: number | undefined
-  /** How long the `actor` callback and the limits of `rateLimit` may take together. @default the `deadline` of the instance */
+  /**
+   * The total time that a request may wait for the `actor` callback, the limits of `rateLimit`, and the store. @default the `deadline` of the
+   * instance
+   */
   readonly deadline?: Duration | undefined
   /** Origins whose pages may call the API, such as `https://admin.example.com`: they get CORS headers, and their changes are accepted. @default [] */
   readonly allowedOrigins?: readonly string[] | undefined
-  /** Where tokens stand, as `authenticate` reads them, for `/self` and for refusing tokens everywhere else. @default 'bearer' */
+  /** Where requests carry tokens, as for `authenticate`. `/self` accepts these tokens, and every other path refuses them. @default 'bearer' */
   readonly credential?: CredentialSource | readonly CredentialSource[] | undefined
   /** Names the protected space in the challenges of `/self`. @default 'api' */
   readonly realm?: string | undefined
-  /** How many calls an actor may make, counted by limiters of rate-limiter-flexible; also how many a token may make about itself. @default no limit */
+  /** How many calls an actor may make, and how many a token may make about itself, counted by limiters of rate-limiter-flexible. @default no limit */
   readonly rateLimit?: ManagementRateLimitOptions | undefined
   /**
-   * The tenants that this person may choose among, with their names: answered by `GET /tenants`, and cut to those that the actor acts in.
+   * Returns the tenants that this person may choose from, with their names. `GET /tenants` responds with those of them that the actor acts in.
+   * `asked` says which ones are requested, for hosts with very many; it may be ignored.
    *
-   * @default those of the actor's newest tokens, without names
+   * @default the tenants that the actor acts in or, for an actor in all tenants, those that have tokens; without names
    */
-  readonly tenants?: ((actor: Actor) => MaybePromise<readonly NamedId[]>) | undefined
+  readonly tenants?: ((actor: Actor, asked: NamesAsked) => MaybePromise<readonly NamedId[]>) | undefined
   /**
-   * The owners that this person may choose among, with their names: answered by `GET /owners`.
+   * Returns the owners that this person may choose from, with their names, for `GET /owners`. A `tenantId` is always one that the actor acts in.
    *
-   * @default those of the actor's newest tokens, without names
+   * @default the owners of tokens that the actor may see, without names
    */
-  readonly owners?: ((actor: Actor) => MaybePromise<readonly NamedId[]>) | undefined
+  readonly owners?: ((actor: Actor, asked: NamesAsked & { readonly tenantId?: string }) => MaybePromise<readonly NamedId[]>) | undefined
   /** The page at `GET /` for browsers: `dashboard({ … })` of `latchkey/dashboard`. @default none */
   readonly dashboard?: Dashboard | undefined
 }
 
-/** The options as the rest reads them. */
+/** The validated options. */
 export type ManagementSettings = {
   readonly maxBodyBytes: number
   readonly deadlineMs: number
   readonly allowedOrigins: ReadonlySet<string>
   readonly credential: readonly CredentialSource[]
-  /** The names of the header fields in which a token may stand. */
+  /** The names of the header fields that may contain a token. */
   readonly credentialFields: readonly string[]
   readonly realm: string | undefined
   readonly rates: Rates | undefined
@@ -76,14 +84,14 @@ const schema = objectOf({
 })
 
 /**
- * Checks and completes the options.
+ * Validates and completes the options.
  *
  * @throws InvalidInputError `invalid_input`, with the option as `field`
  */
-export function readManagementOptions(options: unknown, report: Report, instanceDeadlineMs: number): ManagementSettings {
+export function readManagementOptions(options: unknown, report: Report, instance: Timing): ManagementSettings {
   const given = readOption(schema, options, 'options')
   refuseUndefined(options, ['rateLimit'])
-  const deadlineMs = given.deadline === undefined ? instanceDeadlineMs : given.deadline * 1000
+  const deadlineMs = given.deadline === undefined ? instance.deadlineMs : given.deadline * 1000
   const credential = [(given.credential ?? 'bearer') as CredentialSource | readonly CredentialSource[]].flat()
   return Object.freeze({
     maxBodyBytes: given.maxBodyBytes ?? 65_536,
@@ -95,14 +103,14 @@ export function readManagementOptions(options: unknown, report: Report, instance
     rates:
       given.rateLimit === undefined
         ? undefined
-        : new Rates(readManagementRateLimit(given.rateLimit), { deadlineMs, monotonic: () => performance.now() }, report),
+        : new Rates(readManagementRateLimit(given.rateLimit), { deadlineMs, monotonic: instance.monotonic }, report),
     dashboard: given.dashboard,
     tenants: given.tenants,
     owners: given.owners,
   })
 }
 
-// By its shape, not by its class: the page is a bundle of its own.
+// Checked by shape and not by class, because the page is a separate bundle.
 function isDashboard(value: unknown): boolean {
   const { page, asset, assets } = Object(value) as { page?: unknown; asset?: unknown; assets?: unknown }
   return typeof page === 'function' && typeof asset === 'function' && Array.isArray(assets)

@@ -1,15 +1,15 @@
 import { fault, Refusal } from './fault.js'
 
-// RFC 9110 §8.8.3. A weak tag never matches here (§13.1.1: If-Match compares strongly).
+// RFC 9110 §8.8.3. A weak tag never matches here (§13.1.1: If-Match uses strong comparison).
 const TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/
 const MAX_TAGS = 16
 
-/** The entity tag of a version. */
+/** Returns the entity tag of a version. */
 export function tagOf(version: number): string {
   return `"${version}"`
 }
 
-/** The condition in `If-Match`: none, any version, or one of these. */
+/** The condition in `If-Match`: absent, any version, or one of these versions. */
 export type Precondition = undefined | '*' | readonly number[]
 
 /**
@@ -30,18 +30,18 @@ export function readIfMatch(headers: Headers): Precondition {
   })
 }
 
-/** The version to ask the verb for, given the precondition. `current` is asked for where several versions would do. */
+/** Returns the version to pass to the verb for the precondition. Calls `current` when several versions would match. */
 export async function versionFor(precondition: Precondition, current: () => Promise<number>): Promise<number | undefined> {
   if (precondition === undefined || precondition === '*') return undefined
   const [only] = precondition
   if (precondition.length === 1 && only !== undefined) return only
   const version = await current()
   if (precondition.includes(version)) return version
-  throw new Refusal('conflict', `no tag of If-Match is current: the token is at version ${version}`, { version })
+  throw new Refusal('conflict', `no ETag in If-Match is current: the token is at version ${version}`, { version })
 }
 
 /**
- * Reads `Idempotency-Key`: as it stands, or as a string in quotes.
+ * Reads `Idempotency-Key`, either bare or as a quoted string.
  *
  * @throws RequestFault `invalid_input`
  */
@@ -54,9 +54,9 @@ export function readIdempotencyKey(headers: Headers): string | undefined {
 }
 
 /**
- * A body with the `Idempotency-Key` of its request, as the verbs take it.
+ * Adds the request's `Idempotency-Key` to its body, as the verbs expect it.
  *
- * @throws RequestFault `invalid_input`, also for a key in the body, where no caller of the API gives it
+ * @throws RequestFault `invalid_input`, also for a key in the body, where API callers may not put it
  */
 export function withIdempotencyKey(body: unknown, headers: Headers): unknown {
   const idempotencyKey = readIdempotencyKey(headers)
@@ -68,7 +68,7 @@ export function withIdempotencyKey(body: unknown, headers: Headers): unknown {
 }
 
 /**
- * For changes that go on from whatever the token is: a version cannot be held against them.
+ * Refuses `If-Match` for changes that apply to any version of a token.
  *
  * @throws RequestFault `invalid_input`
  */

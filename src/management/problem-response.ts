@@ -1,6 +1,8 @@
 import { CODES, type Code, type InputIssue, isInvalidInput, isLatchkeyError, type LatchkeyError } from '../errors.js'
 import { titleOf } from '../http/problem.js'
 import { rateFields } from '../http/rate-fields.js'
+import { CALLBACK_FAILED, helpFor } from '../store/fault-places.js'
+import { placeOf } from '../store/reporter.js'
 import { redact } from '../token/redact.js'
 import { type Fault, type Part, PathRefusal, pointerTo, RateRefusal, RequestFault } from './fault.js'
 import { tagOf } from './preconditions.js'
@@ -11,36 +13,39 @@ export type ProblemBody = {
   readonly status: number
   readonly detail: string
   readonly code: Code
-  /** The fields that are wrong. */
+  /** The invalid fields. */
   readonly errors?: readonly Fault[]
-  /** After a precondition that failed: the version that the token has now. */
+  /** After a failed precondition: the current version of the token. */
   readonly version?: number
+  /** With `store_unavailable`, if it is known: the store, or a callback of the host. */
+  readonly failed?: 'store' | 'callback'
 }
 
 /**
- * Turns whatever was thrown into an answer. What is foreign means that nothing was decided, and its text stays inside.
+ * Converts anything thrown to a response. An unknown error means that no decision was made, and its text stays internal.
  *
- * `part` is where the fields that the core's own errors name stand in this request.
+ * `part` is the part of the request that contains the fields named by the core's errors.
  */
 export function problemResponse(error: unknown, part: Part = 'body'): Response {
   const problem = problemOf(error, part)
   const headers = new Headers({ 'content-type': 'application/problem+json' })
-  // RFC 9110 §15.5.2: a 401 carries a challenge. Signing in is the host's matter, so the scheme names none of HTTP's own.
+  // RFC 9110 §15.5.2: a 401 carries a challenge. The host handles sign-in, so the scheme is not one of HTTP's own.
   if (problem.status === 401) headers.set('www-authenticate', 'Session realm="tokens"')
   if (problem.status === 503 || problem.status === 429) headers.set('retry-after', String(retryAfter(error)))
   if (error instanceof RateRefusal) for (const [name, value] of Object.entries(rateFields(error.rates))) headers.set(name, value)
   if (problem.status === 412 && problem.version !== undefined) headers.set('etag', tagOf(problem.version))
-  // Names of fields come from the caller too: somebody may have pasted a token where a name belongs.
+  // Field names also come from the caller, who may have pasted a token in place of a name.
   return new Response(redact(JSON.stringify(problem)), { status: problem.status, headers })
 }
 
 function problemOf(error: unknown, part: Part): ProblemBody {
-  if (!isLatchkeyError(error)) return about('store_unavailable', 503, 'nothing was decided: try again')
+  if (!isLatchkeyError(error)) return about('store_unavailable', 503, 'nothing was decided; retry')
   if (error instanceof RequestFault) return { ...about(error.code, error.status, error.message), errors: error.faults }
   if (error instanceof PathRefusal) return about(error.code, error.status, error.message)
-  // What is not visible and what does not exist are the same, byte for byte.
+  // Responses for invisible and nonexistent tokens are identical, byte for byte.
   if (error.code === 'not_found') return about('not_found', 404, 'no such token, or none that you may see')
-  if (error.code === 'store_unavailable' || error.code === 'closed') return about(error.code, 503, 'nothing was decided: try again')
+  if (error.code === 'closed') return about(error.code, 503, 'nothing was decided; retry')
+  if (error.code === 'store_unavailable') return undecided(error)
   if (error.code === 'conflict' && error.version !== undefined) return { ...about('conflict', 412, error.message), version: error.version }
   if (isInvalidInput(error))
     return { ...about(error.code, CODES[error.code], error.message), errors: error.issues.map((issue) => faultOf(issue, part)) }
@@ -48,9 +53,17 @@ function problemOf(error: unknown, part: Part): ProblemBody {
   const problem = about(code, CODES[code], message)
   if (field === undefined) return problem
   const detail = message.replace(`${field}: `, '')
-  // Callers of the API give the key in a header.
+  // Callers of the API send the key in a header.
   if (field === 'idempotencyKey') return { ...problem, errors: [{ in: 'header', pointer: '#/idempotency-key', detail }] }
   return { ...problem, errors: [faultOf({ path: field.split('.'), message: detail }, part)] }
+}
+
+// Says only whether the store or a callback failed. The text of the error stays internal.
+function undecided(error: LatchkeyError): ProblemBody {
+  const place = placeOf(error)
+  const problem = about('store_unavailable', 503, 'nothing was decided; retry')
+  if (place?.startsWith('store.')) return { ...problem, failed: 'store' }
+  return place !== undefined && helpFor(place).code === CALLBACK_FAILED ? { ...problem, failed: 'callback' } : problem
 }
 
 function about(code: Code, status: number, detail: string): ProblemBody {

@@ -1,18 +1,25 @@
 import * as z from 'zod'
 
-/** A number in a query: digits only, without signs, exponents or blanks. */
+/** A number in a query: digits only, without a sign, exponent or whitespace. */
 const WHOLE = /^(?:0|[1-9][0-9]{0,14})$/
 
 /**
- * The parameters of a query string, as the verbs take them: a query holds text only, so a number, a flag or a list is made of it where the
- * schema wants one. What fits in no form is left as text, for the verb to refuse.
+ * Reads the parameters of a query string in the form that the verbs expect. A query contains only text, so values are converted to numbers, flags or lists
+ * where the schema requires them. A value that cannot be converted stays text, and the verb refuses it.
  */
 export function readQuery(search: URLSearchParams, schema: z.ZodType): { readonly [name: string]: unknown } {
   const shape: { readonly [name: string]: unknown } = schema instanceof z.ZodObject ? schema.shape : {}
-  // Without a prototype, so that a parameter called `__proto__` is one like any other, and refused like any other.
+  // Without a prototype, a parameter named `__proto__` is refused like any other unknown parameter.
   const query: Record<string, unknown> = Object.create(null)
-  for (const name of new Set(search.keys())) {
-    const values = search.getAll(name)
+  const given = new Map<string, string[]>()
+  // One name more than exist is enough to refuse the query. Reading every made-up name would waste time.
+  const most = Object.keys(shape).length + 1
+  for (const [name, value] of search) {
+    const values = given.get(name)
+    if (values !== undefined) values.push(value)
+    else if (given.size < most) given.set(name, [value])
+  }
+  for (const [name, values] of given) {
     const wanted = Object.hasOwn(shape, name) ? shape[name] : undefined
     query[name] = values.length > 1 ? values : readOne(values[0] ?? '', wanted)
   }

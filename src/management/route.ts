@@ -1,17 +1,23 @@
 import type * as z from 'zod'
+import type { TokenHolder } from '../cache/standing.js'
 import type { Code } from '../errors.js'
 import type { Internals, Latchkey } from '../instance.js'
 import type { TokenRecord } from '../model/record.js'
-import type { Asking, HolderPrincipal } from './access.js'
+import type { Allowance } from '../store/deadline.js'
+import type { Asking } from './access.js'
 import type { ManagementSettings } from './options.js'
 import { tagOf } from './preconditions.js'
 
-/** Context of a route's handler. Query and body are unread: the verb reads them, once. */
+/** Context of a route's handler. Query and body are not validated here: the verb validates them once. */
 export type Call = {
   readonly tokens: Latchkey
   readonly inside: Internals
   readonly settings: ManagementSettings
+  /** The remaining deadline of the request. */
+  readonly allowance: Allowance
   readonly mountPath: string
+  /** The client's address, if the adapter knows it. */
+  readonly ip: string | undefined
   /** The id in the path, or the empty string. */
   readonly id: string
   readonly headers: Headers
@@ -19,10 +25,10 @@ export type Call = {
   readonly body: unknown
 }
 
-/** A success. Without a body it is sent as it is, else as JSON. */
+/** A successful response. Without a body it is sent as is, otherwise as JSON. */
 export type Reply = { readonly status: number; readonly body: unknown; readonly headers?: { readonly [name: string]: string } }
 
-/** One kind of success, for the OpenAPI document. */
+/** One kind of successful response, for the OpenAPI document. */
 export type Answer = {
   readonly status: 200 | 201
   readonly description: string
@@ -30,13 +36,13 @@ export type Answer = {
   readonly headers?: readonly AnswerHeader[]
 }
 
-/** A header of an answer that callers work with. */
+/** A response header that callers use. */
 export type AnswerHeader = 'ETag' | 'Location'
 
-/** Values for examples, which have to work on the instance that they describe. */
+/** Values for examples, which must work on the instance that they describe. */
 export type Sample = { readonly scope: string; readonly expiresIn: string }
 
-/** A request that works, for the OpenAPI document and the tests. */
+/** A working request, for the OpenAPI document and the tests. */
 export type Example = {
   readonly name: string
   readonly summary: string
@@ -45,13 +51,13 @@ export type Example = {
   readonly headers?: { readonly [name: string]: string }
 }
 
-/** The groups that routes stand in. */
+/** The groups of routes. */
 export type Tag = 'Tokens' | 'Activity' | 'Permissions' | 'Self' | 'Document'
 
 /** Description of a route. Its schemas are those of the verbs. */
 type Described = {
   readonly method: 'GET' | 'POST' | 'PATCH'
-  /** Below the mount path, with `:id` for the token's. */
+  /** The path below the mount path, with `:id` for the token's id. */
   readonly path: string
   readonly operationId: string
   readonly tag: Tag
@@ -59,11 +65,11 @@ type Described = {
   readonly description?: string
   readonly query?: z.ZodType
   readonly body?: z.ZodType
-  /** Must there be a body? Without one an optional body counts as `{}`. */
+  /** Whether a body is required. A missing optional body counts as `{}`. */
   readonly bodyRequired?: boolean
   readonly headers?: readonly ('If-Match' | 'Idempotency-Key')[]
   readonly answers: readonly [Answer, ...Answer[]]
-  /** The codes of its own refusals; those that every route has are added. */
+  /** The codes of the route's own refusals. Those common to all routes are added. */
   readonly refusals: readonly Code[]
   readonly examples?: (sample: Sample) => readonly Example[]
 }
@@ -72,15 +78,15 @@ type Described = {
 export type Route = Described &
   (
     | { readonly access: 'actor'; run(call: Call, asking: Asking): Promise<Reply> }
-    | { readonly access: 'holder'; run(call: Call, principal: HolderPrincipal): Promise<Reply> }
+    | { readonly access: 'holder'; run(call: Call, token: TokenHolder): Promise<Reply> }
   )
 
-/** Unread input for a verb. The verb checks it, so a type here would promise something nobody has checked. */
+/** Marks input for a verb that validates it. A more precise type here would claim a check that has not happened. */
 export function asInput<T>(given: unknown): T {
   return given as T
 }
 
-/** The answer with one token. */
+/** Creates the response with one token. */
 export function recordReply(record: TokenRecord): Reply {
   return { status: 200, body: record, headers: { etag: tagOf(record.version) } }
 }

@@ -7,7 +7,7 @@ import { listOwners, listTenants } from './routes/names.js'
 import { getSelf, rotateSelf } from './routes/self.js'
 import { activateToken, deactivateToken, getToken, revokeToken, rotateToken, updateToken } from './routes/token.js'
 
-/** Every route but that of the OpenAPI document. Fixed words come before `:id`: the first that matches answers. */
+/** Every route except that of the OpenAPI document. Fixed words come before `:id`, because the first match wins. */
 export const ROUTES: readonly Route[] = [
   createToken,
   listTokens,

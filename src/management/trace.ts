@@ -4,35 +4,35 @@ import type { Internals } from '../instance.js'
 import type { Principal } from '../model/principal.js'
 import type { Access, Asking, Caller } from './access.js'
 
-/** Refusals of a request that come before any verb: what a verb refuses, it records itself. */
+/** Codes of refusals that happen before any verb runs. Verbs record their own refusals. */
 const TRACED: ReadonlySet<Code> = new Set(['actor_missing', 'token_cannot_manage', 'cross_site', 'scope_insufficient', 'rate_limited'])
 
 /** One refused request. */
 export type Refused = {
   readonly error: unknown
-  /** Method and pattern of the route; absent for paths that there are not. */
+  /** Method and pattern of the route. Absent for paths that do not exist. */
   readonly route?: { readonly method: string; readonly path: string } | undefined
   readonly request: Request
   readonly caller: Caller
-  /** The token that asked, where one did. */
+  /** The calling token, if there is one. */
   readonly principal?: Principal | undefined
-  /** Who asks, where somebody has been asked already. */
+  /** The signed-in person, if already being identified. */
   readonly asking?: Promise<Asking> | undefined
 }
 
-/** Makes what records refused requests, coalesced and off the request's path. */
+/** Creates the function that records refused requests, coalesced and without delaying the response. */
 export function createTrace(inside: Internals, access: Access): ((refused: Refused) => void) & { settled(): Promise<unknown> } {
-  // One that is recorded where more is known of it passes again on its way out.
+  // An error recorded with more detail earlier passes through here again.
   const recorded: WeakSet<LatchkeyError> = new WeakSet()
   async function whoOf({ error, request, caller, asking }: Refused): Promise<Asking | undefined> {
     const { code } = error as LatchkeyError
-    // Those of another site are told by the person whose browser was used for it.
+    // For a cross-site request, identify the person whose browser was used.
     if (asking === undefined && code !== 'cross_site') return undefined
     return (asking ?? access.actor(request, caller)).catch(() => undefined)
   }
   async function record(refused: Refused): Promise<void> {
     const { error, route, caller } = refused
-    // A session is a person's, who is named by the `actor` callback.
+    // A session belongs to a person, whom the `actor` callback identifies.
     const principal = refused.principal ?? (isSession(caller.principal) ? undefined : caller.principal)
     if (!isLatchkeyError(error) || !TRACED.has(error.code) || recorded.has(error)) return
     recorded.add(error)
@@ -43,7 +43,7 @@ export function createTrace(inside: Internals, access: Access): ((refused: Refus
   }
   const underWay = new Set<Promise<void>>()
   function trace(refused: Refused): void {
-    // An instance that is closed meanwhile records nothing more.
+    // If the instance closes meanwhile, nothing more is recorded.
     const work = record(refused)
       .catch(() => undefined)
       .finally(() => underWay.delete(work))

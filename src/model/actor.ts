@@ -1,10 +1,10 @@
 import type { Resources } from './json.js'
 
-/** Who is asking. Also what the `actor` callback of `management` answers. */
+/** The person or service that makes a call. The `actor` callback of `management` returns one. */
 export type Actor = {
-  /** Kept as `createdBy`, `revokedBy` and in the audit. Unique over all tenants: two people of one id share their idempotency keys. */
+  /** Recorded in `createdBy`, `revokedBy` and the audit. Must be unique across all tenants: two people with the same id share their idempotency keys. */
   readonly id: string
-  /** The tenants it acts in, or `'*'` for all, which is also what it takes to touch tokens without a tenant. */
+  /** The tenants that it acts in, or `'*'` for all. Tokens without a tenant require `'*'`. */
   readonly tenants: readonly string[] | '*'
   /** `own`: only the tokens that it created. `all`: every token of its tenants. */
   readonly manages: 'own' | 'all'
@@ -12,6 +12,6 @@ export type Actor = {
   readonly scopes?: readonly string[]
   /** Data that it may grant access to. Absent: everything. An absent dimension is unrestricted. */
   readonly resources?: Resources
-  /** The address it acts from, for the audit. */
+  /** The client's address, for the audit. */
   readonly ip?: string
 }

@@ -2,14 +2,14 @@ import type { Code } from '../errors.js'
 import type { Actor } from './actor.js'
 import type { Principal } from './principal.js'
 
-/** A request that was refused before it came to a verb, for the audit. */
+/** A request that was refused before it reached a verb, for the audit. */
 export type Attempted = {
   /** The route. */
   readonly attempt: string
   readonly code: Code
   readonly field?: string | undefined
   readonly ip?: string | undefined
-  /** The person who asked, or else the token that did; neither where the request names nobody. */
+  /** The person who made the request. Absent if a token made it, or if the request identifies nobody. */
   readonly actor?: Actor | undefined
   readonly principal?: Principal | undefined
 }

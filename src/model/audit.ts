@@ -1,15 +1,15 @@
 import type { MaybePromise } from './json.js'
 
-/** The newest seal of an audit, to be kept where whoever can write to the database cannot. It vouches for everything up to `lastSeq`. */
+/** The newest seal of an audit. Keep it where people who can write to the database cannot change it. It covers everything up to `lastSeq`. */
 export type AuditHead = {
   readonly prefix: string
   readonly number: number
   /** 64 hexadecimal digits. */
   readonly hash: string
-  /** The place of the last event that is sealed. */
+  /** The position of the last sealed event. */
   readonly lastSeq: number
   readonly at: Date
-  /** Made by the option `sealing.sign`. */
+  /** The signature from the option `sealing.sign`. */
   readonly signature?: string
 }
 
@@ -19,24 +19,24 @@ export type KnownHead = Pick<AuditHead, 'number' | 'hash'>
 /** Checks the signature of a seal's hash, as `sealVerifier` of `latchkey/audit` does. */
 export type VerifySignature = (hash: string, signature: string) => MaybePromise<boolean>
 
-/** What an audit is held against. Without either it is only compared to itself. */
+/** What an audit is checked against. Without either, it is only checked for consistency with itself. */
 export type AuditAnchors = {
-  /** A head that was kept outside of the database: any, the newest at best. */
+  /** A head that was kept outside the database, preferably the newest. */
   readonly head?: KnownHead | undefined
   /** Every seal must be signed, from the first signed one to the last. */
   readonly verifySignature?: VerifySignature | undefined
 }
 
 /**
- * One thing that is wrong with an audit.
+ * One problem in an audit.
  *
- * `changed`, `removed`, `inserted`, `reordered`: an event is not as it was sealed. `seal`: the seals themselves are damaged, forged or cut off.
+ * `changed`, `removed`, `inserted`, `reordered`: an event differs from what was sealed. `seal`: the seals themselves are damaged, forged or cut off.
  */
 export type AuditProblem = {
   readonly kind: 'changed' | 'removed' | 'inserted' | 'reordered' | 'seal'
   /** The number of the seal. */
   readonly seal?: number
-  /** The place of the event in the store's order. */
+  /** The position of the event in the store's order. */
   readonly seq?: number
   readonly eventId?: string
   readonly message: string
@@ -44,19 +44,19 @@ export type AuditProblem = {
 
 /** Result of `verifyAudit`. */
 export type AuditReport = {
-  /** Nothing is wrong, as far as seals reach. */
+  /** True if no problem was found, as far as the seals reach. */
   readonly ok: boolean
-  /** What vouches for the seals beside themselves. `none`: whoever can write to the database can forge all of it. */
+  /** What the seals were checked against. `none`: anyone who can write to the database could have forged everything. */
   readonly anchor: 'head' | 'signature' | 'head and signature' | 'none'
-  /** How many events are there as they were sealed. */
+  /** The number of events that are unchanged since they were sealed. */
   readonly sealed: number
-  /** How many of these had personal fields erased. Each field that no sealed `owner.erased` event covers is a problem, `changed`. */
+  /** The number of these events with erased personal fields. Each erased field that no sealed `owner.erased` event covers is a `changed` problem. */
   readonly erased: number
-  /** How many sealed events retention has removed, by what the seals say. */
+  /** The number of sealed events that retention has removed, according to the seals. */
   readonly pruned: number
-  /** How many events stand behind the last seal, where nothing is proven. */
+  /** The number of events after the last seal, for which nothing is proven. */
   readonly behind: number
-  /** The newest seal. Absent: nothing is sealed. */
+  /** The newest seal. Absent if nothing is sealed. */
   readonly head?: AuditHead
   /** The first problems, at most 1000. */
   readonly problems: readonly AuditProblem[]

@@ -1,9 +1,9 @@
-/** Where a warning is described: in the package itself, so that it is there offline, and of the same version. */
+/** Returns the page that documents a warning. It ships with the package, so it works offline and matches the installed version. */
 export function docsOf(code: string): string {
   return `node_modules/latchkey/docs/diagnostics.md#${code.toLowerCase()}`
 }
 
-/** Tells of a mistake where nobody listens. Node can mute or raise a warning by its code; other platforms have the console. */
+/** Warns the developer about a mistake. On Node, warnings can be filtered by code; other platforms log to the console. */
 export function warnOnConsole(code: string, message: string): void {
   const text = `${message} (see ${docsOf(code)})`
   const process: unknown = Reflect.get(globalThis, 'process')

@@ -1,26 +1,26 @@
 /** One loaded copy of this package: the file that it was loaded from. */
 type Copy = { readonly file: string | undefined }
 
-/** Where the copies of one process tell of themselves. Anybody can write there: it serves a message to people, and decides nothing. */
+/** Global registry of the copies in this process. Any code can write to it, so it is used only for a message to developers, never for a decision. */
 const COPIES = Symbol.for('latchkey.copies')
-/** Copies that are told of. */
+/** The maximum number of copies to list. */
 const MOST = 8
 const LONGEST_PATH = 300
 
 const here: Copy = { file: (import.meta.url as string | undefined)?.replace(/^file:\/\//, '') }
 
-/** Tells the other copies of this process that this one is in use. */
+/** Registers this copy, so that other copies in this process can see it. */
 export function noteCopy(): void {
   const known = knownCopies()
   if (known.includes(here) || known.length >= MOST) return
   try {
     Reflect.set(globalThis, COPIES, [...known, here])
   } catch {
-    // A frozen global object has no room for it.
+    // The global object is frozen, so the copy cannot be registered.
   }
 }
 
-/** Says which copies of the package are in use in this process; `undefined` while there is one. */
+/** Returns a message that lists the copies of the package in this process, or `undefined` if there is only one. */
 export function aboutCopies(): string | undefined {
   const known = knownCopies()
   const files = (known.includes(here) ? known : [...known, here]).map(fileOf)

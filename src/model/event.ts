@@ -1,8 +1,8 @@
 import type { Code } from '../errors.js'
 import type { JsonObject } from './json.js'
-import type { TokenRecord } from './record.js'
+import type { Duration, TokenRecord } from './record.js'
 
-/** Every audit action: `token.…` is about one token, `tokens.…` about many. Stored, and given to `onEvent`, so that no name ever changes. */
+/** Every audit action: `token.…` is about one token, `tokens.…` about many. They are stored and passed to `onEvent`, so a name never changes. */
 export const ACTIONS = [
   'token.created',
   'token.updated',
@@ -29,8 +29,17 @@ export const ACTIONS = [
   'management.refused',
 ] as const
 
-/** Stands where there must be the id of a person who was erased. No actor has this id. */
+/** Replaces the id of a person who was erased. No actor has this id. */
 export const ERASED = 'erased'
+
+/** Returns whether `erase` has processed this token. */
+export function isErased(record: {
+  readonly name: string
+  readonly ownerId?: string | undefined
+  readonly revokedAt?: number | undefined
+}): boolean {
+  return record.revokedAt !== undefined && record.name === ERASED && record.ownerId === undefined
+}
 
 /** The action that an event records. */
 export type AuditAction = (typeof ACTIONS)[number]
@@ -45,41 +54,41 @@ export type StoredEvent = {
   readonly tokenId?: string
   readonly tenantId?: string
   readonly ownerId?: string
-  /** Who created the token, for events about one token: it decides who may see the event. */
+  /** Who created the token, for events about one token. It decides who may see the event. */
   readonly createdBy?: string
-  /** From where the actor acted, where known. */
+  /** The address that the actor used, if known. */
   readonly ip?: string
   readonly reason?: string
-  /** For what was refused: why. */
+  /** For refusals: the reason. */
   readonly code?: string
-  /** For coalesced or bulk events: how many. */
+  /** For coalesced or bulk events: the number of occurrences. */
   readonly count?: number
-  /** For `tokens.revoked`: the bulk revocation, which each token that it ended names too. */
+  /** For `tokens.revoked`: the id of the bulk revocation. Each token that it ended has the same `bulkId`. */
   readonly bulkId?: string
-  /** The fields that a change touched, as they were and as they are. */
+  /** The changed fields, with their old and new values. */
   readonly before?: JsonObject
   readonly after?: JsonObject
   /** Anything else, such as the filter of a bulk revocation. */
   readonly details?: JsonObject
-  /** 32 random hexadecimal digits: seals commit to personal fields under it. Shown to nobody but whoever reads the whole audit. */
+  /** 32 random hexadecimal digits that blind the seals' commitments to personal fields. Visible only to actors who read the whole audit. */
   readonly salt?: string
-  /** Stands in place of `salt` once personal fields were erased. */
+  /** Replaces `salt` once personal fields have been erased. */
   readonly erased?: ErasedFields
 }
 
-/** What is left of an event's erased fields, by their paths: `actorId`, `after.name`. */
+/** What remains of an event's erased fields, by path: `actorId`, `after.name`. */
 export type ErasedFields = {
-  /** The commitments of the fields that are gone: seals hold these, and they tell nothing without the salt, which is gone too. */
+  /** The commitments of the erased fields: seals contain these, and they reveal nothing without the salt, which is erased too. */
   readonly commitments: { readonly [path: string]: string }
-  /** The salts of the fields that are still there. */
+  /** The salts of the remaining fields. */
   readonly salts: { readonly [path: string]: string }
 }
 
-/** An event as `events` answers it. */
+/** An event as `events` returns it. */
 export type ListedEvent = StoredEvent & {
-  /** Grows in commit order, and is unique in the store. */
+  /** Increases in commit order, and is unique within the store. */
   readonly seq: number
-  /** The fields that stand in the store and cannot be read, such as JSON that somebody broke. They are left out of the event. */
+  /** Fields that are unreadable in the store, such as broken JSON. They are omitted from the event. */
   readonly damaged?: readonly string[]
 }
 
@@ -96,29 +105,31 @@ export type AuditEvent = {
   readonly reason?: string
   readonly code?: Code
   readonly count?: number
-  /** For `tokens.revoked`: the bulk revocation, which each token that it ended names too. */
+  /** For `tokens.revoked`: the id of the bulk revocation. Each token that it ended has the same `bulkId`. */
   readonly bulkId?: string
   readonly before?: JsonObject
   readonly after?: JsonObject
   readonly details?: JsonObject
-  /** Fields that cannot be read in the store, and are left out here: somebody or something damaged the row. */
+  /** Fields that are unreadable in the store and omitted here, because the row was damaged. */
   readonly damaged?: readonly string[]
 }
 
 /**
  * Handles one audit event at a time. The event counts as handled once the returned promise resolves.
  *
- * An event may come again, with the same `id`: after a failure, and after a crash.
+ * An event may arrive again with the same `id`: after a failure, and after a crash.
  */
 export type EventHandler = (
   event: AuditEvent,
-  context: { /** Fires when nobody waits for this call any more: it took too long, or the consumer stops. */ readonly signal: AbortSignal },
+  context: {
+    /** Fires when nothing is waiting for this call anymore: it took too long, or the consumer is stopping. */ readonly signal: AbortSignal
+  },
 ) => unknown
 
 /** A named consumer of audit events on this node. */
 export type EventConsumer = {
   readonly name: string
-  /** Waits for a handler that is under way, for `deadline` at most, keeps the position, and lets another node go on. */
+  /** Waits at most `deadline` for a running handler, saves the position, and lets another node continue. */
   stop(): Promise<void>
 }
 
@@ -129,7 +140,7 @@ export type LeakAction = 'revoke' | 'deactivate' | 'notify'
 export type LeakInput = {
   /** The text that was found. */
   readonly token: string
-  /** Where: `content`, `commit`, `npm`. For the audit. */
+  /** Where it was found: `content`, `commit`, `npm`. For the audit. */
   readonly source?: string | undefined
   readonly url?: string | undefined
   /** The finder's name for this kind of token. For the audit. */
@@ -141,3 +152,11 @@ export type LeakInput = {
 export type LeakReported =
   | { readonly known: false; readonly record?: undefined; readonly repeated?: undefined }
   | { readonly known: true; readonly record: TokenRecord /** This find was reported before. */; readonly repeated: boolean }
+
+/** Options of `consume`. */
+export type ConsumeOptions = {
+  /** Where a new consumer starts: with the oldest stored event, or with events from now on. @default 'start' */
+  readonly from?: 'start' | 'now' | undefined
+  /** How long a handler may take for one event, 1 s to an hour; then its `signal` fires, and the event is retried. @default '60s' */
+  readonly timeout?: Duration | undefined
+}

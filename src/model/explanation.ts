@@ -3,7 +3,7 @@ import type { Resources } from './json.js'
 import type { RateState } from './principal.js'
 import type { RevokedCode } from './record.js'
 
-/** The steps of the decision about a known token, in their order. The last two are those of the route, told where they were asked about. */
+/** The steps of the decision about a known token, in order. The last two belong to the route, and are included only if requested. */
 export const EXPLAIN_STEPS = [
   'record',
   'revoked',
@@ -18,50 +18,50 @@ export const EXPLAIN_STEPS = [
 ] as const
 
 /**
- * Why a step cannot be told: the question lacks what it depends on; nobody records it; the events that would tell were removed or do not fit the
- * record; a limiter cannot be read without counting a use; or it depends on what the step `owner` leaves open.
+ * Why the outcome of a step is unknown: the input does not include what it depends on; it is not recorded; the events are incomplete or contradict the
+ * record; a limiter cannot be read without counting a use; or it depends on the owner, whose permissions are unknown.
  */
 export const EXPLAIN_UNKNOWNS = ['not_given', 'not_recorded', 'events_incomplete', 'not_counted', 'owner_unknown'] as const
 
-/** Why a step of an explanation cannot be told. */
+/** Why the outcome of a step is unknown. */
 export type ExplainUnknown = (typeof EXPLAIN_UNKNOWNS)[number]
 
-/** How a scope stands to a token. */
+/** Whether a token has a scope, and why. */
 export type ExplainedScope = {
   readonly scope: string
-  /** Is it in the catalogue? */
+  /** Whether it is in the catalogue. */
   readonly exists: boolean
-  /** Does the token hold it? Absent: cannot be known. */
+  /** Whether the token has it. Absent if unknown. */
   readonly held?: boolean
-  /** Those among the token's grants that give it: the scope, a wildcard, a group, or a scope that implies it. */
+  /** The token's grants that include it: the scope, a wildcard, a group, or a scope that implies it. */
   readonly grants: readonly string[]
-  /** Does the owner hold it now? Absent: there is no owner that limits the token, or its permissions are not known. */
+  /** Whether the owner has it now. Absent if no owner limits the token, or its permissions are unknown. */
   readonly owner?: boolean
-  /** Where none of the token's grants does: up to 20 that would give it. */
+  /** If none of the token's grants includes it: up to 20 grants that would. */
   readonly givenBy?: readonly string[]
 }
 
-/** How the values of a dimension stand to a token. */
+/** Whether a token reaches the values of a dimension. */
 export type ExplainedResource = {
   readonly dimension: string
-  /** The values that were asked about; empty where the token is limited in a dimension that was not named. */
+  /** The requested values; empty if the token is limited in a dimension that was not named. */
   readonly asked: readonly string[]
-  /** Those among them that the token does not reach. Absent: cannot be known. */
+  /** Those that the token does not reach. Absent if unknown. */
   readonly missing?: readonly string[]
 }
 
 /** One step, with the facts that decided it. */
 export type ExplainStep = {
   readonly step: (typeof EXPLAIN_STEPS)[number]
-  /** Does the step let the token pass? Absent: cannot be known, and `unknown` says why. */
+  /** Whether the token passes the step. Absent if unknown; `unknown` says why. */
   readonly ok?: boolean
-  /** Where `ok` is false: how a request is refused that fails here. */
+  /** If `ok` is false: how a request that fails at this step is refused. */
   readonly code?: Code
   readonly unknown?: ExplainUnknown
-  /** The step was answered by the options of today, which may have been others then. */
+  /** The step used the current options, which may have been different at that time. */
   readonly assumes?: 'present_options'
   readonly createdAt?: Date
-  /** The format that the token was imported in; where it is not among those accepted then, no credential is recognized as this token. */
+  /** The format that the token was imported in. If it was not accepted at that time, no credential is recognized as this token. */
   readonly importedFrom?: string
   readonly revokedAt?: Date
   readonly revokedBy?: string
@@ -72,44 +72,44 @@ export type ExplainStep = {
   readonly deactivatedBy?: string
   readonly notBefore?: Date
   readonly expiresAt?: Date
-  /** The address that was asked about. */
+  /** The address of the request. */
   readonly ip?: string
   readonly allowedIps?: readonly string[]
-  /** The first of the allowed addresses and ranges that lets it in. */
+  /** The first allowed address or range that matches. */
   readonly allowedBy?: string
   readonly ownerId?: string
   /** The names of the rate limits that count the token's uses. */
   readonly limits?: readonly string[]
-  /** Where those of them stand now that can be read without counting a use. */
+  /** The current state of those that can be read without counting a use. */
   readonly rates?: readonly RateState[]
   readonly scopes?: readonly ExplainedScope[]
   readonly resources?: readonly ExplainedResource[]
 }
 
-/** Refusals of the token that the audit tells of, coalesced: up to `count` of them within the minute before `at`. */
+/** Coalesced refusals of the token in the audit: up to `count` of them within the minute before `at`. */
 export type RecordedRefusal = { readonly at: Date; readonly code?: Code; readonly count?: number; readonly ip?: string }
 
-/** Why a token would be, or was, let in or refused. */
+/** Why a token is or was accepted or refused. */
 export type Explanation = {
   readonly tokenId: string
-  /** The instant that is explained. */
+  /** The time that is explained. */
   readonly at: Date
-  /** Would a request with this token be let in? True only if every step is known to pass; absent where that cannot be known. */
+  /** Whether a request with this token is accepted. True only if every step is known to pass; absent if unknown. */
   readonly ok?: boolean
-  /** How it would be refused. Absent where it would not be, and where an earlier step that is not known may refuse it otherwise. */
+  /** How it would be refused. Absent if it would not be, or if an earlier step with an unknown outcome may refuse it in another way. */
   readonly code?: Code
   readonly steps: readonly ExplainStep[]
-  /** With `at`: the refusals that the audit tells of, within two minutes of it. */
+  /** With `at`: the refusals in the audit within two minutes of that time. */
   readonly refusals?: readonly RecordedRefusal[]
 }
 
 /** Input of `explain`. */
 export type ExplainInput = {
-  /** When: an instant that is not in the future. @default now */
+  /** The time to explain, not in the future. @default now */
   readonly at?: Date | number | string | undefined
   /** The scope or scopes that the route requires. */
   readonly scope?: string | readonly string[] | undefined
-  /** The data that the route names, by dimension, as `requireScopes` takes it. Needs `scope`. */
+  /** The data that the route names, by dimension, as for `requireScopes`. Requires `scope`. */
   readonly resources?: Resources | { readonly [dimension: string]: string } | undefined
   /** The address that the request came from. */
   readonly ip?: string | undefined

@@ -1,8 +1,8 @@
 /**
- * The table of a token's fields. What a field is stands here once; input schemas, record types, the record view, the audit, SQL columns
+ * The table of a token's fields. Each field is defined here once; input schemas, record types, the record view, the audit, SQL columns
  * and the OpenAPI document are derived from it.
  *
- * Plain data that imports nothing: how a kind of value is read, written and shown is said once for each kind, where that happens.
+ * This is plain data without imports. The modules that read, write, or show values define once how they handle each kind.
  * CONTRIBUTING shows how to add a field.
  */
 
@@ -10,19 +10,19 @@
 export type FieldKind =
   /** An id of 16 base62 characters. */
   | 'id'
-  /** A short word of the library's own making. */
+  /** A short word that the library defines. */
   | 'word'
-  /** Text for people, or a name that the host gave. */
+  /** Text for people, or a name from the host. */
   | 'text'
   /** A whole number. */
   | 'count'
-  /** An instant: milliseconds since the epoch where it is stored, a `Date` in records. */
+  /** An instant: stored as milliseconds since the epoch, shown as a `Date` in records. */
   | 'instant'
-  /** Seconds; its input may also be text with a unit. */
+  /** Seconds; inputs may also be text with a unit. */
   | 'duration'
   /** Scopes, wildcards and groups. */
   | 'grants'
-  /** Data that the token may reach. */
+  /** Data that the token may access. */
   | 'resources'
   /** Addresses and CIDR ranges. */
   | 'networks'
@@ -34,37 +34,37 @@ export type FieldKind =
 /** One row of the table. */
 export type Field = {
   readonly kind: FieldKind
-  /** For people who read the API's description; the same as the row's docstring. */
+  /** For readers of the API reference; identical to the row's docstring. */
   readonly description: string
   /** The schema version that introduced it. */
   readonly since: number
-  /** Every record has it; an input that sets it must give it. */
+  /** Every record has it, and inputs that can set it require it. */
   readonly required?: true
-  /** Who may set it: callers of `create`, or of `create` and `update`. Left out: the library alone. */
+  /** Which callers may set it: those of `create`, or of `create` and `update`. Absent: only the library sets it. */
   readonly set?: 'create' | 'create and update'
-  /** Its name in inputs, where that differs. */
+  /** Its name in inputs, if different. */
   readonly input?: string
-  /** Characters of a text, or seconds of a duration: at least and at most. */
+  /** The minimum and maximum, in characters of a text or seconds of a duration. */
   readonly min?: number
   readonly max?: number
-  /** Shown in the audit, as it was and as it is. */
+  /** Its old and new values appear in the audit. */
   readonly audited?: true
-  /** Kept in the store only: no record, answer or event shows it. */
+  /** Stays in the store: no record, response, or event contains it. */
   readonly secret?: true
-  /** A column that an index begins with, which some servers want bounded: at most 512 characters. */
+  /** The first column of an index, so at most 255 characters: some servers require a limit. */
   readonly indexed?: true
-  /** Not a column of tokens: the last use is counted beside them. */
+  /** Not a column of the token table: last uses are stored separately. */
   readonly beside?: true
 }
 
-/** Every field of a token that is stored. Records add `hint` and `status`, which follow from these. */
+/** Every stored field of a token. Records add `hint` and `status`, which are derived from these. */
 export const FIELDS = {
   /** Names the token: 16 base62 characters, random, public, never a secret. */
   id: { kind: 'id', since: 1, required: true, description: 'Names the token: 16 base62 characters, random, public, never a secret.' },
-  /** 1 at first, then one more with every change. */
-  version: { kind: 'count', since: 1, required: true, description: '1 at first, then one more with every change.' },
-  /** Prefix of the token's text. */
-  prefix: { kind: 'word', since: 1, required: true, description: "Prefix of the token's text." },
+  /** 1 at first, then incremented with every change. */
+  version: { kind: 'count', since: 1, required: true, description: '1 at first, then incremented with every change.' },
+  /** The prefix of the token's text. */
+  prefix: { kind: 'word', since: 1, required: true, description: "The prefix of the token's text." },
   /** SHA-256 or HMAC-SHA-256 of the token, 64 lower-case hexadecimal digits. */
   digest: {
     kind: 'word',
@@ -96,7 +96,7 @@ export const FIELDS = {
     audited: true,
     description: 'Purpose of the token.',
   },
-  /** The tenant that the token belongs to. Absent: good for every tenant. */
+  /** The tenant that the token belongs to. Absent: valid in every tenant. */
   tenantId: {
     kind: 'text',
     since: 1,
@@ -104,9 +104,9 @@ export const FIELDS = {
     min: 1,
     max: 200,
     indexed: true,
-    description: 'The tenant that the token belongs to. Absent: good for every tenant.',
+    description: 'The tenant that the token belongs to. Absent: valid in every tenant.',
   },
-  /** Whose permissions limit the token. */
+  /** The owner whose permissions limit the token. */
   ownerId: {
     kind: 'text',
     since: 1,
@@ -114,7 +114,7 @@ export const FIELDS = {
     min: 1,
     max: 200,
     indexed: true,
-    description: 'Whose permissions limit the token.',
+    description: 'The owner whose permissions limit the token.',
   },
   /** Scopes of the catalogue, wildcards such as `inventory:*`, groups such as `@staff`. Empty: nothing. */
   scopes: {
@@ -125,21 +125,21 @@ export const FIELDS = {
     audited: true,
     description: 'Scopes of the catalogue, wildcards such as `inventory:*`, groups such as `@staff`. Empty: nothing.',
   },
-  /** True: the token carries whatever its owner may do now, in place of scopes of its own. */
+  /** True: the token carries the current permissions of its owner instead of scopes of its own. */
   inherit: {
     kind: 'flag',
     since: 1,
     set: 'create',
     audited: true,
-    description: 'True: the token carries whatever its owner may do now, in place of scopes of its own.',
+    description: 'True: the token carries the current permissions of its owner instead of scopes of its own.',
   },
-  /** Data that the token may reach, by dimension. An absent dimension is unrestricted; an empty list allows nothing. */
+  /** Data that the token may access, by dimension. An absent dimension is unrestricted; an empty list allows nothing. */
   resources: {
     kind: 'resources',
     since: 1,
     set: 'create and update',
     audited: true,
-    description: 'Data that the token may reach, by dimension. An absent dimension is unrestricted; an empty list allows nothing.',
+    description: 'Data that the token may access, by dimension. An absent dimension is unrestricted; an empty list allows nothing.',
   },
   /** Addresses and CIDR ranges that the token works from. Absent: from anywhere. Empty: from nowhere. */
   allowedIps: {
@@ -149,13 +149,13 @@ export const FIELDS = {
     audited: true,
     description: 'Addresses and CIDR ranges that the token works from. Absent: from anywhere. Empty: from nowhere.',
   },
-  /** Plain JSON of the host, at most 16 KiB and 8 levels deep. */
+  /** Your own data as plain JSON, at most 16 KiB and 8 levels deep. */
   metadata: {
     kind: 'json',
     since: 1,
     set: 'create and update',
     audited: true,
-    description: 'Plain JSON of the host, at most 16 KiB and 8 levels deep.',
+    description: 'Your own data as plain JSON, at most 16 KiB and 8 levels deep.',
   },
   /** When the token was created. */
   createdAt: { kind: 'instant', since: 1, required: true, description: 'When the token was created.' },
@@ -163,32 +163,32 @@ export const FIELDS = {
   createdBy: { kind: 'text', since: 1, required: true, indexed: true, description: 'Who created it: the id of the actor.' },
   /** When it last changed. */
   updatedAt: { kind: 'instant', since: 1, required: true, description: 'When it last changed.' },
-  /** When the token begins to work. Absent: at once. */
+  /** When the token becomes valid. Absent: immediately. */
   notBefore: {
     kind: 'instant',
     since: 1,
     set: 'create and update',
     audited: true,
-    description: 'When the token begins to work. Absent: at once.',
+    description: 'When the token becomes valid. Absent: immediately.',
   },
-  /** When the token ends. Absent: never, unless the server sets a default or a limit. */
+  /** When the token expires. Absent: never, unless the server sets a default or a limit. */
   expiresAt: {
     kind: 'instant',
     since: 1,
     set: 'create and update',
     audited: true,
-    description: 'When the token ends. Absent: never, unless the server sets a default or a limit.',
+    description: 'When the token expires. Absent: never, unless the server sets a default or a limit.',
   },
   /** When the token was deactivated, until it is activated again. */
   deactivatedAt: { kind: 'instant', since: 1, audited: true, description: 'When the token was deactivated, until it is activated again.' },
   /** Who deactivated it. */
   deactivatedBy: { kind: 'text', since: 1, audited: true, description: 'Who deactivated it.' },
-  /** How far whoever deactivated it reaches: only an equal or greater reach activates it again. */
+  /** The reach of the actor who deactivated it: only an actor with the same or a greater reach can activate it again. */
   deactivatedReach: {
     kind: 'word',
     since: 1,
     audited: true,
-    description: 'How far whoever deactivated it reaches: only an equal or greater reach activates it again.',
+    description: 'The reach of the actor who deactivated it: only an actor with the same or a greater reach can activate it again.',
   },
   /** When the token was revoked. Revocation is final. */
   revokedAt: { kind: 'instant', since: 1, audited: true, description: 'When the token was revoked. Revocation is final.' },
@@ -201,12 +201,12 @@ export const FIELDS = {
     audited: true,
     description: 'The kind of change that ended it: `manual`, `bulk`, `rotated`, `pruned`, `leaked`, `reused` or `owner_gone`.',
   },
-  /** Why it was revoked, in the words of whoever did it. */
+  /** The reason for the revocation, as given by the actor. */
   revokedReason: {
     kind: 'text',
     since: 1,
     audited: true,
-    description: 'Why it was revoked, in the words of whoever did it.',
+    description: 'The reason for the revocation, as given by the actor.',
   },
   /** The bulk revocation that ended it: the `bulkId` of its audit events. */
   bulkId: { kind: 'id', since: 1, description: 'The bulk revocation that ended it: the `bulkId` of its audit events.' },
@@ -227,39 +227,43 @@ export const FIELDS = {
   replacesId: { kind: 'id', since: 1, audited: true, description: 'The token that this one replaces.' },
   /** The token that replaces this one. */
   replacedById: { kind: 'id', since: 1, audited: true, description: 'The token that replaces this one.' },
-  /** The first token of the line of rotations that this one belongs to, also on that first token itself. Absent: it was never rotated. */
+  /** The first token in the line of rotations of this token; set on that first token too. Absent: it was never rotated. */
   rootId: {
     kind: 'id',
     since: 1,
-    description:
-      'The first token of the line of rotations that this one belongs to, also on that first token itself. Absent: it was never rotated.',
+    description: 'The first token in the line of rotations of this token; set on that first token too. Absent: it was never rotated.',
   },
-  /** Fingerprint of the request that made the token under an idempotency key, or of the row that it was imported from. Its id is derived from the same. */
+  /** Fingerprint of the request that created the token with an idempotency key, or of its imported row. The token id is derived from the same. */
   requestHash: {
     kind: 'word',
     since: 1,
     secret: true,
     description:
-      'Fingerprint of the request that made the token under an idempotency key, or of the row that it was imported from. Its id is derived from the same.',
+      'Fingerprint of the request that created the token with an idempotency key, or of its imported row. The token id is derived from the same.',
   },
-  /** The format that the token was imported in, and is still presented in. Absent: it was made here. */
+  /** The format that the token was imported in, and is still presented in. Absent: it was created here. */
   importedFrom: {
     kind: 'word',
     since: 1,
     audited: true,
-    description: 'The format that the token was imported in, and is still presented in. Absent: it was made here.',
+    description: 'The format that the token was imported in, and is still presented in. Absent: it was created here.',
   },
-  /** The slow hash that the token was imported with, until its first use. */
+  /** The slow hash that the token was imported with, until it is first used. */
   importedHash: {
     kind: 'text',
     since: 1,
     secret: true,
-    description: 'The slow hash that the token was imported with, until its first use.',
+    description: 'The slow hash that the token was imported with, until it is first used.',
   },
-  /** When it was last let in. Absent: never, or uses are not counted. */
-  lastUsedAt: { kind: 'instant', since: 1, beside: true, description: 'When it was last let in. Absent: never, or uses are not counted.' },
-  /** The address that it was last let in from. */
-  lastUsedIp: { kind: 'word', since: 1, beside: true, description: 'The address that it was last let in from.' },
+  /** When it was last accepted. Absent: never, or uses are not counted. */
+  lastUsedAt: {
+    kind: 'instant',
+    since: 1,
+    beside: true,
+    description: 'When it was last accepted. Absent: never, or uses are not counted.',
+  },
+  /** The address that it was last accepted from. */
+  lastUsedIp: { kind: 'word', since: 1, beside: true, description: 'The address that it was last accepted from.' },
 } as const
 
 /** The table's own type, which every derived type maps over. */

@@ -1,7 +1,7 @@
-/** How credentials of other systems look that are no bearer tokens by RFC 6750. */
+/** The shapes of other systems' credentials that are not bearer tokens as defined by RFC 6750. */
 export type ForeignShapes = {
-  /** Schemes of `Authorization` that they come with, in lower case. */
+  /** Their `Authorization` schemes, in lower case. */
   readonly schemes: readonly string[]
-  /** May this be one of them? */
+  /** Returns whether this could be one of them. */
   readonly admits: (credential: string) => boolean
 }

@@ -1,15 +1,15 @@
 import type { MaybePromise } from './json.js'
 
-/** How a presented credential is looked up, and what it proves: both follow from the credential alone. */
+/** How a presented credential is looked up, and what it proves. Both are derived from the credential alone. */
 export type FormatClaim = {
-  /** Names the row that the credential must be of. */
+  /** Identifies the row that the credential must belong to. */
   readonly key: string
-  /** What only the holder of the credential can give. */
+  /** A value that only the holder of the credential can produce. */
   readonly proof: string
 }
 
 /**
- * What a row of the table that is imported holds: the key that its credential is looked up by, and either the proof that the credential gives, or a
+ * The contents of an imported row: the key by which its credential is looked up, and either the proof that the credential produces, or a
  * slow hash that only `verify` can compare with it.
  */
 export type FormatRow =
@@ -17,29 +17,37 @@ export type FormatRow =
       readonly key: string
       readonly proof: string
       readonly hash?: undefined
-      /** The token itself, where the table holds it. The terms of the row must not. */
+      /** The token itself, if the table contains it. The terms of the row must not contain it. */
       readonly token?: string
     }
   | { readonly key: string; readonly hash: string; readonly proof?: undefined }
 
 /**
- * The format of tokens that another system made: how they look when they are presented, and how its table keeps them.
+ * The format of tokens that another system issued: what they look like when presented, and how its table stores them.
  *
- * Make one with a function of `latchkey/import`.
+ * Create one with a function of `latchkey/import`.
  */
 export type TokenFormat = {
   /** Names the format in records and in `import`: lower-case letters, digits, `_` and `-`, at most 32 characters. */
   readonly name: string
   /** The instant, in milliseconds since the epoch, from which its tokens are refused. Absent: none. */
   readonly until?: number
-  /** A scheme of `Authorization` that its tokens come with beside `Bearer`, such as `Token`. */
+  /** An `Authorization` scheme that its tokens use in addition to `Bearer`, such as `Token`. */
   readonly scheme?: string
-  /** A regular expression of its tokens, as text, by which the page cuts one that was pasted into a field. Absent: it cannot be told. */
+  /**
+   * A regular expression for its tokens, as text, with which the page removes a token that was pasted into a field. Absent: its tokens cannot be
+   * recognized.
+   */
   readonly shape?: string
-  /** Reads a presented credential; `undefined` where it is none of this format. */
+  /**
+   * Set if no other text has this shape: then text with this shape is never stored in a name, a reason or metadata, nor repeated in an error. Absent: such
+   * text may be anything.
+   */
+  readonly distinct?: true
+  /** Reads a presented credential; `undefined` if it is not in this format. */
   readonly read: (credential: string) => FormatClaim | undefined
   /**
-   * Reads what a row keeps of its token.
+   * Reads a row's data about its token.
    *
    * @throws InvalidInputError `invalid_input`, with the column as `field`
    */

@@ -5,25 +5,27 @@ import type { CreateInput } from './record.js'
 /** The terms of an imported token: as for `create`. */
 export type ImportedTerms<S extends string = string> = CreateInput<S> & { readonly idempotencyKey?: undefined }
 
-/** How `import` works. */
+/** Options of `import`. */
 export type ImportInput<Row = unknown, S extends string = string> = {
   /** One of the formats of the option `imports`, or its name. */
   readonly format: TokenFormat | string
-  /** The terms of a row's token: its name, scopes, owner, tenant and end. `undefined` leaves the row out. What it throws is a problem of that row. */
+  /** Returns the terms of a row's token: its name, scopes, owner, tenant and expiry. `undefined` skips the row. An error that it throws is reported as a problem of that row. */
   readonly map: (row: Row) => MaybePromise<ImportedTerms<S> | undefined | null>
-  /** Check everything and write nothing. Two rows with one key are found only where they stand within a hundred rows of each other. @default false */
+  /**
+   * Checks everything and writes nothing. Two rows with the same key are found only if they are within a hundred rows of each other. @default false
+   */
   readonly dryRun?: boolean | undefined
-  /** Told after each hundred rows, once they are written. It is waited for; what it throws ends the import. */
+  /** Called after each hundred rows are written, and awaited. An error that it throws ends the import. */
   readonly onProgress?: ((progress: ImportProgress) => unknown) | undefined
 }
 
-/** How far an import has come: each row counts once. */
+/** The progress of an import: each row counts once. */
 export type ImportProgress = {
   /** Rows that were read. */
   readonly rows: number
   /** Rows that are tokens now, or would be with `dryRun`. */
   readonly imported: number
-  /** Rows that were imported before, whatever became of their tokens. */
+  /** Rows that were imported before, regardless of what happened to their tokens. */
   readonly existing: number
   /** Rows whose tokens were imported before, ended, and have been removed since. They stay removed. */
   readonly removed: number
@@ -31,7 +33,7 @@ export type ImportProgress = {
   readonly expired: number
   /** Rows that `map` left out. */
   readonly skipped: number
-  /** Rows that could not be imported; `problems` tells why. */
+  /** Rows that could not be imported; `problems` says why. */
   readonly failed: number
 }
 
@@ -43,7 +45,7 @@ export type ImportProblem = {
   readonly field?: string
   /** Never quotes the row. */
   readonly message: string
-  /** What `map` threw. */
+  /** A copy of the error that `map` threw, without the texts of the row. */
   readonly cause?: unknown
 }
 

@@ -7,5 +7,5 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 /** A JSON object, as `metadata` is. */
 export type JsonObject = { readonly [key: string]: Json }
 
-/** Data that a token may reach, by dimension. An absent dimension is unrestricted; an empty list allows nothing. */
+/** Data that a token may access, by dimension. An absent dimension is unrestricted; an empty list allows nothing. */
 export type Resources = { readonly [dimension: string]: readonly string[] }

@@ -1,9 +1,9 @@
 import type { Actor } from './actor.js'
 
-/** Marks the actors that latchkey itself makes, also those of another copy of it. No identity that a host reads from somewhere brings it along. */
+/** Marks actors that latchkey itself creates, in any loaded copy of it. Identities that a host parses from external data never carry this symbol. */
 const OURS: symbol = /* @__PURE__ */ Symbol.for('latchkey.actor')
 
-/** An actor that latchkey itself made: its id may be one that is reserved. */
+/** Marks an actor as created by latchkey itself, so it may have a reserved id. */
 export function ownActor(actor: Actor): Actor {
   return Object.defineProperty({ ...actor }, OURS, { value: true })
 }

@@ -3,57 +3,57 @@ import type { JsonObject, Resources } from './json.js'
 import type { TokenRecord } from './record.js'
 import type { Register } from './register.js'
 
-/** The scope names of the registered instance, or any string where none is registered. */
+/** The scope names of the registered instance, or any string if none is registered. */
 export type ScopeName = Register extends { tokens: { readonly catalogue: { readonly [Name in infer S]: string } } } ? S & string : string
 
 /** The request that presents a token, as far as the caller knows it. */
 export type VerifyContext = {
-  /** The client's address, for tokens that are limited to addresses, last use and audit. */
+  /** The client's address, for address limits, the last use, and the audit. */
   readonly ip?: string | undefined
   readonly method?: string | undefined
   /** The route's pattern, not the raw path. */
   readonly endpoint?: string | undefined
-  /** As whom this same request was admitted before: one request counts once against rate limits. */
+  /** The principal that this same request was admitted as before, so that one request counts only once against rate limits. */
   readonly admitted?: Principal | undefined
 }
 
-/** Where a rate limit or a quota stands. */
+/** The state of a rate limit or quota. */
 export type RateState = {
   readonly name: string
   /** Uses in a window. */
   readonly limit: number
   readonly remaining: number
-  /** Until the uses are back; absent where they never come back by themselves. */
+  /** Time until the uses are available again; absent if they never become available by themselves. */
   readonly resetSeconds?: number
-  /** How long a window is; absent where it never ends. */
+  /** The length of a window; absent if it never ends. */
   readonly windowSeconds?: number
 }
 
-/** Who a valid token speaks for. */
+/** The identity behind a valid token. */
 export interface Principal<S extends string = string> {
-  /** The credential that it was made from: an API token, a signed token, a session of the host's, or another issuer's token. */
+  /** The kind of credential: an API token, a signed token, one of the host's sessions, or another issuer's token. */
   readonly kind: 'token' | 'signed' | 'session' | 'foreign'
   /** Absent for sessions. */
   readonly tokenId?: string
   readonly name: string
   readonly tenantId?: string
   readonly ownerId?: string
-  /** The scopes in force now: groups and wildcards resolved, cut to the owner's. */
+  /** The effective scopes: groups and wildcards are resolved, and limited to the owner's. */
   readonly scopes: readonly string[]
   readonly resources?: Resources
   readonly metadata?: JsonObject
-  /** Does the token cover this scope, and each of the named resources? */
+  /** Returns whether the token covers this scope and each of the named resources. */
   allows(scope: S, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean
-  /** Fires when the token is revoked, deactivated or expires while work is still going on. */
+  /** Fires if the token is revoked, deactivated or expires while work is still in progress. */
   readonly signal: AbortSignal
 }
 
-/** The answer of `verify`. */
+/** Result of `verify`. */
 export type Verification<S extends string = string> =
   | {
       readonly ok: true
       readonly principal: Principal<S>
-      /** Where the limits of the option `rateLimit` stand after this use, those that were asked. */
+      /** The state of the checked limits of the option `rateLimit` after this use. */
       readonly rates?: readonly RateState[]
     }
   | { readonly ok: false; readonly code: RefusalCode; readonly retryAfterSeconds?: number; readonly rates?: readonly RateState[] }
@@ -64,8 +64,8 @@ export type Introspection =
   | {
       readonly active: true
       readonly record: TokenRecord
-      /** In force now, cut to the owner's. */
+      /** The effective scopes, limited to the owner's. */
       readonly scopes: readonly string[]
-      /** In force now, cut to the owner's. Absent: all data. */
+      /** The effective resources, limited to the owner's. Absent: all data. */
       readonly resources?: Resources
     }

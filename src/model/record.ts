@@ -1,25 +1,25 @@
 import type { Fields } from './fields.js'
 import type { JsonObject, Resources } from './json.js'
 
-/** The statuses of a token, in the order in which they are decided: the first that applies counts, `active` where none does. */
+/** The statuses of a token, in order of precedence: the first that applies counts, and `active` if none does. */
 export const STATUSES = ['revoked', 'inactive', 'pending', 'expired', 'active'] as const
 
-/** The status at an instant, derived: revoked, inactive, pending (`now < notBefore`), expired (`now >= expiresAt`), active. */
+/** The status at an instant, derived from the record: revoked, inactive, pending (`now < notBefore`), expired (`now >= expiresAt`), active. */
 export type TokenStatus = (typeof STATUSES)[number]
 
 /** The kind of change that ended a token. */
 export type RevokedCode = 'manual' | 'bulk' | 'rotated' | 'pruned' | 'leaked' | 'reused' | 'owner_gone'
 
-/** How far an actor reaches: its own tokens, all of a tenant's, or every tenant's. */
+/** The reach of an actor: its own tokens, all tokens of a tenant, or the tokens of every tenant. */
 export type Reach = 'own' | 'tenant' | 'all'
 
-/** An instant as callers may give it: a `Date`, milliseconds since the epoch, or an ISO 8601 string with a time zone. */
+/** An instant as callers may pass it: a `Date`, milliseconds since the epoch, or an ISO 8601 string with a time zone. */
 export type InstantInput = Date | number | string
 
-/** A duration as callers may give it: a number of seconds, or text with a unit, such as `'30s'`, `'15m'`, `'12h'`, `'90d'` or `'2w'`. */
+/** A duration: a number of seconds, or a string with a unit, such as `'30s'`, `'15m'`, `'12h'`, `'90d'` or `'2w'`. */
 export type Duration = number | `${number}${'s' | 'm' | 'h' | 'd' | 'w'}`
 
-/** An entry of a token's scopes: a scope of the catalogue, a wildcard, or a group. */
+/** An entry of a token's scopes: a scope in the catalogue, a wildcard, or a group. */
 export type GrantInput<S extends string = string> = S | `${string}:*` | '*' | `@${string}`
 
 /** The stored type of each kind of field. */
@@ -68,18 +68,18 @@ type Sometimes<Kinds, Left> = {
   >
 }
 
-/** A token as a store keeps it: everything but the secret. */
+/** A token as a store keeps it: everything except the secret. */
 export type StoredToken = Shown<Always<StoredKinds, { beside: true }> & Sometimes<StoredKinds, { beside: true }>>
 
-/** A stored token with its last use, as `list` answers it. */
+/** A stored token with its last use, as `list` returns it. */
 export type ListedToken = Shown<Always<StoredKinds, never> & Sometimes<StoredKinds, never>>
 
-/** A token as everyone may see it: no secret, no digest. Instants are `Date`s, which JSON writes as ISO 8601 in UTC. */
+/** A token without its secret or digest, safe to show. Instants are `Date`s, which JSON serializes as ISO 8601 in UTC. */
 export type TokenRecord = Shown<
   Always<RecordKinds, { secret: true }> & {
     /** For display: prefix, four characters of the id, an ellipsis. */
     readonly hint: string
-    /** Derived from the instants at the moment of asking. */
+    /** Derived from the record's instants when the record is read. */
     readonly status: TokenStatus
   } & Sometimes<RecordKinds, { secret: true }>
 >
@@ -89,7 +89,7 @@ type InputName<K, F> = F extends { input: infer Name extends string } ? Name : K
 
 type Settable<K extends keyof Fields, By> = Fields[K] extends { set: By } ? InputName<K, Fields[K]> : never
 type Creatable = 'create' | 'create and update'
-/** Given in place of each other, so that the types say it apart from the table. */
+/** Mutually exclusive fields. The types express this separately, because the table cannot. */
 type EitherOr = 'scopes' | 'inherit'
 
 type MustCreate<S extends string> = {
@@ -104,7 +104,7 @@ type MayCreate<S extends string> = {
     | undefined
 }
 
-/** The permissions of a token: scopes of its own, or whatever its owner may do now. */
+/** The permissions of a token: its own scopes, or everything that its owner may currently do. */
 export type GrantsInput<S extends string = string> =
   | { readonly scopes: readonly GrantInput<S>[]; readonly inherit?: undefined }
   | { readonly inherit: true; readonly scopes?: undefined }
@@ -115,7 +115,7 @@ export type CreateInput<S extends string = string> = Shown<
     MayCreate<S> & {
       /** How long the token lives from now, instead of `expiresAt`. */
       readonly expiresIn?: Duration | undefined
-      /** A retry under the same key makes no second token: it answers the first record, without the token string. */
+      /** A retry with the same key does not create a second token: it returns the record of the first one, without the token string. */
       readonly idempotencyKey?: string | undefined
     }
 > &
@@ -128,7 +128,7 @@ type MayUpdate<S extends string> = {
     | undefined
 }
 
-/** Input of `update`. A field that is left out stays unchanged; `null` removes it. */
+/** Input of `update`. An omitted field stays unchanged; `null` removes it. */
 export type UpdateInput<S extends string = string> = Shown<
   MayUpdate<S> & {
     /** How long the token lives from now, instead of `expiresAt`. */
@@ -139,8 +139,11 @@ export type UpdateInput<S extends string = string> = Shown<
 /** A new token: `token` is shown here once and never again. */
 export type Minted = { readonly token: string; readonly record: TokenRecord; readonly replayed?: undefined }
 
-/** Result of a retry under a known idempotency key: the current record of the first answer. The token string is not kept anywhere. */
+/**
+ * Result of a retry with a known idempotency key: the current record of the token that the first call created. The token string is not stored
+ * anywhere.
+ */
 export type Replayed = { readonly token?: undefined; readonly record: TokenRecord; readonly replayed: true }
 
-/** One page, and where the next one starts. */
+/** One page of results, and the cursor of the next one. */
 export type Page<T> = { readonly items: readonly T[]; readonly nextCursor?: string }

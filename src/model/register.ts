@@ -1,5 +1,5 @@
 /**
- * Register your instance once, and scope names are checked at compile time everywhere:
+ * Register your instance once to have scope names checked at compile time everywhere:
  *
  * @example
  * ```ts

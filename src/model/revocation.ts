@@ -2,9 +2,9 @@ import type { TokenRecord } from './record.js'
 
 /** Options of `revoke`. */
 export type RevokeInput = {
-  /** Kept as `revokedReason` and in the audit. */
+  /** Stored as `revokedReason` and in the audit. */
   readonly reason?: string | undefined
-  /** Resolve only when every live node has followed the change, at most `maxStaleness` later. @default false */
+  /** Resolves only when every live node has applied the change, at most `maxStaleness` later. @default false */
   readonly waitForNodes?: boolean | undefined
 }
 
@@ -15,33 +15,33 @@ export type RevokeAllInput = RevokeInput & {
   readonly all?: true | undefined
 }
 
-/** Whose permissions a call is about; without a tenant, in every tenant. */
+/** The owner that a call is about; without a tenant, in every tenant. */
 export type OwnerInput = { readonly ownerId: string; readonly tenantId?: string | undefined }
 
-/** Who left, for `ownerGone`; without a tenant, from every tenant. */
+/** The owner who left, for `ownerGone`; without a tenant, from every tenant. */
 export type OwnerGoneInput = RevokeInput &
   OwnerInput & {
-    /** Change nothing, and answer which tokens would end. @default false */
+    /** Changes nothing, and returns the tokens that would end. @default false */
     readonly dryRun?: boolean | undefined
   }
 
 /** Result of `ownerGone`. */
 export type OwnerGone = {
-  /** How many tokens it ended. Those that had expired before count too. */
+  /** The number of tokens that it ended, including those that had already expired. */
   readonly count: number
 }
 
-/** Result of `erase`: how many records and audit events lost what they said about the owner in this call. */
+/** Result of `erase`: the number of records and audit events from which this call removed the owner's data. */
 export type Erased = { readonly tokens: number; readonly events: number }
 
-/** What would stop working without an owner: the answer to `ownerGone` with `dryRun: true`. */
+/** The tokens that would stop working if an owner left: the result of `ownerGone` with `dryRun: true`. */
 export type OwnerForecast = {
-  /** How many tokens would end that work now, wait for their start, or are inactive. */
+  /** The number of active, pending and inactive tokens that would end. */
   readonly live: number
-  /** How many of these were used in the last 30 days. */
+  /** How many of them were used in the last 30 days. */
   readonly usedRecently: number
-  /** The first 100 of them: the most recently used first, those never used last. */
+  /** The first 100 of them, the most recently used first and never used ones last. */
   readonly items: readonly TokenRecord[]
-  /** False where the owner has more tokens than the 10,000 newest, which alone were counted. */
+  /** False if the owner has more than 10,000 tokens, in which case only the newest 10,000 were counted. */
   readonly complete: boolean
 }

@@ -1,8 +1,8 @@
-/** A ticket: proves for some seconds, and once, that its holder was let in with a token. */
+/** A ticket: proves once, within a few seconds, that its holder was authenticated with a token. */
 export type Ticket = {
-  /** The secret. It stands in this answer and nowhere else. */
+  /** The secret. Only this result contains it. */
   readonly ticket: string
-  /** The same as a WebSocket subprotocol, for browsers to offer beside one of your own. */
+  /** The ticket as a WebSocket subprotocol, for browsers to offer next to one of your own. */
   readonly protocol: string
   readonly expiresAt: Date
 }

@@ -1,10 +1,10 @@
 /** Options of `create`. */
 export type CreateOptions = {
   /**
-   * An open transaction in the database of the store, which then decides whether the token comes to be: a transaction of Kysely, or what you began it
-   * on, which is a client of `pg`, a connection of `mysql2`, or a database of `better-sqlite3`, `libsql` or `node:sqlite`.
+   * An open transaction in the store's database; its commit creates the token. Pass a Kysely transaction, or the object on which you began the
+   * transaction: a `pg` client, a `mysql2` connection, or a `better-sqlite3`, `libsql` or `node:sqlite` database.
    *
-   * Hand out the token after the commit.
+   * Do not hand out the token before the commit.
    */
   readonly transaction: object
 }

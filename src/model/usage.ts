@@ -1,14 +1,14 @@
 import type { Duration, InstantInput } from './record.js'
 
-/** How long a text of a use may be; longer ones are cut. */
+/** The maximum length of each text in a use, such as its endpoint; longer texts are truncated. */
 export const MAX_USE_TEXT = 200
 
-/** The name under which endpoints and addresses beyond the bounds are counted. */
+/** The name under which endpoints and addresses beyond the limits are counted. */
 export const OTHER_USES = '(other)'
 
-/** Uses counted since the last flush. A batch with the same `nodeId` and a `seq` not above one already recorded is ignored, whole. */
+/** Uses counted since the last flush. A batch is ignored as a whole if its `seq` is not greater than one already recorded for its `nodeId`. */
 export type UsageBatch = {
-  /** Unique to one running instance. */
+  /** Unique for each running instance. */
   readonly nodeId: string
   /** 1, 2, 3 … within a node. */
   readonly seq: number
@@ -21,45 +21,45 @@ export type UsageBatch = {
 /** Adds `count` to the counter with this key. */
 export type UsageCount = {
   readonly tokenId: string
-  /** Start of the hour, UTC. */
+  /** The start of the hour, in UTC. */
   readonly bucketAt: number
-  /** The route's pattern with its method, `GET /stock/:id`, or the empty string where unknown. At most 200 characters. */
+  /** The method and pattern of the route, `GET /stock/:id`, or an empty string if unknown. At most 200 characters. */
   readonly endpoint: string
-  /** The scopes that the route required, in order with a space between them, or the empty string where none. At most 200 characters. */
+  /** The scopes that the route required, sorted and separated by spaces, or an empty string if none. At most 200 characters. */
   readonly scope: string
   /** `allowed`, or the code of the refusal. */
   readonly outcome: string
   readonly count: number
 }
 
-/** Adds `count` to an address of a token; `lastAt` only grows. The 1000 most recent are kept, older ones for as long as there are few. */
+/** Adds `count` to an address of a token; `lastAt` only increases. The 1000 most recent addresses are always kept; older ones may be dropped. */
 export type UsageAddress = { readonly tokenId: string; readonly ip: string; readonly count: number; readonly lastAt: number }
 
-/** The last allowed use; an older one than the stored one changes nothing. */
+/** The last allowed use. It changes nothing if the stored one is newer. */
 export type LastUse = { readonly tokenId: string; readonly at: number; readonly ip?: string }
 
-/** Asks for the usage of tokens. `from` is inclusive, `to` exclusive, on `bucketAt`; addresses are not cut by time. */
+/** A query for the usage of tokens. `from` is inclusive and `to` is exclusive; both apply to `bucketAt`, not to addresses. */
 export type UsageQuery = {
   readonly tokenIds: readonly string[]
   readonly from?: number
   readonly to?: number
-  /** At most so many counters come back, whichever are found first: whoever gets so many knows that there may be more. Absent: all. */
+  /** The maximum number of counters to return, whichever are found first. If that many are returned, there may be more. Absent: all. */
   readonly limit?: number
   /**
-   * Adds counters up by token and step, so many milliseconds from `from`, which is then given. `bucketAt` is where a step begins, `outcome` is `allowed` or
-   * `refused`, `endpoint` and `scope` are empty. No addresses are asked for then.
+   * Sums counters by token and step. Steps have this many milliseconds, counted from `from`, which is then required. `bucketAt` is the start of a
+   * step, `outcome` is `allowed` or `refused`, and `endpoint` and `scope` are empty. Addresses are not queried then.
    */
   readonly stepMs?: number
 }
 
-/** Which usage is too old to be kept, of up to 100 tokens. */
+/** The usage to remove because of its age, for up to 100 tokens. */
 export type UsageTrim = {
   readonly tokenIds: readonly string[]
   /** Counters of hours that begin before this instant. */
   readonly countsBefore?: number
-  /** Addresses that were last seen before this instant. */
+  /** Addresses last seen before this instant. */
   readonly addressesBefore?: number
-  /** Also the addresses of last uses; their instants stay. */
+  /** Also the addresses of last uses; the times of last uses stay. */
   readonly lastAddresses?: true
 }
 
@@ -72,33 +72,33 @@ export type UsageRows = {
 /** Result of `usage`. */
 export type UsageReport = {
   readonly tokenId: string
-  /** Allowed uses in the asked range. */
+  /** Allowed uses in the requested range. */
   readonly total: number
-  /** Refused uses in the asked range. */
+  /** Refused uses in the requested range. */
   readonly refused: number
   readonly lastUsedAt?: Date
   readonly lastUsedIp?: string
   readonly buckets: readonly { readonly at: Date; readonly endpoint: string; readonly outcome: string; readonly count: number }[]
   readonly endpoints: readonly { readonly endpoint: string; readonly count: number }[]
   readonly outcomes: readonly { readonly outcome: string; readonly count: number }[]
-  /** The scopes that routes required of allowed uses in the asked range, the most often required first. */
+  /** The scopes that routes required for allowed uses in the requested range, the most frequently required first. */
   readonly scopes: readonly { readonly scope: string; readonly count: number }[]
   /**
-   * Those among the token's scopes that no allowed use in the asked range required; absent where it cannot be told. Routes tell by
-   * `requireScopes`: what a handler asks of its principal by itself is not counted.
+   * The token's scopes that no allowed use in the requested range required; absent if that cannot be determined. Only the scopes of `requireScopes`
+   * count, not those that a handler checks with `principal.allows()`.
    */
   readonly unusedScopes?: readonly string[]
   readonly addresses: readonly { readonly ip: string; readonly count: number; readonly lastAt: Date }[]
 }
 
-/** One token's entry in the result of `usageOf`: allowed and refused uses in even steps of time. */
+/** One token's entry in the result of `usageOf`: allowed and refused uses in equal time steps. */
 export type UsageSummary = {
   readonly tokenId: string
-  /** Allowed uses in the asked range. */
+  /** Allowed uses in the requested range. */
   readonly total: number
-  /** Refused uses in the asked range. */
+  /** Refused uses in the requested range. */
   readonly refused: number
-  /** Oldest first; `at` is where the step begins. Steps without a use are left out. */
+  /** Oldest first; `at` is the start of the step. Steps without a use are omitted. */
   readonly steps: readonly { readonly at: Date; readonly count: number; readonly refused: number }[]
 }
 
@@ -106,7 +106,7 @@ export type UsageSummary = {
 export type UsageInput = {
   readonly from?: InstantInput | undefined
   readonly to?: InstantInput | undefined
-  /** How long a bucket is, whole hours from `from` on. Of the busiest tokens only longer ones fit into an answer. @default '1h' */
+  /** The length of a bucket in whole hours, counted from `from`. Very busy tokens need longer buckets to fit into a response. @default '1h' */
   readonly step?: Duration | undefined
 }
 

@@ -6,24 +6,24 @@ import { objectOf, readPart } from './option-reader.js'
 /**
  * The presets of the `cache` option.
  *
- * `fresh`: a node that lost the change feed stops trusting its cache after 250 ms. `balanced`: after 2 s. `available`: after 5 s, owners'
- * permissions count for 30 s, and while neither feed nor store can be reached, cached records serve for 5 minutes more.
+ * `fresh`: a node that loses the change feed stops trusting its cache after 250 ms. `balanced`: after 2 s. `available`: after 5 s; owners'
+ * permissions are cached for 30 s, and while neither the feed nor the store can be reached, cached records are used for 5 more minutes.
  */
 export type CachePreset = 'fresh' | 'balanced' | 'available'
 
-/** The `cache` option in full. What is left out is as in `balanced`. */
+/** The `cache` option in full. Omitted fields are as in `balanced`. */
 export type CacheOptions = {
-  /** How long a node may go on without having followed the store's change feed, 0.05 s to 60 s. @default '2s' */
+  /** How long a node may use its cache without having followed the store's change feed, 0.05 s to 60 s. @default '2s' */
   readonly maxStaleness?: Duration
   /** @default 100_000 */
   readonly maxEntries?: number
-  /** How long an owner's permissions count once asked, at most 60 s; 0 asks for every verification. @default 0 */
+  /** How long an owner's permissions are cached, at most 60 s; 0 asks for every verification. @default 0 */
   readonly ownerStaleness?: Duration
-  /** How much longer cached records serve while neither feed nor store can be reached, at most an hour; 0 refuses with 503. @default 0 */
+  /** How much longer cached records are used while neither the feed nor the store can be reached, at most an hour; 0 refuses with 503. @default 0 */
   readonly serveStaleFor?: Duration
 }
 
-/** The option as the rest of the library reads it, durations in seconds. */
+/** The option in normalized form, with durations in seconds. */
 export type Bounds = Required<{ readonly [Name in keyof CacheOptions]: number }>
 
 /** The bounds of the preset `balanced`, which the others start from. */
@@ -43,7 +43,7 @@ const cacheBounds = objectOf({
 })
 
 /**
- * Reads the option `cache`; `undefined`: nothing is kept.
+ * Reads the option `cache`; `undefined` means that nothing is cached.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -60,4 +60,18 @@ export function readCache(input: unknown): Bounds | undefined {
   const bounds = readPart('cache', cacheBounds, input)
   const given = Object.entries(bounds).filter(([, value]) => value !== undefined)
   return { ...BALANCED, ...(Object.fromEntries(given) as Partial<Bounds>) }
+}
+
+/** The longest time that the options allow a node to keep accepting tokens from its cache. */
+const LONGEST_BOUND_MS = 3_660_000
+
+/** Creates the id of a node. It includes how long the node may keep accepting tokens from its cache once it is cut off. */
+export function nodeIdOf(id: string, boundMs: number): string {
+  return `${id}-${Math.ceil(boundMs)}`
+}
+
+/** Returns how long the node with this id may keep accepting tokens from its cache; `undefined` if the id does not include it. */
+export function boundOfNode(nodeId: string): number | undefined {
+  const text = /-(\d{1,7})$/.exec(nodeId)?.[1]
+  return text === undefined ? undefined : Math.min(Number(text), LONGEST_BOUND_MS)
 }

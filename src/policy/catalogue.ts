@@ -7,7 +7,7 @@ import { tellOfSlips, whyNotGrantable } from './why-not-grantable.js'
 
 export type { ScopeSet } from './scope-set.js'
 
-/** The scopes that exist, and what grants mean in them. */
+/** The existing scopes, and the meaning of grants. */
 export type Catalogue = {
   /** Every scope, in the order of the options. */
   readonly names: readonly string[]
@@ -16,21 +16,21 @@ export type Catalogue = {
    * those imply. A name that does not exist (any more) gives nothing. Equal grants get the same object.
    */
   resolve(grants: readonly string[]): ScopeSet
-  /** The same for scopes that the host gave: of one that was most likely misspelled, the developer is told where. */
+  /** Like `resolve`, for scopes from the host: warns the developer about names that are probably misspelled. */
   resolveFrom(where: string, grants: readonly string[]): ScopeSet
   /** The intersection of two sets, in the order of the first. */
   intersect(a: ScopeSet, b: ScopeSet): ScopeSet
-  /** Why this cannot be given to a token, for people; `undefined` when it can. */
+  /** Returns a message that says why a token cannot have this grant; `undefined` if it can. */
   whyNotGrantable(grant: unknown): string | undefined
   /**
-   * The first of the wanted grants that someone with `actorGrants` may not hand out; `undefined` when all may be.
+   * Returns the first wanted grant that an actor with `actorGrants` may not give; `undefined` if it may give all of them.
    *
-   * A grant that stands in `kept` already is fine. Others must lie within the actor's own, now and in whatever the catalogue and the groups
-   * become: who holds `inventory:read` cannot give `inventory:*`, also where that is all there is today, and a group can be given by who holds
+   * A grant in `kept` is always allowed. Others must be within the actor's own grants, now and after any change to the catalogue and the groups:
+   * an actor with `inventory:read` cannot give `inventory:*`, even if it is the only such scope today, and giving a group requires
    * that group or `*`.
    */
   grantable(actorGrants: readonly string[], wanted: readonly string[], kept: readonly string[]): string | undefined
-  /** Those among these grants that give a scope; without a list, those among all that a token can be given, the narrowest first. */
+  /** Returns the grants in the list that include a scope; without a list, all possible grants that include it, the narrowest first. */
   givers(scope: string, grants?: readonly string[]): readonly string[]
 }
 
@@ -42,12 +42,12 @@ export type CatalogueOptions = {
   readonly allowWildcard?: unknown
 }
 
-/** Sets of scopes that are kept, and how many grants one may have to be: together they bound the memory. */
+/** The maximum number of cached scope sets, and of grants in a cached one: together they limit memory. */
 const MAX_KEPT = 1000
 const MAX_KEPT_GRANTS = 64
 
 /**
- * Checks the scopes, groups and implications of the options, and answers what can be asked of them.
+ * Checks the scopes, groups, and implications from the options, and compiles them into a catalogue.
  *
  * @throws InvalidInputError (`invalid_input`) that names the entry: `scopes.inventory:Read`, `groups.staff.0`.
  */
@@ -79,7 +79,7 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
     intersect,
     whyNotGrantable: (grant: unknown) => whyNotGrantable(definitions, grant),
     givers(scope: string, grants?: readonly string[]): readonly string[] {
-      // Past the sets that are kept: looking at everything once must not push out what tokens have in common.
+      // Bypasses the cached sets: one pass over all grants must not evict the sets that tokens share.
       return (grants === undefined ? candidates(definitions, scope) : textsOf(grants)).filter((grant) =>
         expand(definitions, [grant]).has(scope),
       )
@@ -93,7 +93,7 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
         if (isScopeName(grant)) return !held.has(grant)
         return !patterns.some((pattern) => coversGrant(pattern, grant))
       })
-      // Only now: an actor may have permissions of the host's own among its scopes.
+      // Warn only if a grant is refused: an actor's scopes may include permissions that only the host knows.
       if (beyond !== undefined) tellOfSlips(definitions, 'the scopes of an actor', textsOf(actorGrants))
       return beyond
     },
@@ -106,12 +106,12 @@ function candidates({ names, groups, allowWildcard }: Definitions, scope: string
   return [...new Set([scope, ...names]), ...[...groups.keys()].map((name) => `@${name}`), ...wildcards, ...(allowWildcard ? ['*'] : [])]
 }
 
-/** Only text counts as a grant, whatever a store answered. */
+/** Keeps only the strings: a store may return anything. */
 function textsOf(grants: unknown): readonly string[] {
   return Array.isArray(grants) ? grants.filter((grant: unknown): grant is string => typeof grant === 'string') : []
 }
 
-/** A Map is walked in order of insertion. Sets that are in use live on with who holds them. */
+/** Removes the oldest set: a Map iterates in insertion order. Sets still in use stay alive through their references. */
 function dropOldest(kept: Map<string, ScopeSet>): void {
   for (const key of kept.keys()) {
     kept.delete(key)

@@ -1,4 +1,4 @@
-/** The scope options, checked. Maps and lists allow a scope to be named `constructor` or `__proto__`. */
+/** The validated scope options. Maps and lists allow a scope to be named `constructor` or `__proto__`. */
 export type Definitions = {
   /** In the order of the options. */
   readonly names: readonly string[]

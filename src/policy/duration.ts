@@ -1,7 +1,7 @@
 import { type InputPlace, InvalidInputError } from '../errors.js'
 import { quote } from './quote.js'
 
-/** A hundred years. More was meant as milliseconds. */
+/** A hundred years. A larger number is probably milliseconds. */
 const CENTURY_SECONDS = 3_155_760_000
 
 const UNITS: ReadonlyMap<string, number> = new Map([
@@ -13,20 +13,20 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 ])
 const TEXT = /^(\d{1,10})([smhdw])$/
 
-/** Bounds of a duration in seconds, both ends included. */
+/** Bounds of a duration in seconds, inclusive. */
 export type DurationLimits = {
   /** @default 1 */
   readonly min?: number
   /** @default a hundred years */
   readonly max?: number
-  /** May it have a fraction? @default false */
+  /** Whether fractions are allowed. @default false */
   readonly fraction?: true
 }
 
 /**
- * Reads a duration: a number of seconds, or text with a unit such as `30s`, `15m`, `12h`, `90d` or `2w`. Answers seconds.
+ * Reads a duration: a number of seconds, or text with a unit such as `30s`, `15m`, `12h`, `90d` or `2w`. Returns seconds.
  *
- * @throws InvalidInputError (`invalid_input`) outside the limits, and for what looks like milliseconds.
+ * @throws InvalidInputError (`invalid_input`) if it is outside the limits or looks like milliseconds.
  */
 export function readDuration(place: InputPlace, input: unknown, limits: DurationLimits = {}): number {
   const { min = 1, max = CENTURY_SECONDS, fraction } = limits

@@ -10,12 +10,12 @@ export function expand(definitions: Definitions, grants: readonly string[]): Sco
     if (definitions.known.has(grant)) names.add(grant)
     else for (const name of coveredBy(definitions, grant)) names.add(name)
   }
-  // A Set is walked in order of insertion, also what is added on the way: this closes over chains and cycles alike.
+  // Iterating over a Set includes entries that are added meanwhile, so this follows chains and terminates on cycles.
   for (const name of names) for (const implied of definitions.implies.get(name) ?? []) names.add(implied)
   return scopeSet([...names], (scope) => tellOfAsked(definitions, scope))
 }
 
-/** Grants, with the members of their groups beside them; what gives nothing here is left out. */
+/** Returns the grants together with the members of their groups. Grants without an effect are omitted. */
 export function flatten(definitions: Definitions, grants: readonly string[]): readonly string[] {
   return grants.flatMap((grant) => [grant, ...membersOf(definitions, grant)]).filter((grant) => grant !== '*' || definitions.allowWildcard)
 }

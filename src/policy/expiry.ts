@@ -5,20 +5,20 @@ import { type OptionReader, objectOf } from './option-reader.js'
 
 /** The `expiry` option. */
 export type ExpiryOptions = {
-  /** The life of tokens that name no expiry. @default none: they live until they are revoked */
+  /** The lifetime of tokens created without an expiry. @default none: they live until they are revoked */
   readonly default?: Duration
-  /** The longest life of a token, from its creation. @default none */
+  /** The longest lifetime of a token, from its creation. @default none */
   readonly max?: Duration
-  /** Must every token have an expiry? @default false */
+  /** Whether every token must have an expiry. @default false */
   readonly required?: boolean
   /**
-   * Deactivates tokens that were neither used nor changed for so long, at least a day: first a `token.unused` event tells of it, and seven days later
-   * the token is inactive, unless somebody used it, changed it, or activates it again. @default none
+   * Deactivates tokens that were neither used nor changed for this long, at least a day. A `token.unused` event announces it, and the token is
+   * deactivated seven days later unless it is used, changed or activated in the meantime. @default none
    */
   readonly unused?: Duration
 }
 
-/** How long tokens may live, as the rest of the library reads it. */
+/** The option in normalized form. */
 export type Expiry = { readonly defaultSeconds?: number; readonly maxSeconds?: number; readonly required: boolean }
 
 type Given = { default?: number | undefined; max?: number | undefined; required: boolean; unused?: number | undefined }

@@ -9,7 +9,7 @@ import { readWith, text } from './shape.js'
 
 const MAX_GRANTS = 100
 
-/** An instant, described as JSON has it. */
+/** An instant, described in its JSON form. */
 export const instantSchema: z.ZodType<number> = readWith((input) => readInstant([], input), {
   type: 'string',
   format: 'date-time',
@@ -28,7 +28,7 @@ export function durationSchema(limits: { readonly min?: number; readonly max?: n
   })
 }
 
-/** How each kind of field that callers may set is read from an input. */
+/** The input schema for each kind of field that callers may set. */
 const BY_KIND: { readonly [Kind in FieldKind]?: (field: Field) => z.ZodType } = {
   text: ({ min = 0, max = 200 }) => text(min, max),
   instant: () => instantSchema,
@@ -44,12 +44,12 @@ const BY_KIND: { readonly [Kind in FieldKind]?: (field: Field) => z.ZodType } = 
     }),
   networks: () => readWith((input) => readNetworks([], input), { type: 'array', items: { type: 'string' } }),
   json: () => readWith((input) => readMetadata([], input), { type: 'object', additionalProperties: true }),
-  flag: () => z.literal(true, { error: 'must be true, or left out' }),
+  flag: () => z.literal(true, { error: 'must be true, or omitted' }),
 }
 
-/** The schema that reads a field from an input, with its description. */
+/** Returns the input schema of a field, with its description. */
 export function fieldSchema(field: Field): z.ZodType {
   const make = BY_KIND[field.kind]
-  if (make === undefined) throw new TypeError(`no input sets a field of the kind ${field.kind}`)
+  if (make === undefined) throw new TypeError(`no input sets a field of kind ${field.kind}`)
   return make(field).meta({ description: field.description })
 }

@@ -1,4 +1,4 @@
-/** ASCII letters in lower case, everything else as it is: what every database can do alike. */
+/** Lowercases ASCII letters only, because every database can do that in the same way. */
 export function foldAscii(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }

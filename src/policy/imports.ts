@@ -1,23 +1,27 @@
 import { InvalidInputError } from '../errors.js'
 import type { TokenFormat } from '../model/format.js'
 import { createImportKeys, type ImportKeys } from '../token/import-keys.js'
+import { learnShape } from '../token/redact.js'
 import { secretText } from './option-kinds.js'
 import { listOf, type OptionReader, objectOf, passing } from './option-reader.js'
 
 const MAX_FORMATS = 16
 
-/** The `imports` option: which tokens of other systems are accepted beside our own, once they are imported. */
+/** The `imports` option: the tokens of other systems that are accepted in addition to latchkey's own, once they are imported. */
 export type ImportsOptions = {
   /**
-   * At least 32 characters. The ids of imported tokens, and what is kept of them, are derived from it: keep it secret and unchanged for as long as
-   * such tokens are in use, since with another key none of them is found.
+   * At least 32 characters. The ids and digests of imported tokens are derived from it. Keep it secret, and do not change it while such tokens are in
+   * use: with another key, none of them is found.
    */
   readonly key: string
-  /** Their formats, made by `latchkey/import`, at most 16. A credential that may be of several is looked for in this order; our own format always comes first. */
+  /**
+   * Their formats, created with `latchkey/import`, at most 16. A credential that matches several formats is looked up in this order; latchkey's own
+   * format always comes first.
+   */
   readonly formats: readonly TokenFormat[]
 }
 
-/** The option as the rest of the library reads it. */
+/** The option in normalized form. */
 export type Imports = {
   readonly keys: ImportKeys
   readonly formats: readonly TokenFormat[]
@@ -28,9 +32,9 @@ const NAME = /^[a-z][a-z0-9_-]{0,31}$/
 const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/
 const OURS: ReadonlySet<string> = new Set(['bearer', 'basic'])
 
-const FORMAT = 'must be a format that a function of latchkey/import made'
+const FORMAT = 'must be a format created with latchkey/import'
 
-/** The option, before its formats are looked at together. */
+/** Reads the option without comparing its formats with each other. */
 export const importsShape: OptionReader<ImportsOptions> = objectOf(
   {
     key: secretText,
@@ -47,24 +51,31 @@ export const importsShape: OptionReader<ImportsOptions> = objectOf(
 /**
  * Reads the option `imports`.
  *
- * @throws InvalidInputError `invalid_input`, where two formats have one name: records could not tell them apart
+ * @throws InvalidInputError `invalid_input`, if two formats have the same name: records could not distinguish them
  */
 export function readImports({ key, formats }: ImportsOptions, prefix: string): Imports {
   const names = formats.map(({ name }) => name)
   const twice = names.findIndex((name, at) => names.indexOf(name) !== at)
   if (twice !== -1) throw new InvalidInputError(['imports', 'formats', twice], 'has the name of another format: give it a different name')
+  for (const { distinct, shape } of formats) if (distinct === true && shape !== undefined) learnShape(shape)
   return Object.freeze({ keys: createImportKeys(key, prefix), formats: Object.freeze(formats.map((each) => Object.freeze({ ...each }))) })
+}
+
+/** Returns whether this format is no longer accepted. If the clock is invalid, every format with an end has ended. */
+export function hasEnded({ until }: TokenFormat, now: number): boolean {
+  return until !== undefined && !(now < until)
 }
 
 function isFormat(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  const { name, until, scheme, shape, read, row, verify } = value as { readonly [K in keyof TokenFormat]?: unknown }
+  const { name, until, scheme, shape, distinct, read, row, verify } = value as { readonly [K in keyof TokenFormat]?: unknown }
   return (
     typeof name === 'string' &&
     NAME.test(name) &&
     (until === undefined || Number.isFinite(until)) &&
     (scheme === undefined || (typeof scheme === 'string' && SCHEME.test(scheme) && !OURS.has(scheme.toLowerCase()))) &&
     (shape === undefined || isExpression(shape)) &&
+    (distinct === undefined || (distinct === true && isExpression(shape))) &&
     typeof read === 'function' &&
     typeof row === 'function' &&
     (verify === undefined || typeof verify === 'function')
@@ -73,7 +84,7 @@ function isFormat(value: unknown): boolean {
 
 function isExpression(value: unknown): boolean {
   try {
-    return typeof value === 'string' && value !== '' && new RegExp(value) instanceof RegExp
+    return typeof value === 'string' && value !== '' && !new RegExp(value).test('')
   } catch {
     return false
   }

@@ -1,15 +1,15 @@
 import { type InputPlace, InvalidInputError } from '../errors.js'
 import { quote } from './quote.js'
 
-/** The last millisecond of the year 9999: what ISO 8601 writes with four digits, and every database keeps. */
+/** The last millisecond of the year 9999: the latest that ISO 8601 writes with a four-digit year and that every database supports. */
 export const MAX_INSTANT: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
-/** Is this an instant between 1970 and the year 9999? */
+/** Returns whether this is an instant between 1970 and the end of the year 9999. */
 export function isInstant(at: unknown): at is number {
   return typeof at === 'number' && at >= 0 && at <= MAX_INSTANT
 }
 
-/** A clock in whole milliseconds, as stores keep them; some clocks count parts of one. What tells no time is `NaN`. */
+/** Rounds a clock to whole milliseconds, as stores require; some clocks return fractions. An invalid time becomes `NaN`. */
 export function wholeMilliseconds(clock: () => number): () => number {
   return () => {
     const now: unknown = clock()
@@ -17,29 +17,29 @@ export function wholeMilliseconds(clock: () => number): () => number {
   }
 }
 
-/** Dates what is to be kept: a store that cannot keep an instant would refuse it again and again, and everything behind it. */
+/** Provides valid instants for data to be stored: a store would refuse an invalid one at every retry, and block everything queued behind it. */
 export class Dates {
   #last: number | undefined
 
-  /** The instant that the clock tells, or while it tells none the last one that it told; `undefined` where it never told one. */
+  /** Returns the clock's time or, if it is invalid, the last valid one; `undefined` if there was none. */
   of(now: number): number | undefined {
     if (isInstant(now)) this.#last = now
     return this.#last
   }
 }
 
-/** In milliseconds, March 1973; in seconds, the year 5138. A number between 0 and this one was meant as seconds. */
+/** March 1973 in milliseconds, the year 5138 in seconds. A number between 0 and this one is probably seconds. */
 const LEAST_PLAUSIBLE_MS = 1e11
 
-/** RFC 3339 §5.6: date, time and zone, all of them given. Digits behind the third of a second are cut. */
+/** RFC 3339 §5.6: date, time and zone are all required. Fractions of a millisecond are truncated. */
 const ISO = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?:[Zz]|([+-])(\d{2}):?(\d{2}))$/
 
 /**
  * Reads an instant: a `Date`, whole milliseconds since the epoch, or an ISO 8601 string with date, time and zone.
  *
- * Refuses what is likely a mistake of units: 0 is the epoch, but a number above it and below 1e11 looks like seconds.
+ * Refuses numbers in the wrong unit: 0 is the epoch, but a number above it and below 1e11 looks like seconds.
  *
- * @throws InvalidInputError (`invalid_input`) that names the field and says what was wrong with it.
+ * @throws InvalidInputError (`invalid_input`) that names the field and says what is wrong with it.
  */
 export function readInstant(place: InputPlace, input: unknown): number {
   if (typeof input === 'number') return checkRange(place, checkNumber(place, input))
@@ -53,7 +53,7 @@ function checkNumber(place: InputPlace, input: number): number {
   return input
 }
 
-// Calling the built-in on it, rather than its own method, works for Dates of other realms and for nothing else.
+// Calling the built-in method, not the object's own, accepts Dates of other realms and refuses everything else.
 function readDate(place: InputPlace, input: unknown): number {
   let at: number
   try {
@@ -87,12 +87,11 @@ function readIso(place: InputPlace, input: string): number {
   const part = (group: number): number => Number(fields[group] ?? 0)
   const [year, month, day, hour, minute, second] = [part(1), part(2), part(3), part(4), part(5), part(6)]
   const date = new Date(0)
-  // setUTCFullYear, unlike Date.UTC, does not read the years 0 to 99 as 1900 to 1999.
+  // Unlike Date.UTC, setUTCFullYear does not map the years 0 to 99 to 1900 to 1999.
   date.setUTCFullYear(year, month - 1, day)
   date.setUTCHours(hour, minute, second, Number((fields[7] ?? '').slice(0, 3).padEnd(3, '0')))
   const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && minute < 60 && second < 60
-  if (!exists || part(9) > 23 || part(10) > 59)
-    throw new InvalidInputError(place, `is ${quote(input)}, which is not a date of the calendar`)
+  if (!exists || part(9) > 23 || part(10) > 59) throw new InvalidInputError(place, `is ${quote(input)}, which is not a calendar date`)
   const offset = (part(9) * 60 + part(10)) * 60_000
   const at = fields[8] === '-' ? date.getTime() + offset : date.getTime() - offset
   if (at < 0) throw new InvalidInputError(place, `is ${quote(input)}, before 1970`)

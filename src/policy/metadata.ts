@@ -8,7 +8,7 @@ const MAX_DEPTH = 8
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
- * Copies plain JSON out of whatever a caller gave as `metadata`, deep-frozen.
+ * Copies `metadata` from a caller as deeply frozen plain JSON.
  *
  * At most 16 KiB as JSON and 8 levels deep; no `undefined`, functions, class instances, `NaN`, or `__proto__` keys.
  *
@@ -25,7 +25,7 @@ export function readMetadata(place: InputPlace, input: unknown): JsonObject {
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  // The plain objects of another realm, such as Jest's, have an Object.prototype of their own.
+  // Plain objects of another realm, such as Jest's, have a different Object.prototype.
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
@@ -33,7 +33,7 @@ function copyObject(place: InputPlace, value: Record<string, unknown>, depth: nu
   if (depth > MAX_DEPTH) throw new InvalidInputError(place, `is nested deeper than ${MAX_DEPTH} levels`)
   const copy: Record<string, Json> = {}
   for (const key of Object.keys(value)) {
-    if (key === '__proto__' || key.length > 256 || !wellFormed(key)) throw new InvalidInputError(place, 'has a key that cannot be kept')
+    if (key === '__proto__' || key.length > 256 || !wellFormed(key)) throw new InvalidInputError(place, 'has a key that cannot be stored')
     if (holdsToken(key)) throw new InvalidInputError(place, `has a key that ${HOLDS_TOKEN}`)
     const item = value[key]
     if (item === undefined) continue

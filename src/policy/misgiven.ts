@@ -1,4 +1,4 @@
-/** How to give an instance, to whoever gave this in its place: the end of a sentence. */
+/** Explains how to pass an instance, given the value that was passed instead. Completes the sentence of an error message. */
 export function misgiven(tokens: unknown): string {
   if (typeof tokens === 'function') return ', not a function: call it, and give what it returns'
   if (typeof tokens === 'string') return ', and comes first: authenticate(tokens), protect(tokens, scope)'

@@ -11,18 +11,18 @@ const MAX_NETWORKS = 1000
 const MAX_ADDRESS_LENGTH = 45
 /** With a zone, brackets and a port. */
 const MAX_CLIENT_LENGTH = 2 * MAX_ADDRESS_LENGTH + 8
-/** The form of IPv4 that every program reads alike: no octal `010.0.0.1`, no short `10.1`. */
+/** The unambiguous form of IPv4: no octal `010.0.0.1`, no short `10.1`. */
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 const IPV6 = /^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$/
 const WITH_PORT = /^(?:\[([^[\]]*)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/
-/** Looks public, but is answered by the host of a virtual machine: the wire server of Azure. */
+/** Looks public, but is served by the host of a virtual machine: Azure's wire server. */
 const CLOUD_INTERNAL = ['168.63.129.16']
 /** `::ffff:0:0/96`: IPv4 addresses as a dual-stack socket shows them (RFC 4291 §2.5.5.2). */
 const MAPPED_BITS = 96
 
 /**
- * Reads addresses and CIDR ranges into one canonical form each: `10.0.0.0/8`, `2001:db8::1`. Bits behind a range's length are cleared,
- * IPv4-mapped IPv6 becomes IPv4, repeated entries are kept once.
+ * Reads addresses and CIDR ranges into canonical form: `10.0.0.0/8`, `2001:db8::1`. Bits beyond a range's prefix length are cleared,
+ * IPv4-mapped IPv6 becomes IPv4, and duplicates are removed.
  *
  * @throws InvalidInputError (`invalid_input`) that names the entry.
  */
@@ -46,7 +46,7 @@ function readList(place: InputPlace, input: unknown): readonly string[] {
   return Object.freeze([...new Set(networks)])
 }
 
-/** Prepares the question whether an address is in one of the networks. No address, or none that can be read, is in none; so is all in a corrupt entry. */
+/** Compiles a test of whether an address is in one of the networks. A missing or invalid address is in none, and a corrupt entry contains no address. */
 export function compileNetworks(list: readonly string[]): (ip: string | undefined) => boolean {
   const networks = Array.isArray(list) ? list.map(parseNetwork).filter((network) => network !== undefined) : []
   return (ip) => {
@@ -61,20 +61,20 @@ export function normalizeIp(ip: unknown): string | undefined {
   return address && formatAddress(address)
 }
 
-/** IPv6 hosts have a /64 to themselves (RFC 4291 §2.5.1), so an address alone tells nobody from anybody. */
+/** An IPv6 host has a whole /64 (RFC 4291 §2.5.1), so a single address does not identify it. */
 const HOST_BITS = 64
 
-/** Whom to hold an address against: an IPv4 address, or the /64 of an IPv6 one; `undefined` for anything else. */
+/** Returns the caller that an address counts as: an IPv4 address, or the /64 of an IPv6 address; `undefined` for anything else. */
 export function callerOf(ip: unknown): string | undefined {
   const address = parseClient(ip)
   if (address === undefined || address.kind() === 'ipv4') return address && formatAddress(address)
   return format({ address: masked(address, HOST_BITS), bits: HOST_BITS })
 }
 
-/** The networks that one customer is usually given: what a wide guess at who belongs together goes by. */
+/** Prefix lengths of the networks that providers usually assign to one customer, used to group related addresses. */
 const SITE_BITS = { ipv4: 24, ipv6: 48 } as const
 
-/** The network of an address that one site may have to itself: the /24 of an IPv4 address, the /48 of an IPv6 one; `undefined` for anything else. */
+/** Returns the network around an address that may belong to one site: the /24 of an IPv4 address, the /48 of an IPv6 address; `undefined` for anything else. */
 export function siteOf(ip: unknown): string | undefined {
   const address = parseClient(ip)
   if (address === undefined) return undefined
@@ -83,9 +83,9 @@ export function siteOf(ip: unknown): string | undefined {
 }
 
 /**
- * Does every address that `inner` lets in also pass `outer`? Absent means from anywhere.
+ * Returns whether `outer` allows every address that `inner` allows. Absent means any address.
  *
- * Each range must lie in a single one of `outer`: two halves that together cover it do not count.
+ * Each range must lie within a single range of `outer`: two halves that together cover it do not count.
  */
 export function networksWithin(inner: readonly string[] | undefined, outer: readonly string[] | undefined): boolean {
   if (outer === undefined) return true
@@ -98,13 +98,13 @@ export function networksWithin(inner: readonly string[] | undefined, outer: read
 }
 
 /**
- * Is this a unicast address of the public Internet? Not those of private, shared, link-local, loopback, documentation and multicast networks, nor those
- * that only lead on to an IPv4 address: mapped, 6to4, Teredo, NAT64 (RFC 6890, RFC 6052).
+ * Returns whether this is a unicast address on the public Internet. Excludes private, shared, link-local, loopback, documentation and multicast networks, and
+ * addresses that embed an IPv4 address: mapped, 6to4, Teredo, NAT64 (RFC 6890, RFC 6052).
  */
 export function isPublicIp(ip: string): boolean {
   const address = parseAddress(ip)
   if (address === undefined || address.range() !== 'unicast') return false
-  // Everything outside of 2000::/3 is reserved or has a meaning of its own (RFC 4291 §2.4).
+  // Everything outside 2000::/3 is reserved or has a special purpose (RFC 4291 §2.4).
   if (address instanceof ipaddr.IPv6) return ((address.parts[0] ?? 0) & 0xe000) === 0x2000
   return !CLOUD_INTERNAL.includes(address.toString())
 }
@@ -122,8 +122,8 @@ function parseNetwork(entry: unknown): Network | undefined {
 }
 
 /**
- * A socket's address may carry the zone of a link-local address (`fe80::1%eth0`, RFC 4007 §11), and what a proxy or a platform tells may carry brackets
- * and a port (RFC 3986 §3.2.2); lists cannot.
+ * A socket address may include a zone (`fe80::1%eth0`, RFC 4007 §11), and an address from a proxy or a platform may include brackets
+ * and a port (RFC 3986 §3.2.2). Lists do not allow any of these.
  */
 function parseClient(given: unknown): Address | undefined {
   if (typeof given !== 'string' || given.length > MAX_CLIENT_LENGTH) return undefined
@@ -136,7 +136,7 @@ function parseClient(given: unknown): Address | undefined {
 
 function withoutPort(ip: string): string {
   const [, bracketed, dotted] = WITH_PORT.exec(ip) ?? []
-  // Only an IPv6 address stands in brackets.
+  // Only IPv6 addresses use brackets.
   if (bracketed !== undefined) return bracketed.includes(':') ? bracketed : ip
   return dotted ?? ip
 }
@@ -149,7 +149,7 @@ function parseAddress(text: string): Address | undefined {
     const colon = text.lastIndexOf(':')
     const tail = text.slice(colon + 1)
     if (!tail.includes('.')) return ipaddr.IPv6.parse(text)
-    // The library reads `::10.0.0.1` as if it were mapped, so the dotted tail (RFC 4291 §2.2) goes in as the groups that it stands for.
+    // ipaddr.js parses `::10.0.0.1` as a mapped address, so the dotted tail (RFC 4291 §2.2) is converted to hexadecimal groups first.
     return IPV4.test(tail) ? ipaddr.IPv6.parse(text.slice(0, colon + 1) + asGroups(tail)) : undefined
   } catch {
     return undefined
@@ -163,7 +163,7 @@ function asGroups(ipv4: string): string {
 
 function unmap(network: Network): Network {
   const { address, bits } = network
-  // A range of fewer bits is never taken for mapped: its address has lost some of the ones that say so.
+  // A range with fewer bits never counts as mapped: clearing its host bits has removed part of the `ffff` marker.
   if (!(address instanceof ipaddr.IPv6) || !address.isIPv4MappedAddress()) return network
   return { address: address.toIPv4Address(), bits: bits - MAPPED_BITS }
 }

@@ -3,21 +3,26 @@ import type { Duration } from '../model/record.js'
 import { duration, flag } from './option-kinds.js'
 import { either, listOf, type OptionReader, objectOf, oneOf, readPart } from './option-reader.js'
 
-/** The `notices` option: which audit events tell of what time alone brings. Each is written once for all nodes, within about a minute. */
+/**
+ * The `notices` option: the audit events about what happens through the passage of time. Each is written once for all nodes, within about a minute.
+ */
 export type NoticesOptions = {
-  /** `token.expiring`: how long before a token's end, up to 10 times; only the nearest that applies. @default ['30d', '7d', '1d'] */
+  /** `token.expiring`: how long before a token's expiry, up to 10 values; only the nearest that applies is used. @default ['30d', '7d', '1d'] */
   readonly expiring?: readonly Duration[] | false
-  /** `token.expired`, when a token has come to its end. @default true */
+  /** `token.expired`, when a token has expired. @default true */
   readonly expired?: boolean
   /** `token.rotation_due`, when the time of `rotateEvery` has passed. @default true */
   readonly rotationDue?: boolean
-  /** `token.old_still_used`: how long before the end of an overlap, up to 10 times, if the old token was used within the last day. @default ['1d', '1h'] */
+  /**
+   * `token.old_still_used`: how long before the end of an overlap, up to 10 values, if the old token was used within the last day. @default ['1d',
+   * '1h']
+   */
   readonly oldStillUsed?: readonly Duration[] | false
-  /** `token.unused`, for a token that was neither used nor changed for so long, at least a day. Looked for every six hours. @default '90d' */
+  /** `token.unused`, for a token that was neither used nor changed for this long, at least a day. Checked every six hours. @default '90d' */
   readonly unused?: Duration | false
 }
 
-/** The notices to give, as the rest of the library reads it. Absent and empty: none. */
+/** The option in normalized form. Absent or empty: no notices. */
 export type Notices = {
   /** Milliseconds before the end, the shortest first. */
   readonly expiringMs: readonly number[]
@@ -26,13 +31,13 @@ export type Notices = {
   /** Milliseconds before the end of the overlap, the shortest first. */
   readonly oldStillUsedMs: readonly number[]
   readonly unusedMs?: number
-  /** After this long unused, a token is told about, and deactivated once the grace has passed. */
+  /** After this long without use, a token gets a notice, and is deactivated once the grace period has passed. */
   readonly deactivateMs?: number
-  /** Is there anything to tell of at an instant? */
+  /** Whether any notice is enabled. */
   readonly any: boolean
 }
 
-/** How long after its notice an unused token is deactivated at the soonest. */
+/** The minimum time between the notice and the deactivation of an unused token. */
 export const UNUSED_GRACE_MS: number = 7 * 86_400_000
 
 type Given = {
@@ -62,7 +67,7 @@ const NONE: Given = { expiring: false, expired: false, rotationDue: false, oldSt
 const DEFAULTS = { expiring: [30 * 86_400, 7 * 86_400, 86_400], oldStillUsed: [86_400, 3600], unused: 90 * 86_400 }
 
 /**
- * Reads the option, beside what it depends on: without counted uses nobody knows what is unused.
+ * Reads the option together with those that it depends on: if uses are not counted, unused tokens cannot be detected.
  *
  * @throws InvalidInputError `invalid_input`, fields `notices` and `expiry.unused`
  */
@@ -73,7 +78,7 @@ export function readNotices(
   const { usage, unusedSeconds, eventsMs } = other
   const asked = given === false ? NONE : readPart('notices', shape, given)
   if (!usage) refuseUncounted(asked, unusedSeconds)
-  // The notice has to stand for as long as the token has its grace.
+  // The notice must be retained at least throughout the grace period.
   if (unusedSeconds !== undefined && eventsMs !== undefined && eventsMs < 2 * UNUSED_GRACE_MS) {
     throw new InvalidInputError('expiry.unused', 'requires audit events to be kept for at least 14 days: see retention.events')
   }

@@ -6,7 +6,7 @@ import { whyNotPlain } from './plain-text.js'
 /** An option that is on or off. */
 export const flag: OptionReader<boolean> = passing<boolean>((value) => typeof value === 'boolean', 'must be true or false')
 
-/** A function of the host's. `error` says which. */
+/** A host callback. `error` says which one is expected. */
 export function callback<F extends (...args: never[]) => unknown>(error = 'must be a function'): OptionReader<F> {
   return passing<F>((value) => typeof value === 'function', error)
 }
@@ -16,30 +16,31 @@ export function duration(limits: DurationLimits = {}): OptionReader<number> {
   return readBy((input) => readDuration([], input, limits))
 }
 
-/** A whole number between two, both included. */
+/** A whole number between two bounds, inclusive. */
 export function wholeNumber(min: number, max: number): OptionReader<number> {
-  const error = `must be a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+  // Formatted lazily: the first `toLocaleString` loads the engine's locale data, which takes longer than reading all options.
+  const error = (): string => `must be a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
   return passing<number>((value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, error)
 }
 
-/** Text that is there. `error` says what for. */
-export function someText(error = 'must be text that is not empty'): OptionReader<string> {
+/** A non-empty string. `error` says what it is for. */
+export function someText(error = 'must be a non-empty string'): OptionReader<string> {
   return string(error).and((value) => value !== '', error)
 }
 
-/** The absolute address of something. */
+/** An absolute URL. */
 export function address(error = 'must be an absolute URL'): OptionReader<string> {
   return passing<string>((value) => typeof value === 'string' && URL.canParse(value), error)
 }
 
-/** Text that every store keeps byte for byte, and that people see as it is. */
+/** Text that every store preserves byte for byte, and that has no invisible characters. */
 export function plainText(min: number, max: number): OptionReader<string> {
   return string().refusedFor((value) => whyNotPlain(value, min, max))
 }
 
-/** 32 random hexadecimal digits have fewer than this less than once in ten million times. */
+/** The minimum number of distinct characters. The chance that 32 random hexadecimal digits have fewer is below one in ten million. */
 const LEAST_DISTINCT = 8
-/** A secret of the host's, such as a pepper. */
+/** A secret from the host, such as a pepper. */
 export const secretText: OptionReader<string> = string()
   .and((value) => value.length >= 32, 'must be at least 32 characters long')
   .and(

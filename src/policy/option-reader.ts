@@ -5,11 +5,11 @@ import { readInput, unknownName } from './read-input.js'
 
 const MAX_KEY = 64
 
-/** What was found wrong, in the order in which it is told. */
+/** The problems found, in the order in which they are reported. */
 type Found = {
   readonly unknown: InputIssue[]
   readonly wrong: InputIssue[]
-  /** How many values are of another kind altogether, and not only out of bounds. */
+  /** How many values have the wrong kind, as opposed to being out of bounds. */
   misfits: number
 }
 type Place = readonly PropertyKey[]
@@ -22,13 +22,13 @@ function misfit(found: Found, path: Place, message: string): never {
 
 const count = ({ unknown, wrong }: Found): number => unknown.length + wrong.length
 
-/** The value of what could not be read, which nobody looks at: the whole input is refused. */
+/** A placeholder for a value that could not be read. It is never used, because the whole input is refused. */
 const REFUSED = undefined as never
 
 /**
- * Reads one option, at construction and at once, without what reads the inputs of the verbs: a server that only verifies never loads that.
+ * Reads one option synchronously at construction. Does not use zod, so a server that only verifies never loads it.
  *
- * A reader says what is wrong and reads on, so that one error can list everything.
+ * A reader records problems and continues, so one error can list all of them.
  */
 export class OptionReader<T> {
   readonly #read: (input: unknown, place: Place, found: Found) => T
@@ -37,27 +37,27 @@ export class OptionReader<T> {
     this.#read = read
   }
 
-  /** Reads what stands at this place. */
+  /** Reads the value at this place. */
   at(input: unknown, place: Place, found: Found): T {
     return this.#read(input, place, found)
   }
 
-  /** The same, which may be left out. */
+  /** Makes the option optional. */
   optional(): OptionReader<T | undefined> {
     return new OptionReader((input, place, found) => (input === undefined ? undefined : this.#read(input, place, found)))
   }
 
-  /** The same, with this value where it is left out. */
+  /** Makes the option optional, with a default value. */
   default(value: T): OptionReader<T> {
     return new OptionReader((input, place, found) => (input === undefined ? value : this.#read(input, place, found)))
   }
 
-  /** The same, which must also pass a test. */
+  /** Adds a test that the value must pass. */
   and(test: (value: T) => boolean, error: string): OptionReader<T> {
     return this.refusedFor((value) => (test(value) ? undefined : error))
   }
 
-  /** The same, which is refused where there is a reason to. */
+  /** Adds a test that returns the reason to refuse a value. */
   refusedFor(why: (value: T) => string | undefined): OptionReader<T> {
     return this.into((value, place, found) => {
       const message = why(value)
@@ -66,7 +66,7 @@ export class OptionReader<T> {
     })
   }
 
-  /** Made into something else, once it was read. */
+  /** Converts the value after it has been read. */
   into<U>(make: (value: T, place: Place, found: Found) => U): OptionReader<U> {
     return new OptionReader((input, place, found) => {
       const before = count(found)
@@ -79,19 +79,19 @@ export class OptionReader<T> {
 /** The readers of an object's fields. */
 export type OptionFields = { readonly [name: string]: OptionReader<unknown> }
 
-/** What a reader reads. */
+/** The type that a reader returns. */
 export type OptionOf<Reader> = Reader extends OptionReader<infer T> ? T : never
 
 type Fields<F extends OptionFields> = { [Name in keyof F]: OptionOf<F[Name]> }
 
-/** Whatever it is. */
+/** Accepts any value. */
 export const anything: OptionReader<unknown> = new OptionReader((input) => input)
 
-/** What passes a test. */
-export function passing<T>(test: (value: unknown) => boolean, error: string): OptionReader<T> {
+/** Accepts a value that passes a test. */
+export function passing<T>(test: (value: unknown) => boolean, error: string | (() => string)): OptionReader<T> {
   return new OptionReader((input, place, found) => {
     if (test(input)) return input as T
-    return misfit(found, place, missing(input, place, error))
+    return misfit(found, place, missing(input, place, typeof error === 'string' ? error : error()))
   })
 }
 
@@ -105,7 +105,7 @@ export function string(error = 'must be a string'): OptionReader<string> {
   return passing<string>((value) => typeof value === 'string', error)
 }
 
-/** Made of one of the library's own readers. What that refuses keeps its place in the whole input. */
+/** Wraps one of the library's own readers. Its errors name the position within the whole input. */
 export function readBy<T>(read: (input: unknown) => T): OptionReader<T> {
   return new OptionReader((input, place, found) => {
     try {
@@ -120,7 +120,7 @@ export function readBy<T>(read: (input: unknown) => T): OptionReader<T> {
   })
 }
 
-/** What the first of these readers takes. Where it is of one reader's kind, what that finds out of bounds is told. */
+/** Uses the first reader that accepts the value. If a value has the right kind for one reader but is out of bounds, that reader's problems are reported. */
 export function either<const Readers extends readonly OptionReader<unknown>[]>(
   readers: Readers,
   error: string,
@@ -141,7 +141,7 @@ export function either<const Readers extends readonly OptionReader<unknown>[]>(
   })
 }
 
-/** A list of what one reader takes. */
+/** A list whose items one reader accepts. */
 export function listOf<T>(
   item: OptionReader<T>,
   { error = 'must be a list', min = 0, max = Number.POSITIVE_INFINITY, range = error }: ListLimits = {},
@@ -153,15 +153,15 @@ export function listOf<T>(
   })
 }
 
-/** A list of at least one. `error` is told of everything else. */
+/** A non-empty list. `error` is the message for everything else. */
 export function someOf<T>(item: OptionReader<T>, error: string): OptionReader<[T, ...T[]]> {
   return listOf(item, { error, min: 1 }) as OptionReader<unknown> as OptionReader<[T, ...T[]]>
 }
 
-/** How long a list may be. `range` is told of one that is not, `error` of what is none. */
+/** Limits for the length of a list. `range` is the message for a list of another length, `error` for a value that is not a list. */
 export type ListLimits = { readonly error?: string; readonly min?: number; readonly max?: number; readonly range?: string }
 
-/** An object of these fields. Others are refused, unless `others` says what becomes of them. */
+/** An object with these fields. Other fields are refused unless `others` handles them. */
 export function objectOf<F extends OptionFields>(
   fields: F,
   { error, others = 'refuse' }: { readonly error?: string; readonly others?: 'refuse' | 'drop' | 'keep' } = {},
@@ -169,7 +169,11 @@ export function objectOf<F extends OptionFields>(
   const names = Object.keys(fields)
   return new OptionReader((input, place, found) => {
     if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-      const message = place.length === 0 ? `must be an object, not ${quote(input)}` : missing(input, place, error ?? 'must be an object')
+      // A string in place of the options may be any of their values, such as a key or a URL with a password.
+      const message =
+        place.length === 0
+          ? `must be an object, not ${typeof input === 'string' ? 'text' : quote(input)}`
+          : missing(input, place, error ?? 'must be an object')
       return misfit(found, place, message)
     }
     const given: [string, unknown][] = others === 'keep' ? Object.entries(input).filter(([name]) => !Object.hasOwn(fields, name)) : []
@@ -195,7 +199,7 @@ function missing(input: unknown, place: Place, message: string): string {
 }
 
 /**
- * Reads options, once. What is wrong becomes one error that names the first field and lists the others.
+ * Reads options once. All problems become one error, which names the first field and lists the others.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -203,14 +207,14 @@ export function readOption<T>(reader: OptionReader<T>, input: unknown, root: str
   return readInput(input, root, () => {
     const found: Found = { unknown: [], wrong: [], misfits: 0 }
     const value = reader.at(input, [], found)
-    // A misspelled name is why another is missing.
+    // A misspelled name explains a missing field, so it comes first.
     const issues = [...found.unknown, ...found.wrong]
     return issues.length === 0 ? { value } : { issues }
   })
 }
 
 /**
- * Reads a part of the options, which stands under a name of its own.
+ * Reads the part of the options under this name.
  *
  * @throws InvalidInputError `invalid_input`
  */

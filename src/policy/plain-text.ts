@@ -2,13 +2,13 @@ import { holdsToken } from '../token/redact.js'
 
 const CONTROL = /\p{Cc}/u
 /**
- * Characters that are invisible or reorder the text around them: two names that differ would look alike (Unicode TR 36 §2.3, §3.1). Unicode calls most of
- * them default-ignorable; separators of lines, anchors of annotations and the blank braille pattern are the others.
+ * Characters that are invisible or reorder the text around them, so that different names look the same (Unicode TR 36 §2.3, §3.1). Unicode classifies most of
+ * them as default-ignorable; the others are line separators, annotation anchors, and the blank braille pattern.
  */
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800\ufff9-\ufffb]/u
 /**
- * Those of them that change how the character in front of them looks, where they do: joiners behind letters outside of ASCII and within emoji, selectors
- * behind emoji, keycaps, Han and Mongolian letters, and the tags that make three flags (Unicode TR 51 §1.4, Annex C).
+ * Invisible characters in places where they change the look of the preceding character: joiners after non-ASCII letters and within emoji, selectors
+ * after emoji, keycaps, Han and Mongolian letters, and the tags of three flags (Unicode TR 51 §1.4, Annex C).
  */
 const FITTING = new RegExp(
   [
@@ -23,18 +23,18 @@ const FITTING = new RegExp(
 )
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-/** As above, and all of them: what stands in front of one may be taken out as well. */
+/** All of the characters above, without exceptions, and control characters: the character that would justify an exception may itself be removed. */
 const KEPT_OUT = /[\p{Cc}\p{Surrogate}\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800\ufff9-\ufffb]/gu
 
-/** A text that somebody else wrote, without the characters that no text of ours may have. */
+/** Removes the characters that are not allowed in our texts from external text. */
 export function toPlain(text: string): string {
   return text.replace(KEPT_OUT, '')
 }
 
-/** The message for a text that holds a token. The text is not repeated. */
+/** The message for a text that contains a token. It does not repeat the text. */
 export const HOLDS_TOKEN = 'looks like a token, and tokens are never stored: give its id or its hint'
 
-/** Why this is no text that every store keeps byte for byte, and that people see as it is: no control or invisible characters, no half of a surrogate pair, no token. */
+/** Returns why a text is not allowed: it has control or invisible characters, half of a surrogate pair, or a token, or its length is out of bounds. */
 export function whyNotPlain(value: string, min: number, max: number): string | undefined {
   if (value.length < min) return min === 1 ? 'must not be empty' : `must be at least ${min} characters`
   if (value.length > max) return `must be at most ${max} characters`

@@ -1,10 +1,24 @@
 import { redact } from '../token/redact.js'
 
-/** Longer inputs are cut in messages. */
+/** Longer inputs are truncated in messages. */
 const MAX_QUOTED = 64
 
-/** Names a refused input in a message: short, on one line, and without the token that somebody pasted into the wrong field. */
+let withheld = false
+
+/** Reads an input that messages must not quote, such as a row of an imported table: they say `the value` instead. Only for synchronous readers. */
+export function withoutQuotes<T>(read: () => T): T {
+  const before = withheld
+  withheld = true
+  try {
+    return read()
+  } finally {
+    withheld = before
+  }
+}
+
+/** Quotes a refused input in a message: short, on one line, and without a token that was pasted into the wrong field. */
 export function quote(input: unknown): string {
+  if (withheld) return 'the value'
   if (typeof input === 'string') {
     const shown = redact(input.slice(0, 4 * MAX_QUOTED))
     return JSON.stringify(shown.length > MAX_QUOTED || input.length > 4 * MAX_QUOTED ? `${shown.slice(0, MAX_QUOTED)}…` : shown)
@@ -13,7 +27,7 @@ export function quote(input: unknown): string {
   return isList(input) ? 'a list' : `a value of type ${typeof input}`
 }
 
-/** A proxy that was revoked throws even here. */
+/** Like `Array.isArray`, but `false` for a revoked proxy, for which that throws. */
 function isList(input: unknown): boolean {
   try {
     return Array.isArray(input)

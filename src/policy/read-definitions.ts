@@ -58,7 +58,7 @@ function readGroups(input: unknown, plain: Definitions): ReadonlyMap<string, rea
 
 function readImplies(input: unknown, plain: Definitions): ReadonlyMap<string, readonly string[]> {
   const implies = new Map<string, readonly string[]>()
-  for (const [name, implied] of entriesOf('implies', input ?? {}, 'an object of scopes and the lists of scopes that come with them')) {
+  for (const [name, implied] of entriesOf('implies', input ?? {}, 'an object of scopes and lists of the scopes that they include')) {
     const field = `implies.${short(name)}`
     refuseUnknown(field, name, plain)
     const kept = listOf(field, implied).map((scope, at) => refuseUnknown(`${field}.${at}`, scope, plain))
@@ -74,7 +74,7 @@ function refuseUnknown(field: string, scope: unknown, plain: Definitions): strin
   throw new InvalidInputError(field, `${quote(scope)} is not a scope of the catalogue, and only those can imply or be implied${hint}`)
 }
 
-/** Own entries of a plain object: a list, a `Map` or a class instance would silently have none or the wrong ones. */
+/** Returns the own entries of a plain object. A list, a `Map` or a class instance would silently have none or the wrong ones. */
 function entriesOf(field: string, input: unknown, expected: string): readonly (readonly [string, unknown])[] {
   const prototype: unknown = typeof input === 'object' && input !== null ? Object.getPrototypeOf(input) : undefined
   if (typeof input !== 'object' || input === null || (prototype !== null && Object.getPrototypeOf(prototype) !== null)) {
@@ -84,7 +84,7 @@ function entriesOf(field: string, input: unknown, expected: string): readonly (r
 }
 
 function listOf(field: string, input: unknown): readonly unknown[] {
-  // Array.from turns the holes of a sparse list into `undefined`, which is then refused by name.
+  // Array.from turns the holes of a sparse list into `undefined`, which is refused with its position.
   if (Array.isArray(input)) return Array.from(input)
   throw new InvalidInputError(field, `must be a list of scopes, not ${quote(input)}`)
 }

@@ -1,10 +1,10 @@
 import { type InputIssue, InvalidInputError, isInvalidInput } from '../errors.js'
 import { closest } from './suggest.js'
 
-/** More than this is not told at once. */
-const MAX_ISSUES = 20
+/** The maximum number of problems to report at once. */
+export const MAX_ISSUES = 20
 
-/** What fields are called here, and in other libraries. */
+/** Names of our fields, and their names in other libraries. */
 const ELSEWHERE: readonly (readonly [name: string, elsewhere: readonly string[]])[] = [
   ['cursor', ['page', 'offset', 'skip']],
   ['limit', ['pagesize', 'perpage']],
@@ -23,11 +23,12 @@ const ELSEWHERE: readonly (readonly [name: string, elsewhere: readonly string[]]
   ['url', ['connectionstring', 'uri', 'dsn', 'host', 'port']],
   ['path', ['file', 'filename']],
   ['client', ['redis']],
+  ['tokenId', ['id']],
 ]
 
 const bare = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '')
 
-/** The message for a name that nothing has. It says how the name was probably meant: `expires`, `expires_in` or `expiresInDays` for `expiresIn`. */
+/** Returns the message for an unknown name. It suggests the name that was probably meant: `expiresIn` for `expires`, `expires_in` or `expiresInDays`. */
 export function unknownName(key: string, names: readonly string[]): string {
   const start = bare(key)
   const name =
@@ -39,8 +40,8 @@ export function unknownName(key: string, names: readonly string[]): string {
 }
 
 /**
- * Reads an input, once. What is wrong becomes one error that names the first field and lists the others; what an input's getters and proxies throw
- * is a refusal as well.
+ * Reads an input once. All problems become one error, which names the first field and lists the others. An error thrown by a getter or proxy of the input
+ * also refuses the input.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -64,14 +65,14 @@ export function readInput<T>(
 }
 
 /**
- * Refuses these options, which stand at this place of the input, where they are spelled out as `undefined`. Without them more is let in, so that one that got lost on its way must not go unnoticed.
+ * Refuses options at this place of the input that are explicitly `undefined`. Leaving out such an option permits more, so a value that was lost by mistake must not go unnoticed.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export function refuseUndefined(
   options: unknown,
   names: readonly string[],
-  without = 'to go without it',
+  without = 'to run without it',
   place: readonly PropertyKey[] = [],
 ): void {
   for (const name of names) {
@@ -81,7 +82,25 @@ export function refuseUndefined(
   }
 }
 
-// JSON.parse makes `__proto__` an own key, and readers differ in what they do with it.
+/**
+ * Refuses limits that were lost by mistake: properties that are `undefined`, own or inherited, and probable misspellings of an absent limit.
+ * Without the limit, the host's result would grant access to everything.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function refuseLostLimits(answer: unknown, limits: readonly string[], root: string): void {
+  if (typeof answer !== 'object' || answer === null) return
+  for (const limit of limits) {
+    if (limit in answer) {
+      if (Reflect.get(answer, limit) !== undefined) continue
+      throw new InvalidInputError([root, limit], `is undefined: omit it where there is no such limit, or check where it comes from`)
+    }
+    const slip = Reflect.ownKeys(answer).find((key) => typeof key === 'string' && closest(key, [limit]) !== undefined)
+    if (slip !== undefined) throw new InvalidInputError([root, slip], `unknown field; did you mean "${limit}"?`)
+  }
+}
+
+// JSON.parse creates `__proto__` as an own key, and readers handle it differently.
 function refuseSpecialKeys(input: unknown): void {
   if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__')) {
     throw new InvalidInputError('__proto__', 'unknown field')

@@ -1,7 +1,7 @@
 import { type InputPlace, InvalidInputError, isInvalidInput } from '../errors.js'
 
 /**
- * Runs a reader over an input that may be hostile: what its getters and proxies throw becomes a refusal of the field.
+ * Reads an input that may be hostile: an error thrown by its getters or proxies refuses the field.
  *
  * @throws InvalidInputError (`invalid_input`)
  */

@@ -1,7 +1,7 @@
 import { type OptionReader, oneOf } from './option-reader.js'
 
-/** Must routes name the data that a token is limited in? */
+/** Whether routes must name the data that a token is limited to. */
 export type ResourceMode = 'explicit' | 'implicit'
 
-/** As `latchkey()` and `authenticate()` take it. */
+/** Reads the option of `latchkey()` and `authenticate()`. */
 export const resourceMode: OptionReader<ResourceMode> = oneOf(['explicit', 'implicit'], "must be 'explicit' or 'implicit'")

@@ -5,24 +5,24 @@ import { HOLDS_TOKEN } from './plain-text.js'
 import { quote } from './quote.js'
 import { reading } from './reading.js'
 
-/** The data that a route touches: one value or several in each dimension. */
+/** The data that a route accesses: one or more values per dimension. */
 export type AskedResources = { readonly [dimension: string]: string | readonly string[] }
 
-/** Starts with a letter, so `__proto__` is none. */
+/** Must start with a letter, which excludes `__proto__`. */
 const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
 const MAX_DIMENSIONS = 50
 const MAX_VALUES = 1000
 const MAX_VALUE_LENGTH = 256
 const MAX_BYTES = 64 * 1024
 
-/** Control characters, and halves of surrogate pairs: two that differ become the same replacement character in a database. */
+/** Control characters, and halves of surrogate pairs: a database turns different ones into the same replacement character. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/u
 
 /**
- * May a token with these resources touch what is asked about?
+ * Returns whether a token with these resources may access the requested data.
  *
- * A dimension that the token does not name is unrestricted, an empty list is nothing. All values that are asked about must be granted. A question
- * without a value (`undefined`, `''`, an empty list) is refused even to an unrestricted token: it means that the route did not find what to ask.
+ * An absent dimension is unrestricted; an empty list allows nothing. Every requested value must be granted. A request
+ * without a value (`undefined`, `''`, an empty list) is refused even for an unrestricted token: it means that the route failed to determine the value.
  */
 export function resourcesAllow(granted: Resources | undefined, asked: AskedResources | undefined): boolean {
   if (asked === undefined) return true
@@ -33,7 +33,7 @@ export function resourcesAllow(granted: Resources | undefined, asked: AskedResou
   }
 }
 
-/** Is everything that `inner` allows also allowed by `outer`, whatever dimensions are asked about? */
+/** Returns whether `outer` allows everything that `inner` allows, in every dimension. */
 export function resourcesWithin(inner: Resources | undefined, outer: Resources | undefined): boolean {
   if (outer === undefined) return true
   if (!isObject(outer)) return false
@@ -45,7 +45,7 @@ export function resourcesWithin(inner: Resources | undefined, outer: Resources |
 }
 
 /**
- * Reads resources: at most 50 dimensions, 1000 values in all, values of 1 to 256 characters, 64 KiB of JSON. Repeated values are kept once; the answer is frozen.
+ * Reads resources: at most 50 dimensions, 1000 values in all, values of 1 to 256 characters, 64 KiB of JSON. Duplicates are removed, and the result is frozen.
  *
  * @throws InvalidInputError (`invalid_input`) that names the entry: `resources.warehouse.0`.
  */

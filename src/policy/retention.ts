@@ -2,19 +2,19 @@ import type { Duration } from '../model/record.js'
 import { duration } from './option-kinds.js'
 import { either, type OptionReader, objectOf, oneOf } from './option-reader.js'
 
-/** The `retention` option: at least an hour each, or `false` to keep it for ever. What is older is removed in small batches, within two hours. */
+/** The `retention` option: at least an hour each, or `false` to keep data forever. Older data is removed in small batches, within two hours. */
 export type RetentionOptions = {
-  /** Audit events. A consumer that is further behind misses them, and the event `consumer.behind` says so. @default false */
+  /** Audit events. A consumer that lags further behind misses events, and the event `consumer.behind` reports it. @default false */
   readonly events?: Duration | false
-  /** Counts of uses, by the hour. @default '400d' */
+  /** Hourly usage counts. @default '400d' */
   readonly usage?: Duration | false
-  /** Addresses that tokens were used from, since they were last seen. @default '90d' */
+  /** Addresses that tokens were used from, counted from when they were last seen. @default '90d' */
   readonly addresses?: Duration | false
-  /** Tokens, since they were revoked or expired, as by `prune`. @default false */
+  /** Revoked and expired tokens, counted from that time; they are removed as by `prune`. @default false */
   readonly dead?: Duration | false
 }
 
-/** How long what is old is kept, as the rest of the library reads it; absent: for ever. */
+/** The option in normalized form. Absent: data is kept forever. */
 export type Retention = {
   readonly eventsMs?: number
   readonly usageMs?: number
@@ -35,7 +35,7 @@ export const retentionShape: OptionReader<Kept> = objectOf({
   dead: keptFor.default(false),
 })
 
-/** The option, once it was read, as instants are reckoned with. */
+/** Converts the option to milliseconds. */
 export function readRetention({ events, usage, addresses, dead }: Kept): Retention {
   return Object.freeze({
     ...(events !== false && { eventsMs: events * 1000 }),

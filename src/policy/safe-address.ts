@@ -1,4 +1,4 @@
-/** Is this an address whose answers nobody on the way can change: https, or this machine itself? */
+/** Returns whether responses from this URL are safe from tampering in transit: it uses https, or points to this machine. */
 export function isSafeAddress(url: string): boolean {
   if (!URL.canParse(url)) return false
   const { protocol, hostname } = new URL(url)

@@ -1,15 +1,15 @@
-/** The scopes in force: groups, wildcards and implied scopes resolved to names of the catalogue. */
+/** Effective scopes: groups, wildcards, and implied scopes resolved to names in the catalogue. */
 export type ScopeSet = {
   readonly names: readonly string[]
   has(scope: string): boolean
-  /** Tells the developer of a scope that was asked for and does not exist; absent where no catalogue is known. */
+  /** Warns the developer if a checked scope does not exist. Absent if the catalogue is unknown. */
   readonly tell?: (scope: string) => void
 }
 
-/** Nothing at all. */
+/** The empty set. */
 export const NO_SCOPES: ScopeSet = Object.freeze({ names: Object.freeze([]), has: () => false })
 
-/** A set of names. Few names are searched in place: a `Set` for each of many tokens would cost more memory than it saves time. */
+/** Creates a set of names. Small sets use a linear search: a `Set` per token would use memory for little gain in speed. */
 export function scopeSet(names: readonly string[], tell?: ScopeSet['tell']): ScopeSet {
   if (names.length === 0) return NO_SCOPES
   const kept = Object.freeze([...names])
@@ -19,14 +19,14 @@ export function scopeSet(names: readonly string[], tell?: ScopeSet['tell']): Sco
   return Object.freeze({ names: kept, has: (scope: string) => index.has(scope), ...from })
 }
 
-/** Does the set hold the scope that a handler asks for? The developer is told of one that does not exist. */
+/** Returns whether the set contains the scope that a handler checks. Warns the developer if that scope does not exist. */
 export function allowsScope(set: ScopeSet, scope: string): boolean {
   if (set.has(scope)) return true
   set.tell?.(scope)
   return false
 }
 
-/** Sets are shared between tokens with the same scopes, so most pairs are met again. Held no longer than the sets themselves. */
+/** Cached intersections. Tokens with the same scopes share a set, so most pairs recur. An entry lives no longer than its sets. */
 const intersections: WeakMap<ScopeSet, WeakMap<ScopeSet, ScopeSet>> = new WeakMap()
 
 /** The intersection of two sets, in the order of the first. */

@@ -6,18 +6,18 @@ import { objectOf, readPart } from './option-reader.js'
 
 /** The `sealing` option. */
 export type SealingOptions = {
-  /** How soon events are sealed, 10 s to a day, whichever node does it. @default '1m' */
+  /** How often events are sealed, 10 s to a day, by any one of the nodes. @default '1m' */
   readonly every?: Duration
   /** Signs the hash of each seal, with a key that is not in the database: as `sealSigner` of `latchkey/audit` does. @default none */
   readonly sign?: (hash: string) => MaybePromise<string>
   /**
-   * Told of each new head, to keep it outside of the database. At least once, and again by a node that starts or after a fault; a head that was
-   * skipped is vouched for by the next one.
+   * Called with each new head, so that you can store it outside of the database. A head is passed at least once, and again when a node starts or
+   * after a fault; a skipped head is covered by the next one.
    */
   readonly onSeal?: (head: AuditHead) => unknown
 }
 
-/** The option as the rest of the library reads it. */
+/** The option in normalized form. */
 export type Sealing = {
   readonly everyMs: number
   readonly sign?: NonNullable<SealingOptions['sign']>
@@ -31,7 +31,7 @@ const given = objectOf({
 })
 
 /**
- * Reads the option `sealing`. Absent: nothing is sealed in time.
+ * Reads the option `sealing`. Absent: nothing is sealed periodically.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -3,7 +3,7 @@ import { type InputIssue, isInvalidInput } from '../errors.js'
 import { redact } from '../token/redact.js'
 import { whyNotPlain } from './plain-text.js'
 import { quote } from './quote.js'
-import { readInput, unknownName } from './read-input.js'
+import { MAX_ISSUES, readInput, unknownName } from './read-input.js'
 
 const MAX_KEY = 64
 
@@ -18,7 +18,7 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ['record', 'an object'],
 ])
 
-/** The message for a schema that has none of its own. */
+/** Returns the message for a problem whose schema has no message. */
 function explain(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') return `must be ${NAMES.get(issue.expected) ?? issue.expected}`
   if (issue.code === 'too_small')
@@ -31,7 +31,8 @@ function explain(issue: z.core.$ZodRawIssue): string | undefined {
 
 function issuesOf(issue: z.core.$ZodIssue, input: unknown, schema: z.ZodType): readonly InputIssue[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => {
+    // Limited, because finding suggestions for very many names is slow.
+    return issue.keys.slice(0, MAX_ISSUES).map((key) => {
       const shown = redact(key).slice(0, MAX_KEY)
       const names = issue.path.length === 0 && schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
       return { path: [...issue.path, shown], message: unknownName(shown, names) }
@@ -45,7 +46,7 @@ function issuesOf(issue: z.core.$ZodIssue, input: unknown, schema: z.ZodType): r
 }
 
 /**
- * Reads an input against its schema, once. What is wrong becomes one error that names the first field and lists the others.
+ * Reads an input once with its schema. All problems become one error, which names the first field and lists the others.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -53,7 +54,7 @@ export function readShape<T>(schema: z.ZodType<T>, input: unknown, root: string)
   return readInput(input, root, () => {
     const result = schema.safeParse(input, { error: explain })
     if (result.success) return { value: result.data }
-    // A misspelled name is why another is missing.
+    // A misspelled name explains a missing field, so it comes first.
     const found = [...result.error.issues].sort((a, b) => rankOf(a) - rankOf(b))
     return { issues: found.flatMap((issue) => issuesOf(issue, input, schema)) }
   })
@@ -63,7 +64,7 @@ function rankOf(issue: z.core.$ZodIssue): number {
   return issue.code === 'unrecognized_keys' ? 0 : 1
 }
 
-/** Text that every store keeps byte for byte, and that people see as it is, as an input schema. */
+/** Input schema for text that every store preserves byte for byte, and that has no invisible characters. */
 export function text(min: number, max: number): z.ZodType<string> {
   return z
     .string({ error: 'must be a string' })
@@ -72,9 +73,9 @@ export function text(min: number, max: number): z.ZodType<string> {
 }
 
 /**
- * A schema made of one of the library's own readers. What the reader refuses keeps its place in the whole input.
+ * Creates a schema from one of the library's own readers. Its errors name the position within the whole input.
  *
- * `json` is how the OpenAPI document describes the input.
+ * `json` describes the input in the OpenAPI document.
  */
 export function readWith<T>(read: (input: unknown) => T, json: { readonly [keyword: string]: unknown }): z.ZodType<T> {
   return z

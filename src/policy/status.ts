@@ -1,17 +1,17 @@
 import type { StoredToken, TokenStatus } from '../model/record.js'
 import { MAX_INSTANT } from './instant.js'
 
-/** The instants that decide about a token. */
+/** The instants that determine the status of a token. */
 export type Lifecycle = { readonly [Name in 'revokedAt' | 'deactivatedAt' | 'notBefore' | 'expiresAt']?: StoredToken[Name] | undefined }
 
-/** Why a token is refused for its status. */
+/** The codes of a refusal because of a token's status. */
 export type LifecycleRefusal = 'token_revoked' | 'token_inactive' | 'token_not_yet_valid' | 'token_expired'
 
 /**
- * The status of a token at an instant: the first that applies of revoked, inactive, pending, expired, active.
+ * Returns the status of a token at an instant: the first that applies of revoked, inactive, pending, expired, active.
  *
- * Every comparison asks whether the token is still good, so that a corrupt instant (`NaN`, `null`, a string), of the token or of the
- * clock, never makes it so.
+ * Every comparison tests whether the token is still valid, so a corrupt instant (`NaN`, `null`, a string) of the token or the
+ * clock never makes it valid.
  */
 export function statusOf(token: Lifecycle, now: number): TokenStatus {
   if (token.revokedAt !== undefined) return 'revoked'
@@ -21,7 +21,7 @@ export function statusOf(token: Lifecycle, now: number): TokenStatus {
   return 'active'
 }
 
-/** Why the token's status refuses it at an instant; `undefined` when it is active. */
+/** Returns why a token is refused at an instant because of its status; `undefined` if it is active. */
 export function refusalOf(token: Lifecycle, now: number): LifecycleRefusal | undefined {
   if (token.revokedAt !== undefined) return 'token_revoked'
   if (token.deactivatedAt !== undefined) return 'token_inactive'
@@ -30,13 +30,13 @@ export function refusalOf(token: Lifecycle, now: number): LifecycleRefusal | und
   return undefined
 }
 
-/** From `notBefore` on, inclusive. */
+/** `notBefore` is inclusive. */
 function hasBegun(notBefore: number | undefined, now: number): boolean {
   if (notBefore === undefined) return true
   return typeof notBefore === 'number' && typeof now === 'number' && notBefore <= now && notBefore >= 0
 }
 
-/** Until `expiresAt`, exclusive. A clock that does not tell the time is at the end of everything. */
+/** `expiresAt` is exclusive. If the clock is invalid, every token with an expiry has expired. */
 function isBeforeEnd(expiresAt: number | undefined, now: number): boolean {
   if (typeof now !== 'number' || !(now >= 0 && now <= MAX_INSTANT)) return false
   if (expiresAt === undefined) return true

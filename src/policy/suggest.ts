@@ -1,10 +1,10 @@
-/** More edits than this are another word, not a slip. */
+/** A name that differs by more edits than this is a different word, not a typo. */
 const MAX_EDITS = 2
-/** Bounds the work that one wrong name can cause. */
+/** Limits the work for one wrong name. */
 const MAX_LENGTH = 64
 const MAX_CANDIDATES = 1000
 
-/** The candidate that a misspelt name most likely meant, at most two edits away; `undefined` when there is none. */
+/** Returns the candidate that a misspelled name most likely means, at most two edits away; `undefined` if there is none. */
 export function closest(text: string, candidates: readonly string[]): string | undefined {
   if (text.length > MAX_LENGTH) return undefined
   const wanted = text.toLowerCase()
@@ -13,13 +13,13 @@ export function closest(text: string, candidates: readonly string[]): string | u
   for (const candidate of candidates.slice(0, MAX_CANDIDATES)) {
     if (Math.abs(candidate.length - wanted.length) >= fewest) continue
     const edits = editDistance(wanted, candidate, fewest)
-    // Of a text as short as the edits are many, nothing is left.
+    // If there are as many edits as characters, the texts have nothing in common.
     if (edits < fewest && edits < wanted.length) [best, fewest] = [candidate, edits]
   }
   return best
 }
 
-/** Levenshtein's distance, row by row; gives up, answering `limit`, once it cannot come out below. */
+/** Computes the Levenshtein distance row by row. Returns `limit` once the result cannot be lower. */
 function editDistance(a: string, b: string, limit: number): number {
   let above = Array.from({ length: b.length + 1 }, (_, at) => at)
   for (let row = 1; row <= a.length; row++) {
@@ -34,7 +34,7 @@ function editDistance(a: string, b: string, limit: number): number {
   return above[b.length] ?? limit
 }
 
-/** Makes the message for a value that is none of these names: it lists them, and says which was most likely meant. */
+/** Creates the message for a value that is not one of these names: it lists them, and suggests the most likely one. */
 export function noneOf(names: readonly string[], orList: boolean = false): (issue: { readonly input?: unknown }) => string {
   const list = `must be one of ${names.join(', ')}${orList ? ', or a list of them' : ''}`
   return ({ input }) => {

@@ -4,20 +4,20 @@ import { quote } from './quote.js'
 import { covers, isGrant, isGroupReference, isScopeName, isWildcard } from './scope.js'
 import { closest } from './suggest.js'
 
-/** Why a grant cannot be given to a token, as a message for people; `undefined` when it can. */
+/** Returns a message that says why a token cannot have a grant; `undefined` if it can. */
 export function whyNotGrantable(definitions: Definitions, grant: unknown): string | undefined {
   if (typeof grant !== 'string') return `must be a scope, a wildcard or @group, not ${quote(grant)}`
   if (!isGrant(grant)) return `${quote(grant)} is not a valid scope, wildcard (inventory:*) or @group${suggestion(definitions, grant)}`
-  if (grant === '*') return definitions.allowWildcard ? undefined : 'the bare "*" must be allowed in the options (allowWildcard)'
+  if (grant === '*') return definitions.allowWildcard ? undefined : 'the scope "*" is allowed only with the option allowWildcard'
   if (isGroupReference(grant)) {
-    return definitions.groups.has(grant.slice(1)) ? undefined : `there is no group ${quote(grant)}${suggestion(definitions, grant)}`
+    return definitions.groups.has(grant.slice(1)) ? undefined : `the group ${quote(grant)} does not exist${suggestion(definitions, grant)}`
   }
   if (isWildcard(grant)) {
     const covering = definitions.names.some((name) => covers(grant, name))
     return covering ? undefined : `${quote(grant)} matches no scope of the catalogue${suggestion(definitions, grant)}`
   }
   if (definitions.known.has(grant)) return undefined
-  if (definitions.groups.has(grant)) return `${quote(grant)} is a group: write ${quote(`@${grant}`)}`
+  if (definitions.groups.has(grant)) return `${quote(grant)} is a group: write ${JSON.stringify(`@${grant}`)}`
   return `${quote(grant)} is not in the catalogue${suggestion(definitions, grant)}`
 }
 
@@ -26,7 +26,7 @@ function suggestion(definitions: Definitions, grant: string): string {
     grant,
     grant.startsWith('@') ? groupsOf(definitions) : grant.endsWith('*') ? wildcardsOf(definitions) : definitions.names,
   )
-  return meant === undefined ? '' : `; did you mean ${quote(meant)}?`
+  return meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`
 }
 
 function groupsOf({ groups }: Definitions): readonly string[] {
@@ -37,19 +37,19 @@ function wildcardsOf({ names }: Definitions): readonly string[] {
   return [...new Set(names.map((name) => name.replace(/[^:]+$/, '*')))]
 }
 
-/** Bounds what one instance can be told, whatever it asks for. */
+/** Limits the number of warnings per instance. */
 const MAX_TOLD = 100
 
 const told: WeakMap<Definitions, Set<string>> = new WeakMap()
 
-/** Tells the developer, once for each name, that `principal.allows()` was asked for a scope that does not exist, and so answers `false` for everybody. */
+/** Warns the developer, once per name, that code calls `principal.allows()` with a scope that does not exist, which is always `false`. */
 export function tellOfAsked(definitions: Definitions, scope: string): void {
   if (definitions.known.has(scope) || typeof scope !== 'string') return
   if (!isScopeName(scope) && suggestion(definitions, scope) === '') return
   tell(definitions, 'principal.allows()', scope)
 }
 
-/** Tells the developer, once for each name, of scopes that the host gave and most likely misspelled. Others may be permissions of the host's own. */
+/** Warns the developer, once per name, about scopes from the host that are probably misspelled. Other unknown names may be the host's own permissions. */
 export function tellOfSlips(definitions: Definitions, where: string, grants: readonly string[]): void {
   for (const grant of grants) {
     if (definitions.known.has(grant) || whyNotGrantable(definitions, grant) === undefined) continue
@@ -65,6 +65,6 @@ function tell(definitions: Definitions, where: string, scope: string): void {
   seen.add(key)
   warnOnConsole(
     'LATCHKEY_SCOPE_UNKNOWN',
-    `${where}: ${whyNotGrantable(definitions, scope) ?? 'names one scope, not a wildcard or a group'}`,
+    `${where}: ${whyNotGrantable(definitions, scope) ?? 'must name a scope, not a wildcard or a group'}`,
   )
 }

@@ -1,5 +1,4 @@
 import type { Actor } from '../model/actor.js'
-import type { Principal } from '../model/principal.js'
 import { defaultEngine } from '../token/hash.js'
 import type { ReadLimit } from './read-options.js'
 
@@ -7,15 +6,20 @@ import type { ReadLimit } from './read-options.js'
 const PLAIN = /^[a-z0-9._@+-]{1,64}$/
 
 /**
- * The name under which a limiter counts a principal's uses; `undefined` where the limit does not concern it.
+ * The name under which a limiter counts the uses of a token; `undefined` where the limit does not concern it.
  *
  * A token counts with the first of its line of rotations, so that rotating gives no fresh quota. An owner counts for each tenant apart: two
  * tenants may call two people alike, and neither spends what is the other's.
  */
-export function limitKey(limit: ReadLimit, prefix: string, principal: Principal, rootId: string): string | undefined {
+export function limitKey(
+  limit: ReadLimit,
+  prefix: string,
+  holder: { readonly ownerId?: string | undefined; readonly tenantId?: string | undefined },
+  rootId: string,
+): string | undefined {
   const { name, by } = limit
   if (by === 'token') return `${name}:${prefix}:${rootId}`
-  const { ownerId, tenantId } = principal
+  const { ownerId, tenantId } = holder
   if (by === 'tenant') return tenantId === undefined ? undefined : `${name}:${prefix}:${short(tenantId)}`
   if (ownerId === undefined) return undefined
   return `${name}:${prefix}:${tenantId === undefined ? '' : short(tenantId)}:${short(ownerId)}`

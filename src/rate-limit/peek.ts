@@ -1,7 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { RateState } from '../model/principal.js'
-import { callOut } from '../store/deadline.js'
+import { type Allowance, callOut } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 import { periodOf } from './period.js'
 import { isPoints, type KeyOf, type ReadLimit, type ReadRateLimits } from './read-options.js'
@@ -10,13 +10,20 @@ import { datedKey, readAnswer } from './take.js'
 /** Where the limits stand. */
 export type Peeked = {
   readonly states: readonly RateState[]
-  /** Some limiters cannot be read without counting a use. */
+  /** Some limiters cannot be read without counting a use, or no time was left for them. */
   readonly unread: boolean
   /** Would one more use be refused by what was read? */
   readonly spent: boolean
 }
 
-type Peek = { readonly subject: object; readonly now: number; readonly deadlineMs: number; readonly report: Report }
+type Peek = {
+  readonly subject: object
+  readonly now: number
+  readonly deadlineMs: number
+  /** What the limits share with all else that the call waits for. */
+  readonly allowance?: Allowance | undefined
+  readonly report: Report
+}
 
 /**
  * Where the limits that `keyOf` names a key for stand. Takes nothing.
@@ -29,13 +36,15 @@ export async function peekRates({ limits, onFailure }: ReadRateLimits, keyOf: Ke
   for (const limit of limits) {
     const key = keyOf(limit)
     if (key === undefined) continue
-    if (typeof limit.limiter.get !== 'function') {
+    const leftMs = peek.allowance?.leftMs
+    const asked = onFailure === 'refuse' || leftMs === undefined || leftMs > 0
+    if (typeof limit.limiter.get !== 'function' || !asked) {
       unread = true
       continue
     }
     try {
       const state = await callOut(
-        { what: `the rate limit ${limit.name}`, where: 'rateLimit', deadlineMs: peek.deadlineMs, report: peek.report },
+        { what: `the rate limit ${limit.name}`, where: 'rateLimit', deadlineMs: peek.deadlineMs, leftMs, report: peek.report },
         () => stateOf(limit, key, peek),
       )
       states.push(state)
@@ -68,6 +77,6 @@ async function stateOf(limit: ReadLimit, key: string, { subject, now }: Peek): P
 async function pointsOf({ limiter, points, name }: ReadLimit, subject: object): Promise<number> {
   const given: MaybePromise<number | undefined> = typeof points === 'function' ? points(subject as never) : points
   const own = (await given) ?? limiter.points
-  if (!isPoints(own)) throw new StoreUnavailableError(`the points of the rate limit ${name} are no whole number of uses`)
+  if (!isPoints(own)) throw new StoreUnavailableError(`the points of the rate limit ${name} are not a whole number`)
   return own
 }

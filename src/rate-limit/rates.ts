@@ -163,7 +163,7 @@ export class Rates {
     if (points === undefined && refill === undefined) return takeByLimiter(limit, key, this.#monotonic)
     const take = (given: unknown): MaybePromise<Taken> => {
       const own = given === undefined ? limiter.points : given
-      if (!isPoints(own)) throw new StoreUnavailableError(`the points of the rate limit ${limit.name} are no whole number of uses`)
+      if (!isPoints(own)) throw new StoreUnavailableError(`the points of the rate limit ${limit.name} are not a whole number`)
       const taken = refill === undefined ? takeByPoints(limit, key, own, this.#monotonic) : takeByPeriod(limit, refill, key, own, walk.now)
       return isThenable(taken) ? taken.then((late) => this.#returnRefused(late)) : this.#returnRefused(taken)
     }

@@ -27,18 +27,18 @@ const common = {
   ),
   points: passing<NonNullable<RateLimit['points']>>(
     (value) => isPoints(value) || typeof value === 'function',
-    'must be a whole number of uses, or a function of who uses',
+    'must be a whole number of uses, or a function of the principal',
   ).optional(),
   refill: refill.optional(),
 }
 
 const ofTokens = objectOf({ ...common, by: oneOf(['token', 'owner', 'tenant'], "must be 'token', 'owner' or 'tenant'") })
-const ofManagement = objectOf({ ...common, by: oneOf(['actor'], "must be 'actor', or left out").default('actor') })
+const ofManagement = objectOf({ ...common, by: oneOf(['actor'], "must be 'actor', or omitted").default('actor') })
 
 const limitsOf = <Limit>(limit: OptionReader<Limit>) =>
   objectOf({
     limits: listOf(limit, { error: `must be a list of 1 to ${MAX_LIMITS} limits`, min: 1, max: MAX_LIMITS }),
-    onFailure: oneOf(['refuse', 'allow'], "must be 'refuse' or 'allow': say what a limiter that fails means"),
+    onFailure: oneOf(['refuse', 'allow'], "must be 'refuse' or 'allow': the decision when the limiter fails"),
   })
 
 /** The `rateLimit` option as it is read: durations in seconds. */
@@ -84,11 +84,11 @@ type Given = OptionOf<typeof ofTokens> | OptionOf<typeof ofManagement>
 function checked({ limits, onFailure }: { readonly limits: readonly Given[]; readonly onFailure: 'refuse' | 'allow' }): ReadRateLimits {
   const names = limits.map(({ name }) => name)
   for (const [index, { limiter, refill: period, name }] of limits.entries()) {
-    if (names.indexOf(name) < index) throw new InvalidInputError(`rateLimit.limits.${index}.name`, 'names two limits')
+    if (names.indexOf(name) < index) throw new InvalidInputError(`rateLimit.limits.${index}.name`, 'is the name of two limits')
     if (period !== undefined && '_memoryStorage' in limiter && longestSeconds(period) > MAX_MEMORY_SECONDS) {
       throw new InvalidInputError(
         `rateLimit.limits.${index}.refill`,
-        'is longer than a limiter in memory can count: take one on Redis or on a database',
+        'is longer than an in-memory limiter can count: use one on Redis or a database',
       )
     }
   }

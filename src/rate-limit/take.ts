@@ -92,7 +92,7 @@ export function readAnswer(answer: unknown): LimiterAnswer {
     if (isNumber(consumedPoints) && isNumber(remainingPoints) && isNumber(msBeforeNext))
       return { consumedPoints, remainingPoints, msBeforeNext }
   }
-  throw new StoreUnavailableError('the rate limiter answered nonsense')
+  throw new StoreUnavailableError('the rate limiter returned an invalid result')
 }
 
 function isNumber(value: unknown): value is number {

@@ -2,15 +2,15 @@ import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { DeadlineError, isThenable } from './deadline.js'
 
-/** Reads that must hang in a row before the store counts as dead. */
+/** How many reads must hang in a row before the store counts as down. */
 const HUNG_IN_A_ROW = 3
-/** How often a dead store is tried. */
+/** How often a store that is down is probed. */
 const PROBE_EVERY_MS = 250
 
 /**
- * Keeps a hanging store from hanging everyone: while it is known dead, reads are refused at once and one probe at a time tries again.
+ * Keeps a hanging store from blocking every request: while the store is known to be down, reads fail at once, except for a probe several times a second.
  *
- * Only reads that hang count. A store that fails fast is already answering at once, and is asked again each time.
+ * Only reads that hang count. A store that fails fast blocks nobody, so every read is still sent to it.
  */
 export class Breaker {
   readonly #monotonic: () => number
@@ -18,16 +18,16 @@ export class Breaker {
   #hung = 0
   #nextProbeAt = 0
   #begun = 0
-  /** The latest read that the store answered: what hung since before it says nothing of the store as it is now. */
+  /** The latest read that the store answered. Timeouts of reads that began earlier are outdated and do not count. */
   #answered = 0
 
-  /** `refused` hears of every read that was not even tried. */
+  /** `refused` is called for every read that was refused without being sent. */
   constructor(monotonic: () => number, refused: (error: unknown) => void) {
     this.#monotonic = monotonic
     this.#refused = refused
   }
 
-  /** Are reads refused now, but for one probe at a time? */
+  /** Whether reads are currently refused, except for probes. */
   get isOpen(): boolean {
     return this.#hung >= HUNG_IN_A_ROW
   }

@@ -1,7 +1,7 @@
 import type { StoredEvent } from '../model/event.js'
 import { newSalt } from './events-to-write.js'
 
-/** The events of a bulk revocation, one for each tenant that it touched, with as many tokens as it touched there, and a salt of its own. */
+/** Creates the events of a bulk revocation: one for each affected tenant, with the number of tokens revoked there and a separate salt. */
 export function bulkEvents(template: StoredEvent, touched: ReadonlyMap<string | undefined, number>): readonly StoredEvent[] {
   const { tenantId: _, ...said } = template
   return [...touched].map(([tenantId, count], index) => ({

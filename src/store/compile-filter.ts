@@ -1,6 +1,6 @@
 import type { TokenFilter } from './port.js'
 
-/** The fields that a filter compares, in records and in what is made from them. */
+/** The fields that a filter compares, in records and in objects derived from them. */
 export type Filtered = {
   readonly id: string
   readonly tenantId?: string | undefined
@@ -9,7 +9,7 @@ export type Filtered = {
   readonly rootId?: string | undefined
 }
 
-/** Makes a test of a filter, for tokens of its prefix. An empty list matches nothing. */
+/** Compiles a filter into a predicate for tokens of its prefix. An empty list matches nothing. */
 export function compileFilter(filter: Omit<TokenFilter, 'prefix'>): (token: Filtered) => boolean {
   const { ids, tenantIds, ownerId, createdBy, rootId } = filter
   const someIds = ids === undefined ? undefined : new Set(ids)

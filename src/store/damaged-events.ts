@@ -5,7 +5,7 @@ import type { Report } from './reporter.js'
 
 const MOST = 100
 
-/** The events that this node came across and that cannot be read whole. Each is told of once. */
+/** The damaged events that this node has read. Each is reported once. */
 export class DamagedEvents {
   readonly #report: Report
   readonly #found: Map<number, DamagedEvent> = new Map()
@@ -18,12 +18,12 @@ export class DamagedEvents {
     return [...this.#found.values()]
   }
 
-  /** Looks for such events on a page. */
+  /** Records the damaged events on a page, and returns the page. */
   look(page: readonly ListedEvent[]): readonly ListedEvent[] {
     for (const { id, seq, damaged } of page) {
       if (damaged === undefined || this.#found.has(seq) || this.#found.size === MOST) continue
       this.#found.set(seq, { id, seq, fields: [...damaged] })
-      const what = `event ${id} of the audit, at place ${seq}, is damaged in the store`
+      const what = `event ${id} of the audit, at position ${seq}, is damaged in the store`
       this.#report('store.events', new StoreUnavailableError(`${what}: ${damaged.join(', ')} cannot be read. See verifyAudit()`))
     }
     return page

@@ -1,33 +1,33 @@
 import { type Code, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
-import { copyFault, describeFault } from './describe-fault.js'
+import { copyFault, describeFault, quotesSecret } from './describe-fault.js'
 import type { FaultPlace } from './fault-places.js'
 import type { Report } from './reporter.js'
 
-/** Is it a promise, as `await` would see it? */
+/** Returns whether `await` would treat this value as a promise. */
 export function isThenable(value: unknown): value is Promise<unknown> {
-  return (typeof value === 'object' || typeof value === 'function') && value !== null && typeof Reflect.get(value, 'then') === 'function'
+  return (typeof value === 'object' || typeof value === 'function') && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
-/** Whom a call goes out to, and who hears of it when that fails. */
+/** The target of an outgoing call, and where its failures are reported. */
 export type CallSite = {
   /** For messages: `the owner callback`. */
   readonly what: string
   readonly where: FaultPlace
-  /** `Infinity`: none. */
+  /** `Infinity`: no deadline. */
   readonly deadlineMs: number
-  /** What earlier calls for the same request left of the deadline. @default all of it */
+  /** The part of the deadline that remains after earlier calls for the same request. @default all of it */
   readonly leftMs?: number | undefined
   readonly report: Report
-  /** A credential that the call gets, which no error may quote. Tokens of this library go without being named. */
-  readonly secret?: string
+  /** Inputs of the call that no error may quote, such as a credential. Tokens of this library are always removed and need not be listed. */
+  readonly secrets?: (() => readonly string[]) | undefined
 }
 
 /**
- * Calls out to a store or a hook that may throw, hang, or reject with anything at all.
+ * Calls a store or a hook, which may throw, hang, or reject with any value.
  *
- * Resolves to what `read` makes of the answer, or a `StoreUnavailableError`, which the host has heard of. Of latchkey's own errors only
- * those that say the same pass unchanged: a refusal out of the depths of a store or a hook must not be taken for a verdict about the token.
+ * Returns the result of `read`, or fails with a `StoreUnavailableError` that has been reported to the host. Of latchkey's own errors, only those that
+ * also mean "cannot decide" pass unchanged: a refusal thrown inside a store or a hook must not be mistaken for a verdict about the token.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -40,14 +40,14 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
     if (!(leftMs > 0)) throw late(site)
     const answer = call()
     if (!isThenable(answer)) return read(answer)
-    // A foreign thenable may throw, or answer at once or twice: only a promise of our own is waited for.
+    // A foreign thenable may throw, or settle synchronously or twice, so it is wrapped in a native promise.
     pending = Promise.resolve(answer)
   } catch (error) {
     throw unavailable(site, error)
   }
   return new Promise<unknown>((resolve, reject) => {
     let open = true
-    // What comes after the deadline was told as late already.
+    // A failure after the deadline was already reported as a timeout.
     const fail = (error: unknown): void => {
       if (open) reject(unavailable(site, error))
       open = false
@@ -70,38 +70,125 @@ export function callOut(site: CallSite, call: () => unknown, read: (answer: unkn
   })
 }
 
-type Timing = { readonly monotonic: () => number; readonly deadlineMs: number }
+/** A monotonic clock, and a deadline measured on it. */
+export type Timing = { readonly monotonic: () => number; readonly deadlineMs: number }
 
-/** When what begins now must have been answered, on the monotonic clock. */
+/** Returns when a call that starts now is due, on the monotonic clock. */
 export function dueFrom({ monotonic, deadlineMs }: Timing): number {
   return monotonic() + deadlineMs
 }
 
-/** What is left until then; `undefined` where nothing was waited for yet. */
+/** Returns the time left until then, or `undefined` if nothing has been awaited yet. */
 export function leftUntil(dueAt: number | undefined, { monotonic }: Timing): number | undefined {
   return dueAt === undefined ? undefined : dueAt - monotonic()
 }
 
+/** Creates one deadline for everything that a request waits for: the instance's, or the endpoint's own. It includes the setup of the store, which continues after the deadline. */
+export function newAllowance(
+  instance: { readonly settings: Pick<Timing, 'monotonic'>; readonly deadlineMs: number },
+  deadlineMs: number = instance.deadlineMs,
+): Allowance {
+  return new Allowance({ monotonic: instance.settings.monotonic, deadlineMs }, true)
+}
+
+/** One deadline that consecutive waits of a call share. */
+export class Allowance {
+  /** Whether the setup of the store counts against the deadline. */
+  readonly coversSetUp: boolean
+  readonly #timing: Timing
+  #dueAt: number
+  /** The number of running operations that do not count against the deadline. */
+  #apart = 0
+
+  constructor(timing: Timing, coversSetUp = false) {
+    this.coversSetUp = coversSetUp
+    this.#timing = timing
+    this.#dueAt = dueFrom(timing)
+  }
+
+  /** The time left; `undefined` while waiting for an operation that does not count. */
+  get leftMs(): number | undefined {
+    return this.#apart > 0 ? undefined : leftUntil(this.#dueAt, this.#timing)
+  }
+
+  /** Waits for an operation that has a separate deadline, or none. Its time does not count. */
+  async apart<T>(work: () => Promise<T>): Promise<T> {
+    const begunAt = this.#timing.monotonic()
+    this.#apart += 1
+    try {
+      return await work()
+    } finally {
+      this.#apart -= 1
+      if (this.#apart === 0) this.#dueAt += this.#timing.monotonic() - begunAt
+    }
+  }
+
+  /**
+   * Waits for a shared operation, which continues for the others if this caller runs out of time. The caller that started it reports its failure.
+   *
+   * @throws DeadlineError `store_unavailable`
+   */
+  async join<T>(what: string, { where, report }: Pick<CallSite, 'where' | 'report'>, shared: Promise<T>): Promise<T> {
+    const { leftMs } = this
+    const { deadlineMs } = this.#timing
+    if (leftMs === undefined || !Number.isFinite(leftMs)) return await shared
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => {
+          const error = late({ what, where, deadlineMs, leftMs, report })
+          report(where, error)
+          reject(error)
+        },
+        Math.max(0, leftMs),
+      )
+    })
+    try {
+      return await Promise.race([shared, tooLate])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** Waits for an operation that does not count against the allowance, if there is one. */
+export function apart<T>(allowance: Allowance | undefined, work: () => Promise<T>): Promise<T> {
+  return allowance === undefined ? work() : allowance.apart(work)
+}
+
 const PASSED: ReadonlySet<Code> = new Set(['store_unavailable', 'store_moving', 'closed', 'misconfigured'])
 
-/** The other side hung. */
+/** The call did not return in time. */
 export class DeadlineError extends StoreUnavailableError {}
 
+/** The connection broke: the store did not refuse the operation, and it is unknown whether it was carried out. */
+export class ConnectionLostError extends StoreUnavailableError {}
+
+// Codes of Node, Postgres (class 08, and a server that closes a connection) and MySQL, as custom stores may pass them through.
+const LOST = /\b(?:ECONN[A-Z]+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|PROTOCOL_CONNECTION_LOST|08[0-9A-Z]{3}|57P0[1-3])\b/
+
+/** Returns whether the connection to the store was lost. */
+export function isConnectionLost(error: unknown): boolean {
+  return error instanceof ConnectionLostError || (isLatchkeyError(error) && typeof error.cause === 'string' && LOST.test(error.cause))
+}
+
 function late({ what, deadlineMs, leftMs }: CallSite): DeadlineError {
-  const shared = leftMs === undefined ? '' : ', the calls before it included'
+  const shared = leftMs === undefined ? '' : ', including the calls before it'
   return new DeadlineError(`${what} did not answer within ${deadlineMs / 1000} s${shared}`)
 }
 
-function unavailable({ what, where, report, secret }: CallSite, error: unknown): LatchkeyError {
-  const known = isLatchkeyError(error) && PASSED.has(error.code)
+function unavailable({ what, where, report, secrets }: CallSite, error: unknown): LatchkeyError {
+  const hidden = secrets?.() ?? []
+  // The host's own functions may also throw such errors.
+  const known = isLatchkeyError(error) && PASSED.has(error.code) && !quotesSecret(error, hidden)
   const fault = known
     ? error
-    : new StoreUnavailableError(`${what} failed`, quotesItsInput(where) ? describeFault(error) : copyFault(error, secret))
+    : new StoreUnavailableError(`${what} failed`, quotesItsInput(where) ? describeFault(error) : copyFault(error, hidden))
   report(where, fault)
   return fault
 }
 
-/** Do its messages quote what it was given, as those of databases do? */
+/** Returns whether error messages from this place may quote their input, as database errors do. */
 function quotesItsInput(where: FaultPlace): boolean {
   return where.startsWith('store.') || where === 'rateLimit' || where === 'keys'
 }

@@ -1,10 +1,10 @@
-import { isErrorLike } from '../errors.js'
-import { redact } from '../token/redact.js'
+import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
+import { redact, withoutTexts } from '../token/redact.js'
 
 const MAX_TEXT = 1000
 const MAX_STACK = 4000
 
-/** The kind and code of a foreign error. Its message may quote what was in a query, so it stays behind. */
+/** Returns the name and code of a foreign error. Its message is dropped, because it may quote the values of a query. */
 export function describeFault(error: unknown): string {
   try {
     if (!isErrorLike(error)) return describeThrown(error)
@@ -16,12 +16,13 @@ export function describeFault(error: unknown): string {
 }
 
 /**
- * Copies what a callback of the host's threw, as an error in which no token stands, nor `secret`: its author needs the message and the place.
+ * Copies an error from a host callback, without any token or any of `secrets`. Its author needs the message and the stack.
  *
- * A copy, because the error itself may carry the request, and is the host's to change.
+ * The original is not passed on: it may hold the request, and the host may modify it.
  */
-export function copyFault(error: unknown, secret = ''): Error | string {
-  const clean = (text: string, most: number): string => redact((secret === '' ? text : text.replaceAll(secret, '…')).slice(0, most))
+export function copyFault(error: unknown, secrets: readonly string[] = []): Error | string {
+  // Redact before truncating: a truncated token may be too short to be recognized.
+  const clean = (text: string, most: number): string => redact(withoutTexts(text, secrets)).slice(0, most)
   try {
     if (!isErrorLike(error)) return describeThrown(error)
     const copy = new Error(clean(error.message, MAX_TEXT))
@@ -35,7 +36,23 @@ export function copyFault(error: unknown, secret = ''): Error | string {
   }
 }
 
-const UNREADABLE = 'threw something that cannot be read'
+/** Returns whether an error or one of its causes contains a token or any of `secrets`. */
+export function quotesSecret(error: unknown, secrets: readonly string[]): boolean {
+  const dirty = (text: unknown): boolean => typeof text === 'string' && redact(withoutTexts(text, secrets)) !== text
+  try {
+    if (!isErrorLike(error)) return dirty(error)
+    return dirty(error.message) || dirty(error.stack) || (error.cause !== undefined && quotesSecret(error.cause, secrets))
+  } catch {
+    return true
+  }
+}
+
+/** Creates the error to report when a host function that received a request fails: it contains neither a token nor any of `secrets`. */
+export function tellableFault(what: string, error: unknown, secrets: readonly string[]): LatchkeyError {
+  return isLatchkeyError(error) && !quotesSecret(error, secrets) ? error : new StoreUnavailableError(what, copyFault(error, secrets))
+}
+
+const UNREADABLE = 'threw something unreadable'
 
 function describeThrown(value: unknown): string {
   return `threw ${value === null ? 'null' : typeof value}`

@@ -1,25 +1,25 @@
-/** One thing that a store has looked at on its server. */
+/** The result of one check that a store made on its server. */
 export type StoreFinding = {
-  /** Lower-case words joined by `_`, each once in a diagnosis: `durability`. */
+  /** Lower-case words joined by `_`, unique within a diagnosis: `durability`. */
   readonly name: string
-  /** Is it as latchkey needs it? Absent: told without a judgment. */
+  /** Whether the setting meets latchkey's needs. Absent: the finding is only informative. */
   readonly ok?: boolean
-  /** One sentence, without a secret: how it is, and where it is wrong, which promise suffers. */
+  /** One sentence, without secrets: the setting and, if it is a problem, the promise that it weakens. */
   readonly detail: string
-  /** One sentence: what to do. Only where there is something to do. */
+  /** One sentence that says what to do. Absent if there is nothing to do. */
   readonly advice?: string
 }
 
-/** How the server behind a store is set up. */
+/** The configuration of the server behind a store. */
 export type StoreDiagnosis = {
   readonly findings: readonly StoreFinding[]
-  /** The server's clock in milliseconds since the Unix epoch, read during the call. Absent: it has none of its own. */
+  /** The server's clock in milliseconds since the Unix epoch, read during the call. Absent: the store has no clock of its own. */
   readonly now?: number
 }
 
 const NAME = /^[a-z]+(_[a-z]+)*$/
 
-/** Reads a diagnosis; `undefined` where it makes no sense. */
+/** Reads a diagnosis; `undefined` if it is invalid. */
 export function readDiagnosis(answer: unknown): StoreDiagnosis | undefined {
   const { findings, now } = Object(answer) as { readonly [K in keyof StoreDiagnosis]?: unknown }
   if (!Array.isArray(findings) || !findings.every(isFinding)) return undefined

@@ -10,7 +10,7 @@ const logger: OptionReader<Logger | false> = passing<Logger | false>(
   'must be false, or a logger with a method error, such as console or pino()',
 )
 
-/** `onError` and `logger`, as a part of the schema of a whole set of options. */
+/** `onError` and `logger`, as part of the schema of a set of options. */
 export const faultShape: {
   readonly onError: OptionReader<OnError | undefined>
   readonly logger: OptionReader<Logger | false | undefined>
@@ -19,7 +19,7 @@ export const faultShape: {
   logger: logger.optional(),
 }
 
-/** Takes the two out of what a schema with them has read. */
+/** Extracts the two from options that were read with that schema. */
 export function readFaults(given: { onError?: OnError | undefined; logger?: Logger | false | undefined }): FaultOptions {
   return Object.freeze({
     ...(given.onError !== undefined && { onError: given.onError }),

@@ -1,9 +1,9 @@
 import type { StoreMethod } from './methods.js'
 
-/** What a line about a fault says beside the fault: a code, which docs/diagnostics.md explains, and what to do. */
+/** What a log line adds to a fault: a code, which docs/diagnostics.md explains, and advice. */
 export type FaultHelp = { readonly code: `LATCHKEY_${string}`; readonly advice: string }
 
-/** The code of faults that a function of the host's caused. */
+/** The code of faults in the host's own functions. */
 export const CALLBACK_FAILED = 'LATCHKEY_CALLBACK_FAILED'
 
 const STORE: FaultHelp = {
@@ -14,10 +14,10 @@ const CALLBACK: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; 
 const CALLBACK_ASIDE: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests are answered regardless.' }
 const OWN: FaultHelp = {
   code: 'LATCHKEY_NOT_DECIDED',
-  advice: 'See its cause; the work is retried, or was answered with 503.',
+  advice: 'See the cause; the operation is retried, or was answered with 503.',
 }
 
-/** The place of a fault: a call to the store, a callback of the host's by the name of its option, or work of latchkey's own. Stable, for alerts. */
+/** The place of a fault: a call to the store, a host callback by the name of its option, or latchkey's own work. Stable, so alerts can rely on it. */
 export type FaultPlace =
   | `store.${StoreMethod | 'reached'}`
   | 'actor'
@@ -59,8 +59,8 @@ export type FaultPlace =
 type OwnPlace = Exclude<FaultPlace, `store.${string}`>
 
 /**
- * The one list of places where faults happen, but for calls to the store: a callback of the host's by the name of its option, or work of latchkey's
- * own, each task by a name of its own. The names are stable, for alerts; docs/diagnostics.md lists them.
+ * The list of places where faults happen, except for calls to the store: host callbacks by the name of their option, and latchkey's own tasks.
+ * The names are stable, so alerts can rely on them; docs/diagnostics.md lists them.
  */
 export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   actor: CALLBACK,
@@ -73,9 +73,10 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   consumer: CALLBACK_ASIDE,
   consumerBehind: {
     code: 'LATCHKEY_CONSUMER_BEHIND',
-    advice: 'Find out why the consumer is stuck, or keep events longer; the event consumer.behind names it too.',
+    advice:
+      'Find out why the consumer is stuck, keep events longer, or forget it with forgetConsumer() if nothing runs it anymore; the event consumer.behind names it too.',
   },
-  deadLetter: { code: 'LATCHKEY_DEAD_LETTER', advice: 'Fix the receiver, and resend what deadLetters() lists.' },
+  deadLetter: { code: 'LATCHKEY_DEAD_LETTER', advice: 'Fix the receiver, and resend the events that deadLetters() lists.' },
   endpoint: OWN,
   errorBody: CALLBACK_ASIDE,
   feed: OWN,
@@ -112,12 +113,12 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   webhook: { code: 'LATCHKEY_WEBHOOK_FAILED', advice: 'Check the receiver; later events wait for this one, in order.' },
 }
 
-/** What one line a minute is written about: calls to the store are one kind. */
+/** Returns the kind of a fault, which gets at most one log line a minute. All calls to the store are one kind. */
 export function kindOf(place: FaultPlace): string {
   return place.startsWith('store.') ? 'store' : place
 }
 
-/** The code and the advice of a place. */
+/** Returns the code and advice for a place. */
 export function helpFor(place: FaultPlace): FaultHelp {
   return Object.hasOwn(FAULT_PLACES, place) ? FAULT_PLACES[place as OwnPlace] : STORE
 }

@@ -3,17 +3,17 @@ import type { StoredToken } from '../model/record.js'
 import { readStored } from './read-stored.js'
 
 /**
- * Records that a store found for the ids that it was asked for.
+ * The records that a store returned for the requested ids.
  *
- * A record that cannot be read is a fault for whoever asks for that one: reads of many tokens share a call, and one corrupt row must not
- * refuse them all.
+ * A corrupt record fails only the callers that need that record: many tokens share one read, and one corrupt row must not
+ * fail them all.
  */
 export class FoundRecords {
   readonly #rows: Map<string, unknown> = new Map()
   readonly #storeName: string
   readonly #report: (error: unknown) => void
 
-  /** @throws StoreUnavailableError `store_unavailable`, for a row that nobody asked for: the others cannot be believed either */
+  /** @throws StoreUnavailableError `store_unavailable`, if a row was not requested: the other rows cannot be trusted either */
   constructor(rows: readonly unknown[], ids: readonly string[], storeName: string, report: (error: unknown) => void) {
     this.#storeName = storeName
     this.#report = report
@@ -28,9 +28,9 @@ export class FoundRecords {
   }
 
   /**
-   * The record of an id, or `undefined` where there is none.
+   * Returns the record of an id, or `undefined` if there is none.
    *
-   * @throws StoreUnavailableError `store_unavailable`, for a record that cannot be decided by
+   * @throws StoreUnavailableError `store_unavailable`, if the record is corrupt
    */
   get(id: string): StoredToken | undefined {
     try {

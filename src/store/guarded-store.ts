@@ -7,6 +7,7 @@ import { DamagedEvents } from './damaged-events.js'
 import { readDiagnosis, type StoreDiagnosis } from './diagnosis.js'
 import { checkDated, saltEvents } from './events-to-write.js'
 import { FoundRecords } from './found-records.js'
+import type { StoreMethod } from './methods.js'
 import type { MoveWatch } from './move-watch.js'
 import type {
   Addition,
@@ -15,6 +16,8 @@ import type {
   Change,
   CommitResult,
   ConsumerState,
+  ConsumerVersion,
+  DistinctQuery,
   EventQuery,
   FeedPage,
   ListQuery,
@@ -27,8 +30,8 @@ import type {
   TokenFilter,
   TokenStore,
 } from './port.js'
-import { readBulkResult, readConsumers, readEvents, readFeedPage, readPlaced, readSeals, readTicket } from './read-answers.js'
-import { readAddition, readCommit, takesNoPart } from './read-commit.js'
+import { readConsumers, readDistinct, readEvents, readFeedPage, readPlaced, readSeals, readTicket, readUsage } from './read-answers.js'
+import { readAddition, readBulkResult, readCommit, takesNoPart } from './read-commit.js'
 import { readStored } from './read-stored.js'
 import type { Report } from './reporter.js'
 import { ignored, SETUP_DEADLINE_MS, StoreCalls } from './store-calls.js'
@@ -37,54 +40,54 @@ const DEFAULT_USAGE_ROWS = 500
 const NO_TOKEN = '0'.repeat(16)
 
 const NOT_SET_UP =
-  'was opened before the store was set up, and the setup would wait for it: await store.migrate() before the transaction begins'
+  'was opened before the store was set up, and the setup would wait for it: await store.migrate() before you begin the transaction'
 
-/** The store as the rest of latchkey sees it: every call has a deadline, every fault has one type, every answer has been looked at. */
+/** The store as the rest of latchkey uses it: every call has a deadline, every fault has the same type, and every result is checked. */
 export class GuardedStore extends StoreCalls {
-  /** About how many rows a usage batch may have. */
+  /** The approximate number of rows that a usage batch may have. */
   readonly usageRows: number
   readonly damaged: DamagedEvents
-  readonly #breaker: Breaker
+  private readonly breaker: Breaker
 
-  /** Without `moves`, calls go on whatever becomes of a move to another store. */
+  /** Without `moves`, calls are not restricted during a move to another store. */
   constructor(store: TokenStore, deadlineMs: number, monotonic: () => number, report: Report, moves?: MoveWatch) {
     super(store, deadlineMs, report, moves)
     this.damaged = new DamagedEvents(report)
-    this.#breaker = new Breaker(monotonic, (error) => report('store.find', error))
+    this.breaker = new Breaker(monotonic, (error) => report('store.find', error))
     this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
   }
 
   /**
-   * The records among `ids` that exist, for verifications: refused at once while the store is known to hang. `notBefore` is a position of the feed that
-   * they must not be older than; without one, they are those of the primary.
+   * Finds records for verifications. Fails at once while the store is known to hang. `notBefore` is a feed position that the records must
+   * not be older than; without it, they are read from the primary.
    */
   find(ids: readonly string[], notBefore?: string): MaybePromise<FoundRecords> {
-    return this.#breaker.run(() =>
+    return this.breaker.run(() =>
       this.call(
         'find',
-        () => (notBefore === undefined ? this.store.find(ids) : this.store.find(ids, { notBefore, onFault: this.#noteReplica })),
-        (answer) => this.#found(ids, answer),
+        () => (notBefore === undefined ? this.store.find(ids) : this.store.find(ids, { notBefore, onFault: this.noteReplica })),
+        (answer) => this.found(ids, answer),
       ),
     )
   }
 
-  /** Asks for one record that most likely is not there, to see whether the store answers. */
+  /** Reads one record that most likely does not exist, to test whether the store responds. */
   async probe(): Promise<void> {
     await this.find([NO_TOKEN])
   }
 
-  /** Is the store known to hang? */
+  /** Whether the store is known to hang. */
   get isBreakerOpen(): boolean {
-    return this.#breaker.isOpen
+    return this.breaker.isOpen
   }
 
-  /** The record with this id, for a change. */
+  /** Reads the record with this id, in order to change it. */
   async findOne(id: string): Promise<StoredToken | undefined> {
     const ids = [id]
     const found = await this.manage(
       'find',
       () => this.store.find(ids),
-      (answer) => this.#found(ids, answer),
+      (answer) => this.found(ids, answer),
     )
     return found.get(id)
   }
@@ -94,6 +97,14 @@ export class GuardedStore extends StoreCalls {
       'list',
       () => this.store.list(query),
       (answer) => this.rows(answer, 'list').map((row) => readStored<ListedToken>(row, this.name)),
+    )
+  }
+
+  async distinct(query: DistinctQuery): Promise<readonly string[]> {
+    return await this.manage(
+      'distinct',
+      () => this.store.distinct(query),
+      (answer) => this.sound(readDistinct(answer, query), 'distinct'),
     )
   }
 
@@ -109,9 +120,9 @@ export class GuardedStore extends StoreCalls {
     )
   }
 
-  /** Takes as long as the transaction's connection takes: given up half-way, what is under way would be done after the transaction has ended. */
+  /** Has no deadline of its own: if it were abandoned midway, the pending statements could run after the transaction has ended. */
   async commitIn(transaction: object, addition: Addition): Promise<AdditionResult> {
-    // It may have to wait for the end of this very transaction, which waits for the answer.
+    // Setup may wait for this transaction to end, which in turn waits for this result.
     if (!(await this.isSetUpInTime())) return { ok: false, refused: NOT_SET_UP }
     const salted = { ...addition, events: saltEvents(addition.events) }
     return await this.manage(
@@ -134,7 +145,7 @@ export class GuardedStore extends StoreCalls {
     )
   }
 
-  /** Bulk revocations may be large: they get more time than other calls, unless the caller says how much. */
+  /** Bulk revocations may be large, so they get more time than other calls unless the caller sets a deadline. */
   async revokeWhere(
     filter: TokenFilter,
     stamp: RevocationStamp,
@@ -169,7 +180,7 @@ export class GuardedStore extends StoreCalls {
       () => this.store.changes(after, limit),
       (answer) => this.sound(readFeedPage(answer, after), 'changes'),
     )
-    // Behind the page: whoever has read that far knows of the move that it stands for.
+    // After the page was read: anyone who has read up to its end must know about a move that it announces.
     if (moves?.isUnmovedIn(page, after, began) === false) await this.call('readMove', () => moves.askBehind(page), ignored)
     return page
   }
@@ -186,13 +197,7 @@ export class GuardedStore extends StoreCalls {
     return await this.manage(
       'usage',
       () => this.store.usage(query),
-      (answer): UsageRows => {
-        const { counts, addresses } = Object(answer) as Partial<UsageRows>
-        // A store that knows no limit would have an answer built that nobody bounded.
-        if (Array.isArray(counts) && Array.isArray(addresses) && counts.length <= (query.limit ?? Number.POSITIVE_INFINITY))
-          return { counts, addresses }
-        throw this.nonsense('usage')
-      },
+      (answer) => this.sound(readUsage(answer, query), 'usage'),
     )
   }
 
@@ -217,11 +222,11 @@ export class GuardedStore extends StoreCalls {
   }
 
   async saveConsumer(state: ConsumerState): Promise<boolean> {
-    return await this.manage(
-      'saveConsumer',
-      () => this.store.saveConsumer(state),
-      (answer) => this.yesOrNo(answer, 'saveConsumer'),
-    )
+    return await this.ask('saveConsumer', () => this.store.saveConsumer(state))
+  }
+
+  async removeConsumer(consumer: ConsumerVersion): Promise<boolean> {
+    return await this.ask('removeConsumer', () => this.store.removeConsumer(consumer))
   }
 
   async seals(query: SealQuery): Promise<readonly StoredSeal[]> {
@@ -233,11 +238,7 @@ export class GuardedStore extends StoreCalls {
   }
 
   async saveSeal(seal: StoredSeal): Promise<boolean> {
-    return await this.manage(
-      'saveSeal',
-      () => this.store.saveSeal(seal),
-      (answer) => this.yesOrNo(answer, 'saveSeal'),
-    )
+    return await this.ask('saveSeal', () => this.store.saveSeal(seal))
   }
 
   async removeEvents(prefix: string, ids: readonly string[]): Promise<void> {
@@ -245,19 +246,11 @@ export class GuardedStore extends StoreCalls {
   }
 
   async trimUsage(trim: UsageTrim): Promise<boolean> {
-    return await this.manage(
-      'trimUsage',
-      () => this.store.trimUsage(trim),
-      (answer) => this.yesOrNo(answer, 'trimUsage'),
-    )
+    return await this.ask('trimUsage', () => this.store.trimUsage(trim))
   }
 
   async saveTicket(ticket: StoredTicket, room: TicketRoom): Promise<boolean> {
-    return await this.manage(
-      'saveTicket',
-      () => this.store.saveTicket(ticket, room),
-      (answer) => this.yesOrNo(answer, 'saveTicket'),
-    )
+    return await this.ask('saveTicket', () => this.store.saveTicket(ticket, room))
   }
 
   async takeTicket(prefix: string, digest: string): Promise<StoredTicket | 'none'> {
@@ -268,7 +261,7 @@ export class GuardedStore extends StoreCalls {
     )
   }
 
-  /** How the server is set up, whether or not the store can be; `undefined` where the store does not look. */
+  /** Checks how the server is configured, even if the store cannot be set up; `undefined` if the store does not support it. */
   async diagnose(): Promise<StoreDiagnosis | undefined> {
     if (this.store.diagnose === undefined) return undefined
     return await this.askAnyway(
@@ -278,7 +271,12 @@ export class GuardedStore extends StoreCalls {
     )
   }
 
-  /** Where the store cannot compare them, the answer is no. */
+  /** Reads the clock of the store's server; `undefined` if it has no clock of its own. */
+  async serverTime(): Promise<number | undefined> {
+    return (await this.diagnose())?.now
+  }
+
+  /** Returns `false` if the store cannot compare the two. */
   reached(cursor: string, target: string): boolean {
     try {
       return this.store.reached(cursor, target) === true
@@ -288,9 +286,13 @@ export class GuardedStore extends StoreCalls {
     }
   }
 
-  readonly #noteReplica = (error: unknown): void => this.report('replica', error)
+  private ask(method: StoreMethod, call: () => unknown): Promise<boolean> {
+    return this.manage(method, call, (answer) => this.yesOrNo(answer, method))
+  }
 
-  #found(ids: readonly string[], answer: unknown): FoundRecords {
+  private readonly noteReplica = (error: unknown): void => this.report('replica', error)
+
+  private found(ids: readonly string[], answer: unknown): FoundRecords {
     return new FoundRecords(this.rows(answer, 'find'), ids, this.name, (error) => this.report('store.find', error))
   }
 }

@@ -1,9 +1,10 @@
 import type { TokenStore } from './port.js'
 
-/** The methods of the port that do I/O and that every store has. */
+/** The methods of the port that do I/O and are required. */
 export const STORE_METHODS = [
   'find',
   'list',
+  'distinct',
   'commit',
   'revokeWhere',
   'events',
@@ -14,6 +15,7 @@ export const STORE_METHODS = [
   'leases',
   'consumers',
   'saveConsumer',
+  'removeConsumer',
   'seals',
   'saveSeal',
   'removeEvents',
@@ -22,7 +24,7 @@ export const STORE_METHODS = [
   'takeTicket',
 ] as const
 
-/** The methods of the port that do I/O and that a store may leave out. */
+/** The methods of the port that do I/O and are optional. */
 export const OPTIONAL_STORE_METHODS = [
   'commitIn',
   'placeEvents',
@@ -39,7 +41,7 @@ export const OPTIONAL_STORE_METHODS = [
 /** A method of a store that does I/O. */
 export type StoreMethod = (typeof STORE_METHODS)[number] | (typeof OPTIONAL_STORE_METHODS)[number]
 
-/** The methods of a store that do I/O, as they are on this one. */
+/** Returns the methods of this store that do I/O. */
 export function methodsOf(store: TokenStore): readonly StoreMethod[] {
   return [...STORE_METHODS, ...OPTIONAL_STORE_METHODS].filter((method) => typeof store[method] === 'function')
 }

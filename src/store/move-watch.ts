@@ -5,9 +5,11 @@ import type { StoreMethod } from './methods.js'
 import type { Move, MoveState } from './moving.js'
 import type { FeedPage, TokenStore } from './port.js'
 
-/** What a move forbids nobody: following it, and what belongs to the connection. */
+/** Calls that a move never restricts: those that follow the move, and those that manage the connection. */
 const FREE: ReadonlySet<StoreMethod> = new Set([
   'changes',
+  // The store itself refuses it, inside the host's transaction. A separate read of the move might wait for that transaction to end.
+  'commitIn',
   'readMove',
   'renewLease',
   'renewLeases',
@@ -18,24 +20,25 @@ const FREE: ReadonlySet<StoreMethod> = new Set([
   'close',
 ])
 
-/** What a node leaves undone while changes are refused. Changes themselves are refused by the store. */
-const UPKEEP: ReadonlySet<StoreMethod> = new Set(['saveConsumer', 'saveSeal', 'removeEvents', 'trimUsage'])
+/** Upkeep that a node postpones while changes are refused. The store itself refuses the changes. */
+const UPKEEP: ReadonlySet<StoreMethod> = new Set(['saveConsumer', 'removeConsumer', 'saveSeal', 'removeEvents', 'trimUsage'])
 
 const CLOSED: { readonly [State in MoveState]?: string } = {
-  left: 'the tokens were moved to another store: this one decides nothing any more',
-  arriving: 'the tokens are being copied into this store: it decides nothing before that is done',
+  left: 'the tokens were moved to another store: this one no longer accepts or refuses tokens',
+  gone: 'the tokens were moved to another store: uses that were not yet written are not counted',
+  arriving: 'the tokens are being copied into this store: it accepts no tokens until the copy is complete',
 }
 
 /**
- * What this node knows of a move of its prefix to or from another store, which is never older than the bound for a revocation: whoever follows the feed
- * asks where a page of it leaves that open, and whoever does not asks before a call.
+ * This node's knowledge of a move of its prefix to or from another store. It is never older than the time limit for a revocation to take effect:
+ * nodes that follow the feed read the move when a page of the feed may hide a change of it; other nodes read it before a call.
  */
 export class MoveWatch {
   readonly #store: TokenStore
   readonly #prefix: string
   readonly monotonic: () => number
   readonly #maxAgeMs: number
-  /** The end of the last page behind which it was known how far the move has come. */
+  /** The end of the last page for which the state of the move was known. */
   #knownBehind: string | undefined
   #state: MoveState | undefined
   #askedAt = Number.NEGATIVE_INFINITY
@@ -47,12 +50,12 @@ export class MoveWatch {
     this.#maxAgeMs = maxAgeMs
   }
 
-  /** How far the move has come, as far as this node knows; absent where there is none. */
-  get state(): MoveState | undefined {
-    return this.#state
+  /** The state of the move, as far as this node knows; absent if there is none. */
+  get state(): Exclude<MoveState, 'gone'> | undefined {
+    return this.#state === 'gone' ? 'left' : this.#state
   }
 
-  /** Asks how far the move has come. */
+  /** Reads the state of the move. */
   ask(): MaybePromise<void> {
     const began = this.monotonic()
     const answer = this.#store.readMove?.(this.#prefix)
@@ -60,8 +63,8 @@ export class MoveWatch {
   }
 
   /**
-   * Does this page, asked for at `began` behind a cursor, say that no move has come any further? Each step of a move makes the feed forget its history, so
-   * a page that goes on from one behind which this node knew tells that it still knows.
+   * Returns whether this page, requested at `began`, proves that no move has progressed. Each step of a move drops the history of the feed, so if a page
+   * continues from one for which this node knew the state, that state is still current.
    */
   isUnmovedIn({ cursor, everything }: FeedPage, after: string | undefined, began: number): boolean {
     if (everything || after === undefined || after !== this.#knownBehind) return false
@@ -70,14 +73,14 @@ export class MoveWatch {
     return true
   }
 
-  /** Asks how far the move has come by the end of this page, or later. */
+  /** Reads the state of the move, as of the end of this page or later. */
   async askBehind({ cursor }: FeedPage): Promise<void> {
     await this.ask()
     this.#knownBehind = cursor
   }
 
   /**
-   * Makes a call, if the move allows it.
+   * Makes a call if the move allows it.
    *
    * @throws StoreUnavailableError `store_unavailable`
    * @throws StoreMovingError `store_moving`
@@ -94,7 +97,7 @@ export class MoveWatch {
   }
 
   #note(move: unknown, began: number): void {
-    // An answer that was slow says less than one that was asked for later.
+    // The result of a later request is newer than that of this one.
     if (began < this.#askedAt) return
     this.#askedAt = began
     this.#state = (Object(move) as Partial<Move>).state
@@ -102,7 +105,7 @@ export class MoveWatch {
 
   #check(method: StoreMethod): void {
     const state = this.#state
-    // What was counted before the end is still copied.
+    // Uses that were counted before the end are still copied.
     if (state === undefined || state === 'leaving' || (state === 'left' && method === 'recordUsage')) return
     const closed = CLOSED[state]
     if (closed !== undefined) throw new StoreUnavailableError(closed)

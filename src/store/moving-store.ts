@@ -2,7 +2,7 @@ import { GuardedStore } from './guarded-store.js'
 import { MOVE_STATES, type Move, type Restored, type RestoreResult } from './moving.js'
 import { SETUP_DEADLINE_MS } from './store-calls.js'
 
-/** A store that is copied, or copied into, which goes on whatever a move forbids everybody else. */
+/** A store during a copy to or from it. The restrictions of a move do not apply to the copy. */
 export class MovingStore extends GuardedStore {
   async readMove(prefix: string): Promise<Move | undefined> {
     const found = await this.manage(
@@ -13,7 +13,7 @@ export class MovingStore extends GuardedStore {
     return found === 'none' ? undefined : found
   }
 
-  /** Waits for transactions of the host's, which may be long. */
+  /** Waits for the host's transactions, which may be long. */
   async saveMove(prefix: string, expected: Move | undefined, next: Move | undefined): Promise<boolean> {
     return await this.manage(
       'saveMove',
@@ -33,7 +33,7 @@ export class MovingStore extends GuardedStore {
   }
 }
 
-/** Reads a move. None is `none`; `undefined` is an answer that makes no sense. */
+/** Reads a move: `none` if there is none, `undefined` if the result is invalid. */
 function readMove(answer: unknown): Move | 'none' | undefined {
   if (answer === undefined) return 'none'
   const { state: said, moveId, runId } = Object(answer) as { readonly [K in keyof Move]?: unknown }
@@ -41,7 +41,7 @@ function readMove(answer: unknown): Move | 'none' | undefined {
   return state !== undefined && typeof moveId === 'string' && typeof runId === 'string' ? { state, moveId, runId } : undefined
 }
 
-/** Reads whether something was restored, or `undefined` where the answer makes no sense. */
+/** Reads the result of a restore, or `undefined` if it is invalid. */
 function readRestoreResult(answer: unknown): RestoreResult | undefined {
   return (['written', 'superseded', 'taken'] as const).find((result) => result === answer)
 }

@@ -5,53 +5,61 @@ import type { LastUse, UsageAddress, UsageCount } from '../model/usage.js'
 import type { ConsumerState, StoredSeal } from './kept.js'
 
 /**
- * How far a prefix has come on its way from one store to another, as each of both keeps it.
+ * The state of a prefix's move from one store to another. Each of the two stores keeps its own.
  *
- * The old one: `leaving`, while it is copied and everything goes on; `fenced`, which refuses changes; `left`, which decides nothing any more.
- * The new one: `arriving`, which decides nothing yet; `ready`, which refuses changes. Without a move everything goes on.
+ * The old store: `leaving`, while it is copied and changes continue; `fenced`, when it refuses changes; `left`, when it no longer accepts or refuses
+ * tokens, but nodes still write their buffered counts; `gone`, when it accepts no writes. The new store: `arriving`, when it does not accept tokens
+ * yet; `ready`, when it refuses changes. Without a move there are no restrictions.
  */
 export type MoveState = (typeof MOVE_STATES)[number]
 
-export const MOVE_STATES = ['leaving', 'fenced', 'left', 'arriving', 'ready'] as const
+export const MOVE_STATES = ['leaving', 'fenced', 'left', 'gone', 'arriving', 'ready'] as const
 
 /** The move of a prefix from one store to another. */
 export type Move = {
   readonly state: MoveState
   /** The same in both stores. */
   readonly moveId: string
-  /** Of whoever copies now: what an earlier one still wants to write is refused. */
+  /** Identifies the current copy run; writes of an earlier run are refused. */
   readonly runId: string
 }
 
-/** All that is kept of a token's usage. */
+/** All stored usage of a token. */
 export type RestoredUsage = {
   readonly tokenId: string
-  /** The rest of it, which is added to what was restored before. */
+  /** This is the rest, which is added to the usage restored before. */
   readonly rest?: true
   readonly counts: readonly UsageCount[]
   readonly addresses: readonly UsageAddress[]
   readonly lastUse?: LastUse
 }
 
-/** What another store kept of a prefix. Whatever has one of these ids, names or numbers within the prefix is replaced, and so is the whole usage of a token, unless it is the `rest`. */
+/**
+ * Data of a prefix from another store. It replaces everything with the same ids, names or numbers within the prefix, and the whole usage of a token
+ * unless it is marked as the `rest`.
+ */
 export type Restored = {
   readonly prefix: string
   readonly runId: string
   readonly tokens?: readonly StoredToken[]
-  /** Ids. Their usage goes too. */
+  /** Ids of tokens to remove, along with their usage. */
   readonly removedTokens?: readonly string[]
-  /** Each in its place of the order: what is committed later stands behind all of them. */
+  /** Each event keeps its position; events that are committed later come after all of them. */
   readonly events?: readonly ListedEvent[]
   readonly removedEvents?: readonly string[]
   readonly usage?: readonly RestoredUsage[]
   readonly consumers?: readonly ConsumerState[]
+  /** Names. */
+  readonly removedConsumers?: readonly string[]
   readonly seals?: readonly StoredSeal[]
 }
 
-/** `superseded`: another run copies now. `taken`: something of another prefix has an id, or an event's place. Either way nothing was written. */
+/**
+ * `superseded`: another run is copying now. `taken`: another prefix already uses an id or an event's position. In either case nothing was written.
+ */
 export type RestoreResult = 'written' | 'superseded' | 'taken'
 
-/** Are these the same, or both absent? */
+/** Returns whether these are the same or both absent. */
 export function isSameMove(a: Move | undefined, b: Move | undefined): boolean {
   return a?.state === b?.state && a?.moveId === b?.moveId && a?.runId === b?.runId
 }
@@ -67,11 +75,17 @@ export function refuseWhileMoving(move: Move | undefined): void {
 
 type Prefixed = { readonly prefix: string }
 
-/** The prefix that a change is made for; `undefined` where nothing in it says so. */
+/** Returns the prefix that a change affects, or `undefined` if the change does not contain it. */
 export function prefixOf(change: {
   readonly events: readonly Prefixed[]
   readonly inserts?: readonly Prefixed[]
   readonly updates?: readonly { readonly record: Prefixed }[]
+  readonly erasures?: readonly { readonly after: Prefixed }[]
 }): string | undefined {
-  return (change.events[0] ?? change.inserts?.[0] ?? change.updates?.[0]?.record)?.prefix
+  return (change.events[0] ?? change.inserts?.[0] ?? change.updates?.[0]?.record ?? change.erasures?.[0]?.after)?.prefix
+}
+
+/** Returns whether a change only drops the history of the feed. A move never forbids that: the feed is not copied, and its history covers every prefix. */
+export function onlyCutsFeed({ cutsFeed, ...parts }: { readonly cutsFeed?: true; readonly [part: string]: unknown }): boolean {
+  return cutsFeed === true && Object.values(parts).every((part) => !Array.isArray(part) || part.length === 0)
 }

@@ -1,7 +1,7 @@
-/** How old the answer of a read may be. */
+/** How old the result of a read may be. */
 export type ReadAge = {
-  /** A position of the feed: what is found is as it was there, or later. A token that was not there then is looked for in the primary. */
+  /** A position in the feed: results reflect that position or a later one. A token that is not found is looked up in the primary. */
   readonly notBefore: string
-  /** Told of a fault that the answer does not suffer from, such as a replica that was passed over. */
+  /** Called with a fault that does not affect the result, such as a replica that was bypassed. */
   readonly onFault?: (error: unknown) => void
 }

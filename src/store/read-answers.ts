@@ -1,7 +1,8 @@
 import type { ListedEvent, StoredEvent } from '../model/event.js'
+import type { UsageQuery, UsageRows } from '../model/usage.js'
 import type {
-  BulkResult,
   ConsumerState,
+  DistinctQuery,
   EventQuery,
   FeedPage,
   OwnerChange,
@@ -11,7 +12,7 @@ import type {
   TokenFilter,
 } from './port.js'
 
-/** Reads the ticket that was asked for. No ticket is `none`; `undefined` is an answer that makes no sense, such as somebody else's ticket. */
+/** Reads the requested ticket: `none` if there is none, `undefined` if the result is invalid, such as a different ticket. */
 export function readTicket(answer: unknown, prefix: string, digest: string): StoredTicket | 'none' | undefined {
   if (answer === undefined) return 'none'
   const { prefix: itsPrefix, digest: itsDigest, tokenId, expiresAt } = Object(answer) as { readonly [K in keyof StoredTicket]?: unknown }
@@ -19,26 +20,15 @@ export function readTicket(answer: unknown, prefix: string, digest: string): Sto
   return { prefix, digest, tokenId, expiresAt }
 }
 
-/** Reads the answer to a bulk revocation; `undefined` if it makes no sense. */
-export function readBulkResult(answer: unknown, template: StoredEvent): BulkResult | undefined {
-  const { count, events, placed: saidPlaced = [] } = Object(answer) as { readonly [K in keyof BulkResult]?: unknown }
-  const placed = readPlaced(saidPlaced, template.prefix)
-  if (!isCount(count) || !Array.isArray(events) || placed === undefined) return undefined
-  const read: StoredEvent[] = []
-  for (const event of events) {
-    const {
-      id,
-      tenantId,
-      count: touched,
-    } = Object(event) as { readonly id?: unknown; readonly tenantId?: unknown; readonly count?: unknown }
-    if (typeof id !== 'string' || !isCount(touched) || !isOptionalText(tenantId)) return undefined
-    const { tenantId: _, ...said } = template
-    read.push({ ...said, id, count: touched, ...(tenantId !== undefined && { tenantId }) })
-  }
-  return { count, events: read, placed }
+/** Reads distinct values. Returns `undefined` if one is repeated or equals the value to continue after, because paging would then never end. */
+export function readDistinct(answer: unknown, { after, limit }: DistinctQuery): readonly string[] | undefined {
+  if (!isTexts(answer) || answer.length > limit) return undefined
+  return new Set([...answer, ...(after === undefined ? [] : [after])]).size === answer.length + (after === undefined ? 0 : 1)
+    ? answer
+    : undefined
 }
 
-/** A page of the audit, or `undefined` where it is not in the order asked for: whoever read on behind it would skip events, or turn in a circle. */
+/** Reads a page of the audit. Returns `undefined` if it is not in the requested order, because paging would then skip events or never end. */
 export function readEvents(answer: unknown, { order, after, limit }: EventQuery): readonly ListedEvent[] | undefined {
   if (!Array.isArray(answer) || answer.length > limit) return undefined
   const direction = order === 'oldest' ? 1 : -1
@@ -52,12 +42,12 @@ export function readEvents(answer: unknown, { order, after, limit }: EventQuery)
   return answer
 }
 
-/** Events that were given their place, or `undefined` where the answer makes no sense. */
+/** Reads the placed events, or `undefined` if the result is invalid. */
 export function readPlaced(answer: unknown, prefix: string): readonly StoredEvent[] | undefined {
   return isListOf(answer, (event): event is StoredEvent => Reflect.get(event, 'prefix') === prefix) ? answer : undefined
 }
 
-/** The consumers of a prefix, or `undefined` where the answer makes no sense. */
+/** Reads the consumers of a prefix, or `undefined` if the result is invalid. */
 export function readConsumers(answer: unknown, prefix: string): readonly ConsumerState[] | undefined {
   return isListOf(answer, isConsumer) ? answer.filter((consumer) => consumer.prefix === prefix) : undefined
 }
@@ -67,7 +57,7 @@ function isConsumer(value: object): value is ConsumerState {
   return typeof prefix === 'string' && typeof name === 'string' && isCount(version) && isCount(position) && isOptionalText(holder)
 }
 
-/** Seals in the order asked for, or `undefined` where the answer is anything else. One that somebody removed leaves a gap, which verification names. */
+/** Reads seals in the requested order, or `undefined` if the result is invalid. A removed seal leaves a gap, which `verifyAudit` reports. */
 export function readSeals(answer: unknown, { prefix, after = 0, order, limit }: SealQuery): readonly StoredSeal[] | undefined {
   if (!isListOf(answer, isSeal) || answer.length > limit) return undefined
   const follows = (number: number, before: number | undefined): boolean =>
@@ -80,11 +70,11 @@ function isSeal(value: object): value is StoredSeal {
   return typeof prefix === 'string' && isCount(number) && typeof body === 'string'
 }
 
-/** A page of the feed, or `undefined` where it makes no sense: one that cannot be understood must not pass for one that says nothing. */
+/** Reads a page of the feed, or `undefined` if it is invalid: an unreadable page must not be mistaken for one without changes. */
 export function readFeedPage(answer: unknown, after: string | undefined): FeedPage | undefined {
   const { cursor, ids, owners, bulk, everything, more } = Object(answer) as { readonly [K in keyof FeedPage]?: unknown }
   if (typeof cursor !== 'string' || typeof everything !== 'boolean' || typeof more !== 'boolean') return undefined
-  // A page that leads nowhere, with more behind it, would be read for ever.
+  // If there is more but the cursor did not move, the same page would be read forever.
   if (more && cursor === after) return undefined
   if (!isTexts(ids) || !isListOf(owners, isOwnerChange) || !isListOf(bulk, isFilter)) return undefined
   return { cursor, ids, owners, bulk, everything, more }
@@ -115,10 +105,17 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
-function isOptionalText(value: unknown): value is string | undefined {
+export function isOptionalText(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string'
 }
 
-function isCount(value: unknown): value is number {
+export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+/** Reads counters and addresses. Refuses results over the limit: a store that ignores it would make the response unbounded. */
+export function readUsage(answer: unknown, { limit = Number.POSITIVE_INFINITY }: UsageQuery): UsageRows | undefined {
+  const { counts, addresses } = Object(answer) as Partial<UsageRows>
+  if (!Array.isArray(counts) || !Array.isArray(addresses)) return undefined
+  return counts.length <= limit ? { counts, addresses } : undefined
 }

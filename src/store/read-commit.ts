@@ -1,8 +1,10 @@
+import type { StoredEvent } from '../model/event.js'
 import type { StoredToken } from '../model/record.js'
-import type { Addition, AdditionResult, Change, CommitResult } from './port.js'
+import type { Addition, AdditionResult, BulkResult, Change, CommitResult } from './port.js'
+import { isCount, isOptionalText, readPlaced } from './read-answers.js'
 import { readStored } from './read-stored.js'
 
-/** Whether a change was made, or `undefined` where the answer makes no sense. */
+/** Reads the result of a commit, or `undefined` if it is invalid. */
 export function readCommit(answer: unknown, { caps }: Pick<Change, 'caps'>): CommitResult | undefined {
   const { ok, conflict, exceeded } = Object(answer) as { ok?: unknown; conflict?: unknown; exceeded?: unknown }
   if (ok === true) return { ok: true }
@@ -11,7 +13,7 @@ export function readCommit(answer: unknown, { caps }: Pick<Change, 'caps'>): Com
   return typeof exceeded === 'number' && caps?.[exceeded] !== undefined ? { ok: false, exceeded } : undefined
 }
 
-/** The same of an addition to a transaction of the host's. */
+/** Reads the result of an addition to the host's transaction. */
 export function readAddition(answer: unknown, addition: Addition, store: string): AdditionResult | undefined {
   const { ok, refused, stored } = Object(answer) as { ok?: unknown; refused?: unknown; stored?: unknown }
   if (ok === false && typeof refused === 'string') return { ok: false, refused }
@@ -21,7 +23,26 @@ export function readAddition(answer: unknown, addition: Addition, store: string)
   return found.id === result.conflict ? { ...result, stored: found } : undefined
 }
 
-/** The answer for a store that makes nothing inside a transaction of the host's. */
+/** The result for a store that does not support the host's transactions. */
 export function takesNoPart(store: string): AdditionResult {
   return { ok: false, refused: `cannot be given: the ${store} store does not support transactions` }
+}
+
+/** Reads the result of a bulk revocation; `undefined` if it is invalid. */
+export function readBulkResult(answer: unknown, template: StoredEvent): BulkResult | undefined {
+  const { count, events, placed: saidPlaced = [] } = Object(answer) as { readonly [K in keyof BulkResult]?: unknown }
+  const placed = readPlaced(saidPlaced, template.prefix)
+  if (!isCount(count) || !Array.isArray(events) || placed === undefined) return undefined
+  const read: StoredEvent[] = []
+  for (const event of events) {
+    const {
+      id,
+      tenantId,
+      count: touched,
+    } = Object(event) as { readonly id?: unknown; readonly tenantId?: unknown; readonly count?: unknown }
+    if (typeof id !== 'string' || !isCount(touched) || !isOptionalText(tenantId)) return undefined
+    const { tenantId: _, ...said } = template
+    read.push({ ...said, id, count: touched, ...(tenantId !== undefined && { tenantId }) })
+  }
+  return { count, events: read, placed }
 }

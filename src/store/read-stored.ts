@@ -4,7 +4,7 @@ import type { ListedToken, StoredToken } from '../model/record.js'
 
 const DIGEST = /^[0-9a-f]{64}$/
 
-/** Whether a value is what a kind of field holds. */
+/** Checks that a value is valid for its kind of field. */
 const IS: { readonly [Kind in FieldKind]: (value: unknown) => boolean } = {
   id: isText,
   word: isText,
@@ -27,15 +27,15 @@ const CHECKS: ReadonlyMap<string, Check> = new Map(
 const REQUIRED = FIELD_ROWS.filter(([, field]) => field.required).length
 
 /**
- * Checks what a store answered before anything is decided by it.
+ * Checks a record from a store before any decision uses it.
  *
- * A field that is not of its kind is a fault of the store, and so is a required one that is absent. An instant that is not a number becomes
- * `NaN`, which refuses wherever it is compared; it is never taken for absent.
+ * A field with an invalid value, or a required field that is absent, is a fault of the store. An instant that is not a number becomes
+ * `NaN`, which makes every comparison refuse the token; it is never treated as absent.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
 export function readStored<T extends StoredToken | ListedToken>(answer: unknown, storeName: string): T {
-  // A copy: what is looked at here is what is decided by, whatever the store's object answers a second time.
+  // A copy, so that decisions use the values that were checked, even if the store's object changes.
   const copy = copyOf(answer)
   if (copy === undefined || !isSound(copy)) {
     throw new StoreUnavailableError(`the ${storeName} store returned something that is not a token record`)
@@ -51,7 +51,7 @@ function copyOf(answer: unknown): { [field: string]: unknown } | undefined {
   }
 }
 
-// By the fields that it has, which are far fewer than those there are.
+// Iterates over the record's own fields, which are far fewer than all possible fields.
 function isSound(record: { [field: string]: unknown }): boolean {
   let required = 0
   for (const name of Object.keys(record)) {

@@ -3,34 +3,47 @@ import { redact } from '../token/redact.js'
 import { copyFault, describeFault } from './describe-fault.js'
 import { CALLBACK_FAILED, type FaultPlace, helpFor, kindOf } from './fault-places.js'
 
-/** Something went wrong that latchkey answered with 503, or went on without. */
+/** A fault that latchkey answered with 503 or worked around. */
 export type FaultReport = {
   readonly where: FaultPlace
-  /** The fault, as far as it may be told: never a token, a digest or a pepper. For a callback, `error.cause` is what it threw. */
+  /** The fault, without any token, digest or pepper. For a callback, `error.cause` is what it threw. */
   readonly error: LatchkeyError
 }
 
-/** The options by which a host hears of faults. */
+/** Options that report faults to the host. */
 export type FaultOptions = {
-  /** Told of each fault that was answered with 503 or swallowed, at once. What it does wrong changes nothing. */
+  /** Called at once for each fault that was answered with 503 or swallowed. Its own errors have no effect. */
   readonly onError?: (fault: FaultReport) => unknown
-  /** Takes a line about each kind of fault, at most one a minute: `console`, or a logger such as pino or winston. `false` turns it off. @default console */
+  /**
+   * Receives at most one line a minute about each kind of fault: `console`, or a logger such as pino or winston. `false` turns it off. @default
+   * console
+   */
   readonly logger?: Logger | false
 }
 
 /** The part of a logger that is used. */
 export type Logger = { error(line: string): unknown }
 
-/** Tells the host of a fault. An error that was told before is not told again, wherever it comes by on its way out. Never throws. */
+/** Reports a fault to the host. The same error is reported only once, even if it passes several places as it propagates. Never throws. */
 export type Report = (where: FaultPlace, error: unknown) => void
 
-/** A line of each kind is written no more often than this. */
+/** The minimum time between two log lines of the same kind. */
 const QUIET_MS = 60_000
 const MAX_LINE = 600
 
+/** Where faults happened, so that the responses to failed requests can include it. */
+const places = new WeakMap<object, FaultPlace>()
+
+/** Returns where a reported fault happened, even if it has been wrapped since. */
+export function placeOf(error: unknown): FaultPlace | undefined {
+  if (!isLatchkeyError(error)) return undefined
+  const { cause } = error
+  return places.get(error) ?? (typeof cause === 'object' && cause !== null ? places.get(cause) : undefined)
+}
+
 type Line = { quietUntil: number; suppressed: number }
 
-/** Makes the reporter of one instance. */
+/** Creates the reporter of one instance. */
 export function createReporter({ onError, logger }: FaultOptions, monotonic: () => number = () => performance.now()): Report {
   const told = new WeakSet<object>()
   const lines = new Map<string, Line>()
@@ -53,7 +66,8 @@ export function createReporter({ onError, logger }: FaultOptions, monotonic: () 
   }
 
   return function report(where, error) {
-    // A listener that calls latchkey, which fails again, would be told for ever.
+    if (typeof error === 'object' && error !== null && !places.has(error)) places.set(error, where)
+    // Otherwise, a listener that calls latchkey and causes another fault would be called forever.
     if (telling || isTold(told, error)) return
     const fault: FaultReport = Object.freeze({ where, error: presentable(where, error) })
     told.add(fault.error)
@@ -65,7 +79,7 @@ export function createReporter({ onError, logger }: FaultOptions, monotonic: () 
   }
 }
 
-// Wrapped once more on its way out, it is the same fault.
+// An error that wraps a reported fault is the same fault.
 function isTold(told: WeakSet<object>, error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   if (told.has(error)) return true
@@ -87,7 +101,7 @@ function lineOf({ where, error }: FaultReport, suppressed: number): string {
   return `latchkey ${code} ${where}: ${oneLine(why)}. ${advice}${more} ${docs}`
 }
 
-// What is quoted may come from anywhere: no token, no second line, nothing that moves a terminal's cursor.
+// Quoted text may come from any source, so tokens, line breaks, and terminal control characters are removed.
 function oneLine(text: string): string {
   return redact(text)
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
@@ -98,6 +112,6 @@ function quietly(run: () => unknown): void {
   try {
     Promise.resolve(run()).catch(() => undefined)
   } catch {
-    // The listener's fault is the listener's.
+    // Errors of the listener have no effect.
   }
 }

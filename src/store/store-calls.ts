@@ -1,122 +1,150 @@
-import { StoreUnavailableError } from '../errors.js'
+import { ClosedError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
-import { type CallSite, callOut, DeadlineError, isThenable } from './deadline.js'
+import { type Allowance, apart, type CallSite, callOut, DeadlineError, isThenable } from './deadline.js'
 import type { FaultPlace } from './fault-places.js'
 import type { StoreMethod } from './methods.js'
 import type { MoveWatch } from './move-watch.js'
-import type { MoveState } from './moving.js'
 import type { TokenStore } from './port.js'
 import type { Report } from './reporter.js'
 
-/** How long setting up a store, and other work that may be large, may take. */
+/** The deadline for setting up a store, and for other potentially large operations. */
 export const SETUP_DEADLINE_MS = 60_000
 
-/** Calls the methods of a store: each within a deadline, after the store was set up, and never once it hangs while the instance closes. */
+/** The state of the store, shared by all callers. */
+type StoreState = {
+  ready: boolean
+  closing: boolean
+  /** Whether a call has hung while the instance was closing. */
+  hangs: boolean
+  ended: boolean
+  setup: Promise<void> | undefined
+  onFirstUse: (() => void) | undefined
+}
+
+/** Calls the methods of a store, each with a deadline and after the store is set up. Makes no more calls once the store hangs while the instance is closing. */
 export class StoreCalls {
   readonly name: string
   protected readonly store: TokenStore
   protected readonly report: Report
-  readonly #deadlineMs: number
-  #ready: boolean
-  #closing = false
-  /** Did a call hang while the instance closed? */
-  #hangs = false
-  #setup: Promise<void> | undefined
-  #onFirstUse: (() => void) | undefined
-  /** Absent: the store knows no moves, or calls go on whatever they say. */
+  private readonly deadlineMs: number
+  private readonly state: StoreState
+  /** Absent: each call has a separate deadline. */
+  private readonly allowance: Allowance | undefined
+  /** Absent: the store does not support moves, or a move does not restrict these calls. */
   protected readonly moves: MoveWatch | undefined
-  /** Told of each call that goes out. What it answers is told when that has ended, and with which error. */
+  /** Called for each outgoing call. The function that it returns is called when that call ends, with its error, if any. */
   watchCall: ((method: StoreMethod) => (error?: unknown) => void) | undefined
 
   constructor(store: TokenStore, deadlineMs: number, report: Report, moves: MoveWatch | undefined) {
     this.store = store
     this.moves = store.readMove === undefined ? undefined : moves
-    this.#deadlineMs = deadlineMs
+    this.deadlineMs = deadlineMs
     this.report = report
     this.name = typeof store.name === 'string' && store.name !== '' ? store.name.slice(0, 40) : 'custom'
-    this.#ready = store.migrate === undefined
+    this.state = {
+      ready: store.migrate === undefined,
+      closing: false,
+      hangs: false,
+      ended: false,
+      setup: undefined,
+      onFirstUse: undefined,
+    }
   }
 
-  /** Calls this once, when the store is used for the first time. */
+  /** Returns the same store with calls that share one deadline. No call starts once it has passed. */
+  sharing(allowance: Allowance): this {
+    return Object.assign(Object.create(this), { allowance })
+  }
+
+  /** Sets a callback for the first use of the store. */
   whenUsed(call: () => void): void {
-    this.#onFirstUse = call
+    this.state.onFirstUse = call
   }
 
-  /** How far a move to or from another store has come, if there is one. */
-  get move(): MoveState | undefined {
+  /** The state of a move to or from another store, if there is one. */
+  get move(): MoveWatch['state'] {
     return this.moves?.state
   }
 
-  /** Was the store used? */
+  /** Whether the store has been used. */
   get isUsed(): boolean {
-    return this.#onFirstUse === undefined
+    return this.state.onFirstUse === undefined
   }
 
-  /** Takes as long as the store takes: nobody waits for it, and a subscription that comes late is still one. A failure is the caller's to report. */
+  /** Has no deadline: nothing waits for it, and a late subscription still works. The caller reports failures. */
   async subscribe(wake: () => void, lost: (error: unknown) => void): Promise<() => MaybePromise<void>> {
-    if (!this.#ready) await this.#prepare()
+    this.refuseEnded()
+    if (!this.state.ready) await this.prepare()
     const stop: unknown = await this.store.subscribe?.(wake, lost)
     if (typeof stop !== 'function') return () => undefined
-    return () => callOut(this.#site('subscribe', this.#deadlineMs), () => stop(), ignored)
+    return () => callOut(this.site('subscribe', this.deadlineMs), () => stop(), ignored)
   }
 
-  /** The object that was given, to count who shares it. */
+  /** The store object from the options, used to count the instances that share it. */
   get origin(): TokenStore {
     return this.store
   }
 
-  /** From now on a call that hangs is the last one. */
+  /** From now on, no more calls are made once one hangs. */
   beginClose(): void {
-    this.#closing = true
+    this.state.closing = true
+  }
+
+  /** From now on, every call is refused: it would reopen the store of a closed instance. */
+  end(): void {
+    this.state.ended = true
   }
 
   async close(): Promise<void> {
-    const closed = callOut(this.#site('close', this.#deadlineMs), () => this.store.close?.())
-    if (this.#hangs) Promise.resolve(closed).catch(ignored)
+    const closed = callOut(this.site('close', this.deadlineMs), () => this.store.close?.())
+    if (this.state.hangs) Promise.resolve(closed).catch(ignored)
     else await closed
   }
 
-  // Only calls that began after the close: an earlier one says nothing of the store as it is now, and what it was to write is still to be written.
-  readonly #heed: Report = (where, error) => {
-    if (error instanceof DeadlineError) this.#hangs = true
+  // Counts only calls that began after the close. An earlier timeout says nothing about the store's current state, and its data still has to be written.
+  private readonly heed: Report = (where, error) => {
+    if (error instanceof DeadlineError) this.state.hangs = true
     this.report(where, error)
   }
 
-  // Management waits for the set-up as long as that takes; a verification waits for it only within its own deadline.
+  // Verbs wait for the setup without a limit, unless their deadline covers it, as that of a request does. A verification waits only within its deadline.
   protected async manage<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
-    if (!this.#ready) await this.#prepare()
-    return await this.call(method, call, read, deadlineMs)
+    this.refuseEnded()
+    const { allowance } = this
+    if (!this.state.ready && allowance?.coversSetUp !== true) await apart(allowance, () => this.prepare())
+    if (deadlineMs === undefined) return await this.call(method, call, read)
+    return await apart(allowance, async () => this.call(method, call, read, deadlineMs))
   }
 
-  protected call<T>(
-    method: StoreMethod,
-    call: () => unknown,
-    read: (answer: unknown) => T,
-    deadlineMs: number = this.#deadlineMs,
-  ): MaybePromise<T> {
-    if (this.#hangs) throw new StoreUnavailableError(`the ${this.name} store hangs, and the instance is closing`)
-    this.#onFirstUse?.()
-    this.#onFirstUse = undefined
+  protected call<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, ownDeadlineMs?: number): MaybePromise<T> {
+    this.refuseEnded()
+    if (this.state.hangs) throw new StoreUnavailableError(`the ${this.name} store hangs, and the instance is closing`)
+    this.state.onFirstUse?.()
+    this.state.onFirstUse = undefined
     const { moves } = this
     const admitted = moves === undefined ? call : () => moves.admit(method, call)
-    const made = this.#ready ? admitted : () => this.#prepare().then(admitted)
-    const go = (): MaybePromise<T> => callOut(this.#site(method, deadlineMs), made, read)
+    const made = this.state.ready ? admitted : () => this.prepare().then(admitted)
+    const site = this.site(method, ownDeadlineMs ?? this.deadlineMs)
+    const left = this.allowance?.leftMs
+    const go = (): MaybePromise<T> => callOut(left !== undefined && left < this.deadlineMs ? { ...site, leftMs: left } : site, made, read)
     return this.watchCall === undefined ? go() : watched(go, this.watchCall(method))
   }
 
-  /** Asks a store that may be impossible to set up. */
+  /** Calls a store even if it cannot be set up. */
   protected async askAnyway<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T): Promise<T> {
-    return await callOut(this.#site(method, this.#deadlineMs), call, read)
+    this.refuseEnded()
+    return await callOut(this.site(method, this.deadlineMs), call, read)
   }
 
-  /** Is the store set up within its deadline? Where it is not, that goes on all the same. */
+  /** Returns whether the setup of the store finishes within the deadline. If not, it continues in the background. */
   protected async isSetUpInTime(): Promise<boolean> {
-    if (this.#ready) return true
+    this.refuseEnded()
+    if (this.state.ready) return true
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), this.#deadlineMs)
+      timer = setTimeout(() => resolve(false), this.deadlineMs)
     })
-    const inTime = this.#prepare().then(() => true)
+    const inTime = this.prepare().then(() => true)
     inTime.catch(ignored)
     try {
       return await Promise.race([inTime, late])
@@ -125,22 +153,26 @@ export class StoreCalls {
     }
   }
 
-  #prepare(): Promise<void> {
-    this.#setup ??= Promise.resolve(callOut(this.#site('migrate', SETUP_DEADLINE_MS), () => this.store.migrate?.())).then(
+  private refuseEnded(): void {
+    if (this.state.ended) throw new ClosedError()
+  }
+
+  private prepare(): Promise<void> {
+    this.state.setup ??= Promise.resolve(callOut(this.site('migrate', SETUP_DEADLINE_MS), () => this.store.migrate?.())).then(
       () => {
-        this.#ready = true
+        this.state.ready = true
       },
       (error: unknown) => {
-        this.#setup = undefined
+        this.state.setup = undefined
         throw error
       },
     )
-    return this.#setup
+    return this.state.setup
   }
 
-  #site(method: StoreMethod, deadlineMs: number): CallSite {
+  private site(method: StoreMethod, deadlineMs: number): CallSite {
     const where: FaultPlace = `store.${method}`
-    return { what: `the ${this.name} store's ${method}()`, where, deadlineMs, report: this.#closing ? this.#heed : this.report }
+    return { what: `the ${this.name} store's ${method}()`, where, deadlineMs, report: this.state.closing ? this.heed : this.report }
   }
 
   protected rows(answer: unknown, method: string): readonly unknown[] {
@@ -181,7 +213,7 @@ function watched<T>(call: () => MaybePromise<T>, done: (error?: unknown) => void
   }
 }
 
-/** Takes whatever a store answers. */
+/** Ignores the result of a store. */
 export function ignored(): undefined {
   return undefined
 }

@@ -9,14 +9,14 @@ const here: Apart = (run) => run()
 
 let byTracer: Apart = here
 
-/** Says how else work that belongs to no request is kept apart from the one that gave rise to it, as a tracer tells them apart. */
+/** Sets how a tracer separates background work from the request that triggers it. */
 export function keepApart(how: Apart): void {
   byTracer = how
 }
 
 /**
- * Runs work that belongs to no request in the async context in which this object was made, whatever request gives rise to the work. Hosts tell
- * requests and tenants from one another by an `AsyncLocalStorage`, and polls would go on in that of the request which came first.
+ * Runs background work in the async context in which this object was created, not in that of the request that triggers it. Hosts identify
+ * requests and tenants with `AsyncLocalStorage`; otherwise, polling would run in the context of the first request.
  */
 export class Background {
   readonly #outside: Apart = currentContext() ?? here
@@ -25,13 +25,13 @@ export class Background {
     return this.#outside(() => byTracer(work))
   }
 
-  /** As `startTimer`. */
+  /** Like `startTimer`, in that context. */
   timer(work: () => void, delayMs: number): Timer {
     return startTimer(() => this.run(work), delayMs)
   }
 }
 
-// Not by an import: `src` knows no platform, and bundles for browsers would break. Where the platform has no contexts, there is nothing to keep apart.
+// No import: `src` is platform-independent, and an import would break browser bundles. A platform without async contexts needs no separation.
 function currentContext(): Apart | undefined {
   try {
     const hooks: unknown = globalThis.process?.getBuiltinModule?.('node:async_hooks')
@@ -43,10 +43,10 @@ function currentContext(): Apart | undefined {
   }
 }
 
-/** Starts a timer that does not keep the process alive. It fires after at most 24.8 days, so that longer waits look again. */
+/** Starts a timer that does not keep the process alive. It fires after at most 24.8 days, so callers with longer waits must check the time again. */
 export function startTimer(run: () => void, delayMs: number): Timer {
   const timer = setTimeout(run, Math.min(delayMs, LONGEST_MS))
-  // In Workers and browsers a timer is a number.
+  // In Workers and browsers, a timer is a number.
   const unref: unknown = Reflect.get(Object(timer), 'unref')
   if (typeof unref === 'function') Reflect.apply(unref, timer, [])
   return timer

@@ -2,17 +2,17 @@ import type { TokenStore } from './port.js'
 
 type Counts = { get(store: object): unknown; set(store: object, users: number): unknown }
 
-/** Where all copies of this package count together: a store that two of them use is closed by the last one, once. */
+/** Counts the users of a store across all copies of this package, so that only the last one closes it. */
 const USERS = Symbol.for('latchkey.storeUsers')
 
 const own: Counts = new WeakMap<object, number>()
 
-/** Counts an instance in. */
+/** Registers an instance as a user of the store. */
 export function share(store: TokenStore): void {
   write(store, usersOf(store) + 1)
 }
 
-/** Counts an instance out, and answers whether another one still uses the store. */
+/** Unregisters an instance, and returns whether another one still uses the store. */
 export function leave(store: TokenStore): boolean {
   const left = Math.max(usersOf(store) - 1, 0)
   write(store, left)

@@ -4,7 +4,7 @@ import { codeAt } from './code-at.js'
 const LENGTH = 64
 
 /**
- * Are two digests equal? Takes the same time wherever they differ.
+ * Returns whether two digests are equal. Takes the same time wherever they differ.
  *
  * XOR over char codes: making Buffers for `timingSafeEqual` costs more than the comparison. Anything that is not 64 characters is unequal,
  * also to itself, so that a record without a digest matches nothing.

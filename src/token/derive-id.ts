@@ -3,7 +3,7 @@ import { defaultEngine } from './hash.js'
 
 const ID_LENGTH = 16
 
-/** An id that follows from what it stands for: whoever derives it twice collides with the first, in any store, on the primary key. */
+/** Derives an id from these parts. Deriving it again yields the same id, so a second insert fails on the primary key in any store. */
 export function deriveId(parts: readonly string[]): string {
   return base62Of(fingerprint(parts))
 }
@@ -24,7 +24,7 @@ export function fingerprint(value: unknown): string {
   return defaultEngine.sha256(ascii(JSON.stringify(value)))
 }
 
-/** JSON with escapes in place of everything but ASCII, which alone the hash engines take. */
+/** Escapes all non-ASCII characters of a JSON text, because the hash engines accept only ASCII. */
 export function ascii(text: string): string {
   return text.replace(/[\u0080-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

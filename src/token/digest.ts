@@ -1,21 +1,21 @@
 import { InvalidInputError } from '../errors.js'
 import { defaultEngine, type HashEngine } from './hash.js'
 
-/** Turns the text `prefix_id_secret` into what a store keeps. */
+/** Computes the digest to store from the text `prefix_id_secret`. */
 export type Digester = {
-  /** Which pepper this digester leans on; absent without a pepper. Tells nothing about it. */
+  /** Identifies the pepper without revealing it. Absent without a pepper. */
   readonly pepperId?: string
   /** 64 lower-case hexadecimal digits. */
   digest(body: string): string
 }
 
-/** Holds characters that no token has, so that a pepper's id can never be the digest of a token. */
+/** Contains characters that no token has, so a pepper's id can never be the digest of a token. */
 const PEPPER_ID_LABEL = 'latchkey: pepper id'
 
 /**
  * One digester per pepper, newest first: the first mints, all verify. `false` among them, or no list at all, is plain SHA-256.
  *
- * @throws InvalidInputError (`invalid_input`) when an entry stands in the list twice.
+ * @throws InvalidInputError (`invalid_input`) if the list contains an entry twice.
  */
 export function createDigesters(
   peppers: readonly (string | false)[],
@@ -31,6 +31,6 @@ export function createDigesters(
   const digesters: readonly [Digester, ...Digester[]] = [newest, ...older]
   const ids = digesters.map((digester) => digester.pepperId)
   const repeated = ids.findIndex((id, at) => ids.indexOf(id) !== at)
-  if (repeated !== -1) throw new InvalidInputError(`pepper.${repeated}`, 'stands in the list twice')
+  if (repeated !== -1) throw new InvalidInputError(`pepper.${repeated}`, 'is in the list twice')
   return digesters
 }

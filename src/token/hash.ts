@@ -54,7 +54,7 @@ function findNativeEngine(): HashEngine | undefined {
   }
 }
 
-/** A platform that only claims to have it (a shim, a polyfill) must not decide about tokens. */
+/** Checks the engine's results: an incorrect shim or polyfill must not decide about tokens. */
 function agrees(engine: HashEngine): boolean {
   const text = 'latchkey'
   return engine.sha256(text) === portableEngine.sha256(text) && engine.hmacSha256(text)(text) === portableEngine.hmacSha256(text)(text)

@@ -1,17 +1,17 @@
 import { ascii, base62Of } from './derive-id.js'
 import { defaultEngine } from './hash.js'
 
-/** Derives what is kept of imported tokens, by HMAC under the import key: whoever reads the store learns nothing of a weak token or of its old hash. */
+/** Derives the stored values of imported tokens by HMAC with the import key, so that the store reveals nothing about a weak token or its old hash. */
 export type ImportKeys = {
   /** The public id of the token with this key in a format. */
   idOf(format: string, key: string): string
   /** The text whose digest is kept. Holds characters that no token has, so that it is never that of a token made here. */
   bodyOf(format: string, id: string, proof: string): string
-  /** Marks the row that a token came from, so that another row under the same key is found out. */
+  /** Returns a mark of the row that a token came from, which reveals a different row with the same key. */
   markOf(format: string, key: string, material: string): string
 }
 
-/** Prepares the import key. Nothing of one prefix is found under another. */
+/** Prepares the import key. The values differ for each prefix. */
 export function createImportKeys(secret: string, prefix: string): ImportKeys {
   const hmac = defaultEngine.hmacSha256(secret)
   const derive = (purpose: 'id' | 'proof' | 'row', format: string, ...parts: readonly string[]): string =>

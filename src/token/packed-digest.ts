@@ -3,10 +3,10 @@ import { codeAt } from './code-at.js'
 const DIGEST = /^[0-9a-f]{64}$/
 const BYTES = 32
 
-/** Filled anew for each digest; what it holds is no secret, but what the store keeps. */
+/** Overwritten for each digest. Its contents are not secret: the store has the same value. */
 const bytes = new Uint8Array(BYTES)
 
-/** A digest in half the memory: a text of 32 characters, each of them one byte. Empty, which matches nothing, for what is no digest. */
+/** Packs a digest into half the memory: a string of 32 one-byte characters. Returns an empty string, which matches nothing, for an invalid digest. */
 export function packDigest(digest: string): string {
   if (!DIGEST.test(digest)) return ''
   for (let at = 0; at < bytes.length; at++) bytes[at] = (hexValue(codeAt(digest, 2 * at)) << 4) | hexValue(codeAt(digest, 2 * at + 1))
@@ -18,7 +18,7 @@ function hexValue(code: number): number {
   return (code & 15) + 9 * (code >> 6)
 }
 
-/** Is this the digest that was packed? As `equalDigests`, it takes the same time wherever they differ. */
+/** Returns whether this is the packed digest. Like `equalDigests`, takes the same time wherever they differ. */
 export function isPacked(packed: string, digest: string): boolean {
   if (typeof digest !== 'string' || packed.length !== BYTES || digest.length !== 2 * BYTES) return false
   let difference = 0

@@ -6,14 +6,14 @@ import { codeAt } from './code-at.js'
 export const ID_LENGTH = 16
 /** Characters of a secret: 43 base62 digits hold 256 bits. */
 export const SECRET_LENGTH = 43
-/** A prefix is at most this long. */
+/** The maximum length of a prefix. */
 export const MAX_PREFIX_LENGTH = 24
 
 /** The part after the prefix: `_id_secret` and the checksum. */
 const TAIL_LENGTH: number = 1 + ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
 const UNDERSCORE = 95
 
-/** A token that has the right form. Whether it is genuine is for the checksum and the store to say. */
+/** A token in the right format. Only the checksum and the store can tell whether it is genuine. */
 export type ParsedToken = {
   readonly id: string
   /** `prefix_id_secret`: what is digested. */
@@ -48,7 +48,7 @@ export function isPrefix(text: unknown): text is string {
   return typeof text === 'string' && text.length <= MAX_PREFIX_LENGTH && /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(text)
 }
 
-/** Is this the id of a token: 16 base62 digits? Anything else names none, and no store need be asked. */
+/** Returns whether this has the form of a token id: 16 base62 digits. Anything else needs no lookup in the store. */
 export function isTokenId(text: unknown): text is string {
   return typeof text === 'string' && text.length === ID_LENGTH && isBase62(text, 0, ID_LENGTH)
 }

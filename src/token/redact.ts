@@ -5,18 +5,42 @@
  */
 const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Za-z]{20,}/g
 
-/** Replaces everything in a text that looks like a token, of any prefix, with its hint: `acme_live_4kQ0…`. */
-export function redact(text: string): string {
-  return text.replace(TOKEN_TAIL, '$1$2…')
+/** The shapes of accepted tokens from other systems. */
+const foreign: Map<string, RegExp> = new Map()
+/** Not within a word: `monkey_` does not begin with the prefix `key_`. An escape in an address or in JSON is no word, though. */
+const BEGINS = String.raw`(?<!(?<![%\\]|%[0-9A-Fa-f])[0-9A-Za-z])`
+
+/**
+ * Learns how tokens of another system look, which nothing else looks like. As with our own, of whatever prefix, it does not matter which instance in this
+ * process accepts them: none may keep or tell them.
+ */
+export function learnShape(expression: string): void {
+  if (!foreign.has(expression)) foreign.set(expression, new RegExp(`${BEGINS}(?:${expression})`, 'g'))
 }
 
-/** Is this a token, of any prefix, or a text with one in it? Its text is kept nowhere but in the answer that gave it. */
+/**
+ * Replaces everything in a text that looks like a token, with any prefix, by its hint: `acme_live_4kQ0…`. Tokens of other systems that an instance accepts
+ * become an ellipsis if their format differs from other text.
+ */
+export function redact(text: string): string {
+  let rest = text.replace(TOKEN_TAIL, '$1$2…')
+  for (const shape of foreign.values()) rest = rest.replace(shape, '…')
+  return rest
+}
+
+/** Returns whether a text contains a token with any prefix. Tokens must never be stored. */
 export function holdsToken(text: string): boolean {
   return redact(text) !== text
 }
 
-/** The text without this secret, as it is or as it stands in an address. */
-export function withoutText(text: string, secret: string): string {
-  if (secret === '') return text
-  return [secret, encodeURIComponent(secret.toWellFormed())].reduce((rest, each) => rest.replaceAll(each, '…'), text)
+/** Like `holdsToken`, for tokens of this library only. Used to choose the reader of a credential. */
+export function holdsOwnToken(text: string): boolean {
+  return text.replace(TOKEN_TAIL, '') !== text
+}
+
+/** Removes these secrets from a text, both as they are and URL-encoded. */
+export function withoutTexts(text: string, secrets: readonly string[]): string {
+  // Longer secrets first, so that no part of one remains if another is a substring of it.
+  const written = secrets.flatMap((secret) => [secret, encodeURIComponent(secret.toWellFormed())]).sort((a, b) => b.length - a.length)
+  return written.reduce((rest, each) => (each === '' ? rest : rest.replaceAll(each, '…')), text)
 }

@@ -2,7 +2,7 @@ import { isBase62 } from './alphabet.js'
 import type { Digester } from './digest.js'
 import { SECRET_LENGTH } from './parse.js'
 
-/** Has this the form of a ticket: 43 base62 digits? Anything else is none, and no store need be asked. */
+/** Returns whether this has the form of a ticket: 43 base62 digits. Anything else needs no lookup in the store. */
 export function isTicket(text: unknown): text is string {
   return typeof text === 'string' && text.length === SECRET_LENGTH && isBase62(text, 0, SECRET_LENGTH)
 }

@@ -7,12 +7,12 @@ import { changeToken, readVersion, withChanges } from './lib/change.js'
 import { checkHandout } from './lib/handout.js'
 
 /**
- * Ends a deactivation. A token that is not inactive is answered as it is.
+ * Reactivates an inactive token. A token that is not inactive is returned unchanged.
  *
- * The token's permissions are handed out anew, so whoever could not create it cannot activate it either.
+ * Activation grants the token's permissions again, so an actor that may not create the token may not activate it either.
  *
  * @throws NotFoundError `not_found`
- * @throws GrantDeniedError `grant_denied`, when the token can do more than the actor may hand out
+ * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor may grant, or was deactivated by an actor with wider reach
  * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
  */
 export async function activate(context: Context, actor: ReadActor, id: unknown, options: unknown): Promise<TokenRecord> {

@@ -2,9 +2,9 @@ import { leave } from '../store/users.js'
 import type { Context } from '../verify/context.js'
 
 /**
- * Writes what is buffered, stops every timer and subscription, and closes the store unless another instance still uses it.
+ * Flushes all buffers, stops every timer and subscription, and closes the store unless another instance still uses it.
  *
- * @throws StoreUnavailableError `store_unavailable`, when counts could not be written; everything is stopped all the same
+ * @throws StoreUnavailableError `store_unavailable`, when counts could not be written; everything else is stopped anyway
  */
 export async function close(context: Context): Promise<void> {
   const { consumers, housekeeping, signals, records, buffers, store, settings } = context
@@ -20,13 +20,15 @@ export async function close(context: Context): Promise<void> {
       faults.push(error)
     }
   }
-  // At once, and no call after one that hung: a store that hangs holds up the end of the process by one deadline more than a call under way, not by one for each step.
+  // Run these steps in parallel and stop calling a store once a call has timed out. A store that hangs then delays shutdown by at most one deadline after the
+  // call in progress, not by one deadline per step.
   store.beginClose()
   await Promise.all([
     attempt(() => consumers.stopAll()),
     ...buffers.map((buffer) => attempt(() => buffer.flush(settings.clock(), true))),
     attempt(() => records.stop()),
   ])
+  store.end()
   if (!stillUsed) await attempt(() => store.close())
   if (faults.length > 0) throw faults[0]
 }

@@ -1,3 +1,4 @@
+import { isWebhook } from '../activity/consumer-claim.js'
 import { viewEvent } from '../activity/view-event.js'
 import { InvalidInputError } from '../errors.js'
 import type { EventConsumer, EventHandler } from '../model/event.js'
@@ -16,18 +17,28 @@ const reader = objectOf({
 })
 
 /**
- * Begins to hand the audit events to a handler, from where this name stopped on whichever node.
+ * Starts delivering audit events to a handler. A consumer resumes where its name last stopped, on any node.
  *
- * @throws InvalidInputError `invalid_input`, for a name or a handler that is none
- * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
+ * @throws InvalidInputError `invalid_input`, for an invalid name, handler or option
+ * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export function consume(context: Context, actor: ReadActor, name: unknown, handler: unknown, options: unknown): EventConsumer {
-  checkSeesAll(actor, 'a consumer receives the events of every tenant and every token')
-  if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new InvalidInputError('name', 'must be a name such as "siem": 1 to 60 letters, digits, "-", "_", "." and ":"')
-  }
+  const read = readConsumerName(actor, name)
+  if (isWebhook(read)) throw new InvalidInputError('name', 'must not begin with "webhook:", as the names of the endpoints of webhooks() do')
   if (typeof handler !== 'function') throw new InvalidInputError('handler', 'must be a function that takes one event')
   const { from, timeout } = readOption(reader, options === undefined ? {} : options, 'consume()')
   const handle = handler as EventHandler
-  return follow(context, name, (event, { signal }) => handle(viewEvent(event), { signal }), { from, timeoutMs: timeout * 1000 })
+  return follow(context, read, (event, { signal }) => handle(viewEvent(event), { signal }), { from, timeoutMs: timeout * 1000 })
+}
+
+/**
+ * Validates a consumer name and checks that the actor may run consumers.
+ *
+ * @throws InvalidInputError `invalid_input`
+ * @throws GrantDeniedError `grant_denied`
+ */
+export function readConsumerName(actor: ReadActor, name: unknown): string {
+  checkSeesAll(actor, 'a consumer receives the events of every tenant and every token')
+  if (typeof name === 'string' && NAME.test(name)) return name
+  throw new InvalidInputError('name', 'must be a name such as "siem": 1 to 60 letters, digits, "-", "_", "." and ":"')
 }

@@ -7,14 +7,14 @@ import type { Context } from '../verify/context.js'
 import { TokenPrincipal } from '../verify/principal.js'
 import { FORGET_AFTER_MS, TICKET_MS } from '../verify/redeem.js'
 
-/** Live tickets of one token. More at once than a service that asks for its users' needs. */
+/** Maximum number of unused tickets per token, well above what a service needs for its users at any one time. */
 const MAX_TICKETS = 1000
 
 /**
- * Makes a ticket of the token behind a principal. The store keeps its digest only.
+ * Creates a ticket for the token behind a principal. The store keeps only the ticket's digest.
  *
  * @throws InvalidInputError `invalid_input`, for a principal that this instance did not make from an API token
- * @throws LatchkeyError `rate_limited`, for a token that has too many tickets; `token_revoked` and the like, for one that would be refused now
+ * @throws LatchkeyError `rate_limited`, when the token has too many unused tickets; `token_revoked` and similar codes, when the token is no longer valid
  */
 export async function createTicket(context: Context, principal: unknown): Promise<Ticket> {
   const { settings, store } = context
@@ -25,10 +25,10 @@ export async function createTicket(context: Context, principal: unknown): Promis
       'must be the principal of an API token from authenticate(): sessions and signed tokens get no tickets',
     )
   }
-  // What the principal was made from may be long past: a ticket for a token that is refused would be worth nothing.
-  const present = await context.records.readAgain(entry.id)
+  // The principal may be old. A ticket for a token that is now refused would be useless.
+  const present = await context.records.readAgain(entry.id, context.allowance?.leftMs)
   const now = settings.clock()
-  if (!Number.isSafeInteger(now)) throw new InvalidInputError('clock', 'must answer whole milliseconds')
+  if (!Number.isSafeInteger(now)) throw new InvalidInputError('clock', 'must return whole milliseconds')
   const code = present === undefined ? 'token_unknown' : refusalOf(present.lifecycle, now)
   if (code !== undefined) throw new LatchkeyError(code, 'the token of this principal is no longer valid')
   const ticket = generateSecret(settings.random)

@@ -17,10 +17,10 @@ import { createShape } from './lib/inputs.js'
 const MAX_TRIES = 5
 
 /**
- * Makes a token: the answer is the only place where its text ever stands.
+ * Creates a token. The result is the only place where the token's text ever appears.
  *
- * @throws InvalidInputError `invalid_input`, field `transaction` for one that is not open, or not of the store's database
- * @throws GrantDeniedError `grant_denied`, when the actor would hand out more than it has
+ * @throws InvalidInputError `invalid_input`, with field `transaction` when the transaction is not open or belongs to another database
+ * @throws GrantDeniedError `grant_denied`, when the actor would grant more than it has
  * @throws ConflictError `idempotency_key_reused`, `token_limit_reached`
  */
 export async function create(context: Context, actor: ReadActor, input: unknown, options?: unknown): Promise<Minted | Replayed> {
@@ -60,7 +60,7 @@ function readTransaction(options: unknown): object | undefined {
 function mint(context: Context, draft: Draft, actor: ReadActor, given: Given): { token: string; record: StoredToken } {
   const { prefix, digesters, random } = context.settings
   const key = given.idempotencyKey
-  // Hosts may call people of two tenants by one id; they never meet here.
+  // Hosts may use the same id for people in two tenants. Their idempotency keys must not collide.
   const scope = actor.tenants === undefined ? '' : (draft.tenantId ?? '')
   const id = key === undefined ? generateId(random) : deriveId(['create', prefix, actor.id, scope, key])
   const [digester] = digesters
@@ -75,15 +75,15 @@ function mint(context: Context, draft: Draft, actor: ReadActor, given: Given): {
   return { token, record }
 }
 
-// What the request asked for, apart from what follows from the moment at which it came.
+// The request without the values that depend on when it arrived.
 function asked(draft: Draft, given: Given): unknown {
   const { createdAt, updatedAt, rotationDueAt, expiresAt, ...rest } = draft
   return { ...rest, expiresIn: given.expiresIn, expiresAt: given.expiresAt == null ? undefined : expiresAt }
 }
 
 /**
- * The id of the event of a creation under an idempotency key. The token's id follows from the key, so that it would come again once the
- * token was pruned; its event stays, and no id is used twice.
+ * Returns the event id for a creation with an idempotency key. The token's id is derived from the key, so the same id would be generated again after the token
+ * is pruned. The event stays, so its unique id prevents a second creation.
  */
 export function creationId(tokenId: string): string {
   return deriveId(['token.created', tokenId])
@@ -101,7 +101,7 @@ async function replay(context: Context, attempt: StoredToken, actor: ReadActor, 
   return { record: viewRecord(first, context.settings.clock()), replayed: true }
 }
 
-/** An idempotency key came a second time with another request. */
+/** The error for an idempotency key that was reused with a different request. */
 export function keyReused(): ConflictError {
   return new ConflictError('idempotency_key_reused', 'this idempotencyKey was used for a different request: use a new one', {
     field: 'idempotencyKey',

@@ -6,7 +6,8 @@ import { auditEvent } from './lib/audit.js'
 import { changeToken, readVersion, type Step, withChanges } from './lib/change.js'
 
 /**
- * Puts a token to sleep until it is activated again. An inactive token is answered as it is, unless the actor reaches further than whoever stopped it.
+ * Deactivates a token until it is activated again. An inactive token is returned unchanged, unless the actor has wider reach than the actor that deactivated
+ * it.
  *
  * @throws NotFoundError `not_found`
  * @throws ConflictError `conflict`, when the token is revoked or `version` is stale
@@ -19,7 +20,7 @@ export async function deactivate(context: Context, actor: ReadActor, id: unknown
   })
 }
 
-/** The step that stops a token. One who reaches further makes the stop its own, so that whoever made it before cannot lift it any more. */
+/** The step that deactivates a token. An actor with wider reach takes over an existing deactivation, so the earlier actor can no longer lift it. */
 export function stop(current: StoredToken, actor: ReadActor, now: number): Step {
   if (current.deactivatedAt !== undefined && !reachesBeyond(actor, current.deactivatedReach)) return undefined
   const record = withChanges(current, now, { deactivatedAt: now, deactivatedBy: actor.id, deactivatedReach: reachOf(actor) })

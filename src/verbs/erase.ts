@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
 import { eraseFrom } from '../audit/erasure.js'
 import { ConflictError, GrantDeniedError } from '../errors.js'
-import type { ListedEvent, StoredEvent } from '../model/event.js'
+import { isErased, type ListedEvent, type StoredEvent } from '../model/event.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { Erased } from '../model/revocation.js'
 import { refuseUndefined } from '../policy/read-input.js'
@@ -17,34 +17,37 @@ import { commit, MAX_TRIES, tooManyChanges } from './lib/change.js'
 import { eraseRecord, namesOwner, personalTo } from './lib/personal.js'
 import { sealFirst } from './lib/seals.js'
 
-/** Records that are read and written at once. */
+/** Number of records read and written per batch. */
 const BATCH = 50
-/** About as many as one seal covers. */
+/** Number of events per batch, about as many as one seal covers. */
 const EVENTS_A_BATCH = 200
-/** How often what somebody wrote meanwhile is gone through once more. */
+/** Maximum number of passes. Another pass runs when the owner was named again during the last one. */
 const MAX_ROUNDS = 5
 
 type Given = { ownerId: string; tenantId?: string | undefined }
 
 const shape: z.ZodType<Given> = z.strictObject({ ownerId: text(1, 200), tenantId: text(1, 200).optional() })
 
-/** Whose data goes, from where, and by whom. */
+/** Whose data is erased, in which tenants, and by which actor. */
 type Task = {
   readonly context: Context
   readonly actor: ReadActor
   readonly ownerId: string
   readonly tenantIds: readonly string[] | undefined
+  /** Ids of the tokens whose owner was erased in this call. */
+  readonly erased: Set<string>
 }
 
 /**
- * Removes an owner's id from every record and event, and with it what people wrote about the owner's tokens and the addresses that these were used from.
+ * Removes an owner's id from every record and event. Also removes the text that people wrote about the owner's tokens and the addresses from which these were
+ * used.
  *
- * It works in small steps, each with an `owner.erased` event in its transaction that names what it changed. After a crash the same call goes on with what is
- * left, and a call that finds nothing changes nothing.
+ * Works in small transactions. Each includes an `owner.erased` event that names what changed. After a crash, the same call continues with what is left. A call
+ * that finds nothing changes nothing.
  *
  * @throws InvalidInputError `invalid_input`
- * @throws GrantDeniedError `grant_denied`, for an actor who manages only its own tokens, or not this tenant, or who is the owner
- * @throws ConflictError `conflict` while a token of the owner is not revoked
+ * @throws GrantDeniedError `grant_denied`, for an actor that manages only its own tokens, does not manage this tenant, or is the owner
+ * @throws ConflictError `conflict`, while the owner has a token that is not revoked
  */
 export async function erase(context: Context, actor: ReadActor, input: unknown): Promise<Erased> {
   const { ownerId, tenantId } = readShape(shape, input, 'erase()')
@@ -53,9 +56,9 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   checkTenant(actor, tenantId)
   if (actor.id === ownerId)
     throw new GrantDeniedError('ownerId', 'is yourself: the audit must name who erased whom, so somebody else must do it')
-  const task: Task = { context, actor, ownerId, tenantIds: tenantId === undefined ? undefined : [tenantId] }
+  const task: Task = { context, actor, ownerId, tenantIds: tenantId === undefined ? undefined : [tenantId], erased: new Set() }
   const now = context.settings.clock()
-  // What this node knows and has not written yet would come behind.
+  // Otherwise this node would write its buffered data after the erasure.
   await Promise.all(context.buffers.map((buffer) => buffer.flush(now, true)))
   await context.outbox.place()
   await refuseLive(task)
@@ -68,8 +71,11 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     if (!(await isNamed(task))) break
     if (round === MAX_ROUNDS) throw tooManyChanges()
   }
-  // The feed may still name the owner, to nodes that have not read that far: these are waited for, then it forgets.
+  // The feed may still name the owner for nodes that have not read that far. Wait for them, then cut the feed.
   await barrier(context)
+  // The store no longer accepts addresses for these tokens. A batch that was being written during the erasure has finished by now.
+  const ids = [...task.erased]
+  for (let from = 0; from < ids.length; from += BATCH) await forgetAddresses(context, ids.slice(from, from + BATCH))
   await commit(context, { cutsFeed: true, events: [] })
   return { tokens, events }
 }
@@ -79,7 +85,7 @@ const filterOf = ({ context, tenantIds }: Task): TokenFilter => ({
   ...(tenantIds !== undefined && { tenantIds }),
 })
 
-// An expired token can be given another end, and would come back without the limits of its owner.
+// Expired tokens count too: an edit could extend one, which would then work again without the limits of its owner.
 async function refuseLive(task: Task): Promise<void> {
   const { context, ownerId } = task
   const [live] = await context.store.list({
@@ -93,7 +99,7 @@ async function refuseLive(task: Task): Promise<void> {
     throw new ConflictError('conflict', 'this owner has tokens that are not revoked: revoke them first with ownerGone()')
 }
 
-/** Did somebody write the owner into a record meanwhile? */
+/** Checks whether a record names the owner again. */
 async function isNamed(task: Task): Promise<boolean> {
   const { context, ownerId } = task
   for (const by of [{ ownerId }, { createdBy: ownerId }]) {
@@ -116,6 +122,11 @@ async function eraseRecords(task: Task): Promise<number> {
     })
     const named = page.filter((token) => namesOwner(token, ownerId))
     if (named.length > 0) count += await eraseBatch(task, named)
+    // Another node may since have written uses from before the erasure.
+    await forgetAddresses(
+      context,
+      page.filter(isErased).map(({ id }) => id),
+    )
     after = page.length === BATCH ? page.at(-1) : undefined
   } while (after !== undefined)
   return count
@@ -123,24 +134,32 @@ async function eraseRecords(task: Task): Promise<number> {
 
 async function eraseBatch(task: Task, named: readonly ListedToken[]): Promise<number> {
   const { context, ownerId } = task
-  // First: once a record does not name its owner any more, nobody finds these addresses.
-  const own = named.filter((token) => token.ownerId === ownerId).map(({ id }) => id)
-  const trim = { tokenIds: own, addressesBefore: Number.MAX_SAFE_INTEGER, lastAddresses: true } as const
-  while (own.length > 0 && (await context.store.trimUsage(trim)));
+  // Do this first: once the record no longer names its owner, these addresses cannot be found.
+  await forgetAddresses(
+    context,
+    named.filter((token) => token.ownerId === ownerId).map(({ id }) => id),
+  )
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const ids = named.map(({ id }) => id)
     const current = await context.store.list({ ...filterOf(task), ids, now: context.settings.clock(), limit: ids.length })
     const updates = current.flatMap((token) => replacementOf(task, token))
     if (updates.length === 0) return 0
     const { ok } = await commit(context, { updates, events: updates.map(({ record }) => eventOf(task, aboutToken(record))) })
-    if (ok) return updates.length
+    if (!ok) continue
+    for (const { record } of updates) if (isErased(record)) task.erased.add(record.id)
+    return updates.length
   }
   throw tooManyChanges()
 }
 
+async function forgetAddresses({ store }: Context, tokenIds: readonly string[]): Promise<void> {
+  const trim = { tokenIds, addressesBefore: Number.MAX_SAFE_INTEGER, lastAddresses: true } as const
+  while (tokenIds.length > 0 && (await store.trimUsage(trim)));
+}
+
 function replacementOf({ context, ownerId }: Task, { lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): readonly Replacement[] {
   const stored: StoredToken = token
-  // One that came to life since it was looked at stays whole, until it is ended.
+  // A token that became live since it was read stays unchanged until it is revoked.
   if (!namesOwner(stored, ownerId) || (stored.ownerId === ownerId && stored.revokedAt === undefined)) return []
   return [{ expectedVersion: stored.version, record: eraseRecord(stored, ownerId, context.settings.clock()) }]
 }
@@ -169,12 +188,12 @@ async function eraseEvents(task: Task): Promise<number> {
   }
 }
 
-/** How many of these events lost fields; `undefined` where somebody else was at them: then they are read again. */
+/** Returns how many of these events lost fields, or `undefined` when a concurrent change means that they must be read again. */
 async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<number | undefined> {
   const { context, ownerId } = task
   const { events } = eraseFrom(page, personalTo(ownerId))
   if (events.length === 0) return 0
-  // What is erased looks like tampering until a sealed event covers it.
+  // Erased fields look like tampering until a sealed event covers them.
   await commit(context, { events: coveringEvents(task, page) })
   await sealFirst(context)
   const before = new Map(page.map((event) => [event.seq, event]))
@@ -186,7 +205,7 @@ async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<
   return ok ? erasures.length : undefined
 }
 
-/** One event for each tenant, which names the places and fields that change: the administrators of a tenant see what happens to its audit, and no more. */
+/** Returns one event per tenant that names the changed places and fields. Administrators of a tenant see only what happens to their own audit. */
 function coveringEvents(task: Task, page: readonly ListedEvent[]): readonly StoredEvent[] {
   const tenants = new Set(page.map(({ tenantId }) => tenantId))
   return [...tenants].flatMap((tenantId) => {

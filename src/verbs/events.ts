@@ -13,6 +13,7 @@ import { noteOutOfReach } from './lib/attempts.js'
 import { checkId, seenBy } from './lib/change.js'
 import { readCursor, writeCursor } from './lib/cursor.js'
 import { readPage } from './lib/page.js'
+import { placeEvents } from './lib/waits.js'
 import { cursorShape, limitShape } from './list.js'
 
 const DEFAULT_LIMIT = 50
@@ -51,26 +52,26 @@ const page = {
 
 /** Input schema of `events`. */
 export const eventsShape: z.ZodType<Given> = z.strictObject({
-  tokenId: word.meta({ description: 'About this token only; it may be gone.' }).optional(),
+  tokenId: word.meta({ description: 'About this token only, which may no longer exist.' }).optional(),
   tenantId: word.meta({ description: 'Of this tenant only.' }).optional(),
-  actorId: word.meta({ description: 'Done by this actor only.' }).optional(),
-  from: instantSchema.meta({ description: 'From here on.' }).optional(),
-  to: instantSchema.meta({ description: 'Up to here, exclusive.' }).optional(),
+  actorId: word.meta({ description: 'By this actor only.' }).optional(),
+  from: instantSchema.meta({ description: 'From this instant on.' }).optional(),
+  to: instantSchema.meta({ description: 'Before this instant.' }).optional(),
   ...page,
 })
 
-/** The same for the events of one token. */
+/** Input schema of `events` for a single token. */
 export const tokenEventsShape: z.ZodType<Given> = z.strictObject(page)
 
 /**
- * One page of the audit, limited to what the actor may see.
+ * Returns one page of the audit, limited to what the actor may see.
  *
- * @throws InvalidInputError `invalid_input`, also for a cursor of another query
+ * @throws InvalidInputError `invalid_input`, also for a cursor from another query
  */
 export async function events(context: Context, actor: ReadActor, input: unknown): Promise<Page<AuditEvent>> {
   const given = readShape(eventsShape, input === undefined ? {} : input, 'events()')
   if (given.from !== undefined && given.to !== undefined && !(given.from < given.to))
-    throw new InvalidInputError('from', 'must lie before to')
+    throw new InvalidInputError('from', 'must be before to')
   const limit = given.limit ?? DEFAULT_LIMIT
   const { limit: _, cursor: place, after: behind, order = 'newest', ...asked } = given
   const cursor = readPlace(order, place, behind)
@@ -88,8 +89,8 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
     return { items: [] }
   }
   const bulk = given.tokenId === undefined ? undefined : await bulkOf(context, actor, given.tokenId)
-  // What a committed transaction of the host's left belongs into the answer.
-  await context.outbox.place()
+  // Include events that a committed host transaction left in the outbox.
+  await placeEvents(context)
   const { rows, more } = await readPage(
     limit,
     after,
@@ -106,22 +107,31 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
   const last = rows.at(-1)
   return {
     items: rows.map(viewEvent),
-    // Who follows the audit reads on behind the last event, whether or not there is more by now.
+    // A caller that follows the audit continues after the last event, whether or not more events exist yet.
     ...((more || order === 'oldest') && last !== undefined && { nextCursor: writeCursor([last.seq], bound) }),
   }
 }
 
-/** The bulk revocation that ended this token, which belongs to the trail that whoever sees the token sees. */
+/** Finds the bulk revocation that ended this token. It belongs to the token's trail, so every actor that can see the token can see it. */
 async function bulkOf(context: Context, actor: ReadActor, tokenId: string): Promise<BulkPart | undefined> {
-  const token = await seenBy(context, actor, tokenId)
+  const token = (await seenBy(context, actor, tokenId)) ?? (await prunedAs(context, actor, tokenId))
   if (token?.bulkId === undefined) return undefined
   return { bulkId: token.bulkId, ...(token.tenantId !== undefined && { tenantId: token.tenantId }) }
+}
+
+/** Returns what the `token.pruned` event says about a removed token, if this actor may see it. */
+async function prunedAs(context: Context, actor: ReadActor, tokenId: string): Promise<Partial<BulkPart> | undefined> {
+  const query = queryFor(context.settings.prefix, { tokenId, action: 'token.pruned' }, actor)
+  const [event] = query === undefined ? [] : await context.store.events({ ...query, limit: 1 })
+  const bulkId = event?.details?.bulkId
+  if (event === undefined || typeof bulkId !== 'string') return undefined
+  return { bulkId, ...(event.tenantId !== undefined && { tenantId: event.tenantId }) }
 }
 
 function readPlace(order: 'newest' | 'oldest', cursor: string | undefined, after: string | undefined): string | undefined {
   if (after === undefined) return cursor
   if (order !== 'oldest') throw new InvalidInputError('after', "needs order: 'oldest'; newest first, give the page's nextCursor as cursor")
-  if (cursor !== undefined) throw new InvalidInputError('after', 'is an alias of cursor: give one of them')
+  if (cursor !== undefined) throw new InvalidInputError('after', 'is an alias of cursor: give only one of them')
   return after
 }
 
@@ -131,7 +141,7 @@ function readPosition(cursor: string, bound: unknown, field: string): number {
   return seq
 }
 
-// `undefined`: nothing can match what this actor may see.
+// Returns `undefined` when nothing that this actor may see can match.
 function queryFor(prefix: string, given: Given, actor: ReadActor): Omit<EventQuery, 'limit' | 'after'> | undefined {
   const { tokenId, tenantId, actorId, from, to } = given
   if (tokenId !== undefined) checkId('tokenId', tokenId)

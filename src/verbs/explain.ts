@@ -17,7 +17,7 @@ import { recordAsOf } from './lib/as-of.js'
 import { checkId, seenBy } from './lib/change.js'
 
 const MAX_SCOPES = 100
-/** The audit puts the refusals of a minute together, and dates them by the last one. */
+/** The audit groups the refusals of a minute and dates the group by its last refusal. */
 const NEAR_MS = 120_000
 const MAX_REFUSALS = 20
 
@@ -63,7 +63,7 @@ export const explainFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[
 
 const shape: z.ZodType<Given> = z.strictObject(explainFields)
 
-// As `requireScopes` takes them: a single value stands for a list of one.
+// Like `requireScopes`, accepts a single value in place of a list.
 function asLists(input: unknown): unknown {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return input
   return Object.fromEntries(Object.entries(input).map(([dimension, value]) => [dimension, typeof value === 'string' ? [value] : value]))
@@ -76,14 +76,14 @@ function readIp(input: unknown): string {
 }
 
 /**
- * Explains why a token would be let in or refused now, or would have been at an instant of the past: each step of the decision in its order, with the
- * facts that decide it. Takes for granted that the token's secret is right. Reads the primary; counts and writes nothing.
+ * Explains why a token would be accepted or refused now or at an instant in the past. Lists each step of the decision in order, with the facts that decide it.
+ * Assumes that the token's secret is correct. Reads the primary; counts and writes nothing.
  *
  * @throws NotFoundError `not_found`
  * @throws InvalidInputError `invalid_input`
  */
 export async function explain(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Explanation> {
-  // The answer to another question would be taken for the answer to this one.
+  // If an option were lost on the way, the caller would mistake the answer for the one it asked for.
   refuseUndefined(input, Object.keys(explainFields), 'to ask without it')
   const given = readShape(shape, input === undefined ? {} : input, 'explain()')
   const now = context.settings.clock()
@@ -97,6 +97,8 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
   const at = given.at ?? now
   const past = given.at !== undefined
   const { record, known } = past ? await recordAsOf(context, stored, at) : { record: stored, known: true }
+  // Read these first: an owner callback or a limiter that hangs uses up the remaining time, and that must still be explained.
+  const refusals = past ? { refusals: await refusalsNear(context, stored, at) } : {}
   const steps = await explainSteps(
     context,
     { record, at, past, known },
@@ -107,11 +109,11 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
     at: new Date(at),
     ...outcomeOf(steps),
     steps,
-    ...(past && { refusals: await refusalsNear(context, stored, at) }),
+    ...refusals,
   }
 }
 
-/** One step that refuses is enough; all must be known to pass. Which code a request gets is known where each step before it is. */
+/** One refusing step decides the outcome; a pass requires every step to be known. The code is known only if every step before the refusing one is known. */
 function outcomeOf(steps: readonly ExplainStep[]): { readonly ok?: boolean; readonly code?: Code } {
   const refusing = steps.findIndex(({ ok }) => ok === false)
   if (refusing === -1) return steps.every(({ ok }) => ok === true) ? { ok: true } : {}

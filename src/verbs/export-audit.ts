@@ -4,9 +4,9 @@ import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
 
 /**
- * The whole audit with its seals, read page by page as the caller goes on.
+ * Exports the whole audit with its seals. Pages are read as the caller iterates.
  *
- * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
+ * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export function exportAudit(context: Context, actor: ReadActor): AsyncIterable<AuditEntry> {
   checkSeesAll(actor, 'the export contains the events of every tenant and every token')

@@ -8,7 +8,7 @@ import { checkId } from './lib/change.js'
 import { withLastUse } from './lib/last-use.js'
 
 /**
- * The record of a token, or `undefined` where there is none that this actor may see.
+ * Returns the record of a token, or `undefined` if there is none that this actor may see.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -21,7 +21,7 @@ export async function get(context: Context, actor: ReadActor, id: unknown): Prom
   return viewRecord(withLastUse(context, stored), context.settings.clock())
 }
 
-/** The stored token with its last use. */
+/** Returns the stored token with its last use. */
 export async function findListed(context: Context, id: unknown): Promise<ListedToken | undefined> {
   checkId('id', id)
   if (!isTokenId(id)) return undefined

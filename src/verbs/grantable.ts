@@ -2,9 +2,9 @@ import type { Context } from '../verify/context.js'
 import type { ReadActor } from './lib/actor.js'
 
 /**
- * Scopes that an actor may give to a token: scopes, groups, the wildcard of each first word, and `*` where the options allow it.
+ * Lists what an actor may grant to a token: scopes, groups, the wildcard of each first word, and `*` where the options allow it.
  *
- * Asks nothing but the actor. It tells what to offer; whether a creation or an edit is allowed is decided there.
+ * Looks only at the actor, to tell a form what to offer. `create` and `update` decide whether a grant is allowed.
  */
 export function grantable(context: Context, actor: ReadActor): readonly string[] {
   return candidates(context).filter((grant) => mayGrant(context, actor, grant))

@@ -2,6 +2,8 @@ import type { TokenHandle } from '../instance.js'
 import type { CreateInput, Minted, Replayed } from '../model/record.js'
 import type { OwnerForecast, OwnerGone, OwnerGoneInput } from '../model/revocation.js'
 import type { CreateOptions } from '../model/transaction.js'
+import { type Allowance, apart } from '../store/deadline.js'
+import { forOneCall } from '../verify/build-context.js'
 import type { Context } from '../verify/context.js'
 import { consume } from './consume.js'
 import { exportAudit } from './export-audit.js'
@@ -13,23 +15,34 @@ type Verbs = typeof import('./by-name.js')
 
 let loaded: Verbs | undefined
 
-/** The first call of a verb loads what the verbs need: a server that only verifies needs none of it, which takes longer to load than all the rest. */
+/** Loads the verbs on the first call. They take longer to load than everything else, and a server that only verifies tokens never needs them. */
 async function load(): Promise<Verbs> {
   loaded = await import('./by-name.js')
   return loaded
 }
 
-/** Binds the verbs to one actor. `open` gives the context, or throws once the instance is closed. */
-export function createHandle(open: () => Context, actor: ReadActor): TokenHandle {
-  // Every call passes here: what it refuses its actor leaves a trace.
-  async function run<T>(verb: keyof TokenHandle, call: (context: Context, verbs: Verbs) => Promise<T>, target: Target = {}): Promise<T> {
+/**
+ * Binds the verbs to one actor. `open` returns the context, or throws once the instance is closed. Each verb has one deadline for everything that it waits for.
+ * The verbs of a request share its `allowance`.
+ */
+export function createHandle(open: () => Context, actor: ReadActor, allowance?: Allowance): TokenHandle {
+  // Every call passes through here or the function below, so every refusal is recorded.
+  async function inSteps<T>(
+    verb: keyof TokenHandle,
+    call: (context: Context, verbs: Verbs) => Promise<T>,
+    target: Target = {},
+  ): Promise<T> {
     const context = open()
     try {
-      return await call(context, loaded ?? (await load()))
+      // Loading happens once per process, so it does not count against this request's deadline.
+      return await call(context, loaded ?? (await apart(allowance, load)))
     } catch (error) {
       noteRefused(context, actor, verb, error, target)
       throw error
     }
+  }
+  function run<T>(verb: keyof TokenHandle, call: (context: Context, verbs: Verbs) => Promise<T>, target?: Target): Promise<T> {
+    return inSteps(verb, (context, verbs) => call(forOneCall(context, allowance), verbs), target)
   }
   function createAs(input: CreateInput & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
   function createAs(input: CreateInput, options?: CreateOptions): Promise<Minted | Replayed>
@@ -50,6 +63,8 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
     create: createAs,
     get: (id) => run('get', (context, verbs) => verbs.get(context, actor, id), { id }),
     list: (input) => run('list', (context, verbs) => verbs.list(context, actor, input)),
+    tenants: (input) => run('tenants', (context, verbs) => verbs.tenants(context, actor, input)),
+    owners: (input) => run('owners', (context, verbs) => verbs.owners(context, actor, input)),
     update: (id, changes, options) => run('update', (context, verbs) => verbs.update(context, actor, id, changes, options), { id }),
     activate: (id, options) => run('activate', (context, verbs) => verbs.activate(context, actor, id, options), { id }),
     deactivate: (id, options) => run('deactivate', (context, verbs) => verbs.deactivate(context, actor, id, options), { id }),
@@ -62,16 +77,17 @@ export function createHandle(open: () => Context, actor: ReadActor): TokenHandle
     explain: (id, input) => run('explain', (context, verbs) => verbs.explain(context, actor, id, input), { id }),
     grantable: () => grantable(open(), actor),
     ownerGone: ownerGoneAs,
-    erase: (owner) => run('erase', (context, verbs) => verbs.erase(context, actor, owner), { input: owner }),
+    erase: (owner) => inSteps('erase', (context, verbs) => verbs.erase(context, actor, owner), { input: owner }),
     ownerChanged: (owner) => run('ownerChanged', (context, verbs) => verbs.ownerChanged(context, actor, owner), { input: owner }),
     reportLeak: (input) => run('reportLeak', (context, verbs) => verbs.reportLeak(context, actor, input)),
     consume: (name, handler, options) => consume(open(), actor, name, handler, options),
-    sealAudit: () => run('sealAudit', (context, verbs) => verbs.sealAudit(context, actor)),
-    verifyAudit: (anchors) => run('verifyAudit', (context, verbs) => verbs.verifyAudit(context, actor, anchors)),
-    proveEvent: (id, input) => run('proveEvent', (context, verbs) => verbs.proveEvent(context, actor, id, input)),
+    forgetConsumer: (name) => inSteps('forgetConsumer', (context, verbs) => verbs.forgetConsumer(context, actor, name)),
+    sealAudit: () => inSteps('sealAudit', (context, verbs) => verbs.sealAudit(context, actor)),
+    verifyAudit: (anchors) => inSteps('verifyAudit', (context, verbs) => verbs.verifyAudit(context, actor, anchors)),
+    proveEvent: (id, input) => inSteps('proveEvent', (context, verbs) => verbs.proveEvent(context, actor, id, input)),
     exportAudit: () => exportAudit(open(), actor),
-    import: (rows, input) => run('import', (context, verbs) => verbs.importTokens(context, actor, rows, input)),
-    prune: (input) => run('prune', (context, verbs) => verbs.prune(context, actor, input)),
+    import: (rows, input) => inSteps('import', (context, verbs) => verbs.importTokens(context, actor, rows, input)),
+    prune: (input) => inSteps('prune', (context, verbs) => verbs.prune(context, actor, input)),
   }
   return Object.freeze(handle)
 }

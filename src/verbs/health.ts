@@ -6,7 +6,10 @@ type Answers = { readonly answers: boolean; readonly consumers: Health['consumer
 
 const probes: WeakMap<Context, Promise<Answers>> = new WeakMap()
 
-/** How the instance is doing. Asks the store for a read, which all who ask at the same time share, and for where the consumers stand. Never rejects. */
+/**
+ * Reports the health of the instance. Reads from the store, with one read shared by all concurrent callers, and looks up the positions of the consumers. Never
+ * rejects.
+ */
 export async function health(context: Context, closed: boolean): Promise<Health> {
   const { store, records, usage, settings } = context
   const { answers, consumers } = closed ? { answers: false, consumers: [] } : await probe(context)
@@ -25,7 +28,7 @@ export async function health(context: Context, closed: boolean): Promise<Health>
   }
 }
 
-/** How the consumers are doing, as far as the store says so within the deadline. Never rejects. */
+/** Reports the health of the consumers, as far as the store answers within the deadline. Never rejects. */
 export async function consumersOf(context: Context): Promise<Health['consumers']> {
   return (await import('./lib/consumers-health.js')).consumersHealth(context)
 }
@@ -44,7 +47,7 @@ function probe(context: Context): Promise<Answers> {
   return started
 }
 
-/** How an instance stands, from what is known in this process: asks nobody. */
+/** Reports what this process knows about the instance, without any I/O. */
 export function readings({ store, records, usage, settings }: Context): Readings {
   const { lagMs } = records.follower
   return {

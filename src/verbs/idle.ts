@@ -15,14 +15,15 @@ import { tell } from './lib/tell.js'
 
 const PAGE = 200
 
-/** A token that nobody uses: since when, and which threshold it has passed. */
+/** Since when a token has been unused, and which threshold it has passed. */
 type Idle = { readonly since: number; readonly thresholdMs: number }
 
 /**
- * Looks through all tokens for those that were neither used nor changed for long: tells of each once, and with the option `expiry.unused` deactivates
- * it a grace after that. `since` is the instant up to which everything was told; whether the grace has passed is asked of the instant that is sure.
+ * Looks through all tokens for those that have long been neither used nor changed. Writes one notice for each. With the option `expiry.unused`, deactivates the
+ * token after a grace period. `since` is the instant up to which notices are complete. The grace period is measured against `sure`, the instant that the nodes
+ * agree on.
  *
- * Every page is one small read, whatever share of the tokens is unused. Answers whether it came to the end.
+ * Each page is one small read, regardless of how many tokens are unused. Returns whether it reached the end.
  */
 export async function watchIdle(context: Context, times: UpkeepTimes, goOn: () => Promise<boolean>): Promise<boolean> {
   const { now } = times
@@ -33,7 +34,7 @@ export async function watchIdle(context: Context, times: UpkeepTimes, goOn: () =
     if (!(await goOn())) return false
     const page: readonly ListedToken[] = await context.store.list({ prefix, now, limit: PAGE, after })
     const news: StoredEvent[] = []
-    // The store has told of those that it refuses; they hold up none of the others.
+    // The store has reported the tokens that it refuses. They do not block the others.
     await tryEach(page, async (token) => void news.push(...(await newsOf(context, token, times))))
     await tell(context, news)
     const last = page.at(-1)
@@ -42,7 +43,7 @@ export async function watchIdle(context: Context, times: UpkeepTimes, goOn: () =
   return true
 }
 
-/** The notice to write, if there is one. On the way, what is due by an older notice is done. */
+/** Returns the notice to write, if any. Also carries out the deactivation that an earlier notice announced, if it is due. */
 async function newsOf(context: Context, token: ListedToken, { now, since, sure }: UpkeepTimes): Promise<readonly StoredEvent[]> {
   const { deactivateMs } = context.settings.notices
   if (deactivateMs !== undefined && token.deactivatedAt !== undefined) await reviveIfUsed(context, token, token.deactivatedAt, now)
@@ -58,11 +59,11 @@ async function newsOf(context: Context, token: ListedToken, { now, since, sure }
   return []
 }
 
-/** Absent: the token is used, was changed, or is not active. */
+/** Returns `undefined` when the token is in use, was changed, or is not active. */
 function idleOf(context: Context, listed: ListedToken, now: number): Idle | undefined {
   const { unusedMs, deactivateMs } = context.settings.notices
   const token = withLastUse(context, listed)
-  // An old token in its overlap is not meant to be used.
+  // A rotated token in its overlap is not expected to be used.
   if (statusOf(token, now) !== 'active' || token.replacedById !== undefined) return undefined
   const since = Math.max(token.createdAt, token.updatedAt, token.notBefore ?? 0, token.lastUsedAt ?? 0)
   for (const thresholdMs of [deactivateMs, unusedMs]) {
@@ -80,13 +81,13 @@ function noticeOf(context: Context, token: ListedToken, { since, thresholdMs }: 
   return noticeEvent(token, { action: 'token.unused', dueAt: since + thresholdMs, of: since, thresholdMs, details }, now)
 }
 
-/** When this notice was written, as one that its token would be deactivated. */
+/** Returns when this notice was written, if it announced the deactivation of its token. */
 async function whenTold(context: Context, { prefix, id: tokenId }: ListedToken, { id }: StoredEvent): Promise<number | undefined> {
   const told = await context.store.events({ prefix, tokenId, actions: ['token.unused'], limit: 10 })
   return told.find((event) => event.id === id && event.details?.deactivatesAt !== undefined)?.at
 }
 
-/** A use that is recorded by now wins; of one that another node still has in memory, the next look learns. */
+/** A use recorded by now prevents the deactivation. A use that another node still has in memory is found by the next pass. */
 async function deactivate(context: Context, { id }: ListedToken, seen: Idle, now: number): Promise<void> {
   const { prefix } = context.settings
   const [token] = await context.store.list({ prefix, ids: [id], now, limit: 1 })
@@ -94,14 +95,14 @@ async function deactivate(context: Context, { id }: ListedToken, seen: Idle, now
   const idle = idleOf(context, token, now)
   if (idle?.since !== seen.since || idle.thresholdMs !== seen.thresholdMs) return
   const { lastUsedAt: _, lastUsedIp: __, ...stored } = token
-  // No reach: whoever may create such a token may activate it again.
+  // No reach is stored, so every actor that may create such a token may activate it again.
   const record = withChanges(stored, now, { deactivatedAt: now, deactivatedBy: SYSTEM.id })
   const details = { thresholdSeconds: idle.thresholdMs / 1000, unusedSince: new Date(idle.since).toISOString() }
   const event = auditEvent('token.deactivated', SYSTEM, now, { before: stored, after: record, reason: 'unused', details })
   await commit(context, { updates: [{ expectedVersion: stored.version, record }], events: [event] })
 }
 
-/** Activates what was deactivated although it had been used in time: the use was still in another node's memory. */
+/** Reactivates a token that had been used in time: the use was still in another node's memory when the token was deactivated. */
 async function reviveIfUsed(context: Context, listed: ListedToken, deactivatedAt: number, now: number): Promise<void> {
   const { lastUsedAt = 0, lastUsedIp: _, ...stored } = withLastUse(context, listed)
   const { prefix } = context.settings

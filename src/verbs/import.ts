@@ -9,7 +9,7 @@ import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
 import { ImportRun } from './lib/import-run.js'
 
-/** Rows that are written together. */
+/** Number of rows written together. */
 const BATCH = 100
 
 const reader = objectOf({
@@ -23,14 +23,14 @@ const reader = objectOf({
 })
 
 /**
- * Makes records of tokens that another system made, so that they go on working in their old shape.
+ * Creates records for tokens that another system issued, so they keep working in their old format.
  *
- * A hundred rows are read, checked and written at a time, each hundred in one commit. A row that was imported before is left as it is, whatever became of
- * its token, so that an import that broke off goes on when it is called again. A row that cannot be imported is told in the answer, and stops nothing.
+ * Reads, checks and writes a hundred rows at a time, with one commit for each hundred. Skips rows that were imported before, whatever happened to their tokens
+ * since, so calling an interrupted import again resumes it. A row that cannot be imported is listed in the report and does not stop the import.
  *
  * @throws InvalidInputError `invalid_input`
- * @throws GrantDeniedError `grant_denied`, for an actor that does not see every token
- * @throws StoreUnavailableError `store_unavailable`; what was written before stays
+ * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every token
+ * @throws StoreUnavailableError `store_unavailable`; rows that were already written stay
  */
 export async function importTokens(context: Context, actor: ReadActor, rows: unknown, input: unknown): Promise<ImportReport> {
   checkSeesAll(actor, 'an import may touch every tenant')

@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import { InvalidInputError } from '../errors.js'
 import { type Page, STATUSES, type TokenRecord, type TokenStatus } from '../model/record.js'
 import { durationSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
@@ -9,7 +8,7 @@ import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
 import type { ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
-import { readCursor, writeCursor } from './lib/cursor.js'
+import { MAX_CURSOR, positionOf, readCursor, writeCursor } from './lib/cursor.js'
 import { idsSchema } from './lib/ids.js'
 import { withLastUse } from './lib/last-use.js'
 import { readPage } from './lib/page.js'
@@ -39,7 +38,7 @@ type Given = {
   cursor?: string | undefined
 }
 
-/** How many rows a page may have. */
+/** Maximum number of rows on a page. */
 export const limitShape: z.ZodType<number | undefined> = z
   .number({ error: `must be a whole number from 1 to ${MAX_LIMIT}` })
   .int({ error: `must be a whole number from 1 to ${MAX_LIMIT}` })
@@ -50,8 +49,8 @@ export const limitShape: z.ZodType<number | undefined> = z
   })
   .optional()
 
-/** Where the page before ended. */
-export const cursorShape: z.ZodType<string | undefined> = word
+/** Where the previous page ended. */
+export const cursorShape: z.ZodType<string | undefined> = text(1, MAX_CURSOR)
   .meta({ description: 'The `nextCursor` of the previous page, with the same filters.' })
   .optional()
 
@@ -78,9 +77,9 @@ export const listShape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * One page of tokens, newest first, limited to what the actor may see.
+ * Returns one page of tokens, newest first, limited to what the actor may see.
  *
- * @throws InvalidInputError `invalid_input`, also for a cursor of another query
+ * @throws InvalidInputError `invalid_input`, also for a cursor from another query
  */
 export async function list(context: Context, actor: ReadActor, input: unknown): Promise<Page<TokenRecord>> {
   const given = readShape(listShape, input === undefined ? {} : input, 'list()')
@@ -88,7 +87,7 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
   const { limit: _, cursor, ...asked } = given
   const bound = ['list', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
   const now = context.settings.clock()
-  const after = cursor === undefined ? startOf(given, now) : readPosition(cursor, bound)
+  const after = cursor === undefined ? startOf(given, now) : positionOf(readCursor(cursor, bound, 2))
   const query = queryFor(context.settings.prefix, given, actor, now)
   if (query === undefined) {
     noteOutOfReach(context, actor, 'list', {})
@@ -107,27 +106,22 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
   }
 }
 
-// A token that is younger than the time in which it was not used was not unused for that long. The order of the list is that of creation.
+// A token younger than `unusedFor` cannot have been unused for that long. The list is ordered by creation, so it can start at that instant.
 function startOf({ unusedFor }: Given, now: number): { readonly createdAt: number; readonly id: string } | undefined {
   return unusedFor === undefined ? undefined : { createdAt: now - unusedFor * 1000, id: '' }
 }
 
-function readPosition(cursor: string, bound: unknown): { readonly createdAt: number; readonly id: string } {
-  const [createdAt, id] = readCursor(cursor, bound, 2)
-  const at = Number(createdAt)
-  if (!Number.isSafeInteger(at) || id === undefined)
-    throw new InvalidInputError('cursor', 'is not a cursor of this query: start again without one')
-  return { createdAt: at, id }
-}
-
-/** The beginning of an id in a text: alone, or behind the prefix, as in a hint. What no id begins with is `null`. */
+/**
+ * Extracts the beginning of a token id from search text: either the text itself or what follows the prefix, as in a hint. Returns `null` when no id can begin
+ * that way.
+ */
 function idIn(prefix: string, given: string): string | null {
   const shown = given.replace(/…$/, '')
   const id = shown.startsWith(`${prefix}_`) ? shown.slice(prefix.length + 1) : shown
   return /^[0-9A-Za-z]{0,16}$/.test(id) ? id : null
 }
 
-// `undefined`: nothing can match what this actor may see.
+// Returns `undefined` when nothing that this actor may see can match.
 function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): Omit<ListQuery, 'limit' | 'after'> | undefined {
   const { tenantId, ownerId, createdBy, name } = given
   const idStartsWith = given.id === undefined ? undefined : idIn(prefix, given.id)

@@ -6,10 +6,10 @@ import { tell } from './lib/tell.js'
 const PAGE = 50
 
 /**
- * Writes a notice of each imported token that is still used, some time before its format ends, where that time came behind `since`. One that was
- * rotated comes to its end as planned, and is told about with its overlap.
+ * Writes a notice for each imported token that is still in use when the end of its format is near. Only covers notices that became due after `since`. Skips
+ * tokens that were rotated: they end as planned, and their overlap has its own notice.
  *
- * Answers whether all of it was done. A part that is done again writes nothing twice.
+ * Returns whether it finished. Repeating part of the work writes no notice twice.
  */
 export async function notifyImported(context: Context, now: number, goOn: () => Promise<boolean>, since: number): Promise<boolean> {
   const { imports, notices } = context.settings

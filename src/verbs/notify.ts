@@ -6,16 +6,16 @@ import type { Context } from '../verify/context.js'
 import { tell } from './lib/tell.js'
 import { notifyImported } from './notify-imported.js'
 
-/** A page, and a commit: one that stands already costs a commit more. */
+/** Number of notices per page and commit. A notice that was already written costs an extra commit. */
 const PAGE = 50
 
 type Window = { readonly action: AuditAction; readonly query: Partial<ListQuery> }
 
 /**
- * Writes a notice of everything that became due behind `since`, the instant up to which everything was told, until `now`; 0 where nothing was told
- * before. What is listed is what became due in between, however many tokens were told about before.
+ * Writes a notice for everything that became due after `since` and up to `now`. `since` is the instant up to which notices are complete, or 0 if there are
+ * none. Lists only what became due in that interval, regardless of how many notices were written before.
  *
- * Answers whether all of it was done. A part that is done again writes nothing twice.
+ * Returns whether it finished. Repeating part of the work writes no notice twice.
  */
 export async function notify(context: Context, now: number, goOn: () => Promise<boolean>, since: number): Promise<boolean> {
   for (const window of windowsOf(context, since, now)) {
@@ -57,13 +57,13 @@ function windowsOf(context: Context, since: number, now: number): readonly Windo
   const add = (action: AuditAction, from: number, to: number, statuses: ListQuery['statuses'] & object): void => {
     if (from <= to) windows.push({ action, query: { expiresFrom: from, expiresBefore: to + 1, statuses } })
   }
-  // What ended before anybody kept watch is history.
+  // Tokens that expired before the first run get no notice.
   if (expired && since > 0) add('token.expired', since + 1, now, ['expired'])
   for (const [action, thresholds] of [
     ['token.expiring', expiringMs],
     ['token.old_still_used', oldStillUsedMs],
   ] as const) {
-    // Within a shorter threshold, that one is the nearest.
+    // A token within a shorter threshold gets only the notice for that one.
     let nearer = 0
     for (const threshold of thresholds) {
       add(action, Math.max(since + threshold, now + nearer) + 1, now + threshold, ['active', 'pending'])

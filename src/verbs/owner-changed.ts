@@ -12,10 +12,10 @@ type Given = { ownerId: string; tenantId?: string | undefined }
 const shape: z.ZodType<Given> = z.strictObject({ ownerId: text(1, 200), tenantId: text(1, 200).optional() })
 
 /**
- * Says that an owner's permissions changed, in one tenant or in all: every node asks the option `owner` again.
+ * Announces that an owner's permissions changed, in one tenant or in all. Every node then calls the option `owner` again.
  *
  * @throws InvalidInputError `invalid_input`
- * @throws GrantDeniedError `grant_denied`, for an owner of tenants that the actor does not manage
+ * @throws GrantDeniedError `grant_denied`, for an owner in tenants that the actor does not manage
  */
 export async function ownerChanged(context: Context, actor: ReadActor, input: unknown): Promise<void> {
   const { ownerId, tenantId } = readShape(shape, input, 'ownerChanged()')

@@ -31,10 +31,10 @@ const shape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * Ends every token of an owner who left, in one tenant or in all, by one write; or answers which ones that would be.
+ * Revokes every token of an owner who left, in one tenant or in all, with a single write. With `dryRun`, returns which tokens that would be.
  *
- * @throws InvalidInputError `invalid_input`, also where `tenantId` or `dryRun` was lost on its way
- * @throws GrantDeniedError `grant_denied`, for an actor who manages only its own tokens, or not this tenant
+ * @throws InvalidInputError `invalid_input`, also when `tenantId` or `dryRun` is present but `undefined`
+ * @throws GrantDeniedError `grant_denied`, for an actor that manages only its own tokens or does not manage this tenant
  */
 export async function ownerGone(context: Context, actor: ReadActor, input: unknown): Promise<OwnerGone | OwnerForecast> {
   const given = readShape(shape, input, 'ownerGone()')
@@ -65,7 +65,7 @@ async function end(context: Context, actor: ReadActor, given: Given, filter: Tok
     ...(reason !== undefined && { reason }),
   }
   const count = await revokeMatching(context, filter, 'owner_gone', said)
-  // A bulk revocation that touched nothing leaves no trace and tells nobody, but that somebody left is worth both.
+  // A bulk revocation that matches nothing writes no event. An owner's departure is still worth recording and announcing.
   if (count === 0) await tellAlone(context, said)
   return count
 }

@@ -20,11 +20,11 @@ type Given = { head?: KnownHead | undefined; hide?: readonly string[] | undefine
 const shape: z.ZodType<Given> = z.strictObject({ head: headShape.optional(), hide: z.array(text(1, 200)).max(100).optional() })
 
 /**
- * Proves that one event stands in the audit.
+ * Proves that the audit contains an event.
  *
- * @throws InvalidInputError `invalid_input`, where there is no such event, the head does not fit, or `hide` names what is no personal field
- * @throws ConflictError `conflict`, for an event that is not sealed yet, or is not as it was sealed
- * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
+ * @throws InvalidInputError `invalid_input`, when the event does not exist, the head does not match, or `hide` names a field that is not personal
+ * @throws ConflictError `conflict`, for an event that is not sealed yet or no longer matches its seal
+ * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export async function proveEvent(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<EventProof> {
   checkSeesAll(actor, 'a proof requires the whole audit')
@@ -40,9 +40,9 @@ export async function proveEvent(context: Context, actor: ReadActor, id: unknown
     throw new ConflictError('conflict', 'the event is not sealed yet: call sealAudit()')
   const seal = await sealOver(context, event.seq, newest)
   if (head !== undefined && head.number < seal.number) {
-    throw new InvalidInputError('head', `is older than the event, which is under seal ${seal.number}`)
+    throw new InvalidInputError('head', `is older than the event, which seal ${seal.number} covers`)
   }
-  if (head !== undefined && head.number > newest.number) throw new InvalidInputError('head', `lies behind the last seal, ${newest.number}`)
+  if (head !== undefined && head.number > newest.number) throw new InvalidInputError('head', `is after the last seal, ${newest.number}`)
   const behind = await sealsUpTo(context, seal.number, head?.number ?? seal.number)
   const hidden = new Set(hide)
   const proof = proofOf(
@@ -54,19 +54,19 @@ export async function proveEvent(context: Context, actor: ReadActor, id: unknown
   return proof
 }
 
-/** A path that names nothing would leave in the proof what was meant to be hidden. A field that this event happens to lack may be named. */
+/** A path that matches no field would leave in the proof what the caller meant to hide. A valid field that this event lacks may be named. */
 function checkHidden(hide: readonly string[], event: StoredEvent): void {
   for (const [i, path] of hide.entries()) {
     const [field = '', ...rest] = path.split('.')
     const member = rest.join('.')
     const members = field === 'details' ? (event.details ?? {}) : FIELDS
     if (!isPersonalPath(path) || (member !== '' && !Object.hasOwn(members, member))) {
-      throw new InvalidInputError(['hide', i], 'is no personal field of this event: name one such as actorId, ownerId or after.name')
+      throw new InvalidInputError(['hide', i], 'is not a personal field of this event: name one such as actorId, ownerId or after.name')
     }
   }
 }
 
-/** The first seal that reaches as far as this place. */
+/** Finds the first seal that covers this place. */
 async function sealOver(context: Context, seq: number, newest: FullSeal): Promise<FullSeal> {
   let [low, high, found] = [1, newest.number, newest]
   while (low < high) {

@@ -1,8 +1,10 @@
 import * as z from 'zod'
+import { aboutToken } from '../activity/about-token.js'
 import { InvalidInputError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
+import { hasEnded } from '../policy/imports.js'
 import { readShape } from '../policy/shape.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
@@ -12,19 +14,20 @@ import { auditEvent } from './lib/audit.js'
 import { commit, withChanges } from './lib/change.js'
 
 const PAGE = 200
-/** So far the caller's clock may be ahead. */
+/** How far ahead the caller's clock may be. */
 const CLOCKS_DIFFER_MS = 60_000
 
 const shape: z.ZodType<{ before: number }> = z.strictObject({ before: instantSchema })
 
 /**
- * Removes tokens that were revoked or expired before an instant, with their usage; their audit stays. Goes on page by page, as long as `goOn` says so, which upkeep gives.
+ * Removes tokens that were revoked or expired before an instant, and their usage. Their audit events stay. Continues page by page while `goOn` returns true;
+ * upkeep passes `goOn`.
  *
- * An expired token is revoked first: an edit that brings it back at the same moment either comes before that, and the token stays, or
- * after it, and is refused.
+ * Revokes an expired token before it removes it. A concurrent edit that extends the token either comes first, and the token stays, or comes later and is
+ * refused.
  *
- * @throws InvalidInputError `invalid_input`, field `before`, for an instant in the future, also by the clocks of the other nodes
- * @throws GrantDeniedError `grant_denied`, for an actor that does not see every token
+ * @throws InvalidInputError `invalid_input`, with field `before`, for an instant in the future, also by the clocks of the other nodes
+ * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every token
  */
 export async function prune(
   context: Context,
@@ -49,7 +52,7 @@ export async function prune(
       limit: PAGE,
       ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),
     })
-    const dead = page.filter((token) => diedBefore(token, before))
+    const dead = page.filter((token) => diedBefore(token, before) && !stillRefuses(context, token, now))
     if (dead.length > 0 && goOn !== undefined && !(await goOn())) break
     count += await remove(context, await end(context, dead, actor, now), actor, before)
     after = page.length === PAGE ? page.at(-1) : undefined
@@ -57,16 +60,33 @@ export async function prune(
   return { count }
 }
 
-/** An instant that no other node has come to, by its own clock, is most likely a mistake of this one's. A lease that was released tells nothing. */
+/**
+ * If neither the store's server nor any other node has reached this instant by its own clock, this node's clock is probably wrong. Released leases are ignored:
+ * they carry no time.
+ */
 async function refuseAhead({ store, nodeId }: Context, before: number): Promise<void> {
+  const there = await store.serverTime()
+  if (there !== undefined && before > there + CLOCKS_DIFFER_MS) {
+    const at = new Date(there).toISOString()
+    throw new InvalidInputError('before', `is later than the clock of the database, which is at ${at}: check the clock of this node`)
+  }
   const own = nodeId()
   const others = (await store.leases(0)).filter((lease) => lease.nodeId !== own)
   if (others.length === 0 || others.some(({ expiresAt }) => before <= expiresAt + CLOCKS_DIFFER_MS)) return
   const latest = new Date(Math.max(...others.map(({ expiresAt }) => expiresAt))).toISOString()
   throw new InvalidInputError(
     'before',
-    `lies later than the clocks of all other nodes, the last of which came to ${latest}: check the clock of this one`,
+    `is later than the clocks of all other nodes, the latest of which is at ${latest}: check this node's clock`,
   )
+}
+
+/**
+ * Checks whether the record of an imported token still blocks a secret that another format may accept. Both formats may have imported the same secret, and
+ * their digests do not show it. The record therefore stays until no other format is accepted.
+ */
+function stillRefuses({ settings }: Context, { importedFrom }: ListedToken, now: number): boolean {
+  if (importedFrom === undefined || settings.imports === undefined) return false
+  return settings.imports.formats.some((format) => format.name !== importedFrom && !hasEnded(format, now))
 }
 
 function diedBefore(token: ListedToken, before: number): boolean {
@@ -74,12 +94,12 @@ function diedBefore(token: ListedToken, before: number): boolean {
   return diedAt < before
 }
 
-/** Makes sure that none of them can come back; answers the ids of those that cannot. */
-async function end(context: Context, dead: readonly ListedToken[], actor: ReadActor, now: number): Promise<readonly string[]> {
-  const ended: string[] = []
+/** Makes sure that none of these tokens can become valid again. Returns those for which that succeeded. */
+async function end(context: Context, dead: readonly ListedToken[], actor: ReadActor, now: number): Promise<readonly ListedToken[]> {
+  const ended: ListedToken[] = []
   for (const token of dead) {
     if (token.revokedAt === undefined && !(await revokeExpired(context, token, actor, now))) continue
-    ended.push(token.id)
+    ended.push(token)
   }
   return ended
 }
@@ -92,17 +112,24 @@ async function revokeExpired(context: Context, token: ListedToken, actor: ReadAc
   return result.ok
 }
 
-async function remove(context: Context, ids: readonly string[], actor: ReadActor, before: number): Promise<number> {
-  if (ids.length === 0) return 0
-  const event: StoredEvent = {
+async function remove(context: Context, tokens: readonly ListedToken[], actor: ReadActor, before: number): Promise<number> {
+  if (tokens.length === 0) return 0
+  const at = context.settings.clock()
+  const events = tokens.map((token) => eventOf(context, token, actor, at, before))
+  const result = await commit(context, { removals: tokens.map(({ id }) => id), events })
+  return result.ok ? tokens.length : 0
+}
+
+/** Creates one event per token, so every actor that sees the token's trail also sees its removal. */
+function eventOf({ settings }: Context, token: ListedToken, actor: ReadActor, at: number, before: number): StoredEvent {
+  return {
     id: generateId(platformRandom),
-    at: context.settings.clock(),
+    at,
     action: 'token.pruned',
-    prefix: context.settings.prefix,
+    prefix: settings.prefix,
     actorId: actor.id,
-    count: ids.length,
-    details: { before: new Date(before).toISOString(), ids: [...ids] },
+    ...aboutToken(token),
+    ...(actor.ip !== undefined && { ip: actor.ip }),
+    details: { before: new Date(before).toISOString(), ...(token.bulkId !== undefined && { bulkId: token.bulkId }) },
   }
-  const result = await commit(context, { removals: ids, events: [event] })
-  return result.ok ? ids.length : 0
 }

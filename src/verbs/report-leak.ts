@@ -5,7 +5,7 @@ import type { StoredToken } from '../model/record.js'
 import { toPlain } from '../policy/plain-text.js'
 import { readShape, text } from '../policy/shape.js'
 import { deriveId } from '../token/derive-id.js'
-import { redact, withoutText } from '../token/redact.js'
+import { redact, withoutTexts } from '../token/redact.js'
 import type { Context } from '../verify/context.js'
 import { findByToken } from '../verify/identify.js'
 import { viewRecord } from '../verify/view-record.js'
@@ -19,7 +19,7 @@ type Given = { token: string; source?: string | undefined; url?: string | undefi
 
 const MAX_URL = 2000
 
-// Where a token was found is up to whoever leaked it, and must not keep anybody from acting: what no text of ours may hold is taken out, not refused.
+// The person who leaked the token controls this text. It must not block the report, so forbidden text is removed instead of refused.
 function told(max: number): z.ZodType<string> {
   return z.preprocess((given) => (typeof given === 'string' ? redact(toPlain(given)) : given), text(0, max))
 }
@@ -33,10 +33,10 @@ const shape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * Puts into the audit that a token was found where it should not be, and acts on it in the same transaction.
+ * Records in the audit that a token was found where it should not be, and acts on the report in the same transaction.
  *
- * Whoever reports the same find again changes nothing: its event stands once, and revoking is final anyway. The token's text goes no further.
- * A token that the actor may not see is none of its tokens.
+ * Reporting the same find again changes nothing: its event is written once, and revocation is final. The token's text is not passed on. A token that the actor
+ * may not see is treated as unknown.
  *
  * @throws InvalidInputError `invalid_input`
  * @throws StoreUnavailableError `store_unavailable`
@@ -59,15 +59,15 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
     const updates = step === undefined ? [] : [{ expectedVersion: current.version, record: step.record }]
     const result = await commit(context, { updates, events })
     if (result.ok) return { known: true, repeated, record: viewRecord(step?.record ?? current, now) }
-    // This find was reported before: what is left is to act on it, if nobody has.
+    // This find was reported before. Only the action may be left to do, if it has not been done.
     if (result.conflict === leak.id) repeated = true
   }
   throw tooManyChanges()
 }
 
-/** A token that was imported has a shape of its own, which nothing here knows. */
+/** An imported token has its own format, which the general redaction does not recognize. */
 function withoutToken({ token, action, ...told }: Given): Given {
-  const texts = Object.entries(told).map(([name, told]) => [name, told === undefined ? undefined : withoutText(told, token)])
+  const texts = Object.entries(told).map(([name, told]) => [name, told === undefined ? undefined : withoutTexts(told, [token])])
   return { token, action, ...Object.fromEntries(texts) }
 }
 

@@ -1,3 +1,4 @@
+import { isOwnRow } from '../activity/consumer-claim.js'
 import { consumerOf, deadLetterOf } from '../activity/dead-letters.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent, StoredEvent } from '../model/event.js'
@@ -15,14 +16,13 @@ import { prune } from './prune.js'
 const EVENTS_A_BATCH = 200
 const TOKENS_A_BATCH = 50
 
-/** Up to which event nothing is left to remove, ever: what stands before it has to stay. A node that starts looks at that once more. */
+/** The place up to which no event can ever be removed: everything before it must stay. A restarted node checks those events once more. */
 const settled: WeakMap<Context, number> = new WeakMap()
 
 /**
- * Removes the tokens and events that the option `retention` says are too old, in small batches. What is left when `goOn` answers no is found again the
- * next time.
+ * Removes the tokens and events that the option `retention` says are too old, in small batches. If `goOn` returns false, the next run removes the rest.
  *
- * `now` is the instant that is sure, not what the clock of this node says; 0 where none is.
+ * `now` is the instant that the nodes agree on, not this node's clock, or 0 if there is none.
  */
 export async function retain(context: Context, now: number, goOn: () => Promise<boolean>): Promise<void> {
   if (now === 0) return
@@ -33,7 +33,7 @@ export async function retain(context: Context, now: number, goOn: () => Promise<
 
 async function removeEvents(context: Context, now: number, before: number, goOn: () => Promise<boolean>): Promise<void> {
   const { prefix } = context.settings
-  // What goes was sealed, and the seals say that it went: verification then tells its removal from that of an event that somebody made disappear.
+  // Events are sealed before they are removed, and the seals record the removal. Verification can then tell retention from tampering.
   const sealed = await sealFirst(context, goOn)
   let after = settled.get(context) ?? 0
   let isSettled = true
@@ -53,21 +53,21 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
     const removed = new Set(old)
     isSettled &&= page.every((event) => removed.has(event) || mustStay(event))
     if (isSettled && page.length > 0) settled.set(context, page.at(-1)?.seq ?? after)
-    // What follows a young event is younger; one from the future comes of a clock that was wrong, and says nothing.
+    // Events after a young event are younger too. An event from the future comes from a wrong clock and proves nothing.
     const last = page.at(-1)
     if (last === undefined || page.length < EVENTS_A_BATCH || page.some(({ at }) => at >= before && at <= now)) return
     after = last.seq
   }
 }
 
-// The id of a token that was made under an idempotency key comes again with the key. While this event stands, it makes no second token.
-// What was erased looks like tampering without the event that covers it, also in events that stay themselves.
+// A token id derived from an idempotency key can be generated again. While the creation event exists, the same key creates no second token. An `owner.erased`
+// event must also stay: without it, the erased fields of the events that remain look like tampering.
 function mustStay({ id, action, tokenId }: StoredEvent): boolean {
   if (action === 'owner.erased') return true
   return action === 'token.created' && tokenId !== undefined && id === creationId(tokenId)
 }
 
-// The id of an imported token comes again with its row, for as long as its format is accepted.
+// The id of an imported token is derived from its row, so importing the row again generates it again while its format is accepted.
 function keepsFromReturning({ settings }: Context, { id, action, tokenId, after, details }: StoredEvent, now: number): boolean {
   if (action !== 'token.imported' || tokenId === undefined || id !== importId(tokenId)) return false
   const format = settings.imports?.formats.find(({ name }) => name === after?.importedFrom)
@@ -76,8 +76,8 @@ function keepsFromReturning({ settings }: Context, { id, action, tokenId, after,
 }
 
 /**
- * Writes, before events go that a consumer has not read, that they will: once for each place at which it stands. So for those that a dead letter
- * of a webhook still needs.
+ * Before events that a consumer has not read are removed, records that, once for each position of a consumer. Does the same for events that a webhook's dead
+ * letter still needs.
  */
 async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[]): Promise<void> {
   const { prefix, clock } = context.settings
@@ -92,7 +92,7 @@ async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[]): P
       actorId: 'system',
       details,
     }
-    // A conflict means that it stands already.
+    // A conflict means that the event was already written.
     const { ok } = await commit(context, { events: [event] })
     if (ok) context.report('consumerBehind', new StoreUnavailableError(`${details.consumer} misses events: retention removed them unread`))
   }
@@ -104,13 +104,12 @@ function missed(row: ConsumerState, old: readonly ListedEvent[]): { readonly con
     const needed = old.some(({ seq }) => seq === letter.seq)
     return needed ? { consumer: consumerOf(letter.endpoint), eventId: letter.note[0] } : undefined
   }
-  if (row.name.startsWith('.') || !old.some(({ seq }) => seq > row.position)) return undefined
+  if (isOwnRow(row) || !old.some(({ seq }) => seq > row.position)) return undefined
   return { consumer: row.name }
 }
 
 /**
- * Removes the usage that the option `retention` says is too old, of one small page of tokens after the other: it looks at every token. Answers whether
- * it came to the end.
+ * Removes the usage that the option `retention` says is too old. Goes through every token in small pages. Returns whether it reached the end.
  */
 export async function trimUsage(context: Context, now: number, goOn: () => Promise<boolean>): Promise<boolean> {
   if (now === 0) return true

@@ -26,7 +26,7 @@ export const revokeAllShape: z.ZodType<Given> = z
     tenantId: text(1, 200).meta({ description: 'Of this tenant.' }).optional(),
     ownerId: text(1, 200).meta({ description: 'Of this owner.' }).optional(),
     all: z
-      .literal(true, { error: 'must be true, or left out' })
+      .literal(true, { error: 'must be true, or omitted' })
       .meta({ description: 'Every token that you may see. Cannot be combined with the other fields.' })
       .optional(),
     ...revocationFields,
@@ -37,9 +37,9 @@ export const revokeAllShape: z.ZodType<Given> = z
   })
 
 /**
- * Ends every token of a tenant, of an owner, of both at once, or all that the actor may see.
+ * Revokes every token of a tenant, of an owner, of an owner within a tenant, or every token that the actor may see.
  *
- * @throws InvalidInputError `invalid_input`, when nothing says which tokens are meant
+ * @throws InvalidInputError `invalid_input`, when the input does not say which tokens are meant
  */
 export async function revokeAll(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly count: number }> {
   const given = readShape(revokeAllShape, input, 'revokeAll()')
@@ -55,7 +55,7 @@ export async function revokeAll(context: Context, actor: ReadActor, input: unkno
   return { count }
 }
 
-// A filter whose value got lost on the way must not become "everything".
+// A filter whose value was lost on the way must not match everything.
 function refuseVague(given: Given): void {
   for (const field of ['tenantId', 'ownerId', 'all'] as const) {
     if (Object.hasOwn(given, field) && given[field] === undefined) {
@@ -72,7 +72,7 @@ function refuseVague(given: Given): void {
   }
 }
 
-// `undefined`: this actor may see none of them, which looks the same as there being none.
+// Returns `undefined` when this actor may see no matching token; the result is the same as when none exists.
 function filterFor(prefix: string, given: Given, actor: ReadActor): TokenFilter | undefined {
   const { tenantId, ownerId } = given
   if (tenantId !== undefined && actor.tenants !== undefined && !actor.tenants.includes(tenantId)) return undefined

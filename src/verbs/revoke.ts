@@ -9,9 +9,9 @@ import { changeToken, withChanges } from './lib/change.js'
 
 type Given = { reason?: string | undefined; waitForNodes?: boolean | undefined }
 
-/** Fields that state why tokens are revoked and how long to wait. */
+/** Input fields for the reason of a revocation and for how long to wait for other nodes. */
 export const revocationFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[Name]> } = {
-  reason: text(1, 500).meta({ description: 'Kept with the token and in the audit.' }).optional(),
+  reason: text(1, 500).meta({ description: 'Stored with the token and in the audit.' }).optional(),
   waitForNodes: z
     .boolean({ error: 'must be true or false' })
     .meta({ description: 'Respond only when every live node has applied the change.' })
@@ -22,7 +22,7 @@ export const revocationFields: { readonly [Name in keyof Given]-?: z.ZodType<Giv
 export const revokeShape: z.ZodType<Given> = z.strictObject(revocationFields).meta({ id: 'RevokeToken' })
 
 /**
- * Ends a token for good. A second time changes nothing: who revoked it first, when and why, stays.
+ * Revokes a token permanently. Revoking it again changes nothing: the original actor, time and reason stay.
  *
  * @throws NotFoundError `not_found`
  */

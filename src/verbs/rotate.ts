@@ -11,21 +11,21 @@ import { generateId, mintToken } from '../token/generate.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
 import { creationId, keyReused } from './create.js'
-import type { ReadActor } from './lib/actor.js'
+import { isHolder, type ReadActor } from './lib/actor.js'
 import { concerning } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
 import { capsOnOverlap } from './lib/caps.js'
 import { commit, findVisible, MAX_TRIES, tooManyChanges, withChanges } from './lib/change.js'
-import { checkHandout } from './lib/handout.js'
+import { checkHandout, checkOwner } from './lib/handout.js'
 
-/** Overlaps are for handing over, not for a second token. */
+/** An overlap is for handing over to the new token, not for a permanent second token. */
 const MAX_OVERLAP_SECONDS = 90 * 86_400
 
 type Given = { overlap?: number | undefined; idempotencyKey?: string | undefined }
 
-/** How long the old token goes on. */
+/** How long the old token keeps working. */
 export const overlapSchema: z.ZodType<number> = durationSchema({ min: 0, max: MAX_OVERLAP_SECONDS }).meta({
-  description: 'How long the old token keeps working beside the new one. 0, the default, ends it at once.',
+  description: 'How long the old token keeps working next to the new one. 0, the default, ends it immediately.',
 })
 
 /** Input schema of `rotate`. */
@@ -37,14 +37,14 @@ export const rotateShape: z.ZodType<Given> = z
   .meta({ id: 'RotateToken' })
 
 /**
- * Replaces a token by a successor with the same terms. The old one ends now, or goes on for the overlap but never beyond its own expiry.
+ * Replaces a token with a successor on the same terms. The old token ends now, or after the overlap but never after its own expiry.
  *
- * However many race, one successor comes out: it is inserted in the same commit that writes its id into the old record.
+ * Concurrent rotations produce one successor: the commit that inserts it also writes its id into the old record.
  *
  * @throws NotFoundError `not_found`
- * @throws GrantDeniedError `grant_denied`, when the token can do more than the actor may hand out
- * @throws ConflictError `conflict`, when it was rotated already, or is not active; `idempotency_key_reused`; `token_limit_reached`, when
- *   many tokens of the line are in their overlap already
+ * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor may grant, or an owner that the actor may not name
+ * @throws ConflictError `conflict`, when it was rotated already or is not active; `idempotency_key_reused`; `token_limit_reached`, when too many predecessors
+ * are still in their overlap
  */
 export async function rotate(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Minted | Replayed> {
   const { overlap = 0, idempotencyKey } = readShape(rotateShape, input === undefined ? {} : input, 'rotate()')
@@ -57,7 +57,11 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
       throw new ConflictError('conflict', `this token was already rotated: ${old.replacedById} replaces it`)
     }
     refuseUnlessAlive(old, now)
-    await concerning(old, () => checkHandout(context, actor, old))
+    await concerning(old, async () => {
+      await checkHandout(context, actor, old)
+      // Requests with the successor act as its owner, as with a new token. A holder that rotates its own token already acts as that owner.
+      if (!isHolder(actor)) await checkOwner(context, actor, old)
+    })
     const ended = endOld(old, successor.record.id, actor, overlap, now)
     const caps = overlap === 0 ? [] : await capsOnOverlap(context, old, now)
     const result = await commit(context, {
@@ -120,8 +124,8 @@ function mintSuccessor(
 }
 
 /**
- * The end of a successor: that of the old token, cut to what the options allow a token that is made now. Where they ask for an end, and a token
- * from before has none, it gets the default one.
+ * Returns the expiry of a successor: that of the old token, limited to what the options allow for a token created now. If the options require an expiry and the
+ * old token has none, the default applies.
  */
 function endOfSuccessor(old: StoredToken, now: number, { defaultSeconds, maxSeconds, required }: Expiry): number | undefined {
   const latest = maxSeconds === undefined ? undefined : now + maxSeconds * 1000

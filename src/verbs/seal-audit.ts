@@ -5,9 +5,9 @@ import { checkSeesAll, type ReadActor } from './lib/actor.js'
 import { sealUp } from './lib/seals.js'
 
 /**
- * Seals every event that is not sealed yet, and answers the newest head.
+ * Seals every event that is not sealed yet, and returns the newest head.
  *
- * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
+ * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export async function sealAudit(context: Context, actor: ReadActor): Promise<AuditHead | undefined> {
   checkSeesAll(actor, 'a seal covers the events of every tenant and every token')

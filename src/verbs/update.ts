@@ -13,12 +13,13 @@ import { checkHandout } from './lib/handout.js'
 import { checkLifetime, endOf, type GivenFields, givenFields, readScopes, updateShape } from './lib/inputs.js'
 
 /**
- * Edits a token's terms; refused once it is revoked.
+ * Changes a token's terms. Revoked tokens cannot be changed.
  *
  * @throws InvalidInputError `invalid_input`
  * @throws NotFoundError `not_found`
- * @throws GrantDeniedError `grant_denied`, when the actor would hand out more than it has
- * @throws ConflictError `conflict`, when the token is revoked or `version` is stale; `token_limit_reached`, when an expired one is to live again
+ * @throws GrantDeniedError `grant_denied`, when the actor would grant more than it has
+ * @throws ConflictError `conflict`, when the token is revoked or `version` is stale; `token_limit_reached`, when an edit would make an expired token valid
+ * again
  */
 export async function update(context: Context, actor: ReadActor, id: unknown, changes: unknown, options: unknown): Promise<TokenRecord> {
   refuseStatus(changes)
@@ -42,13 +43,13 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
   })
 }
 
-// What is a change of its own is no term.
+// Status changes have their own verbs, so `update` refuses them.
 function refuseStatus(changes: unknown): void {
   const field = ['status', 'active', 'enabled', 'disabled', 'revoked'].find((name) => Object.hasOwn(Object(changes), name))
-  if (field !== undefined) throw new InvalidInputError(field, 'unknown field: activate, deactivate and revoke are calls of their own')
+  if (field !== undefined) throw new InvalidInputError(field, 'unknown field: activate, deactivate and revoke are separate calls')
 }
 
-// `null` in the input removes a field; in a change that is `undefined`.
+// In the input, `null` removes a field; in a change, `undefined` does.
 function removing(fields: GivenFields): Partial<Record<keyof StoredToken, unknown>> {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value ?? undefined]))
 }
@@ -71,7 +72,7 @@ async function checkTerms(context: Context, actor: ReadActor, current: StoredTok
   }
 }
 
-// Scopes that stay go further in a token that reaches, lives or is let in further than before; so does a wide reach under a new scope.
+// A kept scope counts as a new grant if the change widens where, how long or for whom the token works. Wider reach also applies to newly added scopes.
 function keptBy(current: StoredToken, next: StoredToken): Kept {
   const wider =
     !resourcesWithin(next.resources, current.resources) ||

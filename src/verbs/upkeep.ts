@@ -3,10 +3,10 @@ import type { Context } from '../verify/context.js'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
-/** Released leases alone have run out by then. */
+/** With this duration, only released leases count as expired. */
 const ALL_LEASES = 0
 
-/** The work that one node does for all of them, now and then, as far as the options ask for it. */
+/** Recurring work that one node does on behalf of all nodes, as far as the options ask for it. */
 export function upkeepOf(context: Context): readonly Upkeep[] {
   const { prefix, clock, monotonic } = context.settings
   const options = {
@@ -17,17 +17,21 @@ export function upkeepOf(context: Context): readonly Upkeep[] {
     report: context.report,
     background: context.background,
     isAlone: () => isAlone(context),
+    serverTime: () => context.store.serverTime(),
   }
   return upkeepTasks(context).map((task) => new Upkeep(context.store, task, options))
 }
 
-/** Is there no lease of another node? That of one which crashed stays for a while: meanwhile nothing is removed too early, and only a little too late. */
+/**
+ * Checks that no other node holds a lease. The lease of a crashed node stays for a while. Meanwhile nothing is removed too early, and only a little is removed
+ * late.
+ */
 export async function isAlone({ store, nodeId }: Context): Promise<boolean> {
   const own = nodeId()
   return (await store.leases(ALL_LEASES)).every((lease) => lease.nodeId === own)
 }
 
-/** The same, as tasks. What a task does is loaded when it is first done. */
+/** The same work as tasks. The code of a task is loaded on its first run. */
 export function upkeepTasks(context: Context): readonly UpkeepTask[] {
   const { retention, sealing, notices } = context.settings
   const tasks: UpkeepTask[] = []
@@ -37,6 +41,7 @@ export function upkeepTasks(context: Context): readonly UpkeepTask[] {
       name: '.retention',
       place: 'retention',
       everyMs: HOUR_MS,
+      removes: true,
       run: async ({ sure }, goOn) => (await import('./retain.js')).retain(context, sure, goOn),
     })
   }
@@ -45,8 +50,9 @@ export function upkeepTasks(context: Context): readonly UpkeepTask[] {
     tasks.push({
       name: '.retention-usage',
       place: 'retention',
-      // It looks at every token.
+      // This task reads every token.
       everyMs: Math.min(24 * HOUR_MS, Math.max(HOUR_MS, shortest / 24)),
+      removes: true,
       run: async ({ sure }, goOn) => (await import('./retain.js')).trimUsage(context, sure, goOn),
     })
   }
@@ -68,12 +74,13 @@ export function upkeepTasks(context: Context): readonly UpkeepTask[] {
   }
   const { unusedMs, deactivateMs } = notices
   if (unusedMs !== undefined || deactivateMs !== undefined) {
-    // What was told was told by these thresholds: others begin anew.
+    // Progress applies to these thresholds only. Different thresholds start again.
     const name = `.unused-${(unusedMs ?? 0) / 1000}-${(deactivateMs ?? 0) / 1000}` as const
     tasks.push({
       name,
       place: 'unused',
       everyMs: 6 * HOUR_MS,
+      removes: true,
       run: async (times, goOn) => (await import('./idle.js')).watchIdle(context, times, goOn),
     })
   }

@@ -7,10 +7,11 @@ import type { Context } from '../verify/context.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { idsSchema } from './lib/ids.js'
+import { flushUsage } from './lib/waits.js'
 
 const HOUR_SECONDS = 3600
 const MAX_STEPS = 1000
-/** Of all tokens together: some 70 bytes each in JSON. */
+/** Maximum number of steps for all tokens together. A step takes about 70 bytes of JSON. */
 const MAX_STEPS_IN_ALL = 10_000
 
 type Given = { ids: readonly string[]; from: number; to?: number | undefined; step?: number | undefined }
@@ -20,7 +21,7 @@ export const usageOfFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[
   ids: idsSchema,
   from: instantSchema.meta({ description: 'Start of the period, inclusive; steps are counted from here.' }),
   to: instantSchema.meta({ description: 'End of the period, exclusive. Default: now.' }).optional(),
-  // Uses are kept by the hour, so a finer step would show gaps that are none.
+  // Uses are counted per hour, so a shorter step would show gaps that do not exist.
   step: durationSchema({ min: HOUR_SECONDS })
     .refine((seconds) => seconds % HOUR_SECONDS === 0, { error: 'must be whole hours' })
     .meta({ description: 'Length of a step in whole hours. Default: one hour.' })
@@ -30,15 +31,15 @@ export const usageOfFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[
 const shape: z.ZodType<Given> = z.strictObject(usageOfFields)
 
 /**
- * How much several tokens were used, in even steps of time: enough for a small picture beside each row of a list.
+ * Returns how often several tokens were used, in even steps of time: enough for a sparkline beside each row of a list.
  *
- * Tokens that the actor may not see are left out, as those that do not exist. Steps without a use are left out too.
+ * Leaves out tokens that the actor may not see, like tokens that do not exist. Also leaves out steps without a use.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export async function usageOf(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly items: readonly UsageSummary[] }> {
   const { now, ids, from, to, stepMs } = readInput(context, input)
-  await context.usage?.flush()
+  await flushUsage(context)
   const { prefix } = context.settings
   const rows = await context.store.list({ prefix, ids, now, limit: ids.length })
   const visible = rows.filter((row) => canSee(actor, row)).map(({ id }) => id)
@@ -54,7 +55,7 @@ function readInput(context: Context, input: unknown): { now: number; ids: string
   const now = context.settings.clock()
   const { ids, from, to = now, step = HOUR_SECONDS } = readShape(shape, input, 'usageOf()')
   const stepMs = step * 1000
-  if (!(from < to)) throw new InvalidInputError('from', 'must lie before to')
+  if (!(from < to)) throw new InvalidInputError('from', 'must be before to')
   if (!((to - from) / stepMs <= MAX_STEPS)) throw new InvalidInputError('step', `makes more than ${MAX_STEPS} steps: use longer ones`)
   const distinct = [...new Set(ids)]
   if (!(distinct.length * Math.ceil((to - from) / stepMs) <= MAX_STEPS_IN_ALL)) {

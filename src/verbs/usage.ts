@@ -7,16 +7,17 @@ import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { findListed } from './get.js'
 import { canSee, type ReadActor } from './lib/actor.js'
+import { flushUsage } from './lib/waits.js'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const DEFAULT_DAYS = 30
 const LONGEST_DAYS = 366
-/** Rows that one call reads, and answers at most: some 100 bytes each in JSON. Those that differ in scopes alone are answered as one. */
+/** Maximum number of rows that one call reads and returns, at about 100 bytes of JSON each. Rows that differ only in scopes are merged. */
 const MAX_COUNTERS = 10_000
-/** Rows that one call reads in all where they are added up in longer steps. */
+/** Maximum number of rows that one call reads when it adds them up in longer steps. */
 const MAX_READ = 200_000
-/** Endpoints, and scopes, in the totals: those with the most uses. */
+/** Maximum number of endpoints, and of scopes, in the totals. Those with the most uses are kept. */
 const MAX_TOTALS = 1000
 
 type Given = { from?: number | undefined; to?: number | undefined; step?: number | undefined }
@@ -32,16 +33,16 @@ export const usageShape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * Reports a token's usage: counts by hour and endpoint, outcomes, addresses. Includes what this process has counted so far.
+ * Reports a token's usage: counts by hour and endpoint, outcomes and addresses. Includes what this process has counted so far.
  *
- * Without a range, of the last 30 days. What would be too much for one answer is refused: a shorter range is short enough, and so are longer steps.
+ * Without a range, covers the last 30 days. Refuses a range with too many rows for one answer: use a shorter range or longer steps.
  *
  * @throws NotFoundError `not_found`
  * @throws InvalidInputError `invalid_input`
  */
 export async function usage(context: Context, actor: ReadActor, id: unknown, range: unknown): Promise<UsageReport> {
   const { from, to, end, stepMs } = readRange(range, context.settings.clock())
-  await context.usage?.flush()
+  await flushUsage(context)
   const stored = await findListed(context, id)
   if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
   const rows = await (stepMs === HOUR_MS ? readOnce : readInSteps)(context, { tokenId: stored.id, from, to, end, stepMs })
@@ -63,10 +64,10 @@ function readRange(range: unknown, now: number): Range {
   const { from, to, step = 3600 } = readShape(usageShape, range === undefined ? {} : range, 'usage()')
   const end = to ?? now
   const stepMs = step * 1000
-  // Steps are counted from where the range begins: from a whole hour, where nobody said.
+  // Steps are counted from the start of the range. Without a given start, they begin at a whole hour.
   if (from === undefined)
     return { from: stepMs === HOUR_MS ? end - DEFAULT_DAYS * DAY_MS : hourOf(end - DEFAULT_DAYS * DAY_MS), to, end, stepMs }
-  if (to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must lie before to')
+  if (to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must be before to')
   if (!(end - from <= LONGEST_DAYS * DAY_MS)) {
     throw new InvalidInputError('from', `must be at most ${LONGEST_DAYS} days before the end of the range: request a shorter one`)
   }
@@ -75,7 +76,7 @@ function readRange(range: unknown, now: number): Range {
 
 type Wanted = Range & { readonly tokenId: string }
 
-/** The counters of a range, or `undefined` where they are too many. */
+/** Returns the counters of a range, or `undefined` if there are too many. */
 async function readOnce(
   { store }: Context,
   { tokenId, from, to }: Pick<Wanted, 'tokenId' | 'from' | 'to'>,
@@ -84,7 +85,7 @@ async function readOnce(
   return rows.counts.length > MAX_COUNTERS ? undefined : rows
 }
 
-/** The counters added up by step, read in parts so small that none is too many. */
+/** Adds up the counters by step. Splits the range until each part is small enough to read. */
 async function readInSteps(context: Context, wanted: Wanted): Promise<UsageRows | undefined> {
   const sums = new Map<string, UsageCount>()
   const parts: Pick<Wanted, 'from' | 'to' | 'end'>[] = [wanted]
@@ -103,7 +104,7 @@ async function readInSteps(context: Context, wanted: Wanted): Promise<UsageRows 
   return { counts: [...sums.values()].sort((a, b) => a.bucketAt - b.bucketAt), addresses: addresses ?? [] }
 }
 
-/** A range in two, at a whole hour; nothing where it is an hour. */
+/** Splits a range in two at a whole hour. Returns nothing for a range of one hour. */
 function halve({ from, to, end }: Pick<Wanted, 'from' | 'to' | 'end'>): Pick<Wanted, 'from' | 'to' | 'end'>[] {
   const middle = Math.ceil((from + end) / 2 / HOUR_MS) * HOUR_MS
   if (!(from < middle && middle < end)) return []
@@ -138,7 +139,7 @@ function report(tokenId: string, rows: UsageRows): UsageReport {
   }
 }
 
-/** A counter of a route that requires several scopes, once for each. */
+/** Expands the counter of a route that requires several scopes into one counter per scope. */
 function eachScope(row: UsageCount): readonly UsageCount[] {
   return row.scope
     .split(' ')
@@ -146,7 +147,7 @@ function eachScope(row: UsageCount): readonly UsageCount[] {
     .map((scope) => ({ ...row, scope }))
 }
 
-/** Which of the grants no allowed use required; `undefined` where a counter does not say what its uses required. */
+/** Returns the grants that no allowed use required, or `undefined` when a counter does not tell what its uses required. */
 function unusedAmong(catalogue: Catalogue, grants: readonly string[], rows: readonly UsageCount[]): readonly string[] | undefined {
   const allowed = rows.filter(({ outcome }) => outcome === 'allowed')
   if (allowed.some(hidesScopes)) return undefined
@@ -157,12 +158,12 @@ function unusedAmong(catalogue: Catalogue, grants: readonly string[], rows: read
   })
 }
 
-// Under a flood of endpoints scopes are no longer kept apart, and a long list of them is cut.
+// When there are too many endpoints, scopes are no longer counted separately, and a long list of scopes is cut.
 function hidesScopes({ endpoint, scope }: UsageCount): boolean {
   return scope.length >= MAX_USE_TEXT || (endpoint === OTHER_USES && scope === '')
 }
 
-/** The counters, which are kept apart by scope too, by hour, endpoint and outcome alone, in their order. */
+/** Merges counters that differ only in scope. The result is by hour, endpoint and outcome, in the original order. */
 function withoutScopes(rows: readonly UsageCount[]): UsageReport['buckets'] {
   const merged = new Map<string, { at: Date; endpoint: string; outcome: string; count: number }>()
   for (const { bucketAt, endpoint, outcome, count } of rows) {
@@ -175,7 +176,7 @@ function withoutScopes(rows: readonly UsageCount[]): UsageReport['buckets'] {
 }
 
 function tooMany(stepMs: number): InvalidInputError {
-  const way = stepMs < DAY_MS ? 'request a shorter one, or a longer step' : 'ask for a shorter one'
+  const way = stepMs < DAY_MS ? 'request a shorter one, or a longer step' : 'request a shorter one'
   return new InvalidInputError('from', `makes more than ${MAX_COUNTERS.toLocaleString('en')} counts in this range: ${way}`)
 }
 
@@ -183,7 +184,7 @@ function sum(rows: readonly UsageCount[]): number {
   return rows.reduce((total, row) => total + row.count, 0)
 }
 
-/** Sums by a key, the largest first. */
+/** Sums by key, largest first. */
 function totals(rows: readonly UsageCount[], keyOf: (row: UsageCount) => string): [string, number][] {
   const byKey = new Map<string, number>()
   for (const row of rows) byKey.set(keyOf(row), (byKey.get(keyOf(row)) ?? 0) + row.count)

@@ -6,10 +6,10 @@ import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
 
 /**
- * Holds every event against the seals, and these against a head, a signature, or both.
+ * Verifies every event against the seals, and the seals against a head, a signature, or both.
  *
  * @throws InvalidInputError `invalid_input`, field `head` or `verifySignature`
- * @throws GrantDeniedError `grant_denied`, for an actor that does not see every event
+ * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export async function verifyAudit(context: Context, actor: ReadActor, input: unknown): Promise<AuditReport> {
   checkSeesAll(actor, 'verifying the audit requires the events of every tenant and every token')

@@ -3,10 +3,10 @@ import { Attempts } from '../activity/attempts.js'
 import { CoalescedEvents } from '../activity/coalesced-events.js'
 import { Consumers } from '../activity/consumers.js'
 import { Housekeeping } from '../activity/housekeeping.js'
+import { ImportedChanges } from '../activity/imported-changes.js'
 import { LineageRevoker } from '../activity/lineages.js'
 import { Outbox } from '../activity/outbox.js'
-import { Rehasher } from '../activity/rehash.js'
-import { SharedRead } from '../activity/shared-read.js'
+import { FreshRead, SharedRead } from '../activity/shared-read.js'
 import { UsageRecorder } from '../activity/usage.js'
 import { Budget, type Rate } from '../cache/budget.js'
 import { createElapsedClock } from '../cache/elapsed.js'
@@ -15,7 +15,9 @@ import { RecordCache } from '../cache/records.js'
 import { Signals } from '../cache/signals.js'
 import { countOne, Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
+import { nodeIdOf } from '../policy/cache-bounds.js'
 import { Rates } from '../rate-limit/rates.js'
+import { Allowance } from '../store/deadline.js'
 import { GuardedStore } from '../store/guarded-store.js'
 import { MoveWatch } from '../store/move-watch.js'
 import { createReporter, type FaultReport, type Report } from '../store/reporter.js'
@@ -28,15 +30,20 @@ import { SlowHashes } from './slow-hashes.js'
 
 const DEFAULT_FLUSH_MS = 1000
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
+/** Those who wait for the other nodes look at them together, and no more often than that. */
+const LOOK_EVERY_MS = 20
+const FEED_END = 1
+/** Released leases alone have run out by then. */
+const ALL_LEASES = 0
 
-/** Puts together what the verbs of one instance work with. Does no I/O: the first call to a verb does. */
+/** Creates the context for the verbs of one instance. Does no I/O; that starts with the first call to a verb. */
 export function buildContext(settings: Settings): Context {
   const { clock, monotonic, maxStalenessMs, prefix, catalogue } = settings
-  // Never from the injected source: two nodes of one name would lose each other's counts.
+  // Never uses the injected random source: two nodes with the same name would lose each other's counts.
   // At first use, since Workers allow no random numbers while a module is evaluated.
   let drawn: string | undefined
   const nodeId = (): string => {
-    drawn ??= generateId(platformRandom)
+    drawn ??= nodeIdOf(generateId(platformRandom), maxStalenessMs + settings.serveStaleMs)
     return drawn
   }
   const elapsed = createElapsedClock(monotonic, () => Date.now())
@@ -58,6 +65,11 @@ export function buildContext(settings: Settings): Context {
     rows: new SharedRead(() => store.consumers(prefix), monotonic),
     newest: new SharedRead(newestSeq, monotonic),
   })
+  const together = { gapMs: LOOK_EVERY_MS, monotonic }
+  const nodes = {
+    leases: new FreshRead(() => store.leases(ALL_LEASES), together),
+    feedEnd: new FreshRead(async () => (await store.changes(undefined, FEED_END)).cursor, together),
+  }
   const tell = createAnnouncer(settings.onEvent, report)
   const announce: typeof tell = (events) => {
     tell(events)
@@ -121,9 +133,9 @@ export function buildContext(settings: Settings): Context {
           tellPlaced: (events) => outbox.tell(events),
           changed: (filter) => records.bulkChanged([filter]),
         })
-  const rehasher =
-    settings.imports === undefined ? undefined : new Rehasher({ store, clock, announce, changed: (id) => records.changed(id) })
-  const buffers: readonly Buffered[] = [usage, refusals, reuses, attempts, lineages, outbox, rehasher].filter(
+  const importedChanges =
+    settings.imports === undefined ? undefined : new ImportedChanges({ store, clock, announce, changed: (id) => records.changed(id) })
+  const buffers: readonly Buffered[] = [usage, refusals, reuses, attempts, lineages, outbox, importedChanges].filter(
     (buffer) => buffer !== undefined,
   )
   const flush = async (): Promise<void> => {
@@ -144,9 +156,9 @@ export function buildContext(settings: Settings): Context {
   const slow = new SlowHashes(deadlineMs, monotonic, report)
   const scheduleFlush = (): void => housekeeping.scheduleFlush()
   const imported =
-    imports === undefined || rehasher === undefined
+    imports === undefined || importedChanges === undefined
       ? undefined
-      : new Imported({ imports, digesters, clock, report, slow, rehasher, scheduleFlush })
+      : new Imported({ imports, digesters, clock, report, slow, changes: importedChanges, scheduleFlush })
   return {
     settings,
     vitals,
@@ -168,12 +180,18 @@ export function buildContext(settings: Settings): Context {
     report,
     announce,
     consumers,
+    nodes,
     housekeeping,
     background,
     buffers,
     flush,
     scheduleFlush,
   }
+}
+
+/** The context of one call, which waits no longer than this in all; by default as long as the option `deadline` says. */
+export function forOneCall(context: Context, allowance: Allowance = new Allowance(context.settings)): Context {
+  return { ...context, store: context.store.sharing(allowance), allowance }
 }
 
 function createOwners(

@@ -4,6 +4,7 @@ import type { Consumers } from '../activity/consumers.js'
 import type { Housekeeping } from '../activity/housekeeping.js'
 import type { LineageRevoker } from '../activity/lineages.js'
 import type { Outbox } from '../activity/outbox.js'
+import type { FreshRead } from '../activity/shared-read.js'
 import type { UsageRecorder } from '../activity/usage.js'
 import type { Budget } from '../cache/budget.js'
 import type { Owners } from '../cache/owners.js'
@@ -13,17 +14,27 @@ import type { StoredEvent } from '../model/event.js'
 import type { Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
 import type { Rates } from '../rate-limit/rates.js'
+import type { Allowance } from '../store/deadline.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import type { NodeLease } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
 import type { Imported } from './imported.js'
 import type { SignalOf } from './principal.js'
 
-/** What is written some time after it came to be. */
+/** Data that is written with a delay. */
 export type Buffered = {
   readonly pending: boolean
   /** `all`: also what would rather wait, such as an event that may still be one of many. */
   flush(now: number, all: boolean): Promise<void>
+}
+
+/** Store data that those share who wait for the other nodes, as it is after each of them asked. */
+export type NodeReads = {
+  /** The leases of all nodes that have not released them. */
+  readonly leases: FreshRead<readonly NodeLease[]>
+  /** The end of the feed. */
+  readonly feedEnd: FreshRead<string>
 }
 
 /** Context of the verbs, one per instance. */
@@ -31,7 +42,9 @@ export type Context = {
   readonly settings: Settings
   readonly vitals: Vitals
   readonly store: GuardedStore
-  /** The name of this node, which no other has. */
+  /** What is left of the deadline of the call that this is the context of. Absent: each thing that is waited for has a deadline of its own. */
+  readonly allowance?: Allowance | undefined
+  /** The unique name of this node. */
   readonly nodeId: () => string
   readonly records: RecordCache
   readonly owners: Owners | undefined
@@ -56,9 +69,10 @@ export type Context = {
   /** Events of transactions of the host's. */
   readonly outbox: Outbox
   readonly consumers: Consumers
+  readonly nodes: NodeReads
   readonly housekeeping: Housekeeping
   readonly background: Background
-  /** Tells the host of a fault. */
+  /** Reports a fault to the host. */
   readonly report: Report
   readonly announce: (events: readonly StoredEvent[]) => void
   /** Everything that `flush` and `close` write. */

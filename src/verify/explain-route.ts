@@ -17,13 +17,13 @@ export function explainRoute(context: Context, moment: Moment, entry: Entry, own
   const owned = ownerUnknown ? undefined : owner.owned
   // Where the owner's permissions are not known, these are the most that the token can have.
   const most = principalOf(context, entry, owned)
-  if (ownerUnknown && entry.optional?.inherit === true) return [unknown('scopes', 'owner_unknown'), unknown('resources', 'owner_unknown')]
+  if (ownerUnknown && entry.parts.inherit) return [unknown('scopes', 'owner_unknown'), unknown('resources', 'owner_unknown')]
   const exists = (scope: string): boolean => isKnown(context.settings.scopes, scope)
   const held = heldScope(most, { scopes: asked.scopes, any: false }, exists)
   const scopes = asked.scopes.map((scope): ExplainedScope => {
     const mayHold = heldScope(most, { scopes: [scope], any: false }, exists) !== undefined
     const grants = context.settings.catalogue.givers(scope, moment.record.scopes)
-    const inherits = entry.optional?.inherit === true
+    const inherits = entry.parts.inherit
     return {
       scope,
       exists: exists(scope),

@@ -27,12 +27,12 @@ export type OwnerFound = { readonly owned: Owned | null | undefined } | { readon
 /** The facts of a step. */
 export type Facts = Omit<ExplainStep, 'step' | 'ok' | 'code' | 'unknown'>
 
-/** A step that was decided. */
+/** Creates a step with a known outcome. */
 export function decided(step: ExplainStep['step'], ok: boolean, code: Code, facts: Facts = {}): ExplainStep {
   return { step, ok, ...(!ok && { code }), ...facts }
 }
 
-/** A step that cannot be told. */
+/** Creates a step with an unknown outcome. */
 export function unknown(step: ExplainStep['step'], why: ExplainUnknown, facts: Facts = {}): ExplainStep {
   return { step, unknown: why, ...facts }
 }

@@ -1,7 +1,7 @@
 import { compileEntry, type Entry, rootIdOf } from '../cache/entry.js'
 import { isLatchkeyError } from '../errors.js'
 import type { ExplainStep } from '../model/explanation.js'
-import type { Imports } from '../policy/imports.js'
+import { hasEnded, type Imports } from '../policy/imports.js'
 import { compileNetworks } from '../policy/network.js'
 import { type Lifecycle, type LifecycleRefusal, refusalOf } from '../policy/status.js'
 import { limitKey } from '../rate-limit/key.js'
@@ -35,11 +35,11 @@ function recordStep({ settings }: Context, { record, at, past }: Moment): Explai
   return decided('record', (!past || at >= createdAt) && isRecognized(settings.imports, importedFrom, at), 'token_unknown', facts)
 }
 
-/** Is the format that a token was imported in among those that are accepted? */
+/** Returns whether the format that a token was imported in is accepted. */
 function isRecognized(imports: Imports | undefined, importedFrom: string | undefined, at: number): boolean {
   if (importedFrom === undefined) return true
   const format = imports?.formats.find(({ name }) => name === importedFrom)
-  return format !== undefined && (format.until === undefined || at < format.until)
+  return format !== undefined && !hasEnded(format, at)
 }
 
 function lifecycleSteps({ record, at, known }: Moment): readonly ExplainStep[] {
@@ -71,14 +71,14 @@ function instant<Name extends 'revokedAt' | 'deactivatedAt' | 'notBefore' | 'exp
   return at === undefined ? {} : ({ [name]: new Date(at) } as { readonly [N in Name]?: Date })
 }
 
-function addressStep({ record, known }: Moment, { optional }: Entry, ip: string | undefined): ExplainStep {
+function addressStep({ record, known }: Moment, { parts }: Entry, ip: string | undefined): ExplainStep {
   const asked = ip === undefined ? {} : { ip }
   if (!known) return unknown('address', 'events_incomplete', asked)
   const { allowedIps } = record
-  if (allowedIps === undefined || optional?.allowsIp === undefined) return decided('address', true, 'ip_denied', asked)
+  if (allowedIps === undefined || parts.allowsIp === undefined) return decided('address', true, 'ip_denied', asked)
   if (ip === undefined) return unknown('address', 'not_given', { allowedIps })
   const allowedBy = allowedIps.find((network) => compileNetworks([network])(ip))
-  return decided('address', optional.allowsIp(ip), 'ip_denied', { ip, allowedIps, ...(allowedBy !== undefined && { allowedBy }) })
+  return decided('address', parts.allowsIp(ip), 'ip_denied', { ip, allowedIps, ...(allowedBy !== undefined && { allowedBy }) })
 }
 
 async function findOwner(context: Context, { record, past }: Moment): Promise<{ readonly step: ExplainStep; readonly found: OwnerFound }> {
@@ -90,10 +90,10 @@ async function findOwner(context: Context, { record, past }: Moment): Promise<{ 
   }
   if (past) return { step: unknown('owner', 'not_recorded', facts), found: { unknown: true } }
   try {
-    const owned = await context.owners.of(ownerId, tenantId)
+    const owned = await context.owners.of(ownerId, tenantId, context.allowance?.leftMs)
     return { step: decided('owner', owned !== null, 'owner_denied', facts), found: { owned } }
   } catch (error) {
-    // A verification could not decide either: it would be answered 503.
+    // A verification could not decide either, and would result in a 503.
     if (!isLatchkeyError(error) || error.code !== 'store_unavailable') throw error
     return { step: decided('owner', false, 'store_unavailable', facts), found: { unknown: true } }
   }
@@ -108,7 +108,13 @@ async function rateStep(context: Context, { record, at, past }: Moment, entry: E
     return decided('rate', true, 'rate_limited', past ? { assumes: 'present_options' } : {})
   if (past) return unknown('rate', 'not_recorded', { limits })
   try {
-    const { states, unread, spent } = await peekRates(rateLimit, keyOf, { subject: principal, now: at, deadlineMs, report: context.report })
+    const { states, unread, spent } = await peekRates(rateLimit, keyOf, {
+      subject: principal,
+      now: at,
+      deadlineMs,
+      allowance: context.allowance,
+      report: context.report,
+    })
     const facts = { limits, ...(states.length > 0 && { rates: states }) }
     return unread && !spent ? unknown('rate', 'not_counted', facts) : decided('rate', !spent, 'rate_limited', facts)
   } catch (error) {

@@ -1,22 +1,83 @@
 import type { Entry } from '../cache/entry.js'
+import { endTogether } from '../cache/signals.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { ForeignShapes } from '../model/foreign-shapes.js'
+import type { MaybePromise } from '../model/json.js'
 import type { VerifyContext } from '../model/principal.js'
 import type { StoredToken } from '../model/record.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
 import { leftUntil } from '../store/deadline.js'
-import { equalDigests } from '../token/compare.js'
 import { isPacked } from '../token/packed-digest.js'
 import type { Context } from './context.js'
-import type { Claim, Imported } from './imported.js'
+import { type Claim, type Imported, provableOf } from './imported.js'
 
 /** The entry that a credential of another system's format is of, and whether it proves to be. */
 export type Found = { readonly entry: Entry; readonly proven: boolean }
 
+/** What the claims of one credential were found to be. */
+type Choice<T> = {
+  readonly proven: T | undefined
+  readonly other: T | undefined
+  /** Good ones beside it. */
+  readonly beside: readonly T[]
+}
+
+type Look<T> = {
+  readonly find: (claim: Claim, proven: boolean) => Promise<T | undefined>
+  readonly proves: (claim: Claim, found: T) => MaybePromise<boolean>
+  readonly isSlow: (found: T) => boolean
+  readonly failed?: () => void
+}
+
 /**
  * Looks up the claims one after the other: the first proven one whose status refuses it, else the first proven one, else the first whose record exists.
  *
- * The same secret may have been imported by several formats. What ended one of these tokens ended the credential, whichever format comes first.
+ * The same secret may have been imported by several formats. What ended one of these tokens ended the credential, whichever format comes first, also
+ * where its format has ended since. What was revoked with one of them is revoked for all, so that it stays so without the record.
+ */
+async function choose<T extends Lifecycle & { readonly id: string }>(
+  context: Context,
+  imported: Imported,
+  claims: readonly Claim[],
+  look: Look<T>,
+): Promise<Choice<T>> {
+  const proven: T[] = []
+  let refused: T | undefined
+  let other: T | undefined
+  for (const claim of claims) {
+    // By itself, a format that has ended proves nothing.
+    if (claim.ended && proven.length === 0) break
+    try {
+      const found = await look.find(claim, proven.length > 0)
+      if (found === undefined) continue
+      const isBad = isRefused(context, found)
+      // Beside one that is proven, only one that would be refused matters, or would have to end with it: no slow hash is computed for another.
+      if (claim.ended ? !isBad : proven.length > 0 && refused === undefined && !isBad && look.isSlow(found)) continue
+      if (await look.proves(claim, found)) {
+        proven.push(found)
+        if (isBad) refused ??= found
+      } else if (proven.length === 0) {
+        look.failed?.()
+        other ??= found
+      }
+    } catch (error) {
+      // A refusal stands, whatever the others are.
+      if (refused === undefined) throw error
+      break
+    }
+  }
+  const revoked = proven.find(({ revokedAt }) => revokedAt !== undefined)
+  if (revoked !== undefined)
+    imported.endWith(
+      revoked.id,
+      proven.filter(({ revokedAt }) => revokedAt === undefined).map(({ id }) => id),
+    )
+  const chosen = refused ?? proven[0]
+  return { proven: chosen, other, beside: refused === undefined ? proven.slice(1) : [] }
+}
+
+/**
+ * Finds the token that a credential belongs to.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -26,34 +87,42 @@ export async function findImported(
   claims: readonly Claim[],
   request: VerifyContext | undefined,
   dueAt: number,
+  waited = false,
 ): Promise<Found | undefined> {
-  let good: Entry | undefined
-  let other: Entry | undefined
-  for (const claim of claims) {
-    const leftMs = claim === claims[0] ? undefined : leftUntil(dueAt, context.settings)
-    const entry = await entryOf(context, claim.id, request, good !== undefined, leftMs)
-    if (entry === undefined) continue
-    const refused = isRefused(context, entry.lifecycle)
-    // Beside one that is proven, only one that would be refused matters: no slow hash is computed for another.
-    if (good !== undefined && !refused) continue
-    const { importedFrom, importedHash } = entry.optional ?? {}
-    if (
-      await imported.proves(
-        claim,
-        { id: entry.id, hasDigest: (digest) => isPacked(entry.digest, digest), importedFrom, importedHash },
-        request?.ip,
-        leftUntil(dueAt, context.settings),
-      )
-    ) {
-      if (refused) return { entry, proven: true }
-      good = entry
-    } else if (good === undefined) {
-      context.records.noteGuess(request?.ip)
-      other ??= entry
-    }
+  const left = (): number | undefined => leftUntil(dueAt, context.settings)
+  const { proven, other, beside } = await choose<Entry>(context, imported, claims, {
+    find: (claim, isProven) => entryOf(context, claim.id, request, isProven, !waited && claim === claims[0] ? undefined : left()),
+    proves: (claim, { id, digest, parts }) => {
+      const { importedFrom, importedHash } = parts
+      return imported.proves(claim, { id, hasDigest: (given) => isPacked(digest, given), importedFrom, importedHash }, request?.ip, left())
+    },
+    isSlow: ({ parts }) => parts.importedHash !== undefined,
+    failed: () => context.records.noteGuess(request?.ip),
+  })
+  if (proven !== undefined && beside.length > 0) endTogether(proven, beside)
+  const entry = proven ?? other
+  return entry && { entry, proven: proven !== undefined }
+}
+
+/**
+ * Whether one of these credentials proves to be an imported token, good or not. What is looked up counts against the budget of the address.
+ *
+ * @throws StoreUnavailableError `store_unavailable`
+ */
+export async function holdsImported(
+  context: Context,
+  credentials: Iterable<string>,
+  ip: string | undefined,
+  leftMs: number = context.settings.deadlineMs,
+): Promise<boolean> {
+  const { imported, settings } = context
+  if (imported === undefined) return false
+  const dueAt = settings.monotonic() + leftMs
+  for (const credential of credentials) {
+    const found = await findImported(context, imported, imported.claims(credential), { ip }, dueAt, true)
+    if (found?.proven === true) return true
   }
-  if (good !== undefined) return { entry: good, proven: true }
-  return other === undefined ? undefined : { entry: other, proven: false }
+  return false
 }
 
 function isRefused({ settings }: Context, lifecycle: Lifecycle): boolean {
@@ -72,10 +141,10 @@ async function entryOf(
     vitals.cacheHits += 1
     return entry
   }
-  // Who has proven one secret does not guess.
+  // A caller that has proven one secret is not guessing.
   if (!proven && records.isThrottled(request?.ip)) {
     vitals.throttled += 1
-    throw new StoreUnavailableError('too many tokens that do not exist are asked about from this address')
+    throw new StoreUnavailableError('too many unknown tokens were sent from this address')
   }
   vitals.cacheMisses += 1
   return records.read(id, request?.ip, leftMs)
@@ -84,19 +153,13 @@ async function entryOf(
 /** The stored token behind a credential of another system's format, from the primary, proven: chosen as in `findImported`. */
 export async function findStoredImported(context: Context, token: unknown): Promise<StoredToken | undefined> {
   const { imported, store } = context
-  let good: StoredToken | undefined
-  for (const claim of imported?.claims(token) ?? []) {
-    const stored = (await store.find([claim.id])).get(claim.id)
-    if (stored === undefined) continue
-    const { id, importedFrom, importedHash } = stored
-    const refused = isRefused(context, stored)
-    if (good !== undefined && !refused) continue
-    const provable = { id, hasDigest: (digest: string) => equalDigests(stored.digest, digest), importedFrom, importedHash }
-    if (!(await imported?.proves(claim, provable, undefined))) continue
-    if (refused) return stored
-    good = stored
-  }
-  return good
+  if (imported === undefined) return undefined
+  const { proven } = await choose<StoredToken>(context, imported, imported.claims(token), {
+    find: async ({ id }) => (await store.find([id])).get(id),
+    proves: (claim, stored) => imported.proves(claim, provableOf(stored), undefined, context.allowance?.leftMs),
+    isSlow: ({ importedHash }) => importedHash !== undefined,
+  })
+  return proven
 }
 
 /** How credentials look that only the option `imports` brings in. */

@@ -6,9 +6,9 @@ import { digestOf } from './verify.js'
 import { viewRecord } from './view-record.js'
 
 /**
- * Whose token is this? The record of a token whose text is given, whatever its status; `undefined` where it is none of ours.
+ * Returns the record of the token with this text, whatever its status; `undefined` if it is not one of ours.
  *
- * Reads the primary, decides nothing and counts nothing: for introspection, and for tokens that somebody found.
+ * Reads the primary, makes no decision, and counts no use. Used for introspection and leaked tokens.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */

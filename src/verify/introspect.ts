@@ -1,6 +1,7 @@
+import type { RefusalCode } from '../errors.js'
 import type { Introspection } from '../model/principal.js'
+import type { StoredToken } from '../model/record.js'
 import { refusalOf } from '../policy/status.js'
-import { dueFrom, leftUntil } from '../store/deadline.js'
 import type { Context } from './context.js'
 import { findByToken } from './identify.js'
 import { intersectResources, scopesInForce } from './permissions.js'
@@ -8,24 +9,31 @@ import { noteReuse } from './reuse.js'
 import { viewRecord } from './view-record.js'
 
 /**
- * Is this token good now, and for what? Decides as `verify` does, from the primary and without the address of a caller. Counts no use, but a rotated
- * token that is presented after its end leaves its trace here too.
+ * Returns whether a token is currently valid, and for what. Decides like `verify`, but reads the primary and has no client address. Counts no use, but a rotated
+ * token that is presented after its end is recorded here too.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  */
 export async function introspect(context: Context, token: unknown): Promise<Introspection> {
-  const dueAt = dueFrom(context.settings)
   const stored = await findByToken(context, token)
   if (stored === undefined) return { active: false }
   const { catalogue, clock } = context.settings
-  const granted = catalogue.resolve(stored.scopes)
+  // As `decide` does: nobody asks for the owner of a token that is refused whatever its owner may do.
+  if (refusedAt(context, stored, clock()) !== undefined) return { active: false }
   const owned =
-    stored.ownerId === undefined ? undefined : await context.owners?.of(stored.ownerId, stored.tenantId, leftUntil(dueAt, context.settings))
+    stored.ownerId === undefined ? undefined : await context.owners?.of(stored.ownerId, stored.tenantId, context.allowance?.leftMs)
+  // The token may have ended meanwhile.
   const now = clock()
-  const code = refusalOf(stored, now)
-  if (code !== undefined && stored.replacedById !== undefined) noteReuse(context, stored, { lifecycle: stored, code, now, ip: undefined })
+  const code = refusedAt(context, stored, now)
   if (owned === null || code !== undefined) return { active: false }
+  const granted = catalogue.resolve(stored.scopes)
   const scopes = scopesInForce(catalogue, { scopes: granted, inherit: stored.inherit === true }, owned)
   const resources = intersectResources(stored.resources, owned?.resources)
   return { active: true, record: viewRecord(stored, now), scopes: scopes.names, ...(resources !== undefined && { resources }) }
+}
+
+function refusedAt(context: Context, stored: StoredToken, now: number): RefusalCode | undefined {
+  const code = refusalOf(stored, now)
+  if (code !== undefined && stored.replacedById !== undefined) noteReuse(context, stored, { lifecycle: stored, code, now, ip: undefined })
+  return code
 }

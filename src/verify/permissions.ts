@@ -16,7 +16,9 @@ export function intersectResources(a: Resources | undefined, b: Resources | unde
   if (a === undefined || a === b) return b
   if (b === undefined) return a
   const dimensions = new Set([...Object.keys(a), ...Object.keys(b)])
-  return Object.fromEntries([...dimensions].map((dimension) => [dimension, both(valuesOf(a, dimension), valuesOf(b, dimension))]))
+  const cut = [...dimensions].map((dimension) => [dimension, both(valuesOf(a, dimension), valuesOf(b, dimension))] as const)
+  // A principal shows them, and decides by them.
+  return Object.freeze(Object.fromEntries(cut))
 }
 
 function valuesOf(resources: Resources, dimension: string): readonly string[] | undefined {
@@ -24,6 +26,6 @@ function valuesOf(resources: Resources, dimension: string): readonly string[] | 
 }
 
 function both(a: readonly string[] | undefined, b: readonly string[] | undefined): readonly string[] {
-  if (a === undefined) return b ?? []
-  return b === undefined ? a : a.filter((value) => b.includes(value))
+  if (a === undefined || b === undefined) return a ?? b ?? []
+  return Object.freeze(a.filter((value) => b.includes(value)))
 }

@@ -1,20 +1,126 @@
 import { type Entry, rootIdOf } from '../cache/entry.js'
-import { type RequestSignal, rememberSignal } from '../cache/signals.js'
+import type { RequestSignal } from '../cache/signals.js'
+import type { TokenHolder } from '../cache/standing.js'
 import type { JsonObject, Resources } from '../model/json.js'
 import type { Principal } from '../model/principal.js'
 import type { ScopeSet } from '../policy/catalogue.js'
 import { resourcesAllow } from '../policy/resource.js'
 import { allowsScope } from '../policy/scope-set.js'
 
-/** Gives a signal of an entry for one request. */
+/** Opens a signal of an entry for one request. */
 export type SignalOf = (entry: Entry) => RequestSignal
 
+/** The resources that a principal is asked about. */
+type Asked = { readonly [dimension: string]: string | readonly string[] }
+
+/** Calls back when something, such as a response, is over; at once where it is over already. */
+type WhenOver<C> = (closing: C, end: () => void) => void
+
+/** How far a request has come, as its principal knows: that it is over, that its signal was read, or what ends it and how that is heard. */
+type Life = {
+  over: boolean
+  readonly opened?: RequestSignal
+  readonly closing?: unknown
+  readonly whenOver?: WhenOver<unknown>
+}
+
+const OVER: Life = Object.freeze({ over: true })
+
 /**
- * The principal that `verify` answers.
+ * A principal that this library made.
  *
- * Its fields are for reading; what it allows is decided by private state, so that a handler that overwrites a field changes nothing.
+ * Its properties are for reading. What it allows, and whether its request is over, is private state, so that a handler that overwrites one changes nothing.
  */
-export class TokenPrincipal implements Principal {
+abstract class OwnPrincipal {
+  readonly #granted: ScopeSet
+  readonly #resources: Resources | undefined
+  #life: Life | undefined
+
+  constructor(granted: ScopeSet, resources: Resources | undefined) {
+    this.#granted = granted
+    this.#resources = resources
+  }
+
+  allows(scope: string, resources?: Asked): boolean {
+    return this.#allows(scope, resources)
+  }
+
+  #allows(scope: string, resources: Asked | undefined): boolean {
+    return allowsScope(this.#granted, scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
+  }
+
+  /** The signal of a principal, opened when it is first read. One that is read when the request is over never fires. */
+  static signalFor(principal: OwnPrincipal, open: () => RequestSignal): AbortSignal {
+    const life = principal.#life
+    if (life?.opened !== undefined) return life.opened.signal
+    const over = life?.over === true
+    const opened = over ? neverFiring() : open()
+    principal.#life = { over, opened }
+    life?.whenOver?.(life.closing, () => OwnPrincipal.end(principal))
+    return opened.signal
+  }
+
+  static end(principal: unknown): void {
+    if (!OwnPrincipal.#made(principal)) return
+    const life = principal.#life
+    if (life?.opened === undefined) principal.#life = OVER
+    else if (!life.over) {
+      life.over = true
+      life.opened.detach()
+    }
+  }
+
+  static endWith<C>(principal: unknown, closing: C, whenOver: WhenOver<C>): void {
+    if (!OwnPrincipal.#made(principal) || principal.#life?.over === true) return
+    // Nobody listens before the signal is read.
+    if (principal.#life?.opened !== undefined) whenOver(closing, () => OwnPrincipal.end(principal))
+    else principal.#life = { over: false, closing, whenOver: whenOver as WhenOver<unknown> }
+  }
+
+  static hasSignal(principal: unknown): boolean {
+    return OwnPrincipal.#made(principal) && principal.#life?.opened !== undefined && !principal.#life.over
+  }
+
+  static permits(principal: Principal, scope: string, resources: Asked | undefined): boolean {
+    return OwnPrincipal.#made(principal) ? principal.#allows(scope, resources) : principal.allows(scope, resources) === true
+  }
+
+  static grantedTo(principal: OwnPrincipal): ScopeSet {
+    return principal.#granted
+  }
+
+  static #made(principal: unknown): principal is OwnPrincipal {
+    return typeof principal === 'object' && principal !== null && #life in principal
+  }
+}
+
+/** Creates a signal that never fires. */
+export function neverFiring(): RequestSignal {
+  return { signal: new AbortController().signal, detach: () => undefined }
+}
+
+/** The request of this principal is over: its signal is dropped, also where it is read only later. */
+export function endRequest(principal: unknown): void {
+  OwnPrincipal.end(principal)
+}
+
+/** Ends the request of this principal with something else. Nobody listens for that unless the signal is read. */
+export function endRequestWith<C>(principal: unknown, closing: C, whenOver: WhenOver<C>): void {
+  OwnPrincipal.endWith(principal, closing, whenOver)
+}
+
+/** Returns whether the signal of this principal has been read and not been dropped. */
+export function hasSignal(principal: unknown): boolean {
+  return OwnPrincipal.hasSignal(principal)
+}
+
+/** Whether a principal covers a scope and each of the resources, whatever its properties say by now. One that was not made here is asked itself. */
+export function permits(principal: Principal, scope: string, resources?: Asked): boolean {
+  return OwnPrincipal.permits(principal, scope, resources)
+}
+
+/** The principal that `verify` returns. */
+export class TokenPrincipal extends OwnPrincipal implements Principal {
   readonly kind = 'token'
   readonly tokenId: string
   readonly name: string
@@ -24,36 +130,24 @@ export class TokenPrincipal implements Principal {
   declare readonly resources?: Resources
   declare readonly metadata?: JsonObject
   readonly #entry: Entry
-  readonly #granted: ScopeSet
-  readonly #resources: Resources | undefined
   readonly #signalOf: SignalOf
-  #signal: AbortSignal | undefined
 
   constructor(entry: Entry, granted: ScopeSet, resources: Resources | undefined, signalOf: SignalOf) {
+    super(granted, resources)
     this.tokenId = entry.id
     this.name = entry.name
     if (entry.tenantId !== undefined) this.tenantId = entry.tenantId
     if (entry.ownerId !== undefined) this.ownerId = entry.ownerId
     this.scopes = granted.names
     if (resources !== undefined) this.resources = resources
-    if (entry.optional?.metadata !== undefined) this.metadata = entry.optional.metadata
+    const { metadata } = entry.parts
+    if (metadata !== undefined) this.metadata = metadata
     this.#entry = entry
-    this.#granted = granted
-    this.#resources = resources
     this.#signalOf = signalOf
   }
 
-  allows(scope: string, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean {
-    return allowsScope(this.#granted, scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
-  }
-
   get signal(): AbortSignal {
-    if (this.#signal === undefined) {
-      const { signal, detach } = this.#signalOf(this.#entry)
-      this.#signal = signal
-      rememberSignal(this, detach)
-    }
-    return this.#signal
+    return OwnPrincipal.signalFor(this, () => this.#signalOf(this.#entry))
   }
 
   /** The entry behind a principal that this library made; `undefined` for anything else. */
@@ -61,18 +155,76 @@ export class TokenPrincipal implements Principal {
     return TokenPrincipal.#made(principal) ? principal.#entry : undefined
   }
 
+  /** Who holds the token that the instance with these signals made a principal from; `undefined` for anything else. */
+  static holderFor(principal: unknown, signalOf: SignalOf): TokenHolder | undefined {
+    if (!TokenPrincipal.#isFrom(principal, signalOf)) return undefined
+    const { id: tokenId, tenantId } = principal.#entry
+    return { principal, tokenId, tenantId, rootId: rootIdOf(principal.#entry), granted: OwnPrincipal.grantedTo(principal) }
+  }
+
   /** The entry behind a principal that the instance with these signals made; `undefined` for anything else. */
   static entryFor(principal: unknown, signalOf: SignalOf): Entry | undefined {
-    return TokenPrincipal.#made(principal) && principal.#signalOf === signalOf ? principal.#entry : undefined
+    return TokenPrincipal.#isFrom(principal, signalOf) ? principal.#entry : undefined
+  }
+
+  static #isFrom(principal: unknown, signalOf: SignalOf): principal is TokenPrincipal {
+    return TokenPrincipal.#made(principal) && principal.#signalOf === signalOf
   }
 
   static #made(principal: unknown): principal is TokenPrincipal {
     return typeof principal === 'object' && principal !== null && #entry in principal
   }
+}
 
-  /** The first token of the line of rotations of such a principal. */
-  static rootIdOf(principal: unknown): string | undefined {
-    const entry = TokenPrincipal.entryOf(principal)
-    return entry === undefined ? undefined : rootIdOf(entry)
+/** Whom a principal stands for that was not made from a record of the store. */
+export type Bearer = {
+  readonly kind: Exclude<Principal['kind'], 'token'>
+  readonly tokenId?: string | undefined
+  readonly name: string
+  readonly tenantId?: string | undefined
+  readonly ownerId?: string | undefined
+  readonly resources?: Resources | undefined
+  readonly metadata?: JsonObject | undefined
+}
+
+/** A principal that was not made from a record of the store. */
+export abstract class GrantedPrincipal extends OwnPrincipal implements Principal {
+  readonly kind: Bearer['kind']
+  declare readonly tokenId?: string
+  readonly name: string
+  declare readonly tenantId?: string
+  declare readonly ownerId?: string
+  readonly scopes: readonly string[]
+  declare readonly resources?: Resources
+  declare readonly metadata?: JsonObject
+  readonly #bearer: Bearer
+
+  constructor(bearer: Bearer, granted: ScopeSet) {
+    const { kind, tokenId, name, tenantId, ownerId, resources, metadata } = bearer
+    super(granted, resources)
+    this.kind = kind
+    if (tokenId !== undefined) this.tokenId = tokenId
+    this.name = name
+    if (tenantId !== undefined) this.tenantId = tenantId
+    if (ownerId !== undefined) this.ownerId = ownerId
+    this.scopes = granted.names
+    if (resources !== undefined) this.resources = resources
+    if (metadata !== undefined) this.metadata = metadata
+    this.#bearer = bearer
   }
+
+  abstract get signal(): AbortSignal
+
+  /** Whom such a principal stands for, whatever its properties say by now; `undefined` for anything else. */
+  static bearerOf(principal: unknown): Bearer | undefined {
+    return typeof principal === 'object' && principal !== null && #bearer in principal ? principal.#bearer : undefined
+  }
+}
+
+/** Whom a principal names, whatever its properties say by now. One that was not made here is asked itself. */
+export function namedBy(principal: Principal): Pick<Bearer, 'tokenId' | 'tenantId'> & { readonly kind: Principal['kind'] } {
+  const entry = TokenPrincipal.entryOf(principal)
+  return entry === undefined
+    ? (GrantedPrincipal.bearerOf(principal) ?? principal)
+    : { kind: 'token', tokenId: entry.id, tenantId: entry.tenantId }
 }

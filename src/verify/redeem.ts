@@ -6,15 +6,15 @@ import { digestTicket, isTicket } from '../token/ticket.js'
 import type { Context } from './context.js'
 import { decideFor, refuseUnknown } from './verify.js'
 
-/** How long a ticket is good. */
+/** How long a ticket is valid. */
 export const TICKET_MS = 30_000
 
 /** Nodes whose clocks are behind may still take what has run out here; it is forgotten when none of them does. */
 export const FORGET_AFTER_MS = 60_000
 
 /**
- * Spends a ticket: of all who present it, on any node, one gets what the token is good for now. One that is used up, has run out or never was is the same
- * to whoever presents it.
+ * Redeems a ticket: of all callers that present it, on any node, one gets the current permissions of its token. A used, expired, or unknown ticket looks the same
+ * to its presenter.
  *
  * Its token is read past every cache, so that a ticket never outlives it.
  *
@@ -24,7 +24,7 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
   if (!isTicket(ticket)) return refuseUnknown(context)
   if (context.records.isThrottled(request?.ip)) {
     context.vitals.throttled += 1
-    throw new StoreUnavailableError('too many tickets that do not exist are asked about from this address')
+    throw new StoreUnavailableError('too many unknown tickets were sent from this address')
   }
   const { settings } = context
   const dueAt = dueFrom(settings)
@@ -40,13 +40,13 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
     const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))
     return entry === undefined ? refuseUnknown(context) : await decideFor(context, entry, request, dueAt)
   } catch (error) {
-    // 503 asks its holder to come again with it, and does not wait for that.
+    // A 503 asks the client to retry with the same ticket. The response does not wait for this write.
     void context.background.run(() => giveBack(context, taken))
     throw error
   }
 }
 
-/** Where this fails too, the ticket is lost: nobody was let in by it, and it is never good twice. */
+/** Saves a ticket again. If this fails, the ticket is lost: it admitted nobody, and it can never be used twice. */
 async function giveBack({ settings, store }: Context, taken: StoredTicket): Promise<void> {
   const now = settings.clock()
   await store.saveTicket(taken, { max: Number.MAX_SAFE_INTEGER, now, forgetBefore: now - FORGET_AFTER_MS }).catch(() => undefined)

@@ -18,7 +18,7 @@ export function noteReuse(
   const { lifecycle, code, now, ip } = seen
   if (!isOver(lifecycle, now)) return
   context.reuses.note(token.id, () => ({ actorId: `token:${token.id}`, ...aboutToken(token), code }), now, ip)
-  context.lineages?.note(rootIdOf(token), token.id, now)
+  context.lineages?.note(rootIdOf(token), token, now)
   context.scheduleFlush()
 }
 

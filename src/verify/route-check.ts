@@ -1,5 +1,6 @@
 import type { Principal } from '../model/principal.js'
 import type { ResourceMode } from '../policy/resource-mode.js'
+import { permits } from './principal.js'
 
 const NONE: readonly string[] = []
 
@@ -9,21 +10,21 @@ export function heldScope(
   { scopes, any }: { readonly scopes: readonly string[]; readonly any: boolean },
   exists: (scope: string) => boolean,
 ): string | undefined {
-  const held = scopes.filter((scope) => exists(scope) && principal.allows(scope) === true)
+  const held = scopes.filter((scope) => exists(scope) && permits(principal, scope))
   return held.length === scopes.length || any ? held[0] : undefined
 }
 
-/** The dimensions that a route must name to let this principal in. */
+/** Returns the dimensions that a route must name to accept this principal. */
 export function limitsOf(mode: ResourceMode | undefined, principal: Principal | undefined): readonly string[] {
   return mode === 'explicit' && principal?.resources !== undefined ? Object.keys(principal.resources) : NONE
 }
 
 /** Does the principal reach every value? The name comes from the route, so a dimension that is called like a property of objects is an ordinary one. */
 export function reaches(principal: Principal, scope: string, dimension: string, values: readonly string[]): boolean {
-  return principal.allows(scope, Object.fromEntries([[dimension, values]])) === true
+  return permits(principal, scope, Object.fromEntries([[dimension, values]]))
 }
 
-/** The values of a dimension as a list; `undefined` for anything that is no value. */
+/** Returns the values of a dimension as a list; `undefined` for anything else. */
 export function resourceValues(found: unknown): readonly string[] | undefined {
   if (typeof found === 'string') return found === '' ? undefined : [found]
   if (!Array.isArray(found) || found.length === 0) return undefined
@@ -31,7 +32,7 @@ export function resourceValues(found: unknown): readonly string[] | undefined {
   return values.every((value): value is string => typeof value === 'string' && value !== '') ? values : undefined
 }
 
-/** Does the catalogue, where it is known, have this scope? */
+/** Returns whether the catalogue, if known, contains this scope. */
 export function isKnown(catalogue: { readonly [scope: string]: string } | undefined, scope: string): boolean {
   return catalogue === undefined || Object.hasOwn(catalogue, scope)
 }

@@ -3,20 +3,20 @@ import { StoreUnavailableError } from '../errors.js'
 import type { TokenFormat } from '../model/format.js'
 import type { MaybePromise } from '../model/json.js'
 import { callerOf, siteOf } from '../policy/network.js'
-import { callOut } from '../store/deadline.js'
+import { type CallSite, callOut } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 
-/** Slow hashes computed at once. */
+/** The maximum number of slow hashes computed at once. */
 const AT_ONCE = 4
 const MAX_WAITING = 64
-/** Wrong secrets that an address may have compared with a slow hash. */
+/** How many wrong secrets an address may have compared with slow hashes. */
 const GUESSES: Rate = { burst: 20, perSecond: 1 }
 
 /** What takes turns: tokens, networks, addresses. In this order: who knows the public part of one token, or has a network, has addresses in plenty. */
 type Party = { readonly token: string; readonly site: string; readonly caller: string }
 const TURNS = ['token', 'site', 'caller'] as const
 
-/** A comparison that waits, and for whom. */
+/** A waiting comparison, and the party that it is for. */
 type Job = { readonly party: Party; readonly start: () => void; readonly refuse: (error: StoreUnavailableError) => void }
 
 /**
@@ -54,9 +54,10 @@ export class SlowHashes {
     leftMs?: number,
   ): Promise<boolean> {
     const known = this.#underWay.get(name)
-    if (known !== undefined) return known
+    // The caller that started it may have more time left.
+    if (known !== undefined) return await callOut({ ...this.#siteOf(format, credential), leftMs }, () => known)
     const caller = callerOf(ip) ?? ''
-    if (this.#guesses.spent(caller)) throw new StoreUnavailableError('too many wrong secrets of imported tokens came from this address')
+    if (this.#guesses.spent(caller)) throw new StoreUnavailableError('too many wrong secrets for imported tokens came from this address')
     const party = { token, site: siteOf(ip) ?? '', caller }
     if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)
     const found = this.#compare(format, credential, hash, party, leftMs)
@@ -75,14 +76,7 @@ export class SlowHashes {
     let started = false
     try {
       return await callOut(
-        {
-          what: `the comparison of the format ${format.name}`,
-          where: 'imports',
-          deadlineMs: this.#deadlineMs,
-          leftMs,
-          report: this.#report,
-          secret: credential,
-        },
+        { ...this.#siteOf(format, credential), leftMs },
         () =>
           new Promise<unknown>((resolve, reject) => {
             const start = (): void => {
@@ -100,6 +94,16 @@ export class SlowHashes {
       // Also behind the deadline, so that one that hangs does not hold up the others for good.
       if (job !== undefined) this.#waiting.delete(job)
       if (started) this.#free(party)
+    }
+  }
+
+  #siteOf({ name }: TokenFormat, credential: string): CallSite {
+    return {
+      what: `the comparison of the format ${name}`,
+      where: 'imports',
+      deadlineMs: this.#deadlineMs,
+      report: this.#report,
+      secrets: () => [credential],
     }
   }
 
@@ -125,7 +129,7 @@ export class SlowHashes {
     let most = all
     for (const turn of TURNS) most = extreme(most, (one) => countIn(parties, turn, one.party))
     const last = most.at(-1)
-    const refusal = new StoreUnavailableError('too many imported tokens wait for their first use')
+    const refusal = new StoreUnavailableError('too many imported tokens are waiting for their first use')
     if (last === undefined || !('refuse' in last)) throw refusal
     this.#waiting.delete(last)
     last.refuse(refusal)
@@ -145,22 +149,22 @@ function extreme<T>(all: T[], measure: (one: T) => number): T[] {
 
 function readSame(answer: unknown): boolean {
   if (typeof answer === 'boolean') return answer
-  throw new StoreUnavailableError('it answered neither true nor false')
+  throw new StoreUnavailableError('it returned neither true nor false')
 }
 
 /** For formats whose functions the host wrote: a synchronous call that may throw. */
-export function askFormat<T>(format: TokenFormat, report: Report, secret: string, call: () => T): T {
+export function askFormat<T>(format: TokenFormat, report: Report, credential: string, call: () => T): T {
   const site = {
-    what: `the function read of the format ${format.name}`,
+    what: `the read function of the format ${format.name}`,
     where: 'imports',
     deadlineMs: Number.POSITIVE_INFINITY,
     report,
-    secret,
+    secrets: () => [credential],
   } as const
   const answer: MaybePromise<T> = callOut(site, call)
   if (answer instanceof Promise) {
     answer.catch(() => undefined)
-    throw new StoreUnavailableError(`the function read of the format ${format.name} must answer at once`)
+    throw new StoreUnavailableError(`the read function of the format ${format.name} must be synchronous`)
   }
   return answer
 }

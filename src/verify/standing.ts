@@ -35,11 +35,11 @@ function judge(context: Context, entry: Entry | undefined, leftMs: number | unde
 
 function standingOf(context: Context, entry: Entry, owned: Owned | null | undefined): Standing {
   if (owned === null) return { code: 'owner_denied' }
-  const { optional } = entry
+  const { parts } = entry
   return {
-    scopes: scopesInForce(context.settings.catalogue, { scopes: entry.scopes, inherit: optional?.inherit === true }, owned),
-    resources: intersectResources(optional?.resources, owned?.resources),
-    allowsIp: optional?.allowsIp,
+    scopes: scopesInForce(context.settings.catalogue, parts, owned),
+    resources: intersectResources(parts.resources, owned?.resources),
+    allowsIp: parts.allowsIp,
     signal: () => context.signalOf(entry),
   }
 }

@@ -4,6 +4,7 @@ import { type Entry, rootIdOf } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
 import { type RefusalCode, StoreUnavailableError } from '../errors.js'
 import type { UseOutcome } from '../instance.js'
+import { isErased } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
 import { countOne, type Vitals } from '../model/vitals.js'
@@ -21,16 +22,26 @@ import { findImported } from './find-imported.js'
 import { TokenPrincipal } from './principal.js'
 import { principalOf } from './principal-of.js'
 import { noteReuse } from './reuse.js'
-import { tellOfScheme } from './tell-of-scheme.js'
+import { tellOfScheme } from './verify-slips.js'
 
 type Refused = Extract<Verification, { ok: false }>
 type Allowed = Extract<Verification, { ok: true }>
 
 const THROTTLED_SECONDS = 1
 
-const THROTTLED = 'too many tokens that do not exist are asked about from this address: with the option pepper they are refused unread'
+const THROTTLED = 'too many unknown tokens were sent from this address: with the option pepper, they would be refused without a read'
 
-// Refusals that carry nothing of the token are made once.
+/** An error of its own for each throttled guess, because the host hears of an error once. Capturing its stack would cost more than the rest of the guess. */
+function throttledError(): StoreUnavailableError {
+  const { stackTraceLimit } = Error
+  // Where built-in objects are frozen, this has no effect.
+  Reflect.set(Error, 'stackTraceLimit', 0)
+  const error = new StoreUnavailableError(THROTTLED)
+  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+  return error
+}
+
+// Refusals without data of the token are created once.
 const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
 const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
 
@@ -58,19 +69,19 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   // Tokens in memory are decided before this is asked. One that is not may be good, so nothing is said of it.
   if (context.records.isThrottled(request?.ip)) {
     vitals.throttled += 1
-    return Promise.reject(new StoreUnavailableError(THROTTLED))
+    return Promise.reject(throttledError())
   }
   vitals.cacheMisses += 1
   const dueAt = dueFrom(context.settings)
   return context.records.read(parsed.id, request?.ip).then((read) => {
     if (read === undefined) return refuseUnread(context, UNKNOWN)
-    // A guess at the secret of a known id cost a read as well.
+    // A guess at the secret of a known id also costs a read.
     if (!isPacked(read.digest, digest)) context.records.noteGuess(request?.ip)
     return judge(context, read, digest, request, dueAt)
   })
 }
 
-/** The decision about what has not our form: it may be a token that another system made. */
+/** Decides about a credential that is not in our format: it may be a token from another system. */
 function decideImported(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const { imported } = context
   const claims = imported?.claims(token) ?? []
@@ -84,7 +95,7 @@ function decideImported(context: Context, token: unknown, request: VerifyContext
   })
 }
 
-/** Refuses what is not there, such as a ticket that is used up. */
+/** Refuses a credential that does not exist, such as a used ticket. */
 export function refuseUnknown(context: Context): Verification {
   return refuseUnread(context, UNKNOWN)
 }
@@ -132,7 +143,7 @@ function judgeProven(
   request: VerifyContext | undefined,
   dueAt: number | undefined,
 ): MaybePromise<Verification> {
-  if (entry.optional?.replaced === true) noteIfReused(context, entry, now, request)
+  if (entry.parts.replaced) noteIfReused(context, entry, now, request)
   return judgeHeld(context, entry, now, request, dueAt)
 }
 
@@ -143,7 +154,12 @@ export function decideFor(context: Context, entry: Entry, request: VerifyContext
 
 function noteIfReused(context: Context, entry: Entry, now: number, request: VerifyContext | undefined): void {
   const ended = refusalOf(entry.lifecycle, now)
-  if (ended !== undefined) noteReuse(context, entry, { lifecycle: entry.lifecycle, code: ended, now, ip: normalizeIp(request?.ip) })
+  if (ended !== undefined) noteReuse(context, entry, { lifecycle: entry.lifecycle, code: ended, now, ip: addressOf(entry, request) })
+}
+
+// Whoever presents the token of an erased owner most likely is that person, whose address would come back.
+function addressOf(entry: Entry, request: VerifyContext | undefined): string | undefined {
+  return isErased(entry) ? undefined : normalizeIp(request?.ip)
 }
 
 function judgeHeld(
@@ -155,7 +171,7 @@ function judgeHeld(
 ): MaybePromise<Verification> {
   const code = refusalOf(entry.lifecycle, now)
   if (code !== undefined) return refuse(context, entry, code, now, request)
-  const allowsIp = entry.optional?.allowsIp
+  const { allowsIp } = entry.parts
   if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
   if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request, dueAt)
   if (context.ownerRefusals.spent(entry.id)) {
@@ -192,10 +208,10 @@ function allow(
   const principal = principalOf(context, entry, owned)
   const { rates } = context
   if (rates === undefined) return admit(context, entry, principal, now, request)
-  // A second guard of the same request: it was counted by the first.
-  if (TokenPrincipal.entryOf(request?.admitted)?.id === entry.id) return admit(context, entry, principal, now, request)
+  // This is a second guard of the same request. The first one has already counted it.
+  if (TokenPrincipal.entryFor(request?.admitted, context.signalOf)?.id === entry.id) return admit(context, entry, principal, now, request)
   const { settings } = context
-  const keyOf: KeyOf = (limit) => limitKey(limit, settings.prefix, principal, rootIdOf(entry))
+  const keyOf: KeyOf = (limit) => limitKey(limit, settings.prefix, entry, rootIdOf(entry))
   const rated = rates.take(principal, keyOf, now, leftUntil(dueAt, settings))
   const settle = ({ states, refusedBy }: Rated): Verification => {
     if (refusedBy === undefined) return { ...admit(context, entry, principal, now, request), ...(states.length > 0 && { rates: states }) }
@@ -217,7 +233,7 @@ function admit(context: Context, entry: Entry, principal: Principal, now: number
 }
 
 function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, request: VerifyContext | undefined): Refused {
-  const ip = normalizeIp(request?.ip)
+  const ip = addressOf(entry, request)
   countRefusal(context.vitals, code)
   noteRefusal(context, entry, code, now, ip)
   context.usage?.count(entry, now, endpointOf(request), code, '', ip)
@@ -232,7 +248,7 @@ function noteRefusal(
   now: number,
   ip: string | undefined,
 ): void {
-  // A copy of what is needed: the entry itself may leave the cache long before its event is written.
+  // Copies only the required fields, because the entry may leave the cache long before its event is written.
   refusals.note(`${entry.id} ${code}`, () => ({ actorId: `token:${entry.id}`, ...aboutToken(entry), code }), now, ip)
 }
 
@@ -254,13 +270,13 @@ function note(context: Context, principal: Principal, endpoint: string, scope: s
     countOne(context.vitals.refusedByRoute, outcome)
     noteRefusal(context, entry, outcome, now, normalizeIp(ip))
   }
-  // What was refused after all spends nothing of the limits.
+  // A use that is refused later does not count against the limits.
   if (outcome === 'rate_limited') context.rates?.giveBack(principal)
   else if (outcome !== 'allowed') context.rates?.refused(principal)
   context.scheduleFlush()
 }
 
-/** The decision, and one use counted when it is allowed. */
+/** Decides about a token, and counts one use if it is allowed. */
 export function verify(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const verification = decide(context, token, request)
   return verification instanceof Promise

@@ -20,7 +20,7 @@ const SHOWN: readonly (readonly [FieldName, View])[] = FIELD_ROWS.filter(([, fie
   ([name, field]) => [name, VIEWS[field.kind] ?? asStored],
 )
 
-/** The public face of a stored token: no digest, instants as `Date`, status as of `now`. */
+/** Returns the public record of a stored token: no digest, instants as `Date`, status as of `now`. */
 export function viewRecord(stored: ListedToken, now: number): TokenRecord {
   const record: { [name: string]: unknown } = {}
   for (const [name, view] of SHOWN) {

@@ -6,8 +6,8 @@ import { everyStore } from '../support/every-store.js'
 const HOUR = 3_600_000
 const JUMPS = [0, 5 * HOUR, -3 * HOUR, 365 * 24 * HOUR, -365 * 24 * HOUR, 90_000] as const
 
-describe.each(await everyStore())('clocks that jump, on $kind,', ({ skip, place }) => {
-  /** Two nodes of one database. What their clocks are off by, the test changes as it goes. */
+describe.each(await everyStore())('jumping clocks on $kind', ({ skip, place }) => {
+  /** Two nodes on one database. The test changes the offsets of their clocks as it runs. */
   async function nodes() {
     const open = await place()
     const off = [0, 5 * HOUR]
@@ -31,7 +31,7 @@ describe.each(await everyStore())('clocks that jump, on $kind,', ({ skip, place 
   }
 
   it.skipIf(skip)(
-    'while a consumer is held, let no other node read beside it, and no event be lost, doubled or out of order',
+    'never lets two nodes with jumping clocks read for one consumer, and never loses, repeats or reorders an event',
     async () => {
       const { right, wrong, jump } = await nodes()
       const seen: string[] = []
@@ -49,7 +49,7 @@ describe.each(await everyStore())('clocks that jump, on $kind,', ({ skip, place 
       for (let turn = 0; turn < 12; turn += 1)
         await (turn % 2 === 0 ? right : wrong).system.create({ name: `Token ${turn}`, scopes: ['stock:read'] })
       await until(() => seen.length >= 12)
-      // The one that reads hands over, and the other goes on, whatever their clocks say.
+      // The reading node hands over, and the other continues, whatever their clocks say.
       await consumers[0]?.stop()
       jump(1)
       for (let turn = 0; turn < 6; turn += 1) await right.system.create({ name: `More ${turn}`, scopes: ['stock:read'] })
@@ -61,7 +61,7 @@ describe.each(await everyStore())('clocks that jump, on $kind,', ({ skip, place 
   )
 
   it.skipIf(skip)(
-    'leave one sound chain of seals, whichever node verifies it',
+    'leaves one sound chain of seals while clocks jump, whichever node verifies it',
     async () => {
       const { right, wrong, jump } = await nodes()
       for (let turn = 0; turn < 8; turn += 1) {

@@ -29,9 +29,9 @@ async function linesWhen(file: string, enough: (lines: readonly Line[]) => boole
   }
 }
 
-describe.each(await everyKind())('a consumer whose process is killed in the middle, in $kind', ({ kind, skip }) => {
+describe.each(await everyKind())('a consumer whose process is killed on $kind', ({ kind, skip }) => {
   it.skipIf(skip)(
-    'misses no event: another process goes on in order, and what comes again has the same id',
+    'misses no event if its process is killed: another one continues in order, and repeats events with the same id',
     async () => {
       const place = await newPlace(kind)
       const folder = await ownFolder()
@@ -53,7 +53,7 @@ describe.each(await everyKind())('a consumer whose process is killed in the midd
       await writer
       const expected = await trail(tokens)
       const lines = await linesWhen(file, (found) => new Set(found.map(({ id }) => id)).size >= expected.length)
-      // Each in the order of the store, and the first sight of each event too.
+      // Both processes follow the order of the store, and so do the first deliveries of all events.
       expect([...new Set(lines.map(({ id }) => id))]).toEqual(expected)
       for (const child of [first, second]) {
         const own = lines.filter(({ by }) => by === String(child.pid)).map(({ id }) => expected.indexOf(id))

@@ -6,7 +6,7 @@ import { instance, mint } from '../latchkey/harness.js'
 const NAMES = Array.from({ length: 20 }, (_, index) => `crm-${index}`)
 const SECONDS = 8
 
-/** A node's view of a store that others use too: counts how often it reads the consumers, what it asks for them, and can be cut off. */
+/** One node's view of a shared store. It counts reads of the consumers and their queries, and can be cut off. */
 function nodeOf(store: TokenStore) {
   const node = { reads: 0, asks: 0, saves: 0, cut: false }
   const reach = <T>(work: () => T): T => {
@@ -40,13 +40,13 @@ function nodeOf(store: TokenStore) {
     },
   })
   const seen: string[] = []
-  // Without upkeep, which reads consumers too.
+  // Upkeep is off, because it reads consumers too.
   const tokens = instance({ store: own, notices: false })
   const begin = () => NAMES.map((name) => tokens.system.consume(name, () => void seen.push(name)))
   return { node, tokens, seen, begin }
 }
 
-/** Two nodes with the same consumers, all of them read by the first. */
+/** Two nodes with the same consumers. The first node reads all of them. */
 async function readerAndWaiting() {
   const store = memoryStore()
   const [reader, waiting] = [nodeOf(store), nodeOf(store)]
@@ -57,7 +57,7 @@ async function readerAndWaiting() {
   return { reader, waiting, held }
 }
 
-/** Past the half minute after which consumers that have nothing to do are quiet, and past their last short claims. */
+/** Idle consumers become quiet after half a minute; this also outlasts their last short claims. */
 const quiet = () => vi.advanceTimersByTimeAsync(40_000)
 
 const all = NAMES.toSorted()
@@ -68,7 +68,7 @@ describe('consumers that wait for another node', () => {
     onTestFinished(() => void vi.useRealTimers())
   })
 
-  it('look once a second, all of them together, while those that read do not look at all', async () => {
+  it('checks once a second for all waiting consumers together, and not at all on the reading node', async () => {
     const { reader, waiting } = await readerAndWaiting()
     const before = [reader.node.reads, waiting.node.reads] as const
     await vi.advanceTimersByTimeAsync(SECONDS * 1_000)
@@ -76,7 +76,7 @@ describe('consumers that wait for another node', () => {
     expect(Math.abs(waiting.node.reads - before[1] - SECONDS)).toBeLessThanOrEqual(1)
   })
 
-  it('go on at their next look where the other node has stopped', async () => {
+  it('lets a waiting consumer continue at the next check after the other node has stopped', async () => {
     const { reader, waiting, held } = await readerAndWaiting()
     await Promise.all(held.map((consumer) => consumer.stop()))
     await mint(reader.tokens)
@@ -84,7 +84,7 @@ describe('consumers that wait for another node', () => {
     expect(waiting.seen.toSorted()).toEqual(all)
   })
 
-  it('go on once the claims of a node that is cut off have run out, and not before', async () => {
+  it('lets a waiting consumer continue only after the claims of a disconnected node have expired', async () => {
     const { reader, waiting } = await readerAndWaiting()
     await mint(reader.tokens)
     await vi.advanceTimersByTimeAsync(1_000)
@@ -98,25 +98,25 @@ describe('consumers that wait for another node', () => {
   })
 })
 
-describe('consumers that have nothing to do', () => {
+describe('idle consumers', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
   })
 
-  it('ask once a second, all of a node together, and renew their claims every ten seconds', async () => {
+  it('shares one query a second among idle consumers of a node, and renews their claims every ten seconds', async () => {
     const { reader } = await readerAndWaiting()
     await quiet()
     const { asks, saves } = reader.node
     await vi.advanceTimersByTimeAsync(60_000)
-    // Once for the place of what hosts committed, once for the newest event.
+    // One query places events of host transactions, and one reads the newest event.
     expect(reader.node.asks - asks).toBeGreaterThan(110)
     expect(reader.node.asks - asks).toBeLessThan(130)
     expect(reader.node.saves - saves).toBeGreaterThanOrEqual(6 * NAMES.length)
     expect(reader.node.saves - saves).toBeLessThan(7 * NAMES.length + 10)
   })
 
-  it('are given an event of their own node at once, and one of another node within a second', async () => {
+  it('delivers an event of its own node to idle consumers at once, and one of another node within a second', async () => {
     const { reader, waiting } = await readerAndWaiting()
     await quiet()
     await mint(reader.tokens)
@@ -129,7 +129,7 @@ describe('consumers that have nothing to do', () => {
     expect(waiting.seen).toEqual([])
   })
 
-  it('are taken over once their longer claims have run out, and not before', async () => {
+  it('takes idle consumers over once their longer claims have expired, and not before', async () => {
     const { reader, waiting } = await readerAndWaiting()
     await quiet()
     reader.node.cut = true

@@ -5,7 +5,7 @@ import { event } from '../../src/testing/store-contract/build.js'
 import { until } from '../latchkey/harness.js'
 import { node } from '../verbs/notices-world.js'
 
-/** A store whose looks for placed events end when, and as, the test says. */
+/** A store whose checks for placed events end when and how the test decides. */
 function held() {
   const looks: ((count: number | Error) => void)[] = []
   const store: TokenStore = {
@@ -22,7 +22,7 @@ function held() {
 }
 
 describe('the outbox', () => {
-  it('looks once more for all who come while it looks, and never serves them by what it had looked for before', async () => {
+  it('checks the outbox again for callers that arrive during a check, and never gives them the earlier result', async () => {
     const { looks, outbox } = held()
     const done: number[] = []
     const calls = [1, 2, 3, 4].map((call) => outbox.place().then(() => done.push(call)))
@@ -39,7 +39,7 @@ describe('the outbox', () => {
     expect(looks).toHaveLength(3)
   })
 
-  it('looks again after a fault, for those who came meanwhile', async () => {
+  it('checks the outbox again after a fault, for callers that arrived meanwhile', async () => {
     const { looks, outbox } = held()
     const first = outbox.place()
     const second = outbox.place()
@@ -51,7 +51,7 @@ describe('the outbox', () => {
     await second
   })
 
-  it('looks on only where there may be more', async () => {
+  it('continues to check the outbox only if there may be more events', async () => {
     const { looks, outbox } = held()
     const placing = outbox.place()
     await until(() => looks.length === 1)
@@ -62,7 +62,7 @@ describe('the outbox', () => {
     expect(looks).toHaveLength(2)
   })
 
-  it('asks nothing of a store that takes no part in transactions', async () => {
+  it('makes no outbox query to a store without transactions', async () => {
     const { outbox, store } = node().context
     const calls: string[] = []
     store.watchCall = (method) => {

@@ -4,7 +4,7 @@ import { instance, mint, trail } from '../latchkey/harness.js'
 
 class NotAccepted extends Error {}
 
-/** The receiver of docs/events.md, which takes everything but one event, and the handler there that sets aside what it refuses. */
+/** The receiver of docs/events.md, which accepts all events but one, and its handler, which sets aside what the receiver refuses. */
 function receiver(attempts: number) {
   const world = { isDown: false, bad: '', taken: [] as string[], aside: [] as string[] }
   async function send(event: AuditEvent): Promise<void> {
@@ -26,8 +26,8 @@ function receiver(attempts: number) {
   return { world, handler }
 }
 
-describe('an event that the handler of a consumer never takes', () => {
-  it('is shown by health while it holds up those behind it, and passes once the handler has set it aside', async () => {
+describe("an event that a consumer's handler always rejects", () => {
+  it('shows a rejected event in health() while it blocks later events, until the handler sets it aside', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] })
     onTestFinished(() => void vi.useRealTimers())
     const tokens = instance()
@@ -49,7 +49,7 @@ describe('an event that the handler of a consumer never takes', () => {
     expect((await tokens.health()).consumers).toMatchObject([{ name: 'crm', failures: 0, lagSeconds: 0 }])
   })
 
-  it('is told apart from a receiver that is down, for which every event waits', async () => {
+  it('distinguishes a rejected event from a receiver that is down, for which every event waits', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] })
     onTestFinished(() => void vi.useRealTimers())
     const tokens = instance()

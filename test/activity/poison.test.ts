@@ -11,7 +11,7 @@ import { DAY, node as notifier } from '../verbs/notices-world.js'
 
 const refused = (): Promise<never> => Promise.reject(new Error('value out of range'))
 
-/** A store that refuses whatever `isBad` finds in it, as a database does with a value that it cannot take. */
+/** A store that refuses everything `isBad` matches, like a database that cannot store a value. */
 function picky(store: TokenStore, isBad: (given: UsageBatch | Change) => boolean) {
   const tries = { refused: 0, taken: 0 }
   const own = interceptStore(store, ({ method, args }, proceed) => {
@@ -39,10 +39,10 @@ function node(store: TokenStore) {
 
 const totalOf = (events: readonly AuditEvent[]) => events.reduce((sum, { count }) => sum + (count ?? 0), 0)
 
-describe('usage that the store refuses for good', () => {
+describe('usage that the store always rejects', () => {
   const hasBad = (given: UsageBatch | Change) => 'counts' in given && given.counts.some(({ endpoint }) => endpoint === 'GET /bad')
 
-  it('is dropped and told, and holds up nothing else', async () => {
+  it('drops and reports usage that the store always rejects, and blocks nothing else', async () => {
     const { store, tries } = picky(memoryStore(), hasBad)
     const { tokens, flush, told } = node(store)
     const made = await Promise.all(Array.from({ length: 40 }, () => mint(tokens)))
@@ -54,11 +54,50 @@ describe('usage that the store refuses for good', () => {
     expect(reports.map(({ total }) => total)).toEqual(made.map(() => 1))
     expect(reports[17]?.addresses).toMatchObject([{ count: 4 }])
     expect(reports[17]?.lastUsedAt).toBeDefined()
-    expect(told().filter((message) => message.includes('refuses counts of uses'))).toHaveLength(1)
+    expect(told().filter((message) => message.includes('rejects usage counts'))).toHaveLength(1)
     expect(tries.refused).toBeLessThan(20)
   })
 
-  it('is kept while the store has taken nothing else since', async () => {
+  it('counts every use exactly once if connections keep breaking', async () => {
+    const inner = memoryStore()
+    let sent = 0
+    // In turn, the connection breaks before the store gets the batch and after it wrote it. Either way, the answer is lost.
+    const store = interceptStore(inner, async ({ method }, proceed) => {
+      if (method !== 'recordUsage') return proceed()
+      sent += 1
+      if (sent % 8 === 0) return proceed()
+      if (sent % 2 === 0) await proceed()
+      throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
+    })
+    const { tokens, flush, told } = node(store)
+    const { token, record } = await mint(tokens)
+    for (let round = 0; round < 4; round += 1) {
+      for (let use = 0; use < 5; use += 1) await tokens.verify(token, GET(`/stock/${use}`))
+      await flush(8)
+    }
+    expect((await tokens.health()).usage).toEqual({ pending: 0, dropped: 0 })
+    expect((await tokens.system.usage(record.id)).total).toBe(20)
+    expect(told().filter((message) => /reject|may not/.test(message))).toEqual([])
+  })
+
+  it('blocks nothing permanently if a usage batch breaks every connection', async () => {
+    const inner = memoryStore()
+    const store = interceptStore(inner, async ({ method, args }, proceed) => {
+      if (method !== 'recordUsage' || !hasBad(args[0] as UsageBatch)) return proceed()
+      throw Object.assign(new Error('Connection lost'), { code: 'PROTOCOL_CONNECTION_LOST' })
+    })
+    const { tokens, flush, told } = node(store)
+    const made = await Promise.all(Array.from({ length: 4 }, () => mint(tokens)))
+    for (const { token } of made) await tokens.verify(token, GET('/stock'))
+    await tokens.verify(made[1]?.token ?? '', GET('/bad'))
+    await flush(60)
+    expect((await tokens.health()).usage).toEqual({ pending: 0, dropped: 1 })
+    const reports = await Promise.all(made.map(({ record }) => tokens.system.usage(record.id)))
+    expect(reports.map(({ total }) => total)).toEqual(made.map(() => 1))
+    expect(told().filter((message) => message.includes('rejects usage counts'))).toHaveLength(1)
+  })
+
+  it('keeps rejected usage while the store has accepted nothing else since', async () => {
     let isBad = hasBad
     const { store } = picky(memoryStore(), (given) => isBad(given))
     const { tokens, flush } = node(store)
@@ -77,12 +116,12 @@ describe('usage that the store refuses for good', () => {
   })
 
   for (const [what, fault] of Object.entries({
-    'was written though its answers were lost': { do: 'fail-after', error: new Error('reset') },
-    'met a store that was away': { do: 'fail', error: new Error('reset') },
-    'met a store that hung': { do: 'hang' },
-    'was written though it hung': { do: 'lose-answer' },
+    'is written but its answers are lost': { do: 'fail-after', error: new Error('reset') },
+    'meets a store that is down': { do: 'fail', error: new Error('reset') },
+    'meets a store that hangs': { do: 'hang' },
+    'is written but hangs': { do: 'lose-answer' },
   } as const)) {
-    it(`counts once when a batch ${what} again and again`, async () => {
+    it(`counts usage once when a batch ${what} again and again`, async () => {
       const shared = memoryStore()
       const store = faultyStore(shared)
       const { tokens, flush, told } = node(store)
@@ -94,12 +133,12 @@ describe('usage that the store refuses for good', () => {
       await tokens.flush()
       const totals = await Promise.all(made.map(async ({ record }) => (await tokens.system.usage(record.id)).total))
       expect(totals).toEqual([1, 1, 1])
-      // Where even the answer to the last question was lost, nobody knows.
+      // If even the answer to the last question was lost, nobody knows.
       expect(told().filter((message) => !message.includes('may not have been counted'))).toEqual([])
     })
   }
 
-  it('counts never twice, and tells what may be missing, when answers are lost at random among refusals', async () => {
+  it('never counts usage twice, and reports what may be missing, when answers are lost at random among refusals', async () => {
     for (let seed = 0; seed < 8; seed += 1) {
       const shared = memoryStore()
       const { store: strict } = picky(shared, hasBad)
@@ -124,8 +163,8 @@ describe('usage that the store refuses for good', () => {
   })
 })
 
-describe('coalesced events that the store refuses for good', () => {
-  it('are counted with others instead, and hold up nothing', async () => {
+describe('coalesced events that the store always rejects', () => {
+  it('adds rejected coalesced events to the count of others, and blocks nothing', async () => {
     const shared = memoryStore()
     let bad: string | undefined
     const { store, tries } = picky(shared, (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))
@@ -141,11 +180,11 @@ describe('coalesced events that the store refuses for good', () => {
     expect(totalOf(items)).toBe((30 * 31) / 2)
     expect(items.find(({ tokenId }) => tokenId === undefined)).toMatchObject({ count: 12, details: { tokens: 'various' } })
     expect(new Set(items.map(({ tokenId }) => tokenId)).size).toBe(30)
-    expect(told().filter((message) => message.includes('refuses an event'))).toHaveLength(1)
+    expect(told().filter((message) => message.includes('rejects an event'))).toHaveLength(1)
     expect(tries.refused).toBeLessThan(20)
   })
 
-  it('are written once each when answers are lost at random among refusals', async () => {
+  it('writes each coalesced event once when answers are lost at random among refusals', async () => {
     for (let seed = 0; seed < 5; seed += 1) {
       const shared = memoryStore()
       let bad: string | undefined
@@ -169,8 +208,8 @@ describe('coalesced events that the store refuses for good', () => {
   })
 })
 
-describe('a notice that the store refuses for good', () => {
-  it('is told of and left out, and holds up none of the others', async () => {
+describe('a notice that the store always rejects', () => {
+  it('reports and skips a notice that the store always rejects, and blocks no other notice', async () => {
     let bad: string | undefined
     const faults: FaultReport[] = []
     const { store } = picky(memoryStore(), (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))
@@ -195,7 +234,7 @@ describe('a notice that the store refuses for good', () => {
 })
 
 describe('a slow hash whose replacement the store refuses', () => {
-  it('holds up the replacement of no other', async () => {
+  it('does not block other hash replacements if the store refuses one', async () => {
     let bad: string | undefined
     const { store } = picky(memoryStore(), (given) => 'updates' in given && given.updates?.[0]?.record.id === bad)
     const format = ownTokens({
@@ -221,7 +260,7 @@ describe('a slow hash whose replacement the store refuses', () => {
 })
 
 describe('refused management calls of very many actors', () => {
-  it('are all in the total, whoever is told apart', async () => {
+  it('includes the refused management calls of all actors in the total, even if not every actor is listed', async () => {
     const shared = memoryStore()
     const { tokens, flush } = node(shared)
     const { record } = await mint(tokens)

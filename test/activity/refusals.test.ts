@@ -3,12 +3,12 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { deciderOf } from '../../src/instance.js'
-import { instance, mint, pause, principalOf, warm } from '../latchkey/harness.js'
+import { instance, mint, pause, principalOf, until, warm } from '../latchkey/harness.js'
 
 const total = (events: readonly AuditEvent[]): number => events.reduce((sum, { count }) => sum + (count ?? 0), 0)
 
 describe('refused uses of a known token', () => {
-  it('are a handful of events with the right total, however many there were', async () => {
+  it('writes only a few events with the right total, however many uses were refused', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 0.02 } })
     const { token, record } = await mint(tokens)
@@ -25,7 +25,7 @@ describe('refused uses of a known token', () => {
     expect(items[0]).toMatchObject({ tokenId: record.id, code: 'token_revoked', ip: '10.0.0.1', actorId: `token:${record.id}` })
   })
 
-  it('are told apart by why', async () => {
+  it('separates refused uses by reason', async () => {
     let now = Date.now()
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -66,7 +66,7 @@ describe('refused uses of a known token', () => {
     expect(new Set(items.map((event) => event.ip))).toEqual(new Set(['10.0.0.1']))
   })
 
-  it('of very many tokens stay within a budget, with nothing lost from the count', async () => {
+  it('limits the events about refused uses of very many tokens, and loses none from the count', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 0.02 } })
     const made = await Promise.all(Array.from({ length: 2500 }, () => mint(tokens)))
@@ -90,20 +90,46 @@ describe('refused uses of a known token', () => {
     expect(sum).toBe(2500)
   })
 
+  it.each([
+    ['a tenant', { tenantId: 'mallory' }, { tenantId: 'victim' }],
+    ['an owner without a tenant', { ownerId: 'mallory' }, { ownerId: 'victim' }],
+  ])('neither hides nor delays refused uses of others because of %s with many of them', async (_, flood, other) => {
+    const tokens = instance({ usage: { flushEvery: 60 } })
+    const made = await Promise.all(Array.from({ length: 2100 }, () => mint(tokens, flood)))
+    const victims = [await mint(tokens, other), await mint(tokens, other)]
+    await tokens.system.revokeAll({ all: true })
+    for (const { token } of [...made, ...victims]) await tokens.verify(token)
+    await tokens.flush()
+    const told: AuditEvent[] = []
+    for (const { record } of victims) told.push(...(await tokens.system.events({ tokenId: record.id, action: 'token.refused' })).items)
+    expect(told.map(({ count }) => count)).toEqual([1, 1])
+  })
+
+  it('gives refused uses of another tenant their turn in the budget of a minute', async () => {
+    const tokens = instance({ usage: { flushEvery: 0.02 } })
+    const made = await Promise.all(Array.from({ length: 500 }, () => mint(tokens, { tenantId: 'mallory' })))
+    const victim = await mint(tokens, { tenantId: 'victim' })
+    await tokens.system.revokeAll({ all: true })
+    for (const { token } of [...made, victim]) await tokens.verify(token)
+    const told = async (input: object) => (await tokens.system.events({ action: 'token.refused', limit: 1000, ...input })).items
+    await until(async () => (await told({ tokenId: victim.record.id })).length === 1)
+    expect((await told({})).length).toBeLessThanOrEqual(121)
+  })
+
   for (const [what, fault] of Object.entries({
     fails: { do: 'fail', error: new Error('down') },
     'loses its answer': { do: 'fail-after', error: new Error('reset') },
     hangs: { do: 'hang' },
     'is slow': { do: 'delay', milliseconds: 40 },
   } as const)) {
-    it(`are counted once when writing them ${what}`, async () => {
+    it(`counts refused uses once when writing them ${what}`, async () => {
       const shared = memoryStore()
       const store = faultyStore(shared)
       const told: AuditEvent[] = []
       const tokens = instance({
         store,
         usage: { flushEvery: 0.01 },
-        deadline: 0.05,
+        deadline: 0.15,
         onEvent: (event) => void (event.action === 'token.refused' && told.push(event)),
       })
       const made = await Promise.all([mint(tokens), mint(tokens), mint(tokens)])
@@ -123,9 +149,9 @@ describe('refused uses of a known token', () => {
     })
   }
 
-  it('never fail a request', async () => {
+  it('never fails a request when refused uses cannot be written', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, usage: { flushEvery: 0.01 }, deadline: 0.05 })
+    const tokens = instance({ store, usage: { flushEvery: 0.01 }, deadline: 0.15 })
     const { token, record } = await mint(tokens)
     await tokens.system.revoke(record.id)
     store.behave({ commit: { do: 'fail', error: undefined, how: 'throw' } })

@@ -14,7 +14,7 @@ const reuses = async (tokens: Latchkey<Scope>): Promise<readonly AuditEvent[]> =
 const statuses = async (tokens: Latchkey<Scope>, ids: readonly string[]): Promise<readonly (string | undefined)[]> =>
   Promise.all(ids.map(async (id) => (await tokens.system.get(id))?.status))
 
-/** A line of three: the first two are over, the last is in use. */
+/** A lineage of three: the first two tokens have ended, and the last is in use. */
 async function lineOfThree(tokens: Latchkey<Scope>, terms: Parameters<typeof mint>[1] = {}) {
   const first = await mint(tokens, terms)
   const second = await tokens.system.rotate(first.record.id)
@@ -23,7 +23,7 @@ async function lineOfThree(tokens: Latchkey<Scope>, terms: Parameters<typeof min
 }
 
 describe('a rotated token that is presented after its end', () => {
-  it('leaves an event in its own trail, with where it was presented from', async () => {
+  it('records the reuse of a rotated token in its own trail, with the address that presented it', async () => {
     const told: AuditEvent[] = []
     const tokens = instance({ onEvent: (event) => void (event.action === 'token.reused' && told.push(event)) })
     const { token, record } = await mint(tokens, { tenantId: 't1', ownerId: 'u1' })
@@ -47,7 +47,7 @@ describe('a rotated token that is presented after its end', () => {
     expect((await admin.events({ tokenId: record.id })).items.map(({ action }) => action)).toContain('token.reused')
   })
 
-  it('leaves one also after an overlap, and none while the overlap lasts', async () => {
+  it('records a reuse after an overlap, and none during the overlap', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const { token, record } = await mint(tokens)
@@ -61,7 +61,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await reuses(tokens)).toMatchObject([{ tokenId: record.id, code: 'token_expired' }])
   })
 
-  it('leaves one where it is presented to a service that only introspects', async () => {
+  it('records a reuse at a service that only introspects', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     await tokens.system.rotate(record.id)
@@ -70,7 +70,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await reuses(tokens)).toMatchObject([{ tokenId: record.id }])
   })
 
-  it('leaves one also where it was deactivated in its overlap', async () => {
+  it('records the reuse of a token that was deactivated during its overlap', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const { token, record } = await mint(tokens)
@@ -85,7 +85,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await reuses(tokens)).toHaveLength(1)
   })
 
-  it('is told from a token that ended without a successor, and from somebody who knows only its id', async () => {
+  it('distinguishes a reuse from a token that ended without a successor, and from a caller who knows only the id', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now, onReuse: 'revoke_lineage' })
     const revoked = await mint(tokens)
@@ -101,7 +101,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await verdict(tokens.verify(next.token))).toBe('ok')
   })
 
-  it('makes one event of a flood, and no request waits for a write', async () => {
+  it('writes one event for a flood of reuses, and makes no request wait for a write', async () => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store, onReuse: 'revoke_lineage', usage: { flushEvery: 0.01 }, cache: { maxStaleness: '60s' } })
     const { token, record } = await mint(tokens)
@@ -118,7 +118,7 @@ describe('a rotated token that is presented after its end', () => {
 })
 
 describe("with onReuse: 'revoke_lineage'", () => {
-  it('a reused token ends every token of its line, and no other', async () => {
+  it('ends every token in the lineage of a reused token, and no other', async () => {
     const tokens = instance({ onReuse: 'revoke_lineage' })
     const { first, third, ids } = await lineOfThree(tokens, { tenantId: 't1' })
     const other = await mint(tokens, { tenantId: 't1' })
@@ -136,7 +136,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect((await admin.events({ tokenId: ids[2] })).items[0]).toEqual(event)
   })
 
-  it('an earlier token that is still in its overlap ends too', async () => {
+  it('ends an earlier token of the lineage that is still in its overlap', async () => {
     const tokens = instance({ onReuse: 'revoke_lineage' })
     const first = await mint(tokens)
     const second = await tokens.system.rotate(first.record.id, { overlap: '1d' })
@@ -146,7 +146,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     for (const { token } of [first, second, third]) expect(await verdict(tokens.verify(token))).toBe('token_revoked')
   })
 
-  it('the line ends also where a token between was pruned', async () => {
+  it('ends the lineage even if a token in the middle was pruned', async () => {
     let now = Date.now()
     const tokens = instance({ onReuse: 'revoke_lineage', clock: () => now })
     const first = await mint(tokens)
@@ -161,7 +161,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect(await verdict(tokens.verify(third.token))).toBe('token_revoked')
   })
 
-  it('it is off unless it is asked for, and nothing else is taken for it', async () => {
+  it('revokes no lineage unless onReuse asks for it, and refuses other values of onReuse', async () => {
     const tokens = instance()
     const { first, third } = await lineOfThree(tokens)
     await tokens.verify(first.token)
@@ -172,7 +172,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     }
   })
 
-  it('a rotation under way does not slip through', async () => {
+  it('revokes the successor of a concurrent rotation too', async () => {
     for (let round = 0; round < 20; round += 1) {
       const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
         if (method === 'commit' || method === 'find' || method === 'revokeWhere') await new Promise((resolve) => setImmediate(resolve))
@@ -191,7 +191,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     }
   })
 
-  it('two nodes that see it at the same moment revoke once', async () => {
+  it('revokes a lineage once if two nodes see the reuse at the same moment', async () => {
     const store = memoryStore()
     const nodes = [instance({ store, onReuse: 'revoke_lineage' }), instance({ store, onReuse: 'revoke_lineage' })] as const
     const { first, third } = await lineOfThree(nodes[0])
@@ -201,7 +201,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect((await nodes[0].system.events({ action: 'tokens.revoked' })).items).toMatchObject([{ count: 1 }])
   })
 
-  it('an outage delays the revocation, and loses it not', async () => {
+  it('delays the revocation of a lineage during an outage, and does not lose it', async () => {
     const shared = memoryStore()
     const store = faultyStore(shared)
     const tokens = instance({ store, onReuse: 'revoke_lineage', usage: { flushEvery: 0.01 } })
@@ -217,7 +217,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     await until(async () => (await verdict(tokens.verify(later.third.token))) === 'token_revoked')
   })
 
-  it('a line that the store does not take holds up no other', async () => {
+  it('revokes other lineages if the store rejects one, which is retried', async () => {
     let refused: unknown
     const store = interceptStore(memoryStore(), ({ method, args }, proceed) => {
       if (method === 'revokeWhere' && Reflect.get(Object(args[0]), 'rootId') === refused) throw new Error('not this one')
@@ -233,7 +233,28 @@ describe("with onReuse: 'revoke_lineage'", () => {
     await until(async () => (await verdict(tokens.verify(stuck.third.token))) === 'token_revoked')
   })
 
-  it('a process that dies before it leaves no half of it: the next presentation, on any node, ends the line', async () => {
+  it('revokes the lineages of other tenants however many of one tenant are waiting', { timeout: 120_000 }, async () => {
+    const held: (() => void)[] = []
+    let holding = false
+    const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
+      if (method === 'revokeWhere' && holding) await new Promise<void>((resolve) => held.push(resolve))
+      return proceed()
+    })
+    const told: string[] = []
+    const tokens = instance({ store, onReuse: 'revoke_lineage', onError: ({ where }) => told.push(where), logger: false })
+    const many = await Promise.all(Array.from({ length: 1001 }, () => lineOfThree(tokens, { tenantId: 'loud' })))
+    const [quiet, late] = [await lineOfThree(tokens, { tenantId: 'quiet' }), await lineOfThree(tokens)]
+    holding = true
+    for (const line of [...many, quiet, late]) expect(await verdict(tokens.verify(line.first.token))).toBe('token_revoked')
+    expect(told).toEqual(['flush'])
+    holding = false
+    for (const release of held) release()
+    await tokens.flush()
+    await tokens.flush()
+    expect(await statuses(tokens, [quiet.third.record.id, late.third.record.id])).toEqual(['revoked', 'revoked'])
+  })
+
+  it('ends the lineage at the next reuse on any node if a process died before it could', async () => {
     const shared = memoryStore()
     const dying = faultyStore(shared)
     const tokens = instance({ store: dying, onReuse: 'revoke_lineage', deadline: 0.2 })
@@ -248,17 +269,20 @@ describe("with onReuse: 'revoke_lineage'", () => {
     dying.behave()
   })
 
-  it.each([Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 9e15])('a clock that says %s revokes nothing', async (wrong) => {
-    let now = Date.now()
-    const store = memoryStore()
-    const tokens = instance({ store, onReuse: 'revoke_lineage', clock: () => now })
-    const first = await mint(tokens)
-    const second = await tokens.system.rotate(first.record.id, { overlap: 60 })
-    now = wrong
-    expect(await verdict(tokens.verify(first.token))).toBe('token_expired')
-    await tokens.flush().catch(() => undefined)
-    now = Date.now()
-    expect(await verdict(tokens.verify(second.token))).toBe('ok')
-    expect((await tokens.system.get(second.record.id))?.status).toBe('active')
-  })
+  it.each([Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 9e15])(
+    'revokes no lineage when the clock returns %s',
+    async (wrong) => {
+      let now = Date.now()
+      const store = memoryStore()
+      const tokens = instance({ store, onReuse: 'revoke_lineage', clock: () => now })
+      const first = await mint(tokens)
+      const second = await tokens.system.rotate(first.record.id, { overlap: 60 })
+      now = wrong
+      expect(await verdict(tokens.verify(first.token))).toBe('token_expired')
+      await tokens.flush().catch(() => undefined)
+      now = Date.now()
+      expect(await verdict(tokens.verify(second.token))).toBe('ok')
+      expect((await tokens.system.get(second.record.id))?.status).toBe('active')
+    },
+  )
 })

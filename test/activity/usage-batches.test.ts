@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import type { UsageBatch } from '../../src/model/usage.js'
 import { instance, mint } from '../latchkey/harness.js'
 
-it('a flush goes to the store in batches of the size that it asks for, and lets others in between', async () => {
+it('flushes usage in batches of the size that the store requests, and yields between them', async () => {
   const batches: UsageBatch[] = []
   let turns = 0
   const seenAt: number[] = []
@@ -24,12 +24,12 @@ it('a flush goes to the store in batches of the size that it asks for, and lets 
   })
   await tokens.close()
   clearInterval(turn)
-  // Three rows a token: last use, a counter, an address.
+  // Three rows a token: a last use, a counter and an address.
   expect(batches.map(({ lastUses }) => lastUses.length)).toEqual(Array.from({ length: 10 }, () => 10))
   expect(new Set(batches.map(({ seq }) => seq)).size).toBe(10)
   expect(seenAt.at(-1)).toBeGreaterThan(0)
 })
 
-it('the embedded store asks for few rows at a time', () => {
+it('requests few rows at a time for the embedded store', () => {
   expect(sqliteStore('unused.db').usageRows).toBeLessThan(200)
 })

@@ -12,7 +12,7 @@ import { service } from '../support/services.js'
 const NODES = 4
 const TOKENS = 8
 const USES = 1_000_000
-/** So many uses are under way at the same time on each node. */
+/** The number of concurrent uses on each node. */
 const TOGETHER = 500
 
 type Place = { open(): TokenStore; remove(): Promise<unknown> }
@@ -48,10 +48,10 @@ const places: readonly (readonly [name: string, skip: string | undefined, make: 
   ],
 ]
 
-describe('a million uses at once, from several instances', () => {
+describe('a million concurrent uses on several instances', () => {
   for (const [name, skip, make] of places) {
     it.skipIf(skip !== undefined)(
-      `are counted exactly, although answers to batches are lost: ${name} ${skip ?? ''}`,
+      `counts a million uses exactly even if answers to batches are lost: ${name} ${skip ?? ''}`,
       async () => {
         const place = await make()
         onTestFinished(() => place.remove().then(() => undefined))

@@ -13,7 +13,7 @@ const [digester] = createDigesters([])
 const GET = { method: 'GET', endpoint: '/stock/:id', ip: '10.0.0.1' }
 
 describe('usage', () => {
-  it('counts exactly when many use many tokens at once on several instances', async () => {
+  it('counts uses exactly when many tokens are used at once on several instances', async () => {
     const store = memoryStore()
     const nodes = [instance({ store }), instance({ store }), instance({ store })]
     const made = await Promise.all(Array.from({ length: 10 }, () => mint(nodes[0] as (typeof nodes)[0])))
@@ -36,7 +36,7 @@ describe('usage', () => {
     }
   })
 
-  it('is written by close, whole', async () => {
+  it('writes all pending usage on close', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 60 } })
     const other = instance({ store })
@@ -47,7 +47,7 @@ describe('usage', () => {
     expect(await other.system.usage(record.id)).toMatchObject({ total: 1234, lastUsedIp: '10.0.0.1' })
   })
 
-  it('is written without being asked', async () => {
+  it('writes usage without an explicit flush', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 0.02 } })
     const other = instance({ store })
@@ -58,16 +58,16 @@ describe('usage', () => {
   })
 
   for (const [what, fault] of Object.entries({
-    'was lost on the way': { do: 'fail', error: new Error('reset') },
-    'was written although its answer was lost': { do: 'fail-after', error: new Error('reset') },
-    'was written although no answer ever came': { do: 'lose-answer' },
-    'was written twice': { do: 'duplicate' },
-    'never arrived': { do: 'hang' },
+    'is lost on the way': { do: 'fail', error: new Error('reset') },
+    'is written but its answer is lost': { do: 'fail-after', error: new Error('reset') },
+    'is written but never answered': { do: 'lose-answer' },
+    'is written twice': { do: 'duplicate' },
+    'never arrives': { do: 'hang' },
   } as const)) {
-    it(`counts once when a batch ${what}`, async () => {
+    it(`counts usage once when a batch ${what}`, async () => {
       const shared = memoryStore()
       const store = faultyStore(shared)
-      const tokens = instance({ store, usage: { flushEvery: 0.02 }, deadline: 0.05 })
+      const tokens = instance({ store, usage: { flushEvery: 0.02 }, deadline: 0.15 })
       const { token, record } = await mint(tokens)
       store.behave(({ method, number }) => (method === 'recordUsage' && number % 3 !== 0 ? fault : undefined))
       for (let use = 0; use < 200; use += 1) {
@@ -82,7 +82,7 @@ describe('usage', () => {
     })
   }
 
-  it('counts what comes while a batch is on its way into the next one', async () => {
+  it('counts uses during a flush into the next batch', async () => {
     const shared = memoryStore()
     const batches: UsageBatch[] = []
     const store = faultyStore(shared, ({ method, args }) => {
@@ -101,9 +101,9 @@ describe('usage', () => {
     expect(new Set(batches.map(({ nodeId }) => nodeId)).size).toBe(1)
   })
 
-  it('never fails or delays a request, whatever the store does with it', async () => {
+  it('never fails or delays a request, whatever the store does with usage', async () => {
     const store = faultyStore(memoryStore(), { recordUsage: { do: 'hang' } })
-    const tokens = instance({ store, usage: { flushEvery: 0.01 }, deadline: 0.05 })
+    const tokens = instance({ store, usage: { flushEvery: 0.01 }, deadline: 0.15 })
     const { token } = await mint(tokens)
     await warm(tokens, token)
     for (let use = 0; use < 200; use += 1) {
@@ -114,7 +114,7 @@ describe('usage', () => {
     }
   })
 
-  it('is kept apart by the scope that the route required, and told together', async () => {
+  it('stores usage separately by required scope, and reports it as one', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     const { token, record } = await mint(tokens)
@@ -132,7 +132,7 @@ describe('usage', () => {
     ])
   })
 
-  it('of somebody who does not hold the token notes no address and pushes out none', async () => {
+  it('records no address for uses with a wrong secret, and lets them push out none', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const forged = mintToken('acme_test', record.id, digester, platformRandom).token
@@ -164,7 +164,24 @@ describe('usage', () => {
     expect(report.addresses.reduce((sum, { count }) => sum + count, 0)).toBe(2000)
   })
 
-  it('is not held up by text that a database would refuse', async () => {
+  it('stores no token text from an endpoint or a method, whole or truncated', async () => {
+    const store = memoryStore()
+    const tokens = instance({ store })
+    const { token, record } = await mint(tokens)
+    for (const endpoint of [`/hooks/${token}`, `/${'x'.repeat(150)}/${token}`, `/feed?access_token=${token}`, encodeURIComponent(token)]) {
+      await tokens.verify(token, { method: 'GET', endpoint })
+    }
+    await tokens.verify(token, { method: token, endpoint: '/' })
+    await tokens.flush()
+    const { counts } = await store.usage({ tokenIds: [record.id] })
+    expect(counts).toHaveLength(5)
+    for (let at = 0; at + 12 <= token.length; at += 1) {
+      const part = token.slice(at, at + 12)
+      if (!record.hint.includes(part)) expect(JSON.stringify(counts.map(({ endpoint }) => endpoint))).not.toContain(part)
+    }
+  })
+
+  it('records usage even if its text contains characters that a database would refuse', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const lone = '\ud800'
@@ -179,14 +196,14 @@ describe('usage', () => {
     expect(report.lastUsedIp).toBeUndefined()
   })
 
-  it('knows an address by one name', async () => {
+  it('records equivalent forms of an IP address as one', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     for (const ip of ['10.0.0.1', '::ffff:10.0.0.1', '::FFFF:10.0.0.1', '10.0.0.1']) await tokens.verify(token, { ip })
     expect(await tokens.system.usage(record.id)).toMatchObject({ lastUsedIp: '10.0.0.1', addresses: [{ ip: '10.0.0.1', count: 4 }] })
   })
 
-  it('tells refused uses from allowed ones, and hours apart', async () => {
+  it('separates refused uses from allowed ones, and hours from each other', async () => {
     let now = Date.UTC(2030, 0, 1, 10, 59, 59, 999)
     const tokens = instance({ clock: () => now })
     const { token, record } = await mint(tokens, { allowedIps: ['10.0.0.1'] })
@@ -227,7 +244,7 @@ describe('usage', () => {
     store.behave()
   })
 
-  it('tells which scopes routes required, and which of the token none did', async () => {
+  it("reports which scopes routes required, and which of the token's scopes none did", async () => {
     const tokens = instance({
       scopes: { 'stock:read': '', 'stock:write': '', 'stock:admin': '', 'orders:read': '', 'orders:write': '' },
       groups: { orders: ['orders:read', 'orders:write'] },
@@ -247,14 +264,14 @@ describe('usage', () => {
         { scope: 'stock:write', count: 2 },
         { scope: 'orders:read', count: 1 },
       ],
-      // `stock:admin` gave `stock:write`, and the group gave `orders:read`.
+      // `stock:admin` granted `stock:write`, and the group granted `orders:read`.
       unusedScopes: ['stock:read', 'orders:write'],
     })
     count('x'.repeat(300))
     expect((await tokens.system.usage(record.id)).unusedScopes).toBeUndefined()
   })
 
-  it('can be turned off', async () => {
+  it('counts no uses if usage is off', async () => {
     const tokens = instance({ usage: false })
     const { token, record } = await mint(tokens)
     expect(await verdict(tokens.verify(token, GET))).toBe('ok')

@@ -10,7 +10,7 @@ import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
 import { service } from '../support/services.js'
 import { exported } from './log.js'
 
-/** A store, and how somebody damages the row of an event in its database. */
+/** A store, and how to damage the row of an event in its database. */
 type Subject = {
   readonly store: TokenStore
   readonly damage: (id: string, text: string) => Promise<unknown>
@@ -49,33 +49,39 @@ async function three(tokens: Latchkey<Scope>): Promise<readonly string[]> {
   return (await tokens.system.events({ order: 'oldest' })).items.map(({ id }) => id)
 }
 
-describe.each(['sqlite', 'redis'] as const)('an event whose row is damaged, on %s', (kind) => {
-  it.for(['{"broken', '5'])('is named, and holds up neither the others, consumers, seals nor retention: %s', async (text, { skip }) => {
-    const { store, damage, fields } = await subjectOf(kind, skip)
-    const faults: string[] = []
-    const tokens = instance({ store, onError: ({ where, error }) => faults.push(`${where}: ${error.message}`) })
-    const [first = '', second = '', third = ''] = await three(tokens)
-    const head = (await tokens.system.sealAudit()) as AuditHead
-    await damage(second, text)
-    const listed = (await tokens.system.events({ order: 'oldest' })).items
-    expect(listed.map(({ id, damaged }) => [id, damaged])).toEqual([
-      [first, undefined],
-      [second, fields],
-      [third, undefined],
-    ])
-    const seen: unknown[] = []
-    const consumer = tokens.system.consume('siem', (event) => void seen.push([event.id, event.damaged]))
-    await until(() => seen.length === 3)
-    await consumer.stop()
-    expect(seen[1]).toEqual([second, fields])
-    expect((await tokens.health()).damagedEvents).toMatchObject([{ id: second, fields }])
-    expect(faults).toEqual([expect.stringMatching(new RegExp(`^store.events: event ${second} .* is damaged in the store: ${fields} `))])
-    const problem = { kind: 'changed', eventId: second, message: expect.stringContaining('cannot be read') }
-    expect(await tokens.system.verifyAudit({ head })).toMatchObject({ ok: false, sealed: 2, problems: [problem] })
-    expect(await verifyAuditExport(await exported(tokens.system.exportAudit()), { head })).toMatchObject({ ok: false, problems: [problem] })
-  })
+describe.each(['sqlite', 'redis'] as const)('a damaged event on %s', (kind) => {
+  it.for(['{"broken', '5'])(
+    'names a damaged event, and blocks neither other events, consumers, seals nor retention: %s',
+    async (text, { skip }) => {
+      const { store, damage, fields } = await subjectOf(kind, skip)
+      const faults: string[] = []
+      const tokens = instance({ store, onError: ({ where, error }) => faults.push(`${where}: ${error.message}`) })
+      const [first = '', second = '', third = ''] = await three(tokens)
+      const head = (await tokens.system.sealAudit()) as AuditHead
+      await damage(second, text)
+      const listed = (await tokens.system.events({ order: 'oldest' })).items
+      expect(listed.map(({ id, damaged }) => [id, damaged])).toEqual([
+        [first, undefined],
+        [second, fields],
+        [third, undefined],
+      ])
+      const seen: unknown[] = []
+      const consumer = tokens.system.consume('siem', (event) => void seen.push([event.id, event.damaged]))
+      await until(() => seen.length === 3)
+      await consumer.stop()
+      expect(seen[1]).toEqual([second, fields])
+      expect((await tokens.health()).damagedEvents).toMatchObject([{ id: second, fields }])
+      expect(faults).toEqual([expect.stringMatching(new RegExp(`^store.events: event ${second} .* is damaged in the store: ${fields} `))])
+      const problem = { kind: 'changed', eventId: second, message: expect.stringContaining('cannot be read') }
+      expect(await tokens.system.verifyAudit({ head })).toMatchObject({ ok: false, sealed: 2, problems: [problem] })
+      expect(await verifyAuditExport(await exported(tokens.system.exportAudit()), { head })).toMatchObject({
+        ok: false,
+        problems: [problem],
+      })
+    },
+  )
 
-  it('before it is sealed is named for ever, and what stands around it is sealed', async ({ skip }) => {
+  it('reports an event that was damaged before sealing forever, and seals the events around it', async ({ skip }) => {
     const { store, damage } = await subjectOf(kind, skip)
     const tokens = instance({ store })
     const [, second = ''] = await three(tokens)

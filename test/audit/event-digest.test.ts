@@ -26,11 +26,11 @@ const EVENT: StoredEvent = {
 const PERSONAL = ['actorId', 'ownerId', 'createdBy', 'ip', 'reason', 'before.name', 'before.ownerId', 'after.name', 'after.metadata']
 
 describe('the digest of an event', () => {
-  it('is frozen: a later release must verify what an earlier one sealed', () => {
+  it('keeps the digest of an event frozen, because later releases must verify what earlier ones sealed', () => {
     expect(eventDigest(EVENT)).toBe('800dc970af278b9b77734eb8d6ae55c4c095a22ca5eca7b292cdc96629a95f2a')
   })
 
-  it('is what docs/sealed-audit.md says, with another hash', () => {
+  it('computes the digest of an event as docs/sealed-audit.md says, checked with another hash implementation', () => {
     const sha = (domain: number, ...parts: readonly Buffer[]): string =>
       createHash('sha256')
         .update(Buffer.concat([Buffer.of(domain), ...parts]))
@@ -60,7 +60,7 @@ describe('the digest of an event', () => {
     expect(eventDigest(EVENT)).toBe(sha(2, Buffer.from(content)))
   })
 
-  it('does not depend on the order of fields, nor on members that are undefined', () => {
+  it('computes the same digest for any order of fields, and with undefined members', () => {
     const turned = Object.fromEntries(Object.entries({ ...EVENT, code: undefined }).reverse()) as unknown as StoredEvent
     expect(eventDigest(turned)).toBe(eventDigest(EVENT))
   })
@@ -74,7 +74,7 @@ describe('the digest of an event', () => {
     ['an absent object', { details: undefined }],
     ['another salt', { salt: '100102030405060708090a0b0c0d0e0f' }],
     ['no salt', { salt: undefined }],
-  ])('tells %s from what was sealed', (_what, change) => {
+  ])('distinguishes %s from what was sealed', (_what, change) => {
     const digest = (): string => eventDigest({ ...EVENT, ...change } as unknown as StoredEvent)
     let other: string | undefined
     try {
@@ -91,7 +91,7 @@ describe('the digest of an event', () => {
 })
 
 describe('erasing personal fields', () => {
-  it.each(PERSONAL)('keeps the digest without %s', (path) => {
+  it.each(PERSONAL)('keeps the digest after erasing %s', (path) => {
     const erased = eraseFields(EVENT, (name) => name === path)
     expect(eventDigest(erased)).toBe(eventDigest(EVENT))
     expect(erased.salt).toBeUndefined()
@@ -99,7 +99,7 @@ describe('erasing personal fields', () => {
     expect(Object.hasOwn(erased.erased?.salts ?? {}, path)).toBe(false)
   })
 
-  it('leaves nothing of a value that stands in several fields, step by step as well as at once', () => {
+  it('leaves no trace of an erased value that occurs in several fields, in one step or in several', () => {
     const isBob = (_path: string, value: unknown): boolean => value === 'bob@example.com'
     const once = eraseFields(EVENT, isBob)
     expect(JSON.stringify(once)).not.toContain('bob@')
@@ -111,7 +111,7 @@ describe('erasing personal fields', () => {
     expect(eraseFields(all, () => true)).toBe(all)
   })
 
-  it('does not take a value for what was erased, nor something else for the stand-in of an actor', () => {
+  it('accepts no value in place of an erased field, and no other stand-in for an actor', () => {
     const erased = eraseFields(EVENT, (path) => path === 'reason' || path === 'actorId')
     expect(() => eventDigest({ ...erased, reason: 'Bob left' })).toThrow(TypeError)
     expect(() => eventDigest({ ...erased, actorId: 'mallory' })).toThrow(TypeError)
@@ -120,7 +120,7 @@ describe('erasing personal fields', () => {
     expect(() => eventDigest({ ...erased, erased: { ...erased.erased!, salts: {} } })).toThrow(TypeError)
   })
 
-  it('an actor that is really named so is like any other', () => {
+  it('treats an actor that is really named "erased" like any other', () => {
     const event = { ...EVENT, actorId: 'erased' }
     const erased = eraseFields(event, (path) => path === 'reason')
     expect(eventDigest(erased)).toBe(eventDigest(event))
@@ -128,14 +128,14 @@ describe('erasing personal fields', () => {
   })
 })
 
-describe('salts', () => {
-  it('are of 128 bits, and each event has its own', () => {
+describe('salts of events', () => {
+  it('gives each event its own 128-bit salt', () => {
     const events = saltEvents(Array.from({ length: 100 }, () => ({ ...EVENT, salt: undefined }) as unknown as StoredEvent))
     expect(new Set(events.map(({ salt }) => salt)).size).toBe(100)
     for (const { salt } of events) expect(salt).toMatch(/^[0-9a-f]{32}$/)
   })
 
-  it('stay where they are, also those of erased events', () => {
+  it('keeps existing salts, including those of erased events', () => {
     const erased = eraseFields(EVENT, () => true)
     expect(saltEvents([EVENT, erased])).toEqual([EVENT, erased])
   })

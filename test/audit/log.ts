@@ -2,10 +2,10 @@ import type { ListedEvent, StoredSeal, TokenStore } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import type { AuditEntry } from '../../src/audit/check.js'
 
-/** The tables of an audit, as somebody with access to the database may rewrite them. */
+/** The tables of an audit, as somebody with access to the database could rewrite them. */
 export type Tables = { events: ListedEvent[]; seals: StoredSeal[] }
 
-/** A store whose tables of events and seals answer something else once `forge` was called. */
+/** A store whose tables of events and seals return forged rows after `forge` is called. */
 export function forgeableStore(): { readonly store: TokenStore; forge(tables: Tables | undefined): void; tables(): Promise<Tables> } {
   const honest = memoryStore()
   let forged: Tables | undefined
@@ -39,7 +39,7 @@ export function forgeableStore(): { readonly store: TokenStore; forge(tables: Ta
   }
 }
 
-/** Reads an export to its end, through JSON as a file of lines would. */
+/** Reads a whole export, through JSON like a file of lines. */
 export async function exported(entries: AsyncIterable<AuditEntry>): Promise<AuditEntry[]> {
   const read: AuditEntry[] = []
   for await (const entry of entries) read.push(JSON.parse(JSON.stringify(entry)))

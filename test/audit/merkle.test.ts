@@ -5,7 +5,7 @@ import { inclusionPath, type Leaf, rootFromPath, rootOf } from '../../src/audit/
 
 const sha = (...parts: readonly Buffer[]): Buffer => createHash('sha256').update(Buffer.concat(parts)).digest()
 
-/** RFC 9162 §2.1.1, written down once more with another hash and on other types. */
+/** RFC 9162 §2.1.1, implemented a second time with another hash library and other types. */
 function reference(leaves: readonly Leaf[]): Buffer {
   if (leaves.length === 0) return sha()
   if (leaves.length === 1) {
@@ -22,11 +22,11 @@ const leavesOf = (size: number): Leaf[] =>
   Array.from({ length: size }, (_, index) => [index * 3 + 1, createHash('sha256').update(String(index)).digest('hex')])
 
 describe('the Merkle tree over a range', () => {
-  it('has the root of RFC 9162 for every size', () => {
+  it('computes the root of RFC 9162 for every size', () => {
     for (let size = 0; size <= 70; size += 1) expect(rootOf(leavesOf(size)), `${size}`).toBe(reference(leavesOf(size)).toString('hex'))
   })
 
-  it('proves every leaf of every size, under its own index and place only', () => {
+  it('proves every leaf of every size, only under its own index and position', () => {
     for (let size = 1; size <= 33; size += 1) {
       const leaves = leavesOf(size)
       const root = rootOf(leaves)
@@ -41,7 +41,7 @@ describe('the Merkle tree over a range', () => {
     }
   })
 
-  it('takes no inner node for a leaf', () => {
+  it('never accepts an inner node as a leaf', () => {
     const leaves = leavesOf(2)
     expect(rootOf([[0, rootOf(leaves)]])).not.toBe(rootOf(leaves))
   })
@@ -49,7 +49,7 @@ describe('the Merkle tree over a range', () => {
 
 describe('the canonical form', () => {
   // RFC 8785 §3.2.3
-  it('sorts members by their UTF-16 code units and writes numbers as ECMAScript does', () => {
+  it('sorts members of canonical JSON by UTF-16 code units and writes numbers as ECMAScript does', () => {
     const value = { '\u20ac': 1, '\r': 2, '\ufb33': 3, '1': 4, '😀': 5, '\u0080': 6, ö: 7 }
     expect(canonicalJson(value)).toBe('{"\\r":2,"1":4,"\u0080":6,"ö":7,"€":1,"😀":5,"\ufb33":3}')
     expect(canonicalJson([333333333.3333333, 1e30, 4.5, 2e-3, 1e-27, -0, null, true])).toBe(
@@ -57,7 +57,7 @@ describe('the canonical form', () => {
     )
   })
 
-  it('leaves out what is undefined, and keeps what is null', () => {
+  it('leaves undefined members out of canonical JSON, and keeps null', () => {
     expect(canonicalJson({ b: undefined, a: null, c: { d: undefined } })).toBe('{"a":null,"c":{}}')
   })
 })

@@ -7,7 +7,7 @@ import { exported } from './log.js'
 
 const SEALER = new URL('../activity/crash/sealer.ts', import.meta.url)
 const ROUNDS = 2
-/** Some ranges in each round, so that the process is killed between two of them or within one. */
+/** Enough for several ranges in each round, so the process is killed between two of them or inside one. */
 const EVENTS = 900
 
 const eventsOf = (round: number): readonly StoredEvent[] =>
@@ -20,9 +20,9 @@ const eventsOf = (round: number): readonly StoredEvent[] =>
     details: { index },
   }))
 
-describe.each(await everyKind())('sealing in a process that is killed in the middle, in $kind', ({ kind, skip }) => {
+describe.each(await everyKind())('sealing in a process that is killed on $kind', ({ kind, skip }) => {
   it.skipIf(skip)(
-    'goes on in another process, and leaves nothing unsealed and nothing sealed twice',
+    'continues sealing in another process after a kill, with no event left unsealed or sealed twice',
     async () => {
       const place = await newPlace(kind)
       const tokens = openAt(place)
@@ -33,7 +33,7 @@ describe.each(await everyKind())('sealing in a process that is killed in the mid
         for (let at = 0; at < EVENTS; at += 100) await store.commit({ events: events.slice(at, at + 100) })
         const child = await start(SEALER, place, '')
         await new Promise((resolve) => child.stdout?.once('data', resolve))
-        // In the first range, between two, or within one that follows.
+        // The kill falls in the first range, between two ranges, or inside a later one.
         await kill(child)
       }
       const head = (await tokens.system.sealAudit()) as AuditHead

@@ -1,21 +1,17 @@
-import type { AuditHead } from 'latchkey'
-import { verifyAuditExport } from 'latchkey/audit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { mysqlStore } from '../../adapters/stores/mysql.js'
 import { postgresStore } from '../../adapters/stores/postgres.js'
 import { findDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import { sqliteStore } from '../../adapters/stores/sqlite.js'
 import type { TokenStore } from '../../src/store/port.js'
-import { retain } from '../../src/verbs/retain.js'
 import { ownDatabase, ownFolder, ownSchema } from '../stores/sql/databases.js'
 import { fc } from '../support/property.js'
 import { service } from '../support/services.js'
-import { HOUR, type Node, node } from '../verbs/notices-world.js'
-import { exported } from './log.js'
+import { prunedAndErased } from './pruned-and-erased.js'
 
 type Row = Readonly<Record<string, unknown>>
 
-/** A database that somebody has access to, beside the store that latchkey uses. */
+/** A database that others can access besides latchkey's store. */
 type Place = {
   readonly store: TokenStore
   readonly quote: '"' | '`'
@@ -71,7 +67,7 @@ const COLUMNS = [
   ...['event_count', 'before_fields', 'after_fields', 'details', 'bulk_id', 'salt', 'erased', 'seq'],
 ]
 
-/** Another value for a column, of its type. */
+/** Another value of the column's type. */
 function otherThan(column: string, value: unknown): unknown {
   if (NUMBERS.has(column)) return column === 'seq' ? Number(value) + 100_000 : Number(value ?? 0) + 1
   if (JSONS.has(column)) return '{"n":1}'
@@ -79,43 +75,12 @@ function otherThan(column: string, value: unknown): unknown {
   return `${value ?? ''}x`
 }
 
-/** An audit of which retention has removed a part, and of which an owner was erased. */
-async function prunedAndErased({ store }: Place): Promise<{ readonly tokens: Node; readonly head: AuditHead }> {
-  onTestFinished(() => Promise.resolve(store.close?.()))
-  const tokens = node({ store, sealing: { every: '1h' }, retention: { events: '1h' } })
-  const { handle, clock, context } = tokens
-  const work = async (): Promise<void> => {
-    for (const ownerId of ['bob', 'ada']) {
-      const { record } = await handle.create({ name: `of ${ownerId}`, scopes: ['stock:read'], ownerId, tenantId: 't1' })
-      await handle.update(record.id, { description: `for ${ownerId}` })
-      await handle.revoke(record.id, { reason: `${ownerId} left` })
-      await handle.sealAudit()
-    }
-  }
-  await work()
-  clock.now += 2 * HOUR
-  await work()
-  await retain(context, clock.now, async () => true)
-  await handle.erase({ ownerId: 'bob', tenantId: 't1' })
-  return { tokens, head: (await handle.sealAudit()) as AuditHead }
-}
-
 async function proveFound(place: Place, numRuns: number): Promise<void> {
-  const { tokens, head } = await prunedAndErased(place)
+  const { tokens, head, sealed, isFound, isHonest } = await prunedAndErased(place.store)
   const { run, quote } = place
   const named = (column: string): string => `${quote}${column}${quote}`
-  const honest = await tokens.handle.verifyAudit({ head })
-  expect(honest).toMatchObject({ ok: true, behind: 0, problems: [] })
-  expect([honest.pruned, honest.erased].every((count) => count >= 3)).toBe(true)
   const rows = await run('select * from latchkey_events order by seq')
-  expect(rows.length).toBe(honest.sealed)
-  const isFound = async (what: string): Promise<void> => {
-    for (const report of [
-      await tokens.handle.verifyAudit({ head }),
-      await verifyAuditExport(await exported(tokens.handle.exportAudit()), { head }),
-    ])
-      expect(report.ok, what).toBe(false)
-  }
+  expect(rows.length).toBe(sealed)
   const insert = async (row: Row): Promise<void> => {
     const columns = Object.keys(row)
     await run(
@@ -135,7 +100,7 @@ async function proveFound(place: Place, numRuns: number): Promise<void> {
         await insert(row)
       } else if (act === 'insert') {
         await insert({ ...row, id: 'forged', seq: [-7, 0, 1_000_000][Number(other.seq) % 3] })
-        // Behind the last seal it cannot be found, and is counted as such.
+        // An event behind the last seal cannot be detected; it is counted as such.
         if (Number(other.seq) % 3 === 2) expect(await tokens.handle.verifyAudit({ head })).toMatchObject({ ok: true, behind: 1 })
         else await isFound(act)
         await run("delete from latchkey_events where id = 'forged'")
@@ -172,19 +137,55 @@ async function proveFound(place: Place, numRuns: number): Promise<void> {
     }),
     { numRuns, endOnFailure: true },
   )
-  expect(await tokens.handle.verifyAudit({ head })).toMatchObject({ ok: true, sealed: honest.sealed })
+  await isHonest()
 }
 
-describe('whatever somebody does to the tables of an audit with removed and erased parts is found', () => {
-  it('on SQLite', { timeout: 120_000 }, async () => proveFound(await sqlite(), 120))
+// With a byte appended, a searched column no longer matches, but some drivers read the old value.
+describe('a text that continues after a NUL', () => {
+  it('detects text after a NUL in every column on SQLite', { timeout: 120_000 }, async () => {
+    const { store, run } = await sqlite()
+    const { isFound, isHonest } = await prunedAndErased(store)
+    const texts = COLUMNS.filter((column) => !NUMBERS.has(column))
+    for (const column of texts) {
+      const [row] = await run(`select seq, "${column}" as text from latchkey_events where "${column}" is not null order by seq limit 1`)
+      if (row === undefined) continue
+      await run(`update latchkey_events set "${column}" = "${column}" || char(0) || 'x' where seq = ${row.seq}`)
+      await isFound(`NUL in ${column}`)
+      await run(`update latchkey_events set "${column}" = ${literal(row.text)} where seq = ${row.seq}`)
+      await isHonest()
+    }
+  })
 
-  it('on Postgres', { timeout: 120_000 }, async ({ skip }) => {
+  it('detects text after a NUL or a trailing space in searched columns on MySQL', { timeout: 120_000 }, async ({ skip }) => {
+    const place = await mysql()
+    if (place === undefined) return skip()
+    const { run } = place
+    const { isFound, isHonest } = await prunedAndErased(place.store)
+    for (const column of ['tenant_id', 'token_id', 'action', 'created_by', 'bulk_id']) {
+      for (const byte of ['char(0)', "' '"]) {
+        const [row] = await run(`select seq, ${column} as text from latchkey_events where ${column} is not null order by seq limit 1`)
+        if (row === undefined) continue
+        await run(`update latchkey_events set ${column} = concat(${column}, ${byte}) where seq = ${row.seq}`)
+        await isFound(`${byte} behind ${column}`)
+        await run(`update latchkey_events set ${column} = ${literal(row.text)} where seq = ${row.seq}`)
+      }
+    }
+    await isHonest()
+  })
+})
+
+describe('changes to the tables of an audit with removed and erased parts', () => {
+  it('detects every change to the tables of an audit with removed and erased parts on SQLite', { timeout: 120_000 }, async () =>
+    proveFound(await sqlite(), 120),
+  )
+
+  it('detects every change to the tables of an audit with removed and erased parts on Postgres', { timeout: 120_000 }, async ({ skip }) => {
     const place = await postgres()
     if (place === undefined) return skip()
     await proveFound(place, 25)
   })
 
-  it('on MySQL', { timeout: 120_000 }, async ({ skip }) => {
+  it('detects every change to the tables of an audit with removed and erased parts on MySQL', { timeout: 120_000 }, async ({ skip }) => {
     const place = await mysql()
     if (place === undefined) return skip()
     await proveFound(place, 25)

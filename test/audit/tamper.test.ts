@@ -25,7 +25,7 @@ const entries = await exported(tokens.system.exportAudit())
 const head = (await tokens.system.sealAudit()) as AuditHead
 const sealed = honest.events.length
 
-/** What the database says, and what an export of it says. */
+/** The reports on the database and on an export of it. */
 async function verifyBoth(tables: Tables, known: AuditHead | undefined = head): Promise<readonly AuditReport[]> {
   forgeable.forge(structuredClone(tables))
   try {
@@ -50,7 +50,7 @@ const replaced = (value: unknown): fc.Arbitrary<unknown> => {
 }
 
 describe('an audit as it was sealed', () => {
-  it('verifies from the database and from an export, also against every head that was kept', async () => {
+  it('verifies an untouched audit from the database and from an export, and against every head that was kept', async () => {
     for (const report of await verifyBoth(honest)) {
       expect(report).toMatchObject({ ok: true, anchor: 'head', sealed, erased: 0, pruned: 0, behind: 0, problems: [], moreProblems: 0 })
     }
@@ -66,7 +66,7 @@ function hashOf(seal: FullSeal): string {
   return nextSeal(seal, { prefix: seal.prefix, at: 0, leaves: [] }).previous
 }
 
-/** The whole chain over other events, as whoever knows this code makes it. */
+/** The whole chain over other events, as anyone with this code could build it. */
 function forgeChain(events: readonly ListedEvent[], sizes: readonly number[]): Tables {
   const seals: FullSeal[] = []
   let from = 0
@@ -78,8 +78,8 @@ function forgeChain(events: readonly ListedEvent[], sizes: readonly number[]): T
   return { events: [...events], seals: seals.map(storeSeal) }
 }
 
-describe('whatever somebody does to a sealed audit is found', () => {
-  it('any field of any event, changed or gone', async () => {
+describe('changes to a sealed audit', () => {
+  it('detects a changed or missing field of any event', async () => {
     const changes = indexes.chain((index) => {
       const fields = Object.entries(honest.events[index] as object).filter(([field]) => field !== 'seq')
       return fc.constantFrom(...fields).chain(([field, value]) => replaced(value).map((made) => ({ index, field, made })))
@@ -99,7 +99,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
-  it('a field that no event had', async () => {
+  it('detects an added field that no event had', async () => {
     const missing = ['tenantId', 'ip', 'code', 'count', 'bulkId', 'erased', 'details', 'before', 'note']
     await fc.assert(
       fc.asyncProperty(indexes, fc.constantFrom(...missing), async (index, field) => {
@@ -115,7 +115,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
-  it('an event in an export that is said to be damaged, whatever stands there', async () => {
+  it('detects an exported event that is marked as damaged, whatever it contains', async () => {
     for (const damaged of [[], ['after'], [5], 5, {}, null]) {
       const lines = structuredClone(entries) as { event?: Record<string, unknown> }[]
       const events: Record<string, unknown>[] = lines.flatMap(({ event }) => (event === undefined ? [] : [event]))
@@ -125,7 +125,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     }
   })
 
-  it('events that are gone, each by its place', async () => {
+  it('detects each removed event by its position', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(indexes, { minLength: 1, maxLength: 10 }), async (gone) => {
         const tables = copy()
@@ -139,12 +139,12 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
-  it('an event that was not there, at a place between two or taken from another', async () => {
+  it('detects an inserted event, between two positions or in the position of another', async () => {
     const places = honest.events.map(({ seq }) => seq)
     await fc.assert(
       fc.asyncProperty(indexes, async (index) => {
         const tables = copy()
-        // Room between the places, as rolled back transactions leave it.
+        // There is room between positions, as rolled back transactions leave it.
         const fresh = { ...(tables.events[index] as ListedEvent), id: 'forged', seq: (places[index] ?? 0) - 0.5 }
         tables.events.push(fresh)
         const lines = interleave(tables.events, entries)
@@ -170,7 +170,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
-  it('two events that changed places', async () => {
+  it('detects two events that were swapped', async () => {
     await fc.assert(
       fc.asyncProperty(indexes, indexes, async (first, second) => {
         fc.pre(first !== second)
@@ -191,7 +191,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     for (const report of await verifyBoth(tables)) expect(kindsOf(report)).toEqual(['reordered'])
   })
 
-  it('lines of an export that changed places, are doubled or are cut', async () => {
+  it('detects lines of an export that were swapped, doubled or cut', async () => {
     const at = fc.nat({ max: entries.length - 1 })
     await fc.assert(
       fc.asyncProperty(at, at, fc.constantFrom('swap', 'double', 'cut', 'drop'), async (first, second, act) => {
@@ -207,7 +207,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
-  it('an older copy of the database, or one whose end was cut off', async () => {
+  it('detects an older copy of the database, or one whose end was cut off', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: 4 }), fc.boolean(), async (kept, withEvents) => {
         const tables = copy()
@@ -223,7 +223,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
-  it('any field of a seal, and text in its place', async () => {
+  it('detects a changed field of a seal, and text in its place', async () => {
     const bodies = fc.nat({ max: 4 }).chain((index) => {
       const seal = openSeal(honest.seals[index] as never) as FullSeal
       const changed = fc
@@ -241,9 +241,9 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
-  it('a whole chain that was made anew over changed events', async () => {
+  it('detects a whole chain that was rebuilt over changed events', async () => {
     const sizes = honest.seals.map((seal) => openSeal(seal)?.count ?? 0)
-    // The same code makes the same chain of the same events, but for the instants.
+    // The same code builds the same chain from the same events, except for the instants.
     expect(forgeChain(honest.events, sizes).seals.length).toBe(5)
     await fc.assert(
       fc.asyncProperty(indexes, async (index) => {
@@ -252,7 +252,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
         tables.events[index] = { ...event, actorId: 'somebody else' }
         const forged = forgeChain(tables.events, sizes)
         for (const report of await verifyBoth(forged)) expect(kindsOf(report)).toEqual(['seal'])
-        // Without a head kept outside, nobody can tell: the docs say so.
+        // Without a head kept outside, this cannot be detected, as the docs say.
         forgeable.forge(forged)
         expect(await tokens.system.verifyAudit()).toMatchObject({ ok: true, anchor: 'none' })
         forgeable.forge(undefined)
@@ -261,7 +261,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
-  it('seals that are gone, doubled or in another order', async () => {
+  it('detects missing, doubled and reordered seals', async () => {
     await fc.assert(
       fc.asyncProperty(fc.shuffledSubarray(honest.seals, { minLength: 1 }), async (seals) => {
         fc.pre(JSON.stringify(seals) !== JSON.stringify(honest.seals))
@@ -272,7 +272,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     )
   })
 
-  it('a removal that only a seal behind the kept head tells of', async () => {
+  it('detects a removal that only a seal after the kept head records', async () => {
     const tables = copy()
     const last = openSeal(tables.seals.at(-1) as never) as FullSeal
     const through = tables.events[3]?.seq ?? 0
@@ -283,7 +283,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
     }
   })
 
-  it('leaves that were renumbered to pass for removed by retention', async () => {
+  it('detects leaves that were renumbered to look removed by retention', async () => {
     const tables = copy()
     const seal = openSeal(tables.seals[0] as never) as FullSeal
     const leaves = seal.leaves.map(([seq, digest], index) => [index === 1 ? seq - 0.5 : seq, digest] as const)
@@ -294,7 +294,7 @@ describe('whatever somebody does to a sealed audit is found', () => {
   })
 })
 
-/** The events among the seals of an export, by their places. */
+/** The events between the seals of an export, placed by their positions. */
 function interleave(events: readonly ListedEvent[], lines: readonly AuditEntry[]): AuditEntry[] {
   const rest = events.toSorted((a, b) => a.seq - b.seq)
   return lines.flatMap((line): AuditEntry[] => {
@@ -304,7 +304,7 @@ function interleave(events: readonly ListedEvent[], lines: readonly AuditEntry[]
   })
 }
 
-/** The same audit with room between the places. */
+/** The same audit with room between the positions. */
 function spreadOut({ events, seals }: Tables): Tables {
   return forgeChain(
     events.map((event) => ({ ...event, seq: event.seq * 10 })),

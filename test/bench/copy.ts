@@ -1,7 +1,7 @@
 /**
  * How long a move to another store takes: `npm run bench:copy`, or `npm run bench:copy -- --tokens 10000 --route sqlite,postgres,mysql`.
  *
- * Each token has one audit event and one counter of usage. Wall time on one machine with its servers on it.
+ * Each token has one audit event and one usage counter. Times are wall time on one machine that also runs the servers.
  */
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -27,7 +27,7 @@ async function open(name: string): Promise<Subject> {
   return make()
 }
 
-/** What the bulk of tokens lacks: a trail and a use of each. */
+/** Adds a trail and a use to each token, which `fill` does not create. */
 async function live(store: TokenStore): Promise<void> {
   for (let at = 0; at < total; at += BATCH) {
     const indexes = Array.from({ length: Math.min(BATCH, total - at) }, (_, index) => at + index)
@@ -55,7 +55,7 @@ async function live(store: TokenStore): Promise<void> {
   }
 }
 
-/** The most memory that this process held meanwhile, in MB. */
+/** Runs work, and reports its time and the most memory that this process held, in MB. */
 async function watched<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly seconds: number; readonly memory: number }> {
   let most = 0
   const look = (): void => {
@@ -96,7 +96,7 @@ try {
       rows.push([`${route[at - 1]} to ${name}`, step, ...counts, `${seconds.toFixed(0)} s`, `${memory.toFixed(0)} MB`])
       console.log(rows.at(-1)?.join(', '))
     }
-    // What they share stays open: the next part of the route begins with it.
+    // Shared stores stay open, because the next part of the route begins with them.
   }
   console.log(`\n${table(['move', 'step', 'tokens', 'events', 'usage', 'time', 'memory'], rows)}`)
 } finally {

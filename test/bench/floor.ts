@@ -4,12 +4,12 @@ const TABLE = new Uint8Array(128)
 for (const char of '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz') TABLE[char.charCodeAt(0)] = 1
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** What the hand-written floor keeps of a token. */
+/** The fields of a token that the hand-written floor keeps. */
 export type FloorRecord = { readonly digest: string; readonly revokedAt?: number; readonly expiresAt?: number }
 
 /**
- * The least that a correct verification can do: parse by character codes, one hash, checksum, a Map lookup, a comparison in constant time,
- * the status. No result object, no scopes, no usage, no cache bound, no freshness: nobody could ship it.
+ * The least that a correct verification can do: parse by character codes, compute one hash, check the checksum, look up a Map, compare in
+ * constant time, and check the status. It has no result object, scopes, usage, cache bound or freshness, so nobody could ship it.
  */
 export function floorVerify(
   records: ReadonlyMap<string, FloorRecord>,
@@ -36,12 +36,12 @@ export function floorVerify(
   return record.expiresAt === undefined || Date.now() < record.expiresAt
 }
 
-/** The floor's hash where the host uses a pepper. */
+/** The floor's hash if the host uses a pepper. */
 export function pepperedDigest(pepper: string): (body: string) => string {
   return (body) => createHmac('sha256', pepper).update(body).digest('hex')
 }
 
-/** The same by the book: a regular expression, `createHash`, `timingSafeEqual` on Buffers. */
+/** The same verification by the book: a regular expression, `createHash`, and `timingSafeEqual` on Buffers. */
 export function textbookVerify(records: ReadonlyMap<string, FloorRecord>, token: string): boolean {
   const parts = /^([a-z_]+)_([0-9A-Za-z]{16})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$/.exec(token)
   if (parts === null) return false

@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { peer } from './peer.js'
 import type { Door } from './servers.js'
 
-/** The load generator. */
+/** The load generator's API. */
 export type Cannon = (options: object) => Promise<{ readonly non2xx: number; readonly errors: number; readonly duration: number }>
 
-/** How many connections send requests at a time. */
+/** How many connections send requests at the same time. */
 export const CONNECTIONS = 16
 
-/** A server in a process of its own, on a core of its own where the system can arrange that. */
+/** A server in a separate process, on a separate core if the system supports it. */
 export class LoadedServer {
   readonly doors: readonly Door[]
   readonly #child: ChildProcess
@@ -30,7 +30,7 @@ export class LoadedServer {
     return new LoadedServer(child, doors, cannon)
   }
 
-  /** Sends so many requests to a variant. Answers the server's CPU time per request in microseconds, and the requests per second. */
+  /** Sends this many requests to a variant. Returns the server's CPU time per request in microseconds, and the requests per second. */
   async load({ url, credential }: Door, amount: number): Promise<{ cpuMicros: number; perSecond: number }> {
     const before = await this.#cpu()
     const began = performance.now()
@@ -61,11 +61,11 @@ export class LoadedServer {
   }
 }
 
-/** Keeps a process on one core, where the system can arrange that. */
+/** Keeps a process on one core if the system supports it. */
 export function pin(pid: number | undefined, core: number): void {
   try {
     execFileSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' })
   } catch {
-    // Not on this system: the scheduler finds its own way.
+    // This system cannot pin processes; the scheduler decides.
   }
 }

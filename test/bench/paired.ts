@@ -1,12 +1,15 @@
-/** Something to measure: runs its work `count` times. */
+/** Something to measure. `run` runs its work `count` times. */
 export type Variant = {
   readonly name: string
   readonly run: (count: number) => void | Promise<void>
-  /** How many times as often it is run in a slice: what is far quicker than its neighbours would be too short to measure. @default 1 */
+  /**
+   * How many times as often the variant runs in a slice, because a variant much faster than the others would be too short to measure.
+   * @default 1
+   */
   readonly repeat?: number
 }
 
-/** CPU time of one call, in microseconds, and its ratio to the first variant in the same round. */
+/** The CPU time of one call in microseconds, and its ratio to the first variant in the same round. */
 export type Measured = {
   readonly name: string
   readonly p10: number
@@ -16,9 +19,9 @@ export type Measured = {
 }
 
 /**
- * Measures variants against the first one by CPU time in short slices that alternate, so that whatever else the machine does hits all alike.
+ * Measures variants against the first one by CPU time in short alternating slices. Other load on the machine affects all variants alike.
  *
- * Ratios are firmer than the microseconds beside them.
+ * Ratios are more reliable than the microseconds next to them.
  */
 export async function measurePaired(variants: readonly Variant[], options: { rounds: number; count: number }): Promise<Measured[]> {
   const { rounds, count } = options
@@ -28,7 +31,7 @@ export async function measurePaired(variants: readonly Variant[], options: { rou
     await breathe()
   }
   for (let round = 0; round < rounds; round += 1) {
-    // Another order each round: no variant always runs behind the same neighbour.
+    // The order changes each round, so no variant always runs after the same neighbor.
     for (let offset = 0; offset < variants.length; offset += 1) {
       const at = (round + offset) % variants.length
       const variant = variants[at]
@@ -54,7 +57,7 @@ export async function measurePaired(variants: readonly Variant[], options: { rou
   })
 }
 
-// Timers run between the slices, as they do between requests: the feed follower among them.
+// Lets timers run between the slices, as they do between requests, including the feed follower.
 function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 1))
 }

@@ -1,6 +1,6 @@
 import type { Section } from './result.js'
 
-// One section of the benchmark in a process of its own: what one leaves behind in memory and in the compiler must not touch the next.
+// Runs one section of the benchmark in a separate process. What it leaves in memory and in the compiler must not affect the next.
 const [, , name = '', quick = '', worker = '', builds = ''] = process.argv
 const sections: { readonly [name: string]: () => Promise<Section> } = {
   verify: async () => (await import('./sections/verify.js')).verify,
@@ -17,7 +17,7 @@ const sections: { readonly [name: string]: () => Promise<Section> } = {
   events: async () => (await import('./sections/events.js')).events,
 }
 if (name === 'server') {
-  // The same program is also the server that a section puts under load.
+  // The same program also serves as the server that a section puts under load.
   await (await import('./servers.js')).serve(quick)
 } else {
   const load = sections[name]

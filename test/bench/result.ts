@@ -1,23 +1,26 @@
 /** A table of figures. */
 export type Table = { readonly title: string; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
 
-/** One aim, and what came out. */
+/** One aim and its measured value. */
 export type Verdict = {
   readonly what: string
   readonly aim: string
   readonly got: string
   readonly met: boolean
-  /** Why, where it is not met. */
+  /** The reason, if the aim is not met. */
   readonly why?: string
 }
 
-/** What a section of the benchmark found. */
+/** The results of a section of the benchmark. */
 export type Result = { readonly tables: readonly Table[]; readonly verdicts: readonly Verdict[]; readonly notes?: readonly string[] }
 
-/** What a section found on a day, as YYYY-MM-DD. */
+/** The results of a section, with the day of the measurement as YYYY-MM-DD. */
 export type Dated = Result & { readonly on: string }
 
-/** A section: `quick` is a smoke run whose figures mean little; `worker` the program of a cluster's node; `builds` what `requests` runs. */
+/**
+ * A section. `quick` is a smoke run whose figures mean little, `worker` is the program of a cluster's node, and `builds` is what `requests`
+ * runs.
+ */
 export type Section = (options: { readonly quick: boolean; readonly worker: string; readonly builds: string }) => Promise<Result>
 
 export const fixed = (value: number, digits = 2): string => value.toFixed(digits)

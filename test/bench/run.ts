@@ -10,7 +10,7 @@ import { show } from './show.js'
 // npm run bench -- [--quick] [--only=verify,http] [--write]
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
-/** What the sections found when they were last measured, for the page. */
+/** The latest results of each section, for the page. */
 const KEPT = `${FOLDER}results.json`
 const SECTIONS = [
   'verify',
@@ -38,7 +38,7 @@ if (!existsSync(`${FOLDER}node_modules/autocannon`)) {
 const program = await bundle(new URL('./program.ts', import.meta.url), `${FOLDER}node_modules/.cache`)
 const builds = chosen.some((name) => name === 'requests') ? await buildRequests(`${FOLDER}node_modules/.cache/requests`) : {}
 const worker = await bundle(new URL('../cluster/worker.ts', import.meta.url), `${FOLDER}node_modules/.cache`)
-// Sections can be measured one by one: what earlier runs found stays on the page, with its date.
+// Sections can be measured one by one. Results of earlier runs stay on the page with their date.
 const results: { [section: string]: Dated } = has('write') && existsSync(KEPT) ? JSON.parse(readFileSync(KEPT, 'utf8')) : {}
 
 for (const name of chosen) {

@@ -12,10 +12,10 @@ import type { Credentials, Served } from './servers/types.js'
 
 const KEYS = 1000
 
-/** Where a variant answers, and what to send it. */
+/** The address of a variant, and the credential to send. */
 export type Door = { readonly name: string; readonly url: string; readonly credential: string }
 
-/** Starts every variant of a framework, each on a port of its own, and tells how much CPU time the process has used when asked. */
+/** Starts every variant of a framework on its own port, and reports the CPU time of the process on request. */
 export async function serve(framework: string): Promise<void> {
   const credentials = await createCredentials()
   const variantsOf: { readonly [name: string]: (given: Credentials) => Promise<readonly Served[]> } = {

@@ -1,7 +1,7 @@
 import { table } from './paired.js'
 import type { Result, Verdict } from './result.js'
 
-/** The aims and what came out, as a markdown table. */
+/** The aims and the measured values, as a markdown table. */
 export function verdictTable(verdicts: readonly Verdict[]): string {
   return table(
     ['what', 'aim', 'measured', 'met'],
@@ -9,7 +9,7 @@ export function verdictTable(verdicts: readonly Verdict[]): string {
   )
 }
 
-/** A result in markdown, for the terminal and for the page. */
+/** A result as markdown, for the terminal and the page. */
 export function show({ tables, verdicts, notes = [] }: Result, withVerdicts = true): string {
   const parts = tables.map(({ title, head, rows }) => `### ${title}\n\n${table(head, rows)}`)
   if (withVerdicts && verdicts.length > 0) parts.push(verdictTable(verdicts))

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -7,7 +7,7 @@ import { quantile, table } from './paired.js'
 import { type Built, buildCommit, buildStart } from './start/build.js'
 
 // npm run bench:start -- [--against=v0.1.0] [--rounds=21]
-// How long a fresh process takes to import latchkey, beside another commit of it, in CPU time: one process each, in turn.
+// The CPU time that a fresh process takes to import latchkey, compared with another commit. One process each, in turn.
 const option = (name: string, fallback: string): string =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? fallback
 const against = option('against', 'HEAD')
@@ -23,6 +23,15 @@ const SETS = [
   ['latchkey', ['index']],
   ['latchkey and latchkey/express', ['index', 'express']],
   ['latchkey, latchkey/hono and latchkey/stores/postgres', ['index', 'hono', 'postgres']],
+] as const
+/** The cost that no code of ours can avoid: Node's own work for an empty module, and for the platform modules that a verification needs. */
+const FLOOR = [
+  ['an empty module', ''],
+  ['`node:crypto`, and one hash', "process.getBuiltinModule('node:crypto').hash?.('sha256', '', 'hex')"],
+  [
+    '`@noble/hashes` (hashes where there is no `node:crypto`)',
+    "import '@noble/hashes/sha2.js'; import '@noble/hashes/hmac.js'; import '@noble/hashes/utils.js'",
+  ],
 ] as const
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url))
@@ -42,7 +51,24 @@ try {
       .map((load) => load.toFixed(1))
       .join(' ')}, ${rounds} processes each, in turn\n`,
   )
+  const floor = FLOOR.map(([name, text], at): readonly [string, Built] => {
+    const place = join(folder, `floor-${at}`)
+    mkdirSync(place)
+    writeFileSync(join(place, 'index.mjs'), text)
+    return [name, { folder: place, outputs: {} }]
+  })
+  const spent = measure(
+    floor.map(([, built]) => built),
+    ['index'],
+  )
   console.log(table(['a fresh process imports', `CPU ms at ${against} (median)`, 'CPU ms here (median)', 'ratio (median of pairs)'], rows))
+  console.log(`\nThe same, without latchkey\n`)
+  console.log(
+    table(
+      ['a fresh process imports', 'CPU ms (median)'],
+      floor.map(([name], at) => [name, quantile(spent[at] ?? [], 0.5).toFixed(1)]),
+    ),
+  )
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
@@ -53,7 +79,7 @@ function measure(builds: readonly Built[], entries: readonly string[]): number[]
     for (const [at, built] of builds.entries()) {
       const urls = entries.map((entry) => pathToFileURL(join(built.folder, `${entry}.mjs`)).href)
       const ms = Number(execFileSync(process.execPath, ['--input-type=module', '-e', CHILD, ...urls], { encoding: 'utf8' }))
-      // The first one reads the files from the disk.
+      // The first round reads the files from disk.
       if (round >= 0) samples[at]?.push(ms)
     }
   }

@@ -1,7 +1,8 @@
 /**
- * How stores behave as tokens become many: `npm run bench:stores`, or `npm run bench:stores -- --stores sqlite,postgres --rows 1000,1000000`.
+ * How stores behave as the number of tokens grows: `npm run bench:stores`, or `npm run bench:stores -- --stores sqlite,postgres --rows
+ * 1000,1000000`.
  *
- * Wall time on one machine with its servers on it. Ratios are firmer than the times beside them.
+ * Times are wall time on one machine that also runs the servers. Ratios are more reliable than the times next to them.
  */
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -56,7 +57,7 @@ for (const name of values.stores.split(',')) {
     say('')
     say(
       table(
-        ['page of 50, ms at', ...sizes.map((size) => size.toLocaleString('en'))],
+        ['page, ms at', ...sizes.map((size) => size.toLocaleString('en'))],
         [...pages].map(([page, times]) => [page, ...times]),
       ),
     )

@@ -6,7 +6,7 @@ import { type Measured, measurePaired } from './paired.js'
 
 const SCOPES = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
 
-/** Warm verification in memory against the hand-written floor, in CPU time. */
+/** Warm verification in memory compared with the hand-written floor, in CPU time. */
 export async function benchVerify(options: { tokens: number; rounds: number; count: number; pepper?: string }): Promise<Measured[]> {
   const store = memoryStore()
   const common = { prefix: 'acme_live', store, scopes: SCOPES, ...(options.pepper !== undefined && { pepper: options.pepper }) }
@@ -22,7 +22,7 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
     texts.push(token)
     await tokens.verify(token)
   }
-  // The follower has begun by the first verification; from the second on they fill the cache.
+  // The first verification starts the follower; from the second on, verifications fill the cache.
   for (const token of texts) await tokens.verify(token)
   for (let round = 0; round < 2; round += 1) for (const token of texts) await uncounted.verify(token)
 

@@ -1,20 +1,21 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { boundOfNode, nodeIdOf } from '../../src/policy/cache-bounds.js'
 import { instance, mint, pause, verdict, warm } from '../latchkey/harness.js'
 import { lateStore } from './late-store.js'
 
 const HOUR_MS = 3_600_000
 
 describe('revoke with waitForNodes', () => {
-  it('answers only when a node that is behind has followed', async () => {
+  it('resolves revoke with waitForNodes only when a lagging node has caught up', async () => {
     const shared = memoryStore()
     const slow = lateStore(shared)
     const here = instance({ store: shared, cache: { maxStaleness: 30 } })
     const there = instance({ store: slow, cache: { maxStaleness: 30 }, deadline: 60 })
     const { token, record } = await mint(here)
     await warm(there, token)
-    // The next read of the feed over there stays under way until the test lets it arrive.
+    // The other node's next read of the feed stays pending until the test lets it arrive.
     const held = slow.answerLate('changes')
     let answered = false
     const revoked = here.system.revoke(record.id, { waitForNodes: true }).then(() => {
@@ -37,7 +38,7 @@ describe('revoke with waitForNodes', () => {
     ['years ahead', 30_000 * HOUR_MS],
     ['three hours ahead', 3 * HOUR_MS],
   ] as const) {
-    it(`waits for a node whose clock is ${which}`, async () => {
+    it(`waits with waitForNodes for a node whose clock is ${which}`, async () => {
       const shared = memoryStore()
       const slow = lateStore(shared)
       const here = instance({ store: shared, cache: { maxStaleness: 30 } })
@@ -54,7 +55,7 @@ describe('revoke with waitForNodes', () => {
     })
   }
 
-  it('waits for a node that died once, and no more after its lease has stood still for long', async () => {
+  it('waits with waitForNodes for a dead node once, and no longer after its lease has been unchanged for long', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()
@@ -80,7 +81,7 @@ describe('revoke with waitForNodes', () => {
     expect(second.yet).toBe(true)
   })
 
-  it('waits for a node that is cut off no longer than its bound, after which it accepts nothing', async () => {
+  it('waits with waitForNodes for a disconnected node only until its bound, after which that node accepts nothing', async () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
     const here = instance({ store: shared, cache: { maxStaleness: 0.3 } })
@@ -92,7 +93,69 @@ describe('revoke with waitForNodes', () => {
     expect(await verdict(there.verify(token))).toBe('store_unavailable')
   })
 
-  it('counts in what onStale adds to the bound', async () => {
+  it.each(['available', 'fresh'] as const)(
+    'waits twice for a disconnected node that may accept tokens for 100 more seconds, on a node whose cache is %s',
+    async (cache) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+      onTestFinished(() => void vi.useRealTimers())
+      const shared = memoryStore()
+      const here = instance({ store: shared, cache })
+      const { cursor } = await shared.changes(undefined, 1)
+      await shared.renewLease({ nodeId: nodeIdOf('cut', 100_000), cursor, expiresAt: Date.now() })
+      const { record } = await mint(here)
+      const revoke = () => {
+        const answered = { yet: false }
+        void here.system.revoke(record.id, { waitForNodes: true }).then(() => {
+          answered.yet = true
+        })
+        return answered
+      }
+      const first = revoke()
+      await vi.advanceTimersByTimeAsync(95_000)
+      const second = revoke()
+      await vi.advanceTimersByTimeAsync(4_000)
+      expect([first.yet, second.yet]).toEqual([false, false])
+      await vi.advanceTimersByTimeAsync(2_000)
+      expect([first.yet, second.yet]).toEqual([true, false])
+      // The lease has been unchanged for longer than that node may accept anything, so nobody waits for it.
+      await vi.advanceTimersByTimeAsync(90_000)
+      const third = revoke()
+      await vi.advanceTimersByTimeAsync(1_000)
+      expect([second.yet, third.yet]).toEqual([true, true])
+    },
+  )
+
+  it('costs the store the same however many calls wait', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const shared = memoryStore()
+    let looks = 0
+    const counted = interceptStore(shared, ({ method }, proceed) => {
+      if (method === 'leases' || method === 'changes') looks += 1
+      return proceed()
+    })
+    const here = instance({ store: counted, cache: { maxStaleness: 2 } })
+    const { cursor } = await shared.changes(undefined, 1)
+    await shared.renewLease({ nodeId: nodeIdOf('cut', 2_000), cursor, expiresAt: Date.now() })
+    const { record } = await mint(here)
+    const revoked = Array.from({ length: 200 }, () => here.system.revoke(record.id, { waitForNodes: true }))
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(looks).toBeLessThan(120)
+    await vi.advanceTimersByTimeAsync(1_500)
+    await Promise.all(revoked)
+  })
+
+  it('reads the bound of a node from its lease, and caps it at what the options allow', async () => {
+    const shared = memoryStore()
+    const there = instance({ store: shared, cache: 'available' })
+    await warm(there, (await mint(there)).token)
+    const [lease] = await shared.leases(0)
+    expect(boundOfNode(lease?.nodeId ?? '')).toBe(305_000)
+    expect(boundOfNode('node-9999999')).toBe(3_660_000)
+    for (const nodeId of ['node', 'node-', 'node-1e9', 'node-12345678', '12']) expect(boundOfNode(nodeId)).toBeUndefined()
+  })
+
+  it('adds serveStaleFor to the bound for which waitForNodes waits', async () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
     const cache = { maxStaleness: 0.1, serveStaleFor: 0.5 }
@@ -105,7 +168,7 @@ describe('revoke with waitForNodes', () => {
     expect(await verdict(there.verify(token))).toBe('store_unavailable')
   })
 
-  it('keeps its promise although the leases cannot be read', async () => {
+  it('keeps the promise of waitForNodes even if the leases cannot be read', async () => {
     const shared = memoryStore()
     const { subscribe: _, ...deaf } = shared
     const blind = interceptStore(shared, ({ method }, proceed) => {
@@ -120,7 +183,7 @@ describe('revoke with waitForNodes', () => {
     expect(await verdict(there.verify(token))).toBe('token_revoked')
   })
 
-  it('does not wait for nodes that were closed', async () => {
+  it('does not wait with waitForNodes for closed nodes', async () => {
     const shared = memoryStore()
     const here = instance({ store: shared, cache: { maxStaleness: 30 } })
     const there = instance({ store: shared, cache: { maxStaleness: 30 } })
@@ -130,7 +193,7 @@ describe('revoke with waitForNodes', () => {
     await here.system.revoke(record.id, { waitForNodes: true })
   })
 
-  it('works for revokeAll, and for a token that was revoked before', async () => {
+  it('supports waitForNodes in revokeAll, and for a token that was already revoked', async () => {
     const shared = memoryStore()
     const here = instance({ store: shared, cache: { maxStaleness: 30 } })
     const there = instance({ store: shared, cache: { maxStaleness: 30 } })

@@ -7,7 +7,7 @@ import type { TokenStore } from '../../src/store/port.js'
 import { instance, mint, principalOf, type Scope, until, verdict, warm } from '../latchkey/harness.js'
 import { lateStore } from './late-store.js'
 
-/** A store that notes which tokens are read. */
+/** A store that records which tokens are read. */
 function counted(store: TokenStore): { readonly store: TokenStore; readonly read: string[] } {
   const read: string[] = []
   const counting = interceptStore(store, ({ method, args }, proceed) => {
@@ -27,13 +27,13 @@ async function made(tokens: Latchkey<Scope>, input: Parameters<typeof mint>[1] =
 async function twoNodes() {
   const shared = memoryStore()
   const [near, far] = [counted(shared), counted(shared)]
-  // The feed is read when it wakes, and never by time.
+  // The feed is read on wake-ups, and never on a timer.
   const [here, there] = [near, far].map(({ store }) => instance({ store, cache: { maxStaleness: 60 } }))
   if (here === undefined || there === undefined) throw new Error('no nodes')
   return { here, there, near, far }
 }
 
-/** Waits until a node has heard of everything that was committed before. */
+/** Waits until a node has heard of everything committed before. */
 async function heard(node: Latchkey<Scope>, writer: Latchkey<Scope>): Promise<void> {
   const marker = await made(writer)
   await warm(node, marker.token)
@@ -42,7 +42,7 @@ async function heard(node: Latchkey<Scope>, writer: Latchkey<Scope>): Promise<vo
 }
 
 describe('a bulk revocation', () => {
-  it('of one tenant causes no read of the tokens of another, on any node', async () => {
+  it("causes no read of another tenant's tokens on any node", async () => {
     const { here, there, near, far } = await twoNodes()
     const ended = await made(here, { tenantId: 'a' })
     const kept = [await made(here, { tenantId: 'b', ownerId: 'o1' }), await made(here)]
@@ -61,7 +61,7 @@ describe('a bulk revocation', () => {
     ['an owner in a tenant', { ownerId: 'o1', tenantId: 'a' }, [true, false, false, false]],
     ['a tenant', { tenantId: 'b' }, [false, true, true, false]],
     ['everything', { all: true }, [true, true, true, true]],
-  ] as const)('of %s drops from memory what it touched, and nothing else', async (_, filter, touched) => {
+  ] as const)('drops only affected tokens from memory in a bulk revocation of %s', async (_, filter, touched) => {
     const { here, there, far } = await twoNodes()
     const tokens = [
       await made(here, { tenantId: 'a', ownerId: 'o1' }),
@@ -78,7 +78,7 @@ describe('a bulk revocation', () => {
     expect([...far.read].sort()).toEqual(tokens.flatMap(({ id }, at) => (touched[at] ? [id] : [])).sort())
   })
 
-  it('by somebody who manages only their own tokens leaves the tokens of others in memory', async () => {
+  it('keeps the tokens of others in memory when an actor revokes only its own in bulk', async () => {
     const { here, there, far } = await twoNodes()
     const ada = { id: 'ada', tenants: ['a'], manages: 'own' } as const
     const mine = await here.as(ada).create({ name: 'Mine', scopes: ['stock:read'], tenantId: 'a' })
@@ -92,7 +92,7 @@ describe('a bulk revocation', () => {
     expect(far.read).toEqual([mine.record.id])
   })
 
-  it('that touches nothing causes no read at all', async () => {
+  it('causes no read at all if a bulk revocation affects nothing', async () => {
     const { here, there, near, far } = await twoNodes()
     const kept = await made(here, { tenantId: 'a' })
     const ended = await made(here, { tenantId: 'b' })
@@ -110,7 +110,7 @@ describe('a bulk revocation', () => {
     expect([...near.read, ...far.read]).toEqual([])
   })
 
-  it('of an instance with another prefix leaves everything in memory', async () => {
+  it('keeps everything in memory when an instance with another prefix revokes in bulk', async () => {
     const shared = memoryStore()
     const { store, read } = counted(shared)
     const here = instance({ store, cache: { maxStaleness: 60 } })
@@ -125,7 +125,7 @@ describe('a bulk revocation', () => {
     expect(read).toEqual([])
   })
 
-  it('is heard of also where a hundred of them come at once', async () => {
+  it('hears of a hundred bulk revocations at once', async () => {
     const { here, there } = await twoNodes()
     const tokens = await Promise.all(Array.from({ length: 100 }, (_, index) => made(here, { tenantId: `t${index}` })))
     for (const { token } of tokens) await warm(there, token)
@@ -137,7 +137,7 @@ describe('a bulk revocation', () => {
 })
 
 describe('a slow read that a bulk revocation overtook', () => {
-  it('fills the cache where it is about a token that was not touched', async () => {
+  it('caches a slow read if the bulk revocation that overtook it did not affect its token', async () => {
     const store = lateStore(memoryStore())
     const tokens = instance({ store })
     const kept = await made(tokens, { tenantId: 'b' })
@@ -154,7 +154,7 @@ describe('a slow read that a bulk revocation overtook', () => {
     expect((store.calls.get('find') ?? 0) - before).toBe(1)
   })
 
-  it('does not fill the cache where it is about a token that was touched', async () => {
+  it('does not cache a slow read if a bulk revocation that overtook it affected its token', async () => {
     const store = lateStore(memoryStore())
     const tokens = instance({ store })
     const ended = await made(tokens, { tenantId: 'a' })
@@ -170,7 +170,7 @@ describe('a slow read that a bulk revocation overtook', () => {
     expect(await verdict(tokens.verify(ended.token))).toBe('token_revoked')
   })
 
-  it('holds up nobody who comes after it, and they share one read', async () => {
+  it('does not delay later callers by an overtaken read, and lets them share one new read', async () => {
     const store = lateStore(memoryStore())
     const tokens = instance({ store })
     const ended = await made(tokens, { tenantId: 'a' })
@@ -190,7 +190,7 @@ describe('a slow read that a bulk revocation overtook', () => {
 })
 
 describe('the signal of a principal', () => {
-  it('is looked after again only where a bulk revocation may concern its token', async () => {
+  it('checks the signal of a principal again only if a bulk revocation may affect its token', async () => {
     const { here, there, far } = await twoNodes()
     const ended = await made(here, { tenantId: 'a' })
     const kept = await made(here, { tenantId: 'b' })

@@ -7,7 +7,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** Both clocks, to be moved by hand. */
+/** Both clocks, moved by hand. */
 const clocks = () => {
   const at = { monotonic: 1_000, wall: 1_700_000_000_000 }
   const elapsed = createElapsedClock(
@@ -18,7 +18,7 @@ const clocks = () => {
   return { at, passed: () => elapsed() - start }
 }
 
-it('time counts by the monotonic clock while both clocks agree', () => {
+it('counts time by the monotonic clock while both clocks agree', () => {
   const { at, passed } = clocks()
   for (let turn = 0; turn < 1_000; turn += 1) {
     at.monotonic += 0.4
@@ -28,7 +28,7 @@ it('time counts by the monotonic clock while both clocks agree', () => {
   expect(passed()).toBeCloseTo(400, 6)
 })
 
-it('time in which the monotonic clock stood still counts', () => {
+it('counts the time during which the monotonic clock stood still', () => {
   const { at, passed } = clocks()
   at.wall += 3_600_000
   expect(passed()).toBe(3_600_000)
@@ -37,7 +37,7 @@ it('time in which the monotonic clock stood still counts', () => {
   expect(passed()).toBe(3_600_010)
 })
 
-it('a wall clock that is set back, or shows nonsense, gives no time back', () => {
+it('subtracts no elapsed time if the wall clock is set back or returns nonsense', () => {
   const { at, passed } = clocks()
   at.monotonic += 500
   at.wall -= 3_600_000
@@ -51,7 +51,7 @@ it('a wall clock that is set back, or shows nonsense, gives no time back', () =>
 
 const SCOPES: 'a:read'[] = ['a:read']
 
-/** Two nodes of one store that has no wake-up channel, and what answers from memory there. */
+/** Two nodes of one store without a wake-up channel, and a way to warm the cache of the first. */
 const cluster = (owner?: () => { scopes: string[] } | null) => {
   const { subscribe: _, ...store }: TokenStore = memoryStore()
   const find = vi.spyOn(store, 'find')
@@ -74,14 +74,14 @@ const cluster = (owner?: () => { scopes: string[] } | null) => {
   }
 }
 
-/** Stops the monotonic clock; `thaw` shows that an hour went by. */
+/** Stops the monotonic clock; `thaw` moves the wall clock an hour ahead. */
 const freeze = () => {
   const [stopped, wall] = [performance.now(), Date.now()]
   vi.spyOn(performance, 'now').mockImplementation(() => stopped)
   return { thaw: () => vi.spyOn(Date, 'now').mockImplementation(() => wall + 3_600_000) }
 }
 
-it('a process that was frozen does not believe its cache of a token that was revoked meanwhile', async () => {
+it('does not trust the cache after a freeze during which a token was revoked', async () => {
   const { frozen, other, warm, close } = cluster()
   try {
     const { token, record } = await other.system.create({ name: 'ERP', scopes: SCOPES })
@@ -96,7 +96,7 @@ it('a process that was frozen does not believe its cache of a token that was rev
   }
 })
 
-it('a process that was frozen asks again for the permissions of owners, also once it has read the feed', async () => {
+it('looks owners up again after a freeze, even after it has read the feed', async () => {
   let owned: { scopes: string[] } | null = { scopes: SCOPES }
   const { frozen, other, warm, close } = cluster(() => owned)
   try {

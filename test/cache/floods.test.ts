@@ -10,7 +10,7 @@ import { instance, mint, pause, until, verdict, warm } from '../latchkey/harness
 
 const SECRET = 'S7rAnGe'.repeat(6)
 
-/** A token that was never minted: right in form and, without a pepper, in its checksum. */
+/** A token that was never minted, with the right format and, without a pepper, the right checksum. */
 function stranger(n: number): string {
   const body = `acme_test_${String(n).padStart(16, 'z')}_${SECRET}x`
   return body + checksum(defaultEngine.sha256(body))
@@ -31,7 +31,9 @@ function counting() {
 }
 
 describe('a flood of tokens that do not exist', () => {
-  it('neither pushes good tokens out of memory nor grows it, however long it lasts', { timeout: 60_000 }, async () => {
+  it('neither evicts valid tokens nor grows memory during a flood of unknown tokens, however long it lasts', {
+    timeout: 60_000,
+  }, async () => {
     const counter = counting()
     const tokens = instance({ store: counter.store, cache: { maxEntries: 100, maxStaleness: 60 } })
     const good = await Promise.all(Array.from({ length: 50 }, () => mint(tokens)))
@@ -39,7 +41,7 @@ describe('a flood of tokens that do not exist', () => {
     const codes = new Map<string, number>()
     const began = performance.now()
     for (let n = 0; n < 200_000; n += 1) {
-      // By turns: not a token, wrong checksum, right checksum.
+      // In turn: not a token, a wrong checksum, a right checksum.
       const junk = n % 3 === 0 ? `junk ${n}` : n % 3 === 1 ? `${stranger(n).slice(0, -6)}000000` : stranger(n)
       const code = await verdict(deciderOf(tokens).decide(junk, { ip: `10.0.${(n >> 8) & 3}.1` }))
       codes.set(code, (codes.get(code) ?? 0) + 1)
@@ -50,11 +52,11 @@ describe('a flood of tokens that do not exist', () => {
     const finds = counter.finds
     for (const { token } of good) expect(deciderOf(tokens).decide(token)).toMatchObject({ ok: true })
     expect(counter.finds).toBe(finds)
-    // Four addresses: four bursts, and what refills while the flood lasts.
+    // Four addresses have four bursts, plus what refills during the flood.
     expect(finds).toBeLessThan(4 * 500 * (1 + seconds) + 1000)
   })
 
-  it('makes no call to the store at all with a pepper', async () => {
+  it('makes no store call for unknown tokens with a pepper', async () => {
     const counter = counting()
     const tokens = instance({ store: counter.store, pepper: 'a pepper of at least thirty-two characters' })
     const { token } = await mint(tokens)
@@ -64,7 +66,7 @@ describe('a flood of tokens that do not exist', () => {
     expect(counter.finds).toBe(finds)
   })
 
-  it('from one address slows down that address, and nobody else', async () => {
+  it('slows down only the address from which a flood comes', async () => {
     const tokens = instance()
     const known = await mint(tokens)
     await warm(tokens, known.token)
@@ -77,13 +79,13 @@ describe('a flood of tokens that do not exist', () => {
     await until(async () => (await verdict(tokens.verify(fresh.token, { ip: '10.0.0.1' }))) === 'ok')
   })
 
-  it('is charged to an address, good tokens are not', async () => {
+  it('does not charge valid tokens to the guessing budget of their address', async () => {
     const tokens = instance({ cache: false })
     const { token } = await mint(tokens)
     for (let use = 0; use < 1500; use += 1) expect(await verdict(tokens.verify(token, { ip: '10.0.0.1' }))).toBe('ok')
   })
 
-  it('of one id asks the store once in a while', async () => {
+  it('asks the store about one unknown id only once in a while', async () => {
     const counter = counting()
     const tokens = instance({ store: counter.store, cache: { maxStaleness: 60 } })
     await warm(tokens, (await mint(tokens)).token)
@@ -94,7 +96,7 @@ describe('a flood of tokens that do not exist', () => {
 })
 
 describe('an id that did not exist', () => {
-  it('is good as soon as it does, on this node and on others', async () => {
+  it('accepts an id as soon as it exists, on this node and on others', async () => {
     const store = memoryStore()
     const [here, there] = [instance({ store }), instance({ store })]
     for (const node of [here, there]) await warm(node, (await mint(here)).token)
@@ -107,8 +109,8 @@ describe('an id that did not exist', () => {
   })
 })
 
-describe('that an id did not exist', () => {
-  it('is not believed while the feed cannot be read', async () => {
+describe('a remembered missing id', () => {
+  it('does not trust that an id was unknown while the feed cannot be read', async () => {
     const shared = memoryStore()
     const store = faultyStore(shared)
     const [here, there] = [instance({ store, cache: { maxStaleness: 0.05 } }), instance({ store: shared })]
@@ -125,7 +127,7 @@ describe('that an id did not exist', () => {
 })
 
 describe('a bounded map', () => {
-  it('never holds more than it may, and keeps what is asked for', () => {
+  it('holds a bounded map within its limit, and keeps the entries that are read', () => {
     const map = new BoundedMap<{ visited: boolean }>(100)
     map.set('kept', { visited: false })
     for (let n = 0; n < 10_000; n += 1) {
@@ -139,7 +141,7 @@ describe('a bounded map', () => {
     expect(map.size).toBe(0)
   })
 
-  it('lets go of what nobody asked for first, and replaces in place', () => {
+  it('evicts the least recently used entry of a bounded map first, and replaces entries in place', () => {
     const map = new BoundedMap<{ visited: boolean }>(3)
     for (const key of ['a', 'b', 'c']) map.set(key, { visited: false })
     map.get('a')
@@ -149,8 +151,8 @@ describe('a bounded map', () => {
   })
 })
 
-describe('the budget for guessing', () => {
-  it('is used up, refills with time, and is each address’s own', () => {
+describe('the guessing budget', () => {
+  it('spends and refills the guessing budget of each address separately', () => {
     let now = 0
     const budget = new GuessingBudget(() => now)
     for (let guess = 0; guess < 500; guess += 1) {
@@ -168,7 +170,7 @@ describe('the budget for guessing', () => {
     expect(budget.spent('10.0.0.1')).toBe(true)
   })
 
-  it('is never used up by 400 guesses a second, so that good tokens from the same address are answered', () => {
+  it('tolerates 400 guesses a second without refusing valid tokens from the same address', () => {
     let now = 0
     const budget = new GuessingBudget(() => now)
     for (let guess = 0; guess < 400 * 60; guess += 1) {
@@ -188,7 +190,7 @@ describe('the budget for guessing', () => {
     expect(budget.spent('192.0.2.1')).toBe(true)
   })
 
-  it('is one for all where the address is not known, and a larger one', () => {
+  it('shares one larger guessing budget among callers without an address', () => {
     const budget = new GuessingBudget(() => 0)
     for (let guess = 0; guess < 4999; guess += 1) budget.spend(undefined)
     expect(budget.spent(undefined)).toBe(false)
@@ -198,7 +200,7 @@ describe('the budget for guessing', () => {
 })
 
 describe('a queue of reads', () => {
-  it('is bounded, and good tokens behind a slow store are read rather than refused', async () => {
+  it('bounds pending reads, and answers valid tokens instead of refusing them when the store is slow', async () => {
     const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
       if (method === 'find') await pause(15)
       return proceed()
@@ -206,7 +208,7 @@ describe('a queue of reads', () => {
     const tokens = instance({ store, cache: false, deadline: 5 })
     const made = await Promise.all(Array.from({ length: 300 }, () => mint(tokens)))
     const answers: Promise<string>[] = []
-    // Each in a tick of its own, so that they do not share a read.
+    // Each verification starts in its own tick. Otherwise they would share a read.
     for (const { token } of made) {
       answers.push(verdict(tokens.verify(token)))
       await Promise.resolve()

@@ -1,4 +1,4 @@
-import type { Latchkey } from 'latchkey'
+import type { FaultReport, Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -11,13 +11,13 @@ const FLOODED = '192.0.2.1'
 const OTHER = '198.51.100.1'
 const STEP_MS = 25
 
-/** A token that was never minted, with the checksum that belongs to it. */
+/** A token that was never minted, with a matching checksum. */
 function forgery(n: number): string {
   const body = `acme_test_${String(n).padStart(16, 'z')}_${SECRET}x`
   return body + checksum(defaultEngine.sha256(body))
 }
 
-/** Answers each `find` a few milliseconds later, as a database does. */
+/** Answers each `find` a few milliseconds late, like a database. */
 const slowStore = (milliseconds: number) =>
   interceptStore(memoryStore(), async ({ method }, proceed) => {
     if (method === 'find') await pause(milliseconds)
@@ -31,7 +31,10 @@ async function promised(verification: ReturnType<Latchkey['verify']>): Promise<s
 
 type Outcomes = Record<'flooded' | 'other' | 'forged', Record<string, number>>
 
-/** Forges tokens at a steady rate from one address, and verifies a good one from there and one from elsewhere at each step; every verdict, counted. */
+/**
+ * Forges tokens at a steady rate from one address. At each step, verifies a valid token from there and one from elsewhere. Counts every
+ * verdict.
+ */
 async function flood(tokens: Latchkey<Scope>, perSecond: number, seconds: number, from: string | undefined = FLOODED): Promise<Outcomes> {
   const good = await Promise.all(Array.from({ length: 20 }, () => mint(tokens)))
   const outcomes: Outcomes = { flooded: {}, other: {}, forged: {} }
@@ -63,33 +66,43 @@ describe('forged tokens with the right checksum, without a pepper and with nothi
     vi.useRealTimers()
   })
 
-  it('at 400 a second from one address leave good tokens alone, from there and from elsewhere', async () => {
+  it('affects no valid tokens during 400 forgeries a second from one address', async () => {
     const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 400, 20)
     expect(outcomes).toEqual({ flooded: { ok: 800 }, other: { ok: 800 }, forged: { token_unknown: 8000 } })
   })
 
-  it('at 5,000 a second cost the others of that address an answer, 503 and never 429, and nobody else', async () => {
+  it('answers 503, never 429, to other callers of an address that sends 5,000 forgeries a second, and affects nobody else', async () => {
     const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 5000, 4)
     expect(outcomes.other).toEqual({ ok: 160 })
     expect(Object.keys(outcomes.flooded).filter((word) => word !== 'ok')).toEqual(['store_unavailable'])
     expect(Object.keys(outcomes.forged).sort()).toEqual(['store_unavailable', 'token_unknown'])
-    // What the budget of the address lets through, and what was under way when it ran out.
+    // The budget of the address allows this many, plus those in flight when it ran out.
     expect(outcomes.forged.token_unknown).toBeLessThanOrEqual(500 + 500 * 4 + 2 * 125)
   })
 
-  it('from addresses that are not known spend a budget of their own, and those with an address are answered', async () => {
+  it('charges forgeries from unknown addresses to a separate budget, and still answers callers with an address', async () => {
     const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 8000, 2, undefined)
     expect(outcomes.other).toEqual({ ok: 80 })
     expect(Object.keys(outcomes.forged).sort()).toEqual(['store_unavailable', 'token_unknown'])
   })
 
-  it('beyond what the store can read are 503, as is every good token that waits too long; nothing is ever 429', async () => {
+  it('reports every 503 for 5,000 forgeries a second to onError, each with a separate error', async () => {
+    const faults: FaultReport[] = []
+    const tokens = instance({ store: slowStore(5), cache: false, usage: false, onError: (fault) => faults.push(fault) })
+    const outcomes = await flood(tokens, 5000, 1)
+    const throttled = ['flooded', 'forged'].reduce((sum, who) => sum + (outcomes[who as keyof Outcomes].store_unavailable ?? 0), 0)
+    expect(throttled).toBeGreaterThan(1)
+    expect(faults).toHaveLength(throttled)
+    expect(new Set(faults.map(({ error }) => error)).size).toBe(throttled)
+  })
+
+  it('answers 503, never 429, to forgeries and valid tokens beyond the capacity of the store', async () => {
     const tokens = instance({ store: slowStore(2500), cache: false, usage: false, deadline: 1 })
     const outcomes = await flood(tokens, 400, 4)
     for (const words of Object.values(outcomes)) expect(Object.keys(words)).toEqual(['store_unavailable'])
   })
 
-  it('that guess at the secret of a known id are charged as well', async () => {
+  it('charges guesses at the secret of a known id too', async () => {
     const tokens = instance({ store: slowStore(5), cache: false, usage: false })
     const { token } = await mint(tokens)
     const body = token.slice(0, -49) + SECRET
@@ -105,7 +118,7 @@ describe('forged tokens with the right checksum, without a pepper and with nothi
     expect(await promised(tokens.verify(token, { ip: OTHER }))).toBe('ok')
   })
 
-  it('with a pepper cost the store nothing at all', async () => {
+  it('makes no store call for forgeries with a pepper', async () => {
     let finds = 0
     const store = interceptStore(memoryStore(), ({ method }, proceed) => {
       if (method === 'find') finds += 1

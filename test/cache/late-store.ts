@@ -1,15 +1,15 @@
 import { interceptStore, type StoreMethod } from 'latchkey/testing'
 import type { TokenStore } from '../../src/store/port.js'
 
-/** A store where single calls can be made to answer late, with what they found when they were made. */
+/** A store whose calls can be answered late, one by one, with what they found when they were made. */
 export type LateStore = TokenStore & {
-  /** The next call of this method reads at once; its answer arrives when the test says so. */
+  /** The next call of this method reads at once; its answer arrives when the test releases it. */
   answerLate(method: StoreMethod): LateAnswer
   /** How often each method was called. */
   readonly calls: ReadonlyMap<string, number>
 }
 
-/** The answer that is kept back. */
+/** An answer that is held back. */
 export type LateAnswer = {
   /** Resolves when the call has been made. */
   readonly asked: Promise<void>

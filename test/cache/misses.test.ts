@@ -3,7 +3,7 @@ import { interceptStore } from 'latchkey/testing'
 import { expect, it } from 'vitest'
 import { instance, mint, pause, verdict, warm } from '../latchkey/harness.js'
 
-it('that there is no such token is believed for a moment only, also when no feed tells that it was made', async () => {
+it('trusts for only a moment that a token does not exist, even if no feed reports its creation', async () => {
   const shared = memoryStore()
   let hidden = true
   const store = interceptStore(shared, async ({ method }, proceed) => {
@@ -15,7 +15,7 @@ it('that there is no such token is believed for a moment only, also when no feed
   await warm(tokens, other)
   hidden = true
   const { token } = await mint(instance({ store: shared }))
-  // The feed has told of it by now; what comes from here on is the store's own silence about it.
+  // The feed has reported the token by now. From here on, only the store hides it.
   await pause(100)
   expect(await verdict(tokens.verify(token))).toBe('token_unknown')
   hidden = false

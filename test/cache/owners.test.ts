@@ -4,7 +4,7 @@ import { faultyStore, interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { instance, mint, pause, principalOf, until, verdict, warm } from '../latchkey/harness.js'
 
-/** Owners whose scopes a test can change, and how often each was asked for. */
+/** Owners whose scopes a test can change, and how often they were looked up. */
 function directory() {
   const scopes = new Map<string, readonly string[] | null>()
   let asked = 0
@@ -22,7 +22,7 @@ function directory() {
 }
 
 describe('the scopes of an owner', () => {
-  it('cut the token down to what the owner may do now', async () => {
+  it('limits a token to what its owner may do now', async () => {
     const owners = directory()
     const tokens = instance({ owner: owners.owner })
     const { token } = await mint(tokens, { ownerId: 'u1', scopes: ['stock:read', 'stock:write'] })
@@ -39,7 +39,7 @@ describe('the scopes of an owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 
-  it('are asked for at every verification unless the options allow more, and never without an owner', async () => {
+  it('looks an owner up at every verification unless the options allow caching, and never without an owner', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const tokens = instance({ owner: owners.owner })
@@ -50,7 +50,7 @@ describe('the scopes of an owner', () => {
     expect(owners.asked).toBe(5)
   })
 
-  it('are asked for with the tenant, and known for each tenant apart', async () => {
+  it('looks an owner up with its tenant, and caches each tenant separately', async () => {
     const seen: unknown[] = []
     const tokens = instance({
       owner: (owner) => {
@@ -73,7 +73,7 @@ describe('the scopes of an owner', () => {
     expect(seen.slice(0, 3)).toEqual([{ ownerId: 'u1', tenantId: 't1' }, { ownerId: 'u1', tenantId: 't2' }, { ownerId: 'u1' }])
   })
 
-  it('known for a while are asked for again after it', async () => {
+  it('looks a cached owner up again after ownerStaleness', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const tokens = instance({ owner: owners.owner, cache: { ownerStaleness: 0.1 } })
@@ -89,7 +89,7 @@ describe('the scopes of an owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 
-  it('are asked for again while the feed cannot be read', async () => {
+  it('looks owners up again while the feed cannot be read', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const store = faultyStore(memoryStore())
@@ -104,7 +104,7 @@ describe('the scopes of an owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 
-  it('are asked for again once the history of the feed is gone, even when a wider bound would still hold', async () => {
+  it('looks owners up again once the history of the feed is gone, even if ownerStaleness has not passed', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     let trimmed = false
@@ -123,7 +123,7 @@ describe('the scopes of an owner', () => {
     await until(async () => (await verdict(tokens.verify(token))) === 'owner_denied')
   })
 
-  it('are asked for again everywhere once ownerChanged() said so', async () => {
+  it('looks an owner up again on every node after ownerChanged()', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const store = memoryStore()
@@ -143,7 +143,7 @@ describe('the scopes of an owner', () => {
     expect((await here.system.events({ action: 'owner.changed' })).items).toMatchObject([{ actorId: 'system' }])
   })
 
-  it('are asked for again only in the tenant in which they changed, and where the token has none', async () => {
+  it('looks an owner up again only in the tenant that changed and for tokens without a tenant', async () => {
     const asked: (string | undefined)[] = []
     const shared = memoryStore()
     const options = {
@@ -182,7 +182,7 @@ describe('the scopes of an owner', () => {
     }
   })
 
-  it('whose answer is late are not remembered past a change that came meanwhile', async () => {
+  it('does not cache a late answer about an owner that changed in the meantime', async () => {
     let answer: (owned: OwnerPermissions) => void = () => undefined
     const tokens = instance({
       owner: () =>

@@ -23,26 +23,26 @@ function loader(position: string | undefined) {
 }
 
 describe('a read of records', () => {
-  it('may be as old as the feed was read where whoever waits for it may have what is cached', async () => {
+  it('allows a read as old as the last feed read if every waiting caller may use the cache', async () => {
     const { ages, loader: it } = loader('7')
     await it.load('a', true)
     expect(ages).toEqual(['7'])
   })
 
-  it('is one of the primary where the feed is not followed', async () => {
+  it('reads from the primary if the feed is not followed', async () => {
     const { ages, loader: it } = loader(undefined)
     await it.load('a', true)
     expect(ages).toEqual([undefined])
   })
 
-  it('is one of the primary for all where one of those who share it must not have what is cached', async () => {
+  it('reads from the primary for all who share a read if one of them must not get cached data', async () => {
     const { ages, loader: it } = loader('7')
     await it.load('a', false)
     await Promise.all([it.load('a', true), it.load('b', false), it.load('c', true)])
     expect(ages).toEqual([undefined, undefined])
   })
 
-  it('becomes one of the primary where somebody joins it who must not have what is cached', async () => {
+  it('moves a read to the primary if a caller joins it who must not get cached data', async () => {
     const { ages, loader: it } = loader('7')
     await Promise.all([it.load('a', true), it.load('a', false)])
     expect(ages).toEqual([undefined])
@@ -50,7 +50,7 @@ describe('a read of records', () => {
 })
 
 describe('a position of the feed', () => {
-  it('is told while the feed was read within the bound, by a read that began after an instant', async () => {
+  it('offers a feed position while the feed was read within the bound, by a read that began after the given instant', async () => {
     let now = 1000
     const monotonic = () => now
     const background = new Background()

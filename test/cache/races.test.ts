@@ -18,7 +18,7 @@ async function start(cache?: false): Promise<Case> {
   return { tokens, store, token, id: record.id }
 }
 
-/** The follower runs, but the token is not in memory: the next verification reads it. */
+/** The follower runs, but the token is not in memory, so the next verification reads it. */
 async function follow({ tokens }: Case): Promise<void> {
   const other = await mint(tokens)
   await warm(tokens, other.token)
@@ -38,7 +38,7 @@ const CHANGES: { readonly [verb: string]: { readonly make: (c: Case) => Promise<
 describe('a slow read that began before a change', () => {
   for (const [verb, { make, after }] of Object.entries(CHANGES)) {
     for (const cache of [undefined, false] as const) {
-      it(`serves nobody who comes after ${verb}() resolved${cache === false ? ', without a cache too' : ''}`, async () => {
+      it(`serves no stale read to a caller who arrives after ${verb}() resolved${cache === false ? ', without a cache too' : ''}`, async () => {
         const c = await start(cache)
         if (cache !== false) await follow(c)
         const late = c.store.answerLate('find')
@@ -64,7 +64,7 @@ describe('a slow read that began before a change', () => {
     ['without a cache', false, 'works'],
     ['while the feed cannot be read', { maxStaleness: 0.1 }, 'fails'],
   ] as const) {
-    it(`is not shared with those who come later ${how}: another node may have made the change`, async () => {
+    it(`does not share a read with later callers ${how}, because another node may have made a change`, async () => {
       const shared = memoryStore()
       const cut = faultyStore(shared)
       const store = lateStore(cut)
@@ -82,7 +82,7 @@ describe('a slow read that began before a change', () => {
     })
   }
 
-  it('does not fill the cache when it arrives after the change and nobody has asked since', async () => {
+  it('does not cache a read that arrives after a change, even if nobody has asked since', async () => {
     const c = await start()
     await follow(c)
     const late = c.store.answerLate('find')
@@ -94,7 +94,7 @@ describe('a slow read that began before a change', () => {
     expect(await verdict(c.tokens.verify(c.token))).toBe('token_revoked')
   })
 
-  it('does not fill the cache when the feed told of a change on another node meanwhile', async () => {
+  it('does not cache a read if the feed meanwhile reported a change on another node', async () => {
     const shared = memoryStore()
     const store = lateStore(shared)
     const here = instance({ store })
@@ -106,7 +106,7 @@ describe('a slow read that began before a change', () => {
     await late.asked
     const reads = store.calls.get('changes') ?? 0
     await there.system.revoke(record.id)
-    // The change is known here once a read of the feed that began after it has been taken in.
+    // This node knows of the change once it has processed a feed read that began after the change.
     await until(() => (store.calls.get('changes') ?? 0) > reads)
     await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
     late.arrive()
@@ -114,7 +114,7 @@ describe('a slow read that began before a change', () => {
     expect(await verdict(here.verify(token))).toBe('token_revoked')
   })
 
-  it('does not fill the cache when the feed told that anything may have changed', async () => {
+  it('does not cache a read if the feed meanwhile reported a bulk revocation', async () => {
     const shared = memoryStore()
     const store = lateStore(shared)
     const here = instance({ store })
@@ -131,7 +131,7 @@ describe('a slow read that began before a change', () => {
     expect(await verdict(here.verify(token))).toBe('token_revoked')
   })
 
-  it('does not fill the cache when others have read past it, and the feed told of a change after that', async () => {
+  it('does not cache a read that others have bypassed if the feed then reported a change', async () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
     const store = lateStore(cut)
@@ -154,7 +154,7 @@ describe('a slow read that began before a change', () => {
     expect(await verdict(here.verify(token))).toBe('token_revoked')
   })
 
-  it('does not fill the cache when it began before this node followed the feed', async () => {
+  it('does not cache a read that began before this node followed the feed', async () => {
     const shared = memoryStore()
     const store = lateStore(shared)
     const here = instance({ store })
@@ -163,7 +163,7 @@ describe('a slow read that began before a change', () => {
     const late = store.answerLate('find')
     const first = verdict(here.verify(token))
     await late.asked
-    // Before this node has a position in the feed, so that the feed will never tell it.
+    // This node has no feed position yet, so the feed will never report this change to it.
     await there.system.revoke(record.id)
     const other = await mint(here)
     await warm(here, other.token)
@@ -174,7 +174,7 @@ describe('a slow read that began before a change', () => {
 })
 
 describe('a change whose outcome is unknown', () => {
-  it('leaves nothing behind in the cache that it may have ended', async () => {
+  it('drops a token from the cache if a change with an unknown outcome may have ended it', async () => {
     const shared = memoryStore()
     let lost = false
     const store = interceptStore(shared, async ({ method }, proceed) => {
@@ -190,7 +190,7 @@ describe('a change whose outcome is unknown', () => {
     expect(await verdict(tokens.verify(token))).toBe('token_revoked')
   })
 
-  it('also where it was a bulk revocation', async () => {
+  it('drops tokens from the cache if a bulk revocation with an unknown outcome may have ended them', async () => {
     const shared = memoryStore()
     const store = interceptStore(shared, async ({ method }, proceed) => {
       const answer = await proceed()
@@ -206,7 +206,7 @@ describe('a change whose outcome is unknown', () => {
 })
 
 describe('a change that another node made first', () => {
-  // No wake-ups and a wide bound: what this node has in memory is old, and it has not heard of the change.
+  // No wake-ups and a wide bound: this node's memory is old, and it has not heard of the change.
   async function behind(): Promise<{ here: Latchkey<Scope>; there: Latchkey<Scope>; token: string; id: string }> {
     const shared = memoryStore()
     const { subscribe: _, ...deaf } = shared
@@ -217,7 +217,7 @@ describe('a change that another node made first', () => {
     return { here, there, token, id: record.id }
   }
 
-  it('is seen once revoke() answered that it was revoked already', async () => {
+  it('refreshes a token after revoke() found it already revoked', async () => {
     const { here, there, token, id } = await behind()
     await there.system.revoke(id)
     expect(await verdict(here.verify(token))).toBe('ok')
@@ -225,14 +225,14 @@ describe('a change that another node made first', () => {
     expect(await verdict(here.verify(token))).toBe('token_revoked')
   })
 
-  it('is seen once deactivate() answered that it was inactive already', async () => {
+  it('refreshes a token after deactivate() found it already inactive', async () => {
     const { here, there, token, id } = await behind()
     await there.system.deactivate(id)
     await here.system.deactivate(id)
     expect(await verdict(here.verify(token))).toBe('token_inactive')
   })
 
-  it('is seen once update() answered that there was nothing to change', async () => {
+  it('refreshes a token after update() found nothing to change', async () => {
     const { here, there, token, id } = await behind()
     const notBefore = Date.now() + 3_600_000
     await there.system.update(id, { notBefore })
@@ -240,7 +240,7 @@ describe('a change that another node made first', () => {
     expect(await verdict(here.verify(token))).toBe('token_not_yet_valid')
   })
 
-  it('is seen once rotate() answered that it was rotated already', async () => {
+  it('refreshes a token after rotate() found it already rotated', async () => {
     const { here, there, token, id } = await behind()
     await there.system.rotate(id)
     await expect(here.system.rotate(id)).rejects.toMatchObject({ code: 'conflict' })
@@ -249,7 +249,7 @@ describe('a change that another node made first', () => {
 })
 
 describe('reads', () => {
-  it('of one token share the read that is under way, also when they come later', async () => {
+  it('shares a pending read of a token with later callers', async () => {
     const c = await start()
     await follow(c)
     const late = c.store.answerLate('find')
@@ -266,7 +266,7 @@ describe('reads', () => {
     expect(new Set(await Promise.all([first, ...later]))).toEqual(new Set(['ok']))
   })
 
-  it('of one token at the same time are one read, and of several in one tick one call', async () => {
+  it('reads a token once for concurrent callers, and several tokens of one tick in one call', async () => {
     const c = await start()
     const others = await Promise.all(Array.from({ length: 5 }, () => mint(c.tokens)))
     const before = c.store.calls.get('find') ?? 0
@@ -276,7 +276,7 @@ describe('reads', () => {
     expect((c.store.calls.get('find') ?? 0) - before).toBe(1)
   })
 
-  it('of a token in memory are none, and are answered at once', async () => {
+  it('answers a token in memory at once, without a read', async () => {
     const c = await start()
     await warm(c.tokens, c.token)
     const before = c.store.calls.get('find') ?? 0

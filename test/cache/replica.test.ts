@@ -10,14 +10,14 @@ const ADA = { id: 'ada', tenants: ['t1'], manages: 'own' } as const
 
 type Replicated = {
   readonly store: TokenStore
-  /** From now on the replica answers with what is there now. */
+  /** From now on, the replica answers with the current data. */
   freeze(ids: readonly string[]): Promise<void>
-  /** How many reads of records went where. */
+  /** How many record reads the replica and the primary answered. */
   readonly reads: { replica: number; primary: number }
   readonly ages: (ReadAge | undefined)[]
 }
 
-/** A store with a replica that stands still: it answers whoever may have what is as old as it is. */
+/** A store with a frozen replica, which answers reads that accept data of its age. */
 function replicated(primary: TokenStore): Replicated {
   let frozen: { readonly cursor: string; readonly records: ReadonlyMap<string, StoredToken> } | undefined
   const reads = { replica: 0, primary: 0 }
@@ -42,7 +42,7 @@ function replicated(primary: TokenStore): Replicated {
   return { store, freeze, reads, ages }
 }
 
-/** Two nodes on one database, the first of which has a replica that is as the database is now and follows the feed without having read the token. */
+/** Two nodes on one database. The first node has a replica frozen at the current data, follows the feed, and has not read the token. */
 async function start(options: Parameters<typeof instance>[0] = {}) {
   const primary = memoryStore()
   const replica = replicated(primary)
@@ -56,7 +56,7 @@ async function start(options: Parameters<typeof instance>[0] = {}) {
 }
 
 describe('a replica', () => {
-  it('answers what is not cached, while the feed was read no further than it has replayed', async () => {
+  it('answers a cache miss from the replica if the feed was read no further than the replica has replayed', async () => {
     const { here, reads, token } = await start()
     const before = reads.replica
     expect(await verdict(here.verify(token))).toBe('ok')
@@ -64,7 +64,7 @@ describe('a replica', () => {
     expect(reads.replica).toBe(before + 1)
   })
 
-  it('serves nobody once the feed has told of a change that it has not replayed', async () => {
+  it('serves nobody from the replica once the feed has reported a change that it has not replayed', async () => {
     const { here, there, token, id } = await start()
     await there.system.revoke(id)
     await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
@@ -78,7 +78,7 @@ describe('a replica', () => {
     ['revokeAll', ({ here }) => here.system.revokeAll({ tenantId: 't1' }), 'token_revoked'],
     ['revokeAll of its creator', ({ here }) => here.as(ADA).revokeAll({ all: true }), 'token_revoked'],
   ] as [string, (c: Awaited<ReturnType<typeof start>>) => Promise<unknown>, string][]) {
-    it(`serves nobody who comes after ${verb}() resolved in this process, also before the feed tells of it`, async () => {
+    it(`serves no caller from the replica after ${verb}() resolved in this process, even before the feed reports it`, async () => {
       const primary = memoryStore()
       const quiet = { ...primary, subscribe: undefined }
       const replica = replicated(interceptStore(quiet as unknown as TokenStore, (_call, proceed) => proceed()))
@@ -94,7 +94,7 @@ describe('a replica', () => {
     })
   }
 
-  it('is read past by a read that began before a change of this process, and fills no cache', async () => {
+  it('discards a replica read that began before a change of this process', async () => {
     const { store, here, token, id } = await start()
     const late = lateStore(store)
     const slow = instance({ store: late, cache: { maxStaleness: 60 } })
@@ -108,7 +108,7 @@ describe('a replica', () => {
     expect(await verdict(slow.verify(token))).toBe('token_revoked')
   })
 
-  it('is not asked without a cache, by a node that does not follow the feed, or for anything but verifications', async () => {
+  it('uses the replica only for verifications, with a cache, on a node that follows the feed', async () => {
     const strict = await start({ cache: false })
     expect(await verdict(strict.here.verify(strict.token))).toBe('ok')
     expect(strict.ages).toEqual([undefined])
@@ -122,7 +122,7 @@ describe('a replica', () => {
     expect(new Set(ages)).toEqual(new Set([undefined]))
   })
 
-  it('is not asked by a node whose feed was not read within the bound', async () => {
+  it('does not ask the replica if the feed was not read within the bound', async () => {
     const primary = memoryStore()
     const replica = replicated(primary)
     let down = false
@@ -143,7 +143,7 @@ describe('a replica', () => {
     expect(replica.ages).toEqual([undefined])
   })
 
-  it('is passed over for everybody who shares a read with somebody who needs the primary', async () => {
+  it('bypasses the replica for all who share a read with a caller who needs the primary', async () => {
     const { here, there, ages, token } = await start()
     const imported = await mint(there)
     ages.length = 0
@@ -151,7 +151,7 @@ describe('a replica', () => {
     expect(ages[0]).toBeUndefined()
   })
 
-  it('has its faults told under a name of their own', async () => {
+  it('reports the faults of a replica under a separate name', async () => {
     const faults: string[] = []
     const primary = memoryStore()
     const store = interceptStore(primary, ({ method, args }, proceed) => {

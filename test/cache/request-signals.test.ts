@@ -44,8 +44,8 @@ function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string
   }
 }
 
-describe('the signals of requests', () => {
-  it('are kept no longer than their requests, whatever listens to them', async () => {
+describe('request signals', () => {
+  it('keeps signals no longer than their requests, whatever listens to them', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     const requests = Array.from({ length: 100 }, () => signals.open(one))
@@ -60,7 +60,7 @@ describe('the signals of requests', () => {
     expect(signals.size).toBe(0)
   })
 
-  it('leave no watch behind when all of them are over', () => {
+  it('leaves no watch on a token when all of its requests are over', () => {
     const { signals, entry } = watching()
     for (let made = 0; made < 1000; made += 1) {
       const { signal, detach } = signals.open(entry())
@@ -71,7 +71,7 @@ describe('the signals of requests', () => {
     expect(signals.size).toBe(0)
   })
 
-  it('are watched anew for the next request of the same token', async () => {
+  it('watches a token again for the next request', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     signals.open(one).detach()
@@ -81,7 +81,7 @@ describe('the signals of requests', () => {
     await until(() => signal.aborted)
   })
 
-  it('are forgotten when nobody holds them and nobody listens, though nobody says that the request is over', async () => {
+  it('drops signals that nothing references or listens to, even if the end of the request is never announced', async () => {
     const { signals, entry } = watching()
     for (let made = 0; made < 500; made += 1) void signals.open(entry()).signal.aborted
     await until(() => {
@@ -90,7 +90,7 @@ describe('the signals of requests', () => {
     })
   })
 
-  it('fire where somebody listens, though nobody holds them', async () => {
+  it('fires signals with a listener, even if nothing references them', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     let fired = false
@@ -105,7 +105,7 @@ describe('the signals of requests', () => {
     await until(() => fired)
   })
 
-  it('fire through AbortSignal.any for as long as they are held themselves', async () => {
+  it('fires through AbortSignal.any as long as something references the result', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     const { signal } = signals.open(one)
@@ -122,7 +122,7 @@ describe('the signals of requests', () => {
     expect(signal.aborted).toBe(true)
   })
 
-  it('are forgotten once whoever listened has stopped', async () => {
+  it('drops a signal once its last listener is removed', async () => {
     const { signals, entry } = watching()
     const listen = () => undefined
     const stop = new AbortController()

@@ -11,7 +11,7 @@ const act: fc.Arbitrary<Act> = fc.record({
 
 const FINAL: ReadonlySet<string> = new Set(['revoke', 'revokeAll', 'revokeOwner', 'rotate'])
 
-/** Why this verification contradicts what was acknowledged before it began; `undefined` when it does not. */
+/** Why this verification contradicts what was acknowledged before it began, or `undefined`. */
 function contradiction(verification: Done, log: readonly Done[]): string | undefined {
   if (!verification.ok) return undefined
   const known = log.filter(({ ok, ended, node }) => ok && ended < verification.began && node === verification.node)
@@ -23,13 +23,13 @@ function contradiction(verification: Done, log: readonly Done[]): string | undef
   }
   return undefined
 
-  // Something that may have come after the change, and before the answer.
+  // Whether something may have come after the change and before the answer.
   function undone(change: Done, by: string): boolean {
     return log.some(({ verb, began, ended }) => verb === by && ended > change.began && began < verification.ended)
   }
 }
 
-/** Why a node that has heard everything contradicts what was done anywhere. */
+/** Why a node that has heard everything contradicts what was done on any node. */
 function stale(verification: Done, log: readonly Done[]): string | undefined {
   const over = log.filter(({ ok, ended }) => ok && ended < verification.began)
   if (verification.ok && over.some(({ verb }) => FINAL.has(verb))) return 'accepted although ended elsewhere'
@@ -40,7 +40,7 @@ function stale(verification: Done, log: readonly Done[]): string | undefined {
 }
 
 describe('any order of reads, answers, wake-ups and changes on two nodes', () => {
-  it(`never lets in what was acknowledged as ended, and ends in agreement with the store (${SCHEDULES} schedules)`, {
+  it(`never accepts a token whose end was acknowledged, and finally agrees with the store (${SCHEDULES} schedules)`, {
     timeout: 600_000,
   }, async () => {
     const world = createWorld()
@@ -57,7 +57,7 @@ describe('any order of reads, answers, wake-ups and changes on two nodes', () =>
       }),
       { numRuns: SCHEDULES, endOnFailure: false },
     )
-    // The exploration reached both sides.
+    // The exploration reached both outcomes.
     expect(accepted).toBeGreaterThan(SCHEDULES / 10)
     expect(refused).toBeGreaterThan(SCHEDULES / 10)
   })

@@ -9,13 +9,13 @@ const ENDINGS: { readonly [verb: string]: readonly [(tokens: Latchkey<Scope>, id
   revokeAll: [(tokens) => tokens.system.revokeAll({ all: true }), 'token_revoked'],
   deactivate: [(tokens, id) => tokens.system.deactivate(id), 'token_inactive'],
   'rotate without an overlap': [(tokens, id) => tokens.system.rotate(id), 'token_revoked'],
-  'an end that comes earlier': [(tokens, id) => tokens.system.update(id, { expiresAt: Date.now() + 30 }), 'token_expired'],
+  'an earlier expiry': [(tokens, id) => tokens.system.update(id, { expiresAt: Date.now() + 30 }), 'token_expired'],
 }
 
 describe('the signal of a principal', () => {
   for (const [verb, [end, code]] of Object.entries(ENDINGS)) {
     for (const where of ['here', 'on another node'] as const) {
-      it(`fires after ${verb} ${where}`, async () => {
+      it(`fires the signal after ${verb} ${where}`, async () => {
         const store = memoryStore()
         const tokens = instance({ store, cache: { maxStaleness: 30 } })
         const { token, record } = await mint(tokens)
@@ -31,7 +31,7 @@ describe('the signal of a principal', () => {
     }
   }
 
-  it('fires without a cache too, when the token ends on another node', async () => {
+  it('fires the signal without a cache too, when the token ends on another node', async () => {
     const store = memoryStore()
     const tokens = instance({ store, cache: false })
     const { token, record } = await mint(tokens)
@@ -41,7 +41,7 @@ describe('the signal of a principal', () => {
     await until(() => signal.aborted)
   })
 
-  it('fires when the token expires', async () => {
+  it('fires the signal when the token expires', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { expiresAt: Date.now() + 60 })
     const { signal } = await principalOf(tokens.verify(token))
@@ -49,7 +49,7 @@ describe('the signal of a principal', () => {
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('fires when the token ended between the decision and the first look at it', async () => {
+  it('fires the signal if the token ended between the decision and the first access to the signal', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const principal = await principalOf(tokens.verify(token))
@@ -58,7 +58,7 @@ describe('the signal of a principal', () => {
     await until(() => signal.aborted)
   })
 
-  it('is one for each use of a token, always the same for it, and stays quiet for changes that do not end it', async () => {
+  it('gives each use of a token its own stable signal, which ignores changes that do not end the token', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const other = await mint(tokens)
@@ -73,9 +73,9 @@ describe('the signal of a principal', () => {
     expect(first.aborted).toBe(false)
   })
 
-  it('fires when neither feed nor store can vouch for the token any more, and not before', async () => {
+  it('fires the signal when neither the feed nor the store can vouch for the token, and not before', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, cache: { maxStaleness: 0.2 }, deadline: 0.05 })
+    const tokens = instance({ store, cache: { maxStaleness: 0.2 }, deadline: 0.15 })
     const { token } = await mint(tokens)
     const { signal } = await principalOf(tokens.verify(token))
     await warm(tokens, token)
@@ -87,7 +87,7 @@ describe('the signal of a principal', () => {
     expect(codeOf(signal.reason)).toBe('store_unavailable')
   })
 
-  it('fires at the end of the token also while its record cannot be read', async () => {
+  it('fires the signal when the token expires even while its record cannot be read', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 30 } })
     const { token } = await mint(tokens, { expiresAt: Date.now() + 80 })
@@ -98,7 +98,7 @@ describe('the signal of a principal', () => {
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('does not stay quiet after the instance was closed', async () => {
+  it('fires the signal if the instance was closed', async () => {
     const tokens = instance()
     const { token } = await mint(tokens)
     const principal = await principalOf(tokens.verify(token))

@@ -4,12 +4,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Latchkey } from '../../src/instance.js'
 import { instance, mint, type Scope, verdict } from '../latchkey/harness.js'
 
-/** More than are read at once. */
+/** More reads than run at once. */
 const READS = 80
 const AT_ONCE = 64
 const DEADLINE_MS = 1000
 
-/** Verifications one after the other, each of which asks the store by a read of its own; their outcomes as they come. */
+/** Starts verifications one after the other, each with its own read of the store. Collects their outcomes as they arrive. */
 async function crowd(tokens: Latchkey<Scope>, token: string, count: number): Promise<string[]> {
   const outcomes: string[] = []
   for (let index = 0; index < count; index += 1) {
@@ -27,7 +27,7 @@ describe('verifications that wait for a read', () => {
     vi.useRealTimers()
   })
 
-  it('are answered within one deadline although the store hangs, those behind others too', async () => {
+  it('answers waiting verifications within one deadline if the store hangs, including those queued behind others', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: DEADLINE_MS / 1000, usage: false })
     const { token } = await mint(tokens)
@@ -39,7 +39,7 @@ describe('verifications that wait for a read', () => {
     expect(outcomes).toEqual(Array.from({ length: READS }, () => 'store_unavailable'))
   })
 
-  it('are answered within one deadline where each is of another token, however late a read of theirs is sent', async () => {
+  it('answers waiting verifications of different tokens within one deadline, however late their reads are sent', async () => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: DEADLINE_MS / 1000, usage: false })
     const minted = await Promise.all(Array.from({ length: READS }, () => mint(tokens)))
@@ -50,7 +50,7 @@ describe('verifications that wait for a read', () => {
       for (let turn = 0; turn < 3; turn += 1) await Promise.resolve()
     }
     await vi.advanceTimersByTimeAsync(600)
-    // One read ends, and those that wait go out together in one that hangs as well.
+    // One read ends, and the waiting ones are sent together in a read that hangs as well.
     await store.waiting[0]?.release()
     await vi.advanceTimersByTimeAsync(0)
     expect(outcomes).toEqual(['ok'])
@@ -58,7 +58,7 @@ describe('verifications that wait for a read', () => {
     expect(outcomes).toHaveLength(READS)
   })
 
-  it('have their wait counted where their own read hangs', async () => {
+  it('counts the waiting time of a verification if its own read hangs', async () => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: DEADLINE_MS / 1000, usage: false })
     const { token } = await mint(tokens)
@@ -73,7 +73,7 @@ describe('verifications that wait for a read', () => {
     expect(outcomes).toHaveLength(AT_ONCE + 1)
   })
 
-  it('are answered by a read that is sent late and comes back in time', async () => {
+  it('answers waiting verifications from a read that is sent late and returns in time', async () => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: DEADLINE_MS / 1000, usage: false })
     const { token } = await mint(tokens)
@@ -88,9 +88,9 @@ describe('verifications that wait for a read', () => {
   })
 
   it.each([
-    { late: DEADLINE_MS, what: 'however late it comes' },
-    { late: DEADLINE_MS / 2, what: 'when nobody waits for it any more but its own time is not over' },
-  ])('never have a record cached that was read before a change, $what', async ({ late: lateMs }) => {
+    { late: DEADLINE_MS, what: 'however late it arrives' },
+    { late: DEADLINE_MS / 2, what: 'even within its own time after everybody has stopped waiting' },
+  ])('never caches a record that was read before a change, $what', async ({ late: lateMs }) => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 60 }, deadline: DEADLINE_MS / 1000, usage: false })
     expect(await verdict(tokens.verify((await mint(tokens)).token))).toBe('ok')
@@ -103,7 +103,7 @@ describe('verifications that wait for a read', () => {
     await vi.advanceTimersByTimeAsync(500)
     const last = minted.at(-1)
     if (last === undefined) throw new Error('none was minted')
-    // The first reads come back, so that the last one is sent; what it finds is kept back beyond its deadline.
+    // The first reads return, which sends the last one. Its result is held back beyond its deadline.
     for (const read of store.waiting.slice(0, READS - AT_ONCE)) await read.release()
     await vi.advanceTimersByTimeAsync(0)
     const late = [...store.waiting]
@@ -112,14 +112,14 @@ describe('verifications that wait for a read', () => {
     store.pass('find')
     await tokens.system.revoke(last.record.id)
     await Promise.all(late.map((read) => read.release()))
-    // Until what came late has been looked at.
+    // Wait until the late answers have been processed.
     await vi.advanceTimersByTimeAsync(0)
     expect(await verdict(tokens.verify(last.token))).toBe('token_revoked')
   })
 })
 
 describe('a feed whose read went into a dead connection', () => {
-  it('is read anew before that read is given up', async () => {
+  it('reads the feed again before a read on a dead connection times out', async () => {
     const heard: string[] = []
     const store = heldStore(memoryStore())
     const tokens = instance({ store, deadline: 4, onError: ({ where }) => heard.push(where) })

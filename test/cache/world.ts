@@ -20,13 +20,13 @@ export const VERBS = [
   'ownerGains',
 ] as const
 
-/** One thing that somebody does on one of two nodes. */
+/** One action on one of two nodes. */
 export type Act = { readonly verb: (typeof VERBS)[number]; readonly node: 0 | 1 }
 
-/** What was done, by a clock that ticks with each beginning and each end. */
+/** An act that was done. Its clock ticks at each beginning and each end. */
 export type Done = Act & { readonly began: number; ended: number; ok: boolean; writes: boolean }
 
-/** Two instances over one store, every call of which a scheduler lets through twice: once to the store, once back. */
+/** Two instances over one store. A scheduler controls when each call reaches the store and when its answer returns. */
 export type World = {
   run(scheduler: Scheduler, acts: readonly Act[]): Promise<readonly Done[]>
 }
@@ -76,7 +76,7 @@ export function createWorld(): World {
         ownerId,
         scopes: ['stock:read', 'stock:write'],
       })
-      // What a bulk revocation in another tenant touches.
+      // This token is for a bulk revocation in another tenant.
       await nodes[0].system.create({ name: 'y', tenantId: `not ${ownerId}`, scopes: ['stock:read'] })
       for (const tokens of nodes) await tokens.verify(token)
       await settled()
@@ -85,7 +85,7 @@ export function createWorld(): World {
       const all = Promise.all(acts.map((act) => given.schedule(Promise.resolve(), act.verb).then(() => log.add(act, perform(act)))))
       await given.waitFor(all)
       await given.waitIdle()
-      // Everything has been said: whoever asks now has to see what the store holds.
+      // Every report has arrived, so a verification must now agree with the store.
       for (const at of [0, 1] as const) {
         const last = log.add({ verb: 'verify', node: at }, nodes[at].verify(token))
         await given.waitFor(last)
@@ -127,7 +127,7 @@ function createLog() {
         entry.ok = act.verb !== 'verify' || (answer as Verification).ok
         if (act.verb === 'verify') entry.writes = mayWrite(answer as Verification)
       } catch {
-        // A conflict with what somebody else did first.
+        // The change conflicts with an earlier one.
       }
       clock += 1
       entry.ended = clock
@@ -139,7 +139,7 @@ function mayWrite(verification: Verification): boolean {
   return verification.ok && verification.principal.allows('stock:write')
 }
 
-/** Lets everything that is queued without a scheduler happen. */
+/** Lets everything that is queued without a scheduler run. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -24,15 +24,28 @@ const json = async (...args: readonly string[]) => {
 const make = async (name: string) => (await shell.tokens.system.create({ name, scopes: ['inventory:read'] })).record.id
 
 describe('create', () => {
-  it('prints a token that works, alone on the standard output, and says the rest beside it', async () => {
+  it('create prints only the token on standard output and everything else on standard error', async () => {
     const { code, stdout, stderr } = await shell.run('create', '--name', 'ERP', '--scope', 'inventory:read', '--expires-in', '90d')
     expect(code).toBe(0)
     expect(stdout).toMatch(/^acme_live_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}\n$/)
-    expect(stderr).toMatch(/^Created "ERP", id [0-9A-Za-z]{16}\. The token is shown only once:\n$/)
+    const [record] = (await shell.tokens.system.list({ name: 'ERP' })).items
+    expect(stderr).toBe(
+      `Created "ERP", id ${record?.id}, which expires at ${record?.expiresAt?.toISOString()}. The token is shown only once:\n`,
+    )
     expect(await shell.tokens.verify(stdout.trim())).toMatchObject({ ok: true, principal: { name: 'ERP' } })
   })
 
-  it('takes every term of a token, with durations and instants as the library reads them', async () => {
+  it('create says when the token expires, so that a lifetime without its unit is noticed', async () => {
+    const create = (name: string, ...terms: readonly string[]) => shell.run('create', '--name', name, '--scope', 'inventory:read', ...terms)
+    expect((await create('endless')).stderr).toContain(', which never expires. ')
+    const seconds = await create('brief', '--expires-in', '90')
+    const [record] = (await shell.tokens.system.list({ name: 'brief' })).items
+    expect(seconds.stderr).toContain(`, which expires at ${record?.expiresAt?.toISOString()}. `)
+    const rotated = await shell.run('rotate', record?.id ?? '', '--overlap', '10')
+    expect(rotated.stderr).toMatch(/^Rotated \w{16} to \w{16}, "brief", which expires at 2\S+Z\. The new token/)
+  })
+
+  it("create accepts every field of a token, with durations and instants in the library's formats", async () => {
     const terms = ['--description', 'nightly', '--tenant', 't1', '--owner', 'o1', '--scope', 'inventory:read', '--scope', 'inventory:write']
     const data = ['--resource', 'warehouse=w1', '--resource', 'warehouse=w2', '--resource', 'region=', '--metadata', '{"a":[1]}']
     const times = ['--expires-at', '2099-01-01T00:00:00Z', '--not-before', '4000000000000', '--rotate-every', '3600']
@@ -55,8 +68,8 @@ describe('create', () => {
   })
 })
 
-describe('reading', () => {
-  it('list filters, and its pages continue where the previous page ended', async () => {
+describe('reading commands', () => {
+  it('list filters tokens, and its pages continue where the previous page ended', async () => {
     const ids = [await make('page one'), await make('page two')]
     const first = await json('list', '--name', 'page', '--limit', '1')
     const second = await json('list', '--name', 'page', '--limit', '1', '--cursor', first.nextCursor)
@@ -67,14 +80,14 @@ describe('reading', () => {
     expect(stderr).toContain(`--cursor ${first.nextCursor}`)
   })
 
-  it('show answers the record, with nothing that the library does not show', async () => {
+  it('show prints the record as the library returns it', async () => {
     const id = await make('shown')
     const record = await shell.tokens.system.get(id)
     expect(await json('show', id)).toEqual(JSON.parse(JSON.stringify(record)))
     expect((await shell.run('show', id)).stdout).toMatch(/name +│ shown/)
   })
 
-  it('events, usage and explain answer what the library answers', async () => {
+  it('events, usage and explain print what the library returns', async () => {
     const id = await make('used')
     const handle = shell.tokens.system
     const plain = (value: unknown) => JSON.parse(JSON.stringify(value))
@@ -96,7 +109,7 @@ describe('reading', () => {
     expect([explain.stdout, explain.stderr]).toEqual([expect.stringMatching(/scopes +│ ok /), 'Let in.\n'])
   })
 
-  it('explain says first that a token is refused and where, and cuts no fact', async () => {
+  it('explain says first whether and where a token is refused, and truncates no fact', async () => {
     const { record } = await shell.tokens.system.create({
       name: 'lost',
       scopes: ['inventory:read'],
@@ -142,12 +155,12 @@ describe('reading', () => {
     ])
   })
 
-  it('doctor tells how the store, the feed and the settings stand', async () => {
+  it('doctor shows the state of the store, the feed and the settings', async () => {
     const { ok, checks, health } = await json('doctor')
     expect([ok, health.ok]).toEqual([true, true])
     const byName = new Map(checks.map((check: { name: string }) => [check.name, check]))
     expect(byName.get('store (sqlite)')).toMatchObject({ ok: true })
-    expect(byName.get('feed')).toMatchObject({ ok: true, detail: expect.stringContaining('read to its end') })
+    expect(byName.get('feed')).toMatchObject({ ok: true, detail: expect.stringContaining('last read to the end') })
     expect(byName.get('pepper')).toMatchObject({ detail: expect.stringContaining('not set') })
     expect(byName.get('kept: usage')).toMatchObject({ detail: '400 days' })
     expect((await shell.run('doctor')).stdout).toContain('a revocation reaches every node within 2 s')
@@ -160,7 +173,7 @@ describe('reading', () => {
 })
 
 describe('migrate', () => {
-  it('prints the SQL with the names of the store, and connects to nothing', async () => {
+  it("migrate --print prints the SQL with the store's table names without connecting", async () => {
     const file = shell.write('ddl.config.mjs', config("sqliteStore({ path: '$folder/no/such/folder.db', tablePrefix: 'auth_' })"))
     const { code, stdout } = await shell.run('migrate', '--print', '--config', file)
     expect([code, stdout]).toEqual([0, await migrationSql('sqlite', { tablePrefix: 'auth_' })])
@@ -169,7 +182,7 @@ describe('migrate', () => {
     expect((await shell.run('migrate', '--config', file)).code).toBe(3)
   })
 
-  it('sets the store up, once and again', async () => {
+  it('migrate sets up the store and can run again', async () => {
     const file = shell.write('new.config.mjs', config("sqliteStore('$folder/new.db')"))
     for (const _time of [1, 2])
       expect(await shell.run('migrate', '--config', file)).toMatchObject({ code: 0, stderr: 'The store sqlite is set up.\n' })
@@ -178,7 +191,7 @@ describe('migrate', () => {
     await store.close()
   })
 
-  it.each([['migrate'], ['migrate --print']])('%s refuses a store that has no tables', async (command) => {
+  it.each([['migrate'], ['migrate --print']])('%s rejects a store that has no tables', async (command) => {
     const file = shell.write('memory.config.mjs', config('memoryStore()'))
     const { code, stderr } = await shell.run(...command.split(' '), '--config', file)
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^latchkey: the memory store has (nothing to set up|no SQL to print)\n$/)])
@@ -186,7 +199,7 @@ describe('migrate', () => {
 })
 
 describe('a configuration that loads another copy of the package', () => {
-  it('gives doctor no settings, and migrate a sentence about it', async () => {
+  it('doctor and migrate report a configuration that loads another copy of the package', async () => {
     const index = await bundle(new URL('../../src/index.ts', import.meta.url), undefined, {
       sqlite: new URL('../../adapters/stores/sqlite.ts', import.meta.url),
     })
@@ -201,25 +214,26 @@ describe('a configuration that loads another copy of the package', () => {
         code: 1,
         stdout: '',
         stderr:
-          'latchkey: the configuration loads a different copy of latchkey than this command, which cannot reach its store: load the package with import in place of require, as in latchkey.config.mjs\n',
+          'latchkey: the configuration loads a different copy of latchkey than this command, which cannot reach its store: load the package with import instead of require, as in latchkey.config.mjs\n',
       })
     }
   })
 })
 
-describe('changes', () => {
-  it('rotate with an overlap asks nothing, and leaves both tokens good', async () => {
+describe('commands that change tokens', () => {
+  it('rotate with an overlap asks for no confirmation, and leaves both tokens valid', async () => {
     const old = await shell.tokens.system.create({ name: 'rolled', scopes: ['inventory:read'] })
     const { token, record } = await json('rotate', old.record.id, '--overlap', '1h')
     expect(record).toMatchObject({ replacesId: old.record.id, name: 'rolled' })
     for (const text of [token, old.token]) expect(await shell.tokens.introspect(text)).toMatchObject({ active: true })
   })
 
-  it('rotate at once, revoke, revoke-all and prune do nothing without --yes where there is no terminal', async () => {
+  it('rotate without overlap, revoke, revoke-all, owner-gone, erase and prune change nothing without --yes or a terminal', async () => {
     const id = await make('kept')
     const commands = [
       ['rotate', id],
       ['rotate', id, '--overlap', '0'],
+      ['rotate', id, '--overlap', '0s'],
       ['revoke', id],
       ['revoke-all', '--all'],
       ['owner-gone', 'o1'],
@@ -228,12 +242,12 @@ describe('changes', () => {
     ]
     for (const command of commands) {
       const { code, stdout, stderr } = await shell.run(...command)
-      expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('Add --yes. Nothing was changed')])
+      expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('nothing was changed. Add --yes to confirm')])
     }
     expect(await shell.tokens.system.get(id)).toMatchObject({ status: 'active', version: 1 })
   })
 
-  it('update changes what is named, removes what is to be removed, and nothing else', async () => {
+  it('update changes and removes only the given fields', async () => {
     const made = await shell.tokens.system.create({
       name: 'terms',
       description: 'old',
@@ -259,7 +273,7 @@ describe('changes', () => {
     expect((await shell.run('update', id, '--name', 'x')).stderr).toBe(`Updated "x", id ${id}, to version 3.\n`)
   })
 
-  it('deactivate stops a token, and activate takes that back', async () => {
+  it('deactivate disables a token, and activate enables it again', async () => {
     const { token, record } = await shell.tokens.system.create({ name: 'paused', scopes: ['inventory:read'] })
     expect(await json('deactivate', record.id, '--as', 'ada')).toMatchObject({ status: 'inactive', deactivatedBy: 'cli:ada' })
     expect(await shell.tokens.introspect(token)).toMatchObject({ active: false })
@@ -267,7 +281,7 @@ describe('changes', () => {
     expect(await shell.tokens.introspect(token)).toMatchObject({ active: true })
   })
 
-  it('owner-gone foretells and ends the tokens of an owner, and erase removes the person', async () => {
+  it("owner-gone previews and revokes the tokens of an owner, and erase removes the person's data", async () => {
     const { record } = await shell.tokens.system.create({ name: 'Zoe', scopes: ['inventory:read'], ownerId: 'zoe', tenantId: 't1' })
     expect(await json('owner-gone', 'zoe', '--tenant', 't1', '--dry-run')).toMatchObject({ live: 1, items: [{ id: record.id }] })
     expect((await shell.run('owner-gone', 'zoe', '--dry-run')).stderr).toContain('1 would end; 0 were used')
@@ -279,12 +293,12 @@ describe('changes', () => {
     expect((await shell.run('erase', 'zoe', '--yes')).stderr).toBe('Erased 0 tokens and 0 events. Nothing is left.\n')
   })
 
-  it('--version prints the version of the package, without a configuration', async () => {
+  it('--version prints the version of the package without a configuration', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
     expect(await shell.run('--version', '--config', 'none')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
   })
 
-  it('revoke ends a token in the name of whoever ran it, in the record and in the audit', async () => {
+  it('revoke records the user who ran it in the record and in the audit', async () => {
     const id = await make('ended')
     expect(await json('revoke', id, '--yes', '--as', 'ada', '--reason', 'laptop lost', '--wait')).toMatchObject({
       status: 'revoked',
@@ -297,12 +311,12 @@ describe('changes', () => {
     expect([code, stderr]).toEqual([
       0,
       expect.stringMatching(
-        /^"ended", id \w{16}, was revoked already, at 20\d\d-.*Z by cli:ada, reason "laptop lost"\. Nothing changed\.\n$/,
+        /^"ended", id \w{16}, was already revoked, at 20\d\d-.*Z by cli:ada, reason "laptop lost"\. Nothing changed\.\n$/,
       ),
     ])
   })
 
-  it('rotate --yes ends the old token at once', async () => {
+  it('rotate --yes ends the old token immediately', async () => {
     const old = await shell.tokens.system.create({ name: 'now', scopes: ['inventory:read'] })
     const { code, stdout } = await shell.run('rotate', old.record.id, '--yes')
     expect(code).toBe(0)
@@ -310,7 +324,7 @@ describe('changes', () => {
     expect(await shell.tokens.introspect(old.token)).toMatchObject({ active: false })
   })
 
-  it('revoke-all ends the tokens that it names, and prune removes what ended', async () => {
+  it('revoke-all revokes the matching tokens, and prune removes ended ones', async () => {
     const { record } = await shell.tokens.system.create({ name: 'bulk', scopes: ['inventory:read'], tenantId: 'gone' })
     expect(await json('revoke-all', '--tenant', 'gone', '--yes')).toEqual({ count: 1 })
     expect(await shell.tokens.system.get(record.id)).toMatchObject({ status: 'revoked' })
@@ -322,11 +336,11 @@ describe('changes', () => {
     expect(await shell.tokens.system.get(record.id)).toBeUndefined()
   })
 
-  it('verify-audit holds the audit against a head, and fails where something was cut off', async () => {
+  it('verify-audit checks the audit against a head and fails on a mismatch', async () => {
     const head = await shell.tokens.system.sealAudit()
     shell.write('head.json', JSON.stringify(head))
     expect(await json('verify-audit', '--head', 'head.json')).toMatchObject({ ok: true, anchor: 'head' })
-    // As `onSeal` appends them: the last one counts.
+    // As appended by `onSeal`: the last one counts.
     shell.write('heads.jsonl', `${JSON.stringify({ ...head, hash: '0'.repeat(64) })}\n${JSON.stringify(head)}\n`)
     expect(await json('verify-audit', '--head', 'heads.jsonl')).toMatchObject({ ok: true, anchor: 'head' })
     shell.write('pretty.json', JSON.stringify(head, null, 2))
@@ -335,4 +349,20 @@ describe('changes', () => {
     const { code, stdout } = await shell.run('verify-audit', '--head', 'head.json')
     expect([code, stdout]).toEqual([1, expect.stringContaining('seal')])
   })
+})
+
+describe('event consumers', () => {
+  it('consumers are listed, and forget-consumer removes one that no node runs', async () => {
+    const siem = shell.tokens.system.consume('siem', () => undefined)
+    while (!(await shell.tokens.health()).consumers.some(({ lagSeconds }) => lagSeconds === 0)) await new Promise(setImmediate)
+    expect(await json('consumers')).toEqual({ items: [{ name: 'siem', lagSeconds: 0 }] })
+    expect((await shell.run('consumers')).stdout).toMatch(/siem +│ 0\.0 s/)
+    const forget = () => shell.run('forget-consumer', 'siem', '--yes')
+    expect(await forget()).toMatchObject({ code: 1, stderr: expect.stringContaining('a node runs the consumer "siem"') })
+    await siem.stop()
+    expect((await shell.run('forget-consumer', 'siem')).code).toBe(1)
+    expect(await forget()).toMatchObject({ code: 0, stderr: 'Forgot "siem".\n' })
+    expect(await json('consumers')).toEqual({ items: [] })
+    expect(await forget()).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no consumer "siem"') })
+  }, 120_000)
 })

@@ -18,8 +18,8 @@ beforeAll(async () => {
 })
 afterAll(() => shell.close())
 
-describe('the page about the command line', () => {
-  it('has every command, with its arguments, and every exit code', () => {
+describe('the docs page about the command line', () => {
+  it('the docs page lists every command with its arguments, and every exit code', () => {
     const program = new Command()
     addInit(program, { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, cwd: '.' })
     for (const add of COMMANDS) add(program, () => undefined)
@@ -32,7 +32,7 @@ describe('the page about the command line', () => {
 
   const commands = blocks('sh').flatMap((block) => block.split('\n').filter((line) => line.includes('npx latchkey')))
 
-  it.each(commands)('has a configuration with which this works as it stands there: %s', async (command) => {
+  it.each(commands)("the example command on the docs page works with the page's configuration: %s", async (command) => {
     const [config = ''] = blocks('ts')
     shell.write(
       'page.config.mjs',

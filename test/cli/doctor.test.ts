@@ -12,7 +12,7 @@ import { openShell, type Shell } from './support.js'
 
 const [postgres, mysql] = await Promise.all([service('postgres'), service('mysql')])
 
-// Each case starts processes, some of them servers.
+// Each case starts processes, some of which are servers.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
 let shell: Shell
@@ -48,7 +48,7 @@ export const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'inventor
 }
 
 describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () => {
-  it('passes a server that keeps what it acknowledges, and tells its time zone', async () => {
+  it('doctor passes a durable Postgres server and shows its time zone', async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       const { check } = await examine('postgres-good', `postgresStore({ url: '${place.url}', schema: '${place.schema}' })`)
@@ -63,7 +63,7 @@ describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () =
     }
   })
 
-  it('fails a database that does not wait for its log, until it does', async () => {
+  it('doctor fails a Postgres database with synchronous_commit off until it is on', async () => {
     const place = await ownSchema(postgres.url ?? '')
     const role = `${place.schema}_late`
     await place.query(`create role ${role} login superuser password 'word'`)
@@ -87,7 +87,7 @@ describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () =
     }
   })
 
-  it('fails connections that are read-only, which a replica is', async () => {
+  it('doctor fails read-only Postgres connections, such as those to a replica', async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       await examine('postgres-first', `postgresStore({ url: '${place.url}', schema: '${place.schema}' })`)
@@ -99,7 +99,7 @@ describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () =
     }
   })
 
-  it('fails a node whose clock is an hour off', async () => {
+  it('doctor fails a node whose clock is an hour off', async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       const store = `postgresStore({ pool: new pg.Pool({ connectionString: '${place.url}' }), schema: '${place.schema}' })`
@@ -114,8 +114,8 @@ describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () =
   })
 })
 
-describe.skipIf(sqlServerMissing('postgres'))('doctor on a Postgres of its own', () => {
-  it('fails a server with fsync off', async () => {
+describe.skipIf(sqlServerMissing('postgres'))('doctor on a dedicated Postgres server', () => {
+  it('doctor fails a Postgres server with fsync off', async () => {
     const server = await createSqlServer('postgres')
     const client = new Client({ connectionString: server.url })
     try {
@@ -133,7 +133,7 @@ describe.skipIf(sqlServerMissing('postgres'))('doctor on a Postgres of its own',
 })
 
 describe.skipIf(mysql.skip)(`doctor on MySQL ${mysql.skip ?? ''}`, () => {
-  it('tells the sql_mode and the server, and refuses a pool whose sql_mode cuts values, with what to set', async () => {
+  it('doctor shows the sql_mode of MySQL and fails a lenient one with the setting to change', async () => {
     const place = await ownDatabase(mysql.url ?? '')
     try {
       const good = await examine('mysql-good', `mysqlStore({ url: '${place.url}' })`)
@@ -143,7 +143,7 @@ describe.skipIf(mysql.skip)(`doctor on MySQL ${mysql.skip ?? ''}`, () => {
       const { code, check } = await examine('mysql-lax', lax)
       expect([code, check('store (mysql)')]).toEqual([
         3,
-        expect.objectContaining({ ok: false, detail: expect.stringContaining('put STRICT_TRANS_TABLES into sql_mode') }),
+        expect.objectContaining({ ok: false, detail: expect.stringContaining('add STRICT_TRANS_TABLES to sql_mode') }),
       ])
     } finally {
       await place.remove()
@@ -151,8 +151,8 @@ describe.skipIf(mysql.skip)(`doctor on MySQL ${mysql.skip ?? ''}`, () => {
   })
 })
 
-describe.skipIf(sqlServerMissing('mariadb'))('doctor on a MariaDB of its own', () => {
-  it('fails a read-only server that does not flush its log', async () => {
+describe.skipIf(sqlServerMissing('mariadb'))('doctor on a dedicated MariaDB server', () => {
+  it('doctor fails a MariaDB server that is read-only or does not flush its log', async () => {
     const server = await createSqlServer('mariadb')
     try {
       const store = `mysqlStore({ url: '${server.url}' })`
@@ -172,7 +172,7 @@ describe.skipIf(sqlServerMissing('mariadb'))('doctor on a MariaDB of its own', (
 })
 
 describe.skipIf(redisServerMissing())('doctor on Redis', () => {
-  it('passes a durable server, and fails one that evicts, forgets or syncs late, with what to set', async () => {
+  it('doctor passes a durable Redis server and fails one that evicts, loses or delays data, with the setting to change', async () => {
     const server = await createRedisServer()
     await server.start()
     try {
@@ -198,7 +198,7 @@ describe.skipIf(redisServerMissing())('doctor on Redis', () => {
 })
 
 describe('doctor on SQLite', () => {
-  it('fails a handle that a power cut can take back, and a file that everybody may read', async () => {
+  it('doctor fails a SQLite handle with synchronous off and a file that everyone may read', async () => {
     const handle = `sqliteStore({ database: (() => { const it = new Database('$folder/open.db'); it.exec('pragma journal_mode = wal'); it.exec('pragma synchronous = off'); return it })() })`
     const libsql = pathToFileURL(join(process.cwd(), 'node_modules/libsql/index.js'))
     const { code, check } = await examine(
@@ -210,7 +210,7 @@ describe('doctor on SQLite', () => {
     expect(check('file')).toMatchObject({ ok: false, advice: expect.stringContaining('chmod 600') })
   })
 
-  it('passes a file of its own, and notes callers who all come from one address', async () => {
+  it('doctor passes a dedicated SQLite file and notes that all callers share one address', async () => {
     const { sub, key } = { sub: 'sqlite-fine', key: join(shell.folder, 'fine.db') }
     const store = sqliteStore(key)
     const { latchkey } = await import('latchkey')
@@ -232,12 +232,12 @@ describe('doctor on SQLite', () => {
 })
 
 describe('doctor in memory', () => {
-  it('says that nothing outlives the process', async () => {
+  it('doctor says that data in memory is lost when the process ends', async () => {
     const { code, file, check } = await examine('memory-only', 'memoryStore()')
     const table = await shell.run('doctor', '--config', file)
     expect([table.code, table.stderr]).toEqual([1, expect.stringContaining('Something is wrong.')])
-    expect(table.stdout).toMatch(/durability +│ FAILED │ everything is gone with the process/)
-    expect(table.stdout).toContain('\ndurability: Outside of tests, use another store.\n')
-    expect([code, check('durability')]).toEqual([1, expect.objectContaining({ ok: false, advice: 'Outside of tests, use another store.' })])
+    expect(table.stdout).toMatch(/durability +│ FAILED │ data is lost when the process ends/)
+    expect(table.stdout).toContain('\ndurability: Use another store outside of tests.\n')
+    expect([code, check('durability')]).toEqual([1, expect.objectContaining({ ok: false, advice: 'Use another store outside of tests.' })])
   })
 })

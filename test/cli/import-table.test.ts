@@ -38,7 +38,7 @@ describe('latchkey import of a table', () => {
     return { code, stderr, report: stdout === '' ? undefined : JSON.parse(stdout) }
   }
 
-  it('reads what databases and spreadsheets write: a byte order mark, quotes, line breaks, empty cells and semicolons', async () => {
+  it('import reads tables from databases and spreadsheets: a byte order mark, quotes, line breaks, empty cells and semicolons', async () => {
     const names = ['plain', 'with "quotes", and a comma', '  spaces  ', 'ünï']
     const columns = ['label', 'hash', 'owner', 'ends', 'note']
     const rows = names.map((name, at) => [quoted(name), hashes[at] ?? '', '', at === 0 ? '2999-01-01T00:00:00Z' : '', '"over\ntwo lines"'])
@@ -55,7 +55,7 @@ describe('latchkey import of a table', () => {
     expect(await run('keys.TSV')).toMatchObject({ code: 0, report: { rows: 4, existing: 4 } })
   })
 
-  it('goes on where it broke off, and names bad rows by their line', async () => {
+  it('import continues after an interruption and names invalid rows by line', async () => {
     const rows = hashes.map((hash, at) => [
       `key ${at}`,
       at === 120 ? 'no hash' : hash,
@@ -68,7 +68,7 @@ describe('latchkey import of a table', () => {
     const broken = await run('long.csv')
     expect(broken).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/line \d+ has a quote that is never closed\. What was imported before it stays/),
+      stderr: expect.stringMatching(/line \d+ has a quote that is never closed\. Rows before it were imported/),
     })
     expect(broken.stderr).not.toContain('half a sec')
     shell.write('long.csv', table(header, rows))
@@ -79,18 +79,18 @@ describe('latchkey import of a table', () => {
 
   it.each([
     ['a row with too many cells', 'label,hash\na,b\nc,d,half a sec\n', /line 3 has more or fewer cells than the header/],
-    ['text behind a quote', 'label,hash\na,"half a sec" x\n', /line 2 has text behind a closing quote/],
-    ['a quote in a cell', 'label,hash\na,half "a sec\n', /line 2 has a quote in the middle of a cell/],
-    ['two columns of one name', 'hash,hash\na,b\n', /two columns of the header are called "hash"/],
+    ['text after a quote', 'label,hash\na,"half a sec" x\n', /line 2 has text after a closing quote/],
+    ['a quote inside a cell', 'label,hash\na,half "a sec\n', /line 2 has a quote in the middle of a cell/],
+    ['two columns with the same name', 'hash,hash\na,b\n', /two columns of the header are called "hash"/],
     ['a column without a name', 'hash,\na,b\n', /column 2 of the header has no name/],
-  ])('refuses %s, and quotes no cell', async (_, text, message) => {
+  ])('import rejects %s without quoting a cell', async (_, text, message) => {
     shell.write('broken.csv', text)
     const { code, stderr } = await run('broken.csv')
     expect([code, stderr]).toEqual([2, expect.stringMatching(message)])
     expect(stderr).not.toContain('half')
   })
 
-  it('refuses a delimiter that is none', async () => {
+  it('import rejects an invalid delimiter', async () => {
     expect(await run('keys.csv', '--delimiter', ';;')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--delimiter must be one character'),

@@ -44,12 +44,12 @@ const MOUNTED: { readonly [Name in Framework]: (api: never) => Promise<Parameter
 }
 
 describe('init', () => {
-  it.each(FRAMEWORKS)('writes a route for %s that lets a token in, and nobody without one', async (framework) => {
+  it.each(FRAMEWORKS)('init writes a route for %s that accepts only requests with a token', async (framework) => {
     project({ dependencies: { [framework]: '*' } })
     expect((await shell.run('init')).code).toBe(0)
     expect(files()).toEqual(['latchkey.config.mjs', 'latchkey.routes.mjs'])
     const routes = join(shell.folder, 'latchkey.routes.mjs')
-    // The store's file is named from where the application runs.
+    // The store's path is relative to the application's working directory.
     const config = join(shell.folder, 'latchkey.config.mjs')
     writeFileSync(config, readFileSync(config, 'utf8').replace("'tokens.db'", JSON.stringify(join(shell.folder, 'made.db'))))
     const built = await bundle(pathToFileURL(routes), join(ROOT, 'node_modules/.cache/latchkey', framework), {
@@ -78,11 +78,11 @@ describe('init', () => {
     await tokens.close()
   })
 
-  // `tsc -p test/types` compiles the files that it is compared to.
+  // `tsc -p test/types` compiles the files that this test compares with.
   it.each([
     ...FRAMEWORKS.map((framework) => [framework, 'sqlite'] as const),
     ...Object.keys(STORES).map((store) => ['express', store] as const),
-  ])('writes TypeScript for %s on %s as it stands in test/types/init', async (framework, store) => {
+  ])('init writes the TypeScript in test/types/init for %s on %s', async (framework, store) => {
     project({ devDependencies: { typescript: '*' } })
     const { code, stdout, stderr } = await shell.run('init', '--framework', framework, '--store', store, '--prefix', 'acme_test', '--json')
     expect(code, stderr).toBe(0)
@@ -93,7 +93,7 @@ describe('init', () => {
     }
   })
 
-  it('takes the store, the prefix and the language from the project, and says what to install', async () => {
+  it('init derives the store, the prefix and the language from the project and lists what to install', async () => {
     project({ dependencies: { express: '5', pg: '8', latchkey: '1' }, devDependencies: { typescript: '6', jiti: '2' } })
     const { code, stdout } = await shell.run('init', '--json')
     expect([code, JSON.parse(stdout)]).toEqual([
@@ -108,13 +108,13 @@ describe('init', () => {
     ])
   })
 
-  // As `npm install` in an empty folder leaves it.
-  it('has a prefix for a project without a name', async () => {
+  // As left by `npm install` in an empty folder.
+  it('init uses a default prefix for a project without a name', async () => {
     shell.write('package.json', JSON.stringify({ dependencies: { latchkey: '1' } }))
     expect(JSON.parse((await shell.run('init', '--json')).stdout)).toMatchObject({ prefix: 'app_live' })
   })
 
-  it('overwrites nothing', async () => {
+  it('init overwrites nothing', async () => {
     project({ dependencies: { hono: '4' } })
     const kept = shell.write('latchkey.routes.mjs', 'mine')
     expect(await shell.run('init')).toMatchObject({
@@ -124,15 +124,32 @@ describe('init', () => {
     expect([files(), readFileSync(kept, 'utf8')]).toEqual([['latchkey.routes.mjs'], 'mine'])
   })
 
-  it('writes the configuration alone where it knows no framework, and nothing without a package.json', async () => {
+  it('init writes only the configuration for an unsupported framework, and nothing without a package.json', async () => {
     expect(await shell.run('init')).toMatchObject({ code: 1, stderr: expect.stringContaining('package.json cannot be read') })
     project({ name: '日本', dependencies: { '@nestjs/core': '12' } })
     const { code, stderr } = await shell.run('init')
-    expect([code, stderr]).toEqual([0, expect.stringContaining('no route was written')])
+    expect([code, stderr]).toEqual([0, expect.stringContaining('No route was written: see node_modules/latchkey/docs/frameworks/nest.md')])
     expect(readFileSync(join(shell.folder, 'latchkey.config.mjs'), 'utf8')).toContain("prefix: 'app_live'")
   })
 
-  it('refuses a prefix that is none', async () => {
+  it.each([
+    ['@nestjs/core', 'nest'],
+    ['next', 'next'],
+  ])('init names the docs page for the routes of %s', async (name, page) => {
+    project({ dependencies: { [name]: '16' } })
+    expect(await shell.run('init')).toMatchObject({ code: 0, stderr: expect.stringContaining(`docs/frameworks/${page}.md`) })
+    expect(readFileSync(new URL(`../../docs/frameworks/${page}.md`, import.meta.url), 'utf8')).toContain("from 'latchkey/")
+  })
+
+  it("init re-exports the application's existing instance", async () => {
+    project({ dependencies: { express: '5', latchkey: '1' } })
+    shell.write('src/tokens.js', "import { latchkey } from 'latchkey'\nexport const tokens = latchkey({})\n")
+    const { code, stdout } = await shell.run('init', '--json')
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { framework: 'express', instance: './src/tokens.js', install: [] }])
+    expect(readFileSync(join(shell.folder, 'latchkey.config.mjs'), 'utf8')).toBe("export { tokens } from './src/tokens.js'\n")
+  })
+
+  it('init rejects an invalid prefix', async () => {
     project({})
     expect((await shell.run('init', '--prefix', "x', evil: '")).code).toBe(2)
     expect(files()).toEqual([])

@@ -31,7 +31,7 @@ describe('latchkey import', () => {
     shell.write('keys.ndjson', lines(made.map(({ row }) => row)))
   })
 
-  it('checks with --dry-run, writes nothing then, imports, and skips what is there', async () => {
+  it('import --dry-run writes nothing, import creates the tokens, and a second import skips them', async () => {
     const run = async (...more: string[]) => JSON.parse((await shell.run('import', 'keys.ndjson', ...args, '--json', ...more)).stdout)
     expect(await run('--dry-run')).toMatchObject({ rows: 130, imported: 130, problems: [] })
     expect(await run()).toMatchObject({ rows: 130, imported: 130, existing: 0, failed: 0 })
@@ -43,7 +43,7 @@ describe('latchkey import', () => {
     await tokens.close()
   })
 
-  it('reads standard input, tells which rows failed without what is in them, and exits with 1', async () => {
+  it('import reads standard input, names failed rows without their contents, and exits with 1', async () => {
     const secret = 'a secret that nobody may see'
     shell.write('throws.mjs', 'export default (row) => { throw new Error(row.hash) }\n')
     const row = JSON.stringify({ hash: secret, name: 'x', owner: 'ada' })
@@ -57,11 +57,11 @@ describe('latchkey import', () => {
   })
 
   it.each([
-    ['a line that is no JSON object', ['import', 'broken.ndjson', ...args], /line 2 is not a JSON object/, 2],
-    ['a file that is not there', ['import', 'missing.ndjson', ...args], /there is no file .*missing\.ndjson/, 2],
+    ['a line that is not a JSON object', ['import', 'broken.ndjson', ...args], /line 2 is not a JSON object/, 2],
+    ['a missing file', ['import', 'missing.ndjson', ...args], /there is no file .*missing\.ndjson/, 2],
     ['a module without a function', ['import', 'keys.ndjson', ...args.slice(0, 5), 'empty.mjs'], /must export a function/, 1],
     ['an unknown format', ['import', 'keys.ndjson', ...args.slice(0, 2), '--format', 'md5', ...args.slice(4)], /format: is not among/, 2],
-  ])('refuses %s', async (_, command, message, exit) => {
+  ])('import rejects %s', async (_, command, message, exit) => {
     shell.write('broken.ndjson', `${JSON.stringify(made[0]?.row)}\n{"hash": "half a sec`)
     shell.write('empty.mjs', 'export const nothing = 1\n')
     const { code, stderr } = await shell.run(...command)
@@ -72,7 +72,7 @@ describe('latchkey import', () => {
 })
 
 describe('latchkey copy', () => {
-  it('moves to the store of another configuration by the commands of the page, and leaves the old one closed', async () => {
+  it("copy moves to another configuration's store with the docs page's commands, and leaves the old store closed", async () => {
     shell.write('old.config.mjs', config('old.db'))
     shell.write('new.config.mjs', config('new.db'))
     const old = latchkey({ prefix: 'acme_live', store: sqliteStore(`${shell.folder}/old.db`), scopes: SCOPES, logger: false })
@@ -101,10 +101,10 @@ describe('latchkey copy', () => {
     expect(await verdict(now.verify(token))).toBe('ok')
     await now.close()
     const again = await run(first ?? '')
-    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('were moved out of the sqlite store already')])
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('were already moved out of the sqlite store')])
   }, 120_000)
 
-  it('refuses a step that it does not know, and a configuration that is not there', async () => {
+  it('copy rejects an unknown step and a missing configuration', async () => {
     const missing = await shell.run('copy', '--to', 'missing.mjs')
     expect([missing.code, missing.stderr]).toEqual([2, expect.stringMatching(/--to: there is no file/)])
     const unknown = await shell.run('copy', '--to', 'missing.mjs', '--step', 'jump')

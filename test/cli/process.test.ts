@@ -18,14 +18,14 @@ describe('on a terminal', () => {
     ['n', 1, 'active'],
     ['\r', 1, 'active'],
     ['\u0003', 1, 'active'],
-  ])('%j answers the question before a token is revoked with code %i', async (keys, code, status) => {
+  ])('the answer %j to the revoke confirmation exits with code %i', async (keys, code, status) => {
     const id = await make(`asked ${JSON.stringify(keys)}`)
     const ended = await shell.onTerminal(keys, 'revoke', id)
     expect(ended.stdout).toContain('Revoke "asked')
     expect([ended.code, (await shell.tokens.system.get(id))?.status], ended.stdout).toEqual([code, status])
   })
 
-  it('asks nothing with --yes', async () => {
+  it('revoke --yes asks for no confirmation', async () => {
     const { code, stdout } = await shell.onTerminal('', 'revoke', await make('sure'), '--yes')
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^Revoked "sure"/)])
   })
@@ -43,11 +43,11 @@ describe('a pipe whose reader is gone', () => {
     return { code, stderr }
   }
 
-  it('is no error for what only reads', async () => {
+  it('a reading command exits with 0 when its output is closed', async () => {
     expect(await ended(['list'])).toEqual({ code: 0, stderr: '' })
   })
 
-  it.each([[[]], [['--json']]])('is one for a token that nobody read, with %j', async (more) => {
+  it.each([[[]], [['--json']]])('create exits with 1 when its output is closed before the token is shown, with %j', async (more) => {
     const { code, stderr } = await ended(['create', '--name', 'lost', '--scope', 'inventory:read', ...more])
     expect(code).toBe(1)
     expect(stderr).toMatch(/token [0-9A-Za-z]{16} was created, but its output was closed before it could be shown: revoke it/)
@@ -58,7 +58,7 @@ describe('the process', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('ends on %s with %i, without a stack', async (signal, code) => {
+  ] as const)('the process exits on %s with %i and no stack trace', async (signal, code) => {
     const file = shell.write('slow.config.mjs', "console.error('loading')\nawait new Promise((resolve) => setTimeout(resolve, 60_000))\n")
     const child = start(shell, ['list', '--config', file])
     let stderr = ''
@@ -70,7 +70,7 @@ describe('the process', () => {
     expect(stderr).toBe('loading\n')
   })
 
-  it('ends although the configuration keeps something open', async () => {
+  it('the process exits even if the configuration keeps something open', async () => {
     const file = shell.write(
       'busy.config.mjs',
       `setInterval(() => undefined, 1000)
@@ -81,7 +81,7 @@ export { tokens as default } from './latchkey.config.mjs'`,
 })
 
 describe('the configuration', () => {
-  it('is found in a folder above', async () => {
+  it('the configuration is found in a parent folder', async () => {
     const below = join(shell.folder, 'a/b')
     mkdirSync(below, { recursive: true })
     expect((await execute(process.execPath, [shell.program, 'list'], below)).code).toBe(0)
@@ -89,16 +89,16 @@ describe('the configuration', () => {
 
   it.each([
     ['throws', "throw new Error('no DATABASE_URL')", 'failed: no DATABASE_URL'],
-    ['has unsound options', "import { latchkey } from '$index'\nexport const tokens = latchkey({})", 'failed: '],
+    ['has invalid options', "import { latchkey } from '$index'\nexport const tokens = latchkey({})", 'failed: '],
     ['exports no instance', 'export const tokens = {}', 'must export the result of latchkey(options)'],
-  ])('that %s is told in one sentence', async (_case, text, told) => {
+  ])('a configuration that %s is reported in one sentence', async (_case, text, told) => {
     const { code, stderr } = await shell.run('list', '--config', shell.write('bad.config.mjs', text))
     expect(code).toBe(1)
     expect(stderr).toMatch(/^latchkey: [^\n]+\n$/)
     expect(stderr).toContain(told)
   })
 
-  it('is missed with a sentence that says what to write', async () => {
+  it('a missing configuration is reported with the command that creates one', async () => {
     const { code, stderr } = await execute(process.execPath, [shell.program, 'list'], '/')
     expect([code, stderr]).toEqual([2, expect.stringMatching(/no latchkey\.config\.ts.*run `npx latchkey init`/)])
   })
@@ -109,12 +109,12 @@ const all: Record<Kind, typeof inner> = { [Kind.inner]: inner }
 export const tokens = all[Kind.inner]
 `
 
-  it('may be TypeScript of every kind, where jiti is installed', async () => {
+  it('the configuration may use any TypeScript syntax if jiti is installed', async () => {
     const { code, stderr } = await shell.run('list', '--config', shell.write('typed.config.ts', TYPESCRIPT))
     expect([code, stderr]).toEqual([0, ''])
   })
 
-  it('says what to install where neither Node nor anything else reads TypeScript', async () => {
+  it('a TypeScript configuration that cannot be read is reported with what to install', async () => {
     const hook =
       'export async function resolve(name, at, next) { if (name !== "jiti") return next(name, at); throw Object.assign(new Error("no"), { code: "ERR_MODULE_NOT_FOUND" }) }'
     const file = shell.write(
@@ -124,7 +124,7 @@ export const tokens = all[Kind.inner]
     const typed = shell.write('typed.config.ts', TYPESCRIPT)
     const { code, stderr } = await execute(process.execPath, ['--import', file, shell.program, 'list', '--config', typed], shell.folder)
     expect(code).toBe(1)
-    // Newer versions of Node strip types, and name the syntax that they cannot strip.
+    // Newer versions of Node strip types and name the syntax they cannot strip.
     expect(stderr).toMatch(/npm install --save-dev jiti|enum/)
   })
 })

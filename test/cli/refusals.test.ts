@@ -19,36 +19,36 @@ describe('exit codes', () => {
       1,
       'latchkey: no token with id "0000000000000000" that this actor may see (not_found)',
     ],
-    ['one that cannot be revoked', ['revoke', NOBODY, '--yes'], 1, '(not_found)'],
-    ['a scope that is not in the catalogue', ['create', '--name', 'x', '--scope', 'inventory:reed'], 2, 'did you mean "inventory:read"?'],
-    ['no scopes', ['create', '--name', 'x'], 2, '--scope'],
-    ['a duration that is none', ['create', '--name', 'x', '--scope', 'inventory:read', '--expires-in', '5 days'], 2, 'expiresIn:'],
+    ['a token that cannot be revoked', ['revoke', NOBODY, '--yes'], 1, '(not_found)'],
+    ['a scope that is not in the catalog', ['create', '--name', 'x', '--scope', 'inventory:reed'], 2, 'did you mean "inventory:read"?'],
+    ['missing scopes', ['create', '--name', 'x'], 2, '--scope'],
+    ['an invalid duration', ['create', '--name', 'x', '--scope', 'inventory:read', '--expires-in', '5 days'], 2, 'expiresIn:'],
     ['a missing option', ['create', '--scope', 'inventory:read'], 2, "required option '--name <name>' not specified"],
     ['a misspelled command', ['revok', NOBODY], 2, 'Did you mean revoke?'],
     ['a misspelled option', ['list', '--jsn'], 2, 'Did you mean --json?'],
-    ['a status that is none', ['list', '--status', 'gone'], 2, 'active'],
+    ['an invalid status', ['list', '--status', 'gone'], 2, 'active'],
     ['a missing argument', ['show'], 2, "missing required argument 'id'"],
-    ['an argument too many', ['list', 'x'], 2, 'too many arguments'],
-    ['something that is no id', ['show', 'erp'], 2, '16 letters and digits'],
-    ['no choice of whose tokens', ['revoke-all', '--yes'], 2, '--tenant, --owner or --all'],
-    ['metadata that is no JSON', ['create', '--name', 'x', '--scope', 'inventory:read', '--metadata', '{'], 2, '--metadata must be JSON'],
+    ['one argument too many', ['list', 'x'], 2, 'too many arguments'],
+    ['an invalid ID', ['show', 'erp'], 2, '16 letters and digits'],
+    ['revoke-all without a filter', ['revoke-all', '--yes'], 2, '--tenant, --owner or --all'],
+    ['metadata that is not JSON', ['create', '--name', 'x', '--scope', 'inventory:read', '--metadata', '{'], 2, '--metadata must be JSON'],
     ['a resource without a value', ['create', '--name', 'x', '--scope', 'inventory:read', '--resource', 'w1'], 2, 'warehouse=w1'],
-    ['an instant that is none', ['events', '--from', 'yesterday'], 2, 'from:'],
-    ['a name for the actor that is none', ['list', '--as', 'x'.repeat(300)], 2, 'actor.id:'],
-    ['a configuration that is not there', ['list', '--config', 'none.ts'], 2, '--config: there is no file'],
-  ])('for %s: one sentence, nothing on the standard output', async (_case, args, code, text) => {
+    ['an invalid instant', ['events', '--from', 'yesterday'], 2, 'from:'],
+    ['an invalid actor name', ['list', '--as', 'x'.repeat(300)], 2, 'actor.id:'],
+    ['a missing configuration', ['list', '--config', 'none.ts'], 2, '--config: there is no file'],
+  ])('the error for %s is one sentence, with nothing on standard output', async (_case, args, code, text) => {
     const ended = await shell.run(...args)
     expect(ended).toEqual({ code, stdout: '', stderr: expect.stringContaining(text) })
     expect(ended.stderr).toMatch(/^latchkey: [^\n]+\n$/)
   })
 
-  it('are 0 for help that was asked for, and 2 for a command line without a command', async () => {
+  it('the exit code is 0 for --help and 2 for a command line without a command', async () => {
     const [help, none] = [await shell.run('rotate', '--help'), await shell.run()]
     expect([help.code, help.stderr, help.stdout]).toEqual([0, '', expect.stringContaining('--overlap')])
     expect([none.code, none.stdout, none.stderr]).toEqual([2, '', expect.stringContaining('Exit codes: 0 done')])
   })
 
-  it('are 3 where the store does not answer, for doctor too', async () => {
+  it('the exit code is 3 when the store does not respond, even for doctor', async () => {
     const file = shell.write(
       'away.config.mjs',
       `import { latchkey } from '$index'
@@ -58,11 +58,40 @@ export default latchkey({ prefix: 'acme_live', store: sqliteStore('$folder/no/su
     const [list, doctor] = [await shell.run('list', '--config', file), await shell.run('doctor', '--json', '--config', file)]
     expect([list.code, list.stderr]).toEqual([3, expect.stringMatching(/^latchkey: [^\n]*\(store_unavailable\)\n$/)])
     expect([doctor.code, JSON.parse(doctor.stdout).ok]).toEqual([3, false])
+    const audit = JSON.parse(doctor.stdout).checks.find(({ name }: { name: string }) => name === 'audit')
+    expect(audit).toEqual({ name: 'audit', detail: 'not read' })
+  })
+
+  it.each(['postgres', 'mysql', 'redis'])('an unreachable %s store exits with 3 and one sentence', async (kind) => {
+    const file = shell.write(
+      `${kind}.config.mjs`,
+      `import { latchkey } from '$index'
+import { ${kind}Store } from '$${kind}'
+export default latchkey({ prefix: 'acme_live', store: ${kind}Store({ url: '${kind}://127.0.0.1:1/0' }), scopes: { a: 'b' } })`,
+    )
+    const list = await shell.run('list', '--config', file)
+    expect([list.code, list.stdout]).toEqual([3, ''])
+    expect(list.stderr).toMatch(/^latchkey: [^\n]+ \(store_unavailable\)\n$/)
+    const doctor = await shell.run('doctor', '--config', file)
+    expect([doctor.code, doctor.stderr]).toEqual([3, 'Something is wrong.\n'])
+    expect(doctor.stdout).toMatch(/FAILED/)
+  })
+
+  it('a fault that the command does not report itself is logged', async () => {
+    const file = shell.write(
+      'seal.config.mjs',
+      `import { latchkey } from '$index'
+import { memoryStore } from '$memory'
+const onEvent = () => { throw new Error('the queue is full') }
+export default latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { a: 'b' }, onEvent })`,
+    )
+    const { code, stderr } = await shell.run('create', '--name', 'x', '--scope', 'a', '--config', file)
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/latchkey LATCHKEY_\w+ onEvent: [^\n]*the queue is full/)])
   })
 })
 
-describe('a token', () => {
-  it('that is given for its id is cut to it, warned of, and never repeated', async () => {
+describe('a token on the command line', () => {
+  it('a token passed instead of its ID is reduced to the ID, with a warning that does not repeat it', async () => {
     const { token, record } = await shell.tokens.system.create({ name: 'pasted', scopes: ['inventory:read'] })
     const { code, stdout, stderr } = await shell.run('show', token, '--json')
     expect([code, JSON.parse(stdout).id, stderr]).toEqual([0, record.id, expect.stringContaining('rotate it')])
@@ -89,14 +118,14 @@ describe('a token', () => {
     ['revoke-all --tenant TOKEN'],
     ['prune --before TOKEN'],
     ['verify-audit --head TOKEN'],
-  ])('is not repeated by the error of: %s', async (command) => {
+  ])('the error of this command does not repeat the token: %s', async (command) => {
     const { token } = await shell.tokens.system.create({ name: 'x', scopes: ['inventory:read'] })
     const { code, stdout, stderr } = await shell.run(...command.split(' ').map((word) => word.replace('TOKEN', token)))
     expect(code, stderr).not.toBe(0)
     expect(`${stdout}${stderr}`).not.toContain(token.slice(27, 50))
   })
 
-  it('has no option to be given in, so that it stands in no list of processes', () => {
+  it('a token is never an option, so it never appears in the process list', () => {
     const program = new Command()
     for (const add of COMMANDS) add(program, () => undefined)
     const named = (option: Option): boolean => /token|secret|pepper|password/i.test(option.flags)

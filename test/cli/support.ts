@@ -11,18 +11,18 @@ export type Ended = { readonly code: number | null; readonly stdout: string; rea
 
 export const SCOPES = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
 
-/** The command line as a process, in a folder of its own with a configuration and a SQLite file. */
+/** The command line as a process, in its own folder with a configuration and a SQLite file. */
 export type Shell = {
   readonly folder: string
   readonly program: string
-  /** Runs a command line without a terminal. */
+  /** Runs a command without a terminal. */
   run(...args: readonly string[]): Promise<Ended>
-  /** Runs it on a terminal, and types this once the question is there. */
+  /** Runs a command on a terminal and types `keys` when it asks a question. */
   onTerminal(keys: string, ...args: readonly string[]): Promise<Ended>
-  /** Writes another file into the folder; `$FILE` within it stands for modules of the library, such as `$index`. */
+  /** Writes a file into the folder. In its text, `$name` stands for modules of the library, such as `$index`. */
   write(name: string, text: string): string
   remove(name: string): void
-  /** The same tokens in this process. */
+  /** An instance over the same tokens in this process. */
   readonly tokens: Latchkey
   close(): Promise<void>
 }
@@ -42,7 +42,7 @@ const MODULE = new RegExp(`\\$(index|import|${STORES.join('|')})\\b`, 'g')
 
 let built: Promise<string> | undefined
 
-/** Once in each process of tests. */
+/** Builds the command line once per test process. */
 function build(): Promise<string> {
   const beside = {
     index: new URL('../../src/index.ts', import.meta.url),
@@ -87,12 +87,12 @@ export function execute(file: string, args: readonly string[], cwd: string, env:
   })
 }
 
-/** Starts it with output that this process reads as it comes. */
+/** Starts the command line with output that this process reads as it arrives. */
 export function start(shell: Shell, args: readonly string[]): ReturnType<typeof spawn> {
   return spawn(process.execPath, [shell.program, ...args], { cwd: shell.folder, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** Gives a program a terminal of 100 columns, types once a question was asked, and prints what the terminal showed. */
+/** Gives a program a terminal of 100 columns, types when a question was asked, and prints what the terminal showed. */
 const TERMINAL = `
 import fcntl, os, pty, struct, sys, termios
 keys, command = sys.argv[1], sys.argv[2:]

@@ -6,7 +6,7 @@ type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (e
 export type Request<Command> = { readonly seq: number; readonly command: Command }
 export type Reply = { readonly seq: number; readonly value?: unknown; readonly error?: string }
 
-/** A process that is asked things, one answer each, and that can be stopped in its tracks or ended. */
+/** A child process that answers one reply per request, and can be frozen or killed. */
 export class Child<Command> {
   readonly #child: ChildProcess
   readonly #waiting: Map<number, Waiting> = new Map()
@@ -42,7 +42,7 @@ export class Child<Command> {
     })
   }
 
-  /** Stops the process where it stands, as a debugger or an overloaded host does. */
+  /** Stops the process where it is, as a debugger or an overloaded host does. */
   freeze(): void {
     this.#child.kill('SIGSTOP')
   }
@@ -51,7 +51,7 @@ export class Child<Command> {
     this.#child.kill('SIGCONT')
   }
 
-  /** Ends it in the middle of whatever it is doing. */
+  /** Kills the process in the middle of its work. */
   async kill(): Promise<void> {
     if (this.#ended) return
     const ended = new Promise((resolve) => this.#child.once('exit', resolve))
@@ -59,7 +59,7 @@ export class Child<Command> {
     await ended
   }
 
-  /** Lets it say goodbye, and ends it where that takes long. */
+  /** Lets the process say goodbye, and kills it if that takes too long. */
   async close(goodbye: Command): Promise<void> {
     this.thaw()
     const patience = setTimeout(() => void this.kill(), 3000)
@@ -69,7 +69,7 @@ export class Child<Command> {
   }
 }
 
-/** In the process: answers what its parent asks, until the parent is gone. */
+/** In the child: answers what its parent asks, until the parent is gone. */
 export const answerParent = <Command>(perform: (command: Command) => Promise<unknown>): void => {
   const reply = (message: Reply): void => {
     process.send?.(message)

@@ -7,16 +7,16 @@ import type { Backend } from './protocol.js'
 import { StoreProxy } from './proxy.js'
 
 const DEADLINE_SECONDS = 0.5
-/** Nothing disturbs the chief but the rest of the machine. */
+/** Only the rest of the machine disturbs the chief. */
 const CHIEF_DEADLINE_SECONDS = 10
 
-/** What carries the relay between the nodes. */
+/** The broker that carries the relay between the nodes. */
 export type Broker = { readonly kind: 'nats' | 'redis'; readonly url: string }
 
-/** Several nodes, each a process of its own, on one database; each reaches it through a proxy of its own. */
+/** Several nodes on one database. Each is a separate process and reaches the database through its own proxy. */
 export type Cluster = {
   readonly kind: Backend['kind']
-  /** The node that makes and revokes tokens; nothing disturbs it. */
+  /** The node that makes and revokes tokens. No scenario disturbs it. */
   readonly chief: ClusterNode
   readonly others: readonly ClusterNode[]
   readonly maxStalenessMs: number
@@ -25,7 +25,7 @@ export type Cluster = {
 
 let program: Promise<string> | undefined
 
-/** Starts a cluster in a place of its own, which is removed at the end. `worker` is the nodes' program, where it is bundled already. */
+/** Starts a cluster in a new schema or key prefix, which is removed at the end. `worker` is the nodes' program if it is already bundled. */
 export async function startCluster(
   kind: Backend['kind'],
   url: string,
@@ -66,7 +66,7 @@ export async function startCluster(
   }
 }
 
-// The first call of a node sets the store up, which may take longer than the deadline of the next ones.
+// A node's first call sets up the store, which may take longer than the deadline of later calls.
 async function warmUp(nodes: readonly ClusterNode[]): Promise<void> {
   for (const node of nodes) {
     const [made] = await createPatiently(node)

@@ -2,12 +2,12 @@ import type { RelayTransport } from 'latchkey/relay'
 
 const KEPT = 200
 const LATEST_MS = 3_000
-/** Each of the lies is told this often, so that enough comes through for the others to matter. */
+/** The share of each kind of lie. It leaves enough honest messages for the lies to matter. */
 const SHARE = 0.15
 
 /**
- * A broker that lies wherever somebody without the key can: it changes bytes, cuts messages short, repeats old ones, hands what is meant for one channel to
- * another, holds messages up, and makes up its own.
+ * A broker that tells every lie possible without the key: it changes bytes, truncates messages, repeats old ones, delivers them to the
+ * wrong channel, delays them, and makes up its own.
  */
 export function lyingTransport(honest: RelayTransport, lies: () => boolean): RelayTransport {
   const kept: string[] = []
@@ -45,7 +45,7 @@ export function lyingTransport(honest: RelayTransport, lies: () => boolean): Rel
   }
 }
 
-/** The same with another cursor, nothing in it, or some other byte. */
+/** The same message with another cursor, no ids, or one changed byte. */
 function changed(message: string): string {
   const body = message.slice(64)
   const said = Math.random() < 0.5 ? body.replace(/"ids":\[[^\]]*\]/, '"ids":[]') : body.replace(/"cursor":"[^"]*"/, '"cursor":"999999"')

@@ -2,10 +2,10 @@ import { Child } from './child.js'
 import type { Command, Made, Span, Watched } from './protocol.js'
 import type { StoreProxy } from './proxy.js'
 
-/** A node of the cluster, seen from the test: its process, and the proxy between it and the database. */
+/** A node of the cluster as the test sees it: its process, and the proxy between the node and the database. */
 export class ClusterNode {
   readonly proxy: StoreProxy
-  /** The proxy between it and the broker of the relay, where there is one. */
+  /** The proxy between the node and the relay's broker, if there is one. */
   readonly relay: StoreProxy | undefined
   readonly #child: Child<Command>
 
@@ -31,7 +31,7 @@ export class ClusterNode {
     return (await this.ask({ do: 'revokeAll', tenantId })) as Span
   }
 
-  /** Starts asking about a token; resolves once it is answered from memory. */
+  /** Starts asking about a token. Resolves once the token is answered from memory. */
   async watch(token: string): Promise<void> {
     await this.ask({ do: 'watch', token })
     await this.ask({ do: 'settle', token })
@@ -46,17 +46,17 @@ export class ClusterNode {
     return (await this.ask({ do: 'watched', token })) as Watched
   }
 
-  /** Moves the clock that the node tells the time by. */
+  /** Moves the clock by which the node tells the time. */
   async stepClock(ms: number): Promise<void> {
     await this.ask({ do: 'step', ms })
   }
 
-  /** Lets the broker lie to it, as far as somebody without the key can. */
+  /** Makes the broker lie to the node, as far as that is possible without the key. */
   async lieTo(on: boolean): Promise<void> {
     await this.ask({ do: 'lie', on })
   }
 
-  /** Stops the process where it stands, as a debugger or an overloaded host does. */
+  /** Stops the process where it is, as a debugger or an overloaded host does. */
   freeze(): void {
     this.#child.freeze()
   }

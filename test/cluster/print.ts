@@ -2,7 +2,7 @@ import { type Finding, quantile } from './scenarios.js'
 
 const ms = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(1))
 
-/** One line about what a scenario found. */
+/** One line about the findings of a scenario. */
 export function line({ scenario, trials, violations, verifications, seenAfterMs, notes }: Finding): string {
   const [p50, p99] = [quantile(seenAfterMs, 0.5), quantile(seenAfterMs, 0.99)]
   const most = seenAfterMs.length === 0 ? Number.NaN : Math.max(...seenAfterMs)

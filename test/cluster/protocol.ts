@@ -1,7 +1,7 @@
-/** A database that a cluster runs on, in a place of its own. */
+/** A database that a cluster runs on, and the schema or key prefix that it uses. */
 export type Backend = { readonly kind: 'postgres' | 'redis'; readonly url: string; readonly place: string }
 
-/** A broker that the nodes of a cluster share, and what their channels' names begin with. */
+/** A broker that the nodes of a cluster share, and the prefix of their channels. */
 export type RelayPlace = { readonly kind: 'nats' | 'redis'; readonly url: string; readonly channel: string }
 
 /** How the nodes of a cluster are set up. */
@@ -12,7 +12,7 @@ export type NodeOptions = {
   readonly relay?: RelayPlace
 }
 
-/** What a node is asked to do. */
+/** A command to a node. */
 export type Command =
   | { readonly do: 'open'; readonly options: NodeOptions }
   | { readonly do: 'create'; readonly count: number }
@@ -29,18 +29,18 @@ export type Command =
 /** A token with its id. */
 export type Made = { readonly token: string; readonly id: string }
 
-/** When a call began and ended, on the machine's monotonic clock, which all processes share. In milliseconds. */
+/** When a call began and ended, in milliseconds, by the machine's monotonic clock, which all processes share. */
 export type Span = { readonly began: number; readonly ended: number }
 
-/** What a node that asked about one token again and again was answered. */
+/** The answers to a node's repeated verifications of one token. */
 export type Watched = {
   readonly accepted: number
   readonly refused: number
-  /** When the last verification began that was accepted. */
+  /** When the last accepted verification began. */
   readonly lastAcceptedBegan: number
   /** When the first refusal was answered. */
   readonly firstRefusedEnded: number | undefined
-  /** Acceptances that began behind a refusal. */
+  /** Acceptances that began after a refusal. */
   readonly acceptedAgain: number
   /** How often each code was answered. */
   readonly codes: { readonly [code: string]: number }

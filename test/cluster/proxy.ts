@@ -2,20 +2,20 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
 /**
- * What a link does: pass everything; `cut` connections and refuse new ones; keep them and let nothing through (`drop`), as a broken cable
- * does; `delay` each piece by so many milliseconds; `throttle` to so many bytes a second.
+ * The behavior of a link: `pass` everything; `cut` connections and refuse new ones; keep connections but `drop` all data, like a broken cable;
+ * delay each piece by `delayMs`; limit throughput to `bytesPerSecond`.
  */
 export type LinkMode = 'pass' | 'cut' | 'drop' | { readonly delayMs: number; readonly bytesPerSecond?: number }
 
-/** The connections of the wake-up channel, or the others. */
+/** The connections of the wake-up channel, or all others. */
 export type LinkKind = 'bus' | 'data'
 
-/** What a client sends on a connection that then only carries wake-ups. */
+/** A client sends this on a connection that from then on carries only wake-ups. */
 const BUS = /listen "|subscribe\b/i
 
 type Link = { readonly near: Socket; readonly far: Socket; kind: LinkKind }
 
-/** A proxy before a database, of which the wake-up channel and the rest can be disturbed each on its own. */
+/** A proxy in front of a database. The wake-up channel and the other connections can be disturbed separately. */
 export class StoreProxy {
   readonly #host: string
   #port: number
@@ -29,7 +29,7 @@ export class StoreProxy {
     this.#server = createServer((near) => this.#join(near))
   }
 
-  /** Puts a proxy before a database; `url` is the database's own. */
+  /** Puts a proxy in front of the database at `url`. */
   static async before(url: string, defaultPort: number): Promise<{ proxy: StoreProxy; url: string }> {
     const target = new URL(url)
     const proxy = new StoreProxy(target.hostname, Number(target.port || defaultPort))
@@ -40,7 +40,7 @@ export class StoreProxy {
     return { proxy, url: target.href }
   }
 
-  /** How many connections of a kind there are. */
+  /** How many connections of this kind there are. */
   count(kind: LinkKind): number {
     return [...this.#links].filter((link) => link.kind === kind).length
   }
@@ -51,13 +51,13 @@ export class StoreProxy {
       this.#modes[each] = mode
       for (const link of this.#links) {
         if (link.kind !== each) continue
-        // Bytes were lost on a link that dropped them: it cannot go on.
+        // A link that dropped bytes cannot continue.
         if (mode === 'cut' || before === 'drop') destroy(link)
       }
     }
   }
 
-  /** From now on it leads to another port, as an address does that moved to another server. */
+  /** Leads to another port from now on, like an address that moved to another server. */
   aim(port: number): void {
     this.#port = port
     for (const link of this.#links) destroy(link)
@@ -95,7 +95,8 @@ export class StoreProxy {
     else if (mode !== 'drop') this.#slowly(link, to, piece, mode)
   }
 
-  // One timer a piece, all with the same delay, so pieces keep their order; throttling holds the sender up by the time its bytes take.
+  // Each piece has its own timer with the same delay, so pieces keep their order. Throttling pauses the sender for as long as its bytes
+  // take.
   #slowly(link: Link, to: Socket, piece: Buffer, { delayMs, bytesPerSecond }: { delayMs: number; bytesPerSecond?: number }): void {
     const from = to === link.near ? link.far : link.near
     if (bytesPerSecond !== undefined) {

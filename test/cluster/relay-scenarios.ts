@@ -3,10 +3,10 @@ import type { Cluster } from './cluster.js'
 import type { LinkMode } from './proxy.js'
 import { type Finding, type Judged, judgeRevocations } from './scenarios.js'
 
-/** What is done to the broker of the relay. */
+/** A fault of the relay's broker. */
 export type RelayTrouble = 'cut' | 'silent' | 'late' | 'lying'
 
-/** Longer than any bound, and than any patience of the relay. */
+/** Longer than any bound or timeout of the relay. */
 const LATE_MS = 10_000
 const MODES: { readonly [trouble in Exclude<RelayTrouble, 'lying'>]: LinkMode } = {
   cut: 'cut',
@@ -20,7 +20,7 @@ const NAMES: { readonly [trouble in RelayTrouble]: string } = {
   lying: 'relay lying',
 }
 
-/** The broker fails for every node, or for one; the store is reachable, so nothing is answered 503. */
+/** The broker fails for every node, or for one. The store is reachable, so nothing is answered with 503. */
 export async function relayTrouble(cluster: Cluster, trials: number, trouble: RelayTrouble, whom: 'all' | 'one'): Promise<Finding> {
   const nodes = whom === 'all' ? [cluster.chief, ...cluster.others] : cluster.others.slice(0, 1)
   const set = async (on: boolean): Promise<void> => {
@@ -37,13 +37,13 @@ export async function relayTrouble(cluster: Cluster, trials: number, trouble: Re
   let disturbed = false
   try {
     return await judgeRevocations(cluster, judged, async () => {
-      // The first trial meets the moment at which it fails; the others what is left then.
+      // The first trial meets the moment of failure; the others meet what remains of it.
       if (!disturbed) await set(true)
       disturbed = true
     })
   } finally {
     await set(false)
-    // What was held up is still on its way.
+    // Delayed messages are still on their way.
     await sleep(trouble === 'late' ? LATE_MS : 500)
   }
 }

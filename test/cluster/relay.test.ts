@@ -24,10 +24,10 @@ for (const [kind, broker] of [
       beforeAll(async () => {
         const relay = { kind: broker, url: carrier.url ?? '' }
         cluster = await startCluster(kind, store.url ?? '', { nodes: NODES, maxStaleness: BOUND_SECONDS, relay })
-      }, 60_000)
+      }, 120_000)
       afterAll(async () => {
         await cluster?.close()
-      }, 30_000)
+      }, 120_000)
 
       const check = async (finding: Promise<scenarios.Finding>): Promise<void> => {
         const found = await finding
@@ -36,12 +36,12 @@ for (const [kind, broker] of [
         expect(found.trials).toBeGreaterThan(0)
       }
 
-      it('hear of a revocation while all is well', () => check(scenarios.healthy(cluster, 10)))
-      it('accept a token no more once waitForNodes has answered', () => check(scenarios.barrier(cluster, 3, 'none')))
+      it('applies a revocation on every node with a relay while nothing is disturbed', () => check(scenarios.healthy(cluster, 10)))
+      it('accepts a token on no node with a relay once waitForNodes has answered', () => check(scenarios.barrier(cluster, 3, 'none')))
       for (const trouble of ['cut', 'silent', 'late', 'lying'] as const satisfies readonly RelayTrouble[]) {
-        it(`keep the bound with the relay ${trouble}`, () => check(relayTrouble(cluster, 2, trouble, 'all')))
+        it(`keeps the bound with the relay ${trouble}`, () => check(relayTrouble(cluster, 2, trouble, 'all')))
       }
-      it('keep the bound while the relay is cut for one of them', () => check(relayTrouble(cluster, 2, 'cut', 'one')))
+      it('keeps the bound while the relay is cut for one node', () => check(relayTrouble(cluster, 2, 'cut', 'one')))
     },
   )
 }

@@ -3,16 +3,16 @@ import type { Cluster } from './cluster.js'
 import type { ClusterNode } from './node.js'
 import type { Made, Span, Watched } from './protocol.js'
 
-/** What a scenario found. Times are in milliseconds. */
+/** The findings of a scenario. Times are in milliseconds. */
 export type Finding = {
   readonly scenario: string
   /** Pairs of a revocation and a node that had the token in memory. */
   readonly trials: number
-  /** Acceptances that began later than they may, and refusals where there may be none. */
+  /** Acceptances that began too late, and refusals that should not have happened. */
   readonly violations: readonly string[]
-  /** Verifications that the nodes under watch made. */
+  /** Verifications by the watched nodes. */
   readonly verifications: number
-  /** From the acknowledgement of the revocation to a node's first refusal. */
+  /** The time from the acknowledgment of the revocation to a node's first refusal. */
   readonly seenAfterMs: readonly number[]
   readonly notes: readonly string[]
 }
@@ -20,19 +20,19 @@ export type Finding = {
 type Watch = { readonly node: ClusterNode; readonly watched: Watched }
 type Trial = { readonly made: Made; readonly revoked: Span; readonly watches: readonly Watch[] }
 
-/** How a trial goes: what is revoked, and what is disturbed around it. */
+/** The course of a trial: what is revoked, and what is disturbed around it. */
 type Course = {
   readonly nodes: readonly ClusterNode[]
   readonly revoke: (made: Made) => Promise<Span>
-  /** Between the nodes' having the token in memory and its revocation. */
+  /** Runs after the nodes have the token in memory and before its revocation. */
   readonly before?: () => Promise<void> | void
-  /** How long to go on asking once every node has refused the token. @default AFTERWARDS_MS */
+  /** How long to keep asking once every node has refused the token. @default AFTERWARDS_MS */
   readonly watchForMs?: number
 }
 
-/** Long enough for an answer that was under way to come in late and be believed. */
+/** Long enough for a late answer in flight to arrive and be trusted by mistake. */
 const AFTERWARDS_MS = 50
-/** After this much more than the bound nobody waits for a refusal any more. */
+/** How long after the bound the test still waits for a refusal. */
 const PATIENCE_MS = 3000
 
 async function trial(cluster: Cluster, course: Course): Promise<Trial> {
@@ -49,7 +49,9 @@ async function trial(cluster: Cluster, course: Course): Promise<Trial> {
   return { made, revoked, watches }
 }
 
-/** Runs so many trials, one after another, and judges each: `allowedMs` after the acknowledgement nothing may be accepted any more. */
+/**
+ * Runs this many trials, one after another, and judges each. Later than `allowedMs` after the acknowledgment, no node may accept the token.
+ */
 async function judge(
   scenario: string,
   trials: number,
@@ -84,34 +86,34 @@ const only =
       .filter((code) => !codes.includes(code))
       .map((code) => `answered ${code}`)
 
-/** Nothing is disturbed. */
+/** A scenario without disturbances. */
 export function healthy(cluster: Cluster, trials: number): Promise<Finding> {
   const revoke = ({ id }: Made): Promise<Span> => cluster.chief.revoke(id)
   const run = () => trial(cluster, { nodes: cluster.others, revoke })
   return judge('nothing disturbed', trials, cluster.maxStalenessMs, run, only('token_revoked'))
 }
 
-/** What is judged of a number of revocations. */
+/** How a series of revocations is judged. */
 export type Judged = { readonly scenario: string; readonly trials: number; readonly codes: readonly string[] }
 
-/** Revokes tokens that all other nodes have in memory; `disturb` comes between the two. */
+/** Revokes tokens that all other nodes have in memory. `disturb` runs between the two. */
 export function judgeRevocations(cluster: Cluster, { scenario, trials, codes }: Judged, disturb: () => Promise<void>): Promise<Finding> {
   const revoke = ({ id }: Made): Promise<Span> => cluster.chief.revoke(id)
   const run = () => trial(cluster, { nodes: cluster.others, revoke, before: disturb })
   return judge(scenario, trials, cluster.maxStalenessMs, run, only(...codes))
 }
 
-/** Everything at once is revoked. */
+/** Revokes every token of the tenant at once. */
 export function bulk(cluster: Cluster, trials: number): Promise<Finding> {
   const revoke = (): Promise<Span> => cluster.chief.revokeAll('acme')
   const run = () => trial(cluster, { nodes: cluster.others, revoke })
   return judge('everything revoked at once', trials, cluster.maxStalenessMs, run, only('token_revoked'))
 }
 
-/** The wake-up channel is cut, or silently dropped; the store is reachable. */
+/** The wake-up channel is cut or silent. The store is reachable. */
 export async function busGone(cluster: Cluster, trials: number, mode: 'cut' | 'drop'): Promise<Finding> {
   for (const { proxy } of cluster.others) {
-    // After an earlier disturbance a node takes its time to open the channel again.
+    // After an earlier disturbance, a node needs time to reopen the channel.
     for (let tries = 0; proxy.count('bus') === 0; tries += 1) {
       if (tries === 500) throw new Error('there is no wake-up channel to disturb')
       await sleep(20)
@@ -139,7 +141,7 @@ export async function slowLink(cluster: Cluster, trials: number): Promise<Findin
   }
 }
 
-/** A node cannot reach the database at all: it refuses once the bound has passed, and goes on soon after the link is back. */
+/** A node cannot reach the database at all. It refuses once the bound has passed, and recovers soon after the link is back. */
 export async function storeGone(cluster: Cluster, trials: number, mode: 'cut' | 'drop'): Promise<Finding> {
   const { chief, others, maxStalenessMs } = cluster
   const node = others[0] ?? chief
@@ -175,7 +177,7 @@ export async function storeGone(cluster: Cluster, trials: number, mode: 'cut' | 
   }
 }
 
-/** A node stands still for some seconds while a token is revoked, and goes on. */
+/** A node freezes for some seconds while a token is revoked, and continues. */
 export async function frozen(cluster: Cluster, trials: number, forMs: number): Promise<Finding> {
   const { chief, others, maxStalenessMs } = cluster
   const node = others[0] ?? chief
@@ -191,7 +193,7 @@ export async function frozen(cluster: Cluster, trials: number, forMs: number): P
   return { ...found, notes: [`stopped for ${(forMs / 1000).toFixed(1)} s each time`] }
 }
 
-/** A node's clock is stepped forth and back: nothing is refused for it, and nothing is accepted longer. */
+/** A node's clock is stepped forward and back. No good token is refused because of it, and none is accepted longer. */
 export async function steppedClock(cluster: Cluster, trials: number): Promise<Finding> {
   const { chief, others, maxStalenessMs } = cluster
   const node = others[0] ?? chief
@@ -217,7 +219,7 @@ export async function steppedClock(cluster: Cluster, trials: number): Promise<Fi
   }
 }
 
-/** `waitForNodes`: after it has answered nobody accepts the token, also with a node cut off or stopped meanwhile. */
+/** `waitForNodes`: once it has answered, nobody accepts the token, even if a node was cut off or stopped meanwhile. */
 export async function barrier(cluster: Cluster, trials: number, trouble: 'none' | 'cut' | 'frozen'): Promise<Finding> {
   const { chief, others, maxStalenessMs } = cluster
   const node = others[0] ?? chief
@@ -239,7 +241,7 @@ export async function barrier(cluster: Cluster, trials: number, trouble: 'none' 
   }
   const name = { none: 'waitForNodes', cut: 'waitForNodes, a node cut off', frozen: 'waitForNodes, a node stopped' }[trouble]
   const found = await judge(name, trials, 0, run)
-  // An open end: a late timer of the waiting node is no violation, an endless wait is.
+  // The limit is generous: a late timer of the waiting node is no violation, but an endless wait is.
   const endless = waited.filter((ms) => ms > maxStalenessMs + 5000).map((ms) => `waited ${ms.toFixed(0)} ms`)
   return {
     ...found,

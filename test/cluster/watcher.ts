@@ -5,7 +5,7 @@ import type { Watched } from './protocol.js'
 const EVERY_MS = 1
 const IN_MEMORY_IN_A_ROW = 5
 
-/** Asks about one token about every millisecond, as a stream of requests would, and keeps what was answered and when. */
+/** Verifies one token about every millisecond, like a stream of requests, and records the answers and their times. */
 export class Watcher {
   readonly #tokens: Latchkey
   readonly #token: string
@@ -26,7 +26,9 @@ export class Watcher {
     void this.#run()
   }
 
-  /** Resolves once the token is accepted from memory again and again; what was before, such as a link that was just coming back, counts no more. */
+  /**
+   * Resolves once the token is repeatedly accepted from memory. Earlier answers, such as those while a link was coming back, are forgotten.
+   */
   async settled(): Promise<void> {
     while (this.#running && this.#inMemory < IN_MEMORY_IN_A_ROW) await pause()
     this.#refusals = 0

@@ -7,7 +7,7 @@ import { storeContract } from 'latchkey/testing'
 import { httpContract } from '../http-contract/index.js'
 import { harnesses } from '../support/http/harnesses.js'
 
-// The adapters' contract suites as a program of its own, for runtimes without vitest. `contracts.mjs Koa Hono` runs only what it names.
+// The adapters' contract suites as a program, for runtimes without Vitest. `contracts.mjs Koa Hono` runs only the named suites.
 type Case = { readonly title: string; readonly run: () => unknown; readonly timeout: number }
 
 const cases: Case[] = []
@@ -44,13 +44,13 @@ storeContract(runner, {
     return { store, reopen: () => store }
   },
 })
-// With the driver that the runtime finds by itself.
+// With the driver that the runtime finds automatically.
 storeContract(runner, {
   name: 'SQLite',
   operations: 200,
   async create() {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-contract-'))
-    // Transactions of the host are tried where the driver is known.
+    // Host transactions are tested where the driver is known.
     const open = () => {
       const { commitIn: _, placeEvents: __, ...store } = sqliteStore(join(folder, 'tokens.db'))
       return store

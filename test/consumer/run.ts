@@ -17,8 +17,8 @@ import { testing } from './suites/testing.js'
 import { types } from './suites/types.js'
 import { workers } from './suites/workers.js'
 
-// Packs the package as it would be published, installs the tarball in empty projects, and lives there as its users do.
-// `run.ts` runs the sample of CI, `run.ts --all` everything, and `run.ts jest next` only what it names.
+// Packs the package as for publishing, installs the tarball in empty projects, and uses it as its users do.
+// `run.ts` runs CI's sample, `run.ts --all` everything, and `run.ts jest next` only the named suites.
 const SUITES: readonly Suite[] = [
   quickStart,
   commandLine,
@@ -46,7 +46,7 @@ const bench = createBench(work, process.env.LATCHKEY_TARBALL ?? (await pack(work
 try {
   for (const suite of SUITES) {
     if (named.length > 0 ? !named.includes(suite.name) : !all && !suite.sample) continue
-    await bench.check(`${suite.name}: set-up and run`, () => suite.run(bench))
+    await bench.check(`${suite.name}: setup and run`, () => suite.run(bench))
   }
 } finally {
   if (!process.argv.includes('--keep')) await rm(work, { recursive: true, force: true })

@@ -11,7 +11,7 @@ import { stage, wider } from './support/stage.js'
 const { path = '', skip } = findChromium()
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** What axe-core finds wrong on the page as it stands. */
+/** Returns axe-core's findings for the current page. */
 async function findings(page: Page): Promise<readonly string[]> {
   await page.evaluate(axe)
   return page.evaluate(async () => {
@@ -30,10 +30,10 @@ const LOOKS: readonly Look[] = [
   { language: 'ar', theme: 'light', width: 390 },
   { language: 'de', theme: 'light', width: 1100 },
 ]
-/** What each state is then made as narrow and as wide as. */
+/** The narrowest and widest window in which each state is checked. */
 const WIDTHS = [320, 1920] as const
 
-describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`axe-core ${skip ?? ''}`, () => {
   const play = stage(path)
   let browser: Browser
   beforeAll(async () => {
@@ -43,9 +43,9 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
     await browser?.close()
   })
 
-  // Every state that has a picture, in one of the languages, light and dark, and as narrow and as wide as it gets; nothing is wider than the window then.
+  // Checks every state that has a screenshot in one of the languages, in light and dark, and at the narrowest and widest width, where nothing may overflow the window.
   it.each(Object.keys(SCENES).map((name, at) => ({ name, look: LOOKS[at % LOOKS.length] })))(
-    'in the state $name',
+    'axe-core finds nothing in the state $name',
     async ({ name, look }) => {
       const scene = SCENES[name]
       if (scene === undefined || look === undefined) throw new Error('no scene')
@@ -66,7 +66,7 @@ describe.skipIf(skip !== undefined)(`axe-core finds nothing ${skip ?? ''}`, () =
     60_000,
   )
 
-  it('with a colour of the host that nobody could read', () =>
+  it('axe-core finds nothing when the host configures an unreadable accent color', () =>
     play({ before: seed, dashboard: { accent: '#ffe94d' }, context: { colorScheme: 'light' } }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       expect(await findings(page)).toEqual([])

@@ -10,17 +10,17 @@ const openMenu = async (page: Page, name: string): Promise<void> => page.getByRo
 const pick = (page: Page, item: string): Promise<void> => page.getByRole('menuitem', { name: item, exact: true }).click()
 const focused = (page: Page): Promise<string | null | undefined> => page.evaluate(() => document.activeElement?.textContent)
 
-describe.skipIf(skip !== undefined)(`the menu of a row ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`the row menu ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('edits, rotates, deactivates, revokes, and copies the id', () => {
+  it('the row menu edits, rotates, deactivates and revokes a token and copies its ID', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play(
       { before: async (world) => (ids = await seed(world)), context: { permissions: ['clipboard-read', 'clipboard-write'] } },
       async ({ page, world }) => {
         const record = () => world.tokens.system.get(ids.get('Price feed') ?? '')
         await openMenu(page, 'Price feed')
-        await pick(page, 'Copy id')
+        await pick(page, 'Copy ID')
         await page.getByText('Copied', { exact: true }).first().waitFor()
         expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(ids.get('Price feed'))
         await openMenu(page, 'Price feed')
@@ -48,17 +48,17 @@ describe.skipIf(skip !== undefined)(`the menu of a row ${skip ?? ''}`, () => {
         await expect.poll(() => page.getByRole('link', { name: 'Price feed' }).count()).toBe(2)
         await openMenu(page, 'Web shop')
         await pick(page, 'Revoke')
-        await confirm(page, 'Revoke for good')
+        await confirm(page, 'Revoke permanently')
         await expect.poll(async () => (await world.tokens.system.get(ids.get('Web shop') ?? ''))?.status).toBe('revoked')
       },
     )
   })
 
-  it('offers nothing but its id once a token is revoked', () =>
+  it('the row menu of a revoked token offers only to copy the ID', () =>
     play({ before: seed }, async ({ page, world }) => {
       await openMenu(page, 'Contractor laptop')
       const items = page.getByRole('menuitem')
-      await expect.poll(() => items.allTextContents()).toEqual(['Edit', 'Rotate', 'Deactivate', 'Copy id', 'Revoke'])
+      await expect.poll(() => items.allTextContents()).toEqual(['Edit', 'Rotate', 'Deactivate', 'Copy ID', 'Revoke'])
       await expect
         .poll(() => items.evaluateAll((all) => all.map((item) => item.getAttribute('aria-disabled'))))
         .toEqual(['true', 'true', 'true', null, 'true'])
@@ -68,7 +68,7 @@ describe.skipIf(skip !== undefined)(`the menu of a row ${skip ?? ''}`, () => {
       expect(world.seen.slice(before).filter(({ method }) => method !== 'GET')).toEqual([])
     }))
 
-  it('works by keyboard, and gives the focus back', () =>
+  it('the row menu works by keyboard and returns focus to its button', () =>
     play({ before: seed }, async ({ page }) => {
       const button = page.getByRole('button', { name: 'Actions for Price feed' })
       await button.focus()
@@ -92,7 +92,7 @@ describe.skipIf(skip !== undefined)(`the menu of a row ${skip ?? ''}`, () => {
       await expect.poll(() => button.evaluate((node) => node === document.activeElement)).toBe(true)
     }))
 
-  it('shows what is active in green, and what is inactive or revoked in red', () =>
+  it('status badges are green for active tokens and red for inactive or revoked ones', () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       const ink = (status: string): Promise<string> =>
@@ -107,10 +107,10 @@ describe.skipIf(skip !== undefined)(`the menu of a row ${skip ?? ''}`, () => {
     }))
 })
 
-describe.skipIf(skip !== undefined)(`before a token is ended ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`before a token is revoked ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('says how often it was called, what it called, from where, and when last', () => {
+  it('the Revoke dialog shows how often the token was called, what it called, from where, and when last', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
       const usage = await world.tokens.system.usage(ids.get('Web shop') ?? '', { from: new Date(Date.now() - 30 * 86_400_000) })
@@ -130,7 +130,7 @@ describe.skipIf(skip !== undefined)(`before a token is ended ${skip ?? ''}`, () 
     })
   })
 
-  it('says that its calls could not be counted, not that there were none', () =>
+  it('the Revoke dialog says that calls could not be counted instead of claiming that there were none', () =>
     play({ before: seed }, async ({ page }) => {
       await page.route(/\/[0-9A-Za-z]{16}\/usage\?/, (route) => route.fulfill({ status: 500, body: '' }))
       await openMenu(page, 'Web shop')
@@ -141,21 +141,21 @@ describe.skipIf(skip !== undefined)(`before a token is ended ${skip ?? ''}`, () 
       expect(await dialog.locator('.break-counts').count()).toBe(0)
     }))
 
-  it('offers to end the old token of a rotation, and says whether it is still used', () => {
+  it('the page of a rotated token offers to revoke the old token and shows its usage', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
       await page.goto(`${world.url}?token=${ids.get('Refund bot (new)')}`)
-      await page.getByText(/The old one was last used/).waitFor()
-      await press(page, 'End the old token now')
+      await page.getByText(/The old token was last used/).waitFor()
+      await press(page, 'Revoke the old token now')
       await page.getByRole('dialog').getByText('Calls in 30 days').waitFor()
-      await confirm(page, 'Revoke for good')
+      await confirm(page, 'Revoke permanently')
       await expect.poll(async () => (await world.tokens.system.get(ids.get('Refund bot') ?? ''))?.status).toBe('revoked')
       expect((await world.tokens.system.get(ids.get('Refund bot (new)') ?? ''))?.status).toBe('active')
       await expect.poll(() => page.getByText(/The token it replaces works until/).count()).toBe(0)
     })
   })
 
-  it('names the scopes that no call needed, and takes them away when asked', () => {
+  it('the page of a token lists scopes that no call needed and removes them on request', () => {
     let id = ''
     return play(
       {
@@ -184,10 +184,10 @@ describe.skipIf(skip !== undefined)(`before a token is ended ${skip ?? ''}`, () 
           await route.fetch()
           await route.abort('connectionreset')
         })
-        await confirm(page, 'Remove them')
+        await confirm(page, 'Remove scopes')
         await page.getByRole('dialog').getByText('It may have been saved anyway.').waitFor()
         await page.unrouteAll()
-        await confirm(page, 'Remove them')
+        await confirm(page, 'Remove scopes')
         await page.getByText('Changes saved').waitFor()
         await page.getByText('Its calls in the last 30 days needed all of its scopes.').waitFor()
         expect((await world.tokens.system.get(id))?.scopes).toEqual(['inventory:*', 'orders:read'])
@@ -195,10 +195,10 @@ describe.skipIf(skip !== undefined)(`before a token is ended ${skip ?? ''}`, () 
     )
   })
 
-  it('suggests nothing for a token without a call', () =>
+  it('the page of a token without calls suggests no scopes to remove', () =>
     play({ before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
-      await page.getByText('No calls in 30 days, so it is not known which scopes it needs.').waitFor()
+      await page.getByText('No calls in the last 30 days, so the scopes that it needs are unknown.').waitFor()
       expect(await page.getByRole('button', { name: /unused scope/ }).count()).toBe(0)
     }))
 })

@@ -17,7 +17,7 @@ describe('events as CSV', () => {
   const event = { id: '1', at: '2030-01-01T00:00:00.000Z', action: 'token.created', actorId: 'ann' }
 
   it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', ' =1', '\u200b=1', '＝1', '|cmd', '%0A'])(
-    'keep %j from being a formula',
+    'the CSV export prevents %j from being a formula',
     (reason) => {
       expect(
         csvOf([{ ...event, reason }], NO_NAMES)
@@ -28,13 +28,13 @@ describe('events as CSV', () => {
     },
   )
 
-  it('leave other text as it is, and keep quotes, commas and lines inside of their cell', () => {
+  it('the CSV export leaves other text unchanged and escapes quotes, commas and newlines', () => {
     const text = csvOf([{ ...event, reason: 'a "b", c\nd', before: { name: '=x' }, after: { name: 'y' } }], NO_NAMES)
     expect(text.endsWith('"","a ""b"", c\nd","","","{""name"":""=x""}","{""name"":""y""}"\r\n')).toBe(true)
     expect(text.startsWith('"at","action","actorId","actorName","tokenId","tokenName"')).toBe(true)
   })
 
-  it('name tokens, tenants and people beside their ids, and keep names from being formulas', () => {
+  it('the CSV export names tokens, tenants and people next to their IDs and neutralizes formulas in names', () => {
     const known = { ...event, tokenId: '4kQ0tXb2LrVn8ZcD', tenantId: 'acme' }
     const names = { token: () => '=ERP', tenant: () => 'Acme Inc.', person: () => undefined }
     expect(csvOf([known], names).split('\r\n')[1]).toMatch(/"ann","","4kQ0tXb2LrVn8ZcD","'=ERP","acme","Acme Inc."/)
@@ -44,7 +44,7 @@ describe('events as CSV', () => {
 describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('shows what happened to all tokens, by actor, action, token and time', () => {
+  it('the audit log shows the events of all tokens, filtered by actor, action, token and time', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'Audit log' }).click()
@@ -56,20 +56,20 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
       expect(offered).toContain('Token rotated')
       expect(offered.filter((text) => text.includes('.'))).toEqual([])
       await page.getByRole('combobox', { name: 'Action' }).selectOption('token.rotated')
-      await expect.poll(() => lines(page)).toEqual(['bo@bolt.example rotated it'])
+      await expect.poll(() => lines(page)).toEqual(['bo@bolt.example rotated Refund bot'])
       await page.getByRole('combobox', { name: 'Actor' }).fill('')
       await page.getByRole('combobox', { name: 'Action' }).selectOption('token.revoked')
-      await expect.poll(() => lines(page)).toEqual(['ada@acme.example revoked it'])
+      await expect.poll(() => lines(page)).toEqual(['ada@acme.example revoked Contractor laptop'])
       await page.getByRole('combobox', { name: 'Action' }).selectOption('')
-      await page.getByRole('combobox', { name: 'Token id' }).fill(ids.get('Support desk') ?? '')
-      await expect.poll(() => lines(page)).toEqual(['ada@acme.example deactivated it', 'ada@acme.example created it'])
+      await page.getByRole('combobox', { name: 'Token ID' }).fill(ids.get('Support desk') ?? '')
+      await expect.poll(() => lines(page)).toEqual(['ada@acme.example deactivated Support desk', 'ada@acme.example created Support desk'])
       const day = new Date(Date.now() - 10 * 86_400_000).toISOString().slice(0, 10)
       await page.getByLabel('From', { exact: true }).fill(day)
-      await expect.poll(() => lines(page)).toEqual(['ada@acme.example deactivated it'])
+      await expect.poll(() => lines(page)).toEqual(['ada@acme.example deactivated Support desk'])
       await page.getByLabel('To', { exact: true }).fill(day)
       await page.locator('.audit-log').getByText('No events match these filters.').waitFor()
       await page.goto(`${world.url}?screen=audit&about=${ids.get('Support desk')}`)
-      await page.getByRole('link', { name: 'Token Support desk' }).first().click()
+      await page.getByRole('link', { name: 'Support desk' }).first().click()
       await page.getByRole('heading', { name: 'Support desk' }).waitFor()
       await page.goBack()
       await page.getByRole('heading', { name: 'Audit log' }).waitFor()
@@ -78,7 +78,7 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
     })
   })
 
-  it('offers the actors and the tokens that it has seen, by name', () => {
+  it('the audit log filters suggest known actors and tokens by name', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     const owners = (): { id: string; name: string }[] => [{ id: 'bo@bolt.example', name: 'Bo Tanaka' }]
     return play(
@@ -90,15 +90,27 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
             return Object.fromEntries(options.map(({ value, label }) => [value, label]))
           })
         await expect.poll(() => offered('Actor')).toMatchObject({ 'ada@acme.example': 'ada@acme.example' })
-        // Also those that the filters leave out.
+        // Also those that the filters exclude.
         await expect.poll(() => offered('Actor')).toMatchObject({ 'bo@bolt.example': 'Bo Tanaka (bo@bolt.example)' })
         const id = ids.get('Price feed') ?? ''
-        await expect.poll(() => offered('Token id')).toMatchObject({ [id]: `Price feed (${id})` })
+        await expect.poll(() => offered('Token ID')).toMatchObject({ [id]: `Price feed (${id})` })
       },
     )
   })
 
-  it('goes further back on demand, and is saved whole', () => {
+  it('the audit log describes a bulk revocation as one event with the number of tokens', () => {
+    const several = async ({ tokens }: World): Promise<void> => {
+      for (const name of ['One', 'Two', 'Three']) await tokens.system.create({ name, tenantId: 'acme', scopes: [] })
+      await tokens.system.revokeAll({ tenantId: 'acme' })
+    }
+    return play({ before: several }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Audit log' }).click()
+      await page.getByText('revoked 3 tokens at once', { exact: false }).waitFor()
+      expect(await page.getByText('times').count()).toBe(0)
+    })
+  })
+
+  it('the audit log loads older events on demand and exports all of them', () => {
     const many = async ({ tokens }: World): Promise<void> => {
       const { record } = await tokens.system.create({ name: 'ERP', scopes: [] })
       for (let round = 0; round < 60; round += 1) await tokens.system.update(record.id, { name: `ERP ${round}` })
@@ -126,7 +138,7 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
     })
   })
 
-  it('says what could not be loaded, and shows nobody what they may not see', () =>
+  it('the audit log reports load failures and hides events that the viewer may not see', () =>
     play({ before: seed, user: 'uma', at: '?screen=audit' }, async ({ page, world }) => {
       await page.locator('.audit-log').getByText('No events match these filters.').waitFor()
       await page.context().addCookies([{ name: 'user', value: 'ada', url: world.origin }])

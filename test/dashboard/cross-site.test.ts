@@ -6,7 +6,7 @@ import { stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
-/** A page of another site that tries everything a page can against the API. */
+/** A page on another site that tries every kind of request against the API. */
 const attack = (target: string, id: string): string => `<!doctype html><title>elsewhere</title>
 <img src="${target}/${id}/revoke"><img src="${target}/revoke-all">
 <iframe name="frame"></iframe><iframe id="framed" src="${target}"></iframe>
@@ -30,14 +30,14 @@ const leave = (name) => new Promise((done) => { setTimeout(done, 700); document.
 window.done = Promise.all(tries).then(async (answers) => { await leave('plain'); await leave('usual'); return answers })
 </script>`
 
-describe.skipIf(skip !== undefined)(`a page of another site ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`a page on another site ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('changes nothing and learns nothing with the cookie of an administrator', () =>
+  it("a page on another site changes nothing and learns nothing with an administrator's cookie", () =>
     play({ at: '/openapi.json' }, async ({ world, page }) => {
       const { record } = await world.tokens.system.create({ name: 'kept', scopes: ['orders:read'] })
       const before = await world.tokens.system.get(record.id)
-      // A sibling on the same host name: the one kind of stranger that cookies go along with whatever their SameSite says.
+      // Another port on the same host name is the same site, so cookies are sent along regardless of SameSite.
       const elsewhere = createServer((_, response) => response.setHeader('content-type', 'text/html').end(attack(world.url, record.id)))
       await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
       try {

@@ -7,7 +7,7 @@ import { stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
-/** What would make a row higher than others: long names and descriptions, many scopes, an owner, and a status with a note. */
+/** Fills a row with everything that could make it higher: a long name and description, many scopes, an owner, and a status with a note. */
 async function uneven(world: World): Promise<void> {
   await seed(world)
   const ada = world.tokens.as({ id: 'ada.with.a.long.name@acme.example', tenants: '*', manages: 'all' })
@@ -31,7 +31,7 @@ const HIGHEST = 70
 describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it.each([1200, 1440, 1920])('are dense, and as high as one another, whatever is in them, at %i pixels', (width) =>
+  it.each([1200, 1440, 1920])('rows are compact and equally high, whatever they contain, at %i pixels', (width) =>
     play({ before: uneven, context: { viewport: { width, height: 900 } } }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       const [height = 0, ...others] = await heights(page)
@@ -45,19 +45,19 @@ describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
     }),
   )
 
-  it('show a column that a person chose where the window is small, and leave it out where nobody did', () =>
+  it('a column that the user chose shows in a small window, where it is hidden by default', () =>
     play({ before: seed, context: { viewport: { width: 1280, height: 900 } } }, async ({ page }) => {
-      const column = page.getByRole('columnheader', { name: '14 days' })
+      const column = page.getByRole('columnheader', { name: 'Calls, 14 days' })
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       expect(await column.count()).toBe(0)
       await page.getByRole('button', { name: 'Columns' }).click()
-      await page.getByRole('checkbox', { name: '14 days' }).check()
+      await page.getByRole('checkbox', { name: 'Calls, 14 days' }).check()
       await column.waitFor()
       await page.reload()
       await column.waitFor()
     }))
 
-  it('look as though there were no other page where there is none', () =>
+  it('Previous and Next look disabled when there is no such page', () =>
     play({ before: seed, at: '?size=10' }, async ({ page }) => {
       const cursor = (name: string): Promise<string> =>
         page.getByRole('button', { name, exact: true }).evaluate((button) => getComputedStyle(button).cursor)

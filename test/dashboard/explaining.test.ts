@@ -10,19 +10,19 @@ import { press, stage, wider } from './support/stage.js'
 const { path = '', skip } = findChromium()
 
 describe('texts of events', () => {
-  it.each(['en', ...Object.keys(languages)])('every action, notices included, has words in %s', (language) => {
+  it.each(['en', ...Object.keys(languages)])('every audit action, including notices, has a text in %s', (language) => {
     const known = Object.hasOwn(languages, language) ? languages[language] : texts
     expect(ACTIONS.filter((action) => !Object.hasOwn(known ?? {}, `audit.${action}`))).toEqual([])
   })
 })
 
-describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`why a token is rejected ${skip ?? ''}`, () => {
   const play = stage(path)
   const summary = (page: Page) => page.locator('.explain summary')
   const verdict = (page: Page) => page.locator('.explained .banner').first()
   const asked = ({ seen }: World): string[] => seen.map((one) => one.path).filter((one) => one.includes('/explain'))
 
-  it('is told by step, with what to do, and nothing is asked before', () => {
+  it('the explanation shows each step with advice and is not requested before it is opened', () => {
     let id = ''
     const before = async ({ tokens }: World): Promise<void> => {
       id = (await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })).record.id
@@ -48,7 +48,7 @@ describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () =
     })
   })
 
-  it('is not "accepted" where the audit tells of a route, and is asked anew when the token changes', () => {
+  it('the explanation does not claim "accepted" for a refusal by a route, and is requested again when the token changes', () => {
     let id = ''
     const before = async ({ tokens, origin }: World): Promise<void> => {
       const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
@@ -59,7 +59,7 @@ describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () =
     return play({ before }, async ({ page, world }) => {
       await page.goto(`${world.url}?token=${id}`)
       await page.locator('.audit').getByRole('button', { name: 'Why was this refused?' }).click()
-      await expect.poll(() => verdict(page).textContent()).toContain('not known whether it is accepted')
+      await expect.poll(() => verdict(page).textContent()).toContain('Whether it is accepted is unknown')
       expect(await verdict(page).textContent()).toContain('Choose the scope that the route requires.')
       await page.getByLabel('Scope the route requires').selectOption('inventory:read')
       await press(page, 'Explain')
@@ -73,7 +73,7 @@ describe.skipIf(skip !== undefined)(`why a token is refused ${skip ?? ''}`, () =
     })
   })
 
-  it('is asked from a refusal in the audit trail, with its address and its time', () => {
+  it('a refusal in the audit trail opens the explanation with its address and time', () => {
     let id = ''
     const before = async ({ tokens }: World): Promise<void> => {
       const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'], allowedIps: ['192.0.2.0/24'] })

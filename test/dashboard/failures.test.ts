@@ -1,14 +1,18 @@
 import type { Page, Route } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
+import { expressWith } from './support/host.js'
 import { seed } from './support/seed.js'
 import { chooseEveryTenant, confirm, keep, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const isList = (url: URL): boolean => url.pathname === '/admin/tokens/' && url.searchParams.has('limit')
+const broken = (): never => {
+  throw new Error('down')
+}
 const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }
 
-/** Lets changes reach the server, and loses the first answers on the way back. */
+/** Lets changes reach the server but drops the first `count` responses. */
 async function loseAnswers(page: Page, count: number, match: RegExp): Promise<void> {
   let left = count
   await page.route(match, async (route: Route) => {
@@ -23,18 +27,19 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
   const play = stage(path)
 
   it.each([
-    ['a server error', { status: 500, body: '<h1>Oops</h1>' }, 'The server has a problem'],
-    ['a proxy without a server', { status: 502, body: 'Bad gateway' }, 'The server has a problem'],
-    ['a limit', { status: 429, headers: { 'retry-after': '30' }, body: '{}' }, 'Too many requests'],
+    ['a server error', { status: 500, body: '<h1>Oops</h1>' }, 'Something went wrong on the server'],
+    ['a proxy whose server is down', { status: 502, body: 'Bad gateway' }, 'Something went wrong on the server'],
+    ['an unavailable store', { status: 503, body: '{"code":"store_unavailable"}' }, 'Something went wrong on the server'],
+    ['a rate limit', { status: 429, headers: { 'retry-after': '30' }, body: '{}' }, 'Too many requests'],
     ['a redirect to a sign-in page', { status: 302, headers: { location: '/login' }, body: '' }, 'You are not signed in'],
-    ['a session that ended', { status: 401, body: '{}' }, 'You are not signed in'],
+    ['an expired session', { status: 401, body: '{}' }, 'You are not signed in'],
     [
-      'a page of a proxy',
+      'an HTML page from a proxy',
       { status: 200, headers: { 'content-type': 'text/html' }, body: '<h1>Sign in</h1>' },
-      'Something else answered instead of the API',
+      'The response did not come from the API',
     ],
-    ['a network that wants a sign-in', { status: 511, body: '<h1>Welcome</h1>' }, 'Something else answered instead of the API'],
-  ] as const)('are told apart: %s', (_, answer, title) =>
+    ['a captive portal', { status: 511, body: '<h1>Welcome</h1>' }, 'The response did not come from the API'],
+  ] as const)('the page names the failure: %s', (_, answer, title) =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       await page.route(isList, (route) => route.fulfill(answer))
@@ -43,7 +48,34 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
     }),
   )
 
-  it('tell apart a connection that is off and a server that is away, and go on as soon as the connection is back', () =>
+  it('the page blames the application, not the store, when only names fail, and shows IDs instead', () =>
+    play({ before: seed, start: expressWith({ tenants: broken, owners: () => [] }) }, async ({ page }) => {
+      await page.getByRole('cell', { name: 'corvid', exact: true }).first().waitFor()
+      await page.getByText('The application behind this page could not provide names. IDs are shown instead.').waitFor()
+      await page.getByRole('button', { name: 'Tenant: All tenants' }).click()
+      const panel = page.getByRole('dialog', { name: 'Tenant' })
+      await panel.getByText('The application behind this page could not provide names. You can still enter an ID.').waitFor()
+      expect(await page.getByText('token store').count()).toBe(0)
+    }))
+
+  it('the form blames the application when mayOwn() fails, and reports a move while changes are paused', () =>
+    play({ options: { mayOwn: broken } }, async ({ page }) => {
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name').fill('ERP')
+      await chooseEveryTenant(page)
+      await dialog.getByRole('combobox', { name: 'Owner' }).fill('ada')
+      await dialog.getByRole('checkbox', { name: /^orders:read / }).check()
+      await confirm(page, 'Review')
+      await confirm(page, 'Create token')
+      await dialog.getByText('The application behind this page failed.').waitFor()
+      await page.route(/\/admin\/tokens\/$/, (route) => route.fulfill({ status: 503, body: '{"code":"store_moving"}' }))
+      await confirm(page, 'Create token')
+      await dialog.getByText('Tokens are being moved.').waitFor()
+      expect(await page.getByText('token store').count()).toBe(0)
+    }))
+
+  it('the page distinguishes an offline browser from an unreachable server, and continues when the connection is back', () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       await page.route(isList, (route) => route.abort('connectionrefused'))
@@ -57,7 +89,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await page.getByRole('link', { name: 'Staging smoke tests' }).waitFor()
     }))
 
-  it('wait as long as the server asks, count down, and wait longer from time to time', () =>
+  it('the page honors Retry-After with a countdown and backs off when the failure repeats', () =>
     play({ before: seed, clock: true }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       const asked: number[] = []
@@ -83,7 +115,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       }
       const waits = asked.slice(1).map((at, index) => at - (asked[index] ?? 0))
       expect(waits[3]).toBeGreaterThan((waits[1] ?? 0) * 1.5)
-      // A month is more than a timer holds.
+      // A month exceeds the maximum delay of a timer.
       answer = { status: 429, headers: { 'retry-after': '2592000' }, body: '{}' }
       await press(page, 'Never used')
       await page.getByText(/Trying again in 3,?(600|599) seconds/).waitFor()
@@ -92,7 +124,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect(asked).toHaveLength(before)
     }))
 
-  it('never make a second token: a lost answer is asked for again under the same key, and the token is offered for rotation', () =>
+  it('a lost response creates no second token: the page retries with the same idempotency key and offers to rotate the token', () =>
     play({}, async ({ page, world }) => {
       await loseAnswers(page, 1, /\/admin\/tokens\/$/)
       await press(page, 'Create token')
@@ -114,7 +146,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect(await world.tokens.introspect(token ?? '')).toMatchObject({ active: true })
     }))
 
-  it('never rotate twice: a lost answer shows the successor and offers to rotate it', () =>
+  it('a lost response does not rotate twice: the page shows the successor and offers to rotate it', () =>
     play(one, async ({ page, world }) => {
       await loseAnswers(page, 1, /\/rotate$/)
       await page.getByRole('link', { name: 'ERP' }).click()
@@ -126,7 +158,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items).toHaveLength(2)
     }))
 
-  it('keep the draft when the session ends in a form: people sign in beside it and go on', () =>
+  it('a form keeps its draft when the session expires, so people can sign in in another tab and continue', () =>
     play({ dashboard: { signIn: '/login' } }, async ({ page, world }) => {
       await press(page, 'Create token')
       await page.getByRole('dialog').getByLabel('Name').fill('Long work')
@@ -145,7 +177,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items.map(({ name }) => name)).toEqual(['Long work'])
     }))
 
-  it('keep the draft where a proxy answers in place of the API, and make one token once it lets through', () =>
+  it('a form keeps its draft when a proxy answers instead of the API, and creates one token once requests get through', () =>
     play({}, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
@@ -156,7 +188,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await page.route(/\/admin\/tokens\/$/, (route) => route.fulfill({ status: 200, contentType: 'text/html', body: '<h1>Sign in</h1>' }))
       await confirm(page, 'Create token')
       await page.clock.runFor(10_000)
-      await dialog.getByText('Something else answered instead of the API.').waitFor()
+      await dialog.getByText('The response did not come from the API.').waitFor()
       await dialog.getByText('Nothing you typed is lost.').waitFor()
       expect(await dialog.getByRole('link', { name: 'Open a new tab' }).getAttribute('target')).toBe('_blank')
       await page.unrouteAll()
@@ -165,7 +197,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items).toHaveLength(1)
     }))
 
-  it('in a part of several are listed by token, and those stay selected', () =>
+  it('a bulk change lists the tokens that failed and keeps them selected', () =>
     play({ before: seed }, async ({ page, world }) => {
       for (const name of ['Price feed', 'Web shop']) await page.getByRole('checkbox', { name: `Select ${name}` }).check()
       const [shop] = (await world.tokens.system.list({ name: 'Web shop' })).items
@@ -180,7 +212,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list({ status: 'inactive' })).items.map(({ name }) => name)).toContain('Web shop')
     }))
 
-  it('call a change saved whose answer was lost, and blame nobody else for it', () =>
+  it('an edit whose response was lost counts as saved and is not reported as a conflict', () =>
     play(one, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Edit')

@@ -21,7 +21,7 @@ const many =
 describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('cuts a token that is pasted into the search to its id, before it is sent, stored or shown', () => {
+  it('a token pasted into the search is reduced to its ID before it is sent, stored or displayed', () => {
     let token = ''
     return play(
       {
@@ -50,26 +50,26 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     )
   })
 
-  it('finds a token by the beginning of its id, and by what is shown of it', () => {
+  it('the search finds a token by a prefix of its ID and by its hint', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
-      const search = page.getByRole('searchbox', { name: 'Search by name, id or prefix' })
+      const search = page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })
       const names = (): Promise<string[]> => page.locator('a.token-name').allTextContents()
       const { hint, id } = (await world.tokens.system.get(ids.get('Web shop') ?? '')) ?? { hint: '', id: '' }
       for (const text of [hint, hint.slice(0, -1), id.slice(0, 8), id]) {
         await search.fill('nothing like it')
-        await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
+        await page.getByRole('heading', { name: 'No matching tokens' }).waitFor()
         await search.fill(text)
         await expect.poll(names, { message: text }).toEqual(['Web shop'])
       }
       await search.fill('feed')
       await expect.poll(names).toEqual(['Price feed'])
       await page.goto(`${world.url}?q=${id.slice(0, 8)}&status=revoked`)
-      await page.getByRole('heading', { name: 'Nothing matches' }).waitFor()
+      await page.getByRole('heading', { name: 'No matching tokens' }).waitFor()
     })
   })
 
-  it('turns pages of names that look like an id, and calls few of them not many', () => {
+  it('a search with names that look like IDs has several pages and does not claim more than 1,000 matches', () => {
     const name = 'quarterlyreports'
     const make = async ({ tokens }: World): Promise<void> => {
       for (let index = 0; index < 12; index += 1) await tokens.system.create({ name: `${name} ${index}`, scopes: ['orders:read'] })
@@ -83,11 +83,11 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     })
   })
 
-  it('finds a whole id outside of the filters too, and says so', () => {
+  it('the search finds a complete ID outside the filters and says so', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)), at: '?status=revoked&tenant=bolt' }, async ({ page }) => {
       await page.getByRole('searchbox', { name: 'Search by name' }).fill(ids.get('Price feed') ?? '')
-      await page.getByText('Price feed was found by its id. It does not match the filters.').waitFor()
+      await page.getByText('Price feed was found by its ID, but does not match the filters.').waitFor()
       await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['Price feed'])
       await page.locator('.banner').getByRole('button', { name: 'Clear filters' }).click()
       await expect.poll(() => page.getByText('It does not match the filters.').count()).toBe(0)
@@ -99,7 +99,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     })
   })
 
-  it('shows who still uses a token of another system, as a view, a column and a fact, and only where there are any', () => {
+  it('imported tokens have a view, a column and a fact about their origin once there are any', () => {
     const old = sha256Tokens({ name: 'legacy-keys', prefix: 'sk_', length: 35 })
     const imports = { key: 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P', formats: [old] }
     const bringIn = async ({ tokens }: World): Promise<void> => {
@@ -118,22 +118,22 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await page.getByText('It is still sent in its old format. Rotate it to finish the move.').waitFor()
       await press(page, 'Revoke')
       const dialog = page.getByRole('dialog')
-      await dialog.getByText('Whether it was used before that is not known.').waitFor()
+      await dialog.getByText('Earlier use is unknown.').waitFor()
       expect(await dialog.getByText('It has never been used').count()).toBe(0)
       await confirm(page, 'Cancel')
       await press(page, 'Rotate')
       await dialog.getByText('Now', { exact: true }).click()
-      await dialog.getByText('Whether it was used before that is not known.').waitFor()
+      await dialog.getByText('Earlier use is unknown.').waitFor()
     })
   })
 
-  it('offers no view of imports where nothing can be imported', () =>
+  it('the Imported view is hidden when no import format is configured', () =>
     play({ before: many(2) }, async ({ page }) => {
       await page.getByRole('link', { name: 'Token 1' }).waitFor()
       expect(await page.getByRole('button', { name: 'Imported' }).count()).toBe(0)
     }))
 
-  it('counts above the list what there is to do, and shows it', () =>
+  it('the summary above the list counts what needs attention and filters by it', () =>
     play(
       {
         async before(world) {
@@ -156,12 +156,23 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
         world.store.behave({ list: { do: 'fail', error: new Error('down') } })
         await page.reload()
         await page.getByRole('heading', { name: 'The token store cannot be reached' }).waitFor()
-        // What could not be counted is not shown as nothing.
+        // A count that failed to load is hidden, not shown as zero.
         expect(await strip.getByRole('button').count()).toBe(0)
       },
     ))
 
-  it('takes a token out of an address that somebody made with one', () =>
+  it('the summary above the list is hidden until there is a token', () =>
+    play({}, async ({ page, world }) => {
+      const strip = page.getByRole('group', { name: 'At a glance' })
+      await page.getByRole('heading', { name: 'No tokens yet' }).waitFor()
+      await expect.poll(() => world.seen.some(({ path }) => path.includes('/counts'))).toBe(true)
+      await expect.poll(() => strip.getByRole('button').count()).toBe(0)
+      await world.tokens.system.create({ name: 'ERP', scopes: [] })
+      await page.reload()
+      await strip.getByRole('button', { name: '1 token' }).waitFor()
+    }))
+
+  it("a token in the page's URL is reduced to its ID", () =>
     play({}, async ({ page, world }) => {
       const { token, record } = await world.tokens.system.create({ name: 'ERP', scopes: [] })
       await page.goto(`${world.url}?q=${token}`)
@@ -169,7 +180,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       expect(new URL(page.url()).search).toBe(`?q=${record.id}`)
     }))
 
-  it('leads to the page before by Previous, wherever people came from', () =>
+  it('Previous goes to the previous page wherever the user came from', () =>
     play({ before: many(35), at: '?size=10' }, async ({ page, world }) => {
       const first = (): Promise<string | null> => page.locator('a.token-name').first().textContent()
       await press(page, 'Next')
@@ -190,12 +201,12 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       expect(new URL(page.url()).search).toBe('?size=10')
     }))
 
-  it('keeps a search for Back that was typed just before a filter was chosen, and goes one page on with a double click', () =>
+  it('Back restores a search that was typed just before a filter was chosen, and a double click on Next goes one page forward', () =>
     play({ before: many(35), at: '?size=10', clock: true }, async ({ page }) => {
       const search = page.getByRole('searchbox', { name: 'Search by name' })
       const query = (): string => new URL(page.url()).search
       await page.getByRole('link', { name: 'Token 35' }).waitFor()
-      // The clock stands still: the pause in the typing never comes by itself.
+      // The clock is frozen, so the search's typing delay never elapses on its own.
       await search.fill('Token')
       await page.getByRole('combobox', { name: 'Status' }).selectOption('active')
       await expect.poll(query).toBe('?q=Token&status=active&size=10')
@@ -215,7 +226,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       expect(query()).toBe('?q=Token&size=10')
     }))
 
-  it('lets another person follow a link to the second page', () =>
+  it('a link to the second page works for another user', () =>
     play({ before: many(35), at: '?size=10' }, async ({ page, world }) => {
       const names = (): Promise<string[]> => page.locator('a.token-name').allTextContents()
       await press(page, 'Next')
@@ -226,13 +237,13 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await expect.poll(async () => (await names())[0]).toBe('Token 25')
     }))
 
-  it('shows the last page where an address names one that is not there', () =>
+  it('the list shows the last page when the URL names a page beyond it', () =>
     play({ before: many(12), at: '?size=10&page=9' }, async ({ page }) => {
       await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['Token 2', 'Token 1'])
       await expect.poll(() => page.locator('.page-number').textContent()).toBe('Page 2')
     }))
 
-  it('comes back from a token to where the list was, and starts a token at its top', () =>
+  it('the list restores its scroll position on return from a token, and a token opens at its top', () =>
     play({ before: many(60), at: '?size=100', context: { viewport: { width: 1280, height: 600 } } }, async ({ page }) => {
       const link = page.getByRole('link', { name: 'Token 7', exact: true })
       await link.scrollIntoViewIfNeeded()
@@ -248,7 +259,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await expect.poll(() => page.evaluate(() => scrollY)).toBe(before)
     }))
 
-  it('sorts cards too, where there are no heads of columns, and names the tab by what is shown', () =>
+  it("cards can be sorted in a narrow window without column headers, and the tab's title names what is shown", () =>
     play({ before: many(2), dashboard: { title: 'Acme' }, context: { viewport: { width: 390, height: 844 } } }, async ({ page }) => {
       const names = (): Promise<string[]> => page.locator('a.token-name').allTextContents()
       await expect.poll(names).toEqual(['Token 2', 'Token 1'])
@@ -270,7 +281,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await expect.poll(() => page.title()).toBe('Acme')
     }))
 
-  it('starts anew for another person who signed in meanwhile, and says so', () =>
+  it('the list resets with a message when another user has signed in', () =>
     play({ before: many(4) }, async ({ page, world }) => {
       await page.getByRole('checkbox', { name: 'Select Token 3' }).check()
       await page.context().addCookies([{ name: 'user', value: 'uma', url: world.origin }])

@@ -8,19 +8,21 @@ const { path = '', skip } = findChromium()
 describe.skipIf(skip !== undefined)(`the page on every framework ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it.each(Object.keys(hosts) as (keyof typeof hosts)[])('creates and shows a token on %s, with and without a slash at the end', (name) =>
-    play({ start: hosts[name] }, async ({ page, world }) => {
-      await createByPage(page, `Made on ${name}`)
-      await keep(page)
-      for (const address of [world.url, `${world.url}/`, `${world.url}?q=Made`, `${world.url}/?q=Made`]) {
-        await page.goto(address)
-        await page.getByRole('link', { name: `Made on ${name}` }).waitFor()
-      }
-      expect((await world.tokens.system.list()).items.map(({ name: made }) => made)).toEqual([`Made on ${name}`])
-    }),
+  it.each(Object.keys(hosts) as (keyof typeof hosts)[])(
+    'the page creates and shows a token on %s, with and without a trailing slash',
+    (name) =>
+      play({ start: hosts[name] }, async ({ page, world }) => {
+        await createByPage(page, `Made on ${name}`)
+        await keep(page)
+        for (const address of [world.url, `${world.url}/`, `${world.url}?q=Made`, `${world.url}/?q=Made`]) {
+          await page.goto(address)
+          await page.getByRole('link', { name: `Made on ${name}` }).waitFor()
+        }
+        expect((await world.tokens.system.list()).items.map(({ name: made }) => made)).toEqual([`Made on ${name}`])
+      }),
   )
 
-  it.each(['/t', '/a/b/c/token-admin'])('works under %s', (mount) =>
+  it.each(['/t', '/a/b/c/token-admin'])('the page works mounted at %s', (mount) =>
     play({ start: hosts.Hono, mount }, async ({ page, world }) => {
       await page.goto(`${world.origin}${mount}`)
       await page.getByRole('heading', { name: 'No tokens yet' }).waitFor()

@@ -5,10 +5,10 @@ import { chooseEveryTenant, confirm, holdBack, keep, press, stage, wider } from 
 
 const { path = '', skip } = findChromium()
 
-describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`permissions of a token ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('is a grid of resources and actions, with groups as presets, wildcards in red and a live summary', () =>
+  it('the form shows scopes as a grid of resources and actions, with groups as presets, wildcards in red and a live summary', () =>
     play({ options: { allowWildcard: true } }, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
@@ -44,7 +44,7 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items[0]?.scopes).toEqual(['orders:read', '@finance', 'billing:*'])
     }))
 
-  it('is wished for by a link, within what the reader may grant, and the form has an address of its own', () => {
+  it('a link prefills the form within what the user may grant, and the form has its own URL', () => {
     const wishes = new URLSearchParams({
       screen: 'create',
       name: 'Deploy',
@@ -59,7 +59,7 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
       await dialog.getByText('It also asks for scopes that you cannot grant: orders:read, nothing:such.').waitFor()
       await expect.poll(() => page.title()).toBe('Create a token · API tokens')
       await confirm(page, 'Review')
-      // A form that a link filled in closes unasked, but not while its token is under way.
+      // A form prefilled by a link closes without asking, but not while its token is being created.
       const { asked, letGo } = await holdBack(page, /\/tokens\/$/)
       await confirm(page, 'Create token')
       await asked
@@ -88,7 +88,7 @@ describe.skipIf(skip !== undefined)(`what a token may do ${skip ?? ''}`, () => {
     })
   })
 
-  it('is shown before and after an edit, with what that adds and takes away', () =>
+  it('an edit shows permissions before and after, with what it adds and removes', () =>
     play(
       { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read', 'inventory:read'] }) },
       async ({ page, world }) => {

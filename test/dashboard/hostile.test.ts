@@ -8,7 +8,7 @@ const { path = '', skip } = findChromium()
 const STRINGS = hostileStrings()
 const PER_PAGE = 100
 
-/** Tokens whose every field is hostile, used from hostile addresses on hostile endpoints, and revoked for hostile reasons. */
+/** Creates tokens whose every field is hostile, used from hostile addresses on hostile endpoints, and revoked for hostile reasons. */
 async function fill({ tokens, store }: World): Promise<readonly string[]> {
   const ids: string[] = []
   let seq = 0
@@ -42,10 +42,10 @@ async function fill({ tokens, store }: World): Promise<readonly string[]> {
   return ids
 }
 
-describe.skipIf(skip !== undefined)(`what people and requests wrote ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`hostile text ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('has two hundred strings to try', () => {
+  it('the hostile strings include at least 200 different ones', () => {
     expect(new Set(STRINGS).size).toBeGreaterThanOrEqual(200)
   })
 
@@ -53,7 +53,7 @@ describe.skipIf(skip !== undefined)(`what people and requests wrote ${skip ?? ''
     ['wide', 1440],
     ['narrow', 390],
   ])(
-    'is text in the list and nothing else (%s)',
+    'hostile strings in the list render only as text (%s)',
     (_, width) => {
       return play({ before: fill, at: `?size=${PER_PAGE}`, context: { viewport: { width, height: 900 } } }, async ({ page }) => {
         const shown = new Set<string>()
@@ -71,16 +71,16 @@ describe.skipIf(skip !== undefined)(`what people and requests wrote ${skip ?? ''
     60_000,
   )
 
-  it('is text on the page of a token, in its audit, its pictures and its dialogs', () => {
+  it("hostile strings on a token's page, in its audit, charts and dialogs render only as text", () => {
     const ids: string[] = []
     return play({ before: async (world) => ids.push(...(await fill(world))) }, async ({ page }) => {
-      // Each of them in turn without a new document, as somebody who reads on would see them.
+      // Navigates to each token within the same document, as a user who keeps reading would.
       for (const [index, id] of ids.entries()) {
         await page.evaluate((token) => {
           history.pushState(null, '', `?token=${token}`)
           dispatchEvent(new PopStateEvent('popstate'))
         }, id)
-        await expect.poll(() => page.locator('h1').textContent(), { timeout: 8000 }).toBe(STRINGS[index]?.slice(0, 200))
+        await expect.poll(() => page.locator('h1').textContent()).toBe(STRINGS[index]?.slice(0, 200))
         if (index % 20 !== 0) continue
         await page.locator('.audit li').nth(1).waitFor()
         await page.locator('.shares li').first().waitFor()
@@ -96,10 +96,10 @@ describe.skipIf(skip !== undefined)(`what people and requests wrote ${skip ?? ''
       }
       await untouched(page)
     })
-  }, 90_000)
+  }, 120_000)
 
   it.each(['..', '../..', '.', 'scopes', 'https://evil.example/x', '//evil.example', '%2e%2e', '0000000000000000/events'])(
-    'asks for nothing but a token where the address names %s',
+    'the page requests only tokens from the API when the URL names %s as the token',
     (token) =>
       play({ at: `?token=${encodeURIComponent(token)}` }, async ({ page, world }) => {
         const asked: string[] = []
@@ -118,7 +118,7 @@ describe.skipIf(skip !== undefined)(`what people and requests wrote ${skip ?? ''
       }),
   )
 
-  it('is text in the scopes and groups of a host, and in the answers to what was typed', () =>
+  it('hostile strings in scopes, groups and the URL render only as text', () =>
     play(
       {
         options: {
@@ -149,7 +149,7 @@ describe.skipIf(skip !== undefined)(`what people and requests wrote ${skip ?? ''
     ))
 })
 
-/** Nothing that was written became an element, an attribute that runs, or a value of the window. */
+/** Asserts that no hostile string became an element, an event handler attribute, or a property of the window. */
 async function untouched(page: import('playwright-core').Page): Promise<void> {
   const found = await page.evaluate(() => ({
     elements: [

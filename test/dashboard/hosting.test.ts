@@ -20,7 +20,7 @@ const OWNERS = [
   { id: 'logistics', name: 'Lou Gistic' },
 ]
 
-/** A host that knows its tenants and people by name. */
+/** A host that provides names for its tenants and people. */
 const naming: NonNullable<Wanted['start']> = async (tokens, page, _seen, mount) => {
   const app = express()
   const actor = (req: express.Request) => PEOPLE[/user=(\w+)/.exec(req.headers.cookie ?? '')?.[1] ?? '']
@@ -28,10 +28,10 @@ const naming: NonNullable<Wanted['start']> = async (tokens, page, _seen, mount) 
   return createServer(app).listen(0)
 }
 
-describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`a host that customizes the page ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('links people, tenants and itself, and calls tenants as it does', () =>
+  it("the page links people, tenants and the application, and uses the host's word for tenants", () =>
     play(
       {
         before: seed,
@@ -52,7 +52,7 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
         await expect.poll(() => row.getByRole('link', { name: 'Erika Pohl' }).getAttribute('href')).toBe('/people/erp')
         expect(await row.getByRole('link', { name: 'ada@acme.example' }).getAttribute('href')).toBe('/people/ada%40acme.example')
         await page.getByRole('columnheader', { name: 'Company' }).waitFor()
-        // A text field until the names have come.
+        // The select replaces a text field once the names have loaded.
         await page
           .locator('select')
           .and(page.getByRole('combobox', { name: 'Company' }))
@@ -62,39 +62,7 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
       },
     ))
 
-  it.each([
-    [
-      'more tenants than a list holds',
-      () => Array.from({ length: 1001 }, (_, at) => ({ id: `t${at}` })),
-      'There are more tenants than are listed.',
-    ],
-    [
-      'tenants that cannot be listed',
-      () => {
-        throw new Error('down')
-      },
-      'The tenants could not be loaded.',
-    ],
-  ] as const)('filters by a drop-down, and by an id that is typed, where there are %s', (_, tenants, why) =>
-    play({ before: seed, start: expressWith({ tenants }) }, async ({ page }) => {
-      await page.getByRole('link', { name: 'Price feed' }).waitFor()
-      const filter = page.getByRole('combobox', { name: 'Tenant', exact: true })
-      await filter.selectOption('Another tenant…')
-      const field = page.getByRole('searchbox', { name: 'Tenant id' })
-      await expect.poll(() => field.evaluate((node) => node === document.activeElement)).toBe(true)
-      await page.getByText(why).waitFor()
-      await field.fill('corvid')
-      const names = async (): Promise<string[]> => (await page.locator('a.token-name').allTextContents()).sort()
-      await expect.poll(names).toEqual(['Old mobile app', 'Partner reporting'])
-      await page.reload()
-      await expect.poll(() => filter.inputValue()).toBe('corvid')
-      await filter.selectOption('All tenants')
-      await page.getByRole('link', { name: 'Price feed' }).waitFor()
-      expect(await field.count()).toBe(0)
-    }),
-  )
-
-  it('makes fields and columns of keys of the metadata', () =>
+  it('configured metadata keys become form fields and columns', () =>
     play({ before: seed, dashboard: { metadata: [{ key: 'team', label: 'Team' }] } }, async ({ page, world }) => {
       await press(page, 'Columns')
       await page.getByRole('checkbox', { name: 'Team' }).check()
@@ -115,12 +83,12 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
       expect((await world.tokens.system.list({ limit: 1 })).items[0]?.metadata).toEqual({ team: '<b>blue</b>' })
     }))
 
-  it('lets people choose columns, which stay chosen', () =>
+  it('the page remembers the columns that the user chose', () =>
     play({ before: seed }, async ({ page }) => {
       await press(page, 'Columns')
-      for (const name of ['Revoked at', 'Revoked by', 'Created with time', 'Owner'])
+      for (const name of ['Revoked at', 'Revoked by', 'Created at', 'Owner'])
         await page.getByRole('checkbox', { name, exact: true }).check()
-      for (const name of ['Scopes', '14 days', 'Created']) await page.getByRole('checkbox', { name, exact: true }).uncheck()
+      for (const name of ['Scopes', 'Calls, 14 days', 'Created']) await page.getByRole('checkbox', { name, exact: true }).uncheck()
       await page.keyboard.press('Escape')
       const heads = (): Promise<string[]> => page.getByRole('columnheader').allTextContents()
       const expected = [
@@ -131,7 +99,7 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
         'Status',
         'Last used',
         'Expires',
-        'Created with time',
+        'Created at',
         'Revoked at',
         'Revoked by',
         'Actions',
@@ -150,10 +118,10 @@ describe.skipIf(skip !== undefined)(`a host that adapts the page ${skip ?? ''}`,
     }))
 })
 
-describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`the tenant and owner of a token ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('is chosen: nobody gets a token for all tenants by leaving a field empty', () =>
+  it('the form requires an explicit choice of tenant, so an empty field never means all tenants', () =>
     play({ start: naming }, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
@@ -170,7 +138,7 @@ describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items[0]?.tenantId).toBe('bolt')
     }))
 
-  it('is its owner, whose permissions it follows, where the host allows a token by name alone', () =>
+  it("a token can inherit its owner's permissions and then requires only a name", () =>
     play({ user: 'uma', options: { owner: async () => ({ scopes: ['inventory:read'] }) } }, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
@@ -191,15 +159,15 @@ describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
       await page.locator('.facts').getByText('Same as its owner').waitFor()
     }))
 
-  it('ends with the person: all tokens of an owner are revoked at once', () =>
+  it('Revoke all revokes all tokens of an owner at once', () =>
     play({ before: seed }, async ({ page, world }) => {
       await press(page, 'Revoke all')
       const dialog = page.getByRole('dialog')
-      await dialog.getByText('Of one person', { exact: true }).click()
+      await dialog.getByText('One owner', { exact: true }).click()
       await dialog.getByLabel('Owner', { exact: true }).fill('erp')
       await dialog.getByText('1 token will be revoked.').waitFor()
-      await dialog.getByLabel('Type erp to confirm').fill('erp')
-      await confirm(page, 'Revoke all of them')
+      await dialog.getByLabel('Type “erp” to confirm').fill('erp')
+      await confirm(page, 'Revoke these tokens')
       await page.getByText('1 token revoked').waitFor()
       expect((await world.tokens.system.list({ ownerId: 'erp' })).items[0]?.status).toBe('revoked')
     }))
@@ -208,7 +176,7 @@ describe.skipIf(skip !== undefined)(`whose token it is ${skip ?? ''}`, () => {
 describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('is shown in the languages of its users, with the request of the host, and saved as .env', () =>
+  it("the host's example request is shown with the new token in several programming languages, and the token can be saved as .env", () =>
     play(
       {
         dashboard: {
@@ -238,7 +206,7 @@ describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
         const saved = page.waitForEvent('download')
         await press(page, 'Download as .env')
         expect(await readFile(await (await saved).path(), 'utf8')).toBe(`ACME_TOKEN=${token}\n`)
-        // It was kept, so nobody is asked.
+        // The token was saved to a file, so closing does not ask.
         await confirm(page, 'I have stored it')
         await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
         expect(await page.content()).not.toContain(token.slice(-40))
@@ -248,7 +216,7 @@ describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
   it.each([
     [{ header: 'X-API-Key' }, (token: string) => `curl -H "X-API-Key: ${token}"`, (token: string) => `{ "X-API-Key": '${token}' }`],
     ['basic', (token: string) => `-H "Authorization: Basic ${btoa(`${token}:`)}"`, (token: string) => `Basic ${btoa(`${token}:`)}`],
-  ] as const)('is sent as the host reads it: %j', (credential, curl, axios) =>
+  ] as const)("the example sends the token in the host's configured credential: %j", (credential, curl, axios) =>
     play({ start: expressWith({ credential }) }, async ({ page }) => {
       const token = await createByPage(page, 'ERP')
       const shown = (): Promise<string | null> => page.locator('.snippet code').first().textContent()

@@ -15,7 +15,7 @@ async function becomes(page: Page, world: World, user: string): Promise<void> {
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
 }
 
-/** Lets changes reach the server, and loses every answer on the way back until it is told to stop. */
+/** Lets changes reach the server but drops every response until the returned function is called. */
 async function loseAnswers(page: Page, match: RegExp): Promise<() => Promise<void>> {
   const lose = async (route: Route): Promise<void> => {
     if (route.request().method() !== 'POST') return route.fallback()
@@ -26,7 +26,7 @@ async function loseAnswers(page: Page, match: RegExp): Promise<() => Promise<voi
   return () => page.unroute(match, lose)
 }
 
-/** Fills the form of a new token and sends it, whatever becomes of the answer. */
+/** Fills in and submits the form of a new token without waiting for a response. */
 async function askForToken(page: Page, name: string): Promise<void> {
   await press(page, 'Create token')
   await page.getByRole('dialog').getByLabel('Name').fill(name)
@@ -37,10 +37,10 @@ async function askForToken(page: Page, name: string): Promise<void> {
 
 const title = (page: Page, name: string) => page.getByRole('dialog', { name, exact: true })
 
-describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`nothing is lost ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('is a token that is shown once, when somebody else signs in beside it', () =>
+  it('a token shown once stays visible when another user signs in in another tab', () =>
     play({}, async ({ page, world }) => {
       const token = await createByPage(page, 'ERP')
       await becomes(page, world, 'uma')
@@ -54,7 +54,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await page.locator('.who-name', { hasText: 'uma@acme.example' }).waitFor()
     }))
 
-  it('is what was typed, when somebody else signs in beside it', () =>
+  it('a form keeps its input when another user signs in in another tab', () =>
     play({}, async ({ page, world }) => {
       await press(page, 'Create token')
       await page.getByRole('dialog').getByLabel('Name').fill('ERP')
@@ -66,7 +66,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await page.locator('.who-name', { hasText: 'uma@acme.example' }).waitFor()
     }))
 
-  it('is not the token where another text was copied', () =>
+  it('copying other text does not count as copying the token', () =>
     play({}, async ({ page }) => {
       await createByPage(page, 'ERP')
       const dialog = page.getByRole('dialog')
@@ -81,7 +81,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('is what was typed into Revoke all, which Escape and its buttons ask about', () =>
+  it('closing Revoke all asks before it discards input', () =>
     play(one, async ({ page }) => {
       await press(page, 'Revoke all')
       await page.keyboard.press('Escape')
@@ -97,7 +97,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('is what was typed, in a conflict that Escape asks about', () =>
+  it('Escape asks before it discards input in a conflict', () =>
     play(one, async ({ page, world }) => {
       const [{ id } = { id: '' }] = (await world.tokens.system.list()).items
       await page.getByRole('link', { name: 'ERP' }).click()
@@ -111,7 +111,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
       await title(page, 'Someone else changed this token').getByText('ERP of mine').waitFor()
     }))
 
-  it('is what was typed, in a conflict that names who changed the token, not who was refused later', () =>
+  it('a conflict names who changed the token, not a later refusal', () =>
     play({}, async ({ page, world }) => {
       const { record, token } = await world.tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
       await page.reload()
@@ -127,7 +127,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
     }))
 
   it(
-    'is one token where every answer to its creation was lost and the form was then changed',
+    'the page creates one token when every response to its creation was lost and the form was then changed',
     () =>
       play({}, async ({ page, world }) => {
         const stop = await loseAnswers(page, /\/admin\/tokens\/$/)
@@ -149,7 +149,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
   )
 
   it(
-    'is one token where the answers to two wordings of its creation were lost and a third was sent',
+    'the page creates one token when the responses to two versions of the form were lost and a third was sent',
     () =>
       play({}, async ({ page, world }) => {
         await page.clock.install()
@@ -164,7 +164,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
           await page.clock.runFor(10_000)
           await dialog.getByText('The server cannot be reached').waitFor()
         }
-        // The first one never reached the server, the second one did.
+        // The first request never reached the server; the second did.
         await page.route(/\/admin\/tokens\/$/, (route) => route.abort('connectionrefused'))
         await askForToken(page, 'First')
         await unanswered()
@@ -176,7 +176,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
         await reword('Third')
         await title(page, 'The token was created, but not shown').waitFor()
         expect((await world.tokens.system.list()).items.map(({ name }) => name)).toEqual(['Second'])
-        await dialog.getByText('It was created as you had written it before. Your later changes are not in it.').waitFor()
+        await dialog.getByText('It was created from the version that you submitted first, without your later changes.').waitFor()
         await confirm(page, 'Rotate it now')
         await page.locator('[data-token]:not(:empty)').waitFor()
         await expect.poll(() => page.locator('.reveal-name').textContent()).toBe('Second')
@@ -185,9 +185,9 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
   )
 
   it.each([
-    ['a limit', { status: 429, body: '{}' }],
-    ['a session that ended', { status: 401, body: '{}' }],
-  ] as const)('is one token where the answer to its creation was lost and the next one was %s', (_, answer) =>
+    ['a rate limit', { status: 429, body: '{}' }],
+    ['an expired session', { status: 401, body: '{}' }],
+  ] as const)('the page creates one token when the first response was lost and the next one was %s', (_, answer) =>
     play({}, async ({ page, world }) => {
       let tries = 0
       const match = /\/admin\/tokens\/$/
@@ -210,7 +210,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
   )
 
   it(
-    'is shown in the list where a creation without an answer is given up',
+    'the list shows the token when the user gives up on a creation without a response',
     () =>
       play({}, async ({ page }) => {
         const stop = await loseAnswers(page, /\/admin\/tokens\/$/)
@@ -226,7 +226,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
   )
 
   it(
-    'is the successor where every answer to a rotation was lost and another overlap was then chosen',
+    'the page shows the successor when every response to a rotation was lost and another overlap was then chosen',
     () =>
       play(one, async ({ page, world }) => {
         const stop = await loseAnswers(page, /\/rotate$/)
@@ -240,7 +240,7 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
         await title(page, 'The token was created, but not shown').waitFor()
         await confirm(page, 'Rotate it now')
         const token = await shown(page)
-        await page.getByRole('dialog').getByText('The old token works until').waitFor()
+        await page.getByRole('dialog').getByText('The old token keeps working until').waitFor()
         expect(await page.getByRole('dialog').getByText('The old token stopped working').count()).toBe(0)
         await keep(page)
         expect(await world.tokens.introspect(token ?? '')).toMatchObject({ active: true })
@@ -250,9 +250,9 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
 
   it.each([
     ['a rotation', 'Rotate', 'Rotate', /\/rotate$/, 'It may have been rotated anyway.', 'Open the successor'],
-    ['a revocation', 'Revoke', 'Revoke for good', /\/revoke$/, 'It may have been revoked anyway.', 'This cannot be undone.'],
+    ['a revocation', 'Revoke', 'Revoke permanently', /\/revoke$/, 'It may have been revoked anyway.', 'This cannot be undone.'],
   ] as const)(
-    'is told and shown where %s without an answer is given up',
+    'the page reports and shows the result when the user gives up on %s without a response',
     (_, act, confirmed, match, said, then) =>
       play(one, async ({ page }) => {
         await page.getByRole('link', { name: 'ERP' }).click()
@@ -266,15 +266,15 @@ describe.skipIf(skip !== undefined)(`what is kept ${skip ?? ''}`, () => {
     30_000,
   )
 
-  it('is told and shown where a revocation of all without an answer is given up', () =>
+  it('the page reports and shows the result when the user gives up on Revoke all without a response', () =>
     play(one, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await loseAnswers(page, /\/revoke-all$/)
       await press(page, 'Revoke all')
       const dialog = page.getByRole('dialog')
-      await dialog.getByText('Everywhere').click()
+      await dialog.getByText('All tokens', { exact: true }).click()
       await dialog.getByLabel(/^Type/).fill('revoke everything')
-      await dialog.getByRole('button', { name: 'Revoke all of them' }).click()
+      await dialog.getByRole('button', { name: 'Revoke these tokens' }).click()
       await dialog.getByText('They may have been revoked anyway.').waitFor()
       await confirm(page, 'Cancel')
       await confirm(page, 'Discard')

@@ -7,7 +7,7 @@ const { path = '', skip } = findChromium()
 const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] }) }
 const MOST_STEPS = 80
 
-/** What has the focus, as it is called. */
+/** The accessible name of the focused element. */
 const focused = (page: Page): Promise<string> =>
   page.evaluate(() => {
     const { activeElement } = document
@@ -16,7 +16,7 @@ const focused = (page: Page): Promise<string> =>
     return (activeElement.getAttribute('aria-label') ?? labels?.[0]?.textContent ?? activeElement.textContent ?? '').trim()
   })
 
-/** Goes on by Tab until it has the focus. */
+/** Presses Tab until the named element has focus. */
 async function tabTo(page: Page, name: string | RegExp): Promise<void> {
   const met: string[] = []
   for (let step = 0; step < MOST_STEPS; step += 1) {
@@ -33,7 +33,7 @@ async function pressAt(page: Page, name: string | RegExp, key = 'Enter'): Promis
   await page.keyboard.press(key)
 }
 
-/** Copies the token that is shown and closes its dialog. */
+/** Copies the displayed token and closes its dialog. */
 async function keep(page: Page): Promise<string> {
   const token = (await page.locator('[data-token]:not(:empty)').textContent()) ?? ''
   await expect.poll(() => focused(page)).toBe('Copy token')
@@ -50,7 +50,7 @@ describe.skipIf(skip !== undefined)(`by keyboard alone ${skip ?? ''}`, () => {
   const play = stage(path)
   const context = { permissions: ['clipboard-read', 'clipboard-write'] }
 
-  it('a token is created: named, granted a scope, reviewed, copied', () =>
+  it('a token can be created by keyboard alone: named, granted a scope, reviewed and copied', () =>
     play({ context }, async ({ page, world }) => {
       await page.getByRole('heading', { name: 'No tokens yet' }).waitFor()
       await pressAt(page, 'Create token')
@@ -67,7 +67,7 @@ describe.skipIf(skip !== undefined)(`by keyboard alone ${skip ?? ''}`, () => {
       expect(await world.tokens.introspect(token)).toMatchObject({ active: true })
     }))
 
-  it('a token is rotated with an overlap that is chosen by arrows', () =>
+  it('a token can be rotated by keyboard alone, with an overlap chosen by arrow keys', () =>
     play({ ...one, context }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await pressAt(page, 'Actions for ERP')
@@ -85,7 +85,7 @@ describe.skipIf(skip !== undefined)(`by keyboard alone ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items).toHaveLength(2)
     }))
 
-  it('a token is revoked with a reason, and Enter in the reason does nothing', () =>
+  it('a token can be revoked with a reason by keyboard alone, and Enter in the reason does nothing', () =>
     play(one, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await pressAt(page, 'Actions for ERP')
@@ -97,21 +97,21 @@ describe.skipIf(skip !== undefined)(`by keyboard alone ${skip ?? ''}`, () => {
       await page.keyboard.type('Laptop lost')
       await page.keyboard.press('Enter')
       expect((await world.tokens.system.list()).items).toMatchObject([{ status: 'active' }])
-      await pressAt(page, 'Revoke for good')
+      await pressAt(page, 'Revoke permanently')
       await page.getByText('Token revoked').waitFor()
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
       await expect.poll(() => focused(page)).not.toBe('nothing')
       expect((await world.tokens.system.list()).items).toMatchObject([{ status: 'revoked', revokedReason: 'Laptop lost' }])
     }))
 
-  it('several tokens are selected and revoked', () =>
+  it('several tokens can be selected and revoked by keyboard alone', () =>
     play(one, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await pressAt(page, 'Select all on this page', 'Space')
       await pressAt(page, 'Revoke')
       await page.getByRole('dialog', { name: 'Revoke 1 token?' }).waitFor()
       await expect.poll(() => focused(page)).toMatch(/^Reason/)
-      await pressAt(page, 'Revoke for good')
+      await pressAt(page, 'Revoke permanently')
       await page.getByText('1 token changed').waitFor()
       await expect.poll(() => focused(page)).not.toBe('nothing')
       expect((await world.tokens.system.list()).items).toMatchObject([{ status: 'revoked' }])

@@ -9,10 +9,10 @@ const HOUR = 3_600_000
 const seedOne: NonNullable<Wanted['before']> = ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
 const one: Wanted = { before: seedOne }
 
-describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('is not "never used" while the last use is loaded, nor where it cannot be loaded', () =>
+  it('the Revoke dialog does not claim "never used" while the last use is loading or failed to load', () =>
     play(one, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await page.getByRole('heading', { name: 'ERP' }).waitFor()
@@ -26,12 +26,12 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await dialog.getByText('Checking when it was last used…').waitFor()
       await expect.poll(() => dialog.getByText(/never been used/).count()).toBe(0)
       answer = 'fail'
-      await dialog.getByText('Its use could not be loaded. Something may depend on it.').waitFor()
+      await dialog.getByText('Its usage could not be loaded. Something may depend on it.').waitFor()
       answer = 'go on'
       await dialog.getByText('It has never been used, so nothing is known to depend on it.').waitFor()
     }))
 
-  it('is that a rotated token has ended, once its overlap is over', () =>
+  it('the banner about an old token disappears when its overlap ends', () =>
     play(
       {
         clock: true,
@@ -49,22 +49,22 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       },
     ))
 
-  it('is not "never used" on a server that does not count uses, anywhere', () =>
+  it('the page claims "never used" nowhere when the server does not count usage', () =>
     play({ before: seedOne, options: { usage: false } }, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await page.getByRole('checkbox', { name: 'Select ERP' }).check()
       await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Revoke' }).click()
-      await page.getByRole('dialog').getByText('Uses are not counted on this server').waitFor()
+      await page.getByRole('dialog').getByText('This server does not count usage').waitFor()
       await page.keyboard.press('Escape')
       expect(await page.getByText(/never/i).allTextContents()).toEqual(['Never'])
       expect(await page.getByRole('button', { name: /used/ }).allTextContents()).toEqual(['Last used'])
-      await page.getByRole('cell', { name: 'not counted' }).waitFor()
+      await page.getByRole('cell', { name: 'Not counted' }).waitFor()
       await page.getByRole('link', { name: 'ERP' }).click()
-      await page.getByText('Uses are not counted on this server.').waitFor()
+      await page.getByText('This server does not count usage.').waitFor()
       await press(page, 'Revoke')
       await page
         .getByRole('dialog')
-        .getByText(/so it is not known whether something depends on it/)
+        .getByText(/so something may depend on it/)
         .waitFor()
       await page.keyboard.press('Escape')
       await press(page, 'Rotate')
@@ -74,18 +74,18 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       expect(await page.getByText(/never used/i).count()).toBe(0)
     }))
 
-  it('is not current on a server that counts uses no more', () =>
+  it('the page marks last uses as outdated when the server no longer counts usage', () =>
     play({ before: seed, options: { usage: false } }, async ({ page }) => {
       const row = page.getByRole('row', { name: /Web shop/ })
       await row.getByText(/^last known 3 minutes ago$/).waitFor()
-      await row.getByText('not counted').waitFor()
+      await row.getByText('Not counted').waitFor()
       await page.getByRole('checkbox', { name: 'Select Web shop' }).check()
       await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Revoke' }).click()
-      await page.getByRole('dialog').getByText('Uses are not counted on this server').waitFor()
+      await page.getByRole('dialog').getByText('This server does not count usage').waitFor()
       expect(await page.getByText(/in the last 30 days|The last call/).count()).toBe(0)
       await page.keyboard.press('Escape')
       await page.getByRole('link', { name: 'Web shop' }).click()
-      await page.getByRole('region', { name: 'Details' }).getByText('not counted').waitFor()
+      await page.getByRole('region', { name: 'Details' }).getByText('Not counted').waitFor()
       await press(page, 'Rotate')
       await page.getByRole('dialog').getByText('Now', { exact: true }).click()
       await page.getByRole('dialog').getByText('It is not known whether it is in use.').waitFor()
@@ -101,14 +101,14 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
         .getByRole('row', { name: /Rotating/ })
         .getByRole('link', { name: 'Refund bot' })
         .click()
-      await page.getByText(/Replaced. It works alongside its successor .* It is not known whether it is in use/).waitFor()
+      await page.getByText(/Rotated. It works alongside its successor .* It is not known whether it is in use/).waitFor()
     }))
 
-  it('is counted for the busiest tokens too', () => {
+  it('usage is counted correctly for the busiest tokens', () => {
     const busy = async ({ tokens, store }: World): Promise<void> => {
       const { record } = await tokens.system.create({ name: 'Gateway', scopes: ['orders:read'] })
       const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000
-      // Within 20 days: how far back 30 days of a chart by days go depends on the hour.
+      // Within 20 days, because the exact start of a 30-day chart depends on the current hour.
       const counts = Array.from({ length: 480 * 30 }, (_, at) => ({
         tokenId: record.id,
         bucketAt: hour - Math.floor(at / 30) * 3_600_000,
@@ -135,17 +135,17 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
     })
   })
 
-  it('is not "no calls" where usage cannot be loaded', () =>
+  it('the page does not claim "no calls" when usage failed to load', () =>
     play(one, async ({ page }) => {
       await page.route(/\/usage\?from/, (route) => route.fulfill({ status: 500, body: '' }))
       await page.getByRole('link', { name: 'ERP' }).click()
-      const use = page.getByRole('region', { name: 'Use over time' })
-      await use.getByText('The server has a problem').waitFor()
-      expect(await page.getByText('No calls in this time.').count()).toBe(0)
+      const use = page.getByRole('region', { name: 'Usage' })
+      await use.getByText('Something went wrong on the server').waitFor()
+      expect(await page.getByText('No calls in this period.').count()).toBe(0)
     }))
 
   it.each([
-    // A Thursday morning in London; the browser's zone is London.
+    // A Thursday morning in London, which is also the browser's time zone.
     ['2026-11-28T09:00:00Z', 'in 2 days'],
     ['2026-11-27T23:30:00Z', 'tomorrow'],
     ['2026-11-26T20:00:00Z', 'in 9 hours'],
@@ -153,7 +153,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
     ['2026-12-26T11:00:00Z', 'in 30 days'],
     ['2027-11-26T11:00:00Z', 'in 12 months'],
     ['2029-11-26T11:00:00Z', 'in 3 years'],
-  ])('counts days as a calendar does: %s is %s', (expiresAt, text) =>
+  ])('the expiry column counts calendar days: %s is %s', (expiresAt, text) =>
     play(
       {
         clock: true,
@@ -172,7 +172,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
     ),
   )
 
-  it('goes on with the time', () =>
+  it('relative times update while the page is open', () =>
     play({ ...one, clock: true }, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       const [created] = [page.locator('.audit time').first()]
@@ -181,7 +181,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await expect.poll(() => created.textContent()).toBe('2 hours ago')
     }))
 
-  it('goes on with the time for a status as well: a token expires, and another begins, while the page is open', () => {
+  it('statuses update while the page is open: one token expires and another becomes valid', () => {
     const made = async ({ tokens }: World): Promise<void> => {
       await tokens.system.create({ name: 'Ends', scopes: [], expiresIn: '5m' })
       await tokens.system.create({ name: 'Begins', scopes: [], notBefore: Date.now() + 300_000 })
@@ -202,7 +202,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
     })
   })
 
-  it('shows every endpoint, not the first eight only', () =>
+  it('the usage section can show every endpoint, not only the first eight', () =>
     play(
       {
         async before({ tokens, store }) {
@@ -229,7 +229,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       },
     ))
 
-  it('offers no saving over a token that was revoked meanwhile', () =>
+  it('a conflict with a revocation does not offer to save', () =>
     play(one, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Edit')
@@ -238,14 +238,14 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
       await world.tokens.as({ id: 'ada', tenants: '*', manages: 'all' }).revoke(id)
       await confirm(page, 'Save changes')
       const conflict = page.getByRole('dialog', { name: 'Someone else changed this token' })
-      await conflict.getByText(/It was revoked .* by ada, so nothing can be changed anymore/).waitFor()
+      await conflict.getByText(/It was revoked .* by ada, so it can no longer be changed/).waitFor()
       await conflict.getByText('ERP of mine').waitFor()
       expect(await conflict.getByRole('button', { name: /Save/ }).count()).toBe(0)
       await conflict.getByRole('button', { name: 'Close' }).last().click()
       await expect.poll(() => page.getByRole('button', { name: 'Edit' }).isDisabled()).toBe(true)
     }))
 
-  it('finds a bad address before the review, at its field and in sight', () =>
+  it('the form reports an invalid address at its field before the review and scrolls to it', () =>
     play({}, async ({ page }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
@@ -279,7 +279,7 @@ describe.skipIf(skip !== undefined)(`what the page says it knows ${skip ?? ''}`,
 describe.skipIf(skip !== undefined)(`the list ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('cuts nothing off from 320 to 1920 pixels, also while a token is rotating', () =>
+  it('the list cuts off nothing from 320 to 1920 pixels, even while a token is rotating', () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Refund bot' }).last().waitFor()
       for (const width of [320, 390, 600, 861, 1080, 1100, 1280, 1440, 1920]) {

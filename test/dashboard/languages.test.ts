@@ -15,11 +15,11 @@ describe.each(Object.keys(languages))('the texts of %s', (language) => {
   const translated: { readonly [key: string]: string | undefined } = languages[language] ?? {}
   const english: { readonly [key: string]: string } = texts
 
-  it('are there for every English text', () => {
+  it('every English text has a translation', () => {
     expect(Object.keys(english).filter((key) => !FORM.test(key) && !translated[key])).toEqual([])
   })
 
-  it('have the blanks of the English ones, and use no others', () => {
+  it('translations use the same placeholders as the English texts', () => {
     const wrong = Object.entries(translated).flatMap(([key, text = '']) => {
       const wanted = blanksOf(english[key.replace(FORM, '')] ?? '')
       const found = blanksOf(text)
@@ -30,12 +30,12 @@ describe.each(Object.keys(languages))('the texts of %s', (language) => {
   })
 })
 
-it('Every audit action is told in words', () => {
+it('every audit action has a description', () => {
   expect(ACTIONS.filter((action) => !Object.hasOwn(texts, `audit.${action}`))).toEqual([])
 })
 
-describe('a language', () => {
-  it('is found by its tag, whatever the region; another one has no texts here', () => {
+describe('language tags', () => {
+  it('textsOf() finds a language by its tag regardless of region, and returns nothing for others', () => {
     expect(textsOf('de-AT')).toBe(languages.de)
     expect(textsOf('AR')).toBe(languages.ar)
     for (const other of ['en', 'fr', 'constructor', '__proto__', '']) expect(textsOf(other)).toBeUndefined()
@@ -45,7 +45,7 @@ describe('a language', () => {
 describe.skipIf(skip !== undefined)(`the page in other languages ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('dates the chart in its own language, not in that of the browser', () => {
+  it("the chart formats dates in the page's language, not the browser's", () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)), dashboard: { language: 'de' } }, async ({ page, world }) => {
       await page.addInitScript(() => {
@@ -65,7 +65,7 @@ describe.skipIf(skip !== undefined)(`the page in other languages ${skip ?? ''}`,
     })
   })
 
-  it('is German, with the nouns of the host', () =>
+  it("the German page uses the host's nouns", () =>
     play({ before: seed, dashboard: { language: 'de', clientName: { one: 'Firma', many: 'Firmen' } } }, async ({ page }) => {
       await page.getByRole('heading', { name: 'API-Tokens' }).waitFor()
       await page.getByRole('columnheader', { name: 'Firma' }).waitFor()
@@ -75,7 +75,7 @@ describe.skipIf(skip !== undefined)(`the page in other languages ${skip ?? ''}`,
       await dialog.getByText('Alle Firmen', { exact: true }).click()
       await dialog.getByText('Dieses Token gilt für alle Firmen, auch für später hinzugefügte.').waitFor()
       await dialog.getByRole('button', { name: 'Prüfen' }).click()
-      await dialog.getByText('Geben Sie ihm einen Namen.').waitFor()
+      await dialog.getByText('Geben Sie einen Namen ein.').waitFor()
       await page.setViewportSize({ width: 320, height: 844 })
       expect(await wider(dialog)).toEqual([])
       await confirm(page, 'Abbrechen')
@@ -88,7 +88,7 @@ describe.skipIf(skip !== undefined)(`the page in other languages ${skip ?? ''}`,
       expect(await wider(page.getByRole('dialog'))).toEqual([])
     }))
 
-  it('is Arabic, from right to left and with its plurals, and cuts nothing off', () =>
+  it('the Arabic page runs from right to left, uses Arabic plurals and cuts off nothing', () =>
     play({ before: seed, dashboard: { language: 'ar' } }, async ({ page }) => {
       await expect.poll(() => page.locator('html').getAttribute('dir')).toBe('rtl')
       await page.getByRole('heading', { name: 'رموز API' }).waitFor()
@@ -97,7 +97,7 @@ describe.skipIf(skip !== undefined)(`the page in other languages ${skip ?? ''}`,
         await page.setViewportSize({ width, height: 900 })
         await expect.poll(() => wider(page.locator('main'))).toEqual([])
       }
-      // Ids and scopes keep their own direction, and a name that is cut keeps its beginning.
+      // IDs and scopes keep their own direction, and a truncated name keeps its beginning.
       const ends = await page.evaluate(() => {
         const [hint, by] = [document.querySelector('td code'), document.querySelector('td.col-created .cut bdi')]
         const range = document.createRange()

@@ -7,7 +7,7 @@ const { path = '', skip } = findChromium()
 
 const shown = (page: Page): Promise<string | null> => page.locator('[data-token]:not(:empty)').textContent()
 
-/** Would the browser itself ask before this document is left? */
+/** Whether the browser would ask before leaving this document. */
 const asksOnReload = (page: Page): Promise<boolean> => page.evaluate(() => !dispatchEvent(new Event('beforeunload', { cancelable: true })))
 
 const focused = (page: Page): Promise<string | undefined> => page.evaluate(() => document.activeElement?.textContent ?? undefined)
@@ -16,13 +16,13 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
   const play = stage(path)
   const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }
 
-  it('asks before a token that was not copied is lost by Back', () =>
+  it('Back asks before an uncopied token is lost', () =>
     play(one, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Rotate')
       await page.getByRole('dialog').getByText('Now', { exact: true }).click()
       const address = page.url()
-      // While the answer is under way, nothing closes what will show it: the old token is dead already.
+      // While the response is pending, nothing may close the dialog that will show it: the old token no longer works.
       const { asked, letGo } = await holdBack(page, /\/rotate$/)
       await confirm(page, 'Rotate')
       await asked
@@ -44,7 +44,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('asks before a token that was not copied is lost by its button or a reload, and not once it was copied', () =>
+  it('closing and reloading ask before an uncopied token is lost, but not after it was copied', () =>
     play({}, async ({ page }) => {
       expect(await asksOnReload(page)).toBe(false)
       const token = await createByPage(page, 'ERP')
@@ -60,7 +60,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('counts a token that was selected and copied by hand as copied', () =>
+  it('a token selected and copied manually counts as copied', () =>
     play({}, async ({ page }) => {
       await createByPage(page, 'ERP')
       await page.locator('[data-token]').click({ clickCount: 3 })
@@ -70,7 +70,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('says when the clipboard refuses, and selects the text for copying by hand', () =>
+  it('a refused clipboard is reported, and the token is selected for manual copying', () =>
     play({}, async ({ page }) => {
       await page.evaluate(() => {
         Object.defineProperty(navigator, 'clipboard', { value: undefined })
@@ -78,7 +78,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       })
       const token = await createByPage(page, 'ERP')
       await confirm(page, 'Copy token')
-      await page.getByText('Could not copy. Select the text and copy it yourself.').waitFor()
+      await page.getByText('Could not copy. Select the text and copy it manually.').waitFor()
       expect(await page.evaluate(() => getSelection()?.toString())).toBe(token)
       for (const width of [320, 1440]) {
         await page.setViewportSize({ width, height: 900 })
@@ -87,7 +87,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       expect(await asksOnReload(page)).toBe(true)
     }))
 
-  it('never acts on an Enter that comes with the opening of a dialog', () =>
+  it('an Enter that arrives while a dialog opens does nothing', () =>
     play(one, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Rotate')
@@ -105,7 +105,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       ])
     }))
 
-  it('opens the review with the focus on its button, so that Enter creates and drops nothing', () =>
+  it('the review opens with focus on its Create button, so Enter creates the token with everything that was entered', () =>
     play({}, async ({ page, world }) => {
       await press(page, 'Create token')
       await chooseEveryTenant(page)
@@ -119,7 +119,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await keep(page)
     }))
 
-  it.each(['Escape', 'Back', 'Cancel'] as const)('asks before %s discards a form that was changed, and not one that was not', (how) =>
+  it.each(['Escape', 'Back', 'Cancel'] as const)('%s asks before it discards a changed form, but not an unchanged one', (how) =>
     play(one, async ({ page }) => {
       const leave = (): Promise<unknown> =>
         how === 'Escape' ? page.keyboard.press('Escape') : how === 'Back' ? page.evaluate(() => history.back()) : confirm(page, 'Cancel')
@@ -129,10 +129,10 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => asksOnReload(page)).toBe(true)
       await leave()
       await confirm(page, 'Keep editing')
-      // Escape would answer the question again while it is still there.
+      // If the question were still open, Escape would answer it.
       await expect.poll(() => page.getByRole('alertdialog').count()).toBe(0)
       await expect.poll(() => page.getByRole('dialog').getByLabel('Name').inputValue()).toBe('Another name')
-      // Goes on editing: browsers let a page hold back Escape only after a person has done something since the last time.
+      // Interact again: browsers let a page intercept Escape only if the user has done something since the last time.
       await page.getByRole('dialog').getByLabel('Name').click()
       await page.keyboard.press('End')
       await page.keyboard.type('!')
@@ -147,7 +147,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
     }),
   )
 
-  it('the form by a held Enter creates nothing: the button of the review waits for a press of its own', () =>
+  it('holding Enter in the form creates nothing until Enter is pressed again in the review', () =>
     play({}, async ({ page, world }) => {
       await press(page, 'Create token')
       await chooseEveryTenant(page)

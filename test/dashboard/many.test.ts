@@ -10,7 +10,7 @@ const { path = '', skip } = findChromium()
 const COUNT = 100_000
 const BATCH = 5_000
 
-/** Fills a database, and writes down how long each of its answers takes after that. */
+/** Fills a database and then records how long each store call takes. */
 async function filled(): Promise<{ readonly store: TokenStore; readonly took: readonly number[] }> {
   const inner = sqliteStore(':memory:')
   await inner.migrate?.()
@@ -41,10 +41,10 @@ async function fill(store: TokenStore): Promise<void> {
   }
 }
 
-describe.skipIf(skip !== undefined)(`the page over a hundred thousand tokens ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`the page with a hundred thousand tokens ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('asks for a page at a time, and draws no more than that', async () => {
+  it('the page loads and renders only one page of a hundred thousand tokens at a time', async () => {
     const { store, took } = await filled()
     await play({ options: { store, notices: false }, at: '?size=100' }, async ({ page, watched }) => {
       const first = () => page.locator('a.token-name').first().textContent()
@@ -59,10 +59,11 @@ describe.skipIf(skip !== undefined)(`the page over a hundred thousand tokens ${s
       await page.getByRole('searchbox', { name: 'Search by name' }).fill('')
       await page.getByText(/More than 1,000 tokens match/).waitFor()
       await expect.poll(() => page.locator('tbody tr').count()).toBe(100)
-      const limits = watched.requests.flatMap((url) => new URL(url).searchParams.getAll('limit'))
+      const lists = watched.requests.filter((url) => !/\/(tenants|owners)$/.test(new URL(url).pathname))
+      const limits = lists.flatMap((url) => new URL(url).searchParams.getAll('limit'))
       expect(new Set(limits)).toEqual(new Set(['100', '1000']))
-      expect(watched.requests.filter((url) => url.includes('limit=1000')).length).toBeLessThanOrEqual(3)
-      // For people to read: a time is no promise of a test.
+      expect(lists.filter((url) => url.includes('limit=1000')).length).toBeLessThanOrEqual(3)
+      // For information only: tests do not assert times.
       console.info(`SQLite, ${COUNT} tokens: the slowest answer of the store took ${Math.round(Math.max(...took))} ms`)
     })
   }, 180_000)

@@ -1,5 +1,5 @@
 import { djangoTokens, ownTokens, sanctumTokens, sha256Tokens } from 'latchkey/import'
-import type { Locator, Page } from 'playwright-core'
+import type { Locator } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { expressWith } from './support/host.js'
@@ -19,23 +19,18 @@ const SECRETS = {
   jwt: 'eyJhbGciOiJFZERTQSJ9.eyJqdGkiOiI0a1EwdFhiMkxyVm44WmNEIn0.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg',
 } as const
 
-/** Everything that a page leaves behind: its history, its requests, what reached the server, what it shows. */
+/** Collects everything that a page leaves behind: its history, its requests, what reached the server, and what it shows. */
 async function traces({ page, watched, world }: Scene): Promise<string> {
   const { entries } = await (await page.context().newCDPSession(page)).send('Page.getNavigationHistory')
   const fields = await page.locator('input, textarea').evaluateAll((all) => all.map((field) => (field as HTMLInputElement).value))
   return JSON.stringify([entries, watched.requests, world.seen, fields, await page.content()])
 }
 
-async function filters(page: Page): Promise<readonly Locator[]> {
-  await page.getByRole('combobox', { name: 'Tenant', exact: true }).selectOption('Another tenant…')
-  return [page.getByRole('searchbox', { name: 'Search by name' }), page.getByLabel('Tenant id')]
-}
-
-describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
   const play = stage(path)
   const old: Wanted = {
     options: { imports },
-    // Without names of tenants, their ids can be typed.
+    // Without tenant names, tenant IDs can be typed.
     start: expressWith({
       tenants: () => {
         throw new Error('down')
@@ -44,25 +39,28 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
     before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: [] }),
   }
 
-  it.each(Object.entries(SECRETS))('of another system gets no further than its field: %s', (_, secret) =>
+  it.each(Object.entries(SECRETS))('a pasted secret of another system gets no further than its field: %s', (_, secret) =>
     play(old, async (scene) => {
       const { page } = scene
-      for (const field of await filters(page)) {
+      const pasteInto = async (field: Locator): Promise<void> => {
         await field.fill(`x ${secret}`)
-        await page.getByText('A secret was removed from what you typed.').waitFor()
+        await page.getByText('A secret was removed from what you typed.').first().waitFor()
         await expect.poll(() => field.inputValue()).toBe('x ')
-        await page.waitForURL(/=x/)
-        await field.fill('')
       }
+      await pasteInto(page.getByRole('searchbox', { name: 'Search by name, ID or prefix' }))
+      await page.waitForURL(/=x/)
+      await page.getByRole('button', { name: 'Tenant: All tenants' }).click()
+      await pasteInto(page.getByRole('searchbox', { name: 'Search by name or ID' }))
+      await page.getByRole('button', { name: 'Use “x”' }).waitFor()
       await page.goto(`${scene.world.url}?screen=audit`)
       await page.getByRole('combobox', { name: 'Actor' }).fill(secret)
-      await page.getByRole('combobox', { name: 'Token id' }).fill(secret)
-      await expect.poll(() => page.getByRole('combobox', { name: 'Token id' }).inputValue()).toBe('')
+      await page.getByRole('combobox', { name: 'Token ID' }).fill(secret)
+      await expect.poll(() => page.getByRole('combobox', { name: 'Token ID' }).inputValue()).toBe('')
       expect(await traces(scene)).not.toContain(secret.slice(-20))
     }),
   )
 
-  it('leaves the names of people and things as they are', () =>
+  it('the search leaves names of people and things unchanged', () =>
     play(old, async ({ page }) => {
       for (const text of ['Donaudampfschifffahrtsgesellschaft', 'the-key-of-the-nightly-job', 'auth0|507f1f77bcf8', '42', 'sk_test']) {
         await page.getByRole('searchbox', { name: 'Search by name' }).fill(text)
@@ -70,7 +68,7 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
       }
     }))
 
-  it('is taken out of an address that somebody made with one, and of its history', () =>
+  it("a secret in the page's URL is removed from the URL and the history", () =>
     play({ ...old, at: `?q=${SECRETS.sk}&tenant=${encodeURIComponent(SECRETS.sanctum)}` }, async (scene) => {
       const { page } = scene
       await page.getByRole('link', { name: 'ERP' }).waitFor()
@@ -80,7 +78,7 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
       expect(requests.filter((url) => url.includes(SECRETS.sk.slice(-20)))).toHaveLength(1)
     }))
 
-  it('of a format that cannot say how it looks is told by its length', () =>
+  it('a secret of a format without a pattern is recognized by its length', () =>
     play(
       { ...old, options: { imports: { ...imports, formats: [ownTokens({ name: 'own', key: () => undefined, verify: () => false })] } } },
       async (scene) => {
@@ -91,7 +89,7 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
       },
     ))
 
-  it('leaves addresses, ids that are offered, and what stood there, where a format cannot say how it looks', () =>
+  it('a format without a pattern leaves addresses, suggested IDs and existing values unchanged', () =>
     play(
       {
         options: { imports: { ...imports, formats: [ownTokens({ name: 'own', key: () => undefined, verify: () => false })] } },
@@ -107,18 +105,20 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
           await expect.poll(() => dialog.getByLabel(label).inputValue()).toBe(left)
         }
         await typed('Allowed addresses', '2001:0db8:85a3:0000:0000:8a2e:0370:7334')
-        await typed('Ids, separated by commas', `${UUID}, ham-1`)
-        await typed('Ids, separated by commas', `${UUID}, ${UUID.replace('4', '5')}`, `${UUID}, `)
+        await typed('IDs, separated by commas', `${UUID}, ham-1`)
+        await typed('IDs, separated by commas', `${UUID}, ${UUID.replace('4', '5')}`, `${UUID}, `)
         await page.keyboard.press('Escape')
         await confirm(page, 'Discard')
         await page.getByRole('link', { name: 'All tokens' }).click()
         await press(page, 'Revoke all')
-        await dialog.getByText('Of one person', { exact: true }).click()
-        await typed('Owner', UUID)
+        await dialog.getByText('One owner', { exact: true }).click()
+        const owner = dialog.getByRole('combobox', { name: 'Owner' })
+        await owner.fill(UUID)
+        await expect.poll(() => owner.inputValue()).toBe(UUID)
       },
     ))
 
-  it('into Revoke all is cut before it is asked about', () =>
+  it('a secret pasted into Revoke all is removed before any request', () =>
     play({ ...old, user: 'root' }, async (scene) => {
       const { page } = scene
       const token = await createByPage(page, 'CI')
@@ -127,14 +127,14 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
       await press(page, 'Revoke all')
       const dialog = page.getByRole('dialog')
       for (const [which, label] of [
-        ['Of one tenant', 'Tenant'],
-        ['Of one person', 'Owner'],
+        ['One tenant', 'Tenant'],
+        ['One owner', 'Owner'],
       ] as const) {
         await dialog.getByText(which, { exact: true }).click()
         for (const secret of [token, SECRETS.sk, SECRETS.sanctum]) {
           await dialog.getByLabel(label, { exact: true }).fill(secret)
           await expect.poll(() => dialog.getByLabel(label, { exact: true }).inputValue()).not.toContain(secret.slice(-20))
-          // In the dialog: what lies below it is neither seen nor heard.
+          // In the dialog, because everything below it is hidden and inert.
           await dialog.getByText('A secret was removed from what you typed.').waitFor()
         }
       }
@@ -142,7 +142,7 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
       for (const secret of [token, SECRETS.sk, SECRETS.sanctum]) expect(left).not.toContain(secret.slice(-20))
     }))
 
-  it('into a form is refused by the server, or cut where it would be asked about', () =>
+  it('a secret pasted into the form is removed or rejected by the server', () =>
     play(old, async (scene) => {
       const { page } = scene
       await press(page, 'Create token')
@@ -151,8 +151,8 @@ describe.skipIf(skip !== undefined)(`a secret that is pasted ${skip ?? ''}`, () 
         await dialog.getByLabel(label, { exact: false }).first().fill(SECRETS.sk)
         await expect.poll(() => dialog.getByLabel(label, { exact: false }).first().inputValue()).toBe('')
       }
-      await press(page, 'Limit to a resource')
-      for (const label of ['Kind', 'Ids, separated by commas']) {
+      await press(page, 'Add a resource limit')
+      for (const label of ['Resource type', 'IDs, separated by commas']) {
         await dialog.getByLabel(label).fill(SECRETS.sanctum)
         await expect.poll(() => dialog.getByLabel(label).inputValue()).toBe('')
       }

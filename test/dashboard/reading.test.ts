@@ -11,19 +11,19 @@ const heard = (page: Page): Promise<string | null> => page.locator('[data-announ
 const focusIsSomewhere = (page: Page): Promise<boolean> =>
   page.evaluate(() => document.activeElement !== null && document.activeElement !== document.body)
 
-describe.skipIf(skip !== undefined)(`for people who listen ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`with a screen reader ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('tells how many tokens a search, a filter and a page found', () =>
+  it('the page announces how many tokens a search, a filter or a page shows', () =>
     play({ before: seed }, async ({ page }) => {
       await expect.poll(() => heard(page)).toBe('12 tokens shown')
       await page.getByRole('searchbox').first().fill('feed')
       await expect.poll(() => heard(page)).toBe('1 token shown')
       await page.getByRole('searchbox').first().fill('nothing like it')
-      await expect.poll(() => heard(page)).toBe('Nothing matches')
+      await expect.poll(() => heard(page)).toBe('No matching tokens')
     }))
 
-  it('tells of the next page, also where as many tokens are on it', () =>
+  it('the page announces the next page even when it shows the same number of tokens', () =>
     play({ before: seed, at: '?size=10' }, async ({ page }) => {
       await expect.poll(() => heard(page)).toBe('10 tokens shown')
       await page.evaluate(() => {
@@ -44,7 +44,7 @@ describe.skipIf(skip !== undefined)(`for people who listen ${skip ?? ''}`, () =>
       }
     }))
 
-  it('never lets the focus fall to nowhere', () =>
+  it('focus never falls back to the document', () =>
     play({ before: seed, at: '?q=nothing' }, async ({ page }) => {
       const check = (message: string) => expect.poll(() => focusIsSomewhere(page), { message }).toBe(true)
       await press(page, 'Clear filters')
@@ -56,7 +56,7 @@ describe.skipIf(skip !== undefined)(`for people who listen ${skip ?? ''}`, () =>
       await check('after the bar of the selection went away')
       await page.getByRole('checkbox', { name: 'Select Price feed' }).check()
       await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Revoke' }).click()
-      await confirm(page, 'Revoke for good')
+      await confirm(page, 'Revoke permanently')
       await page.getByText('1 token changed').waitFor()
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
       await check('after the dialog of a bar that went away')
@@ -67,7 +67,7 @@ describe.skipIf(skip !== undefined)(`for people who listen ${skip ?? ''}`, () =>
       await page.getByRole('heading', { name: 'New' }).waitFor()
       await check('on the page of a token')
       await press(page, 'Revoke')
-      await confirm(page, 'Revoke for good')
+      await confirm(page, 'Revoke permanently')
       await page
         .getByText(/This cannot be undone\.$/)
         .first()
@@ -80,11 +80,11 @@ describe.skipIf(skip !== undefined)(`for people who listen ${skip ?? ''}`, () =>
     }))
 })
 
-describe.skipIf(skip !== undefined)(`for people who listen, of several tokens at once ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`with a screen reader, for several tokens ${skip ?? ''}`, () => {
   const play = stage(path)
   const check = (page: Page, message: string) => expect.poll(() => focusIsSomewhere(page), { message }).toBe(true)
 
-  it('tells what will break, how far a change is and how it ended, and keeps the focus', () =>
+  it('the page announces what a bulk change will break, its progress and its result, and keeps focus', () =>
     play({ before: seed }, async ({ page, world }) => {
       const told = (text: RegExp | string) => page.getByRole('status').getByText(text).first().waitFor()
       await page.route(/\/deactivate$/, () => new Promise(() => {}))
@@ -105,11 +105,11 @@ describe.skipIf(skip !== undefined)(`for people who listen, of several tokens at
       await page.goto(world.url)
       await press(page, 'Revoke all')
       const dialog = page.getByRole('dialog')
-      await dialog.getByText('Everywhere').click()
+      await dialog.getByText('All tokens', { exact: true }).click()
       await told('11 tokens will be revoked.')
-      await told('8 of them were used in the last 30 days. Calls with them will fail.')
+      await told('8 of them were used in the last 30 days. Calls that use them will fail.')
       await dialog.getByLabel(/^Type/).fill('revoke everything')
-      await dialog.getByRole('button', { name: 'Revoke all of them' }).click()
+      await dialog.getByRole('button', { name: 'Revoke these tokens' }).click()
       await told('11 tokens revoked')
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
       await check(page, 'after all were revoked')
@@ -119,7 +119,7 @@ describe.skipIf(skip !== undefined)(`for people who listen, of several tokens at
 describe.skipIf(skip !== undefined)(`in other languages ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('runs from right to left where the language does, with the plural forms of the language', () =>
+  it('the page runs from right to left in Arabic and uses Arabic plural forms', () =>
     play(
       {
         ...one,
@@ -145,7 +145,7 @@ describe.skipIf(skip !== undefined)(`in other languages ${skip ?? ''}`, () => {
       },
     ))
 
-  it('isolates names that run the other way from the sentence around them', () =>
+  it('names in another writing direction are isolated from the surrounding sentence', () =>
     play(
       { before: ({ tokens }) => tokens.as({ id: 'علي', tenants: '*', manages: 'all' }).create({ name: 'مرحبا (1)', scopes: [] }) },
       async ({ page }) => {
@@ -158,7 +158,7 @@ describe.skipIf(skip !== undefined)(`in other languages ${skip ?? ''}`, () => {
       },
     ))
 
-  it('names fields in the language, and marks what the server says as English', () =>
+  it('field names are translated, and server messages are marked as English', () =>
     play(
       {
         ...one,
@@ -187,7 +187,7 @@ describe.skipIf(skip !== undefined)(`in other languages ${skip ?? ''}`, () => {
 describe.skipIf(skip !== undefined)(`on other media ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('keeps shapes and states apart in forced colors', () =>
+  it('shapes and states remain distinct in forced colors', () =>
     play({ before: seed, context: { forcedColors: 'active' } }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       const style = (selector: string, name: string): Promise<string> =>
@@ -203,7 +203,7 @@ describe.skipIf(skip !== undefined)(`on other media ${skip ?? ''}`, () => {
       )
     }))
 
-  it('prints what is there, in dark on white, and not what can be pressed', () =>
+  it('the printed page shows data in dark on white without buttons', () =>
     play({ before: seed, context: { colorScheme: 'dark' } }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
@@ -220,7 +220,7 @@ describe.skipIf(skip !== undefined)(`on other media ${skip ?? ''}`, () => {
       expect(colours[2]?.[1]).toBe('rgb(23, 28, 36)')
     }))
 
-  it('grows with the font size that is set in the browser', () =>
+  it("the page scales with the browser's font size", () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       const size = (): Promise<number> =>

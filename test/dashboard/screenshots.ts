@@ -1,5 +1,5 @@
-// Pictures of every state of the page: `npm run screenshots -- [name…] [--out folder] [--languages en,de,ar] [--widths 320,1440] [--themes light,dark]`.
-// `npm run screenshots -- --docs` takes those of the docs.
+// Takes screenshots of every state of the page: `npm run screenshots -- [name…] [--out folder] [--languages en,de,ar] [--widths 320,1440] [--themes light,dark]`.
+// `npm run screenshots -- --docs` takes the screenshots for the docs.
 import { mkdir, rename } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import type { Browser } from 'playwright-core'
@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
   },
 })
 
-/** The pictures of the docs, small: a dialog is shown without the page that it lies over. */
+/** The screenshots for the docs. They are small: a dialog is shown without the page behind it. */
 const DOCS = { tokens: 'list', token: 'detail', 'shown-once': 'create-shown-once' } as const
 
 const shoot = (browser: Browser, scene: Scene, look: Look, path: string): Promise<void> =>

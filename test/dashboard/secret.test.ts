@@ -5,10 +5,10 @@ import { confirm, createByPage, keep, press, stage } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
-describe.skipIf(skip !== undefined)(`the token that is shown once ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`a token shown once ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('is copied by its button, and no stray click and no Escape closes it', () =>
+  it('a token shown once is copied by its button and not closed by a stray click or Escape', () =>
     play({ context: { permissions: ['clipboard-read', 'clipboard-write'] } }, async ({ page }) => {
       const token = await createByPage(page, 'ERP')
       await confirm(page, 'Copy token')
@@ -19,7 +19,7 @@ describe.skipIf(skip !== undefined)(`the token that is shown once ${skip ?? ''}`
       expect(await page.locator('[data-token]:not(:empty)').textContent()).toBe(token)
     }))
 
-  it('is in no DOM, address, history, storage, cache or memory of the page once it is closed', () =>
+  it('a closed token remains in no DOM, URL, history, storage, cache or memory of the page', () =>
     play({}, async ({ page, world }) => {
       const client = await page.context().newCDPSession(page)
       const token = await createByPage(page, 'ERP')
@@ -43,7 +43,7 @@ describe.skipIf(skip !== undefined)(`the token that is shown once ${skip ?? ''}`
     }))
 })
 
-/** Everything that a page leaves where somebody could look later. */
+/** Collects everything that a page leaves where someone could look later. */
 async function traces(page: Page): Promise<string> {
   const { entries } = await (await page.context().newCDPSession(page)).send('Page.getNavigationHistory')
   const state = await page.context().storageState({ indexedDB: true })
@@ -65,7 +65,7 @@ async function traces(page: Page): Promise<string> {
   return JSON.stringify([entries, state, inPage])
 }
 
-/** Is a text anywhere in the memory of the page's script, after a collection? */
+/** Whether the script's heap contains a text after garbage collection. */
 async function inHeap(client: CDPSession, text: string): Promise<boolean> {
   let snapshot = ''
   const add = ({ chunk }: { chunk: string }): void => {

@@ -15,8 +15,8 @@ const MAX_BYTES = 90_000
 
 const withPage = (): Harness => harness({}, { dashboard: dashboard() })
 
-describe('the page as it is served', () => {
-  it('is static: the same bytes for everybody, and under a policy without exceptions', async () => {
+describe('the served page', () => {
+  it('the served page is static, has the same bytes for everyone and a strict Content-Security-Policy', async () => {
     const { call, create } = withPage()
     await create(admin, { name: 'Secret plan' })
     const [one, nobody] = [await call('GET', '/', { actor: admin, headers: html }), await call('GET', '/', { headers: html })]
@@ -38,7 +38,7 @@ describe('the page as it is served', () => {
     })
   })
 
-  it('answers why, to those whose request the API refuses', async () => {
+  it("the served page has the API's status when the API rejects the request", async () => {
     const { call } = withPage()
     const broken = () => Promise.reject(new Error('x'))
     expect((await call('GET', '/', { actor: broken, headers: html })).status).toBe(503)
@@ -47,7 +47,7 @@ describe('the page as it is served', () => {
     expect((await call('GET', '/?limit=oops', { actor: admin, headers: html })).status).toBe(200)
   })
 
-  it('serves its parts to everybody, compressed for those who take it, and nothing else', async () => {
+  it("the page's assets are served to everyone, compressed if accepted, and nothing else is served", async () => {
     const { call } = withPage()
     for (const [path, type] of [
       ['/page.js', 'text/javascript; charset=utf-8'],
@@ -66,7 +66,7 @@ describe('the page as it is served', () => {
     expect((await harness().call('GET', '/page.js')).status).toBe(401)
   })
 
-  it('weighs at most 90 KB compressed, all of it', async () => {
+  it('the page and its assets total at most 90 KB compressed', async () => {
     const { call } = withPage()
     const parts = await Promise.all(['/page.js', '/page.css', '/icon.svg'].map((path) => call('GET', path)))
     const page = await call('GET', '/', { actor: admin, headers: html })
@@ -75,7 +75,7 @@ describe('the page as it is served', () => {
     expect(bytes).toBeGreaterThan(20_000)
   })
 
-  it('finds its parts beside itself, with and without a slash at the end', () => {
+  it('the page finds its assets relative to its URL, with and without a trailing slash', () => {
     const { page } = dashboard()
     const folder = async (url: string): Promise<string | undefined> =>
       / src="([^"]*)page\.js"/.exec(await page(new Request(url), 200).text())?.[1]
@@ -90,14 +90,14 @@ describe('the page as it is served', () => {
 describe('the build of the page', () => {
   const prepare = fileURLToPath(new URL('../tools/prepare.mjs', import.meta.url))
 
-  it('matches the sources: `npm run page` after a change', async () => {
+  it('the built page matches its sources (run `npm run page` after a change)', async () => {
     const { script, style } = await import('../../src/dashboard/assets.js')
     const module = await bundle()
     expect(module).toContain(JSON.stringify(style).slice(1, -1).replace(/\\"/g, '"').replace(/'/g, "\\'"))
     expect(module).toContain(JSON.stringify(script).slice(1, -1).replace(/\\"/g, '"').replace(/'/g, "\\'"))
   })
 
-  it('is skipped with one line where development dependencies are absent, and refused where it is required', async () => {
+  it('the page build is skipped with one line when development dependencies are missing, and fails with --required', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-prepare-'))
     try {
       await copyFile(prepare, join(folder, 'prepare.mjs'))
@@ -113,14 +113,14 @@ describe('the build of the page', () => {
     }
   })
 
-  it('stops the build of a package that would lack the page', () => {
+  it('building the package fails when the page was not built', () => {
     expect(() => requirePage('/nowhere/assets.js')).toThrow(/The page is not built.*`npm run page`/)
     expect(() => requirePage()).not.toThrow()
   })
 })
 
-describe('the options of the page', () => {
-  it('are in its document, as text', async () => {
+describe('dashboard options', () => {
+  it('dashboard options appear escaped in the document', async () => {
     const { page } = dashboard({
       title: '"><script>',
       texts: { 'app.title': "'</html>" },
@@ -170,18 +170,18 @@ describe('the options of the page', () => {
     { envName: 'A B' },
     { texts: { 'no.such.text': 'x' } },
     { colour: '#ffffff' },
-  ])('are refused when unsound: %j', (options) => {
+  ])('dashboard() rejects the invalid options %j', (options) => {
     expect(() => dashboard(options as DashboardOptions)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
   })
 
-  it('let images in from a data URL only where the logo is one', () => {
+  it('the Content-Security-Policy allows data: images only if the logo is one', () => {
     const policyOf = (options: DashboardOptions) =>
       dashboard(options).page(new Request('http://x/'), 200).headers.get('content-security-policy')
     expect(policyOf({ logo: 'data:image/svg+xml;base64,PHN2Zy8+' })).toContain("img-src 'self' data:;")
     expect(policyOf({ logo: '/logo.svg' })).toContain("img-src 'self';")
   })
 
-  it('let the page into frames of the origins that are named, and of no others', () => {
+  it('the page can be framed only by the configured origins', () => {
     const headersOf = (options: DashboardOptions) => dashboard(options).page(new Request('http://x/'), 200).headers
     expect(headersOf({}).get('x-frame-options')).toBe('DENY')
     expect(headersOf({}).get('content-security-policy')).toContain("frame-ancestors 'none';")
@@ -190,7 +190,7 @@ describe('the options of the page', () => {
     expect(framed.get('content-security-policy')).toContain("frame-ancestors https://app.example.com 'self';")
   })
 
-  it('add colors, font and radius to the style, and nothing of them to the document', async () => {
+  it('colors, font and radius change only the stylesheet, not the document', async () => {
     const page = dashboard({
       font: 'Inter, sans-serif',
       radius: '4px',
@@ -201,7 +201,7 @@ describe('the options of the page', () => {
     expect(await page.page(new Request('http://x/'), 200).text()).not.toMatch(/Inter|4px|fafafa/)
   })
 
-  it('bring every colour to where it can be read', () => {
+  it('colors are adjusted until they are readable', () => {
     expect(textOn('#ffe94d')).toBe('#14171c')
     expect(textOn('#3550d6')).toBe('#ffffff')
     expect(readableOn('#3550d6', '#ffffff')).toBe('#3550d6')

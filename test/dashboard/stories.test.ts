@@ -9,7 +9,7 @@ const { path = '', skip } = findChromium()
 describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('takes a token through its life: created, used, rotated, revoked', () =>
+  it('the page takes a token through its life: created, used, rotated, revoked', () =>
     play({}, async ({ page, world }) => {
       const call = async (token: string): Promise<number> =>
         (await fetch(`${world.origin}/api/stock/7`, { headers: { authorization: `Bearer ${token}` } })).status
@@ -23,9 +23,9 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await page.getByRole('dialog').getByText('In 1 hour').click()
       await confirm(page, 'Rotate')
       const successor = (await page.locator('[data-token]:not(:empty)').textContent()) ?? ''
-      await expect.poll(() => page.getByText(/The old token works until/).count()).toBe(1)
+      await expect.poll(() => page.getByText(/The old token keeps working until/).count()).toBe(1)
       await keep(page)
-      await page.getByText(/The old one was last used/).waitFor()
+      await page.getByText(/The old token was last used/).waitFor()
       expect([await call(token), await call(successor)]).toEqual([200, 200])
       await press(page, 'Revoke')
       await page
@@ -33,8 +33,8 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
         .getByText(/It was last used .* from (127\.0\.0\.1|::ffff:127\.0\.0\.1)/)
         .waitFor()
       await page.getByRole('dialog').getByLabel('Reason').fill('no longer needed')
-      await confirm(page, 'Revoke for good')
-      // The dialog says so too: only the banner tells that it is done.
+      await confirm(page, 'Revoke permanently')
+      // The dialog shows this text too, so only the banner proves that the revocation is done.
       await page.getByText(/^Revoked .* This cannot be undone\.$/).waitFor()
       expect(await call(successor)).toBe(401)
       for (const name of ['Edit', 'Deactivate', 'Rotate', 'Revoke'])
@@ -42,12 +42,12 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await page.getByText('no longer needed').first().waitFor()
     }))
 
-  it('keeps what it shows in the address, through reloads and the back button', () =>
+  it('the page keeps its view in the URL through reloads and Back', () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('searchbox', { name: 'Search by name' }).fill('e')
       await page.getByRole('combobox', { name: 'Status' }).selectOption('active')
       await page.getByRole('combobox', { name: 'Tenant' }).selectOption('acme')
-      // The search follows when the typing has paused.
+      // The search starts after a pause in typing.
       await expect.poll(() => new URL(page.url()).search).toBe('?q=e&tenant=acme&status=active')
       const names = async (): Promise<string[]> => page.locator('a.token-name').allTextContents()
       await expect.poll(names).toEqual(['Price feed', 'Staging smoke tests', 'ERP nightly sync', 'Warehouse scanner fleet'])
@@ -63,7 +63,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await expect.poll(names).toEqual(['Staging smoke tests'])
     }))
 
-  it('filters by the ready-made views', () =>
+  it('the predefined views filter the list', () =>
     play({ before: seed }, async ({ page }) => {
       const names = async (): Promise<string[]> => (await page.locator('a.token-name').allTextContents()).sort()
       for (const [view, expected] of [
@@ -79,7 +79,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await expect.poll(async () => (await names()).includes('Price feed')).toBe(false)
     }))
 
-  it('edits, and when somebody else was faster shows both versions and loses neither', () =>
+  it('a conflicting edit shows both versions and loses neither', () =>
     play({ before: async ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Edit')
@@ -95,11 +95,11 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       expect(await world.tokens.system.get(id)).toMatchObject({ name: 'ERP of mine', description: 'theirs' })
     }))
 
-  it('deactivates and activates, and tells when the token changed meanwhile', () =>
+  it('the page deactivates and activates a token, and reports a concurrent change', () =>
     play({ before: async ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: [] }) }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Deactivate')
-      await page.getByText('every call with it is refused until it is activated').waitFor()
+      await page.getByText('Every call that uses it is refused until it is activated again.').waitFor()
       const lines = await page
         .locator('.banner')
         .evaluate(
@@ -116,7 +116,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       expect(await world.tokens.system.get(id)).toMatchObject({ status: 'active' })
     }))
 
-  it('does one thing with several selected', () =>
+  it('a bulk action applies to every selected token', () =>
     play({ before: seed }, async ({ page, world }) => {
       for (const name of ['Price feed', 'Web shop']) await page.getByRole('checkbox', { name: `Select ${name}` }).check()
       await page.getByRole('region', { name: '2 selected' }).getByRole('button', { name: 'Deactivate' }).click()
@@ -124,38 +124,38 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list({ status: 'inactive' })).items).toHaveLength(3)
       for (const name of ['Price feed', 'Web shop']) await page.getByRole('checkbox', { name: `Select ${name}` }).check()
       await page.getByRole('region', { name: '2 selected' }).getByRole('button', { name: 'Revoke' }).click()
-      await confirm(page, 'Revoke for good')
+      await confirm(page, 'Revoke permanently')
       await expect.poll(async () => (await world.tokens.system.list({ status: 'revoked' })).items.length).toBe(3)
     }))
 
-  it('revokes all of a tenant with their number, and only when its name is typed', () =>
+  it("Revoke all shows the number of tokens and requires the tenant's name", () =>
     play({ before: seed }, async ({ page, world }) => {
       await press(page, 'Revoke all')
       const dialog = page.getByRole('dialog')
       await dialog.getByLabel('Tenant', { exact: true }).fill('acme')
       await dialog.getByText('5 tokens will be revoked.').waitFor()
-      const button = dialog.getByRole('button', { name: 'Revoke all of them' })
+      const button = dialog.getByRole('button', { name: 'Revoke these tokens' })
       await expect.poll(() => button.isDisabled()).toBe(true)
-      // What could not be counted is not the number of before.
+      // A failed count must not leave the previous number in place.
       const isCount = (url: URL): boolean => url.pathname === '/admin/tokens/' && url.searchParams.get('limit') === '1000'
       await page.route(isCount, (route) => route.fulfill({ status: 403, body: '{"detail":"Not you"}' }))
-      await dialog.getByText('Everywhere', { exact: true }).click()
+      await dialog.getByText('All tokens', { exact: true }).click()
       await dialog.getByText('The tokens could not be counted.').waitFor()
       await dialog.getByText('Not you').waitFor()
-      await dialog.getByLabel('Type revoke everything to confirm').fill('revoke everything')
+      await dialog.getByLabel('Type “revoke everything” to confirm').fill('revoke everything')
       expect(await button.isDisabled()).toBe(true)
       expect(await dialog.getByText(/tokens will be revoked/).count()).toBe(0)
       await page.unroute(isCount)
-      await dialog.getByText('Of one tenant', { exact: true }).click()
+      await dialog.getByText('One tenant', { exact: true }).click()
       await dialog.getByText('5 tokens will be revoked.').waitFor()
-      await dialog.getByLabel('Type acme to confirm').fill('acme')
+      await dialog.getByLabel('Type “acme” to confirm').fill('acme')
       await button.click()
       await page.getByText('5 tokens revoked').waitFor()
       expect((await world.tokens.system.list({ tenantId: 'acme', status: ['active', 'inactive', 'expired'] })).items).toEqual([])
       expect((await world.tokens.system.list({ tenantId: 'bolt', status: 'active' })).items.length).toBeGreaterThan(0)
     }))
 
-  it('lets nobody pick what they may not grant, and says the policy before it is broken', () =>
+  it('the form disables what the user may not grant and states the expiry policy up front', () =>
     play({ user: 'uma', options: { expiry: { max: '60d' } } }, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
@@ -177,12 +177,12 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       expect(record?.allowedIps).toHaveLength(1)
     }))
 
-  it('shows what the server or the form refuses at the field', () =>
+  it("the form shows its own and the server's errors at the field", () =>
     play({}, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')
       await confirm(page, 'Review')
-      await dialog.getByText('Give it a name.').waitFor()
+      await dialog.getByText('Enter a name.').waitFor()
       await expect.poll(() => dialog.getByLabel('Name').getAttribute('aria-invalid')).toBe('true')
       await dialog.getByLabel('Name').fill('x')
       await chooseEveryTenant(page)
@@ -192,24 +192,24 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await expect.poll(() => dialog.getByLabel('Metadata').getAttribute('aria-invalid')).toBe('true')
       await expect.poll(() => dialog.getByLabel('Metadata').evaluate((node) => node === document.activeElement)).toBe(true)
       await dialog.getByLabel('Metadata').fill('{}')
-      // Ids without a kind would limit nothing, and the second row of a kind would take the place of the first.
-      await confirm(page, 'Limit to a resource')
-      const kinds = dialog.getByLabel('Kind')
-      await dialog.getByLabel('Ids, separated by commas').fill('w1, w2')
+      // IDs without a type would limit nothing, and a second row of the same type would replace the first.
+      await confirm(page, 'Add a resource limit')
+      const kinds = dialog.getByLabel('Resource type')
+      await dialog.getByLabel('IDs, separated by commas').fill('w1, w2')
       await confirm(page, 'Review')
-      await dialog.getByText('Enter the kind of these ids.').waitFor()
+      await dialog.getByText('Enter the resource type of these IDs.').waitFor()
       await expect.poll(() => kinds.evaluate((node) => node === document.activeElement)).toBe(true)
       await kinds.fill('warehouse')
-      await confirm(page, 'Limit to a resource')
+      await confirm(page, 'Add a resource limit')
       await kinds.last().fill('warehouse ')
-      await dialog.getByLabel('Ids, separated by commas').last().fill('w3,w1')
+      await dialog.getByLabel('IDs, separated by commas').last().fill('w3,w1')
       await confirm(page, 'Review')
       await confirm(page, 'Create token')
       await page.locator('[data-token]:not(:empty)').waitFor()
       expect((await world.tokens.system.list()).items[0]?.resources).toEqual({ warehouse: ['w1', 'w2', 'w3'] })
     }))
 
-  it('works by keyboard alone', () =>
+  it('the search and the create form work by keyboard alone', () =>
     play({ user: 'ada' }, async ({ page, world }) => {
       const nameHasFocus = (): Promise<void> =>
         expect
@@ -244,7 +244,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items).toHaveLength(1)
     }))
 
-  it('rotates and revokes by keyboard alone', () =>
+  it('a token can be rotated and revoked by keyboard alone', () =>
     play({ before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }, async ({ page, world }) => {
       const tabTo = async (name: string): Promise<void> => {
         for (let presses = 0; presses < 60; presses += 1) {
@@ -275,7 +275,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await page.keyboard.press('Enter')
       await page.getByRole('dialog', { name: 'Revoke ERP?' }).waitFor()
       await page.keyboard.type('by keyboard')
-      await tabTo('Revoke for good')
+      await tabTo('Revoke permanently')
       await page.keyboard.press('Space')
       await page.getByText(/^Revoked .* This cannot be undone\.$/).waitFor()
       const { items } = await world.tokens.system.list()
@@ -285,7 +285,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       ])
     }))
 
-  it('waits for a store that is down, says so, and goes on by itself', () =>
+  it('the page reports an unavailable store and recovers automatically', () =>
     play({ before: seed }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       world.store.behave({ list: { do: 'fail', error: new Error('down') } })
@@ -299,7 +299,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
         .waitFor()
     }))
 
-  it('tells who is not signed in, and offers the way', () =>
+  it('the page tells signed-out users to sign in and links to the sign-in page', () =>
     play(
       { user: 'nobody', dashboard: { signIn: '/login', title: 'Acme', texts: { 'state.signedOut.title': 'Bitte anmelden' } } },
       async ({ page }) => {

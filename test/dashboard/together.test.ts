@@ -27,7 +27,7 @@ const asksOnReload = (page: Page): Promise<boolean> => page.evaluate(() => !disp
 describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('are told about as they are used now, not as the list saw them', () =>
+  it('the bulk Revoke dialog shows current usage, not the usage when the list loaded', () =>
     play(two, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       const { record, token } = await world.tokens.system.create({ name: 'CI', scopes: ['orders:read'] })
@@ -42,11 +42,11 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       await expect
         .poll(() => dialog.getByRole('listitem').allTextContents())
         .toEqual([expect.stringMatching(/^CI .*last used/), expect.stringMatching(/^ERP .*never used$/)])
-      await confirm(page, 'Revoke for good')
+      await confirm(page, 'Revoke permanently')
       await expect.poll(async () => (await world.tokens.system.get(record.id))?.status).toBe('revoked')
     }))
 
-  it('are not "never used" while that is loaded, nor where it cannot be loaded, nor before they were imported', () =>
+  it('the bulk Revoke dialog does not claim "never used" while usage is loading, when it failed to load, or for imported tokens', () =>
     play(
       {
         options: { imports },
@@ -58,7 +58,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       async ({ page }) => {
         await page
           .getByRole('row', { name: /Old CI key/ })
-          .getByText('not since its import')
+          .getByText('Not since import')
           .waitFor()
         let answer: 'wait' | 'fail' | 'go on' = 'wait'
         await page.route(/\/\?ids=/, async (route) => {
@@ -68,14 +68,14 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
         const dialog = await selectAndRevoke(page, 'ERP', 'Old CI key')
         await dialog.getByText('Checking when they were last used…').waitFor()
         answer = 'fail'
-        await dialog.getByText('Their use could not be loaded. Something may depend on them.').waitFor()
+        await dialog.getByText('Their usage could not be loaded. Something may depend on them.').waitFor()
         expect(await dialog.getByText(/never used|ever been used/).count()).toBe(0)
         answer = 'go on'
         await dialog.getByText('None of them has been used here. Some were imported').waitFor()
       },
     ))
 
-  it('of a person or a tenant: how many are used, how often and when last, before the button', () => {
+  it('Revoke all shows how many tokens are in use, how often, and when last, before the button is pressed', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
       await press(page, 'Revoke all')
@@ -92,7 +92,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       for (const name of ['Web shop', 'Refund bot']) total += (await world.tokens.system.usage(ids.get(name) ?? '', { from })).total
       expect(Math.abs(month - total)).toBeLessThan(total / 20)
       expect(day).toBeGreaterThan(0)
-      await dialog.getByText('Of one person', { exact: true }).click()
+      await dialog.getByText('One owner', { exact: true }).click()
       await dialog.getByLabel('Owner', { exact: true }).fill('erp')
       await dialog.getByText('1 token will be revoked.').waitFor()
       await dialog.getByText(/with ERP nightly sync\.$/).waitFor()
@@ -103,33 +103,57 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
     })
   })
 
-  it('of a person, on a server that does not count uses, are not told to be unused', () =>
+  it('Revoke all does not claim that tokens are unused on a server that does not count usage', () =>
     play({ ...two, options: { usage: false } }, async ({ page }) => {
       await press(page, 'Revoke all')
       const dialog = page.getByRole('dialog')
-      await dialog.getByText('Of one person', { exact: true }).click()
+      await dialog.getByText('One owner', { exact: true }).click()
       await dialog.getByLabel('Owner', { exact: true }).fill('ann')
       await dialog.getByText('2 tokens will be revoked.').waitFor()
-      await dialog.getByText('Uses are not counted on this server, so it is not known whether something depends on them.').waitFor()
+      await dialog.getByText('This server does not count usage, so something may depend on them.').waitFor()
       expect(await dialog.getByText(/never|ever been/).count()).toBe(0)
     }))
 
-  it('are not left half changed by a link, Back or a reload without a question', () =>
+  /** Starts to deactivate all tokens and holds the first responses until the returned function is called. */
+  const beginToDeactivate = async (page: Page): Promise<() => void> => {
+    let letGo = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    await page.route(/\/deactivate$/, async (route) => {
+      await held
+      await route.fallback()
+    })
+    await page.getByRole('checkbox', { name: 'Select all on this page' }).check()
+    await page
+      .getByRole('region', { name: /selected/ })
+      .getByRole('button', { name: 'Deactivate' })
+      .click()
+    await expect.poll(() => asksOnReload(page)).toBe(true)
+    return letGo
+  }
+
+  it('a bulk change continues while the create form is open, and only leaving the list asks', () =>
+    play({ before: seed }, async ({ page }) => {
+      const letGo = await beginToDeactivate(page)
+      const question = page.getByRole('alertdialog')
+      const form = page.getByRole('dialog', { name: 'Create a token' })
+      await press(page, 'Create token')
+      await form.waitFor()
+      expect(await question.count()).toBe(0)
+      await page.goBack()
+      await form.waitFor({ state: 'detached' })
+      expect(await question.count()).toBe(0)
+      await page.getByRole('link', { name: 'Audit log' }).click()
+      await page.getByRole('alertdialog', { name: 'Stop the changes?' }).waitFor()
+      await confirm(page, 'Stay')
+      letGo()
+      await page.getByText(/^\d+ tokens changed$/).waitFor()
+    }))
+
+  it('a link, Back and a reload ask before they interrupt a bulk change', () =>
     play({ before: seed }, async ({ page, world }) => {
-      let letGo = (): void => {}
-      const held = new Promise<void>((resolve) => {
-        letGo = resolve
-      })
-      await page.route(/\/deactivate$/, async (route) => {
-        await held
-        await route.fallback()
-      })
-      await page.getByRole('checkbox', { name: 'Select all on this page' }).check()
-      await page
-        .getByRole('region', { name: /selected/ })
-        .getByRole('button', { name: 'Deactivate' })
-        .click()
-      await expect.poll(() => asksOnReload(page)).toBe(true)
+      const letGo = await beginToDeactivate(page)
       await page.getByRole('link', { name: 'Price feed' }).click()
       await page.getByRole('alertdialog', { name: 'Stop the changes?' }).waitFor()
       await confirm(page, 'Stay')
@@ -137,13 +161,13 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       await confirm(page, 'Stop and leave')
       await page.getByRole('heading', { name: 'Audit log' }).waitFor()
       letGo()
-      // What was under way comes to its end, and the rest stays as it was.
+      // Requests in flight complete, and the remaining tokens stay unchanged.
       await page.getByText('4 tokens changed').waitFor()
       await expect.poll(() => asksOnReload(page)).toBe(false)
       expect((await world.tokens.system.list({ status: 'inactive' })).items).toHaveLength(5)
     }))
 
-  it('tell what could not be changed, also where another search was typed meanwhile', () =>
+  it('a bulk change reports its failures even when another search was typed in the meantime', () =>
     play({ before: seed }, async ({ page }) => {
       let letGo = (): void => {}
       const held = new Promise<void>((resolve) => {
@@ -164,10 +188,10 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
     }))
 })
 
-describe.skipIf(skip !== undefined)(`counts that are kept for a week ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`usage retention of a week ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('are told as those of a week, everywhere', () => {
+  it('counts with a week of retention are labeled as 7 days everywhere', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play(
       { options: { retention: { usage: '7d' } }, before: async (world) => (ids = await seed(world)) },
@@ -181,13 +205,13 @@ describe.skipIf(skip !== undefined)(`counts that are kept for a week ${skip ?? '
         await page.getByText('Counts are kept for 7 days.').waitFor()
         expect(await page.locator('.segments').getByRole('button').allTextContents()).toEqual(['24 hours', '7 days'])
         await press(page, 'Revoke')
-        await page.getByRole('dialog').getByText('Most called in 7 days').waitFor()
+        await page.getByRole('dialog').getByText('Top endpoints in 7 days').waitFor()
         expect(await page.getByText(/14 days|in 30 days|last 30 days/).count()).toBe(0)
       },
     )
   })
 
-  it('are told as those of hours where they are kept no longer', () =>
+  it('counts with hours of retention are labeled in hours', () =>
     play({ ...two, options: { retention: { usage: '6h' } } }, async ({ page, world }) => {
       const { token } = await world.tokens.system.create({ name: 'CI', scopes: ['orders:read'] })
       await world.tokens.verify(token)

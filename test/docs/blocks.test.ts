@@ -6,7 +6,7 @@ import { RECIPES } from '../consumer/suites/recipes.js'
 import { blocksOf, PAGES, syntaxErrorsOf } from './blocks.js'
 import { compileBlocks } from './compile.js'
 
-/** Programs that ask for packages of their own: the consumer suites of these names save them as the page says, and run them from the tarball. */
+/** Pages whose programs need their own packages: the consumer suites of these names save them as the page says and run them against the tarball. */
 const RUN_ELSEWHERE = new Set([...RECIPES, 'frameworks/next', 'frameworks/nest', 'testing'].map((page) => `docs/${page}.md`))
 const NAMED = /^\/\/ \S+\.ts\n/
 const REGISTERED = /^declare module 'latchkey' \{\n {2}interface Register \{[\s\S]*?^\}$/gm
@@ -16,25 +16,25 @@ const programs = blocks.filter(
   ({ language, page, text }) => language === 'ts' && !(RUN_ELSEWHERE.has(page) && NAMED.test(text) && page !== 'docs/getting-started.md'),
 )
 
-describe('the blocks of code on the pages', () => {
-  it('compile, each with what those before it on its page declare', () => {
-    // One program has one registered instance.
+describe('code blocks on the docs pages', () => {
+  it('code blocks compile with the declarations of the earlier blocks on their page', () => {
+    // A program can register only one instance.
     const unregistered = programs.map((block) => ({ ...block, text: block.text.replace(REGISTERED, '') }))
     expect(compileBlocks('all', unregistered)).toEqual([])
   }, 600_000)
 
-  it('compile where an instance is registered', () => {
+  it('code blocks compile when an instance is registered', () => {
     const page = programs.filter(({ page }) => page === 'docs/getting-started.md')
     expect(page.some(({ text }) => REGISTERED.test(text))).toBe(true)
     expect(compileBlocks('registered', page)).toEqual([])
   }, 600_000)
 
-  it('tell of a name that does not exist', () => {
+  it('the compiler check reports a name that does not exist', () => {
     const block = { page: 'docs/wrong.md', line: 1, language: 'ts', text: "await tokens.system.creat({ name: 'ERP' })\n" }
     expect(compileBlocks('wrong', [block])).toEqual([expect.stringMatching(/^docs\/wrong\.md:1 .*'creat'.*'create'/)])
   }, 600_000)
 
-  it('are commands that the command line has, with options that they take', () => {
+  it('shell blocks use existing commands and options of the command line', () => {
     const commands = blocks
       .filter(({ language }) => language === 'sh')
       .flatMap(({ page, text }) => text.split('\n').map((line) => ({ page, line })))
@@ -45,15 +45,15 @@ describe('the blocks of code on the pages', () => {
     expect(commands.flatMap(({ page, args }) => whyRefused(args).map((why) => `${page}: npx latchkey ${args}: ${why}`))).toEqual([])
   })
 
-  it('are JSON where they say so', () => {
+  it('JSON blocks contain valid JSON', () => {
     const broken = blocks.filter(({ language, text }) => language === 'json' && !isJson(text))
     expect(broken.map(({ page, line }) => `${page}:${line}`)).toEqual([])
   })
 
-  it('are in a language that is checked, or in one that no program reads', () => {
+  it('every code block is in a language that is checked or that no program reads', () => {
     const found = new Set(blocks.map(({ language }) => language))
     expect([...found].sort()).toEqual(['http', 'js', 'json', 'regex', 'sh', 'sql', 'ts'])
-    // JavaScript is what the reader may write without types.
+    // JavaScript blocks need only parse, because they have no types.
     for (const { language, text, page, line } of blocks) {
       if (language === 'js') expect([`${page}:${line}`, ...syntaxErrorsOf(text)]).toEqual([`${page}:${line}`])
     }
@@ -76,7 +76,7 @@ function whyRefused(args: string): readonly string[] {
 
 function isJson(text: string): boolean {
   try {
-    // An ellipsis stands for what is left out.
+    // An ellipsis stands for omitted members.
     JSON.parse(text.replaceAll(/,? *…/g, ''))
     return true
   } catch {

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import ts from 'typescript'
 
-/** A block of code on a page. */
+/** A code block on a page. */
 export type Block = { readonly page: string; readonly line: number; readonly language: string; readonly text: string }
 
 const ROOT = new URL('../../', import.meta.url)
 
-/** The pages that people write: the README, CONTRIBUTING and what stands in docs/, without the API pages, which are made from the code. */
+/** The handwritten pages: the README, CONTRIBUTING and everything in docs/ except the API pages, which are generated. */
 export const PAGES: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
@@ -17,7 +17,7 @@ export const PAGES: readonly string[] = [
     .sort(),
 ]
 
-/** The blocks of a page. Those of a list are indented. */
+/** The code blocks of a page. Blocks in a list are indented. */
 export function blocksOf(page: string): readonly Block[] {
   const markdown = readFileSync(new URL(page, ROOT), 'utf8')
   return [...markdown.matchAll(/^( *)```(\w+)\n([\s\S]*?)^\1```$/gm)].map(({ 1: indent = '', 2: language = '', 3: text = '', index }) => ({
@@ -28,7 +28,7 @@ export function blocksOf(page: string): readonly Block[] {
   }))
 }
 
-/** The names that a piece of code declares at its top, or imports. */
+/** The names that a piece of code declares at its top level or imports. */
 export function declaredIn(text: string): readonly string[] {
   return parse(text).statements.flatMap((statement): readonly string[] => {
     if (ts.isVariableStatement(statement)) return statement.declarationList.declarations.flatMap(({ name }) => boundBy(name))
@@ -38,7 +38,7 @@ export function declaredIn(text: string): readonly string[] {
   })
 }
 
-/** The names that are exported. */
+/** The exported names. */
 export function exportedBy(text: string): readonly string[] {
   const passedOn = parse(text).statements.flatMap((statement) => {
     const names = ts.isExportDeclaration(statement) ? statement.exportClause : undefined
@@ -50,7 +50,7 @@ export function exportedBy(text: string): readonly string[] {
   return [...passedOn, ...declaredIn(exported.map((statement) => statement.getText()).join('\n'))]
 }
 
-/** The names that a piece of code reads, wherever they come from: identifiers that are not properties. */
+/** The names that a piece of code reads: identifiers that are not properties. */
 export function readBy(text: string): ReadonlySet<string> {
   const found = new Set<string>()
   const visit = (node: ts.Node): void => {
@@ -65,7 +65,7 @@ export function readBy(text: string): ReadonlySet<string> {
   return found
 }
 
-/** What no parser of JavaScript takes. */
+/** The syntax errors of a JavaScript block. */
 export function syntaxErrorsOf(text: string): readonly string[] {
   const { diagnostics = [] } = ts.transpileModule(text, { reportDiagnostics: true, fileName: 'block.js' })
   return diagnostics.map(({ messageText }) => String(messageText))

@@ -8,16 +8,16 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const FOLDER = join(ROOT, 'node_modules/.cache/docs-blocks')
 const GIVEN = join(ROOT, 'test/docs/given')
 
-/** Pages of a framework, and blocks that begin with its name, take its `app`; the others that of Express. */
+/** Frameworks whose pages and blocks use their own `app`; all others use Express. */
 const FRAMEWORKS = ['koa', 'fastify', 'hono', 'nest', 'web']
 
-/** A comment or an ellipsis that stands for options that the page has shown before. */
+/** A comment or an ellipsis in place of options that the page has shown before. */
 const ELIDED = /^(\s*)\/\/ …$|…(?=,| )/gm
 
 /**
- * Compiles blocks of one page, or of several, and answers what is wrong with them.
+ * Compiles blocks of one or more pages and returns their errors.
  *
- * A block sees what those before it on its page declare. What no block declares, such as the host's `app`, is declared in `given/`.
+ * A block sees the declarations of the earlier blocks on its page. Anything that no block declares, such as the host's `app`, is declared in `given/`.
  */
 export function compileBlocks(name: string, blocks: readonly Block[]): readonly string[] {
   const folder = join(FOLDER, name)
@@ -47,7 +47,7 @@ export function compileBlocks(name: string, blocks: readonly Block[]): readonly 
       files: [join(GIVEN, 'modules.d.ts'), join(ROOT, 'adapters/stores/lib/better-sqlite3.d.ts'), ...lines.keys()],
     }),
   )
-  // Of the sources, how they are compiled by themselves is what counts.
+  // Errors in our sources are ignored here, because the sources are compiled separately.
   const own = errorsOf(config).filter((error) => !/^(?:src|adapters)\//.test(error))
   return own.map((error) => {
     const [, path = '', line = '0'] = /^(.*?)\((\d+),\d+\)/.exec(error) ?? []
@@ -82,7 +82,7 @@ function write(folder: string, blocks: readonly Block[]): ReadonlyMap<string, Bl
     files.set(file, block)
     earlier.push({ file, names: declaredIn(text.replaceAll(/^import .*$/gm, '')) })
   })
-  // The instance that a page imports and does not show.
+  // The instance that a page imports without showing it.
   const tokens = join(folder, 'tokens.ts')
   if (!files.has(tokens)) writeFileSync(tokens, `export { tokens } from '${specifier(tokens, join(GIVEN, 'all.ts'))}'\n`)
   return files

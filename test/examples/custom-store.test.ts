@@ -31,8 +31,8 @@ storeContract(
   },
 )
 
-describe('the log file', () => {
-  it('forgets a line that was being written when the process ended, and nothing before it', async () => {
+describe('the log file of the custom store example', () => {
+  it('the custom store drops a line that was torn when the process ended, and nothing before it', async () => {
     const path = await newFile()
     const first = logStore(path)
     const [kept, torn] = [token('acme'), token('acme')]
@@ -51,7 +51,7 @@ describe('the log file', () => {
     await third.close?.()
   })
 
-  it('refuses to open a damaged file, and leaves it as it is', async () => {
+  it('the custom store refuses to open a damaged file and leaves it unchanged', async () => {
     const path = await newFile()
     await writeFile(path, '{"do":"change"\n{}\n')
     const store = logStore(path)
@@ -59,7 +59,7 @@ describe('the log file', () => {
     expect(await readFile(path, 'utf8')).toBe('{"do":"change"\n{}\n')
   })
 
-  it('does not write where somebody else has written, and goes on from what the file says', async () => {
+  it("the custom store does not overwrite another process's changes and continues from the file’s contents", async () => {
     const path = await newFile()
     const store = logStore(path)
     const [mine, theirs] = [token('acme'), token('acme')]
@@ -71,7 +71,7 @@ describe('the log file', () => {
     await store.close?.()
   })
 
-  it('is readable by its owner alone', async () => {
+  it("the custom store's file is readable only by its owner", async () => {
     const path = await newFile()
     const store = logStore(path)
     await store.migrate?.()

@@ -15,7 +15,7 @@ afterEach(async () => {
   await ended
 })
 
-/** Starts the example, and answers the addresses and the token of the lines that it prints. */
+/** Starts the example and returns the URLs and the token that it prints. */
 async function start(): Promise<{ stream: string; token: string; revoke: string }> {
   example = spawn(process.execPath, ['--import', 'tsx', EXAMPLE], { stdio: ['ignore', 'pipe', 'inherit'] })
   let told = ''
@@ -28,7 +28,7 @@ async function start(): Promise<{ stream: string; token: string; revoke: string 
   throw new Error(`the example ended:\n${told}`)
 }
 
-it('a stream of events ends when its token is revoked, and says why', { timeout: 60_000 }, async () => {
+it('the event stream example ends a stream with the reason when its token is revoked', { timeout: 120_000 }, async () => {
   const { stream, token, revoke } = await start()
   expect((await fetch(stream)).status).toBe(401)
   const response = await fetch(stream, { headers: { authorization: `Bearer ${token}` } })
@@ -37,7 +37,7 @@ it('a stream of events ends when its token is revoked, and says why', { timeout:
   const decoder = new TextDecoder()
   for await (const piece of response.body!) {
     received += decoder.decode(piece, { stream: true })
-    // Once it is under way, the token is revoked; then the server, not the client, ends the stream.
+    // Once the stream runs, the token is revoked. The server then ends the stream, not the client.
     if (received.includes('event: stock') && !received.includes('revoked')) {
       expect((await fetch(revoke, { method: 'POST' })).status).toBe(200)
       received += 'revoked\n'
@@ -47,7 +47,7 @@ it('a stream of events ends when its token is revoked, and says why', { timeout:
   expect((await fetch(stream, { headers: { authorization: `Bearer ${token}` } })).status).toBe(401)
 })
 
-it('stops by SIGTERM although a stream is open, which ends too', { timeout: 60_000 }, async () => {
+it('the event stream example stops on SIGTERM and ends its open stream', { timeout: 120_000 }, async () => {
   const { stream, token } = await start()
   const response = await fetch(stream, { headers: { authorization: `Bearer ${token}` } })
   const ended = once(example!, 'exit')

@@ -8,7 +8,7 @@ it.each([
   ['hono', () => import('../../examples/hono.js')],
   ['nest', () => import('../../examples/nest.js')],
   ['web', () => import('../../examples/web.js')],
-])('the example for %s shows what is let in and what is not', async (_name, run) => {
+])('the %s example shows which requests are accepted and refused', async (_name, run) => {
   const lines: string[] = []
   vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)))
   await run()

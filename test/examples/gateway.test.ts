@@ -2,7 +2,7 @@ import { afterEach, expect, it, vi } from 'vitest'
 
 afterEach(() => vi.restoreAllMocks())
 
-it('the example of a gateway shows who takes which token', async () => {
+it('the gateway example shows which service accepts which token', async () => {
   const lines: string[] = []
   vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)))
   await import('../../examples/gateway.js')

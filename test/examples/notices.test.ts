@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest'
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/notices.ts', import.meta.url))
 
-it('the owner of a token is mailed before it ends, and when it has ended', { timeout: 120_000 }, async () => {
+it('the notices example mails the owner before and after a token expires', { timeout: 120_000 }, async () => {
   const example = spawn(process.execPath, ['--import', 'tsx', EXAMPLE], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void example.kill('SIGKILL'))
   const lines: string[] = []

@@ -4,7 +4,7 @@ import { service } from '../support/services.js'
 
 const postgres = await service('postgres')
 
-describe.skipIf(postgres.skip)(`the postgres example ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`the Postgres example ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
 
   beforeAll(async () => {
@@ -16,7 +16,7 @@ describe.skipIf(postgres.skip)(`the postgres example ${postgres.skip ?? ''}`, ()
     await place?.remove()
   })
 
-  it('shows a token that ends on another node when it is revoked on this one, over the pool of the application', async () => {
+  it("the Postgres example shows a token revoked on one node and refused on another, using the application's pool", async () => {
     vi.stubEnv('DATABASE_URL', place.url)
     vi.stubEnv('TOKENS_SCHEMA', place.schema)
     const lines: string[] = []

@@ -4,7 +4,7 @@ import { service } from '../support/services.js'
 
 const redis = await service('redis')
 
-describe.skipIf(redis.skip)(`the redis example ${redis.skip ?? ''}`, () => {
+describe.skipIf(redis.skip)(`the Redis example ${redis.skip ?? ''}`, () => {
   const url = redis.url ?? ''
   const keyPrefix = newKeyPrefix()
 
@@ -14,7 +14,7 @@ describe.skipIf(redis.skip)(`the redis example ${redis.skip ?? ''}`, () => {
     await withRedis(url, (client) => removeKeys(client, keyPrefix))
   })
 
-  it('shows a token that works on both nodes, and ends on both when one revokes it', async () => {
+  it('the Redis example shows a token that works on two nodes and ends on both when one revokes it', async () => {
     vi.stubEnv('REDIS_URL', url)
     vi.stubEnv('KEY_PREFIX', keyPrefix)
     const lines: string[] = []

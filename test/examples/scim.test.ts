@@ -3,7 +3,7 @@ import { type Change, changeOf } from '../../examples/support/scim.js'
 
 afterEach(() => vi.restoreAllMocks())
 
-it('the example of SCIM ends the tokens of whoever left, by word of the directory alone', async () => {
+it('the SCIM example ends the tokens of people who left, based only on the directory', async () => {
   const lines: string[] = []
   vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)))
   await import('../../examples/scim.js')
@@ -25,19 +25,24 @@ it.each<[string, string, unknown, Change]>([
   ['an addition', 'PATCH', { ...OPS, Operations: [{ op: 'add', path: 'active', value: false }] }, 'leaves'],
   ['the schema in the path', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: URN, value: false }] }, 'leaves'],
   ['the schema in the value', 'PATCH', { ...OPS, Operations: [{ op: 'replace', value: { [URN]: false } }] }, 'leaves'],
-  ['one of several', 'PATCH', { ...OPS, Operations: [{ op: 'test' }, { op: 'replace', path: 'active', value: false }] }, 'leaves'],
+  [
+    'one of several operations',
+    'PATCH',
+    { ...OPS, Operations: [{ op: 'test' }, { op: 'replace', path: 'active', value: false }] },
+    'leaves',
+  ],
   ['the whole user', 'PUT', { userName: 'ada', active: false }, 'leaves'],
   ['a deletion', 'DELETE', undefined, 'leaves'],
   ['another attribute', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'displayName', value: 'Ada' }] }, 'stays'],
-  ['a return', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'active', value: true }] }, 'stays'],
+  ['a reactivation', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'active', value: true }] }, 'stays'],
   ['the whole user, active', 'PUT', { userName: 'ada', active: true }, 'stays'],
   ['an unknown operation', 'PATCH', { ...OPS, Operations: [{ op: 'move', path: 'active' }] }, 'unknown'],
   ['a removal of the attribute', 'PATCH', { ...OPS, Operations: [{ op: 'remove', path: 'active' }] }, 'unknown'],
-  ['a value that is neither', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'active', value: 0 }] }, 'unknown'],
-  ['operations that are no list', 'PATCH', { ...OPS, Operations: {} }, 'unknown'],
+  ['a value other than true or false', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'active', value: 0 }] }, 'unknown'],
+  ['operations that are not a list', 'PATCH', { ...OPS, Operations: {} }, 'unknown'],
   ['broken JSON', 'PATCH', '{"Operations":', 'unknown'],
   ['another method', 'POST', {}, 'unknown'],
-])('the example of SCIM understands %s by %s as it is meant, or says that it does not', async (_what, method, body, change) => {
+])('the SCIM example understands %s by %s, or reports that it does not', async (_what, method, body, change) => {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   const request = new Request('http://localhost/scim/v2/Users/ada', { method, ...(body !== undefined && { body: text }) })
   expect(await changeOf(request)).toBe(change)

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
-it('a token and the row it belongs to are made together, or not at all', { timeout: 60_000 }, () => {
+it('the transaction example creates a token and its row together or not at all', { timeout: 120_000 }, () => {
   const example = fileURLToPath(new URL('../../examples/transaction.ts', import.meta.url))
   const told = execFileSync(process.execPath, ['--import', 'tsx', example], { encoding: 'utf8' })
   expect(told).toBe('committed: true\nrolled back\ntokens: 1, events: token.created\n')

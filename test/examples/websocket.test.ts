@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest'
 
-it('the example for WebSockets opens by header and by ticket, once, and closes with the token', async () => {
+it('the WebSocket example connects by header and by single-use ticket, and disconnects when the token is revoked', async () => {
   const lines: string[] = []
   const log = vi.spyOn(console, 'log').mockImplementation((...words) => void lines.push(words.join(' ')))
   await import('../../examples/websocket.js')

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { GuessingBudget } from '../../src/cache/guessing.js'
 import { complaints, runFlood, tell } from './run-flood.js'
 
-// `npm run test:flood` sends ten million.
+// `npm run test:flood` sends ten million tokens.
 const JUNK = 300_000
 
-describe('a flood of distinct tokens that nobody minted', { timeout: 60_000 }, () => {
-  it('leaves memory, store and good tokens alone without a pepper', async () => {
+describe('a flood of distinct forged tokens', { timeout: 120_000 }, () => {
+  it('affects neither memory, the store nor valid tokens in a flood without a pepper', async () => {
     const flooded = await runFlood({ junk: JUNK, pepper: false })
     console.log(tell(flooded, false))
     expect(complaints(flooded)).toEqual([])
@@ -14,7 +14,7 @@ describe('a flood of distinct tokens that nobody minted', { timeout: 60_000 }, (
     expect(flooded.storeReads).toBeGreaterThan(0)
   })
 
-  it('never reaches the store with a pepper', async () => {
+  it('never reaches the store in a flood with a pepper', async () => {
     const flooded = await runFlood({ junk: JUNK, pepper: true })
     console.log(tell(flooded, true))
     expect(complaints(flooded)).toEqual([])
@@ -23,21 +23,21 @@ describe('a flood of distinct tokens that nobody minted', { timeout: 60_000 }, (
   })
 })
 
-describe('guesses of one address that are under way at the same time', () => {
-  it('are paid for before the next ones are looked up', () => {
+describe('concurrent guesses from one address', () => {
+  it('charges concurrent guesses from one address before the next lookups', () => {
     let now = 0
     const budget = new GuessingBudget(() => now)
-    // A thousand were let in before the first was answered.
+    // A thousand guesses were admitted before the first was answered.
     for (let guess = 0; guess < 1000; guess += 1) budget.spend('192.0.2.1')
     now += 1000
     expect(budget.spent('192.0.2.1')).toBe(true)
-    // No matter how many they were, the address is heard again after a while.
+    // However many there were, the address is served again after a while.
     for (let guess = 0; guess < 100_000; guess += 1) budget.spend('192.0.2.1')
     now += 6000
     expect(budget.spent('192.0.2.1')).toBe(false)
   })
 
-  it('are those of its whole network, where it has one to itself', () => {
+  it('charges guesses to the whole IPv6 network of an address', () => {
     const budget = new GuessingBudget(() => 0)
     for (let guess = 0; guess < 500; guess += 1) budget.spend(`2001:db8:1:2:${guess.toString(16)}::1`)
     expect(budget.spent('2001:db8:1:2::9')).toBe(true)

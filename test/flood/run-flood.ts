@@ -3,14 +3,14 @@ import { promisify } from 'node:util'
 import { bundle } from '../support/bundle.js'
 import type { Flooded, FloodOptions } from './flood.js'
 
-/** Runs a flood in a process of its own, so that nothing else is in its memory. */
+/** Runs a flood in a separate process, where nothing else is in memory. */
 export async function runFlood(options: FloodOptions): Promise<Flooded> {
   const program = await bundle(new URL('./flood.ts', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program, JSON.stringify(options)])
   return JSON.parse(stdout) as Flooded
 }
 
-/** What must hold of a flood, and does not. */
+/** The requirements that a flood violated. */
 export function complaints(flooded: Flooded): string[] {
   const found: string[] = []
   if (flooded.heapGrowthMiB > 32) found.push(`the heap grew by ${flooded.heapGrowthMiB.toFixed(1)} MiB`)
@@ -20,7 +20,7 @@ export function complaints(flooded: Flooded): string[] {
   return found
 }
 
-/** A flood in one line. */
+/** A flood, described in one line. */
 export function tell(flooded: Flooded, pepper: boolean): string {
   const { quietMicros: quiet, floodMicros: flood } = flooded
   return [

@@ -24,7 +24,7 @@ function make(mode: ResourceMode | undefined): Latchkey {
   return tokens
 }
 
-/** Which routes each token passes: one that names no resource, one that names a warehouse. */
+/** Returns which routes each token passes: one that names no resource and one that names a warehouse. */
 async function passes(harness: HttpHarness, mode: ResourceMode | undefined): Promise<Record<string, readonly number[]>> {
   const tokens = make(mode)
   const route = (path: string, requirement: SiteRoute['requirement']): SiteRoute => ({
@@ -56,9 +56,9 @@ async function passes(harness: HttpHarness, mode: ResourceMode | undefined): Pro
 }
 
 describe.each(harnesses.map((harness) => [harness.name, harness] as const))(
-  '%s with tokens that are limited to some data',
+  '%s with tokens limited to some resources',
   (_name, harness) => {
-    it('lets them pass a route that names no data, by default', async () => {
+    it('limited tokens pass a route that names no resource by default', async () => {
       expect(await passes(harness, undefined)).toEqual({
         unlimited: [200, 200],
         'limited in nothing': [200, 200],
@@ -68,7 +68,7 @@ describe.each(harnesses.map((harness) => [harness.name, harness] as const))(
       })
     })
 
-    it('refuses them with resources: explicit wherever a dimension of theirs is not named', async () => {
+    it('limited tokens are refused with resources: explicit unless the route names every limited dimension', async () => {
       expect(await passes(harness, 'explicit')).toEqual({
         unlimited: [200, 200],
         'limited in nothing': [200, 200],
@@ -80,13 +80,13 @@ describe.each(harnesses.map((harness) => [harness.name, harness] as const))(
   },
 )
 
-describe('the option resources', () => {
+describe('the resources option', () => {
   const limited = async (tokens: Latchkey) =>
     (await tokens.system.create({ name: 'x', scopes: ['a:read'], resources: { warehouse: [] } })).token
   const ask = (token: string): Request => new Request('http://host.test/all', { headers: { authorization: `Bearer ${token}` } })
   const require = requireScopes('a:read')
 
-  it('of a guard goes before that of the instance, both ways', async () => {
+  it('the resources option of a guard overrides the one of the instance, both ways', async () => {
     const strict = make('explicit')
     const token = await limited(strict)
     expect((await authenticate(strict, ask(token), { require })).response?.status).toBe(403)
@@ -96,7 +96,7 @@ describe('the option resources', () => {
     expect((await authenticate(open, ask(other), { require, resources: 'explicit' })).response?.status).toBe(403)
   })
 
-  it('holds although a handler in between empties the principal', async () => {
+  it("the resources option still applies when a handler clears the principal's resources", async () => {
     const tokens = make('explicit')
     const request = ask(await limited(tokens))
     const { principal } = await authenticate(tokens, request)
@@ -104,7 +104,7 @@ describe('the option resources', () => {
     expect((await require(request))?.status).toBe(403)
   })
 
-  it('counts for sessions and for bearers of others as for tokens', async () => {
+  it('the resources option applies to sessions and foreign bearer tokens as to tokens', async () => {
     const tokens = make('explicit')
     const anonymous = new Request('http://host.test/all')
     const resources = { warehouse: ['w1'] }
@@ -120,7 +120,7 @@ describe('the option resources', () => {
     expect((await authenticate(tokens, anonymous, free)).response).toBeUndefined()
   })
 
-  it('is refused where it got lost or is unknown', async () => {
+  it('an undefined or unknown resources option is rejected', async () => {
     const tokens = make(undefined)
     for (const resources of [undefined, 'strict', true]) {
       await expect(authenticate(tokens, ask('x'), { resources: resources as ResourceMode })).rejects.toMatchObject({ field: 'resources' })
@@ -128,7 +128,7 @@ describe('the option resources', () => {
     expect(() => make('strict' as ResourceMode)).toThrow("'explicit' or 'implicit'")
   })
 
-  it('is counted as a refusal in the usage of the token', async () => {
+  it("a refusal by the resources option is counted in the token's usage", async () => {
     const tokens = make('explicit')
     const { token, record } = await tokens.system.create({ name: 'x', scopes: ['a:read'], resources: { warehouse: [] } })
     await authenticate(tokens, ask(token), { require })

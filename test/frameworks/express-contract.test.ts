@@ -7,6 +7,6 @@ import { expressHarness } from '../support/http/express.js'
 httpContract({ describe, it }, expressHarness('Express 4', express4))
 httpContract({ describe, it }, expressHarness('Express 5', express5))
 
-it('the contract has at least 300 vectors', () => {
+it('the HTTP contract has at least 300 vectors', () => {
   expect(httpVectorCount).toBeGreaterThanOrEqual(300)
 })

@@ -13,7 +13,7 @@ describe.each([
   ['Express 4', express4],
   ['Express 5', express5],
 ])('%s', (name, express) => {
-  it('keeps an outage from an error handler that swallows, and from next(err)', async () => {
+  it('an outage reaches neither an error handler that swallows errors nor next(err)', async () => {
     const { outage, token } = await kit()
     const app = express()
     const seen: unknown[] = []
@@ -31,7 +31,7 @@ describe.each([
     })
   })
 
-  it('calls next once, without arguments, and only for a good token', async () => {
+  it('the guard calls next once without arguments, and only for a valid token', async () => {
     const { tokens, outage, token } = await kit()
     for (const [instance, value, calls] of [
       [tokens, token, 1],
@@ -52,7 +52,7 @@ describe.each([
     }
   })
 
-  it('replaces what an earlier middleware called principal, also where nobody is let in', async () => {
+  it('the guard replaces a principal set by earlier middleware, even if the request is not authenticated', async () => {
     const { tokens, token, id } = await kit()
     const app = express()
     const claim: RequestHandler = (req, _res, next) => {
@@ -69,7 +69,7 @@ describe.each([
     })
   })
 
-  it('lets nobody in when the principal cannot be attached', async () => {
+  it('the guard refuses the request if the principal cannot be attached', async () => {
     const { tokens, token } = await kit()
     const app = express()
     app.use((req, _res, next) => {
@@ -84,12 +84,12 @@ describe.each([
     expect(told).toEqual([expect.stringMatching(/^LATCHKEY_W015 .*: GET \/$/)])
   })
 
-  it('names each route without a guard', async () => {
+  it('requireScopes names each route without a guard', async () => {
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     try {
       const app = express()
       const mayRead = requireScopes('a:read')
-      // The console is told of a route once in a process.
+      // The console reports each route once per process.
       const at = `/${name.replace(' ', '')}`
       app.get(`${at}/unguarded/:id`, mayRead, say)
       app.get(`${at}/second`, mayRead, say)
@@ -103,7 +103,7 @@ describe.each([
     }
   })
 
-  it('cuts off an answer that somebody has begun, and passes no error on', async () => {
+  it('a refusal cuts off a response that has already begun, and passes on no error', async () => {
     const { tokens, outage, token } = await kit()
     for (const [instance, init] of [
       [tokens, {}],
@@ -128,7 +128,7 @@ describe.each([
     }
   })
 
-  it('follows the trust proxy setting, hop by hop', async () => {
+  it('the guard follows the trust proxy setting, hop by hop', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const statusBehind = async (setting: unknown, forwarded: string): Promise<number> => {
@@ -150,7 +150,7 @@ describe.each([
     expect(await statusBehind(throwing, '203.0.113.7')).toBe(503)
   })
 
-  it('tells of a trust proxy setting that contradicts allowedIps, and of a second guard', async () => {
+  it('the guard warns about a trust proxy setting that contradicts allowedIps, and about a second guard', async () => {
     const { tokens, token, create } = await kit()
     const limited = await create({ allowedIps: ['203.0.113.7'] })
     const codes: string[] = []
@@ -168,7 +168,7 @@ describe.each([
     expect(codes).toEqual(['LATCHKEY_W003', 'LATCHKEY_W001'])
   })
 
-  it('tells nothing of the proxy setting where the proxy is trusted and the address is another', async () => {
+  it('the guard does not warn about the proxy when it is trusted and the address is simply another one', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const codes: string[] = []
@@ -182,7 +182,7 @@ describe.each([
     expect(codes).toEqual([])
   })
 
-  it('tells once where callers choose their address', async () => {
+  it('the guard warns once when callers can choose their address', async () => {
     const { tokens, token } = await kit()
     for (const [setting, told] of [
       [true, ['LATCHKEY_W010']],
@@ -202,7 +202,7 @@ describe.each([
     }
   })
 
-  it('counts a use also where the client left before it was decided', async () => {
+  it('a use is counted even when the client leaves before the decision', async () => {
     const { tokens, token, id } = await kit()
     const left = new AbortController()
     const slow = decidedBy(tokens, async (presented, context) => {
@@ -218,7 +218,7 @@ describe.each([
     })
   })
 
-  it('counts under the pattern of the route, in routers and sub-applications too, and never under the path', async () => {
+  it('uses are counted under the route pattern, even in routers and sub-applications, and never under the path', async () => {
     const { tokens, token, id } = await kit()
     const app: Express = express()
     app.use(authenticate(tokens))
@@ -238,7 +238,7 @@ describe.each([
     expect(await endpointsOf(tokens, id, 6)).toEqual([' allowed', 'GET /router/items/:item allowed', 'GET /sub/deep/:x allowed'])
   })
 
-  it('counts no part of a path that a caller chose, wherever a router is mounted, and each mount by its own name', async () => {
+  it('usage contains no path segment chosen by a caller, wherever a router is mounted, and distinguishes static mounts', async () => {
     const { tokens, token, id } = await kit()
     const app: Express = express()
     const inner = (): ReturnType<typeof express.Router> => {
@@ -284,7 +284,7 @@ describe.each([
     ])
   })
 
-  it('tells shared caches which header an answer depends on, where it is not Authorization', async () => {
+  it('Vary names the credential header unless it is Authorization', async () => {
     const { tokens, token } = await kit()
     const app = express()
     app.get('/key', authenticate(tokens, { credential: { header: 'x-api-key' } }), say)
@@ -295,7 +295,7 @@ describe.each([
     })
   })
 
-  it('gives errorBody and resource functions the request of Express', async () => {
+  it('errorBody and resource functions receive Express’s request', async () => {
     const { tokens, token } = await kit()
     const app = express()
     app.use(authenticate(tokens, { errorBody: (problem, req: Request) => ({ ...problem, path: req.originalUrl }) }))
@@ -305,7 +305,7 @@ describe.each([
     })
   })
 
-  it('does not touch the body of a stranger', async () => {
+  it('the body of an unauthenticated request is not parsed', async () => {
     const { tokens } = await kit()
     const app = express()
     let parsed = 0
@@ -319,7 +319,7 @@ describe.each([
   })
 })
 
-it('management tells where callers choose the addresses of the audit', async () => {
+it('management warns when callers can choose the addresses in the audit', async () => {
   const { tokens } = await kit()
   const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   try {

@@ -15,7 +15,7 @@ const ERRORS: readonly (readonly [string, unknown])[] = [
   ["'router'", 'router'],
 ]
 
-/** What `find` answers in place of rows. */
+/** Results of `find` other than the right row. */
 const ANSWERS: readonly (readonly [string, (row: object) => unknown, 'token_invalid' | 'token_expired' | 'store_unavailable'])[] = [
   ['a row of another id', (row) => [{ ...row, id: 'AAAAAAAAAAAAAAAA' }], 'store_unavailable'],
   ['no row', () => [], 'token_invalid'],
@@ -33,7 +33,7 @@ const ANSWERS: readonly (readonly [string, (row: object) => unknown, 'token_inva
 
 type Answered = { readonly status: number; readonly retryAfter: string | null; readonly code: unknown; readonly ran: number }
 
-/** Creates a token on a sound store, then asks with it over one that has the fault. */
+/** Creates a token on a working store and presents it on a node whose store has the fault. */
 async function askOver(harness: HttpHarness, planOf: (row: object) => FaultPlan): Promise<Answered> {
   const sound = memoryStore()
   const setUp = instance(sound)
@@ -76,22 +76,22 @@ function instance(store: ReturnType<typeof memoryStore>): Latchkey {
 
 const UNAVAILABLE = { status: 503, retryAfter: '1', code: 'store_unavailable', ran: 0 }
 
-describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s with a store that fails', (_name, harness) => {
-  it.each(ERRORS)('answers 503 when find throws or rejects with %s', async (_what, error) => {
+describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s with a failing store', (_name, harness) => {
+  it.each(ERRORS)('the guard answers 503 when find throws or rejects with %s', async (_what, error) => {
     expect(await askOver(harness, () => ({ find: { do: 'fail', error, how: 'throw' } }))).toEqual(UNAVAILABLE)
     expect(await askOver(harness, () => ({ find: { do: 'fail', error, how: 'reject' } }))).toEqual(UNAVAILABLE)
   })
 
-  it('answers 503 when find never settles', async () => {
+  it('the guard answers 503 when find never settles', async () => {
     expect(await askOver(harness, () => ({ find: { do: 'hang' } }))).toEqual(UNAVAILABLE)
   })
 
-  it.each(ANSWERS)('is no open door when find answers %s', async (_what, make, code) => {
+  it.each(ANSWERS)('the guard does not admit the token when find returns %s', async (_what, make, code) => {
     const answered = await askOver(harness, (row) => ({ find: { do: 'answer', value: make(row) } }))
     expect(answered).toEqual(code === 'store_unavailable' ? UNAVAILABLE : { status: 401, retryAfter: null, code, ran: 0 })
   })
 
-  it('lets the same token in when the store is sound', async () => {
+  it('the guard admits the same token when the store works', async () => {
     expect(await askOver(harness, () => ({}))).toEqual({ status: 200, retryAfter: null, code: undefined, ran: 1 })
   })
 })

@@ -9,8 +9,8 @@ async function statusOf(app: FastifyInstance, url: string, init: { headers?: Rec
   return (await app.inject({ url, ...init })).statusCode
 }
 
-describe('the plugin', () => {
-  it('guards the context that registers it and those inside, not its parent and not its siblings', async () => {
+describe('the Fastify plugin', () => {
+  it('the plugin guards the context that registers it and nested ones, but not its parent or siblings', async () => {
     const { tokens, token } = await kit()
     const app = Fastify()
     app.get('/parent', say)
@@ -27,7 +27,20 @@ describe('the plugin', () => {
     await app.close()
   })
 
-  it('guards routes that were declared before it, later, with route(), for HEAD, and the 404 of the root', async () => {
+  it('the plugin refuses the request if the principal cannot be attached', async () => {
+    const { tokens, token } = await kit()
+    const app = Fastify()
+    app.decorateRequest('principal', { getter: () => undefined })
+    const told: string[] = []
+    await app.register(authenticate, { tokens, onWarning: ({ code, message }) => told.push(`${code} ${message}`) })
+    app.get('/', say)
+    // The first decision waits for the store; the second does not.
+    for (let turn = 0; turn < 2; turn += 1) expect(await statusOf(app, '/', bearer(token))).toBe(500)
+    expect(told).toEqual([expect.stringMatching(/^LATCHKEY_W015 .*: GET \/$/)])
+    await app.close()
+  })
+
+  it("the plugin guards earlier and later routes, route(), HEAD, and the root's 404 handler", async () => {
     const { tokens } = await kit()
     const app = Fastify({ routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true } })
     let ran = 0
@@ -48,7 +61,7 @@ describe('the plugin', () => {
     await app.close()
   })
 
-  it('keeps an outage and a refusal from setErrorHandler and onError', async () => {
+  it('refusals and outages do not reach setErrorHandler or onError', async () => {
     const { tokens, outage, token } = await kit()
     for (const [instance, init, status] of [
       [outage, bearer(token), 503],
@@ -68,7 +81,7 @@ describe('the plugin', () => {
     }
   })
 
-  it('runs before bodies are read', async () => {
+  it('the plugin runs before bodies are read', async () => {
     const { tokens, token } = await kit()
     const app = Fastify()
     let parsed = 0
@@ -84,7 +97,7 @@ describe('the plugin', () => {
     await app.close()
   })
 
-  it('can be registered twice, in a context and inside it, which is told', async () => {
+  it('the plugin warns if it is registered both in a context and inside it', async () => {
     const { tokens, token, id } = await kit()
     const codes: string[] = []
     const onWarning = ({ code }: { code: string }): void => void codes.push(code)
@@ -99,7 +112,7 @@ describe('the plugin', () => {
     await app.close()
   })
 
-  it('refuses unknown options, also a prefix, which would not limit what it guards', async () => {
+  it('the plugin rejects unknown options, including prefix, which would not limit what it guards', async () => {
     const { tokens } = await kit()
     for (const options of [{ tokens, prefix: '/api' }, { tokens, optinal: true }, { tokens: undefined }, {}]) {
       const app = Fastify()
@@ -111,7 +124,7 @@ describe('the plugin', () => {
     await expect((async () => app.register(management, { tokens } as never))()).rejects.toThrow(/actor/)
   })
 
-  it('follows trustProxy, and tells where it contradicts allowedIps', async () => {
+  it('the plugin follows trustProxy and warns when it contradicts allowedIps', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const init = { headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': '203.0.113.7' } }
@@ -130,7 +143,7 @@ describe('the plugin', () => {
     }
   })
 
-  it('counts under the pattern of the route with its prefix, and never under the path', async () => {
+  it('uses are counted under the route pattern with its prefix, and never under the path', async () => {
     const { tokens, token, id } = await kit()
     const app = Fastify()
     await app.register(authenticate, { tokens })
@@ -140,7 +153,7 @@ describe('the plugin', () => {
     await app.close()
   })
 
-  it('adds to the Vary that is there', async () => {
+  it('the plugin adds to an existing Vary header', async () => {
     const { tokens, token } = await kit()
     const app = Fastify()
     app.addHook('onRequest', async (_request, reply) => void reply.header('vary', 'Origin'))
@@ -152,7 +165,7 @@ describe('the plugin', () => {
 })
 
 describe('requireScopes', () => {
-  it('works in every hook of a route, and is closed where nothing authenticated', async () => {
+  it('requireScopes works in every hook of a route, and refuses with 500 without a guard', async () => {
     const { tokens, token } = await kit()
     const app = Fastify()
     app.get('/bare', { onRequest: requireScopes('a:read') }, say)

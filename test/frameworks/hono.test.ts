@@ -7,7 +7,48 @@ const say = (c: Context): Response => c.json({ ran: true, id: c.var.principal?.t
 const statusOf = async (app: Hono, path: string, init?: RequestInit): Promise<number> => (await app.request(path, init)).status
 
 describe('on Hono', () => {
-  it('hands over to the platform what uses and refused attempts leave to write, by the context of each request', async () => {
+  it("the guard passes on a handler's response without a body as the same object", async () => {
+    const { tokens, token } = await kit()
+    const app = new Hono()
+    // Platforms mark requests that were already answered in this way.
+    const answered = new Response(null, { headers: { 'x-already-sent': 'true' } })
+    let came: Response | undefined
+    app.use(async (c, next) => {
+      await next()
+      came = c.res
+    })
+    app.use(authenticate(tokens, { credential: { header: 'x-api-key' } }))
+    app.get('/', (c) => (c.var.principal?.signal.aborted === false ? answered : c.text('')))
+    expect((await app.request('/', { headers: { 'x-api-key': token } })).status).toBe(200)
+    expect(came).toBe(answered)
+    expect([...answered.headers.keys()]).toEqual(['x-already-sent'])
+  })
+
+  it('the guard sets Vary on every response, no matter who sends it', async () => {
+    const { tokens, token } = await kit()
+    const app = new Hono()
+    app.use(authenticate(tokens, { credential: { header: 'x-api-key' } }))
+    app.get('/made', () => new Response('x', { headers: { 'cache-control': 'public' } }))
+    app.get('/varied', () => new Response('x', { headers: { vary: 'accept' } }))
+    app.get('/like', () => new Response('x', { headers: { vary: 'x-api-key-version' } }))
+    app.get('/moved', () => Response.redirect('https://api.test/elsewhere', 301))
+    app.get('/text', (c) => c.text('x'))
+    app.get('/fails', () => {
+      throw new Error('on purpose')
+    })
+    app.onError((_, c) => c.text('x', 500))
+    const vary = async (path: string) => (await app.request(path, { headers: { 'x-api-key': token } })).headers.get('vary')
+    expect(await Promise.all(['/made', '/varied', '/like', '/moved', '/text', '/fails'].map(vary))).toEqual([
+      'x-api-key',
+      'accept, x-api-key',
+      'x-api-key-version, x-api-key',
+      'x-api-key',
+      'x-api-key',
+      'x-api-key',
+    ])
+  })
+
+  it("waitUntil receives the pending writes of uses and refused attempts with each request's context", async () => {
     const { tokens, token } = await kit()
     const waitUntil = (work: Promise<unknown>, c: Context): void => c.executionCtx.waitUntil(work)
     const app = new Hono()
@@ -29,12 +70,12 @@ describe('on Hono', () => {
       ['/api/read', expect.any(Promise)],
       ['/tokens', expect.any(Promise)],
     ])
-    // Where there is no such context, as on Node, the request is answered all the same.
+    // Without such a context, as on Node, the request is still answered.
     expect(await statusOf(app, '/api/read', bearer(token))).toBe(200)
     await tokens.close()
   })
 
-  it('keeps an outage and a refusal from onError and from a catch around next', async () => {
+  it('refusals and outages do not reach onError or a catch around next', async () => {
     const { tokens, outage, token } = await kit()
     for (const [instance, init, status] of [
       [outage, bearer(token), 503],
@@ -59,7 +100,7 @@ describe('on Hono', () => {
     }
   })
 
-  it('replaces what an earlier middleware called principal, also where nobody is let in', async () => {
+  it('the guard replaces a principal set by earlier middleware, even if the request is not authenticated', async () => {
     const { tokens, token, id } = await kit()
     const app = new Hono()
     app.use(async (c, next) => {
@@ -74,7 +115,7 @@ describe('on Hono', () => {
     expect(await statusOf(app, '/claimed', bearer(token))).toBe(500)
   })
 
-  it('guards what is mounted below, also without strict paths', async () => {
+  it('the guard covers everything mounted below it, even without strict paths', async () => {
     const { tokens, token } = await kit()
     const app = new Hono({ strict: false })
     app.use('/api/*', authenticate(tokens))
@@ -87,7 +128,7 @@ describe('on Hono', () => {
     expect(await statusOf(app, '/api/sub/x', bearer(token))).toBe(200)
   })
 
-  it('knows the address only by the option ip, and says so once', async () => {
+  it('the guard knows the address only through the ip option, and warns once without it', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const codes: string[] = []
@@ -111,7 +152,7 @@ describe('on Hono', () => {
     expect(codes).toEqual(['LATCHKEY_W005'])
   })
 
-  it('counts under the pattern that matched last, also when the handler fails, and never under the path', async () => {
+  it('uses are counted under the last matching pattern, even when the handler fails, and never under the path', async () => {
     const { tokens, token, id } = await kit()
     const app = new Hono()
     app.onError((_error, c) => c.text('failed', 500))
@@ -129,7 +170,7 @@ describe('on Hono', () => {
     ])
   })
 
-  it('tells shared caches which header an answer depends on', async () => {
+  it('Vary names the credential header', async () => {
     const { tokens, token } = await kit()
     const app = new Hono()
     app.use(authenticate(tokens, { credential: { header: 'x-api-key' } }))
@@ -137,14 +178,14 @@ describe('on Hono', () => {
     expect((await app.request('/', { headers: { 'x-api-key': token } })).headers.get('vary')).toBe('x-api-key')
   })
 
-  it('refuses unknown options, and management without an actor', async () => {
+  it('authenticate rejects unknown options, and management requires an actor', async () => {
     const { tokens } = await kit()
     expect(() => authenticate(tokens, { optinal: true } as never)).toThrow(/optinal/)
     expect(() => authenticate(tokens, null as never)).toThrow(/^options: /)
     expect(() => management(tokens, {} as never)).toThrow(/actor/)
   })
 
-  it('manages under a path with a parameter', async () => {
+  it('the management API works under a path with a parameter', async () => {
     const { tokens } = await kit()
     const app = new Hono()
     app.route('/:org/tokens', management(tokens, { actor: () => ({ id: 'root', tenants: '*', manages: 'all' }) }))

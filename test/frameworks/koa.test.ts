@@ -17,7 +17,7 @@ describe.each([
   const statusesOf = (app: Koa3, paths: readonly string[], init?: RequestInit): Promise<readonly number[]> =>
     served(app.callback(), (origin) => Promise.all(paths.map(async (path) => (await fetch(origin + path, init)).status)))
 
-  it('keeps an outage and a refusal from a try and catch around next', async () => {
+  it('refusals and outages do not reach a try/catch around next', async () => {
     const { tokens, outage, token } = await kit()
     for (const [instance, init, status] of [
       [outage, bearer(token), 503],
@@ -41,7 +41,7 @@ describe.each([
     }
   })
 
-  it('replaces what an earlier middleware called principal, also where nobody is let in', async () => {
+  it('the guard replaces a principal set by earlier middleware, even if the request is not authenticated', async () => {
     const { tokens, token, id } = await kit()
     const answer = async (options: { optional?: boolean }, init?: RequestInit): Promise<unknown> => {
       const app = new Koa()
@@ -58,7 +58,7 @@ describe.each([
     expect(await answer({})).toMatchObject({ code: 'credential_missing' })
   })
 
-  it('closes every way in, on a router without a prefix, on one inside, under mount, and on each route', async () => {
+  it('no spelling of a path bypasses a guard on a router, a nested router, a mount, or each route', async () => {
     const { tokens, token } = await kit()
     const guard = authenticate(tokens)
     const paths = ['/api/x', '/API/x', '/api/X', '/Api/X/', '/api/x/', '//api/x', '/api//x', '/%61pi/x']
@@ -84,7 +84,7 @@ describe.each([
     }
   })
 
-  it('is closed by requireScopes where a prefix lets requests past the guard', async () => {
+  it('requireScopes refuses requests that a prefix lets past the guard', async () => {
     const { tokens, token } = await kit()
     const app = new Koa()
     const router = new Router({ prefix: '/api' })
@@ -94,7 +94,7 @@ describe.each([
     expect([straight, around]).toEqual([200, 500])
   })
 
-  it('follows the proxy setting, and tells where it contradicts allowedIps', async () => {
+  it('the guard follows the proxy setting and warns when it contradicts allowedIps', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     for (const [proxy, maxIpsCount, forwarded, status, told] of [
@@ -114,7 +114,7 @@ describe.each([
     }
   })
 
-  it('counts under the pattern of the route, and never under the path', async () => {
+  it('uses are counted under the route pattern, and never under the path', async () => {
     const { tokens, token, id } = await kit()
     const app = new Koa()
     const router = new Router({ prefix: '/v1' })
@@ -124,7 +124,7 @@ describe.each([
     expect(await endpointsOf(tokens, id, 4)).toEqual([' allowed', 'GET /v1/items/:item allowed'])
   })
 
-  it('cuts off an answer that somebody has begun', async () => {
+  it('a refusal cuts off a response that has already begun', async () => {
     const { tokens } = await kit()
     const app = new Koa()
     app.silent = true
@@ -139,7 +139,7 @@ describe.each([
     })
   })
 
-  it('tells shared caches which header an answer depends on', async () => {
+  it('Vary names the credential header', async () => {
     const { tokens, token } = await kit()
     const app = new Koa()
     app.use(authenticate(tokens, { credential: { header: 'x-api-key' } })).use(say)

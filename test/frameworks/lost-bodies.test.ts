@@ -20,9 +20,9 @@ const PATH = '/admin/tokens'
 const ada: Actor = { id: 'ada', tenants: ['acme'], manages: 'all' }
 const actor = () => ada
 
-/** Reads the body to its end, and leaves nothing of it. */
+/** Reads the body to its end and keeps nothing of it. */
 const reads: RequestHandler = (req, _res, next) => void req.resume().on('end', () => next())
-/** The same, and leaves something in its place. */
+/** Reads the body to its end and sets another one in its place. */
 const leaves =
   (body: unknown): RequestHandler =>
   (req, _res, next) =>
@@ -30,7 +30,7 @@ const leaves =
       req.body = body
       next()
     })
-/** Goes on where a parser failed. */
+/** Continues after a parser fails. */
 const swallows =
   (parser: RequestHandler): RequestHandler =>
   (req, res, next) =>
@@ -64,7 +64,7 @@ function onKoaAfter(body: unknown): (tokens: Latchkey) => RequestListener {
   }
 }
 
-/** Set-ups in which what was sent does not reach latchkey. */
+/** Setups in which the sent body does not reach latchkey. */
 const LOSING: readonly [name: string, listener: (tokens: Latchkey) => RequestListener][] = [
   ['Express 4: a reader', behind(express4, reads)],
   ['Express 4: a reader, then a parser of forms', behind(express4, reads, express4.urlencoded({ extended: false }))],
@@ -102,11 +102,11 @@ async function listening(server: Server): Promise<string> {
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 
-/** A body of unknown length. */
+/** Sends a body of unknown length. */
 const inChunks = (text: string) => ({ body: new Blob([text]).stream(), duplex: 'half' }) as RequestInit
 
-describe('a body that something read before', () => {
-  it.each(LOSING)('is not taken for none: %s', async (_name, listener) => {
+describe('a body that was already read', () => {
+  it.each(LOSING)('a body that was already read is not mistaken for a missing one: %s', async (_name, listener) => {
     const tokens = instance()
     const base = await listening(createServer(listener(tokens)))
     for (const send of [(text: string): RequestInit => ({ body: text }), inChunks]) {
@@ -122,7 +122,7 @@ describe('a body that something read before', () => {
     }
   })
 
-  it('is not taken for none on HTTP/2, where no field tells of it', async () => {
+  it('a body that was already read is not mistaken for a missing one on HTTP/2, where no header announces it', async () => {
     const tokens = instance()
     const app = new Hono().route(PATH, onHono.management(tokens, { actor }))
     const listener = getRequestListener(app.fetch)
@@ -152,7 +152,7 @@ describe('a request without a body', () => {
     ['behind a parser of JSON', behind(express5, express5.json())],
     ['behind parsers of Express 4', behind(express4, express4.json(), express4.urlencoded({ extended: false }))],
     ['behind a reader on Koa', onKoaAfter({})],
-  ])('is still one, also where it sends an empty object: %s', async (_name, listener) => {
+  ])('a request without a body is accepted: %s', async (_name, listener) => {
     const tokens = instance()
     const base = await listening(createServer(listener(tokens)))
     for (const init of [{}, { body: '' }]) {
@@ -161,14 +161,14 @@ describe('a request without a body', () => {
     }
   })
 
-  it('may say so by an empty object, which a parser of JSON leaves as it is', async () => {
+  it('an empty object counts as no body, even behind a JSON parser', async () => {
     const tokens = instance()
     const base = await listening(createServer(behind(express5, express5.json())(tokens)))
     const { record } = await mint(tokens)
     expect((await fetch(`${base}/${record.id}/rotate`, { method: 'POST', headers: JSON_TYPE, body: '{}' })).status).toBe(201)
   })
 
-  it.each(['null', '[]', '0', '""'])('does not say so by %s', async (body) => {
+  it.each(['null', '[]', '0', '""'])('a body of %s does not count as no body', async (body) => {
     const tokens = instance()
     const base = await listening(createServer(behind(express5)(tokens)))
     const { token, record } = await mint(tokens)

@@ -41,13 +41,13 @@ function instance() {
   })
 }
 
-/** Hosts that know a request by its URL alone, which is in its normal form always. */
+/** Hosts that see only the URL of a request, which is always normalized. */
 const NORMALISES = new Set(['web requests'])
 
 const INPUT = { name: 'ERP', tenantId: 'acme', scopes: ['inventory:read', 'tokens:rotate-self'] }
 
 describe.each(Object.entries(managementHosts))('management on %s', (name, start) => {
-  it('takes a token through its whole life', async () => {
+  it('the management API takes a token through its whole life', async () => {
     await within(start, '/admin/tokens', async (call, _host, tokens) => {
       const created = await call('POST', '', INPUT)
       expect(created.status).toBe(201)
@@ -73,7 +73,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
     })
   })
 
-  it('answers nobody, a fault, bad bodies and large ones as the API does', async () => {
+  it('the management API answers missing actors, faults, and invalid or large bodies in the same way', async () => {
     await within(start, '/admin/tokens', async (call) => {
       expect((await call('GET', '/', undefined, { 'x-user': '' })).status).toBe(401)
       expect((await call('GET', '/', undefined, { 'x-user': 'fails' })).status).toBe(503)
@@ -85,7 +85,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
     })
   })
 
-  it('stands under any path', async () => {
+  it('the management API works under any path', async () => {
     await within(start, '/a/b-c', async (call) => {
       const created = await call('POST', '/', INPUT)
       expect(created.headers.get('location')).toBe(`/a/b-c/${created.body.record.id}`)
@@ -93,7 +93,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
     })
   })
 
-  it('reads what was sent, whatever parsers stand before it: an overlap is not lost', async () => {
+  it('the management API reads the body even after other parsers, so an overlap is not lost', async () => {
     await within(start, '/admin/tokens', async (call, _host, tokens) => {
       const { token, record } = (await call('POST', '/', INPUT)).body
       expect((await call('POST', `/${record.id}/rotate`, { overlap: '1h' })).status).toBeLessThan(300)
@@ -101,28 +101,32 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
     })
   })
 
-  it.each(['/AAAAAAAAAAAAAAAA/../revoke-all', '/./revoke-all', '/x/%2e%2e/revoke-all', '/x/.%2E/revoke-all', '/%72evoke-all'])(
-    'knows no path that is not in its normal form: %s',
-    async (path) => {
-      await within(start, '/admin/tokens', async (call, host, tokens) => {
-        const { token } = (await call('POST', '/', INPUT)).body
-        const { hostname, port } = new URL(host.origin)
-        const body = JSON.stringify({ tenantId: 'acme' })
-        const headers = { 'x-user': 'ada', 'content-type': 'application/json', 'content-length': body.length }
-        const status = await new Promise<number | undefined>((resolve, reject) => {
-          const outgoing = send({ host: hostname, port, method: 'POST', path: `/admin/tokens${path}`, headers })
-          outgoing.on('response', (response) => resolve(response.resume().statusCode)).on('error', reject)
-          outgoing.end(body)
-        })
-        // A host that builds a URL before it routes has routed by the normal form already.
-        if (NORMALISES.has(name) && /\/(?:\.|%2e)/i.test(path)) return expect(status).toBe(200)
-        expect(status).toBe(404)
-        expect(await tokens.verify(token)).toMatchObject({ ok: true })
+  it.each([
+    '/AAAAAAAAAAAAAAAA/../revoke-all',
+    '/./revoke-all',
+    '/x/%2e%2e/revoke-all',
+    '/x/.%2E/revoke-all',
+    '/%72evoke-all',
+    '//revoke-all',
+  ])('the management API does not normalize the path %s', async (path) => {
+    await within(start, '/admin/tokens', async (call, host, tokens) => {
+      const { token } = (await call('POST', '/', INPUT)).body
+      const { hostname, port } = new URL(host.origin)
+      const body = JSON.stringify({ tenantId: 'acme' })
+      const headers = { 'x-user': 'ada', 'content-type': 'application/json', 'content-length': body.length }
+      const status = await new Promise<number | undefined>((resolve, reject) => {
+        const outgoing = send({ host: hostname, port, method: 'POST', path: `/admin/tokens${path}`, headers })
+        outgoing.on('response', (response) => resolve(response.resume().statusCode)).on('error', reject)
+        outgoing.end(body)
       })
-    },
-  )
+      // A host that builds a URL has already normalized the path before routing.
+      if (NORMALISES.has(name) && /\/(?:\.|%2e)/i.test(path)) return expect(status).toBe(200)
+      expect(status).toBe(404)
+      expect(await tokens.verify(token)).toMatchObject({ ok: true })
+    })
+  })
 
-  it('answers one body after the other that is too large, on one connection', async () => {
+  it('the management API answers several oversized bodies in a row on one connection', async () => {
     await within(start, '/admin/tokens', async (_call, host) => {
       const { hostname, port } = new URL(host.origin)
       const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -149,7 +153,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
     })
   })
 
-  it('tells a body that breaks off from one that ends', async () => {
+  it('a truncated body is not treated as a complete one', async () => {
     await within(start, '/admin/tokens', async (call, host) => {
       const { hostname, port } = new URL(host.origin)
       await new Promise<void>((resolve) => {
@@ -159,7 +163,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
         outgoing.on('close', () => resolve())
         outgoing.write(JSON.stringify(INPUT), () => outgoing.destroy())
       })
-      // Time for what must not happen.
+      // Wait, because the failure would be something that happens later.
       await new Promise((resolve) => setTimeout(resolve, 60))
       expect((await call('GET', '/')).body.items).toEqual([])
     })

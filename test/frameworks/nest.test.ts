@@ -6,6 +6,7 @@ import {
   type DynamicModule,
   type ExceptionFilter,
   Get,
+  Header,
   HttpException,
   type INestApplication,
   Injectable,
@@ -32,7 +33,7 @@ import {
 } from 'latchkey/nest'
 import { testLatchkey, unguardedRoutes } from 'latchkey/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { hasSignal } from '../../src/cache/signals.js'
+import { hasSignal } from '../../src/verify/principal.js'
 import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
 
 @Controller('stock')
@@ -145,7 +146,7 @@ afterEach(async () => {
   for (const app of open.splice(0)) await app.close()
 })
 
-/** Starts an application by Nest's own test kit, and gives a way to call it. */
+/** Starts an application with Nest's test kit and returns a function that calls it. */
 async function start(
   platform: keyof typeof platforms,
   options: LatchkeyModuleOptions,
@@ -164,14 +165,14 @@ async function start(
   return (path, init) => fetch(origin + path, init)
 }
 
-/** A module with one controller. */
+/** Creates a module with one controller. */
 function moduleOf(controller: Type): DynamicModule {
   class OwnModule {}
   return { module: OwnModule, controllers: [controller] }
 }
 
-describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) => {
-  it('a route behind the guard is for good tokens only, and its principal is a parameter', async () => {
+describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
+  it('a guarded route accepts only valid tokens, and its principal is available as a parameter', async () => {
     const { tokens, token } = await kit()
     const call = await start(platform, { tokens })
     expect((await call('/stock/me')).status).toBe(401)
@@ -179,7 +180,7 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     expect((await call('/alone/open')).status).toBe(200)
   })
 
-  it('required scopes and resources are checked, with and without a guard on the class', async () => {
+  it('required scopes and resources are checked with and without a guard on the class', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ resources: { warehouse: ['w1'] } })
     const call = await start(platform, { tokens })
@@ -190,7 +191,29 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     expect((await call('/inherited/me')).status).toBe(401)
   })
 
-  it('lets nobody in when the principal cannot be attached, and names the route', async () => {
+  it('Nest keeps the credential header in Vary when a handler sets Vary', async () => {
+    @Controller('varied')
+    @UseGuards(LatchkeyGuard)
+    class VariedController {
+      @Get('header')
+      @Header('Vary', 'Origin')
+      header() {
+        return {}
+      }
+
+      @Get('plain')
+      plain() {
+        return {}
+      }
+    }
+    const { tokens, token } = await kit()
+    const call = await start(platform, { tokens, credential: { header: 'x-api-key' } }, { controllers: [VariedController] })
+    const vary = async (path: string) => (await call(path, { headers: { 'x-api-key': token } })).headers.get('vary')
+    expect(await vary('/varied/plain')).toBe('x-api-key')
+    expect(await vary('/varied/header')).toBe('Origin, x-api-key')
+  })
+
+  it('the guard refuses the request if the principal cannot be attached, and names the route', async () => {
     const { tokens, token } = await kit()
     const told: string[] = []
     const onWarning = ({ code, message }: { code: string; message: string }): unknown => told.push(`${code} ${message}`)
@@ -208,7 +231,7 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     expect(told).toEqual([expect.stringMatching(/^LATCHKEY_W015 .*: GET \/stock\/me$/)])
   })
 
-  it('of several decorators all are checked', async () => {
+  it('all of several decorators are checked', async () => {
     const { tokens, token, create } = await kit()
     const writer = await create({ scopes: ['a:write'] })
     const both = await create({ scopes: ['a:read', 'a:write'] })
@@ -227,7 +250,7 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     expect(warned).not.toHaveBeenCalled()
   })
 
-  it('the signal of a principal is dropped with its response', async () => {
+  it("a principal's signal is released with the response", async () => {
     const seen: Principal[] = []
     @Controller('watch')
     class WatchController {
@@ -247,7 +270,7 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
   it.each([
     [true, ['LATCHKEY_W010']],
     [false, []],
-  ])('blanket trust in forwarding headers is told: %s', async (trustProxy, codes) => {
+  ])('blanket trust in forwarding headers causes a warning: %s', async (trustProxy, codes) => {
     const warned = vi.fn()
     const { tokens, token } = await kit()
     const adapter = platform === 'Express' ? new ExpressAdapter() : new FastifyAdapter({ trustProxy })
@@ -258,14 +281,14 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     expect(warned.mock.calls.map(([{ code }]) => code)).toEqual(codes)
   })
 
-  it('an outage is a 503 that says when to come back', async () => {
+  it('an outage is answered with 503 and Retry-After', async () => {
     const { outage, token } = await kit()
     const answer = await (await start(platform, { tokens: outage }))('/stock/me', bearer(token))
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
   })
 
   it.each(['by APP_FILTER', 'by useGlobalFilters'])(
-    'a filter of the host’s set %s shapes refusals, keeps their challenge, and admits nobody',
+    'an exception filter set %s shapes refusals but keeps their challenge and admits no request',
     async (way) => {
       @Catch()
       class AllFilter implements ExceptionFilter {
@@ -285,14 +308,14 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     },
   )
 
-  it('as a guard of the whole application it guards every route', async () => {
+  it('an application-wide guard guards every route', async () => {
     const { tokens, token } = await kit()
     const call = await start(platform, { tokens }, { providers: [{ provide: APP_GUARD, useClass: LatchkeyGuard }] })
     expect((await call('/alone/open')).status).toBe(401)
     expect((await call('/alone/open', bearer(token))).status).toBe(200)
   })
 
-  it('@Public frees a route from the guards around it, never from one at the same place or nearer', async () => {
+  it('@Public opens a route to outer guards only, not to a guard at the same or an inner level', async () => {
     const { tokens, token } = await kit()
     const controllers = [MixedController, LobbyController, ContradictionController, AloneController]
     let app: INestApplication | undefined
@@ -312,13 +335,13 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     }
   })
 
-  it('a principal that no guard gave is an error, never an open route', async () => {
+  it('a principal parameter without a guard is an error, not an open route', async () => {
     const { tokens, token } = await kit()
     const call = await start(platform, { tokens })
     expect((await call('/alone/unguarded', bearer(token))).status).toBe(500)
   })
 
-  it('an optional token gives no principal where none is sent', async () => {
+  it('an optional token yields no principal when none is sent', async () => {
     const { tokens } = await kit()
     const call = await start(platform, { tokens, optional: true })
     expect(await (await call('/stock/me')).json()).toEqual({ name: null })
@@ -326,7 +349,7 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     expect((await call('/stock/me', bearer('nonsense'))).status).toBe(401)
   })
 
-  it('the management API and the page are served, with bodies, to whom the actor callback names', async () => {
+  it('the management API and the page are served, with bodies, to callers named by the actor callback', async () => {
     const { tokens } = await kit()
     const call = await start(platform, {
       tokens,
@@ -347,7 +370,7 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
     expect(await page.text()).toContain('Stock')
   })
 
-  it('the options can come from other providers', async () => {
+  it('the module options can come from other providers', async () => {
     const { tokens, token } = await kit()
     @Injectable()
     class Settings {
@@ -366,36 +389,43 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
   })
 })
 
-describe('under Nest', () => {
+describe('Nest setup', () => {
   it.each([
     ['an unknown option', { realms: 'x' }, /realms/],
     ['a management path without its slash', { management: { path: 'admin', actor: () => undefined } }, /management\.path/],
     ['a management API without an actor', { management: { path: '/admin' } }, /actor/],
-  ])('%s stops the application from starting', async (_name, wrong, message) => {
+  ])('the application does not start with %s', async (_name, wrong, message) => {
     const { tokens } = await kit()
     await expect(start('Express', { tokens, ...wrong } as never)).rejects.toThrow(message)
   })
 
-  it('what is no instance stops the application from starting', async () => {
+  it('the application does not start with anything but an instance as tokens', async () => {
     await expect(start('Express', { tokens: {} as Authenticator })).rejects.toThrow(/tokens/)
   })
 
-  it('a guard without the module stops the application from starting', async () => {
+  it('the application does not start with a guard but without the module', async () => {
     const { tokens } = await kit()
-    await expect(start('Express', { tokens }, { imports: [] })).rejects.toThrow(/LatchkeyGuard|ScopesGuard/)
+    await expect(start('Express', { tokens }, { imports: [] })).rejects.toThrow(
+      /(?:LatchkeyGuard|ScopesGuard).*LatchkeyModule\.forRoot\(\)/,
+    )
   })
 
-  it('a guard refuses what is no HTTP route', async () => {
+  it('an instance passed as the options is rejected with the right call', async () => {
+    const { tokens } = await kit()
+    await expect(start('Express', tokens as never)).rejects.toThrow('LatchkeyModule.forRoot({ tokens })')
+  })
+
+  it('a guard rejects anything but HTTP routes', async () => {
     const { tokens } = await kit()
     const module = await Test.createTestingModule({
       imports: [LatchkeyModule.forRoot({ tokens })],
       providers: [LatchkeyGuard],
     }).compile()
     const context = { getType: () => 'ws', switchToHttp: () => ({ getRequest: () => ({}), getResponse: () => ({}) }) }
-    await expect(module.get(LatchkeyGuard).canActivate(context as never)).rejects.toThrow(/of type ws is not guarded/)
+    await expect(module.get(LatchkeyGuard).canActivate(context as never)).rejects.toThrow(/of type ws, which cannot be guarded/)
   })
 
-  it('a principal attached in a unit test is what the parameter takes', async () => {
+  it('a principal attached in a unit test is available as the parameter', async () => {
     const { attachPrincipal } = testLatchkey({ scopes: { 'a:read': 'Read' } })
     const request = {}
     const principal = await attachPrincipal(request, { scopes: ['a:read'] })

@@ -23,7 +23,7 @@ it.each<[name: string, ask: (tokens: Authenticator, asked: Asked) => unknown]>([
       return authenticateUpgrade(tokens, request, { onWarning, ip: () => '10.0.0.1' })
     },
   ],
-])('%s warns of a shared address although its options are written anew for each request', async (_name, ask) => {
+])('%s warns about a shared address even if its options are created for each request', async (_name, ask) => {
   const told: Warning[] = []
   const tokens = instance()
   for (let at = 0; at < 60; at += 1) await ask(tokens, { token: (await mint(tokens)).token, onWarning: (warning) => told.push(warning) })

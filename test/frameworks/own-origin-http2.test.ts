@@ -31,8 +31,8 @@ const HOSTS: { readonly [name: string]: (tokens: Latchkey) => Promise<Host> } = 
   },
 }
 
-describe.each(Object.entries(HOSTS))('a page over HTTP/2 on a port of its own, on %s', (_, start) => {
-  it('is of its own origin, and one on another port is not', async () => {
+describe.each(Object.entries(HOSTS))('a page over HTTP/2 on a custom port, on %s', (_, start) => {
+  it('a page over HTTP/2 on a custom port may call its own origin but not another port', async () => {
     const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
     const host = await start(tokens)
     const client = connect(`http://127.0.0.1:${host.port}`)

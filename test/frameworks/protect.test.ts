@@ -14,7 +14,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 
 type Tokens = Latchkey<'inventory:read' | 'inventory:write'>
-/** Serves `GET /stock/:id` for holders of inventory:read that reach the warehouse, and `GET /all` for all of them. */
+/** Serves `GET /stock/:id`, which requires inventory:read and the warehouse, and `GET /all`, which requires only inventory:read. */
 type Serve = (
   tokens: Tokens,
 ) => Promise<{ ask: (headers: Record<string, string>, path?: string) => Promise<Response>; close: () => Promise<unknown> | unknown }>
@@ -82,7 +82,7 @@ const servers: readonly (readonly [string, Serve])[] = [
 ]
 
 describe.each(servers)('protect on %s', (_, serve) => {
-  it('lets in who has the scope and reaches the data, refuses all others, and counts each use with its route', async () => {
+  it('protect accepts tokens with the scope and the resource, refuses all others, and counts each use by route', async () => {
     const tokens = latchkey({
       prefix: 'acme_live',
       store: memoryStore(),
@@ -117,7 +117,7 @@ describe.each(servers)('protect on %s', (_, serve) => {
     await tokens.close()
   })
 
-  it('refuses a token that is limited in data which the route does not name, where the instance says resources: explicit', async () => {
+  it('protect refuses limited tokens on routes that name no resource if the instance has resources: explicit', async () => {
     const scopes = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
     const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes, resources: 'explicit' })
     const { ask, close } = await serve(tokens)
@@ -133,7 +133,7 @@ describe.each(servers)('protect on %s', (_, serve) => {
   })
 })
 
-it('protect checks its arguments when it is made', () => {
+it('protect validates its arguments when it is called', () => {
   const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
   const all = [onExpress.protect, onKoa.protect, onFastify.protect, onHono.protect] as unknown as readonly ((
     tokens: unknown,

@@ -9,6 +9,7 @@ import { type Latchkey, latchkey } from 'latchkey'
 import { authenticate as onExpress } from 'latchkey/express'
 import { authenticate as onFastify } from 'latchkey/fastify'
 import { authenticate as onHono } from 'latchkey/hono'
+import { accept } from 'latchkey/jwt'
 import { authenticate as onKoa } from 'latchkey/koa'
 import { memoryStore } from 'latchkey/stores/memory'
 import { authenticate as onWeb } from 'latchkey/web'
@@ -69,7 +70,7 @@ const servers: { readonly [framework: string]: (tokens: Latchkey) => Send | Prom
   },
 }
 
-it.each(Object.entries(servers))('%s: a request that passes two guards counts once', async (_name, start) => {
+const limited = (): Latchkey => {
   const tokens: Latchkey = latchkey({
     prefix: 'acme_live',
     store: memoryStore(),
@@ -80,9 +81,37 @@ it.each(Object.entries(servers))('%s: a request that passes two guards counts on
     },
   })
   onTestFinished(() => tokens.close())
+  return tokens
+}
+
+it.each(Object.entries(servers))('%s: a request that passes two guards counts once', async (_name, start) => {
+  const tokens = limited()
   const { token } = await tokens.system.create({ name: 'made', scopes: ['a:read'] })
   const send = await start(tokens)
   const statuses: number[] = []
   for (let request = 0; request < 5; request += 1) statuses.push((await send({ authorization: `Bearer ${token}` })).status)
   expect(statuses).toEqual([200, 200, 200, 429, 429])
+})
+
+it.each([
+  ['accept() in the first guard', (tokens: Latchkey) => [accept(tokens), tokens] as const],
+  ['accept() in the second guard', (tokens: Latchkey) => [tokens, accept(tokens)] as const],
+  ['accept() in both guards', (tokens: Latchkey) => [accept(tokens), accept(accept(tokens))] as const],
+] as const)('a request that passes two guards counts once with %s', async (_name, guards) => {
+  const tokens = limited()
+  const { token, record } = await tokens.system.create({ name: 'made', scopes: ['a:read'] })
+  const app = new Hono()
+  const [first, second] = guards(tokens)
+  const codes: string[] = []
+  app.use(onHono(first, { ...quiet, optional: true }), onHono(second, quiet))
+  app.use(onHono(second, { onWarning: ({ code }) => codes.push(code) }))
+  app.get('/api', (c) => c.json({}))
+  const statuses: number[] = []
+  for (let request = 0; request < 4; request += 1) {
+    statuses.push((await app.request('/api', { headers: { authorization: `Bearer ${token}` } })).status)
+  }
+  expect(statuses).toEqual([200, 200, 200, 429])
+  await tokens.flush()
+  expect(await tokens.system.usage(record.id)).toMatchObject({ total: 3, refused: 1 })
+  expect(codes).toContain('LATCHKEY_W001')
 })

@@ -57,7 +57,7 @@ const perToken = (points: number): RateLimitOptions => ({
 })
 
 describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s with rate limits', (_name, harness) => {
-  it('answers 429 with Retry-After, RateLimit and RateLimit-Policy, without a challenge, and the handler does not run', async () => {
+  it('a request beyond the limit gets a 429 with Retry-After and RateLimit fields but no challenge, and no handler runs', async () => {
     const site = await open(harness, perToken(2))
     expect([(await site.get('/api/read')).status, (await site.get('/api/read')).status]).toEqual([200, 200])
     const refused = await site.get('/api/read')
@@ -72,17 +72,17 @@ describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s 
     expect(site.ran()).toBe(2)
   })
 
-  it('spends nothing on requests that are refused for their scope', async () => {
-    // More than one, for what a request took comes back when its response is over.
+  it("requests refused for their scope use none of the token's rate limit", async () => {
+    // A limit above 1, because each request takes a point that returns when its response ends.
     const site = await open(harness, perToken(4))
     const statuses = new Set<number>()
     for (let tries = 0; tries < 20; tries += 1) statuses.add((await site.get('/api/write')).status)
-    // Refusals have a budget of their own.
+    // Refusals have a separate budget.
     expect([...statuses]).toEqual([403, 429])
     expect((await site.get('/api/read')).status).toBe(200)
   })
 
-  it('answers 503 when the limiter fails and failures refuse, and lets pass when they allow', async () => {
+  it('a failing limiter is answered with 503 or ignored, as onFailure says', async () => {
     const failing = {
       points: 5,
       duration: 60,

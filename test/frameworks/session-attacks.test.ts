@@ -1,7 +1,8 @@
 import 'reflect-metadata'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, request, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { getRequestListener, serve } from '@hono/node-server'
 import { All, Controller, Param, Req, Res } from '@nestjs/common'
 import { APP_GUARD, NestFactory } from '@nestjs/core'
@@ -34,7 +35,7 @@ const issuer = 'https://auth.example'
 const exchangeTokens = exchange(tokens, { issuer, audiences: ['stock'], keys: [await generateSigningKey()] })
 const introspect = introspection(tokens, { client: () => undefined })
 
-// A session of the host's with every scope, which the cookie names.
+// A host session with every scope, selected by the cookie.
 const sessionOf = (cookie: string | null | undefined): { id: string; scopes: '*' } | undefined => {
   if (cookie === 'sid=throws') throw new Error('the session store is down')
   return cookie === 'sid=ada' ? { id: 'ada', scopes: '*' } : undefined
@@ -74,7 +75,7 @@ All(':name')(EndpointsController.prototype, 'answer', answer)
 Controller()(EndpointsController)
 
 class NestedModule {}
-/** Guards of Nest do not stand before the management API, whose actor reads the session by itself. */
+/** On Nest, guards do not cover the management API, whose actor callback reads the session directly. */
 const nestModule = {
   module: NestedModule,
   imports: [
@@ -92,7 +93,7 @@ const nestModule = {
 }
 const UNPARSED = { logger: false, bodyParser: false, forceCloseConnections: true } as const
 
-/** The management API and the endpoints of extensions, all behind a guard that takes sessions too. */
+/** The management API and the extensions' endpoints behind a guard that accepts sessions. */
 const hosts: { readonly [framework: string]: () => Promise<string> } = {
   Express: () => {
     const app = express()
@@ -179,14 +180,14 @@ describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
     }
   }
 
-  it('is nobody at /self', async () => {
+  it('a session is not accepted at /self', async () => {
     const ask = await asking()
     for (const answer of [await ask('GET', '/tokens/self', 'sid=ada'), await ask('POST', '/tokens/self/rotate', 'sid=ada', {}, '{}')]) {
       expect(answer).toEqual([401, expect.stringContaining('credential_missing')])
     }
   })
 
-  it('is nothing to exchange, and nobody who may introspect', async () => {
+  it('a session can be neither exchanged for a token nor used to introspect one', async () => {
     const ask = await asking()
     const exchanged = await ask('POST', '/exchange', 'sid=ada', { 'content-type': FORM }, new URLSearchParams(GRANT).toString())
     expect(exchanged).toEqual([400, expect.not.stringContaining('access_token"')])
@@ -195,14 +196,14 @@ describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
     expect(asked).toEqual([401, expect.not.stringContaining('"active":true')])
   })
 
-  it('is not for the forms of another site, which change nothing', async () => {
+  it("a session cannot be used by another site's forms, which change nothing", async () => {
     const ask = await asking()
     const before = (await tokens.system.list()).items.length
     const form = new URLSearchParams({ name: 'stolen', scopes: 'inventory:read' }).toString()
     for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { 'sec-fetch-site': 'none' }]) {
       for (const path of ['/tokens', '/exchange']) {
         const answer = await ask('POST', path, 'sid=ada', { 'content-type': FORM, ...headers }, form)
-        // On Nest the management API is asked directly. No browser sends a form of nobody, and no form is taken at all.
+        // On Nest the management API has no guard. It rejects every form, and a browser sends no form with Sec-Fetch-Site: none.
         const unguarded = framework.startsWith('Nest') && path === '/tokens' && headers['sec-fetch-site'] === 'none'
         expect(answer).toEqual(unguarded ? [415, expect.any(String)] : [403, expect.stringContaining('cross_site')])
       }
@@ -214,7 +215,27 @@ describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
     expect((await tokens.system.list()).items).toHaveLength(before)
   })
 
-  it('whose callback throws is 503 wherever it would have led', async () => {
+  it('a session opens no WebSocket for a page on another site', async () => {
+    const origin = await start()
+    const shake = async (headers: object): Promise<string> => {
+      const handshake = {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      }
+      const asked = request(`${origin}/introspect`, { headers: { cookie: 'sid=ada', ...handshake, ...headers } }).end()
+      const [response] = (await once(asked, 'response')) as [IncomingMessage]
+      return `${response.statusCode} ${await text(response)}`
+    }
+    const other = { origin: 'https://evil.example' }
+    for (const headers of [other, { ...other, 'sec-fetch-site': 'cross-site' }, { upgrade: 'WebSocket' }, { upgrade: 'h2c' }, {}]) {
+      expect(await shake(headers)).toMatch(/^403 .*cross_site/)
+    }
+    for (const headers of [{ origin }, { ...other, 'sec-fetch-site': 'same-origin' }]) expect(await shake(headers)).not.toMatch(/^403/)
+  })
+
+  it('a session callback that throws is answered with 503 on every route', async () => {
     const ask = await asking()
     for (const [method, path] of [
       ['GET', '/tokens'],
@@ -222,7 +243,7 @@ describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
       ['POST', '/exchange'],
     ] as const) {
       const answer = await ask(method, path, 'sid=throws', {}, method === 'POST' ? '{}' : undefined)
-      // On Nest no guard stands before /self, which asks nobody for a session.
+      // On Nest, /self has no guard and never asks for a session.
       const unasked = framework.startsWith('Nest') && path === '/tokens/self'
       const expected = unasked ? [401, expect.stringContaining('credential_missing')] : [503, expect.stringContaining('store_unavailable')]
       expect([path, ...answer]).toEqual([path, ...expected])

@@ -9,13 +9,13 @@ import type { Latchkey, Principal } from 'latchkey'
 import { authenticate } from 'latchkey/express'
 import { authenticate as authenticateHono } from 'latchkey/hono'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { hasSignal } from '../../src/cache/signals.js'
+import { hasSignal } from '../../src/verify/principal.js'
 import { instance, mint, pause, until } from '../latchkey/harness.js'
 
 const CLIENTS = 15
 
 describe('principal.signal', () => {
-  it('serves many open streams of one token on Express without a warning, and is dropped with each response', async () => {
+  it('principal.signal serves many open streams of one token on Express without a warning, and is released with each response', async () => {
     const warnings: Error[] = []
     const note = (warning: Error) => void warnings.push(warning)
     process.on('warning', note)
@@ -49,7 +49,7 @@ describe('principal.signal', () => {
     expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([])
   })
 
-  it('lives as long as a streamed answer on Hono, and no longer', async () => {
+  it('principal.signal lives exactly as long as a streamed response on Hono', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const principals: Principal[] = []
@@ -84,9 +84,29 @@ describe('principal.signal', () => {
     await until(() => !principals.some(hasSignal))
   })
 
-  // AbortSignal.any holds neither the signal nor its principal: what holds them is the response that is still open.
+  it.each([101, 200])('principal.signal outlives the response that opens a WebSocket on Hono, whose status may be %i', async (status) => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens)
+    const principals: Principal[] = []
+    const app = new Hono()
+    app.use(authenticateHono(tokens))
+    app.get('/live', (c) => {
+      principals.push(c.var.principal as Principal)
+      expect(principals.at(-1)?.signal.aborted).toBe(false)
+      // Only platforms that open sockets can construct a response with status 101.
+      return Object.defineProperty(new Response(), 'status', { value: status })
+    })
+    const authorization = `Bearer ${token}`
+    await app.request('/live', { headers: { authorization, connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' } })
+    await app.request('/live', { headers: { authorization } })
+    expect(principals.map(hasSignal)).toEqual([true, status === 101])
+    await tokens.system.revoke(record.id)
+    expect(principals[0]?.signal.aborted).toBe(true)
+  })
+
+  // AbortSignal.any holds neither the signal nor its principal; the open response does.
   it.each(['Express', 'Hono'])(
-    'fires through AbortSignal.any on %s after the garbage was collected, and is let go with the response',
+    'principal.signal fires through AbortSignal.any on %s after a garbage collection, and is released with the response',
     async (framework) => {
       const tokens = instance()
       const { token, record } = await mint(tokens)

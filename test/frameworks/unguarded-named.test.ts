@@ -16,7 +16,7 @@ const listen = (): (() => (string | undefined)[]) => {
   return () => emit.mock.calls.map(([text]) => String(text).match(/did not run: (.*?) \(see/)?.[1])
 }
 
-it('a route without a guard is named on Koa', async () => {
+it('requireScopes names a route without a guard on Koa', async () => {
   const told = listen()
   const router = new Router()
   router.get('/koa/:id', onKoa('a:read'), () => undefined)
@@ -25,7 +25,7 @@ it('a route without a guard is named on Koa', async () => {
   expect(told()).toEqual(['GET /koa/:id'])
 })
 
-it('a route without a guard is named on Fastify', async () => {
+it('requireScopes names a route without a guard on Fastify', async () => {
   const told = listen()
   const app = fastify()
   app.get('/fastify/:id', { onRequest: onFastify('a:read') }, () => ({}))
@@ -33,14 +33,14 @@ it('a route without a guard is named on Fastify', async () => {
   expect(told()).toEqual(['GET /fastify/:id'])
 })
 
-it('a route without a guard is named on Hono', async () => {
+it('requireScopes names a route without a guard on Hono', async () => {
   const told = listen()
   const app = new Hono().get('/hono/:id', onHono('a:read'), (c) => c.text(''))
   expect((await app.request('/hono/1')).status).toBe(500)
   expect(told()).toEqual(['GET /hono/:id'])
 })
 
-it('a web request, whose route nobody tells, is named by the scopes', async () => {
+it('requireScopes names an unknown web route by its scopes', async () => {
   const told = listen()
   expect((await onWeb('web-alone:read')(new Request('http://a.test/web/1')))?.status).toBe(500)
   expect(told()).toEqual(['a route that requires web-alone:read'])

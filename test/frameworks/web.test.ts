@@ -2,13 +2,13 @@ import type { FaultReport } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, interceptStore, testLatchkey } from 'latchkey/testing'
 import { authenticate, management, requireScopes } from 'latchkey/web'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
 
 const request = (init?: RequestInit, path = '/'): Request => new Request(`http://host.test${path}`, init)
 
 describe('on web requests', () => {
-  it('gives the principal, the answer, or neither where it is optional', async () => {
+  it('authenticate returns the principal, the response, or neither if optional', async () => {
     const { tokens, token, id } = await kit()
     expect((await authenticate(tokens, request(bearer(token)))).principal?.tokenId).toBe(id)
     expect((await authenticate(tokens, request())).response?.status).toBe(401)
@@ -16,13 +16,13 @@ describe('on web requests', () => {
     expect((await authenticate(tokens, request(bearer('x')), { optional: true })).response?.status).toBe(401)
   })
 
-  it('answers 503 and never rejects when nothing can be decided', async () => {
+  it('authenticate answers 503 and never rejects when the store is down', async () => {
     const { outage, token } = await kit()
     const { response } = await authenticate(outage, request(bearer(token)))
     expect([response?.status, response?.headers.get('retry-after')]).toEqual([503, '1'])
   })
 
-  it('checks scopes and resources in the same call, and counts the refusal as one', async () => {
+  it('authenticate checks scopes and resources in the same call and counts one refusal', async () => {
     const { tokens, create } = await kit()
     const { token, id } = await create({ resources: { warehouse: ['w1'] } })
     const read = requireScopes('a:read', { warehouse: (asked) => new URL(asked.url).pathname.slice(1) })
@@ -38,7 +38,7 @@ describe('on web requests', () => {
     ])
   })
 
-  it('checks scopes of a request only after it was let in, and of that very request', async () => {
+  it('requireScopes accepts only the request object that was authenticated', async () => {
     const { tokens, token } = await kit()
     const mayRead = requireScopes('a:read')
     const good = request(bearer(token))
@@ -48,7 +48,7 @@ describe('on web requests', () => {
     expect((await mayRead(good.clone()))?.status).toBe(500)
   })
 
-  it('knows the address only by the option ip', async () => {
+  it('authenticate knows the address only through the ip option', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': '203.0.113.7' }
@@ -59,7 +59,7 @@ describe('on web requests', () => {
     expect(codes).toEqual(['LATCHKEY_W005'])
   })
 
-  it('takes the address of each call by itself, of calls at the same time and of one request again', async () => {
+  it('authenticate uses the address of each call, even for concurrent calls and a repeated request', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const statusOf = async (asked: Request, ip?: string): Promise<number | undefined> =>
@@ -71,7 +71,7 @@ describe('on web requests', () => {
     expect(await statusOf(again, '203.0.113.7')).toBeUndefined()
   })
 
-  it('an ip callback of the management API that throws is a 503, and what it threw is told', async () => {
+  it('an ip callback of the management API that throws causes a 503, and the error is reported', async () => {
     const heard: string[] = []
     const onError = ({ where, error }: FaultReport): unknown => heard.push(`${where}: ${error.cause}`)
     const { tokens } = testLatchkey({ scopes: { 'a:read': 'Read' }, onError, logger: false })
@@ -83,7 +83,7 @@ describe('on web requests', () => {
   })
 
   describe('with waitUntil', () => {
-    /** An instance that writes by itself too late for a test, and what it wrote. */
+    /** An instance that flushes too late for a test, and a record of its writes. */
     const late = () => {
       const written: string[] = []
       const heard: string[] = []
@@ -96,7 +96,7 @@ describe('on web requests', () => {
       return { ...made, store, written, heard }
     }
 
-    it('hands over what a use and a refused attempt leave to write, and waits for neither', async () => {
+    it('waitUntil receives the writes of a use and a refused attempt, and the response waits for neither', async () => {
       const { tokens, tokenFor, written } = late()
       const token = await tokenFor()
       written.length = 0
@@ -122,16 +122,16 @@ describe('on web requests', () => {
         },
       ],
       ['rejects', async () => Promise.reject(new Error('no context'))],
-    ])('a callback that %s is heard, and harms nobody', async (_, waitUntil) => {
+    ])('a waitUntil callback that %s is reported and does no harm', async (_, waitUntil) => {
       // biome-ignore format: short
       const { tokens, tokenFor, heard } = late()
       const token = await tokenFor()
       expect(await authenticate(tokens, request(bearer(token)), { waitUntil })).toMatchObject({ principal: { kind: 'token' } })
-      await vi.waitFor(() => expect(heard).toEqual(['waitUntil: Error: no context']))
+      await expect.poll(() => heard).toEqual(['waitUntil: Error: no context'])
       await tokens.close()
     })
 
-    it('work that fails is told and does not reject, so that no platform takes it for a crash', async () => {
+    it('failed work passed to waitUntil is reported and does not reject, so no platform mistakes it for a crash', async () => {
       const store = faultyStore(memoryStore())
       const heard: string[] = []
       const onError = ({ where }: FaultReport): unknown => heard.push(where)
@@ -148,7 +148,7 @@ describe('on web requests', () => {
       expect(heard).toEqual(['store.recordUsage'])
     })
 
-    it('is refused where it is no function', async () => {
+    it('a waitUntil option that is not a function is rejected', async () => {
       const { tokens } = late()
       for (const wrong of [true, {}, null]) {
         await expect(authenticate(tokens, request(), { waitUntil: wrong as never })).rejects.toMatchObject({ field: 'waitUntil' })
@@ -157,7 +157,7 @@ describe('on web requests', () => {
     })
   })
 
-  it('refuses unknown options', async () => {
+  it('authenticate and management reject unknown and missing options', async () => {
     const { tokens, token } = await kit()
     await expect(authenticate(tokens, request(bearer(token)), { optinal: true } as never)).rejects.toThrow(/optinal/)
     await expect(authenticate(tokens, request(bearer(token)), null as never)).rejects.toMatchObject({
@@ -168,7 +168,7 @@ describe('on web requests', () => {
     expect(() => management(tokens, { mountPath: '/x' } as never)).toThrow(/actor/)
   })
 
-  it('does not read the body of the request', async () => {
+  it('authenticate does not read the request body', async () => {
     const { tokens, token } = await kit()
     const posted = request({ method: 'POST', body: 'text', headers: { authorization: `Bearer ${token}` } })
     await authenticate(tokens, posted)

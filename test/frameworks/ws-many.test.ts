@@ -4,12 +4,12 @@ import { Socket } from 'node:net'
 import type { Principal } from 'latchkey'
 import { authenticateUpgrade } from 'latchkey/ws'
 import { expect, it } from 'vitest'
-import { hasSignal } from '../../src/cache/signals.js'
+import { hasSignal } from '../../src/verify/principal.js'
 import { kit } from '../support/http/tokens.js'
 
 const MANY = 10_000
 
-/** A request to upgrade on a connection of nobody. */
+/** An upgrade request on an unconnected socket. */
 function handshake(token: string): IncomingMessage {
   const request = new IncomingMessage(new Socket())
   request.rawHeaders.push('Authorization', `Bearer ${token}`, 'Upgrade', 'websocket')

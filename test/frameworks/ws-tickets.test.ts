@@ -23,7 +23,7 @@ type World = {
   readonly ports: readonly [number, number]
   readonly served: readonly Served[]
   readonly clock: { now: number }
-  /** A token, and whom it makes. */
+  /** Creates a token and its principal. */
   readonly holder: (input?: {
     readonly allowedIps?: string[]
   }) => Promise<{ readonly id: string; readonly token: string; readonly principal: Principal }>
@@ -63,7 +63,7 @@ const codeOf = ({ status, body }: Answer): readonly [number, unknown] => [status
 const INVALID = [401, 'token_invalid']
 
 describe.each(places)('tickets on $name', ({ make, skip }) => {
-  it.skipIf(skip)('open one connection, whichever node they come to, however many race', async () => {
+  it.skipIf(skip)('a ticket opens exactly one connection, on any node, even when many race', async () => {
     const place = await make()
     after.push(place.remove)
     const { nodes, ports, served, holder } = await world(place.open)
@@ -79,7 +79,7 @@ describe.each(places)('tickets on $name', ({ make, skip }) => {
     expect(admitted.every((each) => each.principal.kind === 'token' && each.principal.allows('a:read'))).toBe(true)
   })
 
-  it.skipIf(skip)('are worth what their token is worth when they are used', async () => {
+  it.skipIf(skip)('a ticket has the current permissions and limits of its token when it is used', async () => {
     const place = await make()
     after.push(place.remove)
     const { nodes, ports, served, clock, holder } = await world(place.open)
@@ -101,7 +101,7 @@ describe.each(places)('tickets on $name', ({ make, skip }) => {
     expect(codeOf(await offer(ports[1], `${late.protocol}, chat`))).toEqual(INVALID)
   })
 
-  it.skipIf(skip)('are kept as digests only', async () => {
+  it.skipIf(skip)('tickets are stored only as digests', async () => {
     const place = await make()
     after.push(place.remove)
     const { nodes, holder } = await world(place.open)
@@ -117,7 +117,7 @@ describe.each(places)('tickets on $name', ({ make, skip }) => {
 })
 
 describe('a ticket', () => {
-  it('is never selected, told to the listener, or left in the headers', async () => {
+  it('a ticket is never selected as the protocol, passed to the listener or left in the headers', async () => {
     const { tokens, token } = await kit()
     const served = await serveSockets(tokens)
     after.push(served.close)
@@ -148,7 +148,7 @@ describe('a ticket', () => {
     expect(answer.head).toMatch(/sec-websocket-protocol: chat$/im)
   })
 
-  it('opens a WebSocket of a client as browsers are', async () => {
+  it('a ticket opens a WebSocket of a browser-like client', async () => {
     const { tokens, token } = await kit()
     const served = await serveSockets(tokens, { scopes: 'a:read' })
     after.push(served.close)
@@ -166,7 +166,7 @@ describe('a ticket', () => {
     expect(response.statusCode).toBe(401)
   })
 
-  it('is no bearer token, and only an upgrade takes it', async () => {
+  it('a ticket is not a bearer token and works only for an upgrade', async () => {
     const { tokens, token } = await kit()
     const served = await serveSockets(tokens)
     after.push(served.close)
@@ -182,7 +182,7 @@ describe('a ticket', () => {
     expect((await offer(served.port, `${protocol}, chat`)).status).toBe(101)
   })
 
-  it('is made for the principal of an API token of the same instance only', async () => {
+  it('a ticket can be created only for a token principal of the same instance', async () => {
     const { tokens, token } = await kit()
     const other = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })
     const verification = await tokens.verify(token)
@@ -207,7 +207,7 @@ describe('a ticket', () => {
     await expect(createTicket({} as Latchkey, principal)).rejects.toMatchObject({ field: 'tokens' })
   })
 
-  it('is refused where a verifier of other tokens stands alone, and taken where it stands beside an instance', async () => {
+  it('a verifier alone rejects a ticket, and a verifier combined with its instance accepts it', async () => {
     const { tokens, token } = await kit()
     const verification = await tokens.verify(token)
     if (!verification.ok) throw new Error(verification.code)
@@ -221,7 +221,7 @@ describe('a ticket', () => {
     expect((await offer(beside.port, `${protocol}, chat`)).status).toBe(101)
   })
 
-  it('counts as a use of its token, and is bounded in number', async () => {
+  it('a ticket counts as a use of its token, and the number of open tickets is limited', async () => {
     const { tokens, token, id } = await kit()
     const verification = await tokens.verify(token)
     if (!verification.ok) throw new Error(verification.code)

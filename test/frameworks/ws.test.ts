@@ -27,8 +27,8 @@ async function ask(...args: Parameters<typeof handshake>): Promise<Answer> {
 
 const codeOf = ({ status, body }: Answer): readonly [number, unknown] => [status, body === '' ? undefined : JSON.parse(body).code]
 
-describe('a request to upgrade', () => {
-  it('is let in by a good token in the header, in whichever order the client sends its fields', async () => {
+describe('an upgrade request', () => {
+  it('an upgrade request is accepted with a valid token in the Authorization header', async () => {
     const { tokens, token, id } = await kit()
     const { port, admitted } = await serve(tokens)
     const webSocket = await open(port, ['chat'], bearer(token).headers)
@@ -41,7 +41,7 @@ describe('a request to upgrade', () => {
 
   it.each<[name: string, lines: (token: string) => string[], status: number, code: string, challenged: boolean]>([
     ['without a credential', () => [], 401, 'credential_missing', true],
-    ['with a token in the query only', () => [], 401, 'credential_missing', true],
+    ['with a token only in the query', () => [], 401, 'credential_missing', true],
     ['with an unknown token', (token) => [`Authorization: Bearer ${token.slice(0, -10)}0123456789`], 401, 'token_invalid', true],
     [
       'with two headers',
@@ -65,10 +65,16 @@ describe('a request to upgrade', () => {
       'credential_malformed',
       true,
     ],
-    ['with a token as ticket', (token) => [`Sec-WebSocket-Protocol: latchkey.ticket.${token}, chat`], 401, 'token_invalid', true],
-    ['with a ticket that never was', () => [`Sec-WebSocket-Protocol: chat, LATCHKEY.ticket.${'a'.repeat(43)}`], 401, 'token_invalid', true],
+    ['with a token as its ticket', (token) => [`Sec-WebSocket-Protocol: latchkey.ticket.${token}, chat`], 401, 'token_invalid', true],
+    [
+      'with a ticket that was never issued',
+      () => [`Sec-WebSocket-Protocol: chat, LATCHKEY.ticket.${'a'.repeat(43)}`],
+      401,
+      'token_invalid',
+      true,
+    ],
     ['with an empty ticket', () => ['Sec-WebSocket-Protocol: latchkey.ticket.'], 401, 'token_invalid', true],
-  ])('is refused as over HTTP %s', async (_, lines, status, code, challenged) => {
+  ])('an upgrade request is refused as over HTTP %s', async (_, lines, status, code, challenged) => {
     const { tokens, token } = await kit()
     const { port } = await serve(tokens)
     const answer = await ask(port, lines(token), `/live?token=${token}&access_token=${token}`)
@@ -78,7 +84,7 @@ describe('a request to upgrade', () => {
     expect(answer.head + answer.body).not.toContain(token)
   })
 
-  it('is refused as revoked, from another address, without the scope, and while nothing can be decided', async () => {
+  it('an upgrade request is refused for a revoked token, a wrong address, a missing scope, or an outage', async () => {
     const { tokens, token, create, outage } = await kit()
     const { port } = await serve(tokens, { scopes: ['a:read', 'a:write'] })
     const dead = await create()
@@ -98,7 +104,7 @@ describe('a request to upgrade', () => {
     expect(answer.head).not.toMatch(/www-authenticate/i)
   })
 
-  it('reads resources of the request, and the address where the host says', async () => {
+  it('an upgrade request can be limited by resources, with the address from the ip option', async () => {
     const { tokens, create } = await kit()
     const options: UpgradeOptions = {
       scopes: ['a:read', { room: (request) => request.url?.split('/').at(-1) }],
@@ -112,7 +118,7 @@ describe('a request to upgrade', () => {
     expect(codeOf(await ask(port, [lines[0] ?? '', 'X-Real-Ip: 192.0.2.8'], '/rooms/r1'))).toEqual([403, 'ip_denied'])
   })
 
-  it('answers a client that has sent data already, and survives one that leaves meanwhile', async () => {
+  it('a refused client that already sent data gets the response, and one that disconnects does no harm', async () => {
     const { tokens, token } = await kit()
     const { port } = await serve(tokens)
     const eager = await ask(port, ['Authorization: Bearer nonsense'], '/live', 'x'.repeat(10_000))
@@ -128,7 +134,7 @@ describe('a request to upgrade', () => {
     expect((await ask(port, [`Authorization: Bearer ${token}`])).status).toBe(101)
   })
 
-  it('of a session is let in from its own origin only', async () => {
+  it('an upgrade request with a session is accepted only from the same origin', async () => {
     const { tokens } = await kit()
     const { port, admitted } = await serve(tokens, {
       session: (request) => (request.headers.cookie === 'sid=1' ? { id: 'ann', scopes: '*' } : undefined),
@@ -154,7 +160,7 @@ describe('a request to upgrade', () => {
     expect(codeOf(await ask(basic.port, [...lines, 'Origin: https://evil.example']))).toEqual([403, 'cross_site'])
   })
 
-  it('takes no option that would let it in without a token, and none that is misspelled', async () => {
+  it('authenticateUpgrade() rejects misspelled options and options that would accept a request without a token', async () => {
     const { tokens } = await kit()
     const request = Object.assign(Object.create(null), { socket: { on: () => undefined, listeners: () => [] } })
     for (const [options, field] of [
@@ -173,7 +179,7 @@ describe('a request to upgrade', () => {
     await expect(createTicket(tokens, undefined)).rejects.toMatchObject({ code: 'invalid_input', field: 'principal' })
   })
 
-  it('what is no instance and what are no options refuse as well, and only what is no request is thrown back', async () => {
+  it('authenticateUpgrade() refuses with an invalid instance or options, and throws only for an invalid request', async () => {
     const { tokens } = await kit()
     const request = Object.assign(Object.create(null), { socket: { on: () => undefined, listeners: () => [] } })
     for (const [instance, options] of [
@@ -189,7 +195,7 @@ describe('a request to upgrade', () => {
     }
   })
 
-  it('an ip callback that throws refuses with 503, and what it threw is told', async () => {
+  it('an ip callback of an upgrade that throws causes a 503, and the error is reported', async () => {
     const heard: string[] = []
     const onError = ({ where, error }: FaultReport): unknown => heard.push(`${where}: ${error.cause}`)
     const { tokens, tokenFor } = testLatchkey({ scopes: { 'a:read': 'Read' }, onError, logger: false })
@@ -208,18 +214,22 @@ describe('a WebSocket ends with its token', () => {
   it.each([
     ['revoked', 'token_revoked'],
     ['deactivated', 'token_inactive'],
-  ])('with a close frame that says so, when it is %s', async (how, reason) => {
+  ])('a WebSocket is closed with a close frame that gives the reason when its token is %s', async (how, reason) => {
     const { tokens, token, id } = await kit()
-    const { port } = await serve(tokens)
+    const { port, admitted } = await serve(tokens)
     const webSocket = await open(port, [], bearer(token).headers)
     const closed = once(webSocket, 'close')
+    const heard = (): number | undefined => admitted[0]?.webSocket.listenerCount('message')
+    expect(heard()).toBe(1)
     if (how === 'revoked') await tokens.system.revoke(id)
     else await tokens.system.deactivate(id)
+    // A client that does not answer the close frame can send no more commands either.
+    expect(heard()).toBe(0)
     const [code, text] = await closed
     expect([code, String(text)]).toEqual([CLOSE_CODES.unauthorized, reason])
   })
 
-  it('with a close frame, when it expires and when the instance closes', async () => {
+  it('a WebSocket is closed with a close frame when its token expires and when the instance closes', async () => {
     const { tokens, create } = await kit()
     const { port } = await serve(tokens)
     const brief = await create({ expiresIn: 1 })
@@ -232,7 +242,7 @@ describe('a WebSocket ends with its token', () => {
     expect((await closed).map(String)).toEqual(['1001', 'closed'])
   })
 
-  it('by the connection, where the host forgot to watch it or the client does not answer', async () => {
+  it("a WebSocket's connection ends if the host forgot to watch it or the client does not answer", async () => {
     const { tokens, token, id } = await kit()
     const { port } = await serve(tokens, { forgetful: true })
     const { socket } = await ask(port, [`Authorization: Bearer ${token}`])

@@ -6,7 +6,7 @@ import { FIELD_ROWS } from '../../src/model/fields.js'
 const text = readFileSync('src/model/fields.ts', 'utf8')
 const file = ts.createSourceFile('fields.ts', text, ts.ScriptTarget.Latest, true)
 
-/** The docstring of each row, which editors show, by the row's name. */
+/** The docstring of each row, as shown by editors, by the row's name. */
 function docstrings(): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   const visit = (node: ts.Node): void => {
@@ -26,12 +26,12 @@ function docstrings(): ReadonlyMap<string, string> {
   return found
 }
 
-it('Every row of the table of fields has a docstring, and it says what the API document says', () => {
+it('every row of the field table has a docstring that equals its description in the API document', () => {
   const docs = docstrings()
   expect([...docs.keys()]).toEqual(FIELD_ROWS.map(([name]) => name))
   for (const [name, { description }] of FIELD_ROWS) expect(docs.get(name), name).toBe(description)
 })
 
-it('The table of fields is plain data that imports nothing', () => {
+it('the field table imports nothing', () => {
   expect(text).not.toMatch(/^import\b/m)
 })

@@ -5,8 +5,8 @@ import { pageInputs } from '../tools/page.js'
 
 const { devDependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
-describe('the notices of bundled code', () => {
-  it('hold name, version and license of every package that a file belongs to, once', () => {
+describe('notices of bundled code', () => {
+  it('the notices have the name, version and license of every bundled package once', () => {
     const files = [
       'node_modules/commander/lib/command.js',
       'node_modules/commander/index.js',
@@ -21,7 +21,7 @@ describe('the notices of bundled code', () => {
     expect(text).toContain('Copyright (c) 2014 James Talmage')
   })
 
-  it('cover the page, which is bundled too', async () => {
+  it('the notices cover the dashboard page, which is also bundled', async () => {
     const text = noticesOf(await pageInputs())
     for (const name of ['preact', 'uplot']) {
       expect(devDependencies).toHaveProperty(name)

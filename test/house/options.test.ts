@@ -22,7 +22,7 @@ const verifier = { issuer: 'https://auth.test', audience: 'stock', keys: { url: 
 const client = (): undefined => undefined
 const signed = verifySigned(verifier)
 
-/** Everything that takes options, with a misspelled one, and how that one is written. */
+/** Every function with options, a misspelled option, and its correct spelling. */
 const takers: readonly (readonly [name: string, take: (options: never) => unknown, options: object, slip: string, meant: string])[] = [
   ['latchkey', latchkey, core, 'onEvents', 'onEvent'],
   ['authenticate', (options) => authenticate(tokens, new Request('https://api.test'), options), {}, 'option', 'optional'],
@@ -67,7 +67,7 @@ const takers: readonly (readonly [name: string, take: (options: never) => unknow
 ]
 
 describe('options', () => {
-  it.each(takers)('of %s are refused where one is misspelled, with the name that was meant', async (_, take, options, slip, meant) => {
+  it.each(takers)('%s rejects a misspelled option with a suggestion', async (_, take, options, slip, meant) => {
     const call = async (): Promise<unknown> => take({ ...options, [slip]: 1 } as never)
     await expect(call()).rejects.toMatchObject({
       code: 'invalid_input',
@@ -76,7 +76,7 @@ describe('options', () => {
     })
   })
 
-  it.each(takers.filter(([name]) => name !== 'authenticate'))('of %s are refused where they are no object', async (_, take) => {
+  it.each(takers.filter(([name]) => name !== 'authenticate'))('%s rejects options that are not an object', async (_, take) => {
     for (const options of [null, 7, ['x']])
       await expect((async () => take(options as never))()).rejects.toMatchObject({ code: 'invalid_input' })
   })
@@ -85,25 +85,25 @@ describe('options', () => {
     ['postgresStore', postgresStore],
     ['mysqlStore', mysqlStore],
     ['redisStore', redisStore],
-  ])('of %s as text are refused with the form that works, and without the password in it', (name, take) => {
+  ])('%s rejects a string with the correct form, without quoting its password', (name, take) => {
     const call = (): unknown => take('postgres://ada:hunter2@db/app' as never)
     expect(call).toThrow(`${name}({ url })`)
     expect(call).not.toThrow(/hunter2/)
   })
 
-  it('that would make more tokens good when they got lost are refused as undefined', () => {
+  it('options whose loss would weaken verification are rejected if undefined', () => {
     expect(() => verifySigned({ ...verifier, strict: undefined } as never)).toThrow(/strict: is undefined/)
     expect(() => latchkey({ ...core, pepper: undefined } as never)).toThrow(/pepper: is undefined/)
     expect(signed.issuer).toBe(verifier.issuer)
   })
 
-  it('of exchange name what made a key that it cannot use', () => {
+  it('exchange() rejects an unusable key and names the function that makes keys', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const keys = [privateKey.export({ format: 'jwk' })]
     expect(() => exchange(tokens, { issuer: 'https://auth.test', audiences: ['a'], keys } as never)).toThrow(/signingKey\(\)/)
   })
 
-  it('of whoami go on to where requests are guarded', async () => {
+  it('whoami() validates the options that it passes to the guard', async () => {
     expect(() => whoami(tokens, { credentials: 'bearer' } as never)).toThrow(expect.objectContaining({ field: 'credentials' }))
     expect(() => whoami(tokens, { ip: 'x' } as never)).toThrow(expect.objectContaining({ field: 'ip' }))
   })

@@ -18,26 +18,26 @@ const sources = await Promise.all(
 )
 
 describe('the layout', () => {
-  it('has every place on disk, so that an empty scan cannot pass', () => {
+  it('every place of the layout exists, so that an empty scan cannot pass', () => {
     const places = new Set(sources.map(({ path }) => rankOf(path)))
     expect(places.size).toBe(PLACES.length)
   })
 
-  it('lets each file import only from its own place and those below it, and only the packages of its place', () => {
+  it("each file imports only from its own place, lower places, and its place's packages", () => {
     expect(sources.flatMap(({ path, text }) => violationsOf(path, text))).toEqual([])
   })
 
-  it('keeps every file under 300 lines', () => {
+  it('every source file has at most 300 lines', () => {
     expect(sources.filter(({ text }) => text.split('\n').length > 301).map(({ path }) => path)).toEqual([])
   })
 
-  it('has named exports only', () => {
+  it('every source has only named exports', () => {
     expect(sources.filter(({ text }) => /^export default\b|^export \*/m.test(text)).map(({ path }) => path)).toEqual([])
   })
 })
 
 describe('the scan of imports', () => {
-  it('sees every form of import', () => {
+  it('the import scan finds every form of import', () => {
     const text = [
       `import { a } from './a.js'`,
       `import type { B } from './b.js'`,
@@ -71,7 +71,7 @@ describe('the scan of imports', () => {
     ['adapters/frameworks/express.ts', 'latchkey'],
     ['adapters/frameworks/express.ts', '../../test/support/services.js'],
     ['adapters/stores/redis.ts', 'pg'],
-  ])('refuses that %s imports %s', (path, specifier) => {
+  ])('the import scan rejects that %s imports %s', (path, specifier) => {
     expect(violationsOf(path, `import { thing } from '${specifier}'`)).toHaveLength(1)
   })
 
@@ -83,7 +83,7 @@ describe('the scan of imports', () => {
     ['adapters/frameworks/express.ts', '../../src/http/authenticate.js'],
     ['adapters/stores/sqlite.ts', './sql/store.js'],
     ['adapters/stores/mysql.ts', 'mysql2/promise'],
-  ])('allows that %s imports %s', (path, specifier) => {
+  ])('the import scan allows that %s imports %s', (path, specifier) => {
     expect(violationsOf(path, `import type { Thing } from '${specifier}'`)).toEqual([])
   })
 })

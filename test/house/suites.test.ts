@@ -5,7 +5,7 @@ import { ALONE } from '../tools/suites.js'
 
 const SCRIPTS = ['test', 'test:long']
 
-/** The files that a script of package.json runs, as its runner finds them. */
+/** The files that a script of package.json runs, as listed by its runner. */
 function filesOf(script: string): string[] {
   const [, projects] = /^vitest run( .+)$/.exec(JSON.parse(readFileSync('package.json', 'utf8')).scripts[script]) ?? []
   const asked = ['node_modules/vitest/vitest.mjs', 'list', '--filesOnly', '--json', ...(projects ?? '').trim().split(' ')]
@@ -18,18 +18,18 @@ const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .map((name) => `test/${name}`)
   .filter((name) => name.endsWith('.test.ts') && !name.startsWith('test/consumer/fixtures/') && !name.includes('node_modules/'))
 
-it('npm test and npm run test:long together run every file of tests exactly once', { timeout: 60_000 }, () => {
+it('npm test and npm run test:long together run every test file exactly once', { timeout: 120_000 }, () => {
   const run = SCRIPTS.flatMap(filesOf)
   expect(run.length).toBeGreaterThan(0)
   expect(run.sort()).toEqual(files.sort())
 })
 
-it('.ci/run runs both scripts of tests', () => {
+it('.ci/run runs both test scripts', () => {
   const ran = [...readFileSync('.ci/run', 'utf8').matchAll(/^ {2}tests (\S+)$/gm)].map(([, script]) => script)
   expect(ran).toEqual(SCRIPTS)
 })
 
-it('a file of tests that mocks a module has a process to itself', () => {
+it('a test file that mocks a module has its own process', () => {
   const mocking = files.filter((file) => /^\s*(?:await )?vi\.(?:mock|doMock|resetModules)\(/m.test(readFileSync(file, 'utf8')))
   expect(mocking.length).toBeGreaterThan(0)
   expect(mocking.filter((file) => !ALONE.includes(file))).toEqual([])

@@ -3,8 +3,8 @@ import { expect, it } from 'vitest'
 
 const FOLDER = '.github/workflows'
 
-// A tag can be moved to other code by whoever owns the action, or steals its owner's account; a commit cannot.
-it('workflows name every action by its commit', () => {
+// A tag can be moved to other code by the action's owner or anyone who takes over the account; a commit cannot.
+it('workflows pin every action to a commit', () => {
   const files = readdirSync(FOLDER)
   expect(files.length).toBeGreaterThan(0)
   for (const file of files) {

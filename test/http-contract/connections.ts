@@ -5,7 +5,7 @@ import { bearer, get, request, type VectorGroup } from './vector.js'
 import { exchange, open, parseResponses, receive } from './wire.js'
 import type { Known, World } from './world.js'
 
-/** A behaviour that takes more than one request. */
+/** A behavior that takes more than one request. */
 export type ConnectionCase = {
   readonly title: string
   readonly site?: VectorGroup['site']
@@ -15,17 +15,17 @@ export type ConnectionCase = {
 const keepAlive = (text: string): string => text.replace('Connection: close', 'Connection: keep-alive')
 const UNKNOWN_ID = 'nobody'
 
-/** What one connection, or many at once, must not mix up. */
+/** Behaviors of one connection, or of many concurrent ones. */
 export const connectionCases: readonly ConnectionCase[] = [
-  { title: 'every request of a kept-alive connection is decided by itself', run: keptAlive },
-  { title: 'pipelined pairs get each their own answer', run: pipelined },
-  { title: 'a refused body is not taken for the next request', run: refusedBody },
-  { title: '1,000 parallel requests with 50 tokens: each handler sees its own principal', run: parallel },
-  { title: 'malformed, unknown and wrong secret are the same bytes', run: sameBytes },
-  { title: 'a client that leaves during the decision, the head, the body or the answer does no harm', run: abort },
-  { title: 'one use is counted for each admitted request, under the pattern of its route', run: counted },
-  { title: 'a revoked token is refused on the connection that it just used', run: revokedMidway },
-  { title: 'mistakes in the set-up are told once', run: warned },
+  { title: 'each request on a keep-alive connection is decided separately', run: keptAlive },
+  { title: 'pipelined requests each get their own response', run: pipelined },
+  { title: 'the body of a refused request is not parsed as the next request', run: refusedBody },
+  { title: '1,000 parallel requests with 50 tokens each see their own principal', run: parallel },
+  { title: 'malformed, unknown and mismatched tokens get identical responses', run: sameBytes },
+  { title: 'a client that disconnects during the decision, the head, the body or the response does no harm', run: abort },
+  { title: 'each admitted request counts one use under its route pattern', run: counted },
+  { title: 'a revoked token is refused on the connection it just used', run: revokedMidway },
+  { title: 'setup mistakes are reported once', run: warned },
 ]
 
 async function keptAlive(world: World): Promise<void> {
@@ -74,7 +74,7 @@ async function refusedBody(world: World): Promise<void> {
   const text = keepAlive(request('POST /api/stock', `Content-Length: ${smuggled.length}`)) + smuggled + get('/api/whoami')
   const responses = await exchange(world.port, text, ['POST', 'GET'])
   ensureEqual(world.journal.entries, [], 'the handlers that ran')
-  // A server may also close after the refusal; what it must not do is answer the body.
+  // A server may also close after the refusal, but it must not answer the body.
   ensure(responses.length <= 2 && responses.every(({ status }) => status === 401), 'a body was answered as if it were a request')
 }
 
@@ -157,7 +157,7 @@ async function counted(world: World): Promise<void> {
     ['GET /api/warehouses/:id', 'resource_denied', 1],
   ]
   let report = await world.tokens.system.usage(id)
-  // The count is taken when the server sees the response close, which may be after the client did.
+  // The use is counted when the server sees the response close, possibly after the client does.
   for (let turn = 0; turn < 50 && report.total + report.refused < lines.length; turn += 1) {
     await pause(10)
     report = await world.tokens.system.usage(id)

@@ -3,7 +3,7 @@ import { deciderOf, type Latchkey } from '../../src/instance.js'
 import type { Principal, VerifyContext } from '../../src/model/principal.js'
 import { decidedBy } from '../support/decided-by.js'
 
-/** An answer of `decide` that no instance should give: each must end as 503, or as what `code` and `retryAfter` say. */
+/** A result of `decide` that no instance should return. Each must end as 503 unless `code` and `retryAfter` say otherwise. */
 export type Fault = { readonly answer: (good: Principal) => unknown; readonly code?: 'rate_limited'; readonly retryAfter?: string }
 
 const fail = (reason: unknown) => (): never => {
@@ -13,7 +13,7 @@ const reject = (reason: unknown) => (): Promise<never> => Promise.reject(reason)
 const wrong = (value: unknown): Fault => ({ answer: () => value })
 const later = (value: unknown): Fault => ({ answer: async () => value })
 
-/** By the word that stands in the place of a token. */
+/** By the word sent in place of a token. */
 export const FAULTS: { readonly [word: string]: Fault } = {
   'fault-throws-error': { answer: fail(new Error('x')) },
   'fault-throws-undefined': { answer: fail(undefined) },
@@ -101,11 +101,11 @@ export const FAULTS: { readonly [word: string]: Fault } = {
   'limited-bare': { answer: () => ({ ok: false, code: 'rate_limited' }), code: 'rate_limited', retryAfter: '1' },
 }
 
-/** An instance whose `decide` gives the faults for their words, and does its work for everything else. */
+/** Wraps an instance so that `decide` returns the faults for their words and works normally for everything else. */
 export function withFaults(tokens: Latchkey, good: () => Principal, extra: { readonly [word: string]: () => unknown } = {}): Latchkey {
   const answers = new Map<unknown, () => unknown>(Object.entries(extra))
   for (const [word, fault] of Object.entries(FAULTS)) answers.set(word, () => fault.answer(good()))
-  // What is wrong here is wrong on purpose.
+  // The wrong types are intentional.
   const decide = (token: unknown, context: unknown): unknown => {
     const answer = answers.get(token)
     return answer === undefined ? deciderOf(tokens).decide(token, context as VerifyContext) : answer()

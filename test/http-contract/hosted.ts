@@ -28,7 +28,7 @@ const bearers: { readonly [credential: string]: () => unknown } = {
   'lost-tenant': () => ({ tokenId: 'lost', tenantId: undefined, scopes: ['inventory:read'] }),
 }
 
-/** A host with sessions and with bearers of its own. */
+/** Options of a host with sessions and foreign bearer tokens. */
 export const hosted: HttpSite['options'] = {
   credential: ['bearer', { header: 'x-api-key' }, 'basic'],
   session: (request) => answers[/sid=([a-z-]+)/.exec(cookieOf(request))?.[1] ?? '']?.() as Session | undefined,
@@ -38,7 +38,7 @@ export const hosted: HttpSite['options'] = {
       : bearers[credential]?.()) as ForeignPrincipal | undefined,
 }
 
-// Every framework keeps header fields somewhere else.
+// Each framework keeps header fields in a different place.
 function cookieOf(request: unknown): string {
   const { headers, raw, req } = Object(request) as { headers?: unknown; raw?: { headers?: unknown }; req?: { raw?: { headers?: unknown } } }
   for (const fields of [headers, raw?.headers, req?.raw?.headers]) {

@@ -7,15 +7,15 @@ import type { HttpHarness } from './types.js'
 import type { VectorGroup } from './vector.js'
 import { createWorld } from './world.js'
 
-/** How many requests the suite knows the one right answer to. */
+/** The number of requests in the suite. */
 export const httpVectorCount: number = vectorGroups.reduce((sum, { vectors }) => sum + vectors.length, 0)
 
 const known = new Set(vectorGroups.flatMap(({ vectors }) => vectors.map(({ name }) => name)))
 
 /**
- * Declares the tests that an adapter must pass: the same bytes in, the same bytes out, on every framework.
+ * Declares the tests that an adapter must pass: the same request bytes give the same response bytes on every framework.
  *
- * The runner is passed in, so that the suite runs in any. It talks over raw sockets to servers that the harness starts.
+ * Pass your test runner, so that the suite runs in any of them. The suite talks over raw sockets to servers that the harness starts.
  *
  * @example
  * ```ts

@@ -17,7 +17,7 @@ const HOW_TO: { readonly [site: string]: string } = {
   hosted: 'Authorization: Bearer <token> or x-api-key: <token> or Authorization: Basic with the token as user name and an empty password',
 }
 
-/** Sends a vector and says what is wrong with what came of it, or nothing. */
+/** Sends a vector and returns what is wrong with the result, if anything. */
 export async function judge(world: World, site: VectorGroup['site'], vector: Vector): Promise<readonly string[]> {
   world.journal.entries.length = 0
   let response: WireResponse | undefined
@@ -72,7 +72,7 @@ function refusedFaults(
   const retryAfter = expect.retryAfter ?? (retries ? '1' : undefined)
   const shaped = site === 'shaped' && code !== 'misconfigured'
   const { headers } = response
-  // Servers that join repeated fields leave a credential that is malformed in another way.
+  // Servers that join repeated fields leave a credential that is malformed for a different reason.
   const details = detailsOf(code, HOW_TO[site])
   const told = `${headers['www-authenticate']} ${response.body}`
   const detail = details.find((text) => told.includes(text)) ?? details.join(' or ')

@@ -1,9 +1,9 @@
 import type { RefusedCode } from '../../src/http/problem.js'
 
-/** A code that can go over the wire. */
+/** A code that can be sent in a response. */
 export type OutcomeCode = RefusedCode
 
-/** What an outcome looks like. Without a challenge there is no WWW-Authenticate; an empty one has no error code. */
+/** The response for an outcome. Without a challenge there is no WWW-Authenticate; an empty challenge has no error code. */
 export type Outcome = {
   readonly status: number
   readonly title: string
@@ -11,7 +11,7 @@ export type Outcome = {
   readonly challenge?: { readonly error?: string }
 }
 
-/** The table of outcomes, written out a second time: what goes over the wire for each code (RFC 6750 §3, RFC 9457). */
+/** The outcomes written out independently of the code table: what each code sends (RFC 6750 §3, RFC 9457). */
 export const OUTCOMES: { readonly [Code in OutcomeCode]: Outcome } = {
   credential_missing: answer(401, 'Unauthorized', 'This resource needs a token', {}),
   credential_malformed: answer(400, 'Bad Request', 'The request carries a malformed credential', { error: 'invalid_request' }),
@@ -34,7 +34,7 @@ function answer(status: number, title: string, detail: string, challenge?: { rea
   return challenge === undefined ? { status, title, detail } : { status, title, detail, challenge }
 }
 
-/** Why a credential may be malformed. Nothing of the credential is among it. */
+/** The reasons for a malformed credential. None contains a part of the credential. */
 const WHY_MALFORMED = [
   'The request carries more than one credential',
   'The token is missing',
@@ -44,7 +44,7 @@ const WHY_MALFORMED = [
   'The value repeats the name of the header',
   'The token is preceded by another scheme',
   'The value contains quotation marks',
-  'The token is in angle brackets, which only mark its place',
+  'The token is in angle brackets, which are only placeholders',
   'The token is a placeholder that was not filled in',
   'The token is sent as a parameter',
   'The value contains a comma',
@@ -54,13 +54,13 @@ const WHY_MALFORMED = [
   'The value after Basic contains no colon',
 ]
 
-/** The details that an outcome may have. */
+/** The possible details of an outcome. */
 export function detailsOf(code: OutcomeCode, howTo: string = 'Authorization: Bearer <token>'): readonly string[] {
   if (code === 'credential_missing') return [`${OUTCOMES[code].detail}: send ${howTo}.`]
   return code === 'credential_malformed' ? WHY_MALFORMED.map((why) => `${why}: send ${howTo}.`) : [OUTCOMES[code].detail]
 }
 
-/** The challenge of an outcome; `opening` is `Bearer realm="api"` in most places. */
+/** The challenge of an outcome. `opening` is usually `Bearer realm="api"`. */
 export function challengeOf(
   code: OutcomeCode,
   detail: string,

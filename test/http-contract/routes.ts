@@ -3,7 +3,7 @@ import type { Principal } from '../../src/model/principal.js'
 import { pause } from '../../src/testing/pause.js'
 import type { SiteRoute } from './types.js'
 
-/** What the handlers that ran left behind. */
+/** A record of the handlers that ran. */
 export type Journal = {
   readonly entries: { readonly route: string; readonly guarded: boolean; readonly tokenId: string | undefined }[]
   held?: Promise<void>
@@ -11,7 +11,7 @@ export type Journal = {
 
 type Require = <R>(find: (request: R, name: string) => string | readonly string[] | undefined) => ScopeArguments<R>
 
-/** What a resource function may answer, and should not. */
+/** Resource functions with valid and invalid results. */
 const RESOURCES: { readonly [kind: string]: () => unknown } = {
   w1: () => 'w1',
   list: () => ['w1'],
@@ -85,7 +85,7 @@ export function contractRoutes(journal: Journal): readonly SiteRoute[] {
     ...Object.keys(RESOURCES).map((kind) =>
       route(`resource-${kind}`, 'GET', `/api/resource/${kind}`, () => [
         'inventory:read',
-        // What is wrong here is wrong on purpose.
+        // The wrong types are intentional.
         { warehouse: () => RESOURCES[kind]?.() as string },
       ]),
     ),

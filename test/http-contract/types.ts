@@ -9,13 +9,13 @@ import type { TokenStore } from '../../src/store/port.js'
 
 /** An adapter under test. */
 export type HttpHarness = {
-  /** What the suite is called in the report. */
+  /** The name of the suite in the report. */
   readonly name: string
-  /** An empty store for one part of the suite. */
+  /** Creates an empty store for one part of the suite. */
   store(): TokenStore
-  /** Starts a server on 127.0.0.1, or on every address, with these routes, built as users of the adapter would. */
+  /** Starts a server with these routes, on 127.0.0.1 or on every address, in the way that users of the adapter would build it. */
   start(site: HttpSite): Promise<RunningSite>
-  /** The names of vectors that do not hold on this framework. The harness says why; one that does not exist fails. */
+  /** The names of vectors that this framework cannot fulfill. The harness documents why; unknown names fail. */
   readonly except?: readonly string[]
   /** For each case. @default 60 */
   readonly timeoutSeconds?: number
@@ -24,10 +24,10 @@ export type HttpHarness = {
 /** A server under test. */
 export type RunningSite = { readonly port: number; close(): MaybePromise<unknown> }
 
-/** What a harness serves. */
+/** The site that a harness serves. */
 export type HttpSite = {
   readonly tokens: Latchkey
-  /** Goes to `authenticate` as it is. */
+  /** Passed to `authenticate` unchanged. */
   readonly options: {
     readonly optional?: boolean
     readonly realm?: string
@@ -37,23 +37,23 @@ export type HttpSite = {
     readonly errorBody?: (problem: Problem) => object
     readonly onWarning?: (warning: Warning) => void
   }
-  /** Shall the framework believe X-Forwarded-For? */
+  /** Whether the framework trusts X-Forwarded-For. */
   readonly trustProxy: boolean
-  /** In this order. */
+  /** To be registered in this order. */
   readonly routes: readonly SiteRoute[]
 }
 
 /** A route that the harness serves. */
 export type SiteRoute = {
   readonly method: 'ALL' | 'GET' | 'POST'
-  /** In the form that all the frameworks share: `/api/warehouses/:id`. */
+  /** In the syntax shared by all frameworks: `/api/warehouses/:id`. */
   readonly path: string
-  /** Stands behind `authenticate`, mounted on `/api` in the way that the framework's users do. */
+  /** Whether the route is behind `authenticate`, mounted on `/api` in the framework's usual way. */
   readonly guarded: boolean
-  /** Stands in a router, sub-application or plugin of its own, mounted on `/api/nested`. */
+  /** Whether the route is in a separate router, sub-application or plugin, mounted on `/api/nested`. */
   readonly nested: boolean
-  /** The arguments of `requireScopes`, or `undefined` where there is none. `find` reads a parameter of the path. */
+  /** Returns the arguments of `requireScopes`, or `undefined` if the route has none. `find` reads a path parameter. */
   requirement<R>(find: (request: R, name: string) => string | readonly string[] | undefined): ScopeArguments<R> | undefined
-  /** What the handler does: the answer is sent as JSON with status 200. `principal` reads what the adapter attached, at that moment. */
+  /** Runs the handler. Its result is sent as JSON with status 200. `principal` returns what the adapter has attached at that moment. */
   answer(principal: () => Principal | undefined): Promise<object>
 }

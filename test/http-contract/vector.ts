@@ -1,15 +1,15 @@
 import type { OutcomeCode } from './outcomes.js'
 
-/** What must come of a request. */
+/** The expected result of a request. */
 export type Expectation =
-  /** The handler of this route ran, for this token or for nobody. */
+  /** The handler of this route ran, for this token or for an anonymous caller. */
   | { readonly ran: string; readonly as?: string }
-  /** It was refused so, and no handler ran. */
+  /** The request was refused with this code, and no handler ran. */
   | { readonly refused: OutcomeCode; readonly scope?: string; readonly retryAfter?: string }
-  /** No guarded handler ran; what the answer is, is the framework's affair. */
+  /** No guarded handler ran. The response is up to the framework. */
   | { readonly closed: true }
 
-/** One request and what must come of it. `{name}` in the request stands for a token. */
+/** A request and its expected result. `{name}` in the request stands for a token. */
 export type Vector = { readonly name: string; readonly request: string; readonly expect: Expectation }
 
 /** Vectors that share a server. */
@@ -19,12 +19,12 @@ export type VectorGroup = {
   readonly vectors: readonly Vector[]
 }
 
-/** Writes a request on a connection that ends with it. Header lines come as they are. */
+/** Writes a request on a connection that closes after it. Header lines are sent unchanged. */
 export function request(line: string, ...headers: readonly string[]): string {
   return `${line} HTTP/1.1\r\n${['Host: contract.test', 'Connection: close', ...headers].join('\r\n')}\r\n\r\n`
 }
 
-/** A GET. */
+/** Writes a GET request. */
 export function get(path: string, ...headers: readonly string[]): string {
   return request(`GET ${path}`, ...headers)
 }
@@ -34,7 +34,7 @@ export function bearer(token: string): string {
   return `Authorization: Bearer {${token}}`
 }
 
-/** Makes vectors that differ in one thing and expect the same. */
+/** Creates vectors that differ in one value and have the same expectation. */
 export function each(names: readonly string[], make: (name: string) => string, expect: Expectation, title = ''): readonly Vector[] {
   return names.map((name) => ({ name: `${title}${JSON.stringify(name)}`, request: make(name), expect }))
 }

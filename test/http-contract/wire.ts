@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 
-/** An answer as it came over the wire. */
+/** A response as received over the wire. */
 export type WireResponse = {
   readonly status: number
   /** Lower-case names; repeated fields joined with a comma. */
@@ -17,14 +17,14 @@ export function open(port: number): Promise<Socket> {
     socket.once('error', reject)
     socket.once('connect', () => {
       socket.off('error', reject)
-      // What happens later shows in what was received.
+      // Later errors show in what was received.
       socket.on('error', () => undefined)
       resolve(socket)
     })
   })
 }
 
-/** Sends bytes (text is Latin-1, one character a byte) and reads until the server closes. `methods` tells the parser which answers have no body. */
+/** Sends bytes (each character of the text is one Latin-1 byte) and reads until the server closes. `methods` tells the parser which responses have no body. */
 export async function exchange(
   port: number,
   text: string,
@@ -36,7 +36,7 @@ export async function exchange(
   return parseResponses(await received, methods)
 }
 
-/** Everything that the server sends until it closes. */
+/** Reads everything that the server sends until it closes. */
 export function receive(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -53,12 +53,12 @@ export function receive(socket: Socket): Promise<string> {
   })
 }
 
-/** The method of a request's first line. */
+/** The method in a request's first line. */
 export function methodOf(text: string): string {
   return text.slice(0, text.indexOf(' '))
 }
 
-/** The responses in a stream of bytes; interim ones (1xx) are skipped. */
+/** Parses the responses in a stream of bytes. Interim responses (1xx) are skipped. */
 export function parseResponses(stream: string, methods: readonly string[]): readonly WireResponse[] {
   const responses: WireResponse[] = []
   let rest = stream

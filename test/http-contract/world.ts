@@ -13,16 +13,16 @@ import { contractRoutes, type Journal } from './routes.js'
 import type { HttpHarness, HttpSite, RunningSite } from './types.js'
 import type { VectorGroup } from './vector.js'
 
-/** A token of the contract's world. */
+/** A token in the contract's world. */
 export type Known = { readonly token: string; readonly id: string; readonly name: string }
 
-/** A server, the tokens that work on it, and what its handlers did. */
+/** A server, the tokens that work on it, and a record of its handlers. */
 export type World = {
   readonly port: number
   readonly tokens: Latchkey
   readonly journal: Journal
   readonly warnings: string[]
-  /** Replaces `{name}` by the token of that name. */
+  /** Replaces `{name}` with the token of that name. */
   fill(text: string): string
   known(name: string): Known
   create(input: CreateInput): Promise<Known>
@@ -32,7 +32,7 @@ export type World = {
 const HOUR_MS = 3_600_000
 const DIGESTER = createDigesters([])[0]
 
-/** How each kind of server differs. */
+/** The options of each kind of server. */
 const SITES: { readonly [Name in VectorGroup['site']]: Partial<Pick<HttpSite, 'options' | 'trustProxy'>> } = {
   default: {},
   optional: { options: { optional: true } },
@@ -50,7 +50,7 @@ const SITES: { readonly [Name in VectorGroup['site']]: Partial<Pick<HttpSite, 'o
   hosted: { options: hosted },
 }
 
-/** Starts one server with everything that the vectors speak of. */
+/** Starts a server with everything that the vectors refer to. */
 export async function createWorld(harness: HttpHarness, kind: VectorGroup['site']): Promise<World> {
   const clock = { offset: 0 }
   const journal: Journal = { entries: [] }
@@ -157,7 +157,7 @@ async function mintAll(create: (input: CreateInput) => Promise<Known>, tokens: L
   await tokens.system.activate(back.id)
 }
 
-/** Texts that look like a token and are none. */
+/** Texts that resemble a token but are not valid. */
 function forgeries(token: string): { readonly [name: string]: string } {
   const id = token.slice('acme_live_'.length, 'acme_live_'.length + 16)
   const mint = (prefix: string, publicId: string): string => mintToken(prefix, publicId, DIGESTER, platformRandom).token
@@ -180,7 +180,7 @@ function forgeries(token: string): { readonly [name: string]: string } {
   }
 }
 
-/** Tokens in the user names and passwords of Basic. */
+/** Tokens as user names and passwords of Basic. */
 function pairs(reader: string, writer: string): { readonly [name: string]: string } {
   return {
     'reader-as-user': btoa(`${reader}:`),

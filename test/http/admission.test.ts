@@ -11,7 +11,8 @@ const KINDS: readonly [kind: string, make: (rawHeaders: string[]) => OnNode][] =
   ['as on Express', (rawHeaders) => ({ headers: rawHeaders, rawHeaders })],
   ['as on Fastify', (rawHeaders) => ({ headers: rawHeaders, raw: { rawHeaders } })],
   ['as on Koa', (rawHeaders) => ({ headers: rawHeaders, req: { rawHeaders } })],
-  ['as on Hono', (rawHeaders) => ({ headers: rawHeaders })],
+  ['as on Hono', (rawHeaders) => ({ headers: rawHeaders, req: { raw: {} } })],
+  ['as on the web', (rawHeaders) => ({ headers: rawHeaders })],
 ]
 const guard = createGuard<OnNode>(
   fakeTokens((token) => (token === 'good' ? allowing(fakePrincipal(['a:read'])) : { ok: false, code: 'token_unknown' })),
@@ -22,14 +23,14 @@ const check = createScopeCheck<OnNode>(['a:read'])
 
 const statusOf = async (request: OnNode): Promise<number | undefined> => (await check(request))?.status
 
-/** What stands on the list of fields and is no field. */
+/** Returns the mark that a guard left on a list of header fields, and its key. */
 function markOn(fields: object): { readonly key: symbol; readonly mark: object } {
   const [key = Symbol('none')] = Object.getOwnPropertySymbols(fields)
   return { key, mark: Reflect.get(fields, key) }
 }
 
 describe.each(KINDS)('a request %s', (_kind, make) => {
-  it('that a guard let in passes a check, and no other does', async () => {
+  it('a request accepted by a guard passes a scope check, and no other request does', async () => {
     const request = make(list())
     expect(await statusOf(request)).toBe(500)
     await guard(request)
@@ -37,7 +38,7 @@ describe.each(KINDS)('a request %s', (_kind, make) => {
     expect(await statusOf(make(list()))).toBe(500)
   })
 
-  it('is forgotten when a later guard refuses it', async () => {
+  it('a request is no longer admitted after a later guard refuses it', async () => {
     const fields = list()
     const request = make(fields)
     await guard(request)
@@ -46,7 +47,7 @@ describe.each(KINDS)('a request %s', (_kind, make) => {
     expect(await statusOf(request)).toBe(500)
   })
 
-  it('can be let in again, as whom the later guard says', async () => {
+  it('a request can be authenticated again, and the later guard’s principal counts', async () => {
     const request = make(list())
     const later = fakePrincipal(['a:read'], {}, 't2')
     await guard(request)
@@ -58,7 +59,7 @@ describe.each(KINDS)('a request %s', (_kind, make) => {
     expect(admissionOf(request)?.principal).toBe(later)
   })
 
-  it('keeps its admission beside another one that shares its fields', async () => {
+  it('two requests that share their header fields keep separate admissions', async () => {
     const fields = list()
     const [first, second] = [make(fields), make(fields)]
     await guard(first)
@@ -68,15 +69,15 @@ describe.each(KINDS)('a request %s', (_kind, make) => {
     expect([await statusOf(first), await statusOf(second)]).toEqual([undefined, 500])
   })
 
-  it('is let in where its fields are frozen', async () => {
+  it('a request with frozen header fields can be admitted', async () => {
     const request = make(Object.freeze(list()) as string[])
     await guard(request)
     expect(await statusOf(request)).toBeUndefined()
   })
 })
 
-describe.each(KINDS.slice(0, 3))('what a guard leaves on a request %s', (_kind, make) => {
-  it('lets no other request in: not copied, shared, spread, wrapped or inherited', async () => {
+describe.each(KINDS.slice(0, 3))('the mark that a guard leaves on a request %s', (_kind, make) => {
+  it('the mark admits no other request: not by copying, sharing, spreading, wrapping or inheritance', async () => {
     const fields = list()
     const request = make(fields)
     await guard(request)
@@ -99,14 +100,14 @@ describe.each(KINDS.slice(0, 3))('what a guard leaves on a request %s', (_kind, 
     expect(await statusOf(request)).toBeUndefined()
   })
 
-  it('cannot be made by whoever finds its constructor', async () => {
+  it('the mark cannot be forged through its constructor', async () => {
     const fields = list()
     const request = make(fields)
     await guard(request)
     const { key, mark } = markOn(fields)
     const other = make(Object.assign(list()))
     const Found = mark.constructor as new (...args: unknown[]) => object
-    const admission = { guard: guard.guard, principal: fakePrincipal(['a:read']), use: undefined, limitedIn: [] }
+    const admission = { guard: guard.guard, principal: fakePrincipal(['a:read']), use: undefined, spentMs: 0, limitedIn: [] }
     for (const args of [[], [other], [other, admission], [{}, other, admission], [undefined, other, admission]]) {
       expect(() => new Found(...args)).toThrow(TypeError)
       expect(() => Reflect.construct(Found, args, Object)).toThrow(TypeError)
@@ -116,7 +117,7 @@ describe.each(KINDS.slice(0, 3))('what a guard leaves on a request %s', (_kind, 
     expect(key.description).toBe('latchkey.mark')
   })
 
-  it('counts no more once it is forgotten, though somebody kept it', async () => {
+  it('a restored mark does not count after a later guard refused the request', async () => {
     const fields = list()
     const request = make(fields)
     await guard(request)
@@ -127,7 +128,7 @@ describe.each(KINDS.slice(0, 3))('what a guard leaves on a request %s', (_kind, 
     expect(await statusOf(request)).toBe(500)
   })
 
-  it('is believed of nothing that stood there before', async () => {
+  it('a mark planted before the guard ran is not trusted', async () => {
     const fields = list()
     const first = make(list())
     await guard(first)
@@ -143,9 +144,50 @@ describe.each(KINDS.slice(0, 3))('what a guard leaves on a request %s', (_kind, 
   })
 })
 
-it('an admission says what the guard said, whatever is done to the request', () => {
+describe('the admission that a guard leaves on a Hono context', () => {
+  const contextOf = (more: object = {}): OnNode => ({ headers: list(), req: { raw: {} }, ...more })
+
+  it('the mark admits no other Hono context: not by copying, spreading, wrapping or inheritance', async () => {
+    const context = contextOf()
+    await guard(context)
+    const { key, mark } = markOn(context)
+    expect(key.description).toBe('latchkey.mark')
+    for (const other of [
+      contextOf({ [key]: mark }),
+      contextOf({ [key]: { ...mark } }),
+      contextOf({ [key]: Object.create(mark) }),
+      { ...context },
+      new Proxy(context, {}),
+      Object.create(context),
+    ]) {
+      expect(await statusOf(other)).toBe(500)
+      await guard(other)
+      expect(await statusOf(other)).toBeUndefined()
+    }
+    expect(await statusOf(context)).toBeUndefined()
+  })
+
+  it('a mark restored on a Hono context does not count after a later guard refused the request', async () => {
+    const fields = list()
+    const context = contextOf({ headers: fields })
+    await guard(context)
+    const { key, mark } = markOn(context)
+    fields[1] = 'Bearer bad'
+    await guard(context)
+    Reflect.set(context, key, mark)
+    expect(await statusOf(context)).toBe(500)
+  })
+
+  it('a frozen Hono context can be admitted', async () => {
+    const context = Object.freeze(contextOf())
+    await guard(context)
+    expect(await statusOf(context)).toBeUndefined()
+  })
+})
+
+it("an admission keeps the guard's result, whatever is done to the request", () => {
   const request = { rawHeaders: list() }
-  const admission: Admission = { guard: guard.guard, principal: fakePrincipal(['a:read']), use: undefined, limitedIn: [] }
+  const admission: Admission = { guard: guard.guard, principal: fakePrincipal(['a:read']), use: undefined, spentMs: 0, limitedIn: [] }
   admit(request, admission)
   Object.assign(request, { principal: 'somebody else' })
   expect(admissionOf(request)).toBe(admission)

@@ -7,7 +7,7 @@ import { allowing, fakePlatform, fakePrincipal, fakeTokens, withToken } from './
 const principal = fakePrincipal(['a:read'])
 
 describe('a guard', () => {
-  it('answers at once where the decision comes at once, and later where it comes later', async () => {
+  it('a guard answers synchronously if the decision is synchronous, and asynchronously otherwise', async () => {
     const now = createGuard(
       fakeTokens(() => allowing(principal)),
       {},
@@ -23,7 +23,7 @@ describe('a guard', () => {
     expect(await later).toMatchObject({ principal: { tokenId: 't1' } })
   })
 
-  it('passes the token, the address and the method on, and nothing else', () => {
+  it('a guard passes on only the token, the address and the method', () => {
     const seen: unknown[] = []
     const guard = createGuard(
       fakeTokens((...args) => void seen.push(args)),
@@ -34,7 +34,7 @@ describe('a guard', () => {
     expect(seen).toEqual([['abc', { ip: '192.0.2.1', method: 'PUT' }]])
   })
 
-  it('answers 503 when the request itself cannot be read', () => {
+  it('a guard answers 503 when the request itself cannot be read', () => {
     const platform = {
       ...fakePlatform(),
       read: () => {
@@ -49,7 +49,7 @@ describe('a guard', () => {
     expect(outcome).toMatchObject({ response: { status: 503 } })
   })
 
-  it('forgets what an earlier guard said before it decides, whatever it decides', async () => {
+  it("a guard clears an earlier guard's admission before it decides", async () => {
     const request = withToken()
     createGuard(
       fakeTokens(() => allowing(principal)),
@@ -67,7 +67,7 @@ describe('a guard', () => {
     expect(admissionOf(request)).toBeUndefined()
   })
 
-  it('counts a use once, however often it is told that the response is over', async () => {
+  it('a use is counted once, however often the end of the response is reported', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     const outcome = await createGuard(tokens, {}, fakePlatform())({ ...withToken(), ip: '192.0.2.1' })
     outcome.use?.done('GET /x')
@@ -75,7 +75,7 @@ describe('a guard', () => {
     expect(tokens.uses).toEqual([{ tokenId: 't1', endpoint: 'GET /x', scope: '', outcome: 'allowed', ip: '192.0.2.1' }])
   })
 
-  it('is not hurt by counting that fails', async () => {
+  it('a guard tolerates a failure to count a use', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     const broken = Object.assign(tokens, {
       countUse: () => {
@@ -86,7 +86,7 @@ describe('a guard', () => {
     expect(() => outcome.use?.done('')).not.toThrow()
   })
 
-  it('counts one use where two guards of one instance let the same token in', async () => {
+  it('two guards of one instance count one use for the same token and warn about it', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     const request = withToken()
     const warnings: string[] = []
@@ -99,7 +99,7 @@ describe('a guard', () => {
     expect(warnings).toEqual(['LATCHKEY_W001'])
   })
 
-  it('counts a use each where guards of two instances let a request in', async () => {
+  it('guards of two instances count one use each', async () => {
     const one = fakeTokens(() => allowing(principal))
     const two = fakeTokens(() => allowing(fakePrincipal(['a:read'], {}, 't2')))
     const request = withToken()
@@ -112,7 +112,7 @@ describe('a guard', () => {
     expect(admissionOf(request)?.principal?.tokenId).toBe('t2')
   })
 
-  it('takes an optional guard before a strict one for no mistake', async () => {
+  it('an optional guard before a strict one causes no warning', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     const warnings: unknown[] = []
     const options = { onWarning: (warning: unknown) => warnings.push(warning) }
@@ -139,24 +139,27 @@ describe('options', () => {
     [null, 'options'],
     [[], 'options'],
     ['optional', 'options'],
-  ])('%j are refused when the guard is made, by the name of the field', (options, field) => {
+  ])('createGuard() rejects the options %j by field name', (options, field) => {
     const make = (): unknown => createGuard(tokens, options as object, fakePlatform())
     expect(make).toThrow(InvalidInputError)
     expect(make).toThrow(expect.objectContaining({ field }))
   })
 
-  it.each([undefined, null, {}, 'tokens', Promise.resolve(tokens), { decide: true, countUse: true }])('%j are no tokens', (wrong) => {
-    expect(() => createGuard(wrong as never, {}, fakePlatform())).toThrow(expect.objectContaining({ field: 'tokens' }))
-  })
+  it.each([undefined, null, {}, 'tokens', Promise.resolve(tokens), { decide: true, countUse: true }])(
+    'createGuard() rejects %j as tokens',
+    (wrong) => {
+      expect(() => createGuard(wrong as never, {}, fakePlatform())).toThrow(expect.objectContaining({ field: 'tokens' }))
+    },
+  )
 
-  it('do not change when the caller changes the object later', () => {
+  it('later changes to the options object do not affect a guard', () => {
     const options = { optional: false }
     const guard = createGuard(tokens, options, fakePlatform())
     options.optional = true
     expect(guard({ headers: [] })).toMatchObject({ response: { status: 401 } })
   })
 
-  it('that are undefined are the defaults', () => {
+  it('undefined options mean the defaults', () => {
     const guard = createGuard(
       tokens,
       { optional: undefined, realm: undefined, credential: undefined, errorBody: undefined },

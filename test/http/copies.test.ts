@@ -12,7 +12,7 @@ type Copy = {
   readonly core: typeof import('latchkey')
 }
 
-/** A copy of the package of its own. */
+/** Loads a separate copy of the package. */
 const load = async (): Promise<Copy> => {
   vi.resetModules()
   return {
@@ -44,14 +44,14 @@ afterEach(() => {
 })
 
 describe('two copies of the package in one process', () => {
-  it('do not trust each other: what one let in, the check of the other refuses with 500', async () => {
+  it('a request accepted by one copy is refused with 500 by the other copy’s scope check', async () => {
     const [first, second] = [await load(), await load()]
     const request = await admitted(first)
     const check = second.scopes.createScopeCheck<FakeRequest>(['inventory:read'])
     expect(await check(request)).toMatchObject({ status: 500, body: expect.stringContaining('misconfigured') })
   })
 
-  it('refuse each other an instance by a message that says so', async () => {
+  it('an instance of another copy is rejected with a message about the two copies', async () => {
     const [first, second] = [await load(), await load()]
     const tokens = first.core.latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
     second.core.latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
@@ -59,7 +59,7 @@ describe('two copies of the package in one process', () => {
     await tokens.close()
   })
 
-  it('are named with their files in the warning', async () => {
+  it('the warning about two copies names their files', async () => {
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     const [first, second] = [await load(), await load()]
     const request = await admitted(first)
@@ -69,13 +69,13 @@ describe('two copies of the package in one process', () => {
     expect(text).toMatch(/two copies of latchkey are loaded in this process.*src\/model\/copies\.ts.* and .*src\/model\/copies\.ts/)
   })
 
-  it('leave a check of the same copy alone', async () => {
+  it('a scope check of the same copy still works when a second copy is loaded', async () => {
     const [first] = [await load(), await load()]
     const request = await admitted(first)
     expect(await first.scopes.createScopeCheck<FakeRequest>(['inventory:read'])(request)).toBeUndefined()
   })
 
-  it('cannot be made to share an admission by what other code writes into globals', async () => {
+  it("forged globals cannot make one copy trust another's admission", async () => {
     const copy = await load()
     vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     const request = withToken()
@@ -106,7 +106,7 @@ describe('two copies of the package in one process', () => {
     ],
     ['a path with line breaks', [{ file: 'a\nb' }]],
     ['very many entries', Array.from({ length: 1000 }, () => ({ file: 'x'.repeat(10_000) }))],
-  ])('are told of in a short line whatever stands among the globals: %s', async (_what, value) => {
+  ])('the warning about copies stays short and on one line with forged globals: %s', async (_what, value) => {
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     Reflect.set(globalThis, COPIES, value)
     const copy = await load()
@@ -116,7 +116,7 @@ describe('two copies of the package in one process', () => {
     expect(text).not.toContain('\n')
   })
 
-  it('close a store that both use once, when the last instance closes', async () => {
+  it('a store shared by two copies is closed once, when the last instance closes', async () => {
     const close = vi.fn(async () => undefined)
     const store = { ...memoryStore(), close }
     const make = ({ core }: Copy) => core.latchkey({ prefix: 'acme', store, scopes: { 'a:b': 'x' } })

@@ -7,7 +7,7 @@ const flat = (...values: readonly string[]): readonly string[] => values.flatMap
 const kindOf = (value: string): string => readCredential(flat(value)).kind
 
 describe('readCredential', () => {
-  it('reads Node’s flat list of headers and a web Headers alike', () => {
+  it('readCredential() reads Node’s flat header list and a web Headers object alike', () => {
     const token = { kind: 'token', token: 'abc-._~+/==' }
     expect(readCredential(['Host', 'x', 'aUTHORIZATION', 'BEARER  abc-._~+/=='])).toEqual(token)
     expect(readCredential(new Headers({ authorization: 'bearer abc-._~+/==' }))).toEqual(token)
@@ -15,7 +15,7 @@ describe('readCredential', () => {
     expect(readCredential(new Headers())).toEqual({ kind: 'missing' })
   })
 
-  it('does not take a value for a name', () => {
+  it('readCredential() does not mistake a header value for a name', () => {
     expect(readCredential(['X-Name', 'Authorization', 'Bearer abc', 'x']).kind).toBe('missing')
     expect(readCredential(['X-Odd', 'authorization', 'Authorization']).kind).toBe('missing')
   })
@@ -33,25 +33,25 @@ describe('readCredential', () => {
       'The request carries more than one credential',
       ['Bearer a, Bearer b', 'a, Bearer a', 'Basic abc, Bearer def', 'Digest a="1", Bearer b'],
     ],
-    ['The token is in angle brackets, which only mark its place', ['Bearer <a>', 'Bearer <your token>']],
+    ['The token is in angle brackets, which are only placeholders', ['Bearer <a>', 'Bearer <your token>']],
     ['The token is a placeholder that was not filled in', ['Bearer $TOKEN', `Bearer ${'$'}{TOKEN}`, 'Bearer {{token}}', 'Bearer %TOKEN%']],
     ['The token is sent as a parameter', ['Bearer token=a', 'Bearer realm="api"']],
     ['The value repeats the name of the header', ['Authorization: Bearer a', 'Bearer Authorization: Bearer a', 'authorization=a']],
     ['The value does not begin with a scheme', ['=Bearer a', '<a>', '\xa0Bearer a', '{"token":"a"}']],
-  ])('says why a credential is malformed: %s', (reason, values) => {
+  ])('readCredential() says why a credential is malformed: %s', (reason, values) => {
     expect(values.map((value) => [value, readCredential(flat(value))])).toEqual(
       values.map((value) => [value, { kind: 'malformed', reason }]),
     )
   })
 
-  it('refuses two headers also where a list of parameters would have been one credential', () => {
+  it('readCredential() rejects two headers even if together they would form one credential', () => {
     expect(readCredential(flat('Digest a="1"', 'b="2"'))).toEqual({
       kind: 'malformed',
       reason: 'The request carries more than one credential',
     })
   })
 
-  it('finds the second credential in what a web Headers joined', () => {
+  it('readCredential() finds a second credential that a web Headers object has joined', () => {
     for (const [first, second] of [
       ['Bearer a', 'Bearer a'],
       ['Basic a', 'Bearer b'],
@@ -70,7 +70,7 @@ describe('readCredential', () => {
     expect(kindOf('Digest a="1, Bearer x", b = c')).toBe('missing')
   })
 
-  it('never throws, and gives a token only for the grammar of RFC 6750', () => {
+  it('readCredential() never throws and returns a token only for the grammar of RFC 6750', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -88,7 +88,7 @@ describe('readCredential', () => {
     )
   })
 
-  it('takes time in proportion to the length of the value at most', () => {
+  it('readCredential() takes at most linear time in the length of the value', () => {
     for (const junk of [
       '='.repeat(60_000),
       ','.repeat(60_000),
@@ -101,8 +101,8 @@ describe('readCredential', () => {
   })
 })
 
-describe('the option credential', () => {
-  it('reads a header of another name, in any case', () => {
+describe('the credential option', () => {
+  it('the credential option reads a custom header regardless of case', () => {
     const reader = createCredentialReader({ header: 'X-API-Key' })
     expect(reader.fields).toEqual(['x-api-key'])
     expect(reader.read(['x-Api-kEY', ' abc\t'])).toEqual({ kind: 'token', token: 'abc' })
@@ -131,7 +131,7 @@ describe('the option credential', () => {
     [['bearer']],
     ['bearer', 'bearer'],
     ['bearer', { header: 'X-A' }, { header: 'x-a' }],
-  ])('is refused when it is made: %j', (source) => {
+  ])('createCredentialReader() rejects the source %j', (source) => {
     expect(() => createCredentialReader(source as never)).toThrow(InvalidInputError)
   })
 })
@@ -142,35 +142,39 @@ describe('a list of credentials', () => {
   const basic = (user: string, password: string): string => `Basic ${btoa(`${user}:${password}`)}`
 
   it.each([
-    ['a bearer', ['Authorization', `Bearer ${token}`], { kind: 'token', token }],
-    ['a header of its own', ['X-API-Key', token], { kind: 'token', token }],
-    ['the user name of Basic', ['Authorization', basic(token, '')], { kind: 'token', token, resent: true }],
-    ['the password of Basic', ['Authorization', basic('ada', token)], { kind: 'token', token, resent: true }],
-    ['the user name of Basic beside a word', ['Authorization', basic(token, 'x-oauth-basic')], { kind: 'token', token, resent: true }],
-    ['a password of another kind', ['Authorization', basic('ada', 'pw')], { kind: 'token', token: 'pw', resent: true }],
-    ['nothing', ['Accept', '*/*'], { kind: 'missing' }],
+    ['a bearer token', ['Authorization', `Bearer ${token}`], { kind: 'token', token }],
+    ['a token in a custom header', ['X-API-Key', token], { kind: 'token', token }],
+    ['a token as the user name of Basic', ['Authorization', basic(token, '')], { kind: 'token', token, resent: true }],
+    ['a token as the password of Basic', ['Authorization', basic('ada', token)], { kind: 'token', token, resent: true }],
+    [
+      'a token as the user name of Basic with a fixed password',
+      ['Authorization', basic(token, 'x-oauth-basic')],
+      { kind: 'token', token, resent: true },
+    ],
+    ['an ordinary password of Basic', ['Authorization', basic('ada', 'pw')], { kind: 'token', token: 'pw', resent: true }],
+    ['no credential', ['Accept', '*/*'], { kind: 'missing' }],
     ['another scheme', ['Authorization', 'Digest a="1"'], { kind: 'missing' }],
-  ])('reads %s', (_, headers, credential) => {
+  ])('a list of credentials reads %s', (_, headers, credential) => {
     expect(reader.read(headers)).toEqual(credential)
   })
 
   it.each([
-    ['two fields', ['Authorization', `Bearer ${token}`, 'X-API-Key', `${token}x`]],
+    ['two different headers', ['Authorization', `Bearer ${token}`, 'X-API-Key', `${token}x`]],
     ['two equal credentials', ['Authorization', `Bearer ${token}`, 'X-API-Key', token]],
     ['Basic and a header', ['Authorization', basic(token, ''), 'X-API-Key', token]],
-    ['a good one and a broken one', ['Authorization', `Bearer ${token}`, 'X-API-Key', 'a b']],
+    ['a valid and a malformed credential', ['Authorization', `Bearer ${token}`, 'X-API-Key', 'a b']],
     ['two tokens in Basic', ['Authorization', basic(token, token)]],
-    ['Basic that is no base64', ['Authorization', 'Basic !!!']],
+    ['Basic that is not base64', ['Authorization', 'Basic !!!']],
     ['Basic without a colon', ['Authorization', `Basic ${btoa(token)}`]],
-    ['Basic with nothing in it', ['Authorization', `Basic ${btoa(':')}`]],
+    ['Basic with an empty user name and password', ['Authorization', `Basic ${btoa(':')}`]],
     ['Basic with a line break in it', ['Authorization', basic(`${token}\r\nX: y`, '')]],
     ['Basic twice', ['Authorization', basic(token, ''), 'Authorization', basic(token, '')]],
-  ])('refuses %s', (_, headers) => {
+  ])('a list of credentials rejects %s', (_, headers) => {
     expect(reader.read(headers).kind).toBe('malformed')
     expect(reader.read(new Headers(pairs(headers))).kind).toBe('malformed')
   })
 
-  it('names each place in challenges, and in how to send a token', () => {
+  it('a list of credentials names each location in challenges and in the instructions for sending a token', () => {
     expect(reader.fields).toEqual(['authorization', 'x-api-key'])
     expect(reader.challenges.map((challenge) => challenge('"api"'))).toEqual([
       'Bearer realm="api"',
@@ -182,7 +186,7 @@ describe('a list of credentials', () => {
     )
   })
 
-  it('ignores Basic where it is not asked for', () => {
+  it('Basic is ignored unless it is a configured credential', () => {
     expect(createCredentialReader('bearer').read(['Authorization', basic(token, '')])).toEqual({ kind: 'missing' })
     expect(createCredentialReader('basic').read(['Authorization', `Bearer ${token}`])).toEqual({ kind: 'missing' })
   })

@@ -9,7 +9,7 @@ const principal = fakePrincipal(['a:read'], { warehouse: ['w1'] })
 const silent = { onWarning: () => undefined }
 const basic = (token: string): string => `Basic ${Buffer.from(`${token}:`).toString('base64')}`
 
-/** The status of the answer, or whom the guard let in. */
+/** Returns the status and code of the refusal, or the token ID that the guard admitted. */
 async function outcome(tokens: Latchkey, options: AuthenticateOptions<FakeRequest>, request: FakeRequest): Promise<unknown> {
   const found = await createGuard(tokens, { ...silent, ...options }, fakePlatform())(request)
   if (found.response !== undefined) return [found.response.status, JSON.parse(found.response.body).code]
@@ -17,14 +17,14 @@ async function outcome(tokens: Latchkey, options: AuthenticateOptions<FakeReques
 }
 
 describe('a credential', () => {
-  it('that is malformed is refused before anything is decided', async () => {
+  it('a malformed credential is refused before any decision', async () => {
     const asked: unknown[] = []
     const tokens = fakeTokens((token) => void asked.push(token))
     expect(await outcome(tokens, { optional: true }, { headers: ['Authorization', 'Bearer a b'] })).toEqual([400, 'credential_malformed'])
     expect(asked).toEqual([])
   })
 
-  it('that a browser resends is refused when a page of another origin sent it', async () => {
+  it('a Basic credential, which browsers resend, is refused in a cross-site request', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     const from = (site: string): FakeRequest => ({
       headers: ['Authorization', basic('good'), 'Sec-Fetch-Site', site, 'Origin', 'https://evil.example'],
@@ -40,12 +40,12 @@ describe('a credential of another system', () => {
   const foreign = (credential: string) => (credential === 'theirs' ? other : undefined)
   const tokens = () => fakeTokens(() => allowing(principal), { isOwn: (token) => token === 'ours' })
 
-  it('is for the host to judge, and one that the host does not know is invalid', async () => {
+  it('the foreign callback decides about other credentials, and unknown ones are invalid', async () => {
     expect(await outcome(tokens(), { foreign }, withToken('theirs'))).toBe('other:1')
     expect(await outcome(tokens(), { foreign }, withToken('nobody'))).toEqual([401, 'token_invalid'])
   })
 
-  it('is never asked about where the token is our own', async () => {
+  it("the foreign callback is never called for the instance's own tokens", async () => {
     const asked: unknown[] = []
     const listening = (given: string) => {
       asked.push(given)
@@ -56,26 +56,26 @@ describe('a credential of another system', () => {
   })
 })
 
-describe('an answer of the decision', () => {
+describe('the result of a decision', () => {
   const faulty = { tokenId: 't1', allows: () => true }
 
   it.each([
-    ['nothing', undefined],
+    ['undefined', undefined],
     ['a principal without an id', { ok: true, principal: { allows: () => true } }],
-    ['a principal that cannot be asked', { ok: true, principal: { tokenId: 't1' } }],
+    ['a principal without allows()', { ok: true, principal: { tokenId: 't1' } }],
     ['no principal', { ok: true }],
     ['ok that is merely truthy', { ok: 1, principal: faulty }],
-    ['ok as text', { ok: 'true', principal: faulty }],
+    ['ok as a string', { ok: 'true', principal: faulty }],
     ['a refusal without a code', { ok: false }],
-  ])('that makes no sense is 503, never a way in, at once or later: %s', async (_what, answer) => {
+  ])('a malformed decision is answered with 503 and never admits a request, synchronously or not: %s', async (_what, answer) => {
     for (const decide of [() => answer, async () => answer]) {
       const tokens = fakeTokens(decide)
       expect(await outcome(tokens, { optional: true }, withToken())).toEqual([503, 'store_unavailable'])
-      expect(tokens.faults).toMatchObject([{ where: 'verify', error: { message: 'the decision made no sense' } }])
+      expect(tokens.faults).toMatchObject([{ where: 'verify', error: { message: 'the decision has an unknown form' } }])
     }
   })
 
-  it('that fails is 503, never a way in, at once or later', async () => {
+  it('a failing decision is answered with 503 and never admits a request, synchronously or not', async () => {
     const fails = (): never => {
       throw new Error('down')
     }
@@ -87,7 +87,7 @@ describe('an answer of the decision', () => {
   })
 })
 
-it('a guard tells its own instance only that the request was already admitted', async () => {
+it('a guard tells only its own instance that the request was already admitted', async () => {
   const seen: unknown[] = []
   const listening = (): Latchkey =>
     fakeTokens((_token, context) => {
@@ -111,12 +111,12 @@ describe('a scope check', () => {
     return refused === undefined ? 'ran' : [refused.status, JSON.parse(refused.body).code]
   }
 
-  it('refuses a request that an optional guard let in without a credential', async () => {
+  it('a scope check refuses a request that an optional guard admitted without a credential', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     expect(await check(tokens, ['a:read'], { headers: [] }, { optional: true })).toEqual([401, 'credential_missing'])
   })
 
-  it('refuses a resource that the route cannot name', async () => {
+  it('a scope check refuses a request whose resource the route cannot determine', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     for (const value of [undefined, null, '', 7, [], ['w1', 7], {}]) {
       expect(await check(tokens, ['a:read', { warehouse: () => value }])).toEqual([403, 'resource_denied'])
@@ -124,7 +124,7 @@ describe('a scope check', () => {
     expect(await check(tokens, ['a:read', { warehouse: () => 'w1' }])).toBe('ran')
   })
 
-  it('asks the host for nothing once the token has no refusals left, and counts 429', async () => {
+  it("a scope check calls no host callback and answers 429 once the token's refusal budget is used up", async () => {
     let asked = 0
     const tokens = fakeTokens(() => allowing(principal), { refusalsSpent: () => spent })
     const warehouse = () => {
@@ -137,7 +137,7 @@ describe('a scope check', () => {
     expect(tokens.uses).toMatchObject([{ outcome: 'rate_limited' }, { outcome: 'rate_limited' }])
   })
 
-  it('lets a limited token pass a route that names no resource, unless resources are explicit', async () => {
+  it('a limited token passes a route that names no resource unless resources are explicit', async () => {
     const limited = { ...fakePrincipal(['a:read'], { warehouse: ['w1'] }), resources: { warehouse: ['w1'] } }
     const tokens = fakeTokens(() => allowing(limited))
     expect(await check(tokens, ['a:read'])).toBe('ran')

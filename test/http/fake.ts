@@ -2,10 +2,10 @@ import type { Latchkey, Principal, Verification } from 'latchkey'
 import type { Platform } from '../../src/http/request.js'
 import { type Decider, registerDecider } from '../../src/instance.js'
 
-/** A request as the tests of the layer under the adapters make it. */
+/** A request in the tests of the layer below the adapters. */
 export type FakeRequest = { readonly headers: readonly string[]; readonly ip?: string; readonly method?: string }
 
-/** Reads fake requests; `trusts` is the framework's trust-proxy setting. */
+/** Reads fake requests. `trusts` is the framework's trust-proxy setting. */
 export function fakePlatform(trusts?: boolean): Platform<FakeRequest> {
   return {
     read: ({ method = 'GET', headers, ip }) => ({ method, headers, ip }),
@@ -15,7 +15,7 @@ export function fakePlatform(trusts?: boolean): Platform<FakeRequest> {
 
 export const withToken = (token = 'good'): FakeRequest => ({ headers: ['Authorization', `Bearer ${token}`] })
 
-/** A principal that holds some scopes and, in each named dimension, some values. */
+/** A principal with these scopes and resources. */
 export function fakePrincipal(
   scopes: readonly string[],
   resources: Readonly<Record<string, readonly string[]>> = {},
@@ -35,7 +35,7 @@ export function fakePrincipal(
 
 type Fake = Latchkey & { readonly uses: unknown[]; readonly faults: { readonly where: string; readonly error: unknown }[] }
 
-/** As much of an instance as a guard uses. Uses that it counts are kept in `uses`, faults that it reports in `faults`. */
+/** The part of an instance that a guard uses. It records counted uses in `uses` and reported faults in `faults`. */
 export function fakeTokens(decide: (token: unknown, context: unknown) => unknown, more: Partial<Decider> = {}): Fake {
   const uses: unknown[] = []
   const faults: Fake['faults'] = []

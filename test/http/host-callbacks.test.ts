@@ -24,7 +24,7 @@ const request = (headers: Record<string, string> = {}, method = 'GET'): Request 
 describe('a session', () => {
   const session = (): { id: string; tenantId: string; scopes: '*' } => ({ id: 'ada', tenantId: 'acme', scopes: '*' })
 
-  it('makes a principal without a token, which a check of scopes takes', async () => {
+  it('a session creates a principal without a token that a scope check accepts', async () => {
     const outcome = await decide(tokens, request(), { session, require: checkScopes('inventory:read') })
     const { principal } = outcome
     expect(principal).toMatchObject({
@@ -40,7 +40,7 @@ describe('a session', () => {
     expect(principal?.signal.aborted).toBe(false)
   })
 
-  it('counts by the host of the request where there is no header for it', async () => {
+  it('a session request without Sec-Fetch-Site is judged by its Origin and host', async () => {
     for (const [origin, code] of [
       ['https://api.test', undefined],
       ['https://evil.test', 'cross_site'],
@@ -50,7 +50,7 @@ describe('a session', () => {
     }
   })
 
-  it('is not asked for where a request has a credential, and none where there is none that is optional', async () => {
+  it('the session callback runs only for requests without a credential, and an optional guard admits a request without a session', async () => {
     let asked = 0
     const counted = (): undefined => {
       asked += 1
@@ -63,7 +63,7 @@ describe('a session', () => {
     expect(asked).toBe(1)
   })
 
-  it('that hangs is a 503, and one that is incomplete is told to whoever wrote the callback', async () => {
+  it('a session callback that hangs causes a 503, and an incomplete session is reported to the developer', async () => {
     const warnings: Warning[] = []
     const onWarning = (warning: Warning): unknown => warnings.push(warning)
     const hung = await decide(tokens, request(), { session: () => new Promise(() => undefined) })
@@ -88,7 +88,7 @@ describe('a session', () => {
     return (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init)
   }
 
-  it('lets a person manage tokens, but holds none: /self refuses it', async () => {
+  it('a person with a session can manage tokens, but /self refuses the session', async () => {
     const ask = await serve({ session })
     expect(await (await ask('/stock')).json()).toEqual({ kind: 'session' })
     const made = await ask('/tokens', {
@@ -110,7 +110,7 @@ describe('a session', () => {
     }
   })
 
-  it('leaves a trace of what is refused in the name of nobody, not of a token, where no actor is named', async () => {
+  it('a refused session request without an actor is recorded as anonymous, not as a token', async () => {
     const before = await tokens.system.events({ action: 'management.refused' })
     const ask = await serve({ session }, () => undefined)
     expect((await ask('/tokens?limit=1')).status).toBe(401)
@@ -120,10 +120,10 @@ describe('a session', () => {
     expect(items.filter(({ id }) => !known.has(id)).map(({ actorId, code }) => [actorId, code])).toEqual([['anonymous', 'actor_missing']])
   })
 
-  it('is told apart by what it is, not by what its principal says', async () => {
+  it('a session is recognized by its identity, not by what its principal claims', async () => {
     const access = createAccess(
       tokens,
-      readManagementOptions({}, () => undefined, 2000),
+      readManagementOptions({}, () => undefined, { deadlineMs: 2000, monotonic: () => 0 }),
     )
     const { principal } = await decide(
       tokens,
@@ -140,7 +140,7 @@ describe('a session', () => {
   })
 })
 
-describe('a callback that decides who comes in, and fails', () => {
+describe('a failing authentication callback', () => {
   const boom = (): never => {
     throw new Error('boom')
   }
@@ -150,11 +150,11 @@ describe('a callback that decides who comes in, and fails', () => {
   ).flatMap((where) => [
     ['throws', where, boom] as const,
     ['rejects', where, () => Promise.reject(new Error('boom'))] as const,
-    ['answers half', where, () => ({}) as never] as const,
+    ['returns an incomplete result', where, () => ({}) as never] as const,
     ['never settles', where, () => new Promise<undefined>(() => undefined)] as const,
   ])
 
-  it.each(cases)('is a 503 that is told once: it %s, as %s', async (_, where, callback) => {
+  it.each(cases)('a failing callback causes a 503 that is reported once: it %s, as %s', async (_, where, callback) => {
     const heard: FaultReport[] = []
     const told = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: {}, onError: (fault) => heard.push(fault), logger: false })
     const headers = where === 'session' ? {} : bearer
@@ -164,7 +164,7 @@ describe('a callback that decides who comes in, and fails', () => {
     await told.close()
   })
 
-  it('does not get the credential of others into what is told', async () => {
+  it('reports of a failing callback do not leak callers’ credentials', async () => {
     const lines: string[] = []
     const heard: FaultReport[] = []
     const told = latchkey({
@@ -186,8 +186,8 @@ describe('a callback that decides who comes in, and fails', () => {
   })
 })
 
-describe('a foreign bearer', () => {
-  it('gets the principal that the host answers, or that a verifier made', async () => {
+describe('a foreign bearer token', () => {
+  it('a foreign bearer token gets the principal that the host or a verifier returns', async () => {
     const foreign = (credential: string) => ({
       tokenId: `key-${credential.length}`,
       name: 'Legacy',
@@ -208,7 +208,7 @@ describe('a foreign bearer', () => {
     expect(again.principal).toMatchObject({ kind: 'foreign', tokenId: 'key-6', scopes: ['inventory:read'] })
   })
 
-  it('counts no use of a token, and manages nothing', async () => {
+  it('a foreign bearer token counts no use and cannot manage tokens', async () => {
     const { token, record } = await tokens.system.create({ name: 'ours', scopes: ['inventory:read'] })
     const foreign = () => ({ tokenId: record.id, scopes: ['inventory:read'] })
     const { principal } = await decide(tokens, request({ authorization: 'Bearer legacy' }), { foreign })
@@ -216,18 +216,18 @@ describe('a foreign bearer', () => {
     expect((await tokens.system.usage(record.id)).total).toBe(0)
     const access = createAccess(
       tokens,
-      readManagementOptions({}, () => undefined, 2000),
+      readManagementOptions({}, () => undefined, { deadlineMs: 2000, monotonic: () => 0 }),
     )
     await expect(access.actor(request(), { actor: {}, principal })).rejects.toMatchObject({ code: 'token_cannot_manage' })
     const holder = await access.holder(request(), { actor: undefined, principal })
     expect(holder.refusal?.status).toBe(401)
-    // A token of ours in Basic is a token, however it is written.
+    // An own token in Basic is still a token, whatever its form.
     await expect(access.actor(request({ authorization: `Basic ${btoa(`${token}:`)}` }), { actor: {} })).rejects.toMatchObject({
       code: 'token_cannot_manage',
     })
   })
 
-  it('that is incomplete is told to whoever wrote the callback', async () => {
+  it('an incomplete foreign principal is reported to the developer', async () => {
     const warnings: Warning[] = []
     const foreign = () => ({ tokenId: 'x' }) as never
     const { response } = await decide(tokens, request({ authorization: 'Bearer legacy' }), {

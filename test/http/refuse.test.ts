@@ -5,8 +5,8 @@ import { createCredentialReader } from '../../src/http/credential.js'
 import { problemOf, publicCode } from '../../src/http/problem.js'
 import { createRefusals } from '../../src/http/refuse.js'
 
-describe('codes that go out', () => {
-  it('are one for malformed, unknown and wrong secret, and none of the code’s own for anything foreign', () => {
+describe('public codes', () => {
+  it('malformed, unknown and mismatched tokens share one public code, and anything unknown becomes store_unavailable', () => {
     expect(['token_malformed', 'token_unknown', 'secret_mismatch'].map(publicCode)).toEqual(Array(3).fill('token_invalid'))
     expect(['token_revoked', 'ip_denied', 'rate_limited'].map(publicCode)).toEqual(['token_revoked', 'ip_denied', 'rate_limited'])
     for (const foreign of [undefined, null, 1, '', 'nonsense', 'constructor', '__proto__', 'toString', 'not_found']) {
@@ -14,7 +14,7 @@ describe('codes that go out', () => {
     }
   })
 
-  it('have the status of the code table and the phrase of the status', () => {
+  it('refusals have the status of the code table and its phrase', () => {
     for (const code of ['token_expired', 'scope_insufficient', 'rate_limited', 'store_unavailable', 'misconfigured'] as const) {
       expect(problemOf(code).status).toBe(CODES[code])
       expect(problemOf(code).title).not.toBe('')
@@ -25,18 +25,18 @@ describe('codes that go out', () => {
 const BEARER = createCredentialReader().challenges
 
 describe('challenges', () => {
-  it('escape the realm as a quoted-string', () => {
+  it('challenges escape the realm as a quoted-string', () => {
     const challenge = createChallenges('a "b" \\c', BEARER)
     expect(challenge(problemOf('credential_missing'))).toBe('Bearer realm="a \\"b\\" \\\\c"')
   })
 
-  it('name the header where the token stands in one of its own', () => {
+  it('challenges name the custom header that carries the token', () => {
     const challenge = createChallenges('api', createCredentialReader({ header: 'x-api-key' }).challenges)
     expect(challenge(problemOf('credential_missing'))).toBe('ApiKey realm="api", header="x-api-key"')
     expect(challenge(problemOf('token_invalid'))).toMatch(/^ApiKey realm="api", header="x-api-key", error="invalid_token"/)
   })
 
-  it('stand on 400, 401 and on missing scopes only', () => {
+  it('challenges are sent only with 400, 401 and missing scopes', () => {
     const challenge = createChallenges('api', BEARER)
     expect(challenge(problemOf('ip_denied'))).toBeUndefined()
     expect(challenge(problemOf('rate_limited'))).toBeUndefined()
@@ -46,7 +46,7 @@ describe('challenges', () => {
     expect(challenge(problemOf('scope_insufficient'), ['a:b', 'c:d'])).toContain('scope="a:b c:d"')
   })
 
-  it.each(['', 'a\r\nb', 'ä', 'x'.repeat(129), 1, null])('refuse the realm %j', (realm) => {
+  it.each(['', 'a\r\nb', 'ä', 'x'.repeat(129), 1, null])('createChallenges() rejects the realm %j', (realm) => {
     expect(() => createChallenges(realm, BEARER)).toThrow(InvalidInputError)
   })
 })
@@ -54,7 +54,7 @@ describe('challenges', () => {
 describe('errorBody', () => {
   const DEFAULT = JSON.stringify(problemOf('token_revoked'))
 
-  it('replaces the body, and gets the problem and the request', () => {
+  it('errorBody replaces the body and receives the problem and the request', () => {
     const refuse = createRefusals<string>({ errorBody: (problem, request) => ({ message: problem.detail, request }) })
     const answer = refuse('token_revoked', 'the request')
     expect(answer.body).toBe('{"message":"The token was revoked.","request":"the request"}')
@@ -96,13 +96,13 @@ describe('errorBody', () => {
       },
     ],
   ]
-  it.each(NONSENSE)('that answers %s falls back to the default body', (_what, errorBody) => {
+  it.each(NONSENSE)('an errorBody that returns %s falls back to the default body', (_what, errorBody) => {
     const answer = createRefusals({ errorBody: errorBody as () => object })('token_revoked', undefined)
     expect(answer).toEqual(createRefusals()('token_revoked', undefined))
     expect(answer.body).toBe(DEFAULT)
   })
 
-  it('cannot change the status by changing the problem it was given', () => {
+  it('errorBody cannot change the status by modifying the problem', () => {
     const refuse = createRefusals({ errorBody: (problem) => Object.assign(problem, { status: 200, code: 'x' }) })
     expect(refuse('token_revoked', undefined).status).toBe(401)
     expect(createRefusals()('token_revoked', undefined).body).toBe(DEFAULT)
@@ -119,7 +119,7 @@ describe('Retry-After', () => {
     [30, '30'],
     [Number.NaN, '1'],
     [Number.POSITIVE_INFINITY, '86400'],
-  ])('is whole seconds, at least one and at most a day: %s', (seconds, header) => {
+  ])('Retry-After is in whole seconds from one to a day: %s', (seconds, header) => {
     const { headers } = createRefusals()('rate_limited', undefined, { retryAfterSeconds: seconds })
     expect([headers['retry-after'], headers.ratelimit]).toEqual([header, `"token";r=0;t=${header}`])
   })

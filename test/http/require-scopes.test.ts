@@ -1,4 +1,5 @@
-import { InvalidInputError, type Principal } from 'latchkey'
+import { InvalidInputError, latchkey, type Principal } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 import { createGuard } from '../../src/http/authenticate.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
@@ -7,7 +8,7 @@ import { allowing, type FakeRequest, fakePlatform, fakePrincipal, fakeTokens, wi
 
 type Args = ScopeArguments<FakeRequest>
 
-/** Checks a request that a guard let in, and answers the status and code, or 'ran'. */
+/** Checks an admitted request and returns the status and code, or 'ran'. */
 async function check(args: Args, principal = fakePrincipal(['a:read'], { warehouse: ['w1'] })): Promise<unknown> {
   const request = withToken()
   await createGuard(
@@ -20,7 +21,7 @@ async function check(args: Args, principal = fakePrincipal(['a:read'], { warehou
 }
 
 describe('the arguments of requireScopes', () => {
-  it('say all, any and which resources', () => {
+  it('requireScopes() takes all or any scopes and resources', () => {
     expect(readRequirement(['a:b', 'c:d'])).toEqual({ scopes: ['a:b', 'c:d'], any: false, name: 'a:b c:d', resources: [] })
     expect(readRequirement([{ any: ['a:b', 'c:d'] }])).toEqual({ scopes: ['a:b', 'c:d'], any: true, name: 'a:b c:d', resources: [] })
     expect(readRequirement(['a:b', { warehouse: 'w1' }])).toEqual({
@@ -71,34 +72,41 @@ describe('the arguments of requireScopes', () => {
     [null],
     [1],
     [{ any: ['a:b', undefined] }],
-  ])('are refused when the route is made: %j', (...args) => {
+  ])('requireScopes() rejects the arguments %j when the route is created', (...args) => {
     expect(() => createScopeCheck(args as unknown as Args)).toThrow(InvalidInputError)
   })
 })
 
-describe('a group or a wildcard that a route requires', () => {
-  it.each(['@staff', 'a:*', '*'])('%s is told to be for tokens', (scope) => {
+describe('an instance passed to requireScopes()', () => {
+  it('requireScopes() rejects an instance and names the call that takes one', () => {
+    const given = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'a:b': 'x' } })
+    expect(() => readRequirement([given, 'a:b'])).toThrow("protect(tokens, 'a:b')")
+  })
+})
+
+describe('a group or wildcard as required scope', () => {
+  it.each(['@staff', 'a:*', '*'])('requireScopes() explains that %s is for tokens', (scope) => {
     const told = 'must be the plain name of a scope, such as inventory:read: groups and wildcards are for tokens'
     expect(() => createScopeCheck<FakeRequest>([scope as 'a:b'])).toThrow(told)
   })
 })
 
-describe('a check', () => {
-  it('wants all, or any', async () => {
+describe('a scope check', () => {
+  it('a scope check requires all scopes, or any of them', async () => {
     expect(await check(['a:read'])).toBe('ran')
     expect(await check(['a:read', 'a:write'])).toEqual([403, 'scope_insufficient'])
     expect(await check([{ any: ['a:write', 'a:read'] }])).toBe('ran')
     expect(await check([{ any: ['a:write'] }])).toEqual([403, 'scope_insufficient'])
   })
 
-  it('wants every value of every dimension', async () => {
+  it('a scope check requires every value of every dimension', async () => {
     const both = fakePrincipal(['a:read'], { warehouse: ['w1', 'w2'], zone: ['n'] })
     expect(await check(['a:read', { warehouse: ['w1', 'w2'], zone: 'n' }], both)).toBe('ran')
     expect(await check(['a:read', { warehouse: ['w1', 'w3'] }], both)).toEqual([403, 'resource_denied'])
     expect(await check(['a:read', { warehouse: 'w1', zone: 's' }], both)).toEqual([403, 'resource_denied'])
   })
 
-  it('asks no resource function before the scope is there', async () => {
+  it('a scope check calls no resource function before the scope is granted', async () => {
     let asked = 0
     const warehouse = (): string => {
       asked += 1
@@ -108,7 +116,7 @@ describe('a check', () => {
     expect(asked).toBe(0)
   })
 
-  it('leaves no rejection unheard when two resource functions fail, one at once and one later', async () => {
+  it('a scope check leaves no unhandled rejection when two resource functions fail at different times', async () => {
     const late = (): Promise<string> => new Promise((_, reject) => setTimeout(reject, 5))
     const now = (): string => {
       throw undefined
@@ -117,7 +125,7 @@ describe('a check', () => {
     await new Promise((resolve) => setTimeout(resolve, 20))
   })
 
-  it('takes only true for a yes', async () => {
+  it('a scope check accepts only true, and a throwing allows() is answered with 503', async () => {
     const truthy = { ...fakePrincipal([]), allows: (() => 'yes') as unknown as () => boolean }
     expect(await check(['a:read'], truthy)).toEqual([403, 'scope_insufficient'])
     const throwing = {
@@ -129,19 +137,19 @@ describe('a check', () => {
     expect(await check(['a:read'], throwing)).toEqual([503, 'store_unavailable'])
   })
 
-  it('does not find scopes that objects inherit in the catalogue', async () => {
+  it('a scope check does not find inherited property names in the catalog', async () => {
     const all = { ...fakePrincipal([]), allows: () => true }
     expect(await check(['constructor' as 'a:read'], all)).toEqual([403, 'scope_insufficient'])
   })
 
-  it('believes nothing but a guard', async () => {
+  it('a scope check trusts only a guard, not properties of the request', async () => {
     const claimed = { ...withToken(), principal: fakePrincipal(['a:read']), admission: {}, use: {} }
     const refusal = await createScopeCheck<FakeRequest>(['a:read'])(claimed)
     expect(refusal?.status).toBe(500)
   })
 })
 
-describe('who is limited to some data', () => {
+describe('limited principals', () => {
   const resources = { warehouse: ['w1'] }
   const token = { ...fakePrincipal(['a:read'], resources), resources }
   const session = () => ({ id: 'ada', scopes: ['a:read'], resources })
@@ -149,7 +157,7 @@ describe('who is limited to some data', () => {
   it.each<[who: string, request: FakeRequest]>([
     ['a token', withToken()],
     ['a session', { headers: [] }],
-  ])('%s passes a route that names the data and no other where routes have to name it', async (_who, request) => {
+  ])('%s with limited resources passes only routes that name the resource when resources are explicit', async (_who, request) => {
     const options = { session, resources: 'explicit', onWarning: () => undefined } as const
     const guard = createGuard(
       fakeTokens(() => allowing(token)),
@@ -162,7 +170,7 @@ describe('who is limited to some data', () => {
   })
 })
 
-describe('a use that was let in', () => {
+describe('an admitted use', () => {
   const scopeOf = async (principal: Principal, ...checks: readonly Args[]): Promise<unknown> => {
     const tokens = fakeTokens(() => allowing(principal))
     const request = withToken()
@@ -172,7 +180,7 @@ describe('a use that was let in', () => {
     return tokens.uses.map((use) => Reflect.get(Object(use), 'scope'))
   }
 
-  it('is counted with the scopes that its checks asked for, in order', async () => {
+  it('a use is counted with the scopes that its checks required, sorted', async () => {
     const able = fakePrincipal(['a:read', 'a:write'])
     expect(await scopeOf(able)).toEqual([''])
     expect(await scopeOf(able, ['a:read'])).toEqual(['a:read'])
@@ -180,7 +188,7 @@ describe('a use that was let in', () => {
     expect(await scopeOf(able, ['a:write'], ['a:read'], ['a:write'])).toEqual(['a:read a:write'])
   })
 
-  it('is counted with the one of any scopes that let it in, and with all of them where none did', async () => {
+  it('a use is counted with the alternative scope that granted it, or with all alternatives if none did', async () => {
     expect(await scopeOf(fakePrincipal(['a:write']), [{ any: ['a:read', 'a:write'] }])).toEqual(['a:write'])
     expect(await scopeOf(fakePrincipal([]), [{ any: ['a:write', 'a:read'] }])).toEqual(['a:read a:write'])
   })

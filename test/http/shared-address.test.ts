@@ -18,27 +18,27 @@ function warningsAfter(uses: Iterable<Seen>): readonly string[] {
 const uses = (count: number, ip: (at: number) => string | undefined): readonly Seen[] =>
   Array.from({ length: count }, (_, at) => [`t${at}`, ip(at)] as const)
 
-it('many tokens from one address are told of once, with the address', () => {
+it('many tokens from one address cause one warning with the address', () => {
   expect(warningsAfter(uses(500, () => '10.0.0.1'))).toEqual(['LATCHKEY_W011 10.0.0.1'])
 })
 
-it('many tokens from two addresses, as of two proxies, are told of, and those of one network of IPv6 are one', () => {
+it('many tokens from two proxy addresses cause a warning, and one IPv6 network counts as one address', () => {
   expect(warningsAfter(uses(50, (at) => `10.0.0.${at % 2}`))).toEqual(['LATCHKEY_W011 10.0.0.0 and 10.0.0.1'])
   expect(warningsAfter(uses(50, (at) => `2001:db8::${at.toString(16)}`))).toEqual(['LATCHKEY_W011 2001:db8::/64'])
 })
 
-it('many tokens from addresses that are not known are told of', () => {
+it('many tokens from unknown addresses cause a warning', () => {
   expect(warningsAfter(uses(50, () => undefined))).toEqual(['LATCHKEY_W011 the address is not known'])
   expect(warningsAfter(uses(50, () => 'unix:'))).toEqual(['LATCHKEY_W011 the address is not known'])
 })
 
-it('nothing is told where addresses differ, or where one client uses a few tokens for ever', () => {
+it('many tokens from three addresses, or few tokens from one, cause no warning', () => {
   expect(warningsAfter(uses(500, (at) => `10.0.0.${at % 3}`))).toEqual([])
   expect(warningsAfter(uses(49, () => '10.0.0.1'))).toEqual([])
   expect(warningsAfter(Array.from({ length: 10_000 }, () => ['t1', '10.0.0.1'] as const))).toEqual([])
 })
 
-it('a guard tells of it without a pepper, and with one only where tokens of another system are accepted', async () => {
+it('a shared address causes a warning without a pepper, and with a pepper only if imported tokens are accepted', async () => {
   const warned = async (pepper?: string, more: Parameters<typeof instance>[0] = {}): Promise<readonly string[]> => {
     const told: Warning[] = []
     const tokens = instance(pepper === undefined ? more : { pepper, ...more })
@@ -53,7 +53,7 @@ it('a guard tells of it without a pepper, and with one only where tokens of anot
   expect(await warned(pepper, { imports })).toEqual(['LATCHKEY_W011'])
 })
 
-it('guards of one instance count together: where options come with each request, each of them sees one request', async () => {
+it('guards of one instance count addresses together, even if each request creates its own guard', async () => {
   const told: Warning[] = []
   const tokens = instance()
   for (let at = 0; at < 60; at += 1) {

@@ -16,8 +16,8 @@ function nodeOf(open: OpenStore, format = old): Latchkey<Scope> {
   return tokens
 }
 
-describe.each(stores)('on $kind', ({ place, skip }) => {
-  it.skipIf(skip)('imported tokens live from their import to their revocation, which nothing takes back', async () => {
+describe.each(stores)('imports on $kind', ({ place, skip }) => {
+  it.skipIf(skip)('accepts imported tokens until their revocation, which no later import undoes', async () => {
     const open = await place()
     const tokens = nodeOf(open)
     const other = nodeOf(open)
@@ -60,7 +60,7 @@ describe.each(stores)('on $kind', ({ place, skip }) => {
     expect(outcome(await bring())).toEqual({ rows: 120, existing: 119, removed: 1 })
   })
 
-  it.skipIf(skip)('a token of each format is imported, verified, refused with a wrong secret, and revoked', async () => {
+  it.skipIf(skip)('imports, verifies, refuses with a wrong secret, and revokes a token of each format', async () => {
     const open = await place()
     for (const { format, row, token, wrong } of VECTORS) {
       const tokens = nodeOf(open, format)

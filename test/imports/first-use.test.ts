@@ -8,7 +8,7 @@ import { accepting } from './world.js'
 
 type Call = { readonly credential: string; readonly answer: (same: unknown) => void }
 
-/** A format whose comparison the test answers, one call at a time. */
+/** A format whose comparisons the test answers one by one. */
 function slowFormat(): { readonly format: TokenFormat; readonly calls: Call[] } {
   const calls: Call[] = []
   const format = ownTokens({
@@ -22,7 +22,7 @@ function slowFormat(): { readonly format: TokenFormat; readonly calls: Call[] } 
 const rows = Array.from({ length: 10 }, (_, key) => ({ key, hash: `hash of ${key}` }))
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-it('at its first use a token is compared once, however many requests bring it, and then never again on any node', async () => {
+it('compares a token once at its first use, however many requests present it, and never again on any node', async () => {
   const { format, calls } = slowFormat()
   const store = memoryStore()
   const tokens = accepting([format], { store })
@@ -47,7 +47,7 @@ it('at its first use a token is compared once, however many requests bring it, a
   expect(calls).toHaveLength(1)
 })
 
-it('of two nodes at the first use one replaces the hash, and both let the token in', async () => {
+it('replaces a hash on only one of two nodes at the first use, and accepts the token on both', async () => {
   const { format, calls } = slowFormat()
   const store = memoryStore()
   const [a, b] = [accepting([format], { store }), accepting([format], { store })]
@@ -63,7 +63,7 @@ it('of two nodes at the first use one replaces the hash, and both let the token 
   expect(calls).toHaveLength(2)
 })
 
-it('a revocation wins over the replacement of the hash, whichever is written first', async () => {
+it('lets a revocation win over the replacement of a hash, whichever is written first', async () => {
   const { format, calls } = slowFormat()
   const held = heldStore(memoryStore())
   const tokens = accepting([format], { store: held })
@@ -88,7 +88,7 @@ it('a revocation wins over the replacement of the hash, whichever is written fir
   expect(await verdict(tokens.verify('k-1-secret'))).toBe('token_revoked')
 })
 
-it('no more than four tokens are compared at once, and one that hangs holds nobody up for longer than the deadline', async () => {
+it('compares at most four tokens at once, and limits the delay by one that hangs to the deadline', async () => {
   const { format, calls } = slowFormat()
   const faults: string[] = []
   const tokens = accepting([format], { deadline: 0.3, onError: ({ where }) => faults.push(where) })
@@ -106,7 +106,7 @@ it('no more than four tokens are compared at once, and one that hangs holds nobo
   expect(await later).toBe('ok')
 })
 
-it.each([[1], ['true'], [undefined], [{}]])('a comparison that answers %j decides nothing', async (answer) => {
+it.each([[1], ['true'], [undefined], [{}]])('decides nothing if a comparison returns %j', async (answer) => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format])
   await tokens.system.import(rows, { format, map })
@@ -116,7 +116,7 @@ it.each([[1], ['true'], [undefined], [{}]])('a comparison that answers %j decide
   expect(await first).toBe('store_unavailable')
 })
 
-it('an address that guesses is not compared any more, and a token that was used before goes on from there', async () => {
+it('stops comparing guesses from an address, but accepts tokens from there that were used before', async () => {
   let compared = 0
   const format = ownTokens({
     name: 'slow',
@@ -143,14 +143,17 @@ it('an address that guesses is not compared any more, and a token that was used 
   expect(compared).toBe(before)
 })
 
-it.each(['$2b$\u0000', 'half \ud83d', 'two\nlines'])('a row whose hash no store can keep is told, and stops nothing: %j', async (hash) => {
-  const { format } = slowFormat()
-  const tokens = accepting([format])
-  const report = await tokens.system.import([{ key: 1, hash }, ...rows.slice(2)], { format, map })
-  expect(report).toMatchObject({ rows: 9, imported: 8, failed: 1, problems: [{ row: 1 }] })
-})
+it.each(['$2b$\u0000', 'half \ud83d', 'two\nlines'])(
+  'reports a row whose hash no store can keep, and imports the others: %j',
+  async (hash) => {
+    const { format } = slowFormat()
+    const tokens = accepting([format])
+    const report = await tokens.system.import([{ key: 1, hash }, ...rows.slice(2)], { format, map })
+    expect(report).toMatchObject({ rows: 9, imported: 8, failed: 1, problems: [{ row: 1 }] })
+  },
+)
 
-it('an address that brings many guesses at once holds up no first use from another', async () => {
+it('delays no first use from another address during many concurrent guesses', async () => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format], { logger: false })
   await tokens.system.import(rows, { format, map })
@@ -173,42 +176,45 @@ it('an address that brings many guesses at once holds up no first use from anoth
 })
 
 const floods = {
-  'one token, from a network of its own': (at: number) => [`k-1-guess${at}`, `2001:db8:0:${at.toString(16)}::1`],
-  'one token, from everywhere': (at: number) => [`k-1-guess${at}`, `2001:db8:${at.toString(16)}::1`],
-  'many tokens, from one IPv6 network': (at: number) => [`k-${10 + at}-guess`, `2001:db8:0:${at.toString(16)}::1`],
-  'many tokens, from one IPv4 network': (at: number) => [`k-${10 + at}-guess`, `192.0.2.${at}`],
+  'one token from one network': (at: number) => [`k-1-guess${at}`, `2001:db8:0:${at.toString(16)}::1`],
+  'one token from everywhere': (at: number) => [`k-1-guess${at}`, `2001:db8:${at.toString(16)}::1`],
+  'many tokens from one IPv6 network': (at: number) => [`k-${10 + at}-guess`, `2001:db8:0:${at.toString(16)}::1`],
+  'many tokens from one IPv4 network': (at: number) => [`k-${10 + at}-guess`, `192.0.2.${at}`],
 } as const
 
-it.each(Object.entries(floods))('a flood of guesses at %s holds up no first use of another from elsewhere', async (_what, flood) => {
-  const { format, calls } = slowFormat()
-  const tokens = accepting([format], { logger: false })
-  const many = Array.from({ length: 210 }, (_, key) => ({ key, hash: `hash of ${key}` }))
-  await tokens.system.import(many, { format, map })
-  const guesses = Array.from({ length: 200 }, (_, at) => {
-    const [credential = '', ip = ''] = flood(at)
-    return verdict(tokens.verify(credential, { ip }))
-  })
-  await until(() => calls.length === 4)
-  const refused = (await Promise.race([...guesses, pause(5000)])) as string
-  expect(refused).toBe('store_unavailable')
-  const good = [2, 3].map((key) => verdict(tokens.verify(`k-${key}-secret`, { ip: '198.51.100.7' })))
-  for (let at = 0; at < 4; at += 1) {
-    await pause(10)
-    calls[at]?.answer(false)
-  }
-  // The first places that become free are theirs, though a long queue was there before them.
-  await until(() => calls.length === 8)
-  for (const { credential, answer } of [...calls]) answer(credential.endsWith('secret'))
-  expect(await Promise.all(good)).toEqual(['ok', 'ok'])
-  expect(calls.slice(4, 8).filter(({ credential }) => credential.endsWith('secret'))).toHaveLength(2)
-  for (let at = 8; at < 70; at += 1) {
-    await until(() => calls.length > at || at > 67)
-    calls[at]?.answer(false)
-  }
-  await Promise.all(guesses)
-})
+it.each(Object.entries(floods))(
+  'delays no first use of another token from elsewhere during a flood of guesses at %s',
+  async (_what, flood) => {
+    const { format, calls } = slowFormat()
+    const tokens = accepting([format], { logger: false })
+    const many = Array.from({ length: 210 }, (_, key) => ({ key, hash: `hash of ${key}` }))
+    await tokens.system.import(many, { format, map })
+    const guesses = Array.from({ length: 200 }, (_, at) => {
+      const [credential = '', ip = ''] = flood(at)
+      return verdict(tokens.verify(credential, { ip }))
+    })
+    await until(() => calls.length === 4)
+    const refused = (await Promise.race([...guesses, pause(5000)])) as string
+    expect(refused).toBe('store_unavailable')
+    const good = [2, 3].map((key) => verdict(tokens.verify(`k-${key}-secret`, { ip: '198.51.100.7' })))
+    for (let at = 0; at < 4; at += 1) {
+      await pause(10)
+      calls[at]?.answer(false)
+    }
+    // Their reads get the first free places, although a long queue was there before them.
+    await until(() => calls.length === 8)
+    for (const { credential, answer } of [...calls]) answer(credential.endsWith('secret'))
+    expect(await Promise.all(good)).toEqual(['ok', 'ok'])
+    expect(calls.slice(4, 8).filter(({ credential }) => credential.endsWith('secret'))).toHaveLength(2)
+    for (let at = 8; at < 70; at += 1) {
+      await until(() => calls.length > at || at > 67)
+      calls[at]?.answer(false)
+    }
+    await Promise.all(guesses)
+  },
+)
 
-it('a token whose end bcrypt does not read keeps its holder, whatever was appended at its first use', async () => {
+it('keeps accepting the original of a token longer than bcrypt reads, whatever was appended at its first use', async () => {
   const long = `sk_${'a'.repeat(80)}`
   const format = bcryptTokens({ compare: async (text) => text.slice(0, 72) === long.slice(0, 72), prefix: 'sk_', keyLength: 8 })
   const tokens = accepting([format])

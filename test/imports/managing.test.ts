@@ -1,7 +1,8 @@
-import { plainTokens, sanctumTokens, sha256Tokens } from 'latchkey/import'
+import { ownTokens, plainTokens, sanctumTokens, sha256Tokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
-import { expect, it } from 'vitest'
+import { authenticate, management } from 'latchkey/web'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { createManagement } from '../../src/management/index.js'
 import { mint } from '../latchkey/harness.js'
 import { accepting, oldToken, sha256 } from './world.js'
@@ -10,7 +11,7 @@ const old = sha256Tokens({ prefix: 'sk_', length: 35 })
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 const ada = { id: 'ada', tenants: '*', manages: 'all' } as const
 
-/** The code that a signed-in person is answered whose request has these fields, or the status. */
+/** The error code, or the status, of a signed-in person's request with these headers. */
 async function answerTo(tokens: ReturnType<typeof accepting>, headers: Record<string, string>, options = {}): Promise<unknown> {
   const api = createManagement(tokens, options)
   const response = await api.fetch(new Request('https://api.test/t/', { headers }), { actor: ada }, '/t')
@@ -19,7 +20,7 @@ async function answerTo(tokens: ReturnType<typeof accepting>, headers: Record<st
 
 const basic = (user: string, password = ''): string => `Basic ${btoa(`${user}:${password}`)}`
 
-it('a request with an imported token manages nothing, whoever is signed in, however the token is sent', async () => {
+it('refuses management to a request with an imported token, whoever is signed in and however it is sent', async () => {
   const tokens = accepting([old, sanctumTokens()])
   const { token, row } = oldToken(1)
   const secret = 'S'.repeat(48)
@@ -42,15 +43,92 @@ it('a request with an imported token manages nothing, whoever is signed in, howe
   expect(await answerTo(tokens, { 'x-api-key': token }, { credential: { header: 'x-api-key' } })).toBe('token_cannot_manage')
 })
 
-it('a credential of the host’s own, which only looks like an imported token, is none', async () => {
+it('refuses management to an imported token with colons in its format or many words around it', async () => {
+  const colons = ownTokens({
+    name: 'colons',
+    key: (credential) => /^k([0-9]+):/.exec(credential)?.[1],
+    verify: (credential) => credential === 'k1:secret',
+  })
+  const tokens = accepting([colons])
+  await tokens.system.import([{ key: 1, hash: 'its hash' }], { format: colons, map })
+  expect(await answerTo(tokens, { authorization: 'Bearer k1:secret' })).toBe('token_cannot_manage')
+  const others = Array.from({ length: 40 }, (_, at) => `k${at + 2}:x`).join(' ')
+  expect(await answerTo(tokens, { authorization: `Bearer ${others} k1:secret` })).toBe('token_cannot_manage')
+})
+
+it('allows management with a credential of the host that only looks like an imported token', async () => {
   const tokens = accepting([plainTokens({ prefix: 'sk_' })])
   expect(await answerTo(tokens, { authorization: 'Bearer sk_of-the-host' })).toBe(200)
   expect(await answerTo(tokens, { authorization: basic('sk_of-the-host') })).toBe(200)
 })
 
-it('where it cannot be told whether a credential is an imported token, nobody manages', async () => {
+it('refuses management if it cannot tell whether a credential is an imported token', async () => {
   const store = faultyStore(memoryStore())
   const tokens = accepting([old], { store, logger: false })
   store.behave({ find: { do: 'fail', error: new Error('down') } })
   expect(await answerTo(tokens, { authorization: `Bearer ${oldToken(1).token}` })).toBe('store_unavailable')
+})
+
+it('looks up credentials of anonymous management requests as often as a guard would, and no more', async () => {
+  const store = memoryStore()
+  const find = vi.spyOn(store, 'find')
+  const stopped = vi.spyOn(performance, 'now').mockReturnValue(performance.now())
+  onTestFinished(() => stopped.mockRestore())
+  const tokens = accepting([sanctumTokens()], { store, logger: false })
+  const ip = '203.0.113.9'
+  const manage = management(tokens, { mountPath: '/t', actor: () => undefined, ip: () => ip })
+  let made = 0
+  const word = (): string => `${++made}|${String(made).padStart(48, 'x')}`
+  const ask = async (): Promise<number> =>
+    (await manage(new Request('http://api.test/t', { headers: { authorization: Array.from({ length: 30 }, word).join(' ') } }))).status
+  const statuses = new Set<number>()
+  for (let request = 0; request < 30; request += 1) statuses.add(await ask())
+  expect([...statuses]).toEqual([401, 503])
+  const looked = find.mock.calls.length
+  expect(looked).toBeGreaterThan(0)
+  // The guard shares this budget, which is used up.
+  const { response } = await authenticate(tokens, new Request('http://api.test/', { headers: { authorization: `Bearer ${word()}` } }), {
+    ip,
+  })
+  expect([response?.status, find.mock.calls.length]).toEqual([503, looked])
+})
+
+it('charges wrong secrets sent to the management API to the budget of their address', async () => {
+  let compared = 0
+  const slow = ownTokens({
+    name: 'slow',
+    key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1],
+    verify: (credential) => {
+      compared += 1
+      return credential === 'k-1-secret'
+    },
+  })
+  const tokens = accepting([slow], { logger: false })
+  await tokens.system.import([{ key: 1, hash: 'its hash' }], { format: slow, map })
+  const ask = async (ip: string | undefined, secret: string): Promise<number> => {
+    const manage = management(tokens, { mountPath: '/t', actor: () => undefined, ip: () => ip })
+    return (await manage(new Request('http://api.test/t', { headers: { authorization: `Bearer ${secret}` } }))).status
+  }
+  for (let guess = 0; guess < 40; guess += 1) await ask('203.0.113.9', `k-1-guess${guess}`)
+  expect(compared).toBeLessThan(40)
+  expect(await tokens.introspect('k-1-secret')).toMatchObject({ active: true })
+})
+
+it('ignores a principal from the guard of another instance, which may have a token with the same id', async () => {
+  const [here, there] = [accepting([sanctumTokens()], { logger: false }), accepting([sanctumTokens()], { logger: false })]
+  const [mine, theirs] = ['M'.repeat(48), 'T'.repeat(48)]
+  const own = () => ({ name: 'Old', scopes: ['stock:read' as const] })
+  await here.system.import([{ id: 7, token: sha256(mine) }], { format: 'sanctum', map: own })
+  await there.system.import([{ id: 7, token: sha256(theirs) }], { format: 'sanctum', map: own })
+  const request = new Request('http://api.test/t/self', { headers: { authorization: `Bearer 7|${mine}` } })
+  const { principal } = await authenticate(here, request)
+  const api = createManagement(there, {})
+  expect(principal?.tokenId).toBe((await there.introspect(`7|${theirs}`)).record?.id)
+  const refused = await api.fetch(request, { actor: undefined, principal }, '/t')
+  expect(refused.status).toBe(401)
+  // Nor does it replace the other token in the audit.
+  await api.fetch(new Request('http://api.test/t'), { actor: ada, principal }, '/t')
+  await there.flush()
+  const { items } = await there.system.events({ action: 'management.refused' })
+  expect(items.map(({ actorId, tokenId }) => [actorId, tokenId])).toContainEqual([expect.stringMatching(/^foreign:/), undefined])
 })

@@ -12,13 +12,13 @@ import { accepting, IMPORT_KEY, oldToken, outcome, SCOPES, sha256, terms } from 
 const old = sha256Tokens({ prefix: 'sk_', length: 35 })
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-/** The status of a request with these fields. */
+/** The status of a request with these headers. */
 async function status(tokens: ReturnType<typeof accepting>, headers: Record<string, string>, options: object = {}): Promise<number> {
   const answer = await authenticate(tokens, new Request('https://api.test/', { headers }), options)
   return answer.response?.status ?? 200
 }
 
-it('a guard takes each format in the shape that its clients send, and nothing else that is no bearer token', async () => {
+it('accepts each imported format in the form that its clients send, and refuses other credentials', async () => {
   const tokens = accepting([sanctumTokens(), djangoTokens(), old])
   const secret = 'S'.repeat(48)
   const key = '9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b'
@@ -46,7 +46,7 @@ it('a guard takes each format in the shape that its clients send, and nothing el
   expect(asked).toEqual(['somebody'])
 })
 
-it('a credential that fits two formats is looked up in both, and is the token that it proves to be', async () => {
+it('looks up a credential that fits two formats in both, and accepts the token that it proves to be', async () => {
   const plain = plainTokens({ prefix: 'sk_' })
   const tokens = accepting([old, plain])
   const [a, b] = [oldToken(1), oldToken(2)]
@@ -57,7 +57,7 @@ it('a credential that fits two formats is looked up in both, and is the token th
   expect(await verdict(tokens.verify(oldToken(3).token))).toBe('token_unknown')
 })
 
-it('a token of this library is never one of another format, with our prefix or another, good or bad', async () => {
+it('never treats a latchkey token as one of another format, whatever its prefix and validity', async () => {
   const store = faultyStore(memoryStore())
   const any = plainTokens({ length: [1, 512] })
   const tokens = accepting([any], { store })
@@ -65,7 +65,7 @@ it('a token of this library is never one of another format, with our prefix or a
   const ours = await mint(tokens)
   const theirs = (await other.system.create({ name: 'x', scopes: ['stock:read'] })).token
   const forged = `${ours.token.slice(0, -1)}${ours.token.endsWith('0') ? '1' : '0'}`
-  // Rows that claim these texts as tokens of the old system.
+  // These rows claim that the texts are tokens of the old system.
   await tokens.system.import([{ token: ours.token }, { token: theirs }, { token: forged }], { format: any, map })
   await tokens.system.revoke(ours.record.id)
   store.behave()
@@ -77,7 +77,7 @@ it('a token of this library is never one of another format, with our prefix or a
   await other.close()
 })
 
-it('junk is refused without a call to the store, and an instance without imports knows no old token', async () => {
+it('refuses junk without a store call, and knows no old token on an instance without imports', async () => {
   const store = faultyStore(memoryStore())
   const tokens = accepting([old], { store })
   const { token, row } = oldToken(1)
@@ -103,7 +103,7 @@ it('junk is refused without a call to the store, and an instance without imports
   expect(await verdict(instance({ store, imports: { key: `${IMPORT_KEY}x`, formats: [old] } }).verify(token))).toBe('token_unknown')
 })
 
-it('imported tokens survive a change of pepper, and a leak report finds them', async () => {
+it('keeps imported tokens through a change of pepper, and finds them for a leak report', async () => {
   const store = memoryStore()
   const [first, second] = ['0123456789abcdef0123456789abcdef', 'fedcba9876543210fedcba9876543210']
   const { token, row } = oldToken(1)
@@ -118,7 +118,7 @@ it('imported tokens survive a change of pepper, and a leak report finds them', a
   expect(items).toMatchObject([{ details: { url: 'https://x.example/?key=…', source: 'log of …' } }])
 })
 
-it('a leak report keeps no text of an imported token, however an address writes it', async () => {
+it('keeps no text of an imported token in a leak report, however the URL encodes it', async () => {
   const sanctum = sanctumTokens()
   const tokens = accepting([sanctum])
   const token = `7|${'kE3'.repeat(16)}`
@@ -131,7 +131,7 @@ it('a leak report keeps no text of an imported token, however an address writes 
   expect(items).toMatchObject([{ details: { url: 'https://x.example/?key=…' } }])
 })
 
-it('a function of a format that throws or answers nonsense decides nothing, and no error quotes the credential', async () => {
+it('decides nothing if a function of a format throws or returns nonsense, and quotes no credential', async () => {
   const faults: unknown[] = []
   for (const key of [
     (credential: string) => {
@@ -149,7 +149,7 @@ it('a function of a format that throws or answers nonsense decides nothing, and 
   expect(faults.join(' ')).not.toContain('the-old-secret')
 })
 
-it('from the end of its format a token is unknown, explain says why, and the notice before it names who still uses one', async () => {
+it('treats a token as unknown after its format ends, explains why, and gives a notice of those in use beforehand', async () => {
   const until = new Date(START + 60 * DAY)
   const format = sha256Tokens({ prefix: 'sk_', until })
   const world = node({ imports: { key: IMPORT_KEY, formats: [format] } })
@@ -178,7 +178,7 @@ it('from the end of its format a token is unknown, explain says why, and the not
   expect((await handle.explain(idle ?? '')).steps[0]).toMatchObject({ step: 'record', ok: false, code: 'token_unknown' })
 })
 
-it('explain tells that a format is accepted no more', async () => {
+it('explains that a format is no longer accepted', async () => {
   const store = memoryStore()
   await accepting([old], { store }).system.import([oldToken(1).row], { format: old, map })
   const tokens = instance({ store })
@@ -186,7 +186,7 @@ it('explain tells that a format is accepted no more', async () => {
   expect(await tokens.system.explain(record?.id ?? '')).toMatchObject({ ok: false, code: 'token_unknown' })
 })
 
-it('retention keeps what stands in the way of a removed token until its format ends', async () => {
+it('keeps the marker of a removed token until its format ends', async () => {
   const clock = { now: START }
   const until = START + 60 * DAY
   const format = sha256Tokens({ prefix: 'sk_', until })

@@ -10,7 +10,7 @@ import { accepting, IMPORT_KEY, oldToken, outcome, terms } from './world.js'
 const old = sha256Tokens({ prefix: 'sk_', length: 35 })
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-it('rows that cannot be imported are told by position and field, without what they hold, and stop nothing', async () => {
+it('reports rows that cannot be imported by position and field, without their contents, and imports the others', async () => {
   const tokens = accepting([old])
   const { row } = oldToken(1)
   const hostile: readonly unknown[] = [
@@ -35,7 +35,7 @@ it('rows that cannot be imported are told by position and field, without what th
   expect(JSON.stringify(report)).not.toContain(row.hash)
 })
 
-it('terms are read like those of create, and each row that breaks a rule names it', async () => {
+it('validates terms like those of create, and names the field of each row that breaks a rule', async () => {
   const tokens = accepting([old], { expiry: { max: '365d' } })
   const bad: readonly object[] = [
     { name: '', scopes: ['stock:read'], expiresIn: '1d' },
@@ -60,7 +60,7 @@ it('terms are read like those of create, and each row that breaks a rule names i
   expect(outcome(report)).toEqual({ rows: 7, failed: 7 })
 })
 
-it('a row counts once: imported, existing, expired, skipped or failed, and only 100 problems are listed', async () => {
+it('counts each row once as imported, existing, expired, skipped or failed, and lists only 100 problems', async () => {
   const tokens = accepting([old])
   const [a, b, c] = [oldToken(1).row, oldToken(2).row, oldToken(3).row]
   const cause = new TypeError('bad row')
@@ -79,7 +79,7 @@ it('a row counts once: imported, existing, expired, skipped or failed, and only 
   expect(report.problems[0]).toEqual({ row: 5, message: 'map() failed', cause })
 })
 
-it('two rows with one key are a problem, in one batch and in different imports', async () => {
+it('reports two rows with the same key as a problem, in one batch and in different imports', async () => {
   const format = bcryptTokens({ compare, prefix: 'sk_', keyLength: 8 })
   const tokens = accepting([format])
   const [first, second] = ['F/2/ns1gXABlL.qT0GW7m.Rlwim0u.WUw65Nd5S7YVzFRbHGyfqU.', 'iUX4TlvJaRseo0QB7IRPTeNZFL2qvRtybPAN6ZyzwyL4JEufR..e6']
@@ -88,20 +88,67 @@ it('two rows with one key are a problem, in one batch and in different imports',
   expect(outcome(await tokens.system.import(rows, { format, map }))).toEqual({ rows: 2, existing: 1, failed: 1 })
 })
 
-it('a plain token is in nothing that is kept, and a row whose terms hold it is refused', async () => {
-  const format = plainTokens({ prefix: 'sk_' })
+it('stores a plain token nowhere, and refuses a row whose terms contain it', async () => {
+  const format = plainTokens({ name: 'any', length: 32 })
   const store = memoryStore()
   const tokens = accepting([format], { store })
-  const { token } = oldToken(1)
+  const token = oldToken(1).token.slice(3)
   const spilled = await tokens.system.import([{ token }], { format, map: () => ({ ...map(), metadata: { was: [`key ${token}`] } }) })
   expect(spilled.problems).toEqual([{ row: 1, field: '', message: expect.stringContaining('the terms contain the token') }])
   expect(outcome(await tokens.system.import([{ token }], { format, map }))).toEqual({ rows: 1, imported: 1 })
   expect(await verdict(tokens.verify(token))).toBe('ok')
   const kept = JSON.stringify([store.list({ prefix: 'acme_test', now: 0, limit: 100 }), store.events({ prefix: 'acme_test', limit: 100 })])
-  expect(kept).not.toContain(token.slice(3))
+  expect(kept).not.toContain(token)
 })
 
-it('a dry run tells the same and writes nothing', async () => {
+it('names the row and field of a problem without repeating values of the row', async () => {
+  const tokens = accepting([old])
+  const value = 'Tq7w-ertz.9'
+  const spilled: readonly (readonly [string | undefined, object])[] = [
+    ['scopes.0', { scopes: [value] }],
+    ['scopes.0', { scopes: [`${value}:*`] }],
+    ['expiresIn', { expiresIn: value }],
+    ['expiresIn', { expiresIn: 7_777_777_777_777 }],
+    ['expiresAt', { expiresAt: value }],
+    ['notBefore', { notBefore: value }],
+    ['allowedIps.0', { allowedIps: [value] }],
+    ['allowedIps', { allowedIps: value }],
+    ['resources', { resources: value }],
+    ['resources', { resources: { [`!${value}`]: ['w1'] } }],
+    ['resources', { resources: { [value.replaceAll(/[^A-Za-z]/g, '')]: 7 } }],
+    ['metadata', { metadata: value }],
+    ['metadata', { metadata: { [value]: { deep: Number.NaN } } }],
+    ['rotateEvery', { rotateEvery: value }],
+    ['inherit', { inherit: value }],
+  ]
+  for (const [field, more] of spilled) {
+    const { problems } = await tokens.system.import([{ ...oldToken(1).row, note: value }], {
+      format: old,
+      map: () => ({ ...map(), ...more }) as never,
+    })
+    expect(problems).toEqual([{ row: 1, field, message: expect.stringMatching(/./) }])
+    for (const part of [value, 'Tq7w', '7777']) expect(JSON.stringify(problems)).not.toContain(part)
+  }
+  const { problems } = await tokens.system.import([{ ...oldToken(1).row, note: value }], {
+    format: old,
+    map: (row) => {
+      throw new RangeError(`cannot map ${JSON.stringify(row)}`)
+    },
+  })
+  expect(problems).toEqual([
+    {
+      row: 1,
+      message: 'map() failed',
+      cause: expect.objectContaining({ name: 'RangeError', message: expect.stringContaining('cannot map') }),
+    },
+  ])
+  expect(String(problems[0]?.cause)).not.toContain(value)
+  expect(Reflect.get(Object(problems[0]?.cause), 'stack')).not.toContain(value)
+  // A caller who creates a single token does see what was wrong with it.
+  await expect(tokens.system.create({ ...map(), expiresIn: 'soon' as never })).rejects.toThrow('"soon"')
+})
+
+it('reports the same in a dry run, and writes nothing', async () => {
   const store = faultyStore(memoryStore())
   const tokens = accepting([old], { store })
   const made = Array.from({ length: 230 }, (_, at) => oldToken(at))
@@ -113,7 +160,7 @@ it('a dry run tells the same and writes nothing', async () => {
   expect(outcome(await tokens.system.import(rows, { format: old, map, dryRun: true }))).toEqual({ rows: 230, imported: 200, existing: 30 })
 })
 
-it('an import that broke off goes on when it is called again, in one pass over a stream that is read as it is written', async () => {
+it('continues an interrupted import when it is called again, and streams its rows in one pass', async () => {
   const store = faultyStore(memoryStore())
   const tokens = accepting([old], { store })
   const rows = Array.from({ length: 350 }, (_, at) => oldToken(at).row)
@@ -141,19 +188,19 @@ it('an import that broke off goes on when it is called again, in one pass over a
   expect(await refusal(tokens.system.import(rows, { format: old, map }))).toBe('store_unavailable undefined')
   store.behave()
   const [a, b] = await Promise.all([1, 2].map(() => tokens.system.import(rows, { format: old, map })))
-  // The hundred that was written before the answer got lost is there.
+  // The batch of one hundred whose answer was lost had been written.
   expect((a?.imported ?? 0) + (b?.imported ?? 0)).toBe(50)
   expect((a?.existing ?? 0) + (b?.existing ?? 0)).toBe(650)
 })
 
-it('what is imported does not count against maxTokens, and what is made later counts it', async () => {
+it('does not limit imports by maxTokens, but counts imported tokens for later creations', async () => {
   const tokens = accepting([old], { maxTokens: { perOwner: 2 } })
   const rows = Array.from({ length: 3 }, (_, at) => oldToken(at).row)
   expect(outcome(await tokens.system.import(rows, { format: old, map: terms }))).toEqual({ rows: 3, imported: 3 })
   expect(await refusal(tokens.system.create({ name: 'n', scopes: ['stock:read'], ownerId: 'ada' }))).toBe('token_limit_reached ownerId')
 })
 
-it('an import is refused without the format, without the reach, and without rows', async () => {
+it('refuses an import without an accepted format, enough reach, or rows', async () => {
   const tokens = accepting([old])
   const other = sha256Tokens({ name: 'other', prefix: 'sk_' })
   const bring = (rows: unknown, input: object): Promise<string> => refusal(tokens.system.import(rows as [], input as never))
@@ -174,19 +221,15 @@ it('an import is refused without the format, without the reach, and without rows
 it.each<[string, () => unknown, string]>([
   ['a short key', () => accepting([old], { imports: { key: 'short', formats: [old] } }), 'imports.key'],
   ['no format', () => accepting([]), 'imports.formats'],
-  ['two formats of one name', () => accepting([old, old]), 'imports.formats.1'],
-  ['no format at all', () => accepting([{} as TokenFormat]), 'imports.formats.0'],
-  [
-    'a name that no record keeps',
-    () => accepting([ownTokens({ name: 'Own One', key: () => 'k', verify: () => true })]),
-    'imports.formats.0',
-  ],
+  ['two formats of the same name', () => accepting([old, old]), 'imports.formats.1'],
+  ['an object that is not a format', () => accepting([{} as TokenFormat]), 'imports.formats.0'],
+  ['an invalid format name', () => accepting([ownTokens({ name: 'Own One', key: () => 'k', verify: () => true })]), 'imports.formats.0'],
   ['a misspelled option', () => instance({ imports: { key: IMPORT_KEY, format: [old] } as never }), 'imports.format'],
   ['neither prefix nor length', () => sha256Tokens({}), 'prefix'],
   ['a misspelled option of a format', () => sha256Tokens({ prefix: 'sk_', colum: 'x' } as never), 'colum'],
-  ['an end that is none', () => sha256Tokens({ prefix: 'sk_', until: 'soon' }), 'until'],
-  ['a prefix that was not hashed, and is not there', () => sha256Tokens({ length: 40, hashed: 'without_prefix' }), 'hashed'],
-])('options are refused with %s', (_, make, field) => {
+  ['an invalid end', () => sha256Tokens({ prefix: 'sk_', until: 'soon' }), 'until'],
+  ['hashed: without_prefix and no prefix', () => sha256Tokens({ length: 40, hashed: 'without_prefix' }), 'hashed'],
+])('refuses import options with %s', (_, make, field) => {
   let error: unknown
   try {
     make()

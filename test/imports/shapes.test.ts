@@ -7,7 +7,7 @@ import { accepting, IMPORT_KEY } from './world.js'
 const actor = { id: 'root', tenants: '*', manages: 'all' } as const
 
 describe('the shape of a format', () => {
-  it.each(VECTORS)('finds its tokens in a text: $format.name', ({ format, token, wrong }) => {
+  it.each(VECTORS)('finds tokens of a format in a text: $format.name', ({ format, token, wrong }) => {
     if (format.shape === undefined) return expect(format.name).toBe('reversed')
     for (const text of [token, wrong]) expect(`see ${text} here`.replace(new RegExp(format.shape), '')).toBe('see  here')
     for (const name of ['Warehouse sync', 'sk_', 'the-key-of-the-nightly-job', 'acme', '4kQ0tXb2LrVn8ZcD']) {
@@ -15,20 +15,20 @@ describe('the shape of a format', () => {
     }
   })
 
-  it('takes the characters of a prefix for themselves', () => {
+  it('matches special characters of a prefix literally', () => {
     const { shape = '' } = plainTokens({ prefix: 'a.b|$+', length: 20 })
     expect(new RegExp(shape).test('a.b|$+0123456789abcd')).toBe(true)
     expect(new RegExp(shape).test('axb|$+0123456789abcd')).toBe(false)
   })
 
-  it('finds a long token that a field cut, and is none of a short word behind a prefix', () => {
+  it('finds a long token that a field truncated, and no short word behind a prefix', () => {
     const long = new RegExp(plainTokens({ prefix: 'key_', length: 300 }).shape ?? '')
     expect(long.test(`key_${'x'.repeat(196)}`)).toBe(true)
     const open = new RegExp(bcryptTokens({ compare: () => true, prefix: 'key_', keyLength: 8 }).shape ?? '')
     expect([open.test('key_warehouse'), open.test('key_0123456789abcdef')]).toEqual([false, true])
   })
 
-  it('is told to the page, with a loose one for formats that have none, and how tokens are sent', async () => {
+  it('tells the page the shapes of formats, a loose one for those without a shape, and how tokens are sent', async () => {
     const meOf = async (formats: readonly (typeof VECTORS)[number]['format'][], options: object): Promise<object> => {
       const tokens = accepting(formats)
       const answer = await createManagement(tokens, options).fetch(new Request('http://a.test/t/me'), { actor: () => actor }, '/t')
@@ -48,7 +48,7 @@ describe('the shape of a format', () => {
 })
 
 describe('the option `imports`', () => {
-  it.each(['(', '', 7])('refuses a format whose shape is no regular expression: %s', (shape) => {
+  it.each(['(', '', 7])('refuses a format whose shape is not a regular expression: %s', (shape) => {
     const format = { ...plainTokens({ prefix: 'key_' }), shape: shape as string }
     expect(() => accepting([format])).toThrow(/latchkey\/import/)
   })

@@ -11,7 +11,7 @@ import {
   sha512Tokens,
 } from 'latchkey/import'
 
-/** A token of another system, the row that its table has of it, and a text of the same shape that is not that token. */
+/** A token of another system, its row in that system's table, and a text of the same format that is not that token. */
 export type Vector = { readonly format: TokenFormat; readonly row: object; readonly token: string; readonly wrong: string }
 
 const TOKEN = 'sk_Ab3dE6gH9jK2mN5pQ8sT1vW4yZ7'
@@ -19,20 +19,20 @@ const WRONG = 'sk_Zz9yX8wV7uT6sR5qP4oN3mL2kJ1'
 const SHA512_BASE64 = 'iNhOjy3QEoHbinlQbVHGro4F2iR01UdCcmBS/raSQFITwxkpiRmARZOEnZ4PEl+0pLGUsx+KFuANRAFV5NXMIA=='
 const BETTER_AUTH = 'acme_QzXvLmNbKjHgFdSaPoIuYtReWqAsDfGhJkLzXcVbNmQwErTyUiOpAsDfGhJkLzXc'
 
-/** What `compareSync` of bcryptjs 3 answers for these: the library is the host's. */
+/** The answers of `compareSync` in bcryptjs 3. The host brings the library. */
 const BCRYPT: ReadonlyMap<string, string> = new Map([
   ['$2b$04$F/2/ns1gXABlL.qT0GW7m.Rlwim0u.WUw65Nd5S7YVzFRbHGyfqU.', TOKEN],
   ['$2b$04$iUX4TlvJaRseo0QB7IRPTeNZFL2qvRtybPAN6ZyzwyL4JEufR..e6', WRONG],
 ])
 
-/** `compare` of a bcrypt library, for the hashes above. */
+/** The `compare` function of a bcrypt library, for the hashes above. */
 export async function compare(text: string, hash: string): Promise<boolean> {
   return BCRYPT.get(hash) === text
 }
 
 const shape = { prefix: 'sk_', length: TOKEN.length }
 
-/** Hashes by Python's hashlib and hmac, by bcryptjs, and tokens that Sanctum and Django REST framework made. */
+/** Hashes made by Python's hashlib and hmac and by bcryptjs, and tokens made by Sanctum and Django REST framework. */
 export const VECTORS: readonly Vector[] = [
   { format: plainTokens({ ...shape, column: 'api_key' }), row: { api_key: TOKEN }, token: TOKEN, wrong: WRONG },
   {

@@ -4,7 +4,7 @@ import { instance, SCOPES, type Scope } from '../latchkey/harness.js'
 
 export const IMPORT_KEY = 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P'
 
-/** A row of a table that somebody wrote by hand. */
+/** A row of a hand-made token table. */
 export type Row = { readonly id: number; readonly hash: string; readonly name: string; readonly owner: string }
 
 /** A token of another system, `sk_` and 32 hexadecimal digits, with its row. */
@@ -22,12 +22,12 @@ export function accepting(formats: readonly TokenFormat[], options: Partial<Latc
   return instance({ imports: { key: IMPORT_KEY, formats }, ...options })
 }
 
-/** The terms of a row's token. */
+/** The terms for the token of a row. */
 export function terms(row: Row): { name: string; scopes: readonly Scope[]; ownerId: string } {
   return { name: row.name, scopes: ['stock:read'], ownerId: row.owner }
 }
 
-/** What became of an import's rows, without what became of none. */
+/** The counts of an import report, without zeros. */
 export function outcome({ problems, ...counts }: ImportReport): { readonly [name: string]: number } {
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
 }

@@ -1,3 +1,4 @@
+import { sha256Tokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -5,7 +6,7 @@ import { deciderOf } from '../../src/instance.js'
 import { codeOf, instance, mint, pause, principalOf, refusal, until, warm } from './harness.js'
 
 describe('close', () => {
-  it('refuses every call from then on', async () => {
+  it('a closed instance refuses every call', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     await warm(tokens, token)
@@ -36,7 +37,30 @@ describe('close', () => {
     await tokens.close()
   })
 
-  it('closes the store when the last instance that uses it closes', async () => {
+  it('close() ends work in progress, and nothing is written after it resolves', async () => {
+    const store = memoryStore()
+    const format = sha256Tokens({ prefix: 'sk_' })
+    const tokens = instance({ store, imports: { key: 'an import key of at least thirty-two characters', formats: [format] } })
+    let goOn = (): void => undefined
+    const closed = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    let asked = 0
+    async function* rows() {
+      for (; asked < 400; asked += 1) {
+        if (asked === 150) await closed
+        yield { hash: String(asked).padStart(64, '0') }
+      }
+    }
+    const importing = refusal(tokens.system.import(rows(), { format, map: () => ({ name: 'old', scopes: ['stock:read'] }) }))
+    await until(() => asked === 150)
+    await tokens.close()
+    goOn()
+    expect(await importing).toBe('closed undefined')
+    expect(await store.list({ prefix: 'acme_test', now: 0, limit: 500 })).toHaveLength(100)
+  })
+
+  it('close() closes the store with the last instance that uses it', async () => {
     let closed = 0
     const store = {
       ...memoryStore(),
@@ -52,16 +76,16 @@ describe('close', () => {
     expect(closed).toBe(1)
   })
 
-  it('comes to an end, and says so, when the store hangs', async () => {
+  it('close() ends with store_unavailable when the store hangs', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, deadline: 0.03 })
+    const tokens = instance({ store, deadline: 0.15 })
     const { token } = await mint(tokens)
     await tokens.verify(token)
     store.behave({ recordUsage: { do: 'hang' }, changes: { do: 'hang' }, close: { do: 'hang' }, renewLease: { do: 'hang' } })
     expect(codeOf(await tokens.close().catch((error: unknown) => error))).toBe('store_unavailable')
   })
 
-  it('leaves no timer and no subscription behind', async () => {
+  it('close() leaves no timer and no subscription behind', async () => {
     let wakes = 0
     const shared = memoryStore()
     const store = {
@@ -87,7 +111,7 @@ describe('close', () => {
     expect(wakes).toBe(0)
   })
 
-  it('takes one deadline after a call that is under way where the store hangs, whatever was left to write', async () => {
+  it('close() takes at most one deadline after a call in progress when the store hangs', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const store = faultyStore(memoryStore())
@@ -106,7 +130,7 @@ describe('close', () => {
     })
     await tokens.verify(token)
     await vi.advanceTimersByTimeAsync(500)
-    // A flush and a read of the feed may be under way by now.
+    // By now, a flush and a feed read may be in progress.
     const closed = tokens.close().then(
       () => 'closed',
       () => 'failed',
@@ -120,7 +144,7 @@ describe('close', () => {
     expect(store.calls.some(({ method }) => method === 'close')).toBe(true)
   })
 
-  it('goes on writing counts of a store that is slow and does not hang', async () => {
+  it('close() finishes writing counts to a slow store', async () => {
     const store = faultyStore(memoryStore(), { recordUsage: { do: 'delay', milliseconds: 20 } })
     const tokens = instance({ store: { ...store, usageRows: 1 }, deadline: 1, usage: { flushEvery: 60 } })
     for (let count = 0; count < 20; count += 1) await tokens.verify((await mint(tokens)).token)

@@ -12,10 +12,10 @@ const FIELDS = {
   expiresAt: 'token_expired',
 } as const
 
-describe('an instant that the store corrupted', () => {
+describe('instants that the store corrupted', () => {
   for (const [field, code] of Object.entries(FIELDS)) {
     for (const value of CORRUPT) {
-      it(`refuses the token: ${field} is ${typeof value} ${String(value)}`, async () => {
+      it(`a token is refused when its ${field} is ${typeof value} ${String(value)}`, async () => {
         let corrupt = false
         const store = interceptStore(memoryStore(), ({ method }, proceed) => {
           const rows = proceed()
@@ -32,7 +32,7 @@ describe('an instant that the store corrupted', () => {
     }
   }
 
-  it('of the clock refuses too', async () => {
+  it('a token is refused when the clock returns a corrupt instant', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const { token } = await mint(tokens, { expiresIn: 60 })
@@ -42,7 +42,7 @@ describe('an instant that the store corrupted', () => {
     }
   })
 
-  it('of the clock does not bring back an expired token', async () => {
+  it('a corrupt clock does not revive an expired token', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const { token } = await mint(tokens, { expiresIn: 60 })
@@ -56,7 +56,7 @@ describe('an instant that the store corrupted', () => {
     }
   })
 
-  it('of a clock that throws is an outage, for warm tokens too', async () => {
+  it('a clock that throws is an outage, even for cached tokens', async () => {
     let broken = false
     const clock = (): number => {
       if (broken) throw new Error('no time')
@@ -69,7 +69,7 @@ describe('an instant that the store corrupted', () => {
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
   })
 
-  it('ends a token exactly at the millisecond', async () => {
+  it('a token becomes valid and expires exactly to the millisecond', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const expiresAt = now + 60_000

@@ -11,11 +11,11 @@ import { unless } from '../../src/extensions/client/node/file-lock.js'
 import { problemResponse } from '../../src/management/problem-response.js'
 import { type CallSite, callOut } from '../../src/store/deadline.js'
 
-/** An error as the platform throws it into a Jest test: of another realm, so no `instanceof Error`. */
+/** An error as thrown by the platform into a Jest test: from another realm, so not `instanceof Error`. */
 const foreign = (message: string, fields: object): Error =>
   runInNewContext('Object.assign(new Error(message), fields)', { message, fields: { ...fields } })
 
-/** The errors of a second copy of the package in this process. */
+/** Loads a second copy of the package in this process. */
 const secondCopy = async (): Promise<typeof import('latchkey')> => {
   vi.resetModules()
   return await import('latchkey')
@@ -24,13 +24,13 @@ const secondCopy = async (): Promise<typeof import('latchkey')> => {
 const site: CallSite = { what: 'the store', where: 'store.find', deadlineMs: 1000, report: () => undefined }
 
 describe('isLatchkeyError', () => {
-  it('recognizes every error class of this copy', () => {
+  it('isLatchkeyError() recognizes every error class of this copy', () => {
     for (const error of [new InvalidInputError('a', 'b'), new StoreUnavailableError('c'), new LatchkeyError('closed', 'd')]) {
       expect(isLatchkeyError(error)).toBe(true)
     }
   })
 
-  it('recognizes the errors of a second copy, which instanceof does not', async () => {
+  it('isLatchkeyError() recognizes errors of a second copy, unlike instanceof', async () => {
     const other = await secondCopy()
     const error = new other.ConflictError('conflict', 'changed meanwhile', { version: 3 })
     expect(error).not.toBeInstanceOf(ConflictError)
@@ -39,11 +39,11 @@ describe('isLatchkeyError', () => {
   })
 
   it.each([undefined, null, 'conflict', 1, {}, new Error('x'), Object.assign(new Error('x'), { code: 'conflict', status: 409 })])(
-    'is false for %o',
+    'isLatchkeyError() is false for %o',
     (value) => expect(isLatchkeyError(value)).toBe(false),
   )
 
-  it('is false for a value whose fields cannot be read', () => {
+  it('isLatchkeyError() is false for a value whose fields cannot be read', () => {
     const hostile = new Proxy(
       {},
       {
@@ -55,33 +55,33 @@ describe('isLatchkeyError', () => {
     expect(isLatchkeyError(hostile)).toBe(false)
   })
 
-  it('leaves no trace of its mark in what is printed or compared', () => {
+  it('the error mark is not printed or copied', () => {
     const error = new InvalidInputError('a', 'b')
     expect(Object.keys(error)).not.toContain('Symbol(latchkey.error)')
     expect(Object.getOwnPropertySymbols({ ...error })).toEqual([])
   })
 })
 
-describe('an error of another realm', () => {
-  it('is read by every store as what it is: a refused connection is told as one', () => {
+describe('errors from another realm', () => {
+  it('every store recognizes a refused connection from another realm', () => {
     const refused = foreign('connect ECONNREFUSED 127.0.0.1:5432', { code: 'ECONNREFUSED', errno: -111 })
     expect(refused).not.toBeInstanceOf(Error)
     expect(postgresQuirks.faultOf(refused)).toBe('connection')
     expect(mysqlQuirks.faultOf(refused)).toBe('connection')
     expect(unavailable('postgres', postgresQuirks.faultOf, refused).message).toContain('cannot be reached')
-    expect(redisFailure(refused).message).toContain('nothing answers there')
+    expect(redisFailure(refused).message).toContain('nothing responds at that address')
   })
 
-  it('is read through an AggregateError of several addresses', () => {
+  it('the Redis store recognizes a refused connection inside an AggregateError from another realm', () => {
     const refused = foreign('', { errors: [foreign('connect ECONNREFUSED ::1:6379', { code: 'ECONNREFUSED' })] })
-    expect(redisFailure(refused).message).toContain('nothing answers there')
+    expect(redisFailure(refused).message).toContain('nothing responds at that address')
   })
 
-  it('is read by SQLite as what it is', () => {
+  it('the SQLite store recognizes a lock error from another realm', () => {
     expect(sqliteQuirks.faultOf(foreign('database is locked', { code: 'SQLITE_BUSY' }))).toBe('contention')
   })
 
-  it('keeps its name and code as the cause of the outage that it becomes', () => {
+  it('an error from another realm keeps its name and code as the cause of an outage', () => {
     const thrown = foreign('x', { code: 'ECONNREFUSED' })
     const call = () => {
       throw thrown
@@ -90,8 +90,8 @@ describe('an error of another realm', () => {
   })
 })
 
-describe('an error of another copy', () => {
-  it('passes through a store and a deadline unchanged', async () => {
+describe('errors of another copy', () => {
+  it('an error of another copy passes through a store and a deadline unchanged', async () => {
     const other = await secondCopy()
     const error = new other.StoreUnavailableError('the other copy says so')
     expect(unavailable('postgres', postgresQuirks.faultOf, error)).toBe(error)
@@ -103,8 +103,8 @@ describe('an error of another copy', () => {
   })
 })
 
-describe('errors of another copy or realm, where the library reads them', () => {
-  it('a refusal of another copy is answered by the management API as what it is, with the field', async () => {
+describe('errors of another copy or realm in the library', () => {
+  it('the management API answers a refusal of another copy with its own code and field', async () => {
     const other = await secondCopy()
     const response = problemResponse(new other.InvalidInputError('name', 'must be a string'))
     expect([response.status, await response.json()]).toEqual([
@@ -113,23 +113,23 @@ describe('errors of another copy or realm, where the library reads them', () => 
     ])
   })
 
-  it('a conflict of another copy is answered as a conflict, with its version', async () => {
+  it('the management API answers a conflict of another copy as a conflict with its version', async () => {
     const other = await secondCopy()
     const response = problemResponse(new other.ConflictError('conflict', 'changed meanwhile', { version: 3 }))
     expect([response.status, response.headers.get('etag')]).toEqual([412, expect.stringContaining('3')])
   })
 
-  it('an error that only claims the brand, with a status of its own, gets the status of its code', async () => {
+  it('a forged error with a different status gets the status of its code', async () => {
     const forged = Object.assign(new Error('x'), { [Symbol.for('latchkey.error')]: true, code: 'invalid_input', status: 200, issues: [] })
     expect(problemResponse(forged).status).toBe(400)
   })
 
-  it("the client tells the cause of a failure of another realm's", () => {
+  it('the client describes the cause of a failure from another realm', () => {
     const refused = runInNewContext("Object.assign(new TypeError('fetch failed'), { cause: new Error('connect ECONNREFUSED') })")
     expect(describeThrown(refused)).toBe('fetch failed: connect ECONNREFUSED')
   })
 
-  it('a lock file that is there already is known as one, though the error is of another realm', async () => {
+  it('an existing lock file is recognized even if the error is from another realm', async () => {
     expect(await unless('EEXIST', Promise.reject(foreign('exists', { code: 'EEXIST' })))).toBeUndefined()
     await expect(unless('EEXIST', Promise.reject(undefined))).rejects.toBeUndefined()
   })

@@ -21,11 +21,11 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
     [`throws ${show(error)}`, { do: 'fail', error, how: 'throw' }],
     [`rejects with ${show(error)}`, { do: 'fail', error }],
   ]),
-  ['rejects with a refusal of its own', { do: 'fail', error: new LatchkeyError('rate_limited', 'no') }],
-  ['throws a verdict of its own', { do: 'fail', error: new LatchkeyError('token_unknown', 'no'), how: 'throw' }],
-  ['answers a promise that throws', { do: 'answer', value: thenable }],
+  ['rejects with a latchkey error', { do: 'fail', error: new LatchkeyError('rate_limited', 'no') }],
+  ['throws a latchkey error', { do: 'fail', error: new LatchkeyError('token_unknown', 'no'), how: 'throw' }],
+  ['returns a promise whose then() throws', { do: 'answer', value: thenable }],
   ['never settles', { do: 'hang' }],
-  ['loses its answer', { do: 'lose-answer' }],
+  ['loses its response', { do: 'lose-answer' }],
   ...[undefined, null, {}, true, 'rows', 0, { length: 1 }].map((value): readonly [string, Fault] => [
     `answers ${show(value)}`,
     { do: 'answer', value },
@@ -37,18 +37,18 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
 ]
 
 const ROWS: { readonly [what: string]: (row: StoredToken) => unknown } = {
-  'of another id': (row) => ({ ...row, id: 'A'.repeat(16) }),
-  'beside one of another id': (row) => [row, { ...row, id: 'A'.repeat(16) }],
+  'with another ID': (row) => ({ ...row, id: 'A'.repeat(16) }),
+  'next to one with another ID': (row) => [row, { ...row, id: 'A'.repeat(16) }],
   'without an id': ({ id: _, ...row }) => row,
   'without a digest': ({ digest: _, ...row }) => row,
   'with an empty digest': (row) => ({ ...row, digest: '' }),
   'with a digest in upper case': (row) => ({ ...row, digest: row.digest.toUpperCase().replace(/^./, 'A') }),
   'without scopes': ({ scopes: _, ...row }) => row,
-  'with scopes that are text': (row) => ({ ...row, scopes: 'stock:read' }),
-  'with a scope that is no text': (row) => ({ ...row, scopes: ['stock:read', 5] }),
-  'with null for addresses': (row) => ({ ...row, allowedIps: null }),
-  'with resources that are a list': (row) => ({ ...row, resources: [] }),
-  'with metadata that is text': (row) => ({ ...row, metadata: '{}' }),
+  'with a string as scopes': (row) => ({ ...row, scopes: 'stock:read' }),
+  'with a number as a scope': (row) => ({ ...row, scopes: ['stock:read', 5] }),
+  'with null as allowed IPs': (row) => ({ ...row, allowedIps: null }),
+  'with a list as resources': (row) => ({ ...row, resources: [] }),
+  'with a string as metadata': (row) => ({ ...row, metadata: '{}' }),
   'with metadata that cannot be copied': (row) => ({ ...row, metadata: { hook: () => 1 } }),
   'without a name': ({ name: _, ...row }) => row,
   'that throws when it is read': (row) => ({
@@ -57,7 +57,7 @@ const ROWS: { readonly [what: string]: (row: StoredToken) => unknown } = {
       throw 'router'
     },
   }),
-  'that throws for its id': () => ({
+  'whose ID throws when it is read': () => ({
     get id(): never {
       throw null
     },
@@ -65,11 +65,11 @@ const ROWS: { readonly [what: string]: (row: StoredToken) => unknown } = {
 }
 
 for (const cache of [{}, false] as const) {
-  describe(`a store that fails, ${cache === false ? 'without' : 'with'} a cache`, () => {
+  describe(`a failing store, ${cache === false ? 'without' : 'with'} a cache`, () => {
     for (const [what, fault] of FAULTS) {
-      it(`decides nothing, and leaves nothing behind: it ${what}`, async () => {
+      it(`a store failure admits nothing and leaves nothing behind: the store ${what}`, async () => {
         const store = faultyStore(memoryStore())
-        const tokens = instance({ store, cache, deadline: 0.03 })
+        const tokens = instance({ store, cache, deadline: 0.15 })
         const { token } = await mint(tokens)
         store.behave({ find: fault })
         expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
@@ -80,7 +80,7 @@ for (const cache of [{}, false] as const) {
     }
 
     for (const [what, corrupt] of Object.entries(ROWS)) {
-      it(`decides nothing by a row ${what}`, async () => {
+      it(`a corrupt row admits nothing: a row ${what}`, async () => {
         const shared = memoryStore()
         const store = faultyStore(shared)
         const tokens = instance({ store, cache })
@@ -94,7 +94,7 @@ for (const cache of [{}, false] as const) {
       })
     }
 
-    it('that does not know the token for a moment refuses it for no longer than a second', async () => {
+    it('a token that the store briefly reports as missing is refused for at most a second', async () => {
       const store = faultyStore(memoryStore())
       const tokens = instance({ store, cache })
       const other = await mint(tokens)
@@ -107,7 +107,7 @@ for (const cache of [{}, false] as const) {
       expect(await verdict(tokens.verify(token))).toBe('ok')
     })
 
-    it('keeps good tokens that are read together with a corrupt one', async () => {
+    it('valid tokens are accepted when read together with a corrupt one', async () => {
       const shared = memoryStore()
       const store = faultyStore(shared)
       const tokens = instance({ store, cache })
@@ -122,11 +122,11 @@ for (const cache of [{}, false] as const) {
   })
 }
 
-describe('a store that cannot be set up', () => {
-  it('decides nothing, and is set up again by the next call', async () => {
+describe('a store whose setup fails', () => {
+  it('a failed store setup admits nothing and is retried by the next call', async () => {
     const shared = { ...memoryStore(), migrate: () => undefined }
     const store = faultyStore(shared)
-    const tokens = instance({ store, deadline: 0.05 })
+    const tokens = instance({ store, deadline: 0.15 })
     const other = instance({ store: shared })
     const { token } = await mint(other)
     for (const fault of [
@@ -142,7 +142,7 @@ describe('a store that cannot be set up', () => {
   })
 })
 
-describe('an owner callback that fails', () => {
+describe('a failing owner callback', () => {
   const hook: { answer: () => unknown } = { answer: () => ({ scopes: [] }) }
   const answers: readonly (readonly [string, () => unknown])[] = [
     ...AWKWARD_ERRORS.flatMap((error): (readonly [string, () => unknown])[] => [
@@ -154,8 +154,8 @@ describe('an owner callback that fails', () => {
       ],
       [`rejects with ${show(error)}`, () => Promise.reject(error)],
     ]),
-    ['throws a verdict of its own', () => Promise.reject(new LatchkeyError('rate_limited', 'no'))],
-    ['answers a promise that throws', () => thenable],
+    ['rejects with a latchkey error', () => Promise.reject(new LatchkeyError('rate_limited', 'no'))],
+    ['returns a promise whose then() throws', () => thenable],
     ['never settles', () => new Promise(() => undefined)],
     ...[
       undefined,
@@ -188,11 +188,11 @@ describe('an owner callback that fails', () => {
   ]
   for (const ownerStaleness of [0, 30]) {
     for (const [what, answer] of answers) {
-      it(`decides nothing, and leaves nothing behind: it ${what} (known for ${ownerStaleness} s)`, async () => {
+      it(`a failing owner callback admits nothing and leaves nothing behind: it ${what} (cached for ${ownerStaleness} s)`, async () => {
         const tokens = instance({
           owner: () => hook.answer() as OwnerPermissions,
           cache: { ownerStaleness },
-          deadline: 0.03,
+          deadline: 0.15,
         })
         const { token } = await mint(tokens, { ownerId: 'u1' })
         const unowned = await mint(tokens)

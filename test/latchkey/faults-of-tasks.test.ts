@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** An instance whose clock breaks when the test says so: what fails then is no call to the store. */
+/** An instance whose clock breaks on demand, which causes failures other than store calls. */
 function breakable(options: Partial<LatchkeyOptions<Scope>> = {}) {
   const heard: FaultReport[] = []
   const lines: string[] = []
@@ -29,8 +29,8 @@ function breakable(options: Partial<LatchkeyOptions<Scope>> = {}) {
   return { tokens, heard, lines, places, breakIt }
 }
 
-describe('work that nobody waits for', () => {
-  it('is heard by a name of its own where it fails, each task, and again and again', async () => {
+describe('background work', () => {
+  it('each failing background task is reported under its own name, repeatedly', async () => {
     const { tokens, heard, lines, places, breakIt } = breakable({
       sealing: { every: '1m' },
       usage: false,
@@ -49,7 +49,7 @@ describe('work that nobody waits for', () => {
     expect(heard.filter(({ where }) => where === 'notices')).toHaveLength(2)
   })
 
-  it('is heard of the check for unused tokens', async () => {
+  it('a failing check for unused tokens is reported', async () => {
     const { tokens, places, breakIt } = breakable({
       notices: { expiring: false, expired: false, rotationDue: false, oldStillUsed: false },
       cache: false,
@@ -60,7 +60,7 @@ describe('work that nobody waits for', () => {
     expect(places()).toEqual(['retention', 'unused'])
   })
 
-  it('is heard of sealing that comes upon a damaged seal, which it does not seal over', async () => {
+  it('sealing reports a damaged seal and does not seal over it', async () => {
     const store = memoryStore()
     const { tokens, heard, places } = breakable({ store, sealing: { every: '1m' } })
     await mint(tokens)
@@ -71,7 +71,7 @@ describe('work that nobody waits for', () => {
     expect(await store.seals({ prefix: 'acme_test', limit: 10 })).toHaveLength(1)
   })
 
-  it('is heard of a flush, whose counts are kept and written later', async () => {
+  it('a failing flush is reported, and its counts are kept and written later', async () => {
     const { tokens, places, breakIt } = breakable({
       usage: { flushEvery: '1s' },
       cache: false,
@@ -86,7 +86,7 @@ describe('work that nobody waits for', () => {
     expect((await tokens.health()).usage.pending).toBe(1)
   })
 
-  it('is heard of following the feed, and of closing, and ends no process', async () => {
+  it('failures to follow the feed and to close are reported and do not crash the process', async () => {
     const { tokens, places, breakIt } = breakable({ usage: false, notices: false, retention: { usage: false, addresses: false } })
     const { token } = await mint(tokens)
     await tokens.verify(token)
@@ -98,7 +98,7 @@ describe('work that nobody waits for', () => {
     expect(places()).toContain('close')
   })
 
-  it('is heard of placing the events of transactions, which is tried again a minute later', async () => {
+  it('a failure to place transaction events is reported and retried a minute later', async () => {
     const heard: string[] = []
     const chores = { flush: async () => undefined, pending: () => false, sweep: () => Promise.reject(new Error('out of order')) }
     const housekeeping = new Housekeeping(chores, 1000, (where) => heard.push(where), new Background())
@@ -108,7 +108,7 @@ describe('work that nobody waits for', () => {
     expect(heard).toEqual(['placing', 'placing'])
   })
 
-  it('ends the stream of a token, and not the process, where the clock that watches over it breaks', async () => {
+  it("a clock that breaks aborts the token's signal without crashing the process", async () => {
     const { tokens, places, breakIt } = breakable({ notices: false, retention: { usage: false, addresses: false } })
     const { token } = await mint(tokens, { expiresIn: '10s' })
     const { signal } = await principalOf(tokens.verify(token))

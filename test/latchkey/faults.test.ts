@@ -14,14 +14,14 @@ const boom = (): never => {
   throw new Error('boom')
 }
 
-/** An instance over a store that can be made to fail, with everything that it tells. */
+/** An instance over a store that can be made to fail, with everything that it reports. */
 function hear(options: Partial<LatchkeyOptions<Scope>> = {}) {
   const heard: FaultReport[] = []
   const lines: string[] = []
   const store = faultyStore(memoryStore())
   const tokens = instance({
     store,
-    deadline: 0.05,
+    deadline: 0.15,
     onError: (fault) => heard.push(fault),
     logger: { error: (line) => lines.push(line) },
     ...options,
@@ -37,10 +37,10 @@ const list = (tokens: Latchkey<Scope>, actor: () => unknown, deadline = 1): Prom
     new Request('http://host.test/t/'),
   )
 
-describe('an outage is heard', () => {
+describe('outages are reported', () => {
   const dead = { do: 'fail', error: Object.assign(new Error('value "secret" in row'), { code: 'ECONNREFUSED' }) } as const
 
-  it('of the store, by whoever asks it: each request that it refuses, and one line', async () => {
+  it('a store outage is reported for each refused request, and logged once', async () => {
     const { heard, lines, store, tokens, places } = hear({ cache: false })
     const { token } = await mint(tokens)
     store.behave({ find: dead, list: dead })
@@ -54,7 +54,7 @@ describe('an outage is heard', () => {
     expect(places()).not.toContain('verify')
   })
 
-  it.each([['hang'], ['answer']] as const)('of a store that does %s', async (what) => {
+  it.each([['hang'], ['answer']] as const)('a store that does %s is reported', async (what) => {
     const { store, tokens, places } = hear({ cache: false })
     const { token } = await mint(tokens)
     store.behave({ find: what === 'hang' ? { do: 'hang' } : { do: 'answer', value: 5 } })
@@ -62,7 +62,7 @@ describe('an outage is heard', () => {
     expect(places()).toEqual(['store.find'])
   })
 
-  it('of a store that is known to hang, also by those who are refused without asking it', async () => {
+  it('a store that is known to hang is reported even for requests refused without a store call', async () => {
     const { heard, store, tokens } = hear({ cache: false })
     const { token } = await mint(tokens)
     store.behave({ find: { do: 'hang' } })
@@ -70,7 +70,7 @@ describe('an outage is heard', () => {
     expect(heard).toHaveLength(5)
   })
 
-  it('of a record that cannot be read, without the record', async () => {
+  it('an unreadable record is reported without its contents', async () => {
     const { lines, store, tokens, places } = hear({ cache: false })
     const { token, record } = await mint(tokens)
     store.behave({ find: { do: 'answer', value: [{ id: record.id, digest: 5 }] } })
@@ -79,7 +79,7 @@ describe('an outage is heard', () => {
     expect(lines).toHaveLength(1)
   })
 
-  it('of the feed, of flushing, and of the notices, which nobody waits for', async () => {
+  it('failures of the feed, of flushes and of notices are reported although no call waits for them', async () => {
     const { store, tokens, places } = hear({ usage: { flushEvery: 0.02 }, cache: { maxStaleness: 0.1 } })
     const { token } = await mint(tokens)
     await warm(tokens, token)
@@ -88,7 +88,7 @@ describe('an outage is heard', () => {
     await until(() => places().includes('store.changes') && places().includes('store.recordUsage'))
   })
 
-  it('of a subscription to changes', async () => {
+  it('a failing subscription to changes is reported', async () => {
     const { store, tokens, places } = hear()
     const { token } = await mint(tokens)
     store.behave({ subscribe: dead })
@@ -96,7 +96,7 @@ describe('an outage is heard', () => {
     await until(() => places().includes('store.subscribe'))
   })
 
-  it('of a closed instance that is still asked', async () => {
+  it('calls to a closed instance are reported', async () => {
     const { tokens, places } = hear()
     const { token } = await mint(tokens)
     await tokens.close()
@@ -105,19 +105,19 @@ describe('an outage is heard', () => {
   })
 })
 
-describe('a callback that fails is heard', () => {
+describe('failing callbacks are reported', () => {
   it.each([
     ['throws', boom],
     ['rejects', () => Promise.reject(new Error('boom'))],
     ['never settles', () => new Promise(() => undefined)],
-  ])('actor: %s', async (_, actor) => {
+  ])('a failing actor callback is reported: it %s', async (_, actor) => {
     const { heard, lines, tokens } = hear()
     expect((await list(tokens, actor, 0.05)).status).toBe(503)
     expect(heard.map(({ where }) => where)).toEqual(['actor'])
     expect(lines[0]).toContain('LATCHKEY_CALLBACK_FAILED actor')
   })
 
-  it('with its own message and place for the host, and no token', async () => {
+  it('a failing callback is reported with its message and stack, but without the token', async () => {
     const { heard, lines, tokens } = hear()
     const { token } = await mint(tokens)
     await list(tokens, () => {
@@ -129,7 +129,7 @@ describe('a callback that fails is heard', () => {
     expect(`${cause.message} ${cause.stack} ${lines}`).not.toContain(token.slice(28, 60))
   })
 
-  it('owner', async () => {
+  it('a failing owner callback is reported', async () => {
     let broken = false
     const owner = (): { scopes: readonly string[] } => (broken ? boom() : { scopes: ['stock:read'] })
     const { tokens, places } = hear({ owner })
@@ -139,7 +139,7 @@ describe('a callback that fails is heard', () => {
     expect(places()).toEqual(['owner'])
   })
 
-  it('mayOwn', async () => {
+  it('a failing mayOwn callback is reported', async () => {
     const { tokens, places } = hear({ mayOwn: boom })
     const actor = tokens.as({ id: 'ada', tenants: '*', manages: 'all' })
     await expect(actor.create({ name: 'x', ownerId: 'bob', scopes: ['stock:read'] })).rejects.toMatchObject({ code: 'store_unavailable' })
@@ -149,7 +149,7 @@ describe('a callback that fails is heard', () => {
   it.each([
     ['throws', boom],
     ['rejects', () => Promise.reject(new Error('boom'))],
-  ])('onEvent, which changes nothing: %s', async (_, onEvent) => {
+  ])('a failing onEvent callback is reported and changes nothing: it %s', async (_, onEvent) => {
     const { lines, tokens, places } = hear({ onEvent })
     const { record } = await mint(tokens)
     await until(() => places().includes('onEvent'))
@@ -157,7 +157,7 @@ describe('a callback that fails is heard', () => {
     expect(await tokens.system.get(record.id)).toBeDefined()
   })
 
-  it('a resource function, and an errorBody', async () => {
+  it('a failing resource function and a failing errorBody are reported', async () => {
     const { tokens, places } = hear()
     const { token } = await mint(tokens)
     const require = requireScopes('stock:read', { warehouse: boom })
@@ -166,7 +166,7 @@ describe('a callback that fails is heard', () => {
     expect(places()).toEqual(['resources', 'errorBody'])
   })
 
-  it.each(['refuse', 'allow'] as const)('a limiter, where that means: %s', async (onFailure) => {
+  it.each(['refuse', 'allow'] as const)('a failing limiter is reported with onFailure: %s', async (onFailure) => {
     const limiter = new RateLimiterMemory({ points: 5, duration: 60 })
     limiter.consume = () => Promise.reject(new Error('boom'))
     const { tokens, places } = hear({ rateLimit: { limits: [{ name: 'token', by: 'token', limiter }], onFailure } })
@@ -175,7 +175,7 @@ describe('a callback that fails is heard', () => {
     expect(places()).toEqual(['rateLimit'])
   })
 
-  it('a clock', async () => {
+  it('a failing clock is reported', async () => {
     let broken = false
     const { tokens, places } = hear({ clock: () => (broken ? boom() : Date.now()) })
     const { token } = await mint(tokens)
@@ -185,17 +185,17 @@ describe('a callback that fails is heard', () => {
     expect(places()).toEqual(['verify'])
   })
 
-  it('one of the endpoints for clients', async () => {
+  it('a failing client callback of the OAuth endpoints is reported', async () => {
     const { tokens, places } = hear()
     for (const make of [introspection, revocation]) expect((await make(tokens, { client: boom })(form('x'))).status).toBe(503)
     expect(places()).toEqual(['client'])
   })
 })
 
-describe('keys that cannot be fetched are heard', () => {
+describe('keys that cannot be fetched are reported', () => {
   const offline = () => Promise.reject(new Error('offline'))
 
-  it('by a verifier of signed tokens', async () => {
+  it('a verifier of signed tokens reports keys that cannot be fetched', async () => {
     const { signed, create } = await createGateway()
     const heard: FaultReport[] = []
     const options = { onError: (fault: FaultReport) => heard.push(fault), logger: false, fetch: offline } as const
@@ -209,7 +209,7 @@ describe('keys that cannot be fetched are heard', () => {
     )
   })
 
-  it('by the receiver of leak reports', async () => {
+  it('the receiver of leak reports reports keys that cannot be fetched', async () => {
     const { tokens, places } = hear()
     const receive = leakReports(tokens, { fetch: offline })
     const headers = { 'github-public-key-identifier': 'x', 'github-public-key-signature': 'y' }

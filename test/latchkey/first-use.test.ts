@@ -6,8 +6,8 @@ import { afterEach, expect, it, vi } from 'vitest'
 
 afterEach(() => vi.restoreAllMocks())
 
-// Cloudflare Workers refuse all of these while a module is evaluated, which is where an application makes its instance.
-it('making an instance and its guards draws no random number, sets no timer and asks the store nothing', () => {
+// Cloudflare Workers forbid all of these while a module is evaluated, which is when an application creates its instance.
+it('creating an instance and its guards draws no random number, sets no timer and does not call the store', () => {
   const random = vi.spyOn(crypto, 'getRandomValues')
   const timers = [vi.spyOn(globalThis, 'setTimeout'), vi.spyOn(globalThis, 'setInterval')]
   const asked: PropertyKey[] = []

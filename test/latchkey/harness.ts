@@ -15,13 +15,13 @@ export function instance(options: Partial<LatchkeyOptions<Scope>> = {}): Latchke
   return tokens
 }
 
-/** A token with one scope. */
+/** Creates a token with one scope. */
 export function mint(tokens: Latchkey<Scope>, input: Partial<CreateInput<Scope>> = {}): Promise<Minted> {
   const given = { name: 'ERP', scopes: ['stock:read'], ...input, idempotencyKey: undefined }
   return tokens.system.create(given as CreateInput<Scope> & { idempotencyKey?: undefined })
 }
 
-/** The verdict in one word: `ok`, or the code of the refusal or of the error. */
+/** Returns `ok`, or the code of the refusal or error. */
 export async function verdict(verification: Promise<Verification> | Verification): Promise<string> {
   try {
     const answer = await verification
@@ -31,12 +31,12 @@ export async function verdict(verification: Promise<Verification> | Verification
   }
 }
 
-/** The code of a latchkey error; the text of anything else. */
+/** Returns the code of a latchkey error, or the text of anything else. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : `not a latchkey error: ${String(error)}`
 }
 
-/** How a call fails: code and field in one word, or `done` where it does not. */
+/** Returns the code and field of a failed call, or `done` if it succeeds. */
 export async function refusal(call: Promise<unknown>): Promise<string> {
   try {
     await call
@@ -47,14 +47,14 @@ export async function refusal(call: Promise<unknown>): Promise<string> {
   }
 }
 
-/** The principal of a verification that has to succeed. */
+/** Returns the principal of a verification that must succeed. */
 export async function principalOf(verification: Promise<Verification> | Verification): Promise<Principal> {
   const answer = await verification
   if (!answer.ok) throw new Error(`refused: ${answer.code}`)
   return answer.principal
 }
 
-/** Verifies until the record is answered from memory; answers how many verifications that took. */
+/** Verifies until the decision comes from the cache, and returns how many verifications that took. */
 export async function warm(tokens: Latchkey<Scope>, token: string): Promise<number> {
   for (let tries = 0; tries < 200; tries += 1) {
     const answer = deciderOf(tokens).decide(token)
@@ -78,7 +78,7 @@ export async function until(what: () => unknown): Promise<void> {
   throw new Error(`never came true: ${String(what)}`)
 }
 
-/** The ids of all events, oldest first. */
+/** The IDs of all events, oldest first. */
 export async function trail<S extends string>(tokens: Latchkey<S>): Promise<readonly string[]> {
   const ids: string[] = []
   let after: string | undefined

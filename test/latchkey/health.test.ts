@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { instance, mint, until, warm } from './harness.js'
 
 describe('health()', () => {
-  it('is well before anything was asked, and reads the store and where consumers stand', async () => {
+  it("health() is ok on a new instance and reads only the store and the consumers' positions", async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     expect(await tokens.health()).toEqual({
@@ -15,13 +15,13 @@ describe('health()', () => {
       damagedEvents: [],
       consumers: [],
     })
-    // Once, at its first use, an instance asks whether its store is being moved.
+    // At its first use, an instance checks once whether its store is being moved.
     expect(store.calls.map(({ method }) => method).filter((method) => method !== 'migrate')).toEqual(['readMove', 'find', 'consumers'])
   })
 
-  it('tells how far behind the feed is', async () => {
+  it('health() reports how far the feed is behind', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, cache: { maxStaleness: 0.2 }, deadline: 0.05 })
+    const tokens = instance({ store, cache: { maxStaleness: 0.2 }, deadline: 0.15 })
     const { token } = await mint(tokens)
     await warm(tokens, token)
     const { feed } = await tokens.health()
@@ -39,27 +39,27 @@ describe('health()', () => {
   it.each([
     ['fails', { do: 'fail', error: new Error('down') }],
     ['throws', { do: 'fail', error: null, how: 'throw' }],
-    ['answers nonsense', { do: 'answer', value: 7 }],
+    ['returns garbage', { do: 'answer', value: 7 }],
     ['hangs', { do: 'hang' }],
-  ] as const)('is not well while the store %s, and never rejects', async (_, fault) => {
+  ] as const)('health() is not ok while the store %s, and never rejects', async (_, fault) => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, deadline: 0.03 })
+    const tokens = instance({ store, deadline: 0.15 })
     store.behave({ find: fault })
     expect(await tokens.health()).toMatchObject({ ok: false, store: { ok: false } })
     store.behave()
     await until(async () => (await tokens.health()).ok)
   })
 
-  it('tells that the store is known to hang', async () => {
+  it('health() reports that the store is known to hang', async () => {
     const store = faultyStore(memoryStore(), { find: { do: 'hang' } })
-    const tokens = instance({ store, deadline: 0.02 })
+    const tokens = instance({ store, deadline: 0.15 })
     for (let times = 0; times < 3; times += 1) await tokens.health()
     expect((await tokens.health()).store.breaker).toBe('open')
     store.behave()
     await until(async () => (await tokens.health()).store.breaker === 'closed')
   })
 
-  it('tells what waits to be written', async () => {
+  it('health() reports pending writes', async () => {
     const tokens = instance({ usage: { flushEvery: 60 } })
     for (let count = 0; count < 3; count += 1) await tokens.verify((await mint(tokens)).token)
     expect((await tokens.health()).usage.pending).toBe(3)
@@ -67,7 +67,7 @@ describe('health()', () => {
     expect((await tokens.health()).usage.pending).toBe(0)
   })
 
-  it('tells how old the oldest event is that a consumer has not handled, and when it failed', async () => {
+  it("health() reports the age of a consumer's oldest unhandled event and its last failure", async () => {
     const clock = { now: Date.now() }
     const tokens = instance({ clock: () => clock.now })
     await mint(tokens)
@@ -93,7 +93,7 @@ describe('health()', () => {
     expect((await tokens.health()).consumers[0]).toMatchObject({ lagSeconds: 0, lastFailureSecondsAgo: expect.any(Number) })
   })
 
-  it('tells of a consumer that another node reads for', async () => {
+  it('health() reports a consumer that another node runs', async () => {
     const store = memoryStore()
     const [one, two] = [instance({ store }), instance({ store })]
     await mint(one)
@@ -106,7 +106,7 @@ describe('health()', () => {
     await until(async () => (await two.health()).consumers[0]?.lagSeconds === 0)
   })
 
-  it('tells on every node of a consumer that is behind, also where the only node that ran it is gone', async () => {
+  it('health() reports a lagging consumer on every node, even after the only node that ran it is gone', async () => {
     const store = memoryStore()
     const clock = { now: Date.now() }
     const [asked, gone] = [instance({ store, clock: () => clock.now }), instance({ store })]
@@ -124,9 +124,9 @@ describe('health()', () => {
     expect((await instance({ store, prefix: 'other' }).health()).consumers).toEqual([])
   })
 
-  it('answers within the deadline where the store does not say how far consumers are', async () => {
+  it('health() answers within its deadline when the store does not return consumer positions', async () => {
     const store = faultyStore(memoryStore())
-    const tokens = instance({ store, deadline: 0.05 })
+    const tokens = instance({ store, deadline: 0.15 })
     tokens.system.consume('siem', () => undefined)
     await until(async () => (await tokens.health()).consumers[0]?.lagSeconds === 0)
     for (const fault of [{ do: 'hang' }, { do: 'fail', error: new Error('down') }, { do: 'answer', value: 7 }] as const) {
@@ -138,7 +138,7 @@ describe('health()', () => {
     store.behave()
   })
 
-  it('asked by many at once reads the store once', async () => {
+  it('concurrent health() calls read the store once', async () => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store })
     await tokens.health()
@@ -151,7 +151,7 @@ describe('health()', () => {
     expect((await Promise.all(all)).every(({ ok }) => ok)).toBe(true)
   })
 
-  it('of a closed instance asks nothing and is not well', async () => {
+  it('health() of a closed instance calls nothing and is not ok', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     await tokens.close()

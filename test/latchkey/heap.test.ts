@@ -8,13 +8,13 @@ import { defaultEngine } from '../../src/token/hash.js'
 import { platformRandom } from '../../src/token/random.js'
 import { instance, mint, pause } from './harness.js'
 
-/** A token that was never minted, with a right checksum. */
+/** A token with a valid checksum that was never issued. */
 function stranger(): string {
   const body = `acme_test_${generateId(platformRandom)}_${generateSecret(platformRandom)}`
   return body + checksum(defaultEngine.sha256(body))
 }
 
-/** A text backwards, so that this test itself does not hold what it looks for. */
+/** Reverses a text, so that this test itself does not hold the text it looks for. */
 function backwards(text: string): string[] {
   return [...text].reverse()
 }
@@ -32,7 +32,7 @@ async function heap(): Promise<string> {
 }
 
 describe('memory', () => {
-  it('keeps no token text once it was verified', { timeout: 60_000 }, async () => {
+  it('no token text remains in memory after verification', { timeout: 120_000 }, async () => {
     const tokens = instance({ store: memoryStore() })
     const secrets: string[][] = []
     await (async () => {

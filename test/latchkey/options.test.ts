@@ -64,7 +64,7 @@ const BAD: readonly (readonly [options: object, field: string])[] = [
 
 describe('latchkey()', () => {
   for (const [options, field] of BAD) {
-    it(`refuses unsound options by name: ${JSON.stringify(Object.entries(options).map(([key, value]) => [key, String(value)]))}`, () => {
+    it(`latchkey() rejects invalid options by name: ${JSON.stringify(Object.entries(options).map(([key, value]) => [key, String(value)]))}`, () => {
       let caught: unknown
       try {
         latchkey({ ...GOOD, ...options } as LatchkeyOptions)
@@ -76,13 +76,13 @@ describe('latchkey()', () => {
     })
   }
 
-  it('refuses what is not options at all', () => {
+  it('latchkey() rejects values that are not an options object', () => {
     for (const options of [undefined, null, 'acme', [], 5]) {
       expect(() => latchkey(options as unknown as LatchkeyOptions)).toThrow(InvalidInputError)
     }
   })
 
-  it('does no I/O, and keeps no hold on what it was given', async () => {
+  it('latchkey() does no I/O and ignores later changes to its options', async () => {
     const calls: string[] = []
     const store = new Proxy(memoryStore(), {
       get(target, name) {
@@ -112,7 +112,7 @@ describe('latchkey()', () => {
     expect(answer.ok && answer.principal.scopes).toEqual(['stock:read'])
   })
 
-  it('refuses a token of another prefix, or of a server with another pepper, without a call to the store', async () => {
+  it('a token with another prefix or of another pepper is rejected without a store call', async () => {
     const store = memoryStore()
     let finds = 0
     const counting = {
@@ -133,7 +133,7 @@ describe('latchkey()', () => {
     expect(finds).toBe(0)
   })
 
-  it('verifies by every pepper, mints by the first, and tells which tokens lean on an old one', async () => {
+  it('tokens are verified with every pepper and created with the first, and records show their pepper', async () => {
     const store = memoryStore()
     const [older, newer] = ['the older pepper of 32 characters', 'the newer pepper of 32 characters']
     const before = instance({ store, pepper: older })
@@ -150,11 +150,11 @@ describe('latchkey()', () => {
     expect(await after.verify(rotated.token)).toMatchObject({ ok: true })
   })
 
-  it('keeps tokens that were minted without a pepper good while false stands behind it, and plants none afterwards', async () => {
+  it('tokens created without a pepper stay valid while the list includes false', async () => {
     const store = memoryStore()
     const without = instance({ store })
     const old = await without.system.create({ name: 'x', scopes: [] })
-    // First on every node, so that none refuses what another one mints.
+    // List false first on every node, so that no node rejects another's new tokens.
     const ready = instance({ store, pepper: [false, PEPPER] })
     expect((await ready.system.create({ name: 'y', scopes: [] })).record.pepperId).toBeUndefined()
     const both = instance({ store, pepper: [PEPPER, false] })
@@ -168,7 +168,7 @@ describe('latchkey()', () => {
     expect(await after.verify(rotated.token)).toMatchObject({ ok: true })
   })
 
-  it('keeps instances of other prefixes in one store from seeing each other', async () => {
+  it("instances with different prefixes in one store cannot see each other's tokens", async () => {
     const store = memoryStore()
     const live = instance({ prefix: 'acme_live', store })
     const test = instance({ prefix: 'acme_test', store })

@@ -18,13 +18,13 @@ function pieces(text: string): readonly string[] {
   return Array.from({ length: text.length - 11 }, (_, at) => text.slice(at, at + 12))
 }
 
-/** Everything that can be got to see of a value, at the most talkative setting. */
+/** Everything that can be printed of a value with the most verbose settings. */
 function seen(value: unknown): string {
   const texts = [inspect(value, { showHidden: true, depth: null, getters: true }), String(value)]
   try {
     texts.push(JSON.stringify(value) ?? '')
   } catch {
-    // Circular: inspected above.
+    // A circular value is covered by inspect() above.
   }
   if (value instanceof Error)
     texts.push(value.stack ?? '', seen(value.cause), inspect(Object.getOwnPropertyDescriptors(value), { depth: null }))
@@ -32,7 +32,7 @@ function seen(value: unknown): string {
 }
 
 describe('a canary token', () => {
-  it('leaves no twelve characters of its secret, and no digest, in anything but the answer to create and rotate', async () => {
+  it('no twelve characters of a secret and no digest appear anywhere but in the results of create and rotate', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
     const console_ = (['log', 'info', 'warn', 'error', 'debug', 'trace'] as const).map((name) => vi.spyOn(console, name))
     const written = [vi.spyOn(process.stdout, 'write'), vi.spyOn(process.stderr, 'write')]
@@ -64,7 +64,7 @@ describe('a canary token', () => {
           () => tokens.verify(`${canary.slice(0, -1)}${canary.endsWith('0') ? '1' : '0'}`, use),
           () => tokens.verify(canary.replace('live', 'test'), use),
           () => tokens.verify(` ${canary}`, use),
-          // The token where something else belongs.
+          // Calls with the token in a wrong argument.
           () => tokens.system.get(canary),
           () => tokens.system.revoke(canary),
           () => tokens.system.rotate(canary),
@@ -109,7 +109,7 @@ describe('a canary token', () => {
           witness.push(error)
         }
       }
-      // A database that quotes what it was sent.
+      // A database whose errors quote the query and its parameters.
       for (const method of ['find', 'commit', 'list', 'events', 'usage'] as const) {
         store.behave({
           [method]: { do: 'fail', error: Object.assign(new Error(`near ${token}`), { parameters: canaries, detail: token }) },

@@ -6,7 +6,7 @@ import { instance, mint, until, warm } from './harness.js'
 
 type Channel = { wake(): void; lose(error: unknown): void }
 
-/** An instance over a store whose wake-up channel is in the hands of the test. */
+/** An instance over a store whose wake-up channel the test controls. */
 async function follow() {
   const faults: FaultReport[] = []
   const lines: string[] = []
@@ -26,8 +26,8 @@ async function follow() {
   return { tokens, faults, lines, channel: channel as Channel, wakeUps }
 }
 
-describe('the channel that tells of changes', () => {
-  it('that is lost is told once and shows in health(), until it is back', async () => {
+describe('the wake-up channel', () => {
+  it('a lost wake-up channel is reported once and shows in health() until it is back', async () => {
     const { tokens, faults, lines, channel, wakeUps } = await follow()
     expect(await wakeUps()).toBe(undefined)
     channel.wake()
@@ -44,14 +44,14 @@ describe('the channel that tells of changes', () => {
     expect(faults).toHaveLength(2)
   })
 
-  it('is told of no more once the instance is closed', async () => {
+  it('a wake-up channel lost after close() is not reported', async () => {
     const { tokens, faults, channel } = await follow()
     await tokens.close()
     channel.lose(new Error('closed'))
     expect(faults).toEqual([])
   })
 
-  it('that cannot be made at first is told once, however often it is tried', async () => {
+  it('a wake-up channel that cannot be opened is reported once, however often it is retried', async () => {
     const faults: FaultReport[] = []
     let tries = 0
     const store: TokenStore = {
@@ -68,7 +68,7 @@ describe('the channel that tells of changes', () => {
     expect((await tokens.health()).feed.wakeUps).toBe('lost')
   })
 
-  it('is not spoken of where the store has none', async () => {
+  it('health() does not mention wake-ups if the store has none', async () => {
     const { subscribe: _, ...store } = memoryStore()
     const tokens = instance({ store })
     await warm(tokens, (await mint(tokens)).token)

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { createManagement } from '../../src/management/index.js'
 import { instance } from '../latchkey/harness.js'
 
-// One row each in the table of fields, and nothing anywhere else.
+// One entry each in the field table, and no other change.
 vi.mock('../../src/model/fields.js', async (original) => {
   const model = await original<typeof import('../../src/model/fields.js')>()
   const added = {
@@ -42,8 +42,8 @@ async function api(tokens: Latchkey) {
   return { call, document: JSON.parse(JSON.stringify(await management.openapi('/tokens'))) }
 }
 
-describe('a field that is added to the table of fields', () => {
-  it('is taken by create and update, shown in the record, and told in the audit', async () => {
+describe('a field added to the field table', () => {
+  it('a field added to the field table is accepted by create and update, shown in the record and recorded in the audit', async () => {
     const tokens = instance() as unknown as Latchkey
     const { record } = await created(tokens, { contact: 'ops@example.com', reviewAt: REVIEW, grace: '5m' })
     expect(record).toMatchObject({ contact: 'ops@example.com', reviewAt: new Date(REVIEW), graceSeconds: 300 })
@@ -57,7 +57,7 @@ describe('a field that is added to the table of fields', () => {
     expect((await tokens.system.rotate(record.id)).record).toMatchObject({ contact: 'it@example.com', graceSeconds: 300 })
   })
 
-  it('keeps its limits, under the name that inputs have for it', async () => {
+  it('a field added to the field table is validated under its input name', async () => {
     const tokens = instance() as unknown as Latchkey
     const refused = (field: string) => expect.objectContaining({ code: 'invalid_input', field })
     await expect(created(tokens, { contact: 'x'.repeat(81) })).rejects.toEqual(refused('contact'))
@@ -69,7 +69,7 @@ describe('a field that is added to the table of fields', () => {
     await expect(tokens.system.update(record.id, { grace: '5m' } as UpdateInput)).rejects.toEqual(refused('grace'))
   })
 
-  it('passes the HTTP API, and is described in its document', async () => {
+  it('a field added to the field table passes through the HTTP API and appears in the OpenAPI document', async () => {
     const { call, document } = await api(instance() as unknown as Latchkey)
     const made = await call('POST', '/', { name: 'ERP', scopes: ['stock:read'], contact: 'ops', grace: '5m', reviewAt: REVIEW })
     expect(made).toMatchObject({ status: 201, body: { record: { contact: 'ops', graceSeconds: 300, reviewAt: REVIEW } } })
@@ -86,7 +86,7 @@ describe('a field that is added to the table of fields', () => {
     expect(JSON.stringify(document)).not.toContain('fingerprint')
   })
 
-  it('that is secret is in the store, and in no answer and no event', async () => {
+  it('a secret field added to the field table is stored but appears in no response and no event', async () => {
     const store = memoryStore()
     const tokens = instance({ store }) as unknown as Latchkey
     const { record } = await created(tokens, {})

@@ -14,7 +14,7 @@ function expectProblem(answer: Answered, status: number, pointer?: string): void
   if (pointer !== undefined) expect(answer.body.errors.map((error: { pointer: string }) => error.pointer)).toContain(pointer)
 }
 
-/** Sends each, expects it refused, and that nothing at all changed. */
+/** Sends a request and expects a refusal that changes nothing. */
 async function refused(h: Harness, method: string, path: string, ask: Ask, status: number, pointer?: string): Promise<void> {
   const before = await everything(h)
   expectProblem(await h.call(method, path, { actor: superadmin, ...ask }), status, pointer)
@@ -51,7 +51,7 @@ const OWNED_BY_SERVER = {
 }
 
 describe('fields that a caller cannot set', () => {
-  it.each(Object.entries(OWNED_BY_SERVER))('refuses %s in every body, changing nothing', async (field, value) => {
+  it.each(Object.entries(OWNED_BY_SERVER))('the API rejects %s in every body and changes nothing', async (field, value) => {
     const h = harness()
     const { id } = await h.create(admin)
     const pointer = `#/${encodeURIComponent(field)}`
@@ -64,7 +64,7 @@ describe('fields that a caller cannot set', () => {
     await refused(h, 'POST', '/revoke-all', { body: { all: true, [field]: value } }, 400, pointer)
   })
 
-  it('refuses to move a token to another tenant or owner', async () => {
+  it('the API refuses to move a token to another tenant or owner', async () => {
     const h = harness()
     const { id } = await h.create(admin)
     await refused(h, 'PATCH', `/${id}`, { body: { tenantId: 'bolt' } }, 400, '#/tenantId')
@@ -72,7 +72,7 @@ describe('fields that a caller cannot set', () => {
   })
 
   it.each(['__proto__', 'constructor', 'prototype'])(
-    'refuses the key %s at any depth, in text and where the host parsed it',
+    'the API rejects the key %s at any depth, in raw text and in bodies that the host parsed',
     async (key) => {
       const h = harness()
       const { id } = await h.create(admin)
@@ -91,7 +91,7 @@ describe('fields that a caller cannot set', () => {
   )
 })
 
-describe('values of the wrong kind', () => {
+describe('values of the wrong type', () => {
   const WRONG: readonly (readonly [string, unknown])[] = [
     ['name', undefined],
     ['name', ''],
@@ -133,39 +133,39 @@ describe('values of the wrong kind', () => {
     ['metadata', 'x'],
     ['metadata', { big: 'x'.repeat(17_000) }],
   ]
-  it.each(WRONG)('are refused with a pointer to %s (%j)', async (pointer, value) => {
+  it.each(WRONG)('the API rejects a wrong value with a pointer to %s (%j)', async (pointer, value) => {
     const field = pointer.split('/')[0] ?? ''
     const h = harness()
     await refused(h, 'POST', '/', { body: { ...GOOD, [field]: value } }, 400, `#/${pointer}`)
   })
 
-  it('are all told at once', async () => {
+  it('the API reports all invalid fields at once', async () => {
     const { call } = harness()
     const answer = await call('POST', '/', { actor: superadmin, body: { name: 7, scopes: 'x', extra: 1 } })
     expect(answer.body.errors.map((error: { pointer: string }) => error.pointer).sort()).toEqual(['#/extra', '#/name', '#/scopes'])
   })
 
-  it.each([null, [], 'text', 7, true])('a body of %j is refused', async (body) => {
+  it.each([null, [], 'text', 7, true])('the API rejects a body of %j', async (body) => {
     await refused(harness(), 'POST', '/', { body }, 400, '#')
   })
 })
 
-describe('bodies that are not one clear JSON text', () => {
+describe('bodies that are not exactly one JSON text', () => {
   const latin1 = new Uint8Array([0x7b, 0x22, 0x6e, 0x61, 0x6d, 0x65, 0x22, 0x3a, 0x22, 0xe9, 0x22, 0x7d])
   const BODIES: readonly (readonly [string, string | Uint8Array, string])[] = [
-    ['no JSON', '{"name":', '#'],
+    ['invalid JSON', '{"name":', '#'],
     ['two values', '{} {}', '#'],
     ['a comment', '{/**/}', '#'],
     ['NaN', '{"name":NaN}', '#'],
     ['a byte order mark', '\ufeff{"name":"x"}', '#'],
-    ['bytes that are no UTF-8', latin1, '#'],
+    ['bytes that are not UTF-8', latin1, '#'],
     ['a repeated key', '{"name":"a","name":"b"}', '#/name'],
     ['a repeated key with blanks and escapes', '{"n\\u0061me" : "a", "name"\n:"b"}', '#/name'],
     ['a repeated key deeper down', '{"metadata":{"list":[1,{"a/b":1,"a/b":2}]}}', '#/metadata/list/1/a~1b'],
-    ['far too deep', `{"metadata":${'{"a":'.repeat(40)}1${'}'.repeat(41)}`, '#'],
-    ['endlessly deep', `${'['.repeat(30_000)}${']'.repeat(30_000)}`, '#'],
+    ['40 levels of nesting', `{"metadata":${'{"a":'.repeat(40)}1${'}'.repeat(41)}`, '#'],
+    ['30,000 levels of nesting', `${'['.repeat(30_000)}${']'.repeat(30_000)}`, '#'],
   ]
-  it.each(BODIES)('refuses %s', async (_, raw, pointer) => {
+  it.each(BODIES)('the API rejects a body with %s', async (_, raw, pointer) => {
     const h = harness()
     const { id } = await h.create(admin)
     const before = await everything(h)
@@ -177,14 +177,14 @@ describe('bodies that are not one clear JSON text', () => {
     expect(await everything(h)).toBe(before)
   })
 
-  it('takes text in which keys repeat in different objects, or stand in strings', async () => {
+  it('the API accepts keys that repeat only in different objects or inside strings', async () => {
     const { call } = harness()
     const metadata = { a: { x: 1 }, b: { x: 1 }, list: [{ x: 1 }, { x: '{"x":1,"x":2}' }], 'q"': '\\', 'x,': ':' }
     const answer = await call('POST', '/', { actor: superadmin, body: { ...GOOD, metadata } })
     expect(answer.body.record.metadata).toEqual(metadata)
   })
 
-  it('refuses other content types and codings, and bodies without any', async () => {
+  it('the API rejects other content types, content encodings, and bodies without a content type', async () => {
     const h = harness()
     const types = [
       'text/plain',
@@ -205,7 +205,7 @@ describe('bodies that are not one clear JSON text', () => {
     expect(answer.status).toBe(201)
   })
 
-  it('refuses what is too large by its declared length, without reading it', async () => {
+  it('the API rejects a body by its declared length without reading it', async () => {
     const h = harness()
     let pulled = 0
     const endless = (): ReadableStream<Uint8Array> =>
@@ -225,7 +225,7 @@ describe('bodies that are not one clear JSON text', () => {
     await refused(h, 'POST', '/', { raw: endless(), headers: { 'content-length': '5' } }, 413, '#')
   })
 
-  it('takes 64 KB and not a byte more, counted in bytes, also where the host parsed it', async () => {
+  it('the API accepts 64 KB and not a byte more, even in bodies that the host parsed', async () => {
     const h = harness()
     const { id } = await h.create(admin)
     const padded = (bytes: number): string => `{"name":"x"${' '.repeat(bytes - 12)}}`
@@ -237,7 +237,7 @@ describe('bodies that are not one clear JSON text', () => {
     await refused(small, 'POST', '/', { body: { ...GOOD, description: 'x'.repeat(1000) } }, 413)
   })
 
-  it('works where the host has parsed the body already, to a value, to text or to bytes', async () => {
+  it('the API accepts bodies that the host already parsed, as a value, text or bytes', async () => {
     const { call } = harness()
     for (const parsedBody of [GOOD, JSON.stringify(GOOD), new TextEncoder().encode(JSON.stringify(GOOD))]) {
       expect((await call('POST', '/', { actor: superadmin, parsedBody })).status).toBe(201)
@@ -257,7 +257,7 @@ describe('bodies that are not one clear JSON text', () => {
 
 describe('queries', () => {
   const LIMITS = ['0', '-1', '1e9', '1000000000', 'NaN', '1.5', '', ' 5', '0x10', '٣', 'null', '01', '1001', '99999999999999999999']
-  it.each(LIMITS)('refuses a limit of %j', async (limit) => {
+  it.each(LIMITS)('the API rejects a limit of %j', async (limit) => {
     const h = harness()
     const { id } = await h.create(admin)
     for (const path of ['/', '/events', `/${id}/events`]) {
@@ -283,14 +283,14 @@ describe('queries', () => {
     ['constructor', 'constructor=x'],
     ['access_token', 'access_token=x'],
   ] as const
-  it.each(PARAMETERS)('refuses a wrong %s (%s)', async (name, query) => {
+  it.each(PARAMETERS)('the API rejects an invalid %s (%s)', async (name, query) => {
     const h = harness()
     const answer = await h.call('GET', `/?${query}`, { actor: superadmin })
     expectProblem(answer, 400)
     expect(answer.body.errors[0]).toMatchObject({ in: 'query', pointer: expect.stringContaining(encodeURIComponent(name)) })
   })
 
-  it('refuses parameters where there are none', async () => {
+  it('the API rejects query parameters on routes that take none', async () => {
     const h = harness()
     const { id } = await h.create(admin)
     await refused(h, 'GET', `/${id}?limit=1`, {}, 400, '#/limit')
@@ -300,7 +300,7 @@ describe('queries', () => {
     await refused(h, 'GET', '/events?action=drop', {}, 400, '#/action')
   })
 
-  it('refuses cursors that were cut, flipped, invented, or made for another query or actor', async () => {
+  it('the API rejects cursors that are truncated, altered, invented, or from another query or actor', async () => {
     const h = harness()
     for (let made = 0; made < 4; made += 1) await h.create(admin)
     const first = await h.call('GET', '/?limit=1&tenantId=acme', { actor: superadmin })

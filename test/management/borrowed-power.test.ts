@@ -8,7 +8,7 @@ const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 describe('a signed token', () => {
-  it('neither reads nor rotates the token that it names, whoever let it in', async () => {
+  it('a signed token can neither read nor rotate its parent, whichever middleware accepted it', async () => {
     const { call, create, tokens } = harness()
     const { token, id } = await create(admin, { scopes: ['inventory:read', 'tokens:rotate-self'], metadata: { secret: 'plan' } })
     const key = await generateSigningKey()
@@ -50,7 +50,7 @@ describe('a deactivated token', () => {
   it.each([
     ['#/scopes', { scopes: ['inventory:read', 'billing:read'], resources: { warehouse: ['w1'] } }],
     ['#/resources', { scopes: ['inventory:read'] }],
-  ])('is not woken by who could not create it: %s', async (pointer, terms) => {
+  ])('an actor who could not create a deactivated token cannot activate it: %s', async (pointer, terms) => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin, terms)
     await call('POST', `/${id}/deactivate`, { actor: reader })
@@ -60,7 +60,7 @@ describe('a deactivated token', () => {
     expect((await call('POST', `/${id}/activate`, { actor: admin })).status).toBe(200)
   })
 
-  it('is woken by who could create it', async () => {
+  it('an actor who could create a deactivated token can activate it', async () => {
     const { call, create } = harness()
     const { id } = await create(admin, { scopes: ['inventory:read'], resources: { warehouse: ['w1'] } })
     await call('POST', `/${id}/deactivate`, { actor: reader })
@@ -68,10 +68,10 @@ describe('a deactivated token', () => {
   })
 })
 
-describe('who was an administrator and manages only its own tokens now', () => {
+describe('a former administrator who now manages only its own tokens', () => {
   const demoted: Actor = { ...admin, manages: 'own' }
 
-  it.each([['somebody else'], [undefined]])('gets no more out of a token that it made then for %s', async (ownerId) => {
+  it.each([['somebody else'], [undefined]])('a former administrator cannot expand a token that it created for %s', async (ownerId) => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'], expiresIn: 3600, ...(ownerId && { ownerId }) })
     const beyond = [
@@ -89,7 +89,7 @@ describe('who was an administrator and manages only its own tokens now', () => {
     expect((await call('POST', `/${id}/revoke`, { actor: demoted })).status).toBe(200)
   })
 
-  it('goes on with what it owns', async () => {
+  it('a former administrator can still manage its own tokens', async () => {
     const { call, create } = harness()
     const { id } = await create(admin, { ownerId: admin.id })
     expect((await call('PATCH', `/${id}`, { actor: demoted, body: { scopes: ['inventory:*'] } })).status).toBe(200)
@@ -98,7 +98,7 @@ describe('who was an administrator and manages only its own tokens now', () => {
 })
 
 describe('the audit of one tenant', () => {
-  it('does not tell in which others somebody acts', async () => {
+  it('the audit of one tenant does not reveal in which other tenants an actor acts', async () => {
     const { call, create } = harness()
     const revokeAll = async (body: object): Promise<unknown> => (await call('POST', '/revoke-all', { actor: partner, body })).body
     await create(admin)

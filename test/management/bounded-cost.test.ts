@@ -8,7 +8,7 @@ const WIDE = '東'
 const NOW = Date.UTC(2030, 5, 1)
 const HOUR = 3_600_000
 
-/** As much as a token may have: every text as long as it may be, in characters of three bytes. */
+/** The largest possible token: every text has its maximum length in three-byte characters. */
 function largest(at: number) {
   return {
     name: WIDE.repeat(200),
@@ -27,14 +27,14 @@ function largest(at: number) {
 
 type Document = { readonly paths: { readonly [path: string]: { readonly [method: string]: { readonly operationId: string } } } }
 
-/** How each operation is asked for as much as it can be, and how large its answer may be. A new route needs a row. */
+/** How to request as much as possible from each operation, and the maximum response size. A new route needs an entry. */
 type Plan = { readonly ask?: Ask; readonly query?: string; readonly own?: true; readonly most: number }
 
 const LARGE = 8 * MIB
 const ONE = MIB
 const range = `from=${new Date(NOW - 366 * 24 * HOUR).toISOString()}`
 
-describe('an answer of the management API, with the largest data that it takes in its store', () => {
+describe('responses with the largest data that the store accepts', () => {
   let h: Harness
   let document: Document
   let ids: string[]
@@ -108,7 +108,7 @@ describe('an answer of the management API, with the largest data that it takes i
     revokeAllTokens: { ask: { body: { all: true } }, most: ONE },
   })
 
-  it('is bounded on every route of the document, and so is what it reads', { timeout: 120_000 }, async () => {
+  it('every route bounds its response and what it reads from the store', { timeout: 120_000 }, async () => {
     const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { operationId }]) => ({ path, method: method.toUpperCase(), operationId })),
     )
@@ -131,7 +131,7 @@ describe('an answer of the management API, with the largest data that it takes i
     }
   })
 
-  it('is a page that ends early, and the next ones hold the rest, each row once', async () => {
+  it('a page that would be too large ends early, and the next pages return the remaining rows without duplicates', async () => {
     const seen: string[] = []
     let pages = 0
     let cursor: string | undefined

@@ -19,8 +19,8 @@ const FOREIGN: readonly { readonly [name: string]: string }[] = [
   { origin: ORIGIN, 'sec-fetch-site': 'cross-site' },
 ]
 
-describe('a page of another site', () => {
-  it.each(FOREIGN)('changes nothing with %j', async (headers) => {
+describe('a page on another site', () => {
+  it.each(FOREIGN)('a cross-site request changes nothing with the headers %j', async (headers) => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin)
     for (const action of MUTATIONS) {
@@ -33,7 +33,7 @@ describe('a page of another site', () => {
     expect(await tokens.system.get(id)).toMatchObject({ version: 1, status: 'active' })
   })
 
-  it('cannot send a form that is taken for a call', async () => {
+  it('a cross-site form is not accepted as an API call', async () => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin)
     for (const type of [
@@ -51,7 +51,7 @@ describe('a page of another site', () => {
     expect(await tokens.system.get(id)).toMatchObject({ version: 1 })
   })
 
-  it('gets no CORS headers, and its preflight no permission', async () => {
+  it('a foreign origin gets no CORS headers and no preflight permission', async () => {
     const { call } = harness()
     for (const [method, path] of [
       ['GET', '/'],
@@ -69,24 +69,24 @@ describe('a page of another site', () => {
   })
 })
 
-describe('a page of the same origin', () => {
+describe('a same-origin page', () => {
   const OWN: readonly { readonly [name: string]: string }[] = [
     {},
     { origin: ORIGIN },
     { origin: ORIGIN, 'sec-fetch-site': 'same-origin' },
     { 'sec-fetch-site': 'none' },
-    // Behind a proxy that ends TLS, the page is https where the request that comes here is not.
+    // Behind a proxy that terminates TLS, the page is https but the request that arrives here is not.
     { origin: 'https://host.test', 'sec-fetch-site': 'same-origin' },
-    // And behind one that changes Host, it is of another name: the browser compared it with the name that it asked for.
+    // Behind a proxy that changes Host, the names differ: the browser compared the origin with the name it requested.
     { origin: 'https://admin.example.com', 'sec-fetch-site': 'same-origin' },
   ]
-  it.each(OWN)('changes things with %j', async (headers) => {
+  it.each(OWN)('a same-origin request changes things with the headers %j', async (headers) => {
     const { call, create } = harness()
     const { id } = await create(admin)
     expect((await call('POST', `/${id}/revoke`, { actor: admin, headers })).status).toBe(200)
   })
 
-  it('may leave out the body and its type where it sends X-Requested-With', async () => {
+  it('a request with X-Requested-With may omit the body and its content type', async () => {
     const { tokens, create } = harness()
     const { createManagement } = await import('../../src/management/index.js')
     const { id } = await create(admin)
@@ -98,8 +98,8 @@ describe('a page of the same origin', () => {
   })
 })
 
-describe('a proxy that changes Host, before a browser that says no more than the origin', () => {
-  it('gets a refusal that names both hosts and the remedy', async () => {
+describe('a proxy that changes Host, with a browser that sends only Origin', () => {
+  it('a request through a proxy that changes Host is refused with both hosts and the remedy', async () => {
     const { call } = harness()
     const headers = { origin: 'https://admin.example.com' }
     const { status, body } = await call('POST', '/revoke-all', { actor: superadmin, headers, body: {} })
@@ -107,7 +107,7 @@ describe('a proxy that changes Host, before a browser that says no more than the
     for (const part of ['"https://admin.example.com"', `"${ORIGIN}"`, 'allowedOrigins', 'Host']) expect(body.detail).toContain(part)
   })
 
-  it('gets no line break and no end of quotes from what a caller calls its origin', async () => {
+  it('a hostile Origin is quoted, escaped and truncated in the refusal', async () => {
     const { call } = harness()
     const { body } = await call('POST', '/revoke-all', { actor: superadmin, headers: { origin: `x" ${'y'.repeat(500)}` }, body: {} })
     expect(body.detail).toContain('"x\\" ')
@@ -118,7 +118,7 @@ describe('a proxy that changes Host, before a browser that says no more than the
 describe('an allowed origin', () => {
   const headers = { origin: 'https://admin.example.com', 'sec-fetch-site': 'cross-site' }
 
-  it('may call, with CORS headers on every answer', async () => {
+  it('an allowed origin may call the API and gets CORS headers on every response', async () => {
     const { call, create } = harness({}, { allowedOrigins: ['https://admin.example.com'] })
     const { id } = await create(admin)
     for (const answer of [
@@ -134,7 +134,23 @@ describe('an allowed origin', () => {
     expect((await call('POST', `/${id}/revoke`, { actor: admin, headers: { ...headers, origin: 'https://evil.test' } })).status).toBe(403)
   })
 
-  it('gets its preflights answered without being somebody', async () => {
+  it('preflights of an allowed origin permit the header that carries the token', async () => {
+    const allowedOrigins = ['https://admin.example.com']
+    for (const [credential, expected] of [
+      [{ header: 'X-Api-Key' }, ['authorization', 'x-api-key']],
+      [
+        ['bearer', { header: 'x-one' }, { header: 'x-two' }],
+        ['authorization', 'x-one', 'x-two'],
+      ],
+    ] as const) {
+      const { call } = harness({}, { allowedOrigins, credential })
+      const allowed = (await call('OPTIONS', '/self', { headers })).headers.get('access-control-allow-headers')
+      expect(allowed?.toLowerCase().split(', ')).toEqual(expect.arrayContaining([...expected]))
+      expect(new Set(allowed?.toLowerCase().split(', ')).size).toBe(allowed?.split(', ').length)
+    }
+  })
+
+  it('preflights of an allowed origin are answered without authentication', async () => {
     const { call } = harness({}, { allowedOrigins: ['https://admin.example.com'] })
     const answer = await call('OPTIONS', '/AAAAAAAAAAAAAAAA', { headers })
     expect(answer.status).toBe(204)
@@ -146,7 +162,7 @@ describe('an allowed origin', () => {
   })
 
   it.each(['https://admin.example.com/', 'admin.example.com', '*', 'null', 'https://a.b/path', 'ftp://a.b', ''])(
-    'cannot be %j',
+    'allowedOrigins rejects %j',
     (origin) => {
       expect(() => harness({}, { allowedOrigins: [origin] })).toThrow(/allowedOrigins\.0/)
     },

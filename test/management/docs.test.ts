@@ -5,7 +5,7 @@ import { admin, harness } from './support.js'
 
 const page = readFileSync(new URL('../../docs/management-api.md', import.meta.url), 'utf8')
 
-/** The parts of a curl command as the page writes them. */
+/** Parses a curl command of the page. */
 function readCurl(command: string, variables: { readonly [name: string]: string }) {
   const line = command.replace(/\\\n/g, ' ').replace(/\$([A-Z]+)/g, (_, name: string) => variables[name] ?? '')
   const values = (flag: string): string[] =>
@@ -22,14 +22,17 @@ function readCurl(command: string, variables: { readonly [name: string]: string 
   }
 }
 
-describe('the page about the management API', () => {
-  it.each([...ROUTES.map(({ method, path }) => `${method} ${path}`), 'GET /openapi.json'])('describes %s with an example', (route) => {
-    const start = page.indexOf(`### ${route}\n`)
-    expect(start).toBeGreaterThan(0)
-    expect(page.slice(start, page.indexOf('\n##', start + 4))).toContain('```sh\ncurl')
-  })
+describe('the docs page about the management API', () => {
+  it.each([...ROUTES.map(({ method, path }) => `${method} ${path}`), 'GET /openapi.json'])(
+    'the docs page describes %s with an example',
+    (route) => {
+      const start = page.indexOf(`### ${route}\n`)
+      expect(start).toBeGreaterThan(0)
+      expect(page.slice(start, page.indexOf('\n##', start + 4))).toContain('```sh\ncurl')
+    },
+  )
 
-  it('has commands that answer as it says', async () => {
+  it('the example commands on the docs page return the documented statuses', async () => {
     const h = harness()
     const commands = [...page.matchAll(/```sh\n(curl[\s\S]*?)\n```/g)].map((match) => match[1] ?? '')
     expect(commands.length).toBeGreaterThan(ROUTES.length)
@@ -41,7 +44,7 @@ describe('the page about the management API', () => {
       const ask = { headers, ...(body !== undefined && { raw: body }) }
       const answer = await h.call(method, path, { actor: 'Cookie' in headers ? admin : undefined, ...ask })
       expect(answer.status, `${command}\n${answer.text}`).toBe(status)
-      // What ends a token would end the next examples too.
+      // A rotated or revoked token would break the next examples.
       if (/rotate|revoke/.test(path)) ({ id, token } = await h.create(admin, { scopes: ['tokens:rotate-self'] }))
     }
   })

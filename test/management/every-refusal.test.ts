@@ -8,7 +8,7 @@ const OF_BOLT = { tenantId: 'bolt', scopes: ['inventory:read'] }
 const AS_USED = { tenantId: 'acme', ownerId: 'uma', scopes: ['inventory:read'] }
 const clerk: Actor = { ...admin, id: 'clerk', scopes: ['billing:read'] }
 
-/** Requests that end in the code; the last one is the one that is looked at. */
+/** Requests that end with the code. The last one is checked. */
 type Refusing = (h: Harness) => Promise<readonly (readonly [method: string, path: string, ask: Ask])[]>
 
 const traced: { readonly [Name in Code]?: Refusing } = {
@@ -37,7 +37,7 @@ const traced: { readonly [Name in Code]?: Refusing } = {
   },
 }
 
-/** Codes with which the management API refuses nobody, or that leave their trace elsewhere, and why. */
+/** Codes that the management API never answers, or that are recorded elsewhere, with the reason. */
 const elsewhere: { readonly [Name in Code]?: string } = {
   credential_missing: 'nobody was named, and nothing asked for that is anybody’s',
   credential_malformed: 'not a credential',
@@ -73,11 +73,11 @@ async function refusedOf(h: Harness): Promise<readonly AuditEvent[]> {
 }
 
 describe('every code of the vocabulary', () => {
-  it('is known either to leave management.refused or why it does not', () => {
+  it('every code either leaves management.refused or has a documented reason not to', () => {
     expect([...Object.keys(traced), ...Object.keys(elsewhere)].sort()).toEqual(Object.keys(CODES).sort())
   })
 
-  it.each(Object.entries(traced))('%s leaves management.refused', async (code, refusing) => {
+  it.each(Object.entries(traced))('a %s refusal records a management.refused event', async (code, refusing) => {
     const h = harness({ maxTokens: { perOwner: 1 } }, code === 'rate_limited' ? { rateLimit: limits } : {})
     let status = 0
     for (const [method, path, ask] of await refusing(h)) status = (await h.call(method, path, ask)).status
@@ -86,25 +86,28 @@ describe('every code of the vocabulary', () => {
   })
 })
 
-describe('a token too many', () => {
-  it.each(['perOwner', 'perTenant'] as const)('leaves its trace in the tenant, whoever is refused: %s', async (cap) => {
-    const h = harness({ maxTokens: { [cap]: 1 } })
-    await h.create(user, AS_USED)
-    await expect(h.tokens.system.create({ name: 'x', ...AS_USED, scopes: ['inventory:read'] })).rejects.toMatchObject({
-      code: 'token_limit_reached',
-    })
-    await expect(h.tokens.as(user).create({ name: 'x', ...AS_USED, scopes: ['inventory:read'] })).rejects.toMatchObject({
-      code: 'token_limit_reached',
-    })
-    await h.tokens.flush()
-    const { items } = await h.tokens.as(admin).events({ action: 'management.refused' })
-    expect(items.map(({ actorId, tenantId, details }) => [actorId, tenantId, details?.attempt, details?.field]).sort()).toEqual([
-      ['system', 'acme', 'create', cap === 'perOwner' ? 'ownerId' : 'tenantId'],
-      ['uma', 'acme', 'create', cap === 'perOwner' ? 'ownerId' : 'tenantId'],
-    ])
-  })
+describe('one token too many', () => {
+  it.each(['perOwner', 'perTenant'] as const)(
+    'a create beyond the limit is recorded in the tenant, whoever attempted it: %s',
+    async (cap) => {
+      const h = harness({ maxTokens: { [cap]: 1 } })
+      await h.create(user, AS_USED)
+      await expect(h.tokens.system.create({ name: 'x', ...AS_USED, scopes: ['inventory:read'] })).rejects.toMatchObject({
+        code: 'token_limit_reached',
+      })
+      await expect(h.tokens.as(user).create({ name: 'x', ...AS_USED, scopes: ['inventory:read'] })).rejects.toMatchObject({
+        code: 'token_limit_reached',
+      })
+      await h.tokens.flush()
+      const { items } = await h.tokens.as(admin).events({ action: 'management.refused' })
+      expect(items.map(({ actorId, tenantId, details }) => [actorId, tenantId, details?.attempt, details?.field]).sort()).toEqual([
+        ['system', 'acme', 'create', cap === 'perOwner' ? 'ownerId' : 'tenantId'],
+        ['uma', 'acme', 'create', cap === 'perOwner' ? 'ownerId' : 'tenantId'],
+      ])
+    },
+  )
 
-  it('leaves its trace with the token where an edit or an overlap would bring it', async () => {
+  it('an update beyond the limit is recorded with the token', async () => {
     let now = Date.now()
     const h = harness({ maxTokens: { perOwner: 1 }, clock: () => now })
     const old = await h.create(user, { ...AS_USED, expiresIn: 60 })

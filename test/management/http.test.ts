@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { createManagement } from '../../src/management/index.js'
 import { admin, bearer, harness, ORIGIN, superadmin } from './support.js'
 
-describe('every answer', () => {
-  it('is not stored and not sniffed, whatever it is', async () => {
+describe('every response', () => {
+  it('every response forbids storing and sniffing', async () => {
     const { call, create } = harness()
     const { id } = await create(admin)
     const answers = [
@@ -44,7 +44,7 @@ describe('methods and paths', () => {
     '/self/rotate': 'POST, OPTIONS',
     '/openapi.json': 'GET, HEAD, OPTIONS',
   }
-  it.each(Object.entries(ALLOW))('%s takes %s', async (path, allow) => {
+  it.each(Object.entries(ALLOW))('%s allows %s', async (path, allow) => {
     const { call } = harness()
     const options = await call('OPTIONS', path)
     expect([options.status, options.headers.get('allow'), options.text]).toEqual([204, allow, ''])
@@ -55,7 +55,7 @@ describe('methods and paths', () => {
     }
   })
 
-  it('is not talked into another method by a header or a parameter', async () => {
+  it('headers and parameters cannot override the method', async () => {
     const { call, create } = harness()
     const { id } = await create(admin)
     for (const name of ['x-http-method-override', 'x-method-override', 'x-http-method']) {
@@ -64,7 +64,7 @@ describe('methods and paths', () => {
     expect((await call('GET', `/${id}?_method=PATCH`, { actor: admin })).status).toBe(400)
   })
 
-  it('answers HEAD as GET, without the body', async () => {
+  it('HEAD answers like GET without the body', async () => {
     const { call, create } = harness()
     const { id } = await create(admin)
     const get = await call('GET', `/${id}`, { actor: admin })
@@ -75,7 +75,7 @@ describe('methods and paths', () => {
     expect((await call('HEAD', `/${id}/rotate`, { actor: admin })).status).toBe(405)
   })
 
-  it('has nothing anywhere else', async () => {
+  it('paths without a route answer 404', async () => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin)
     const paths = [
@@ -103,19 +103,22 @@ describe('methods and paths', () => {
     expect(await outside('/admin', '/admin/')).toBe(200)
   })
 
-  it('says where an API that is mounted too high up is asked below its mount path', async () => {
+  it('an API mounted above its mount path answers 404 with a hint about mountPath', async () => {
     const { tokens } = harness()
     const { fetch } = createManagement(tokens)
     const answer = await fetch(new Request(`${ORIGIN}/admin/tokens`), { actor: admin }, '/admin')
     expect(answer.status).toBe(404)
-    expect(await answer.json()).toMatchObject({ code: 'not_found', detail: expect.stringMatching(/nothing is at this path.*mountPath/) })
+    expect(await answer.json()).toMatchObject({
+      code: 'not_found',
+      detail: expect.stringMatching(/there is nothing at this path.*mountPath/),
+    })
   })
 })
 
 describe('GET /', () => {
   const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
 
-  it('offers JSON only without the option `dashboard`', async () => {
+  it('GET / offers only JSON without the option `dashboard`', async () => {
     const { call } = harness()
     const status = async (accept: string): Promise<number> => (await call('GET', '/', { actor: admin, headers: { accept } })).status
     expect(await status('text/html')).toBe(406)
@@ -126,7 +129,7 @@ describe('GET /', () => {
     expect((await call('GET', '/page.js')).status).toBe(401)
   })
 
-  it('gives the page to those who prefer HTML, with the status that the API would answer', async () => {
+  it('GET / serves the page to clients that prefer HTML, with the API’s status', async () => {
     const dashboard = {
       page: (_: Request, status: number) => new Response('<p>', { status, headers: { 'content-type': 'text/html' } }),
       assets: ['/page.js'],
@@ -143,7 +146,7 @@ describe('GET /', () => {
 })
 
 describe('the holder of a token', () => {
-  it('reads its own token, and what it may do now', async () => {
+  it('the holder of a token can read it with its effective scopes', async () => {
     const { call, create } = harness()
     const { id, token } = await create(admin, { scopes: ['@staff'] })
     const answer = await call('GET', '/self', { headers: bearer(token) })
@@ -155,7 +158,7 @@ describe('the holder of a token', () => {
     expect(answer.text).not.toContain(token.slice(27, 40))
   })
 
-  it('is refused like everywhere else', async () => {
+  it('GET /self rejects tokens with the same codes as any other route', async () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(admin, { allowedIps: ['192.0.2.1'] })
     const status = async (ask: object): Promise<unknown[]> => {
@@ -171,7 +174,7 @@ describe('the holder of a token', () => {
     expect(await status({ headers: bearer(token), ip: '192.0.2.1' })).toEqual([401, 'token_inactive', true])
   })
 
-  it('rotates itself with the scope for it, and not without', async () => {
+  it('a token can rotate itself only with the scope tokens:rotate-self', async () => {
     const { call, create, tokens } = harness()
     const plain = await create(admin)
     const refused = await call('POST', '/self/rotate', { headers: bearer(plain.token) })
@@ -193,7 +196,22 @@ describe('the holder of a token', () => {
     expect(await tokens.verify(rotated.body.token)).toEqual({ ok: false, code: 'token_revoked' })
   })
 
-  it('is counted with the route, once', async () => {
+  it('self-rotation records the address of the caller in the audit', async () => {
+    const { call, create, tokens } = harness()
+    const { id, token } = await create(admin, { scopes: ['tokens:rotate-self'] })
+    const rotated = await call('POST', '/self/rotate', { headers: bearer(token), ip: '192.0.2.3' })
+    const lost = await call('POST', '/self/rotate', { headers: bearer(rotated.body.token) })
+    const seen = async (tokenId: string) =>
+      (await tokens.system.events({ tokenId, action: ['token.created', 'token.rotated'] })).items.map(({ action, ip }) => [action, ip])
+    expect(await seen(id)).toContainEqual(['token.rotated', '192.0.2.3'])
+    expect(await seen(rotated.body.record.id)).toEqual([
+      ['token.rotated', undefined],
+      ['token.created', '192.0.2.3'],
+    ])
+    expect(await seen(lost.body.record.id)).toEqual([['token.created', undefined]])
+  })
+
+  it('calls to /self are counted once, with their route', async () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(admin)
     await call('GET', '/self', { headers: bearer(token), ip: '192.0.2.3' })
@@ -208,7 +226,7 @@ describe('the holder of a token', () => {
 })
 
 describe('an outage', () => {
-  it('is 503 with Retry-After, and says nothing of what is behind it', async () => {
+  it('an outage is answered with 503 and Retry-After, without internal details', async () => {
     const store = memoryStore()
     const broken = {
       ...store,
@@ -223,11 +241,29 @@ describe('an outage', () => {
     ] as const) {
       const answer = await call(method, path, { actor: admin })
       expect([answer.status, answer.body.code, answer.headers.get('retry-after')]).toEqual([503, 'store_unavailable', '1'])
+      expect(answer.body.failed).toBe('store')
       expect(answer.text).not.toContain('secret-host')
     }
   })
 
-  it('is also a closed instance', async () => {
+  it('a 503 names the store or a host callback as the cause, or nothing if it was neither', async () => {
+    const down = (): never => {
+      throw new Error('secret-host')
+    }
+    const failed = async ({ call }: ReturnType<typeof harness>, ask: object = {}): Promise<unknown> => {
+      const answer = await call('body' in ask ? 'POST' : 'GET', '/', { actor: admin, ...ask })
+      expect([answer.status, answer.body.code]).toEqual([503, 'store_unavailable'])
+      expect(answer.text).not.toContain('secret-host')
+      return answer.body.failed
+    }
+    expect(await failed(harness(), { actor: down })).toBe('callback')
+    expect(
+      await failed(harness({ mayOwn: down }), { body: { name: 'x', scopes: ['inventory:read'], ownerId: 'bob', tenantId: 'acme' } }),
+    ).toBe('callback')
+    expect(await failed(harness({ clock: down }))).toBe(undefined)
+  })
+
+  it('a closed instance is answered with 503', async () => {
     const { call, tokens } = harness()
     await tokens.close()
     expect([(await call('GET', '/', { actor: admin })).status, (await call('GET', '/self', { headers: bearer('x') })).status]).toEqual([
@@ -250,11 +286,11 @@ describe('options', () => {
     null,
     [],
   ]
-  it.each(UNSOUND)('are refused when unsound: %j', (options) => {
+  it.each(UNSOUND)('createManagement() rejects the invalid options %j', (options) => {
     expect(() => createManagement(harness().tokens, options as never)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
   })
 
-  it('are refused without an instance', () => {
+  it('createManagement() rejects a missing instance', () => {
     for (const tokens of [undefined, {}, Promise.resolve()]) expect(() => createManagement(tokens as never)).toThrow(/tokens/)
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { admin, harness, MOUNT } from './support.js'
 
 describe('a token through the management API', () => {
-  it('is created once, with its address, its tag and its text', async () => {
+  it('POST / creates a token and returns its location, ETag and text once', async () => {
     const { call, tokens } = harness()
     const made = await call('POST', '/', {
       actor: admin,
@@ -18,7 +18,7 @@ describe('a token through the management API', () => {
     expect(await tokens.verify(made.body.token)).toMatchObject({ ok: true })
   })
 
-  it('takes the token from the mount path of the request, also at the root and with a slash at its end', async () => {
+  it("the Location header uses the request's mount path, even at the root or with a trailing slash", async () => {
     const { call } = harness()
     for (const mount of ['', '/x', '/x/']) {
       const path = mount.endsWith('/') ? '' : '/'
@@ -27,7 +27,7 @@ describe('a token through the management API', () => {
     }
   })
 
-  it('is edited, stopped, started, rotated with an overlap and at once, and revoked', async () => {
+  it('a token is edited, deactivated, activated, rotated with and without an overlap, and revoked', async () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(admin)
     const edited = await call('PATCH', `/${id}`, {
@@ -69,15 +69,15 @@ describe('a token through the management API', () => {
     expect((await call('POST', `/${third.body.record.id}/rotate`, { actor: admin })).status).toBe(409)
   })
 
-  it('is counted, up to a bound that is told', async () => {
+  it('counts are capped and say when there are more', async () => {
     const { call, create } = harness()
     for (let made = 0; made < 101; made += 1) await create(admin, { expiresIn: 60 })
     const { body } = await call('GET', '/counts', { actor: admin })
     expect(body).toMatchObject({ total: { count: 101 }, active: { count: 101 }, expiring: { count: 100, more: true } })
   })
 
-  it('is found by name, tenant, owner, status and the presets, newest first, in pages', async () => {
-    // A clock that moves between any two: tokens of one millisecond have no order that a test could name.
+  it('the list filters by name, tenant, owner, status and presets, newest first, in pages', async () => {
+    // A clock that advances with every reading: tokens of the same millisecond have no defined order.
     let now = Date.now()
     const { call, create, tokens } = harness({ clock: () => (now += 1) })
     const ids: string[] = []
@@ -91,7 +91,7 @@ describe('a token through the management API', () => {
     expect(await search('neverExpires=true')).toEqual(['Alpha two', 'beta', 'alpha one'])
     expect(await search('expiresWithin=120')).toEqual(['alpha owned'])
     expect(await search('neverUsed=true&createdBy=ada&limit=2')).toEqual(['alpha owned', 'Alpha two'])
-    // Nobody was idle for longer than it exists.
+    // A token cannot have been unused for longer than it has existed.
     expect(await search('unusedFor=1h')).toEqual([])
     now += 3_600_000
     expect(await search('unusedFor=1h&name=beta')).toEqual(['beta'])
@@ -118,7 +118,7 @@ describe('a token through the management API', () => {
     await tokens.close()
   })
 
-  it('tells its use by endpoint and address, and what happened to it', async () => {
+  it("a token's usage is reported by endpoint and address, and its events are listed", async () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(admin)
     await Promise.all([1, 2, 3].map(() => tokens.verify(token, { ip: '192.0.2.7', endpoint: 'GET /stock' })))
@@ -137,7 +137,7 @@ describe('a token through the management API', () => {
     await tokens.close()
   })
 
-  it('holds an address in its one form, and nothing that a caller wrote in its place', async () => {
+  it('events store addresses in canonical form and no arbitrary text from callers', async () => {
     const { call, create } = harness()
     for (const [ip, told] of [
       ['::ffff:198.51.100.4', '198.51.100.4'],
@@ -155,7 +155,7 @@ describe('a token through the management API', () => {
     }
   })
 
-  it('is revoked with all of its tenant or owner, and the count is told', async () => {
+  it('revoke-all revokes the tokens of a tenant or owner and returns the count', async () => {
     const { call, create, tokens } = harness()
     const made = await Promise.all([create(admin), create(admin, { ownerId: 'o1' }), create(admin, { ownerId: 'o1' })])
     expect((await call('POST', '/revoke-all', { actor: admin, body: { ownerId: 'o1' } })).body).toEqual({ count: 2 })
@@ -164,7 +164,7 @@ describe('a token through the management API', () => {
     expect((await call('POST', '/revoke-all', { actor: admin, body: {} })).status).toBe(400)
   })
 
-  it('can hold what the catalogue route lists', async () => {
+  it('GET /scopes lists the scopes, groups and expiry policy', async () => {
     const { call } = harness({ expiry: { max: '1h' } })
     const { body } = await call('GET', '/scopes', { actor: admin })
     expect(body.items).toContainEqual({ name: 'inventory:read', description: 'See stock' })

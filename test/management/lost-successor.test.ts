@@ -29,7 +29,18 @@ describe('a successor whose token never arrived', () => {
     lost = (await rotate()).body
   })
 
-  it('is replaced for the holder of the old token, and ends at once', async () => {
+  it('one key can replace a lost successor 33 times and no more', async () => {
+    let last = lost.record.id
+    const statuses: number[] = []
+    for (let turn = 0; turn < 40; turn += 1) {
+      const { status, body } = await rotate({ lostId: last })
+      statuses.push(status)
+      if (status === 201) last = body.record.id
+    }
+    expect([statuses.filter((status) => status === 201).length, new Set(statuses.slice(33))]).toEqual([33, new Set([409])])
+  })
+
+  it('the holder of the old token can replace a lost successor, which ends immediately', async () => {
     const again = await rotate()
     expect([again.status, again.body.replayed, again.body.record.id]).toEqual([200, true, lost.record.id])
     const found = await rotate({ lostId: lost.record.id })
@@ -38,12 +49,12 @@ describe('a successor whose token never arrived', () => {
     expect([await works(found.body.token), await works(lost.token), await works(old.token)]).toEqual([true, false, true])
   })
 
-  it('may be lost again: then the last one is replaced, as often as it takes', async () => {
+  it('a replacement can be lost and replaced again', async () => {
     let last = lost.record.id
     for (let times = 0; times < 4; times += 1) {
       const found = await rotate({ lostId: last })
       expect(found.status).toBe(201)
-      // Whoever names the first one hears of the last one.
+      // A request that names the first one gets the record of the last one.
       const told = await rotate({ lostId: lost.record.id })
       expect([told.status, told.body.record.id]).toEqual([200, found.body.record.id])
       last = found.body.record.id
@@ -51,7 +62,7 @@ describe('a successor whose token never arrived', () => {
     expect(await all()).toBe(6)
   })
 
-  it('has one successor, however many ask at the same time and however late a copy comes', async () => {
+  it('concurrent and delayed requests create only one replacement for a lost successor', async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => rotate({ lostId: lost.record.id })))
     const [found, ...others] = answers.filter(({ status }) => status === 201)
     expect(others).toEqual([])
@@ -61,7 +72,7 @@ describe('a successor whose token never arrived', () => {
     expect(await all()).toBe(3)
   })
 
-  it('is safe from whoever has the old token and not the key', async () => {
+  it('a holder of the old token without the key cannot replace a successor', async () => {
     for (const [other, status] of [
       [randomUUID(), 409],
       [null, 400],
@@ -78,14 +89,14 @@ describe('a successor whose token never arrived', () => {
     expect(await works(lost.token)).toBe(true)
   })
 
-  it('is safe once its holder has rotated it', async () => {
+  it('a successor that its holder has rotated cannot be replaced as lost', async () => {
     const mine = await rotate({}, lost.token, randomUUID())
     const answer = await rotate({ lostId: lost.record.id })
     expect([answer.status, answer.body.code]).toEqual([409, 'conflict'])
     expect([await works(lost.token), await works(mine.body.token)]).toEqual([true, true])
   })
 
-  it('stays revoked, deactivated or expired', async () => {
+  it('a deactivated or revoked successor cannot be replaced as lost', async () => {
     await h.tokens.system.deactivate(lost.record.id)
     expect((await rotate({ lostId: lost.record.id })).status).toBe(409)
     await h.tokens.system.revoke(lost.record.id)
@@ -93,7 +104,7 @@ describe('a successor whose token never arrived', () => {
     expect(await all()).toBe(2)
   })
 
-  it('cannot be named with another overlap, and not once the old token has ended', async () => {
+  it('a lost successor cannot be replaced with another overlap or after the old token ended', async () => {
     const other = await rotate({ lostId: lost.record.id, overlap: '2h' })
     expect([other.status, other.body.code]).toEqual([422, 'idempotency_key_reused'])
     await h.tokens.system.revoke(old.id)
@@ -101,7 +112,7 @@ describe('a successor whose token never arrived', () => {
     expect(await works(lost.token)).toBe(true)
   })
 
-  it('is told apart from any other token', async () => {
+  it("an ID other than the lost successor's replaces nothing, and a malformed one is rejected", async () => {
     const other = await h.create(admin, TERMS)
     const answer = await rotate({ lostId: other.id })
     expect([answer.status, answer.body.record.id]).toEqual([200, lost.record.id])
@@ -111,7 +122,7 @@ describe('a successor whose token never arrived', () => {
     }
   })
 
-  it('leaves its trail in the audit: the old token made it, and replaced it', async () => {
+  it('the audit records that the old token created the lost successor and its replacement', async () => {
     await rotate({ lostId: lost.record.id })
     const { items } = await h.tokens.system.events({ tokenId: lost.record.id })
     expect(items.map(({ action, actorId }) => `${action} by ${actorId}`)).toEqual([
@@ -121,13 +132,13 @@ describe('a successor whose token never arrived', () => {
   })
 })
 
-it('a rotation that never happened happens, also where a successor is named as lost', async () => {
+it('a rotation that never happened runs even when the request names a lost successor', async () => {
   const answer = await rotate({ lostId: 'a'.repeat(16) })
   expect(answer.status).toBe(201)
   expect(await works(answer.body.token)).toBe(true)
 })
 
-it('needs the scope like any other rotation', async () => {
+it('replacing a lost successor requires the rotation scope', async () => {
   const weak = await h.create(admin)
   const answer = await rotate({ lostId: 'a'.repeat(16) }, weak.token)
   expect([answer.status, answer.body.code]).toEqual([403, 'scope_insufficient'])

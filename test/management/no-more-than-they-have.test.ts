@@ -5,7 +5,7 @@ import { admin, bearer, harness, partner, superadmin, user } from './support.js'
 const reader: Actor = { id: 'rea', tenants: ['acme'], manages: 'all', scopes: ['inventory:read'], resources: { warehouse: ['w1'] } }
 const GOOD = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'], resources: { warehouse: ['w1'] } }
 
-describe('what an actor hands out on creation', () => {
+describe('grants on creation', () => {
   const BEYOND: readonly (readonly [string, Actor, object])[] = [
     ['#/scopes', reader, { scopes: ['inventory:write'] }],
     ['#/scopes', reader, { scopes: ['inventory:read', 'billing:read'] }],
@@ -21,7 +21,7 @@ describe('what an actor hands out on creation', () => {
     ['#/tenantId', partner, { tenantId: 'corp' }],
     ['#/ownerId', user, { ownerId: 'somebody-else' }],
   ]
-  it.each(BEYOND)('is refused at %s for %j with %j', async (pointer, actor, changes) => {
+  it.each(BEYOND)('a create is refused at %s for %j with %j', async (pointer, actor, changes) => {
     const { call, tokens } = harness()
     const answer = await call('POST', '/', { actor, body: { ...GOOD, ...changes } })
     expect([answer.status, answer.body.code, answer.body.errors[0].pointer]).toEqual([403, 'grant_denied', pointer])
@@ -29,14 +29,14 @@ describe('what an actor hands out on creation', () => {
     expect((await tokens.system.events()).items).toEqual([])
   })
 
-  it('is granted up to exactly what it has', async () => {
+  it('an actor can grant exactly what it has', async () => {
     const { call } = harness()
     expect((await call('POST', '/', { actor: reader, body: GOOD })).status).toBe(201)
     expect((await call('POST', '/', { actor: user, body: GOOD })).body.record).toMatchObject({ ownerId: 'uma', createdBy: 'uma' })
     expect((await call('POST', '/', { actor: superadmin, body: { ...GOOD, tenantId: undefined } })).status).toBe(201)
   })
 
-  it('never lives longer than the options allow, nor without an end where they ask for one', async () => {
+  it('tokens never outlive the expiry policy and cannot lack a required expiry', async () => {
     const { call } = harness({ expiry: { max: 3600, required: true } })
     for (const life of [{}, { expiresIn: 3601 }, { expiresAt: '2099-01-01T00:00:00Z' }]) {
       expect((await call('POST', '/', { actor: admin, body: { ...GOOD, ...life } })).status).toBe(400)
@@ -48,8 +48,8 @@ describe('what an actor hands out on creation', () => {
   })
 })
 
-describe('what an actor hands out on editing and rotating', () => {
-  it('never exceeds what it has, while it may leave what is there', async () => {
+describe('grants on update and rotation', () => {
+  it('an update or rotation never grants more than the actor has, but may leave existing permissions', async () => {
     const { call, create, tokens } = harness()
     const terms = { expiresIn: 60, allowedIps: ['192.0.2.1'], resources: { warehouse: ['w2'] } }
     const { id } = await create(admin, { scopes: ['inventory:read', 'billing:read'], ...terms })
@@ -65,7 +65,7 @@ describe('what an actor hands out on editing and rotating', () => {
     expect((await call('PATCH', `/${id}`, { actor: reader, body: { scopes: ['inventory:read'] } })).status).toBe(200)
   })
 
-  it('gives a successor the same terms, and an overlap never more time', async () => {
+  it("a rotation keeps the token's terms, and its overlap never extends the token's life", async () => {
     const { call, tokens } = harness()
     const terms = { ...GOOD, allowedIps: ['192.0.2.0/24'], expiresAt: '2099-01-01T00:00:00.000Z', metadata: { a: 1 } }
     const made = await call('POST', '/', { actor: user, body: terms })
@@ -78,7 +78,7 @@ describe('what an actor hands out on editing and rotating', () => {
     expect((await call('PATCH', path, { actor: admin, body: { expiresAt: '2099-01-01T00:00:00Z' } })).status).toBe(400)
   })
 
-  it('does not bring back what is revoked, expired or inactive', async () => {
+  it('revoked, expired and inactive tokens cannot be rotated, and revoked ones cannot be activated', async () => {
     let now = Date.now()
     const { call, create, tokens } = harness({ clock: () => now })
     const [revoked, expired, inactive] = await Promise.all([create(admin), create(admin, { expiresIn: 10 }), create(admin)])
@@ -95,7 +95,7 @@ describe('what an actor hands out on editing and rotating', () => {
 })
 
 describe('a token that rotates itself', () => {
-  it('gets the same terms and nothing that the body asks for', async () => {
+  it('a token that rotates itself keeps its terms and cannot change them through the body', async () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(user, {
       scopes: ['tokens:rotate-self', 'inventory:read'],

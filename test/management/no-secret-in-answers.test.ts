@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { ROUTES } from '../../src/management/routes.js'
 import { admin, bearer, harness } from './support.js'
 
-describe('a token that somebody pastes into the wrong place', () => {
-  it('comes back in no answer, event or record', async () => {
+describe('a token pasted into the wrong place', () => {
+  it('a token pasted into the wrong place appears in no response, event or record', async () => {
     const h = harness()
     const { id, token } = await h.create(admin, { scopes: ['tokens:rotate-self'] })
     const secret = token.slice('acme_live_'.length + 17)
@@ -43,7 +43,7 @@ describe('a token that somebody pastes into the wrong place', () => {
     }
     texts.push(JSON.stringify([await h.tokens.system.events(), await h.tokens.system.list()]))
     expect(texts.length).toBeGreaterThan(200)
-    // Any twelve characters in a row of the secret.
+    // Any twelve consecutive characters of the secret.
     const pieces = Array.from({ length: secret.length - 11 }, (_, at) => secret.slice(at, at + 12))
     expect(texts.filter((text) => pieces.some((piece) => text.includes(piece)))).toEqual([])
   })

@@ -1,12 +1,13 @@
 import { type LatchkeyOptions, latchkey } from 'latchkey'
 import { exchange, generateSigningKey, signingKey } from 'latchkey/jwt'
 import { leakReports } from 'latchkey/leaks'
-import { introspection, revocation } from 'latchkey/oauth'
+import { introspection, revocation, revocationByPossession, whoami } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore, type StoreMethod } from 'latchkey/testing'
 import { management } from 'latchkey/web'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 
-// The first request loads it, which takes time that is not injected.
+// The first request loads this module, which takes real time instead of fake time.
 await import('../../src/management/app.js')
 
 const never = (): Promise<never> => new Promise(() => undefined)
@@ -16,7 +17,16 @@ const hangs = { points: 10, duration: 60, consume: never, penalty: never, reward
 const instance = (more: Partial<LatchkeyOptions> = {}) =>
   latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'a:b': 'x' }, logger: false, deadline: '1s', ...more } as LatchkeyOptions)
 
-/** The status of an answer, and when it came. */
+/** A store whose given methods answer just within the deadline once `state.late` is set. */
+function slowStore(methods: readonly StoreMethod[]) {
+  const state = { late: false }
+  const store = faultyStore(memoryStore(), ({ method }) =>
+    state.late && (methods as readonly string[]).includes(method) ? { do: 'delay', milliseconds: 900 } : undefined,
+  )
+  return { store, state }
+}
+
+/** Resolves with the status of a response and the time it took. */
 async function ending(call: () => Response | Promise<Response>) {
   const begunAt = performance.now()
   const ended = Promise.resolve(call()).then(({ status, headers }) => ({
@@ -38,7 +48,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it('a management call waits for its actor and its rate limits together no longer than the deadline of the instance', async () => {
+it('a management call spends at most one deadline on its actor and rate limits together', async () => {
   const actor = async () => {
     await slow()
     return { id: 'r', tenants: '*' as const, manages: 'all' as const }
@@ -52,7 +62,108 @@ it('a management call waits for its actor and its rate limits together no longer
   expect(await ending(() => patient(new Request('https://api.example/')))).toMatchObject({ status: 503, after: 3000 })
 })
 
-it('what endpoints of an instance ask for has the deadline of the instance', async () => {
+it('a management call has one deadline for its actor, its verbs and all of their store calls', async () => {
+  const { store, state } = slowStore(['find', 'commit', 'list'])
+  const tokens = instance({ store })
+  const { record } = await tokens.system.create({ name: 'n', scopes: ['a:b'] })
+  state.late = true
+  const make = (more: object) =>
+    management(tokens, { actor: () => ({ id: 'r', tenants: '*' as const, manages: 'all' as const }), mountPath: '/', ...more })
+  const json = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }
+  const post = (path: string) => new Request(`https://api.example${path}`, json)
+  expect(await ending(() => make({})(post(`/${record.id}/deactivate`)))).toEqual(UNDECIDED)
+  expect(await ending(() => make({})(new Request(`https://api.example/${record.id}`)))).toMatchObject({ status: 200, after: 900 })
+  const slowActor = async () => {
+    await slow()
+    return { id: 'r', tenants: '*' as const, manages: 'all' as const }
+  }
+  expect(await ending(() => make({ actor: slowActor })(new Request('https://api.example/')))).toEqual(UNDECIDED)
+  expect(await ending(() => make({ actor: slowActor, owners: slow })(new Request('https://api.example/owners')))).toEqual(UNDECIDED)
+  // The deactivation committed after its request had timed out. A longer deadline covers all store calls of a request.
+  expect(await ending(() => make({ deadline: '3s' })(post(`/${record.id}/activate`)))).toMatchObject({ status: 200, after: 1800 })
+})
+
+it('a token that reads or rotates itself has one deadline for verification and the verb', async () => {
+  const { store, state } = slowStore(['find', 'list'])
+  const tokens = instance({ store, cache: false, scopes: { 'tokens:rotate-self': 'x' } } as never)
+  const { token } = await tokens.system.create({ name: 'n', scopes: ['tokens:rotate-self'] as never })
+  state.late = true
+  const handle = management(tokens, { actor: () => undefined, mountPath: '/' })
+  const headers = { authorization: `Bearer ${token}` }
+  expect(await ending(() => handle(new Request('https://api.example/self', { headers })))).toEqual(UNDECIDED)
+  expect(
+    await ending(() =>
+      handle(
+        new Request('https://api.example/self/rotate', {
+          headers: { ...headers, 'content-type': 'application/json' },
+          method: 'POST',
+          body: '{}',
+        }),
+      ),
+    ),
+  ).toEqual(UNDECIDED)
+})
+
+it('a slowly arriving body does not use up the deadline', async () => {
+  const handle = management(instance(), { actor: () => ({ id: 'r', tenants: '*' as const, manages: 'all' as const }), mountPath: '/' })
+  const body = new ReadableStream({
+    async start(controller) {
+      await new Promise((resolve) => setTimeout(resolve, 5000))
+      controller.enqueue(new TextEncoder().encode(JSON.stringify({ name: 'n', scopes: ['a:b'] })))
+      controller.close()
+    },
+  })
+  const headers = { 'content-type': 'application/json' }
+  const request = new Request('https://api.example/', { method: 'POST', body, headers, duplex: 'half' } as RequestInit)
+  expect(await ending(() => handle(request))).toMatchObject({ status: 201, after: 5000 })
+})
+
+it("a management call waits for the store's setup until its deadline, and an in-process call until the setup is done", async () => {
+  const setUp = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5000))
+  const store = Object.assign(Object.create(memoryStore()), { migrate: setUp })
+  const tokens = instance({ store: faultyStore(store) })
+  const handle = management(tokens, { actor: () => ({ id: 'r', tenants: '*' as const, manages: 'all' as const }), mountPath: '/' })
+  expect(await ending(() => handle(new Request('https://api.example/')))).toEqual(UNDECIDED)
+  const patient = instance({ store: faultyStore(Object.assign(Object.create(memoryStore()), { migrate: setUp })) })
+  const begunAt = performance.now()
+  const made = patient.system.create({ name: 'n', scopes: ['a:b'] }).then(() => performance.now() - begunAt)
+  await vi.advanceTimersByTimeAsync(20_000)
+  expect(await made).toBe(5000)
+})
+
+it('the OAuth endpoints share one deadline among the client callback, the store and the signature', async () => {
+  const { store, state } = slowStore(['find', 'commit'])
+  const tokens = instance({ store })
+  const { token } = await tokens.system.create({ name: 'n', scopes: ['a:b'] })
+  state.late = true
+  const client = async () => {
+    await slow()
+    return { id: 'c', tenants: '*' as const }
+  }
+  for (const make of [introspection, revocation]) expect(await ending(() => make(tokens, { client })(form({ token })))).toEqual(UNDECIDED)
+  expect(await ending(() => revocationByPossession(tokens)(form({ token })))).toEqual(UNDECIDED)
+  expect(
+    await ending(() => whoami(tokens)(new Request('https://api.example/', { headers: { authorization: `Bearer ${token}` } }))),
+  ).toEqual({
+    status: 200,
+    retryAfter: false,
+    after: 900,
+  })
+  const { publicJwk } = await generateSigningKey()
+  const sign = async () => {
+    await slow()
+    return new Uint8Array(64)
+  }
+  const buy = exchange(tokens, { issuer: 'https://auth.example', audiences: ['stock'], keys: [await signingKey({ publicJwk, sign })] })
+  const asked = form({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    subject_token: token,
+  })
+  expect(await ending(() => buy(asked))).toEqual(UNDECIDED)
+})
+
+it("a callback that never resolves ends at the instance's deadline", async () => {
   const tokens = instance()
   const { token } = await tokens.system.create({ name: 'n', scopes: ['a:b'] })
   for (const make of [introspection, revocation])
@@ -68,7 +179,7 @@ it('what endpoints of an instance ask for has the deadline of the instance', asy
   expect(await ending(() => buy(asked))).toEqual(UNDECIDED)
 })
 
-it('a leak report waits for the keys of its sender no longer than the deadline of the instance', async () => {
+it("a leak report waits for the sender's keys until the instance's deadline", async () => {
   const report = leakReports(instance(), { action: 'revoke', fetch: never })
   const headers = { 'github-public-key-identifier': 'k', 'github-public-key-signature': 'AAAA' }
   const asked = new Request('https://api.example/', { method: 'POST', headers, body: '[]' })

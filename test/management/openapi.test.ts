@@ -11,6 +11,7 @@ import { createManagement } from '../../src/management/index.js'
 import { openapiRoute } from '../../src/management/openapi.js'
 import { readManagementOptions } from '../../src/management/options.js'
 import { ROUTES } from '../../src/management/routes.js'
+import { newAllowance } from '../../src/store/deadline.js'
 import { type Answered, admin, bearer, type Harness, harness, MOUNT, superadmin } from './support.js'
 
 type Example = { readonly value: unknown }
@@ -31,7 +32,7 @@ const operationsOf = (document: Document): readonly { readonly path: string; rea
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   )
 
-/** Holds an answer against what the document says of it. */
+/** Checks a response against the document. */
 function createCheck(document: Document): (path: string, method: string, answer: Answered) => void {
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv)
@@ -46,7 +47,7 @@ function createCheck(document: Document): (path: string, method: string, answer:
   }
 }
 
-/** Sends an operation's example; tokens are made where the path or the access needs one. */
+/** Sends an operation's example after creating the token that its path or its security requires. */
 async function send(h: Harness, path: string, method: string, operation: Operation, name: string | undefined): Promise<Answered> {
   const { id, token } = await h.create(admin, { scopes: ['tokens:rotate-self'], expiresIn: 30 })
   const given = (where: string): [string, unknown][] =>
@@ -79,7 +80,7 @@ const namesOf = ({ parameters, requestBody }: Operation): readonly (string | und
 }
 
 describe('the OpenAPI document', () => {
-  it('is valid OpenAPI 3.1', async () => {
+  it('the document is valid OpenAPI 3.1', async () => {
     const document = await read(harness())
     expect(await new Validator().validate(structuredClone(document))).toEqual({ valid: true })
     expect(document).toMatchObject({ openapi: '3.1.1', servers: [{ url: MOUNT }] })
@@ -87,18 +88,18 @@ describe('the OpenAPI document', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
-  it('lists every route, and nothing else', async () => {
+  it('the OpenAPI document lists every route and nothing else', async () => {
     const listed = operationsOf(await read(harness())).map(({ path, method }) => `${method} ${path.replace('{id}', ':id')}`)
     expect(listed.sort()).toEqual([...ROUTES.map(({ method, path }) => `${method} ${path}`), 'GET /openapi.json'].sort())
   })
 
-  it('is what the library gives without a request', async () => {
+  it('the OpenAPI document is the same through openapi() and through the route', async () => {
     const h = harness()
     expect(await createManagement(h.tokens).openapi(MOUNT)).toEqual(await read(h))
   })
 
   it.each([{}, { expiry: { required: true, max: 60 } }])(
-    'has examples that all work, with the answers that it describes (%j)',
+    'every example in the OpenAPI document succeeds with a response that the document describes (%j)',
     async (options) => {
       const h = harness(options)
       const document = await read(h)
@@ -116,16 +117,18 @@ describe('the OpenAPI document', () => {
     },
   )
 
-  it('is made once, however often and wherever it is asked for', async () => {
+  it('the OpenAPI document is generated once, however often and wherever it is requested', async () => {
     const h = await harness()
     const route = openapiRoute(['bearer'])
     const documentAt = async (mountPath: string) => {
-      const settings = readManagementOptions({}, () => undefined, 2000)
+      const settings = readManagementOptions({}, () => undefined, { deadlineMs: 2000, monotonic: () => 0 })
       const call = {
         tokens: h.tokens,
         inside: internalsOf(h.tokens),
         settings,
+        allowance: newAllowance(internalsOf(h.tokens)),
         mountPath,
+        ip: undefined,
         id: '',
         headers: new Headers(),
         query: {},
@@ -138,7 +141,7 @@ describe('the OpenAPI document', () => {
     expect([first.servers, second.servers]).toEqual([[{ url: '/a' }], [{ url: '/b' }]])
   })
 
-  it('describes the refusals too', async () => {
+  it('the OpenAPI document describes the refusals too', async () => {
     const h = harness()
     const document = await read(h)
     const check = createCheck(document)
@@ -171,14 +174,14 @@ describe('the OpenAPI document', () => {
     check('/', 'POST', await h.call('POST', '/', { actor: admin, body: { name: 'n', scopes: [] } }))
   })
 
-  it('names the header in which tokens stand', async () => {
+  it('the OpenAPI document names the header that carries tokens', async () => {
     const { call } = harness({}, { credential: { header: 'x-api-key' } })
     const { body } = await call('GET', '/openapi.json', { actor: admin })
     expect(body.components.securitySchemes).toEqual({ token: { type: 'apiKey', in: 'header', name: 'x-api-key' } })
   })
 })
 
-describe('a client generated from the document', () => {
+describe('a client generated from the OpenAPI document', () => {
   const h = harness()
   const api = createManagement(h.tokens)
   const listener = getRequestListener((request) =>
@@ -196,14 +199,14 @@ describe('a client generated from the document', () => {
     await h.tokens.close()
   })
 
-  it('does a token’s whole life', async () => {
+  it('a generated client takes a token through its whole life', async () => {
     const fetched = await fetch(`${base}${MOUNT}/openapi.json`, { headers: { 'x-session': 'ada' } })
     const connect = async (headers: { readonly [name: string]: string }) =>
       new OpenAPIClientAxios({
         definition: (await fetched.clone().json()) as never,
         withServer: { url: `${base}${MOUNT}` },
         axiosConfigDefaults: {
-          headers: { 'content-type': 'application/json', ...headers }, // OpenAPI's own default for lists (`style: form, explode: true`), which is not axios's.
+          headers: { 'content-type': 'application/json', ...headers }, // OpenAPI's default for lists (`style: form, explode: true`) differs from axios's.
           paramsSerializer: { indexes: null },
           validateStatus: () => true,
         },

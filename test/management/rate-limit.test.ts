@@ -7,7 +7,7 @@ const limiter = (points: number) => new RateLimiterMemory({ points, duration: 60
 const limited = (points: number) => ({ rateLimit: { limits: [{ name: 'admin', limiter: limiter(points) }], onFailure: 'refuse' } as const })
 
 describe('the rate limit of the management API', () => {
-  it('answers 429 with Retry-After and the RateLimit fields beyond it, on every route', async () => {
+  it('every route answers 429 with Retry-After and RateLimit fields beyond the limit', async () => {
     const { call } = harness({}, limited(3))
     for (const path of ['/', '/scopes', '/openapi.json']) expect((await call('GET', path, { actor: admin })).status).toBe(200)
     for (const [method, path] of [
@@ -27,7 +27,7 @@ describe('the rate limit of the management API', () => {
     }
   })
 
-  it('counts each actor apart, also two of one id in two tenants', async () => {
+  it('actors are counted separately, even with the same ID in different tenants', async () => {
     const { call } = harness({}, limited(1))
     for (const actor of [admin, superadmin, partner, { ...admin, tenants: ['bolt'] }, { ...admin, tenants: '*' }]) {
       expect((await call('GET', '/', { actor })).status).toBe(200)
@@ -36,7 +36,7 @@ describe('the rate limit of the management API', () => {
     expect((await call('GET', '/', { actor: { ...partner, tenants: ['bolt', 'acme'] } })).status).toBe(429)
   })
 
-  it('refuses before it reads the body', async () => {
+  it('a rate-limited request is refused before its body is read', async () => {
     const { tokens, call } = harness({}, limited(1))
     await call('GET', '/', { actor: admin })
     expect((await call('GET', '/', { actor: admin })).status).toBe(429)
@@ -58,14 +58,14 @@ describe('the rate limit of the management API', () => {
     expect(pulled).toBe(0)
   })
 
-  it('counts calls that are refused for what they ask', async () => {
+  it('invalid and failing calls count toward the rate limit', async () => {
     const { call } = harness({}, limited(2))
     expect((await call('POST', '/', { actor: admin, raw: '{' })).status).toBe(400)
     expect((await call('GET', '/4kQ0tXb2LrVn8ZcD', { actor: admin })).status).toBe(404)
     expect((await call('GET', '/', { actor: admin })).status).toBe(429)
   })
 
-  it('counts calls of /self for the token, through its rotations', async () => {
+  it('calls to /self count for the token and its successors', async () => {
     const { call, create, tokens } = harness({}, limited(2))
     const { token, id } = await create(superadmin, { scopes: ['tokens:rotate-self'] })
     expect((await call('GET', '/self', { headers: bearer(token) })).status).toBe(200)
@@ -80,7 +80,7 @@ describe('the rate limit of the management API', () => {
     expect((await tokens.system.get(id))?.replacedById).toBe(rotated.body.record.id)
   })
 
-  it('takes its points from a function of the actor', async () => {
+  it('the points of a rate limit can depend on the actor', async () => {
     const points = ({ id }: { readonly id: string }) => (id === 'ada' ? 2 : undefined)
     const { call } = harness(
       {},
@@ -91,7 +91,7 @@ describe('the rate limit of the management API', () => {
     expect(statuses).toEqual([200, 200, 429, 200, 429])
   })
 
-  it.each(['refuse', 'allow'] as const)('means, where its limiter fails, what onFailure says: %s', async (onFailure) => {
+  it.each(['refuse', 'allow'] as const)('onFailure decides what happens when the limiter fails: %s', async (onFailure) => {
     const fail = () => Promise.reject(new Error('down'))
     const broken = { points: 5, duration: 60, consume: fail, penalty: fail, reward: fail }
     const { call } = harness({}, { rateLimit: { limits: [{ name: 'admin', limiter: broken }], onFailure } })
@@ -103,7 +103,7 @@ describe('the rate limit of the management API', () => {
     [{ rateLimit: { limits: [], onFailure: 'refuse' } }, 'rateLimit.limits'],
     [{ rateLimit: { limits: [{ name: 'a', by: 'owner', limiter: limiter(1) }], onFailure: 'refuse' } }, 'rateLimit.limits.0.by'],
     [{ rateLimit: { limits: [{ name: 'a', limiter: limiter(1) }] } }, 'rateLimit.onFailure'],
-  ])('refuses unsound options by their name (%#)', (options, field) => {
+  ])('management() rejects invalid rate limit options by field name (%#)', (options, field) => {
     expect(() => harness({}, options as never)).toThrow(field)
   })
 })

@@ -24,8 +24,8 @@ const told = async (tokens: Latchkey<Scope>, actor?: Actor): Promise<readonly st
     ({ actorId, code, details, tenantId }) => `${actorId} ${details?.attempt} ${code} ${tenantId ?? '-'}`,
   )
 
-describe('a management call that is refused leaves an event', () => {
-  it('for each verb that grants or changes more than the actor may', async () => {
+describe('a refused management call leaves an event', () => {
+  it("every verb that exceeds the actor's permissions leaves an event", async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1', scopes: ['stock:write'] })
     const eve = tokens.as(EVE)
@@ -57,14 +57,14 @@ describe('a management call that is refused leaves an event', () => {
     expect(events.find(({ actorId }) => actorId === 'eve')).toMatchObject({ ip: '203.0.113.9' })
   })
 
-  it('for a rotation of a token that can do more than the actor', async () => {
+  it('a refused rotation of a more powerful token leaves an event', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1', scopes: ['stock:write'] })
     expect(await refusal(tokens.as(ANN).rotate(record.id))).toBe('grant_denied scopes')
     expect(await refusedOf(tokens)).toMatchObject([{ tokenId: record.id, tenantId: 't1', details: { attempt: 'rotate', field: 'scopes' } }])
   })
 
-  it('for every verb about a token outside of its reach, the same whether there is one or not', async () => {
+  it("every verb on a token out of the actor's reach leaves an event, whether or not the token exists", async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't2' })
     const verbs = ['get', 'update', 'activate', 'deactivate', 'rotate', 'revoke', 'usage'] as const
@@ -81,12 +81,12 @@ describe('a management call that is refused leaves an event', () => {
       expect(new Set(seen.map(({ details }) => details?.attempt))).toEqual(new Set(verbs))
     }
     expect(trails[0]).toEqual(trails[1])
-    // The tenant that was meant hears nothing of it: its trail is not for strangers to write into.
+    // The other tenant's audit trail stays empty, so strangers cannot write into it.
     expect(await told(tokens, TOM)).toEqual([])
     expect((await tokens.as(ROOT).events({ tokenId: record.id, action: 'management.refused' })).items.length).toBeGreaterThan(0)
   })
 
-  it('for filters that name a tenant outside of its reach, though their answer is an empty one', async () => {
+  it('a filter that names an unreachable tenant leaves an event although its result is empty', async () => {
     const tokens = instance()
     const ann = tokens.as(ANN)
     expect(await ann.revokeAll({ tenantId: 't2' })).toEqual({ count: 0 })
@@ -107,7 +107,7 @@ describe('a management call that is refused leaves an event', () => {
     expect(await told(tokens, TOM)).toEqual([])
   })
 
-  it('in the tenant that was named where the actor reaches it, and in none where it has several and names another', async () => {
+  it('the event of a refusal goes to the named tenant if the actor reaches it, and otherwise to none if the actor has several', async () => {
     const tokens = instance()
     const pia = tokens.as(PIA)
     await refusal(pia.create({ name: 'x', tenantId: 't2', scopes: ['billing:read'] }))
@@ -116,7 +116,7 @@ describe('a management call that is refused leaves an event', () => {
     expect(await told(tokens)).toHaveLength(2)
   })
 
-  it('and no event for what nobody was refused: bad input, conflicts, tokens that are not there, an outage', async () => {
+  it('invalid input, conflicts, missing tokens and outages leave no refusal event', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     const { record } = await mint(tokens)
@@ -130,7 +130,7 @@ describe('a management call that is refused leaves an event', () => {
     expect(await told(tokens)).toEqual([])
   })
 
-  it('that a refusing input cannot keep from being written, nor fill', async () => {
+  it('hostile input can neither prevent nor falsify the event of a refusal', async () => {
     const tokens = instance()
     let reads = 0
     const input = {
@@ -148,7 +148,7 @@ describe('a management call that is refused leaves an event', () => {
 })
 
 describe('refused management attempts are bounded', () => {
-  it('to nine events for one actor, whatever it tries, with nothing lost from the count', async () => {
+  it('500 refusals of one actor create at most ten events, with an exact count', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 0.01 } })
     const ann = tokens.as(ANN)
@@ -163,7 +163,7 @@ describe('refused management attempts are bounded', () => {
     expect(events.filter(({ actorId }) => actorId === 'bob')).toMatchObject([{ tokenId: 'B'.repeat(16), count: 1 }])
   })
 
-  it('and never fail or hold up the call that was refused', async () => {
+  it('recording refusals never fails or delays the refused call', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, deadline: 0.2, usage: { flushEvery: 0.01 } })
     store.behave({ commit: { do: 'hang' } })
@@ -173,7 +173,7 @@ describe('refused management attempts are bounded', () => {
   })
 })
 
-describe('a request that is refused by the management API leaves an event', () => {
+describe('a refused management request leaves an event', () => {
   type Sent = { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string>; readonly body?: unknown }
 
   function api(tokens: Latchkey<Scope>) {
@@ -190,7 +190,7 @@ describe('a request that is refused by the management API leaves an event', () =
       )
   }
 
-  it('when nobody is signed in, on routes that there are and on those that there are not', async () => {
+  it('an unauthenticated request leaves an event, on existing and on unknown routes', async () => {
     const tokens = instance()
     const send = api(tokens)
     for (let times = 0; times < 5; times += 1) expect((await send(undefined)).status).toBe(401)
@@ -204,7 +204,7 @@ describe('a request that is refused by the management API leaves an event', () =
     expect(await told(tokens, ANN)).toEqual([])
   })
 
-  it('when it carries a token, or a guard let it in by one', async () => {
+  it('a request that carries a token or was authenticated by one leaves an event', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { tenantId: 't1' })
     const send = api(tokens)
@@ -218,7 +218,7 @@ describe('a request that is refused by the management API leaves an event', () =
     expect(JSON.stringify(await refusedOf(tokens))).not.toContain(token.slice(-12))
   })
 
-  it('when a guard let it in by what another system made, whatever that is called', async () => {
+  it('a request authenticated by a foreign verifier leaves an event, whatever ID the verifier returned', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     const { record } = await mint(tokens, { tenantId: 't1' })
@@ -244,11 +244,11 @@ describe('a request that is refused by the management API leaves an event', () =
         `foreign:${record.id} GET / token_cannot_manage t1`,
       ]),
     )
-    // None of them is in the trail of the token that bears the name by chance.
+    // None of them appears in the trail of the token with the same ID.
     expect((await tokens.system.events({ tokenId: record.id, action: 'management.refused' })).items).toEqual([])
   })
 
-  it('when a page of another site asks for it, told by the person whose browser it was', async () => {
+  it('a cross-site request leaves an event for the person whose browser sent it', async () => {
     const tokens = instance()
     const send = api(tokens)
     const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
@@ -259,7 +259,7 @@ describe('a request that is refused by the management API leaves an event', () =
     expect([...(await told(tokens))].sort()).toEqual(['ann POST / cross_site t1', 'anonymous another path cross_site -'])
   })
 
-  it('once, by the verb that refuses it', async () => {
+  it('a request refused by a verb leaves one event, recorded by the verb', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't2' })
     const send = api(tokens)
@@ -269,7 +269,7 @@ describe('a request that is refused by the management API leaves an event', () =
     expect((await refusedOf(tokens)).find(({ code }) => code === 'not_found')).toMatchObject({ count: 2, ip: '203.0.113.9' })
   })
 
-  it('when a token may not rotate itself', async () => {
+  it('a token that may not rotate itself leaves an event', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { tenantId: 't1', ownerId: 'u1' })
     const send = api(tokens)
@@ -288,7 +288,7 @@ describe('a request that is refused by the management API leaves an event', () =
   })
 })
 
-it('a client that revokes a token of another tenant at the OAuth endpoint leaves an event', async () => {
+it("an OAuth client that revokes another tenant's token leaves an event", async () => {
   const tokens = instance()
   const { token } = await mint(tokens, { tenantId: 't2' })
   const revoke = revocation(tokens, { client: () => ({ id: 'crm', tenants: ['t1'] }) })

@@ -17,13 +17,13 @@ const SCOPES = {
   'tokens:rotate-self': 'Replace itself by a successor',
 } as const
 
-/** One request as tests write it. */
+/** One request. */
 export type Ask = {
   readonly actor?: unknown
   readonly principal?: Principal
   readonly ip?: string
   readonly body?: unknown
-  /** Sent as it stands, in place of `body`. */
+  /** Sent unchanged instead of `body`. */
   readonly raw?: string | Uint8Array | ReadableStream<Uint8Array>
   readonly parsedBody?: unknown
   readonly headers?: { readonly [name: string]: string }
@@ -37,11 +37,11 @@ export type Harness = {
   readonly tokens: Latchkey<keyof typeof SCOPES>
   readonly store: ReturnType<typeof memoryStore>
   call(method: string, path: string, ask?: Ask): Promise<Answered>
-  /** Creates a token through the API and answers what came back. */
+  /** Creates a token through the API and returns its text and ID. */
   create(actor: Actor, body?: object): Promise<{ readonly token: string; readonly id: string }>
 }
 
-/** An instance on the memory store with its API. Give what an instance needs beyond the usual. */
+/** Creates an instance on a memory store with its API. */
 export function harness(
   options: Partial<LatchkeyOptions<keyof typeof SCOPES>> = {},
   management: ManagementOptions = {},
@@ -73,5 +73,5 @@ export function harness(
   return { tokens, store, call, create }
 }
 
-/** Headers that present a token. */
+/** Returns headers that present a token. */
 export const bearer = (token: string): { readonly authorization: string } => ({ authorization: `Bearer ${token}` })

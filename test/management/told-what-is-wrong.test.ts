@@ -8,8 +8,8 @@ function api(actor: unknown) {
   return { tokens, call: management(tokens, { mountPath: '/t', actor: () => actor as never }) }
 }
 
-describe('those who set the API up are told what is wrong', () => {
-  it('an actor that is not whole is named to the host, and to the caller is nobody', async () => {
+describe('setup mistakes are reported to the developer', () => {
+  it('an incomplete actor is reported to the developer and answered with 401', async () => {
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     try {
       const { tokens, call } = api({ id: 7, tenants: ['acme'], manages: 'own' })
@@ -25,7 +25,7 @@ describe('those who set the API up are told what is wrong', () => {
     }
   })
 
-  it('a request outside of the mount path is told once, and answered with no word of tokens or of the mount path', async () => {
+  it('a request outside the mount path is reported once, and the response mentions neither tokens nor the mount path', async () => {
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     try {
       const { tokens, call } = api({ id: 'ada', tenants: '*', manages: 'all' })
@@ -50,7 +50,7 @@ describe('those who set the API up are told what is wrong', () => {
     }
   })
 
-  it('missing arguments are errors that name them', async () => {
+  it('missing arguments cause errors that name them', async () => {
     const { tokens } = api(undefined)
     expect(() => management(tokens, undefined as never)).toThrow('actor: must be a function')
     expect(() => management({ prefix: 'acme_live' } as never, { mountPath: '/t', actor: () => undefined })).toThrow(
@@ -60,7 +60,7 @@ describe('those who set the API up are told what is wrong', () => {
     await tokens.close()
   })
 
-  it('the detail of each field is without its name, which the pointer has', async () => {
+  it('each field error omits the field name, which is in the pointer', async () => {
     const { tokens, call } = api({ id: 'ada', tenants: '*', manages: 'all' })
     const body = JSON.stringify({ nam: 'x', scopes: [] })
     const answer = await call(new Request('http://localhost/t/', { method: 'POST', body, headers: { 'content-type': 'application/json' } }))

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { admin, harness, MOUNT, superadmin, user } from './support.js'
 
 describe('two administrators editing at once', () => {
-  it('lets the first in, and tells the second the version that there is now', async () => {
+  it('the first of two concurrent edits succeeds, and the other gets 412 with the current version', async () => {
     const { call, create } = harness()
     const { id } = await create(admin)
     const headers = { 'if-match': (await call('GET', `/${id}`, { actor: admin })).headers.get('etag') ?? '' }
@@ -18,7 +18,7 @@ describe('two administrators editing at once', () => {
     expect((await call('GET', `/${id}`, { actor: admin })).text).toBe(won?.text)
   })
 
-  it('compares as RFC 9110 says', async () => {
+  it('If-Match is compared as RFC 9110 requires', async () => {
     const { call, create } = harness()
     const { id } = await create(admin)
     const patch = async (tag: string): Promise<number> =>
@@ -36,7 +36,7 @@ describe('two administrators editing at once', () => {
     }
   })
 
-  it('does not pretend to check a version where it cannot', async () => {
+  it('routes that cannot check a version reject If-Match', async () => {
     const { call, create } = harness()
     const { id } = await create(admin)
     for (const path of [`/${id}/rotate`, `/${id}/revoke`, '/revoke-all']) {
@@ -47,7 +47,7 @@ describe('two administrators editing at once', () => {
     expect((await call('GET', `/${id}`, { actor: admin })).body).toMatchObject({ version: 1, status: 'active' })
   })
 
-  it('is 404, not 412, for what the actor may not see', async () => {
+  it('an edit of a token that the actor may not see answers 404, not 412', async () => {
     const { call, create } = harness()
     const { id } = await create(superadmin)
     for (const tag of ['"1"', '"9"', '"1", "9"', '*', 'W/"1"']) {
@@ -56,11 +56,11 @@ describe('two administrators editing at once', () => {
   })
 })
 
-describe('a request that is sent again', () => {
+describe('a repeated request', () => {
   const body = { name: 'n', tenantId: 'acme', scopes: ['inventory:read'], expiresIn: 600, rotateEvery: 3600 }
   const headers = { 'idempotency-key': 'key-1' }
 
-  it('makes one token, and gets its record but never its text again', async () => {
+  it('a repeated create makes one token and returns its record but never its text again', async () => {
     const { call, tokens } = harness()
     const answers = await Promise.all(Array.from({ length: 8 }, () => call('POST', '/', { actor: admin, headers, body })))
     const made = answers.filter((answer) => answer.status === 201)
@@ -74,7 +74,7 @@ describe('a request that is sent again', () => {
     expect((await tokens.system.events({ action: 'token.created' })).items).toHaveLength(1)
   })
 
-  it('is recovered by rotating the record', async () => {
+  it('a create whose response was lost is recovered by rotating the record', async () => {
     const { call, tokens } = harness()
     await call('POST', '/', { actor: admin, headers, body })
     const again = await call('POST', '/', { actor: admin, headers, body })
@@ -82,7 +82,7 @@ describe('a request that is sent again', () => {
     expect((await tokens.verify(rotated.body.token)).ok).toBe(true)
   })
 
-  it('is refused under the same key for something else, and is another one for another person', async () => {
+  it('an idempotency key is rejected for different input, and independent for another actor', async () => {
     const { call } = harness()
     const first = await call('POST', '/', { actor: admin, headers, body })
     const other = await call('POST', '/', { actor: admin, headers, body: { ...body, scopes: [] } })
@@ -92,7 +92,7 @@ describe('a request that is sent again', () => {
     expect(another.body.record.id).not.toBe(first.body.record.id)
   })
 
-  it('rotates once', async () => {
+  it('a repeated rotation rotates once', async () => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin)
     const rotate = (ask: object) => call('POST', `/${id}/rotate`, { actor: admin, body: { overlap: 60 }, ...ask })
@@ -109,7 +109,7 @@ describe('a request that is sent again', () => {
     expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
-  it('takes the key with or without quotes, and refuses keys that are none', async () => {
+  it('the idempotency key is accepted with or without quotes, and invalid keys are rejected', async () => {
     const { call } = harness()
     expect((await call('POST', '/', { actor: admin, headers, body })).status).toBe(201)
     expect((await call('POST', '/', { actor: admin, headers: { 'idempotency-key': '"key-1"' }, body })).status).toBe(200)

@@ -3,7 +3,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 import { admin, bearer, type Harness, harness, partner, superadmin, user } from './support.js'
 
-// Whose token it is: its creator, its tenant.
+// Whose token it is, by creator and tenant.
 const OWNERS = {
   'the user’s own': { actor: user, tenantId: 'acme' },
   'another user’s of the tenant': { actor: { ...user, id: 'vic' }, tenantId: 'acme' },
@@ -29,7 +29,7 @@ const ACTORS: readonly { readonly who: string; readonly actor: Actor; readonly s
   { who: 'a superadmin', actor: superadmin, sees: Object.keys(OWNERS) as Whose[] },
 ]
 
-// Every route that names a token, with the status of success.
+// Every route that names a token, with its success status.
 const ROUTES = [
   { method: 'GET', below: '', status: 200 },
   { method: 'PATCH', below: '', body: { name: 'edited' }, status: 200 },
@@ -61,7 +61,7 @@ async function populate({ create }: Harness): Promise<ReadonlyMap<Whose, { id: s
 }
 
 describe.each(ACTORS)('$who', ({ actor, sees }) => {
-  it.each(Object.keys(OWNERS) as Whose[])('does everything with %s where it may, and else finds nothing', async (whose) => {
+  it.each(Object.keys(OWNERS) as Whose[])('an actor can do everything with %s if permitted, and otherwise finds nothing', async (whose) => {
     const h = harness()
     const target = (await populate(h)).get(whose)
     for (const { method, below, status, ...rest } of ROUTES) {
@@ -78,7 +78,7 @@ describe.each(ACTORS)('$who', ({ actor, sees }) => {
     if (!sees.includes(whose)) expect(await h.tokens.system.get(target?.id ?? '')).toMatchObject({ version: 1, status: 'active' })
   })
 
-  it('lists, counts and revokes exactly what it sees', async () => {
+  it('an actor lists, counts and revokes exactly the tokens it may see', async () => {
     const h = harness()
     const made = await populate(h)
     const { body } = await h.call('GET', '/?limit=1000', { actor })
@@ -92,7 +92,7 @@ describe.each(ACTORS)('$who', ({ actor, sees }) => {
     expect((await h.call('POST', '/revoke-all', { actor, body: { all: true } })).body).toEqual({ count: sees.length })
   })
 
-  it.each(COLLECTION)('may call $method $path', async ({ method, path, status, ...rest }) => {
+  it.each(COLLECTION)('an actor may call $method $path', async ({ method, path, status, ...rest }) => {
     const { call } = harness()
     const answer = await call(method, path, { actor, ...('body' in rest && { body: rest.body }) })
     expect(answer.status).toBe(status)
@@ -101,7 +101,7 @@ describe.each(ACTORS)('$who', ({ actor, sees }) => {
 
 const EVERY = [...ROUTES.map(({ below, ...route }) => ({ ...route, path: `/:id${below}` })), ...COLLECTION]
 
-describe('nobody', () => {
+describe('an unauthenticated caller', () => {
   const NOBODIES: readonly (readonly [string, unknown])[] = [
     ['undefined', undefined],
     ['null', null],
@@ -112,27 +112,27 @@ describe('nobody', () => {
     ['the word system', 'system'],
     ['an empty object', {}],
     ['a list', [admin]],
-    ['no id', { tenants: ['acme'], manages: 'all' }],
-    ['an empty id', { ...admin, id: '' }],
-    ['an id that is no string', { ...admin, id: 7 }],
-    ['the id of the application', { ...admin, id: 'system' }],
-    ['no tenants', { id: 'ada', manages: 'all' }],
-    ['undefined tenants', { id: 'ada', manages: 'all', tenants: undefined }],
-    ['an empty list of tenants', { ...admin, tenants: [] }],
-    ['a list with the word for all', { ...admin, tenants: [null] }],
-    ['tenants that are no list', { ...admin, tenants: 'acme' }],
-    ['nothing that it manages', { id: 'ada', tenants: '*' }],
-    ['something else that it manages', { ...admin, manages: 'everything' }],
-    ['scopes that got lost', { ...admin, scopes: undefined }],
-    ['scopes of null', { ...admin, scopes: null }],
-    ['resources of null', { ...admin, resources: null }],
-    ['a promise of nothing', Promise.resolve(undefined)],
+    ['an object without an ID', { tenants: ['acme'], manages: 'all' }],
+    ['an object with an empty ID', { ...admin, id: '' }],
+    ['an object with a number as its ID', { ...admin, id: 7 }],
+    ['an object with the ID of the application', { ...admin, id: 'system' }],
+    ['an object without tenants', { id: 'ada', manages: 'all' }],
+    ['an object with undefined tenants', { id: 'ada', manages: 'all', tenants: undefined }],
+    ['an object with an empty list of tenants', { ...admin, tenants: [] }],
+    ['an object with null in its list of tenants', { ...admin, tenants: [null] }],
+    ['an object with a string as tenants', { ...admin, tenants: 'acme' }],
+    ['an object without manages', { id: 'ada', tenants: '*' }],
+    ['an object with an unknown value of manages', { ...admin, manages: 'everything' }],
+    ['an object with undefined scopes', { ...admin, scopes: undefined }],
+    ['an object with null scopes', { ...admin, scopes: null }],
+    ['an object with null resources', { ...admin, resources: null }],
+    ['a promise of undefined', Promise.resolve(undefined)],
     ['a function', () => undefined],
     ['a function of a function', () => () => admin],
-    ['an error as answer', () => new Error('x')],
+    ['an error', () => new Error('x')],
   ]
 
-  it.each(NOBODIES)('gets 401 from every route when the actor is %s', async (_, actor) => {
+  it.each(NOBODIES)('every route answers 401 when the actor is %s', async (_, actor) => {
     const h = harness()
     const { id, token } = await h.create(admin)
     for (const { method, path, ...rest } of EVERY) {
@@ -166,15 +166,15 @@ describe('nobody', () => {
         },
       }),
     ],
-    // Another instance's verdict about something else is no verdict about who is asking.
+    // Another instance's error says nothing about who the caller is.
     [
       'throws an error of this library',
       async () => latchkey({ prefix: 'x', store: memoryStore(), scopes: { a: 'A' } }).system.create({} as never),
     ],
   ]
 
-  it.each(FAULTS)('gets 503 from every route when the actor callback %s', async (_, actor) => {
-    const h = harness({}, { deadline: 0.02 })
+  it.each(FAULTS)('every route answers 503 when the actor callback %s', async (_, actor) => {
+    const h = harness({}, { deadline: 0.15 })
     const { id } = await h.create(admin)
     for (const { method, path, ...rest } of EVERY) {
       const answer = await h.call(method, path.replace(':id', id), { actor, ...('body' in rest && { body: rest.body }) })
@@ -184,7 +184,7 @@ describe('nobody', () => {
     expect((await h.tokens.system.list()).items).toHaveLength(1)
   })
 
-  it('is also an actor whose fields cannot be read', async () => {
+  it("a request is answered with 401 when the actor's fields cannot be read", async () => {
     const { call } = harness()
     const hostile = {
       get id(): string {
@@ -198,7 +198,7 @@ describe('nobody', () => {
 })
 
 describe('a request that carries a token', () => {
-  it('manages nothing, even where a person is signed in too', async () => {
+  it('a request that carries a token manages nothing, even when a person is signed in too', async () => {
     const h = harness()
     const { id, token } = await h.create(admin, { scopes: ['inventory:read', 'tokens:rotate-self'] })
     const verified = await h.tokens.verify(token)
@@ -223,7 +223,7 @@ describe('a request that carries a token', () => {
     expect(await h.tokens.system.get(id)).toMatchObject({ version: 1, status: 'active' })
   })
 
-  it('is recognised by the header that the options name', async () => {
+  it('a token is recognized in the header that the options name', async () => {
     const { call, create } = harness({}, { credential: { header: 'x-api-key' } })
     const { token } = await create(admin)
     expect((await call('GET', '/', { actor: admin, headers: { 'x-api-key': token } })).status).toBe(403)
@@ -231,7 +231,7 @@ describe('a request that carries a token', () => {
     expect((await call('GET', '/self', { headers: bearer(token) })).status).toBe(401)
   })
 
-  it('leaves other bearer credentials to the host', async () => {
+  it('other bearer credentials are left to the host', async () => {
     const { call } = harness()
     expect((await call('GET', '/', { actor: admin, headers: { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' } })).status).toBe(200)
   })

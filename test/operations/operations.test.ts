@@ -21,9 +21,9 @@ const [OLD, NEW] = ['an older pepper, of thirty-two characters', 'a newer pepper
 
 describe('the page about peppers', () => {
   it.each([
-    ['introduces one', false as const],
-    ['replaces one', OLD],
-  ])('%s while every token goes on, until none depends on what was before', async (_what, before) => {
+    ['introduces a pepper', false as const],
+    ['replaces a pepper', OLD],
+  ])('%s while every token continues to work, until none depends on the previous setting', async (_what, before) => {
     const { tokensByPepper } = await programOn<typeof Programs>('pepper', 'tokens-by-pepper.ts')
     const store = memoryStore()
     const open = (pepper: readonly (string | false)[]) =>
@@ -31,7 +31,7 @@ describe('the page about peppers', () => {
     const create = (tokens: ReturnType<typeof open>, name: string) => tokens.system.create({ name, scopes: ['inventory:read'] })
     const nodes = [open([before]), open([before, NEW]), open([NEW, before]), open([NEW])] as const
     const first = await create(nodes[0], 'first')
-    // While one step is rolled out, nodes of two neighbouring steps are there: whatever one creates, the other accepts.
+    // During a rollout, nodes of two adjacent steps run together. Each accepts what the other creates.
     for (const [one, other] of [
       [nodes[0], nodes[1]],
       [nodes[1], nodes[2]],
@@ -76,7 +76,7 @@ describe('the page about environments', () => {
   })
 })
 
-/** A proxy that appends the address of whoever connects, as real ones do. */
+/** A proxy that appends the client's address, as real ones do. */
 async function proxyTo(port: number): Promise<number> {
   const proxy = createServer((incoming, outgoing) => {
     const forwarded = [incoming.headers['x-forwarded-for'], incoming.socket.remoteAddress].filter(Boolean).join(', ')
@@ -94,7 +94,7 @@ async function proxyTo(port: number): Promise<number> {
 }
 
 describe('the page about proxies', () => {
-  it('lets a token be held to addresses that only the proxy can vouch for', async () => {
+  it('restricts a token to addresses that only the proxy can vouch for', async () => {
     const { behindProxy } = await programOn<typeof Programs>('proxy', 'behind-proxy.ts')
     const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })
     const { token } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'], allowedIps: ['203.0.113.7'] })
@@ -107,7 +107,7 @@ describe('the page about proxies', () => {
       const headers = { authorization: `Bearer ${token}`, ...(claimed !== undefined && { 'x-forwarded-for': claimed }) }
       return (await fetch(`http://127.0.0.1:${port}/api/stock`, { headers })).status
     }
-    // A proxy in front of the one that is ours has written the caller's address.
+    // Another proxy in front of ours has written the caller's address.
     expect(await ask(['127.0.0.1'], true, '203.0.113.7')).toBe(200)
     expect(await ask(['127.0.0.1'], true, '203.0.113.7, 198.51.100.9')).toBe(403)
     expect(await ask(['10.0.0.0/8'], true, '203.0.113.7')).toBe(403)
@@ -116,7 +116,7 @@ describe('the page about proxies', () => {
 })
 
 describe('the page about nodes', () => {
-  it('stops a node after its requests, with their uses written', async () => {
+  it('stops a node after its requests have finished and their uses are written', async () => {
     const { stop } = await programOn<typeof Programs>('nodes', 'stop.ts')
     const store = memoryStore()
     const tokens = latchkey({ prefix: 'acme_live', store, scopes })
@@ -156,14 +156,14 @@ describe('the commands on the pages', () => {
     ),
   )
 
-  it.each(commands)('on %s work as they stand there: %s', async (_page, command) => {
+  it.each(commands)('runs the command on the page %s as it is written: %s', async (_page, command) => {
     const { record } = await shell.tokens.system.create({ name: 'example', scopes: ['inventory:read'] })
     const npx = `npx() { shift; "${process.execPath}" "${shell.program}" "$@"; }`
     const ended = await execute('bash', ['-c', `${npx}\nset -e\nID=${record.id}\n${command}`], shell.folder)
     expect(ended.code, ended.stderr).toBe(0)
   })
 
-  it.skipIf(postgres.skip)('the printed SQL and its grants are all that a user with no other right needs', async () => {
+  it.skipIf(postgres.skip)('needs nothing but the printed SQL and its grants for a user with no other rights', async () => {
     const place = await ownSchema(postgres.url ?? '')
     const user = `${place.schema}_app`
     const config = (name: string, url: string): string =>

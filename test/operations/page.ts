@@ -7,7 +7,7 @@ import { namedBlocks } from '../consumer/lib/named-blocks.js'
 
 export const readPage = (page: string): string => readFileSync(new URL(`../../docs/operations/${page}.md`, import.meta.url), 'utf8')
 
-/** A program on a page of operations, as it stands there. */
+/** Loads a program from a page in docs/operations exactly as it is written there. */
 export async function programOn<T>(page: string, file: string): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-page-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import type { AuditEvent, EventConsumer, Latchkey, TokenStore } from 'latchkey'
 
-/** What the programs on the pages of operations export. */
+/** The exports of the programs on the pages in docs/operations. */
 export declare function exportEvents<S extends string>(tokens: Latchkey<S>, file: string): EventConsumer
 export declare function reapply<S extends string>(
   tokens: Latchkey<S>,

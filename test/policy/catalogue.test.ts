@@ -12,24 +12,24 @@ const catalogue = compileCatalogue({
 })
 
 describe('resolve', () => {
-  test("keeps plain names in the order given, and the catalogue's within wildcards and groups", () => {
+  test("resolve() keeps the given order of names, and the catalog's order within wildcards and groups", () => {
     expect(catalogue.names).toEqual(['b:read', 'a:write', 'a:read', 'c:all'])
     expect(catalogue.resolve(['a:read', 'b:read']).names).toEqual(['a:read', 'b:read'])
     expect(catalogue.resolve(['b:read', 'a:*']).names).toEqual(['b:read', 'a:write', 'a:read'])
     expect(catalogue.resolve(['@staff']).names).toEqual(['a:write', 'a:read', 'c:all', 'b:read'])
   })
 
-  test('puts what is implied behind, and names nothing twice', () => {
+  test('resolve() appends implied scopes and removes duplicates', () => {
     expect(catalogue.resolve(['a:write', 'b:read', 'a:write']).names).toEqual(['a:write', 'b:read', 'a:read'])
   })
 
-  test('follows chains and cycles of any length', () => {
+  test('resolve() follows implication chains and cycles of any length', () => {
     const ring = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`s${at}`, [`s${(at + 1) % 200}`]]))
     const round = compileCatalogue({ scopes: Object.fromEntries(Object.keys(ring).map((name) => [name, ''])), implies: ring })
     expect(round.resolve(['s7']).names).toHaveLength(200)
   })
 
-  test('gives nothing for names that do not exist, and nothing for nothing', () => {
+  test('resolve() returns nothing for unknown or invalid grants', () => {
     const nothing: unknown[] = [
       [],
       ['gone'],
@@ -49,20 +49,20 @@ describe('resolve', () => {
     }
   })
 
-  test('looks nothing up on a plain object', () => {
+  test('resolve() does not find names inherited from Object.prototype', () => {
     const inherited = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '@__proto__', '@constructor']
     expect(catalogue.resolve(inherited).names).toEqual([])
     for (const name of inherited) expect(catalogue.resolve(['a:*']).has(name)).toBe(false)
   })
 
-  test('answers what nobody can change', () => {
+  test('resolve() returns a frozen set', () => {
     const set = catalogue.resolve(['a:*'])
     expect(Object.isFrozen(set) && Object.isFrozen(set.names)).toBe(true)
     expect(() => (set.names as string[]).push('c:all')).toThrow(TypeError)
     expect(Object.isFrozen(catalogue) && Object.isFrozen(catalogue.names)).toBe(true)
   })
 
-  test('is not fooled by a list that changes after it was asked about', () => {
+  test('resolve() notices changes to a list that it has resolved before', () => {
     const grants = ['b:read']
     expect(catalogue.resolve(grants).has('a:read')).toBe(false)
     grants.push('a:read')
@@ -71,7 +71,7 @@ describe('resolve', () => {
     expect(catalogue.resolve(grants).names).toEqual([])
   })
 
-  test('shares the set of equal grants, and keeps lists apart that look alike when joined', () => {
+  test('resolve() shares the set of equal grants and distinguishes lists that look alike when joined', () => {
     expect(catalogue.resolve(['a:read', 'b:read'])).toBe(catalogue.resolve(['a:read', 'b:read']))
     for (const separator of [',', ' ', '\n', '\u0000', '","', '|']) {
       expect(catalogue.resolve(['a:read', 'b:read']).names).toHaveLength(2)
@@ -79,13 +79,13 @@ describe('resolve', () => {
     }
   })
 
-  test('goes on giving right answers when there are more different lists than it keeps', () => {
+  test('resolve() stays correct with more different lists than it caches', () => {
     for (let at = 0; at < 5000; at++) expect(catalogue.resolve(['a:read', `gone:${at}`]).names).toEqual(['a:read'])
     const long = Array.from({ length: 500 }, (_, at) => `gone:${at}`)
     expect(catalogue.resolve([...long, 'b:read']).names).toEqual(['b:read'])
   })
 
-  test('is the closure of what the grants cover, for any catalogue', () => {
+  test('resolve() returns the closure of what the grants cover, for any catalog', () => {
     const name = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 3 }).map((parts) => parts.join(':'))
     const shape = fc.uniqueArray(name, { minLength: 1, maxLength: 12 }).chain((names) => {
       const some = fc.subarray(names)
@@ -132,7 +132,7 @@ describe('resolve', () => {
 describe('intersect', () => {
   const [some, more] = [catalogue.resolve(['a:read', 'b:read', 'c:all']), catalogue.resolve(['b:read', 'a:read'])]
 
-  test('keeps what stands in both, in the order of the first', () => {
+  test('intersect() keeps scopes in both sets, in the order of the first', () => {
     expect(catalogue.intersect(some, more).names).toEqual(['a:read', 'b:read'])
     expect(catalogue.intersect(more, some).names).toEqual(['b:read', 'a:read'])
     expect(catalogue.intersect(some, more).has('c:all')).toBe(false)
@@ -140,20 +140,20 @@ describe('intersect', () => {
     expect(catalogue.intersect(catalogue.resolve([]), some).names).toEqual([])
   })
 
-  test('remembers an answer for these two sets and for no others', () => {
+  test('intersect() caches results per pair of sets', () => {
     expect(catalogue.intersect(some, more)).toBe(catalogue.intersect(some, more))
     expect(catalogue.intersect(some, catalogue.resolve(['c:all'])).names).toEqual(
       ['b:read', 'c:all'].filter((name) => some.names.includes(name)),
     )
   })
 
-  test('works with a set from elsewhere', () => {
+  test('intersect() works with a set from elsewhere', () => {
     const foreign: ScopeSet = { names: ['c:all'], has: (scope) => scope === 'c:all' }
     expect(catalogue.intersect(some, foreign).names).toEqual(['c:all'])
   })
 })
 
-test('large sets answer like small ones', () => {
+test('large scope sets answer like small ones', () => {
   const many = compileCatalogue({ scopes: Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`m:s${at}`, ''])) })
   const set = many.resolve(['m:*'])
   expect(set.names).toHaveLength(500)
@@ -167,20 +167,20 @@ test('large sets answer like small ones', () => {
 })
 
 describe('grantable', () => {
-  test('names the first that may not be given', () => {
+  test('grantable() returns the first grant that may not be given', () => {
     expect(catalogue.grantable(['a:*'], ['a:read', 'b:read', 'c:all'], [])).toBe('b:read')
     expect(catalogue.grantable([], ['a:read'], [])).toBe('a:read')
     expect(catalogue.grantable(['a:*'], [], [])).toBeUndefined()
   })
 
-  test('lets stay what stands there already, word for word', () => {
+  test('grantable() allows grants that are already present word for word', () => {
     expect(catalogue.grantable(['b:read'], ['c:all', 'b:read'], ['c:all'])).toBeUndefined()
     expect(catalogue.grantable(['b:read'], ['a:read'], ['a:*'])).toBe('a:read')
     expect(catalogue.grantable([], ['@staff'], ['@staff'])).toBeUndefined()
     expect(catalogue.grantable([], ['a:*'], ['@staff'])).toBe('a:*')
   })
 
-  test('what an actor grants never comes to more than the actor has, however catalogue and groups change', () => {
+  test("an actor's grants never exceed the actor's scopes, even after catalog and groups grow", () => {
     const before = {
       scopes: { 'a:x': '', 'a:y': '', 'b:x': '', c: '' },
       groups: { g: ['a:x'], h: ['b:*'] },
@@ -194,7 +194,7 @@ describe('grantable', () => {
       allowWildcard: true,
     }
     const [today, tomorrow] = [compileCatalogue(before), compileCatalogue(after)]
-    // A group that an actor holds may also lose members, and what was granted from it by name stays: so groups only grow here.
+    // Groups only grow here: if an actor's group lost members, earlier grants by name would remain.
     const grant = fc.constantFrom('a:x', 'a:y', 'b:x', 'c', 'a:*', 'b:*', 'b:new:*', '*', '@g', '@h', 'junk', '@junk')
     fc.assert(
       fc.property(fc.array(grant, { maxLength: 4 }), grant, (held, wanted) => {

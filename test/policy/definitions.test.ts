@@ -7,7 +7,7 @@ const own = (name: string, value: unknown): object =>
 const refused = (field: string, message: RegExp = /./) =>
   expect.objectContaining({ code: 'invalid_input', field, message: expect.stringMatching(message) })
 
-describe('options that are not sound are refused, and the entry named', () => {
+describe('compileCatalogue() rejects invalid options and names the entry', () => {
   const bad: [string, CatalogueOptions, string, RegExp?][] = [
     ['no scopes', { scopes: undefined }, 'scopes'],
     ['null', { scopes: null }, 'scopes'],
@@ -54,26 +54,21 @@ describe('options that are not sound are refused, and the entry named', () => {
       'implies.inventory:wriet',
       /did you mean "inventory:write"/,
     ],
-    [
-      'an unknown scope that is implied',
-      { scopes, implies: { 'inventory:write': ['billing:read'] } },
-      'implies.inventory:write.0',
-      /not a scope/,
-    ],
+    ['an implied unknown scope', { scopes, implies: { 'inventory:write': ['billing:read'] } }, 'implies.inventory:write.0', /not a scope/],
     ['an implied wildcard', { scopes, implies: { 'inventory:write': ['inventory:*'] } }, 'implies.inventory:write.0', /not a scope/],
-    ['a wildcard that implies', { scopes, implies: { 'inventory:*': ['inventory:read'] } }, 'implies.inventory:*'],
+    ['a wildcard that implies scopes', { scopes, implies: { 'inventory:*': ['inventory:read'] } }, 'implies.inventory:*'],
     ['an implied group', { scopes, groups: { all: [] }, implies: { 'inventory:write': ['@all'] } }, 'implies.inventory:write.0'],
-    ['an implication that is text', { scopes, implies: { 'inventory:write': 'inventory:read' } }, 'implies.inventory:write', /list/],
-    ['an implication by __proto__', { scopes, implies: own('__proto__', ['inventory:read']) }, 'implies.__proto__'],
-    ['an implication by constructor', { scopes, implies: { constructor: ['inventory:read'] } }, 'implies.constructor'],
-    ['allowWildcard that is text', { scopes, allowWildcard: 'false' }, 'allowWildcard'],
+    ['a string as an implication', { scopes, implies: { 'inventory:write': 'inventory:read' } }, 'implies.inventory:write', /list/],
+    ['an implication of __proto__', { scopes, implies: own('__proto__', ['inventory:read']) }, 'implies.__proto__'],
+    ['an implication of constructor', { scopes, implies: { constructor: ['inventory:read'] } }, 'implies.constructor'],
+    ['a string as allowWildcard', { scopes, allowWildcard: 'false' }, 'allowWildcard'],
   ]
-  test.each(bad)('%s', (_name, options, field, message) => {
+  test.each(bad)('compileCatalogue() rejects %s and names the entry', (_name, options, field, message) => {
     expect(() => compileCatalogue(options)).toThrow(refused(field, message))
   })
 })
 
-test('names that objects inherit are ordinary scopes and groups', () => {
+test('names inherited by objects are ordinary scopes and groups', () => {
   const odd = { ...scopes, constructor: 'x', ...own('__proto__', 'x') }
   const names = Object.assign(Object.create(null), scopes, { constructor: 'x' })
   Object.defineProperty(names, '__proto__', { value: 'x', enumerable: true })
@@ -88,11 +83,11 @@ test('names that objects inherit are ordinary scopes and groups', () => {
   expect(catalogue.resolve(['@constructor']).names).toEqual([])
 })
 
-test('an empty catalogue is one: tokens that say who, and nothing more', () => {
+test('an empty catalog is valid: its tokens only identify their holders', () => {
   expect(compileCatalogue({ scopes: {} }).names).toEqual([])
 })
 
-test('the options can change afterwards without changing the catalogue', () => {
+test('later changes to the options do not change the catalog', () => {
   const options = { scopes: { ...scopes } as Record<string, string>, groups: { staff: ['inventory:read'] } }
   const catalogue = compileCatalogue(options)
   options.groups.staff.push('inventory:write')
@@ -100,9 +95,9 @@ test('the options can change afterwards without changing the catalogue', () => {
   expect(catalogue.resolve(['@staff', 'more']).names).toEqual(['inventory:read'])
 })
 
-describe('whyNotGrantable says why a grant cannot be given', () => {
+describe('whyNotGrantable', () => {
   const catalogue = compileCatalogue({ scopes, groups: { staff: ['inventory:*'] } })
-  test.each(['inventory:read', 'inventory:*', '@staff'])('%s can', (grant) => {
+  test.each(['inventory:read', 'inventory:*', '@staff'])('whyNotGrantable() accepts %s', (grant) => {
     expect(catalogue.whyNotGrantable(grant)).toBeUndefined()
   })
   const problems: [unknown, RegExp][] = [
@@ -112,8 +107,8 @@ describe('whyNotGrantable says why a grant cannot be given', () => {
     ['billing:*', /matches no scope/],
     ['inventory:read:*', /matches no scope/],
     ['staff', /"staff" is a group: write "@staff"/],
-    ['@stuff', /no group "@stuff"; did you mean "@staff"\?/],
-    ['@__proto__', /no group/],
+    ['@stuff', /the group "@stuff" does not exist; did you mean "@staff"\?/],
+    ['@__proto__', /does not exist/],
     ['__proto__', /not in the catalogue/],
     ['constructor', /not in the catalogue/],
     ['*', /allowWildcard/],
@@ -126,17 +121,17 @@ describe('whyNotGrantable says why a grant cannot be given', () => {
     [['inventory:read'], /a list/],
     [{ toString: () => 'inventory:read' }, /type object/],
   ]
-  test.each(problems)('%s: %s', (grant, message) => {
+  test.each(problems)('whyNotGrantable() explains why %s cannot be granted: %s', (grant, message) => {
     expect(catalogue.whyNotGrantable(grant)).toMatch(message)
   })
 
-  test('in few words, however long the grant, and without the token that was pasted there', () => {
+  test('whyNotGrantable() is brief for a long grant and does not repeat a pasted token', () => {
     expect(catalogue.whyNotGrantable('a'.repeat(5_000_000))?.length).toBeLessThan(250)
     const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
     expect(catalogue.whyNotGrantable(`acme_live_c6w4G5BC9wx2juOQ_${secret}`)).not.toContain(secret.slice(0, 12))
   })
 
-  test('* can be given where the options allow it', () => {
+  test('whyNotGrantable() accepts * if allowWildcard is set', () => {
     expect(compileCatalogue({ scopes, allowWildcard: true }).whyNotGrantable('*')).toBeUndefined()
   })
 })

@@ -4,7 +4,7 @@ import { readDuration } from '../../src/policy/duration.js'
 const refused = (field: string, message?: RegExp) =>
   expect.objectContaining({ code: 'invalid_input', field, ...(message !== undefined && { message: expect.stringMatching(message) }) })
 
-describe('a duration', () => {
+describe('durations', () => {
   test.each([
     [1, 1],
     [86_400, 86_400],
@@ -15,18 +15,18 @@ describe('a duration', () => {
     ['90d', 7_776_000],
     ['2w', 1_209_600],
     ['007d', 604_800],
-  ])('%s is %s seconds', (input, seconds) => {
+  ])('readDuration() reads %s as %s seconds', (input, seconds) => {
     expect(readDuration('expiresIn', input)).toBe(seconds)
   })
 
-  test('zero is for who allows it', () => {
+  test('readDuration() accepts zero only if the minimum allows it', () => {
     for (const zero of [0, '0s', '0d']) {
       expect(readDuration('overlap', zero, { min: 0, max: 60 })).toBe(0)
       expect(() => readDuration('expiresIn', zero)).toThrow(refused('expiresIn', /at least 1/))
     }
   })
 
-  test('a fraction of a second is for options that allow it', () => {
+  test('readDuration() accepts a fraction of a second only if the option allows it', () => {
     expect(readDuration('deadline', 0.05, { min: 0.01, fraction: true })).toBe(0.05)
     expect(() => readDuration('expiresIn', 1.5)).toThrow(refused('expiresIn', /whole seconds/))
   })
@@ -34,35 +34,35 @@ describe('a duration', () => {
   const bad: [string, unknown, RegExp?][] = [
     ['NaN', Number.NaN],
     ['Infinity', Number.POSITIVE_INFINITY],
-    ['a negative', -1, /at least 1/],
+    ['a negative number', -1, /at least 1/],
     ['milliseconds', 86_400_000 * 90, /milliseconds/],
     ['an instant', 1_900_000_000_000, /milliseconds/],
-    ['more than a century in text', '6000w', /a hundred years/],
+    ['more than a century as a string', '6000w', /a hundred years/],
     ['digits in a string', '60', /a unit such as/],
-    ['months, of which no two are alike', '3M'],
+    ['months, which vary in length', '3M'],
     ['a year', '1y'],
     ['words', '90 days'],
     ['a blank', '90 d'],
     ['a fraction with a unit', '1.5h'],
     ['a sign', '+90d'],
     ['an upper-case unit', '90D'],
-    ['another script', '٩٠d'],
+    ['digits of another script', '٩٠d'],
     ['ISO 8601', 'P90D'],
     ['too many digits', '12345678901s'],
-    ['a name of objects', '__proto__'],
+    ['__proto__', '__proto__'],
     ['a bigint', 60n],
     ['a Date', new Date()],
-    ['nothing', undefined],
+    ['undefined', undefined],
     ['null', null],
     ['true', true],
     ['a list', [60]],
-    ['an object that turns into a number', { valueOf: () => 60 }],
+    ['an object that converts to a number', { valueOf: () => 60 }],
   ]
-  test.each(bad)('%s is refused, and the field named', (_name, input, message) => {
+  test.each(bad)('readDuration() rejects %s and names the field', (_name, input, message) => {
     expect(() => readDuration('expiresIn', input)).toThrow(refused('expiresIn', message))
   })
 
-  test('more than the limit is refused', () => {
+  test('readDuration() rejects a value above its maximum', () => {
     expect(() => readDuration('expiresIn', '2m', { max: 60 })).toThrow(refused('expiresIn', /at most 60/))
   })
 })

@@ -5,7 +5,7 @@ import { readInstant } from '../../src/policy/instant.js'
 import { normalizeIp, readNetworks } from '../../src/policy/network.js'
 import { readResources, resourcesAllow } from '../../src/policy/resource.js'
 
-/** What a caller may hand in to make a reader fall over rather than refuse. */
+/** Inputs that would make a careless reader crash instead of rejecting them. */
 function traps(): [string, unknown][] {
   const fail = () => {
     throw new TypeError('touched')
@@ -21,7 +21,7 @@ function traps(): [string, unknown][] {
     ['a proxy of a list that throws', new Proxy([], handler)],
     ['a getter that throws', getter],
     ['a list with a getter that throws', list],
-    ['an object that will not be a primitive', { [Symbol.toPrimitive]: fail, toString: fail, valueOf: fail }],
+    ['an object that throws when converted', { [Symbol.toPrimitive]: fail, toString: fail, valueOf: fail }],
     ['a symbol', Symbol('x')],
   ]
 }
@@ -29,7 +29,7 @@ function traps(): [string, unknown][] {
 describe.each(traps())('%s', (_name, input) => {
   const refused = expect.objectContaining({ code: 'invalid_input', field: expect.stringMatching(/^field/) })
 
-  test('is refused by every reader', () => {
+  test('every reader rejects hostile input', () => {
     expect(() => readInstant('field', input)).toThrow(refused)
     expect(() => readDuration('field', input, { min: 0, max: 1 })).toThrow(refused)
     expect(() => readNetworks('field', input)).toThrow(refused)
@@ -39,7 +39,7 @@ describe.each(traps())('%s', (_name, input) => {
     expect(() => readResources('field', { warehouse: [input] })).toThrow(refused)
   })
 
-  test('opens nothing', () => {
+  test('hostile input grants no access', () => {
     expect(normalizeIp(input)).toBeUndefined()
     expect(resourcesAllow({ warehouse: ['w1'] }, { warehouse: input as string })).toBe(false)
     const catalogue = compileCatalogue({ scopes: { a: 'A' } })
@@ -47,7 +47,7 @@ describe.each(traps())('%s', (_name, input) => {
     expect(catalogue.resolve([input as string]).names).toEqual([])
   })
 
-  test('makes no catalogue', () => {
+  test('hostile input creates no catalog', () => {
     const refusal = expect.objectContaining({ code: 'invalid_input' })
     expect(() => compileCatalogue({ scopes: input })).toThrow(refusal)
     expect(() => compileCatalogue({ scopes: {}, groups: input })).toThrow(refusal)

@@ -6,7 +6,7 @@ import { fc } from '../support/property.js'
 const refused = (field: string, message?: RegExp) =>
   expect.objectContaining({ code: 'invalid_input', field, message: expect.stringMatching(message ?? new RegExp(`^${field}: `)) })
 
-describe('an instant', () => {
+describe('instants', () => {
   const accepted: [unknown, number][] = [
     [0, 0],
     [-0, 0],
@@ -27,7 +27,7 @@ describe('an instant', () => {
     ['1970-01-01T00:00:00Z', 0],
     ['9999-12-31T23:59:59.999Z', MAX_INSTANT],
   ]
-  test.each(accepted)('%s is read', (input, expected) => {
+  test.each(accepted)('readInstant() reads %s', (input, expected) => {
     expect(Object.is(readInstant('expiresAt', input), expected)).toBe(true)
   })
 
@@ -35,10 +35,10 @@ describe('an instant', () => {
     ['NaN', Number.NaN],
     ['Infinity', Number.POSITIVE_INFINITY],
     ['minus Infinity', Number.NEGATIVE_INFINITY],
-    ['a negative', -1, /before 1970/],
+    ['a negative number', -1, /before 1970/],
     ['a fraction', 1_900_000_000_000.5, /integer of milliseconds/],
     ['seconds', 1_900_000_000, /looks like seconds; give milliseconds/],
-    ['one', 1, /looks like seconds/],
+    ['the number one', 1, /looks like seconds/],
     ['a Date made of seconds', new Date(1_900_000_000), /looks like seconds/],
     ['microseconds', 1_900_000_000_000_000, /beyond the year 9999/],
     ['one past the year 9999', MAX_INSTANT + 1, /beyond the year 9999/],
@@ -61,17 +61,17 @@ describe('an instant', () => {
     ['a word', 'tomorrow'],
     ['a date alone', '2030-01-31', /date, time and zone/],
     ['no zone', '2030-01-31T12:00:00', /date, time and zone/],
-    ['the 30th of February', '2026-02-30T00:00:00Z', /not a date of the calendar/],
+    ['the 30th of February', '2026-02-30T00:00:00Z', /not a calendar date/],
     ['the 30th of February, date alone', '2026-02-30'],
-    ['the 29th of February of a common year', '2027-02-29T00:00:00Z', /not a date of the calendar/],
-    ['month 0', '2030-00-10T00:00:00Z', /not a date of the calendar/],
-    ['month 13', '2030-13-10T00:00:00Z', /not a date of the calendar/],
-    ['day 0', '2030-01-00T00:00:00Z', /not a date of the calendar/],
-    ['hour 24', '2030-01-01T24:00:00Z', /not a date of the calendar/],
-    ['minute 60', '2030-01-01T00:60:00Z', /not a date of the calendar/],
-    ['second 60', '2030-01-01T00:00:60Z', /not a date of the calendar/],
-    ['a leap second', '2030-12-31T23:59:60Z', /not a date of the calendar/],
-    ['an offset of a day', '2030-01-01T00:00:00+24:00', /not a date of the calendar/],
+    ['the 29th of February of a common year', '2027-02-29T00:00:00Z', /not a calendar date/],
+    ['month 0', '2030-00-10T00:00:00Z', /not a calendar date/],
+    ['month 13', '2030-13-10T00:00:00Z', /not a calendar date/],
+    ['day 0', '2030-01-00T00:00:00Z', /not a calendar date/],
+    ['hour 24', '2030-01-01T24:00:00Z', /not a calendar date/],
+    ['minute 60', '2030-01-01T00:60:00Z', /not a calendar date/],
+    ['second 60', '2030-01-01T00:00:60Z', /not a calendar date/],
+    ['a leap second', '2030-12-31T23:59:60Z', /not a calendar date/],
+    ['an offset of a day', '2030-01-01T00:00:00+24:00', /not a calendar date/],
     ['the year 275760', '+275760-09-13T00:00:00.000Z', /ISO 8601/],
     ['a year of five digits', '10000-01-01T00:00:00Z', /ISO 8601/],
     ['beyond the year 9999 by its zone', '9999-12-31T23:59:59Z'.replace('Z', '-01:00'), /beyond the year 9999/],
@@ -80,14 +80,14 @@ describe('an instant', () => {
     ['a week date', '2030-W01-1T00:00:00Z'],
     ['an RFC 2822 date', 'Sun, 17 Mar 2030 17:46:40 GMT'],
     ['digits of another script', '２０３０-01-01T00:00:00Z'],
-    ['something behind it', '2030-01-01T00:00:00Z\n'],
+    ['trailing text', '2030-01-01T00:00:00Z\n'],
     ['a huge string', '2030-01-01T00:00:00.'.padEnd(1_000_000, '0')],
   ]
-  test.each(bad)('%s is refused, and the field named', (_name, input, message) => {
+  test.each(bad)('readInstant() rejects %s and names the field', (_name, input, message) => {
     expect(() => readInstant('expiresAt', input)).toThrow(refused('expiresAt', message))
   })
 
-  test('every instant survives being written and read, in any zone', () => {
+  test('readInstant() reads every instant in any time zone', () => {
     const instants = fc.integer({ min: 0, max: MAX_INSTANT })
     fc.assert(
       fc.property(instants, fc.integer({ min: -23 * 60, max: 23 * 60 }), (at, minutes) => {
@@ -100,7 +100,7 @@ describe('an instant', () => {
     )
   })
 
-  test('whatever comes in, there comes out an instant in range or a refusal that names the field', () => {
+  test('readInstant() returns an instant in range or rejects the input with the field name, whatever the input', () => {
     fc.assert(
       fc.property(fc.oneof(fc.anything(), fc.double(), fc.date({ noInvalidDate: false }), fc.string()), (input) => {
         try {
@@ -114,7 +114,7 @@ describe('an instant', () => {
     )
   })
 
-  test('a token in the wrong field is not repeated in the error', () => {
+  test('readInstant() does not repeat a token in its error', () => {
     const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
     expect(() => readInstant('expiresAt', `acme_live_c6w4G5BC9wx2juOQ_${secret}`)).toThrow(refused('expiresAt', /acme_live_c6w4…/))
     expect(() => readInstant('expiresAt', `acme_live_c6w4G5BC9wx2juOQ_${secret}`)).not.toThrow(secret.slice(0, 12))

@@ -2,7 +2,7 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { readMetadata } from '../../src/policy/metadata.js'
 
-test('metadata is copied deeply and frozen', () => {
+test('readMetadata() copies metadata deeply and freezes it', () => {
   const input = { team: { name: 'x', tags: ['a', { b: null }] }, count: 1.5, on: true, gone: undefined }
   const kept = readMetadata('metadata', input)
   input.team.tags.push('later')
@@ -12,7 +12,7 @@ test('metadata is copied deeply and frozen', () => {
   expect(() => Object.assign(kept.team as object, { more: 1 })).toThrow(TypeError)
 })
 
-test('metadata may have been made in another realm, as by Jest', () => {
+test("readMetadata() accepts metadata from another realm, such as Jest's", () => {
   const kept = readMetadata('metadata', runInNewContext('({ team: { name: "x" }, tags: ["a", { b: 1 }] })'))
   expect(kept).toEqual({ team: { name: 'x' }, tags: ['a', { b: 1 }] })
   expect(Object.getPrototypeOf(kept)).toBe(Object.prototype)
@@ -25,15 +25,15 @@ function nested(levels: number): object {
 const cyclic: Record<string, unknown> = {}
 cyclic.self = cyclic
 
-describe('what cannot be kept as JSON is refused, and the place named', () => {
+describe('metadata that cannot be stored as JSON', () => {
   const bad: [string, unknown, string][] = [
-    ['nothing', undefined, 'metadata'],
+    ['undefined', undefined, 'metadata'],
     ['null', null, 'metadata'],
-    ['text', 'x', 'metadata'],
+    ['a string', 'x', 'metadata'],
     ['a list', [], 'metadata'],
     ['a Map', new Map(), 'metadata'],
     ['a Map of another realm', runInNewContext('new Map()'), 'metadata'],
-    ['an instance', new (class Team {})(), 'metadata'],
+    ['a class instance', new (class Team {})(), 'metadata'],
     ['a Date', { at: new Date(0) }, 'metadata.at'],
     ['NaN', { n: Number.NaN }, 'metadata.n'],
     ['Infinity', { n: { m: Number.POSITIVE_INFINITY } }, 'metadata.n.m'],
@@ -44,19 +44,19 @@ describe('what cannot be kept as JSON is refused, and the place named', () => {
     ['half a surrogate pair', { t: '\ud800' }, 'metadata.t'],
     ['a NUL', { t: '\u0000' }, 'metadata.t'],
     ['__proto__', JSON.parse('{"__proto__":{"admin":true}}'), 'metadata'],
-    ['__proto__ further in', { a: JSON.parse('{"__proto__":1}') }, 'metadata.a'],
+    ['a nested __proto__', { a: JSON.parse('{"__proto__":1}') }, 'metadata.a'],
     ['a key of 257 characters', { ['k'.repeat(257)]: 1 }, 'metadata'],
     ['a cycle', cyclic, `metadata${'.self'.repeat(8)}`],
     ['9 levels', nested(9), `metadata${'.in'.repeat(8)}`],
     ['more than 16 KiB', { t: 'x'.repeat(16 * 1024) }, 'metadata'],
     ['more than 16 KiB of UTF-8', { t: 'ß'.repeat(8 * 1024) }, 'metadata'],
   ]
-  test.each(bad)('%s', (_name, input, field) => {
+  test.each(bad)('readMetadata() rejects %s and names the location', (_name, input, field) => {
     expect(() => readMetadata('metadata', input)).toThrow(expect.objectContaining({ code: 'invalid_input', field }))
   })
 })
 
-test('takes as much as the limits say', () => {
+test('readMetadata() accepts metadata up to its limits', () => {
   expect(readMetadata('metadata', nested(8))).toEqual(nested(8))
   const full = { t: 'x'.repeat(16 * 1024 - '{"t":""}'.length) }
   expect(readMetadata('metadata', full)).toEqual(full)

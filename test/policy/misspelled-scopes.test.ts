@@ -3,8 +3,8 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { authenticate } from 'latchkey/web'
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest'
 
-// As in `{ scopes: ['inventry:read'] }`: a name that nobody has looks like a token that lacks it.
-describe('a scope that the catalogue does not have', () => {
+// For example `{ scopes: ['inventry:read'] }`: without a warning, an unknown name looks like a missing scope.
+describe('scopes that are not in the catalog', () => {
   let emit: MockInstance<typeof process.emitWarning>
   beforeEach(() => {
     emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
@@ -17,7 +17,7 @@ describe('a scope that the catalogue does not have', () => {
     latchkey({ prefix: 'acme_test', store: memoryStore(), scopes, groups: { staff: ['inventory:read'] }, logger: false, ...options })
   const asked = (token: string): Request => new Request('https://api.example/', { headers: { authorization: `Bearer ${token}` } })
 
-  it('is told of once when allows() is asked for it', async () => {
+  it('allows() warns once about each unknown scope', async () => {
     const tokens = make()
     const { token } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
     const answer = await tokens.verify(token)
@@ -32,7 +32,7 @@ describe('a scope that the catalogue does not have', () => {
     await tokens.close()
   })
 
-  it('is told of in the scopes of an actor whose grant is refused', async () => {
+  it('an unknown scope of an actor causes a warning when a grant is refused', async () => {
     const tokens = make()
     const actor = { id: 'ada', tenants: '*', manages: 'all', scopes: ['inventry:read', 'reports:read'] } as const
     const made = tokens.as(actor).create({ name: 'ERP', scopes: ['inventory:read'] })
@@ -41,7 +41,7 @@ describe('a scope that the catalogue does not have', () => {
     await tokens.close()
   })
 
-  it('is told of in the scopes of an owner', async () => {
+  it('an unknown scope of an owner causes a warning', async () => {
     const tokens = make({ owner: () => ({ scopes: ['inventory:raed', 'staff', 'reports:read'] }) })
     const { token } = await tokens.system.create({ name: 'ERP', ownerId: 'ada', scopes: ['inventory:read'] })
     expect(await tokens.verify(token)).toMatchObject({ ok: true, principal: { scopes: [] } })
@@ -52,7 +52,7 @@ describe('a scope that the catalogue does not have', () => {
     await tokens.close()
   })
 
-  it('is told of in the scopes of a session and of a foreign principal', async () => {
+  it('an unknown scope of a session or a foreign principal causes a warning', async () => {
     const tokens = make()
     const session = () => ({ id: 'ada', scopes: ['inventory:reads', 'reports:read'] })
     const foreign = () => ({ tokenId: 'legacy-1', scopes: ['inventory:wirte'] })
@@ -74,14 +74,14 @@ describe('a scope that the catalogue does not have', () => {
       { name: 'ERP', scopes: ['inventry:*'] },
       'scopes.0: "inventry:*" matches no scope of the catalogue; did you mean "inventory:*"?',
     ],
-    ['scopes', { name: 'ERP', scopes: ['@stafff'] }, 'scopes.0: there is no group "@stafff"; did you mean "@staff"?'],
-  ])('is refused in %s with the name that was meant', async (_, input, message) => {
+    ['scopes', { name: 'ERP', scopes: ['@stafff'] }, 'scopes.0: the group "@stafff" does not exist; did you mean "@staff"?'],
+  ])('an unknown grant in %s is rejected with a suggestion', async (_, input, message) => {
     const tokens = make()
     await expect(tokens.system.create(input as never)).rejects.toThrow(message)
     await tokens.close()
   })
 
-  it('is no rule for scopes only: statuses and actions are named as well', async () => {
+  it('unknown statuses and actions are rejected with a suggestion', async () => {
     const tokens = make()
     await expect(tokens.system.list({ status: 'activ' as 'active' })).rejects.toThrow(/, or a list of them; did you mean "active"\?$/)
     await expect(tokens.system.events({ action: 'token.create' as 'token.created' })).rejects.toThrow(/; did you mean "token.created"\?$/)

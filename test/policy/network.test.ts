@@ -91,20 +91,20 @@ describe('normalizeIp', () => {
     ['[::ffff:10.0.0.1]:80', '10.0.0.1'],
     ['[fe80::1%eth0]:443', 'fe80::1'],
   ]
-  test.each(addresses)('%s is %s', (input, expected) => {
+  test.each(addresses)('normalizeIp() turns %s into %s', (input, expected) => {
     expect(normalizeIp(input)).toBe(expected)
     expect(normalizeIp(expected)).toBe(expected)
   })
 
-  test('what is no address is undefined, and no error', () => {
+  test('normalizeIp() returns undefined for an invalid address', () => {
     expect(junk.filter((input) => normalizeIp(input) !== undefined && input !== 'fe80::1%')).toEqual([])
   })
 
-  test('reads every address that the platform writes, to the same address', () => {
+  test('normalizeIp() reads every address that the platform accepts', () => {
     fc.assert(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (ip) => {
         const normal = normalizeIp(ip)
-        // fast-check writes some addresses that the platform does not take either.
+        // fast-check generates some addresses that the platform rejects.
         if (isIP(ip) === 0) return
         expect(isIP(normal ?? '')).toBeGreaterThan(0)
         expect(normalizeIp(normal)).toBe(normal)
@@ -131,19 +131,19 @@ describe('readNetworks', () => {
     ['::ffff:10.1.2.3/104', '10.0.0.0/8'],
     ['::ffff:0:0/96', '0.0.0.0/0'],
   ]
-  test.each(entries)('%s is kept as %s', (input, expected) => {
+  test.each(entries)('readNetworks() turns %s into %s', (input, expected) => {
     expect(readNetworks('allowedIps', [input])).toEqual([expected])
     expect(readNetworks('allowedIps', [expected])).toEqual([expected])
   })
 
-  test('keeps what means the same once, in order, frozen', () => {
+  test('readNetworks() removes duplicates, keeps the order and freezes the list', () => {
     const networks = readNetworks('allowedIps', ['10.0.0.0/8', '::1', '10.9.9.9/8', '0::1'])
     expect(networks).toEqual(['10.0.0.0/8', '::1'])
     expect(Object.isFrozen(networks)).toBe(true)
     expect(readNetworks('allowedIps', [])).toEqual([])
   })
 
-  test('refuses what is none, and names the entry', () => {
+  test('readNetworks() rejects invalid entries and names them', () => {
     const ranges = [
       '10.0.0.0/',
       '10.0.0.0/33',
@@ -187,7 +187,7 @@ describe('readNetworks', () => {
 })
 
 describe('compileNetworks', () => {
-  test('lets in what is in a range, to the bit', () => {
+  test('compileNetworks() matches ranges exactly to the bit', () => {
     const allows = compileNetworks(['10.0.0.0/9', '203.0.113.7', '2001:db8::/33'])
     for (const ip of ['10.0.0.0', '10.127.255.255', '203.0.113.7', '2001:db8::', '2001:db8:7fff:ffff:ffff:ffff:ffff:ffff'])
       expect(allows(ip), ip).toBe(true)
@@ -195,41 +195,41 @@ describe('compileNetworks', () => {
       expect(allows(ip), ip).toBe(false)
   })
 
-  test('an IPv4 address as a dual-stack socket shows it is that address', () => {
+  test('compileNetworks() treats an IPv4-mapped address as its IPv4 address', () => {
     expect(compileNetworks(['10.0.0.0/8'])('::ffff:10.1.2.3')).toBe(true)
     expect(compileNetworks(['::ffff:10.0.0.0/104'])('10.1.2.3')).toBe(true)
     expect(compileNetworks(['::ffff:10.0.0.0/104'])('11.1.2.3')).toBe(false)
   })
 
-  test('the families are apart: all of IPv6 is none of IPv4', () => {
+  test('compileNetworks() keeps address families separate: no IPv6 range contains IPv4', () => {
     expect(compileNetworks(['::/0'])('10.0.0.1')).toBe(false)
     expect(compileNetworks(['::/0'])('::ffff:10.0.0.1')).toBe(false)
     expect(compileNetworks(['0.0.0.0/0'])('::1')).toBe(false)
     expect(compileNetworks(['0.0.0.0/0'])('::10.0.0.1')).toBe(false)
   })
 
-  test('nothing gets in without an address, or with none that can be read', () => {
+  test('compileNetworks() admits nothing without a valid address', () => {
     const allows = compileNetworks(['0.0.0.0/0', '::/0'])
     for (const ip of junk.filter((input) => input !== 'fe80::1%')) expect(allows(ip as string)).toBe(false)
   })
 
-  test('a mapped address is in IPv4 ranges and in no IPv6 range but its own', () => {
+  test('compileNetworks() finds a mapped address in IPv4 ranges and in no IPv6 range but the mapped one', () => {
     for (const wide of ['::/0', '::/8', '::/64', '::/80', '::ffff:0:0/95']) expect(compileNetworks([wide])('::ffff:10.0.0.1')).toBe(false)
     for (const same of ['10.0.0.0/8', '::ffff:0:0/96', '::ffff:10.0.0.0/104']) expect(compileNetworks([same])('::ffff:10.0.0.1')).toBe(true)
   })
 
-  test('an empty list is from nowhere, and a corrupt entry lets nobody in', () => {
+  test('compileNetworks() admits nothing with an empty list or a corrupt entry', () => {
     expect(compileNetworks([])('10.0.0.1')).toBe(false)
     for (const entry of [...junk, '10.0.0.0/33', '10.0.0.1/', '*']) expect(compileNetworks([entry as string])('10.0.0.1')).toBe(false)
     expect(compileNetworks(['junk', '10.0.0.1'])('10.0.0.1')).toBe(true)
     for (const list of [null, undefined, '10.0.0.1', {}, 7]) expect(compileNetworks(list as unknown as string[])('10.0.0.1')).toBe(false)
   })
 
-  test("says what the platform's own list says, but for IPv4 in IPv6's clothes", () => {
+  test("compileNetworks() agrees with the platform's BlockList except for mapped addresses", () => {
     const octet = fc.integer({ min: 0, max: 255 })
     const v4 = fc.tuple(fc.constantFrom(10, 192), fc.constantFrom(0, 1), octet, octet).map((parts) => parts.join('.'))
     const v6 = fc.array(fc.constantFrom('0', '1', '8000', 'ffff'), { minLength: 8, maxLength: 8 }).map((parts) => parts.join(':'))
-    // A mapped address is an IPv4 address here, in no IPv6 range; the platform finds it in `::/8` too.
+    // Here, a mapped address is an IPv4 address and in no IPv6 range. The platform also finds it in `::/8`.
     const pureV6 = v6.filter((address) => !address.startsWith('0:0:0:0:0:ffff:'))
     fc.assert(
       fc.property(
@@ -252,7 +252,7 @@ describe('compileNetworks', () => {
 })
 
 describe('networksWithin', () => {
-  test('less or the same is within, more is not', () => {
+  test('networksWithin() accepts narrower or equal lists and rejects wider ones', () => {
     expect(networksWithin(['10.0.0.0/8'], undefined)).toBe(true)
     expect(networksWithin(undefined, undefined)).toBe(true)
     expect(networksWithin(undefined, ['0.0.0.0/0', '::/0'])).toBe(false)
@@ -270,14 +270,14 @@ describe('networksWithin', () => {
     expect(networksWithin(['::/0'], ['::ffff:0:0/96'])).toBe(false)
   })
 
-  test('what is corrupt is within nothing, and holds nothing', () => {
+  test('networksWithin() rejects corrupt lists on either side', () => {
     for (const list of [null, 'junk', {}, 7, ['junk'], [null]]) {
       expect(networksWithin(list as unknown as string[], ['0.0.0.0/0', '::/0'])).toBe(false)
       expect(networksWithin(['10.0.0.1'], list as unknown as string[])).toBe(false)
     }
   })
 
-  test('within means: whom the inner one lets in, the outer one lets in', () => {
+  test('networksWithin() accepts an inner list only if the outer one admits all of its addresses', () => {
     const network = fc
       .tuple(fc.integer({ min: 0, max: 7 }), fc.integer({ min: 27, max: 32 }))
       .map(([last, bits]) => `10.0.0.${last * 4}/${bits}`)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { quote } from '../../src/policy/quote.js'
 
-test('names an input on one line, and says only what kind the large ones are', () => {
+test('quote() shows short values on one line, and only the type of others', () => {
   expect(quote('two\nlines "quoted"')).toBe('"two\\nlines \\"quoted\\""')
   expect([quote(7), quote(Number.NaN), quote(null), quote(undefined), quote(false)]).toEqual(['7', 'NaN', 'null', 'undefined', 'false'])
   expect([quote([1]), quote({}), quote(Symbol('x')), quote(1n), quote(() => 1)]).toEqual([
@@ -13,12 +13,12 @@ test('names an input on one line, and says only what kind the large ones are', (
   ])
 })
 
-test('cuts long text', () => {
+test('quote() truncates long text', () => {
   expect(quote('x'.repeat(64))).toBe(`"${'x'.repeat(64)}"`)
   for (const length of [65, 255, 256, 257, 1_000_000]) expect(quote('x'.repeat(length))).toBe(`"${'x'.repeat(64)}…"`)
 })
 
-test('shows no secret, wherever in the text the token stands', () => {
+test('quote() shows no secret wherever the token is in the text', () => {
   const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
   for (let before = 0; before < 300; before++) {
     const shown = quote(`${' '.repeat(before)}acme_live_c6w4G5BC9wx2juOQ_${secret}`)
@@ -26,7 +26,7 @@ test('shows no secret, wherever in the text the token stands', () => {
   }
 })
 
-test('hostile objects are named without being touched', () => {
+test('quote() names hostile objects without touching them', () => {
   const { proxy, revoke } = Proxy.revocable({}, {})
   const throwing = new Proxy(
     {},

@@ -11,12 +11,12 @@ const protoKey = (value: unknown): object => JSON.parse(`{"__proto__":${JSON.str
 describe('resourcesAllow', () => {
   const allow = (granted: unknown, asked: unknown) => resourcesAllow(granted as Resources | undefined, asked as AskedResources | undefined)
 
-  test('no question is allowed', () => {
+  test('resourcesAllow() accepts a request for no resource', () => {
     expect(allow({ warehouse: [] }, undefined)).toBe(true)
     expect(allow({ warehouse: [] }, {})).toBe(true)
   })
 
-  test('a question that is none is refused, also to an unrestricted token', () => {
+  test('resourcesAllow() rejects an invalid request even for an unrestricted token', () => {
     const throwing = Object.defineProperty({}, 'warehouse', {
       enumerable: true,
       get: () => {
@@ -45,7 +45,7 @@ describe('resourcesAllow', () => {
     }
   })
 
-  test('corrupt resources of a token allow nothing that is asked about', () => {
+  test("resourcesAllow() rejects every request if the token's resources are corrupt", () => {
     for (const granted of [
       null,
       'w1',
@@ -62,7 +62,7 @@ describe('resourcesAllow', () => {
     }
   })
 
-  test('own dimensions only: what objects inherit restricts nothing and opens nothing', () => {
+  test('resourcesAllow() ignores inherited dimensions', () => {
     expect(allow({}, { constructor: 'x' })).toBe(true)
     expect(allow(Object.create({ warehouse: ['w1'] }), { warehouse: 'w2' })).toBe(true)
     expect(allow({ warehouse: ['w1'] }, Object.create({ warehouse: 'w2' }))).toBe(true)
@@ -74,7 +74,7 @@ describe('resourcesAllow', () => {
 describe('resourcesWithin', () => {
   const within = (inner: unknown, outer: unknown) => resourcesWithin(inner as Resources | undefined, outer as Resources | undefined)
 
-  test('less or the same is within, more is not', () => {
+  test('resourcesWithin() accepts narrower or equal resources and rejects wider ones', () => {
     const outer = { warehouse: ['w1', 'w2'] }
     expect(within(outer, outer)).toBe(true)
     expect(within({ warehouse: ['w1'] }, outer)).toBe(true)
@@ -89,7 +89,7 @@ describe('resourcesWithin', () => {
     expect(within(undefined, {})).toBe(true)
   })
 
-  test('what is corrupt is within nothing, and holds nothing', () => {
+  test('resourcesWithin() rejects corrupt resources on either side', () => {
     for (const junk of [null, 'w1', ['w1'], { warehouse: 'w1' }, { warehouse: null }, { warehouse: [7] }]) {
       expect(within(junk, { warehouse: ['w1'] })).toBe(false)
       expect(within({ warehouse: ['w1'] }, junk)).toBe(false)
@@ -97,7 +97,7 @@ describe('resourcesWithin', () => {
     expect(within(Object.create({ warehouse: ['w1'] }), { warehouse: ['w1'] })).toBe(false)
   })
 
-  test('within means: whatever the inner one allows, the outer one allows', () => {
+  test('resourcesWithin() accepts inner resources only if the outer ones allow everything they allow', () => {
     const value = fc.constantFrom('x', 'y', 'z')
     const resources = fc.option(fc.dictionary(fc.constantFrom('a', 'b'), fc.uniqueArray(value)), { nil: undefined })
     const values = ['x', 'y', 'z', 'other']
@@ -106,7 +106,7 @@ describe('resourcesWithin', () => {
       fc.property(resources, resources, (inner, outer) => {
         const escapes = questions.some((asked) => resourcesAllow(inner, asked) && !resourcesAllow(outer, asked))
         if (resourcesWithin(inner, outer)) expect(escapes).toBe(false)
-        // The other way round it may be strict only where an empty list hides the difference.
+        // If no list is empty, the converse holds too.
         else if (Object.values(inner ?? {}).every((list) => list.length > 0)) expect(escapes).toBe(true)
       }),
       { numRuns: 2000 },
@@ -115,7 +115,7 @@ describe('resourcesWithin', () => {
 })
 
 describe('readResources', () => {
-  test('copies, freezes and keeps values once', () => {
+  test('readResources() copies, freezes and deduplicates resources', () => {
     const input = { warehouse: ['w1', 'w2', 'w1'], 'shop.id': [], constructor: ['😀', ' a ', "'%_\\*"] }
     const resources = readResources('resources', input)
     input.warehouse.push('w3')
@@ -125,9 +125,9 @@ describe('readResources', () => {
   })
 
   const bad: [string, unknown, string][] = [
-    ['nothing', undefined, 'resources'],
+    ['undefined', undefined, 'resources'],
     ['null', null, 'resources'],
-    ['text', 'w1', 'resources'],
+    ['a string', 'w1', 'resources'],
     ['a list', ['w1'], 'resources'],
     ['a Map', new Map([['warehouse', ['w1']]]), 'resources'],
     [
@@ -153,19 +153,19 @@ describe('readResources', () => {
     ['a NUL', { warehouse: ['a\u0000'] }, 'resources.warehouse.0'],
     ['a line break', { warehouse: ['a\nb'] }, 'resources.warehouse.0'],
     ['half a surrogate pair', { warehouse: ['a\ud83d'] }, 'resources.warehouse.0'],
-    ['a value too many', { warehouse: Array.from({ length: 1001 }, (_, at) => `w${at}`) }, 'resources.warehouse'],
+    ['one value too many', { warehouse: Array.from({ length: 1001 }, (_, at) => `w${at}`) }, 'resources.warehouse'],
     [
-      'too many values in all',
+      'too many values in total',
       { a: Array.from({ length: 501 }, (_, at) => `${at}`), b: Array.from({ length: 500 }, (_, at) => `${at}`) },
       'resources',
     ],
     ['too many dimensions', Object.fromEntries(Array.from({ length: 51 }, (_, at) => [`d${at}`, []])), 'resources'],
   ]
-  test.each(bad)('%s is refused, and the entry named', (_name, input, field) => {
+  test.each(bad)('readResources() rejects %s and names the entry', (_name, input, field) => {
     expect(() => readResources('resources', input)).toThrow(refused(field))
   })
 
-  test('takes as much as the limits say', () => {
+  test('readResources() accepts resources up to its limits', () => {
     const dimensions = Object.fromEntries(
       Array.from({ length: 50 }, (_, at) => [
         `d${at}`,
@@ -177,7 +177,7 @@ describe('readResources', () => {
     expect(() => readResources('resources', tooLarge)).toThrow(refused('resources'))
   })
 
-  test('whatever comes in, it is read or refused by name', () => {
+  test('readResources() reads or rejects any input with the field name', () => {
     fc.assert(
       fc.property(fc.anything({ withNullPrototype: true, withMap: true, withSparseArray: true }), (input) => {
         try {

@@ -35,26 +35,26 @@ const coverage = table('the token holds')
 const delegation = table('the actor holds')
 const resources = table("the token's resources")
 
-test('the tables are there', () => {
+test('the docs have the tables of scopes and resources', () => {
   expect(coverage.length).toBeGreaterThan(35)
   expect(delegation.length).toBeGreaterThan(20)
   expect(resources.length).toBeGreaterThan(15)
 })
 
-test.each(coverage)('a token with %s, asked for %s: %s', (held, wanted, covered) => {
+test.each(coverage)('a token with %s has %s: %s', (held, wanted, covered) => {
   expect(catalogue.resolve(grantsOf(held)).has(grantsOf(wanted)[0] ?? '')).toBe(yes(covered))
 })
 
-test.each(delegation)('an actor with %s gives %s: %s', (held, wanted, allowed) => {
+test.each(delegation)('an actor with %s can grant %s: %s', (held, wanted, allowed) => {
   const grants = grantsOf(wanted)
   expect(catalogue.grantable(grantsOf(held), grants, [])).toBe(yes(allowed) ? undefined : grants[0])
 })
 
-test.each(resources)('a token with the resources %s, asked about %s: %s', (granted, asked, allowed) => {
+test.each(resources)('a token limited to the resources %s may access %s: %s', (granted, asked, allowed) => {
   expect(resourcesAllow(jsonOf(granted) as Resources | undefined, jsonOf(asked) as AskedResources)).toBe(yes(allowed))
 })
 
-test('with allowWildcard, * covers every scope of the catalogue', () => {
+test('with allowWildcard, * covers every scope of the catalog', () => {
   const open = compileCatalogue({ ...options, allowWildcard: true })
   expect(open.resolve(['*']).names).toEqual(open.names)
   expect(open.grantable(['*'], ['*', '@office', 'inventory:*', 'billing:read'], [])).toBeUndefined()

@@ -44,7 +44,7 @@ const junk = [
   'ａ',
 ]
 
-test('a name is segments of lower-case letters, digits, _ and -', () => {
+test('a scope name consists of segments of lower-case letters, digits, _ and -', () => {
   expect(names.filter((text) => !isScopeName(text))).toEqual([])
   expect([...wildcards, ...groups, ...junk, ...hostile, 'a'.repeat(129)].filter(isScopeName)).toEqual([])
 })
@@ -56,14 +56,14 @@ test('a grant is a name, a wildcard or a group', () => {
   expect(groups.filter((text) => !isGroupReference(text))).toEqual([])
 })
 
-test('a huge text is refused at once', () => {
+test('a huge text is rejected immediately', () => {
   for (const text of ['a'.repeat(5_000_000), 'a:'.repeat(2_500_000), `${'a:'.repeat(2_500_000)}*`]) expect(isGrant(text)).toBe(false)
 })
 
 const segment = fc.constantFrom('a', 'b', 'ab', 'a-b', '0')
 const path = fc.array(segment, { minLength: 1, maxLength: 4 })
 
-test('a wildcard covers what has its segments and more, and nothing else', () => {
+test('a wildcard covers exactly the scopes with its segments and at least one more', () => {
   fc.assert(
     fc.property(path, path, (above, scope) => {
       const below = scope.length > above.length && above.every((part, at) => scope[at] === part)
@@ -75,13 +75,13 @@ test('a wildcard covers what has its segments and more, and nothing else', () =>
   )
 })
 
-test('what is no scope is covered by nothing', () => {
+test('nothing covers an invalid scope', () => {
   for (const scope of [...junk, ...wildcards, ...groups, ...hostile]) {
     for (const grant of [...names, ...wildcards, ...groups, ...junk]) expect(covers(grant, scope as string)).toBe(false)
   }
 })
 
-test('a grant that covers another covers all that the other one covers', () => {
+test('a grant that covers another one covers everything the other one covers', () => {
   const grant = fc.oneof(
     path.map((parts) => parts.join(':')),
     path.map((parts) => `${parts.join(':')}:*`),
@@ -98,7 +98,7 @@ test('a grant that covers another covers all that the other one covers', () => {
   )
 })
 
-test('a wildcard covers narrower ones, never a wider one, a group or everything', () => {
+test('a wildcard covers narrower wildcards, but no wider one, no group and not *', () => {
   expect(coversGrant('a:*', 'a:b:*')).toBe(true)
   expect(coversGrant('a:b:*', 'a:*')).toBe(false)
   expect(coversGrant('a:*', 'ab:*')).toBe(false)

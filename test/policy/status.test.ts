@@ -9,19 +9,19 @@ test('a token without instants is active', () => {
   expect(both({})).toEqual(['active', undefined])
 })
 
-test('expiry is exact to the millisecond: good before it, over at it', () => {
+test('expiry is exact to the millisecond: a token is valid before it and expired at it', () => {
   expect(both({ expiresAt: NOW + 1 })).toEqual(['active', undefined])
   expect(both({ expiresAt: NOW })).toEqual(['expired', 'token_expired'])
   expect(both({ expiresAt: NOW - 1 })).toEqual(['expired', 'token_expired'])
 })
 
-test('a beginning is exact to the millisecond: good from it on', () => {
+test('notBefore is exact to the millisecond: a token is valid from that instant on', () => {
   expect(both({ notBefore: NOW + 1 })).toEqual(['pending', 'token_not_yet_valid'])
   expect(both({ notBefore: NOW })).toEqual(['active', undefined])
   expect(both({ notBefore: NOW - 1 })).toEqual(['active', undefined])
 })
 
-test('the first that applies of revoked, inactive, pending, expired', () => {
+test('the status is the first that applies of revoked, inactive, pending and expired', () => {
   const all = { revokedAt: NOW - 1, deactivatedAt: NOW - 1, notBefore: NOW + 1, expiresAt: NOW - 1 }
   expect(both(all)).toEqual(['revoked', 'token_revoked'])
   expect(both({ ...all, revokedAt: undefined })).toEqual(['inactive', 'token_inactive'])
@@ -29,12 +29,12 @@ test('the first that applies of revoked, inactive, pending, expired', () => {
   expect(both({ expiresAt: NOW - 1 })).toEqual(['expired', 'token_expired'])
 })
 
-test('a revocation counts also when its instant lies ahead: clocks of two nodes differ', () => {
+test('a revocation with a future timestamp counts, because clocks of nodes differ', () => {
   expect(both({ revokedAt: NOW + 1e9 })).toEqual(['revoked', 'token_revoked'])
   expect(both({ deactivatedAt: NOW + 1e9 })).toEqual(['inactive', 'token_inactive'])
 })
 
-describe('a corrupt instant refuses', () => {
+describe('corrupt instants', () => {
   const corrupt: [string, unknown][] = [
     ['NaN', Number.NaN],
     ['null', null],
@@ -45,11 +45,11 @@ describe('a corrupt instant refuses', () => {
     ['Infinity', Number.POSITIVE_INFINITY],
     ['minus Infinity', Number.NEGATIVE_INFINITY],
     ['a list', [NOW * 2]],
-    ['an object that turns into a number', { valueOf: () => NOW }],
+    ['an object that converts to a number', { valueOf: () => NOW }],
     ['a bigint', 99_999_999_999_999n],
     ['an instant beyond the year 9999', 1e15],
   ]
-  test.each(corrupt)('%s', (_name, instant) => {
+  test.each(corrupt)('a token with %s as an instant is refused', (_name, instant) => {
     expect(both({ expiresAt: instant })).toEqual(['expired', 'token_expired'])
     expect(both({ notBefore: instant })).toEqual(['pending', 'token_not_yet_valid'])
     expect(both({ deactivatedAt: instant })).toEqual(['inactive', 'token_inactive'])
@@ -59,7 +59,7 @@ describe('a corrupt instant refuses', () => {
   })
 })
 
-test('status and refusal agree on every token, and with the definition', () => {
+test('status and refusal agree for every token', () => {
   const instant = fc.option(fc.integer({ min: NOW - 2, max: NOW + 2 }), { nil: undefined })
   const lives = fc.record({ revokedAt: instant, deactivatedAt: instant, notBefore: instant, expiresAt: instant })
   fc.assert(

@@ -3,7 +3,7 @@ import { closest } from '../../src/policy/suggest.js'
 
 const candidates = ['inventory:read', 'inventory:write', 'billing:read', '@staff']
 
-test('finds the candidate that a slip meant', () => {
+test('closest() finds the candidate that was misspelled', () => {
   expect(closest('inventory:raed', candidates)).toBe('inventory:read')
   expect(closest('inventry:write', candidates)).toBe('inventory:write')
   expect(closest('Inventory:Read', candidates)).toBe('inventory:read')
@@ -11,19 +11,19 @@ test('finds the candidate that a slip meant', () => {
   expect(closest('@stuff', candidates)).toBe('@staff')
 })
 
-test('prefers the nearest, and the first of equals', () => {
+test('closest() prefers the nearest candidate, and the first of equally near ones', () => {
   expect(closest('ab', ['abcd', 'abc', 'axc'])).toBe('abc')
   expect(closest('bb', ['ab', 'cb'])).toBe('ab')
 })
 
-test('says nothing about another word', () => {
+test('closest() suggests nothing for an unrelated word', () => {
   expect(closest('reports:daily', candidates)).toBeUndefined()
   expect(closest('', candidates)).toBeUndefined()
   expect(closest('x', [])).toBeUndefined()
   expect(closest('x', ['id', 'as'])).toBeUndefined()
 })
 
-test('does little work for a long text or a large catalogue', () => {
+test('closest() does little work for long texts and large catalogs', () => {
   const large = Array.from({ length: 100_000 }, (_, at) => `scope:${at}`.padEnd(60, 'x'))
   for (let at = 0; at < 20; at++) {
     expect(closest('y'.repeat(5_000_000), large)).toBeUndefined()

@@ -6,8 +6,8 @@ import { instance, mint, verdict } from '../latchkey/harness.js'
 const limited = (by: 'token' | 'owner' | 'tenant', points: number) =>
   instance({ rateLimit: { limits: [{ name: 'l', by, limiter: new RateLimiterMemory({ points, duration: 3600 }) }], onFailure: 'refuse' } })
 
-describe('a limit', () => {
-  it('by owner is spent by the owner of that tenant alone, whatever another tenant calls its people', async () => {
+describe('the key of a limit', () => {
+  it('a limit by owner is separate for each tenant, even for owners with the same ID', async () => {
     const tokens = limited('owner', 5)
     const victim = await mint(tokens, { ownerId: 'bob', tenantId: 't1' })
     for (const other of [{ tenantId: 't2' }, {}, { tenantId: 't1:bob' }]) {
@@ -21,7 +21,7 @@ describe('a limit', () => {
     expect(await verdict(tokens.verify(victim.token))).toBe('rate_limited')
   })
 
-  it('by token goes on through a rotation, however often', async () => {
+  it('a limit by token carries over through any number of rotations', async () => {
     const tokens = limited('token', 10)
     let { token, record } = await mint(tokens)
     let allowed = 0
@@ -34,7 +34,7 @@ describe('a limit', () => {
     expect(allowed).toBe(10)
   })
 
-  it('of calls about a token itself is spent by its own line of rotations', () => {
+  it('calls of a token about itself are counted by its chain of rotations', () => {
     const limit = { name: 'l' } as Parameters<typeof holderKey>[0]
     expect(holderKey(limit, 'acme_live', 'one')).not.toBe(holderKey(limit, 'acme_live', 'another'))
   })

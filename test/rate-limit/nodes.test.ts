@@ -35,13 +35,13 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     return verdicts.filter((word) => word === 'ok').length
   }
 
-  it.skipIf(skip)('a rate limit lets exactly what it has pass of 200 parallel uses on several nodes', async () => {
+  it.skipIf(skip)('a rate limit admits exactly its points of 200 parallel uses on several nodes', async () => {
     const all = await world(60, {})
     const { token } = await mint(first(all))
     expect(await spend(all, token, 200)).toBe(60)
   })
 
-  it.skipIf(skip)('a quota lets exactly what it has pass of 200 parallel uses on several nodes, and is refilled on schedule', async () => {
+  it.skipIf(skip)('a quota admits exactly its points of 200 parallel uses on several nodes and refills on schedule', async () => {
     const all = await world(75, { refill: 'day' })
     const { token } = await mint(first(all))
     expect(await spend(all, token, 200)).toBe(75)
@@ -51,7 +51,7 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     expect(await spend(all, token, 200)).toBe(75)
   })
 
-  it.skipIf(skip)('a quota tells what remains and when it is refilled', async () => {
+  it.skipIf(skip)('a quota reports how much remains and when it refills', async () => {
     const all = await world(3, { refill: 'day', points: () => 2 })
     const { token } = await mint(first(all))
     const answers = [await first(all).verify(token), await first(all).verify(token), await first(all).verify(token)]
@@ -63,7 +63,7 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     expect(answers[2]).toMatchObject({ retryAfterSeconds: 43_200, rates: [{ resetSeconds: 43_200, windowSeconds: 86_400 }] })
   })
 
-  it.skipIf(skip)('a quota never over-spends while uses are given back, and ends up with what is left', async () => {
+  it.skipIf(skip)('a quota is never overspent while uses are refunded, and ends with what is left', async () => {
     const all = await world(40, { refill: 'day' })
     const { token } = await mint(first(all))
     let kept = 0
@@ -85,7 +85,7 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     expect(await spend(all, token, 20)).toBe(0)
   })
 
-  it.skipIf(skip)('what is given back after the turn of a period is no gift to the next one', async () => {
+  it.skipIf(skip)('a refund after the end of a period does not add to the next period', async () => {
     const all = await world(2, { refill: 'day' })
     const { token } = await mint(first(all))
     const principal = await principalOf(first(all).verify(token))

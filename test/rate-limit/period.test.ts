@@ -10,6 +10,6 @@ it.each<[Refill, string, string, string]>([
   ['month', '2028-02-29T12:00:00.000Z', '2028-02-01T00:00:00.000Z', '2028-03-01T00:00:00.000Z'],
   ['month', '2026-12-31T23:59:59.999Z', '2026-12-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z'],
   [{ every: 90 }, '1970-01-01T00:03:00.000Z', '1970-01-01T00:03:00.000Z', '1970-01-01T00:04:30.000Z'],
-])('a quota by %j at %s belongs to the period from %s to %s, in UTC', (refill, now, startsAt, endsAt) => {
+])('a quota by %j at %s belongs to the period from %s to %s in UTC', (refill, now, startsAt, endsAt) => {
   expect(periodOf(refill, Date.parse(now))).toEqual({ startsAt: Date.parse(startsAt), endsAt: Date.parse(endsAt) })
 })

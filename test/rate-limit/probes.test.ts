@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { mint, verdict } from '../latchkey/harness.js'
 import { limited, perToken } from './support.js'
 
-/** The answers to so many probes, one after the other, and how often the host was asked for the resource. */
+/** The statuses of consecutive probes, and how often the host was asked for the resource. */
 async function probe(requirement: 'scope' | 'resource', times: number) {
   let lookups = 0
   const tokens = limited([perToken(5)])
@@ -32,15 +32,15 @@ async function probe(requirement: 'scope' | 'resource', times: number) {
   return { tokens, token, lookups, statuses }
 }
 
-describe('refusals have a budget of their own', () => {
-  it.each(['scope', 'resource'] as const)('so probes for a %s that the token lacks end in 429', async (requirement) => {
+describe('a separate budget for refusals', () => {
+  it.each(['scope', 'resource'] as const)('repeated probes for a missing %s end in 429', async (requirement) => {
     const { statuses, lookups } = await probe(requirement, 100)
     expect(statuses.filter((status) => status === 403).length).toBeLessThanOrEqual(7)
     expect(statuses.slice(7).every((status) => status === 429)).toBe(true)
     expect(lookups).toBeLessThanOrEqual(7)
   })
 
-  it('and they cost the token nothing of what it may do', async () => {
+  it("refusals do not use up the token's rate limit", async () => {
     const { tokens, token } = await probe('resource', 20)
     for (let use = 0; use < 5; use += 1) expect(await verdict(tokens.verify(token))).toBe('ok')
     expect(await verdict(tokens.verify(token))).toBe('rate_limited')

@@ -8,7 +8,7 @@ import { limited, perToken, syncLimiter } from './support.js'
 const OVER = ['ok', 'ok', 'rate_limited']
 
 describe('a limit', () => {
-  it('by token counts each token apart, and tells where it stands', async () => {
+  it('a limit by token counts each token separately and reports its state', async () => {
     const tokens = limited([perToken(2)])
     const [one, two] = await Promise.all([mint(tokens), mint(tokens)])
     const first = await tokens.verify(one.token)
@@ -20,7 +20,7 @@ describe('a limit', () => {
     expect(await verdict(tokens.verify(two.token))).toBe('ok')
   })
 
-  it('by owner counts the tokens of an owner together, of owners that differ only in case apart, and of none not at all', async () => {
+  it("a limit by owner counts an owner's tokens together, distinguishes case, and ignores tokens without an owner", async () => {
     const tokens = limited([{ ...perToken(2), by: 'owner' }])
     const [one, two, other, none] = await Promise.all([
       mint(tokens, { ownerId: 'Bo Ångström' }),
@@ -37,7 +37,7 @@ describe('a limit', () => {
     expect(await Promise.all([1, 2, 3].map(() => verdict(tokens.verify(none.token))))).toEqual(['ok', 'ok', 'ok'])
   })
 
-  it('by tenant counts the tokens of a tenant together', async () => {
+  it("a limit by tenant counts the tenant's tokens together", async () => {
     const tokens = limited([{ ...perToken(2), by: 'tenant' }])
     const [one, two] = await Promise.all([mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't1' })])
     expect([
@@ -47,7 +47,7 @@ describe('a limit', () => {
     ]).toEqual(OVER)
   })
 
-  it('lets exactly as many of 200 parallel uses pass as it has', async () => {
+  it('a limit admits exactly its points of 200 parallel uses', async () => {
     const tokens = limited([perToken(50)])
     const { token } = await mint(tokens)
     const verdicts = await Promise.all(Array.from({ length: 200 }, () => verdict(tokens.verify(token))))
@@ -55,7 +55,7 @@ describe('a limit', () => {
     expect(verdicts.filter((word) => word === 'rate_limited')).toHaveLength(150)
   })
 
-  it('may depend on the principal: its metadata, or what a function finds out', async () => {
+  it("a limit may depend on the principal's metadata or an async function", async () => {
     const points = async ({ metadata }: { readonly metadata?: { readonly [name: string]: unknown } }): Promise<number | undefined> =>
       typeof metadata?.perMinute === 'number' ? metadata.perMinute : undefined
     const tokens = limited([{ ...perToken(2), points }])
@@ -71,7 +71,7 @@ describe('a limit', () => {
     expect([await allowed(plain.token), await allowed(more.token), await allowed(none.token)]).toEqual([2, 4, 0])
   })
 
-  it('is noted in usage and audit when it refuses', async () => {
+  it('a refusal by a limit is recorded in usage and audit', async () => {
     const tokens = limited([perToken(1)])
     const { token, record } = await mint(tokens)
     await tokens.verify(token)
@@ -89,8 +89,8 @@ describe('a limit', () => {
   })
 })
 
-describe('a refused use spends nothing', () => {
-  it('when the token is inactive, revoked or unknown, or comes from another address', async () => {
+describe('refused uses spend nothing', () => {
+  it('a use refused as inactive, revoked, malformed or from a wrong address spends nothing', async () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const [inactive, revoked, bound] = await Promise.all([mint(tokens), mint(tokens), mint(tokens, { allowedIps: ['10.0.0.1'] })])
@@ -103,7 +103,7 @@ describe('a refused use spends nothing', () => {
     expect([...limiter.counts]).toEqual([])
   })
 
-  it('when the owner is gone', async () => {
+  it('a use refused because the owner is gone spends nothing', async () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }], { owner: () => null })
     const { token } = await mint(tokens, { ownerId: 'bo' })
@@ -111,7 +111,7 @@ describe('a refused use spends nothing', () => {
     expect([...limiter.counts]).toEqual([])
   })
 
-  it('of a limit before or behind the one that refuses', async () => {
+  it('a use refused by one limit spends nothing of the limits before and after it', async () => {
     const [first, second, third] = [syncLimiter(10), syncLimiter(1), syncLimiter(10)]
     const tokens = limited([
       { name: 'first', by: 'token', limiter: first },
@@ -130,7 +130,7 @@ describe('a refused use spends nothing', () => {
     expect([[...first.counts.values()], [...third.counts.values()]]).toEqual([[1], [1]])
   })
 
-  it('when the scope turns out to be missing, and is given back once', async () => {
+  it('a use refused for its scope is refunded once', async () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const { token } = await mint(tokens)
@@ -145,7 +145,7 @@ describe('a refused use spends nothing', () => {
     expect(own()).toEqual([1])
   })
 
-  it('so a token that keeps asking for what it may not is never kept from what it may', async () => {
+  it('a token that keeps requesting forbidden resources keeps its rate limit for allowed ones', async () => {
     const tokens = limited([perToken(3)])
     const { token } = await mint(tokens)
     for (let tries = 0; tries < 10; tries += 1) {
@@ -155,7 +155,7 @@ describe('a refused use spends nothing', () => {
   })
 })
 
-it('what a refused use took is not given back where the window is about to end, for it would be a gift to the next one', async () => {
+it('a refused use is not refunded when the window is about to end, because the refund would count for the next window', async () => {
   const limiter = syncLimiter(5)
   const ending = { ...limiter, consume: (key: string, by: number) => ({ ...limiter.penalty(key, by, {}), msBeforeNext: 50 }) }
   const tokens = limited([{ name: 'token', by: 'token', limiter: ending as Limiter }])
@@ -164,7 +164,7 @@ it('what a refused use took is not given back where the window is about to end, 
   expect([...limiter.counts].find(([key]) => !key.endsWith(':refused'))?.[1]).toBe(1)
 })
 
-it('a use that is refused by points of its own spends nothing, however often it is tried', async () => {
+it('a use refused by a points function spends nothing, however often it is retried', async () => {
   const limiter = syncLimiter(5)
   const tokens = limited([{ name: 'token', by: 'token', limiter, points: () => 2 }])
   const { token } = await mint(tokens)
@@ -174,7 +174,7 @@ it('a use that is refused by points of its own spends nothing, however often it 
   expect([...limiter.counts.values()]).toEqual([2])
 })
 
-it('the count of a quota outlives its period, so that a node whose clock is behind finds it', async () => {
+it("a quota's count outlives its period, so that a node with a slow clock finds it", async () => {
   const limiter = syncLimiter(5)
   const lifetimes: (number | undefined)[] = []
   const penalty: Limiter['penalty'] = (key, by, options) => {
@@ -188,7 +188,7 @@ it('the count of a quota outlives its period, so that a node whose clock is behi
 })
 
 describe('one request counts once', () => {
-  it('also when it is decided about a second time, but not for another token', async () => {
+  it('a second decision about the same request does not count again, except for another token', async () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const [one, two] = await Promise.all([mint(tokens), mint(tokens)])
@@ -209,20 +209,20 @@ describe('one request counts once', () => {
   })
 })
 
-it('the decision stays synchronous with a limiter that answers at once', async () => {
+it('the decision stays synchronous with a synchronous limiter', async () => {
   const tokens = limited([{ name: 'token', by: 'token', limiter: syncLimiter(1000) }])
   const { token } = await mint(tokens)
   await warm(tokens, token)
   expect(deciderOf(tokens).decide(token)).toMatchObject({ ok: true, rates: [{ name: 'token' }] })
 })
 
-it('without the option, nothing is counted and no states are told', async () => {
+it('without the rateLimit option nothing is counted and no rates are reported', async () => {
   const tokens = instance()
   const { token } = await mint(tokens)
   expect(await tokens.verify(token)).not.toHaveProperty('rates')
 })
 
-it('options of the limiter hold: a block after too many uses outlasts the window', async () => {
+it("the limiter's own options apply: blockDuration outlasts the window", async () => {
   const limiter = new RateLimiterMemory({ points: 1, duration: 1, blockDuration: 600 })
   const tokens = limited([{ name: 'token', by: 'token', limiter }])
   const { token } = await mint(tokens)

@@ -4,8 +4,8 @@ import { deciderOf } from '../../src/instance.js'
 import { instance, mint, principalOf, verdict } from '../latchkey/harness.js'
 import { limited, perToken } from './support.js'
 
-describe('refusals have a budget of their own', () => {
-  it('and once it is spent, only that token is refused further looks', async () => {
+describe('a separate budget for refusals', () => {
+  it("refusalsSpent() reports the limit once a token's refusal budget is used up", async () => {
     const tokens = limited([perToken(2)])
     const { token } = await mint(tokens)
     const { decide, countUse, refusalsSpent } = deciderOf(tokens)
@@ -18,7 +18,7 @@ describe('refusals have a budget of their own', () => {
     await expect.poll(refuseOne).toMatchObject({ name: 'token', remaining: 0 })
   })
 
-  it('which another token of the same owner does not spend where limits are by token', async () => {
+  it("a token's refusals do not affect other tokens of the same owner if limits are by token", async () => {
     const tokens = limited([perToken(2)])
     const [noisy, quiet] = [await mint(tokens), await mint(tokens)]
     for (let use = 0; use < 20; use += 1) {
@@ -29,7 +29,7 @@ describe('refusals have a budget of their own', () => {
     expect(await verdict(tokens.verify(quiet.token))).toBe('ok')
   })
 
-  it('is counted in the limiter, under a key of its own, so that it holds on every node', async () => {
+  it('refusals are counted in the limiter under a separate key, so that they hold on every node', async () => {
     const limiter = new RateLimiterMemory({ points: 5, duration: 60 })
     const limits = [{ name: 'token', by: 'token', limiter }] as const
     const nodes = [limited(limits), limited(limits)]
@@ -42,7 +42,7 @@ describe('refusals have a budget of their own', () => {
 })
 
 describe('a token whose owner is gone', () => {
-  it('makes the host look its owner up no more than a bounded number of times', async () => {
+  it('a token whose owner is gone causes only a bounded number of owner lookups', async () => {
     let asked = 0
     const owner = () => {
       asked += 1
@@ -58,7 +58,7 @@ describe('a token whose owner is gone', () => {
     expect(asked).toBeLessThanOrEqual(101 + 10 * seconds)
   })
 
-  it('holds up no other token of the same owner', async () => {
+  it("a token whose owner was gone does not delay the owner's other tokens", async () => {
     let gone = true
     const tokens = instance({ owner: () => (gone ? null : { scopes: ['stock:read'] }) })
     const [noisy, other] = [await mint(tokens, { ownerId: 'bob' }), await mint(tokens, { ownerId: 'bob' })]

@@ -6,7 +6,7 @@ import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRedis } from 'rate-l
 import { createClient } from 'redis'
 import { service } from '../support/services.js'
 
-/** Limiters of one kind that share their counts, as several nodes would have them: each with a connection of its own. */
+/** Limiters of one kind with shared counts, as on several nodes: each has its own connection. */
 export type Nodes = { readonly limiters: readonly Limiter[]; readonly close: () => Promise<void> }
 
 export type Kind = {
@@ -20,7 +20,7 @@ const postgres = await service('postgres')
 
 const unique = (): string => `test_${randomBytes(6).toString('hex')}`
 
-/** Every kind of limiter that tests run against. */
+/** Every kind of limiter that the tests run against. */
 export const kinds: readonly Kind[] = [
   {
     name: 'memory',
@@ -69,7 +69,7 @@ export const kinds: readonly Kind[] = [
       const tableName = unique()
       const pools = Array.from({ length: nodes }, () => new pg.Pool({ connectionString: postgres.url, max: 5 }))
       const limiters: Limiter[] = []
-      // One after the other: two that create the table at once can fail.
+      // One after the other, because two that create the table at once can fail.
       for (const storeClient of pools) {
         const limiter = await new Promise<Limiter>((resolve, reject) => {
           const made = new RateLimiterPostgres(

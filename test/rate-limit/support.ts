@@ -2,7 +2,7 @@ import type { Latchkey, Limiter, LimiterAnswer, RateLimit, RateLimitOptions } fr
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { instance, type Scope } from '../latchkey/harness.js'
 
-/** An instance with limits; a limiter that fails refuses, where nothing else is said. */
+/** An instance with limits. By default, a failing limiter refuses. */
 export function limited(limits: readonly RateLimit[], options: Partial<Parameters<typeof instance>[0]> = {}): Latchkey<Scope> {
   return instance({ rateLimit: { limits, onFailure: 'refuse' }, ...options })
 }
@@ -12,7 +12,7 @@ export function perToken(points: number, duration = 60): RateLimit {
   return { name: 'token', by: 'token', limiter: new RateLimiterMemory({ points, duration }) }
 }
 
-/** The options with one limit whose limiter does what the test says in place of counting. */
+/** Options with one limit whose limiter runs `call` instead of counting. */
 export function broken(call: () => unknown, onFailure: RateLimitOptions['onFailure']): RateLimitOptions {
   const method = call as Limiter['consume']
   return {
@@ -21,7 +21,7 @@ export function broken(call: () => unknown, onFailure: RateLimitOptions['onFailu
   }
 }
 
-/** A limiter that answers without a promise, and lets its counts be seen. */
+/** A synchronous limiter with visible counts. */
 export function syncLimiter(points: number): Limiter & { readonly counts: Map<string, number> } {
   const counts = new Map<string, number>()
   const add = (key: string, by: number): LimiterAnswer => {

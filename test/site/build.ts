@@ -6,7 +6,7 @@ import { composePages } from './compose.js'
 import { httpApiPage } from './http-api.js'
 import { type Group, NAVIGATION } from './nav.js'
 
-// `npm run docs:site`: puts the pages together from docs/ and builds the site into test/site/dist. A dead link fails. `--dev` serves it meanwhile.
+// `npm run docs:site`: composes the pages from docs/ and builds the site into test/site/dist. A dead link fails. `--dev` serves it instead.
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)))
 const SITE = 'test/site'
 const PAGES = join(SITE, 'pages')
@@ -16,7 +16,7 @@ function run(command: string, args: readonly string[]): void {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** Installed once for each state of the lock. */
+/** Installs the site's packages once per state of the lock file. */
 function install(): void {
   const [lock, mark] = [join(SITE, 'package-lock.json'), join(SITE, 'node_modules/.package-lock.json')]
   if (existsSync(mark) && statSync(mark).mtimeMs >= statSync(lock).mtimeMs) return

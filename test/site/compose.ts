@@ -3,7 +3,7 @@ import { dirname, extname, join } from 'node:path'
 import { placeOf, rewriteLinks } from './links.js'
 import { NAVIGATION } from './nav.js'
 
-/** Puts the pages of the site together, with their links leading to where things stand there. `extra` are pages that are made, by their places. */
+/** Composes the pages of the site and rewrites their links. `extra` are generated pages by path. */
 export function composePages(folder: string, extra: { readonly [place: string]: string }): void {
   rmSync(folder, { recursive: true, force: true })
   const write = (place: string, text: string): void => {
@@ -26,7 +26,7 @@ export function composePages(folder: string, extra: { readonly [place: string]: 
   write('index.md', homePage())
 }
 
-/** Every page of docs/, from there. */
+/** Every page of docs/, by its path there. */
 export const docsPages = (): readonly string[] =>
   readdirSync('docs', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))
 

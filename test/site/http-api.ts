@@ -38,7 +38,7 @@ type Document = {
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']
 
-/** The reference of the management API, from the OpenAPI document that the API itself serves. */
+/** The reference of the management API, generated from the OpenAPI document that the API serves. */
 export async function httpApiPage(): Promise<string> {
   const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
   const manage = management(tokens, { mountPath: '/tokens', actor: () => ({ id: 'docs', tenants: '*' as const, manages: 'all' as const }) })

@@ -4,7 +4,7 @@ import { dirname, posix } from 'node:path'
 const CODE = /(```[\s\S]*?```|`[^`\n]*`)/g
 const LINK = /\]\(([^)\s]+)\)/g
 
-/** Rewrites the links of a page for the site. `path` is the page's place in the repository, `at` its place on the site; `needs` hears of files to show. */
+/** Rewrites the links of a page for the site. `path` is the page's path in the repository and `at` its path on the site. `needs` is called with source files to show. */
 export function rewriteLinks(text: string, path: string, at: string, needs: (source: string) => void): string {
   return text
     .split(CODE)
@@ -24,7 +24,7 @@ function linkOf(link: string, path: string, at: string, needs: (source: string) 
   return `${relative.startsWith('.') ? relative : `./${relative}`}${anchor === undefined ? '' : `#${anchor}`}`
 }
 
-/** Where a file of the repository stands on the site; `undefined` for what is copied as it is, such as an image. */
+/** The path of a repository file on the site; `undefined` for files that are copied unchanged, such as images. */
 export function placeOf(target: string): string | undefined {
   const isFolder = statSync(target).isDirectory()
   const inside = target.startsWith('docs/') ? target.slice('docs/'.length) : undefined

@@ -1,7 +1,7 @@
-/** Pages of one kind, by their paths below docs/, without `.md`. A title is needed only where the page's heading is too long for a menu. */
+/** A group of pages by their paths in docs/, without `.md`. A title is needed only if the page's heading is too long for a menu. */
 export type Group = { readonly text: string; readonly pages: readonly (string | readonly [path: string, title: string])[] }
 
-/** The navigation, by kind: learn, do, look up, understand. Every page of docs/ stands here once, but for the API by entry and the decisions. */
+/** The navigation by kind: learn, do, look up, understand. It lists every docs page once, except the API pages of the entries and the decisions. */
 export const NAVIGATION: readonly { readonly kind: string; readonly groups: readonly Group[] }[] = [
   { kind: 'Tutorial', groups: [{ text: 'Tutorial', pages: ['getting-started'] }] },
   {

@@ -9,7 +9,7 @@ type Disturbance = { readonly name: string; run(fleet: Fleet, slot: Slot, dice: 
 
 const seconds = (dice: Dice): number => 1000 + dice.below(5000)
 
-/** The failover and the pause of the replica concern all nodes: they have lanes of their own. */
+/** The failover and the replica's pause affect all nodes, so each has a separate lane. */
 const FAILOVER = 'primary killed, and its synchronous standby promoted'
 const PAUSE = 'replay of the replica paused'
 
@@ -36,7 +36,7 @@ const DISTURBANCES: readonly Disturbance[] = [
 
 type Schedule = { readonly until: number; readonly lanes: number; readonly free: number; readonly failoverEveryMs: number }
 
-/** Disturbs one node after another until `until`, a lane of its own for each that goes on at the same time. Answers how often each happened. */
+/** Disturbs one node after another until `until`, in several concurrent lanes. Returns how often each disturbance happened. */
 export const disturb = async (
   fleet: Fleet,
   dice: Dice,
@@ -73,7 +73,7 @@ export const disturb = async (
     while (performance.now() < until) {
       await sleep(seconds(dice))
       const { standby } = pair
-      // It may be on its way out, or no standby any more.
+      // The standby may be shutting down, or may no longer be a standby.
       const paused = await standby.query('select pg_wal_replay_pause()').catch(() => undefined)
       await sleep(seconds(dice))
       await standby.query('select pg_wal_replay_resume()').catch(() => undefined)

@@ -4,7 +4,7 @@ import type { History } from './history.js'
 import type { Pair } from './pair.js'
 import type { Command, Done, Report, Target } from './protocol.js'
 
-/** A place for a node: when one is killed, the next one comes up behind the same proxy. */
+/** The place of a node. When a node is killed, its replacement starts behind the same proxy. */
 export type Slot = {
   readonly name: string
   readonly url: string
@@ -15,10 +15,10 @@ export type Slot = {
   up: boolean
 }
 
-/** What the nodes share. */
+/** The settings that all nodes share. */
 export type Setting = { readonly program: string; readonly pair: Pair; readonly history: History; readonly maxStaleness: number }
 
-/** The nodes, each a process of its own with a proxy between it and the database. */
+/** The nodes. Each is a separate process, with a proxy between it and the database. */
 export class Fleet {
   readonly slots: Slot[] = []
   readonly #setting: Setting
@@ -36,7 +36,7 @@ export class Fleet {
     await this.#open(slot)
   }
 
-  /** Asks a node for a change; what gets no answer may have happened or not. */
+  /** Asks a node for a change. A change without an answer may or may not have happened. */
   async change(slot: Slot, command: Command): Promise<Done | undefined> {
     try {
       return (await slot.child.ask(command)) as Done
@@ -46,7 +46,7 @@ export class Fleet {
     }
   }
 
-  /** Ends a node in the middle of whatever it is doing, and starts it again. */
+  /** Kills a node in the middle of its work, and starts it again. */
   async kill(slot: Slot): Promise<void> {
     slot.up = false
     await slot.child.kill()
@@ -60,7 +60,7 @@ export class Fleet {
     slot.proxy.set('all', 'pass')
   }
 
-  /** Leads all nodes to the servers as they are now. */
+  /** Points all nodes at the current servers. */
   follow(): void {
     const { primary, standby } = this.#setting.pair
     for (const { proxy, replica } of this.slots) {

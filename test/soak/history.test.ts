@@ -12,7 +12,7 @@ function withToken(): History {
 }
 
 describe('the history of a soak', () => {
-  it('takes an acceptance within the bound after an acknowledged revocation', () => {
+  it('accepts a verification within the bound after an acknowledged revocation', () => {
     const history = withToken()
     history.ending('a', 900)
     history.done('revoke', ended, ['a'])
@@ -21,7 +21,7 @@ describe('the history of a soak', () => {
     expect(history.latestMs).toBe(2000)
   })
 
-  it('tells an acceptance past the bound, whichever of the two it learns of first', () => {
+  it('reports a verification that was accepted past the bound, whichever of the two it learns of first', () => {
     const [first, second] = [withToken(), withToken()]
     for (const history of [first, second]) history.ending('a', 900)
     first.done('revoke', ended, ['a'])
@@ -31,14 +31,14 @@ describe('the history of a soak', () => {
     for (const history of [first, second]) expect(history.violations).toEqual(['a was accepted 0.5 ms past the bound'])
   })
 
-  it('does not hold an end against anybody that was never acknowledged', () => {
+  it('reports nothing about an end that was never acknowledged', () => {
     const history = withToken()
     history.ending('a', 900)
     history.seen('node 1', { ...nothing, accepted: [['a', 9000]] })
     expect(history.violations).toEqual([])
   })
 
-  it('tells a refusal of a token that nobody had revoked, and an acceptance behind a refusal', () => {
+  it('reports a refused token that was never revoked, and an acceptance after a refusal', () => {
     const history = withToken()
     history.seen('node 1', { ...nothing, refused: [['a', 'token_invalid', 500]] })
     history.ending('a', 900)
@@ -49,7 +49,7 @@ describe('the history of a soak', () => {
     ])
   })
 
-  it('tells how long a token was answered 503 of what began while there was no primary', () => {
+  it('reports how long a token was answered 503 in outages that began while there was no primary', () => {
     const history = new History(2000)
     const outages = [
       [0, 900],

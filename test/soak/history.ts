@@ -3,16 +3,16 @@ import type { Done, Report, Span, Target } from './protocol.js'
 type Life = {
   readonly target: Target
   readonly tenantId: string | undefined
-  /** When the first call began that may have ended it, acknowledged or not. */
+  /** When the first call began that may have ended the token, acknowledged or not. */
   endingBegan?: number
-  /** When an end was acknowledged first. */
+  /** When an end was first acknowledged. */
   endedAt?: number
   lastAccepted: number
-  /** Nobody asks about it any more. */
+  /** No node asks about it anymore. */
   forgotten: boolean
 }
 
-/** What the nodes did and saw, and what of it may not be. */
+/** Records what the nodes did and saw, and which of it violates the rules. */
 export class History {
   readonly lives: Map<string, Life> = new Map()
   readonly violations: string[] = []
@@ -23,7 +23,7 @@ export class History {
   unanswered = 0
   /** When each node answered 503 about a token. */
   readonly outages: Map<string, Span[]> = new Map()
-  /** From the acknowledgement of an end to the last verification that was accepted, over all ends. */
+  /** The longest time from the acknowledgment of an end to the last accepted verification. */
   latestMs: number = Number.NEGATIVE_INFINITY
 
   constructor(boundMs: number) {
@@ -34,13 +34,13 @@ export class History {
     this.lives.set(target.id, { target, tenantId, lastAccepted: Number.NEGATIVE_INFINITY, forgotten: false })
   }
 
-  /** A call that ends this token is about to be made. */
+  /** Notes that a call is about to end this token. */
   ending(id: string, now: number): void {
     const life = this.lives.get(id)
     if (life !== undefined) life.endingBegan ??= now
   }
 
-  /** A change was acknowledged, and ended these tokens. */
+  /** Notes an acknowledged change, which ended these tokens. */
   done(what: string, { ended }: Done, ids: readonly string[] = []): void {
     this.acknowledged[what] = (this.acknowledged[what] ?? 0) + 1
     for (const id of ids) {
@@ -51,7 +51,7 @@ export class History {
     }
   }
 
-  /** Tokens that nobody has begun to end. */
+  /** Tokens that no call has begun to end. */
   alive(): readonly Life[] {
     return [...this.lives.values()].filter(({ endingBegan }) => endingBegan === undefined)
   }
@@ -61,7 +61,7 @@ export class History {
     return [...this.lives.values()].filter(({ forgotten }) => !forgotten).map(({ target }) => target)
   }
 
-  /** Tokens that ended so long ago that nothing new can be learned of them. They are answered once. */
+  /** Tokens that ended so long ago that nothing new can be learned about them. Each is returned only once. */
   forgettable(afterMs: number, now: number): readonly string[] {
     const old = [...this.lives.values()].filter(({ endedAt, forgotten }) => !forgotten && endedAt !== undefined && now - endedAt > afterMs)
     for (const life of old) life.forgotten = true
@@ -89,7 +89,7 @@ export class History {
     for (const id of report.again) this.violations.push(`${node} accepted ${id} again after it had refused it`)
   }
 
-  /** How long a token was answered 503 at this node, at most, of what began in one of these times. */
+  /** The longest time that a token was answered 503 at this node, among outages that began in one of these times. */
   longestOutageMs(node: string, times: readonly Span[]): number {
     const begun = (this.outages.get(node) ?? []).filter(([from]) => times.some(([first, last]) => from >= first && from <= last))
     return Math.max(0, ...begun.map(([from, to]) => to - from))

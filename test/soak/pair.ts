@@ -5,12 +5,12 @@ import type { Span } from './protocol.js'
 const STANDBY = 'standby'
 const SCHEMA = 'soak'
 
-/** A primary and its synchronous standby, one of which takes the other's place. */
+/** A primary and its synchronous standby, which takes its place in a failover. */
 export class Pair {
   primary: PostgresServer
   standby: PostgresServer
   readonly schema: string = SCHEMA
-  /** From the end of a primary to the next one. */
+  /** From the end of a primary to the start of the next one. */
   readonly failovers: Span[] = []
   /** The primary that was killed last, until there is a standby again. */
   replaced: PostgresServer | undefined
@@ -37,19 +37,19 @@ export class Pair {
     return await this.primary.query(text, SCHEMA)
   }
 
-  /** Ends the primary as a power cut does, and makes its standby the primary. */
+  /** Ends the primary the way a power cut does, and promotes its standby. */
   async failOver(): Promise<void> {
     const began = monotonic()
     this.replaced = this.primary
     await this.primary.kill()
     await this.standby.promote()
     this.primary = this.standby
-    // Until there is a standby again, nothing waits for one, as managers of clusters have it.
+    // Until there is a standby again, commits do not wait for one, as cluster managers arrange it.
     await this.primary.desynchronize()
     this.failovers.push([began, monotonic()])
   }
 
-  /** Gives the primary a standby again, which then has everything that was acknowledged. */
+  /** Gives the primary a standby again, and waits until the standby has everything that was acknowledged. */
   async repair(): Promise<void> {
     await this.replaced?.dispose()
     this.standby = await PostgresServer.standby(this.primary, STANDBY)

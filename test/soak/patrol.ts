@@ -5,7 +5,7 @@ import type { Report, Span, Target } from './protocol.js'
 const PAUSE_MS = 20
 const REPORT_EVERY_MS = 100
 
-/** Asks about every token again and again, as requests would, and reports what was answered and when. */
+/** Verifies every token repeatedly, like incoming requests, and reports the answers and their times. */
 export class Patrol {
   readonly #tokens: Latchkey
   readonly #monotonic: () => number
@@ -16,7 +16,7 @@ export class Patrol {
   #again: Set<string> = new Set()
   #verifications = 0
   #unavailable = 0
-  /** Since when a token is answered 503. */
+  /** When the current outage of each token began. */
   readonly #unavailableSince: Map<string, number> = new Map()
   #outages: Span[] = []
 

@@ -1,7 +1,7 @@
-/** A token that the nodes ask about. */
+/** A token that the nodes verify. */
 export type Target = { readonly id: string; readonly token: string }
 
-/** What a node is asked to do. */
+/** A command to a node. */
 export type Command =
   | { readonly do: 'open'; readonly url: string; readonly read: string; readonly schema: string; readonly maxStaleness: number }
   | { readonly do: 'patrol'; readonly add: readonly Target[]; readonly drop: readonly string[] }
@@ -16,19 +16,19 @@ export type Command =
 /** When a change began and was acknowledged, on the monotonic clock that all processes of the machine share, and the token that it made. */
 export type Done = { readonly began: number; readonly ended: number; readonly made?: Target }
 
-/** From one instant to another, of the same clock. */
+/** From one instant to another, on the same clock. */
 export type Span = readonly [from: number, to: number]
 
-/** What a node saw since its last report: instants of its verifications, in milliseconds of the same clock. */
+/** A node's observations since its last report. Instants are in milliseconds of the same clock. */
 export type Report = {
-  /** By token, when the last accepted verification began. */
+  /** For each token, when its last accepted verification began. */
   readonly accepted: readonly (readonly [id: string, began: number])[]
-  /** Refusals by token and code, with the instant of the first answer. */
+  /** Refusals by token and code, with the instant of the first refusal. */
   readonly refused: readonly (readonly [id: string, code: string, ended: number])[]
-  /** Tokens that were accepted by a verification that began behind a final refusal of the same process. */
+  /** Tokens that were accepted in a verification that began after a final refusal by the same process. */
   readonly again: readonly string[]
   readonly verifications: number
   readonly unavailable: number
-  /** Times in which a token was answered 503, until it was decided about again. */
+  /** Periods in which a token was answered 503, until it was decided again. */
   readonly outages: readonly Span[]
 }

@@ -10,7 +10,8 @@ import { History } from './history.js'
 import { Pair } from './pair.js'
 import { Workload } from './workload.js'
 
-// Nodes that are killed, stopped, cut off and told the wrong time for half an hour, on a database that fails over meanwhile. `npm run test:soak -- --minutes=5 --nodes=8 --seed=1`
+// For half an hour, nodes are killed, stopped, cut off and given the wrong time, on a database that fails over meanwhile. `npm run
+// test:soak -- --minutes=5 --nodes=8 --seed=1`
 const option = (name: string, fallback: number): number => {
   const given = process.argv.find((argument) => argument.startsWith(`--${name}=`))
   return given === undefined ? fallback : Number(given.slice(name.length + 3))
@@ -39,7 +40,7 @@ try {
   const workload = new Workload(fleet, history, createDice(seed))
   const tidying = setInterval(() => void fleet.patrol([], history.forgettable(10 * maxStaleness * 1000, monotonic())), 5000)
   const [happened] = await Promise.all([
-    // The first node is left alone: it ends for certain what others ended without an answer.
+    // The first node is left undisturbed. It reliably ends tokens whose end got no answer on other nodes.
     disturb(fleet, createDice(seed + 1), pair, { until, lanes: 3, free: 1, failoverEveryMs: Math.min(120_000, minutes * 20_000) }),
     workload.run(until, 6),
   ])
@@ -57,7 +58,7 @@ try {
   const latest = history.latestMs.toFixed(0)
   console.log(`accepted last: ${latest} ms after the acknowledgement of an end, at most; the bound is ${maxStaleness * 1000} ms`)
   console.log(`audit: ${events} events against the tokens and against what was acknowledged, ${problems.length} differences`)
-  // Until what was under way when the primary ended has had its deadline.
+  // Calls that were in flight when the primary ended have another two seconds, their deadline.
   const unavailableMs = history.longestOutageMs(
     'node 0',
     pair.failovers.map(([from, to]) => [from, to + 2000]),

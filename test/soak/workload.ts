@@ -8,7 +8,7 @@ import type { Command, Done } from './protocol.js'
 const MOST_ALIVE = 24
 const BULK = 3
 
-/** Changes tokens at nodes taken by chance, as administrators and holders would. */
+/** Changes tokens on random nodes, like administrators and holders. */
 export class Workload {
   readonly #fleet: Fleet
   readonly #history: History
@@ -31,7 +31,7 @@ export class Workload {
     await Promise.all(Array.from({ length: lanes }, lane))
   }
 
-  /** At a node that nothing disturbs: what may have ended without an answer is ended for certain. */
+  /** On an undisturbed node, ends every token that may have ended without an answer. */
   async settle(slot: Slot): Promise<void> {
     for (const { target, endingBegan, endedAt } of [...this.#history.lives.values()]) {
       if (endingBegan !== undefined && endedAt === undefined) await this.#end(slot, { do: 'revoke', id: target.id }, [target.id])
@@ -65,7 +65,7 @@ export class Workload {
   async #watch(done: Done | undefined, tenantId?: string): Promise<void> {
     if (done?.made === undefined) return
     this.#history.made(done.made, tenantId)
-    // A node that stands still answers later; nobody waits for it.
+    // A frozen node answers later; nobody waits for it.
     void this.#fleet.patrol([done.made])
   }
 

@@ -35,7 +35,7 @@ function reads(clock: { now: number }) {
 }
 
 describe('the breaker', () => {
-  it('opens after three reads that hung, and lets one probe through at a time', async () => {
+  it('opens after three hung reads, and lets one probe through at a time', async () => {
     const clock = { now: 0 }
     const { breaker, start } = reads(clock)
     for (const read of [start(), start(), start()]) await read.hang()
@@ -57,7 +57,7 @@ describe('the breaker', () => {
     expect(breaker.isOpen).toBe(false)
   })
 
-  it('takes a quick failure for an answer', async () => {
+  it('treats a quick failure as an answer', async () => {
     const { breaker, start } = reads({ now: 0 })
     const lost = Array.from({ length: 3 }, start)
     await start().fail()
@@ -65,7 +65,7 @@ describe('the breaker', () => {
     expect(breaker.isOpen).toBe(false)
   })
 
-  it('opens for reads that hang after the last answer', async () => {
+  it('opens when reads hang after the last answer', async () => {
     const { breaker, start } = reads({ now: 0 })
     await start().answer()
     for (const read of Array.from({ length: 3 }, start)) await read.hang()

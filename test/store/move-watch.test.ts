@@ -7,7 +7,7 @@ import type { TokenStore } from '../../src/store/port.js'
 
 const MOVE = { state: 'left', moveId: 'm', runId: 'r' } as const
 
-/** A guarded store that counts how often it asks how far the move has come. */
+/** A guarded store that counts how often it asks for the state of a move. */
 function watched(store: TokenStore) {
   let asked = 0
   let now = 0
@@ -27,7 +27,7 @@ function watched(store: TokenStore) {
   }
 }
 
-it('A page of the feed that goes on from the last one tells that no move came since, without another read', async () => {
+it('needs no other read to rule out a move after a feed page that continues the last one', async () => {
   const { guarded, asked, pass } = watched(memoryStore())
   let { cursor } = await guarded.changes(undefined, 1)
   expect(asked()).toBe(1)
@@ -43,7 +43,7 @@ it('A page of the feed that goes on from the last one tells that no move came si
   expect(asked()).toBe(2)
 })
 
-it('A page behind a cursor of which nothing is known asks how far a move has come', async () => {
+it('asks for the state of a move after a feed page behind an unknown cursor', async () => {
   const { guarded, asked } = watched(memoryStore())
   const { cursor } = await guarded.changes(undefined, 1)
   await guarded.commit({ ownersChanged: [{ ownerId: 'o' }], events: [] })
@@ -53,7 +53,7 @@ it('A page behind a cursor of which nothing is known asks how far a move has com
   expect(asked()).toBe(2)
 })
 
-it('A node that follows the feed knows of a move as soon as it has read past it', async () => {
+it('learns of a move as soon as a node has read past it in the feed', async () => {
   const store = memoryStore()
   const { guarded, asked } = watched(store)
   const first = await guarded.changes(undefined, 1)

@@ -43,13 +43,13 @@ const FITTING: { readonly [Kind in FieldKind]: readonly (readonly unknown[])[] }
 
 const read = (record: object): StoredToken => readStored<StoredToken>(record, 'test')
 
-describe('a record as a store answered it', () => {
-  it.each(FIELD_ROWS)('is refused, or refuses the token, where %s is not of its kind', (name, { kind }) => {
+describe('a record as a store returned it', () => {
+  it.each(FIELD_ROWS)('refuses a record, or makes its token invalid, if %s has the wrong type', (name, { kind }) => {
     for (const values of VALUES) {
       for (const value of values) {
         const record = { ...TOKEN, [name]: value }
         const what = `${name}: ${String(value)}`
-        // A digest has a form of its own.
+        // The digest has its own format.
         if (FITTING[kind].includes(values) && name !== 'digest') expect(Reflect.get(read(record), name), what).toEqual(value)
         else if (kind === 'instant') expect(Reflect.get(read(record), name), what).toBeNaN()
         else expect(() => read(record), what).toThrow('not a token record')
@@ -57,19 +57,19 @@ describe('a record as a store answered it', () => {
     }
   })
 
-  it.each(FIELD_ROWS.filter(([, field]) => field.required).map(([name]) => name))('is refused where %s is absent', (name) => {
+  it.each(FIELD_ROWS.filter(([, field]) => field.required).map(([name]) => name))('refuses a record without %s', (name) => {
     expect(() => read({ ...TOKEN, [name]: undefined })).toThrow('not a token record')
     const { [name]: _, ...rest } = TOKEN as unknown as Record<string, unknown>
     expect(() => read(rest)).toThrow('not a token record')
   })
 
-  it('is refused where the digest is none', () => {
+  it('refuses a record with an invalid digest', () => {
     for (const digest of ['', '0'.repeat(63), 'A'.repeat(64), `${'0'.repeat(64)}\n`]) {
       expect(() => read({ ...TOKEN, digest })).toThrow('not a token record')
     }
   })
 
-  it('is looked at once, so that an object with changing answers decides nothing by the second one', () => {
+  it('reads a record once, so an object with changing answers cannot affect the decision', () => {
     let asked = 0
     const shifty = {
       ...TOKEN,
@@ -82,7 +82,10 @@ describe('a record as a store answered it', () => {
     expect(asked).toBe(1)
   })
 
-  it.each([undefined, null, 1, 'text', [], new Proxy({}, { ownKeys: () => ['x', 'x'] })])('is refused where it is no object', (answer) => {
-    expect(() => readStored(answer, 'test')).toThrow('not a token record')
-  })
+  it.each([undefined, null, 1, 'text', [], new Proxy({}, { ownKeys: () => ['x', 'x'] })])(
+    'refuses a record that is not an object',
+    (answer) => {
+      expect(() => readStored(answer, 'test')).toThrow('not a token record')
+    },
+  )
 })

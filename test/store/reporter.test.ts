@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it, vi } from 'vitest'
 import { LatchkeyError, StoreUnavailableError } from '../../src/errors.js'
 import { callOut } from '../../src/store/deadline.js'
+import { copyFault } from '../../src/store/describe-fault.js'
 import { FAULT_PLACES, type FaultPlace, helpFor } from '../../src/store/fault-places.js'
 import { OPTIONAL_STORE_METHODS, STORE_METHODS } from '../../src/store/methods.js'
 import { createReporter, type FaultReport } from '../../src/store/reporter.js'
@@ -18,7 +19,7 @@ function hear() {
 }
 
 describe('a fault', () => {
-  it('reaches onError each time, and the logger once a minute with how many were left out', () => {
+  it('reports a fault to onError each time, and logs it once a minute with the number left out', () => {
     const { heard, lines, clock, report } = hear()
     for (let times = 0; times < 42; times += 1) report('store.find', down())
     expect(heard).toHaveLength(42)
@@ -29,7 +30,7 @@ describe('a fault', () => {
     expect(lines[1]).toContain('41 more')
   })
 
-  it('makes one line for all methods of a store, and one for each callback', () => {
+  it('logs one line for all methods of a store, and one for each callback', () => {
     const { lines, report } = hear()
     for (const where of ['store.find', 'store.changes', 'store.commit', 'owner', 'mayOwn', 'owner'] as const) report(where, down())
     expect(lines.map((line) => line.split(' ').slice(0, 3).join(' '))).toEqual([
@@ -39,7 +40,7 @@ describe('a fault', () => {
     ])
   })
 
-  it('says in its line the cause, what to do, and where that is described', () => {
+  it('logs the cause, what to do, and where that is documented', () => {
     const { lines, report } = hear()
     report('store.find', down())
     expect(lines[0]).toContain('the store is down (Error ECONNREFUSED)')
@@ -47,7 +48,7 @@ describe('a fault', () => {
     expect(lines[0]).toContain('docs/diagnostics.md#latchkey_store_failed')
   })
 
-  it('is told once, however often it passes on its way out, also inside another error', () => {
+  it('reports a fault once, however often it is rethrown, even inside another error', () => {
     const { heard, report } = hear()
     const error = down()
     report('store.find', error)
@@ -56,20 +57,23 @@ describe('a fault', () => {
     expect(heard.map(({ where }) => where)).toEqual(['store.find'])
   })
 
-  it.each([undefined, null, '', 0, 'route', {}, Number.NaN, Symbol('x')])('that is no error is told as one: %s', (thrown) => {
-    const { heard, report } = hear()
-    report('verify', thrown)
-    expect(heard[0]?.error).toBeInstanceOf(StoreUnavailableError)
-  })
+  it.each([undefined, null, '', 0, 'route', {}, Number.NaN, Symbol('x')])(
+    'reports a thrown value that is not an error as one: %s',
+    (thrown) => {
+      const { heard, report } = hear()
+      report('verify', thrown)
+      expect(heard[0]?.error).toBeInstanceOf(StoreUnavailableError)
+    },
+  )
 
-  it('is one line without a token, whatever it quotes', () => {
+  it('logs one line without a token, whatever the fault quotes', () => {
     const { lines, report } = hear()
     report('verify', new StoreUnavailableError(`broke\n\u001b[31mat\u2028${TOKEN}\u202e`, TOKEN))
     expect(lines[0]).not.toContain(TOKEN.slice(30, 50))
     expect(lines[0]).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
   })
 
-  it('goes to the console where no logger is given, and nowhere with false', () => {
+  it('logs to the console if no logger is given, and nowhere if logger is false', () => {
     const spy = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     try {
       createReporter({})('owner', down())
@@ -90,14 +94,14 @@ describe('a fault', () => {
     },
     rejects: () => Promise.reject(new Error('x')),
     'never settles': () => new Promise(() => undefined),
-    'answers a thenable that throws': () => ({
+    'returns a thenable that throws': () => ({
       // biome-ignore lint/suspicious/noThenProperty: a foreign promise is what is tested
       then() {
         throw new Error('x')
       },
     }),
   }
-  it.each(Object.entries(bad))('harms nothing where the listener %s', async (_, run) => {
+  it.each(Object.entries(bad))('continues unharmed if the listener %s', async (_, run) => {
     const lines: string[] = []
     const first = createReporter({ onError: run, logger: { error: (line) => lines.push(line) } })
     first('owner', down())
@@ -109,7 +113,7 @@ describe('a fault', () => {
     expect(heard).toHaveLength(2)
   })
 
-  it('that the listener itself causes is not told to it again', () => {
+  it('does not report a fault to the listener that caused it', () => {
     let times = 0
     const report = createReporter({
       onError: () => {
@@ -124,7 +128,7 @@ describe('a fault', () => {
   })
 })
 
-describe('what a call out throws', () => {
+describe('a fault thrown by a callback or a store', () => {
   const tell = (where: FaultPlace, error: unknown): FaultReport | undefined => {
     const { heard, report } = hear()
     const call = (): never => {
@@ -134,7 +138,7 @@ describe('what a call out throws', () => {
     return heard[0]
   }
 
-  it('keeps the message and the place of a callback, without tokens', () => {
+  it("keeps the message and the place of a callback's fault, without tokens", () => {
     const fault = tell('actor', Object.assign(new TypeError(`no user for ${TOKEN}`), { code: 'E_USER' }))
     const cause = fault?.error.cause as Error
     expect(cause).toMatchObject({ name: 'TypeError', code: 'E_USER' })
@@ -143,11 +147,11 @@ describe('what a call out throws', () => {
     expect(`${cause.message}${cause.stack}`).not.toContain(TOKEN.slice(30, 50))
   })
 
-  it('keeps only the kind and the code of a database', () => {
+  it('keeps only the type and the code of a database fault', () => {
     expect(tell('store.find', Object.assign(new Error('value "bob" in row'), { code: '22001' }))?.error.cause).toBe('Error 22001')
   })
 
-  it('is told once, although it comes after the deadline too', async () => {
+  it('reports a fault once, even if it also arrives after the deadline', async () => {
     const { heard, report } = hear()
     let reject: (error: unknown) => void = () => undefined
     const call = () =>
@@ -167,21 +171,32 @@ const PLACES: readonly FaultPlace[] = [
   ...(Object.keys(FAULT_PLACES) as (keyof typeof FAULT_PLACES)[]),
 ]
 
-describe('the page about diagnostics', () => {
+describe('the diagnostics page', () => {
   const page = readFileSync(new URL('../../docs/diagnostics.md', import.meta.url), 'utf8')
 
   const rows = [...page.matchAll(/^\| (`[a-zA-Z.]+`(?:, `[a-zA-Z.]+`)*) \| .+ \| `(LATCHKEY_[A-Z_]+)` \|$/gm)].flatMap(
     ([, names = '', code]) => names.split(', ').map((name) => [name.slice(1, -1), code] as const),
   )
 
-  it('lists every place once, with the code of its line, and no other', () => {
+  it('lists every fault place once, with the code of its line, and nothing else', () => {
     expect(rows.toSorted()).toEqual(PLACES.map((where) => [where, helpFor(where).code]).toSorted())
   })
 
-  it.each(PLACES)('has the section that the line about %s points to', (where) => {
+  it.each(PLACES)('has the section that the log line about %s points to', (where) => {
     const { lines, report } = hear()
     report(where, down())
     const [, anchor = 'none'] = /diagnostics\.md#(\w+)/.exec(lines[0] ?? '') ?? []
     expect(page.toLowerCase()).toContain(`\n## ${anchor}\n`)
   })
+})
+
+it('leaves nothing of a secret if a message is cut inside a token', () => {
+  const secret = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0U1v'
+  const token = `acme_live_4kQ0tXb2LrVn8ZcD_${secret}Qz0aB1`
+  for (let before = 900; before < 1000; before += 1) {
+    const copy = copyFault(new Error('x'.repeat(before) + token)) as Error
+    expect([...Array(secret.length - 11).keys()].some((at) => copy.message.includes(secret.slice(at, at + 12)))).toBe(false)
+    const named = copyFault(new Error(`${'x'.repeat(before)}${encodeURIComponent('12|old+secret')}`), ['12|old+secret']) as Error
+    expect(named.message).not.toContain('old')
+  }
 })

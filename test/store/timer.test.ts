@@ -4,13 +4,13 @@ import { memoryStore } from '../../adapters/stores/memory.js'
 import { latchkey, type TokenStore } from '../../src/index.js'
 import { Background } from '../../src/store/timer.js'
 
-// What is loaded when it is first needed, so that no fake clock has to wait for it.
+// Loads the modules that are otherwise loaded on first use, so fake timers need not wait for them.
 await Promise.all([import('../../src/verbs/retain.js'), import('../../src/verbs/notify.js'), import('../../src/verbs/idle.js')])
 await import('../../src/verbs/lib/seals.js')
 
 const contexts = new AsyncLocalStorage<string>()
 
-/** The store, and in which contexts each of its methods was called. */
+/** The store, and the async contexts in which each of its methods was called. */
 const watched = (inner: TokenStore) => {
   const seen = new Map<string, Set<string | undefined>>()
   const store: TokenStore = new Proxy(inner, {
@@ -28,13 +28,13 @@ const watched = (inner: TokenStore) => {
 
 afterEach(() => void vi.useRealTimers())
 
-it('a timer runs in the async context in which the background was made, not in that of the request that started it', async () => {
+it('runs a timer in the async context that created the background, not in that of the request that started it', async () => {
   const background = contexts.run('start-up', () => new Background())
   const seen = await contexts.run('request', () => new Promise((resolve) => background.timer(() => resolve(contexts.getStore()), 0)))
   expect(seen).toBe('start-up')
 })
 
-it('work that belongs to no request sees no request, and leaves the one around it alone', () => {
+it('hides the request from background work, and keeps it for the code around that work', () => {
   const background = new Background()
   contexts.run('request', () => {
     expect(background.run(() => contexts.getStore())).toBeUndefined()
@@ -42,7 +42,7 @@ it('work that belongs to no request sees no request, and leaves the one around i
   })
 })
 
-it('an instance works for the cluster in the async context in which it was made, at every one of its timers', async () => {
+it('runs every timer of an instance in the async context that created the instance', async () => {
   vi.useFakeTimers()
   const { store, in: contextsOf } = watched(memoryStore())
   const tokens = contexts.run('start-up', () =>

@@ -10,7 +10,7 @@ import { service } from '../support/services.js'
 import { ownDatabase, ownFolder, ownSchema } from './sql/databases.js'
 import { event, token } from './sql/samples.js'
 
-// The table of fields of some later release: three fields more, which came with version 2 of the schema.
+// The field table of a later release: three more fields, added in schema version 2.
 vi.mock('../../src/model/fields.js', async (original) => {
   const model = await original<typeof import('../../src/model/fields.js')>()
   const added = {
@@ -24,7 +24,7 @@ vi.mock('../../src/model/fields.js', async (original) => {
 const ADDED = { note: 'ünder 😀', quietUntil: 1_700_000_000_123, labels: { a: ['ü', 1, null] } }
 const withAdded = (old: StoredToken): StoredToken => ({ ...old, ...ADDED })
 
-/** A token as the release before wrote it. */
+/** A token written by the previous release. */
 const OLD = token({ createdBy: 'alice' })
 const insertOld = `insert into latchkey_tokens (id, version, prefix, digest, name, name_folded, scopes, created_at, created_by, updated_at)
   values ('${OLD.id}', 1, 'acme', '${OLD.digest}', '${OLD.name}', '${OLD.name.toLowerCase()}', '["inventory:read"]', ${OLD.createdAt}, 'alice', ${OLD.updatedAt})`
@@ -73,7 +73,7 @@ const SUBJECTS = [
 ] as const
 
 for (const { dialect, skip, place } of SUBJECTS) {
-  describe.skipIf(skip !== undefined)(`a field added to the table of fields, on ${dialect} ${skip ?? ''}`, () => {
+  describe.skipIf(skip !== undefined)(`a field added to the field table, on ${dialect} ${skip ?? ''}`, () => {
     let at: Place
     let store: TokenStore
     beforeEach(async () => {
@@ -89,7 +89,7 @@ for (const { dialect, skip, place } of SUBJECTS) {
       await at?.remove()
     })
 
-    it('is a column that a migration adds to the tokens that are there', async () => {
+    it('adds a column for a new field to existing tokens during migration', async () => {
       expect((await at.query('select version from latchkey_migrations order by version')).map(({ version }) => Number(version))).toEqual([
         1, 2,
       ])
@@ -98,7 +98,7 @@ for (const { dialect, skip, place } of SUBJECTS) {
       expect(cells.map((row) => ({ ...row }))).toEqual([{ note: null, quiet_until: null, labels: null }])
     })
 
-    it('is stored by inserts and updates, and read by find and list', async () => {
+    it('stores an added field on insert and update, and returns it from find and list', async () => {
       const made = withAdded(token())
       const updated = { ...withAdded(OLD), version: 2 }
       expect(await store.commit({ inserts: [made], updates: [{ expectedVersion: 1, record: updated }], events: [event()] })).toEqual({
@@ -112,10 +112,10 @@ for (const { dialect, skip, place } of SUBJECTS) {
       expect(await store.find([OLD.id])).toEqual([bare])
     })
 
-    // SQLite adds the column and notes it in one transaction.
+    // SQLite adds the column and records the migration in one transaction.
     if (dialect === 'sqlite') return
 
-    it('is migrated by the next one where a process died between the column and its note', async () => {
+    it('records the migration if an earlier process died right after adding the column', async () => {
       await at.query('delete from latchkey_migrations where version = 2')
       const next = at.open()
       await next.migrate?.()
@@ -125,7 +125,7 @@ for (const { dialect, skip, place } of SUBJECTS) {
   })
 }
 
-it('A store that keeps whole records keeps a field that was added to the table of fields', async () => {
+it('keeps an added field in a store that keeps whole records', async () => {
   const store = memoryStore()
   const made = withAdded(token())
   await store.commit({ inserts: [made], events: [event()] })

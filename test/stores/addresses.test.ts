@@ -2,13 +2,15 @@ import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import * as ioredis from 'ioredis'
 import { mysqlStore } from 'latchkey/stores/mysql'
 import { migrationSql, postgresStore } from 'latchkey/stores/postgres'
 import { redisStore } from 'latchkey/stores/redis'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import * as nodeRedis from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { openNodeRedis, readSocket } from '../../adapters/stores/redis/open.js'
+import { redisFailure } from '../../adapters/stores/redis/failure.js'
+import { type OpenedClient, openIoredis, openNodeRedis, readSocket } from '../../adapters/stores/redis/open.js'
 import { TABLES } from '../../adapters/stores/sql/schema/schema.js'
 import { InvalidInputError } from '../../src/errors.js'
 import { createRedisServer, redisServerMissing } from '../support/redis-server.js'
@@ -25,7 +27,7 @@ afterEach(async () => {
 
 const SECRET = 's3cret-word'
 
-/** What a store says of options that it refuses, which must not repeat the secret in them. */
+/** The error for options that a store refuses. It must not repeat the secret. */
 const refusal = (make: () => unknown): InvalidInputError => {
   try {
     make()
@@ -37,23 +39,23 @@ const refusal = (make: () => unknown): InvalidInputError => {
   throw new Error('it was taken')
 }
 
-describe('text where a store wants an object', () => {
+describe('a string where a store requires an object', () => {
   it.each([
     ['postgresStore', postgresStore, `postgres://me:${SECRET}@host/app`],
     ['mysqlStore', mysqlStore, `mysql://me:${SECRET}@host/app`],
     ['redisStore', redisStore, `redis://me:${SECRET}@host`],
-  ] as const)('is answered with what to write instead (%s)', (name, make, text) => {
+  ] as const)('says what to write if a string is passed to %s', (name, make, text) => {
     expect(refusal(() => make(text as never)).message).toContain(`${name}({ url })`)
   })
 
-  it('is no path of a sqlite file where it is the url of a server', () => {
+  it('refuses a server URL as the path of a SQLite file', () => {
     for (const text of [`postgres://me:${SECRET}@host/app`, `libsql://${SECRET}.turso.io`, `HTTPS://${SECRET}/x.db`]) {
-      expect(refusal(() => sqliteStore(text)).message).toContain('no url of a server')
+      expect(refusal(() => sqliteStore(text)).message).toContain('not the URL of a server')
     }
   })
 })
 
-describe('a connection string', () => {
+describe('connection strings', () => {
   const postgresUrls = [
     'postgres://user@/app?host=/run/postgresql',
     'postgresql:///app?host=/run/postgresql&user=me',
@@ -67,12 +69,12 @@ describe('a connection string', () => {
     'socket:/run/postgresql?db=app&encoding=utf8',
     `socket://user:${SECRET}@/run/postgresql/?db=app`,
   ]
-  it.each(postgresUrls)('of pg is taken as the driver takes it: %s', (url) => {
+  it.each(postgresUrls)('accepts the pg connection string %s', (url) => {
     expect(() => postgresStore({ url })).not.toThrow()
   })
 
   it.each(['mysql://user@host/app', 'mariadb://host', 'mysql2://user@host/app', 'mysql://user@localhost/app?socketPath=/run/mysqld.sock'])(
-    'of mysql2 is taken as the driver takes it: %s',
+    'accepts the mysql2 connection string %s',
     (url) => {
       expect(() => mysqlStore({ url })).not.toThrow()
     },
@@ -87,7 +89,7 @@ describe('a connection string', () => {
     '/run/redis.sock?db=2',
     'unix:///run/redis.sock',
     'unix://user:a%40b@/run/redis.sock?db=3',
-  ])('of a redis client is taken as the client takes it: %s', (url) => {
+  ])('accepts the Redis connection string %s', (url) => {
     expect(() => redisStore({ url })).not.toThrow()
   })
 
@@ -101,11 +103,11 @@ describe('a connection string', () => {
     ['redis', () => redisStore({ url: `http://me:${SECRET}@a` })],
     ['redis', () => redisStore({ url: `redis://me:${SECRET}%zz@a` })],
     ['redis', () => redisStore({ url: 'unix://' })],
-  ])('that no driver could read is refused at once, without being repeated (%s, %#)', (_store, make) => {
+  ])('refuses an unreadable connection string at once, without repeating it (%s, %#)', (_store, make) => {
     expect(refusal(make).field).toBe('url')
   })
 
-  it('to a socket of redis says where it is, in the words of both clients', () => {
+  it('reads the path, database and login from a Redis socket URL', () => {
     expect(readSocket('/run/a%20b.sock')).toEqual({ path: '/run/a b.sock' })
     expect(readSocket('unix://user:a%40b@/run/redis.sock?db=3')).toEqual({
       path: '/run/redis.sock',
@@ -119,14 +121,14 @@ describe('a connection string', () => {
 })
 
 const noPostgres = sqlServerMissing('postgres')
-describe.skipIf(noPostgres)(`a postgres server behind a socket ${noPostgres ?? ''}`, () => {
+describe.skipIf(noPostgres)(`a Postgres server on a Unix socket ${noPostgres ?? ''}`, () => {
   let server: SqlServer
   beforeAll(async () => {
     server = await createSqlServer('postgres')
-  }, 60_000)
+  }, 120_000)
   afterAll(() => server?.dispose())
 
-  it('is reached by every form of a connection string that pg knows, also for wake-ups', async () => {
+  it('connects to a Postgres socket with every form of connection string that pg knows, for wake-ups too', async () => {
     const { folder, port } = server
     for (const url of [
       `postgres://postgres@/postgres?host=${folder}&port=${port}`,
@@ -146,13 +148,13 @@ describe.skipIf(noPostgres)(`a postgres server behind a socket ${noPostgres ?? '
 })
 
 const mysql = await service('mysql')
-describe.skipIf(mysql.skip)(`a mysql server behind a socket ${mysql.skip ?? ''}`, () => {
-  it('is reached by the parameter socketPath', async () => {
+describe.skipIf(mysql.skip)(`a MySQL server on a Unix socket ${mysql.skip ?? ''}`, () => {
+  it('connects to a MySQL socket through the socketPath parameter', async () => {
     const place = await ownDatabase(mysql.url ?? '')
     cleanups.push(() => place.remove())
     const [row] = await place.query('select @@socket as path')
     const path = String(row?.path)
-    // A server on another machine has its socket there.
+    // A remote server has its socket on that machine.
     const here = await stat(path).then(
       () => true,
       () => false,
@@ -167,9 +169,47 @@ describe.skipIf(mysql.skip)(`a mysql server behind a socket ${mysql.skip ?? ''}`
   })
 })
 
+const running = await service('redis')
+describe.skipIf(running.skip)(`the Redis database in a URL ${running.skip ?? ''}`, () => {
+  const { host } = new URL(running.url ?? 'redis://127.0.0.1:6379')
+  const clients = { ioredis: (url: string) => openIoredis(ioredis, url), 'node-redis': (url: string) => openNodeRedis(nodeRedis, url) }
+  const opening = (open: Promise<OpenedClient>): Promise<string> =>
+    open.then(
+      ({ close }) => {
+        close()
+        return 'opened'
+      },
+      (error) => redisFailure(error).message,
+    )
+
+  it.each(Object.entries(clients))('refuses a Redis database that does not exist or is not a number: %s', async (_, open) => {
+    for (const path of ['/99999', '?db=99999']) {
+      expect(await opening(open(`redis://${host}${path}`))).toContain('the database in the url does not exist on this server')
+    }
+    for (const path of ['/abc', '/-1', '/1.5', '/1?db=2', '?db=x', '/0/1']) {
+      expect(await opening(open(`redis://${host}${path}`))).toContain('the database in the url must be one number')
+    }
+  })
+
+  it.each(Object.entries(clients))('uses the Redis database that the URL names: %s', async (_, open) => {
+    for (const [path, db] of [
+      ['', 'db=0 '],
+      ['/', 'db=0 '],
+      ['/1', 'db=1 '],
+      ['?db=2', 'db=2 '],
+    ]) {
+      const { client, close } = await open(`redis://${host}${path}`)
+      const { call, sendCommand } = client as { readonly [Name in 'call' | 'sendCommand']?: (...command: unknown[]) => Promise<unknown> }
+      const info = call?.call(client, 'CLIENT', 'INFO') ?? sendCommand?.call(client, ['CLIENT', 'INFO'])
+      expect(await info).toContain(db)
+      close()
+    }
+  })
+})
+
 const noRedis = redisServerMissing()
-describe.skipIf(noRedis)(`a redis server behind a socket ${noRedis ?? ''}`, () => {
-  it('is reached by its path with either client', async () => {
+describe.skipIf(noRedis)(`a Redis server on a Unix socket ${noRedis ?? ''}`, () => {
+  it('connects to a Redis socket by its path with either client', async () => {
     const path = join(tmpdir(), `latchkey-${process.pid}-${Math.random().toString(36).slice(2)}.sock`)
     const server = await createRedisServer(['--unixsocket', path])
     cleanups.push(() => server.dispose())
@@ -185,8 +225,8 @@ describe.skipIf(noRedis)(`a redis server behind a socket ${noRedis ?? ''}`, () =
   })
 })
 
-describe('a sqlite file by its url', () => {
-  it('is the file that the path leads to', async () => {
+describe('file: URLs of SQLite', () => {
+  it('opens the SQLite file that a file: URL resolves to', async () => {
     const folder = await ownFolder()
     cleanups.push(() => folder.remove())
     const path = folder.path('the tokens.db')
@@ -210,7 +250,7 @@ describe('a sqlite file by its url', () => {
     }
   })
 
-  it('may be one in memory', async () => {
+  it('accepts the file: URL of an in-memory SQLite database', async () => {
     const store = sqliteStore('file::memory:')
     cleanups.push(() => store.close())
     await store.migrate()
@@ -220,7 +260,7 @@ describe('a sqlite file by its url', () => {
   })
 
   it.each(['file:', 'file://elsewhere/tokens.db', 'file:tokens.db?mode=ro', 'file:tokens.db#x', 'file:%', 'file:a%00b'])(
-    'is refused where it is no such path: %s',
+    'refuses the invalid SQLite file: URL %s',
     (url) => {
       expect(refusal(() => sqliteStore(url)).field).toBe('path')
     },
@@ -228,11 +268,11 @@ describe('a sqlite file by its url', () => {
 })
 
 const postgres = await service('postgres')
-describe.skipIf(postgres.skip)(`a schema with an unusual name ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`a Postgres schema with an unusual name ${postgres.skip ?? ''}`, () => {
   const long = 'ß'.repeat(31)
 
   it.each(['my-app', 'Tenant One', 'app.v2', '1st', "o'clock", 'naïve-東', long, '$latchkey', 'select'])(
-    'holds the tables: %s',
+    'keeps its tables in a Postgres schema with the unusual name %s',
     async (name) => {
       const place = await ownSchema(postgres.url ?? '')
       cleanups.push(() => place.remove())
@@ -254,12 +294,12 @@ describe.skipIf(postgres.skip)(`a schema with an unusual name ${postgres.skip ??
       const tables = await place.query(
         `select count(*)::int as n from information_schema.tables where table_schema = '${schema.replace("'", "''")}'`,
       )
-      // Beside them, the one that says how far the schema was upgraded.
+      // One more table records the schema version.
       expect(tables).toEqual([{ n: TABLES.length + 1 }])
     },
   )
 
-  it('is set up by the printed SQL as well', async () => {
+  it('works in a Postgres schema with an unusual name that the printed SQL set up', async () => {
     const place = await ownSchema(postgres.url ?? '')
     cleanups.push(() => place.remove())
     const schema = `my-app-${place.schema.slice(-8)}`
@@ -272,7 +312,7 @@ describe.skipIf(postgres.skip)(`a schema with an unusual name ${postgres.skip ??
   })
 
   it.each(['', 'a"b', 'a\0b', 'a\nb', 'x'.repeat(64), 'ß'.repeat(32), '\ud800', 'a$latchkey$b', 7])(
-    'is refused where SQL could not hold it: %o',
+    'refuses a Postgres schema name that SQL cannot hold: %o',
     (schema) => {
       expect(refusal(() => postgresStore({ url: 'postgres://a/b', schema: schema as never })).field).toBe('schema')
     },

@@ -6,8 +6,8 @@ import { everyStore } from '../support/every-store.js'
 const NO_TIMES = [Number.NaN, Number.NEGATIVE_INFINITY, 1e300, undefined] as const
 
 for (const { kind, skip, place } of await everyStore()) {
-  describe.skipIf(skip !== undefined)(`a clock over ${kind}`, () => {
-    it.each(NO_TIMES)('that tells %s for a moment lets nobody in and changes nothing, and holds up nothing afterwards', async (none) => {
+  describe.skipIf(skip !== undefined)(`a faulty clock on ${kind}`, () => {
+    it.each(NO_TIMES)('rejects tokens and changes while the clock returns %s, and recovers afterwards', async (none) => {
       const open = await place()
       let broken = false
       const tokens = instance({ store: open(), clock: () => (broken ? (none as number) : Date.now()), onError: () => undefined })
@@ -32,7 +32,7 @@ for (const { kind, skip, place } of await everyStore()) {
       for (const { at } of items) expect(Math.abs(at.getTime() - before)).toBeLessThan(60_000)
     })
 
-    it('that counts parts of a millisecond is one like any other', async () => {
+    it('works with a clock that returns fractions of a millisecond', async () => {
       const open = await place()
       const tokens = instance({ store: open(), clock: () => performance.timeOrigin + performance.now() })
       const { token, record } = await mint(tokens, { expiresIn: '1h' })
@@ -45,7 +45,7 @@ for (const { kind, skip, place } of await everyStore()) {
   })
 }
 
-it('a clock that never told a time loses no refusal: they are counted until it does', async () => {
+it('keeps refusals from before the clock first returns a valid time, and records them once it does', async () => {
   let broken = true
   const store = memoryStore()
   const { token, record } = await mint(instance({ store }))

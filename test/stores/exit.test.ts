@@ -9,7 +9,7 @@ import { proxyBefore } from './sql/proxy.js'
 
 const CHILD = new URL('./exit/child.ts', import.meta.url)
 
-/** Runs a script that never closes its store, and answers how it ended; one that does not end by itself is ended. */
+/** Runs a script that never closes its store and returns how it ended. Kills the script if it does not exit on its own. */
 const run = async (
   kind: string,
   url = '',
@@ -29,7 +29,7 @@ const run = async (
   return { code: code ?? signal, said: said + errors }
 }
 
-/** Runs one against a server that goes away before it ends, and does not come back. */
+/** Runs a script against a server that goes away before the script ends and does not come back. */
 const runAway = async (kind: string, url: string, port: number, name: string, last = 'linger', how: 'die' | 'forget' = 'die') => {
   const proxy = await proxyBefore(url, port)
   try {
@@ -43,11 +43,11 @@ const closed = { code: 0, said: '{"before":true,"after":false}\nclosed\n' }
 const ended = { code: 0, said: '{"before":true,"after":false}\n' }
 
 describe('a script that does not close its store', () => {
-  it('ends by itself on memory', { timeout: 40_000 }, async () => {
+  it('lets a script exit without closing the memory store', { timeout: 120_000 }, async () => {
     expect(await run('memory')).toEqual(ended)
   })
 
-  it.each(['sqlite path', 'sqlite database'])('ends by itself on %s', { timeout: 40_000 }, async (kind) => {
+  it.each(['sqlite path', 'sqlite database'])('lets a script exit without closing its store (%s)', { timeout: 120_000 }, async (kind) => {
     const folder = await ownFolder()
     try {
       expect(await run(kind, folder.path('tokens.db'))).toEqual({ ...ended, said: expect.stringContaining(ended.said) })
@@ -58,9 +58,9 @@ describe('a script that does not close its store', () => {
 })
 
 const postgres = await service('postgres')
-describe.skipIf(postgres.skip)(`a script that does not close its store in postgres ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`a script that does not close its store on Postgres ${postgres.skip ?? ''}`, () => {
   const kinds = ['postgres url', 'postgres pool that may exit', 'postgres pool that is ended']
-  it.each(kinds)('ends by itself (%s)', { timeout: 40_000 }, async (kind) => {
+  it.each(kinds)('lets a script exit without closing its store (%s)', { timeout: 120_000 }, async (kind) => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       expect(await run(kind, place.url, place.schema)).toEqual(ended)
@@ -69,7 +69,7 @@ describe.skipIf(postgres.skip)(`a script that does not close its store in postgr
     }
   })
 
-  it('ends by itself while the server is away, and after close() as its last line', { timeout: 60_000 }, async () => {
+  it('lets a script exit while Postgres is down, and when close() is its last line', { timeout: 120_000 }, async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       expect(await runAway('postgres url', place.url, 5432, place.schema)).toEqual(ended)
@@ -80,7 +80,7 @@ describe.skipIf(postgres.skip)(`a script that does not close its store in postgr
     }
   })
 
-  it('ends after close() as its last line, over connections that died without a word', { timeout: 60_000 }, async () => {
+  it('lets a script exit after close() as its last line, over Postgres connections that died silently', { timeout: 120_000 }, async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       expect(await runAway('postgres url', place.url, 5432, place.schema, 'linger and close', 'forget')).toEqual(closed)
@@ -91,9 +91,9 @@ describe.skipIf(postgres.skip)(`a script that does not close its store in postgr
 })
 
 const mysql = await service('mysql')
-describe.skipIf(mysql.skip)(`a script that does not close its store in mysql ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`a script that does not close its store on MySQL ${mysql.skip ?? ''}`, () => {
   const kinds = ['mysql url', 'mysql pool that is ended', 'mysql promise pool that is ended']
-  it.each(kinds)('ends by itself (%s)', { timeout: 40_000 }, async (kind) => {
+  it.each(kinds)('lets a script exit without closing its store (%s)', { timeout: 120_000 }, async (kind) => {
     const place = await ownDatabase(mysql.url ?? '')
     try {
       expect(await run(kind, place.url)).toEqual(ended)
@@ -102,7 +102,7 @@ describe.skipIf(mysql.skip)(`a script that does not close its store in mysql ${m
     }
   })
 
-  it('ends by itself while the server is away, and after close() as its last line', { timeout: 60_000 }, async () => {
+  it('lets a script exit while MySQL is down, and when close() is its last line', { timeout: 120_000 }, async () => {
     const place = await ownDatabase(mysql.url ?? '')
     try {
       expect(await runAway('mysql url', place.url, 3306, '')).toEqual(ended)
@@ -112,7 +112,7 @@ describe.skipIf(mysql.skip)(`a script that does not close its store in mysql ${m
     }
   })
 
-  it('ends after close() as its last line, over connections that died without a word', { timeout: 60_000 }, async () => {
+  it('lets a script exit after close() as its last line, over MySQL connections that died silently', { timeout: 120_000 }, async () => {
     const place = await ownDatabase(mysql.url ?? '')
     try {
       expect(await runAway('mysql url', place.url, 3306, '', 'linger and close', 'forget')).toEqual(closed)
@@ -123,9 +123,9 @@ describe.skipIf(mysql.skip)(`a script that does not close its store in mysql ${m
 })
 
 const redis = await service('redis')
-describe.skipIf(redis.skip)(`a script that does not close its store in redis ${redis.skip ?? ''}`, () => {
+describe.skipIf(redis.skip)(`a script that does not close its store on Redis ${redis.skip ?? ''}`, () => {
   const kinds = ['redis url', 'redis ioredis that quits', 'redis node-redis that quits']
-  it.each(kinds)('ends by itself (%s)', { timeout: 40_000 }, async (kind) => {
+  it.each(kinds)('lets a script exit without closing its store (%s)', { timeout: 120_000 }, async (kind) => {
     const keyPrefix = newKeyPrefix()
     try {
       expect(await run(kind, redis.url ?? '', keyPrefix)).toEqual(ended)
@@ -134,7 +134,7 @@ describe.skipIf(redis.skip)(`a script that does not close its store in redis ${r
     }
   })
 
-  it('ends by itself while the server is away, and after close() as its last line', { timeout: 60_000 }, async () => {
+  it('lets a script exit while Redis is down, and when close() is its last line', { timeout: 120_000 }, async () => {
     const keyPrefix = newKeyPrefix()
     try {
       expect(await runAway('redis url', redis.url ?? '', 6379, keyPrefix)).toEqual(ended)

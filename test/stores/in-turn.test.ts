@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A pool that hands out at once, and counts. */
+/** A pool that hands out connections at once and counts them. */
 const pool = () => {
   let out = 0
   const released = vi.fn(() => {
@@ -23,8 +23,8 @@ const pool = () => {
 
 const settled = async (): Promise<void> => void (await vi.advanceTimersByTimeAsync(0))
 
-describe('calls that take turns at a pool', () => {
-  it('hold no more connections than they may, and go on in order', async () => {
+describe('turns at a pool', () => {
+  it('keeps calls within the connection limit and in order', async () => {
     const { take, out } = pool()
     const turn = inTurn(2, take)
     const order: number[] = []
@@ -44,7 +44,7 @@ describe('calls that take turns at a pool', () => {
     expect(out()).toBe(2)
   })
 
-  it('leave the pool alone once they have waited too long', async () => {
+  it('does not ask the pool on behalf of calls that waited too long', async () => {
     const { take } = pool()
     const turn = inTurn(1, take)
     const held = await turn()
@@ -58,7 +58,7 @@ describe('calls that take turns at a pool', () => {
     expect(take).toHaveBeenCalledTimes(2)
   })
 
-  it('give back untouched what the pool hands them too late', async () => {
+  it('returns a connection unused if the pool hands it out too late', async () => {
     const release = vi.fn()
     const turn = inTurn(1, () => new Promise<{ release(drop?: boolean): void }>((resolve) => setTimeout(resolve, 6_000, { release })))
     const late = turn().catch((error) => error.code)
@@ -69,7 +69,7 @@ describe('calls that take turns at a pool', () => {
     expect(release.mock.calls).toEqual([[undefined]])
   })
 
-  it('make room when the pool fails', async () => {
+  it('lets the next call through when the pool fails', async () => {
     const take = vi.fn(async () => ({ release() {} })).mockRejectedValueOnce(new Error('down'))
     const turn = inTurn(1, take)
     const first = turn()
@@ -79,8 +79,8 @@ describe('calls that take turns at a pool', () => {
   })
 })
 
-describe('the shares of a pool', () => {
-  it('leave most of it to others than the feed, and always one to reads by key', async () => {
+describe('shares of a pool', () => {
+  it('leaves most of a pool to calls other than the feed, and always one connection to reads by key', async () => {
     const { take, out } = pool()
     const { any, feed, others } = sharesOf(10, take)
     for (let call = 0; call < 20; call += 1) void feed()
@@ -95,7 +95,7 @@ describe('the shares of a pool', () => {
     expect(any).toBeTypeOf('function')
   })
 
-  it.each([1, 2, undefined])('let everybody have a turn where its size is %s', async (size) => {
+  it.each([1, 2, undefined])('serves every share of a pool whose size is %s', async (size) => {
     const { take } = pool()
     const { any, feed, others } = sharesOf(size, take)
     for (const share of [any, feed, others, any, feed, others]) (await share()).release()

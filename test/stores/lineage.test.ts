@@ -3,8 +3,8 @@ import { Lineage } from '../../adapters/stores/sql/queries/lineage.js'
 
 const row = (run: string, run_before: string) => ({ run, run_before })
 
-describe('what is known of the runs of servers', () => {
-  it('lets one run follow another, as often as a server starts or is replaced', () => {
+describe('the lineage of server runs', () => {
+  it('lets one run follow another each time a server starts or is replaced', () => {
     const lineage = new Lineage()
     lineage.note(row('a', ''))
     lineage.note(row('b', 'a'))
@@ -14,21 +14,21 @@ describe('what is known of the runs of servers', () => {
     expect(lineage.age).toBeGreaterThan(1)
   })
 
-  it('refuses a run that was followed by another one', () => {
+  it('refuses a run that another run has followed', () => {
     const lineage = new Lineage()
     lineage.note(row('b', 'a'))
-    expect(() => lineage.note(row('a', ''))).toThrow('was replaced')
+    expect(() => lineage.note(row('a', ''))).toThrow('replaced this one')
     lineage.note(row('b', 'a'))
   })
 
-  it('refuses a run that follows one which another run followed, as of an old primary that was started again and written to', () => {
+  it('refuses a second successor of a run, such as an old primary that was restarted and written to', () => {
     const lineage = new Lineage()
     lineage.note(row('b', 'a'))
-    expect(() => lineage.note(row('a2', 'a'))).toThrow('was replaced')
-    expect(() => lineage.note(row('a2', 'a'))).toThrow('was replaced')
+    expect(() => lineage.note(row('a2', 'a'))).toThrow('replaced this one')
+    expect(() => lineage.note(row('a2', 'a'))).toThrow('replaced this one')
   })
 
-  it('says nothing where a dialect tells no runs apart', () => {
+  it('ignores a dialect that does not identify runs', () => {
     const lineage = new Lineage()
     lineage.note(row('', ''))
     lineage.note(row('', ''))

@@ -9,7 +9,7 @@ storeContract(
     name: 'memory',
     create() {
       const store = memoryStore()
-      // More owners at once than the feed keeps of its history.
+      // More owners at once than the feed keeps in its history.
       const ownersChanged = Array.from({ length: 100_001 }, (_, index) => ({ ownerId: `owner-${index}` }))
       return { store, reopen: () => store, trimFeed: () => store.commit({ ownersChanged, events: [] }) }
     },
@@ -17,7 +17,7 @@ storeContract(
 )
 
 describe('the memory store', () => {
-  it('hands out records and events that nobody can change', async () => {
+  it('returns immutable records and events from the memory store', async () => {
     const store = memoryStore()
     const made = token('acme', { metadata: { team: { name: 'one' } }, resources: { warehouse: ['w1'] } })
     await insert(store, [made])
@@ -25,11 +25,11 @@ describe('the memory store', () => {
     const [told] = await store.events({ prefix: 'acme', limit: 1 })
     const parts = [found, found?.scopes, found?.metadata, found?.metadata?.team, found?.resources?.warehouse, told]
     expect(parts.map((part) => typeof part === 'object' && Object.isFrozen(part))).toEqual(parts.map(() => true))
-    // Reading costs no copy: the same object every time.
+    // Reads make no copies: they return the same object every time.
     expect((await store.find([made.id]))[0]).toBe(found)
   })
 
-  it('keeps no reference to what it was given', async () => {
+  it('keeps no reference to the records given to the memory store', async () => {
     const store = memoryStore()
     const warehouses = ['w1']
     const made = token('acme', { resources: { warehouse: warehouses } })
@@ -39,7 +39,7 @@ describe('the memory store', () => {
     expect(Object.isFrozen(made)).toBe(false)
   })
 
-  it('keeps keys such as __proto__ as keys', async () => {
+  it('stores keys such as __proto__ as plain keys', async () => {
     const store = memoryStore()
     const resources = JSON.parse('{"__proto__":["w1"],"constructor":[]}')
     const made = token('acme', { resources })
@@ -49,7 +49,7 @@ describe('the memory store', () => {
     expect(Object.getPrototypeOf(found)).toBe(Object.prototype)
   })
 
-  it('does not pile up what can be forgotten: usage of unknown tokens, leases of the past', async () => {
+  it('discards usage of unknown tokens and leases that were not renewed for a day', async () => {
     const store = memoryStore()
     await store.recordUsage(batch({ counts: [{ tokenId: 'gone', bucketAt: 0, endpoint: '', outcome: 'allowed', scope: '', count: 1 }] }))
     expect(await store.usage({ tokenIds: ['gone'] })).toEqual({ counts: [], addresses: [] })
@@ -65,7 +65,7 @@ describe('the memory store', () => {
     expect(await nodes()).toEqual(['kept', 'new'])
   })
 
-  it('answers at once, without promises', async () => {
+  it('answers synchronously from the memory store', async () => {
     const store = memoryStore()
     const made = token('acme')
     expect(store.commit({ inserts: [made], events: [] })).toEqual({ ok: true })

@@ -9,7 +9,7 @@ import { mysqlTransactions, stageOver } from './sql/stages.js'
 
 const mysql = await service('mysql')
 
-describe.skipIf(mysql.skip)(`mysql with one statement in twenty refused by a deadlock or a lock ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`MySQL with one statement in twenty failing on a deadlock or lock timeout ${mysql.skip ?? ''}`, () => {
   let place: OwnPlace
   let raw: Pool
   let contended: Contended<Parameters<typeof contendedMysql>[0]>
@@ -34,7 +34,7 @@ describe.skipIf(mysql.skip)(`mysql with one statement in twenty refused by a dea
     },
   )
 
-  it('statements were refused all the while', () => {
+  it('survives more than 200 refused MySQL statements in the contract suite', () => {
     expect(contended.refusals()).toBeGreaterThan(200)
   })
 })

@@ -7,7 +7,7 @@ import { proxyBefore } from './sql/proxy.js'
 
 const mysql = await service('mysql')
 
-describe.skipIf(mysql.skip)(`mysql in an outage ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`MySQL during an outage ${mysql.skip ?? ''}`, () => {
   let place: OwnPlace
 
   beforeAll(async () => {

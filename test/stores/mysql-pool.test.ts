@@ -12,7 +12,7 @@ import { proveUnchanged, refusalOf } from './unchanged.js'
 
 const mysql = await service('mysql')
 
-describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`a MySQL pool with options that change rows ${mysql.skip ?? ''}`, () => {
   let place: OwnPlace
   const cleanups: (() => unknown)[] = []
 
@@ -34,7 +34,7 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
   }
   const over = (options: PoolOptions = {}) => mysqlStore({ pool: pooled(options) })
 
-  /** A pool whose every connection runs these statements before anybody gets it. */
+  /** A pool that runs these statements on every new connection before anybody uses it. */
   const prepared = (statements: readonly string[], options: PoolOptions = {}): Pool => {
     const pool = pooled(options)
     pool.on('connection', (connection) => {
@@ -67,42 +67,42 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
       { dateStrings: true, decimalNumbers: true, jsonStrings: true, timezone: '+09:00' } as PoolOptions,
     ],
     ['several statements at once', { multipleStatements: true }],
-    ['counts of changed rows only', { flags: ['-FOUND_ROWS'] }],
+    ['counts of only the changed rows', { flags: ['-FOUND_ROWS'] }],
     ['another collation of the same characters', { charset: 'utf8mb4_bin' }],
     ['objects as text', { stringifyObjects: true }],
     ['few prepared statements', { maxPreparedStatements: 1 }],
     ['compression', { compress: true }],
-    ['sessions that are reset when they are given back', { resetOnRelease: true } as PoolOptions],
+    ['sessions that are reset on release', { resetOnRelease: true } as PoolOptions],
   ]
 
-  it.each(shapes)('changes nothing by %s', async (_title, options) => {
+  it.each(shapes)('leaves values unchanged on a MySQL pool with %s', async (_title, options) => {
     await proveUnchanged(over(options))
   })
 
-  it.each(shapes)('changes nothing by %s where no code may be generated', async (_title, options) => {
+  it.each(shapes)('leaves values unchanged on a MySQL pool with %s and without code generation', async (_title, options) => {
     await proveUnchanged(over({ ...options, disableEval: true }))
   })
 
-  it('changes nothing where the pool speaks promises', async () => {
+  it('leaves values unchanged on a promise pool of mysql2', async () => {
     const pool = createPromisePool({ uri: place.url, typeCast: false, rowsAsArray: true })
     cleanups.push(() => pool.end())
     await proveUnchanged(mysqlStore({ pool }))
   })
 
-  it('changes nothing by settings of the session that only change how SQL is written', async () => {
+  it('leaves values unchanged under MySQL session settings that do not affect values', async () => {
     const modes = 'ANSI_QUOTES,PIPES_AS_CONCAT,IGNORE_SPACE,NO_UNSIGNED_SUBTRACTION,HIGH_NOT_PRECEDENCE,STRICT_ALL_TABLES'
     await proveUnchanged(mysqlStore({ pool: prepared([`set session sql_mode = '${modes}'`]) }))
     await proveUnchanged(mysqlStore({ pool: prepared(['set session transaction isolation level serializable']) }))
     await proveUnchanged(mysqlStore({ pool: prepared(['set session character_set_results = null']) }))
   })
 
-  it.each(['latin1', 'utf8', 'ascii', 'cp1251'])('is refused by name with charset: %s', async (charset) => {
+  it.each(['latin1', 'utf8', 'ascii', 'cp1251'])('refuses a MySQL pool with charset %s and names the option', async (charset) => {
     const says = await refusalOf(over({ charset }))
     expect(says).toContain('because of charset')
     expect(says).toContain('text')
   })
 
-  it('keeps the tenants 東 and q apart: a pool with charset latin1 can neither store nor see either', async () => {
+  it('keeps the tenants 東 and q apart by refusing a pool with charset latin1', async () => {
     const known = token({ tenantId: 'q' })
     const sound = mysqlStore({ url: place.url })
     cleanups.push(() => sound.close())
@@ -113,7 +113,7 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
     expect(await sound.list({ prefix: 'acme', tenantIds: ['q'], ids: [known.id], now: 0, limit: 10 })).toEqual([known])
   })
 
-  it('is refused by name where it formats queries by itself', async () => {
+  it('refuses a MySQL pool with its own queryFormat and names the option', async () => {
     const queryFormat = (sql: string): string => sql
     expect(await refusalOf(over({ queryFormat } as PoolOptions))).toContain('because of queryFormat')
   })
@@ -130,8 +130,8 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
     ['set session transaction isolation level read uncommitted', 'READ UNCOMMITTED'],
     ['set names latin1', 'text reaches the server in another character set'],
     ['set session character_set_results = latin1', 'text in other scripts comes back as other text'],
-  ])('is refused by name after "%s" on its connections', async (statement, says) => {
-    // MySQL knows less of MariaDB's modes, and refuses the statement itself.
+  ])('refuses MySQL connections after "%s" and names the cause', async (statement, says) => {
+    // MySQL lacks some of MariaDB's modes and rejects the statement itself.
     const known = await place.query(statement.replace('session ', '')).then(
       () => true,
       () => false,
@@ -143,7 +143,7 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
     expect(await refusalOf(mysqlStore({ pool: prepared([statement]) }))).toContain(says)
   })
 
-  it('is looked at on every connection, not on the first one only', async () => {
+  it('checks every connection of a MySQL pool, not only the first', async () => {
     const pool = pooled({ connectionLimit: 2 })
     const store = mysqlStore({ pool })
     await store.migrate()
@@ -155,7 +155,7 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
     expect(await store.find(['a'])).toEqual([])
   })
 
-  it('is refused with the names of the fields where somebody changed the tables', async () => {
+  it('refuses MySQL tables with altered columns', async () => {
     const own = await ownDatabase(mysql.url ?? '')
     cleanups.push(() => own.remove())
     const store = mysqlStore({ url: own.url })
@@ -164,12 +164,12 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
     await own.query('alter table latchkey_tokens modify description char(200) character set utf8mb4, modify expires_at double')
     await own.query('alter table latchkey_tokens modify metadata mediumtext character set latin1')
     await own.query('set global sql_mode = default')
-    await expect(store.migrate()).rejects.toThrow(/read otherwise than it was written|the database failed/)
+    await expect(store.migrate()).rejects.toThrow(/is read back differently from how it was written|the database failed/)
   })
 
   const kyselyOver = (pool: Pool) => new Kysely<Record<string, never>>({ dialect: new MysqlDialect({ pool }) })
 
-  it('is refused where a Kysely instance stands on a pool that shapes its rows', async () => {
+  it('refuses a Kysely instance over a MySQL pool that reshapes rows', async () => {
     for (const [options, says] of [
       [{ rowsAsArray: true }, 'rows do not come back as objects'],
       [{ nestTables: true }, 'columns come back under other names'],
@@ -182,7 +182,7 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
     expect(await refusalOf(mysqlStore({ kysely: kyselyOver(prepared(['set session autocommit = 0'])) }))).toContain('autocommit')
   })
 
-  it('is looked at before each change where a Kysely instance hides which connection it takes', async () => {
+  it('checks the connection before each change if a Kysely instance hides it', async () => {
     const pool = pooled({ connectionLimit: 2 })
     const store = mysqlStore({ kysely: kyselyOver(pool) })
     await store.migrate()
@@ -192,7 +192,7 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
     first.release()
   })
 
-  it('changes nothing by a cast that leaves text alone, nor by plugins of a Kysely instance', async () => {
+  it('leaves values unchanged with a MySQL cast that keeps text as it is, and with Kysely plugins', async () => {
     const undefinedForNull = (_field: TypeCastField, next: TypeCastNext): unknown => next() ?? undefined
     const pool = pooled({ typeCast: undefinedForNull as never, supportBigNumbers: true, bigNumberStrings: true })
     const plugins = [new CamelCasePlugin(), new ParseJSONResultsPlugin()]
@@ -203,7 +203,7 @@ describe.skipIf(mysql.skip)(`a mysql pool that shapes its rows ${mysql.skip ?? '
 
 const missing = sqlServerMissing('mariadb')
 
-describe.skipIf(missing)(`a mysql server with defaults that change values ${missing ?? ''}`, () => {
+describe.skipIf(missing)(`a MySQL server with defaults that change values ${missing ?? ''}`, () => {
   let server: SqlServer
 
   beforeAll(async () => {
@@ -212,10 +212,10 @@ describe.skipIf(missing)(`a mysql server with defaults that change values ${miss
     await admin.query('set global sql_safe_updates = 1, global completion_type = 1, global unique_checks = 0, global sql_select_limit = 3')
     await admin.query('set global transaction isolation level read uncommitted')
     await admin.end()
-  }, 60_000)
+  }, 120_000)
   afterAll(() => server?.dispose())
 
-  it('is used as it is: the store sets up the connections that it opens itself, whatever its url asks for', async () => {
+  it('overrides harmful MySQL server defaults and URL options on its own connections', async () => {
     const url = new URL(server.url)
     const asked = { charset: 'latin1', typeCast: 'false', rowsAsArray: 'true', nestTables: '"_"', namedPlaceholders: 'true' }
     for (const [option, value] of Object.entries(asked)) url.searchParams.set(option, value)
@@ -227,7 +227,7 @@ describe.skipIf(missing)(`a mysql server with defaults that change values ${miss
     }
   })
 
-  it('is refused over a pool of the host, which has these defaults', async () => {
+  it("refuses a host's MySQL pool that inherits harmful server defaults", async () => {
     const pool = createPool({ uri: server.url })
     try {
       expect(await refusalOf(mysqlStore({ pool }))).toContain('STRICT_TRANS_TABLES')
@@ -236,7 +236,7 @@ describe.skipIf(missing)(`a mysql server with defaults that change values ${miss
     }
   })
 
-  it('is refused where a reset brings these defaults back on connections that the host had set up', async () => {
+  it("refuses a host's MySQL pool whose resets restore harmful server defaults", async () => {
     const pool = createPool({ uri: server.url, connectionLimit: 1, resetOnRelease: true } as PoolOptions)
     pool.on('connection', (connection) => {
       for (const statement of SET_SESSION) connection.query(statement)

@@ -12,13 +12,13 @@ import { serverTests } from './sql/servers.js'
 const mysql = await service('mysql')
 const url = mysql.url ?? ''
 
-describe.skipIf(mysql.skip)(`mysql as a server ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`the MySQL store and its server ${mysql.skip ?? ''}`, () => {
   serverTests({
     place: () => ownDatabase(url),
     open: (place) => mysqlStore({ url: place.url, poolSize: 2 }),
     printed: () => migrationSql('mysql'),
     async limited(place) {
-      // Names of users have 32 characters in MySQL.
+      // MySQL user names have at most 32 characters.
       const user = place.schema.slice(-24)
       await place.query(`create user '${user}'@'%' identified by 'word'`)
       const as = new URL(place.url)
@@ -48,7 +48,7 @@ describe.skipIf(mysql.skip)(`mysql as a server ${mysql.skip ?? ''}`, () => {
   })
 })
 
-describe.skipIf(mysql.skip)(`what the host gives a mysql store ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`connections that the host gives a MySQL store ${mysql.skip ?? ''}`, () => {
   let place: OwnPlace
 
   beforeAll(async () => {
@@ -59,7 +59,7 @@ describe.skipIf(mysql.skip)(`what the host gives a mysql store ${mysql.skip ?? '
   })
   afterAll(() => place?.remove())
 
-  it('stays open when the store is closed, whichever kind of pool it is', async () => {
+  it("leaves the host's MySQL pool open when the store closes, for either kind of pool", async () => {
     const [plain, promised] = [
       createPool({ uri: place.url, connectionLimit: 2 }),
       createPromisePool({ uri: place.url, connectionLimit: 1 }),
@@ -78,7 +78,7 @@ describe.skipIf(mysql.skip)(`what the host gives a mysql store ${mysql.skip ?? '
     await promised.end()
   })
 
-  it('may be a Kysely instance', async () => {
+  it('accepts a Kysely instance for MySQL', async () => {
     const kysely = new Kysely<Record<string, never>>({
       dialect: new MysqlDialect({ pool: createPool({ uri: place.url, connectionLimit: 2 }) }),
     })
@@ -90,7 +90,7 @@ describe.skipIf(mysql.skip)(`what the host gives a mysql store ${mysql.skip ?? '
     await kysely.destroy()
   })
 
-  it('is refused where it is misspelt or doubled', () => {
+  it('refuses misspelled, missing and conflicting MySQL options', () => {
     const pool = createPool({ uri: place.url })
     for (const options of [{}, { url, pool }, { url: 'postgres://a/b' }, { url: 7 }, { url, poolSize: 0 }, { uri: url }, null]) {
       expect(() => mysqlStore(options as never)).toThrow(InvalidInputError)

@@ -7,7 +7,7 @@ import { mysqlTransactions, stageOver } from './sql/stages.js'
 
 const mysql = await service('mysql')
 
-describe.skipIf(mysql.skip)(`mysql ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`MySQL ${mysql.skip ?? ''}`, () => {
   let place: OwnPlace
 
   beforeAll(async () => {

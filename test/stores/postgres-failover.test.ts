@@ -50,7 +50,7 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
     return { tokens, faults, code, proxy: through.proxy, create: () => tokens.system.create({ name: 'ERP', scopes: ['stock:read'] }) }
   }
 
-  it('loses nothing that was acknowledged, refuses no good token, and goes on', async () => {
+  it('loses no acknowledged change and refuses no valid token when a synchronous standby is promoted', async () => {
     const pair = await start()
     const nodes = await Promise.all([node(pair), node(pair), node(pair)])
     const made: { readonly id: string; readonly token: string }[] = []
@@ -71,7 +71,7 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
             ended.add(record.id)
           }
         } catch {
-          // What got no answer may have happened.
+          // A change that got no answer may still have been made.
           await new Promise((resolve) => setTimeout(resolve, 20))
         }
       }
@@ -107,7 +107,7 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
     expect(Number(row?.tokens)).toBeGreaterThanOrEqual(made.length)
   }, 120_000)
 
-  it('drops nothing that nodes cached, since they had read nothing that the standby did not have', async () => {
+  it('keeps the caches of nodes if the promoted standby has everything that they read', async () => {
     const pair = await start()
     const [here, there] = [await node(pair), await node(pair)]
     const { token } = await here.create()
@@ -124,21 +124,21 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
             () => 'made',
             () => 'not yet',
           ),
-        { timeout: 20_000 },
+        { timeout: 120_000 },
       )
       .toBe('made')
     const promoted = postgresStore({ url: pair.primary.url, schema: pair.schema, poolSize: 1 })
     cleanups.push(() => promoted.close())
     expect(await promoted.changes(cursor, 100)).toMatchObject({ everything: false })
     expect(await promoted.changes(undefined, 1)).not.toMatchObject({ cursor })
-  }, 60_000)
+  }, 120_000)
 
-  it('is final: a node that knows of it accepts nothing from the old primary when that comes back', async () => {
+  it('accepts nothing from an old primary that comes back, once a node knows its successor', async () => {
     const pair = await start()
     const [here, there] = [await node(pair), await node(pair)]
     const [kept, doomed] = [await there.create(), await there.create()]
     for (const { token } of [kept, doomed]) expect(await here.code(token)).toBe('ok')
-    // Learns which run it is that follows, as it does with the first change after a start of the server.
+    // The node learns which run follows, as it does with the first change after a server starts.
     await pair.failOver()
     for (const { proxy } of [here, there]) proxy.aim(pair.primary.port)
     const revoked = () =>
@@ -147,7 +147,7 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
         () => 'not yet',
       )
     await expect.poll(revoked, { timeout: 20_000 }).toBe('revoked')
-    await expect.poll(() => here.code(doomed.token), { timeout: 10_000 }).toBe('token_revoked')
+    await expect.poll(() => here.code(doomed.token)).toBe('token_revoked')
     const old = pair.replaced
     if (old === undefined) throw new Error('nothing was replaced')
     await old.start()
@@ -159,7 +159,7 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
     }
     expect(seen.has('ok')).toBe(false)
     expect(await here.code(doomed.token)).toBe('store_unavailable')
-    // It still waits for a standby that follows it no longer, and so acknowledges nothing.
+    // The old primary waits for a standby that no longer follows it, so it acknowledges nothing.
     const alone = await StoreProxy.before(old.url, 5432)
     cleanups.push(() => alone.proxy.close())
     const stale = postgresStore({ url: alone.url, schema: pair.schema, poolSize: 1 })
@@ -177,6 +177,6 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
     here.proxy.aim(pair.primary.port)
     await expect.poll(() => here.code(kept.token), { timeout: 20_000 }).toBe('ok')
     expect(await here.code(doomed.token)).toBe('token_revoked')
-    expect(here.faults.some(({ error }) => error.message.includes('was replaced by another one'))).toBe(true)
-  }, 90_000)
+    expect(here.faults.some(({ error }) => error.message.includes('another server replaced this one'))).toBe(true)
+  }, 120_000)
 })

@@ -3,7 +3,7 @@ import { type ListenClient, listen } from '../../adapters/stores/sql/dialects/po
 
 const silent = (): Promise<never> => new Promise(() => {})
 
-/** Where no notice can be sent, nothing is proved by one. */
+/** Never sends a notification, so none can prove the connection. */
 const unsent = async (): Promise<never> => {
   throw new Error('no connection')
 }
@@ -21,9 +21,9 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 it.each([
-  ['takes the connection', { connect: silent }],
-  ['takes the connection and the login', { query: silent }],
-])('a server that %s and then says nothing is told of, and listening begins anew on another connection', async (_what, answers) => {
+  ['accepts the connection', { connect: silent }],
+  ['accepts the connection and the login', { query: silent }],
+])('reports a Postgres server that %s and then goes silent, and listens again on another connection', async (_what, answers) => {
   const clients = [clientThat(answers), clientThat({})]
   const made = [...clients]
   const hearer = { wake: vi.fn(), lost: vi.fn() }
@@ -40,7 +40,7 @@ it.each([
   expect(clients[1]?.end).toHaveBeenCalled()
 })
 
-it('stopping ends a connection that is still being made anew', async () => {
+it('ends a listening connection that is still reconnecting when it is stopped', async () => {
   const lostBy: (() => void)[] = []
   const first = clientThat({ on: (event, listener) => event === 'error' && lostBy.push(listener as () => void) })
   const second = clientThat({ query: silent })

@@ -7,7 +7,7 @@ import { proxyBefore } from './sql/proxy.js'
 
 const postgres = await service('postgres')
 
-describe.skipIf(postgres.skip)(`postgres in an outage ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`Postgres during an outage ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
 
   beforeAll(async () => {

@@ -10,7 +10,7 @@ import { postgresTransactions, stageOver } from './sql/stages.js'
 const postgres = await service('postgres')
 const skip = postgres.skip ?? pgBouncerMissing()
 
-describe.skipIf(skip)(`postgres behind PgBouncer in transaction mode ${skip ?? ''}`, () => {
+describe.skipIf(skip)(`Postgres behind PgBouncer in transaction mode ${skip ?? ''}`, () => {
   let place: OwnPlace
   let pooler: PgBouncer
 
@@ -23,7 +23,7 @@ describe.skipIf(skip)(`postgres behind PgBouncer in transaction mode ${skip ?? '
     await place?.remove()
   })
 
-  /** Such a pooler gives no connection to listen on, and a store without one is what the feed has to do with. */
+  /** A pooler in transaction mode cannot hold a LISTEN connection, so the feed must work without one. */
   const open = (): TokenStore => {
     const { subscribe: _, ...store } = postgresStore({ url: pooler.url, schema: place.schema })
     return store

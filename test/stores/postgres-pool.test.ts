@@ -4,12 +4,13 @@ import pg, { Pool, type PoolConfig } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { service } from '../support/services.js'
 import { type OwnPlace, ownSchema } from './sql/databases.js'
+import { event, token } from './sql/samples.js'
 import { proveUnchanged, refusalOf } from './unchanged.js'
 
 const postgres = await service('postgres')
 const url = postgres.url ?? ''
 
-describe.skipIf(postgres.skip)(`a postgres pool that shapes its rows ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`a Postgres pool with options that change rows ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
   const cleanups: (() => unknown)[] = []
 
@@ -45,22 +46,22 @@ describe.skipIf(postgres.skip)(`a postgres pool that shapes its rows ${postgres.
   it.each([
     ['type parsers of its own', { types: parsed }],
     [
-      'a statement timeout, a name and options of the session',
+      'a statement timeout, a name and session options',
       { statement_timeout: 60_000, application_name: '東', options: '-c datestyle=german -c bytea_output=escape' },
     ],
-    ['keep-alive and single use of connections', { keepAlive: true, maxUses: 1 }],
+    ['keep-alive and single-use connections', { keepAlive: true, maxUses: 1 }],
     ['an encoding that the driver does not use', { client_encoding: 'LATIN1' }],
     [
       'array_nulls and standard_conforming_strings off',
       { options: '-c array_nulls=off -c standard_conforming_strings=off -c escape_string_warning=off' },
     ],
     ['pipelined queries', { pipeline: true }],
-    ['transactions that are serializable by default', { options: '-c default_transaction_isolation=serializable' }],
-  ] as const)('changes nothing by %s', async (_title, config) => {
+    ['serializable transactions by default', { options: '-c default_transaction_isolation=serializable' }],
+  ] as const)('leaves values unchanged on a Postgres pool with %s', async (_title, config) => {
     await proveUnchanged(over(config as PoolConfig))
   })
 
-  it('changes nothing by parsers and defaults that are set for the whole process', async () => {
+  it('leaves values unchanged with process-wide parsers and defaults of pg', async () => {
     const { builtins, getTypeParser, setTypeParser } = pg.types
     const before = [builtins.TEXT, builtins.INT8, builtins.INT4].map((oid) => [oid, getTypeParser(oid, 'text')] as const)
     cleanups.push(() => {
@@ -77,7 +78,7 @@ describe.skipIf(postgres.skip)(`a postgres pool that shapes its rows ${postgres.
     await proveUnchanged(postgresStore({ url, schema: place.schema }))
   })
 
-  it('changes nothing by parsers that are set on each client', async () => {
+  it('leaves values unchanged with parsers set on each pg client', async () => {
     const pool = pooled()
     pool.on('connect', (client) => {
       client.setTypeParser(pg.types.builtins.TEXT, (text: string) => JSON.parse(text))
@@ -86,13 +87,13 @@ describe.skipIf(postgres.skip)(`a postgres pool that shapes its rows ${postgres.
     await proveUnchanged(postgresStore({ pool, schema: place.schema }))
   })
 
-  it('is refused by name with binary: true, which makes an expiry of 2026 one of 2037', async () => {
+  it('refuses a pool with binary: true, which would read an expiry in 2026 as 2037', async () => {
     const says = await refusalOf(over({ binary: true } as PoolConfig))
     expect(says).toContain('binary: true')
     expect(says).toContain('a 13-digit integer comes back as')
   })
 
-  it('is refused by name where binary results are the default of the whole process', async () => {
+  it('refuses binary results as the process-wide default of pg', async () => {
     cleanups.push(() => {
       pg.defaults.binary = false
     })
@@ -103,7 +104,7 @@ describe.skipIf(postgres.skip)(`a postgres pool that shapes its rows ${postgres.
     await own.close()
   })
 
-  it('is refused where a connection speaks another character set, on whichever of its connections that is', async () => {
+  it('refuses a Postgres connection with another character set, whichever connection of the pool it is', async () => {
     const pool = pooled({ max: 2 })
     const store = postgresStore({ pool, schema: place.schema })
     await store.migrate()
@@ -115,7 +116,7 @@ describe.skipIf(postgres.skip)(`a postgres pool that shapes its rows ${postgres.
     expect(await store.find(['a'])).toEqual([])
   })
 
-  it('is told that a Kysely instance parses what the driver would leave as text', async () => {
+  it('refuses a Kysely instance that parses values that the pg driver would leave as text', async () => {
     const kysely = new Kysely<Record<string, never>>({
       dialect: new PostgresDialect({ pool: new Pool({ connectionString: url, types: parsed }) }),
     })
@@ -123,7 +124,7 @@ describe.skipIf(postgres.skip)(`a postgres pool that shapes its rows ${postgres.
     expect(await refusalOf(postgresStore({ kysely, schema: place.schema }))).toContain('JSON text comes back as an object')
   })
 
-  it('is refused where the database cannot hold every character', async () => {
+  it('refuses a Postgres database whose encoding cannot hold every character', async () => {
     const name = `${place.schema}_latin`
     await place.query(`create database ${name} encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0`)
     cleanups.push(() => place.query(`drop database ${name}`))
@@ -137,18 +138,18 @@ describe.skipIf(postgres.skip)(`a postgres pool that shapes its rows ${postgres.
     expect(await refusalOf(postgresStore({ kysely }))).toContain('create the database with UTF8')
   })
 
-  it('is refused with the names of the fields where somebody changed a column', async () => {
+  it('refuses an altered Postgres column and names its field', async () => {
     const own = await ownSchema(url)
     cleanups.push(() => own.remove())
     const store = postgresStore({ url, schema: own.schema })
     cleanups.push(() => store.close())
     await store.migrate()
     await own.query('alter table latchkey_tokens alter column description type char(300)')
-    await expect(store.migrate()).rejects.toThrow(/description of a token is read otherwise than it was written/)
+    await expect(store.migrate()).rejects.toThrow(/description of a token is read back differently from how it was written/)
     expect(await own.query('select count(*)::int as n from latchkey_tokens')).toEqual([{ n: 0 }])
   })
 
-  it('changes nothing by plugins of a Kysely instance', async () => {
+  it('leaves values unchanged with Kysely plugins on Postgres', async () => {
     const plugins = [new CamelCasePlugin(), new ParseJSONResultsPlugin()]
     const kysely = new Kysely<Record<string, never>>({
       dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }),
@@ -156,5 +157,45 @@ describe.skipIf(postgres.skip)(`a postgres pool that shapes its rows ${postgres.
     })
     cleanups.push(() => kysely.destroy())
     await proveUnchanged(postgresStore({ kysely: kysely.withSchema('elsewhere'), schema: place.schema }))
+  })
+
+  it.each(['an open', 'an aborted'])('reads committed data on connections that the host released inside %s transaction', async (which) => {
+    const pool = pooled({ max: 3 })
+    const store = postgresStore({ pool, schema: place.schema })
+    const other = postgresStore({ url, schema: place.schema })
+    cleanups.push(() => other.close())
+    const known = token()
+    await other.commit({ inserts: [known], events: [event()] })
+    const { cursor } = await store.changes(undefined, 1)
+    const clients = await Promise.all([1, 2, 3].map(() => pool.connect()))
+    for (const client of clients) {
+      await client.query('begin isolation level repeatable read')
+      await client.query(`select count(*) from "${place.schema}".latchkey_tokens`)
+      if (which === 'an aborted') await client.query('select 1 / 0').catch(() => undefined)
+      client.release()
+    }
+    const revoked = { ...known, version: 2, revokedAt: 1 }
+    await other.commit({ updates: [{ expectedVersion: 1, record: revoked }], events: [event()] })
+    const reads = await Promise.all([1, 2, 3].map(() => store.find([known.id])))
+    for (const rows of reads) expect(rows).toMatchObject([{ version: 2, revokedAt: 1 }])
+    expect((await store.changes(cursor, 10)).ids).toContain(known.id)
+    const added = token()
+    expect(await store.commit({ inserts: [added], events: [event()] })).toEqual({ ok: true })
+    expect(await other.find([added.id])).toEqual([added])
+  })
+
+  it('leaves a commit alone that the host did not await before it released the connection', async () => {
+    const pool = pooled({ max: 1 })
+    const store = postgresStore({ pool, schema: place.schema })
+    await store.migrate()
+    await place.query('create table if not exists kept (n int)')
+    const client = await pool.connect()
+    await client.query('begin')
+    await client.query(`insert into "${place.schema}".kept values (1)`)
+    const committed = client.query('commit')
+    client.release()
+    expect(await store.find(['none'])).toEqual([])
+    await committed
+    expect(await place.query(`select n from "${place.schema}".kept`)).toEqual([{ n: 1 }])
   })
 })

@@ -46,7 +46,7 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     return { tokens, faults, wakeUps: async (): Promise<unknown> => (await tokens.health()).feed.wakeUps }
   }
 
-  it('ten nodes that start at once set the tables up under the advisory lock, and each creates and verifies', async () => {
+  it('sets up the tables under the advisory lock when ten nodes start at once behind PgBouncer', async () => {
     const nodes = Array.from({ length: 10 }, () => node())
     const minted = await Promise.all(nodes.map(({ tokens }, at) => tokens.system.create({ name: `n${at}`, scopes: ['stock:read'] })))
     for (const { tokens } of nodes) {
@@ -55,7 +55,7 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     }
   })
 
-  it('a token is created, verified, updated, rotated and revoked, and every node learns of it by polling', async () => {
+  it('propagates updates, rotations and revocations to every node by polling behind PgBouncer', async () => {
     const [here, there] = [node(), node()]
     const first = await here.tokens.system.create({ name: 'ERP', scopes: ['stock:read'] })
     const code = async (text: string): Promise<string> => {
@@ -78,7 +78,7 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     expect(changes.reverse()).toEqual(['token.created', 'token.deactivated', 'token.activated', 'token.updated', 'token.rotated'])
   })
 
-  it('uses are counted once, and a consumer gets every event in order', async () => {
+  it('counts uses once and delivers every event in order behind PgBouncer', async () => {
     const { tokens } = node()
     const heard: string[] = []
     const consumer = tokens.system.consume('audit', async ({ id }) => void heard.push(id))
@@ -93,7 +93,7 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     await expect.poll(() => heard.slice(-expected.length)).toEqual(expected)
   })
 
-  it('one hundred misses at a time are answered over four connections of the server', async () => {
+  it('answers one hundred concurrent misses over four server connections of PgBouncer', async () => {
     const { tokens } = node()
     const minted = await Promise.all(Array.from({ length: 100 }, () => tokens.system.create({ name: 'many', scopes: ['stock:read'] })))
     const { tokens: cold } = node()
@@ -101,7 +101,7 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     expect(verified.filter(({ ok }) => ok)).toHaveLength(100)
   })
 
-  it("a create in the host's transaction is there once that commits, and not before", async () => {
+  it("makes a token visible only once the host's transaction commits, behind PgBouncer", async () => {
     const { tokens } = node()
     const pool = new Pool({ connectionString: pooler.url })
     cleanups.push(() => pool.end())
@@ -119,18 +119,18 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     expect((await other.verify(lost.token)).ok).toBe(false)
   })
 
-  it('wake-ups that cannot arrive through it are told once, shown by health(), and delay nothing else', async () => {
+  it('reports missing wake-ups once, shows them in health(), and delays nothing else', async () => {
     const { tokens, faults, wakeUps } = node()
     const { token: text } = await tokens.system.create({ name: 'ERP', scopes: ['stock:read'] })
     expect((await tokens.verify(text)).ok).toBe(true)
-    await expect.poll(wakeUps, { timeout: 10_000 }).toBe('lost')
+    await expect.poll(wakeUps).toBe('lost')
     expect(faults.map(({ where, error }) => [where, `${error}`])).toEqual([
-      ['store.subscribe', expect.stringContaining('notices do not arrive')],
+      ['store.subscribe', expect.stringContaining('notifications do not arrive')],
     ])
     expect(await tokens.health()).toMatchObject({ ok: true, feed: { ok: true } })
   })
 
-  it('wake-ups arrive through a pooler in session mode', async () => {
+  it('receives wake-ups through a pooler in session mode', async () => {
     const session = await createPgBouncer(place.url, 20, 'session')
     cleanups.push(() => session.dispose())
     const { tokens, faults, wakeUps } = node(session.url)
@@ -140,7 +140,7 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     expect(faults).toEqual([])
   })
 
-  it('a node beside it that has a connection of its own is still woken by changes from behind it', async () => {
+  it('wakes a node with a direct connection when a change goes through PgBouncer', async () => {
     const direct = node(place.url)
     const { token: text } = await direct.tokens.system.create({ name: 'ERP', scopes: ['stock:read'] })
     expect((await direct.tokens.verify(text)).ok).toBe(true)

@@ -7,7 +7,7 @@ import { postgresTransactions, stageOver } from './sql/stages.js'
 
 const skip = replicationMissing()
 
-describe.skipIf(skip)(`postgres with a streaming replica for misses ${skip ?? ''}`, () => {
+describe.skipIf(skip)(`Postgres with a streaming replica for cache misses ${skip ?? ''}`, () => {
   let primary: PostgresServer
   let standby: PostgresServer
   let place: OwnPlace

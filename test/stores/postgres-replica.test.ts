@@ -11,7 +11,7 @@ const skip = replicationMissing()
 
 const SCOPES = { 'stock:read': 'See stock' } as const
 
-describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
+describe.skipIf(skip)(`a streaming replica for cache misses ${skip ?? ''}`, () => {
   let primary: PostgresServer
   let standby: PostgresServer
   let place: OwnPlace
@@ -34,7 +34,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     await primary?.dispose()
   })
 
-  /** A pool that counts the queries that it carries. */
+  /** A pool that counts its queries on the tokens table. */
   const counted = (url: string) => {
     const pool = new Pool({ connectionString: url, max: 4 })
     pool.on('error', () => {})
@@ -77,7 +77,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     return { tokens, faults, code, create: () => tokens.system.create({ name: 'ERP', scopes: ['stock:read'] }) }
   }
 
-  /** A node whose misses may go to a replica, and one that changes things elsewhere. */
+  /** A node that may send cache misses to a replica, and another node that makes changes. */
   const nodes = async (read: string = standby.url) => {
     const main = counted(primary.url)
     const replica = counted(read)
@@ -85,14 +85,14 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     const there = nodeOver(postgresStore({ url: primary.url, schema: place.schema, poolSize: 2 }))
     const first = await there.create()
     await primary.catchUp(standby)
-    // Follows the feed from here on.
+    // The node follows the feed from here on.
     await here.code(first.token)
     await expect.poll(async () => (await here.tokens.health()).feed.ok).toBe(true)
     await expect.poll(async () => (await here.tokens.health()).feed.lagSeconds).toBeDefined()
     return { here, there, main, replica, first }
   }
 
-  it('answers a miss of a token that it has, and the primary is not asked', async () => {
+  it('answers a cache miss from the replica without asking the primary', async () => {
     const { here, there, main, replica } = await nodes()
     const made = await Promise.all(Array.from({ length: 20 }, () => there.create()))
     await primary.catchUp(standby)
@@ -106,7 +106,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
           expect(await here.code(minted.token)).toBe('ok')
           return main.queries === before && replica.queries > asked
         },
-        { timeout: 20_000 },
+        { timeout: 120_000 },
       )
       .toBe(true)
     const before = main.queries
@@ -115,7 +115,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     expect(here.faults).toEqual([])
   })
 
-  it('is asked in the primary once more for a token that it does not have, so that none is refused that was just made', async () => {
+  it('asks the primary for a token that the replica does not have, so a new token is never refused', async () => {
     const { here, there } = await nodes()
     await standby.query('select pg_wal_replay_pause()')
     for (let round = 0; round < 10; round += 1) {
@@ -131,7 +131,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     ['deactivated', (t: ReturnType<typeof nodeOver>, id: string) => t.tokens.system.deactivate(id), 'token_inactive'],
     ['revoked in bulk', (t: ReturnType<typeof nodeOver>) => t.tokens.system.revokeAll({ all: true }), 'token_revoked'],
   ] as const) {
-    it(`that stands still accepts no token that was ${verb} on this node, from the next verification on`, async () => {
+    it(`rejects a token that was ${verb} on this node from the next verification on, while the replica is paused`, async () => {
       const { here, there } = await nodes()
       for (let round = 0; round < 5; round += 1) {
         const { token: text, record } = await there.create()
@@ -144,7 +144,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
       }
     })
 
-    it(`that stands still accepts no token that was ${verb} on another node, once the bound is over`, async () => {
+    it(`rejects a token that was ${verb} on another node once the bound has passed, while the replica is paused`, async () => {
       const { here, there } = await nodes()
       const { token: text, record } = await there.create()
       await primary.catchUp(standby)
@@ -154,7 +154,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
       const late: number[] = []
       while (performance.now() - acknowledged < 3_500) {
         const began = performance.now()
-        // Each of these is a miss again: nothing of what the replica says may last either.
+        // Each new token causes another cache miss, so no stale answer of the replica may last either.
         const fresh = await there.create()
         await here.code(fresh.token)
         if ((await here.code(text)) === 'ok') late.push(began - acknowledged)
@@ -164,7 +164,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     })
   }
 
-  it('that is far behind is told once and passed over, and used again when it has caught up', async () => {
+  it('reports a replica that is far behind once, bypasses it, and uses it again once it has caught up', async () => {
     const { here, there, replica } = await nodes()
     await standby.query('select pg_wal_replay_pause()')
     await expect
@@ -197,10 +197,14 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
   }, 150_000)
 
   const useless: readonly (readonly [string, () => Promise<string> | string, RegExp])[] = [
-    ['that nobody answers for', () => 'postgres://postgres@127.0.0.1:1/postgres', /cannot be reached/],
-    ['that is an empty database', async () => `${standby.url.replace(/postgres$/, 'template1')}`, /tables are missing|does not exist/],
+    ['a replica that does not respond', () => 'postgres://postgres@127.0.0.1:1/postgres', /cannot be reached/],
     [
-      'that is another database of the same names',
+      'a replica that is an empty database',
+      async () => `${standby.url.replace(/postgres$/, 'template1')}`,
+      /tables are missing|does not exist/,
+    ],
+    [
+      'a replica that is another database with the same names',
       async () => {
         await primary.query('create database copied')
         cleanups.push(() => primary.query('drop database copied with (force)'))
@@ -214,12 +218,12 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
         await store.close()
         return url
       },
-      /another database/,
+      /a different database/,
     ],
-    ['that lets nobody in', () => standby.url.replace('postgres@', 'nobody@'), /refused the login/],
+    ['a replica that refuses the login', () => standby.url.replace('postgres@', 'nobody@'), /refused the login/],
   ]
   for (const [what, where, says] of useless) {
-    it(`${what} is told once, and no verification suffers`, async () => {
+    it(`reports ${what} once, and affects no verification`, async () => {
       const url = await where()
       const { here, there } = await nodes(url)
       await expect
@@ -234,10 +238,10 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
       expect(here.faults[0]).toMatchObject({ where: 'replica', error: { message: expect.stringMatching(says) } })
       const diagnosis = await postgresStore({ url: primary.url, schema: place.schema, read: { url } }).diagnose?.()
       expect(diagnosis?.findings.find(({ name }) => name === 'replica')).toMatchObject({ ok: false })
-    }, 60_000)
+    }, 120_000)
   }
 
-  it('may be the primary itself', async () => {
+  it('accepts the primary itself as the replica', async () => {
     const { here, there, replica } = await nodes(primary.url)
     await expect
       .poll(async () => {
@@ -249,7 +253,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     expect(here.faults).toEqual([])
   })
 
-  it('is refused as a store of its own, and shown by the diagnosis with how far it is behind', async () => {
+  it('refuses a replica as the main store, and diagnoses how far it is behind', async () => {
     const alone = postgresStore({ url: standby.url, schema: place.schema })
     await expect(async () => alone.find(['a'])).rejects.toThrow('read-only')
     await alone.close()
@@ -258,13 +262,13 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     cleanups.push(() => store.close())
     await primary.catchUp(standby)
     const finding = async () => (await store.diagnose?.())?.findings.find(({ name }) => name === 'replica')
-    expect(await finding()).toEqual({ name: 'replica', ok: true, detail: 'as far as the primary' })
+    expect(await finding()).toEqual({ name: 'replica', ok: true, detail: 'up to date with the primary' })
     await standby.query('select pg_wal_replay_pause()')
     await there.create()
-    expect((await finding())?.detail).toMatch(/^\d+ places of the feed behind the primary$/)
+    expect((await finding())?.detail).toMatch(/^\d+ feed entries behind the primary$/)
   })
 
-  it('that stops answering costs no verification its answer', async () => {
+  it('answers every verification when the replica stops responding', async () => {
     const { here, there } = await nodes()
     const doomed = await PostgresServer.standby(primary, 'doomed')
     cleanups.push(() => doomed.dispose())
@@ -279,7 +283,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     expect(here.faults).toEqual([])
   })
 
-  it('that was promoted, and goes on by itself, is believed no longer', async () => {
+  it('stops using a replica that was promoted and diverged', async () => {
     const { there } = await nodes()
     const other = await PostgresServer.standby(primary, 'other')
     cleanups.push(() => other.dispose())
@@ -288,7 +292,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     await node.code(minted[0]?.token ?? '')
     await primary.catchUp(other)
     await other.promote()
-    // The other line of history gives out the same places, and many more of them.
+    // The other timeline assigns the same positions, and many more of them.
     const lost = postgresStore({ url: other.url, schema: place.schema })
     const ghosts = nodeOver(lost)
     const ghost = await ghosts.create()
@@ -301,7 +305,7 @@ describe.skipIf(skip)(`a streaming replica for misses ${skip ?? ''}`, () => {
     expect(await node.code(ghost.token)).toBe('token_unknown')
   })
 
-  it('that was promoted in secret answers only for what did not change on either side', async () => {
+  it('ignores changes made only on a replica that was secretly promoted', async () => {
     const { there } = await nodes()
     const other = await PostgresServer.standby(primary, 'secret')
     cleanups.push(() => other.dispose())

@@ -8,7 +8,7 @@ import { event, token } from './sql/samples.js'
 const postgres = await service('postgres')
 const url = postgres.url ?? ''
 
-describe.skipIf(postgres.skip)(`a feed that goes on in a copy of a postgres database ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`a feed that continues in a copy of a Postgres database ${postgres.skip ?? ''}`, () => {
   const places: OwnPlace[] = []
   const stores: TokenStore[] = []
 
@@ -34,7 +34,7 @@ describe.skipIf(postgres.skip)(`a feed that goes on in a copy of a postgres data
 
   const end = async (store: TokenStore): Promise<string> => (await store.changes(undefined, 1)).cursor
 
-  /** The second database becomes what the first one is now, as a standby that is promoted. */
+  /** Copies the feed of the first database into the second, as if the second were a promoted standby. */
   const promote = async (): Promise<readonly [TokenStore, TokenStore]> => {
     const [old, fresh] = places
     const [before, after] = stores
@@ -45,7 +45,7 @@ describe.skipIf(postgres.skip)(`a feed that goes on in a copy of a postgres data
     return [before, after]
   }
 
-  it('is followed on by whoever had read no further than the copy goes', async () => {
+  it('continues the feed of a promoted copy for readers that are not ahead of it', async () => {
     const first = stores[0] as TokenStore
     await commit(first)
     const cursor = await end(first)
@@ -55,13 +55,13 @@ describe.skipIf(postgres.skip)(`a feed that goes on in a copy of a postgres data
     expect(await promoted.changes(cursor, 10)).toMatchObject({ everything: false, ids: [made] })
   })
 
-  it('tells that everything may have changed whoever had read what the copy never got, also once it gave out the same places again', async () => {
+  it('tells readers ahead of a promoted copy that everything may have changed, even after the copy reuses their positions', async () => {
     const first = stores[0] as TokenStore
     await commit(first)
     const [old, promoted] = await promote()
     await commit(old)
     const ahead = await end(old)
-    // The place that the old one gave to what was lost, and others behind it.
+    // The copy reuses the position that the old database gave to the lost change, and adds more.
     for (let at = 0; at < 3; at += 1) await commit(promoted)
     const page = await promoted.changes(ahead, 10)
     expect(page).toMatchObject({ everything: true, cursor: await end(promoted) })
@@ -69,7 +69,7 @@ describe.skipIf(postgres.skip)(`a feed that goes on in a copy of a postgres data
     expect(await old.changes(page.cursor, 10)).toMatchObject({ everything: true, cursor: ahead })
   })
 
-  it('has positions that those of the other one have not reached, whatever their numbers', async () => {
+  it('treats positions of the old database as behind those of the promoted copy, whatever their numbers', async () => {
     const first = stores[0] as TokenStore
     await commit(first)
     const [old, promoted] = await promote()

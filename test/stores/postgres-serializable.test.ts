@@ -12,7 +12,7 @@ import { postgresTransactions, stageOver } from './sql/stages.js'
 const postgres = await service('postgres')
 const SERIALIZABLE = { options: '-c default_transaction_isolation=serializable' }
 
-describe.skipIf(postgres.skip)(`postgres at serializable with one statement in twenty refused ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`Postgres at serializable with one statement in twenty failing ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
   let raw: Pool
   let contended: Contended<Parameters<typeof contendedPostgres>[0]>
@@ -27,7 +27,7 @@ describe.skipIf(postgres.skip)(`postgres at serializable with one statement in t
     await place?.remove()
   })
 
-  /** No LISTEN: the feed is polled. */
+  /** Without LISTEN, the feed is polled. */
   const open = (): TokenStore => {
     const { subscribe: _, ...store } = postgresStore({ pool: contended.pool, schema: place.schema })
     return store
@@ -41,7 +41,7 @@ describe.skipIf(postgres.skip)(`postgres at serializable with one statement in t
     },
   )
 
-  it('ten that start at once set it up, and all of their changes are made', { timeout: 60_000 }, async () => {
+  it('sets up once and makes every change when ten stores start at once under serializable isolation', { timeout: 120_000 }, async () => {
     const own = await ownSchema(postgres.url ?? '')
     try {
       const stores = Array.from({ length: 10 }, () => postgresStore({ pool: contended.pool, schema: own.schema }))
@@ -54,7 +54,7 @@ describe.skipIf(postgres.skip)(`postgres at serializable with one statement in t
     }
   })
 
-  it('statements were refused all the while', () => {
+  it('survives more than 200 refused Postgres statements in the contract suite', () => {
     expect(contended.refusals()).toBeGreaterThan(200)
   })
 })

@@ -19,7 +19,7 @@ const changed = (change: (url: URL) => void): string => {
   return other.href
 }
 
-describe.skipIf(postgres.skip)(`postgres as a server ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`the Postgres store and its server ${postgres.skip ?? ''}`, () => {
   serverTests({
     place: () => ownSchema(url),
     open: (place) => postgresStore({ url, schema: place.schema, poolSize: 2 }),
@@ -55,7 +55,7 @@ describe.skipIf(postgres.skip)(`postgres as a server ${postgres.skip ?? ''}`, ()
   })
 })
 
-describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`connections that the host gives a Postgres store ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
 
   beforeAll(async () => {
@@ -66,7 +66,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
   })
   afterAll(() => place?.remove())
 
-  it('stays open when the store is closed, and gets its connections back', async () => {
+  it("leaves the host's Postgres pool open when the store closes, and returns its connections", async () => {
     const pool = new Pool({ connectionString: url, max: 3 })
     const store = postgresStore({ pool, schema: place.schema })
     const stop = await store.subscribe?.(() => {})
@@ -82,7 +82,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await pool.end()
   })
 
-  it('may be a pool of one connection: nothing waits for itself', async () => {
+  it('does not deadlock on a Postgres pool of one connection', async () => {
     const pool = new Pool({ connectionString: url, max: 1 })
     const store = postgresStore({ pool, schema: place.schema })
     const stop = await store.subscribe?.(() => {})
@@ -92,7 +92,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await pool.end()
   })
 
-  it('is told that a server takes no changes any more, instead of reading from what has become a standby', async () => {
+  it('refuses to read from a Postgres server that has become a standby', async () => {
     const pool = new Pool({ connectionString: url, max: 2, maxUses: 1 })
     let demoted = false
     const changing = {
@@ -113,7 +113,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await pool.end()
   })
 
-  it('may be ended by the host while the store listens', async () => {
+  it('lets the host end its Postgres pool while the store listens', async () => {
     const pool = new Pool({ connectionString: url, max: 2 })
     const store = postgresStore({ pool, schema: place.schema })
     const wake = vi.fn()
@@ -127,7 +127,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await store.close()
   })
 
-  it('has all of its connections while the store listens, which starves nobody in a pool of two', async () => {
+  it("listens without occupying a connection of the host's Postgres pool", async () => {
     const pool = new Pool({ connectionString: url, max: 2, application_name: `latchkey ${place.schema}` })
     const store = postgresStore({ pool, schema: place.schema })
     const stop = await store.subscribe?.(() => {})
@@ -141,7 +141,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await pool.end()
   })
 
-  it('tells once when the connection that listens is cut, as health() does, and is woken again once there is a new one', async () => {
+  it('reports a cut listening connection once, and health() shows wake-ups as ok again over a new one', async () => {
     const name = `latchkey ${place.schema} cut`
     const pool = new Pool({ connectionString: url, max: 2, application_name: name })
     const faults: FaultReport[] = []
@@ -165,7 +165,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await pool.end()
   })
 
-  it('may be a Kysely instance', async () => {
+  it('accepts a Kysely instance for Postgres', async () => {
     const kysely = new Kysely<Record<string, never>>({
       dialect: new PostgresDialect({ pool: new Pool({ connectionString: url, max: 2 }) }),
     })
@@ -179,7 +179,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await kysely.destroy()
   })
 
-  it('wakes those who subscribed, also after their connection was lost', async () => {
+  it('wakes Postgres subscribers even after a lost connection, until they stop', async () => {
     const proxy = await proxyBefore(url, 5432)
     const [writer, reader] = [postgresStore({ url, schema: place.schema }), postgresStore({ url: proxy.url, schema: place.schema })]
     const wake = vi.fn()
@@ -187,14 +187,14 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     const woken = async (): Promise<void> => {
       wake.mockClear()
       await writer.commit({ inserts: [token()], events: [event()] })
-      await vi.waitFor(() => expect(wake).toHaveBeenCalled(), 5_000)
+      await expect.poll(() => wake).toHaveBeenCalled()
     }
     await woken()
     await proxy.die()
     wake.mockClear()
     await proxy.comeBack()
-    // A notice may have been missed meanwhile, so a new connection wakes by itself.
-    await vi.waitFor(() => expect(wake).toHaveBeenCalled(), 10_000)
+    // A notification may have been lost meanwhile, so a new connection wakes its subscriber right away.
+    await expect.poll(() => wake).toHaveBeenCalled()
     await woken()
     await stop?.()
     wake.mockClear()
@@ -204,7 +204,7 @@ describe.skipIf(postgres.skip)(`what the host gives a postgres store ${postgres.
     await Promise.all([writer.close?.(), reader.close?.(), proxy.close()])
   })
 
-  it('is refused where it is misspelt or doubled', () => {
+  it('refuses misspelled, missing and conflicting Postgres options', () => {
     const pool = new Pool({ connectionString: url })
     for (const options of [
       {},

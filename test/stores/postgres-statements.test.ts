@@ -22,7 +22,7 @@ describe.skipIf(skip)(`named statements behind PgBouncer ${skip ?? ''}`, () => {
   })
   afterAll(() => place?.remove())
 
-  it('a token is found although processes that share connections prepared their statements in another order', async () => {
+  it('finds tokens if processes that share PgBouncer connections prepare their statements in different orders', async () => {
     for (let round = 0; round < 8; round += 1) {
       const pooler = await createPgBouncer(place.url, 2)
       const open = () => postgresStore({ url: pooler.url, schema: place.schema, poolSize: 1 })

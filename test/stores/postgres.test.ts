@@ -7,7 +7,7 @@ import { postgresTransactions, stageOver } from './sql/stages.js'
 
 const postgres = await service('postgres')
 
-describe.skipIf(postgres.skip)(`postgres ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`Postgres ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
 
   beforeAll(async () => {

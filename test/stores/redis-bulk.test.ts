@@ -15,11 +15,11 @@ import { service } from '../support/services.js'
 
 const redis = await service('redis')
 
-/** Of which revocation, in which tenant, how many: in any order. */
+/** The time, tenant and count of each event, sorted because their order does not matter. */
 const countsOf = (events: readonly StoredEvent[]): readonly string[] =>
   events.map(({ tenantId = 'none', count, at }) => `${at} ${tenantId} ${count}`).sort()
 
-describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () => {
+describe.skipIf(redis.skip)(`bulk revocation in Redis ${redis.skip ?? ''}`, () => {
   const admin = new Redis(redis.url ?? '', { lazyConnect: true })
   const cleanups: (() => unknown)[] = []
   const stamp = { revokedAt: 2_000_000_000_000, revokedBy: 'bob', revokedCode: 'bulk', bulkId: 'B'.repeat(16) } as const
@@ -42,7 +42,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
     return { store, tokens }
   }
 
-  /** A store whose process dies as soon as a large revocation has been noted down. */
+  /** A store whose process dies as soon as it has recorded a large revocation. */
   function dying(keyPrefix: string): TokenStore {
     const client: IoredisClient = {
       status: 'ready',
@@ -54,7 +54,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
     return redisStore({ client, keyPrefix })
   }
 
-  it('counts exactly and takes effect at once, also when its process dies before it is written into the tokens', async () => {
+  it('counts a Redis bulk revocation exactly and applies it at once, even if its process dies before it updates the tokens', async () => {
     const keyPrefix = newKeyPrefix()
     const { tokens } = await filled(keyPrefix, 4_500)
     const ended = tokens.filter(({ tenantId }) => tenantId === 'ended')
@@ -80,7 +80,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
     const live = await halted.list({ prefix: 'acme', statuses: ['active'], tenantIds: ['ended'], now: 0, limit: 10 })
     expect(live).toEqual([])
 
-    // Whoever reads next writes it out.
+    // The next reader applies it to the tokens.
     const healthy = redisStore({ client: admin, keyPrefix })
     await healthy.find([ended[0]?.id ?? ''])
     await expect.poll(() => admin.exists(`${keyPrefix}job`)).toBe(0)
@@ -91,7 +91,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
     expect(pages.every(({ tenantId, version }) => version === (tenantId === 'ended' ? 2 : 1))).toBe(true)
   })
 
-  it('spares what comes after it, and holds against writers that have not seen it', async () => {
+  it('spares tokens created after a Redis bulk revocation, and refuses writers that have not seen it', async () => {
     const keyPrefix = newKeyPrefix()
     const { tokens } = await filled(keyPrefix, 4_500)
     const [kept, first, second, third] = tokens
@@ -109,7 +109,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
     expect(await store.commit({ updates: [{ expectedVersion: 2, record: renamed }], events: [] })).toEqual({ ok: true })
     expect(await store.commit({ removals: [second.id], events: [] })).toEqual({ ok: true })
 
-    // A second one waits for the first to be written out, and counts none of its tokens again.
+    // A second revocation waits until the first is applied, and does not count its tokens again.
     const healthy = redisStore({ client: admin, keyPrefix })
     const again = { ...stamp, revokedAt: stamp.revokedAt + 1, revokedBy: 'carol' }
     expect(await healthy.revokeWhere({ prefix: 'acme', ownerId: 'o1' }, again, revokeAll())).toMatchObject({ count: 750 })
@@ -122,7 +122,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
     ])
   })
 
-  it('agrees with the memory store over random histories in which every bulk revocation is written out late', async () => {
+  it('matches the memory store over random histories in which Redis applies every bulk revocation late', async () => {
     let seed = 20_261_122
     const roll = (below: number): number => {
       seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff
@@ -133,7 +133,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
     const connection = givenConnection(admin, keyPrefix)
     const bulk = createBulk(connection, { history: 1_000, channel: `${keyPrefix}wake` }, { atOnce: -1, stepSize: 2, awaited: 0 })
     await bulk.stop()
-    // Nothing goes on behind the test's back: a revocation is written out by the steps below alone, and where the next one needs it to be.
+    // Nothing runs in the background: only the steps below apply a revocation, and the next revocation when it must.
     const real: TokenStore = {
       ...redisStore({ client: admin, keyPrefix }),
       revokeWhere: bulk.revoke,
@@ -176,7 +176,7 @@ describe.skipIf(redis.skip)(`bulk revocation in redis ${redis.skip ?? ''}`, () =
         }
         const by = { ...stamp, revokedAt: 5_000 + turn, revokedBy: `r${turn}` }
         const event = { ...revokeAll(), at: turn }
-        // The last steps of an earlier one are taken here; those of this one are left for later.
+        // This call finishes the previous revocation and leaves its own steps for later.
         const [done, expected] = [await real.revokeWhere(filter, by, event), await model.revokeWhere(filter, by, event)]
         expect(done.count).toBe(expected.count)
         expect(countsOf(done.events)).toEqual(countsOf(expected.events))

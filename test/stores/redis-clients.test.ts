@@ -9,7 +9,7 @@ import { proveUnchanged, refusalOf } from './unchanged.js'
 
 const redis = await service('redis')
 
-describe.skipIf(redis.skip)(`a redis client that shapes its replies ${redis.skip ?? ''}`, () => {
+describe.skipIf(redis.skip)(`a Redis client that reshapes its replies ${redis.skip ?? ''}`, () => {
   const url = redis.url ?? ''
   const run = newKeyPrefix().slice(0, -2)
   const cleanups: (() => unknown)[] = []
@@ -41,13 +41,13 @@ describe.skipIf(redis.skip)(`a redis client that shapes its replies ${redis.skip
   it.each([
     ['numbers as text', { stringNumbers: true }],
     ['a key prefix', { keyPrefix: '東' }],
-    ['pipelines that it makes by itself', { enableAutoPipelining: true }],
-    ['pipelines and a key prefix', { enableAutoPipelining: true, keyPrefix: '東' }],
-    ['replies of the third protocol', { protocol: 3, replyMapping: 'resp3' }],
-    ['the second protocol', { protocol: 2 }],
-    ['long stack traces and no check of readiness', { showFriendlyErrorStack: true, enableReadyCheck: false }],
+    ['automatic pipelining', { enableAutoPipelining: true }],
+    ['automatic pipelining and a key prefix', { enableAutoPipelining: true, keyPrefix: '東' }],
+    ['RESP3 replies', { protocol: 3, replyMapping: 'resp3' }],
+    ['RESP2', { protocol: 2 }],
+    ['long stack traces and no readiness check', { showFriendlyErrorStack: true, enableReadyCheck: false }],
     ['another database, no queue and a timeout', { db: 1, enableOfflineQueue: true, commandTimeout: 5_000, maxRetriesPerRequest: 1 }],
-  ] as const)('changes nothing by %s of ioredis', async (_title, options) => {
+  ] as const)('leaves values unchanged on ioredis with %s', async (_title, options) => {
     await proveUnchanged(over(ioredis(options as RedisOptions)))
   })
 
@@ -74,17 +74,40 @@ describe.skipIf(redis.skip)(`a redis client that shapes its replies ${redis.skip
       (value: unknown) => JSON.parse(JSON.stringify(value), (_key, part) => (typeof part === 'string' ? part.normalize('NFD') : part)),
       'text comes back as other text',
     ],
-  ] as const)('is refused by name where ioredis transforms the replies of %s', async (name, transform, says) => {
+  ] as const)('refuses ioredis with a transformer for the replies of %s and names the cause', async (name, transform, says) => {
     transformed('reply', [name], transform as never)
     const message = await refusalOf(over(ioredis()))
     expect(message).toContain(says)
     expect(message).toContain('without reply transformers')
   })
 
-  it('is refused by name where ioredis transforms arguments', async () => {
+  it('refuses ioredis with argument transformers and names the cause', async () => {
     transformed('argument', ['evalsha', 'eval'], ((args: readonly unknown[]) =>
       args.map((arg) => (typeof arg === 'string' ? arg.replace('🔑', '?') : arg))) as never)
     expect(await refusalOf(over(ioredis()))).toContain('text comes back as other text')
+  })
+
+  it('takes no reply of a transaction that the host has open on its ioredis client for a conflict, or for a no', async () => {
+    const client = ioredis()
+    const store = over(client)
+    const [before, within, after] = [storedToken(), storedToken(), storedToken()]
+    expect(await store.commit({ inserts: [before], events: [storedEvent()] })).toEqual({ ok: true })
+    await client.multi({ pipeline: false })
+    const { prefix, id } = before
+    const ticket = { prefix, digest: 'a'.repeat(64), tokenId: id, expiresAt: 2_000 }
+    const batch = { nodeId: 'n', seq: 1, at: 1_000, counts: [], addresses: [], lastUses: [] }
+    for (const call of [
+      () => store.commit({ inserts: [within], events: [storedEvent()] }),
+      () => store.saveTicket(ticket, { max: 5, now: 1_000, forgetBefore: 0 }),
+      () => store.saveConsumer({ prefix, name: 'siem', version: 1, position: 1 }),
+      () => store.recordUsage(batch),
+      () => store.renewLease({ nodeId: 'n', cursor: '1.1', expiresAt: 2_000 }),
+      () => store.find([id]),
+    ])
+      await expect((async () => call())()).rejects.toMatchObject({ code: 'store_unavailable' })
+    await client.exec()
+    expect(await store.commit({ inserts: [after], events: [storedEvent()] })).toEqual({ ok: true })
+    expect((await store.find([before.id, within.id, after.id])).length).toBe(3)
   })
 
   const nodeRedis = async (options: Parameters<typeof createClient>[0] = {}) => {
@@ -108,17 +131,17 @@ describe.skipIf(redis.skip)(`a redis client that shapes its replies ${redis.skip
   }
 
   it.each([
-    ['the second protocol', { RESP: 2 }],
-    ['the third protocol', { RESP: 3 }],
+    ['RESP2', { RESP: 2 }],
+    ['RESP3', { RESP: 3 }],
     ['type mappings', { commandOptions: { typeMapping: mapping } }],
-    ['type mappings of the second protocol', { RESP: 2, commandOptions: { typeMapping: mapping } }],
+    ['type mappings over RESP2', { RESP: 2, commandOptions: { typeMapping: mapping } }],
     ['a key prefix', { keyPrefix: '東' }],
-    ['commands that go first, and no queue', { commandOptions: { asap: true }, disableOfflineQueue: true }],
-  ] as const)('changes nothing by %s of node-redis', async (_title, options) => {
+    ['asap commands and no offline queue', { commandOptions: { asap: true }, disableOfflineQueue: true }],
+  ] as const)('leaves values unchanged on node-redis with %s', async (_title, options) => {
     await proveUnchanged(over((await nodeRedis(options as never)) as unknown as RedisClient))
   })
 
-  it('changes nothing by type mappings of a client or pool that stands before the one that connects', async () => {
+  it('ignores the type mappings of a node-redis client or pool that wraps the connected one', async () => {
     const client = await nodeRedis()
     await proveUnchanged(over(client.withTypeMapping(mapping as never) as unknown as RedisClient))
     await proveUnchanged(over(client.withCommandOptions({ typeMapping: mapping } as never) as unknown as RedisClient))
@@ -129,7 +152,7 @@ describe.skipIf(redis.skip)(`a redis client that shapes its replies ${redis.skip
     await proveUnchanged(over(pool as unknown as RedisClient))
   })
 
-  it('reads past the cache of node-redis, which would hide a revocation', async () => {
+  it('bypasses the client-side cache of node-redis, which would hide a revocation', async () => {
     const client = await nodeRedis({ RESP: 3, clientSideCache: { ttl: 0, maxEntries: 0, evictPolicy: 'LRU' } } as never)
     const keyPrefix = `${run}-cached}:`
     const [cached, other] = [over(client as unknown as RedisClient, keyPrefix), over(ioredis(), keyPrefix)]

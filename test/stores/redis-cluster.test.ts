@@ -7,7 +7,7 @@ import { createRedisServer, freePort, type RedisServer, redisServerMissing } fro
 
 const missing = redisServerMissing()
 
-describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
+describe.skipIf(missing)(`a Redis cluster ${missing ?? ''}`, () => {
   const servers: RedisServer[] = []
   const clients: { [kind: string]: { readonly client: RedisClient; close(): unknown } } = {}
 
@@ -37,14 +37,14 @@ describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
     const nodeRedis = createCluster({ rootNodes: servers.map(({ url }) => ({ url })) })
     await nodeRedis.connect()
     clients['node-redis'] = { client: nodeRedis, close: () => nodeRedis.destroy() }
-  }, 60_000)
+  }, 120_000)
 
   afterAll(async () => {
     for (const { close } of Object.values(clients)) await close()
     for (const server of servers) await server.dispose()
   })
 
-  it.each(['ioredis', 'node-redis'])('works over %s, wherever its one slot lies', async (kind) => {
+  it.each(['ioredis', 'node-redis'])('works on a Redis cluster over %s, wherever its one slot is', async (kind) => {
     const client = clients[kind]?.client
     if (client === undefined) throw new Error(kind)
     for (const keyPrefix of [`${kind}-a`, `${kind}-b`, `${kind}-c`, `${kind}-d`]) {
@@ -58,7 +58,7 @@ describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
       const { cursor } = await store.changes(undefined, 10)
       const token = storedToken({ tenantId: 'a', ownerId: '{b}' })
       expect(await store.commit({ inserts: [token], events: [storedEvent({ tokenId: token.id })] })).toEqual({ ok: true })
-      await expect.poll(() => wakes, { timeout: 5_000 }).toBeGreaterThan(0)
+      await expect.poll(() => wakes).toBeGreaterThan(0)
       expect(await store.find([token.id, 'x'])).toEqual([token])
       expect(await store.list({ prefix: 'acme', tenantIds: ['a', 'b'], now: 0, limit: 5 })).toEqual([token])
       await store.recordUsage({
@@ -85,7 +85,7 @@ describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
     expect(filled.filter((size) => size > 0).length).toBeGreaterThan(1)
   })
 
-  it('is read from its primaries, where a replica may not know of a revocation yet, whatever the client was told', async () => {
+  it('reads only from the primaries of a Redis cluster, because a replica may lag behind a revocation', async () => {
     const replicas: RedisServer[] = []
     try {
       for (const primary of servers) {
@@ -96,14 +96,14 @@ describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
         const bus = /@(\d+)[^\n]*myself/.exec(nodes)?.[1] ?? ''
         await replica.ask('CLUSTER', 'MEET', '127.0.0.1', `${primary.port}`, bus)
         const id = String(await primary.ask('CLUSTER', 'MYID'))
-        await vi.waitFor(async () => expect(String(await replica.ask('CLUSTER', 'NODES'))).toContain(id), { timeout: 20_000, interval: 50 })
+        await expect.poll(async () => String(await replica.ask('CLUSTER', 'NODES'))).toContain(id)
         await replica.ask('CLUSTER', 'REPLICATE', id)
       }
       await vi.waitFor(
         async () => {
           for (const primary of servers) {
             const slots = await primary.ask('CLUSTER', 'SLOTS')
-            // Each range: where it begins and ends, its primary, its replica.
+            // Each range lists its start, its end, its primary and its replica.
             for (const range of slots as readonly (readonly unknown[])[]) expect(range).toHaveLength(4)
             expect(String(await primary.ask('INFO', 'replication'))).toMatch(/state=online/)
           }
@@ -120,7 +120,7 @@ describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
           ['ioredis', reading],
           ['node-redis', using as unknown as RedisClient],
         ] as const) {
-          // One key prefix a slot: together they lie on all three.
+          // Each key prefix maps to one slot; together they cover all three primaries.
           for (let slot = 0; slot < 6; slot += 1) {
             const store = redisStore({ client, keyPrefix: `${kind}-replicas-${slot}`, onWarning: () => {} })
             await store.migrate?.()
@@ -143,5 +143,5 @@ describe.skipIf(missing)(`a redis cluster ${missing ?? ''}`, () => {
     } finally {
       for (const replica of replicas) await replica.dispose()
     }
-  }, 60_000)
+  }, 120_000)
 })

@@ -8,17 +8,17 @@ import { service } from '../support/services.js'
 
 const redis = await service('redis')
 
-/** Drops the feed's history as a long feed's is dropped: the floor rises to the last entry that is gone. */
+/** Drops the feed's history the way a long feed is trimmed: the floor rises to the last removed entry. */
 async function trimFeed(client: Redis, keyPrefix: string): Promise<void> {
   const head = await client.get(`${keyPrefix}feed:head`)
   if (head !== null) await client.multi().del(`${keyPrefix}feed`).set(`${keyPrefix}feed:floor`, head).exec()
 }
 
-describe.skipIf(redis.skip)(`redis ${redis.skip ?? ''}`, () => {
+describe.skipIf(redis.skip)(`Redis ${redis.skip ?? ''}`, () => {
   const url = redis.url ?? ''
   const admin = new Redis(url, { lazyConnect: true })
   const onWarning = (): void => {}
-  // One sweep for all of them: looking for the keys of each case among those of the others would take longer than the cases.
+  // One sweep for all cases: scanning for the keys of each case among those of the others would take longer than the cases.
   const run = newKeyPrefix().slice(0, -2)
   let cases = 0
   const nextKeyPrefix = (): string => {

@@ -13,14 +13,14 @@ const redis = await service('redis')
 const COUNT = 2_000
 const BATCH = 500
 
-// What Redis orders by expiry has to be listed by creation: tokens past their expiry are put into that order as they are asked for.
-describe.skipIf(redis.skip)(`more expired tokens than one step looks at ${redis.skip ?? ''}`, () => {
+// Redis orders tokens by expiry but must list them by creation, so it moves expired tokens into creation order when they are listed.
+describe.skipIf(redis.skip)(`more expired tokens than Redis examines in one step ${redis.skip ?? ''}`, () => {
   const cleanups: (() => unknown)[] = []
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
   })
 
-  /** A Redis store and a memory store that go through the same. */
+  /** A Redis store and a memory store that receive the same changes. */
   async function open(): Promise<{
     readonly commit: (change: Change) => Promise<void>
     readonly compare: (query: Partial<ListQuery>) => Promise<number>
@@ -53,7 +53,7 @@ describe.skipIf(redis.skip)(`more expired tokens than one step looks at ${redis.
         after = { createdAt: last.createdAt, id: last.id }
       }
     }
-    // The order of creation has nothing to do with that of expiry, and many share an instant of either.
+    // Creation order is unrelated to expiry order, and many tokens share an instant of either.
     const made = Array.from({ length: COUNT }, (_, at) =>
       storedToken({
         createdAt: 1_000 + ((at * 7_919) % 97),
@@ -67,19 +67,19 @@ describe.skipIf(redis.skip)(`more expired tokens than one step looks at ${redis.
     return { commit, compare, made, store, model }
   }
 
-  it('are paged like any others, by whatever clock, in whatever tenant', async () => {
+  it('pages through expired Redis tokens like any others, whatever the clock and tenant', async () => {
     const { compare } = await open()
     expect(await compare({ now: 399_999 })).toBe(0)
     expect(await compare({ now: 400_000 })).toBe(COUNT / 4)
     expect(await compare({ now: 1_000_000 })).toBe(COUNT)
-    // A node whose clock is behind.
+    // This node's clock is behind.
     expect(await compare({ now: 600_000 })).toBe(COUNT / 2)
     expect(await compare({ now: 1_000_000, tenantIds: ['a'] })).toBe(Math.ceil(COUNT / 3))
     expect(await compare({ now: 700_000, statuses: ['active'] })).toBe(COUNT / 2)
     expect(await compare({ now: 1_000_000, statuses: ['active', 'expired'] })).toBe(COUNT)
   })
 
-  it('are still right after those that were listed as expired were extended, revoked, deactivated, activated or removed', async () => {
+  it('lists expired Redis tokens correctly after some were extended, revoked, deactivated, activated or removed', async () => {
     const { commit, compare, made, store, model } = await open()
     expect(await compare({ now: 1_000_000 })).toBe(COUNT)
     const changed = async (from: number, fields: Partial<StoredToken>): Promise<void> => {
@@ -107,7 +107,7 @@ describe.skipIf(redis.skip)(`more expired tokens than one step looks at ${redis.
     expect(await compare({ now: 2_000_000, tenantIds: ['b'] })).toBe(0)
   })
 
-  it('cost each page few steps, once they were asked for', async () => {
+  it('needs at most four Redis steps for a page of expired tokens, and one step when it is listed again', async () => {
     const client = new Redis(redis.url ?? '')
     let steps = 0
     const keyPrefix = newKeyPrefix()
@@ -128,7 +128,7 @@ describe.skipIf(redis.skip)(`more expired tokens than one step looks at ${redis.
         mget: (...keys: string[]) => client.mget(...keys),
       },
     })
-    // The newest never expire: walking from them to the expired ones is what must not happen.
+    // The newest tokens never expire. A list must not walk through them to reach the expired ones.
     const made = Array.from({ length: 4_000 }, (_, at) => storedToken({ createdAt: at, ...(at < 1_200 && { expiresAt: 5_000 }) }))
     for (let from = 0; from < made.length; from += BATCH) await store.commit({ inserts: made.slice(from, from + BATCH), events: [] })
     const page = (): Promise<readonly unknown[]> =>

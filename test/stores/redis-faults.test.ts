@@ -25,7 +25,7 @@ const failureOf = async (call: () => unknown): Promise<unknown> => {
   throw new Error('it did not fail')
 }
 
-describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
+describe.skipIf(missing)(`a Redis server that refuses requests ${missing ?? ''}`, () => {
   let server: RedisServer
   const cleanups: (() => unknown)[] = []
 
@@ -49,7 +49,7 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
   it.each([
     ['a wrong password', 'default', 'hunter2-mistyped'],
     ['a wrong user', 'nobody', PASSWORD],
-  ])('says so for %s, without repeating it', async (_title, user, password) => {
+  ])('reports %s for Redis without repeating it', async (_title, user, password) => {
     const { store } = open(user, password)
     const failure = await failureOf(() => store.migrate?.())
     expect(failure).toBeInstanceOf(StoreUnavailableError)
@@ -57,13 +57,13 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     expect(inspect(failure, { showHidden: true, depth: null })).not.toContain('hunter2')
   })
 
-  it('says so for no password', async () => {
+  it('reports a missing Redis password', async () => {
     const store = redisStore({ url: server.url })
     cleanups.push(() => store.close?.())
     await expect(store.find(['x'])).rejects.toThrow(/check the user and password/)
   })
 
-  it('says so for a host that does not exist and one that does not answer', async () => {
+  it('reports a Redis host that does not exist, without the password', async () => {
     const lost = redisStore({ url: `redis://:${PASSWORD}@no-such-host.invalid:6379` })
     const failure = await failureOf(() => lost.find(['x']))
     expect(failure).toMatchObject({ code: 'store_unavailable', message: expect.stringMatching(/^redis: /) })
@@ -71,7 +71,7 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     await lost.close?.()
   })
 
-  it('that is full: one clear error, and neither the change nor its event is there', async () => {
+  it('reports a full Redis server in one clear error, and writes neither the change nor its event', async () => {
     const { store } = open('default', PASSWORD)
     const kept = storedToken()
     await store.commit({ inserts: [kept], events: [storedEvent()] })
@@ -94,7 +94,7 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     expect(await store.commit({ inserts: [refused], events: [storedEvent()] })).toEqual({ ok: true })
   })
 
-  it('that is full: still lists its expired tokens, in their order', async () => {
+  it('lists expired tokens in order on a full Redis server', async () => {
     const { store } = open('default', PASSWORD)
     const inserts = Array.from({ length: 700 }, (_, at) => storedToken({ createdAt: (at * 7_919) % 700, expiresAt: 1_000 - at }))
     for (const part of [inserts.slice(0, 400), inserts.slice(400)]) await store.commit({ inserts: part, events: [] })
@@ -105,7 +105,7 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     expect(page.map(({ createdAt }) => createdAt)).toEqual(Array.from({ length: 700 }, (_, at) => 699 - at))
   })
 
-  it('that is a read-only replica: says to connect to the primary', async () => {
+  it('says to connect to the primary if Redis is a read-only replica', async () => {
     const warnings: RedisWarning[] = []
     const { store } = open('default', PASSWORD, warnings)
     await store.migrate?.()
@@ -115,7 +115,7 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     await expect(store.migrate?.()).rejects.toThrow(/connect to the primary/)
   })
 
-  it('that lets a user neither read its settings nor publish: works, and says what could not be checked', async () => {
+  it('works if Redis forbids reading settings and publishing, and warns about what it could not check', async () => {
     const keyPrefix = newKeyPrefix()
     await server.ask('ACL', 'SETUSER', 'app', 'reset', 'on', `>${PASSWORD}`, `~${keyPrefix}*`, '+@all', '-config', '-info', '-publish')
     cleanups.push(() => server.ask('ACL', 'DELUSER', 'app'))
@@ -131,7 +131,7 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     expect(await store.changes(cursor, 10)).toMatchObject({ everything: false, ids: [token.id] })
   })
 
-  it('whose user may do what the documentation lists, and no more: everything works', async () => {
+  it('works with exactly the Redis permissions that the docs list', async () => {
     const docs = await readFile(new URL('../../docs/stores/redis.md', import.meta.url), 'utf8')
     const keyPrefix = newKeyPrefix()
     const rules = /ACL SETUSER latchkey (on .*)/.exec(docs)?.[1]?.replace('a-long-password', PASSWORD).replaceAll('{latchkey}:', keyPrefix)
@@ -163,30 +163,30 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     await store.renewLease({ nodeId: 'n', cursor, expiresAt: 1 })
     expect(await store.commit({ removals: [token.id], events: [storedEvent()] })).toEqual({ ok: true })
     await stop?.()
-    // The password alone opens nothing else.
+    // The same user cannot write any other key.
     await expect(client.set('other', '1')).rejects.toThrow(/NOPERM/)
   })
 
-  it('whose user lacks the keys: names the permission', async () => {
+  it('names the missing permission if the Redis user has no access to the keys', async () => {
     await server.ask('ACL', 'SETUSER', 'stranger', 'reset', 'on', `>${PASSWORD}`, '~other:*', '&*', '+@all')
     cleanups.push(() => server.ask('ACL', 'DELUSER', 'stranger'))
     const { store } = open('stranger', PASSWORD)
     await expect(store.commit({ inserts: [storedToken()], events: [] })).rejects.toThrow(/lacks a permission/)
   })
 
-  it('where the key prefix belongs to something else: says so', async () => {
+  it('reports a Redis key prefix that belongs to something else', async () => {
     const { store, keyPrefix } = open('default', PASSWORD)
     await server.ask('SET', `${keyPrefix}feed`, 'mine')
     await expect(store.commit({ inserts: [storedToken()], events: [] })).rejects.toThrow(/a key prefix of its own/)
   })
 
-  it('whose data is of a later version: refuses to start', async () => {
+  it('refuses to start on Redis data of a later version', async () => {
     const { store, keyPrefix } = open('default', PASSWORD)
     await server.ask('SET', `${keyPrefix}layout`, '2')
     await expect(store.migrate?.()).rejects.toThrow(/later version of latchkey/)
   })
 
-  it('is warned about only where it falls short', async () => {
+  it('warns about a Redis server only where it falls short', async () => {
     const warnings: RedisWarning[] = []
     const { store } = open('default', PASSWORD, warnings)
     await store.migrate?.()
@@ -204,7 +204,7 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
     expect(warnings.every(({ message }) => /promise \d/.test(message))).toBe(true)
   })
 
-  it('is warned about as a process warning with a code where nobody listens', async () => {
+  it('emits a process warning with a code about a Redis server by default', async () => {
     const store = redisStore({ url: `redis://:${PASSWORD}@127.0.0.1:${server.port}`, keyPrefix: newKeyPrefix() })
     cleanups.push(() => store.close?.())
     await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
@@ -218,7 +218,7 @@ describe.skipIf(missing)(`a redis server that refuses ${missing ?? ''}`, () => {
   })
 })
 
-describe('what the server says about itself', () => {
+describe('the settings that a Redis server reports', () => {
   const sound = { redis_version: '7.2.4', aof_enabled: '1', maxmemory_policy: 'noeviction', role: 'master' }
   const server = (facts: object, fsync: unknown): Connection => ({
     run: async () => [
@@ -234,32 +234,34 @@ describe('what the server says about itself', () => {
   })
 
   it.each([
-    ['all that is asked for', {}, 'always', []],
+    ['all required settings', {}, 'always', []],
     ['a sync every second', {}, 'everysec', ['LATCHKEY_REDIS_FSYNC']],
     ['no sync', {}, 'no', ['LATCHKEY_REDIS_FSYNC']],
     ['no append-only file', { aof_enabled: '0' }, 'always', ['LATCHKEY_REDIS_NOT_PERSISTENT']],
     ['eviction', { maxmemory_policy: 'volatile-ttl' }, 'always', ['LATCHKEY_REDIS_EVICTION']],
-    ['a replica', { role: 'slave' }, 'always', ['LATCHKEY_REDIS_REPLICA']],
+    ['the role of a replica', { role: 'slave' }, 'always', ['LATCHKEY_REDIS_REPLICA']],
     ['a setting that cannot be read', {}, undefined, ['LATCHKEY_REDIS_UNCHECKED']],
     ['facts that cannot be read', { aof_enabled: undefined, maxmemory_policy: undefined }, undefined, ['LATCHKEY_REDIS_UNCHECKED']],
-  ] as const)('%s', async (_title, facts, fsync, codes) => {
+  ] as const)('returns the right warnings for a Redis server with %s', async (_title, facts, fsync, codes) => {
     expect((await begin(server(facts, fsync))).map(({ code }) => code)).toEqual(codes)
   })
 
-  it('is too old before Redis 7', async () => {
-    await expect(begin(server({ redis_version: '6.2.14' }, 'always'))).rejects.toThrow(/version 6.2.14: Redis 7 or Valkey is needed/)
+  it('refuses a Redis server older than version 7', async () => {
+    await expect(begin(server({ redis_version: '6.2.14' }, 'always'))).rejects.toThrow(
+      /version 6.2.14: latchkey requires Redis 7 or Valkey/,
+    )
   })
 })
 
-describe('what goes on of a failure', () => {
-  it('is neither the command nor what the server quotes of it', () => {
+describe('the details that a Redis failure exposes', () => {
+  it('keeps the command and its quoted arguments out of a Redis failure', () => {
     const failure = Object.assign(new Error("ERR unknown command 'FOO', with args beginning with: 'canary'"), {
       command: { args: ['canary'] },
     })
     expect(inspect(redisFailure(failure), { showHidden: true, depth: null })).not.toContain('canary')
   })
 
-  it('is no password in a url', () => {
+  it('keeps the password of a URL out of a Redis failure', () => {
     const failure = redisFailure(new Error('cannot connect to redis://me:hunter2@host:1/'))
     expect(inspect(failure, { showHidden: true, depth: null })).not.toContain('hunter2')
   })
@@ -267,42 +269,42 @@ describe('what goes on of a failure', () => {
   it.each([
     ['MISCONF Redis is configured to save RDB snapshots', 'check the disk'],
     ['LOADING Redis is loading the dataset in memory', 'still loading'],
-    ['BUSY Redis is busy running a script', 'cannot answer at the moment'],
-    ['CLUSTERDOWN The cluster is down', 'cannot answer at the moment'],
-    ["ERR unknown command 'ZINTERCARD'", 'Redis 7 or Valkey is needed'],
-    ['getaddrinfo ENOTFOUND no-such-host.invalid', 'name of its host'],
-    ['connect ECONNREFUSED 127.0.0.1:1', 'nothing answers there'],
+    ['BUSY Redis is busy running a script', 'cannot respond at the moment'],
+    ['CLUSTERDOWN The cluster is down', 'cannot respond at the moment'],
+    ["ERR unknown command 'ZINTERCARD'", 'latchkey requires Redis 7 or Valkey'],
+    ['getaddrinfo ENOTFOUND no-such-host.invalid', 'host name cannot be resolved'],
+    ['connect ECONNREFUSED 127.0.0.1:1', 'nothing responds at that address'],
     ['connect ETIMEDOUT', 'no connection'],
     ['Connection is closed.', 'no connection'],
     ['self-signed certificate', 'encrypted connection'],
-  ])('says what to do about %s', (message, advice) => {
+  ])('says what to do about the Redis error %s', (message, advice) => {
     expect(redisFailure(new Error(message))).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining(advice) })
   })
 
   it.each([undefined, null, '', 0, 'route', new AggregateError([new Error('connect ECONNREFUSED ::1:1')])])(
-    'is one typed error for %o',
+    'turns %o into one typed error',
     (thrown) => {
       expect(redisFailure(thrown)).toBeInstanceOf(StoreUnavailableError)
     },
   )
 })
 
-describe('the packages of the clients', () => {
+describe('the Redis client packages', () => {
   const absent = async (): Promise<undefined> => undefined
   const broken = (): Promise<never> => Promise.reject(new SyntaxError('Unexpected token'))
 
-  it('are both missing: says which to install', async () => {
+  it('says which package to install if both Redis clients are missing', async () => {
     await expect(openClient('redis://127.0.0.1:1', { ioredis: absent, redis: absent })).rejects.toThrow(/npm install ioredis/)
   })
 
-  it('are node-redis alone: it is used', async () => {
+  it('uses node-redis if it is the only installed Redis client', async () => {
     const port = await freePort()
     const used = vi.fn(() => import('redis'))
     await expect(openClient(`redis://127.0.0.1:${port}`, { ioredis: absent, redis: used })).rejects.toThrow(/ECONNREFUSED/)
     expect(used).toHaveBeenCalledOnce()
   })
 
-  it('are installed and broken: that is not taken for missing', async () => {
+  it('does not treat a broken ioredis package as missing', async () => {
     await expect(openClient('redis://127.0.0.1:1', { ioredis: broken, redis: () => import('redis') })).rejects.toThrow(SyntaxError)
   })
 })

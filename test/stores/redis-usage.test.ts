@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { reportUsage } from '../../adapters/stores/redis/activity.js'
 import type { Connection } from '../../adapters/stores/redis/connection.js'
 
-it('a report asks each script for no more counters than the limit leaves', async () => {
+it('requests no more counters from each Redis script than the limit leaves', async () => {
   const counters = [8, 2, 0]
   const asked: unknown[] = []
   const run: Connection['run'] = async (_script, args) => {

@@ -19,8 +19,8 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
     (error: { readonly code?: unknown }) => error.code,
   )
 
-describe('connections that say nothing', () => {
-  it('are suspected once a brief statement got no answer, but for those that have spoken since', async () => {
+describe('silent connections', () => {
+  it('suspects connections after a brief statement goes unanswered, except those that have answered since', async () => {
     const silence = new Silence()
     const [dead, idle, alive, unknown] = [{}, {}, {}, {}]
     for (const connection of [dead, idle, alive]) await silence.ask(connection, async () => 1)
@@ -35,7 +35,7 @@ describe('connections that say nothing', () => {
     expect([dead, idle, alive, unknown].map((connection) => silence.isSuspect(connection))).toEqual([true, true, false, false])
   })
 
-  it('are given up with whatever waits on them, however long that may take', async () => {
+  it('gives up on silent connections and all statements that wait on them, but not on a slow live one', async () => {
     const silence = new Silence()
     const [dead, deadToo, alive] = [{}, {}, {}]
     for (const connection of [dead, deadToo, alive]) await silence.ask(connection, async () => 1)
@@ -51,7 +51,7 @@ describe('connections that say nothing', () => {
     expect(await bulk).toBe('done')
   })
 
-  it('are not suspected where only a long statement got no answer', async () => {
+  it('does not suspect other connections because a long statement went unanswered', async () => {
     const silence = new Silence()
     const [slow, idle] = [{}, {}]
     for (const connection of [slow, idle]) await silence.ask(connection, async () => 1)
@@ -61,14 +61,14 @@ describe('connections that say nothing', () => {
     expect(silence.isSuspect(idle)).toBe(false)
   })
 
-  it('are believed where the answer and the end of the wait are found together, after the process was held up', async () => {
+  it('accepts an answer that is found together with its timeout after the process was blocked', async () => {
     const silence = new Silence()
     const answered = silence.ask({}, () => new Promise((resolve) => setTimeout(resolve, BRIEF_MS, 'late')), BRIEF_MS)
     await vi.advanceTimersByTimeAsync(BRIEF_MS + 1)
     expect(await answered).toBe('late')
   })
 
-  it('fail at once where the driver throws', async () => {
+  it('fails a statement at once if the driver throws', async () => {
     const thrown = (): Promise<never> => {
       throw Object.assign(new Error('closed'), { code: 'ECLOSED' })
     }
@@ -79,7 +79,7 @@ describe('connections that say nothing', () => {
 const KNOWN = /known_int/
 
 describe('the pool of a host', () => {
-  it('is rid of dead postgres connections, one by a read that hangs and the others before they are used', async () => {
+  it('removes dead Postgres connections from a pool: one after a hung read, the others before they are used', async () => {
     let dead = false
     const released: unknown[] = []
     const cuts = vi.fn()
@@ -129,7 +129,7 @@ describe('the pool of a host', () => {
     expect(cuts.mock.calls).toEqual([[0], [1]])
   })
 
-  it('gets back no mysql connection on which a statement got no answer', async () => {
+  it('does not return a MySQL connection to the pool if a statement on it went unanswered', async () => {
     const destroy = vi.fn()
     const release = vi.fn()
     const connection = { on() {}, removeListener() {}, query() {}, execute() {}, release, destroy }
@@ -142,14 +142,14 @@ describe('the pool of a host', () => {
   })
 })
 
-describe('work on a connection that was lost', () => {
+describe('work on a lost connection', () => {
   const faultOf = (): Fault => 'connection'
   const failingAfter = (ms: number) => vi.fn(() => new Promise<never>((_resolve, reject) => setTimeout(reject, ms, new Error('lost'))))
 
   it.each([
-    ['done once more where the connection says so soon', 5, 2],
-    ['not done again where it said nothing for long: it may have happened', 5_000, 1],
-  ])('is %s', async (_title, ms, times) => {
+    ['retries work if the connection soon reports that it was lost', 5, 2],
+    ['does not retry work after a long silence, because it may have happened', 5_000, 1],
+  ])('%s', async (_title, ms, times) => {
     for (const again of [(work: () => Promise<never>) => patiently(faultOf, work), createQueue(faultOf)]) {
       const work = failingAfter(ms)
       const done = again(work).catch(String)

@@ -12,7 +12,7 @@ import { event, token } from './sql/samples.js'
 
 const change = () => ({ inserts: [token()], events: [event()] })
 
-describe('a sqlite file that is deleted or replaced while it is open', () => {
+describe('a SQLite file that is deleted or replaced while it is open', () => {
   let folder: Awaited<ReturnType<typeof ownFolder>>
   const cleanups: (() => unknown)[] = []
 
@@ -59,7 +59,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
     return store
   }
 
-  /** Reads look at the file a few times a second. */
+  /** Reads check the file a few times a second. */
   const refusesReads = async (store: Awaited<ReturnType<typeof opened>>): Promise<void> => {
     await expect
       .poll(async () => {
@@ -75,7 +75,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
 
   const all = Object.keys(openings) as (keyof typeof openings)[]
 
-  it.each(all)('acknowledges no change after it was deleted (%s)', async (how) => {
+  it.each(all)('acknowledges no change after its SQLite file was deleted (%s)', async (how) => {
     const store = await opened(how)
     await unlink(file())
     await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced while it was open/)
@@ -85,7 +85,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
     await refusesReads(store)
   })
 
-  it.each(all)('acknowledges no change after another file took its place (%s)', async (how) => {
+  it.each(all)('acknowledges no change after another file replaced its SQLite file (%s)', async (how) => {
     const store = await opened(how)
     await copyFile(file(), folder.path('backup.db'))
     await rename(folder.path('backup.db'), file())
@@ -99,7 +99,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
   } as const
   const byLink = {
     'a path': (path: string) => sqliteStore(path),
-    'a database of the host that tells its path, as better-sqlite3 does': async (path: string) => {
+    'a database of the host that exposes its path, like better-sqlite3': async (path: string) => {
       const Driver = await findDriver('libsql')
       const database = new Driver(path)
       cleanups.push(() => database.close())
@@ -110,7 +110,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
 
   for (const [which, { below, target }] of Object.entries(links)) {
     for (const [how, open] of Object.entries(byLink)) {
-      it(`acknowledges no change after a link to ${which} was switched, and goes on when it is switched back (${how})`, async () => {
+      it(`acknowledges no change after a link to ${which} was switched, and continues when it is switched back (${how})`, async () => {
         const link = folder.path('current')
         const switchTo = (release: string): Promise<void> =>
           symlink(folder.path(join(release, target)), `${link}.new`).then(() => rename(`${link}.new`, link))
@@ -139,12 +139,12 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
     await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced/)
   })
 
-  it('acknowledges no change during which it was deleted', async () => {
+  it('acknowledges no change if its SQLite file is deleted during the commit', async () => {
     const Driver = await findDriver('libsql')
     let deleting = false
     const kysely = new Kysely<Record<string, never>>({
       dialect: fileDialect(new Driver(file())),
-      // After the commit, and before it is told of.
+      // After the commit, before the store hears of it.
       log: ({ query }) => {
         if (deleting && query.sql === 'commit') unlinkSync(file())
       },
@@ -156,7 +156,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
     await expect(async () => store.commit(change())).rejects.toThrow(/was deleted or replaced while it was open/)
   })
 
-  it('answers again where it was only moved away and comes back', async () => {
+  it('works again when a moved SQLite file is moved back', async () => {
     const store = await opened('a path')
     await rename(file(), folder.path('elsewhere.db'))
     await expect(async () => store.commit(change())).rejects.toThrow(/deleted/)
@@ -164,7 +164,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
     expect(await store.commit(change())).toEqual({ ok: true })
   })
 
-  it('may be checkpointed, vacuumed, and lose its WAL by a change of its mode', async () => {
+  it('continues after a checkpoint, a vacuum, or a change of the journal mode that removes the WAL', async () => {
     const Driver = await findDriver()
     const database = new Driver(file())
     cleanups.push(() => database.close())
@@ -183,7 +183,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
     expect((await readFile(file())).length).toBeGreaterThan(0)
   })
 
-  it('is told of where a host gives a database whose file is gone already', async () => {
+  it("reports a host's SQLite database whose file is already gone", async () => {
     const Driver = await findDriver()
     const database = new Driver(file())
     cleanups.push(() => database.close())
@@ -192,7 +192,7 @@ describe('a sqlite file that is deleted or replaced while it is open', () => {
     await expect(async () => sqliteStore({ database }).migrate()).rejects.toThrow(/was deleted or replaced/)
   })
 
-  it('is no matter for a database in memory', async () => {
+  it('acknowledges changes of an in-memory SQLite database, which has no file to check', async () => {
     const store = sqliteStore(':memory:')
     cleanups.push(() => store.close())
     await store.migrate()

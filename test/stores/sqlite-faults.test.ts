@@ -1,4 +1,4 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -20,7 +20,7 @@ const pragma = (database: { exec(sql: string): unknown }, text: string): void =>
   database.exec(`pragma ${text}`)
 }
 
-describe('sqlite when something is wrong', () => {
+describe('SQLite faults', () => {
   let folder: Awaited<ReturnType<typeof ownFolder>>
   const opened: { close(): unknown }[] = []
 
@@ -39,29 +39,37 @@ describe('sqlite when something is wrong', () => {
     return database
   }
 
-  it('says that the folder is missing, and makes nothing', async () => {
+  it('reports a missing folder and does not create it', async () => {
     const error = await failure(sqliteStore(folder.path('no/such/tokens.db')).migrate?.())
     expect(error).toBeInstanceOf(StoreUnavailableError)
     expect(error.message).toContain('does not exist: create it first')
     await expect(stat(folder.path('no'))).rejects.toThrow()
   })
 
-  it('says that the path is a folder', async () => {
+  it('does not report a folder as missing if it cannot look inside', async () => {
+    await symlink('loop', folder.path('loop'))
+    const error = await failure(sqliteStore(folder.path('loop/tokens.db')).migrate?.())
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toContain('(ELOOP)')
+    expect(error.message).not.toContain('does not exist')
+  })
+
+  it('reports that the SQLite path is a folder', async () => {
     await mkdir(folder.path('tokens.db'))
     const error = await failure(sqliteStore(folder.path('tokens.db')).migrate?.())
     expect(error).toBeInstanceOf(StoreUnavailableError)
     expect(error.message).toContain('it is a folder')
   })
 
-  it('says that the file is no database, and leaves it as it is', async () => {
+  it('reports that the file is not a database, and leaves it unchanged', async () => {
     await writeFile(folder.path('tokens.db'), 'a shopping list, rather long, and certainly no database at all\n'.repeat(40))
     const error = await failure(sqliteStore(folder.path('tokens.db')).migrate?.())
     expect(error).toBeInstanceOf(StoreUnavailableError)
-    expect(error.message).toContain('is no database')
+    expect(error.message).toContain('is damaged or not a database')
     expect((await stat(folder.path('tokens.db'))).size).toBe(2520)
   })
 
-  it('asks for migrate() where the tables are missing', async () => {
+  it('asks for migrate() if the SQLite tables are missing', async () => {
     const store = sqliteStore(folder.path('tokens.db'))
     const error = await failure(store.find(['a']))
     expect(error).toBeInstanceOf(StoreUnavailableError)
@@ -69,7 +77,7 @@ describe('sqlite when something is wrong', () => {
     await store.close?.()
   })
 
-  it('makes a file that only its owner can read', async () => {
+  it('creates a SQLite file that only its owner can read', async () => {
     const store = sqliteStore(folder.path('tokens.db'))
     await store.migrate?.()
     await store.commit({ inserts: [token()], events: [event()] })
@@ -79,7 +87,7 @@ describe('sqlite when something is wrong', () => {
     await store.close?.()
   })
 
-  it('waits for a lock of somebody else without blocking, then says what is wrong; reads go on', async () => {
+  it("waits for another process's lock without blocking, then reports it; reads continue", async () => {
     const store = sqliteStore({ path: folder.path('tokens.db'), busyTimeout: 0.06 })
     await store.migrate?.()
     const known = token()
@@ -119,7 +127,7 @@ describe('sqlite when something is wrong', () => {
     expect(await store.commit(change)).toEqual({ ok: true })
   })
 
-  it('says that the file is read-only', async () => {
+  it('reports that the SQLite file is read-only', async () => {
     const database = await beside()
     const store = sqliteStore({ database })
     await store.migrate?.()
@@ -129,7 +137,7 @@ describe('sqlite when something is wrong', () => {
     expect(error.message).toContain('read-only')
   })
 
-  it('keeps what was in the query out of the error', async () => {
+  it('keeps query values out of SQLite errors', async () => {
     const database = await beside()
     const store = sqliteStore({ database })
     await store.migrate?.()
@@ -139,7 +147,7 @@ describe('sqlite when something is wrong', () => {
     expect(inspect(error, { depth: null, showHidden: true })).not.toContain('canary')
   })
 
-  it('refuses a token whose row was damaged, and answers the others', async () => {
+  it('returns a token with a damaged row as one that is never valid, and the others unchanged', async () => {
     const database = await beside()
     const store = sqliteStore({ database })
     await store.migrate?.()
@@ -157,7 +165,7 @@ describe('sqlite when something is wrong', () => {
     expect(found.get(heir.id)).toEqual({ ...rest, scopes: [], resources: {}, allowedIps: [], expiresAt: Number.NaN })
   })
 
-  it('says which package to install where there is no driver', async () => {
+  it('says which package to install if there is no SQLite driver', async () => {
     const there = await findDriver('better-sqlite3').then(
       () => true,
       () => false,
@@ -168,7 +176,7 @@ describe('sqlite when something is wrong', () => {
     expect(error.message).toContain('npm install')
   })
 
-  it('refuses options that it does not know or understand', () => {
+  it('refuses unknown and invalid SQLite options', () => {
     for (const options of [
       {},
       { path: '' },
@@ -185,7 +193,7 @@ describe('sqlite when something is wrong', () => {
     }
   })
 
-  it('opens again after it was closed', async () => {
+  it('reopens a SQLite store that was closed', async () => {
     const store = sqliteStore(folder.path('tokens.db'))
     await store.migrate?.()
     const known = token()

@@ -7,7 +7,7 @@ import { ownFolder, TRIM } from './sql/databases.js'
 import { fileDialect } from './sql/kysely-sqlite.js'
 import { event, token } from './sql/samples.js'
 
-// The host's own Kysely instance, with a plugin that would rename our columns if it were let near them.
+// The host's own Kysely instance, with a plugin that would rename our columns if it could.
 storeContract(
   { describe, it },
   {
@@ -42,7 +42,7 @@ storeContract(
 describe('a Kysely instance over libsql', () => {
   const over = (path: string) => new Kysely<Record<string, never>>({ dialect: new SqliteDialect({ database: new Database(path) }) })
 
-  it('is refused on a file, of which it may read old data for ever once it was locked', async () => {
+  it('refuses a Kysely instance over libsql on a file, because it may read stale data forever after a lock', async () => {
     const folder = await ownFolder()
     const kysely = over(folder.path('tokens.db'))
     await expect(async () => sqliteStore({ database: kysely }).migrate()).rejects.toMatchObject({
@@ -53,7 +53,7 @@ describe('a Kysely instance over libsql', () => {
     await folder.remove()
   })
 
-  it('is taken in memory, which no other process can lock', async () => {
+  it('accepts a Kysely instance over libsql in memory, which no other process can lock', async () => {
     const kysely = over(':memory:')
     const store = sqliteStore({ database: kysely })
     await store.migrate()
@@ -62,8 +62,8 @@ describe('a Kysely instance over libsql', () => {
   })
 })
 
-describe('a database that the host has open', () => {
-  it('is not closed by the store, and keeps its own settings', async () => {
+describe('a SQLite database that the host has open', () => {
+  it("leaves the host's SQLite database open, with its own settings", async () => {
     const database = new Database(':memory:')
     const before = database.pragma('synchronous')
     const store = sqliteStore({ database })
@@ -75,7 +75,7 @@ describe('a database that the host has open', () => {
     database.close()
   })
 
-  it('may be in a transaction of the host: the store waits for its end, and leaves it alone', async () => {
+  it("waits for the host's open SQLite transaction to end, and leaves it alone", async () => {
     const database = new Database(':memory:')
     const store = sqliteStore({ database })
     await store.migrate?.()
@@ -90,7 +90,7 @@ describe('a database that the host has open', () => {
     database.close()
   })
 
-  it('can hold two stores whose tables have different prefixes', async () => {
+  it('keeps two stores with different table prefixes apart in one SQLite database', async () => {
     const database = new Database(':memory:')
     const [first, second] = [sqliteStore({ database, tablePrefix: 'a_' }), sqliteStore({ database, tablePrefix: 'b_' })]
     await first.migrate?.()
@@ -104,7 +104,7 @@ describe('a database that the host has open', () => {
 })
 
 describe('the search by name on SQLite', () => {
-  it('finds the same names by its index as without it, whatever stands in them', async () => {
+  it('finds the same names with and without the SQLite index, whatever they contain', async () => {
     const database = new Database(':memory:')
     const store = sqliteStore({ database })
     await store.migrate?.()
@@ -151,7 +151,7 @@ describe('the search by name on SQLite', () => {
 })
 
 describe('the change feed of a SQL store', () => {
-  it('is trimmed in small steps once it is long, and says so to those behind', async () => {
+  it('trims a long SQL feed in small steps, and tells readers that are behind', async () => {
     const database = new Database(':memory:')
     const store = sqliteStore({ database })
     await store.migrate?.()
@@ -170,7 +170,7 @@ describe('the change feed of a SQL store', () => {
 })
 
 describe('a list of several tenants', () => {
-  it('is one list, newest first, however many tenants there are and however often one is named', async () => {
+  it('lists several tenants together, newest first, however many there are and however often one is named', async () => {
     const database = new Database(':memory:')
     const store = sqliteStore({ database })
     await store.migrate?.()

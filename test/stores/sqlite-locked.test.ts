@@ -11,14 +11,14 @@ let files = 0
 
 const LEASE = { nodeId: 'n', cursor: '0', expiresAt: 1 }
 
-describe.each(await availableDrivers())('%s, after another handle held the lock of the file', async (driver) => {
+describe.each(await availableDrivers())('%s after another handle held the file lock', async (driver) => {
   const Database = await findDriver(driver)
   const open: { close(): unknown }[] = []
   afterEach(() => {
     for (const handle of open.splice(0)) handle.close()
   })
 
-  /** A store on a handle, and another handle that changes the same file. */
+  /** A store on one handle, and another handle that changes the same file. */
   const pair = async (journal: string) => {
     files += 1
     const path = folder.path(`${files}.db`)
@@ -30,7 +30,7 @@ describe.each(await availableDrivers())('%s, after another handle held the lock 
     return { own, other, store, head: async () => Number((await store.changes(undefined, 1)).cursor) }
   }
 
-  it('a write that was refused the lock leaves no read in the past', async () => {
+  it('reads current data after a write was refused the SQLite lock', async () => {
     const { other, store, head } = await pair('wal')
     for (let round = 1; round <= 5; round += 1) {
       other.exec('begin immediate')
@@ -47,7 +47,7 @@ describe.each(await availableDrivers())('%s, after another handle held the lock 
     expect(await store.commit({ inserts: [token()], events: [event()] })).toEqual({ ok: true })
   })
 
-  it('a read that was refused leaves no later read in the past', async () => {
+  it('reads current data after a read was refused the SQLite lock', async () => {
     const { other, store, head } = await pair('delete')
     for (let round = 1; round <= 5; round += 1) {
       other.exec('begin exclusive')
@@ -58,12 +58,12 @@ describe.each(await availableDrivers())('%s, after another handle held the lock 
       expect(await store.find(['none'])).toEqual([])
       expect(await head()).toBe(round)
     }
-    // A read that was still open would refuse the lock to the others.
+    // A read that was left open would deny the lock to the others.
     other.exec('update latchkey_feed set head = 100')
     expect(await head()).toBe(100)
   })
 
-  it('neither a guessed ticket nor a look for old ones waits for the lock', async () => {
+  it('checks a guessed ticket and looks for old ones without waiting for the SQLite lock', async () => {
     const { own, other, store } = await pair('wal')
     const known = token()
     await store.commit({ inserts: [known], events: [event()] })
@@ -78,17 +78,17 @@ describe.each(await availableDrivers())('%s, after another handle held the lock 
     other.exec('commit')
     const taken = await Promise.all([1, 2, 3].map(() => store.takeTicket?.(known.prefix, ticket.digest)))
     expect(taken.filter((each) => each !== undefined)).toEqual([ticket])
-    // The old one is forgotten, with a transaction of its own.
+    // The store removes the old ticket in a separate transaction.
     expect(await store.saveTicket?.({ ...ticket, expiresAt: 500 }, room)).toBe(true)
     expect(await store.saveTicket?.({ ...ticket, digest: 'c'.repeat(64) }, room)).toBe(true)
     expect(await store.takeTicket?.(known.prefix, ticket.digest)).toBeUndefined()
   })
 
-  // Without a WAL, the lock is in the way of reads, too.
+  // Without a WAL, the lock blocks reads too.
   it.each([
     ['wal', 'begin immediate'],
     ['delete', 'begin exclusive'],
-  ])("a create in the host's transaction that was refused the lock leaves the host's handle as it was: %s", async (journal, begin) => {
+  ])("leaves the host's handle as it was if a create in its transaction is refused the lock: %s", async (journal, begin) => {
     const { own, other, store, head } = await pair(journal)
     for (let round = 1; round <= 5; round += 1) {
       const before = await head()
@@ -101,7 +101,7 @@ describe.each(await availableDrivers())('%s, after another handle held the lock 
       if (journal === 'wal') expect(await head()).toBe(before)
       other.exec('commit')
       expect(await head()).toBe(before + 1)
-      // What is still open on the handle would refuse the lock to the others.
+      // Anything left open on the handle would deny the lock to the others.
       other.exec('update latchkey_feed set head = head + 1')
       expect(await head()).toBe(before + 2)
     }

@@ -18,7 +18,7 @@ const start = async (path: string, name: string, count: number): Promise<Child> 
   }
 }
 
-describe('a file that several processes share', () => {
+describe('a SQLite file that several processes share', () => {
   let folder: Awaited<ReturnType<typeof ownFolder>>
   const children: Child[] = []
 
@@ -33,7 +33,7 @@ describe('a file that several processes share', () => {
     await folder.remove()
   })
 
-  it('is set up once by all that start at the same time, and loses no commit of any', async () => {
+  it('sets up a shared SQLite file once when several processes start at the same time, and loses no commit', async () => {
     const path = folder.path('tokens.db')
     for (const name of ['a', 'b', 'c', 'd']) children.push(await start(path, name, 50))
     const store = sqliteStore({ path, busyTimeout: 20 })
@@ -48,7 +48,7 @@ describe('a file that several processes share', () => {
     await store.close?.()
   })
 
-  it('keeps what was acknowledged and is not locked when a process is killed in the middle of its writes', async () => {
+  it('keeps acknowledged changes, and leaves no lock behind, when a process is killed while it writes', async () => {
     const path = folder.path('tokens.db')
     const child = await start(path, 'k', 100_000)
     children.push(child)

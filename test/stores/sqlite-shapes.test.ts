@@ -24,7 +24,7 @@ const OPTIONS: { readonly [driver in SqliteDriver]: readonly object[] } = {
   'better-sqlite3': [{ timeout: 10, verbose: () => {} }],
 }
 
-/** Settings of a database that change how it works, not what is in it. */
+/** Settings that change how a database works, not what it contains. */
 const PRAGMAS = [
   'encoding = "UTF-16le"',
   'case_sensitive_like = 1',
@@ -40,7 +40,7 @@ const PRAGMAS = [
   'auto_vacuum = full',
 ]
 
-describe.each([...drivers])('a database of %s that the host set up', (name, Driver) => {
+describe.each([...drivers])('a %s database that the host created', (name, Driver) => {
   let folder: Awaited<ReturnType<typeof ownFolder>>
   const opened: { close(): unknown }[] = []
 
@@ -59,19 +59,19 @@ describe.each([...drivers])('a database of %s that the host set up', (name, Driv
   }
 
   it.each(OPTIONS[name].map((options) => [Object.keys(options).join(', '), options] as const))(
-    'changes nothing by %s',
+    'leaves values unchanged with the SQLite options %s',
     async (_title, options) => {
       await proveUnchanged(sqliteStore({ database: open(options) }))
     },
   )
 
-  it('changes nothing by integers that are big by default', async () => {
+  it('leaves values unchanged if SQLite returns big integers by default', async () => {
     const database = open()
     database.defaultSafeIntegers?.(true)
     await proveUnchanged(sqliteStore({ database }))
   })
 
-  it.each(PRAGMAS)('changes nothing by pragma %s', async (pragma) => {
+  it.each(PRAGMAS)('leaves values unchanged with pragma %s', async (pragma) => {
     const database = open()
     database.exec(`pragma ${pragma}`)
     await proveUnchanged(sqliteStore({ database }))
@@ -80,33 +80,33 @@ describe.each([...drivers])('a database of %s that the host set up', (name, Driv
   it.each([
     ['full_column_names = 1; pragma short_column_names = 0', 'short_column_names'],
     ['query_only = 1', 'read-only'],
-  ])('is refused by name with pragma %s', async (pragma, says) => {
+  ])('refuses a SQLite database with pragma %s and names the cause', async (pragma, says) => {
     const database = open()
     await sqliteStore({ database }).migrate()
     database.exec(`pragma ${pragma}`)
     await expect(async () => sqliteStore({ database }).migrate()).rejects.toThrow(says)
   })
 
-  it('is refused by name where nothing can be rolled back', async () => {
+  it('refuses a SQLite database that cannot roll back and names the cause', async () => {
     const database = open()
     await sqliteStore({ database }).migrate()
     database.exec('pragma journal_mode = off')
-    // Some drivers keep their databases from it.
+    // Some drivers do not let their databases use this mode.
     const mode = JSON.stringify(database.prepare('pragma journal_mode').all([] as never))
     if (!mode.includes('"off"')) return
     expect(await refusalOf(sqliteStore({ database }))).toContain('journal_mode off')
   })
 
-  it('is refused as read-only where it was opened so', async () => {
+  it('refuses a SQLite database that was opened as read-only', async () => {
     const setUp = sqliteStore({ database: open() })
     await setUp.migrate()
     const database = open(name === 'node:sqlite' ? { readOnly: true } : { readonly: true })
-    // It has no such option.
+    // libsql has no such option.
     if (name === 'libsql') database.exec('pragma query_only = 1')
     await expect(async () => sqliteStore({ database }).migrate()).rejects.toThrow('read-only')
   })
 
-  it('changes nothing by big integers and plugins of a Kysely instance', async () => {
+  it('leaves values unchanged with big integers and Kysely plugins on SQLite', async () => {
     const database = open()
     if (!('pragma' in database)) return
     database.defaultSafeIntegers?.(true)
@@ -115,7 +115,7 @@ describe.each([...drivers])('a database of %s that the host set up', (name, Driv
     await proveUnchanged(sqliteStore({ database: kysely }))
   })
 
-  it('is refused where a Kysely instance changes the values of its driver', async () => {
+  it('refuses a Kysely instance that changes the values of its SQLite driver', async () => {
     const database = open()
     if (!('pragma' in database)) return
     const parsing = {
@@ -145,6 +145,6 @@ describe.each([...drivers])('a database of %s that the host set up', (name, Driv
   })
 })
 
-it('libsql, the driver that the tests install, is among those that are tried', () => {
+it('includes libsql, the driver that the tests install', () => {
   expect([...drivers.keys()]).toContain('libsql')
 })

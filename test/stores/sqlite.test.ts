@@ -15,7 +15,7 @@ const loads = async (driver: SqliteDriver): Promise<boolean> => {
   }
 }
 
-// libsql comes with the development dependencies; the others are tried where Node or the machine has them.
+// libsql is a development dependency; the other drivers are tested if Node or the machine has them.
 for (const driver of drivers) {
   if (driver !== 'libsql' && !(await loads(driver))) continue
   storeContract(

@@ -25,7 +25,7 @@ afterEach(async () => {
 let certificates: Certificates
 beforeAll(async () => {
   if (noOpenssl === undefined) certificates = await makeCertificates()
-}, 60_000)
+}, 120_000)
 afterAll(() => certificates?.remove())
 
 const closing = <T extends TokenStore>(store: T): T => {
@@ -33,7 +33,7 @@ const closing = <T extends TokenStore>(store: T): T => {
   return store
 }
 
-/** Copies a key where the server's user alone may read it. */
+/** Copies a key to where only the server's user can read it. */
 const install = async (folder: string, own: (path: string) => Promise<void>): Promise<{ readonly key: string; readonly cert: string }> => {
   const [key, cert] = [`${folder}/server.key`, `${folder}/server.pem`]
   await copyFile(certificates.key, key)
@@ -45,7 +45,7 @@ const install = async (folder: string, own: (path: string) => Promise<void>): Pr
 
 const noPostgres = noOpenssl ?? sqlServerMissing('postgres')
 
-describe.skipIf(noPostgres)(`a postgres server that speaks TLS ${noPostgres ?? ''}`, () => {
+describe.skipIf(noPostgres)(`a Postgres server with TLS ${noPostgres ?? ''}`, () => {
   let server: SqlServer
   let base: string
 
@@ -57,7 +57,7 @@ describe.skipIf(noPostgres)(`a postgres server that speaks TLS ${noPostgres ?? '
       return ['-c', 'ssl=on', '-c', `ssl_cert_file=${cert}`, '-c', `ssl_key_file=${key}`, '-c', 'listen_addresses=*']
     })
     base = server.url.replace('127.0.0.1', 'localhost')
-  }, 60_000)
+  }, 120_000)
   afterAll(() => server?.dispose())
 
   const open = (query: string, user = 'postgres') => {
@@ -65,7 +65,7 @@ describe.skipIf(noPostgres)(`a postgres server that speaks TLS ${noPostgres ?? '
     return { store: closing(postgresStore({ url: `${base.replace('postgres@', `${user}@`)}?${query}`, onWarning })), onWarning }
   }
 
-  it('is used through it, also for the wake-ups, where its certificate is checked', async () => {
+  it('connects to Postgres over verified TLS, for wake-ups too', async () => {
     const { store, onWarning } = open(`sslmode=verify-full&sslrootcert=${certificates.ca}`)
     await proveUnchanged(store)
     const wake = vi.fn()
@@ -76,22 +76,22 @@ describe.skipIf(noPostgres)(`a postgres server that speaks TLS ${noPostgres ?? '
   })
 
   it.each([
-    ['by another authority', () => `sslmode=verify-full&sslrootcert=${certificates.otherCa}`],
-    ['by an authority that nobody knows', () => 'sslmode=verify-full'],
-  ])('is refused with a certificate %s, and the message says so', async (_title, query) => {
-    await expect(open(query()).store.migrate()).rejects.toThrow(/encrypted connection failed: check the certificate/)
+    ['from another authority', () => `sslmode=verify-full&sslrootcert=${certificates.otherCa}`],
+    ['from an unknown authority', () => 'sslmode=verify-full'],
+  ])('refuses a Postgres certificate %s, and says so', async (_title, query) => {
+    await expect(open(query()).store.migrate()).rejects.toThrow(/encrypted connection failed: check the server/)
   })
 
-  it('is refused under a name that its certificate does not have', async () => {
+  it('refuses a Postgres server under a name that its certificate does not have', async () => {
     const url = `${server.url}?sslmode=verify-full&sslrootcert=${certificates.ca}`
     await expect(closing(postgresStore({ url })).migrate()).rejects.toThrow(/encrypted connection failed/)
   })
 
-  it('is warned of where it is elsewhere and nobody checks its certificate', async () => {
+  it('warns about a remote Postgres server whose certificate is not checked', async () => {
     const elsewhere = Object.values(networkInterfaces())
       .flat()
       .find((each) => each?.family === 'IPv4' && !each.internal)?.address
-    // A machine of its own, without a network.
+    // This machine has no network.
     if (elsewhere === undefined) return
     const onWarning = vi.fn()
     const url = `${server.url.replace('127.0.0.1', elsewhere)}?sslmode=no-verify`
@@ -107,31 +107,31 @@ describe.skipIf(noPostgres)(`a postgres server that speaks TLS ${noPostgres ?? '
     ['sslmode=verify-ca&uselibpqcompat=true&sslrootcert=', false],
     ['sslmode=require&uselibpqcompat=true&sslrootcert=', false],
     ['sslmode=prefer&uselibpqcompat=true&sslrootcert=', false],
-  ])('is known to be checked or not by %s, also while its certificate is sound', async (query, verified) => {
+  ])('detects whether pg checks the certificate with %s, even if the certificate is valid', async (query, verified) => {
     const client = new Client({ connectionString: `${base}?${query}${certificates.ca}` })
     cleanups.push(() => client.end())
     await client.connect()
     expect(postgresTransport(client)).toMatchObject({ encrypted: true, verified })
   })
 
-  it('is told apart from a wrong password where it lets nobody in without TLS', async () => {
-    await expect(open('', 'somebody').store.migrate()).rejects.toThrow(/encrypted connection failed.*demands TLS/)
+  it('distinguishes a Postgres server that requires TLS from a wrong password', async () => {
+    await expect(open('', 'somebody').store.migrate()).rejects.toThrow(/encrypted connection failed.*TLS settings/)
   })
 })
 
-describe.skipIf(noPostgres)(`a postgres server without TLS ${noPostgres ?? ''}`, () => {
-  it('is refused where the connection string asks for it', async () => {
+describe.skipIf(noPostgres)(`a Postgres server without TLS ${noPostgres ?? ''}`, () => {
+  it('refuses a Postgres server without TLS if the connection string requires it', async () => {
     const server = await createSqlServer('postgres')
     cleanups.push(() => server.dispose())
     await expect(closing(postgresStore({ url: `${server.url}?sslmode=verify-full` })).migrate()).rejects.toThrow(
       /encrypted connection failed/,
     )
-  }, 60_000)
+  }, 120_000)
 })
 
 const noMariadb = noOpenssl ?? sqlServerMissing('mariadb')
 
-describe.skipIf(noMariadb)(`a mysql server that speaks TLS ${noMariadb ?? ''}`, () => {
+describe.skipIf(noMariadb)(`a MySQL server with TLS ${noMariadb ?? ''}`, () => {
   let server: SqlServer
 
   beforeAll(async () => {
@@ -139,7 +139,7 @@ describe.skipIf(noMariadb)(`a mysql server that speaks TLS ${noMariadb ?? ''}`, 
       const { key, cert } = await install(folder, own)
       return [`--ssl-key=${key}`, `--ssl-cert=${cert}`]
     })
-  }, 60_000)
+  }, 120_000)
   afterAll(() => server?.dispose())
 
   const open = (ssl?: object) => {
@@ -149,14 +149,14 @@ describe.skipIf(noMariadb)(`a mysql server that speaks TLS ${noMariadb ?? ''}`, 
     return closing(mysqlStore({ url: url.href }))
   }
 
-  it('is used through it where its certificate and name are checked', async () => {
+  it('connects to MySQL over TLS with a checked certificate and name', async () => {
     await proveUnchanged(open({ ca: await readFile(certificates.ca, 'utf8'), verifyIdentity: true }))
   })
 
-  it('is refused with a certificate that is not to be trusted, and the message says so', async () => {
+  it('refuses an untrusted MySQL certificate, and says so', async () => {
     const otherCa = await readFile(certificates.otherCa, 'utf8')
     for (const store of [open({}), open({ ca: otherCa })]) {
-      await expect(store.migrate()).rejects.toThrow(/encrypted connection failed: check the certificate/)
+      await expect(store.migrate()).rejects.toThrow(/encrypted connection failed: check the server/)
     }
   })
 
@@ -164,7 +164,7 @@ describe.skipIf(noMariadb)(`a mysql server that speaks TLS ${noMariadb ?? ''}`, 
     [{ verifyIdentity: true }, true],
     [{}, false],
     [{ verifyIdentity: true, rejectUnauthorized: false }, false],
-  ])('is known to be checked or not by %o, also while its certificate is sound', async (options, verified) => {
+  ])('detects whether mysql2 checks the certificate with %o, even if the certificate is valid', async (options, verified) => {
     const ssl = { ca: await readFile(certificates.ca, 'utf8'), ...options }
     const connection = createConnection({ uri: server.url.replace('127.0.0.1', 'localhost'), ssl })
     cleanups.push(() => connection.destroy())
@@ -172,7 +172,7 @@ describe.skipIf(noMariadb)(`a mysql server that speaks TLS ${noMariadb ?? ''}`, 
     expect(mysqlTransport(connection)).toMatchObject({ encrypted: true, verified })
   })
 
-  it('is said to demand TLS, perhaps, where it lets nobody in without it', async () => {
+  it('reports that MySQL may require TLS if it refuses a login without it', async () => {
     const ca = await readFile(certificates.ca, 'utf8')
     const admin = open({ ca })
     await admin.migrate()
@@ -183,39 +183,39 @@ describe.skipIf(noMariadb)(`a mysql server that speaks TLS ${noMariadb ?? ''}`, 
       await connection.query('set global require_secure_transport = off')
       await connection.end()
     })
-    await expect(open().migrate()).rejects.toThrow(/demands TLS/)
+    await expect(open().migrate()).rejects.toThrow(/requires TLS|TLS settings/)
   })
 })
 
 const noRedis = noOpenssl ?? redisServerMissing()
 
-describe.skipIf(noRedis)(`a redis server that speaks TLS ${noRedis ?? ''}`, () => {
-  it('is refused with a certificate that nobody knows, and the message says so', async () => {
+describe.skipIf(noRedis)(`a Redis server with TLS ${noRedis ?? ''}`, () => {
+  it('refuses an untrusted Redis certificate, and says so', async () => {
     const port = await freePort()
     const files = ['--tls-cert-file', certificates.cert, '--tls-key-file', certificates.key, '--tls-ca-cert-file', certificates.ca]
     const server = await createRedisServer(['--tls-port', `${port}`, ...files, '--tls-auth-clients', 'no'])
     cleanups.push(() => server.dispose())
     await server.start()
     await expect(closing(redisStore({ url: `rediss://localhost:${port}` })).migrate?.()).rejects.toThrow(/encrypted connection failed/)
-    // Without TLS the server hangs up.
+    // Without TLS, the server closes the connection.
     await expect(closing(redisStore({ url: `redis://localhost:${port}` })).migrate?.()).rejects.toThrow(/^redis: /)
   })
 })
 
-describe('the way to a database', () => {
+describe('the transport to a database', () => {
   const plain = { encrypted: false, verified: false }
 
   it.each([
     ['on this machine', { address: '127.0.0.1', ...plain }],
-    ['on this machine by IPv6', { address: '::1', ...plain }],
-    ['on this machine as a dual-stack socket shows it', { address: '::ffff:127.0.0.53', ...plain }],
-    ['through a socket of this machine', { address: undefined, ...plain }],
-    ['in a network of one’s own', { address: '10.1.2.3', ...plain }],
-    ['in a container’s network', { address: '::ffff:172.18.0.2', ...plain }],
-    ['in an IPv6 network of one’s own', { address: 'fd00::7', ...plain }],
-    ['to a neighbor', { address: 'fe80::1%eth0', ...plain }],
-    ['through TLS that is checked', { address: '203.0.113.7', encrypted: true, verified: true }],
-  ])('is not remarked on %s', (_title, transport) => {
+    ['on this machine over IPv6', { address: '::1', ...plain }],
+    ['on this machine through a dual-stack socket', { address: '::ffff:127.0.0.53', ...plain }],
+    ['on a local socket', { address: undefined, ...plain }],
+    ['on a private network', { address: '10.1.2.3', ...plain }],
+    ['on a container network', { address: '::ffff:172.18.0.2', ...plain }],
+    ['on a private IPv6 network', { address: 'fd00::7', ...plain }],
+    ['on a link-local address', { address: 'fe80::1%eth0', ...plain }],
+    ['over verified TLS', { address: '203.0.113.7', encrypted: true, verified: true }],
+  ])('does not warn about a database %s', (_title, transport) => {
     expect(judgeTransport('postgres', transport)).toBeUndefined()
   })
 
@@ -225,14 +225,14 @@ describe('the way to a database', () => {
     ['LATCHKEY_DATABASE_PLAIN', { address: '2001:db8::1', ...plain }],
     ['LATCHKEY_DATABASE_UNVERIFIED', { address: '203.0.113.7', encrypted: true, verified: false }],
     ['LATCHKEY_DATABASE_UNVERIFIED', { address: '10.1.2.3', encrypted: true, verified: false }],
-  ] as const)('is warned of as %s (%o)', (code, transport) => {
+  ] as const)('warns once with %s about %o', (code, transport) => {
     const warn = vi.fn()
     const tell = tellOnce('postgres', warn)
     for (let times = 0; times < 3; times += 1) tell(transport)
     expect(warn.mock.calls).toEqual([[{ code, message: expect.stringMatching(/^postgres store: /) }]])
   })
 
-  it('is read from the url of a redis server', async () => {
+  it('judges the transport to Redis by its URL', async () => {
     expect(await judgeUrl('redis://user:s3cret-word@203.0.113.7:6379/0')).toMatchObject({ code: 'LATCHKEY_DATABASE_PLAIN' })
     expect(await judgeUrl('redis://[2001:db8::1]:6379')).toMatchObject({ code: 'LATCHKEY_DATABASE_PLAIN' })
     for (const url of ['rediss://203.0.113.7', 'redis://localhost', 'redis://[::1]:1', 'redis://no-such-host.invalid', '/tmp/redis.sock']) {
@@ -240,7 +240,7 @@ describe('the way to a database', () => {
     }
   })
 
-  it('is told to whoever the options name, who must be a function', () => {
+  it('requires onWarning to be a function', () => {
     for (const store of [postgresStore, mysqlStore]) {
       expect(() => store({ url: 'postgres://a/b', onWarning: 'log' } as never)).toThrow(/onWarning|url/)
     }

@@ -5,12 +5,12 @@ import { bulkStamp } from '../support/records.js'
 import { event, token } from './sql/samples.js'
 
 const TEXT = 'Ω東京 naïve 🔑'
-/** In 2026. Read as four bytes of eight, it would be in 2037 or in 1970. */
+/** In 2026. If only four of its eight bytes were read, it would be in 2037 or in 1970. */
 const EXPIRY = 1_787_000_000_123
 
 /**
- * Proves that nothing which goes through a store is changed on its way: instants, text in every script, JSON, what is absent, counts,
- * and that tenants whose names have bytes in common are two.
+ * Proves that a store returns everything unchanged: instants, text in every script, JSON, absent values and counts. Tenants whose names
+ * have bytes in common stay apart.
  */
 export const proveUnchanged = async (store: TokenStore): Promise<void> => {
   await store.migrate?.()
@@ -27,7 +27,7 @@ export const proveUnchanged = async (store: TokenStore): Promise<void> => {
     notBefore: 1,
     replacesId: '1234567890123456',
   })
-  // The low bytes of 東 are those of q: Latin-1 makes one of the two.
+  // The low bytes of 東 are those of q, so Latin-1 would merge the two.
   const other = token({ tenantId: 'q', name: '12345' })
   const told = event({
     tenantId: '東',
@@ -91,7 +91,7 @@ export const proveUnchanged = async (store: TokenStore): Promise<void> => {
   expect(await store.commit({ removals: [full.id, other.id], events: [event()] })).toEqual({ ok: true })
 }
 
-/** What a store says when it is opened and refuses what it was given. It must refuse reads and changes as well. */
+/** The error of a store that refuses its connection when it opens. The store must refuse reads and changes as well. */
 export const refusalOf = async (store: TokenStore): Promise<string> => {
   const failures = []
   for (const call of [

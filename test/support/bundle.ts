@@ -5,7 +5,7 @@ import { build } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What a program needs that has its packages within: `require` for those that are CommonJS, and the drivers, which have native parts. */
+/** The build options for bundled packages: `require` for CommonJS packages, and the drivers, which have native parts. */
 const WHOLE = {
   external: ['libsql', 'better-sqlite3', 'pg', 'mysql2', 'ioredis', 'jiti'],
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" },
@@ -17,13 +17,13 @@ const removeAll = (): void => {
 }
 
 /**
- * Bundles a program of the tests with the library's sources into plain JavaScript, and answers its path.
+ * Bundles a test program with the library's sources into plain JavaScript, and returns its path.
  *
- * What is named as `beside` lies beside it as modules that share its code.
+ * `beside` adds modules next to the program that share its code.
  *
- * With `packages` as `'bundle'`, the packages that it uses are within too, which halves what its start costs; for programs that tests start by the dozen.
+ * With `packages: 'bundle'`, the packages are bundled too. This halves the startup cost of programs that tests start by the dozen.
  *
- * Processes start faster so, and run what users run: a loader that rewrites sources as it goes would show in measurements.
+ * Bundled processes start faster and run the code that users run. A loader that rewrites sources on the fly would distort measurements.
  */
 export async function bundle(
   program: URL,
@@ -34,7 +34,7 @@ export async function bundle(
   const entry = fileURLToPath(program)
   const name = basename(entry, '.ts')
   mkdirSync(folder, { recursive: true })
-  // Files of tests share a process, and programs of different tests a name.
+  // Test files share a process, and programs of different tests can share a name.
   const outdir = mkdtempSync(join(folder, `${name}-`))
   if (made.push(outdir) === 1) process.once('exit', removeAll)
   await build({
@@ -56,7 +56,7 @@ export async function bundle(
 
 const programs = new Map<string, Promise<string>>()
 
-/** As `bundle`, once in each process of tests. */
+/** Bundles each program only once per test process. */
 export function bundled(program: URL): Promise<string> {
   const known = programs.get(program.href) ?? bundle(program)
   programs.set(program.href, known)

@@ -2,25 +2,25 @@ import type { Redis } from 'ioredis'
 import { findDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import type { TokenStore } from '../../src/store/port.js'
 
-/** Everything that a database holds, as one text. */
+/** Everything in a database, as one text. */
 export type Dump = () => Promise<string>
 
 type Query = (text: string) => Promise<readonly Record<string, unknown>[]>
 
-/** Bytes, as the name index of SQLite keeps them, are read as they are. */
+/** The name index of SQLite stores bytes, which are read unchanged. */
 const asText = (value: unknown): string =>
   JSON.stringify(value, (_, each: unknown) =>
     Object(each).type === 'Buffer' ? Buffer.from(Object(each).data as number[]).toString('latin1') : each,
   )
 
-/** Every row of every table whose names a query answers as `name`. */
+/** Every row of every table whose name the query returns as `name`. */
 export async function dumpTables(query: Query, tables: string, quote: (name: string) => string): Promise<string> {
   const parts: string[] = []
   for (const { name } of await query(tables)) parts.push(String(name), asText(await query(`select * from ${quote(String(name))}`)))
   return parts.join('\n')
 }
 
-/** Every table of a SQLite file, those of the name index included. */
+/** Every table of a SQLite file, including those of the name index. */
 export async function dumpSqlite(path: string): Promise<string> {
   const Driver = await findDriver('libsql')
   const database = new Driver(path)
@@ -58,7 +58,7 @@ async function read(client: Redis, key: string): Promise<unknown> {
   }
 }
 
-/** All that a store in memory answers under a prefix, from the first position of its feed on. */
+/** Everything that a memory store returns for a prefix, with its feed from `start` on. */
 export async function dumpMemory(store: TokenStore, prefix: string, start: string): Promise<string> {
   const tokens = await store.list({ prefix, now: 0, limit: 1000 })
   return asText([

@@ -10,16 +10,16 @@ import { type Dump, dumpMemory, dumpRedis, dumpSqlite, dumpTables } from './dump
 import { newKeyPrefix, removeKeys, withRedis } from './redis.js'
 import { service } from './services.js'
 
-/** Opens one more store on the same data, as another node does. */
+/** Opens another store on the same data, as another node does. */
 export type OpenStore = (() => TokenStore) & {
-  /** Everything that the database holds. */
+  /** Everything in the database. */
   readonly dump: Dump
 }
 
-/** A kind of store that a test can have for itself, or why it is skipped. */
+/** A kind of store that a test can have to itself, or why it is skipped. */
 export type StoreKind = { readonly kind: string; readonly skip: string | undefined; place(): Promise<OpenStore> }
 
-/** Every kind of store that the library has. Places are removed when the test ends. */
+/** Every kind of store in the library. Places are removed when the test ends. */
 export async function everyStore(): Promise<readonly StoreKind[]> {
   const [postgres, mysql, redis] = await Promise.all([service('postgres'), service('mysql'), service('redis')])
   return [

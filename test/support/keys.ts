@@ -6,10 +6,10 @@ const privateKeyEncoding = { type: 'pkcs8' as const, format: 'pem' as const }
 export type KeyPair = { readonly privateKey: KeyObject; readonly publicKey: KeyObject }
 
 /**
- * A new pair of keys.
+ * A new key pair.
  *
- * Read from their text: in Node 20, `export()` of a key that was generated as an object hangs for ever where the job that generated it, which holds the
- * same lock, is collected meanwhile.
+ * The keys are read from text. In Node 20, `export()` of a key that was generated as an object hangs forever if the job that generated it,
+ * which holds the same lock, is garbage collected at that moment.
  */
 export function keyPair(kind: 'P-256' | { readonly rsaBits: number }): KeyPair {
   const made =

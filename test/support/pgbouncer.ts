@@ -7,7 +7,7 @@ import { Client } from 'pg'
 import { freePort } from './redis-server.js'
 import { findProgram, idOf } from './sql-server.js'
 
-/** Why no PgBouncer can be started here, if that is so. With `LATCHKEY_REQUIRE_SERVICES=1` that is an error. */
+/** Why PgBouncer cannot be started here, or `undefined`. With `LATCHKEY_REQUIRE_SERVICES=1`, this is an error. */
 export const pgBouncerMissing = (): string | undefined => {
   if (findProgram('pgbouncer') !== undefined) return undefined
   const skip = 'there is no pgbouncer to start for this test: install the package pgbouncer'
@@ -16,7 +16,7 @@ export const pgBouncerMissing = (): string | undefined => {
   return skip
 }
 
-/** A pooler of the test's own in front of a server. */
+/** A test's own pooler in front of a server. */
 export type PgBouncer = { readonly url: string; dispose(): Promise<void> }
 
 type Mode = 'transaction' | 'session'
@@ -53,7 +53,7 @@ const answers = async (connectionString: string): Promise<boolean> => {
 /**
  * Starts PgBouncer in front of the server at `url`.
  *
- * In transaction mode it hands each transaction to another of its few connections in turn, so whatever a session keeps is soon somebody else's.
+ * In transaction mode it assigns each transaction to its few connections in turn, so any session state soon belongs to another client.
  */
 export const createPgBouncer = async (url: string, connections: number, mode: Mode = 'transaction'): Promise<PgBouncer> => {
   const server = new URL(url)

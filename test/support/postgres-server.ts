@@ -11,7 +11,7 @@ import { findProgram, idOf } from './sql-server.js'
 
 const PROGRAMS = ['postgres', 'initdb', 'pg_basebackup'] as const
 
-/** Why no primary and standby can be started here, if that is so. With `LATCHKEY_REQUIRE_SERVICES=1` that is an error. */
+/** Why a primary and a standby cannot be started here, or `undefined`. With `LATCHKEY_REQUIRE_SERVICES=1`, this is an error. */
 export const replicationMissing = (): string | undefined => {
   const missing = PROGRAMS.filter((program) => findProgram(program) === undefined)
   if (missing.length === 0) return undefined
@@ -21,9 +21,12 @@ export const replicationMissing = (): string | undefined => {
   return skip
 }
 
+/** How long a server may take to reach the requested state. */
+const PATIENCE_MS = 60_000
+
 type Ids = { readonly uid: number; readonly gid: number } | undefined
 
-/** A Postgres server of the test's own: a primary, or a standby that follows one. It can be killed, started again and promoted. */
+/** A test's own Postgres server: a primary, or a standby that follows one. It can be killed, restarted and promoted. */
 export class PostgresServer {
   readonly port: number
   readonly #folder: string
@@ -47,7 +50,7 @@ export class PostgresServer {
     })
   }
 
-  /** Starts a standby that streams from `primary`, which knows it by `name`. */
+  /** Starts a standby that streams from `primary` under the given `name`. */
   static async standby(primary: PostgresServer, name: string): Promise<PostgresServer> {
     return await PostgresServer.#made(async (server) => {
       const from = ['-h', '127.0.0.1', '-p', `${primary.port}`, '-U', 'postgres']
@@ -88,7 +91,7 @@ export class PostgresServer {
     if (this.#ids !== undefined) await chown(signal, this.#ids.uid, this.#ids.gid)
   }
 
-  /** Starts the server on its port, and waits until it answers. */
+  /** Starts the server on its port, and waits until it responds. */
   async start(): Promise<void> {
     const args = ['-D', this.#data, '-p', `${this.port}`, '-k', this.#folder, '-h', '127.0.0.1', '-c', 'fsync=off', '-c', 'hot_standby=on']
     for (let attempt = 1; ; attempt += 1) {
@@ -98,7 +101,7 @@ export class PostgresServer {
         if (await this.#answers()) return
         await sleep(50)
       }
-      // Processes of a server that was killed are still on their way out.
+      // Processes of a killed server may still be exiting.
       if (attempt === 20) throw new Error(`postgres ended with ${child.exitCode}`)
       await sleep(250)
     }
@@ -122,7 +125,7 @@ export class PostgresServer {
     }
   }
 
-  /** Ends it as a power cut does, as far as a process can: nothing is said to anybody, nothing is written. */
+  /** Ends the server the way a power cut does, as far as a process can: it notifies nobody and writes nothing. */
   async kill(): Promise<void> {
     const child = this.#child
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -133,14 +136,14 @@ export class PostgresServer {
 
   /** Makes a standby the primary. */
   async promote(): Promise<void> {
-    // A session that waited would hold up what is still to be replayed: that removes rows which its snapshot may see.
+    // A waiting session would delay the remaining replay, which removes rows that the session's snapshot may see.
     await this.query('select pg_promote(false)')
-    while (!(await this.#is('not pg_is_in_recovery()'))) await sleep(20)
+    await this.#until('select 1 where not pg_is_in_recovery()')
   }
 
-  /** No commit is acknowledged any more before the standby of this name has it, too. */
+  /** From now on, no commit is acknowledged before the standby with this name has it too. */
   async synchronize(name: string): Promise<void> {
-    // Before it streams, every commit would wait for it.
+    // Before the standby streams, every commit would wait for it.
     await this.#until(`select 1 from pg_stat_replication where application_name = '${name}' and state = 'streaming'`)
     await this.query(`alter system set synchronous_standby_names = '${name}'`)
     await this.query('select pg_reload_conf()')
@@ -152,24 +155,24 @@ export class PostgresServer {
     await this.query('select pg_reload_conf()')
   }
 
-  /** Waits until the standby has replayed whatever the primary has now. */
+  /** Waits until the standby has replayed everything that the primary has now. */
   async catchUp(standby: PostgresServer): Promise<void> {
     const [row] = await this.query('select pg_current_wal_lsn()::text as lsn')
     await standby.#until(`select 1 where pg_last_wal_replay_lsn() >= '${String(row?.lsn)}'`)
   }
 
-  async #is(condition: string): Promise<boolean> {
-    return await this.query(`select 1 where ${condition}`).then(
-      (rows) => rows.length > 0,
-      () => false,
-    )
-  }
-
+  /** Waits until the query returns a row. If it never does, the error names the query. */
   async #until(query: string): Promise<void> {
-    while ((await this.query(query)).length === 0) await sleep(20)
+    const deadline = Date.now() + PATIENCE_MS
+    for (;;) {
+      const answer = await this.query(query).catch((error: unknown) => error)
+      if (Array.isArray(answer) && answer.length > 0) return
+      if (Date.now() > deadline) throw new Error(`the server on port ${this.port} never answered: ${query}`, { cause: answer })
+      await sleep(20)
+    }
   }
 
-  /** Ends the server and removes all of it. */
+  /** Stops the server and removes its data. */
   async dispose(): Promise<void> {
     await this.kill()
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })

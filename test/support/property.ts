@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 
 /**
- * The same runs for everyone, so that a red CI run is the fault of the change and not of the dice: `npm run test:explore` rolls them.
+ * Everyone gets the same runs, so a failing CI run is caused by the change and not by chance. `npm run test:explore` uses random seeds.
  * LATCHKEY_SEED takes a number, or `random`.
  */
 const asked = process.env.LATCHKEY_SEED

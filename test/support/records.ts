@@ -3,7 +3,7 @@ import type { StoredEvent } from '../../src/model/event.js'
 import type { StoredToken } from '../../src/model/record.js'
 import type { RevocationStamp } from '../../src/store/port.js'
 
-/** A stored token with what every token has. */
+/** A stored token with all required fields. */
 export const storedToken = (fields: Partial<StoredToken> = {}): StoredToken => ({
   id: randomBytes(8).toString('hex'),
   version: 1,
@@ -17,7 +17,7 @@ export const storedToken = (fields: Partial<StoredToken> = {}): StoredToken => (
   ...fields,
 })
 
-/** A stored audit event with what every event has. */
+/** A stored audit event with all required fields. */
 export const storedEvent = (fields: Partial<StoredEvent> = {}): StoredEvent => ({
   id: randomBytes(8).toString('hex'),
   at: 1_700_000_000_000,
@@ -27,7 +27,7 @@ export const storedEvent = (fields: Partial<StoredEvent> = {}): StoredEvent => (
   ...fields,
 })
 
-/** The stamp of a bulk revocation with what every such stamp has. */
+/** The stamp of a bulk revocation with all required fields. */
 export const bulkStamp = (fields: Partial<RevocationStamp> = {}): RevocationStamp => ({
   revokedAt: 1_700_000_000_000,
   revokedBy: 'alice',

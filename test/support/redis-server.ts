@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 
-/** `valkey-server` does as well. */
+/** `valkey-server` works as well. */
 const PROGRAM = process.env.LATCHKEY_TEST_REDIS_SERVER || 'redis-server'
 
-/** Why no server of one's own can be started here, if that is so. With `LATCHKEY_REQUIRE_SERVICES=1` that is an error. */
+/** Why a separate server cannot be started here, or `undefined`. With `LATCHKEY_REQUIRE_SERVICES=1`, this is an error. */
 export function redisServerMissing(): string | undefined {
   if (spawnSync(PROGRAM, ['--version']).status === 0) return undefined
   const skip = `there is no ${PROGRAM} on the path to start one for this test`
@@ -29,19 +29,19 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** A Redis server of the test's own, with every change synced to its disk. */
+/** A test's own Redis server, which syncs every change to disk. */
 export type RedisServer = {
   readonly port: number
   readonly url: string
-  /** Starts it, again after a `kill`, on the same port and data, and answers once it does. */
+  /** Starts the server, also after a `kill`, on the same port and data. Resolves once it responds. */
   start(): Promise<void>
-  /** Ends it in the middle of whatever it is doing. */
+  /** Kills the server in the middle of its work. */
   kill(): Promise<void>
-  /** Stops it in its tracks, connections and all, or lets it go on. */
+  /** Freezes the server with all its connections, or lets it continue. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void
-  /** How many clients are connected, besides those of `ask`. */
+  /** How many clients are connected, not counting those of `ask`. */
   clients(): Promise<number>
-  /** A command on a connection of its own. */
+  /** Sends a command on a separate connection. */
   ask(command: string, ...args: string[]): Promise<unknown>
   dispose(): Promise<void>
 }

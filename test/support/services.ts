@@ -6,7 +6,7 @@ import { Client } from 'pg'
 /** The servers that tests can run against. */
 export type ServiceName = 'redis' | 'postgres' | 'mysql' | 'nats'
 
-/** Where a server answers, or why the tests that need it are skipped. */
+/** The address of a server, or why the tests that need it are skipped. */
 export type Service = { readonly url: string; readonly skip?: undefined } | { readonly url?: undefined; readonly skip: string }
 
 const PROBE_MS = 3_000
@@ -75,9 +75,9 @@ const look = async (name: ServiceName): Promise<Service> => {
 }
 
 /**
- * Finds a server by connecting to it and asking it something: the environment's URL first, else the default loopback port.
+ * Finds a server by connecting to it and sending a request: at the URL from the environment, or else on the default loopback port.
  *
- * Where none answers, `skip` says why; with `LATCHKEY_REQUIRE_SERVICES=1` it throws instead, so that nothing is skipped unseen.
+ * If no server responds, `skip` says why. With `LATCHKEY_REQUIRE_SERVICES=1` it throws instead, so nothing is skipped unnoticed.
  *
  * @example
  * ```ts

@@ -63,13 +63,13 @@ const KINDS: { readonly [name in 'postgres' | 'mariadb']: Kind } = {
 /** Where Debian keeps programs that are not on the path. */
 const PLACES = ['/usr/local/bin', '/usr/sbin', '/usr/bin', ...[18, 17, 16, 15, 14].map((version) => `/usr/lib/postgresql/${version}/bin`)]
 
-/** Where a server's program is. */
+/** The path of a server's program. */
 export const findProgram = (program: string): string | undefined => {
   const places = [...(process.env.PATH ?? '').split(':'), ...PLACES]
   return places.map((place) => join(place, program)).find((path) => existsSync(path))
 }
 
-/** Why no server of one's own can be started here, if that is so. With `LATCHKEY_REQUIRE_SERVICES=1` that is an error. */
+/** Why a separate server cannot be started here, or `undefined`. With `LATCHKEY_REQUIRE_SERVICES=1`, this is an error. */
 export const sqlServerMissing = (name: keyof typeof KINDS): string | undefined => {
   const { program, init } = KINDS[name]
   const missing = [program, init].filter((each) => findProgram(each) === undefined)
@@ -80,10 +80,10 @@ export const sqlServerMissing = (name: keyof typeof KINDS): string | undefined =
   return skip
 }
 
-/** A server of the test's own, whose settings are nobody else's. */
+/** A test's own server with its own settings. */
 export type SqlServer = { readonly url: string; readonly port: number; readonly folder: string; dispose(): Promise<void> }
 
-/** The ids of a user to start a server as, where this process may choose. */
+/** The ids of the user to start a server as, if this process may choose. */
 export const idOf = async (user: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> => {
   if (process.getuid?.() !== 0) return undefined
   const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((each) => each.startsWith(`${user}:`))
@@ -91,7 +91,7 @@ export const idOf = async (user: string): Promise<{ readonly uid: number; readon
   return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) }
 }
 
-/** Makes and starts one. `prepare` may put files into its folder and give more arguments. */
+/** Creates and starts a server. `prepare` may add files to its folder and return more arguments. */
 export const createSqlServer = async (
   name: keyof typeof KINDS,
   prepare: (folder: string, own: (path: string) => Promise<void>) => Promise<readonly string[]> = async () => [],

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Why no certificates can be made here, if that is so. With `LATCHKEY_REQUIRE_SERVICES=1` that is an error. */
+/** Why certificates cannot be made here, or `undefined`. With `LATCHKEY_REQUIRE_SERVICES=1`, this is an error. */
 export const opensslMissing = (): string | undefined => {
   if (spawnSync('openssl', ['version']).status === 0) return undefined
   const skip = 'there is no openssl on the path to make certificates for this test'
@@ -12,7 +12,7 @@ export const opensslMissing = (): string | undefined => {
   return skip
 }
 
-/** Files of an authority of the test's own, a server's key with a certificate by it for `localhost` alone, and another authority. */
+/** The files of a test authority, a server's key with a certificate from it for `localhost` only, and another authority. */
 export type Certificates = {
   readonly ca: string
   readonly key: string
@@ -21,7 +21,7 @@ export type Certificates = {
   remove(): Promise<void>
 }
 
-/** Makes them anew, good for a day. */
+/** Makes new certificates, valid for a day. */
 export const makeCertificates = async (): Promise<Certificates> => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-tls-'))
   const at = (name: string): string => join(folder, name)

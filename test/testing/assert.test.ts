@@ -21,18 +21,18 @@ describe('ensureEqual', () => {
     [JSON.parse('{"__proto__":{"a":1}}'), {}],
     ['a\u0301', 'á'],
   ]
-  it('tells apart what is different data', () => {
+  it('ensureEqual() distinguishes different data', () => {
     for (const [left, right] of different) {
       expect(() => ensureEqual(left, right, 'x')).toThrow(ContractError)
       expect(() => ensureEqual(right, left, 'x')).toThrow(ContractError)
     }
   })
 
-  it('takes undefined for absent, and keys in any order', () => {
+  it('ensureEqual() treats undefined as absent and ignores the order of keys', () => {
     ensureEqual({ a: undefined, b: { d: 1, c: [2] } }, { b: { c: [2], d: 1 } }, 'x')
   })
 
-  it('says what was expected, and shows the place where long texts differ', () => {
+  it('ensureEqual() says what was expected and where long texts differ', () => {
     expect(() => ensureEqual({ a: 1 }, { a: 2 }, 'the count')).toThrow('the count\n  expected {"a": 2}\n  but got  {"a": 1}')
     const long = 'x'.repeat(5000)
     let message = ''
@@ -47,13 +47,13 @@ describe('ensureEqual', () => {
   })
 })
 
-describe('the other expectations', () => {
-  it('compare members in any order and as often', () => {
+describe('other assertions', () => {
+  it('ensureSameMembers() ignores order but compares how often members occur', () => {
     ensureSameMembers(['b', 'a', 'a'], ['a', 'b', 'a'], 'x')
     expect(() => ensureSameMembers(['a', 'b'], ['a', 'b', 'b'], 'x')).toThrow(ContractError)
   })
 
-  it('want a condition to hold, and a failure to come, thrown or rejected', async () => {
+  it('ensure() requires a condition, and ensureFails() a thrown error or a rejection', async () => {
     ensure(true, 'x')
     expect(() => ensure(false, 'why')).toThrow('why')
     await ensureFails(() => Promise.reject(undefined), 'x')

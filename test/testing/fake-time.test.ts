@@ -11,8 +11,8 @@ const HOUR_MS = 3_600_000
 
 afterEach(() => void vi.useRealTimers())
 
-describe('a fake clock of vitest', () => {
-  it.each(['before the instance was made', 'after it'])('is followed where it was set %s', async (when) => {
+describe("Vitest's fake clock", () => {
+  it.each(['before its creation', 'after its creation'])("an instance follows Vitest's fake clock set %s", async (when) => {
     const early = when.startsWith('before')
     if (early) vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2031, 0, 1) })
     const { tokens, tokenFor } = testLatchkey({ scopes })
@@ -26,7 +26,7 @@ describe('a fake clock of vitest', () => {
     await tokens.close()
   })
 
-  it('leaves no instant of the fake clock behind when it is taken away', async () => {
+  it('an instance returns to real time when the fake clock is removed', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2031, 0, 1) })
     const { tokens, tokenFor } = testLatchkey({ scopes })
     const token = await tokenFor({ scopes: ['inventory:read'], expiresIn: '1h' })
@@ -37,7 +37,7 @@ describe('a fake clock of vitest', () => {
     await tokens.close()
   })
 
-  it('moves the timers too: a signal fires when its token expires', async () => {
+  it('fake timers fire a signal when its token expires', async () => {
     vi.useFakeTimers()
     const tokens = latchkey({ prefix: 'acme_test', store: memoryStore(), scopes, logger: false })
     const { token } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'], expiresIn: '1m' })
@@ -53,10 +53,10 @@ describe('a fake clock of vitest', () => {
   })
 })
 
-it('the mock timers of node:test are followed', async () => {
+it('an instance follows the mock timers of node:test', async () => {
   const file = fileURLToPath(new URL('runners/node-fake-time.ts', import.meta.url))
-  // Started like this, Node's runner reports as it would in a terminal, not to the runner around it.
+  // Without this variable, Node's runner reports as in a terminal instead of to the outer runner.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '--test', '--test-reporter', 'tap', file], { env })
   expect(stdout).toMatch(/^# pass 1$/m)
-}, 60_000)
+}, 120_000)

@@ -12,7 +12,7 @@ async function settled(work: unknown, milliseconds: number): Promise<boolean> {
 }
 
 describe('faultyStore', () => {
-  it('changes nothing without a plan', async () => {
+  it('faultyStore() changes nothing without a plan', async () => {
     const store = faultyStore(memoryStore())
     const made = token(prefix)
     await insert(store, [made])
@@ -23,7 +23,7 @@ describe('faultyStore', () => {
     ])
   })
 
-  it('fails with exactly what it was told, thrown or rejected, and without reaching the store', async () => {
+  it('faultyStore() fails with exactly the given error, thrown or rejected, without reaching the store', async () => {
     const honest = memoryStore()
     for (const error of AWKWARD_ERRORS) {
       for (const how of ['reject', 'throw'] as const) {
@@ -44,14 +44,14 @@ describe('faultyStore', () => {
     expect(honest.list({ prefix, now: 0, limit: 10 })).toEqual([])
   })
 
-  it('fails after the store has done it', async () => {
+  it('faultyStore() can fail after the store has done the work', async () => {
     const store = faultyStore(memoryStore(), { commit: { do: 'fail-after', error: 'reset' } })
     const made = token(prefix)
     await expect(store.commit({ inserts: [made], events: [] })).rejects.toBe('reset')
     expect(store.find([made.id])).toEqual([made])
   })
 
-  it('hangs, and loses answers', async () => {
+  it('faultyStore() can hang and lose responses', async () => {
     const store = faultyStore(memoryStore(), { find: { do: 'hang' }, commit: { do: 'lose-answer' } })
     const made = token(prefix)
     expect(await settled(store.find([made.id]), 20)).toBe(false)
@@ -60,7 +60,7 @@ describe('faultyStore', () => {
     expect(store.find([made.id])).toEqual([made])
   })
 
-  it('drops, duplicates and answers what it is told', async () => {
+  it('faultyStore() drops, duplicates and answers calls as planned', async () => {
     const store = faultyStore(memoryStore(), ({ method, number }) => {
       if (method === 'find') return { do: 'answer', value: true }
       return number === 1 ? { do: 'drop' } : { do: 'duplicate' }
@@ -74,7 +74,7 @@ describe('faultyStore', () => {
     expect(store.find([made.id])).toEqual([made])
   })
 
-  it('lets the next call overtake, and goes on alone where none follows', async () => {
+  it('faultyStore() lets the next call overtake a reordered one, which continues alone if there is none', async () => {
     const store = faultyStore(memoryStore(), ({ method, number }) => (method === 'commit' && number === 1 ? { do: 'reorder' } : undefined))
     const made = token(prefix)
     const slow = store.commit({ inserts: [{ ...made, name: 'Slow' }], events: [] })
@@ -86,7 +86,7 @@ describe('faultyStore', () => {
     expect(await alone.commit({ inserts: [made], events: [] })).toEqual({ ok: true })
   })
 
-  it('drops, doubles and delays wake-ups', async () => {
+  it('faultyStore() drops, duplicates and delays wake-ups', async () => {
     const store = faultyStore(memoryStore(), { wake: { do: 'drop' } })
     let wakes = 0
     const stop = await store.subscribe?.(() => {
@@ -111,7 +111,7 @@ describe('faultyStore', () => {
   })
 })
 
-// Every answer late by a turn of the event loop: the races of the suite are real ones here, unlike on a store that answers at once.
+// Each response is one turn of the event loop late, so the contract's races really happen, unlike on a store that answers immediately.
 storeContract(
   { describe, it },
   {

@@ -6,7 +6,7 @@ import { findOne, insert, replace, token } from '../../src/testing/store-contrac
 
 const prefix = 'acme'
 
-it('keeps back an answer that was read before a change', async () => {
+it('heldStore() holds back a result that was read before a change', async () => {
   const store = heldStore(memoryStore())
   const old = token(prefix)
   await insert(store, [old])
@@ -20,7 +20,7 @@ it('keeps back an answer that was read before a change', async () => {
   expect(await slow).toEqual([old])
 })
 
-it('lets a change overtake a call that has not reached the store', async () => {
+it('heldStore() lets a change overtake a call that has not reached the store', async () => {
   const store = heldStore(memoryStore())
   const old = token(prefix)
   await insert(store, [old])
@@ -31,7 +31,7 @@ it('lets a change overtake a call that has not reached the store', async () => {
   expect(await slow).toEqual([present])
 })
 
-it('answers each waiting call once, waits for those to come, and fails one when told', async () => {
+it('heldStore() answers each waiting call once, waits for later ones, and fails one on request', async () => {
   const store = heldStore(memoryStore())
   store.hold('find', 'usage')
   const third = store.next('usage')
@@ -50,7 +50,7 @@ it('answers each waiting call once, waits for those to come, and fails one when 
   expect(store.find([])).toEqual([])
 })
 
-it('resumes the methods it is told and holds the others', async () => {
+it('heldStore() resumes the named methods and holds the others', async () => {
   const store = heldStore(memoryStore())
   store.hold('find', 'usage')
   const find = store.find([])
@@ -61,7 +61,7 @@ it('resumes the methods it is told and holds the others', async () => {
   expect(await findOne(store, 'x')).toBe(undefined)
 })
 
-it('lets other calls pass while one goes on waiting: a read overtaken by a revocation', async () => {
+it('heldStore() lets other calls pass while one waits: a revocation overtakes a read', async () => {
   const store = heldStore(memoryStore())
   const scopes = { 'stock:read': 'See stock' }
   const tokens = latchkey({ prefix: 'acme', store, scopes })

@@ -6,7 +6,7 @@ import { single } from './liars/liar.js'
 
 type Case = { readonly title: string; readonly run: () => Promise<void> }
 
-/** The suite takes any runner: this one only collects. */
+/** The contract takes any runner; this one only collects the cases. */
 function casesOf(create: () => StoreSubject): readonly Case[] {
   const cases: Case[] = []
   const options: StoreContractOptions = { name: 'a store', create, operations: 300 }
@@ -14,7 +14,7 @@ function casesOf(create: () => StoreSubject): readonly Case[] {
   return cases
 }
 
-/** What went wrong, by case. */
+/** The errors by case. */
 async function failures(create: () => StoreSubject): Promise<Map<string, unknown>> {
   const found = new Map<string, unknown>()
   for (const { title, run } of casesOf(create)) await run().catch((error: unknown) => found.set(title, error))
@@ -22,17 +22,17 @@ async function failures(create: () => StoreSubject): Promise<Map<string, unknown
 }
 
 describe('the store contract', () => {
-  it('accepts an honest store', async () => {
+  it('the store contract accepts a correct store', async () => {
     expect(await failures(() => single(memoryStore()))).toEqual(new Map())
   })
 
-  it('tells its cases apart by title', () => {
+  it('the cases of the store contract have distinct titles', () => {
     const titles = casesOf(() => single(memoryStore())).map(({ title }) => title)
     expect(new Set(titles).size).toBe(titles.length)
   })
 
   it.concurrent.each(LIARS)(
-    'rejects $name: $caughtBy',
+    'the store contract rejects $name: $caughtBy',
     async ({ caughtBy, create }) => {
       const named = casesOf(create).filter(({ title }) => title === caughtBy)
       expect(named).toHaveLength(1)

@@ -13,7 +13,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 
 const scopes = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
 
-/** Runs an Express middleware by itself, as a unit test does: `'next'`, or the status that it answered. */
+/** Runs an Express middleware alone, as a unit test does. Returns `'next'` or the status of the response. */
 const runAlone = (middleware: ReturnType<typeof requireScopes>, req: object): Promise<unknown> =>
   new Promise((resolve) => {
     const res = { statusCode: 200, setHeader: () => undefined, end: () => resolve(res.statusCode) }
@@ -21,7 +21,7 @@ const runAlone = (middleware: ReturnType<typeof requireScopes>, req: object): Pr
   })
 
 describe('tokenFor', () => {
-  it('gives a token that holds the scopes asked for, and none where none were', async () => {
+  it('tokenFor() creates a token with the requested scopes, or with none', async () => {
     const { tokens, tokenFor } = testLatchkey({ scopes })
     const answer = await tokens.verify(await tokenFor({ scopes: ['inventory:read'], tenantId: 'acme' }))
     expect(answer).toMatchObject({ ok: true, principal: { scopes: ['inventory:read'], tenantId: 'acme' } })
@@ -33,7 +33,7 @@ describe('tokenFor', () => {
     ['revoked', 'token_revoked'],
     ['inactive', 'token_inactive'],
     ['pending', 'token_not_yet_valid'],
-  ] as const)('gives a token that is %s, which is refused as such', async (status, code) => {
+  ] as const)('tokenFor() creates a token that is %s and therefore refused', async (status, code) => {
     const { tokens, tokenFor } = testLatchkey({ scopes })
     const token = await tokenFor({ scopes: ['inventory:read'], status })
     expect(await tokens.verify(token)).toEqual({ ok: false, code })
@@ -41,7 +41,7 @@ describe('tokenFor', () => {
   })
 
   it.each(['expired', 'pending', 'active'] as const)(
-    'gives %s tokens under the pepper, the limits and the clock of the application',
+    'tokenFor() creates %s tokens with the pepper, the limits and the clock of the application',
     async (status) => {
       const clock = () => Date.UTC(2031, 0, 1)
       const pepper = 'r3wkV0mS5bqXoP9aTzYc1LhEfGdU7iNj'
@@ -51,7 +51,7 @@ describe('tokenFor', () => {
     },
   )
 
-  it('takes the catalogue of the application’s own instance', async () => {
+  it('testLatchkey() takes the catalog of the application’s own instance', async () => {
     const own = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })
     const { tokenFor, tokens } = testLatchkey({ scopes: own.catalogue })
     const token = await tokenFor({ scopes: ['inventory:write'] })
@@ -59,7 +59,7 @@ describe('tokenFor', () => {
     expect((await own.verify(token)).ok).toBe(false)
   })
 
-  it('follows the permissions of an owner', async () => {
+  it('testLatchkey() applies the permissions of an owner callback', async () => {
     const { tokens, tokenFor } = testLatchkey({
       scopes,
       owner: ({ ownerId }) => (ownerId === 'ann' ? { scopes: ['inventory:read'] } : null),
@@ -70,7 +70,7 @@ describe('tokenFor', () => {
     })
   })
 
-  it('tries out an outage with a store of the fault kit', async () => {
+  it('testLatchkey() simulates an outage with faultyStore()', async () => {
     const store = faultyStore(memoryStore())
     const { tokens, tokenFor } = testLatchkey({ scopes, store, cache: false })
     const token = await tokenFor()
@@ -80,21 +80,21 @@ describe('tokenFor', () => {
 
   it.each([
     ['a status that does not exist', { status: 'ended' }, /status: must be one of revoked, inactive, pending, expired, active/],
-    ['a time beside a status that sets it', { status: 'expired', expiresIn: '1d' }, /expiresIn: contradicts status: 'expired'/],
-    ['an idempotency key', { idempotencyKey: 'k' }, /idempotencyKey: has no place in a test token/],
+    ['a time that contradicts the status', { status: 'expired', expiresIn: '1d' }, /expiresIn: contradicts status: 'expired'/],
+    ['an idempotency key', { idempotencyKey: 'k' }, /idempotencyKey: is not available for test tokens/],
     ['a misspelled field', { scope: ['inventory:read'] }, /scope: unknown field; did you mean "scopes"\?/],
-    ['a scope that is not in the catalogue', { scopes: ['inventory:delete'] }, /scopes/],
-  ])('refuses %s', async (_name, input, message) => {
+    ['a scope that is not in the catalog', { scopes: ['inventory:delete'] }, /scopes/],
+  ])('tokenFor() rejects %s', async (_name, input, message) => {
     await expect(testLatchkey({ scopes }).tokenFor(input as never)).rejects.toThrow(message)
   })
 
-  it('refuses unknown options', () => {
+  it('testLatchkey() rejects unknown options', () => {
     expect(() => testLatchkey({ scopes, scope: {} } as never)).toThrow(InvalidInputError)
   })
 })
 
 describe('attachPrincipal', () => {
-  it('lets a hand-made request pass requireScopes, and no further than its scopes', async () => {
+  it('attachPrincipal() lets a handmade request pass requireScopes within its scopes', async () => {
     const { attachPrincipal } = testLatchkey({ scopes })
     const req: { principal?: unknown; params: object } = { params: { id: 'w1' } }
     const principal = await attachPrincipal(req, { scopes: ['inventory:read'], resources: { warehouse: ['w1'] } })
@@ -104,7 +104,7 @@ describe('attachPrincipal', () => {
     expect(await runAlone(requireScopes('inventory:write'), req)).toBe(403)
   })
 
-  it('serves every framework whose requests can be made by hand', async () => {
+  it('attachPrincipal() works with handmade requests of every framework', async () => {
     const { attachPrincipal } = testLatchkey({ scopes })
     const ctx = { state: {} as { principal?: { name: string } }, set: vi.fn() }
     await attachPrincipal(ctx, { name: 'ERP', scopes: ['inventory:read'] })
@@ -118,7 +118,7 @@ describe('attachPrincipal', () => {
     expect(done.mock.calls).toEqual([[]])
   })
 
-  it('replaces the principal of the same request without a warning', async () => {
+  it('attachPrincipal() replaces the principal of the same request without a warning', async () => {
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     const { attachPrincipal } = testLatchkey({ scopes })
     const req = {}
@@ -129,7 +129,7 @@ describe('attachPrincipal', () => {
     warned.mockRestore()
   })
 
-  it('ends its principal as a real one ends', async () => {
+  it('the principal from attachPrincipal() ends when its token is revoked', async () => {
     const { tokens, attachPrincipal } = testLatchkey({ scopes })
     const principal = await attachPrincipal({}, { scopes: ['inventory:read'] })
     const { signal } = principal
@@ -137,12 +137,12 @@ describe('attachPrincipal', () => {
     await expect.poll(() => signal.aborted).toBe(true)
   })
 
-  it('says why a token that is refused gives no principal', async () => {
+  it('attachPrincipal() says why a refused token yields no principal', async () => {
     const { attachPrincipal } = testLatchkey({ scopes, owner: () => null })
     await expect(attachPrincipal({}, { ownerId: 'ann', scopes: ['inventory:read'] })).rejects.toThrow(/owner_denied/)
   })
 
-  it('is forgotten when a guard of the application sees the request', async () => {
+  it('an attached principal is forgotten when a guard sees the request', async () => {
     const { tokens, attachPrincipal } = testLatchkey({ scopes })
     const req = { method: 'GET', rawHeaders: [], app: { get: () => undefined } }
     await attachPrincipal(req, { scopes: ['inventory:read'] })
@@ -151,7 +151,7 @@ describe('attachPrincipal', () => {
   })
 })
 
-describe('in production, attachPrincipal', () => {
+describe('attachPrincipal in production', () => {
   const closing: (() => unknown)[] = []
   afterEach(async () => {
     for (const close of closing.splice(0)) await close()
@@ -170,7 +170,7 @@ describe('in production, attachPrincipal', () => {
       call.on('error', reject).end()
     })
 
-  it('refuses the requests of a Node server and of Express', async () => {
+  it('attachPrincipal() rejects requests of a Node server and of Express', async () => {
     const app = express()
     app.get('/express', async (req, res) => void res.send(String(await refused(req))))
     const server = createServer((req, res) => {
@@ -183,7 +183,7 @@ describe('in production, attachPrincipal', () => {
     expect([await get(port, '/node'), await get(port, '/express')]).toEqual(['request', 'request'])
   })
 
-  it('refuses the requests of a Fastify server, and whatever wraps a request of a server', async () => {
+  it('attachPrincipal() rejects requests of a Fastify server and wrappers of server requests', async () => {
     const app = Fastify()
     closing.push(() => app.close())
     app.get('/', async (request) => `${await refused(request)} ${await refused({ req: request.raw, state: {} })}`)
@@ -191,13 +191,13 @@ describe('in production, attachPrincipal', () => {
     expect(await get((app.server.address() as AddressInfo).port)).toBe('request request')
   })
 
-  it('refuses web requests, and contexts of Hono', async () => {
+  it('attachPrincipal() rejects web requests and Hono contexts', async () => {
     expect(await refused(new Request('http://host.test/'))).toBe('request')
     const app = new Hono().get('/', async (c) => c.text(String(await refused(c))))
     expect(await (await app.request('/')).text()).toBe('request')
   })
 
-  it('refuses what is no object, and takes a message without a connection', async () => {
+  it('attachPrincipal() rejects values that are not objects, and accepts a message without a connection', async () => {
     expect(await refused(undefined as never)).toBe('request')
     expect(await refused(new IncomingMessage(null as never))).toBe('attached')
   })

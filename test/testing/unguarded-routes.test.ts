@@ -28,7 +28,7 @@ describe.each([
   const { authenticate, management, protect, requireScopes } = onExpress
   const end = (_req: unknown, res: { end(): void }): void => res.end()
 
-  it('routes are listed that come before a guard, beside it, or under another path', async () => {
+  it('unguardedRoutes() lists routes before a guard, next to it and under another path', async () => {
     const app = express()
     app.get('/health', end)
     app.use('/api', authenticate(tokens))
@@ -43,7 +43,7 @@ describe.each([
     expect(await unguardedRoutes(app)).toEqual(['GET /health', 'POST /apis', 'PUT /two', 'GET /late', 'ALL /any'])
   })
 
-  it('routers and applications inside are gone into', async () => {
+  it('unguardedRoutes() descends into routers and nested applications', async () => {
     const open = express.Router()
     open.get('/', end).get('/:id', end)
     const closed = express.Router({ mergeParams: true })
@@ -63,7 +63,7 @@ describe.each([
     expect(await unguardedRoutes(app)).toEqual(['GET /open', 'GET /open/:id', 'GET /inner/open'])
   })
 
-  it('a guard counts only where it stands before each path that the route takes', async () => {
+  it('unguardedRoutes() counts a guard only if it covers every path that the route matches', async () => {
     const app = express()
     app.use('/v1/orders', authenticate(tokens))
     app.use(/^\/files\/[a-z]+/, authenticate(tokens))
@@ -76,7 +76,7 @@ describe.each([
     expect(await unguardedRoutes(app)).toEqual(['GET /:version/orders', 'GET /files/:name', 'GET /(unreadable)', 'GET /things/:id/parts'])
   })
 
-  it('neither an optional guard nor something that only looks like a guard counts', async () => {
+  it('unguardedRoutes() counts neither an optional guard nor a lookalike of a guard', async () => {
     const app = express()
     app.use(authenticate(tokens, { optional: true }))
     app.use(function authenticateRequest(_req, _res, next) {
@@ -94,7 +94,7 @@ describe('on Koa', () => {
   const { authenticate, management, protect, requireScopes } = onKoa
   const end = (ctx: { body: unknown }): void => void Object.assign(ctx, { body: '' })
 
-  it('routes of routers are listed, nested ones and those of mounted applications included', async () => {
+  it('unguardedRoutes() lists Koa routes, including those of nested routers and mounted applications', async () => {
     const nested = new KoaRouter().get('/', end).get('/:id', requireScopes('a:read'), end)
     const router = new KoaRouter({ prefix: '/api' })
     router.get('/open', end)
@@ -118,7 +118,7 @@ describe('on Koa', () => {
     expect(await unguardedRoutes(app)).toEqual(open)
   })
 
-  it('a guard that an exclusive router skips does not count', async () => {
+  it('unguardedRoutes() does not count a guard that an exclusive router skips', async () => {
     const router = new KoaRouter({ exclusive: true })
     router.use(authenticate(tokens))
     router.get('/open', end)
@@ -130,7 +130,7 @@ describe('on Fastify', () => {
   const { authenticate, management, protect, requireScopes } = onFastify
   const end = async (): Promise<string> => ''
 
-  it('routes are judged by the hooks of their context and by their own', async () => {
+  it('unguardedRoutes() judges Fastify routes by the hooks of their context and their own', async () => {
     let made: FastifyInstance | undefined
     const routes = await unguardedRoutes(() => {
       const app = Fastify()
@@ -157,7 +157,7 @@ describe('on Fastify', () => {
       return app
     })
     expect([...routes].sort()).toEqual(['GET /health', 'GET /optional', 'PATCH /two', 'PUT /two'])
-    // Requests without a token agree.
+    // Requests without a token confirm the list.
     const all = [
       'GET /health',
       'GET /api/before',
@@ -175,7 +175,18 @@ describe('on Fastify', () => {
     }
   })
 
-  it('a server that was made before is refused with what to do', async () => {
+  it('unguardedRoutes() lists an explicit HEAD route, but not one that Fastify adds to a GET', async () => {
+    const routes = await unguardedRoutes(() => {
+      const app = Fastify()
+      app.head('/x', end)
+      app.get('/x', { onRequest: protect(tokens, 'a:read'), exposeHeadRoute: false }, end)
+      app.get('/y', end)
+      return app
+    })
+    expect([...routes].sort()).toEqual(['GET /y', 'HEAD /x'])
+  })
+
+  it('unguardedRoutes() rejects an existing Fastify server with advice', async () => {
     await expect(unguardedRoutes(Fastify())).rejects.toMatchObject({
       code: 'invalid_input',
       field: 'app',
@@ -187,7 +198,16 @@ describe('on Fastify', () => {
 describe('on Hono', () => {
   const { authenticate, management, protect, requireScopes } = onHono
 
-  it('routes are listed that no guard stands before', async () => {
+  it('unguardedRoutes() does not count a guard of one method for a route of all methods', async () => {
+    const app = new Hono()
+      .get('/api/*', authenticate(tokens))
+      .all('/api/x', (c) => c.text(''))
+      .get('/api/y', (c) => c.text(''))
+    expect(await unguardedRoutes(app)).toEqual(['ALL /api/x'])
+    expect((await app.request('/api/x', { method: 'POST' })).status).toBe(200)
+  })
+
+  it('unguardedRoutes() lists unguarded Hono routes', async () => {
     const inner = new Hono()
       .onError((_, c) => c.text(''))
       .get('/open', (c) => c.text(''))
@@ -216,7 +236,7 @@ describe('on Hono', () => {
       'GET /inner/open',
       'ALL /mounted/*',
     ])
-    // Requests without a token agree.
+    // Requests without a token confirm the list.
     const open = ['/health', '/api/early', '/x/late', '/any/x', '/optional', '/inner/open', '/mounted/x']
     const closed = ['/api/7', '/api/mounted/x', '/inner/closed', '/admin/tokens']
     for (const path of open) expect([path, (await app.request(path)).status]).toEqual([path, 200])
@@ -224,7 +244,7 @@ describe('on Hono', () => {
   })
 })
 
-describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) => {
+describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
   class Own extends LatchkeyGuard {
     override canActivate(): Promise<boolean> {
       return Promise.resolve(true)
@@ -272,7 +292,7 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
   decorate(Orders, 'make', Post())
   Controller({ path: 'orders' })(Orders)
   UseGuards(LatchkeyGuard)(Orders)
-  // Its path ends every path.
+  // Its path is a suffix of every path.
   decorate(Root, 'home', Get(), RequireScopes('a:read'))
   Controller()(Root)
   decorate(Files, 'download', Get(platform === 'Fastify' ? '*' : '*path'))
@@ -293,12 +313,12 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
 
   const onPlatform = (name: string): string => (platform === 'Fastify' ? name.replace('*path', '*') : name)
 
-  it('routes are judged by the guards of their method, their class and the application', async () => {
+  it('unguardedRoutes() judges Nest routes by the guards of their method, class and application', async () => {
     expect([...(await unguardedRoutes(make))].sort()).toEqual(['GET /api/files/*path', 'GET /api/stock', 'POST /api/stock'].map(onPlatform))
     expect(await unguardedRoutes(() => make([{ provide: APP_GUARD, useClass: LatchkeyGuard }]))).toEqual([])
   })
 
-  it('routes that Nest knows nothing about are listed', async () => {
+  it('unguardedRoutes() lists routes that were not registered through Nest', async () => {
     const routes = await unguardedRoutes(async () => {
       const app = await make([{ provide: APP_GUARD, useClass: LatchkeyGuard }])
       app.getHttpAdapter().get('/api/orders/open', () => undefined)
@@ -308,7 +328,7 @@ describe.each(['Express', 'Fastify'] as const)('under Nest on %s', (platform) =>
   })
 })
 
-it('what is no application is refused', async () => {
+it('unguardedRoutes() rejects anything but an application', async () => {
   for (const app of [{}, () => ({}), () => undefined as never, 'x' as never])
     await expect(unguardedRoutes(app)).rejects.toMatchObject({ field: 'app' })
 })

@@ -18,14 +18,14 @@ function tableUnder(heading: string): string[][] {
   )
 }
 
-it('every mistake on the page about writing a store is made by a sabotaged store, and the case is named that catches it', () => {
+it('each mistake on the docs page about writing a store has a sabotaged store and names the case that detects it', () => {
   const caught = new Set(LIARS.map(({ caughtBy }) => caughtBy))
   const rows = tableUnder('Where stores go wrong')
   expect(rows.length).toBeGreaterThan(12)
   expect(rows.map(([, title = '']) => title).filter((title) => !caught.has(title))).toEqual([])
 })
 
-it('the page about writing a store explains every method of the port', () => {
+it('the docs page about writing a store explains every method of a store', () => {
   const methods = [...Object.keys(memoryStore()), 'migrate'].filter((method) => method !== 'name')
   expect(methods.filter((method) => !page.includes(`\`${method}\``))).toEqual([])
 })

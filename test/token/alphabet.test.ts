@@ -1,21 +1,21 @@
 import { expect, test } from 'vitest'
 import { BASE62, isBase62 } from '../../src/token/alphabet.js'
 
-test('knows exactly the 62 letters and digits, of all UTF-16 code units', () => {
+test('knows exactly the 62 letters and digits among all UTF-16 code units', () => {
   const accepted: string[] = []
   for (let code = 0; code <= 0xffff; code++) if (isBase62(String.fromCharCode(code), 0, 1)) accepted.push(String.fromCharCode(code))
   expect(accepted.join('')).toBe(BASE62)
   expect(BASE62).toMatch(/^[0-9]{10}[A-Z]{26}[a-z]{26}$/)
 })
 
-test('looks at the range and at nothing beside it', () => {
+test('checks the given range and nothing beside it', () => {
   expect(isBase62('_abc_', 1, 4)).toBe(true)
   expect(isBase62('_abc_', 0, 4)).toBe(false)
   expect(isBase62('_abc_', 1, 5)).toBe(false)
   expect(isBase62('', 0, 0)).toBe(true)
 })
 
-test('refuses a range that leaves the text', () => {
+test('refuses a range that goes beyond the text', () => {
   expect(isBase62('abc', 0, 4)).toBe(false)
   expect(isBase62('abc', -1, 2)).toBe(false)
 })

@@ -4,7 +4,7 @@ import { fc } from '../support/property.js'
 
 const digests = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 })
 
-test('a digest equals itself and no other', () => {
+test('treats a digest as equal to itself and to no other', () => {
   fc.assert(
     fc.property(digests, digests, (a, b) => {
       expect(equalDigests(a, `${a.slice(0, 32)}${a.slice(32)}`)).toBe(true)
@@ -13,7 +13,7 @@ test('a digest equals itself and no other', () => {
   )
 })
 
-test('a difference in any place, of any bit, counts', () => {
+test('detects a difference in any position and any bit of a digest', () => {
   const digest = '0123456789abcdef'.repeat(4)
   for (let at = 0; at < 64; at++) {
     for (let bit = 0; bit < 16; bit++) {
@@ -24,7 +24,7 @@ test('a difference in any place, of any bit, counts', () => {
   expect(equalDigests('ab'.repeat(32), 'AB'.repeat(32))).toBe(false)
 })
 
-test('what is no digest equals nothing, not even itself', () => {
+test('treats an invalid digest as equal to nothing, not even itself', () => {
   const digest = 'a'.repeat(64)
   const list = Array.from(digest)
   for (const value of [

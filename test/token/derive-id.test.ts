@@ -6,7 +6,7 @@ import { fc } from '../support/property.js'
 
 const parts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 5 })
 
-test('a derived id has the form of an id, and is the same for the same parts', () => {
+test('derives a valid id, and the same id from the same parts', () => {
   fc.assert(
     fc.property(parts, (input) => {
       expect(isTokenId(deriveId(input))).toBe(true)
@@ -15,7 +15,7 @@ test('a derived id has the form of an id, and is the same for the same parts', (
   )
 })
 
-test('other parts have another id, also where they read alike when joined', () => {
+test('derives different ids from different parts, even if they look alike when joined', () => {
   fc.assert(
     fc.property(parts, parts, (one, two) => {
       expect(deriveId(one) === deriveId(two)).toBe(JSON.stringify(one) === JSON.stringify(two))
@@ -39,7 +39,7 @@ test('other parts have another id, also where they read alike when joined', () =
   expect(new Set(alike.map(deriveId)).size).toBe(alike.length)
 })
 
-test('a fingerprint is a SHA-256 of the value as JSON', () => {
+test('computes a fingerprint as the SHA-256 of the value as JSON', () => {
   expect(fingerprint({ a: [1, 'x'] })).toBe(createHash('sha256').update('{"a":[1,"x"]}').digest('hex'))
   expect(fingerprint('ä')).not.toBe(fingerprint('ö'))
 })

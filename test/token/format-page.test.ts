@@ -13,20 +13,20 @@ const [digester] = createDigesters([])
 const mint = (prefix: string): string => mintToken(prefix, generateId(platformRandom), digester, platformRandom).token
 const found = (source: string, text: string): string[] => Array.from(text.matchAll(new RegExp(source, 'g')), (match) => match[0])
 
-test('the scanner expression of one prefix finds its tokens in a text, and no others', () => {
+test('finds the tokens of one prefix, and no others, with the scanner expression for that prefix', () => {
   const tokens = Array.from({ length: 200 }, () => mint('acme_live'))
   expect(found(ofAcme, tokens.map((token) => `key = "${token}";`).join('\n'))).toEqual(tokens)
   expect(found(ofAcme, [mint('acme_test'), mint('acme'), mint('live')].join(' '))).toEqual([])
 })
 
-test('the scanner expression for all prefixes finds tokens of any of them', () => {
+test('finds tokens of any prefix with the scanner expression for all prefixes', () => {
   const prefixes = ['a', 'acme', 'acme_live', 'x9_y8_z7', 'v2', 'acme_2', 'a_b_c_d_e_f_g_h', 'abcdefghijklmnopqrstuvwx']
   const tokens = prefixes.flatMap((prefix) => Array.from({ length: 50 }, () => mint(prefix)))
   expect(found(ofAny, tokens.join(' '))).toEqual(tokens)
   expect(found(ofAny, [...vectors.plain, ...vectors.peppered].map((vector) => vector.token).join('\n'))).toHaveLength(10)
 })
 
-test('the scanner expressions find nothing in prose, code, hashes and identifiers', () => {
+test('finds nothing in prose, code, hashes and identifiers with the scanner expressions', () => {
   const texts = [
     page.replaceAll(vectors.plain[0]?.token ?? '', ''),
     readFileSync(new URL('../../src/token/parse.ts', import.meta.url), 'utf8'),
@@ -41,11 +41,11 @@ test('the scanner expressions find nothing in prose, code, hashes and identifier
   for (const text of texts) expect([...found(ofAcme, text), ...found(ofAny, text)]).toEqual([])
 })
 
-test('the expression for all prefixes takes no longer than its text is long', () => {
+test('runs the scanner expression for all prefixes in linear time', () => {
   for (const piece of ['a', 'a_', '_a', 'a1']) expect(found(ofAny, piece.repeat(500_000))).toEqual([])
 })
 
-test('the token on the page is a real one, with the parts that the drawing shows', () => {
+test('shows a real token on the page, with the parts that the drawing marks', () => {
   const shown = /```\n(acme_live_\w+)\n(.*)\n```/.exec(page)
   const token = shown?.[1] ?? ''
   expect(token).toBe(vectors.plain[0]?.token)

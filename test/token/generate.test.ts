@@ -6,7 +6,7 @@ import { generateId, generateSecret, mintToken, type RandomSource } from '../../
 import { platformRandom } from '../../src/token/random.js'
 import { seeded } from './seeded.js'
 
-/** Pearson's statistic of a sample against 62 equally likely digits. */
+/** Pearson's chi-square statistic of a sample against 62 equally likely digits. */
 function chiSquare(sample: string): number {
   const counts = new Map<string, number>()
   for (const digit of sample) counts.set(digit, (counts.get(digit) ?? 0) + 1)
@@ -14,10 +14,10 @@ function chiSquare(sample: string): number {
   return [...BASE62].reduce((sum, digit) => sum + ((counts.get(digit) ?? 0) - expected) ** 2 / expected, 0)
 }
 
-/** With 61 degrees of freedom chance exceeds this once in 10^10 samples; a plain remainder of a byte gives over 1000 on this size. */
+/** With 61 degrees of freedom, chance exceeds this once in 10^10 samples. A plain remainder of a byte gives over 1000 on this size. */
 const CRITICAL = 160
 
-test('digits of ids and secrets are equally likely, in every place', () => {
+test('generates ids and secrets whose digits are equally likely in every position', () => {
   const secrets = Array.from({ length: 10_000 }, () => generateSecret(platformRandom))
   expect(chiSquare(secrets.join(''))).toBeLessThan(CRITICAL)
   for (const place of [0, 21, 42]) expect(chiSquare(secrets.map((secret) => secret.charAt(place)).join(''))).toBeLessThan(CRITICAL)
@@ -26,18 +26,18 @@ test('digits of ids and secrets are equally likely, in every place', () => {
   expect(new Set([...secrets, ...ids]).size).toBe(30_000)
 })
 
-test('the test of uniformity would notice a remainder that is not made unbiased', () => {
+test('detects a biased remainder with the uniformity test', () => {
   const biased = Array.from(seeded(1)(430_000), (byte) => BASE62.charAt(byte % 62)).join('')
   expect(chiSquare(biased)).toBeGreaterThan(1000)
 })
 
-test('bytes that would bias are drawn again', () => {
-  // 252 % 62 is 4: were it used, it would be the first digit.
+test('draws bytes again that would cause bias', () => {
+  // 252 % 62 is 4. If 252 were used, it would be the first digit.
   const random: RandomSource = (size) => Uint8Array.from({ length: size }, (_, at) => (at % 2 === 0 ? 252 : 61))
   expect(generateId(random)).toBe('z'.repeat(16))
 })
 
-test('a slow source is asked again until there are digits enough', () => {
+test('asks a slow source again until it has enough digits', () => {
   let calls = 0
   const random: RandomSource = (size) => {
     calls++
@@ -47,27 +47,27 @@ test('a slow source is asked again until there are digits enough', () => {
   expect(calls).toBe(5)
 })
 
-test('the id and the secret have their lengths', () => {
+test('generates ids of 16 and secrets of 43 digits', () => {
   expect(generateId(seeded(2))).toMatch(/^[0-9A-Za-z]{16}$/)
   expect(generateSecret(seeded(2))).toMatch(/^[0-9A-Za-z]{43}$/)
 })
 
-describe('a random source that is not one never makes a weak token', () => {
+describe('a faulty random source', () => {
   const [digester] = createDigesters([])
   const broken: [string, unknown][] = [
-    ['answers zeros', (size: number) => new Uint8Array(size)],
-    ['answers one byte over and over', (size: number) => new Uint8Array(size).fill(7)],
-    ['answers only bytes that are drawn again', (size: number) => Uint8Array.from({ length: size }, (_, at) => 248 + (at % 8))],
-    ['answers too few', (size: number) => platformRandom(size - 1)],
-    ['answers too many', (size: number) => platformRandom(size + 1)],
-    ['answers none', () => new Uint8Array(0)],
-    ['answers undefined', () => undefined],
-    ['answers null', () => null],
-    ['answers text', (size: number) => 'x'.repeat(size)],
-    ['answers plain numbers', (size: number) => Array.from({ length: size }, (_, at) => at)],
-    ['answers wider numbers', (size: number) => Uint16Array.from({ length: size }, (_, at) => at)],
-    ['answers something like bytes', (size: number) => ({ length: size, 0: 1 })],
-    ['answers a promise', async (size: number) => platformRandom(size)],
+    ['returns zeros', (size: number) => new Uint8Array(size)],
+    ['returns one byte over and over', (size: number) => new Uint8Array(size).fill(7)],
+    ['returns only bytes that are drawn again', (size: number) => Uint8Array.from({ length: size }, (_, at) => 248 + (at % 8))],
+    ['returns too few bytes', (size: number) => platformRandom(size - 1)],
+    ['returns too many bytes', (size: number) => platformRandom(size + 1)],
+    ['returns no bytes', () => new Uint8Array(0)],
+    ['returns undefined', () => undefined],
+    ['returns null', () => null],
+    ['returns text', (size: number) => 'x'.repeat(size)],
+    ['returns plain numbers', (size: number) => Array.from({ length: size }, (_, at) => at)],
+    ['returns wider numbers', (size: number) => Uint16Array.from({ length: size }, (_, at) => at)],
+    ['returns an object that looks like bytes', (size: number) => ({ length: size, 0: 1 })],
+    ['returns a promise', async (size: number) => platformRandom(size)],
     [
       'throws',
       () => {
@@ -81,7 +81,7 @@ describe('a random source that is not one never makes a weak token', () => {
       },
     ],
   ]
-  test.each(broken)('%s', (_name, source) => {
+  test.each(broken)('creates no token if the random source %s', (_name, source) => {
     const random = source as RandomSource
     for (const make of [
       () => generateId(random),
@@ -94,7 +94,7 @@ describe('a random source that is not one never makes a weak token', () => {
   })
 })
 
-test('a token is minted only for something that is an id', () => {
+test('mints a token only for a valid id', () => {
   const [digester] = createDigesters([])
   for (const id of ['', 'short', 'a'.repeat(17), `${'a'.repeat(15)}_`, `${'a'.repeat(15)}é`]) {
     expect(() => mintToken('acme', id, digester, platformRandom)).toThrow(expect.objectContaining({ code: 'invalid_input', field: 'id' }))

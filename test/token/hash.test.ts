@@ -6,14 +6,14 @@ import vectors from './vectors.json' with { type: 'json' }
 
 const engines: HashEngine[] = nativeEngine === undefined ? [portableEngine] : [portableEngine, nativeEngine]
 
-test('takes the one-shot hash of the platform where there is one', () => {
+test("uses the platform's one-shot hash if it has one", () => {
   const available = typeof process.getBuiltinModule === 'function' && 'hash' in process.getBuiltinModule('node:crypto')
   expect(defaultEngine).toBe(available ? nativeEngine : portableEngine)
   expect(defaultEngine.name).toBe(available ? 'native' : 'noble')
 })
 
 describe.each(engines)('$name', (engine) => {
-  test('gives the digests of the frozen vectors', () => {
+  test('computes the digests of the frozen vectors', () => {
     expect(vectors.plain.length + vectors.peppered.length).toBe(10)
     for (const vector of vectors.plain) expect(engine.sha256(vector.token.slice(0, -6))).toBe(vector.digest)
     for (const vector of vectors.peppered) expect(engine.hmacSha256(vector.pepper)(vector.token.slice(0, -6))).toBe(vector.digest)
@@ -28,7 +28,7 @@ describe.each(engines)('$name', (engine) => {
     fc.assert(
       fc.property(keys, fc.array(ascii, { minLength: 1, maxLength: 5 }), (key, texts) => {
         const hmac = engine.hmacSha256(key)
-        // One prepared key digests many texts, of falling and rising length: nothing of one may stay for the next.
+        // One prepared key digests many texts of falling and rising length. Nothing of one text may remain for the next.
         for (const text of [...texts, ...texts.reverse()]) {
           expect(hmac(text)).toBe(createHmac('sha256', key).update(text).digest('hex'))
           expect(engine.sha256(text)).toBe(createHash('sha256').update(text).digest('hex'))

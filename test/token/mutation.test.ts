@@ -15,7 +15,7 @@ const prefixes = fc
 const peppers = fc.constantFrom([], ['a pepper of at least thirty-two characters'])
 const minted = fc.record({ prefix: prefixes, peppers, seed: fc.nat() })
 
-// A checksum has 32 bits, so a wrong token passes once in four thousand million times: the same seed keeps the tests from finding one.
+// A checksum has 32 bits, so a wrong token passes once in four billion tries. A fixed seed keeps the tests from finding one.
 const runs = { numRuns: 20, seed: 20_260_101 }
 
 function mint(input: { prefix: string; peppers: readonly string[]; seed: number }) {
@@ -24,7 +24,7 @@ function mint(input: { prefix: string; peppers: readonly string[]; seed: number 
   const id = generateId(random)
   const parse = createParser(input.prefix)
   const { token, digest } = mintToken(input.prefix, id, digester, random)
-  /** What a server can say without its store. */
+  /** Decides as far as a server can without its store. */
   const accepts = (candidate: string): boolean => {
     const parsed = parse(candidate)
     return parsed !== undefined && checksumMatches(candidate, digester.digest(parsed.body))
@@ -32,7 +32,7 @@ function mint(input: { prefix: string; peppers: readonly string[]; seed: number 
   return { id, token, digest, digester, parse, accepts }
 }
 
-test('what is minted is parsed back to its parts, has the digest that is kept, and a checksum that fits', () => {
+test('parses a new token into its parts, and matches the stored digest and the checksum', () => {
   fc.assert(
     fc.property(minted, (input) => {
       const { id, token, digest, digester, parse, accepts } = mint(input)
@@ -48,7 +48,7 @@ test('what is minted is parsed back to its parts, has the digest that is kept, a
   )
 })
 
-/** Every way to make one slip: named after what went wrong, each yielding all the results. */
+/** Every way to make one kind of slip, by the name of the slip. Each function yields all results. */
 const slips: Record<string, (token: string) => Iterable<string>> = {
   *change(token) {
     for (let at = 0; at < token.length; at++) {
@@ -80,8 +80,8 @@ const slips: Record<string, (token: string) => Iterable<string>> = {
   },
 }
 
-describe.each(Object.entries(slips))('every %s', (_name, slip) => {
-  test('is refused without the store', () => {
+describe.each(Object.entries(slips))('a token with one %s', (_name, slip) => {
+  test('refuses every token with one slip, without the store', () => {
     fc.assert(
       fc.property(minted, (input) => {
         const { token, accepts } = mint(input)
@@ -98,7 +98,7 @@ describe.each(Object.entries(slips))('every %s', (_name, slip) => {
   })
 })
 
-test('a token of one pepper does not pass under another, or under none', () => {
+test('refuses a token of one pepper under another pepper or under none', () => {
   fc.assert(
     fc.property(minted, (input) => {
       const { token, parse } = mint(input)

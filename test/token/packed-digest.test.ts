@@ -4,7 +4,7 @@ import { fc } from '../support/property.js'
 
 const digests = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 })
 
-test('a packed digest is known by its digest, and by no other', () => {
+test('matches a packed digest only against its own digest', () => {
   fc.assert(
     fc.property(digests, digests, (a, b) => {
       expect(packDigest(a)).toHaveLength(32)
@@ -14,7 +14,7 @@ test('a packed digest is known by its digest, and by no other', () => {
   )
 })
 
-test('a difference in any place of a presented digest, of any bit, counts', () => {
+test('detects a difference in any position and any bit of a presented digest', () => {
   const digest = '0123456789abcdef'.repeat(4)
   const packed = packDigest(digest)
   for (let at = 0; at < 64; at++) {
@@ -25,7 +25,7 @@ test('a difference in any place of a presented digest, of any bit, counts', () =
   }
 })
 
-test('what is no digest is packed into what matches nothing', () => {
+test('packs an invalid digest into a value that matches nothing', () => {
   for (const value of ['', 'a'.repeat(63), 'a'.repeat(65), 'A'.repeat(64), undefined, null, 0, {}]) {
     const packed = packDigest(value as string)
     expect(packed).toBe('')

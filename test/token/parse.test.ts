@@ -7,7 +7,7 @@ const all = [...vectors.plain, ...vectors.peppered]
 const parse = createParser('acme_live')
 const token = vectors.plain[0]?.token ?? ''
 
-test('reads the parts of the frozen vectors', () => {
+test('parses the frozen vectors into their parts', () => {
   for (const { prefix, id, secret, token } of all) {
     const expected = { id, body: `${prefix}_${id}_${secret}`, token }
     expect(createParser(prefix)(token)).toEqual(expected)
@@ -15,21 +15,21 @@ test('reads the parts of the frozen vectors', () => {
   }
 })
 
-test('refuses tokens of other prefixes, also of those that begin or end alike', () => {
+test('refuses tokens of other prefixes, even of prefixes that start or end alike', () => {
   for (const prefix of ['acme', 'acme_liv', 'acme_lives', 'acme_live_x', 'live', 'x_acme_live', 'acmeXlive', 'acme_test']) {
     expect(createParser(prefix)(token), prefix).toBeUndefined()
   }
 })
 
-test('parses from the right: the parts may look like each other', () => {
-  // The prefix ends like an id, and the id and the secret are made of the letters of the prefix.
+test('parses from the right, even if the parts look like each other', () => {
+  // The prefix ends like an id, and the id and the secret consist of letters of the prefix.
   const prefix = 'a_aaaaaaaaaaaaaaaa'
   const text = `${prefix}_${'a'.repeat(16)}_${'a'.repeat(49)}`
   expect(createParser(prefix)(text)?.id).toBe('a'.repeat(16))
   expect(parseAnyToken(text)?.prefix).toBe(prefix)
 })
 
-test('refuses by form alone, before anything is hashed, what is too short or too long', () => {
+test('refuses text that is too short or too long by its form, before hashing', () => {
   for (const length of [0, 1, 66, 67, 74, 75]) expect(parse(token.slice(0, length)), `${length}`).toBeUndefined()
   for (const more of ['0', 'a', 'Z', '_', '00', token]) {
     expect(parse(token + more)).toBeUndefined()
@@ -38,7 +38,7 @@ test('refuses by form alone, before anything is hashed, what is too short or too
   }
 })
 
-test('refuses by form alone a wrong character in each place', () => {
+test('refuses a wrong character in any position by its form', () => {
   for (let at = 0; at < token.length; at++) {
     // The prefix is followed by `_`, 16 characters of the id, and `_` again.
     const separator = at < 10 || at === 26
@@ -50,7 +50,7 @@ test('refuses by form alone a wrong character in each place', () => {
   }
 })
 
-test('knows the form of an id', () => {
+test('recognizes a valid id', () => {
   expect([token.slice(10, 26), '0'.repeat(16)].every(isTokenId)).toBe(true)
   const none = [
     '',
@@ -90,12 +90,12 @@ describe('hostile input', () => {
     ['a symbol', Symbol('token')],
     ['a String object', new String(token)],
     ['a list with the token', [token]],
-    ['an object that turns into the token', { toString: () => token, length: token.length }],
+    ['an object that converts to the token', { toString: () => token, length: token.length }],
     ['an object with a throwing getter', getter],
     ['a throwing proxy', proxy],
     ['a revoked proxy', revoked],
     ['a Buffer', Buffer.from(token)],
-    ['nothing', ''],
+    ['empty text', ''],
     ['a huge text', 'acme_live_'.repeat(1_000_000)],
     ['a space in front', ` ${token}`],
     ['a line break behind', `${token}\n`],
@@ -107,12 +107,12 @@ describe('hostile input', () => {
     ['upper case', token.toUpperCase()],
     ['base64url characters', `${token.slice(0, -3)}-_=`],
   ]
-  test.each(inputs)('%s is no token, and no error', (_name, input) => {
+  test.each(inputs)('parses no token and throws no error for hostile input: %s', (_name, input) => {
     expect(parse(input)).toBeUndefined()
     expect(parseAnyToken(input)).toBeUndefined()
   })
 
-  test('nothing that fast-check comes up with is a token or an error', () => {
+  test('parses no token and throws no error for any value from fast-check', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.anything({ withNullPrototype: true, withSparseArray: true }), fc.string({ unit: 'binary', maxLength: 120 })),
@@ -126,7 +126,7 @@ describe('hostile input', () => {
   })
 })
 
-test('knows what a prefix is', () => {
+test('recognizes a valid prefix', () => {
   const good = ['a', 'acme', 'acme_live', 'x9_y8_z7', 'v2', 'acme_2', 'a_b_c_d', 'a'.repeat(24)]
   const bad = ['', '_', '_a', 'a_', 'a__b', 'A', 'acmeLive', '9a', 'a-b', 'a b', 'a\n', 'é', 'a'.repeat(25), undefined, null, 7, ['a']]
   expect(good.filter((prefix) => !isPrefix(prefix))).toEqual([])

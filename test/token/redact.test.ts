@@ -11,12 +11,12 @@ import vectors from './vectors.json' with { type: 'json' }
 const { prefix, id, secret, token } = vectors.plain[0] ?? { prefix: '', id: '', secret: '', token: '' }
 const hint = hintOf(prefix, id)
 
-test('a hint is the prefix and four characters of the id', () => {
+test('builds a hint from the prefix and four characters of the id', () => {
   expect(hint).toBe('acme_live_c6w4…')
   expect(hintOf('a', 'vg5EzFsyKALaJdXL')).toBe('a_vg5E…')
 })
 
-test('a token becomes its hint', () => {
+test('replaces a token with its hint', () => {
   for (const vector of [...vectors.plain, ...vectors.peppered]) expect(redact(vector.token)).toBe(hintOf(vector.prefix, vector.id))
 })
 
@@ -29,35 +29,35 @@ const around: [string, (token: string) => string][] = [
   ['an encoded quote', (text) => `%22${text}%22`],
   ['an inspected error', (text) => inspect(new Error(`bad token "${text}"`), { depth: null })],
   ['lower-case words', (text) => `the_token_is_${text}`],
-  ['letters right in front', (text) => `Token${text}`],
-  ['letters right behind', (text) => `${text}n`],
+  ['letters right before it', (text) => `Token${text}`],
+  ['letters right after it', (text) => `${text}n`],
   ['two in a row', (text) => `${text}${text}`],
   ['two with an underscore', (text) => `${text}_${text}`],
   ['lines', (text) => `${text}\n${text}\n`],
 ]
-test.each(around)('inside of %s', (_name, write) => {
+test.each(around)('redacts a token in text (%s)', (_name, write) => {
   const shown = redact(write(token))
   expect(shown).toContain('_c6w4…')
   for (let at = 0; at + 8 <= secret.length; at++) expect(shown).not.toContain(secret.slice(at, at + 8))
 })
 
-test('the text around it stays', () => {
+test('keeps the text around a token', () => {
   expect(redact(`a ${token}, b "${token}"`)).toBe(`a ${hint}, b "${hint}"`)
 })
 
-test('a token cut short by a log line shows less than twenty characters of its secret', () => {
+test('shows less than twenty characters of the secret of a token that a log line cut short', () => {
   for (let length = token.length; length >= 0; length--) {
     const shown = redact(token.slice(0, length))
     expect(shown.includes(secret.slice(0, 20))).toBe(false)
   }
 })
 
-test('a token whose underscores were encoded too', () => {
+test('redacts a token whose underscores were encoded too', () => {
   expect(redact(token.replaceAll('_', '%5F'))).not.toContain(secret.slice(0, 12))
   expect(redact(token.replaceAll('_', '%5f'))).not.toContain(secret.slice(0, 12))
 })
 
-test('what is no token stays as it is', () => {
+test('leaves text without a token unchanged', () => {
   for (const text of [
     '',
     hint,
@@ -72,7 +72,7 @@ test('what is no token stays as it is', () => {
   }
 })
 
-test('no token of any prefix survives in any text', () => {
+test('leaves no token of any prefix in any text', () => {
   const [digester] = createDigesters([])
   fc.assert(
     fc.property(
@@ -88,11 +88,11 @@ test('no token of any prefix survives in any text', () => {
   )
 })
 
-test('a hostile text costs no more than its length', () => {
+test('redacts hostile text in time linear in its length', () => {
   const size = 2_000_000
   const texts = ['_', 'a', '_a', `_${'a'.repeat(16)}`, `_${'a'.repeat(16)}_${'b'.repeat(19)}`, '%5F'].map((piece) =>
     piece.repeat(size / piece.length),
   )
-  // A quadratic search would need hours; the runner's own limit is what fails the test.
+  // A quadratic search would take hours, so the runner's time limit would fail the test.
   for (const text of texts) expect(redact(text).length).toBeLessThanOrEqual(text.length)
 })

@@ -5,10 +5,10 @@ import type { Options } from 'tsup'
 type Plugin = NonNullable<Options['plugins']>[number]
 type EsbuildPlugin = NonNullable<Options['esbuildPlugins']>[number]
 
-/** `import('pg')` in the function that also catches what it throws: there a bundler forgives an absent package, of `require` too. */
+/** `await import('pg')`, in the function that also catches its failure. There, bundlers tolerate a missing package, for `require` too. */
 const DRIVER = /\bawait import\((?=["'][^."'])/g
 
-/** Turns one built ES module into a CommonJS one. `import()` is gone then: Jest refuses it. */
+/** Converts a built ES module to CommonJS, without `import()`, which Jest refuses. */
 export async function toCommonJs(code: string): Promise<string> {
   const { code: text } = await transform(code.replace(DRIVER, 'require('), {
     format: 'cjs',
@@ -21,12 +21,12 @@ export async function toCommonJs(code: string): Promise<string> {
   return text
 }
 
-/** Lets tsup write CommonJS that is split into shared files, which esbuild does for ES modules only. */
+/** Lets tsup write CommonJS with shared chunks, which esbuild supports only for ES modules. */
 export function requireModules(): Plugin {
   return { name: 'require-modules', renderChunk: async (code) => ({ code: await toCommonJs(code) }) }
 }
 
-/** Lets bundled CommonJS `require` modules of the platform within an ES module, which has no `require`. */
+/** Lets bundled CommonJS `require` platform modules inside an ES module, which has no `require`. */
 export function requireBuiltins(): EsbuildPlugin {
   return {
     name: 'require-builtins',

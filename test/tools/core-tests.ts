@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Folders of tests that drive the core by itself: `latchkey()` and the memory store, or one module. */
+/** Folders with tests that drive only the core: `latchkey()` with the memory store, or one module. */
 const FOLDERS = ['verify', 'latchkey', 'policy', 'token', 'cache', 'verbs', 'rate-limit', 'activity', 'model', 'store', 'http', 'imports']
-/** An adapter of any kind but the memory store, or a process of its own, which coverage does not see. */
+/** Any adapter except the memory store, or a separate process, which coverage does not see. */
 const BEYOND_THE_CORE = /latchkey\/(?:express|fastify|hono|koa|nest|web)|stores\/(?!memory)|servers\.js|child_process/
 
-/** Which lines of which file a test ran. */
+/** The lines of each file that a test ran. */
 export type Coverage = ReadonlyMap<string, ReadonlySet<number>>
 
 /** The tests of the core alone. */
@@ -21,7 +21,7 @@ export function coreTests(): readonly string[] {
     .sort()
 }
 
-/** Runs some tests in one worker; `true` when all pass. */
+/** Runs tests in one worker, and returns `true` if all pass. */
 export function passes(folder: string, tests: readonly string[], more: readonly string[] = []): boolean {
   const how = ['--bail', '1', '--reporter', 'dot', '--no-isolate', '--pool', 'threads', '--no-file-parallelism']
   const { status } = spawnSync('node', ['node_modules/vitest/vitest.mjs', 'run', ...how, ...more, ...tests], {
@@ -34,9 +34,9 @@ export function passes(folder: string, tests: readonly string[], more: readonly 
 }
 
 /**
- * Runs one test file by itself, and says which lines of `files` it ran.
+ * Runs one test file alone, and returns which lines of `files` it ran.
  *
- * @throws Error when it fails: nothing that it says later about a mutant would count
+ * @throws Error if it fails, because its later results about mutants would mean nothing
  */
 export function coverageOf(folder: string, test: string, files: readonly string[]): Coverage {
   const reports = join(folder, 'coverage')

@@ -2,8 +2,8 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { entries } from './entries.js'
 
-// Makes the declarations of `dist` serve both `import` and `require`. An entry has one of each kind. What entries share stands once, in
-// CommonJS declarations, which either kind may import: so a class, and the `Register` that users add to, is one to both.
+// Makes the declarations in `dist` work for both `import` and `require`. Each entry has one of each kind. Declarations that entries share
+// exist once, as CommonJS, which both kinds may import. A class, and the `Register` that users extend, is therefore the same for both.
 const dist = fileURLToPath(new URL('../../dist', import.meta.url))
 
 const RELATIVE = /(from '|import '|import\(')(\.{1,2}\/[^']+)\.js'/g

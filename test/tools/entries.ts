@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The parts of `src` that are an entry of their own, beside the extensions. */
+/** The parts of `src`, besides the extensions, that are separate entries. */
 const FOLDERS = ['dashboard', 'testing'] as const
 
 const filesIn = (folder: string): readonly string[] =>
@@ -17,12 +17,15 @@ const foldersIn = (folder: string): readonly string[] =>
     .filter((name) => existsSync(`${ROOT}/${folder}/${name}/index.ts`))
     .sort()
 
-/** The package's entries as `dist` name → source file, read from the tree: an adapter, a store and an extension is an entry by its place. */
+/**
+ * The package's entries as `dist` name → source file, read from the tree. The location of an adapter, a store or an extension makes it an
+ * entry.
+ */
 export const entries: ReadonlyMap<string, string> = new Map([
   ['index', 'src/index.ts'],
   ...FOLDERS.map((name) => [name, `src/${name}/index.ts`] as const),
   ...foldersIn('src/extensions').map((name) => [name, `src/extensions/${name}/index.ts`] as const),
-  // What an extension has for Node alone, so that the rest of it runs in browsers.
+  // The Node-only part of an extension is separate, so the rest runs in browsers.
   ...foldersIn('src/extensions').flatMap((name) =>
     existsSync(`${ROOT}/src/extensions/${name}/node.ts`) ? [[`${name}/node`, `src/extensions/${name}/node.ts`] as const] : [],
   ),
@@ -30,15 +33,15 @@ export const entries: ReadonlyMap<string, string> = new Map([
   ...filesIn('adapters/stores').map((name) => [`stores/${name}`, `adapters/stores/${name}.ts`] as const),
 ])
 
-/** The command line: no entry, since nothing imports it. */
+/** The command line. It is not an entry, because nothing imports it. */
 export const PROGRAM: ReadonlyMap<string, string> = new Map([['cli', 'src/cli/main.ts']])
 
-/** What both kinds of declarations must have in common, since users add to it: built to declarations alone. */
+/** Declarations that both kinds must share because users extend them. Only their declarations are built. */
 export const DECLARED: ReadonlyMap<string, string> = new Map([['register', 'src/model/register.ts']])
 
 type Target = { readonly types: string; readonly default: string }
 
-/** How `package.json` names one entry, for `import` and for `require`. */
+/** How `package.json` describes one entry, for `import` and for `require`. */
 export type Export = { readonly import: Target; readonly require: Target }
 
 const subpathOf = (name: string): string => (name === 'index' ? '.' : `./${name}`)
@@ -57,7 +60,7 @@ export const exportsOf = (names: Iterable<string>): { readonly [subpath: string]
   './package.json': './package.json',
 })
 
-/** The `typesVersions` of `package.json`: what `moduleResolution: node` reads, which does not know `exports`. */
+/** The `typesVersions` of `package.json`, for `moduleResolution: node`, which does not know `exports`. */
 export const typesVersionsOf = (names: Iterable<string>): { readonly '*': { readonly [subpath: string]: readonly string[] } } => ({
   '*': Object.fromEntries([...names].filter((name) => name !== 'index').map((name) => [name, [`./dist/${name}.d.cts`]])),
 })

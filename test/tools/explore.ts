@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Runs the property tests over and over, each time with other random inputs: `npm run test:explore [rounds]`. A failure prints its seed. */
+/** Runs the property tests repeatedly, each time with new random inputs: `npm run test:explore [rounds]`. A failure prints its seed. */
 const rounds = Number(process.argv[2] ?? 10)
 if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error(`rounds: must be a whole number of 1 or more, not ${process.argv[2]}`)
 

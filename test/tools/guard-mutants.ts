@@ -1,6 +1,6 @@
 import type { Mutant } from './mutants.js'
 
-/** The guard, and the check of scopes behind it: where a decision becomes an admission or a refusal. By file. */
+/** The guard and its scope check, where a decision becomes an admission or a refusal. By file. */
 export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   'src/http/require-scopes.ts': [
     { find: 'if (admission === undefined) {', become: 'if (admission === undefined) return undefined\n    if (false) {' },
@@ -9,7 +9,10 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       become: 'if (principal === undefined) return undefined',
     },
     { find: "if (held === undefined) return refusal('scope_insufficient', requirement, admission, request)", become: '' },
-    { find: 'if (!admission.limitedIn.every((dimension) => named.includes(dimension)))', become: 'if (false)' },
+    {
+      find: 'if (limitedIn.length > 0 && !limitedIn.every((dimension) => requirement.resources.some(([named]) => named === dimension)))',
+      become: 'if (false)',
+    },
     {
       find: "if (admission.use?.refusalsSpent() !== undefined) return refusal('resource_denied', requirement, admission, request)",
       become: '',
@@ -46,10 +49,10 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     },
     { find: "principal === undefined ? refuse('token_invalid', request) : undefined", become: 'undefined' },
     { find: 'decider.isOwn?.(presented.token) === false', become: 'true' },
-    { find: 'before?.guard.decider === decider ? before.principal : undefined', become: 'before?.principal' },
-    { find: 'return isPrincipal(principal) ? { ok, principal } : undefined', become: 'return { ok, principal: principal as Principal }' },
-    { find: 'if (ok === true) {', become: 'if (ok) {' },
-    { find: "if (verification === undefined) return fault(request, new StoreUnavailableError('the decision made no sense'))", become: '' },
+    { find: 'rootOf(before.guard.decider) === rootOf(decider) ? before.principal : undefined', become: 'undefined' },
+    { find: 'return isPrincipal(principal) ? principal : undefined', become: 'return principal as Principal' },
+    { find: 'if (ok !== true) return undefined', become: 'if (!ok) return undefined' },
+    { find: "if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'))", become: '' },
     {
       find: '.catch((error: unknown) => fault(request, error))\n  }\n\n  const authenticate',
       become: '.catch(() => ({ anonymous: true as const }))\n  }\n\n  const authenticate',
@@ -65,9 +68,8 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'catalogue === undefined || Object.hasOwn(catalogue, scope)', become: 'catalogue === undefined || scope in catalogue' },
     { find: "mode === 'explicit' && ", become: '' },
     { find: "mode === 'explicit' && principal?.resources !== undefined", become: 'false' },
-    { find: 'principal.allows(scope, Object.fromEntries([[dimension, values]])) === true', become: 'principal.allows(scope)' },
-    { find: 'exists(scope) && principal.allows(scope) === true', become: 'exists(scope) && Boolean(principal.allows(scope))' },
-    { find: 'exists(scope) && principal.allows(scope) === true', become: 'principal.allows(scope) === true' },
+    { find: 'permits(principal, scope, Object.fromEntries([[dimension, values]]))', become: 'permits(principal, scope)' },
+    { find: 'exists(scope) && permits(principal, scope)', become: 'permits(principal, scope)' },
     { find: 'held.length === scopes.length || any ? held[0] : undefined', become: 'held[0]' },
     { find: 'held.length === scopes.length || any ? held[0] : undefined', become: 'held.length === scopes.length ? held[0] : undefined' },
   ],

@@ -7,7 +7,7 @@ const FORMATS = ['esm', 'cjs'] as const
 const dist = fileURLToPath(new URL('../../dist', import.meta.url))
 const noteOf = (format: (typeof FORMATS)[number]): string => `${dist}/inputs-${format}.json`
 
-/** Notes which files a build bundles, until `takeInputs` reads that. */
+/** Records which files a build bundles, until `takeInputs` reads the list. */
 export const noteInputs = (format: (typeof FORMATS)[number]): Plugin => ({
   name: 'latchkey-inputs',
   setup(build) {
@@ -19,7 +19,7 @@ export const noteInputs = (format: (typeof FORMATS)[number]): Plugin => ({
   },
 })
 
-/** Every file that was bundled. Fails where a build has noted none. */
+/** Every bundled file. Fails if a build has recorded none. */
 export const takeInputs = async (): Promise<readonly string[]> => {
   const files: string[] = []
   for (const format of FORMATS) {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { entries, exportsOf, typesVersionsOf } from './entries.js'
 
-// Writes the entries that the tree has into package.json. `test/house/exports.test.ts` tells when it is due: `npm run entries`.
+// Writes the entries found in the tree to package.json: `npm run entries`. `test/house/exports.test.ts` fails when this is due.
 const file = new URL('../../package.json', import.meta.url)
 const manifest: object = JSON.parse(await readFile(file, 'utf8'))
 const named = {
@@ -10,7 +10,7 @@ const named = {
   exports: exportsOf(entries.keys()),
   typesVersions: typesVersionsOf(entries.keys()),
 }
-// The fields stand where the old `exports` stood.
+// The fields go where the old `exports` was.
 const written = Object.entries(manifest)
   .filter(([name]) => name === 'exports' || !(name in named))
   .flatMap(([name, value]) => (name === 'exports' ? Object.entries(named) : [[name, value] as const]))

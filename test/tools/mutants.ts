@@ -1,7 +1,7 @@
-/** One small change for the worse: `find`, which stands in the file once, becomes `become`. */
+/** A small change for the worse: `find`, which occurs once in the file, becomes `become`. */
 export type Mutant = { readonly find: string; readonly become: string }
 
-/** What is around the decision, by file. Some test of the core has to fail with each of them. */
+/** The code around the decision, by file. At least one core test must fail with each mutant. */
 export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   'src/cache/records.ts': [
     { find: 'return this.#keeps && this.follower.fresh ? this.#entries.get(id) : undefined', become: 'return this.#entries.get(id)' },
@@ -81,11 +81,13 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   ],
   'src/cache/signals.ts': [
     { find: "if (!this.#source.fresh()) return 'store_unavailable'", become: '' },
-    { find: "if (entry === undefined) return 'token_unknown'", become: 'if (entry === undefined) return undefined' },
+    { find: "if (entry === undefined && each === id) return 'token_unknown'", become: '' },
+    { find: '[id, ...(this.#together.get(id) ?? [])]', become: '[id]' },
+    { find: '[...about.values()].some(matches)', become: '[...about.values()].slice(0, 1).some(matches)' },
     { find: 'if (watch.checking) watch.again = true', become: 'if (watch.checking) return' },
     { find: '// The token may have changed between the decision and this moment.\n    this.changed(entry.id)', become: '' },
     { find: 'this.#source.follow()', become: '' },
-    { find: 'watch.lifecycle = entry.lifecycle\n', become: '\n' },
+    { find: 'else watch.lifecycles.set(each, entry.lifecycle)\n', become: '\n' },
   ],
   'src/verbs/lib/change.ts': [
     { find: 'context.records.changed(id)\n  return found', become: 'return found' },
@@ -95,10 +97,12 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'found.prefix !== context.settings.prefix || ', become: '' },
   ],
   'src/verbs/lib/barrier.ts': [
-    { find: 'maxStalenessMs + serveStaleMs', become: 'maxStalenessMs' },
-    { find: ' || now - since >= DEAD_AFTER_MS', become: '' },
-    { find: 'now - since >= DEAD_AFTER_MS', become: 'true' },
-    { find: 'if (await allReached(context, target)) return', become: 'return' },
+    { find: 'settings.maxStalenessMs + settings.serveStaleMs', become: 'settings.maxStalenessMs' },
+    { find: ' || now - since >= LEASE_MS + bound', become: '' },
+    { find: 'now - since >= LEASE_MS + bound', become: 'true' },
+    { find: 'LEASE_MS + bound', become: 'LEASE_MS' },
+    { find: 'boundOfNode(lease.nodeId) ?? ownBound(context)', become: 'ownBound(context)' },
+    { find: 'if (behind.length === 0) return', become: 'return' },
   ],
   'src/activity/usage.ts': [
     { find: 'await this.#sendSealed()\n    this.#seal()', become: 'this.#seal()' },

@@ -7,13 +7,13 @@ import { GUARD_MUTANTS } from './guard-mutants.js'
 import { MUTANTS, type Mutant } from './mutants.js'
 
 /**
- * Spoils the core in one small way after another, in a copy of the project, and says which ways no test of the core alone notices. Which tests are asked
- * about a mutant is measured: those that run its line.
+ * Breaks the core in one small way after another, in a copy of the project, and reports the mutants that no core test detects. Coverage
+ * decides which tests run for a mutant: those that run its line.
  *
- * `npx tsx test/tools/mutation.ts [parts of files' names, or "decision"]`
+ * `npx tsx test/tools/mutation.ts [parts of file names, or "decision"]`
  */
 const COPIED = ['src', 'adapters', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts']
-/** Tests that are asked first, in a run of their own. */
+/** How many tests run first, in a separate run. */
 const FIRST = 2
 
 function copyProject(): string {
@@ -35,13 +35,13 @@ function linesOf(source: string, { find }: Mutant): readonly number[] {
   return find.split('\n').map((_, at) => first + at)
 }
 
-/** How likely a test is to notice: one that mirrors the file comes first, then the test of the whole decision. */
+/** How likely a test is to detect a mutant. The test that mirrors the file comes first, then the test of the whole decision. */
 function nearness(file: string, test: string): number {
   const name = file.replace(/^.*\//, '').replace('.ts', '')
   return test.endsWith(`/${name}.test.ts`) ? 2 : test === 'test/verify/decision.test.ts' ? 1 : 0
 }
 
-/** Does a test notice? */
+/** Whether any of the tests detects the mutant. */
 function isKilled(folder: string, file: string, tests: readonly string[]): boolean {
   const ranked = [...tests].sort((a, b) => nearness(file, b) - nearness(file, a))
   return [ranked.slice(0, FIRST), ranked.slice(FIRST)].some((some) => some.length > 0 && !passes(folder, some))

@@ -1,4 +1,4 @@
-// Writes what the licenses ask of whoever passes on the code of others: their notices, into dist, for all that was bundled. Part of `npm run build`.
+// Writes the license notices of all bundled code to dist, as the licenses require for redistribution. Part of `npm run build`.
 import { readdirSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -8,14 +8,14 @@ import { pageInputs } from './page.js'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const PACKAGE = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/
 
-/** The folders of the packages that these files belong to. */
+/** The folders of the packages that contain these files. */
 const packagesOf = (files: readonly string[]): readonly string[] =>
   [...new Set(files.flatMap((file) => PACKAGE.exec(file)?.[0] ?? []))].sort()
 
 /**
- * The notices of the packages that these files belong to.
+ * The notices of the packages that contain these files.
  *
- * @throws Error for a package without the text of its license
+ * @throws Error if a package has no license text
  */
 export const noticesOf = (files: readonly string[], folder: string = root): string => {
   const parts = packagesOf(files).map((path) => {

@@ -1,4 +1,4 @@
-// Bundles the page into src/dashboard/assets.js, so that the library serves it without reading a file. `npm run page`.
+// Bundles the page into src/dashboard/assets.js, so the library serves it without reading a file. `npm run page`.
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -25,7 +25,7 @@ const buildPage = () =>
     tsconfigRaw: {},
   })
 
-/** The files that the page is made of. */
+/** The source files of the page. */
 export const pageInputs = async (): Promise<readonly string[]> => Object.keys((await buildPage()).metafile.inputs)
 
 /** The text of the generated module. */
@@ -39,7 +39,7 @@ export const bundle = async (): Promise<string> => {
   ].join('\n')
 }
 
-/** Refuses to go on where the page has not been built, so that no package is made without it. */
+/** Throws if the page has not been built, so no package is made without it. */
 export const requirePage = (path: string = target): void => {
   if (!existsSync(path)) throw new Error('The page is not built, and the package must not be made without it: run `npm run page` first.')
 }

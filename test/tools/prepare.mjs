@@ -1,5 +1,6 @@
-// Builds the page after `npm ci` in a clone. Where the tools for it are not installed (`npm ci --omit=dev`), it says so and goes on;
-// with `--required`, as before packing, it fails. npm calls it as the script `dependencies`: of a script `prepare` it warns whoever installs the package.
+// Builds the page after `npm ci` in a clone. If its tools are not installed (`npm ci --omit=dev`), it says so and exits normally; with
+// `--required`, as before packing, it fails. npm runs it as the script `dependencies`, because npm warns users who install a package with a
+// script `prepare`.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import ts from 'typescript'
 
-/** The places of the layout, lowest first: a file imports from its own place or a lower one. */
+/** The places of the layout, lowest first. A file imports only from its own place or a lower one. */
 export const PLACES = [
   'src/errors.ts',
   'src/model/',
@@ -21,7 +21,7 @@ export const PLACES = [
   'src/dashboard/',
   'src/management/',
   'src/extensions/',
-  // Knows no driver; what latchkey offers to tests of hosts keeps its tokens there.
+  // Knows no driver. The tools for hosts' tests keep their tokens there.
   'adapters/stores/memory',
   'src/testing/',
   'src/index.ts',
@@ -29,7 +29,7 @@ export const PLACES = [
   'src/cli/',
 ] as const
 
-/** The packages that a place may import; the longest place that fits counts. Everything else is refused. */
+/** The packages that a place may import. The longest matching place counts. Everything else is refused. */
 const PACKAGES: { readonly [place: string]: readonly string[] } = {
   'src/': [],
   'src/token/': ['@noble/hashes'],
@@ -69,7 +69,7 @@ const PACKAGES: { readonly [place: string]: readonly string[] } = {
 
 const stands = (path: string, place: string): boolean => path === place || path.startsWith(place)
 
-/** The rank of a file of `src` or `adapters`; `undefined` where the layout has no place for it. */
+/** The rank of a file in `src` or `adapters`, or `undefined` if the layout has no place for it. */
 export const rankOf = (path: string): number | undefined => {
   const rank = PLACES.findIndex((place) => stands(path, place))
   return rank === -1 ? undefined : rank
@@ -95,7 +95,7 @@ export const importsOf = (text: string): readonly string[] => {
     ) {
       found.push(node.moduleSpecifier.text)
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
-      // The type of a platform module costs nothing at run time, so `typeof import('node:crypto')` is fine.
+      // The type of a platform module costs nothing at run time, so `typeof import('node:crypto')` is allowed.
       if (!node.argument.literal.text.startsWith('node:')) found.push(node.argument.literal.text)
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [target] = node.arguments
@@ -107,7 +107,7 @@ export const importsOf = (text: string): readonly string[] => {
   return found
 }
 
-/** What is wrong with the imports of one file, one sentence each. */
+/** The violations in the imports of one file, one sentence each. */
 export const violationsOf = (path: string, text: string): readonly string[] => {
   const rank = rankOf(path)
   if (rank === undefined) return [`${path} has no place in the layout`]
@@ -115,7 +115,7 @@ export const violationsOf = (path: string, text: string): readonly string[] => {
     if (!specifier.startsWith('.')) {
       return isAllowed(specifier, allowedPackages(path)) ? [] : [`${path} must not know the package ${specifier}`]
     }
-    // Inlined when the program is built: its version stands nowhere else.
+    // The build inlines package.json, the only place that contains the version.
     if (path.startsWith('src/cli/') && posix.join(posix.dirname(path), specifier) === 'package.json') return []
     if (!specifier.endsWith('.js')) return [`${path} imports ${specifier} without its .js ending`]
     const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')

@@ -1,11 +1,11 @@
-/** Every file of tests. */
+/** Every test file. */
 export const EVERY: string = 'test/**/*.test.ts'
-/** Files that look like tests and are run by others. */
+/** Files that look like tests but are run by other tools. */
 export const NOT_OURS: readonly string[] = ['test/consumer/fixtures/**', '**/node_modules/**']
 
 /**
- * Long by nature: processes that are killed or end by themselves, servers of their own, browsers, a contract once more under faults, millions of rows or of
- * schedules. `npm run test:long` runs them.
+ * Tests that are slow by nature: killed or exiting processes, separate servers, browsers, a contract repeated under faults, and millions of
+ * rows or schedules. `npm run test:long` runs them.
  */
 export const LONG: string[] = [
   'test/activity/consumer-crash.test.ts',
@@ -16,7 +16,7 @@ export const LONG: string[] = [
   'test/cli/doctor.test.ts',
   'test/cli/import-table.test.ts',
   'test/cluster/**/*.test.ts',
-  // The rest of that folder is played in a browser.
+  // The other tests in that folder run in a browser.
   'test/dashboard/!(served).test.ts',
   'test/docs/blocks.test.ts',
   'test/extensions/client/browser.test.ts',
@@ -34,17 +34,20 @@ export const LONG: string[] = [
   'test/stores/postgres-replica-contract.test.ts',
   'test/stores/postgres-serializable.test.ts',
   'test/stores/sqlite-processes.test.ts',
+  'test/stores/stopped-writers.test.ts',
 ]
 
-/** What reads or changes the whole process: its modules, its heap, its listeners, its way out. Each such file gets a process of its own. */
+/** Tests that read or change the whole process: its modules, heap, listeners or exit. Each of these files gets a separate process. */
 export const ALONE: string[] = [
-  // Loads what it has written, with copies of the package.
+  // Loads its own output, with copies of the package.
   'test/cli/init.test.ts',
   'test/http/copies.test.ts',
   'test/latchkey/errors.test.ts',
   'test/latchkey/heap.test.ts',
+  // Otherwise, any 64 letters in another test would look like a Better Auth key.
+  'test/imports/secrets-in-text.test.ts',
   'test/management/added-field.test.ts',
-  // A warning is told once for each process.
+  // A warning is reported once per process.
   'test/management/told-what-is-wrong.test.ts',
   'test/stores/added-field.test.ts',
 ]

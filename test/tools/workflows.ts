@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 
-// Holds every workflow of GitHub Actions against the schema of workflows; the validator takes one file at a time.
+// Validates every GitHub Actions workflow against the workflow schema. The validator takes one file at a time.
 const FOLDER = '.github/workflows'
 const invalid = readdirSync(FOLDER).filter((file) => {
   const { status, stdout, stderr } = spawnSync('npx', ['--no-install', 'action-validator', `${FOLDER}/${file}`], { encoding: 'utf8' })

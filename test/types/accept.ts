@@ -1,7 +1,7 @@
 import type { Authenticator, Latchkey } from 'latchkey'
 import { accept, foreignTokens, verifySigned } from 'latchkey/jwt'
 
-// Compiled, never run. `accept` takes at compile time what it takes at run time: verifiers that each say of which issuer they are.
+// Compiled, never run. `accept` takes the same at compile time as at run time: verifiers that declare their issuer.
 declare const tokens: Latchkey
 declare const other: Authenticator
 
@@ -18,12 +18,12 @@ export const good: readonly Authenticator[] = [
 ]
 
 export const bad = [
-  // @ts-expect-error: an instance is of no issuer
+  // @ts-expect-error: an instance has no issuer
   accept(tokens, tokens),
-  // @ts-expect-error: nor is what combines several
+  // @ts-expect-error: a combined verifier has no single issuer
   accept(tokens, accept(tokens, signed)),
-  // @ts-expect-error: nor is any authenticator
+  // @ts-expect-error: an arbitrary authenticator has no issuer
   accept(tokens, signed, other),
-  // @ts-expect-error: a decider of the host's own is none of the library's
+  // @ts-expect-error: a custom verifier is not one of the library's
   accept({ verify: async () => ({ ok: true }) }),
 ]

@@ -10,7 +10,7 @@ import * as onKoa from 'latchkey/koa'
 import * as onNest from 'latchkey/nest'
 import * as onWeb from 'latchkey/web'
 
-// Compiled, never run. Scope names are those of the instance that scopes.ts registers.
+// Compiled, never run. The scope names are those of the instance registered by scopes.ts.
 declare const tokens: Latchkey<'inventory:read' | 'inventory:write'>
 
 export const good = [
@@ -25,27 +25,27 @@ export const good = [
 ]
 
 export const bad = [
-  // @ts-expect-error: not in the catalogue
+  // @ts-expect-error: not in the catalog
   onExpress.requireScopes('inventory:raed'),
-  // @ts-expect-error: not in the catalogue, behind one that is
+  // @ts-expect-error: a scope outside the catalog after a valid one
   onKoa.requireScopes('inventory:read', 'inventory:raed'),
-  // @ts-expect-error: not in the catalogue
+  // @ts-expect-error: not in the catalog
   onFastify.requireScopes({ any: ['inventory:raed'] }),
-  // @ts-expect-error: no scope at all
+  // @ts-expect-error: at least one scope is required
   onHono.requireScopes(),
   // @ts-expect-error: resources without a scope
   onWeb.requireScopes({ warehouse: 'w1' }),
-  // @ts-expect-error: a wildcard is for tokens, not for routes
+  // @ts-expect-error: wildcards are for tokens, not for routes
   onExpress.requireScopes('inventory:*'),
-  // @ts-expect-error: numbers are no resources
+  // @ts-expect-error: a number is not a resource
   onExpress.requireScopes('inventory:read', { warehouse: () => 1 }),
-  // @ts-expect-error: no such option
+  // @ts-expect-error: unknown option
   onExpress.authenticate(tokens, { optinal: true }),
-  // @ts-expect-error: who is asking must be said
+  // @ts-expect-error: actor is required
   onExpress.management(tokens, {}),
   // @ts-expect-error: an actor needs its tenants
   onKoa.management(tokens, { actor: () => ({ id: 'ada', manages: 'all' }) }),
-  // @ts-expect-error: where it is mounted must be said
+  // @ts-expect-error: mountPath is required
   onWeb.management(tokens, { actor: () => undefined }),
 ]
 
@@ -88,7 +88,7 @@ export const webHandler = async (request: Request): Promise<Response> => {
   if (response) return response
   const name: string = principal.name
   const optional = await onWeb.authenticate(tokens, request, { optional: true })
-  // @ts-expect-error: nobody may be there
+  // @ts-expect-error: the principal may be undefined
   const perhaps: string = optional.principal.name
   return new Response(name + perhaps)
 }
@@ -105,19 +105,19 @@ export class Lobby {
     return ''
   }
 
-  // @ts-expect-error: it takes nothing; what is not public has no decorator
+  // @ts-expect-error: Public takes no argument
   @onNest.Public(false)
   wrong(): string {
     return ''
   }
 
-  // @ts-expect-error: not in the catalogue
+  // @ts-expect-error: not in the catalog
   @onNest.RequireScopes('inventory:raed')
   misspelled(): string {
     return ''
   }
 
-  // @ts-expect-error: it is for methods and classes
+  // @ts-expect-error: Public is for methods and classes
   @onNest.Public()
   readonly field: string = ''
 }

@@ -11,7 +11,7 @@ import * as onHono from 'latchkey/hono'
 import * as onKoa from 'latchkey/koa'
 import * as onWeb from 'latchkey/web'
 
-// Compiled, never run. A guard before a handler must not take away what the framework infers for that handler.
+// Compiled, never run. A guard before a handler must not affect what the framework infers for that handler.
 declare const tokens: Latchkey<'inventory:read' | 'inventory:write'>
 
 /** Exactly the same type, neither wider nor `any`. */
@@ -40,7 +40,7 @@ export const onExpressFive = express()
     (req, res) => {
       same<typeof req.body, { count: number }>(true)
       same<typeof req.query, { dry: string }>(true)
-      // @ts-expect-error: the declared answer is another
+      // @ts-expect-error: the declared response has another type
       res.json({ ok: 'yes' })
     },
   )

@@ -1,7 +1,7 @@
 import { type Latchkey, latchkey, type Principal, type ScopeName } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 
-// Compiled, never run: a line marked with @ts-expect-error has to be an error, every other line must not be.
+// Compiled, never run: a line marked with @ts-expect-error must be an error, and no other line may be.
 const tokens = latchkey({
   prefix: 'acme_test',
   store: memoryStore(),
@@ -17,35 +17,35 @@ declare module 'latchkey' {
 }
 
 export const known: ScopeName = 'inventory:read'
-// @ts-expect-error: not in the catalogue
+// @ts-expect-error: not in the catalog
 export const unknown: ScopeName = 'inventory:raed'
 
 export const instance: Latchkey<'inventory:read' | 'inventory:write'> = tokens
 
 export const created = [
   tokens.system.create({ name: 'a', scopes: ['inventory:read', 'inventory:*', '@staff'] }),
-  // @ts-expect-error: not in the catalogue
+  // @ts-expect-error: not in the catalog
   tokens.system.create({ name: 'a', scopes: ['inventory:raed'] }),
-  // @ts-expect-error: there are no verbs without somebody who asks
+  // @ts-expect-error: verbs need an actor
   tokens.create({ name: 'a', scopes: [] }),
   // @ts-expect-error: an actor that may be undefined is not an actor
   tokens.as(undefined).create({ name: 'a', scopes: [] }),
-  // @ts-expect-error: text is never an actor
+  // @ts-expect-error: a string is not an actor
   tokens.as('system').create({ name: 'a', scopes: [] }),
-  // @ts-expect-error: either scopes or inherit
+  // @ts-expect-error: either scopes or inherit is required
   tokens.system.create({ name: 'a' }),
-  // @ts-expect-error: not both
+  // @ts-expect-error: scopes and inherit exclude each other
   tokens.system.create({ name: 'a', scopes: [], inherit: true }),
   tokens.system.create({ name: 'a', ownerId: 'u1', inherit: true, expiresIn: '90d', rotateEvery: '30d' }),
   // @ts-expect-error: not a duration
   tokens.system.create({ name: 'a', scopes: [], expiresIn: '90 days' }),
-  // @ts-expect-error: unknown fields are refused
+  // @ts-expect-error: unknown field
   tokens.system.create({ name: 'a', scopes: [], colour: 'red' }),
 ]
 
 export const updated = [
   tokens.system.update('id', { scopes: ['inventory:write', '@staff'] }),
-  // @ts-expect-error: not in the catalogue
+  // @ts-expect-error: not in the catalog
   tokens.system.update('id', { scopes: ['inventory:raed'] }),
 ]
 
@@ -57,13 +57,13 @@ export const grouped = (named: readonly string[]) => [
     groups: { staff: ['a:read', 'a:*'], all: ['*'] },
     allowWildcard: true,
   }),
-  // @ts-expect-error: groups hold only what the catalogue has
+  // @ts-expect-error: groups hold only scopes of the catalog
   latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'a:read': 'Read' }, groups: { staff: ['a:raed'] } }),
   latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'a:read': 'Read' } as Record<string, string>, groups: { staff: named } }),
 ]
 
 export const allowed = (principal: Principal<ScopeName>): boolean => principal.allows('inventory:write', { warehouse: 'w1' })
-// @ts-expect-error: not in the catalogue
+// @ts-expect-error: not in the catalog
 export const misspelt = (principal: Principal<ScopeName>): boolean => principal.allows('inventory:wriet')
 
 export const implied = () =>
@@ -71,7 +71,7 @@ export const implied = () =>
     prefix: 'acme',
     store: memoryStore(),
     scopes: { 'a:read': 'Read', 'a:write': 'Write' },
-    // @ts-expect-error: implies only what the catalogue has
+    // @ts-expect-error: only scopes of the catalog can be implied
     implies: { 'a:write': ['a:raed'] },
   })
 

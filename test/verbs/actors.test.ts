@@ -17,7 +17,7 @@ const WHO = {
 
 type Who = keyof typeof WHO
 
-/** The tokens by where they are and who made them. */
+/** The tokens, by tenant and creator. */
 const TOKENS = ['t1', 't2', 't3', 'none', 'bobs in t1', 'bobs in t2'] as const
 
 const SEES: { readonly [who in Who]: readonly (typeof TOKENS)[number][] } = {
@@ -49,9 +49,9 @@ beforeEach(async () => {
   }
 })
 
-describe('what an actor may not see', () => {
+describe('tokens that an actor may not see', () => {
   for (const who of Object.keys(WHO) as Who[]) {
-    it(`looks like what does not exist: ${who}`, async () => {
+    it(`finds only the tokens that the actor may see: ${who}`, async () => {
       const by = WHO[who]
       for (const token of TOKENS) {
         const id = ids[token] ?? ''
@@ -75,7 +75,7 @@ describe('what an actor may not see', () => {
       }
     })
 
-    it(`is left out of lists, events and bulk revocations: ${who}`, async () => {
+    it(`lists, audits and revokes in bulk only the tokens that the actor may see: ${who}`, async () => {
       const by = WHO[who]
       const seen = SEES[who].map((token) => ids[token]).sort()
       expect((await as(by).list()).items.map(({ id }) => id).sort()).toEqual(seen)
@@ -93,42 +93,47 @@ describe('what an actor may not see', () => {
   }
 })
 
-describe('what an actor may hand out', () => {
+describe('grants that an actor may hand out', () => {
   const base = { name: 'x', scopes: ['stock:read'] } as const
   const some = (more: Partial<Actor>): By => ({ actor: { id: 'ann', tenants: '*', manages: 'all', ...more } })
   const cases: readonly (readonly [string, By, object, string])[] = [
-    ['another tenant', WHO.admin, { tenantId: 't2' }, 'grant_denied tenantId'],
-    ['all tenants', WHO.admin, {}, 'grant_denied tenantId'],
-    ['one of two tenants', WHO.partner, { tenantId: 't2' }, 'done'],
-    ['all tenants, as a superadmin', WHO.superadmin, {}, 'done'],
-    ['anything, without a tenant', WHO.nowhere, { tenantId: 't1' }, 'grant_denied tenantId'],
-    ['a token of somebody else', WHO.own, { tenantId: 't1', ownerId: 'ann' }, 'grant_denied ownerId'],
-    ['a token of its own', WHO.own, { tenantId: 't1', ownerId: 'bob' }, 'done'],
+    ['a token in another tenant', WHO.admin, { tenantId: 't2' }, 'grant_denied tenantId'],
+    ['a token for all tenants', WHO.admin, {}, 'grant_denied tenantId'],
+    ['a token in one of its two tenants', WHO.partner, { tenantId: 't2' }, 'done'],
+    ['a token for all tenants, as a superadmin', WHO.superadmin, {}, 'done'],
+    ['anything if it has no tenant', WHO.nowhere, { tenantId: 't1' }, 'grant_denied tenantId'],
+    ['a token that somebody else owns', WHO.own, { tenantId: 't1', ownerId: 'ann' }, 'grant_denied ownerId'],
+    ['a token that it owns', WHO.own, { tenantId: 't1', ownerId: 'bob' }, 'done'],
     ['a scope that it holds', some({ scopes: ['stock:read'] }), {}, 'done'],
     ['a scope that it does not hold', some({ scopes: ['stock:write'] }), {}, 'grant_denied scopes'],
-    ['anything, holding no scope', some({ scopes: [] }), {}, 'grant_denied scopes'],
-    ['nothing, holding no scope', some({ scopes: [] }), { scopes: [] }, 'done'],
-    ['a wildcard over what it holds', some({ scopes: ['stock:read', 'stock:write'] }), { scopes: ['stock:*'] }, 'grant_denied scopes'],
+    ['a scope if it holds none', some({ scopes: [] }), {}, 'grant_denied scopes'],
+    ['a token without scopes if it holds none', some({ scopes: [] }), { scopes: [] }, 'done'],
+    [
+      'a wildcard over the scopes that it holds',
+      some({ scopes: ['stock:read', 'stock:write'] }),
+      { scopes: ['stock:*'] },
+      'grant_denied scopes',
+    ],
     ['its own wildcard', some({ scopes: ['stock:*'] }), { scopes: ['stock:*', 'stock:read'] }, 'done'],
-    ['data within its own', some({ resources: { w: ['1', '2'] } }), { resources: { w: ['1'] } }, 'done'],
-    ['data beyond its own', some({ resources: { w: ['1'] } }), { resources: { w: ['1', '2'] } }, 'grant_denied resources'],
-    ['all data', some({ resources: { w: ['1'] } }), {}, 'grant_denied resources'],
-    ['other dimensions of data', some({ resources: { w: ['1'] } }), { resources: { v: ['1'] } }, 'grant_denied resources'],
+    ['resources within its own', some({ resources: { w: ['1', '2'] } }), { resources: { w: ['1'] } }, 'done'],
+    ['resources beyond its own', some({ resources: { w: ['1'] } }), { resources: { w: ['1', '2'] } }, 'grant_denied resources'],
+    ['all resources', some({ resources: { w: ['1'] } }), {}, 'grant_denied resources'],
+    ['other dimensions of resources', some({ resources: { w: ['1'] } }), { resources: { v: ['1'] } }, 'grant_denied resources'],
   ]
   for (const [what, by, input, outcome] of cases) {
-    it(`${outcome === 'done' ? 'includes' : 'excludes'} ${what}`, async () => {
+    it(`${outcome === 'done' ? 'lets' : 'does not let'} an actor grant ${what}`, async () => {
       const before = (await tokens.system.list({ limit: 1000 })).items.length
       expect(await refusal(as(by).create({ ...base, ...input }))).toBe(outcome)
       expect((await tokens.system.list({ limit: 1000 })).items.length - before).toBe(outcome === 'done' ? 1 : 0)
     })
   }
 
-  it('makes tokens follow the permissions of who may only manage its own', async () => {
+  it('makes an actor who manages only its own tokens the owner of a new token', async () => {
     const made = await as(WHO.own).create({ ...base, tenantId: 't1' })
     expect(made.record).toMatchObject({ ownerId: 'bob', createdBy: 'bob' })
   })
 
-  it('excludes a new secret for what it could not create', async () => {
+  it('refuses a rotation by an actor who could not create the token', async () => {
     const { record } = await mint(tokens, { scopes: ['stock:read', 'billing:read'] })
     expect(await refusal(as(some({ scopes: ['stock:read'] })).rotate(record.id))).toBe('grant_denied scopes')
     const wide = await mint(tokens)
@@ -137,36 +142,36 @@ describe('what an actor may hand out', () => {
   })
 })
 
-describe('what an actor may add to a token that can do more than itself', () => {
+describe('changes to a token that can do more than the actor', () => {
   const ann: By = { actor: { id: 'ann', tenants: '*', manages: 'all', scopes: ['stock:read', 'stock:write'], resources: { w: ['1'] } } }
   const at = (seconds: number) => Date.now() + seconds * 1000
   const cases: readonly (readonly [string, object, object, string])[] = [
-    ['a name', {}, { name: 'y' }, 'done'],
+    ['another name', {}, { name: 'y' }, 'done'],
     ['fewer scopes', {}, { scopes: ['billing:read'] }, 'done'],
-    ['an earlier end', {}, { expiresAt: at(60) }, 'done'],
+    ['an earlier expiry', {}, { expiresAt: at(60) }, 'done'],
     ['fewer addresses', {}, { allowedIps: ['10.0.0.1'] }, 'done'],
     [
-      'a scope that it holds, over data that it does not',
+      'a scope that the actor holds, over resources that it does not',
       {},
       { scopes: ['stock:read', 'billing:read', 'stock:write'] },
       'grant_denied resources',
     ],
     [
-      'a scope that it holds, over its own data',
+      'a scope that the actor holds, over its own resources',
       { resources: { w: ['1'] } },
       { scopes: ['stock:read', 'billing:read', 'stock:write'] },
       'done',
     ],
-    ['more data', { resources: { w: ['2'] } }, { resources: { w: ['2', '1'] } }, 'grant_denied scopes'],
-    ['all data', { resources: { w: ['2'] } }, { resources: null }, 'grant_denied scopes'],
-    ['a later end', {}, { expiresAt: at(90_000) }, 'grant_denied scopes'],
-    ['no end', {}, { expiresAt: null }, 'grant_denied scopes'],
-    ['an earlier beginning', { notBefore: at(1000) }, { notBefore: null }, 'grant_denied scopes'],
+    ['more resources', { resources: { w: ['2'] } }, { resources: { w: ['2', '1'] } }, 'grant_denied scopes'],
+    ['all resources', { resources: { w: ['2'] } }, { resources: null }, 'grant_denied scopes'],
+    ['a later expiry', {}, { expiresAt: at(90_000) }, 'grant_denied scopes'],
+    ['no expiry', {}, { expiresAt: null }, 'grant_denied scopes'],
+    ['an earlier start', { notBefore: at(1000) }, { notBefore: null }, 'grant_denied scopes'],
     ['more addresses', { allowedIps: ['10.0.0.1'] }, { allowedIps: ['10.0.0.0/8'] }, 'grant_denied scopes'],
     ['all addresses', { allowedIps: ['10.0.0.1'] }, { allowedIps: null }, 'grant_denied scopes'],
   ]
   for (const [what, token, change, outcome] of cases) {
-    it(`${outcome === 'done' ? 'includes' : 'excludes'} ${what}`, async () => {
+    it(`${outcome === 'done' ? 'lets' : 'does not let'} an actor give a more powerful token ${what}`, async () => {
       const { record } = await mint(tokens, { scopes: ['stock:read', 'billing:read'], expiresAt: at(3600), ...token })
       expect(await refusal(as(ann).update(record.id, change))).toBe(outcome)
       expect((await tokens.system.get(record.id))?.version).toBe(outcome === 'done' ? 2 : 1)
@@ -180,55 +185,55 @@ describe('an actor that is absent or incomplete', () => {
     ['nothing', undefined, 'actor'],
     ['null', null, 'actor'],
     ['an empty object', {}, 'actor.id'],
-    ['another word', 'admin', 'actor'],
-    ['an empty word', '', 'actor'],
+    ['other text', 'admin', 'actor'],
+    ['empty text', '', 'actor'],
     ['a list', [good], 'actor'],
     ['no id', { ...good, id: undefined }, 'actor.id'],
     ['an empty id', { ...good, id: '' }, 'actor.id'],
-    ['a number for an id', { ...good, id: 7 }, 'actor.id'],
-    ['the name of the application', { ...good, id: 'system' }, 'actor.id'],
-    ['the name of the holder of a token', { ...good, id: `token:${'A'.repeat(16)}` }, 'actor.id'],
-    ['the name of a client', { ...good, id: 'client:x' }, 'actor.id'],
-    ['the name of a user of the command line', { ...good, id: 'cli:root' }, 'actor.id'],
-    ['the name of nobody', { ...good, id: 'anonymous' }, 'actor.id'],
+    ['a number as an id', { ...good, id: 7 }, 'actor.id'],
+    ['the id of the application', { ...good, id: 'system' }, 'actor.id'],
+    ['the id of a token holder', { ...good, id: `token:${'A'.repeat(16)}` }, 'actor.id'],
+    ['the id of a client', { ...good, id: 'client:x' }, 'actor.id'],
+    ['the id of a command-line user', { ...good, id: 'cli:root' }, 'actor.id'],
+    ['the id of an anonymous actor', { ...good, id: 'anonymous' }, 'actor.id'],
     [
-      'the name of a user of the command line, with marks from JSON',
+      'the id of a command-line user, with marks from JSON',
       JSON.parse('{"id":"cli:root","tenants":"*","manages":"all","latchkey.actor":true,"Symbol(latchkey.actor)":true}'),
       'actor.id',
     ],
     ['an id with a control character', { ...good, id: 'an\u0000n' }, 'actor.id'],
-    ['an id with half of a character', { ...good, id: 'ann\ud83d' }, 'actor.id'],
-    ['an id that is read in another direction', { ...good, id: '\u202enna' }, 'actor.id'],
-    ['an id that nobody can tell from another', { ...good, id: 'ann\u200b' }, 'actor.id'],
-    ['a token for an id', { ...good, id: `acme_test_${'A'.repeat(16)}_${'b'.repeat(49)}` }, 'actor.id'],
-    ['a tenant that nobody can tell from another', { ...good, tenants: ['t1\u200b'] }, 'actor.tenants.0'],
+    ['an id with half of a surrogate pair', { ...good, id: 'ann\ud83d' }, 'actor.id'],
+    ['an id with a right-to-left override', { ...good, id: '\u202enna' }, 'actor.id'],
+    ['an id with an invisible character', { ...good, id: 'ann\u200b' }, 'actor.id'],
+    ['a token as an id', { ...good, id: `acme_test_${'A'.repeat(16)}_${'b'.repeat(49)}` }, 'actor.id'],
+    ['a tenant with an invisible character', { ...good, tenants: ['t1\u200b'] }, 'actor.tenants.0'],
     ['no tenants', { id: 'ann', manages: 'all' }, 'actor.tenants'],
     ['tenants that are text', { ...good, tenants: 't1' }, 'actor.tenants'],
     ['an empty tenant', { ...good, tenants: [''] }, 'actor.tenants.0'],
     ['an undefined tenant', { ...good, tenants: [undefined] }, 'actor.tenants'],
-    ['no reach', { id: 'ann', tenants: '*' }, 'actor.manages'],
-    ['another reach', { ...good, manages: 'none' }, 'actor.manages'],
+    ['no manages field', { id: 'ann', tenants: '*' }, 'actor.manages'],
+    ['an unknown manages value', { ...good, manages: 'none' }, 'actor.manages'],
     ['scopes that are undefined', { ...good, scopes: undefined }, 'actor.scopes'],
     ['scopes that are null', { ...good, scopes: null }, 'actor.scopes'],
     ['scopes that are text', { ...good, scopes: '*' }, 'actor.scopes'],
-    ['data that is undefined', { ...good, resources: undefined }, 'actor.resources'],
-    ['data that is null', { ...good, resources: null }, 'actor.resources'],
+    ['resources that are undefined', { ...good, resources: undefined }, 'actor.resources'],
+    ['resources that are null', { ...good, resources: null }, 'actor.resources'],
   ]
   for (const [what, actor, field] of incomplete) {
-    it(`throws, naming the field, and gives no handle: ${what}`, () => {
+    it(`throws on an incomplete actor and names the field: ${what}`, () => {
       expect(() => tokens.as(actor as Actor)).toThrow(expect.objectContaining({ code: 'invalid_input', field }))
     })
   }
 
-  it('may have an id that only begins like one that latchkey writes', () => {
+  it('accepts an actor id that only resembles a reserved one', () => {
     for (const id of ['tokens:1', 'client', 'anonymous2', 'cli', 'clients:x']) expect(() => tokens.as({ ...good, id })).not.toThrow()
   })
 
-  it('is never text: a user whose id is "system" is nobody special', () => {
+  it('never accepts text as an actor: a user whose id is "system" has no special rights', () => {
     for (const word of ['system', 'admin', '*']) expect(() => tokens.as(word as never)).toThrow(expect.objectContaining({ field: 'actor' }))
   })
 
-  it('is read once: what becomes of the object afterwards changes nothing', async () => {
+  it('reads an actor once, and ignores later changes to the object', async () => {
     const reads: string[] = []
     const actor = new Proxy({ id: 'ann', tenants: ['t1'], manages: 'all' } as { -readonly [K in keyof Actor]: Actor[K] }, {
       get(target, key) {

@@ -5,7 +5,7 @@ import { instance, mint, refusal } from '../latchkey/harness.js'
 
 const MANY = 100
 
-it('of a hundred rotations of one token at once, one asks the store to write', async () => {
+it('writes to the store once when a hundred rotations of one token race', async () => {
   const held = heldStore(memoryStore())
   const store = faultyStore(held)
   const tokens = instance({ store })
@@ -21,14 +21,14 @@ it('of a hundred rotations of one token at once, one asks the store to write', a
   expect(store.calls.filter(({ method }) => method === 'commit').length - before).toBe(1)
 })
 
-it('changes of one token at once are all made, one after the other', async () => {
+it('makes all concurrent changes to one token, one after the other', async () => {
   const tokens = instance()
   const { record } = await mint(tokens)
   await Promise.all(Array.from({ length: 20 }, (_, at) => tokens.system.update(record.id, { name: `n${at}` })))
   expect((await tokens.system.get(record.id))?.version).toBe(21)
 })
 
-it('those that wait for a commit that fails fail with it, and a later one goes through', async () => {
+it('fails all changes that wait for a failed commit, and lets a later change through', async () => {
   const held = heldStore(memoryStore())
   const tokens = instance({ store: held })
   const { record } = await mint(tokens)
@@ -40,7 +40,7 @@ it('those that wait for a commit that fails fail with it, and a later one goes t
   expect(await refusal(tokens.system.rotate(record.id))).toBe('done')
 })
 
-it('changes of different tokens do not wait for each other', async () => {
+it('does not let changes to different tokens wait for each other', async () => {
   const held = heldStore(memoryStore())
   const tokens = instance({ store: held })
   const first = await mint(tokens)

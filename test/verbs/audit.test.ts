@@ -8,7 +8,7 @@ import { instance, mint, refusal } from '../latchkey/harness.js'
 const ANN = { actor: { id: 'ann', tenants: ['t1'], manages: 'all', ip: '10.0.0.7' } } as const
 
 describe('the audit', () => {
-  it('says of every change who, what, when, from where, before and after, without a digest', async () => {
+  it('records who, what, when, from where, before and after for every change, without a digest', async () => {
     let now = Date.UTC(2030, 0, 1)
     const tokens = instance({ clock: () => now })
     const { record } = await tokens
@@ -78,7 +78,7 @@ describe('the audit', () => {
     expect(born).toMatchObject([{ action: 'token.created', details: { replacesId: record.id } }])
   })
 
-  it('says of a bulk revocation how many, and by which filter', async () => {
+  it('records the count and the filter of a bulk revocation', async () => {
     const tokens = instance()
     await Promise.all([mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't2' })])
     await tokens.as(ANN.actor).revokeAll({ tenantId: 't1', reason: 'left' })
@@ -94,7 +94,7 @@ describe('the audit', () => {
     ])
   })
 
-  it('says of one bulk revocation in several tenants what each of them lost, and nothing of the others', async () => {
+  it('shows each tenant only its own share of a bulk revocation', async () => {
     const told: AuditEvent[] = []
     const tokens = instance({ onEvent: (event) => void told.push(event) })
     await Promise.all(['t1', 't1', 't2', 't3', undefined].map((tenantId) => mint(tokens, tenantId === undefined ? {} : { tenantId })))
@@ -113,7 +113,7 @@ describe('the audit', () => {
     expect(JSON.stringify(items)).not.toContain('t2')
   })
 
-  it('of one token holds the bulk revocation that ended it, for everybody who sees the token', async () => {
+  it('shows the bulk revocation that ended a token in its trail, to everyone who may see the token', async () => {
     const tokens = instance()
     const ann = { id: 'ann', tenants: ['t1'], manages: 'own' } as const
     const { record } = await tokens.as(ann).create({ name: 'Mine', scopes: ['stock:read'], tenantId: 't1' })
@@ -140,7 +140,7 @@ describe('the audit', () => {
     }
   })
 
-  it('is written in the same commit as the change, or neither is', async () => {
+  it('writes a change and its audit event in the same commit, or neither', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     const { record } = await mint(tokens)
@@ -172,7 +172,7 @@ describe('the audit', () => {
   })
 
   for (const answer of [undefined, null, {}, true, { ok: 1 }, { ok: false }]) {
-    it(`is not believed to be written when the store answers ${JSON.stringify(answer)}`, async () => {
+    it(`reports no change as made when the store answers ${JSON.stringify(answer)}`, async () => {
       const told: AuditEvent[] = []
       const store = faultyStore(memoryStore())
       const tokens = instance({ store, onEvent: (event) => told.push(event) })
@@ -186,7 +186,7 @@ describe('the audit', () => {
 })
 
 describe('onEvent', () => {
-  it('is told of every event after it is durable, and its faults change nothing', async () => {
+  it('passes every event to onEvent once it is durable, and ignores errors of onEvent', async () => {
     const store = memoryStore()
     const told: (readonly [AuditEvent, boolean])[] = []
     const tokens = instance({

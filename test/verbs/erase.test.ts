@@ -2,16 +2,16 @@ import type { Actor, AuditHead, Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, refusal, type Scope, verdict } from '../latchkey/harness.js'
+import { instance, mint, pause, refusal, type Scope, verdict } from '../latchkey/harness.js'
 import { everyStore } from '../support/every-store.js'
 
 const ADMIN: Actor = { id: 'ann', tenants: ['t1'], manages: 'all' }
 const ID = 'q7-zoe-person'
 const ZOE: Actor = { id: ID, tenants: '*', manages: 'all', ip: '203.0.113.77' }
-/** Everything by which the person is known to the database. */
+/** Every trace of the person in the database. */
 const TRACES = [ID, 'Zoe Quill', 'zoe@quill.example', '203.0.113.77', '198.51.100.88', 'zq-laptop', 'zq-feed']
 
-/** A life of tokens in which the person stands in every place where it can. */
+/** Makes tokens and events that mention the person in every possible place. */
 async function live(tokens: Latchkey<Scope>): Promise<{ readonly own: string; readonly others: string; readonly text: string }> {
   const said = { description: 'for zoe@quill.example', metadata: { mail: 'zoe@quill.example' }, resources: { person: [ID] } }
   const terms = { ownerId: ID, tenantId: 't1', allowedIps: ['198.51.100.88'], ...said }
@@ -39,8 +39,8 @@ async function live(tokens: Latchkey<Scope>): Promise<{ readonly own: string; re
 }
 
 for (const { kind, skip, place } of await everyStore()) {
-  describe.skipIf(skip !== undefined)(`an erased owner, on ${kind} ${skip ?? ''}`, () => {
-    it('is found nowhere in the database, and the sealed audit still holds', async () => {
+  describe.skipIf(skip !== undefined)(`an erased owner on ${kind} ${skip ?? ''}`, () => {
+    it('leaves no trace of an erased owner in the database, and the sealed audit still verifies', async () => {
       const open = await place()
       const [here, there] = [instance({ store: open() }), instance({ store: open() })]
       const { own, others, text } = await live(here)
@@ -69,13 +69,54 @@ for (const { kind, skip, place } of await everyStore()) {
       expect(await here.system.get(others)).toMatchObject({ name: 'ERP', createdBy: 'erased', status: 'inactive', deactivatedBy: 'erased' })
       expect(await verdict(here.verify(text))).toBe('token_revoked')
       expect(await verdict(here.verify(neighbor.token))).toBe('ok')
-      // What the other node had still in memory comes behind.
+      // The other node may still write what it had in memory.
       expect((await here.system.erase({ ownerId: ID })).tokens).toBe(0)
       expect(await there.system.erase({ ownerId: ID })).toEqual({ tokens: 0, events: 0 })
       expect((await open.dump()).replaceAll(`${ID}-2`, '').includes(ID)).toBe(false)
     })
 
-    it('is erased by many at once, and after a crash in the middle, with one event for each change', async () => {
+    it('erases an owner from a store that another prefix has left', async () => {
+      const open = await place()
+      const tokens = instance({ store: open() })
+      const store = open()
+      await mint(tokens, { ownerId: ID, tenantId: 't1' })
+      await tokens.system.ownerGone({ ownerId: ID })
+      const move = { state: 'gone', moveId: 'm', runId: 'r' } as const
+      await store.saveMove?.('acme_other', undefined, move)
+      expect((await tokens.system.erase({ ownerId: ID })).events).toBeGreaterThan(1)
+      expect(await tokens.system.erase({ ownerId: ID })).toEqual({ tokens: 0, events: 0 })
+    })
+
+    it('keeps an owner erased while someone keeps presenting the token, whatever other nodes had in memory', async () => {
+      const open = await place()
+      const [here, there] = [instance({ store: open() }), instance({ store: open() })]
+      const { token } = await mint(here, { ownerId: ID, tenantId: 't1' })
+      const rotated = await here.system.rotate((await here.system.list()).items[0]?.id ?? '', { overlap: '1h' })
+      expect(await verdict(there.verify(token, { ip: '198.51.100.88' }))).toBe('ok')
+      await here.system.ownerGone({ ownerId: ID })
+      const present = async (node: Latchkey<Scope>): Promise<void> => {
+        for (const text of [token, rotated.token]) {
+          while ((await verdict(node.verify(text, { ip: '198.51.100.88' }))) !== 'token_revoked') await pause(5)
+        }
+      }
+      for (const node of [here, there]) {
+        await present(node)
+        await node.flush()
+      }
+      await present(there)
+      await here.system.erase({ ownerId: ID })
+      await there.flush()
+      await here.system.erase({ ownerId: ID })
+      for (const node of [here, there, here, there]) {
+        await present(node)
+        await node.flush()
+        expect(await here.system.erase({ ownerId: ID })).toEqual({ tokens: 0, events: 0 })
+        const left = await open.dump()
+        for (const trace of [ID, '198.51.100.88']) expect(left.includes(trace), trace).toBe(false)
+      }
+    })
+
+    it('erases an owner from many nodes at once, and after a crash, with one event for each change', async () => {
       const open = await place()
       const faulty = faultyStore(open())
       const broken = instance({ store: faulty })
@@ -101,7 +142,7 @@ for (const { kind, skip, place } of await everyStore()) {
 }
 
 describe('erase', () => {
-  it('is refused while a token of the owner can still work, or could again', async () => {
+  it('refuses to erase an owner while one of its tokens works or could work again', async () => {
     const time = { now: Date.UTC(2030, 0, 1) }
     const tokens = instance({ clock: () => time.now })
     await mint(tokens, { ownerId: ID, expiresIn: '1h' })
@@ -117,7 +158,7 @@ describe('erase', () => {
     expect(await tokens.system.erase({ ownerId: ID })).toMatchObject({ tokens: 2 })
   })
 
-  it('that is refused because of a token made meanwhile leaves that token whole', async () => {
+  it('leaves a token untouched that was created during an erasure and blocked it', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     await mint(tokens, { ownerId: ID })
@@ -134,7 +175,7 @@ describe('erase', () => {
     expect(JSON.stringify(await store.events({ prefix: 'acme_test', limit: 1000 }))).not.toContain(ID)
   })
 
-  it('in one tenant leaves the others and what they saw as they are', async () => {
+  it('erases an owner in one tenant and leaves the other tenants unchanged', async () => {
     const tokens = instance()
     const inT1 = await mint(tokens, { ownerId: ID, tenantId: 't1', name: 'one' })
     const inT2 = await mint(tokens, { ownerId: ID, tenantId: 't2', name: 'two' })
@@ -148,7 +189,7 @@ describe('erase', () => {
     expect((await tokens.system.events({ tokenId: inT2.record.id })).items[0]).toMatchObject({ ownerId: ID })
   })
 
-  it('takes an administrator of the tenant, who is somebody else', async () => {
+  it('lets only an administrator of the tenant erase an owner, and never the owner itself', async () => {
     const tokens = instance()
     const input = { ownerId: ID, tenantId: 't1' }
     expect(await refusal(tokens.as({ ...ADMIN, tenants: ['t2'] }).erase(input))).toBe('grant_denied tenantId')
@@ -156,10 +197,10 @@ describe('erase', () => {
     expect(await refusal(tokens.as({ ...ADMIN, manages: 'own' }).erase(input))).toBe('grant_denied actor')
     expect(await refusal(tokens.as({ ...ADMIN, id: ID }).erase(input))).toBe('grant_denied ownerId')
     expect(await refusal(tokens.system.erase({ ownerId: ID, tenantId: undefined }))).toBe('invalid_input tenantId')
-    expect(() => tokens.as({ ...ADMIN, id: 'erased' })).toThrow(/stands for whoever was erased/)
+    expect(() => tokens.as({ ...ADMIN, id: 'erased' })).toThrow(/stands for people who were erased/)
   })
 
-  it('leaves the words of others, and answers "not known" for what its past was', async () => {
+  it('keeps what others wrote about an erased owner, and explains the erased past as unknown', async () => {
     const time = { now: Date.UTC(2030, 0, 1) }
     const tokens = instance({ clock: () => time.now, usage: false })
     const { record } = await mint(tokens, { ownerId: ID, allowedIps: ['192.0.2.1'] })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { instance, mint, refusal } from '../latchkey/harness.js'
 
 describe('events, oldest first', () => {
-  it('come in pages behind each other, and what is written later comes behind the last page', async () => {
+  it('pages through events oldest first, and continues after the last page with later events', async () => {
     const tokens = instance()
     const made = []
     for (let index = 0; index < 7; index += 1) made.push((await mint(tokens, { name: `Token ${index}` })).record.id)
@@ -21,7 +21,7 @@ describe('events, oldest first', () => {
     expect((await tokens.system.events({ order: 'oldest', after })).items.map(({ tokenId }) => tokenId)).toEqual([record.id])
   })
 
-  it('are the same as newest first, turned round, within what an actor may see', async () => {
+  it('lists the same events in both orders, within what the actor may see', async () => {
     const tokens = instance()
     for (const tenantId of ['acme', 'globex', 'acme']) await mint(tokens, { tenantId })
     await tokens.system.revokeAll({ tenantId: 'acme' })
@@ -33,7 +33,7 @@ describe('events, oldest first', () => {
     }
   })
 
-  it('are followed without a gap while two nodes write to one file', async () => {
+  it('follows events without a gap while two nodes write to one store', async () => {
     const store = sqliteStore(':memory:')
     const nodes = [instance({ store }), instance({ store })]
     let writing = true
@@ -58,7 +58,7 @@ describe('events, oldest first', () => {
     expect(new Set(seen).size).toBe(120)
   })
 
-  it('take no cursor of the other order, of another filter or of nobody, and `after` only where it has a meaning', async () => {
+  it('rejects an invalid cursor, a cursor of another order or filter, and `after` where it has no meaning', async () => {
     const tokens = instance()
     for (let index = 0; index < 3; index += 1) await mint(tokens)
     const { events } = tokens.system

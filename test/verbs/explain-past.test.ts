@@ -56,8 +56,8 @@ async function perform(tokens: Latchkey<Scope>, id: string, act: (typeof ACTS)[n
   else if (act === 'bulk') await tokens.system.revokeAll({ tenantId: 't1' })
 }
 
-describe('explain, of the past', () => {
-  it('is what a request got then, however the token was changed since', async () => {
+describe('explain for the past', () => {
+  it('explains what a request got at a past instant, however the token has changed since', async () => {
     const seen = new Set<string>()
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom(...ACTS), { maxLength: 8 }), async (acts) => {
@@ -73,7 +73,7 @@ describe('explain, of the past', () => {
         await look()
         for (const act of acts) {
           time.now += HOUR
-          // Some do not go together, such as anything after a revocation.
+          // Some acts are refused, such as anything after a revocation.
           await perform(tokens, record.id, act, time.now).catch((error: { code: string }) =>
             expect(['conflict', 'invalid_input']).toContain(error.code),
           )
@@ -92,7 +92,7 @@ describe('explain, of the past', () => {
     expect([...seen].sort()).toEqual(['ip_denied', 'ok', 'scope_insufficient', 'token_expired', 'token_inactive', 'token_revoked'])
   })
 
-  it('says of an owner and of rate limits that nobody knows, and of groups that they are those of today', async () => {
+  it('reports past owners and rate limits as unknown, and uses the current groups', async () => {
     const limiter = { points: 1, duration: 60, consume: () => answer, penalty: () => answer, reward: () => answer }
     const answer = { consumedPoints: 1, remainingPoints: 1, msBeforeNext: 1000 }
     const { tokens, time } = timed({
@@ -110,12 +110,12 @@ describe('explain, of the past', () => {
       { step: 'scopes', unknown: 'owner_unknown', assumes: 'present_options', scopes: [{ grants: ['@staff'] }] },
       { step: 'resources', unknown: 'owner_unknown' },
     ])
-    // More than its own scopes no owner gives it. Which of the two refuses first is not known.
+    // An owner never adds scopes to a token. Which of the two refuses first is unknown.
     const beyond = await tokens.system.explain(record.id, { at: T0, scope: 'billing:read' })
     expect([beyond.ok, beyond.code]).toEqual([false, undefined])
   })
 
-  it('knows of a revocation, but of nothing else, where events were removed', async () => {
+  it('explains only the revocation if audit events were removed', async () => {
     const { tokens, time, store } = timed()
     const { record } = await mint(tokens, { tenantId: 't1' })
     time.now = T0 + HOUR
@@ -135,11 +135,11 @@ describe('explain, of the past', () => {
     for (const step of ['inactive', 'not_before', 'expired', 'address', 'scopes']) {
       expect(explained[step]).toEqual({ step, unknown: 'events_incomplete' })
     }
-    // From the last change on, the record itself tells.
+    // From the last change on, the record itself has the answer.
     expect(await tokens.system.explain(record.id, { at: T0 + 4 * HOUR })).toMatchObject({ ok: false, code: 'token_revoked' })
   })
 
-  it('knows a token of before its notices, which change nothing', async () => {
+  it('explains a token at an instant before its notices, which change nothing', async () => {
     const { tokens, time, store } = timed()
     const { record } = await mint(tokens)
     const notices = ACTIONS.filter((action) =>
@@ -156,7 +156,7 @@ describe('explain, of the past', () => {
     expect(await tokens.system.explain(record.id, { at: T0 + 1, scope: 'stock:read', ip: '10.0.0.1' })).toMatchObject({ ok: true })
   })
 
-  it('does not believe events that do not fit the record', async () => {
+  it('reports the past as unknown if the audit events do not fit the record', async () => {
     const { tokens, time, store } = timed()
     const { record } = await mint(tokens)
     time.now = T0 + HOUR
@@ -169,7 +169,7 @@ describe('explain, of the past', () => {
     await store.commit({ updates: [{ expectedVersion: stored.version, record: tampered }], events: [] })
     time.now = T0 + 9 * HOUR
     expect(await stepsOf(tokens, record.id, T0 + 1.5 * HOUR, 'billing:read')).toMatchObject({ scopes: { unknown: 'events_incomplete' } })
-    // Each event fits here, but one change has none.
+    // Each event fits here, but one change has no event.
     const counted = await mint(tokens)
     const [second] = await store.find([counted.record.id])
     if (second === undefined) throw new Error('no record')
@@ -177,7 +177,7 @@ describe('explain, of the past', () => {
     expect(await stepsOf(tokens, counted.record.id, time.now)).toMatchObject({ expired: { unknown: 'events_incomplete' } })
   })
 
-  it('shows the refusals that the audit tells of', async () => {
+  it('shows the refusals that the audit recorded', async () => {
     const { tokens, time } = timed()
     const { token, record } = await mint(tokens, { expiresIn: 60 })
     time.now = T0 + HOUR

@@ -21,8 +21,8 @@ function timed(options: Partial<LatchkeyOptions<Scope>> = {}) {
 const stepsOf = async (tokens: Latchkey<Scope>, id: string, input?: ExplainInput) =>
   Object.fromEntries((await tokens.system.explain(id, input)).steps.map((step) => [step.step, step]))
 
-describe('explain, of the present', () => {
-  it('tells every step in the order of the decision, with the facts that decide it', async () => {
+describe('explain for the present', () => {
+  it('explains every step in the order of the decision, with the facts that decide it', async () => {
     const { tokens } = timed()
     const { record } = await mint(tokens, { allowedIps: ['10.0.0.0/8', '192.0.2.7'], expiresIn: '1d', resources: { warehouse: ['w1'] } })
     const explained = await tokens.system.explain(record.id, { ip: '192.0.2.7', scope: 'stock:read', resources: { warehouse: 'w1' } })
@@ -45,7 +45,7 @@ describe('explain, of the present', () => {
     })
   })
 
-  it('goes on behind the step that refuses, and names the first one as the code', async () => {
+  it('explains the steps after a refusal too, and reports the first refusal as the code', async () => {
     const { tokens, time } = timed()
     const { record } = await mint(tokens, { allowedIps: ['10.0.0.0/8'], expiresIn: 60 })
     time.now += DAY
@@ -60,7 +60,7 @@ describe('explain, of the present', () => {
     ])
   })
 
-  it('says which grant, group, implication or owner holds a scope, and what would', async () => {
+  it('says which grant, group, implication or owner holds a scope, and what would grant it', async () => {
     const owners: Record<string, OwnerPermissions | null> = { ada: { scopes: ['stock:read'] } }
     const { tokens } = timed({
       groups: { staff: ['stock:*'] },
@@ -96,7 +96,7 @@ describe('explain, of the present', () => {
     expect(await tokens.system.explain(record.id, { scope: 'stock:read' })).toMatchObject({ ok: false, code: 'owner_denied' })
   })
 
-  it('says of a token that inherits that its owner holds the scope', async () => {
+  it('says that the owner of an inheriting token holds the scope', async () => {
     const { tokens } = timed({ owner: () => ({ scopes: ['billing:read'], resources: { warehouse: ['w1'] } }) })
     const { record } = await tokens.system.create({ name: 'laptop', ownerId: 'ada', inherit: true })
     const asked = { scope: 'billing:read', resources: { warehouse: ['w1', 'w2'] } }
@@ -106,14 +106,14 @@ describe('explain, of the present', () => {
     expect(resources).toMatchObject({ ok: false, resources: [{ dimension: 'warehouse', asked: ['w1', 'w2'], missing: ['w2'] }] })
   })
 
-  it('answers with the outage where the owner cannot be asked, as a verification would', async () => {
+  it('reports an outage if the owner cannot be looked up, as a verification does', async () => {
     const { tokens } = timed({ owner: () => Promise.reject(new Error('down')) })
     const { token, record } = await mint(tokens, { ownerId: 'ada' })
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
     expect(await tokens.system.explain(record.id, { scope: 'stock:read' })).toMatchObject({ ok: false, code: 'store_unavailable' })
   })
 
-  it('claims nothing that it would have to count or was not told', async () => {
+  it('leaves a step undecided if it would have to count a use or lacks input', async () => {
     const limiter = { points: 1, duration: 60, consume: () => counted(), penalty: () => counted(), reward: () => counted() }
     const counted = (): never => {
       throw new Error('explain counted a use')
@@ -128,7 +128,7 @@ describe('explain, of the present', () => {
     ])
   })
 
-  it('tells where rate limits stand, and takes nothing of them', async () => {
+  it('reports the state of rate limits without using them up', async () => {
     const { tokens, time } = timed({
       rateLimit: {
         limits: [
@@ -166,19 +166,22 @@ describe('explain, of the present', () => {
     expect((await rate())?.rates?.[1]).toEqual(daily)
   })
 
-  it.each(['refuse', 'allow'] as const)('of a limiter that fails says what a verification does where that is to %s', async (onFailure) => {
-    const failing = (): never => {
-      throw new Error('the limiter is down')
-    }
-    const limiter = { points: 1, duration: 60, consume: failing, penalty: failing, reward: failing, get: failing }
-    const { tokens } = timed({ rateLimit: { limits: [{ name: 'burst', by: 'token', limiter }], onFailure }, logger: false })
-    const { token, record } = await mint(tokens)
-    const { ok, code } = await tokens.system.explain(record.id)
-    expect(await verdict(tokens.verify(token))).toBe(ok === true ? 'ok' : code)
-    expect(ok).toBe(onFailure === 'allow')
-  })
+  it.each(['refuse', 'allow'] as const)(
+    'explains a failing rate limiter the way a verification with onFailure set to %s treats it',
+    async (onFailure) => {
+      const failing = (): never => {
+        throw new Error('the limiter is down')
+      }
+      const limiter = { points: 1, duration: 60, consume: failing, penalty: failing, reward: failing, get: failing }
+      const { tokens } = timed({ rateLimit: { limits: [{ name: 'burst', by: 'token', limiter }], onFailure }, logger: false })
+      const { token, record } = await mint(tokens)
+      const { ok, code } = await tokens.system.explain(record.id)
+      expect(await verdict(tokens.verify(token))).toBe(ok === true ? 'ok' : code)
+      expect(ok).toBe(onFailure === 'allow')
+    },
+  )
 
-  it('counts nothing, writes nothing, and reads the primary', async () => {
+  it('explains from the primary, counts nothing, and writes nothing', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     const other = instance({ store })
@@ -196,7 +199,7 @@ describe('explain, of the present', () => {
 })
 
 describe('the input of explain', () => {
-  it('is refused where it is unsound, and finds only what the actor may see', async () => {
+  it('refuses invalid input of explain, and explains only tokens that the actor may see', async () => {
     const { tokens } = timed()
     const { token, record } = await mint(tokens, { tenantId: 't1' })
     const bad: readonly (readonly [unknown, string])[] = [
@@ -255,7 +258,7 @@ const OWNERS: ReadonlyMap<string, OwnerPermissions> = new Map([
   ['all', ALL],
 ])
 
-/** What a real request with the token gets: through the guard and the check of the route. */
+/** The outcome of a real request with the token: through the guard and the scope check of the route. */
 async function real(tokens: Latchkey<Scope>, token: string, ip: string, args: readonly unknown[]): Promise<string> {
   const request: FakeRequest = { headers: ['Authorization', `Bearer ${token}`], ip }
   const outcome = await createGuard(tokens, { onWarning: () => undefined }, fakePlatform(true))(request)
@@ -264,7 +267,7 @@ async function real(tokens: Latchkey<Scope>, token: string, ip: string, args: re
 }
 
 describe('an explanation', () => {
-  it('is what a real request with the token gets, whatever the token and the request', async () => {
+  it('explains exactly what a real request gets, whatever the token and the request', async () => {
     const seen = new Set<string>()
     await fc.assert(
       fc.asyncProperty(cases, async (given) => {

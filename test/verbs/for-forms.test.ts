@@ -13,14 +13,14 @@ const instance = (options: object = {}) => {
 const person = (fields: Partial<Actor>): { actor: Actor } => ({ actor: { id: 'ada', tenants: '*', manages: 'all', ...fields } })
 
 describe('what an actor may grant', () => {
-  it('is everything for who has no limit, without the bare wildcard unless the options allow it', () => {
+  it('lets an unlimited actor grant everything, and the bare wildcard only if the options allow it', () => {
     const all = ['stock:read', 'stock:write', 'bills:read', 'ping', 'stock:*', 'bills:*', '@staff']
     expect(instance().tokens.system.grantable()).toEqual(all)
     expect(instance().tokens.as(person({}).actor).grantable()).toEqual(all)
     expect(instance({ allowWildcard: true }).tokens.system.grantable()).toContain('*')
   })
 
-  it('is exactly what a creation lets that actor hand out', async () => {
+  it('lists exactly the grants that a creation lets the actor hand out', async () => {
     const { tokens } = instance({ allowWildcard: true })
     const candidates = [...tokens.system.grantable()]
     for (const held of [[], ['stock:read'], ['stock:*'], ['@staff'], ['@staff', 'stock:write'], ['*'], ['gone:read']]) {
@@ -39,7 +39,7 @@ describe('what an actor may grant', () => {
     }
   })
 
-  it('is refused to an actor that is incomplete', () => {
+  it('refuses to list grants for an incomplete actor', () => {
     expect(() =>
       instance()
         .tokens.as({} as Actor)
@@ -48,7 +48,7 @@ describe('what an actor may grant', () => {
   })
 })
 
-describe('the use of several tokens', () => {
+describe('usage of several tokens', () => {
   const setUp = async () => {
     const { tokens, store } = instance()
     const ids: string[] = []
@@ -65,7 +65,7 @@ describe('the use of several tokens', () => {
     return { tokens, ids, start }
   }
 
-  it('is counted in even steps from where it was asked', async () => {
+  it('counts usage in even steps from the start of the range', async () => {
     const { tokens, ids, start } = await setUp()
     const { items } = await tokens.system.usageOf({ ids: ids.slice(0, 1), from: start, step: 7200 })
     expect(items).toEqual([
@@ -84,7 +84,7 @@ describe('the use of several tokens', () => {
     ])
   })
 
-  it('leaves out what the actor may not see and what does not exist', async () => {
+  it('omits tokens from usageOf that do not exist or that the actor may not see', async () => {
     const { tokens, ids, start } = await setUp()
     const asked = { ids: [...ids, '0000000000000000', ...ids], from: start }
     const seen = async (by: Partial<Actor>): Promise<string[]> =>
@@ -104,7 +104,7 @@ describe('the use of several tokens', () => {
     ['step', { step: 5400 }],
     ['step', { from: Date.now() - 2000 * HOUR }],
     ['extra', { extra: 1 }],
-  ])('refuses an input that is unsound at %s', async (field, input) => {
+  ])('refuses usageOf with an invalid value of %s', async (field, input) => {
     const { tokens } = instance()
     const asked = { ids: ['0000000000000000'], from: Date.now() - HOUR, ...input }
     await expect(tokens.system.usageOf(asked as never)).rejects.toMatchObject({ code: 'invalid_input', field })

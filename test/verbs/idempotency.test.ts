@@ -7,7 +7,7 @@ const INPUT = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: 'k1' } as c
 const ANN = { id: 'ann', tenants: '*', manages: 'all' } as const
 
 describe('create under an idempotency key', () => {
-  it('makes one token however many retries race, and shows it once', async () => {
+  it('creates one token however many retries race, and shows it once', async () => {
     const tokens = instance()
     const answers = await Promise.all(Array.from({ length: 50 }, () => tokens.system.create(INPUT)))
     expect(answers.filter(({ token }) => token !== undefined)).toHaveLength(1)
@@ -18,7 +18,7 @@ describe('create under an idempotency key', () => {
     expect(JSON.stringify(answers.filter(({ replayed }) => replayed))).not.toMatch(/acme_test_[0-9A-Za-z]{16}_/)
   })
 
-  it('is of its tenant: people of one name and key in two tenants do not meet', async () => {
+  it('keeps the same actor id and idempotency key apart in two tenants', async () => {
     const tokens = instance()
     const ids = await Promise.all(
       ['acme', 'globex'].map(async (tenantId) => {
@@ -43,7 +43,7 @@ describe('create under an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(1)
   })
 
-  it('refuses the key for another request, and keeps the keys of actors apart', async () => {
+  it('refuses an idempotency key for a different request, and keeps the keys of actors apart', async () => {
     const tokens = instance()
     const first = await tokens.system.create(INPUT)
     for (const change of [
@@ -60,7 +60,7 @@ describe('create under an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
-  it('is a replay also when it was given as another form of the same instant, and later', async () => {
+  it('replays a create later, and if the same instant is given in another form', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now, expiry: { default: 1000 } })
     const at = now + 60_000
@@ -74,7 +74,7 @@ describe('create under an idempotency key', () => {
     expect(await tokens.system.create({ ...INPUT, idempotencyKey: 'k2', rotateEvery: 3600 })).toMatchObject({ replayed: true })
   })
 
-  it('answers the record as it is now', async () => {
+  it('replays a create with the current state of the record', async () => {
     const tokens = instance()
     const { record } = await tokens.system.create(INPUT)
     await tokens.system.revoke(record.id)
@@ -83,7 +83,7 @@ describe('create under an idempotency key', () => {
 })
 
 describe('rotate under an idempotency key', () => {
-  it('makes one successor however many retries race', async () => {
+  it('makes one successor however many retries of a rotation race', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const answers = await Promise.all(
@@ -94,7 +94,7 @@ describe('rotate under an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
-  it('refuses another key, and the same key for another overlap', async () => {
+  it('refuses a rotation under another key, or under the same key with another overlap', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const first = await tokens.system.rotate(record.id, { idempotencyKey: 'r1' })
@@ -106,7 +106,7 @@ describe('rotate under an idempotency key', () => {
     expect(await verdict(tokens.verify(first.token ?? ''))).toBe('ok')
   })
 
-  it('does not answer for the token of another', async () => {
+  it('keeps the same idempotency key apart for rotations of two tokens', async () => {
     const tokens = instance()
     const a = await mint(tokens)
     const b = await mint(tokens)

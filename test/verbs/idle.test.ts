@@ -6,7 +6,7 @@ import { DAY, HOUR, node, START } from './notices-world.js'
 const POLICY = { expiry: { unused: '180d' } } as const
 
 describe('a notice of an unused token', () => {
-  it('is given once after 90 days without a use, and again only after another such time', async () => {
+  it('gives a notice of an unused token after 90 days, and again only after 90 more', async () => {
     const { make, use, look, told, clock, events } = node()
     const id = await make({ tenantId: 't1' })
     for (let days = 0; days < 250; days += 1) {
@@ -26,7 +26,7 @@ describe('a notice of an unused token', () => {
     ])
   })
 
-  it('counts from the last use, from the last change, and from when the token begins to work', async () => {
+  it('counts unused time from the last use, the last change, and the instant when the token becomes valid', async () => {
     const { make, use, look, events, clock, handle } = node()
     const [used, changed, , later] = [await make(), await make(), await make(), await make({ notBefore: new Date(START + 50 * DAY) })]
     const [inactive, revoked, expired, replaced] = [await make(), await make(), await make({ expiresIn: '60d' }), await make()]
@@ -38,7 +38,7 @@ describe('a notice of an unused token', () => {
     await handle.update(changed, { name: 'new' })
     clock.now = START + 91 * DAY
     await look()
-    // The one that nothing happened to, and the successor.
+    // The token that nothing happened to, and the successor.
     expect(await events('token.unused')).toHaveLength(2)
     clock.now = START + 141 * DAY
     await look()
@@ -48,7 +48,7 @@ describe('a notice of an unused token', () => {
     for (const id of [inactive, revoked, expired, replaced]) expect(told).not.toContain(id)
   })
 
-  it('is given for tokens that were unused already where nobody looked before, and not again after that', async () => {
+  it('gives one notice for each token that was already unused before the first check', async () => {
     let commits = 0
     const store = interceptStore(memoryStore(), ({ method }, proceed) => {
       if (method === 'commit') commits += 1
@@ -67,7 +67,7 @@ describe('a notice of an unused token', () => {
     expect(commits).toBe(0)
   })
 
-  it('begins anew with another threshold', async () => {
+  it('starts over with another threshold for unused tokens', async () => {
     const store = memoryStore()
     const first = node({ store })
     await first.make()
@@ -80,7 +80,7 @@ describe('a notice of an unused token', () => {
 })
 
 describe('the option expiry.unused', () => {
-  it('deactivates a token a week after a notice said so', async () => {
+  it('deactivates an unused token a week after a notice announces it', async () => {
     const { make, look, told, clock, events, handle } = node(POLICY)
     const id = await make()
     for (let days = 0; days < 186; days += 1) {
@@ -101,7 +101,7 @@ describe('the option expiry.unused', () => {
     expect(await events('token.deactivated')).toMatchObject([{ actorId: 'system', reason: 'unused', tokenId: id }])
   })
 
-  it('gives the week to tokens that were unused for years when it was turned on', async () => {
+  it('gives a week to tokens that were unused for years when expiry.unused is turned on', async () => {
     const { make, look, clock, handle, events } = node(POLICY)
     const id = await make()
     clock.now += 1000 * DAY
@@ -114,7 +114,7 @@ describe('the option expiry.unused', () => {
     expect((await handle.get(id))?.status).toBe('inactive')
   })
 
-  it('leaves a token alone that is used or changed within the week', async () => {
+  it('keeps a token active if it is used or changed within the week', async () => {
     const { make, use, look, clock, handle } = node(POLICY)
     const [used, changed] = [await make(), await make()]
     clock.now += 180 * DAY
@@ -129,7 +129,7 @@ describe('the option expiry.unused', () => {
     expect([(await handle.get(used))?.status, (await handle.get(changed))?.status]).toEqual(['active', 'active'])
   })
 
-  it('starts over with an activation, by anybody who may create such a token', async () => {
+  it('restarts the unused period when a deactivated token is activated again', async () => {
     const { make, look, clock, handle, told } = node(POLICY)
     const id = await make({ tenantId: 't1', ownerId: 'u1' })
     clock.now += 180 * DAY
@@ -151,7 +151,7 @@ describe('the option expiry.unused', () => {
     expect((await handle.get(id))?.status).toBe('inactive')
   })
 
-  it('lets a use win that is recorded while the token is looked at', async () => {
+  it('keeps a token active if a use is recorded while the token is checked', async () => {
     const inner = memoryStore()
     let meanwhile: (() => Promise<void>) | undefined
     const store = interceptStore(inner, async ({ method }, proceed) => {
@@ -170,7 +170,7 @@ describe('the option expiry.unused', () => {
     await context.flush()
   })
 
-  it('activates what was used in time, where another node told of it too late', async () => {
+  it('reactivates a token whose timely use another node reported too late', async () => {
     const { make, use, look, clock, handle, events } = node(POLICY)
     const [late, unused, stopped] = [await make(), await make(), await make()]
     clock.now += 180 * DAY
@@ -187,7 +187,7 @@ describe('the option expiry.unused', () => {
     expect(await events('token.activated')).toMatchObject([{ tokenId: late, actorId: 'system', reason: 'used' }])
   })
 
-  it('loses a race with a change, and with another node', async () => {
+  it('deactivates each unused token once, even in a race with changes and other nodes', async () => {
     const store = memoryStore()
     const clock = { now: START }
     const nodes = [node({ store, ...POLICY }, clock), node({ store, ...POLICY }, clock), node({ store, ...POLICY }, clock)]
@@ -205,7 +205,7 @@ describe('the option expiry.unused', () => {
     expect(events.length).toBeGreaterThanOrEqual(20)
   })
 
-  it('is not fooled by a node whose clock is a year ahead', async () => {
+  it('deactivates no token in use because of a node whose clock is a year ahead', async () => {
     const store = memoryStore()
     const [right, wrong] = [node({ store, ...POLICY }), node({ store, ...POLICY })]
     const id = await right.make()
@@ -221,7 +221,7 @@ describe('the option expiry.unused', () => {
     expect(await right.events('token.deactivated')).toEqual([])
   })
 
-  it('reads a bounded page at a time, and stops where another node took over', async () => {
+  it('reads unused tokens in bounded pages, and stops if another node took over', async () => {
     const store = memoryStore()
     const list = vi.spyOn(store, 'list')
     const { make, context, clock } = node({ store, ...POLICY })

@@ -16,8 +16,8 @@ function withOwners(owners: Record<string, OwnerPermissions | null>) {
   return instance({ owner: ({ ownerId }) => (Object.hasOwn(owners, ownerId) ? (owners[ownerId] ?? null) : null) })
 }
 
-describe('a token made by name alone', () => {
-  it("carries its owner's permissions and data, follows them when they change, and ends with the owner", async () => {
+describe('a token that inherits from its owner', () => {
+  it("gives an inheriting token its owner's permissions and resources, follows their changes, and ends it with the owner", async () => {
     const owners: Record<string, OwnerPermissions | null> = { ada: { scopes: ['stock:read'], resources: { warehouse: ['w1'] } } }
     const tokens = withOwners(owners)
     const { token, record } = await tokens.as(ADA).create({ name: 'laptop', tenantId: 't1', inherit: true })
@@ -35,7 +35,7 @@ describe('a token made by name alone', () => {
     expect(await tokens.introspect(token)).toEqual({ active: false })
   })
 
-  it('holds nothing where no owner option tells what its owner may do', async () => {
+  it('refuses an inheriting token without an owner option, without an owner, or with its own scopes', async () => {
     const tokens = instance()
     expect(await refusal(tokens.system.create({ name: 'x', ownerId: 'ada', inherit: true }))).toBe('invalid_input inherit')
     const owned = withOwners({ ada: { scopes: ['stock:read'] } })
@@ -46,7 +46,7 @@ describe('a token made by name alone', () => {
     expect(await refusal(owned.system.create({ name: 'x', ownerId: 'ada' } as never))).toBe('invalid_input scopes')
   })
 
-  it('is handed to others only by who holds everything that its owner holds', async () => {
+  it('lets only an actor who holds everything that an owner holds create an inheriting token for that owner', async () => {
     const owners: Record<string, OwnerPermissions | null> = { bob: { scopes: ['stock:read'], resources: { warehouse: ['w1'] } } }
     const tokens = withOwners(owners)
     const make = () => tokens.as(ADMIN).create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true })
@@ -62,7 +62,7 @@ describe('a token made by name alone', () => {
     expect(await refusal(tokens.as(ADA).create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true }))).toBe('grant_denied ownerId')
   })
 
-  it('gets no scopes of its own, keeps inheriting through a rotation, and is not rolled by who holds less', async () => {
+  it('keeps a token inheriting through a rotation, and refuses own scopes and a rotation by an actor who holds less', async () => {
     const owners: Record<string, OwnerPermissions | null> = { bob: { scopes: ['billing:read'] } }
     const tokens = withOwners(owners)
     const { record } = await tokens.system.create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true })
@@ -75,8 +75,8 @@ describe('a token made by name alone', () => {
   })
 })
 
-describe("an owner's data", () => {
-  it('limits a token with scopes of its own in each dimension that either of them names', async () => {
+describe("an owner's resources", () => {
+  it('limits a token with its own scopes in each dimension that the token or its owner names', async () => {
     const tokens = withOwners({ ada: { scopes: ['stock:read'], resources: { warehouse: ['w1', 'w2'], zone: ['north'] } } })
     const { token } = await tokens.system.create({
       name: 'x',
@@ -102,7 +102,7 @@ describe("an owner's data", () => {
 })
 
 describe('mayOwn', () => {
-  it('decides which owners an actor may name, itself and the application apart', async () => {
+  it('asks mayOwn which other owners an actor may name, and never asks it for the application', async () => {
     const asked: unknown[] = []
     const tokens = instance({
       mayOwn: (actor, owner) => {
@@ -130,10 +130,10 @@ describe('mayOwn', () => {
 
   it.each([
     ['throws', () => Promise.reject(undefined)],
-    ['answers no boolean', () => 'yes' as never],
+    ['does not return a boolean', () => 'yes' as never],
     ['hangs', () => new Promise<boolean>(() => undefined)],
-  ])('that %s lets nobody name anybody', async (_what, mayOwn) => {
-    const tokens = instance({ mayOwn, deadline: 0.05 })
+  ])('creates no token if mayOwn %s', async (_what, mayOwn) => {
+    const tokens = instance({ mayOwn, deadline: 0.15 })
     expect(
       await refusal(tokens.as(ADMIN).create({ name: 'x', tenantId: 't1', ownerId: 'bob', scopes: [], resources: { warehouse: ['w1'] } })),
     ).toMatch(/^store_unavailable/)

@@ -95,7 +95,7 @@ const UPDATE: readonly Row[] = [
   [{ digest: 'x' }, 'digest'],
 ]
 
-/** Everything that the store holds, as text. */
+/** Everything in the store, as text. */
 async function dump(store: TokenStore): Promise<string> {
   const list = await store.list({ prefix: 'acme_test', now: NOW, limit: 1001 })
   const events = await store.events({ prefix: 'acme_test', limit: 1001 })
@@ -113,9 +113,9 @@ async function start(): Promise<{ tokens: Latchkey<Scope>; store: TokenStore; id
 const show = (input: unknown): string =>
   `${typeof input} ${JSON.stringify(input)?.slice(0, 60)} ${String(Object.values(Object(input))[0]).slice(0, 40)}`
 
-describe('bad input is refused with the name of the field, and changes nothing:', () => {
+describe('bad input', () => {
   for (const [input, field] of CREATE) {
-    it(`create ${show(input)}`, async () => {
+    it(`refuses create with ${show(input)}, names the field, and changes nothing`, async () => {
       const { tokens, store } = await start()
       const before = await dump(store)
       const given = Object.hasOwn(Object(input), '__proto__')
@@ -127,7 +127,7 @@ describe('bad input is refused with the name of the field, and changes nothing:'
   }
 
   for (const [input, field] of UPDATE) {
-    it(`update ${show(input)}`, async () => {
+    it(`refuses update with ${show(input)}, names the field, and changes nothing`, async () => {
       const { tokens, store, id } = await start()
       const before = await dump(store)
       expect(await refusal(tokens.system.update(id, { description: 'y', ...Object(input) }))).toBe(`invalid_input ${field}`)
@@ -135,7 +135,7 @@ describe('bad input is refused with the name of the field, and changes nothing:'
     })
   }
 
-  it('anything else', async () => {
+  it('refuses bad input of every verb, names the field, and changes nothing', async () => {
     const { tokens, store, id } = await start()
     const before = await dump(store)
     const odd = <T>(value: unknown): T => value as T
@@ -186,7 +186,7 @@ describe('bad input is refused with the name of the field, and changes nothing:'
     expect(await dump(store)).toBe(before)
   })
 
-  it('a token that needs an end and gets none', async () => {
+  it('refuses a token without an expiry if the options require one', async () => {
     for (const options of [{ expiry: { required: true } }, { expiry: { max: 60 } }]) {
       const tokens = instance(options)
       expect(await refusal(mint(tokens))).toBe('invalid_input expiresAt')
@@ -198,7 +198,7 @@ describe('bad input is refused with the name of the field, and changes nothing:'
 })
 
 describe('a cursor', () => {
-  it('walks through all of a list or of the events once, and is good for its own query and actor only', async () => {
+  it('pages through a list or the events once, and accepts a cursor only for its own query and actor', async () => {
     const { tokens } = await start()
     for (let n = 0; n < 6; n += 1) await mint(tokens, { expiresIn: 60, tenantId: 't1' })
     const first = await tokens.system.list({ limit: 3 })
@@ -218,7 +218,7 @@ describe('a cursor', () => {
   })
 })
 
-// `expiresIn` stands in the good input so that an end is given; an input that names an end of its own goes without it.
+// The good input includes `expiresIn`, to give the token an expiry. It is left out if the tested input has its own expiry.
 function without(input: unknown): { expiresIn?: undefined } {
   return 'expiresAt' in Object(input) && !('expiresIn' in Object(input)) ? { expiresIn: undefined } : {}
 }

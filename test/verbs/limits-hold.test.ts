@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { codeOf, instance, mint, refusal, verdict } from '../latchkey/harness.js'
 
 describe('a successor', () => {
-  it('of a token without an end gets one where the options ask for it now', async () => {
+  it('applies the current expiry options to the successor of a token without an expiry', async () => {
     const store = memoryStore()
     const now = Date.now()
     const before = instance({ store, clock: () => now })
@@ -18,7 +18,7 @@ describe('a successor', () => {
     expect(inSeconds((await kind.system.rotate(defaulted.record.id)).record.expiresAt)).toBe(3600)
   })
 
-  it('never lives longer than a new token may', async () => {
+  it('never gives a successor a longer life than a new token may have', async () => {
     const store = memoryStore()
     const now = Date.now()
     const { record } = await mint(instance({ store, clock: () => now }), { expiresIn: '90d' })
@@ -28,7 +28,7 @@ describe('a successor', () => {
 })
 
 describe('an id', () => {
-  it('is never used twice, also when its token was pruned and the idempotency key comes again', async () => {
+  it('never reuses an id, even if its token was pruned and the idempotency key comes again', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const input = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: 'k1' } as const
@@ -42,21 +42,24 @@ describe('an id', () => {
   })
 })
 
-describe('a clock that does not tell the time', () => {
-  it.each([Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, Number.NaN, -1])('lets nobody in: %s', async (broken) => {
-    let now = Date.now()
-    const tokens = instance({ clock: () => now })
-    const ending = await mint(tokens, { expiresIn: 60 })
-    const endless = await mint(tokens)
-    now = broken
-    expect(await verdict(tokens.verify(ending.token))).toBe('token_expired')
-    expect(await verdict(tokens.verify(endless.token))).toBe('token_expired')
-  })
+describe('a clock without a valid time', () => {
+  it.each([Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, Number.NaN, -1])(
+    'accepts no token while the clock returns %s',
+    async (broken) => {
+      let now = Date.now()
+      const tokens = instance({ clock: () => now })
+      const ending = await mint(tokens, { expiresIn: 60 })
+      const endless = await mint(tokens)
+      now = broken
+      expect(await verdict(tokens.verify(ending.token))).toBe('token_expired')
+      expect(await verdict(tokens.verify(endless.token))).toBe('token_expired')
+    },
+  )
 })
 
 describe('text that people see', () => {
   const hidden = ['a\u202eb', 'a\u200bb', '\ufeffa', 'a\u2066b', 'a\u200fb', 'pay\u200dpal', 'soft\u00adhyphen', 'a\u0085b', 'a\u2028b']
-  it.each(hidden)('is refused where it hides or turns characters (%j)', async (text) => {
+  it.each(hidden)('refuses text with hidden or direction-changing characters (%j)', async (text) => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const fields: readonly (keyof CreateInput)[] = ['name', 'description', 'tenantId', 'ownerId']
@@ -66,13 +69,13 @@ describe('text that people see', () => {
   })
 
   it.each(['Lager 東', 'نظام المخزون', 'می‌خواهم', '👩‍👩‍👧 team', 'हिन्दी क्‍ष'])(
-    'is kept as it is where joiners belong to its script (%s)',
+    'keeps joiners in a name where they belong to its script (%s)',
     async (name) => {
       expect((await mint(instance(), { name })).record.name).toBe(name)
     },
   )
 
-  it('never holds a token, whole or cut short, and the refusal does not repeat it', async () => {
+  it('refuses text that contains a token, whole or cut short, without repeating it', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const secret = token.slice(-49)

@@ -5,7 +5,7 @@ import { instance, mint, refusal } from '../latchkey/harness.js'
 const BOB = { tenantId: 'a', ownerId: 'bob' } as const
 
 describe('maxTokens', () => {
-  it('lets an owner have so many live tokens within a tenant, and refuses the next whoever creates it', async () => {
+  it('limits the live tokens of an owner within a tenant, no matter who creates them', async () => {
     const tokens = instance({ maxTokens: { perOwner: 2 } })
     await mint(tokens, BOB)
     await mint(tokens, BOB)
@@ -17,7 +17,7 @@ describe('maxTokens', () => {
     }
   })
 
-  it('lets a tenant have so many, whoever owns them', async () => {
+  it('limits the live tokens of a tenant, no matter who owns them', async () => {
     const tokens = instance({ maxTokens: { perOwner: 5, perTenant: 2 } })
     await mint(tokens, BOB)
     await mint(tokens, { tenantId: 'a' })
@@ -26,14 +26,14 @@ describe('maxTokens', () => {
     expect(await refusal(mint(tokens))).toBe('done')
   })
 
-  it('is exact where many create at once through two instances', async () => {
+  it('enforces maxTokens exactly when two instances create many tokens at once', async () => {
     const store = memoryStore()
     const nodes = [0, 1].map(() => instance({ store, maxTokens: { perOwner: 7 } }))
     const results = await Promise.allSettled(Array.from({ length: 40 }, (_, turn) => mint(nodes[turn % 2] ?? instance(), BOB)))
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(7)
   })
 
-  it('counts a token until it is revoked or has expired, also while it is inactive', async () => {
+  it('counts a token against maxTokens until it is revoked or has expired, even while it is inactive', async () => {
     let now = Date.now()
     const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
     const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })
@@ -45,7 +45,7 @@ describe('maxTokens', () => {
     expect(await refusal(mint(tokens, BOB))).toBe('done')
   })
 
-  it('refuses an edit that would bring an expired token back beyond it', async () => {
+  it('refuses an edit that would revive an expired token beyond maxTokens', async () => {
     let now = Date.now()
     const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
     const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })
@@ -57,7 +57,7 @@ describe('maxTokens', () => {
     expect(await refusal(tokens.system.update(record.id, { expiresIn: 60 }))).toBe('done')
   })
 
-  it('is not in the way of rotation, also with an overlap, and after it was lowered', async () => {
+  it('never blocks a rotation by maxTokens, even with an overlap and after the limit was lowered', async () => {
     const store = memoryStore()
     const made = await Promise.all(Array.from({ length: 30 }, () => mint(instance({ store }), BOB)))
     const tokens = instance({ store, maxTokens: { perOwner: 1, perTenant: 1 } })
@@ -65,12 +65,12 @@ describe('maxTokens', () => {
     expect(await refusal(mint(tokens, BOB))).toBe('token_limit_reached ownerId')
   })
 
-  it('cannot be walked around by rotating on and on within overlaps', async () => {
+  it('keeps repeated rotations within overlaps from evading maxTokens', async () => {
     const tokens = instance({ maxTokens: { perOwner: 2 } })
     let { id } = (await mint(tokens, BOB)).record
     let rotated = 0
     for (; rotated < 50; rotated += 1) {
-      // Each second one ends its token at once, so that the line has gaps.
+      // Every second rotation ends its token at once, which leaves gaps in the lineage.
       const next = await tokens.system.rotate(id, { overlap: rotated % 2 === 0 ? '90d' : 0 }).catch(() => undefined)
       if (next === undefined) break
       id = next.record.id
@@ -82,7 +82,7 @@ describe('maxTokens', () => {
     expect(await refusal(tokens.system.rotate(id))).toBe('done')
   })
 
-  it('answers a retry under its key with the first token, also when there is no more room', async () => {
+  it('replays a retried create under its key even when maxTokens is reached', async () => {
     const tokens = instance({ maxTokens: { perOwner: 1 } })
     const input = { name: 'ERP', scopes: ['stock:read'], ...BOB, idempotencyKey: 'k' } as const
     const first = await tokens.system.create(input)
@@ -97,7 +97,7 @@ describe('maxTokens', () => {
     [{ maxTokens: { perUser: 5 } }, 'maxTokens.perUser'],
     [{ maxTokens: 5 }, 'maxTokens'],
     [{ maxTokens: undefined }, 'maxTokens'],
-  ])('refuses the option %j by its name', async (options, field) => {
+  ])('refuses the option %j by name', async (options, field) => {
     expect(await refusal(Promise.resolve().then(() => instance(options as never)))).toBe(`invalid_input ${field}`)
   })
 })

@@ -1,7 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { TokenStore } from '../../src/store/port.js'
 import { interceptStore } from '../../src/testing/faults/intercept.js'
-import { pause } from '../latchkey/harness.js'
 import { everyStore } from '../support/every-store.js'
 import { DAY, HOUR, node, START } from './notices-world.js'
 
@@ -17,7 +16,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
     }
   }
 
-  it.skipIf(skip)('stand once, of two nodes that look at once while clocks step', async () => {
+  it.skipIf(skip)('gives each notice once if two nodes check at the same time while clocks step', async () => {
     const open = await openers()
     const clock = { now: START }
     const nodes = [node({ store: open(), ...POLICY }, clock), node({ store: open(), ...POLICY }, clock)]
@@ -37,7 +36,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
   })
 
   it.skipIf(skip)(
-    'stand once where a node dies between writing them and saying how far it came',
+    'gives each notice once if a node dies between writing notices and saving its progress',
     async () => {
       const open = await openers()
       const clock = { now: START }
@@ -57,13 +56,14 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
       told = 0
       dies = true
       await expect(first.look()).rejects.toThrow()
-      // A node of its own, which finds the claim of the dead one until that has run out.
-      const second = node({ store: open(), ...POLICY }, clock)
+      // The second node must wait until the claim of the dead node has run out.
+      let passed = 0
+      const second = node({ store: open(), ...POLICY }, clock, () => performance.now() + passed)
       const behind = async (): Promise<boolean> =>
         (await second.store.consumers('acme_test')).some(({ name, position }) => name === '.notices' && position < clock.now)
       while (await behind()) {
         await second.look()
-        await pause(100)
+        passed += 1_000
       }
       const events = await second.events('token.expiring')
       expect([events.length, new Set(events.map(({ tokenId }) => tokenId)).size]).toEqual([120, 120])
@@ -71,7 +71,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
     30_000,
   )
 
-  it.skipIf(skip)('stand once where nodes move an end, there and back, while others look, and a change is lost', async () => {
+  it.skipIf(skip)('gives each notice once if nodes move an expiry back and forth during a check, and an answer is lost', async () => {
     const open = await openers()
     const clock = { now: START }
     let lost = false
@@ -104,7 +104,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
     expect([events.length, new Set(events.map(({ tokenId }) => tokenId)).size]).toEqual([10, 10])
   })
 
-  it.skipIf(skip)('tell of unused tokens and old ones in use, and end in a deactivation that a use prevents', async () => {
+  it.skipIf(skip)('gives notices of unused tokens and of old ones in use, and deactivates an unused token unless it is used', async () => {
     const open = await openers()
     const { make, use, look, told, clock, handle } = node({ store: open(), ...POLICY })
     const [unused, used, old] = [await make(), await make(), await make()]

@@ -16,7 +16,8 @@ import { SCOPES } from '../latchkey/harness.js'
 export const DAY = 86_400_000
 export const HOUR = 3_600_000
 export const MINUTE = 60_000
-export const START: number = Date.UTC(2030, 0, 1)
+/** Long ago, so no time that a test sets on its nodes is ahead of the correct clock of a database. */
+export const START: number = Date.UTC(2020, 0, 1)
 
 /** A clock that the test sets, for one node or several. */
 export type Clock = { now: number }
@@ -26,22 +27,27 @@ export type Node = {
   readonly context: Context
   readonly handle: TokenHandle
   readonly clock: Clock
-  /** Looks once for what is due, as the timers do. */
+  /** Checks once for what is due, as the timers do. */
   look(): Promise<void>
   make(more?: object): Promise<string>
   use(id: string, at?: number): Promise<void>
-  /** The notices, oldest first: action, token and threshold in days. */
+  /** The notices, oldest first: the action and the threshold in days. */
   told(): Promise<string[]>
   events(action?: AuditEvent['action']): Promise<readonly AuditEvent[]>
 }
 
-/** A node of its own, whose clock the test sets, and whose upkeep it does. */
-export function node(options: Partial<LatchkeyOptions> = {}, clock: Clock = { now: START }): Node {
+/** A separate node. The test sets its clock and runs its upkeep. */
+export function node(
+  options: Partial<LatchkeyOptions> = {},
+  clock: Clock = { now: START },
+  monotonic: () => number = (): number => performance.now(),
+): Node {
   const store = options.store ?? memoryStore()
-  const settings = readOptions({ prefix: 'acme_test', scopes: SCOPES, logger: false, ...options, store, clock: () => clock.now })
+  const read = readOptions({ prefix: 'acme_test', scopes: SCOPES, logger: false, ...options, store, clock: () => clock.now })
+  const settings = { ...read, monotonic }
   const context = buildContext(settings)
   const handle = createHandle(() => context, SYSTEM)
-  const { prefix, monotonic } = settings
+  const { prefix } = settings
   const upkeep = upkeepTasks(context)
     .filter(({ name }) => !name.startsWith('.retention') || options.retention !== undefined)
     .map(
@@ -53,6 +59,7 @@ export function node(options: Partial<LatchkeyOptions> = {}, clock: Clock = { no
           monotonic,
           report: context.report,
           isAlone: () => isAlone(context),
+          serverTime: () => context.store.serverTime(),
           background: new Background(),
         }),
     )

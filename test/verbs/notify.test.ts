@@ -4,8 +4,8 @@ import { interceptStore } from '../../src/testing/faults/intercept.js'
 import { instance } from '../latchkey/harness.js'
 import { DAY, HOUR, MINUTE, node, START } from './notices-world.js'
 
-describe('a notice of a token that comes to its end', () => {
-  it('is given 30, 7 and 1 days before, and at the end, once each', async () => {
+describe('a notice of a token that is about to expire', () => {
+  it('gives a notice 30, 7 and 1 days before a token expires, and when it expires, once each', async () => {
     const { make, look, told, clock, events } = node()
     const id = await make({ expiresIn: '90d', ownerId: 'u7', tenantId: 't1' })
     for (let hours = 0; hours < 24 * 92; hours += 6) {
@@ -28,7 +28,7 @@ describe('a notice of a token that comes to its end', () => {
     })
   })
 
-  it('names only thresholds shorter than the life of the token', async () => {
+  it('gives notices only at thresholds shorter than the life of the token', async () => {
     const { make, look, told, clock } = node()
     await look()
     clock.now += MINUTE
@@ -44,7 +44,7 @@ describe('a notice of a token that comes to its end', () => {
     expect(await told()).toEqual(['token.expiring 1', 'token.expired', 'token.expiring 7'])
   })
 
-  it('names only the nearest threshold after a time in which nobody looked', async () => {
+  it('gives a notice only of the nearest threshold after a period without checks', async () => {
     const { make, look, told, clock } = node()
     await make({ expiresIn: '90d' })
     await look()
@@ -56,7 +56,7 @@ describe('a notice of a token that comes to its end', () => {
     expect(await told()).toEqual(['token.expiring 7', 'token.expired'])
   })
 
-  it('begins with what lies ahead: what ended before anybody kept watch is no news', async () => {
+  it('gives no notice of tokens that ended before the first check', async () => {
     const { make, look, told, clock } = node()
     await make({ expiresIn: '2d' })
     await make({ expiresIn: '40d' })
@@ -65,7 +65,7 @@ describe('a notice of a token that comes to its end', () => {
     expect(await told()).toEqual(['token.expiring 7'])
   })
 
-  it('is not given for tokens that are revoked, inactive, rotated or gone', async () => {
+  it('gives no expiry notice for tokens that were revoked, deactivated, rotated or pruned', async () => {
     const { make, look, told, clock, handle } = node()
     const ids = await Promise.all([1, 2, 3, 4].map(() => make({ expiresIn: '40d' })))
     const [revoked = '', inactive = '', rotated = '', pruned = ''] = ids
@@ -77,11 +77,11 @@ describe('a notice of a token that comes to its end', () => {
     await handle.prune({ before: new Date(clock.now + 1) })
     clock.now += 41 * DAY
     await look()
-    // The successor of the rotated one.
+    // This is the successor of the rotated token.
     expect(await told()).toEqual(['token.expired'])
   })
 
-  it('comes anew for a token whose end was moved', async () => {
+  it('gives expiry notices again for a token whose expiry was moved', async () => {
     const { make, look, told, clock, handle, events } = node({ notices: { unused: false } })
     const id = await make({ expiresIn: '40d' })
     await look()
@@ -99,8 +99,8 @@ describe('a notice of a token that comes to its end', () => {
   })
 })
 
-describe('a change that moves an instant behind a threshold', () => {
-  it('gives the nearest notice with it, once, whatever is changed afterwards', async () => {
+describe('a change that moves an instant past a threshold', () => {
+  it('writes the nearest notice together with a changed expiry, once, whatever changes afterwards', async () => {
     const { make, look, told, clock, handle, events } = node()
     const id = await make({ expiresIn: '90d', ownerId: 'ada' })
     await look()
@@ -118,7 +118,7 @@ describe('a change that moves an instant behind a threshold', () => {
     await handle.deactivate(id)
     await handle.activate(id)
     await handle.update(id, { expiresIn: '60d' })
-    // There and back again: it was told of this end already.
+    // The expiry moves back to an instant whose notice was already given.
     await handle.update(id, { expiresAt: new Date(end) })
     await look()
     expect(await told()).toEqual(['token.expiring 7'])
@@ -129,7 +129,7 @@ describe('a change that moves an instant behind a threshold', () => {
     expect(await told()).toEqual(['token.expiring 7', 'token.expiring 1', 'token.expired'])
   })
 
-  it('says nothing of an end that is still far away, nor of the five days that a token was made for', async () => {
+  it('gives no notice of a distant expiry or of the five-day life of a new token', async () => {
     const { make, look, told, handle, clock } = node()
     const [short, long] = [await make({ expiresIn: '5d' }), await make({ expiresIn: '90d' })]
     await look()
@@ -141,7 +141,7 @@ describe('a change that moves an instant behind a threshold', () => {
     expect(await told()).toEqual([])
   })
 
-  it('gives what became due while the token was inactive, once it is active again', async () => {
+  it('gives a notice that became due while the token was inactive once the token is active again', async () => {
     const { make, look, told, handle, clock } = node({ notices: { unused: false } })
     const id = await make({ expiresIn: '90d', rotateEvery: '10d' })
     await look()
@@ -154,7 +154,7 @@ describe('a change that moves an instant behind a threshold', () => {
     expect((await told()).sort()).toEqual(['token.expiring 7', 'token.rotation_due'])
   })
 
-  it('tells of an old token in use whose overlap is cut, and not of one that is not used', async () => {
+  it('gives a notice of an old token in use when its overlap is cut, and none of an unused one', async () => {
     const { make, look, told, use, handle, clock } = node()
     const [used, unused] = [await make(), await make()]
     for (const id of [used, unused]) await handle.rotate(id, { overlap: '7d' })
@@ -166,14 +166,14 @@ describe('a change that moves an instant behind a threshold', () => {
     expect(await told()).toEqual(['token.old_still_used 1'])
   })
 
-  it('gives the notice where a look is under way that has passed the token already', async () => {
+  it('gives the notice of a change even if the current check has already passed the token', async () => {
     const clock = { now: START }
     const store = memoryStore()
     const ahead = { now: START }
     const [editor, looker] = [node({ store }, clock), node({ store }, ahead)]
     const id = await editor.make({ expiresIn: '90d' })
     await looker.look()
-    // It looks by a clock that is ahead, before the change is made.
+    // This node checks with a clock that is ahead, before the change is made.
     ahead.now = clock.now + 2 * MINUTE
     await looker.look()
     clock.now = ahead.now - MINUTE
@@ -183,7 +183,7 @@ describe('a change that moves an instant behind a threshold', () => {
     expect(await editor.told()).toEqual(['token.expiring 7'])
   })
 
-  it('is not given where notices are off', async () => {
+  it('gives no notice of a change if notices are off', async () => {
     const silent = node({ notices: false })
     await silent.handle.update(await silent.make({ expiresIn: '90d' }), { expiresIn: '5d' })
     expect(await silent.told()).toEqual([])
@@ -191,7 +191,7 @@ describe('a change that moves an instant behind a threshold', () => {
 })
 
 describe('a notice that rotation is due', () => {
-  it('is given once each time, and not for tokens that cannot be rotated', async () => {
+  it('gives one notice each time rotation is due, and none for tokens that cannot be rotated', async () => {
     const { make, look, told, clock, handle, events } = node()
     const id = await make({ rotateEvery: '1h' })
     await handle.deactivate(await make({ rotateEvery: '1h' }))
@@ -210,7 +210,7 @@ describe('a notice that rotation is due', () => {
     expect(await told()).toEqual(['token.rotation_due', 'token.rotation_due'])
   })
 
-  it('commits nothing for 10,200 tokens that were told about', async () => {
+  it('commits nothing for 10,200 tokens that already have their notices', async () => {
     let commits = 0
     const store = interceptStore(memoryStore(), ({ method }, proceed) => {
       if (method === 'commit') commits += 1
@@ -235,7 +235,7 @@ describe('a notice that rotation is due', () => {
 })
 
 describe('a notice of an old token that is still used', () => {
-  it('is given shortly before the end of its overlap, and to those only who did not switch', async () => {
+  it('gives a notice shortly before an overlap ends if the old token is still used, and none after a switch', async () => {
     const { make, use, look, told, clock, handle, events } = node()
     const [still, switched, never] = [await make(), await make(), await make()]
     const successors = await Promise.all([still, switched, never].map((id) => handle.rotate(id, { overlap: '7d' })))
@@ -265,7 +265,7 @@ describe('a notice of an old token that is still used', () => {
     expect(await told()).not.toContain('token.expired')
   })
 
-  it('of a short overlap is given an hour before, or not at all', async () => {
+  it('gives a notice one hour before a short overlap ends, or none at all', async () => {
     const { make, use, look, told, clock, handle } = node()
     const [hours, minutes] = [await make(), await make()]
     await look()
@@ -282,7 +282,7 @@ describe('a notice of an old token that is still used', () => {
 })
 
 describe('notices', () => {
-  it('are given by one of many nodes that look at once', async () => {
+  it('gives each notice from only one of many nodes that check at once', async () => {
     const store = memoryStore()
     const clock = { now: START }
     const nodes = Array.from({ length: 5 }, () => node({ store }, clock))
@@ -296,7 +296,7 @@ describe('notices', () => {
     expect([told.length, new Set((await first.events()).map(({ id }) => id)).size]).toEqual([360, 480])
   })
 
-  it('are told to onEvent', async () => {
+  it('passes notices to onEvent', async () => {
     const seen: string[] = []
     const { make, look, clock } = node({ onEvent: ({ action }) => seen.push(action) })
     await make({ expiresIn: '2d' })
@@ -306,7 +306,7 @@ describe('notices', () => {
     expect(seen).toEqual(['token.created', 'token.expiring'])
   })
 
-  it('come at once or late, but not twice, however clocks step', async () => {
+  it('gives a notice on time or late, but never twice, however clocks step', async () => {
     const store = memoryStore()
     const [right, wrong] = [node({ store }), node({ store })]
     await right.make({ expiresIn: '100d' })
@@ -326,7 +326,7 @@ describe('notices', () => {
     expect(told).toContain('token.expired')
   })
 
-  it('are given again where a clock was set back, of what is told for the first time', async () => {
+  it('gives notices of new cases after a clock was set back', async () => {
     const { make, look, told, clock } = node()
     clock.now += 10 * DAY
     await look()
@@ -338,7 +338,7 @@ describe('notices', () => {
     expect(await told()).toEqual(['token.expiring 1'])
   })
 
-  it('are not given by a clock that does not tell the time', async () => {
+  it('gives no notices by a clock without a valid time', async () => {
     const { make, look, told, clock, store } = node()
     await make({ expiresIn: '2d' })
     for (const at of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e18]) {
@@ -349,7 +349,7 @@ describe('notices', () => {
     expect((await store.consumers('acme_test')).map(({ position }) => position).every((position) => position === 0)).toBe(true)
   })
 
-  it('are configured by thresholds, and may be off', async () => {
+  it('gives notices at the configured thresholds, or none if notices are off', async () => {
     const chosen = node({ notices: { expiring: ['60d', '3d'], expired: false, rotationDue: false } })
     const off = node({ notices: false })
     for (const { make, look, clock } of [chosen, off]) {
@@ -364,7 +364,7 @@ describe('notices', () => {
     expect(await off.told()).toEqual([])
   })
 
-  it('refuse options that make no sense', () => {
+  it('refuses notice options that make no sense', () => {
     for (const [notices, field] of [
       [true, 'notices'],
       [{ expiring: [] }, 'notices.expiring'],

@@ -14,13 +14,13 @@ const BOB = { ownerId: 'bob' } as const
 const gone = async (tokens: Latchkey<Scope>) => (await tokens.system.events({ action: 'owner.gone', order: 'oldest' })).items
 
 for (const { kind, skip, place } of await everyStore()) {
-  describe.skipIf(skip !== undefined)(`an owner who left, on ${kind} ${skip ?? ''}`, () => {
+  describe.skipIf(skip !== undefined)(`an owner who left, with the ${kind} store ${skip ?? ''}`, () => {
     const nodes = async (): Promise<readonly [Latchkey<Scope>, Latchkey<Scope>]> => {
       const open = await place()
       return [instance({ store: open() }), instance({ store: open() })]
     }
 
-    it('is refused on every node at once, in every tenant, and nobody else is', async () => {
+    it('rejects all tokens of an owner who left, on every node at once and in every tenant, and no others', async () => {
       const [here, there] = await nodes()
       const [inT1, inT2, anywhere] = [
         await mint(here, { ...BOB, tenantId: 't1' }),
@@ -48,7 +48,7 @@ for (const { kind, skip, place } of await everyStore()) {
       expect(trail[0]).toMatchObject({ action: 'owner.gone', ownerId: 'bob', tenantId: 't1', bulkId: record?.bulkId, reason: 'left' })
     })
 
-    it('of one tenant keeps the tokens of another, and of all tenants', async () => {
+    it('keeps the tokens of an owner in other tenants and in all tenants if the owner left one tenant', async () => {
       const [here, there] = await nodes()
       const left = await mint(here, { ...BOB, tenantId: 't1' })
       const kept = [await mint(here, { ...BOB, tenantId: 't2' }), await mint(here, BOB)]
@@ -57,7 +57,7 @@ for (const { kind, skip, place } of await everyStore()) {
       for (const { token } of kept) expect(await verdict(there.verify(token))).toBe('ok')
     })
 
-    it('is not survived by a rotation at the same moment, whichever comes first', async () => {
+    it('leaves no live token if a rotation races with the departure of its owner', async () => {
       const [here, there] = await nodes()
       for (let round = 0; round < 5; round += 1) {
         const old = [await mint(here, BOB), await mint(here, BOB), await mint(here, BOB)]
@@ -70,7 +70,7 @@ for (const { kind, skip, place } of await everyStore()) {
       }
     })
 
-    it('leaves no token that was made before; one that is made at the same moment is ended or stands behind it in the audit', async () => {
+    it('ends every token of an owner who left, except those that the audit lists after the departure', async () => {
       const [here, there] = await nodes()
       for (let round = 0; round < 5; round += 1) {
         const ownerId = `owner-${round}`
@@ -90,7 +90,7 @@ for (const { kind, skip, place } of await everyStore()) {
       }
     })
 
-    it('is foretold: which tokens would end, the most recently used first, and nothing changes', async () => {
+    it('previews which tokens the departure of an owner would end, most recently used first, and changes nothing', async () => {
       const [here, there] = await nodes()
       const [unused, used] = [await mint(here, BOB), await mint(here, BOB), await mint(here, { ownerId: 'eve' })]
       const [off, ended] = [await mint(here, BOB), await mint(here, BOB)]
@@ -110,7 +110,7 @@ for (const { kind, skip, place } of await everyStore()) {
 }
 
 describe('ownerGone', () => {
-  it('tells of an owner without tokens too, and of the same owner again', async () => {
+  it('records the departure of an owner without tokens, and of the same owner again', async () => {
     const tokens = instance()
     expect(await tokens.system.ownerGone({ ...BOB, tenantId: 't1' })).toEqual({ count: 0 })
     await mint(tokens, { ...BOB, tenantId: 't1' })
@@ -123,7 +123,7 @@ describe('ownerGone', () => {
     ])
   })
 
-  it('shows and changes nothing for an actor of another tenant, or one who manages only its own tokens', async () => {
+  it('refuses ownerGone to actors of another tenant and to actors who manage only their own tokens', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { ...BOB, tenantId: 't1' })
     for (const dryRun of [true, false] as const) {
@@ -142,7 +142,7 @@ describe('ownerGone', () => {
     expect((await tokens.as(OTHER).events()).items.every(({ tenantId }) => tenantId === 't2')).toBe(true)
   })
 
-  it('refuses input in which a limit was lost, and changes nothing', async () => {
+  it('refuses ownerGone if a limit in its input got lost, and changes nothing', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { ...BOB, tenantId: 't1' })
     const call = tokens.system.ownerGone as (input: unknown) => Promise<unknown>
@@ -161,7 +161,7 @@ describe('ownerGone', () => {
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
 
-  it('makes every node ask about the owner again, by the same write', async () => {
+  it('makes every node look a departed owner up again, by the same write', async () => {
     const store = memoryStore()
     let known: { scopes: string[] } | null = { scopes: ['stock:read'] }
     const options = { store, owner: () => known, cache: { ownerStaleness: '60s', maxStaleness: '60s' } } as const
@@ -176,7 +176,7 @@ describe('ownerGone', () => {
     await until(async () => (await verdict(there.verify(late.token))) === 'owner_denied')
   })
 
-  it('counts as recently used only what was used in the last 30 days, and shows 100 of many', async () => {
+  it('previews only uses of the last 30 days as recent, and shows 100 of many tokens', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const [old, fresh] = [await mint(tokens, BOB), await mint(tokens, BOB)]
@@ -191,7 +191,7 @@ describe('ownerGone', () => {
     expect(told.items).toHaveLength(100)
   })
 
-  it('leaves the tokens as they are where the store fails, and finishes when it is asked again', async () => {
+  it('leaves the tokens unchanged if the store fails, and ends them when ownerGone is called again', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     const { token } = await mint(tokens, BOB)

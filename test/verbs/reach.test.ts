@@ -9,23 +9,23 @@ const ROOT: Actor = { id: 'root', tenants: '*', manages: 'all' }
 
 type Stopper = ReturnType<typeof instance>
 
-describe('a stop', () => {
+describe('a deactivation', () => {
   it.each([
     ['its own user', OWN, [OWN, ADMIN, PARTNER, ROOT], []],
     ['an administrator of the tenant', ADMIN, [ADMIN, PARTNER, ROOT], [OWN]],
     ['a superadmin', ROOT, [ROOT], [OWN, ADMIN, PARTNER]],
-  ] as const)('made by %s is lifted only by who reaches as far', async (_who, stopper, lifters, others) => {
+  ] as const)('lets only actors with at least the same reach lift a deactivation by %s', async (_who, stopper, lifters, others) => {
     const tokens = instance()
     const { record } = await tokens.as(OWN).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
     for (const lifter of lifters) {
       await tokens.as(stopper).deactivate(record.id)
       for (const other of others) expect(await refusal(tokens.as(other).activate(record.id))).toBe('grant_denied actor')
-      // The permission to create it is a question of its own, so that own users lift with their own ownership.
+      // Activation also requires the permission to create the token, which its own user has as the owner.
       expect((await tokens.as(lifter).activate(record.id)).status).toBe('active')
     }
   })
 
-  it('by the application is as far as one can reach', async () => {
+  it('gives a deactivation by the application the greatest reach', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1' })
     await tokens.system.deactivate(record.id)
@@ -36,7 +36,7 @@ describe('a stop', () => {
   it.each([
     ['a superadmin', (tokens: Stopper, id: string) => tokens.as(ROOT).deactivate(id), 'root'],
     ['the application', (tokens: Stopper, id: string) => tokens.system.deactivate(id), 'system'],
-  ] as const)('by %s takes the place of that of its own user, who cannot lift it any more', async (_who, stop, by) => {
+  ] as const)("replaces a user's own deactivation with one by %s, which the user cannot lift", async (_who, stop, by) => {
     const tokens = instance()
     const { record } = await tokens.as(OWN).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
     await tokens.as(OWN).deactivate(record.id)
@@ -46,7 +46,7 @@ describe('a stop', () => {
     expect(items.map(({ actorId }) => actorId)).toEqual([by, 'bob'])
   })
 
-  it('stays as it is where somebody who reaches no further stops the token once more', async () => {
+  it('keeps a deactivation unchanged if an actor with no greater reach repeats it', async () => {
     const tokens = instance()
     const { record } = await tokens.as(OWN).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
     await tokens.as(ADMIN).deactivate(record.id)
@@ -54,7 +54,7 @@ describe('a stop', () => {
       expect(await tokens.as(other).deactivate(record.id)).toMatchObject({ deactivatedBy: 'ann', version: 2 })
   })
 
-  it('for a leak takes the place of that of its own user', async () => {
+  it("replaces a user's own deactivation with one for a leak", async () => {
     const tokens = instance()
     const { token, record } = await tokens.as(OWN).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
     await tokens.as(OWN).deactivate(record.id)
@@ -63,8 +63,8 @@ describe('a stop', () => {
   })
 })
 
-describe('a report of a leak', () => {
-  it('by who may not see the token tells nothing of it and changes nothing', async () => {
+describe('a leak report', () => {
+  it('reveals and changes nothing if the reporter may not see the leaked token', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { tenantId: 't2' })
     expect(await tokens.as(ADMIN).reportLeak({ token, action: 'revoke' })).toEqual({ known: false })
@@ -72,7 +72,7 @@ describe('a report of a leak', () => {
     expect((await tokens.system.events({ tokenId: record.id })).items).toHaveLength(1)
   })
 
-  it('stands in the audit only together with what was done about it', async () => {
+  it('records a leak report once, together with the action taken', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { tenantId: 't1' })
     const reports = await Promise.all(
@@ -87,7 +87,7 @@ describe('a report of a leak', () => {
 })
 
 describe('an owner whose permissions changed', () => {
-  it('is told of in tenants that the actor manages only', async () => {
+  it('announces changed permissions of an owner only in tenants that the actor manages', async () => {
     const tokens = instance()
     expect(await refusal(tokens.as(ADMIN).ownerChanged({ ownerId: 'u1' }))).toBe('grant_denied tenantId')
     expect(await refusal(tokens.as(ADMIN).ownerChanged({ ownerId: 'u1', tenantId: 't2' }))).toBe('grant_denied tenantId')

@@ -17,7 +17,7 @@ import { instance, SCOPES, until } from '../latchkey/harness.js'
 const DAY = 86_400_000
 const START = Date.UTC(2030, 0, 1)
 
-/** A node of its own, whose clock the test sets and whose retention it starts. */
+/** A separate node. The test sets its clock and starts its retention. */
 function node(options: Partial<LatchkeyOptions> = {}) {
   let now = START
   const store = options.store ?? memoryStore()
@@ -57,7 +57,7 @@ async function useOf(store: TokenStore, tokenId: string, at: number): Promise<vo
 }
 
 describe('retention', () => {
-  it('keeps audit events and tokens for ever where nothing else is said', async () => {
+  it('keeps audit events and tokens forever by default', async () => {
     const { make, handle, pass, sweep, actions } = node()
     const id = await make()
     await handle.revoke(id)
@@ -67,7 +67,7 @@ describe('retention', () => {
     expect(await handle.get(id)).toBeDefined()
   })
 
-  it('removes events that are older than asked for, of any number, and leaves the rest', async () => {
+  it('removes any number of events past their retention, and leaves the rest', async () => {
     const { make, pass, sweep, actions, handle } = node(kept({ events: '30d' }))
     for (let index = 0; index < 450; index += 1) await make(`old ${index}`)
     pass(20)
@@ -80,7 +80,7 @@ describe('retention', () => {
     expect(await actions()).toEqual([])
   })
 
-  it('does not stop at an event from the future, or at one that has to stay', async () => {
+  it('continues the removal past an event from the future and an event that has to stay', async () => {
     const { make, pass, sweep, handle } = node(kept({ events: '30d' }))
     pass(1000)
     await make('by a clock that was wrong')
@@ -94,7 +94,7 @@ describe('retention', () => {
     expect(left).toEqual(['by a clock that was wrong', 'under a key', 'young'])
   })
 
-  it('looks at what has to stay once, and at every token once a day unless something is kept for less', async () => {
+  it('reads events that have to stay once, and checks every token daily unless something is kept for less', async () => {
     const counted = { events: 0 }
     const inner = memoryStore()
     const store = interceptStore(inner, ({ method }, proceed) => {
@@ -123,7 +123,7 @@ describe('retention', () => {
     ).toEqual(['.retention', '.retention-usage'])
   })
 
-  it('never lets an idempotency key make a second token, however old its event and its token', async () => {
+  it('never lets an idempotency key make a second token, however old its event and its token are', async () => {
     const { make, pass, sweep, handle } = node(kept({ events: '30d', dead: '30d' }))
     const id = await make('once', { idempotencyKey: 'k1' })
     await handle.revoke(id)
@@ -133,7 +133,7 @@ describe('retention', () => {
     await expect(make('once', { idempotencyKey: 'k1' })).rejects.toMatchObject({ code: 'idempotency_key_reused' })
   })
 
-  it('removes tokens that have been dead for long, with their usage, and says so in the audit', async () => {
+  it('removes tokens that have been dead for long, with their usage, and records it in the audit', async () => {
     const { make, pass, sweep, handle, actions } = node(kept({ dead: '90d' }))
     const [revoked, expired, late, alive] = [await make(), await make('b', { expiresIn: '1d' }), await make(), await make()]
     await handle.revoke(revoked)
@@ -150,7 +150,7 @@ describe('retention', () => {
     expect(await actions()).toContain('token.pruned')
   })
 
-  it('stops removing tokens, page by page, when another node took over or this one closes', async () => {
+  it('stops removing tokens after a page if another node took over or this one closes', async () => {
     const { store, make, pass, sweep } = node(kept({ dead: '90d' }))
     for (let index = 0; index < 450; index += 1) await make(`Token ${index}`, { expiresIn: '1d' })
     pass(92)
@@ -159,7 +159,7 @@ describe('retention', () => {
     expect(await store.list({ prefix: 'acme_test', now: START, limit: 1000 })).toHaveLength(250)
   })
 
-  it('removes counts and addresses that are too old, of every token', async () => {
+  it('removes outdated counts and addresses of every token', async () => {
     const { store, make, pass, sweep, handle } = node(kept({ usage: '90d', addresses: '30d' }))
     const ids = []
     for (let index = 0; index < 120; index += 1) ids.push(await make(`Token ${index}`))
@@ -173,7 +173,7 @@ describe('retention', () => {
     }
   })
 
-  it('says once that a consumer misses events, before they go, and the consumer goes on with what is left', async () => {
+  it('reports once that a consumer will miss events, and the consumer continues with the rest', async () => {
     const faults: FaultReport[] = []
     const options = { ...kept({ events: '30d' }), onError: (fault: FaultReport) => faults.push(fault), logger: false as const }
     const { store, make, pass, sweep, handle, actions, context } = node(options)
@@ -198,7 +198,7 @@ describe('retention', () => {
     expect((await store.consumers('acme_test')).map(({ name }) => name)).toEqual(['siem'])
   })
 
-  it('says once that a dead letter of a webhook loses its event', async () => {
+  it('reports once that a dead letter of a webhook loses its event', async () => {
     const { store, make, pass, sweep, handle, actions } = node({ ...kept({ events: '30d' }), logger: false })
     await make('delivered')
     await make('given up')
@@ -214,7 +214,7 @@ describe('retention', () => {
     expect(notice?.details).toEqual({ consumer: 'webhook:crm', eventId: id })
   })
 
-  it('goes on where it was broken off, and leaves tokens of other prefixes alone', async () => {
+  it('continues an interrupted removal, and does not touch tokens of other prefixes', async () => {
     const store = memoryStore()
     const { make, pass, sweep, actions } = node({ store, ...kept({ events: '30d' }) })
     const other = node({ store, prefix: 'other' })
@@ -232,7 +232,7 @@ describe('retention', () => {
     expect(await other.actions()).toEqual(['token.created'])
   })
 
-  it('asks for an hour at least, or false', () => {
+  it('requires retention periods of at least an hour, or false', () => {
     for (const [name, value] of [
       ['events', 60],
       ['usage', '59m'],
@@ -258,7 +258,7 @@ describe('upkeep', () => {
     },
   })
 
-  it('is done once in its time by whichever node looks, and again after a failure', async () => {
+  it('runs upkeep once per period on whichever node checks, and again after a failure', async () => {
     const { context } = node()
     let now = START
     const runs: number[] = []
@@ -276,6 +276,7 @@ describe('upkeep', () => {
           monotonic: () => performance.now(),
           report: () => undefined,
           isAlone: async () => true,
+          serverTime: async () => undefined,
           background: new Background(),
         },
       )
@@ -289,44 +290,61 @@ describe('upkeep', () => {
     now += 1000
     await Promise.all(nodes.map((each) => each.look()))
     expect(runs).toHaveLength(3)
-    // A clock that was far ahead and is right again holds nothing up.
+    // A clock that was far ahead and is now right delays nothing.
     now -= 5000
     await nodes[1]?.look()
     expect(runs).toHaveLength(4)
   })
 
-  it('that is not due asks the store for nothing until it is', { timeout: 60_000 }, async () => {
+  it('asks the store for nothing until upkeep is due', async () => {
     const { context } = node()
     const { monotonic } = context.settings
     const runs: number[] = []
     const reads = vi.spyOn(context.store, 'consumers')
     const hourly = { ...task(runs), everyMs: 3_600_000 }
-    vi.useFakeTimers()
-    try {
-      const make = (holder: string): Upkeep =>
-        new Upkeep(context.store, hourly, {
-          prefix: 'acme_test',
-          holder: () => holder,
-          clock: () => Date.now(),
-          monotonic,
-          report: () => undefined,
-          isAlone: async () => true,
-          background: new Background(),
-        })
-      const nodes = [make('a'), make('b')]
-      for (const each of nodes) each.start()
-      await vi.advanceTimersByTimeAsync(3_500_000)
-      expect(runs).toHaveLength(1)
-      expect(reads.mock.calls.length).toBeLessThan(10)
-      await vi.advanceTimersByTimeAsync(3_700_000)
-      expect(runs).toHaveLength(2)
-      await Promise.all(nodes.map((each) => each.stop()))
-    } finally {
-      vi.useRealTimers()
+    let now = START
+    // These timers are separate, because the timers of the process also serve everything else that runs in it.
+    const timers: { readonly at: number; readonly work: () => void }[] = []
+    class Queue extends Background {
+      override timer(work: () => void, delayMs: number): ReturnType<Background['timer']> {
+        timers.push({ at: now + delayMs, work })
+        return undefined as unknown as ReturnType<Background['timer']>
+      }
     }
+    const make = (holder: string): Upkeep =>
+      new Upkeep(context.store, hourly, {
+        prefix: 'acme_test',
+        holder: () => holder,
+        clock: () => now,
+        monotonic,
+        report: () => undefined,
+        isAlone: async () => true,
+        serverTime: async () => undefined,
+        background: new Queue(),
+      })
+    const nodes = [make('a'), make('b')]
+    for (const each of nodes) each.start()
+    const passUntil = async (end: number): Promise<void> => {
+      for (;;) {
+        const [next] = timers.sort((a, b) => a.at - b.at)
+        if (next === undefined || next.at > end) break
+        timers.shift()
+        now = next.at
+        next.work()
+        // A node sets its next timer once it has checked.
+        while (timers.length < nodes.length) await new Promise((resolve) => setImmediate(resolve))
+      }
+      now = end
+    }
+    await passUntil(START + 3_500_000)
+    expect(runs).toHaveLength(1)
+    expect(reads.mock.calls.length).toBeLessThan(10)
+    await passUntil(START + 7_200_000)
+    expect(runs).toHaveLength(2)
+    await Promise.all(nodes.map((each) => each.stop()))
   })
 
-  it('tells of a failure, and tries again', async () => {
+  it('reports failed upkeep, and tries again', async () => {
     const { context } = node()
     const runs: number[] = []
     const places: string[] = []
@@ -344,6 +362,7 @@ describe('upkeep', () => {
         monotonic,
         report,
         isAlone: async () => true,
+        serverTime: async () => undefined,
         background: new Background(),
       })
       upkeep.start()

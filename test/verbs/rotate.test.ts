@@ -3,7 +3,7 @@ import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { instance, mint, principalOf, refusal, verdict } from '../latchkey/harness.js'
 
-/** A memory store whose calls take a moment, so that callers overlap. */
+/** A memory store whose calls take a moment, which makes callers overlap. */
 function unhurried() {
   return interceptStore(memoryStore(), async ({ method }, proceed) => {
     if (method === 'find' || method === 'commit') await new Promise((resolve) => setImmediate(resolve))
@@ -13,7 +13,7 @@ function unhurried() {
 
 describe('rotate', () => {
   for (const overlapSeconds of [0, 60]) {
-    it(`makes exactly one successor when a hundred race (overlap ${overlapSeconds})`, async () => {
+    it(`makes exactly one successor when a hundred rotations race (overlap ${overlapSeconds})`, async () => {
       const tokens = instance({ store: unhurried() })
       const { record } = await mint(tokens)
       const answers = await Promise.allSettled(
@@ -31,7 +31,7 @@ describe('rotate', () => {
     })
   }
 
-  it('ends the old token at once without an overlap, and says why', async () => {
+  it('ends a rotated token at once without an overlap, and records why', async () => {
     const tokens = instance()
     const old = await mint(tokens)
     const next = await tokens.system.rotate(old.record.id)
@@ -40,7 +40,7 @@ describe('rotate', () => {
     expect(await tokens.system.get(old.record.id)).toMatchObject({ status: 'revoked', revokedCode: 'rotated', revokedBy: 'system' })
   })
 
-  it('keeps both alive during the overlap, and only the new one after it', async () => {
+  it('keeps both tokens of a rotation alive during the overlap, and only the new one after it', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const old = await mint(tokens)
@@ -53,7 +53,7 @@ describe('rotate', () => {
     expect(await verdict(tokens.verify(next.token))).toBe('ok')
   })
 
-  it('never lengthens the life of the old token', async () => {
+  it('never lengthens the life of a rotated token', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { expiresIn: 30 })
     const next = await tokens.system.rotate(record.id, { overlap: 3600 })
@@ -66,7 +66,7 @@ describe('rotate', () => {
     expect((await tokens.system.get(record.id))?.expiresAt).toEqual(record.expiresAt)
   })
 
-  it('hands on every term and nothing more', async () => {
+  it('passes every term of a token to its successor, and nothing more', async () => {
     const tokens = instance()
     const terms = {
       name: 'ERP',
@@ -96,7 +96,7 @@ describe('rotate', () => {
     expect(principal.allows('billing:read')).toBe(false)
   })
 
-  it('does not bring back what is over or asleep', async () => {
+  it('refuses to rotate a revoked, inactive or expired token', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const revoked = await mint(tokens)
@@ -113,7 +113,7 @@ describe('rotate', () => {
     expect(await refusal(tokens.system.rotate('A'.repeat(16)))).toMatch(/^not_found/)
   })
 
-  it('racing revokeAll leaves nothing alive that was there when it was acknowledged', async () => {
+  it('leaves no token alive that existed when a racing revokeAll was acknowledged', async () => {
     for (let round = 0; round < 20; round += 1) {
       const tokens = instance({ store: unhurried() })
       const { token, record } = await mint(tokens, { tenantId: 't1' })
@@ -126,7 +126,7 @@ describe('rotate', () => {
       ])
       expect(all.status).toBe('fulfilled')
       expect(await verdict(tokens.verify(token))).toBe('token_revoked')
-      // A successor that stands was made before the revocation and ended by it, or was never made: rotation after it is refused.
+      // A successor was either made before the revocation and ended by it, or never made: a later rotation is refused.
       if (rotated.status === 'fulfilled') expect(await verdict(tokens.verify(rotated.value.token))).toBe('token_revoked')
     }
   })

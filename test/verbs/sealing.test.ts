@@ -18,7 +18,7 @@ import { instance, mint, refusal, SCOPES, type Scope } from '../latchkey/harness
 const DAY = 86_400_000
 const down = new Error('the store is down')
 
-/** A node of its own, whose clock the test sets. */
+/** A separate node, whose clock the test sets. */
 function node(options: Partial<LatchkeyOptions> = {}) {
   let now = Date.UTC(2030, 0, 1)
   const store = options.store ?? memoryStore()
@@ -39,14 +39,14 @@ function node(options: Partial<LatchkeyOptions> = {}) {
   }
 }
 
-/** A node whose events lose personal fields, as an erasure takes them. */
+/** A node whose events can lose personal fields, as in an erasure. */
 function erasing(options: Partial<LatchkeyOptions> = {}) {
   const forgeable = forgeableStore()
   const made = node({ ...options, store: forgeable.store })
   let erasures = 0
   return {
     ...made,
-    /** Writes the event that covers it, and answers the table without the fields. */
+    /** Writes the event that covers the erasure, and returns the table without the fields. */
     erase: async (indexes: readonly number[], isPersonal: (path: string) => boolean): Promise<ListedEvent[]> => {
       const { events } = await forgeable.tables()
       const erasure = eraseFrom(
@@ -58,14 +58,14 @@ function erasing(options: Partial<LatchkeyOptions> = {}) {
       await made.context.store.commit({ events: [{ ...event, details: { covers: erasure.covers } }] })
       return (await forgeable.tables()).events.map((each) => erasure.events.find(({ seq }) => seq === each.seq) ?? each)
     },
-    /** Lets the database say so from now on. */
+    /** Makes the store return these events from now on. */
     erased: async (events: ListedEvent[] | undefined): Promise<void> =>
       forgeable.forge(events && { events, seals: (await forgeable.tables()).seals }),
   }
 }
 
 describe('sealing', () => {
-  it('costs a commit no call and no statement, and every event gets a salt in it', async () => {
+  it('adds no store call to a commit for sealing, and gives every event a salt in that commit', async () => {
     const calls = async (options: Partial<LatchkeyOptions<keyof typeof SCOPES>>): Promise<string[]> => {
       const store = faultyStore(memoryStore())
       const tokens = instance({ store, ...options })
@@ -79,7 +79,7 @@ describe('sealing', () => {
     expect(await calls({ sealing: {} })).toEqual(await calls({}))
   })
 
-  it('writes no seal by a clock that does not tell the time, which nothing could follow', async () => {
+  it('writes no seal by a clock without a valid time', async () => {
     let now = Date.UTC(2030, 0, 1)
     const { system } = instance({ clock: () => now })
     await mint({ system } as Latchkey<Scope>)
@@ -92,7 +92,7 @@ describe('sealing', () => {
     expect(await system.verifyAudit()).toMatchObject({ ok: true, sealed: 1 })
   })
 
-  it('shows salts to nobody but whoever exports the audit', async () => {
+  it('reveals salts only to those who export the audit', async () => {
     const onEvent = vi.fn()
     const tokens = instance({ onEvent })
     await mint(tokens)
@@ -100,7 +100,7 @@ describe('sealing', () => {
     expect(JSON.stringify([page, onEvent.mock.calls])).not.toMatch(/salt/)
   })
 
-  it('goes range by range, and tells the host of every head', async () => {
+  it('seals range by range, and passes every head to the host', async () => {
     const heads: AuditHead[] = []
     const { make, handle } = node({ sealing: { onSeal: (head) => heads.push(head) } })
     expect(await handle.sealAudit()).toBeUndefined()
@@ -117,7 +117,7 @@ describe('sealing', () => {
     expect(await handle.verifyAudit({ head: JSON.parse(JSON.stringify(heads[1])) })).toMatchObject({ ok: true, sealed: 600, behind: 2 })
   })
 
-  it('does not put an unsigned seal behind a signed one, which no signature would vouch for', async () => {
+  it('refuses to put an unsigned seal after a signed one, because no signature would vouch for it', async () => {
     const store = memoryStore()
     const signing = node({ store, sealing: { sign: () => 'signature' } })
     const plain = node({ store })
@@ -137,7 +137,7 @@ describe('sealing', () => {
     expect(store.calls.filter(({ method }) => method === 'seals')).toHaveLength(1)
   })
 
-  it('tells a head again that the host did not take, and goes on meanwhile', async () => {
+  it('passes a rejected head to onSeal again, and continues meanwhile', async () => {
     const heads: number[] = []
     let fails = true
     const places: string[] = []
@@ -160,7 +160,7 @@ describe('sealing', () => {
     expect(heads).toEqual([1])
   })
 
-  it('makes one chain, however many nodes seal and write at once', async () => {
+  it('makes one chain of seals, however many nodes seal and write at once', async () => {
     const store = memoryStore()
     const nodes = Array.from({ length: 6 }, () => node({ store }))
     await Promise.all(
@@ -177,16 +177,19 @@ describe('sealing', () => {
 
   it.each<[string, FaultPlan]>([
     [
-      'before a seal is written',
+      'a crash before a seal is written',
       ({ method, number }) => (method === 'saveSeal' && number % 2 === 1 ? { do: 'fail', error: down } : undefined),
     ],
     [
-      'behind it, with the answer lost',
+      'a crash after a seal is written, with the answer lost',
       ({ method, number }) => (method === 'saveSeal' && number % 2 === 1 ? { do: 'fail-after', error: down } : undefined),
     ],
-    ['while it reads', ({ method, number }) => (method === 'seals' && number % 3 === 0 ? { do: 'fail', error: down } : undefined)],
-    ['nowhere, but a call reaches the store twice', ({ method }) => (method === 'saveSeal' ? { do: 'duplicate' } : undefined)],
-  ])('leaves one sound chain after a crash %s', async (_where, plan) => {
+    [
+      'a crash while seals are read',
+      ({ method, number }) => (method === 'seals' && number % 3 === 0 ? { do: 'fail', error: down } : undefined),
+    ],
+    ['a call that reaches the store twice', ({ method }) => (method === 'saveSeal' ? { do: 'duplicate' } : undefined)],
+  ])('leaves one sound chain of seals after %s', async (_where, plan) => {
     const store = faultyStore(memoryStore())
     const { make, handle } = node({ store })
     await make(300)
@@ -200,7 +203,7 @@ describe('sealing', () => {
     expect(await handle.verifyAudit({ head })).toMatchObject({ ok: true, sealed: 340, behind: 0 })
   })
 
-  it('stops at a damaged seal, which it does not seal over, and says so', async () => {
+  it('refuses to seal after a damaged seal, and names it', async () => {
     const forgeable = forgeableStore()
     const { make, handle } = node({ store: forgeable.store })
     await make(3)
@@ -210,7 +213,7 @@ describe('sealing', () => {
     await expect(handle.sealAudit()).rejects.toThrow(/seal 1 of the audit is damaged/)
   })
 
-  it('is done in time by one node, and stops with the instance', async () => {
+  it('seals in time on one node, and stops with the instance', async () => {
     const store = memoryStore()
     vi.useFakeTimers()
     try {
@@ -228,7 +231,7 @@ describe('sealing', () => {
     }
   })
 
-  it('refuses options that are unsound', () => {
+  it('refuses invalid sealing options', () => {
     for (const [name, value] of [
       ['every', '1s'],
       ['every', '2d'],
@@ -244,7 +247,7 @@ describe('sealing', () => {
 })
 
 describe('the verbs of the sealed audit', () => {
-  it('are for an actor that sees every event', async () => {
+  it('allows the verbs of the sealed audit only to an actor that sees every event', async () => {
     const tokens = instance()
     await mint(tokens)
     const [event] = (await tokens.system.events()).items
@@ -261,7 +264,7 @@ describe('the verbs of the sealed audit', () => {
     expect(await tokens.as({ id: 'c', tenants: '*', manages: 'all' }).verifyAudit()).toMatchObject({ ok: true, behind: expect.any(Number) })
   })
 
-  it('refuse a head that got lost, or is none', async () => {
+  it('refuses a head that got lost or is invalid', async () => {
     const { handle } = node()
     expect(await refusal(handle.verifyAudit({ head: undefined }))).toBe('invalid_input head')
     expect(await refusal(handle.verifyAudit({ head: { number: 1, hash: 'x' } }))).toBe('invalid_input head.hash')
@@ -270,7 +273,7 @@ describe('the verbs of the sealed audit', () => {
     expect(await handle.verifyAudit({ head: { number: 1, hash } })).toMatchObject({ ok: false, problems: [{ kind: 'seal' }] })
   })
 
-  it('tell fields that were erased, and whose erasure is sealed, from changed ones', async () => {
+  it('distinguishes erased fields whose erasure is sealed from changed fields', async () => {
     const { handle, make, erase, erased } = erasing()
     await make(5)
     await handle.sealAudit()
@@ -286,7 +289,7 @@ describe('the verbs of the sealed audit', () => {
     expect(report.problems.map(({ kind, seq }) => [kind, seq])).toEqual([3, 4, 5].map((seq) => ['changed', seq]))
   })
 
-  it('take an erasure for tampering that no sealed event, or another one, covers', async () => {
+  it('reports an erasure as tampering if no sealed event covers it', async () => {
     const { handle, make, erase, erased } = erasing()
     await make(5)
     const early = (await handle.sealAudit()) as AuditHead
@@ -298,7 +301,7 @@ describe('the verbs of the sealed audit', () => {
     ]
     const found = async (anchors: AuditAnchors): Promise<unknown> =>
       (await handle.verifyAudit(anchors)).problems.map(({ kind, seq }) => [kind, seq])
-    // Behind the last seal anybody may have written what covers it.
+    // After the last seal, anybody could have written the covering event.
     expect(await found({ head: early })).toEqual(uncovered)
     await erased(undefined)
     const head = (await handle.sealAudit()) as AuditHead
@@ -306,7 +309,7 @@ describe('the verbs of the sealed audit', () => {
     expect(await found({ head })).toEqual([])
     expect(await found({})).toEqual([])
     expect(await found({ head: early })).toEqual(uncovered)
-    // More than what is covered: another field, and another event.
+    // More than the event covers: another field, and another event.
     await erased(events.map((event) => eraseFields(event, (path) => event.seq < 4 && path === 'createdBy')))
     const report = await handle.verifyAudit({ head })
     expect(report.problems.map(({ seq, message }) => [seq, message.split(' of ')[0]])).toEqual([
@@ -314,14 +317,14 @@ describe('the verbs of the sealed audit', () => {
       [2, 'createdBy'],
       [3, 'createdBy'],
     ])
-    // The event that covers it is gone, or says nothing that can be read.
+    // The covering event is gone, or cannot be read.
     await erased(events.slice(0, 5))
     expect(await found({ head })).toEqual([...uncovered, ['removed', 6]])
     await erased(events.map((event) => (event.seq === 6 ? eraseFields(event, (path) => path === 'details.covers') : event)))
     expect(await found({ head })).toEqual([...uncovered, ['changed', 6]])
   })
 
-  it('do not stumble over an owner.erased event that says nonsense', async () => {
+  it('ignores an owner.erased event with nonsense in its details', async () => {
     const { handle, context } = node()
     const covers = [null, {}, { fields: 'actorId', seqs: [1] }, { fields: ['actorId'], seqs: '1' }]
     for (const [index, details] of [{}, { covers: 5 }, { covers }].entries()) {
@@ -332,7 +335,7 @@ describe('the verbs of the sealed audit', () => {
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 3, erased: 0 })
   })
 
-  it('need the signature behind an erasure, where signatures vouch for the audit', async () => {
+  it('requires a valid signature on the seal of an erasure if signatures vouch for the audit', async () => {
     const { handle, make, erase, erased } = erasing({ sealing: { sign: (hash) => hash } })
     await make(2)
     await handle.sealAudit()
@@ -349,7 +352,7 @@ describe('the verbs of the sealed audit', () => {
 describe('retention of a sealed audit', () => {
   const old = { retention: { events: '30d', usage: false, addresses: false } } as const
 
-  it('keeps what covers an erasure, so that events which stay are not taken for tampered with', async () => {
+  it('keeps the event that covers an erasure, so remaining events do not look tampered with', async () => {
     const { handle, context, pass, retain, store } = node({ ...old, sealing: {} })
     await context.store.commit({ events: [{ id: 'e', at: 1, action: 'owner.erased', prefix: 'acme_test', actorId: 'dpo' }] })
     pass(31 * DAY)
@@ -358,7 +361,7 @@ describe('retention of a sealed audit', () => {
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 1, pruned: 0 })
   })
 
-  it('seals what it removes and says so in the seals, so that removal is told from tampering', async () => {
+  it('seals events before it removes them and records the removal, so removal differs from tampering', async () => {
     const heads: AuditHead[] = []
     const { make, handle, pass, retain, store } = node({ ...old, sealing: { onSeal: (head) => heads.push(head) } })
     await make(3)
@@ -374,7 +377,7 @@ describe('retention of a sealed audit', () => {
     expect(await handle.verifyAudit({ head })).toMatchObject({ ok: true, sealed: 5, pruned: 303, behind: 0 })
     const report = await verifyAuditExport(await exported(handle.exportAudit()), { head })
     expect(report).toMatchObject({ ok: true, sealed: 5, pruned: 303 })
-    // Whoever kept an earlier export shows by the kept roots that it is whole.
+    // An earlier export proves complete against the roots that the seals keep.
     const kept = lines.flatMap(({ event }) => event ?? [])
     const seals = (await exported(handle.exportAudit())).flatMap(({ seal }) => (seal === undefined ? [] : [seal as FullSeal]))
     const merged = seals.flatMap((seal): AuditEntry[] => {
@@ -382,12 +385,12 @@ describe('retention of a sealed audit', () => {
       return [{ seal }, ...kept.splice(0, end).map((event) => ({ event }))]
     })
     expect(await verifyAuditExport(merged, { head })).toMatchObject({ ok: true, sealed: 308, pruned: 0 })
-    // One that vanishes behind them is still found.
+    // An event that vanishes behind the seals is still found.
     await store.removeEvents('acme_test', [left[0]?.id ?? ''])
     expect((await handle.verifyAudit({ head })).problems.map(({ kind }) => kind)).toEqual(['removed'])
   })
 
-  it('goes on where nobody seals any more, and seals first where there are seals', async () => {
+  it('removes events after sealing was turned off, and seals them first if there are seals', async () => {
     const first = node(old)
     await first.make(10)
     await first.handle.sealAudit()
@@ -403,7 +406,7 @@ describe('retention of a sealed audit', () => {
     expect(await never.store.seals({ prefix: 'acme_test', limit: 10 })).toEqual([])
   })
 
-  it('that was broken off between its seal and the removal is no tampering', async () => {
+  it('does not report a removal as tampering if it was interrupted after its seal', async () => {
     const store = faultyStore(memoryStore())
     const { make, handle, pass, retain } = node({ ...old, store, sealing: {} })
     await make(10)
@@ -416,7 +419,7 @@ describe('retention of a sealed audit', () => {
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 0, pruned: 10 })
   })
 
-  it('beside a verification, sealing and writers raises no false alarm', async () => {
+  it('causes no false alarm while a verification, sealing and writers run', async () => {
     const shared: TokenStore = memoryStore()
     const nodes = Array.from({ length: 3 }, () => node({ ...old, store: shared, sealing: {} }))
     for (const { make } of nodes) await make(250)
@@ -428,7 +431,7 @@ describe('retention of a sealed audit', () => {
   })
 })
 
-it('a salt that a caller names is kept, so that events keep theirs when they are written later', async () => {
+it('keeps a salt that the caller sets, for events that are written later', async () => {
   const { context, store } = node()
   const event: StoredEvent = { id: 'e', at: 1, action: 'owner.gone', prefix: 'acme_test', actorId: 'a', salt: 'f'.repeat(32) }
   await context.store.commit({ events: [event] })

@@ -11,8 +11,8 @@ async function kit() {
   return { tokens, token, id: record.id }
 }
 
-describe('slips of those who call the verbs', () => {
-  it('options of the first edition are refused, not ignored', async () => {
+describe('mistakes in calls to the verbs', () => {
+  it('refuses options of the first edition instead of ignoring them', async () => {
     const { tokens, id } = await kit()
     const old = { actor: ADA } as never
     for (const call of [tokens.system.update(id, { name: 'x' }, old), tokens.system.activate(id, old), tokens.system.deactivate(id, old)]) {
@@ -23,7 +23,7 @@ describe('slips of those who call the verbs', () => {
     await tokens.close()
   })
 
-  it('an actor whose scopes or resources are misspelled is refused, not unlimited', async () => {
+  it('refuses an actor with misspelled scopes or resources instead of treating it as unlimited', async () => {
     const { tokens } = await kit()
     for (const field of ['scope', 'Scopes', 'resource']) {
       const actor = { id: 'ada', tenants: ['acme'], manages: 'all', [field]: [] } as never
@@ -32,7 +32,7 @@ describe('slips of those who call the verbs', () => {
     await tokens.close()
   })
 
-  it('a token in the place of an id is refused by name, and not repeated', async () => {
+  it('refuses a token in place of an id, without repeating it', async () => {
     const { tokens, token } = await kit()
     const tries = [
       tokens.system.get(token),
@@ -51,7 +51,7 @@ describe('slips of those who call the verbs', () => {
     await tokens.close()
   })
 
-  it('a misspelled field is told before what is missing because of it, with what was meant', async () => {
+  it('suggests the correction of a misspelled field before it reports the missing field', async () => {
     const { tokens } = await kit()
     const cases = [
       [{ nam: 'x', scopes: [] }, 'name'],
@@ -65,7 +65,7 @@ describe('slips of those who call the verbs', () => {
     await tokens.close()
   })
 
-  it('a page asked for by another name is told the cursor or the limit', async () => {
+  it('suggests cursor or limit for a wrong paging parameter', async () => {
     const { tokens } = await kit()
     const cases = [
       [{ page: 2 }, 'cursor'],
@@ -82,7 +82,27 @@ describe('slips of those who call the verbs', () => {
     await tokens.close()
   })
 
-  it('a token given to verify() with its scheme is refused, and the developer is told once', async () => {
+  it('refuses scopes and resources in the context of verify(), which would not check them', async () => {
+    const { tokens, token } = await kit()
+    for (const field of ['scopes', 'scope', 'require', 'resources']) {
+      const context = { ip: '192.0.2.1', [field]: ['inventory:read'] } as never
+      await expect(tokens.verify(token, context)).rejects.toMatchObject({
+        code: 'invalid_input',
+        field,
+        message: expect.stringContaining('principal.allows(scope, resources)'),
+      })
+    }
+    expect((await tokens.verify(token, { ip: '192.0.2.1', endpoint: '/stock', method: 'GET' })).ok).toBe(true)
+    await tokens.close()
+  })
+
+  it('suggests tokenId if events() is called with an id', async () => {
+    const { tokens, id } = await kit()
+    await expect(tokens.system.events({ id } as never)).rejects.toThrow('unknown field; did you mean "tokenId"?')
+    await tokens.close()
+  })
+
+  it('refuses a token passed to verify() with its scheme, and warns the developer once', async () => {
     const { tokens, token } = await kit()
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     try {

@@ -8,15 +8,15 @@ import { instance, mint, refusal } from '../latchkey/harness.js'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-/** Counts one use of each of so many endpoints, an hour before. */
+/** Counts one use of each of this many endpoints, an hour ago. */
 async function useEndpoints(store: TokenStore, tokenId: string, now: number, endpoints: number): Promise<void> {
   const one = { tokenId, bucketAt: now - HOUR, scope: '', outcome: 'allowed', count: 1 } as const
   const counts = Array.from({ length: endpoints }, (_, at) => ({ ...one, endpoint: `GET /${at}` }))
   await store.recordUsage({ nodeId: 'n', seq: 1, at: now, counts, addresses: [], lastUses: [] })
 }
 
-describe('the usage of a token', () => {
-  it('is that of the last 30 days where no range is given', async () => {
+describe('usage of a token', () => {
+  it('reports the usage of the last 30 days if no range is given', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -29,7 +29,7 @@ describe('the usage of a token', () => {
     expect((await tokens.system.usage(record.id, { to: now - 10 * DAY })).total).toBe(2)
   })
 
-  it('is refused, by the name of the field, where the range or the answer would be too large', async () => {
+  it('refuses a usage report whose range or size is too large, and names the field', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -47,7 +47,7 @@ describe('the usage of a token', () => {
     expect((await tokens.system.usage(record.id, { from: now - 10 * HOUR })).buckets).toHaveLength(1100)
     expect(await refusal(tokens.system.usage(record.id, { from: now - 367 * DAY }))).toBe('invalid_input from')
   })
-  it('is added up in longer steps, so that the busiest tokens are counted too', async () => {
+  it('adds usage up in longer steps, which also reports the busiest tokens', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -78,7 +78,7 @@ describe('the usage of a token', () => {
     expect(await refusal(tokens.system.usage(record.id, { step: 1800 }))).toBe('invalid_input step')
   })
 
-  it('says the same in steps as by the hour', async () => {
+  it('reports the same totals in steps as by the hour', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -99,7 +99,7 @@ describe('the usage of a token', () => {
     expect([...new Set(buckets.map(({ at }) => at.getTime()))]).toEqual([50, 38, 26, 14].map((hours) => now - hours * HOUR))
   })
 
-  it('is refused where even steps would be too many, or too much would have to be read', async () => {
+  it('refuses a usage report in steps if it would still have to read too much', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -109,8 +109,8 @@ describe('the usage of a token', () => {
   })
 })
 
-describe('the usage of several tokens', () => {
-  it('is added up where it is kept: a hundred busy tokens cost two rows a step', async () => {
+describe('usage of several tokens', () => {
+  it('adds usage up inside the store: a hundred busy tokens cost two rows a step', async () => {
     const now = Date.UTC(2030, 5, 1)
     const inner = memoryStore()
     let rows = 0
@@ -142,7 +142,7 @@ describe('the usage of several tokens', () => {
     expect(rows).toBe(20_000)
   })
 
-  it('is refused where tokens and steps together are too many', async () => {
+  it('refuses too many tokens and steps together', async () => {
     const now = Date.UTC(2030, 5, 1)
     const tokens = instance({ clock: () => now })
     const { record } = await mint(tokens)
@@ -156,7 +156,7 @@ describe('the usage of several tokens', () => {
     expect(await ask(1, 1001)).toBe('invalid_input step')
   })
 
-  it('is not believed of a store that knows no limit', async () => {
+  it('reports a fault if a store ignores the limit of a usage report', async () => {
     const now = Date.UTC(2030, 5, 1)
     const inner = memoryStore()
     const store = { ...inner, usage: ({ limit: _, ...query }: UsageQuery) => inner.usage(query) }

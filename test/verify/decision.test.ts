@@ -11,7 +11,7 @@ import { perToken, syncLimiter } from '../rate-limit/support.js'
 const INSIDE = '10.0.0.1'
 const OUTSIDE = '192.0.2.1'
 
-/** The token with one digit of its secret changed, and the checksum that belongs to it: what a forger makes of an id that it knows. */
+/** Changes one digit of the secret and recomputes the checksum, as a forger who knows the ID would. */
 function forged(token: string): string {
   const body = token.slice(0, -6)
   const other = body.endsWith('0') ? '1' : '0'
@@ -19,7 +19,7 @@ function forged(token: string): string {
   return forgery + checksum(defaultEngine.sha256(forgery))
 }
 
-/** An instance whose reads of records are counted. */
+/** An instance that counts record reads. */
 function counted(options: Partial<LatchkeyOptions<Scope>> = {}) {
   let finds = 0
   const store = interceptStore(memoryStore(), ({ method }, proceed) => {
@@ -35,14 +35,14 @@ const refusedOf = async (tokens: Latchkey<Scope>, id: string): Promise<readonly 
   return items.map(({ code, ip }) => [code, ip] as const)
 }
 
-describe('a token that is not of the form', () => {
-  it.each([undefined, null, 1, '', 'junk', {}])('is malformed, without a hash and without a read: %j', async (token) => {
+describe('malformed tokens', () => {
+  it.each([undefined, null, 1, '', 'junk', {}])('a malformed token is rejected without hashing or reading: %j', async (token) => {
     const { tokens, finds } = counted()
     expect(await verdict(tokens.verify(token as string))).toBe('token_malformed')
     expect(finds()).toBe(0)
   })
 
-  it('is malformed also where one character differs: of the prefix, an underscore, the id, the secret, the checksum', async () => {
+  it('a token with any changed character of its prefix, separators or checksum is malformed', async () => {
     const { tokens, finds } = counted()
     const { token } = await mint(tokens)
     const [prefix, id] = [10, 26]
@@ -58,8 +58,8 @@ describe('a token that is not of the form', () => {
   })
 })
 
-describe('a token of the right form that was never minted', () => {
-  it('is unknown, asked of the store once, and then known to be missing', async () => {
+describe('a well-formed token that was never issued', () => {
+  it('an unissued token is read from the store once and then known to be missing', async () => {
     const { tokens, finds } = counted()
     const { token } = await mint(tokens)
     await warm(tokens, token)
@@ -71,8 +71,8 @@ describe('a token of the right form that was never minted', () => {
   })
 })
 
-describe('a forged secret with its own checksum', () => {
-  it.each(['read', 'cached'])('is refused, whatever else is true of the token: %s', async (how) => {
+describe('a forged secret with a valid checksum', () => {
+  it.each(['read', 'cached'])('a forged secret is rejected whatever the state of the token: %s', async (how) => {
     const { tokens } = counted(how === 'read' ? { cache: false } : {})
     const good = await mint(tokens, { allowedIps: [INSIDE] })
     if (how === 'cached') await warm(tokens, good.token)
@@ -84,7 +84,7 @@ describe('a forged secret with its own checksum', () => {
     expect(await refusedOf(tokens, good.record.id)).toContainEqual(['secret_mismatch', INSIDE])
   })
 
-  it('of a rotated token is no sign that the old one came back', async () => {
+  it('a forged secret of a rotated token is not reported as reuse of the old token', async () => {
     const { tokens } = counted()
     const { token, record } = await mint(tokens)
     await tokens.system.rotate(record.id)
@@ -95,8 +95,8 @@ describe('a forged secret with its own checksum', () => {
 })
 
 describe('the order of the decision', () => {
-  // Everything is wrong with the token at first; each step puts right what was refused before.
-  it('is secret, revoked, inactive, not before, expired, address, owner, rate', async () => {
+  // At first everything is wrong with the token. Each step fixes what was refused before.
+  it('refusals are checked in the order secret, revoked, inactive, not before, expired, address, owner, rate', async () => {
     let now = Date.now()
     const start = now
     let owner: 'gone' | 'here' = 'gone'
@@ -139,7 +139,7 @@ describe('the order of the decision', () => {
     expect(asked).toBe(before)
   })
 
-  it('has each refusal in the audit and in usage, with where it came from', async () => {
+  it('each refusal is recorded in the audit and in usage with its address and endpoint', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { allowedIps: [INSIDE] })
     await tokens.verify(token, { ip: `::ffff:${OUTSIDE}`, method: 'GET', endpoint: '/stock' })
@@ -150,10 +150,10 @@ describe('the order of the decision', () => {
   })
 })
 
-describe('a pepper', () => {
+describe('peppers', () => {
   const [old, young] = ['an old pepper of at least 32 characters', 'a young pepper of at least 32 characters']
 
-  it('that minted a token long ago goes on verifying it; one that is not named here any more does not', async () => {
+  it('a token is verified with any listed pepper, and not with one that is no longer listed', async () => {
     const store = memoryStore()
     const { token } = await mint(instance({ store, pepper: old }))
     expect(await verdict(instance({ store, pepper: [young, old] }).verify(token))).toBe('ok')
@@ -161,8 +161,8 @@ describe('a pepper', () => {
   })
 })
 
-describe('a token in memory', () => {
-  it('is decided at once, without a read, and its use is counted', async () => {
+describe('a cached token', () => {
+  it('a cached token is decided synchronously without a read, and its use is counted', async () => {
     const { tokens, finds } = counted()
     const { token, record } = await mint(tokens)
     await warm(tokens, token)
@@ -176,35 +176,38 @@ describe('a token in memory', () => {
   })
 })
 
-describe('an owner', () => {
+describe('owners', () => {
   const both = ['stock:read', 'stock:write'] as const
 
-  it.each(['at once', 'later'])('who answers %s decides for its token in its tenant alone, and cuts scopes and data', async (when) => {
-    const answers = new Map<string | undefined, { scopes: readonly string[]; resources?: Record<string, readonly string[]> }>([
-      ['t1', { scopes: ['stock:read', 'billing:read'], resources: { warehouse: ['w1', 'w3'], zone: ['north'] } }],
-    ])
-    const owner = ({ tenantId }: { readonly tenantId?: string }) => {
-      const answer = answers.get(tenantId) ?? null
-      return when === 'later' ? pause(1).then(() => answer) : answer
-    }
-    const tokens = instance({ owner })
-    const terms = { ownerId: 'u1', scopes: [...both], resources: { warehouse: ['w1', 'w2'], line: ['a'] } }
-    const [here, there, nowhere] = await Promise.all(
-      ['t1', 't2', undefined].map((tenantId) => mint(tokens, { ...terms, ...(tenantId && { tenantId }) })),
-    )
-    const principal: Principal = await principalOf(tokens.verify(here?.token ?? ''))
-    expect(principal.scopes).toEqual(['stock:read'])
-    expect(principal.resources).toEqual({ warehouse: ['w1'], line: ['a'], zone: ['north'] })
-    expect(principal.allows('stock:write')).toBe(false)
-    expect(principal.allows('billing:read')).toBe(false)
-    expect(principal.allows('stock:read', { warehouse: 'w2' })).toBe(false)
-    expect(principal.allows('stock:read', { zone: 'south' })).toBe(false)
-    expect(await verdict(tokens.verify(there?.token ?? ''))).toBe('owner_denied')
-    expect(await verdict(tokens.verify(nowhere?.token ?? ''))).toBe('owner_denied')
-    expect(await internalsOf(tokens).standing(there?.record.id ?? '')).toEqual({ code: 'owner_denied' })
-  })
+  it.each(['at once', 'later'])(
+    'an owner who answers %s decides only for its tokens in its tenant, and limits scopes and resources',
+    async (when) => {
+      const answers = new Map<string | undefined, { scopes: readonly string[]; resources?: Record<string, readonly string[]> }>([
+        ['t1', { scopes: ['stock:read', 'billing:read'], resources: { warehouse: ['w1', 'w3'], zone: ['north'] } }],
+      ])
+      const owner = ({ tenantId }: { readonly tenantId?: string }) => {
+        const answer = answers.get(tenantId) ?? null
+        return when === 'later' ? pause(1).then(() => answer) : answer
+      }
+      const tokens = instance({ owner })
+      const terms = { ownerId: 'u1', scopes: [...both], resources: { warehouse: ['w1', 'w2'], line: ['a'] } }
+      const [here, there, nowhere] = await Promise.all(
+        ['t1', 't2', undefined].map((tenantId) => mint(tokens, { ...terms, ...(tenantId && { tenantId }) })),
+      )
+      const principal: Principal = await principalOf(tokens.verify(here?.token ?? ''))
+      expect(principal.scopes).toEqual(['stock:read'])
+      expect(principal.resources).toEqual({ warehouse: ['w1'], line: ['a'], zone: ['north'] })
+      expect(principal.allows('stock:write')).toBe(false)
+      expect(principal.allows('billing:read')).toBe(false)
+      expect(principal.allows('stock:read', { warehouse: 'w2' })).toBe(false)
+      expect(principal.allows('stock:read', { zone: 'south' })).toBe(false)
+      expect(await verdict(tokens.verify(there?.token ?? ''))).toBe('owner_denied')
+      expect(await verdict(tokens.verify(nowhere?.token ?? ''))).toBe('owner_denied')
+      expect(await internalsOf(tokens).standing(there?.record.id ?? '')).toEqual({ code: 'owner_denied' })
+    },
+  )
 
-  it('is not held against callers without an address that a signed token outlived its own', async () => {
+  it('lookups of ended parents by signed tokens do not throttle callers without an address', async () => {
     const tokens = instance({ cache: false })
     const { token } = await mint(tokens)
     const { standing } = internalsOf(tokens)
@@ -214,7 +217,7 @@ describe('an owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
 
-  it('gives a token that inherits all that it has, and one that does not no more than the token was given', async () => {
+  it("a token that inherits gets all of its owner's permissions, and another token no more than its own", async () => {
     const tokens = instance({ owner: () => ({ scopes: ['stock:read', 'billing:read'] }) })
     const heir = await tokens.system.create({ name: 'heir', ownerId: 'u1', inherit: true })
     expect((await principalOf(tokens.verify(heir.token ?? ''))).scopes).toEqual(['stock:read', 'billing:read'])
@@ -222,7 +225,7 @@ describe('an owner', () => {
     expect((await principalOf(tokens.verify(own.token))).scopes).toEqual(['stock:read'])
   })
 
-  it('who is gone is asked about a hundred times, then the token is told to come back later', async () => {
+  it('a missing owner is looked up about a hundred times before the answer is rate_limited', async () => {
     let asked = 0
     const tokens = instance({
       owner: () => {
@@ -239,8 +242,8 @@ describe('an owner', () => {
   })
 })
 
-describe('a limit', () => {
-  it('counts one request once though two guards decide about it, and another token’s admission is none of this one’s', async () => {
+describe('limits', () => {
+  it('a limit counts one request once through two guards, but not with another token’s admission', async () => {
     const limiter = syncLimiter(2)
     const tokens = instance({ rateLimit: { limits: [{ name: 'token', by: 'token', limiter }], onFailure: 'refuse' } })
     const [one, two] = [await mint(tokens), await mint(tokens)]
@@ -252,7 +255,7 @@ describe('a limit', () => {
     expect([...limiter.counts.values()]).toEqual([1, 1])
   })
 
-  it('says when to come back, in whole seconds of which there is one at least', async () => {
+  it('a refusal by a limit says when to retry, in whole seconds and at least one', async () => {
     const tokens = instance({ rateLimit: { limits: [perToken(1)], onFailure: 'refuse' } })
     const { token, record } = await mint(tokens)
     expect((await tokens.verify(token)).rates).toHaveLength(1)

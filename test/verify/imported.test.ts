@@ -12,7 +12,7 @@ const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 const old = sha256Tokens({ prefix: 'sk_', length: 35 })
 const PEPPERS = ['0123456789abcdef0123456789abcdef', 'fedcba9876543210fedcba9876543210'] as const
 
-/** A format that counts what it is asked, and whose tokens are `k-<row>-<secret>`. */
+/** A format that counts its calls and whose tokens are `k-<row>-<secret>`. */
 function slow(verify: (credential: string, hash: string) => unknown = (credential, hash) => credential.endsWith(hash)) {
   const asked: unknown[] = []
   const compared: string[] = []
@@ -42,8 +42,8 @@ async function withRows(format: TokenFormat, options: Partial<LatchkeyOptions<ke
   return tokens
 }
 
-describe('a credential that another system made', () => {
-  it('is read by no format where no request could bring it', async () => {
+describe('a credential of another system', () => {
+  it('a credential that no request could carry is read by no format', async () => {
     const { format, asked } = slow()
     const tokens = await withRows(format)
     const junk = [`k-1-${'x'.repeat(8192)}one`, 'k-1-\u00e9one', 'k-1- one', 'k-1-,one', 'k-1-"one', '', 1, ['k-1-one'], null, undefined]
@@ -55,7 +55,7 @@ describe('a credential that another system made', () => {
     expect(await verdict(tokens.verify(`k-2-${'x'.repeat(8186)}two`))).toBe('token_malformed')
   })
 
-  it('is never a text of our own form, of this prefix or another', async () => {
+  it('a token in our own format is read by no other format, whatever its prefix', async () => {
     const { format, asked } = slow()
     const tokens = await withRows(format)
     const { token } = await mint(tokens)
@@ -65,7 +65,7 @@ describe('a credential that another system made', () => {
     expect(asked).toEqual([])
   })
 
-  it('is refused from the end of its format on, and where the time cannot be told', async () => {
+  it('an imported credential is rejected once its format has ended, or if the time is unknown', async () => {
     let now = 1_900_000_000_000
     const format = sha256Tokens({ prefix: 'sk_', length: 35, until: new Date(now + 1000) })
     const tokens = accepting([format], { clock: () => now })
@@ -81,17 +81,17 @@ describe('a credential that another system made', () => {
   it.each([
     ['undefined', undefined, 'token_malformed'],
     ['null', null, 'token_malformed'],
-    ['no key', { proof: 'p' }, 'store_unavailable'],
-    ['no proof', { key: '1' }, 'store_unavailable'],
+    ['an object without a key', { proof: 'p' }, 'store_unavailable'],
+    ['an object without a proof', { key: '1' }, 'store_unavailable'],
     ['a number for a key', { key: 1, proof: 'p' }, 'store_unavailable'],
     ['a number for a proof', { key: '1', proof: 1 }, 'store_unavailable'],
-    ['text', 'key', 'store_unavailable'],
-  ])('of which its format answers %s is %s', async (_what, answer, outcome) => {
+    ['a string', 'key', 'store_unavailable'],
+  ])('a credential for which read() returns %s ends as %s', async (_what, answer, outcome) => {
     const format: TokenFormat = { ...plainTokens({ prefix: 'k' }), read: () => answer as never }
     expect(await verdict(accepting([format]).verify('k-1'))).toBe(outcome)
   })
 
-  it('is the token that its secret proves it to be, in the format that it was imported in alone', async () => {
+  it('an imported credential is valid only in the format in which it was imported', async () => {
     const twin = sha256Tokens({ name: 'twin', prefix: 'sk_', length: 35 })
     const tokens = accepting([twin, old])
     const [known, stranger] = [oldToken(1), oldToken(2)]
@@ -101,7 +101,7 @@ describe('a credential that another system made', () => {
     expect((await tokens.introspect(known.token)).record?.importedFrom).toBe('sha256')
   })
 
-  it('is the record of which its secret is, where two formats find one', async () => {
+  it('a credential that two formats could match is the record that its secret proves', async () => {
     const first = { ...slow().format, name: 'first' }
     const second = { ...slow().format, name: 'second' }
     const tokens = accepting([first, second])
@@ -118,7 +118,7 @@ describe('a credential that another system made', () => {
     expect((await tokens.introspect('k-1-three')).active).toBe(false)
   })
 
-  it('is good by whichever pepper its digest was made with', async () => {
+  it('an imported credential is accepted with any listed pepper', async () => {
     const store = memoryStore()
     const { token, row } = oldToken(1)
     await accepting([old], { store, pepper: PEPPERS[1] }).system.import([row], { format: old, map })
@@ -127,8 +127,8 @@ describe('a credential that another system made', () => {
   })
 })
 
-describe('a slow hash', () => {
-  it('is compared once, and its place is taken by a digest soon, without being asked to', async () => {
+describe('slow hashes', () => {
+  it('a slow hash is compared once and soon replaced by a digest', async () => {
     const { format, compared } = slow()
     const store = memoryStore()
     const tokens = await withRows(format, { store })
@@ -141,7 +141,7 @@ describe('a slow hash', () => {
     expect(compared).toEqual(['k-1-one'])
   })
 
-  it('is replaced soon after an introspection too, which counts no use', async () => {
+  it('a slow hash is also replaced after an introspection, which counts no use', async () => {
     const { format, compared } = slow()
     const store = memoryStore()
     const tokens = await withRows(format, { store })
@@ -152,7 +152,7 @@ describe('a slow hash', () => {
     expect(compared).toEqual(['k-1-one'])
   })
 
-  it('that another credential was compared with proves nothing of this one', async () => {
+  it('a slow comparison with one credential proves nothing about another', async () => {
     const answers = new Map<string, (same: boolean) => void>()
     const { format } = slow((credential) => new Promise<boolean>((resolve) => answers.set(credential, resolve)))
     const tokens = await withRows(format)
@@ -169,7 +169,7 @@ describe('a slow hash', () => {
   })
 })
 
-describe('an address that guesses the secrets of a known row', () => {
+describe('an address that guesses secrets of a known row', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['performance'] })
   })
@@ -177,7 +177,7 @@ describe('an address that guesses the secrets of a known row', () => {
     vi.useRealTimers()
   })
 
-  it('is charged for each, until nothing is looked up for it', async () => {
+  it('an address that guesses secrets is throttled until nothing is looked up for it', async () => {
     const sanctum = sanctumTokens()
     const tokens = accepting([sanctum], { cache: false })
     const token = `7|${'s'.repeat(40)}`
@@ -191,9 +191,9 @@ describe('an address that guesses the secrets of a known row', () => {
   })
 })
 
-describe('what a claim is held against', () => {
+describe('proofs of imported credentials', () => {
   const body = 'latchkey: import proof'
-  const claim = { id: 'A'.repeat(16), format: old, credential: 'sk_x', body }
+  const claim = { id: 'A'.repeat(16), format: old, ended: false, credential: 'sk_x', body }
   const digest = (text: string): string => sha256(text)
   const imported = new Imported({
     imports: { keys: createImportKeys(IMPORT_KEY, 'acme_test'), formats: [old] },
@@ -208,12 +208,12 @@ describe('what a claim is held against', () => {
     ['a record of another format', { importedFrom: 'plain' }, false],
     ['a token that was made here', { importedFrom: undefined }, false],
     ['a record with another digest', { hasDigest: () => false }, false],
-  ] as const)('%s: %s', async (_what, changes, proven) => {
+  ] as const)('a credential is compared with %s: %s', async (_what, changes, proven) => {
     expect(await imported.proves(claim, { ...record, ...changes }, undefined)).toBe(proven)
   })
 })
 
-describe('a secret that two formats imported', () => {
+describe('a secret imported in two formats', () => {
   const plain = plainTokens({ name: 'plain', prefix: 'sk_', length: 35 })
   const orders = [
     ['first', [old, plain]],
@@ -223,15 +223,15 @@ describe('a secret that two formats imported', () => {
   async function twins(formats: readonly TokenFormat[], options: Partial<LatchkeyOptions<Scope>> = {}) {
     const tokens = accepting(formats, options)
     const { token, row } = oldToken(1)
-    await tokens.system.import([row], { format: old, map })
     await tokens.system.import([{ token }], { format: plain, map })
+    await tokens.system.import([row], { format: old, map })
     const { items } = await tokens.system.list()
     const of = (name: string): string => items.find(({ importedFrom }) => importedFrom === name)?.id ?? ''
     return { tokens, token, sha: of('sha256'), plain: of('plain') }
   }
 
   for (const [where, formats] of orders) {
-    it(`stays refused once the token of the format listed ${where} was revoked, whichever imports it again`, async () => {
+    it(`a secret imported in two formats stays refused once the token of the format listed ${where} was revoked, whichever imports it again`, async () => {
       const tokens = accepting(formats)
       const { token, row } = oldToken(1)
       await tokens.system.import([row], { format: old, map })
@@ -242,7 +242,7 @@ describe('a secret that two formats imported', () => {
       expect(await tokens.introspect(token)).toMatchObject({ active: false })
     })
 
-    it(`is refused while the token of the format listed ${where} is inactive or expired, with the code of that`, async () => {
+    it(`a secret imported in two formats is refused while the token of the format listed ${where} is inactive or expired`, async () => {
       let now = 1_900_000_000_000
       const { tokens, token, sha } = await twins(formats, { clock: () => now })
       expect(await verdict(tokens.verify(token))).toBe('ok')
@@ -257,12 +257,12 @@ describe('a secret that two formats imported', () => {
     })
   }
 
-  it('is the first of the good ones', async () => {
+  it('a secret imported in two formats resolves to the first valid token', async () => {
     const { tokens, token } = await twins([plain, old])
     expect((await tokens.introspect(token)).record?.importedFrom).toBe('plain')
   })
 
-  it('is let in from memory also where somebody at its address guesses and the other format is looked up again', async () => {
+  it('a secret imported in two formats is accepted from the cache even while its address is throttled', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const ip = '192.0.2.1'
@@ -285,7 +285,7 @@ describe('a secret that two formats imported', () => {
     expect(await verdict(tokens.verify(token, { ip }))).toBe('ok')
   })
 
-  it('is not compared with a slow hash again where another secret has the same key and was revoked', async () => {
+  it('a slow hash is not compared again when another secret with the same key was revoked', async () => {
     const first = slow()
     const second = { ...slow().format, name: 'second' }
     const tokens = accepting([second, first.format])

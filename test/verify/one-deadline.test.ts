@@ -3,6 +3,9 @@ import { ownTokens } from 'latchkey/import'
 import { accept, foreignTokens } from 'latchkey/jwt'
 import { memoryStore } from 'latchkey/stores/memory'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createGuard } from '../../src/http/authenticate.js'
+import type { RequestLike } from '../../src/http/request.js'
+import { createScopeCheck } from '../../src/http/require-scopes.js'
 import { accepting } from '../imports/world.js'
 
 const SLOW_MS = 900
@@ -51,7 +54,7 @@ async function setUp(more: Partial<LatchkeyOptions>) {
   return { tokens, token }
 }
 
-/** How a call ends, and when. */
+/** The result of a call and the time it took. */
 async function ending(call: () => Promise<unknown>) {
   const begunAt = performance.now()
   const ended = call().then(
@@ -72,13 +75,13 @@ afterEach(() => {
 })
 
 describe('one decision has one deadline', () => {
-  it('for the store and an owner callback that hangs', async () => {
+  it('a decision has one deadline for the store and a hanging owner callback', async () => {
     const { tokens, token } = await setUp({ owner: never })
     expect(await ending(() => tokens.verify(token))).toEqual(UNDECIDED)
     expect(await ending(() => tokens.introspect(token))).toEqual(UNDECIDED)
   })
 
-  it('for the store, the owner callback and each rate limit', async () => {
+  it('a decision has one deadline for the store, the owner callback and all rate limits', async () => {
     const limits = [
       { name: 'one', by: 'token', limiter: limiter(passes) },
       { name: 'two', by: 'tenant', limiter: limiter(never) },
@@ -100,7 +103,7 @@ describe('one decision has one deadline', () => {
     expect(await ending(() => owned.tokens.verify(owned.token))).toEqual(UNDECIDED)
   })
 
-  it('for the store and the slow hash of an imported token', async () => {
+  it('a decision has one deadline for the store and the slow hash of an imported token', async () => {
     const format = ownTokens({ name: 'old', key: (credential) => /^k-([0-9]+)-/.exec(String(credential))?.[1], verify: never })
     const { store, state } = slowStore()
     const tokens = accepting([format], { store, logger: false, deadline: '1s', cache: false })
@@ -109,7 +112,7 @@ describe('one decision has one deadline', () => {
     expect(await ending(() => tokens.verify('k-1-one'))).toEqual(UNDECIDED)
   })
 
-  it('which is that of the instance for tokens of other issuers, fetched keys included', async () => {
+  it("tokens of other issuers have the instance's deadline, including the fetch of keys", async () => {
     const { tokens } = await setUp({})
     const hangs = foreignTokens({
       issuer: 'https://idp.example',
@@ -125,12 +128,12 @@ describe('one decision has one deadline', () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const text = `${part({ alg: 'RS256', typ: 'at+jwt', kid: 'k' })}.${part({ iss: 'https://idp.example' })}.AAAA`
     expect(await ending(() => accept(tokens, hangs).verify(text) as Promise<unknown>)).toEqual(UNDECIDED)
-    // The fetch that hangs has ended by now. Used alone, a verifier has two seconds.
+    // By now the hanging fetch has timed out. Without an instance, a verifier has two seconds.
     expect(await ending(() => hangs.verify(text) as Promise<unknown>)).toEqual({ code: 'store_unavailable', after: 2000 })
   })
 })
 
-it('a limit that hangs and is passed over does not switch off the others', async () => {
+it('a hanging limit that onFailure ignores does not disable the others', async () => {
   const { tokens, token } = await setUp({
     cache: false,
     rateLimit: {
@@ -146,4 +149,24 @@ it('a limit that hangs and is passed over does not switch off the others', async
     } as never,
   })
   expect(await ending(() => tokens.verify(token))).toMatchObject({ value: { ok: false, code: 'rate_limited' } })
+})
+
+it("a route's resource function shares the deadline with the decision about the request", async () => {
+  const { tokens, token } = await setUp({})
+  const guard = createGuard<RequestLike>(tokens, {}, { read: (request) => request, trustsProxy: () => undefined })
+  const answer = async (dimensions: object) => {
+    const request = { method: 'GET', headers: new Headers({ authorization: `Bearer ${token}` }), ip: undefined }
+    const outcome = await guard(request)
+    expect(outcome.principal).toBeDefined()
+    // Time spent by the host in between does not count.
+    await slow()
+    return await createScopeCheck<RequestLike>(['a:b', dimensions])(request)
+  }
+  const slowly = async () => {
+    await slow()
+    return 'w1'
+  }
+  // 900 ms for the store, 900 ms in the host, and the remaining 100 ms.
+  expect(await ending(() => answer({ warehouse: slowly }))).toMatchObject({ value: { status: 503 }, after: 1900 })
+  expect(await ending(() => answer({ warehouse: async () => 'w1' }))).toEqual({ value: undefined, after: 1800 })
 })

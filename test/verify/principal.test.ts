@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { deciderOf } from '../../src/instance.js'
 import { instance, mint, principalOf, warm } from '../latchkey/harness.js'
 
-describe('a principal', () => {
-  it('tells who the token speaks for, and nothing else', async () => {
+describe('principals', () => {
+  it('a principal describes only whom the token speaks for', async () => {
     const tokens = instance()
     const terms = { name: 'ERP', tenantId: 't1', ownerId: 'u1', resources: { w: ['1'] }, metadata: { system: { name: 'sap' } } }
     const { token, record } = await mint(tokens, { ...terms, allowedIps: ['10.0.0.1'], expiresIn: 60, rotateEvery: '1h' })
@@ -13,7 +13,18 @@ describe('a principal', () => {
     expect(Object.keys(bare).sort()).toEqual(['kind', 'name', 'scopes', 'tokenId'])
   })
 
-  it('allows what the token allows, whatever a handler writes into it', async () => {
+  it('allows() follows the token and its owner, whatever a handler writes into the principal', async () => {
+    const owner = () => ({ scopes: ['stock:read'], resources: { w: ['1', '3'] } })
+    const tokens = instance({ owner })
+    const { token } = await mint(tokens, { ownerId: 'u1', resources: { w: ['1', '2'] } })
+    const principal = await principalOf(tokens.verify(token))
+    expect(principal.resources).toEqual({ w: ['1'] })
+    expect(() => Reflect.apply(Array.prototype.push, principal.resources?.w, ['2'])).toThrow(TypeError)
+    expect(Reflect.set(Object(principal.resources), 'w', ['2'])).toBe(false)
+    expect(principal.allows('stock:read', { w: '2' })).toBe(false)
+  })
+
+  it('allows() follows the token, whatever a handler writes into the principal', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { resources: { w: ['1'] }, metadata: { plan: 'free', nested: { deep: [1] } } })
     await warm(tokens, token)
@@ -39,7 +50,7 @@ describe('a principal', () => {
     })
   })
 
-  it('of another library counts no use', async () => {
+  it('a principal that the instance did not create counts no use', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const principal = await principalOf(deciderOf(tokens).decide(token))

@@ -25,7 +25,7 @@ async function world(options: Parameters<typeof instance>[0] = {}) {
   return { tokens, id: record.id, principal, down, calls, redeem }
 }
 
-it('a ticket is not used up by a redemption that could not be decided', async () => {
+it('a ticket survives a redemption that could not be decided', async () => {
   const { tokens, principal, down, redeem } = await world()
   const { ticket } = await createTicket(tokens, principal)
   down.push('find')
@@ -35,7 +35,7 @@ it('a ticket is not used up by a redemption that could not be decided', async ()
   expect(many.toSorted()).toEqual(['ok', ...Array.from({ length: 9 }, () => 'token_unknown')].toSorted())
 })
 
-it('a ticket is not used up either when the owner of its token cannot be asked', async () => {
+it("a ticket survives a failure to look up the token's owner", async () => {
   let down = false
   const { tokens, principal, redeem } = await world({
     owner: () => {
@@ -52,7 +52,7 @@ it('a ticket is not used up either when the owner of its token cannot be asked',
   expect([await redeem(ticket), await redeem(ticket)]).toEqual(['ok', 'token_unknown'])
 })
 
-it('a ticket that cannot be given back either is lost, and lets nobody in', async () => {
+it('a ticket that cannot be restored is lost and accepted by no one', async () => {
   const { tokens, principal, down, redeem } = await world()
   const { ticket } = await createTicket(tokens, principal)
   down.push('find', 'saveTicket')
@@ -65,7 +65,7 @@ it.each([
   ['token_revoked', (tokens, id) => tokens.system.revoke(id)],
   ['token_inactive', (tokens, id) => tokens.system.deactivate(id)],
 ] as [string, (tokens: ReturnType<typeof instance>, id: string) => Promise<unknown>][])(
-  'no ticket is made for a token that is refused by now: %s',
+  'createTicket() refuses a token that has since been refused: %s',
   async (code, end) => {
     const { tokens, id, principal, calls } = await world()
     await end(tokens, id)
@@ -74,7 +74,7 @@ it.each([
   },
 )
 
-it('no ticket is made for a token that has expired since', async () => {
+it('createTicket() refuses a token that has since expired', async () => {
   let now = 1_900_000_000_000
   const { tokens, id, principal } = await world({ clock: () => now })
   await tokens.system.update(id, { expiresAt: new Date(now + HOUR_MS) })

@@ -6,7 +6,7 @@ import { instance, mint, warm } from '../latchkey/harness.js'
 
 const NOBODY = 'zzzzzzzzzzzzzzzz'
 
-/** An instance whose reads of records are counted. */
+/** An instance that counts record reads. */
 function counted(options: Parameters<typeof instance>[0] = {}) {
   let finds = 0
   const store = interceptStore(memoryStore(), ({ method }, proceed) => {
@@ -17,7 +17,7 @@ function counted(options: Parameters<typeof instance>[0] = {}) {
 }
 
 describe('the standing of a token', () => {
-  it('is the code of its refusal when it is revoked, expired or deactivated', async () => {
+  it('the standing of a revoked, expired or deactivated token is the code of its refusal', async () => {
     let now = Date.parse('2026-11-26T12:00:00Z')
     const { tokens } = counted({ clock: () => now })
     const [revoked, stopped, ended] = [await mint(tokens), await mint(tokens), await mint(tokens, { expiresIn: '2h' })]
@@ -30,7 +30,7 @@ describe('the standing of a token', () => {
     expect(await standing(ended.record.id)).toEqual({ code: 'token_expired' })
   })
 
-  it('is unknown for an id that was never given out, which is read once while that is remembered', async () => {
+  it('the standing of an unissued ID is token_unknown and cached', async () => {
     const { tokens, finds } = counted()
     await warm(tokens, (await mint(tokens)).token)
     const before = finds()
@@ -40,7 +40,7 @@ describe('the standing of a token', () => {
     expect(finds() - before).toBe(1)
   })
 
-  it('has the scopes and the data of both token and owner, and the addresses of the token', async () => {
+  it("the standing of a token has the scopes and resources shared with its owner, and the token's addresses", async () => {
     const owner = () => ({ scopes: ['stock:*'], resources: { warehouse: ['w1'], zone: ['north'] } })
     const { tokens } = counted({ owner })
     const { record } = await mint(tokens, {
@@ -57,7 +57,7 @@ describe('the standing of a token', () => {
   })
 })
 
-it('a forged checksum identifies nobody, and costs no read', async () => {
+it('a forged checksum identifies no token and costs no read', async () => {
   const { tokens, finds } = counted()
   const { token, record } = await mint(tokens)
   const before = finds()

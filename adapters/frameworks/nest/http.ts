@@ -8,8 +8,9 @@ import { tellRoute } from '../../../src/http/tell-route.js'
 import { onClose } from '../node/close.js'
 import { mountPattern } from '../node/mount-pattern.js'
 import { expressBelievesCallers, fastifyBelievesCallers } from '../node/trust.js'
+import { keepVary, withVary } from '../node/vary.js'
 
-/** A request under Nest, in what Express and Fastify have in common. */
+/** A request under Nest: the properties that Express and Fastify have in common. */
 export type HttpRequest = {
   readonly method: string
   readonly headers: IncomingMessage['headers']
@@ -19,7 +20,7 @@ export type HttpRequest = {
   readonly ip?: string | undefined
 }
 
-/** A response under Nest: Express's own, or Fastify's reply around Node's. */
+/** A response under Nest: either Express's own, or a Fastify reply that wraps Node's. */
 export type HttpResponse = ServerResponse | FastifyReplyLike
 
 type FastifyReplyLike = {
@@ -31,7 +32,7 @@ type FastifyReplyLike = {
   send(body: Buffer): unknown
 }
 
-/** The rest of a request, by which the two platforms differ. */
+/** The parts of a request in which the two platforms differ. */
 type Inside = {
   readonly raw?: IncomingMessage
   readonly rawHeaders?: readonly string[]
@@ -42,12 +43,12 @@ type Inside = {
   readonly routeOptions?: { readonly url?: unknown }
 }
 
-/** How a request under Nest is read. */
+/** Reads a request under Nest. */
 export const platform: Platform<HttpRequest> = {
   read: (request) => ({ method: request.method, headers: rawHeadersOf(request), ip: request.ip }),
   trustsProxy(request) {
     const { raw, ips, app } = request as Inside
-    // Fastify gives a request `ips` only where `trustProxy` is set.
+    // Fastify sets `ips` on a request only if `trustProxy` is set.
     return raw === undefined ? Boolean(app?.get('trust proxy')) : ips !== undefined
   },
   believesCallers(request) {
@@ -61,7 +62,7 @@ function rawHeadersOf(request: HttpRequest): readonly string[] {
   return raw?.rawHeaders ?? rawHeaders ?? []
 }
 
-/** Attaches the principal of an admitted request and counts its use when the response is over; or gives the answer that refuses it. */
+/** Attaches the principal of an admitted request and counts its use when the response is over, or returns the response that refuses it. */
 export function admitAs(outcome: GuardOutcome, guard: Guard, request: HttpRequest, response: HttpResponse): PlainResponse | undefined {
   const { principal, use } = outcome
   if (outcome.response !== undefined) return outcome.response
@@ -70,20 +71,23 @@ export function admitAs(outcome: GuardOutcome, guard: Guard, request: HttpReques
     tellRoute(guard, 'LATCHKEY_W015', guard.onWarning, { route: endpointOf(request) })
     return guard.refuse('misconfigured', request)
   }
-  if (guard.vary !== undefined) addVary(response, guard.vary)
-  if (use !== undefined) onClose(nodeResponse(response), () => use.over(endpointOf(request), principal))
+  if (guard.vary !== undefined && !nodeResponse(response).headersSent) {
+    setHeader(response, 'vary', withVary(response.getHeader('vary') as string | undefined, guard.vary))
+    keepVary(nodeResponse(response), guard.vary)
+  }
+  if (use !== undefined) onClose(nodeResponse(response), () => use.over(() => endpointOf(request), principal))
   return undefined
 }
 
-/** Sets the header fields of an answer, but for the type of its body. */
+/** Sets the header fields of a response, except the content type. */
 export function setHeaders(response: HttpResponse, { headers }: PlainResponse): void {
   if (nodeResponse(response).headersSent) return
   for (const [name, value] of Object.entries(headers)) if (name !== 'content-type') setHeader(response, name, value)
 }
 
-/** Sends an answer as it is. */
+/** Sends a response unchanged. */
 export function send(response: HttpResponse, { status, headers, body }: Omit<PlainResponse, 'code'>): void {
-  // Somebody has begun an answer already: cutting it off is the only refusal left.
+  // A response has already started: the only way to refuse is to cut it off.
   if (nodeResponse(response).headersSent) return void nodeResponse(response).destroy()
   for (const [name, value] of Object.entries(headers)) setHeader(response, name, value)
   const bytes = Buffer.from(body)
@@ -91,11 +95,6 @@ export function send(response: HttpResponse, { status, headers, body }: Omit<Pla
   response.statusCode = status
   response.setHeader('content-length', bytes.byteLength)
   response.end(bytes)
-}
-
-function addVary(response: HttpResponse, field: string): void {
-  const before = response.getHeader('vary')
-  setHeader(response, 'vary', [before ?? [], field].flat().join(', '))
 }
 
 function setHeader(response: HttpResponse, name: string, value: string): void {
@@ -107,7 +106,7 @@ function nodeResponse(response: HttpResponse): ServerResponse {
   return 'raw' in response ? response.raw : response
 }
 
-/** The route: the pattern that matched, never the path that was asked for. */
+/** The route: the pattern that matched, never the requested path. */
 export function endpointOf(request: HttpRequest): string {
   const { route, routeOptions, baseUrl = '', app } = request as Inside
   const path = routeOptions?.url ?? route?.path

@@ -10,23 +10,23 @@ import type { HttpRequest } from './http.js'
 
 /** The options of the management API under Nest. */
 export type ManagementOptions = Manage & {
-  /** The whole path, such as `/admin/tokens`: a global prefix of the application does not count for it. */
+  /** The whole path, such as `/admin/tokens`. The application's global prefix is not added to it. */
   readonly path: string
-  /** Says who is asking: an actor, or nothing where nobody is signed in. */
+  /** Returns the actor who makes the request, or nothing if no one is signed in. */
   readonly actor: (request: HttpRequest) => MaybePromise<Actor | undefined | null | false>
 }
 
 /**
  * Serves the management API on the platform below Nest, which reads its bodies itself.
  *
- * @throws InvalidInputError `invalid_input` when an option is unknown or unsound.
+ * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  */
 export function mountManagement(adapter: AbstractHttpAdapter, tokens: Authenticator, given: ManagementOptions): void {
   const { path, actor, ...options } = Object(given) as ManagementOptions
   if (typeof path !== 'string' || !path.startsWith('/')) {
     throw new InvalidInputError('management.path', 'must be the whole path of the API, such as /admin/tokens')
   }
-  // An authenticator that is no instance is refused by name there.
+  // An invalid authenticator is reported by name there.
   const instance = tokens as Latchkey
   const ask = typeof actor === 'function' ? (request: object) => actor(request as HttpRequest) : actor
   const type = adapter.getType()

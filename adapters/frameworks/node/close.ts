@@ -1,8 +1,17 @@
-/** The events of a Node response that mark its end. */
-type ClosingResponse = { readonly closed: boolean; once(event: 'close', listener: () => void): unknown }
+/** Signals the end of a Node response. Over HTTP/2, only the stream knows that it has already ended. */
+type ClosingResponse = {
+  readonly closed?: boolean
+  readonly stream?: { readonly closed: boolean; readonly destroyed: boolean }
+  once(event: 'close', listener: () => void): unknown
+}
 
-/** Calls back when the response is over, sent or given up; at once where the client has left already. */
+/** Calls back when the response has been sent or aborted; immediately if the client has already disconnected. */
 export function onClose(response: ClosingResponse, listener: () => void): void {
-  if (response.closed) listener()
+  const { closed = isOver(response.stream) } = response
+  if (closed) listener()
   else response.once('close', listener)
+}
+
+function isOver(stream: ClosingResponse['stream']): boolean {
+  return stream !== undefined && (stream.closed || stream.destroyed)
 }

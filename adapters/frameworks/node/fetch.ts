@@ -5,17 +5,17 @@ import { isNormalPath } from '../../../src/management/target.js'
 import { startTimer } from '../../../src/store/timer.js'
 import { hasBody } from './has-body.js'
 
-/** A request of either protocol, as the frameworks hand it on. */
+/** A request over either protocol, as frameworks pass it on. */
 type Incoming = IncomingMessage | Http2ServerRequest
 
-/** A response before it is sent, with its body read whole. */
+/** A response that has not been sent yet, with its body fully read. */
 export type WholeResponse = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
 }
 
-/** The answer to a request that a standard `Request` cannot carry, such as TRACE. */
+/** The response to a request that a standard `Request` cannot represent, such as TRACE. */
 const UNFIT: WholeResponse = { status: 400, headers: { 'cache-control': 'no-store' }, body: Buffer.alloc(0) }
 
 /** How much of an unread body is drained, so that the response reaches the client and the connection can be reused. */
@@ -23,9 +23,10 @@ const MAX_DRAINED_BYTES = 8 * 1024 * 1024
 const MAX_DRAIN_MS = 10_000
 
 /**
- * Answers a Node request by a fetch handler. Never rejects.
+ * Answers a Node request with a fetch handler.
  *
- * The rest of the request's body is drained, within bounds: a connection that is closed over unread bytes loses its answer (RFC 9112 §9.6).
+ * Never rejects. Drains the rest of the request's body, within limits: closing a connection with unread bytes would lose the response (RFC 9112
+ * §9.6).
  */
 export async function answerByFetch(incoming: Incoming, url: URL, handle: (request: Request) => Promise<Response>): Promise<WholeResponse> {
   let stop = () => {}
@@ -71,18 +72,18 @@ function drain(incoming: Incoming): void {
 export type Target = {
   readonly headers: Incoming['headers']
   readonly protocol: string
-  /** The host behind a proxy as the framework reads it, without a port. */
+  /** The host as the framework resolves it behind a proxy, without a port. */
   readonly hostname: string
   /** Path and query. */
   readonly path: string
 }
 
-/** No route's path, and no mount's. */
+/** Not the path of any route or mount. */
 const NOWHERE = '//'
 
 /**
- * The address that a request was sent to. A path that is not in its normal form (`/x/../y`) is nobody's: what stands before here, a router or
- * a rule about paths, took it for another.
+ * The address that a request was sent to. A path that is not normalized (`/x/../y`) matches nothing, because an earlier router or path rule may have
+ * read it as a different path.
  */
 export function addressOf({ headers, protocol, hostname, path }: Target): URL {
   // HTTP/2 names the host in a pseudo-field (RFC 9113 §8.3.1).
@@ -103,7 +104,7 @@ function toRequest(incoming: Incoming, url: URL, body: ReadableStream<Uint8Array
   for (let index = 0; index + 1 < incoming.rawHeaders.length; index += 2) {
     const name = incoming.rawHeaders[index]
     const value = incoming.rawHeaders[index + 1]
-    // HTTP/2 pseudo-fields are no fields.
+    // HTTP/2 pseudo-fields are not header fields.
     if (name !== undefined && value !== undefined && !name.startsWith(':')) headers.append(name, value)
   }
   if (body === undefined) return new Request(url, { method, headers })
@@ -111,7 +112,7 @@ function toRequest(incoming: Incoming, url: URL, body: ReadableStream<Uint8Array
   return new Request(url, streamed)
 }
 
-// `Readable.toWeb` destroys the socket when its reader gives up, and the 413 could not be sent any more. Nothing is read before it is asked for.
+// `Readable.toWeb` destroys the socket when its reader cancels, and the 413 could no longer be sent. Nothing is read until it is requested.
 function streamOf(incoming: Incoming): { readonly stream: ReadableStream<Uint8Array>; stop(): void } {
   let stop = () => {}
   const source: UnderlyingSource<Uint8Array> = {
@@ -122,9 +123,14 @@ function streamOf(incoming: Incoming): { readonly stream: ReadableStream<Uint8Ar
         incoming.pause()
         controller.enqueue(chunk)
       }
-      const end = () => controller.close()
+      // Over HTTP/2, a stream that is reset emits `close` first and then `end`; only the first one counts.
+      const end = () => {
+        stop()
+        controller.close()
+      }
       const close = () => {
-        if (!incoming.readableEnded) controller.error(new Error('the request broke off'))
+        stop()
+        controller.error(new Error('the request broke off'))
       }
       stop = () => incoming.off('data', push).off('end', end).off('close', close)
       incoming.pause()

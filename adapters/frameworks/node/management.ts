@@ -9,37 +9,46 @@ import type { MaybePromise } from '../../../src/model/json.js'
 import { answerByFetch, type WholeResponse } from './fetch.js'
 import { hasBody } from './has-body.js'
 
-/** Says who is asking: an actor, or nothing where nobody is signed in. `R` is the framework's own request or context. */
+/** Returns the actor who makes the request, or nothing if no one is signed in. `R` is the framework's own request or context. */
 export type ActorOf<R> = (request: R) => MaybePromise<Actor | undefined | null | false>
 
 /** The options of `management`. */
 export type ManagementOptions<R> = Options & { readonly actor: ActorOf<R> }
 
-/** Where and how a request came in, beside the framework's own object. */
+/** How a request arrived, in addition to the framework's own object, as far as the host's proxy settings allow. */
 export type Arrival = {
-  readonly incoming: IncomingMessage | Http2ServerRequest
   readonly url: URL
   readonly mountPath: string
+  /** The original request target: a router may have normalized `/x//y` to `/x/y` since. */
+  readonly target: string
   readonly ip: string | undefined
-  /** The body that an earlier body parser left, if one did. */
+  /** The body that an earlier body parser left, if any. */
   readonly parsedBody?: unknown
 }
 
-/** Makes the API and checks that there is a way to tell who is asking. */
+/** Creates the API and checks that there is a way to identify the caller. */
 export function openManagement<R>(tokens: Latchkey, given: ManagementOptions<R>): Management & { readonly actor: ActorOf<R> } {
   const { actor, ...options } = Object(given) as ManagementOptions<R>
-  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that says who is asking')
+  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')
   return { ...createManagement(tokens, options), actor }
 }
 
-/** Answers one request by the management API. Never rejects. */
+/** Answers one request to the management API. Never rejects, even if the host's proxy settings throw. */
 export function manage<R extends object>(
   api: Management & { readonly actor: ActorOf<R> },
   request: R,
-  { incoming, url, mountPath, ip, parsedBody }: Arrival,
+  incoming: IncomingMessage | Http2ServerRequest,
+  arrive: () => Arrival,
 ): Promise<WholeResponse> {
-  // A parser that did not read the body, as one for forms, leaves an empty object all the same: that is not what was sent.
+  let arrival: Arrival
+  try {
+    arrival = arrive()
+  } catch (error) {
+    return answerByFetch(incoming, new URL('http://localhost'), async () => api.unidentified(error, incoming.rawHeaders))
+  }
+  const { url, mountPath, target, ip, parsedBody } = arrival
+  // A parser that did not read the body, such as one for forms, still leaves an empty object, which is not what was sent.
   const parsed = incoming.readableDidRead && hasBody(incoming) ? parsedBody : undefined
-  const caller = { actor: () => api.actor(request), principal: admissionOf(request)?.principal, ip, parsedBody: parsed }
+  const caller = { actor: () => api.actor(request), principal: admissionOf(request)?.principal, ip, target, parsedBody: parsed }
   return answerByFetch(incoming, url, (standard) => api.fetch(standard, caller, mountPath))
 }

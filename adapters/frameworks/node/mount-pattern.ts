@@ -1,4 +1,4 @@
-/** An entry of a router's stack. How much of a path it took is in what `match` answers, or in versions that answer `true`, in `path`. */
+/** An entry in a router's stack. The part of a path that it consumed is in the result of `match`, or in `path` for versions that return `true`. */
 type Layer = {
   readonly route?: unknown
   readonly name?: unknown
@@ -7,48 +7,52 @@ type Layer = {
   match(path: string): unknown
 }
 
-/** How many entries are tried for one path, and how deep routers are followed. An application that needs more gets no name. */
+/** How many entries are tried for one path, and how deep nested routers are followed. An application beyond these limits gets no name. */
 const MOST_TRIES = 5000
 const MOST_DEPTH = 12
 const MOST_KNOWN = 1000
+/** Callers choose the length of a path under a wildcard mount, and each segment costs as much as the whole path. */
+const MOST_PARTS = 32
+const MOST_LENGTH = 1024
 
-/** Mount paths that hold no part which a caller chooses, by application. */
+/** Mount paths without caller-chosen segments, by application. */
 const literals: WeakMap<object, Set<string>> = new WeakMap()
 
 /**
- * The pattern of the path under which the router that answers is mounted; `undefined` where it cannot be told.
+ * The path pattern under which the answering router is mounted;
  *
- * Express knows only what was asked for (`req.baseUrl`), of which a parameter may be a secret. A part that could as well be another one, for the very same routers,
- * is a caller's choice and becomes `*`.
+ * `undefined` if unknown. Express knows only the requested path (`req.baseUrl`), which may contain a secret as a parameter. A segment that could be
+ * replaced without changing which routers answer is the caller's choice and becomes `*`.
  */
 export function mountPattern(app: object, base: string): string | undefined {
   if (base === '') return ''
   const known = literals.get(app) ?? new Set()
   literals.set(app, known)
   if (known.has(base)) return base
+  if (base.length > MOST_LENGTH || base.split('/').length > MOST_PARTS) return undefined
   const chains = chainsTo(appsAround(app), base)
   if (chains === undefined || chains.length === 0) return undefined
-  // Upper and lower case are a caller's choice, too, where routers do not tell them apart.
+  // Letter case is also the caller's choice if the routers ignore it.
   const parts = (takes(chains, base.toLowerCase()) ? base.toLowerCase() : base).split('/')
   const pattern = parts.map((part, at) => (at > 0 && isChosen(chains, parts, at) ? '*' : part)).join('/')
   if (pattern === base && known.size < MOST_KNOWN) known.add(base)
   return pattern
 }
 
-/** The application and those that it is mounted in, outermost first. */
+/** The application and its parent applications, outermost first. */
 function appsAround(app: object): readonly object[] {
   const parent: unknown = Reflect.get(app, 'parent')
   return typeof parent === 'function' || (typeof parent === 'object' && parent !== null) ? [...appsAround(parent), app] : [app]
 }
 
-// Express 4 throws where its old `router` is asked for.
+// Express 4 throws when its deprecated `router` getter is read.
 function stackOf(app: object): readonly Layer[] {
   const router: unknown = Reflect.get(app, '_router') ?? Reflect.get(app, 'router')
   const stack: unknown = Reflect.get(Object(router), 'stack')
   return Array.isArray(stack) ? stack : []
 }
 
-/** All ways through routers and mounted applications that take this path and nothing else. */
+/** All routes through nested routers and mounted applications that consume exactly this path. */
 function chainsTo([outermost, ...others]: readonly object[], path: string): readonly (readonly Layer[])[] | undefined {
   const found: (readonly Layer[])[] = []
   let tries = 0
@@ -73,7 +77,7 @@ function chainsTo([outermost, ...others]: readonly object[], path: string): read
   return tries > MOST_TRIES ? undefined : found
 }
 
-/** The part of a path that an entry leaves to what is inside; `undefined` where it does not match. */
+/** The part of a path that an entry leaves to its inner router; `undefined` if it does not match. */
 function leftBehind(layer: Layer, path: string): string | undefined {
   try {
     const matched = layer.match(path)
@@ -85,7 +89,7 @@ function leftBehind(layer: Layer, path: string): string | undefined {
   }
 }
 
-/** Would the same routers answer, were this part another one? */
+/** Returns whether the same routers would answer if this segment were different. */
 function isChosen(chains: readonly (readonly Layer[])[], parts: readonly string[], at: number): boolean {
   return othersOf(parts[at] ?? '').some((other) => takes(chains, parts.with(at, other).join('/')))
 }
@@ -94,7 +98,7 @@ function takes(chains: readonly (readonly Layer[])[], path: string): boolean {
   return chains.some((chain) => chain.reduce<string | undefined>((rest, layer) => rest && leftBehind(layer, rest), path) === '')
 }
 
-/** Texts that look alike and are others: in all characters, in the first and in the last, so that what must have a form still has it. */
+/** Similar but different texts: with all, only the first, or only the last character replaced, so that they still match a required format. */
 function othersOf(part: string): readonly string[] {
   return [
     part.replace(/[0-9A-Za-z]/g, another),
@@ -103,7 +107,7 @@ function othersOf(part: string): readonly string[] {
   ]
 }
 
-// Digits, hexadecimal ones and letters stay what they are.
+// Digits, hexadecimal digits and letters each stay in their class.
 const RINGS = ['0123456789', 'abcdef', 'ABCDEF', 'ghijklmnopqrstuvwxyz', 'GHIJKLMNOPQRSTUVWXYZ']
 
 function another(character: string): string {

@@ -4,13 +4,16 @@ const MANY_HOPS = 64
 const HOPS = Array.from({ length: MANY_HOPS }, (_, hop) => `198.51.100.${hop}`).join(', ')
 const STRANGER = { raw: { headers: { 'x-forwarded-for': HOPS }, socket: { remoteAddress: NOBODY } } }
 
-/** Does an Express application believe any forwarding header? Asked about an address that is nobody's (RFC 5737), behind more proxies than anybody has. */
+/**
+ * Returns whether an Express application trusts any forwarding header. Tests it with a documentation address (RFC 5737) behind more proxies than any
+ * real deployment has.
+ */
 export function expressBelievesCallers(app: { get(name: string): unknown } | undefined): boolean {
   const trusts: unknown = app?.get('trust proxy fn')
   return typeof trusts === 'function' && trusts(NOBODY, MANY_HOPS) === true
 }
 
-/** The same for Fastify, which does not tell its `trustProxy`: its own rule is asked about a request of nobody. */
+/** The same for Fastify, which does not expose `trustProxy`: its own rule is evaluated on a synthetic request. */
 export function fastifyBelievesCallers(request: object): boolean {
   return Reflect.get(request, 'ip', STRANGER) === FIRST_HOP
 }

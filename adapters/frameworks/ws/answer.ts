@@ -3,14 +3,14 @@ import type { Duplex } from 'node:stream'
 import type { PlainResponse } from '../../../src/http/problem.js'
 import { startTimer } from '../../../src/store/timer.js'
 
-/** How long, and how much of what a client has sent already, is read after the answer: a connection closed over unread bytes loses it. */
+/** How long, and how much, already sent data is read after the response: closing a connection with unread bytes would lose it. */
 const MAX_DRAIN_MS = 2000
 const MAX_DRAINED_BYTES = 64 * 1024
 
-/** Whoever leaves in between is gone; a socket that nobody listens to would end the process with its error. */
+/** The client may disconnect in between; an error on a socket without a listener would end the process. */
 export const ignoreErrors = (): void => {}
 
-/** Answers a request to upgrade with a plain HTTP response, and closes the connection (RFC 6455 §4.2.2, RFC 9112 §9.6). */
+/** Answers an upgrade request with a plain HTTP response and closes the connection (RFC 6455 §4.2.2, RFC 9112 §9.6). */
 export function answerOn(socket: Duplex, { status, headers, body }: PlainResponse): void {
   socket.on('error', ignoreErrors)
   if (socket.destroyed || !socket.writable) return void socket.destroy()

@@ -4,12 +4,12 @@ import { isTicketProtocol } from '../../../src/http/credential.js'
 const FIELD = 'sec-websocket-protocol'
 
 /**
- * The header fields of a request as they came. A ticket is taken out of the request itself: whoever selects a subprotocol or logs the headers
- * afterwards does not see it.
+ * The original header fields of a request. A ticket is removed from the request itself, so that code that later selects a subprotocol or logs the
+ * headers does not see it.
  */
 export function takeHeaders(request: IncomingMessage): readonly string[] {
   const { rawHeaders, headers, headersDistinct } = request
-  // Both are made of the list of fields when they are first asked for, so before it is changed.
+  // Both are built from the raw header list on first access, so read them before it is changed.
   const presented = [...rawHeaders]
   const offered = headers[FIELD]
   if (offered === undefined || !holdsTicket(offered)) return presented
@@ -35,7 +35,7 @@ function holdsTicket(value: string): boolean {
   return protocolsIn(value).some(isTicketProtocol)
 }
 
-/** The other protocols, or `undefined` where there is none. */
+/** The other protocols, or `undefined` if there are none. */
 function withoutTickets(value: string): string | undefined {
   const others = protocolsIn(value).filter((protocol) => !isTicketProtocol(protocol))
   return others.length === 0 ? undefined : others.join(', ')

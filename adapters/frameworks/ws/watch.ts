@@ -2,23 +2,27 @@ import type { Duplex } from 'node:stream'
 import { isLatchkeyError } from '../../../src/errors.js'
 import { startTimer } from '../../../src/store/timer.js'
 
-/** The part of a WebSocket that closes it. Those of `ws`, and everything with its `close`, fit. */
-export type Closable = { close(code?: number, reason?: string): unknown }
+/** The part of a WebSocket that is used to close it. WebSockets of `ws`, and any object with the same `close`, work. */
+export type Closable = {
+  close(code?: number, reason?: string): unknown
+  /** If it emits `message` events, as in `ws`, its listeners are removed when the token ends. */
+  removeAllListeners?(event: 'message'): unknown
+}
 
-/** The codes with which a WebSocket is closed when its token ends (https://www.iana.org/assignments/websocket). */
+/** The codes that a WebSocket is closed with when its token ends (https://www.iana.org/assignments/websocket). */
 export const CLOSE_CODES = {
   /** Unauthorized: the token was revoked or deactivated, or has expired. The reason is the code, such as `token_revoked`. */
   unauthorized: 3000,
-  /** Try again later: whether the token is still good cannot be decided. */
+  /** Try again later: it cannot be decided whether the token is still valid. */
   undecided: 1013,
   /** Going away: the instance was closed. */
   closed: 1001,
 } as const
 
-/** How long the other side has to answer the close frame. */
+/** How long the client has to answer the close frame. */
 const GRACE_MS = 5000
 
-/** Ends a connection with its token: by a close frame where it was told of a WebSocket, and by the connection itself. */
+/** Closes a connection when its token ends: with a close frame if it is known to be a WebSocket, then by closing the connection itself. */
 export function endWith(signal: AbortSignal, socket: Duplex): (webSocket: Closable) => void {
   const watched = new Set<Closable>()
   const end = (): void => {
@@ -40,9 +44,11 @@ export function endWith(signal: AbortSignal, socket: Duplex): (webSocket: Closab
 
 function closeOne(webSocket: Closable, code: number, reason: string): void {
   try {
+    // Until the client answers the close frame, its messages still arrive.
+    webSocket.removeAllListeners?.('message')
     webSocket.close(code, reason)
   } catch {
-    // The connection is destroyed a moment later.
+    // The connection is destroyed shortly after.
   }
 }
 

@@ -1,11 +1,11 @@
 import type { StoreFinding } from '../../../src/store/diagnosis.js'
 
-/** What is wrong with a setting: how it is and what suffers, and what to do. */
+/** What is wrong with a setting: its current value and consequences, and what to do. */
 export type Concern = { readonly says: string; readonly advice: string }
 
-/** A finding about one thing: fine, with these words, unless there is a concern. */
+/** A finding about one subject: fine, with this text, unless there is a concern. */
 export const finding = (name: string, fine: string, concern: Concern | false | undefined): StoreFinding =>
   concern ? { name, ok: false, detail: concern.says, advice: concern.advice } : { name, ok: true, detail: fine }
 
-/** Told without a judgment. */
+/** Reported without a verdict. */
 export const fact = (name: string, detail: string): StoreFinding => ({ name, detail })

@@ -1,9 +1,9 @@
 import { isErrorLike, StoreUnavailableError } from '../../../src/errors.js'
 
-// A driver is loaded by a literal `await import('pg')` in a `try` of the same function. Of the forms that bundlers were tried with, only
-// this one is found by each of them, and forgiven by each where the package is not installed.
+// A driver is loaded by a literal `await import('pg')` inside a `try` in the same function. Of the forms tried with common bundlers, only this one is
+// found by all of them, and tolerated by all of them if the package is not installed.
 
-/** Is this the error of an import whose package is not installed? Bundlers and test runners word it in their own ways. */
+/** Returns whether this error comes from importing a package that is not installed. Bundlers and test runners each word it differently. */
 export function isMissing(error: unknown): boolean {
   if (!isErrorLike(error)) return false
   const code: unknown = Reflect.get(error, 'code')
@@ -11,14 +11,14 @@ export function isMissing(error: unknown): boolean {
   return /cannot find (package|module)|could not resolve|failed to load url/i.test(error.message)
 }
 
-/** A package that is an ES module only, asked for by a `require` that loads none, as Jest's does. */
+/** An ESM-only package loaded through a `require` that does not support ES modules, such as Jest's. */
 function isModuleOnly(error: unknown): boolean {
   if (!isErrorLike(error)) return false
   if (Reflect.get(error, 'code') === 'ERR_REQUIRE_ESM') return true
   return /import statement outside a module|unexpected token '?export|must use import to load es module/i.test(error.message)
 }
 
-/** The message if the packages of a store do not load; `undefined` for an error that does not come from loading. */
+/** The message if a store's packages fail to load; `undefined` for any other error. */
 export function loadFailure(store: string, packages: string, error: unknown): StoreUnavailableError | undefined {
   if (isMissing(error)) {
     return new StoreUnavailableError(`${store} store: a package that it needs is missing: run "npm install ${packages}"`)
@@ -29,7 +29,7 @@ export function loadFailure(store: string, packages: string, error: unknown): St
   )
 }
 
-/** A CommonJS package as it exports itself: `import` puts that under `default`, and `require` does not. */
+/** A CommonJS package's own exports: `import` wraps them in `default`, and `require` does not. */
 export function exported(module: object): unknown {
   return Reflect.get(module, 'default') ?? module
 }

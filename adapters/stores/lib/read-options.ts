@@ -7,23 +7,23 @@ import { type OptionReader, passing, readOption } from '../../../src/policy/opti
  * @throws `invalid_input`
  */
 export function readStoreOptions<T>(store: string, handleName: string, reader: OptionReader<T>, options: unknown): T {
-  // The text is a connection string, most likely, and holds a password: it is not repeated.
-  if (typeof options === 'string') throw new InvalidInputError('options', `${store} takes an object, not text: ${store}({ url })`)
+  // The text is most likely a connection string that contains a password, so it is not repeated.
+  if (typeof options === 'string') throw new InvalidInputError('options', `${store} takes an object, not a string: ${store}({ url })`)
   if (isObjectOfAClass(options)) {
-    throw new InvalidInputError('options', `must be an object that names what was given: ${store}({ ${handleName}: … })`)
+    throw new InvalidInputError('options', `must be an object that names the handle: ${store}({ ${handleName}: … })`)
   }
   return readOption(reader, options, 'options')
 }
 
-/** Is this the driver's pool, client or handle itself? Options are written in the call. */
+/** Returns whether this is the driver's own pool, client or handle. Options are written as an object literal in the call. */
 function isObjectOfAClass(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  // Another realm has an `Object` of its own.
+  // Another realm has its own `Object`.
   return prototype !== null && Object.getPrototypeOf(prototype) !== null
 }
 
-/** The reader of options of which exactly one of these must be there. */
+/** A reader for options of which exactly one must be given. */
 export function exactlyOneOf<T extends object>(reader: OptionReader<T>, names: readonly (string & keyof T)[]): OptionReader<T> {
   return reader.and(
     (given) => names.filter((name) => given[name] !== undefined).length === 1,
@@ -31,7 +31,7 @@ export function exactlyOneOf<T extends object>(reader: OptionReader<T>, names: r
   )
 }
 
-/** An object that the host keeps open and hands over. `error` says which. */
+/** An object that the host owns and passes in. `error` says which one. */
 export function handle<T>(isHandle: (value: object) => boolean, error: string): OptionReader<T> {
   return passing<T>((value) => typeof value === 'object' && value !== null && isHandle(value), error)
 }

@@ -1,4 +1,4 @@
-/** Is this the code of an error that Node, OpenSSL or a driver gives for a failure of TLS? */
+/** Returns whether this is an error code that Node, OpenSSL or a driver uses for a TLS failure. */
 export function isTlsFailure(code: unknown): boolean {
   return (
     typeof code === 'string' &&

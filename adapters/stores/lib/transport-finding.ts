@@ -2,9 +2,9 @@ import type { StoreFinding } from '../../../src/store/diagnosis.js'
 import { finding } from './findings.js'
 import { isHere, judgeTransport, type Transport } from './transport.js'
 
-const TLS = 'Ask for TLS with a checked certificate in the connection string, as the page of this store shows.'
+const TLS = "Require TLS with a checked certificate in the connection string, as this store's page shows."
 
-/** How the connection reaches its server, and whether it can be read or changed on its way. */
+/** How the connection reaches its server, and whether it can be read or modified in transit. */
 export const transportFinding = (transport: Transport): StoreFinding => {
   const { address, encrypted, verified } = transport
   const stays = address === undefined || isHere(address) ? ', and stays on this machine' : ''

@@ -1,6 +1,6 @@
 import { compileNetworks } from '../../../src/policy/network.js'
 
-/** That a connection to a database can be read or changed on its way. */
+/** A warning that the connection to the database can be intercepted or modified in transit. */
 export type TransportWarning = {
   readonly code: 'LATCHKEY_DATABASE_PLAIN' | 'LATCHKEY_DATABASE_UNVERIFIED'
   readonly message: string
@@ -8,37 +8,40 @@ export type TransportWarning = {
 
 /** How a connection reaches its server. */
 export type Transport = {
-  /** The server's address; absent for a socket of this machine. */
+  /** The server's address; absent for a local socket. */
   readonly address?: string | undefined
   readonly encrypted: boolean
-  /** Had the server's certificate to pass a check, of its name too? One that happens to be sound today says nothing of who answers tomorrow. */
+  /**
+   * Whether the server's certificate must be verified, including its name. One that happens to be valid today says nothing about who answers
+   * tomorrow.
+   */
   readonly verified: boolean
 }
 
 const HERE = ['127.0.0.0/8', '::1/128']
 
-/** Networks of one's own: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 §2.5.6. */
+/** Private networks: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 §2.5.6. */
 const OWN = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16', 'fc00::/7', 'fe80::/10']
 
 const isIn = (networks: readonly string[], address: string): boolean => compileNetworks(networks)(address.replace(/%.*$/, ''))
 
-/** Is this an address of this machine? */
+/** Returns whether this is an address of this machine. */
 export const isHere = (address: string): boolean => isIn(HERE, address)
 
-/** Judges a connection: no warning if it stays on this machine, is encrypted and checked, or stays in a private network. */
+/** Evaluates a connection: no warning if it stays on this machine, is encrypted and verified, or stays in a private network. */
 export function judgeTransport(store: string, { address, encrypted, verified }: Transport): TransportWarning | undefined {
   if (address === undefined || isHere(address)) return undefined
   if (encrypted) {
     if (verified) return undefined
     return {
       code: 'LATCHKEY_DATABASE_UNVERIFIED',
-      message: `${store} store: the connection is encrypted, but the server's certificate is not checked, so that whoever is in between can be the server: let the connection string check it (see the page of this store)`,
+      message: `${store} store: the connection is encrypted, but the server's certificate is not checked, so anyone on the network path can impersonate the server: have the connection string check it (see this store's page)`,
     }
   }
   if (isIn(OWN, address)) return undefined
   return {
     code: 'LATCHKEY_DATABASE_PLAIN',
-    message: `${store} store: the connection to the database is not encrypted and leaves your network, so that tokens' records can be read and changed on their way: ask for TLS in the connection string (see the page of this store)`,
+    message: `${store} store: the connection to the database is not encrypted and leaves your network, so token records can be read and changed in transit: require TLS in the connection string (see this store's page)`,
   }
 }
 
@@ -57,7 +60,7 @@ export function transportOf(stream: unknown, checksName: boolean): Transport {
   }
 }
 
-/** Tells of the first connection that is not safe, and of no other one. */
+/** Reports the first insecure connection, and only that one. */
 export function tellOnce(store: string, warn: (warning: TransportWarning) => void): (transport: Transport) => void {
   let told = false
   return (transport) => {
@@ -68,7 +71,7 @@ export function tellOnce(store: string, warn: (warning: TransportWarning) => voi
   }
 }
 
-/** Tells the process, where the options name nobody else. */
+/** Emits a process warning if the options name no listener. */
 export function emitWarning({ code, message }: { readonly code: string; readonly message: string }): void {
   process.emitWarning(message, { type: 'LatchkeyWarning', code })
 }

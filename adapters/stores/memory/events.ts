@@ -3,19 +3,19 @@ import type { EventQuery } from '../../../src/store/port.js'
 import { frozenCopy } from './frozen-copy.js'
 import { matchesEventQuery } from './match.js'
 
-/** The audit events, in the order of their `seq`. */
+/** The audit events, ordered by `seq`. */
 export type Events = {
   has(id: string): boolean
   append(event: StoredEvent): void
   page(query: EventQuery): ListedEvent[]
-  /** Is the event with this id there, with as many of its fields erased? */
+  /** Returns whether the event with this id is present, with the same number of erased fields. */
   isAs(event: StoredEvent): boolean
-  /** Puts what is left of an event in its place. */
+  /** Replaces an event with what is left of it. */
   replace(event: StoredEvent): void
   remove(prefix: string, ids: readonly string[]): void
-  /** Does something else have the id or the place of this event? */
+  /** Returns whether something else has the id or the position of this event. */
   isTaken(event: ListedEvent): boolean
-  /** Puts an event in its own place, over one with its id. */
+  /** Puts an event at its own position, replacing any with the same id. */
   place(event: ListedEvent): void
 }
 
@@ -24,7 +24,7 @@ export function createEvents(): Events {
   const seqs = new Map<string, number>()
   let lastSeq = 0
 
-  /** The index of the first event behind a `seq`. */
+  /** The index of the first event after a `seq`. */
   function firstBehind(seq: number): number {
     let low = 0
     let high = events.length
@@ -46,7 +46,7 @@ export function createEvents(): Events {
     }
   }
 
-  /** The index of an event, if it is there. */
+  /** The index of an event, if present. */
   function indexOf({ id, prefix }: Pick<StoredEvent, 'id' | 'prefix'>): number | undefined {
     const index = firstBehind((seqs.get(id) ?? 0) - 1)
     return events[index]?.id === id && events[index]?.prefix === prefix ? index : undefined

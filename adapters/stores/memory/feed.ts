@@ -1,28 +1,28 @@
 import type { FeedPage, OwnerChange, TokenFilter } from '../../../src/store/port.js'
 
-/** An entry of the feed: a token or an owner changed, or tokens that match a filter; or a prefix moves, which is told by a cut. */
+/** An entry of the feed: a changed token or owner, or a filter for changed tokens. If a prefix moves, the feed is truncated instead. */
 export type FeedEntry =
   | { readonly tokenId: string }
   | { readonly owner: OwnerChange }
   | { readonly bulk: TokenFilter }
   | { readonly moved: string }
 
-/** The change feed: positions count up from 0, of which the newest `history` entries are kept. */
+/** The change feed: positions count up from 0, and the newest `history` entries are kept. */
 export type Feed = {
   append(entries: readonly FeedEntry[]): void
-  /** Forgets everything up to now. */
+  /** Discards everything so far. */
   cut(): void
   read(after: string | undefined, limit: number): FeedPage
   reached(cursor: string, target: string): boolean
   subscribe(wake: () => void): () => void
-  /** Forgets those who subscribed. */
+  /** Removes all subscribers. */
   quiet(): void
 }
 
 let feeds = 0
 
 export function createFeed(history: number): Feed {
-  // Cursors carry the feed's own name, so that one of another store is not mistaken for a position in this one.
+  // Cursors include the feed's own name, so that one from another store is not mistaken for a position in this one.
   feeds += 1
   const name = `m${feeds}`
   const entries: FeedEntry[] = []
@@ -42,7 +42,7 @@ export function createFeed(history: number): Feed {
   function wakeAll(): void {
     if (wakeQueued || wakes.size === 0) return
     wakeQueued = true
-    // Not inside the commit: who is woken reads the feed at once and must find the whole change.
+    // Not inside the commit: a subscriber reads the feed immediately and must see the whole change.
     queueMicrotask(() => {
       wakeQueued = false
       for (const { wake } of wakes) queueMicrotask(wake)

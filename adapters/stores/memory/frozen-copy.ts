@@ -1,8 +1,7 @@
 /**
- * A deep copy of plain data that nobody can change, without the properties that are `undefined`.
+ * A deep, frozen copy of plain data, without `undefined` properties.
  *
- * The store keeps such copies and hands them out as they are: what goes in or out can then never be changed behind its back,
- * and `find` need not copy.
+ * The store keeps such copies and returns them as they are: nobody can change stored data from outside, and `find` need not copy.
  */
 export function frozenCopy<T>(value: T): T
 export function frozenCopy(value: unknown): unknown {

@@ -6,7 +6,7 @@ import { statusOf } from '../../../src/policy/status.js'
 import { compileFilter } from '../../../src/store/compile-filter.js'
 import type { BulkPart, EventQuery, ListQuery, TokenCap } from '../../../src/store/port.js'
 
-/** Makes a test of everything but the prefix and the position of a list query. */
+/** Creates a predicate for everything in a list query except the prefix and the position. */
 export function matcherOf(query: ListQuery): (token: StoredToken, lastUse: LastUse | undefined) => boolean {
   const matches = compileFilter(query)
   const part = query.nameContains === undefined ? undefined : foldAscii(query.nameContains)
@@ -24,7 +24,7 @@ export function matcherOf(query: ListQuery): (token: StoredToken, lastUse: LastU
     (query.imported === undefined || token.importedFrom !== undefined)
 }
 
-/** Does this token count against a cap? */
+/** Returns whether this token counts against a cap. */
 export function countsFor(token: StoredToken, { prefix, tenantId, ownerId, now }: TokenCap): boolean {
   return (
     token.prefix === prefix &&
@@ -35,7 +35,7 @@ export function countsFor(token: StoredToken, { prefix, tenantId, ownerId, now }
   )
 }
 
-/** Does an event match everything but the position of a query? */
+/** Returns whether an event matches everything in a query except the position. */
 export function matchesEventQuery(event: StoredEvent, query: EventQuery): boolean {
   return (
     event.prefix === query.prefix &&

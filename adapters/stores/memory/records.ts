@@ -1,21 +1,26 @@
 import type { StoredToken } from '../../../src/model/record.js'
+import type { DistinctQuery } from '../../../src/store/port.js'
+import { createNames } from './names.js'
 
-/** A place in the order of lists: by `createdAt`, then by `id`. */
+/** A position in list order: by `createdAt`, then by `id`. */
 export type Place = { readonly createdAt: number; readonly id: string }
 
-/** The tokens by id, and those of each prefix in the order of lists. */
+/** The tokens by id, and those of each prefix in list order. */
 export type Records = {
   get(id: string): StoredToken | undefined
-  /** Inserts, or replaces the record with this id. */
+  /** Inserts the record, or replaces the one with this id. */
   put(token: StoredToken): void
   remove(id: string): void
-  /** The tokens of a prefix, newest first, those behind `after` only. Nothing may be changed while it is walked. */
+  /** The tokens of a prefix, newest first, only those after `after`. Nothing may be changed during iteration. */
   newestFirst(prefix: string, after?: Place): Generator<StoredToken>
+  /** One page of distinct tenants or owners. */
+  names(query: DistinctQuery): readonly string[]
 }
 
 export function createRecords(): Records {
   const byId = new Map<string, StoredToken>()
   const byPrefix = new Map<string, StoredToken[]>()
+  const names = createNames()
 
   function orderOf(prefix: string): StoredToken[] {
     const known = byPrefix.get(prefix)
@@ -29,6 +34,7 @@ export function createRecords(): Records {
     const token = byId.get(id)
     if (token === undefined) return
     byId.delete(id)
+    names.remove(token)
     const order = orderOf(token.prefix)
     order.splice(firstNotBefore(order, token), 1)
     if (order.length === 0) byPrefix.delete(token.prefix)
@@ -42,15 +48,18 @@ export function createRecords(): Records {
       if (old !== undefined && old.createdAt === token.createdAt && old.prefix === token.prefix) {
         const order = orderOf(token.prefix)
         order[firstNotBefore(order, token)] = token
+        names.remove(old)
       } else {
         remove(token.id)
         const order = orderOf(token.prefix)
         order.splice(firstNotBefore(order, token), 0, token)
       }
       byId.set(token.id, token)
+      names.add(token)
     },
 
     remove,
+    names: names.page,
 
     *newestFirst(prefix, after) {
       const order = byPrefix.get(prefix) ?? []
@@ -62,7 +71,7 @@ export function createRecords(): Records {
   }
 }
 
-/** The index of the first token that does not come before `place`, in ascending order. */
+/** The index of the first token at or after `place`, in ascending order. */
 function firstNotBefore(order: readonly StoredToken[], place: Place): number {
   let low = 0
   let high = order.length

@@ -1,10 +1,10 @@
 import type { SealQuery, StoredSeal } from '../../../src/store/port.js'
 
-/** The seals of each prefix, by their number. */
+/** The seals of each prefix, by number. */
 export type Seals = {
   page(query: SealQuery): StoredSeal[]
   save(seal: StoredSeal): boolean
-  /** Writes a seal over one with its number, or behind the newest. */
+  /** Writes a seal: replaces the one with its number, or appends it. */
   put(seal: StoredSeal): void
 }
 

@@ -1,9 +1,9 @@
 import type { StoredTicket, TicketRoom } from '../../../src/store/port.js'
 
-/** Forgotten with each ticket that is saved. */
+/** The maximum number of expired tickets removed on each save. */
 const BATCH = 100
 
-/** The tickets that were not taken yet. */
+/** The tickets that have not been redeemed yet. */
 export type Tickets = {
   save(ticket: StoredTicket, room: TicketRoom): boolean
   take(prefix: string, digest: string): StoredTicket | undefined
@@ -27,7 +27,7 @@ export function createTickets(): Tickets {
     save(ticket, { max, now, forgetBefore }) {
       forget(ticket.prefix, forgetBefore)
       const key = keyOf(ticket.prefix, ticket.digest)
-      if (byKey.has(key)) throw new Error('memory store: there is such a ticket already')
+      if (byKey.has(key)) throw new Error('memory store: this ticket already exists')
       let live = 0
       for (const other of byKey.values()) {
         if (other.prefix === ticket.prefix && other.tokenId === ticket.tokenId && now < other.expiresAt) live += 1

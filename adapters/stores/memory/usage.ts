@@ -1,10 +1,12 @@
+import { isErased } from '../../../src/model/event.js'
+import type { StoredToken } from '../../../src/model/record.js'
 import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows, UsageTrim } from '../../../src/model/usage.js'
 import type { RestoredUsage } from '../../../src/store/moving.js'
 
-/** How many addresses are answered for a query, most recent first. Of one token, up to twice as many are kept. */
+/** How many addresses a query returns, most recent first. Up to twice as many are kept per token. */
 const MAX_ADDRESSES = 1000
 
-/** For how many nodes the last batch is remembered: the ones heard of longest ago are forgotten first. */
+/** For how many nodes the last batch is remembered: those heard from least recently are forgotten first. */
 const MAX_NODES = 10_000
 
 type TokenUsage = {
@@ -15,14 +17,14 @@ type TokenUsage = {
 
 /** The counted uses of each token. */
 export type Usage = {
-  /** Adds a batch, and answers whether it was not added before. Tokens that `exists` does not know are left out. */
-  record(batch: UsageBatch, exists: (tokenId: string) => boolean): boolean
+  /** Adds a batch, and returns whether it was new. Tokens that `exists` does not know are skipped. */
+  record(batch: UsageBatch, find: (tokenId: string) => StoredToken | undefined): boolean
   report(query: UsageQuery): UsageRows
   lastUse(tokenId: string): LastUse | undefined
   remove(tokenId: string): void
-  /** Puts this in place of all that is kept of a token. */
+  /** Replaces all stored usage of a token. */
   replace(usage: RestoredUsage): void
-  /** Removes all that is too old: here that is quick. */
+  /** Removes everything that is too old, which is fast here. */
   trim(trim: UsageTrim): void
 }
 
@@ -39,15 +41,20 @@ export function createUsage(): Usage {
   }
 
   return {
-    record(batch, exists) {
+    record(batch, find) {
       if (batch.seq <= (lastSeqs.get(batch.nodeId) ?? 0)) return false
       remember(lastSeqs, batch)
-      for (const count of batch.counts) if (exists(count.tokenId)) addCount(usageOf(count.tokenId), count)
-      for (const address of batch.addresses) if (exists(address.tokenId)) addAddress(usageOf(address.tokenId), address)
-      for (const use of batch.lastUses) {
-        if (!exists(use.tokenId)) continue
+      for (const count of batch.counts) if (find(count.tokenId) !== undefined) addCount(usageOf(count.tokenId), count)
+      for (const address of batch.addresses) {
+        const token = find(address.tokenId)
+        if (token !== undefined && !isErased(token)) addAddress(usageOf(address.tokenId), address)
+      }
+      for (const { ip, ...use } of batch.lastUses) {
+        const token = find(use.tokenId)
+        if (token === undefined) continue
         const usage = usageOf(use.tokenId)
-        if (usage.lastUse === undefined || use.at > usage.lastUse.at) usage.lastUse = Object.freeze({ ...use })
+        if (usage.lastUse !== undefined && use.at <= usage.lastUse.at) continue
+        usage.lastUse = Object.freeze(ip === undefined || isErased(token) ? use : { ...use, ip })
       }
       return true
     },
@@ -90,7 +97,7 @@ export function createUsage(): Usage {
   }
 }
 
-/** One token's counters, added up by steps. */
+/** One token's counters, summed by step. */
 function bySteps(counts: readonly UsageCount[], from: number, stepMs: number): readonly UsageCount[] {
   const steps = new Map<string, UsageCount>()
   for (const { tokenId, bucketAt, outcome, count } of counts) {

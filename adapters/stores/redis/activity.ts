@@ -2,32 +2,32 @@ import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/model/usage.js'
 import type { EventQuery, FeedPage, NodeLease, OwnerChange, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeEntry, decodeListed, groupsOf, listOf, type Row } from './encode.js'
+import { decodeEntry, decodeListed, flagOf, groupsOf, listOf, type Row } from './encode.js'
 import { eventIndex } from './keys.js'
 import { scripts } from './scripts.js'
 
-/** Events read in one step: at least, for the filter may drop most of them, and at most. */
+/** The minimum and maximum number of events to read in one step; the filter may drop most of them. */
 const EVENT_STEP = { least: 100, most: 1_000 }
 
-/** Counters are kept in one hash for every 30 days, so that a range reads no more than it has to. */
+/** Each hash holds the counters of 30 days, so that a query reads little more than its range. */
 const PERIOD = 30 * 86_400_000
 
-/** The period in which an instant lies. */
+/** Returns the period that contains an instant. */
 export function periodOf(instant: number): number {
   return Math.floor(instant / PERIOD)
 }
 
-/** How many addresses are answered, most recent first. */
+/** The maximum number of addresses to return, most recent first. */
 const MAX_ADDRESSES = 1_000
 
-/** Ids reported in one script. */
+/** The number of ids per script when reporting usage. */
 const REPORT_STEP = 50
 
 /** One page of the audit, from the smallest index that covers the query. */
 export async function readEvents(connection: Connection, query: EventQuery): Promise<readonly ListedEvent[]> {
   if (query.id !== undefined) return await readOne(connection, query, query.id)
   const { prefix, tokenId, bulk, tenantIds, actions, createdBy, limit } = query
-  // What `bulk` adds stands in none of the indexes that the other half is narrowed by.
+  // The events that `bulk` adds are not in the indexes that narrow the rest of the query.
   const added = bulk === undefined ? [] : [eventIndex(prefix, 'bulk', bulk.bulkId)]
   const choices = [
     ...(tokenId === undefined ? [] : [[eventIndex(prefix, 'token', tokenId), ...added]]),
@@ -38,16 +38,17 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
   ]
   const page: ListedEvent[] = []
   let after = query.after
+  let shown: number | undefined
   while (page.length < limit) {
     const wanted = Math.min(Math.max(limit - page.length, EVENT_STEP.least), EVENT_STEP.most)
     const { rows, more } = await readStep(connection, query, [JSON.stringify(choices), after ?? '', wanted])
     for (const [seq, id, body] of rows) {
-      // One that stands in two of the indexes comes twice in a row.
-      if (Number(seq) === after) continue
       after = Number(seq)
-      // A body may be gone where the host removes old events by itself.
-      const event = body === '' ? undefined : decodeListed(body, { prefix, id: String(id) })
-      if (event !== undefined && page.length < limit && matches(event, query)) page.push({ ...event, seq: after })
+      // A body may be missing if the host deletes old events. An event that is in both indexes appears twice in a row.
+      if (body === '' || after === shown) continue
+      shown = after
+      const event = decodeListed(body, { prefix, id: String(id) })
+      if (page.length < limit && matches(event, query)) page.push({ ...event, seq: after })
     }
     if (!more) break
   }
@@ -75,7 +76,7 @@ async function readStep(connection: Connection, { order }: EventQuery, args: rea
   return { rows, more: rows.length >= args[2] }
 }
 
-// Whom a damaged event concerns is not known: it is shown to those only who ask for all.
+// It is unknown whom a damaged event concerns, so only queries for all events return it.
 function matches(event: ListedEvent | StoredEvent, query: EventQuery): boolean {
   if (!('damaged' in event)) return matchesFields(event, query)
   const { prefix: _, id: __, order: ___, after: ____, limit: _____, ...filter } = query
@@ -97,7 +98,7 @@ function matchesFields(event: StoredEvent, { tokenId, bulk, tenantIds, actions, 
 
 /** A page of the change feed. Its cursor is the server's run and a position: `4f1c….17`. */
 export async function readFeed(connection: Connection, after: string | undefined, limit: number): Promise<FeedPage> {
-  // What is not a cursor of ours is a position in a run that never was.
+  // An invalid cursor is treated as a position in an unknown run.
   const place = after === undefined ? { position: '', run: '' } : (placeOf(after) ?? { position: '0', run: 'none' })
   const answer = listOf(await connection.run(scripts.feed, [place.position, place.run, limit]))
   const [run, position, everything, more, ...rows] = answer
@@ -112,7 +113,7 @@ export async function readFeed(connection: Connection, after: string | undefined
   }
 }
 
-/** Positions of different runs have no order: the answer is then no, and whoever waits for a node waits until its lease runs out. */
+/** Positions of different runs cannot be compared. The result is then `false`, and callers that wait for a node wait until its lease expires. */
 export function hasReached(cursor: string, target: string): boolean {
   const here = placeOf(cursor)
   const there = placeOf(target)
@@ -146,7 +147,7 @@ export function usageArguments({
 }
 
 export async function recordUsage(connection: Connection, batch: UsageBatch): Promise<boolean> {
-  return Number(await connection.run(scripts.recordUsage, [batch.nodeId, batch.seq, ...usageArguments(batch)])) === 1
+  return flagOf(await connection.run(scripts.recordUsage, [batch.nodeId, batch.seq, ...usageArguments(batch)]))
 }
 
 export async function reportUsage(connection: Connection, { tokenIds, from, to, limit, stepMs }: UsageQuery): Promise<UsageRows> {
@@ -189,10 +190,9 @@ function byBytes(a: string, b: string): number {
 
 export async function renewLeases(connection: Connection, leases: readonly NodeLease[]): Promise<void> {
   if (leases.length === 0) return
-  await connection.run(
-    scripts.renewLeases,
-    leases.flatMap(({ nodeId, cursor, expiresAt }) => [nodeId, cursor, expiresAt]),
-  )
+  const rows = leases.flatMap(({ nodeId, cursor, expiresAt }) => [nodeId, cursor, expiresAt])
+  // Whoever trusts its cache relies on its lease.
+  flagOf(await connection.run(scripts.renewLeases, rows))
 }
 
 export async function readLeases(connection: Connection, now: number): Promise<readonly NodeLease[]> {

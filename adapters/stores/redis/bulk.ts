@@ -1,34 +1,34 @@
 import { randomUUID } from 'node:crypto'
-import { LatchkeyError, StoreMovingError, StoreUnavailableError } from '../../../src/errors.js'
+import { LatchkeyError, StoreMovingError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
 import type { BulkResult, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeEvent, encodeEvent, encodeFilter, listOf } from './encode.js'
+import { decodeEvent, encodeEvent, encodeFilter, flagOf, listOf, unexpected } from './encode.js'
 import { indexFilter } from './filter.js'
 import { eventIndex } from './keys.js'
 import { scripts } from './scripts.js'
 import type { FeedPlace } from './tokens.js'
 
-/** How a bulk revocation is cut into scripts, so that none holds the server up. */
+/** How a bulk revocation is split into scripts, so that none blocks the server for long. */
 type BulkSteps = {
   /** Up to this many candidates are revoked in one script; more become a job. */
   readonly atOnce: number
   /** How many tokens one step of a job writes. */
   readonly stepSize: number
-  /** How many steps the caller waits for before the rest goes on behind its back. */
+  /** How many steps the caller waits for before the rest continues in the background. */
   readonly awaited: number
 }
 
 const STEPS: BulkSteps = { atOnce: 2_000, stepSize: 500, awaited: 20 }
 
-/** Bulk revocations, and the writing out of those that were too large for one script. */
+/** Bulk revocations, and the completion of those that are too large for one script. */
 export type Bulk = {
   revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult>
-  /** Writes out a pending one, unless that is under way here already. */
+  /** Continues a pending job, unless this instance is already working on it. */
   resume(): void
-  /** Writes out a pending one, and waits for that. */
+  /** Completes a pending job, and waits for it. */
   settle(): Promise<void>
-  /** Leaves the rest of what is under way here to whoever touches the store next. */
+  /** Stops the current job. The next user of the store continues it. */
   stop(): Promise<void>
 }
 
@@ -40,7 +40,7 @@ export function createBulk(
   let driving: Promise<void> | undefined
   let stopped = false
 
-  const step = async (): Promise<boolean> => Number(await connection.run(scripts.drive, [stepSize])) === 1
+  const step = async (): Promise<boolean> => flagOf(await connection.run(scripts.drive, [stepSize]))
 
   async function drive(): Promise<void> {
     while (!stopped && (await step()));
@@ -48,7 +48,7 @@ export function createBulk(
 
   function resume(): void {
     stopped = false
-    // Whoever touches the store next goes on after a failure, so that nothing is lost by ignoring one here.
+    // After a failure, the next user of the store continues the job, so it is safe to ignore the failure here.
     driving ??= drive()
       .catch(() => {})
       .finally(() => {
@@ -84,19 +84,19 @@ export function createBulk(
     ]
     for (;;) {
       const [outcome, count, ...bodies] = listOf(await connection.run(scripts.revoke, args))
-      if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: there is an event with this id already, and nothing was revoked')
+      if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: an event with this id already exists, so nothing was revoked')
       if (outcome === 'fenced') throw new StoreMovingError()
       if (outcome === 'busy') {
         await settle()
         continue
       }
       if (outcome === 'job') await begin()
-      else if (outcome !== 'done') throw new StoreUnavailableError('redis: the client answered something unexpected')
+      else if (outcome !== 'done') throw unexpected()
       return { count: Number(count), events: bodies.map(decodeEvent) }
     }
   }
 
-  /** The revocation is in force already: a failure from here on must not look as if it were not. */
+  /** The revocation is already in effect, so a failure from here on must not make it look as if it had failed. */
   async function begin(): Promise<void> {
     try {
       for (let steps = 0; steps < awaited; steps += 1) if (!(await step())) return

@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto'
 import { isErrorLike } from '../../../src/errors.js'
 
-/** The commands of an `ioredis` client or cluster that are used. */
+/** The commands of an `ioredis` client or cluster that the store uses. */
 export type IoredisClient = {
   evalsha(sha: string, keyCount: number, ...args: string[]): Promise<unknown>
   eval(script: string, keyCount: number, ...args: string[]): Promise<unknown>
   mget(...keys: string[]): Promise<unknown>
-  /** For the check of `appendfsync` at the start. */
+  /** For the check of `appendfsync` at startup. */
   config?(subcommand: 'GET', parameter: string): Promise<unknown>
   readonly status: string
   /** For the wake-up channel. */
   duplicate?(): object
-  /** Of a cluster: where it reads. */
+  /** For a cluster: which nodes it reads from. */
   readonly options?: object
 }
 
-/** The commands of a node-redis client, cluster or pool that are used. */
+/** The commands of a node-redis client, cluster or pool that the store uses. */
 export type NodeRedisClient = {
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
@@ -23,11 +23,11 @@ export type NodeRedisClient = {
   configGet?(parameter: string): Promise<unknown>
   readonly isReady?: boolean
   duplicate?(): object
-  /** For replies as the server sends them, past whatever the client maps them to or caches of them. */
+  /** For replies as the server sends them, bypassing the client's type mapping and cache. */
   withTypeMapping?(mapping: Record<never, never>): object
 }
 
-/** The clients that `redisStore({ client })` takes. */
+/** The clients that `redisStore({ client })` accepts. */
 export type RedisClient = IoredisClient | NodeRedisClient
 
 /** A Lua script and the name that Redis caches it under. */
@@ -43,7 +43,7 @@ export type Runner = {
   run(script: Script, root: string, args: string[]): Promise<unknown>
   getMany(keys: string[]): Promise<unknown>
   isReady(): boolean
-  /** The value of a server setting. Throws where the server does not allow to ask. */
+  /** Reads a server setting. Throws if the server does not allow it. */
   setting(name: string): Promise<unknown>
   readonly client: RedisClient
 }
@@ -62,7 +62,7 @@ export function runnerOf(client: RedisClient): Runner {
   return isIoredis(client) ? ioredisRunner(client) : nodeRedisRunner(client)
 }
 
-/** EVALSHA, and EVAL where the server does not know the script: after a restart, a failover or SCRIPT FLUSH. Nothing was run then. */
+/** Runs EVALSHA, and falls back to EVAL if the server does not know the script: after a restart, a failover or SCRIPT FLUSH. The EVALSHA has then run nothing. */
 async function withFallback(evalsha: Promise<unknown>, evaluate: () => Promise<unknown>): Promise<unknown> {
   try {
     return await evalsha
@@ -72,7 +72,7 @@ async function withFallback(evalsha: Promise<unknown>, evaluate: () => Promise<u
   }
 }
 
-/** MGET in a script, which no client sends to a replica: a replica may not know yet of a revocation. */
+/** MGET in a script, because clients never send scripts to a replica: a replica may not have a recent revocation yet. */
 const READ: Script = script("return redis.call('MGET', unpack(KEYS))")
 
 function ioredisRunner(client: IoredisClient): Runner {
@@ -98,7 +98,7 @@ function nodeRedisRunner(client: NodeRedisClient): Runner {
     const options = { keys, arguments: args }
     return withFallback(plain.evalSha(sha, options), () => plain.eval(source, options))
   }
-  // Clusters know their replicas once they are connected, and only where they read from them; a sentinel client does not tell.
+  // A cluster client knows its replicas once connected, and only if it reads from them; a sentinel client does not expose them.
   const fromReplicas = (): boolean => {
     const { replicas } = client as { readonly replicas?: unknown }
     return 'getSentinelNode' in client || (Array.isArray(replicas) && replicas.length > 0)
@@ -107,7 +107,7 @@ function nodeRedisRunner(client: NodeRedisClient): Runner {
     client,
     run: (script, root, args) => evaluate(script, [root], args),
     getMany: (keys) => (fromReplicas() ? evaluate(READ, keys, []) : plain.mGet(keys)),
-    // Clusters and pools have no such property and look after themselves.
+    // Clusters and pools do not have this property, and manage their connections themselves.
     isReady: () => client.isReady ?? true,
     setting: async (name) => settingOf(await plain.configGet?.(name), name),
   }

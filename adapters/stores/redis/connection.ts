@@ -3,7 +3,7 @@ import { type RedisClient, type Runner, runnerOf, type Script } from './client.j
 import { redisFailure } from './failure.js'
 import type { OpenedClient } from './open.js'
 
-/** A command that has no answer after this long has failed, in milliseconds: a server that hangs holds nobody up for ever. */
+/** A command without a reply after this many milliseconds has failed, so a hanging server never blocks a caller forever. */
 const COMMAND_TIMEOUT = 5_000
 
 const LATE = `redis: no answer within ${COMMAND_TIMEOUT / 1000} seconds: check that the server is not overloaded`
@@ -22,7 +22,7 @@ export type Connection = {
 
 type Opened = { readonly runner: Runner; readonly close: () => void; failure(): LatchkeyError }
 
-/** A connection of our own, opened at the first call. */
+/** Creates a connection that latchkey owns and opens at the first call. */
 export function ownConnection(openClient: () => Promise<OpenedClient>, root: string): Connection {
   let opening: Promise<Opened> | undefined
   let current: Opened | undefined
@@ -39,7 +39,7 @@ export function ownConnection(openClient: () => Promise<OpenedClient>, root: str
     try {
       const made = await attempt
       if (opening === attempt) current = made
-      else throw new StoreUnavailableError('redis: the store was closed meanwhile')
+      else throw new StoreUnavailableError('redis: the store was closed in the meantime')
       return made
     } catch (error) {
       if (opening === attempt) opening = undefined
@@ -47,13 +47,13 @@ export function ownConnection(openClient: () => Promise<OpenedClient>, root: str
     }
   }
 
-  /** While the client reconnects, which it goes on doing at a bounded rate, calls fail at once and nothing queues up. */
+  /** While the client reconnects, which it does at a limited rate, calls fail at once and nothing is queued. */
   const ready = ({ runner, failure }: Opened): Runner => {
     if (!runner.isReady()) throw failure()
     return runner
   }
 
-  /** A connection that says nothing may be dead, and not every client finds that out: the next call opens another. */
+  /** A silent connection may be dead, which some clients do not detect, so the next call opens another one. */
   const send = async (ask: (runner: Runner) => Promise<unknown>): Promise<unknown> => {
     const used = current ?? (await opened())
     return guarded(ready(used), ask, () => {
@@ -80,12 +80,12 @@ export function ownConnection(openClient: () => Promise<OpenedClient>, root: str
   }
 }
 
-/** A connection of the host's, which opens, configures and closes it. */
+/** Wraps a connection that the host opens, configures, and closes. */
 export function givenConnection(client: RedisClient, root: string): Connection {
   const runner = runnerOf(client)
   let wasReady = false
 
-  /** A client that has never been ready may still be connecting: it queues. One that has lost its connection would queue without end. */
+  /** A client that has never been ready may still be connecting, so it may queue calls. A client that lost its connection might queue them forever. */
   const ready = (): Runner => {
     if (runner.isReady()) wasReady = true
     else if (wasReady) throw new StoreUnavailableError('redis: the client has lost its connection')
@@ -101,13 +101,13 @@ export function givenConnection(client: RedisClient, root: string): Connection {
   }
 }
 
-/** The answer, or the one error of this store, after the timeout at the latest. */
+/** Resolves to the reply, or fails with this store's error, within the timeout. */
 async function guarded(runner: Runner, ask: (runner: Runner) => Promise<unknown>, onSilence?: () => void): Promise<unknown> {
   const answer = start(() => ask(runner))
   return new Promise((resolve, reject) => {
     let isOpen = true
     const timer = setTimeout(() => {
-      // A process that was held up itself finds the timeout and the answer together: the answer, one turn later, counts.
+      // If the process itself was blocked, the timeout and the reply arrive together. Waiting one turn lets the reply win.
       setImmediate(() => {
         reject(new StoreUnavailableError(LATE))
         if (isOpen) onSilence?.()
@@ -128,7 +128,7 @@ async function guarded(runner: Runner, ask: (runner: Runner) => Promise<unknown>
   })
 }
 
-/** Clients also throw at once, for a command that is too large. */
+/** Clients may also throw synchronously, such as for a command that is too large. */
 async function start(ask: () => Promise<unknown>): Promise<unknown> {
   return ask()
 }

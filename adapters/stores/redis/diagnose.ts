@@ -37,7 +37,7 @@ export async function diagnoseRedis(connection: Connection, transport: Transport
   }
 }
 
-/** How a client of the host's reaches its server: seen on one `ioredis` connection, and on no other client. */
+/** Returns how the host's client reaches its server. Only a single `ioredis` connection exposes this. */
 function wayOf(client: RedisClient): Transport | undefined {
   const stream: unknown = isIoredis(client) ? Reflect.get(client, 'stream') : undefined
   if (stream === undefined || stream === null) return undefined

@@ -5,10 +5,10 @@ import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import type { ConsumerState, OwnerChange, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import { indexesOf, indexesOfEvent } from './keys.js'
 
-/** Fields in a row, as the scripts answer them. Clients differ in whether a number comes as a number or as text. */
+/** A row of fields, as the scripts return it. Depending on the client, a number arrives as a number or as text. */
 export type Row = readonly unknown[]
 
-/** A token as a script's arguments: the record as opaque JSON, and beside it the few fields that scripts look at. Absent is empty. */
+/** Encodes a token as script arguments: the record as opaque JSON, and the few fields that scripts read. Absent fields are empty. */
 export function encodeToken(token: StoredToken): readonly (string | number)[] {
   return [
     token.id,
@@ -26,7 +26,7 @@ export function encodeToken(token: StoredToken): readonly (string | number)[] {
   ]
 }
 
-/** A token from its record, behind which the version and the stamp of a bulk revocation may stand in lines of their own. */
+/** Decodes a token from its record, which may be followed by separate lines with the version and the stamp of a bulk revocation. */
 export function decodeToken(stored: unknown): StoredToken {
   const [record, version, stamp] = String(stored).split('\n')
   const token = parse<StoredToken>(record)
@@ -35,17 +35,17 @@ export function decodeToken(stored: unknown): StoredToken {
   return { ...token, ...by, revokedAt, updatedAt: revokedAt, version: Number(version) }
 }
 
-/** An event as a script's arguments: id, body, index keys. */
+/** Encodes an event as script arguments: id, body, index keys. */
 export function encodeEvent(event: StoredEvent): readonly [id: string, body: string, indexes: string] {
   return [event.id, JSON.stringify(event), `\n${indexesOfEvent(event).join('\n')}\n`]
 }
 
-/** An event from its body. */
+/** Decodes an event from its body. */
 export function decodeEvent(body: unknown): StoredEvent {
   return parse(body)
 }
 
-/** The same for one that is listed. Of a body that is damaged nothing can be told but which event it is. */
+/** Decodes a listed event. If its body is damaged, only its identity is known. */
 export function decodeListed(
   body: unknown,
   { id, prefix }: Pick<StoredEvent, 'id' | 'prefix'>,
@@ -54,12 +54,12 @@ export function decodeListed(
     const event = parse<StoredEvent>(body)
     if (typeof event === 'object' && event !== null && event.id === id && event.prefix === prefix) return event
   } catch {
-    // As what is another event's.
+    // Treated like the body of another event.
   }
   return { id, prefix, at: 0, action: 'damaged' as StoredEvent['action'], actorId: '', damaged: ['body'] }
 }
 
-/** Does it tell that it is the body of another prefix's event? One that is damaged tells nothing. */
+/** Returns whether this is the body of another prefix's event. `false` if the body is damaged. */
 export function isOfAnother(body: unknown, prefix: string): boolean {
   try {
     const of: unknown = Object(parse<StoredEvent>(body)).prefix
@@ -69,7 +69,7 @@ export function isOfAnother(body: unknown, prefix: string): boolean {
   }
 }
 
-/** Longer filters name thousands of tokens or tenants: the feed then says less, and so more than was touched. */
+/** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter, which matches more than was changed. */
 const LONGEST_FILTER = 16_000
 
 /** The feed entry of a bulk revocation. */
@@ -80,17 +80,17 @@ export function encodeFilter(filter: TokenFilter): string {
   return JSON.stringify(rest)
 }
 
-/** An entry of the feed that tells of an owner. */
+/** Encodes a feed entry about an owner. */
 export function encodeOwner({ ownerId, tenantId }: OwnerChange): string {
   return JSON.stringify({ ownerId, tenantId })
 }
 
-/** The state of a consumer. Always in the same order: a script tells a state that was sent twice by its text. */
+/** Encodes the state of a consumer. The order of its fields is fixed, because a script detects a repeated state by comparing text. */
 export function encodeConsumer({ prefix, name, version, position, holder }: ConsumerState): string {
   return JSON.stringify({ prefix, name, version, position, holder })
 }
 
-/** An entry of the feed, or of the consumers, as JSON. */
+/** Decodes an entry of the feed or of the consumers from JSON. */
 export function decodeEntry<T extends OwnerChange | TokenFilter | ConsumerState>(entry: string): T {
   return parse(entry)
 }
@@ -104,13 +104,28 @@ function parse<T>(text: unknown): T {
   }
 }
 
-/** The rows of a script's answer. */
-export function listOf(answer: unknown): Row {
-  if (Array.isArray(answer)) return answer
-  throw new StoreUnavailableError('redis: the client answered something else than a list')
+const UNEXPECTED =
+  'redis: the client returned an unexpected reply, as one does within MULTI: give the store a client that nothing else changes'
+
+/** What a client answers that no script does: whether anything was done is not known. */
+export function unexpected(): StoreUnavailableError {
+  return new StoreUnavailableError(UNEXPECTED)
 }
 
-/** A flat answer in groups of `size`, from the `from`th on. */
+/** A script's yes or no. */
+export function flagOf(answer: unknown): boolean {
+  const text = String(answer)
+  if (text !== '1' && text !== '0') throw unexpected()
+  return text === '1'
+}
+
+/** Returns the rows of a script's reply. */
+export function listOf(answer: unknown): Row {
+  if (Array.isArray(answer)) return answer
+  throw new StoreUnavailableError('redis: the client returned a reply that is not a list')
+}
+
+/** Splits a flat reply into groups of `size`, starting at index `from`. */
 export function groupsOf(row: Row, size: number, from = 0): readonly Row[] {
   return Array.from({ length: Math.floor((row.length - from) / size) }, (_, index) =>
     row.slice(from + index * size, from + (index + 1) * size),

@@ -1,4 +1,5 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+import { ConnectionLostError } from '../../../src/store/deadline.js'
 
 /** The meaning of a reply's first word, or of a socket error's code, for whoever runs the server. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
@@ -8,12 +9,13 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^OOM/, 'the server is out of memory and refused the write: raise maxmemory'],
   [/^MISCONF/, 'the server cannot save to its disk and refuses writes: check the disk'],
   [/^LOADING/, 'the server is still loading its data'],
-  [/^(BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|MOVED|ASK|CROSSSLOT)/, 'the server cannot answer at the moment'],
-  [/unknown (redis )?command/i, 'the server is too old: Redis 7 or Valkey is needed'],
+  [/^(BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|MOVED|ASK|CROSSSLOT)/, 'the server cannot respond at the moment'],
+  [/unknown (redis )?command/i, 'the server is too old: latchkey requires Redis 7 or Valkey'],
   [/^WRONGTYPE/, 'a key under the key prefix belongs to something else: give the store a key prefix of its own'],
-  [/ENOTFOUND|EAI_AGAIN/, 'the name of its host is not known: check the url'],
-  [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing answers there: check the url, and that the server runs'],
-  [/call stack|string length|too big/i, 'the change is too large for one command: make it in parts'],
+  [/DB index/i, 'the database in the url does not exist on this server: check its number, and the setting databases'],
+  [/ENOTFOUND|EAI_AGAIN/, 'the host name cannot be resolved: check the url'],
+  [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing responds at that address: check the url, and that the server runs'],
+  [/call stack|string length|too big/i, 'the change is too large for one command: split it'],
   [/self.signed|certificate|SSL|TLS/i, 'the encrypted connection failed: check the certificate, or redis:// against rediss://'],
   [/Script|user_script|ERR/, 'the server refused the request'],
 ]
@@ -29,8 +31,10 @@ const UNREACHED = 'no connection: check that the server runs and can be reached'
 export function redisFailure(error: unknown): LatchkeyError {
   if (isLatchkeyError(error)) return error
   const text = describe(error)
-  const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1] ?? UNREACHED
-  return new StoreUnavailableError(`redis: ${advice}`, new Error(text))
+  const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1]
+  // A reply from a server has a first word; other failures mean that the connection was lost.
+  const Failure = advice === undefined ? ConnectionLostError : StoreUnavailableError
+  return new Failure(`redis: ${advice ?? UNREACHED}`, new Error(text))
 }
 
 function describe(error: unknown): string {

@@ -4,9 +4,9 @@ import { creatorIndex, importedIndex, lineageIndex, ownerIndex, prefixIndex, ten
 /** Above this many tenants, merging their indexes costs more than walking that of the prefix. */
 const MERGED_TENANTS = 64
 
-/** A filter as the scripts take it. */
+/** A filter in the form that the scripts accept. */
 export type IndexFilter = {
-  /** A matching token stands in all of these indexes; the prefix's comes first. */
+  /** A matching token is in all of these indexes; that of the prefix comes first. */
   readonly all: readonly string[]
   /** And in one of these. */
   readonly any?: readonly string[]
@@ -36,7 +36,7 @@ export function indexFilter({
   return { all, choices, ...(any === undefined ? {} : { any }), ...(ids === undefined ? {} : { ids: [...new Set(ids)].map(wellFormed) }) }
 }
 
-/** As UTF-8 carries it: half a surrogate pair, which Lua's JSON reader refuses, becomes U+FFFD, as it does on the wire. */
+/** Replaces half a surrogate pair, which Lua's JSON reader refuses, with U+FFFD, as encoding to UTF-8 does. */
 export function wellFormed(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8')
 }

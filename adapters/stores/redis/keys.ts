@@ -6,7 +6,7 @@ const HASH_TAG = /^[^{]*\{[^}]+\}/
 /** The message for an invalid key prefix. */
 export const KEY_PREFIX = 'must be 1 to 200 characters, such as acme: or {acme}:, with braces around a hash tag only'
 
-/** Can all keys begin with it? */
+/** Returns whether this is a valid prefix for keys. */
 export function isKeyPrefix(value: unknown): boolean {
   if (typeof value !== 'string' || value === '' || value.length > 200) return false
   return HASH_TAG.test(value) || !/[{}]/.test(value)
@@ -30,7 +30,24 @@ export const importedIndex = (prefix: string): string => `l:${JSON.stringify([pr
 export const personIndex = (prefix: string, tenantId: string | undefined, ownerId: string): string =>
   `l:${JSON.stringify([prefix, 'person', tenantId ?? null, ownerId])}`
 
-/** The indexes that a token stands in, that of its prefix first. */
+/** A sorted list of indexes that exist, one for each tenant or owner. */
+type NameList = { readonly key: string; index(name: string): string }
+
+export const tenantsOf = (prefix: string): NameList => ({
+  key: `ten${prefixIndex(prefix)}`,
+  index: (tenantId) => tenantIndex(prefix, tenantId),
+})
+
+/** The owners of a prefix, or of one of its tenants. */
+export const ownersOf = (prefix: string, tenantId: string | undefined): NameList =>
+  tenantId === undefined
+    ? { key: `own${prefixIndex(prefix)}`, index: (ownerId) => ownerIndex(prefix, ownerId) }
+    : { key: `own${tenantIndex(prefix, tenantId)}`, index: (ownerId) => personIndex(prefix, tenantId, ownerId) }
+
+/** Returns the tenant or owner of an index in such a list. */
+export const nameOf = (index: unknown): string => String((JSON.parse(String(index).slice('l:'.length)) as unknown[]).at(-1))
+
+/** Returns the indexes that contain a token, that of its prefix first. */
 export function indexesOf({ prefix, tenantId, ownerId, createdBy, rootId, importedFrom }: StoredToken): readonly string[] {
   return [
     prefixIndex(prefix),
@@ -48,7 +65,7 @@ export const eventIndex = (
   ...field: readonly ['token' | 'tenant' | 'action' | 'creator' | 'bulk', string] | readonly []
 ): string => `e:${JSON.stringify([prefix, ...field])}`
 
-/** The indexes that an event stands in. */
+/** Returns the indexes that contain an event. */
 export function indexesOfEvent({ prefix, action, tokenId, tenantId, createdBy, bulkId }: StoredEvent): readonly string[] {
   return [
     eventIndex(prefix),

@@ -1,21 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { StoreUnavailableError } from '../../../src/errors.js'
 import type { Move, MoveState, Restored, RestoreResult } from '../../../src/store/moving.js'
 import { usageArguments } from './activity.js'
 import type { Connection } from './connection.js'
-import { decodeListed, encodeConsumer, encodeEvent, encodeToken, isOfAnother, listOf } from './encode.js'
+import { decodeListed, encodeConsumer, encodeEvent, encodeToken, flagOf, isOfAnother, listOf, unexpected } from './encode.js'
 import { scripts } from './scripts.js'
 
 const encodeMove = (move: Move | undefined): string => (move === undefined ? '' : `${move.state} ${move.moveId} ${move.runId}`)
 
-/** The move that a prefix is part of. */
+/** Reads the move of a prefix. */
 export async function readMove(connection: Connection, prefix: string): Promise<Move | undefined> {
   const stored = String(await connection.run(scripts.readMove, [JSON.stringify(prefix)]))
   const [state, moveId = '', runId = ''] = stored.split(' ')
   return stored === '' ? undefined : { state: state as MoveState, moveId, runId }
 }
 
-/** Writes how far a move has come, unless somebody else has written since. */
+/** Writes the state of a move, unless it has changed since it was read. */
 export async function saveMove(
   connection: Connection,
   channel: string,
@@ -24,7 +23,7 @@ export async function saveMove(
   next: Move | undefined,
 ): Promise<boolean> {
   const args = [JSON.stringify(prefix), encodeMove(expected), encodeMove(next), channel, randomUUID()]
-  return Number(await connection.run(scripts.saveMove, args)) === 1
+  return flagOf(await connection.run(scripts.saveMove, args))
 }
 
 /** The index keys under which each of these events stands now, in their order; nothing for those that are not there. */
@@ -37,9 +36,10 @@ async function indexesOfStored(connection: Connection, prefix: string, ids: read
   })
 }
 
-/** Writes what another store kept, in one script, while the move of the prefix names this run. */
+/** Writes data from another store in one script, while the move of the prefix names this run. */
 export async function restore(connection: Connection, restored: Restored): Promise<RestoreResult> {
-  const { prefix, runId, tokens = [], removedTokens = [], events = [], usage = [], consumers = [], seals = [] } = restored
+  const { prefix, runId, tokens = [], removedTokens = [], events = [], usage = [], seals = [] } = restored
+  const { consumers = [], removedConsumers = [] } = restored
   const idsOf = events.map(({ id }) => id)
   const stored = await indexesOfStored(connection, prefix, [...idsOf, ...(restored.removedEvents ?? [])])
   if (stored.slice(0, events.length).includes(undefined)) return 'taken'
@@ -56,16 +56,17 @@ export async function restore(connection: Connection, restored: Restored): Promi
   const [counts = 0, addresses = 0, lastUses = 0, ...used] = written
   const answer = await connection.run(scripts.restore, [
     ...[JSON.stringify(prefix), runId, tokens.length, removedTokens.length, events.length, removed.length],
-    ...[replaced.length, consumers.length, seals.length, counts, addresses, lastUses],
+    ...[replaced.length, consumers.length, removedConsumers.length, seals.length, counts, addresses, lastUses],
     ...tokens.flatMap(encodeToken),
     ...removedTokens,
     ...events.flatMap(({ seq, damaged: _, ...event }, index) => [seq, ...encodeEvent(event), stored[index] ?? '']),
     ...removed.flat(),
     ...replaced.map(({ tokenId }) => tokenId),
     ...consumers.flatMap((state) => [state.name, encodeConsumer(state)]),
+    ...removedConsumers,
     ...seals.flatMap(({ number, body }) => [number, body]),
     ...used,
   ])
   if (answer === 'written' || answer === 'superseded' || answer === 'taken') return answer
-  throw new StoreUnavailableError('redis: the client answered something unexpected')
+  throw unexpected()
 }

@@ -43,19 +43,19 @@ async function loadNodeRedis(): Promise<NodeRedis | undefined> {
 const packages: Packages = { ioredis: loadIoredis, redis: loadNodeRedis }
 
 /**
- * Connects with `ioredis`, or with `redis` where that is not installed.
+ * Connects with `ioredis`, or with `redis` if that is not installed.
  *
- * @throws {StoreUnavailableError} `store_unavailable` where neither is installed or the server cannot be reached.
+ * @throws {StoreUnavailableError} `store_unavailable` if neither is installed or the server cannot be reached.
  */
 export async function openClient(url: string, load: Packages = packages): Promise<OpenedClient> {
   const ioredis = await load.ioredis()
   if (ioredis !== undefined) return openIoredis(ioredis, url)
   const redis = await load.redis()
   if (redis !== undefined) return openNodeRedis(redis, url)
-  throw new StoreUnavailableError('redis: there is no client: npm install ioredis (or: npm install redis)')
+  throw new StoreUnavailableError('redis: no client is installed: run npm install ioredis (or npm install redis)')
 }
 
-/** Not installed is one answer; installed and broken is an error. */
+/** Returns `undefined` if the package is not installed. If it is installed but broken, throws its error. */
 function absent(error: unknown): undefined {
   if (isMissing(error)) return undefined
   throw error
@@ -75,22 +75,44 @@ export function readSocket(url: string): Socket | undefined {
   }
 }
 
+/**
+ * The database that an address of a server names: `redis://host/2` or, as ioredis alone reads it, `redis://host?db=2`.
+ *
+ * @throws {StoreUnavailableError} `store_unavailable` if it is not a number: each client interprets it differently, and one ends the process.
+ */
+function databaseOf(url: string): number | undefined {
+  if (readSocket(url) !== undefined || !URL.canParse(url)) return undefined
+  const { protocol, pathname, searchParams } = new URL(url)
+  if (!protocol.startsWith('redis')) return undefined
+  const named = [pathname.replace(/^\//, ''), searchParams.get('db') ?? ''].filter((db) => db !== '')
+  if (named.length > 1 || named.some((db) => !/^\d{1,9}$/.test(db))) {
+    throw new StoreUnavailableError('redis: the database in the url must be one number, as in redis://localhost:6379/2')
+  }
+  return named[0] === undefined ? undefined : Number(named[0])
+}
+
+/** If the database does not exist, ioredis continues in database 0, also after a reconnect. */
+const isNoDatabase = (error: unknown): boolean => /DB index/i.test(String(Object(error).message))
+
 export async function openIoredis({ Redis }: Ioredis, url: string): Promise<OpenedClient> {
   let last: unknown
+  databaseOf(url)
   const options: RedisOptions = {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT,
     socketTimeout: SOCKET_TIMEOUT,
     retryStrategy: reconnectDelay,
     enableOfflineQueue: false,
-    // A commit whose answer was lost must not be sent a second time.
+    // A commit whose reply was lost must not be sent again.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
   }
   const socket = readSocket(url)
   const client = socket === undefined ? new Redis(url, options as object) : new Redis({ ...socket, ...options } as object)
   client.on('error', (error) => {
-    last = error
+    // Errors that follow from closing the connection here do not reveal the cause.
+    if (!isNoDatabase(last) || 'code' in error) last = error
+    if (isNoDatabase(error)) client.disconnect(true)
   })
   letProcessEnd(client)
   try {
@@ -104,16 +126,15 @@ export async function openIoredis({ Redis }: Ioredis, url: string): Promise<Open
 
 export async function openNodeRedis({ createClient }: NodeRedis, url: string): Promise<OpenedClient> {
   let last: unknown
-  const { path, db, ...login } = readSocket(url) ?? {}
+  const { path, db = databaseOf(url), ...login } = readSocket(url) ?? {}
   const connecting = { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: reconnectDelay }
   const client = createClient({
-    ...(path === undefined
-      ? { url, socket: connecting }
-      : { socket: { path, ...connecting }, ...login, ...(db === undefined ? {} : { database: db }) }),
+    ...(path === undefined ? { url, socket: connecting } : { socket: { path, ...connecting }, ...login }),
+    ...(db === undefined ? {} : { database: db }),
     disableOfflineQueue: true,
     commandsQueueMaxLength: 100_000,
   })
-  // Without a listener an error event ends the process.
+  // Without a listener, an error event ends the process.
   const failed = new Promise<never>((_resolve, reject) => {
     client.on('error', (error) => {
       last = error
@@ -121,21 +142,21 @@ export async function openNodeRedis({ createClient }: NodeRedis, url: string): P
     })
   })
   try {
-    // `connect()` itself goes on trying for as long as the server is away.
+    // `connect()` itself keeps trying while the server is unreachable.
     await Promise.race([client.connect(), failed])
   } catch (error) {
     client.destroy()
     throw error
   }
   failed.catch(() => {})
-  // A command that waits for its answer keeps the process alive by its own timer.
+  // A pending command keeps the process alive through its own timer.
   client.unref()
   return { client, lastError: () => last, close: () => client.destroy() }
 }
 
 const SOCKET: Transport = { encrypted: false, verified: false }
 
-/** How a connection string reaches its server, as far as it tells. Both clients check the certificate of `rediss://` themselves. */
+/** Returns how a connection string reaches its server, as far as it says. Both clients verify the certificate for `rediss://` themselves. */
 export async function transportOfUrl(url: string): Promise<Transport | undefined> {
   try {
     const { protocol, hostname } = new URL(url)
@@ -144,12 +165,12 @@ export async function transportOfUrl(url: string): Promise<Transport | undefined
     const encrypted = protocol === 'rediss:'
     return { address, encrypted, verified: encrypted }
   } catch {
-    // A host that this resolver does not know: the client has reached it in a way of its own.
+    // This resolver does not know the host, so the client reaches it in another way.
     return readSocket(url) === undefined ? undefined : SOCKET
   }
 }
 
-/** Judges the connection to a server. */
+/** Evaluates the connection to a server. */
 export async function judgeUrl(url: string): Promise<TransportWarning | undefined> {
   const transport = await transportOfUrl(url)
   return transport && judgeTransport('redis', transport)

@@ -1,25 +1,25 @@
 import type { UsageTrim } from '../../../src/model/usage.js'
 import { periodOf } from './activity.js'
 import type { Connection } from './connection.js'
-import { decodeListed, encodeEvent, isOfAnother } from './encode.js'
+import { decodeListed, encodeEvent, flagOf, isOfAnother, listOf } from './encode.js'
 import { scripts } from './scripts.js'
 
-/** Tokens whose usage one script looks at. */
+/** The number of tokens per script when trimming usage. */
 const TRIM_STEP = 10
 
 /** Removes audit events by their ids. */
 export async function removeEvents(connection: Connection, prefix: string, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   const bodies = await connection.getMany(ids.map((id) => `ev:${id}`))
-  const args = (Array.isArray(bodies) ? bodies : []).flatMap((body, index) => {
+  const args = listOf(bodies).flatMap((body, index) => {
     if (body === null || isOfAnother(body, prefix)) return []
     const [id, , indexes] = encodeEvent(decodeListed(body, { prefix, id: ids[index] ?? '' }))
     return [id, indexes]
   })
-  if (args.length > 0) await connection.run(scripts.removeEvents, args)
+  if (args.length > 0) flagOf(await connection.run(scripts.removeEvents, args))
 }
 
-/** Removes a batch of usage that is too old. */
+/** Removes a batch of old usage. */
 export async function trimUsage(
   connection: Connection,
   { tokenIds, countsBefore, addressesBefore, lastAddresses }: UsageTrim,
@@ -34,7 +34,7 @@ export async function trimUsage(
       lastAddresses === true ? 1 : 0,
       ...tokenIds.slice(start, start + TRIM_STEP),
     ]
-    if (Number(await connection.run(scripts.trimUsage, args)) === 1) more = true
+    if (flagOf(await connection.run(scripts.trimUsage, args))) more = true
   }
   return more
 }

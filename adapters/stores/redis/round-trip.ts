@@ -6,7 +6,7 @@ import type { Connection } from './connection.js'
 const TEXT = 'Ω東京 naïve 🔑 {"at":1893456000123}'
 const NUMBER = 7
 
-/** Writes a value that goes away by itself, and answers one of each kind of reply. ARGV: the name of the key, the value. */
+/** Writes a value that expires, and returns one reply of each kind. ARGV: the name of the key, the value. */
 const WRITE: Script = script(`
 redis.call('SET', KEYS[1] .. ARGV[1], ARGV[2], 'PX', 60000)
 return { ARGV[2], '', ${NUMBER}, { ARGV[2] }, redis.call('STRLEN', KEYS[1] .. ARGV[1]) }
@@ -26,9 +26,9 @@ const kindOf = (value: unknown): string => {
 }
 
 /**
- * A connection whose client is looked at before the first command: what it does to replies is found before anything is decided by one.
+ * Wraps a connection and tests its client before the first command, so that no decision uses replies that the client changes.
  *
- * @throws {StoreUnavailableError} `store_unavailable` at each call of a client that changes replies, which says what comes back as what
+ * @throws {StoreUnavailableError} `store_unavailable` for every call if the client changes replies; the message says how
  */
 export function checked(connection: Connection): Connection {
   let sound = false
@@ -78,7 +78,7 @@ async function checkReplies(connection: Connection): Promise<void> {
   }
   if (differences.length > 0) {
     throw new StoreUnavailableError(
-      `redis: the client changes replies: ${[...new Set(differences)].join('; ')}: give the store a client without reply transformers and the like`,
+      `redis: the client changes replies: ${[...new Set(differences)].join('; ')}: give the store a client without reply transformers or similar settings`,
     )
   }
 }

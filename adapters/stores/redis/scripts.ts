@@ -1,18 +1,17 @@
 import { type Script, script } from './client.js'
 import {
   beginStore,
-  eventStep,
-  eventStepOldest,
-  oneEvent,
   readConsumers,
   readFeed,
   readLeases,
   recordUsage,
+  removeConsumer,
   renewLeases,
   reportUsage,
   saveConsumer,
 } from './lua/activity.js'
-import { listStep } from './lua/list.js'
+import { eventStep, eventStepOldest, oneEvent } from './lua/events.js'
+import { distinctNames, listStep } from './lua/list.js'
 import { readMove, saveMove } from './lua/moves.js'
 import { prelude } from './lua/prelude.js'
 import { restore } from './lua/restore.js'
@@ -22,11 +21,12 @@ import { readSeals, saveSeal } from './lua/seals.js'
 import { saveTicket, takeTicket } from './lua/tickets.js'
 import { commitChange, findTokens } from './lua/tokens.js'
 
-/** Every script of the store, with what they share in front. */
+/** Every script of the store, each starting with the shared prelude. */
 export const scripts: { readonly [Name in ScriptName]: Script } = {
   begin: script(prelude, beginStore),
   find: script(prelude, findTokens),
   list: script(prelude, listStep),
+  distinct: script(prelude, distinctNames),
   commit: script(prelude, commitChange),
   revoke: script(prelude, revokeTokens),
   drive: script(prelude, driveJob),
@@ -40,6 +40,7 @@ export const scripts: { readonly [Name in ScriptName]: Script } = {
   readLeases: script(prelude, readLeases),
   readConsumers: script(prelude, readConsumers),
   saveConsumer: script(prelude, saveConsumer),
+  removeConsumer: script(prelude, removeConsumer),
   readSeals: script(prelude, readSeals),
   saveSeal: script(prelude, saveSeal),
   removeEvents: script(prelude, removeEvents),
@@ -55,6 +56,7 @@ type ScriptName =
   | 'begin'
   | 'find'
   | 'list'
+  | 'distinct'
   | 'commit'
   | 'revoke'
   | 'drive'
@@ -68,6 +70,7 @@ type ScriptName =
   | 'readLeases'
   | 'readConsumers'
   | 'saveConsumer'
+  | 'removeConsumer'
   | 'readSeals'
   | 'saveSeal'
   | 'removeEvents'

@@ -1,6 +1,6 @@
 import type { SealQuery, StoredSeal } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { listOf } from './encode.js'
+import { flagOf, listOf } from './encode.js'
 import { scripts } from './scripts.js'
 
 /** One page of seals. */
@@ -12,7 +12,7 @@ export async function readSeals(connection: Connection, { prefix, after = 0, ord
   return order === 'newest' ? page.reverse() : page
 }
 
-/** Adds a seal, unless somebody else has added one of its number. */
+/** Adds a seal, unless a seal with its number exists. */
 export async function saveSeal(connection: Connection, { prefix, number, body }: StoredSeal): Promise<boolean> {
-  return Number(await connection.run(scripts.saveSeal, [JSON.stringify(prefix), number, body])) === 1
+  return flagOf(await connection.run(scripts.saveSeal, [JSON.stringify(prefix), number, body]))
 }

@@ -9,13 +9,13 @@ export const LAYOUT = 1
 export type Server = {
   /** The layout of the data in place. */
   readonly layout: number
-  /** The fields of `INFO`, those that it lets be read. */
+  /** The readable fields of `INFO`. */
   readonly facts: ReadonlyMap<string, string>
-  /** `appendfsync`, where it can be read and means something. */
+  /** `appendfsync`, if it can be read and has an effect. */
   readonly fsync: string | undefined
 }
 
-/** Marks the layout where there is none yet, and asks the server how it is set up. */
+/** Marks the layout if there is none yet, and reads the configuration of the server. */
 export async function readServer(connection: Connection): Promise<Server> {
   const [layout, info] = listOf(await connection.run(scripts.begin, [LAYOUT])).map(String)
   const facts = new Map((info ?? '').split(/\r?\n/).map((line) => splitOnce(line)))
@@ -38,7 +38,7 @@ function splitOnce(line: string): readonly [string, string] {
   return [line.slice(0, colon), line.slice(colon + 1)]
 }
 
-/** How the server is set up for less than latchkey promises: what is so, which promise suffers, and what to do. */
+/** A server setting that weakens a promise of latchkey: the finding, which promise it weakens, and what to do. */
 export type RedisConcern = {
   readonly kind: 'NOT_PERSISTENT' | 'FSYNC' | 'EVICTION' | 'REPLICA' | 'UNCHECKED'
   readonly says: string
@@ -46,7 +46,7 @@ export type RedisConcern = {
   readonly advice: string
 }
 
-/** Judges what a server says about itself. */
+/** Evaluates the configuration of a server. */
 export function concernsOf({ facts, fsync }: Server): readonly RedisConcern[] {
   const persistent = facts.get('aof_enabled')
   const policy = facts.get('maxmemory_policy')
@@ -66,7 +66,7 @@ export function concernsOf({ facts, fsync }: Server): readonly RedisConcern[] {
 
 const NOT_PERSISTENT: RedisConcern = {
   kind: 'NOT_PERSISTENT',
-  says: 'appendonly is off, so that a crash loses every change since the last snapshot.',
+  says: 'appendonly is off, so a crash loses every change since the last snapshot.',
   breaks:
     'This breaks promise 5 (no change is acknowledged before it and its audit event are durable) and promise 7 (a revoked token would work again).',
   advice: 'Set: appendonly yes, appendfsync always.',
@@ -74,7 +74,7 @@ const NOT_PERSISTENT: RedisConcern = {
 
 const REPLICA: RedisConcern = {
   kind: 'REPLICA',
-  says: 'this server is a replica, which answers with old data.',
+  says: 'this server is a replica, which returns stale data.',
   breaks: 'This breaks promise 2 (no verification sees the state before a revocation).',
   advice: 'Connect to the primary.',
 }
@@ -83,7 +83,7 @@ function lateSync(fsync: string): RedisConcern {
   const loss = fsync === 'no' ? 'whatever the operating system had not written yet' : 'up to the last second'
   return {
     kind: 'FSYNC',
-    says: `appendfsync is ${fsync.slice(0, 40)}, so that a power failure can lose ${loss}.`,
+    says: `appendfsync is ${fsync.slice(0, 40)}, so a power failure can lose ${loss}.`,
     breaks: 'This weakens promise 5 (durable before it is acknowledged) and promise 7 (a token revoked in that time would work again).',
     advice: 'Set: appendfsync always.',
   }
@@ -92,7 +92,7 @@ function lateSync(fsync: string): RedisConcern {
 function evicting(policy: string): RedisConcern {
   return {
     kind: 'EVICTION',
-    says: `maxmemory-policy is ${policy.slice(0, 40)}, so that a full server drops keys.`,
+    says: `maxmemory-policy is ${policy.slice(0, 40)}, so a full server drops keys.`,
     breaks: 'This breaks promise 5 (tokens and their audit events are kept) and promise 9 (usage counts are exact).',
     advice: 'Set: maxmemory-policy noeviction.',
   }
@@ -101,8 +101,8 @@ function evicting(policy: string): RedisConcern {
 function unchecked(settings: readonly string[]): RedisConcern {
   return {
     kind: 'UNCHECKED',
-    says: `the server does not let its settings be read, so that ${settings.join(', ')} could not be checked.`,
+    says: `the server does not allow reading its settings, so ${settings.join(', ')} could not be checked.`,
     breaks: 'Promises 5 and 7 need appendonly yes with appendfsync always, and maxmemory-policy noeviction.',
-    advice: 'Look them up in the console of your provider.',
+    advice: "Check them in your provider's console.",
   }
 }

@@ -2,24 +2,24 @@ import { randomUUID } from 'node:crypto'
 import { StoreMovingError } from '../../../src/errors.js'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
-import { prefixOf } from '../../../src/store/moving.js'
-import type { Change, CommitResult, EventErasure, ListQuery, TokenCap } from '../../../src/store/port.js'
+import { onlyCutsFeed, prefixOf } from '../../../src/store/moving.js'
+import type { Change, CommitResult, DistinctQuery, EventErasure, ListQuery, TokenCap } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeEvent, decodeToken, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf } from './encode.js'
+import { decodeEvent, decodeToken, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf, unexpected } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'
-import { personIndex, tenantIndex } from './keys.js'
+import { nameOf, ownersOf, personIndex, tenantIndex, tenantsOf } from './keys.js'
 import { scripts } from './scripts.js'
 
-/** How many tokens one step of a list looks at: one or two milliseconds of the server's time. */
+/** The number of tokens that one step of a list examines, which takes the server one or two milliseconds. */
 const LIST_STEP = 500
 
-/** Where changes are told, and how many of them are kept. */
+/** The channel that announces changes, and the number of changes to keep. */
 export type FeedPlace = { readonly history: number; readonly channel: string }
 
 /**
  * The tokens with these ids, and whether a bulk revocation is still to be written into its tokens.
  *
- * One MGET reads the records and whether there is such a revocation, in one instant; only where there is does a script apply it.
+ * One MGET atomically reads the records and whether such a revocation is pending. Only then does a script apply it.
  */
 export async function findTokens(connection: Connection, ids: readonly string[]): Promise<{ tokens: StoredToken[]; pending: boolean }> {
   const wanted = ids.length === 1 ? ids : [...new Set(ids)]
@@ -37,7 +37,6 @@ export async function commitChange(
   settle: () => Promise<void>,
 ): Promise<CommitResult> {
   const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], caps = [], events } = change
-  const prefix = prefixOf(change)
   const stored = await storedErasures(connection, erasures)
   if ('conflict' in stored) return { ok: false, conflict: stored.conflict }
   const args = [
@@ -52,7 +51,7 @@ export async function commitChange(
     randomUUID(),
     erasures.length,
     change.cutsFeed === true ? 1 : 0,
-    prefix === undefined ? '' : JSON.stringify(prefix),
+    fencedPrefixOf(change),
     ...inserts.flatMap(encodeToken),
     ...updates.flatMap(({ expectedVersion, record }) => [expectedVersion, ...encodeToken(record)]),
     ...removals,
@@ -67,9 +66,23 @@ export async function commitChange(
     if (answer === 'fenced by a move') throw new StoreMovingError()
     const [word, position] = answer.split(' ')
     if (word === 'exceeded' && position !== undefined) return { ok: false, exceeded: Number(position) }
-    if (answer !== 'busy') return { ok: false, conflict: answer }
-    await settle()
+    if (answer === 'busy') await settle()
+    else if (isNamedIn(change, answer)) return { ok: false, conflict: answer }
+    else throw unexpected()
   }
+}
+
+/** Is this the id of a token or an event that the change names? Only such a one is in its way. */
+function isNamedIn({ inserts = [], updates = [], erasures = [], events }: Change, id: string): boolean {
+  const named = [...inserts, ...updates.map(({ record }) => record), ...events, ...erasures.map(({ before }) => before)]
+  return named.some((one) => one.id === id)
+}
+
+/** The prefix by which a move may refuse a change, as JSON; empty for one that may be of any, and `-` for one that none refuses. */
+function fencedPrefixOf(change: Change): string {
+  if (onlyCutsFeed(change)) return '-'
+  const prefix = prefixOf(change)
+  return prefix === undefined ? '' : JSON.stringify(prefix)
 }
 
 /** Erasures as a script's arguments; or the id of an event that is not as one of them expects it. The script compares whole bodies. */
@@ -96,7 +109,7 @@ function capIndex(cap: TokenCap): string {
   return cap.ownerId === undefined ? tenantIndex(cap.prefix, cap.tenantId) : personIndex(cap.prefix, cap.tenantId, cap.ownerId)
 }
 
-/** One page, in steps that each look at a bounded number of tokens and go on where the last one stopped. */
+/** Reads one page in steps. Each step examines a limited number of tokens, and continues where the last one stopped. */
 export async function listTokens(connection: Connection, query: ListQuery): Promise<readonly ListedToken[]> {
   const { statuses, nameContains, idStartsWith, rotationDue, rotationDueFrom, expiresFrom, expiresBefore, now, limit } = query
   const { neverExpires, unusedSince, neverUsed } = query
@@ -114,7 +127,7 @@ export async function listTokens(connection: Connection, query: ListQuery): Prom
     const answer = listOf(await connection.run(scripts.list, [JSON.stringify({ ...filter, ...behind, limit: limit - page.length })]))
     for (const [record, lastUsedAt, lastUsedIp] of groupsOf(answer, 3, 2)) {
       const token = decodeToken(record)
-      // The script compares UTF-8, in which halves of surrogate pairs are all alike.
+      // The script compares UTF-8, in which all halves of surrogate pairs are equal.
       if (name !== undefined && !foldAscii(token.name).includes(name)) continue
       page.push({
         ...token,
@@ -126,4 +139,14 @@ export async function listTokens(connection: Connection, query: ListQuery): Prom
     behind = { score: Number(answer[0]), id: String(answer[1]) }
   }
   return page
+}
+
+/** One page of the tenants, or of the owners, of a prefix, or of the owners of a tenant: each of these has a list of its own. */
+export async function distinctOf(
+  connection: Connection,
+  { prefix, field, tenantId, after, limit }: DistinctQuery,
+): Promise<readonly string[]> {
+  const list = field === 'tenantId' ? tenantsOf(prefix) : ownersOf(prefix, tenantId)
+  const from = after === undefined ? '-' : `(${list.index(after)}`
+  return listOf(await connection.run(scripts.distinct, [list.key, from, limit])).map(nameOf)
 }

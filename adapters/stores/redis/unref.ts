@@ -2,9 +2,9 @@ type Emitter = { on(event: string, listener: () => void): unknown }
 type Handle = { unref?(): unknown }
 
 /**
- * Keeps a connection that is ready, or waits to connect again, from keeping the process alive. ioredis has no method for it.
+ * Lets the process exit while a connection is ready or waiting to reconnect. ioredis has no method for this.
  *
- * A command that waits for its answer keeps the process alive by its own timer.
+ * A pending command keeps the process alive through its own timer.
  */
 export function letProcessEnd(client: Emitter): void {
   const release = (property: 'stream' | 'reconnectTimeout') => (): void => {

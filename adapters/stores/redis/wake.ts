@@ -28,12 +28,12 @@ type NodeRedisSubscriber = {
   disconnect?(): unknown
 }
 
-/** Who hears: `lost` when the connection is gone. */
+/** The listeners of a channel. `lost` is called when the connection is lost. */
 export type Hearer = { wake(): void; lost(error: unknown): void }
 
-const GONE = new Error('the connection that listens was closed')
+const GONE = new Error('the listening connection was closed')
 
-/** Calls `wake` when something is published, and whenever the connection is back, since what was published meanwhile is lost. */
+/** Calls `wake` when something is published, and after each reconnect, because messages published meanwhile are lost. */
 export async function listen(client: RedisClient, channel: string, hearer: Hearer): Promise<Listener> {
   const subscriber = client.duplicate?.()
   if (subscriber === undefined) return { close() {} }
@@ -76,7 +76,7 @@ async function listenNodeRedis(subscriber: object, channel: string, { wake, lost
     }
     subscriber.on('error', fail)
     subscriber.on('reconnecting', () => fail())
-    // It subscribes again by itself after a reconnection.
+    // It resubscribes automatically after a reconnect.
     subscriber.on('ready', wake)
     subscriber
       .connect()
@@ -92,7 +92,7 @@ async function listenNodeRedis(subscriber: object, channel: string, { wake, lost
   return {
     close() {
       if (subscriber.destroy !== undefined) subscriber.destroy()
-      // A client that is not connected any more refuses to disconnect.
+      // A client that is no longer connected refuses to disconnect.
       else Promise.resolve(subscriber.disconnect?.()).catch(() => {})
     },
   }

@@ -1,10 +1,10 @@
 import type { Connection } from './connection.js'
 import { type Listener, listen } from './wake.js'
 
-/** How long to wait before trying again where the server could not be reached at first, in milliseconds. */
+/** How long to wait before a retry if the server cannot be reached at first, in milliseconds. */
 const RETRY_AFTER = 1_000
 
-/** Those who want to know that the feed has grown, on one dedicated connection for all of them. */
+/** The subscribers to changes of the feed, which share one dedicated connection. */
 export type Waker = { subscribe(wake: () => void, lost?: (error: unknown) => void): Promise<() => void>; close(): void }
 
 export function createWaker(connection: Connection, channel: string): Waker {

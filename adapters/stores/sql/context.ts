@@ -15,10 +15,10 @@ export type Sql = {
 /** The context over an engine. */
 export const sqlOf = (engine: Engine, quirks: Quirks, names: Names): Sql => ({ builder: quirks.builder(names), quirks, names, engine })
 
-/** Rows to a statement: SQLite takes 32,766 parameters, the others twice as many. */
+/** Rows per statement: SQLite accepts 32,766 parameters, the others twice as many. */
 const CHUNK = 500
 
-/** A list in pieces that fit a statement. */
+/** Splits a list into chunks that fit into a statement. */
 export const chunks = <T>(list: readonly T[], size: number = CHUNK): readonly (readonly T[])[] => {
   const pieces: (readonly T[])[] = []
   for (let at = 0; at < list.length; at += size) pieces.push(list.slice(at, at + size))

@@ -16,23 +16,23 @@ export function* readFacts(query: string): Steps<Facts> {
   return textsOf(Object.entries(Object(row)))
 }
 
-/** What is absent, or `null`, is absent. */
+/** Omits values that are absent or `null`. */
 export const textsOf = (entries: readonly (readonly [unknown, unknown])[]): Facts =>
   Object.fromEntries(
     entries.flatMap(([name, value]) => (value === null || value === undefined ? [] : [[String(name).toLowerCase(), String(value)]])),
   )
 
-/** What is wrong with a server that takes no changes. */
+/** The concern about a server that accepts no changes. */
 export const READ_ONLY: Concern = {
-  says: 'the server is read-only, as a replica is: changes fail, and a replica answers with the state before a revocation',
+  says: 'the server is read-only, like a replica: changes fail, and a replica returns the state before a revocation',
   advice: 'Connect to the primary.',
 }
 
-/** What is wrong with settings by which a crash of the server loses what was acknowledged; `undefined` where there are none. */
+/** The concern about settings with which a crash of the server loses acknowledged writes; `undefined` if there are none. */
 export const lossyIf = (wrong: readonly string[], advice: string): Concern | undefined =>
   wrong.length === 0
     ? undefined
-    : { says: `${wrong.join(', ')}: a crash can undo changes that were acknowledged, and a revoked token would work again`, advice }
+    : { says: `${wrong.join(', ')}: a crash can undo acknowledged changes, and a revoked token would work again`, advice }
 
 function* schemaFinding(quirks: Quirks, names: Names): Steps<StoreFinding> {
   const version = Math.max(...quirks.migrations(names).map((migration) => migration.version))

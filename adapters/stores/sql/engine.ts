@@ -4,23 +4,23 @@ import type { MaybePromise } from '../../../src/model/json.js'
 /**
  * The statements of a piece of work, one yielded at a time, each answered with its result.
  *
- * A driver that answers at once (SQLite) runs a whole transaction without giving up the thread, so that nothing of this process
- * comes between two statements; a driver that answers later (a pool) awaits each of them.
+ * A synchronous driver (SQLite) runs a whole transaction without yielding the thread, so no other work of this process comes between two
+ * statements. An asynchronous driver (a pool) awaits each of them.
  */
 export type Steps<T> = Generator<CompiledQuery, T, QueryResult<unknown>>
 
 /** Runs compiled queries, and transactions made of steps. */
 export interface Engine {
   run<R>(query: CompiledQuery<R>): MaybePromise<QueryResult<R>>
-  /** All of the steps, or none: an exception rolls back and comes out. Steps may be started anew after a deadlock. */
+  /** Runs all of the steps or none: an exception rolls back and is rethrown. After a deadlock the steps may restart. */
   transaction<T>(steps: () => Steps<T>): MaybePromise<T>
-  /** As `run`, for the one query that must be fast: reading tokens by their ids. */
+  /** Like `run`, for the one query that must be fast: reading tokens by their ids. */
   find?(query: CompiledQuery): MaybePromise<readonly unknown[]>
-  /** As `run`, for what follows the feed all the time: brief statements, which a server that hangs must not make many of. */
+  /** Like `run`, for the short statements that follow the feed. They must not pile up when a server hangs. */
   feed?<R>(query: CompiledQuery<R>): MaybePromise<QueryResult<R>>
   /** Creates or upgrades the tables under the server's own lock. */
   migrate(): MaybePromise<void>
-  /** Told soon after another connection has changed something. */
+  /** Called soon after another connection changes something. */
   subscribe?(wake: () => void, lost?: (error: unknown) => void): Promise<() => Promise<void>>
   close(): MaybePromise<void>
 }
@@ -30,7 +30,7 @@ export function* ask<R>(query: { compile(): CompiledQuery<R> }): Steps<QueryResu
   return (yield query.compile()) as QueryResult<R>
 }
 
-/** As `ask`, for a query that is compiled already. */
+/** Like `ask`, for a compiled query. */
 export function* askRaw<R>(query: CompiledQuery<R>): Steps<QueryResult<R>> {
   return (yield query) as QueryResult<R>
 }
@@ -38,7 +38,7 @@ export function* askRaw<R>(query: CompiledQuery<R>): Steps<QueryResult<R>> {
 /** How many rows a statement inserted, changed or removed. */
 export const affected = (result: QueryResult<unknown>): number => Number(result.numAffectedRows ?? 0n)
 
-/** Thrown inside steps to roll back: another writer was there first. */
+/** Thrown inside steps to roll back: another writer was first. */
 export class ConflictSignal extends Error {
   readonly conflict: string
 
@@ -48,7 +48,7 @@ export class ConflictSignal extends Error {
   }
 }
 
-/** Thrown inside steps to roll back: this cap would not hold. */
+/** Thrown inside steps to roll back: the change would exceed this cap. */
 export class CapSignal extends Error {
   readonly exceeded: number
 
@@ -58,7 +58,7 @@ export class CapSignal extends Error {
   }
 }
 
-/** Drives steps with a function that answers at once. What it throws is thrown where the step was yielded. */
+/** Drives steps with a synchronous function. What it throws is thrown where the step was yielded. */
 export const driveSync = <T>(steps: Steps<T>, run: (query: CompiledQuery) => QueryResult<unknown>): T => {
   let turn = steps.next()
   while (!turn.done) {
@@ -74,7 +74,7 @@ export const driveSync = <T>(steps: Steps<T>, run: (query: CompiledQuery) => Que
   return turn.value
 }
 
-/** Drives steps with a function that answers later. */
+/** Drives steps with an asynchronous function. */
 export const driveAsync = async <T>(steps: Steps<T>, run: (query: CompiledQuery) => Promise<QueryResult<unknown>>): Promise<T> => {
   let turn = steps.next()
   while (!turn.done) {

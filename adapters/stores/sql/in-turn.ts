@@ -1,20 +1,22 @@
+import { BRIEF_MS } from './silence.js'
+
 type Lease = { release(drop?: boolean): void }
 
-/** How long a call waits for a connection. By then its caller has had an answer long ago. */
-const PATIENCE_MS = 5_000
-/** How many connections the reads of the feed and what belongs to them may hold. */
+/** How long a call waits for a connection: as long as the longest statement may hold one. By then its caller has timed out. */
+const PATIENCE_MS = BRIEF_MS
+/** How many connections the reads of the feed may hold. */
 const FEED = 3
-/** The size of a pool that does not tell its own. */
+/** The assumed size of a pool that does not report its size. */
 const UNKNOWN = 100
 
-const late = (): Error => Object.assign(new Error('no connection became free'), { code: 'ETIMEDOUT' })
+const late = (): Error => Object.assign(new Error('no connection became available'), { code: 'ETIMEDOUT' })
 
 const isLate = (since: number): boolean => performance.now() - since > PATIENCE_MS
 
 /**
- * Lets so many calls at a time have what `take` hands out. The others wait here, and not in the queue of a pool, which nobody can leave.
+ * Lets a fixed number of calls at a time hold what `take` hands out. The others wait here instead of in the pool's queue, which a call cannot leave.
  *
- * A call whose turn comes too late gives back what it gets, untouched.
+ * A call that gets its turn too late returns the resource unused.
  */
 export const inTurn = <L extends Lease>(most: number, take: () => Promise<L>): (() => Promise<L>) => {
   let taken = 0
@@ -56,15 +58,15 @@ export const inTurn = <L extends Lease>(most: number, take: () => Promise<L>): (
 
 /** The connections of a pool, for three kinds of work. */
 export type Shares<L> = {
-  /** For reads by key: all of them. */
+  /** For reads by key: every connection. */
   any(): Promise<L>
-  /** For following the feed: a few, so that reads which hang leave the pool to others. */
+  /** For following the feed: a few, so hung reads leave connections to others. */
   feed(): Promise<L>
-  /** For all other work: all but one, so that a brief read always finds out whether the server answers. */
+  /** For all other work: all but one, so a short read can always find out whether the server answers. */
   others(): Promise<L>
 }
 
-/** Shares out a pool of this size. */
+/** Divides a pool of this size. */
 export const sharesOf = <L extends Lease>(size: unknown, take: () => Promise<L>): Shares<L> => {
   const most = typeof size === 'number' && size >= 1 ? size : UNKNOWN
   const any = inTurn(most, take)

@@ -1,7 +1,7 @@
 import { StoreUnavailableError } from '../../../src/errors.js'
 import { wide } from './schema/wide.js'
 
-/** Values that pools are known to change: an instant of 13 digits, text outside Latin, a character of four bytes, JSON text, empty text. */
+/** Values that some pools change: an instant of 13 digits, non-Latin text, a four-byte character, JSON text, empty text. */
 export const KNOWN = {
   int: 1_893_456_000_123,
   text: 'Ω東京 naïve 🔑',
@@ -12,7 +12,7 @@ export const KNOWN = {
 /** The bytes of the known text in UTF-8, as the server must have received them. */
 const BYTES = Buffer.from(KNOWN.text, 'utf8').toString('hex')
 
-/** The columns that a dialect's statement answers the known values in, in one row; `known_bytes` where the server can show its bytes. */
+/** The columns in which a dialect's statement returns the known values, in one row; `known_bytes` if the server can show its bytes. */
 const COLUMNS = ['known_int', 'known_text', 'known_json', 'known_empty', 'known_null'] as const
 
 const kindOf = (value: unknown): string => {
@@ -25,12 +25,12 @@ const kindOf = (value: unknown): string => {
 const isInt = (value: unknown): boolean =>
   (typeof value === 'number' || typeof value === 'string' || typeof value === 'bigint') && wide(value) === KNOWN.int
 
-/** Says how the one row with the known values differs from them, one phrase each. A NULL may come back as `undefined`. */
+/** Describes how the row differs from the known values, one phrase for each difference. A NULL may come back as `undefined`. */
 export const differencesOf = (rows: readonly unknown[]): readonly string[] => {
   const [row] = rows
   if (typeof row !== 'object' || row === null || Array.isArray(row)) return ['rows do not come back as objects']
   const got = row as { readonly [column: string]: unknown }
-  // A NULL may be left out of a row altogether.
+  // A row may omit a NULL.
   if (COLUMNS.some((column) => column !== 'known_null' && !Object.hasOwn(got, column))) return ['columns come back under other names']
   const differences: string[] = []
   const differs = (what: string, value: unknown): void => {
@@ -48,14 +48,14 @@ export const differencesOf = (rows: readonly unknown[]): readonly string[] => {
 }
 
 /**
- * Refuses a pool or handle that changes what goes through it.
+ * Refuses a pool or handle that changes the values that pass through it.
  *
- * @throws StoreUnavailableError `store_unavailable`, which names the differences and, where they are known, the options behind them
+ * @throws StoreUnavailableError `store_unavailable`, which names the differences and, if known, the options that cause them
  */
 export const refuseDifferences = (store: string, differences: readonly string[], options: readonly string[] = []): void => {
   if (differences.length === 0) return
   const cause = options.length === 0 ? '' : ` because of ${options.join(', ')}`
   throw new StoreUnavailableError(
-    `${store} store: what it was given changes the values that go through it${cause}: ${differences.join('; ')}: give it a pool or handle without such settings`,
+    `${store} store: the given pool or handle changes the values that pass through it${cause}: ${differences.join('; ')}: use one without such settings`,
   )
 }

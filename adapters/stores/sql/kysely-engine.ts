@@ -5,43 +5,47 @@ import { createQueue, patiently, promptly, Unrepeatable } from './retry.js'
 import { isUpToDate, migrationSteps } from './schema/migrate.js'
 import type { Names } from './schema/table-names.js'
 
-/** The part of a Kysely instance that is used. */
+/** The part of a Kysely instance that the store uses. */
 export type KyselyHandle = {
   executeQuery<R>(query: CompiledQuery<R>): Promise<QueryResult<R>>
   connection(): { execute<T>(work: (connection: KyselyHandle) => Promise<T>): Promise<T> }
   withoutPlugins(): KyselyHandle
 }
 
-/** Additions of a dialect to the engine. */
+/** What a dialect adds to the engine. */
 export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & {
   close?(): Promise<void>
   /** Where the statements of `feed` go. */
   readonly feed?: KyselyHandle
-  /** Looks at a connection before a transaction begins on it, and throws where it does not fit. */
+  /** How a transaction begins, instead of the dialect's way. */
+  readonly begin?: readonly string[]
+  /** Checks a connection before a transaction begins on it. Throws if the connection is unsuitable. */
   check?(connection: KyselyHandle): Promise<void>
 }
 
 const say = (text: string): CompiledQuery => CompiledQuery.raw(text)
 
-/** Runs steps through Kysely: a pool that we made, a pool of the host's, or the host's Kysely instance. */
+/** Runs steps through Kysely: over our own pool, the host's pool, or the host's Kysely instance. */
 export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, options: KyselyEngineOptions): Engine => {
-  // A plugin of the host's, such as one that turns columns into camel case, would change our rows too.
+  // The host's plugins, such as one that converts columns to camel case, would change our rows too.
   const db = given.withoutPlugins()
+
+  const { begin = quirks.begin } = options
 
   const once = <T>(steps: () => Steps<T>): Promise<T> =>
     db.connection().execute(async (connection) => {
       await options.check?.(connection)
       let committing = false
       try {
-        for (const statement of quirks.begin) await connection.executeQuery(say(statement))
+        for (const statement of begin) await connection.executeQuery(say(statement))
         const result = await driveAsync(steps(), (query) => connection.executeQuery(query))
         committing = true
         await connection.executeQuery(say('commit'))
         return result
       } catch (error) {
-        // A connection that is gone cannot roll back: the server does it when it notices.
+        // A lost connection cannot roll back: the server does that when it notices.
         await connection.executeQuery(say('rollback')).catch(() => {})
-        // Whether a commit that got no answer happened is not known: it must not be done again.
+        // A commit without an answer may have happened, so it must not be repeated.
         if (committing && quirks.faultOf(error) === 'connection') throw new Unrepeatable(error)
         throw error
       }
@@ -62,7 +66,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
       )
       return
     }
-    // Each of its statements may be run again: one that died half-way leaves the rest to the next.
+    // Each of its statements can run again: if one process dies halfway, the next one does the rest.
     await again(() =>
       db.connection().execute(async (connection) => {
         if (lock.take !== undefined) await connection.executeQuery(lock.take)

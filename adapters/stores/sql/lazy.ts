@@ -5,13 +5,13 @@ import { reached } from './queries/feed-position.js'
 import { type MigrationSqlOptions, migrationSql, type SqlDialect } from './schema/migration-sql.js'
 import type { OpenStore } from './store.js'
 
-/** An opened store: the verbs, and how to read what its driver throws. */
+/** An open store: its verbs, and a function that classifies what its driver throws. */
 export type Opened = { readonly store: OpenStore; unavailable(error: unknown): Error }
 
-/** A token store on SQL: it can always be set up on purpose, and be closed. */
+/** A token store on SQL. It always has `migrate()` and `close()`. */
 export type SqlStore = TokenStore & {
   migrate(): MaybePromise<void>
-  /** Prints the SQL that `migrate()` would run on an empty database, with the names of this store's tables. Opens nothing. */
+  /** Prints the SQL that `migrate()` would run on an empty database, using this store's table names. Opens no connection. */
   migrationSql(): Promise<string>
   close(): MaybePromise<void>
 }
@@ -26,9 +26,9 @@ export type Lazy = {
 }
 
 /**
- * A store that opens at its first call, once for all calls that come at the same time, and again after `close()` or a failure.
+ * A store that opens at its first call, once for all simultaneous calls, and again after `close()` or a failure.
  *
- * Until then nothing is imported: the packages that a store needs are looked for only by those who use it.
+ * Nothing is imported until then, so only applications that use a store need its packages.
  */
 export const lazyStore = ({ name, tables, packages, open }: Lazy): Omit<SqlStore, 'subscribe'> & { opened(): Promise<Opened> } => {
   let opening: Promise<Opened> | undefined
@@ -54,6 +54,7 @@ export const lazyStore = ({ name, tables, packages, open }: Lazy): Omit<SqlStore
     opened,
     find: (ids, age) => call((store) => store.find(ids, age)),
     list: (query) => call((store) => store.list(query)),
+    distinct: (query) => call((store) => store.distinct(query)),
     commit: (change) => call((store) => store.commit(change)),
     commitIn: (transaction, addition) => call((store) => store.commitIn(transaction, addition)),
     placeEvents: (prefix) => call((store) => store.placeEvents(prefix)),
@@ -67,6 +68,7 @@ export const lazyStore = ({ name, tables, packages, open }: Lazy): Omit<SqlStore
     leases: (now) => call((store) => store.leases(now)),
     consumers: (prefix) => call((store) => store.consumers(prefix)),
     saveConsumer: (state) => call((store) => store.saveConsumer(state)),
+    removeConsumer: (consumer) => call((store) => store.removeConsumer(consumer)),
     seals: (query) => call((store) => store.seals(query)),
     saveSeal: (seal) => call((store) => store.saveSeal(seal)),
     removeEvents: (prefix, ids) => call((store) => store.removeEvents(prefix, ids)),

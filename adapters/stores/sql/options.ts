@@ -8,7 +8,7 @@ import { tablePrefix } from './schema/table-names.js'
 
 const isKysely = (value: object): boolean => 'executeQuery' in value && 'withoutPlugins' in value
 
-/** A Kysely instance that the host keeps. */
+/** A Kysely instance that the host owns. */
 export const kyselyHandle: OptionReader<KyselyHandle> = handle(isKysely, 'must be a Kysely instance')
 
 /** The options that the stores of Postgres and MySQL share. */
@@ -24,7 +24,7 @@ export const serverShape: {
   onWarning: callback<(warning: TransportWarning) => void>().default(emitWarning),
 }
 
-/** Are the user and password written so that a driver can read them? */
+/** Returns whether a driver can decode the user and password. */
 const areDecodable = ({ username, password }: URL): boolean => {
   try {
     decodeURIComponent(username)
@@ -35,14 +35,14 @@ const areDecodable = ({ username, password }: URL): boolean => {
   }
 }
 
-/** Checks the scheme of a connection string. What it says is never repeated: it holds a password. */
+/** Checks the scheme of a connection string. Messages never quote the string, because it holds a password. */
 const readParsed = (text: string, schemes: readonly string[]): void => {
   const parsed = URL.canParse(text) ? new URL(text) : undefined
   if (parsed === undefined || !schemes.includes(parsed.protocol)) {
     const examples = schemes.map((scheme) => `${scheme}//`).join(' or ')
     throw new InvalidInputError([], `must be a connection string that begins with ${examples}`)
   }
-  if (!areDecodable(parsed)) throw new InvalidInputError([], 'must have % only where it encodes a character, in user and password too')
+  if (!areDecodable(parsed)) throw new InvalidInputError([], 'must contain % only where it encodes a character, also in user and password')
 }
 
 /**
@@ -54,7 +54,7 @@ const readParsed = (text: string, schemes: readonly string[]): void => {
 const readPostgresUrl = (url: unknown): string => {
   if (typeof url === 'string' && url.startsWith('/')) return url
   const text = typeof url === 'string' ? url : ''
-  // As the driver does: a URL with a user must have a host, except in this form.
+  // Same rule as the driver: a URL with a user must have a host, except in this form.
   readParsed(URL.canParse(text) ? text : text.replace('@/', '@socket/'), ['postgres:', 'postgresql:', 'socket:'])
   return text
 }

@@ -5,18 +5,18 @@ import type { Tables } from './schema/schema.js'
 import type { Names } from './schema/table-names.js'
 import type { TokenRow, Wide } from './schema/token-columns.js'
 
-/** The builder of queries: it compiles, and runs nothing. */
+/** The query builder: it compiles queries and runs nothing. */
 export type Builder = Kysely<Tables>
 
-/** Kinds of driver faults, as far as they decide what happens next. */
+/** Kinds of driver faults that need different handling. */
 export type Fault =
-  /** A row with this key is there already. */
+  /** A row with this key already exists. */
   | 'duplicate'
-  /** Another transaction was in the way: the same work will succeed when it is done again. */
+  /** A conflict with another transaction: the same work succeeds when it is retried. */
   | 'contention'
-  /** The connection is gone or was never made. */
+  /** The connection was lost or never made. */
   | 'connection'
-  /** TLS was refused, is demanded, or the certificate is not to be trusted. */
+  /** The server refuses or requires TLS, or its certificate is not trusted. */
   | 'encryption'
   | 'authentication'
   | 'tables_missing'
@@ -30,21 +30,21 @@ export type Fault =
   | 'closed'
   | 'unknown'
 
-/** One versioned upgrade of the schema. Each statement can be run again after a process died half-way. */
+/** One versioned upgrade of the schema. Each statement can run again after a process died halfway. */
 export type Migration = {
   readonly version: number
   readonly name: string
   readonly statements: readonly string[]
-  /** Statements behind the others that may fail in ways that do no harm; the rest of them is left out then. */
+  /** Optional statements that run last. If one fails harmlessly, the rest are skipped. */
   readonly optional?: { readonly statements: readonly string[]; forgives(error: unknown): boolean }
 }
 
-/** How the upgrade of a schema is guarded: in one transaction, or by a lock that is taken and released on one connection. */
+/** How a schema upgrade is guarded: by one transaction, or by a lock that one connection takes and releases. */
 type MigrationLock = { readonly transactional: boolean; readonly take?: CompiledQuery; readonly release?: CompiledQuery }
 
-/** An index over the pieces of names. */
+/** An index of the three-letter pieces of names. */
 type NameIndex = {
-  /** How many names hold this text, counted up to `most`: a query with one row and the column `found`. */
+  /** Counts the names that contain this text, up to `most`: a query with one row and the column `found`. */
   count(names: Names, folded: string, most: number): CompiledQuery<{ readonly found: Wide }>
   condition(names: Names, folded: string): Expression<SqlBool>
 }
@@ -53,35 +53,39 @@ type NameIndex = {
 export type Quirks = {
   readonly dialect: 'sqlite' | 'postgres' | 'mysql'
   builder(names: Names): Builder
-  /** Takes the row lock of the feed, moves its head on by so many places, and answers the new head. */
+  /** Takes the row lock of the feed, advances its head by this many places, and returns the new head. */
   bump(builder: Builder, by: number): Steps<{ readonly head: number; readonly floor: number }>
-  /** Compiles `find` once; the function only puts the ids in. */
+  /** Compiles `find` once; the returned function only inserts the ids. */
   finder(builder: Builder): (ids: readonly string[]) => CompiledQuery<TokenRow>
-  /** Is this text part of the folded name? Taken literally. */
+  /** Whether the case-folded name contains this literal text. */
   nameContains(folded: string): Expression<SqlBool>
   /**
-   * Finds tokens by a part of their name through an index of three-letter pieces, where there is one.
+   * Finds tokens by part of their name through an index of three-letter pieces, if there is one.
    *
-   * Answers how many there are, counted up to a bound, and the condition that uses the index.
+   * Returns how many there are, counted up to a bound, and the condition that uses the index.
    */
   readonly nameIndex?: NameIndex
-  /** Does an update by an index wait for rows that a transaction has inserted and not committed? One by primary keys never does. */
+  /** Whether an update through an index waits for uncommitted inserts. An update by primary key never does. */
   readonly waitsForInserts?: true
-  /** The rows of a JSON list of objects, its only parameter: one text for any number of rows. Absent: a placeholder for each value. */
+  /** Whether a statement can step through the groups of an index, but not seek by a value that it has just found. */
+  readonly stepsByGroup?: true
+  /** The rows of a JSON list of objects, the only parameter, so one text fits any number of rows. If absent, each value has a placeholder. */
   fromJson?(columns: { readonly [column: string]: 'text' | 'bigint' }): string
+  /** Whether this column may hold more text than a driver reads. Absent if drivers always read all of it. */
+  isCut?(column: string): string
   /** `$1` or `?`. */
   placeholder(position: number): string
-  /** The value that an insert brought along, in what follows `onClash`. */
+  /** The inserted value, for use after `onClash`. */
   incoming(column: string): string
-  /** How to treat a row whose key already exists. */
+  /** What to do with a row whose key already exists. */
   onClash(keys: readonly string[], assignments: string): string
-  /** The whole seconds of the database's own clock. It decides nothing but which rows have long been left alone. */
+  /** The seconds of the database's clock. It only decides which rows have long been unused. */
   readonly seconds: string
   /** How a transaction begins. */
   readonly begin: readonly string[]
-  /** The lock that keeps two processes from upgrading the schema at once. */
+  /** The lock that keeps two processes from upgrading the schema at the same time. */
   migrationLock(names: Names): MigrationLock
-  /** After a commit, in its transaction: tells the subscribers. */
+  /** Notifies the subscribers of a commit, within its transaction. */
   announce?(names: Names): CompiledQuery
   /** Reads what a driver threw. */
   faultOf(error: unknown): Fault

@@ -1,17 +1,17 @@
 import type { Fault } from './quirks.js'
 
-/** Times that work is begun in all, where others are in its way: a deadlock, a serialization failure, a locked file. */
+/** Total attempts when other transactions interfere: a deadlock, a serialization failure, a locked file. */
 const MOST_ATTEMPTS = 30
-/** The same for a read that a verification waits for, which never pauses: its deadline is short, and it holds no lock that could be in a way. */
+/** The same for a read that a verification waits for. It never pauses: its deadline is short, and it holds no lock that could block others. */
 const MOST_READS = 5
 const LONGEST_PAUSE_MS = 100
-/** A connection that died while it was idle says so soon. One that says nothing for longer had work that may have been done, and a caller who has gone. */
+/** A connection that died while idle fails soon. If the failure takes longer, the work may have been done and the caller has timed out. */
 const SAYS_SO_WITHIN_MS = 1_000
 
 const pause = (attempt: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, Math.min(2 ** attempt, LONGEST_PAUSE_MS) * (0.5 + Math.random())))
 
-/** Thrown by work whose outcome is unknown: it must not be done again. Its cause is what comes out. */
+/** Thrown by work with an unknown outcome, which must not be repeated. Its cause is rethrown. */
 export class Unrepeatable extends Error {
   constructor(cause: unknown) {
     super('the outcome is unknown', { cause })
@@ -20,7 +20,7 @@ export class Unrepeatable extends Error {
 
 type FaultOf = (error: unknown) => Fault
 
-/** How work is done again. */
+/** How work is retried. */
 type Manner = {
   readonly most: number
   rest(attempt: number): unknown
@@ -40,7 +40,7 @@ const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => P
     } catch (error) {
       if (error instanceof Unrepeatable) throw error.cause
       const fault = faultOf(error)
-      // A connection that died while it was idle says so at its next use: once.
+      // A connection that died while idle fails at its next use, once.
       const idleOneDied = fault === 'connection' && !lost && saidSoon(began)
       if (attempt === most || (fault !== 'contention' && !idleOneDied)) throw error
       if (fault === 'connection') lost = true
@@ -49,17 +49,17 @@ const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => P
   }
 }
 
-/** Does all of the work again where others were in its way, after a pause that grows and is never twice the same, or where an idle connection had died. */
+/** Retries all of the work after a conflict, with growing, randomized pauses, or after an idle connection had died. */
 export const patiently = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T> => repeat(faultOf, PATIENT, work)
 
-/** As `patiently`, at once and a few times: for the read that a verification waits for. */
+/** Like `patiently`, but without a pause and only a few times: for the read that a verification waits for. */
 export const promptly = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T> => repeat(faultOf, PROMPT, work)
 
 /**
- * As `patiently`, one after another while work is in the way of other work.
+ * Like `patiently`, but one at a time while transactions conflict.
  *
- * At serializable whoever waited for the row of the feed fails when it is free: a hundred that try at once would be in each other's way for
- * good. So those of one process queue, newcomers too while there is a queue, and only one of each process is left to be in the way of others.
+ * Under serializable isolation, every transaction that waited for the feed's row fails when the row is free: a hundred at once would conflict
+ * forever. So the transactions of one process queue, including new ones while there is a queue, and each process competes with one transaction.
  */
 export const createQueue = (faultOf: FaultOf): (<T>(work: () => Promise<T>) => Promise<T>) => {
   let last: Promise<unknown> = Promise.resolve()

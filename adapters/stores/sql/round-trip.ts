@@ -22,7 +22,7 @@ const SAMPLES: { readonly [Kind in FieldKind]: unknown } = {
   flag: true,
 }
 
-/** One token with every field that there is, and one with no more than it needs and an empty name. */
+/** One token with every field, and one with only the required fields and an empty name. */
 const samples = (): readonly StoredToken[] => {
   const full: { [field: string]: unknown } = {}
   const bare: { [field: string]: unknown } = {}
@@ -36,7 +36,7 @@ const samples = (): readonly StoredToken[] => {
   ] as unknown as readonly StoredToken[]
 }
 
-/** Carries what was read out of the transaction that wrote it, which it rolls back. */
+/** Carries the rows out of the transaction that wrote them, and rolls it back. */
 class Undone extends Error {
   readonly rows: readonly TokenRow[]
 
@@ -61,16 +61,16 @@ const differencesOf = (written: readonly StoredToken[], rows: readonly TokenRow[
       if (JSON.stringify(found[field]) !== JSON.stringify(Reflect.get(token, field))) changed.add(field)
     }
   }
-  return changed.size === 0 ? [] : [`${[...changed].join(', ')} of a token is read otherwise than it was written`]
+  return changed.size === 0 ? [] : [`${[...changed].join(', ')} of a token is read back differently from how it was written`]
 }
 
-/** Nothing can be written just now: then nothing that is written can be changed, and whoever writes is told by itself. */
+/** Nothing can be written at the moment, so no written value can be changed, and a real write reports the fault itself. */
 const CANNOT_WRITE: ReadonlySet<Fault> = new Set(['full', 'locked', 'contention'])
 
 /**
- * Writes two tokens into the tables, reads them back and takes them away again, in one transaction that is never committed.
+ * Writes two tokens into the tables, reads them back and removes them, in one transaction that is never committed.
  *
- * The effects of the connection on values are known by then; this finds those of tables, columns and plugins.
+ * The connection's own effects on values are known by then; this finds those of tables, columns and plugins.
  *
  * @throws StoreUnavailableError `store_unavailable`, which names the fields that differ
  */

@@ -1,28 +1,30 @@
-/** Reads by key and of the feed take milliseconds: what got no answer for so long went into a connection that is dead. */
+/** Reads by key and of the feed take milliseconds, so a read without an answer for this long went into a dead connection. */
 export const BRIEF_MS = 5_000
-/** Any other statement. Upgrades and bulk revocations take a while. */
+/** If a transaction sends nothing for this long, its process is stopped or cut off, and the server ends it. */
+export const IDLE_MS = 5_000
+/** The limit for any other statement. Upgrades and bulk revocations take longer. */
 const LONGEST_MS = 90_000
 
 type Asked = { readonly connection: object; giveUp(): boolean }
 
 /**
- * Notices connections that died without a word, as where a firewall forgets them: nobody is told, and a statement that goes into one is never answered.
+ * Detects connections that died silently, for example because a firewall dropped them: a statement sent over one is never answered.
  *
- * They usually die together. So once a brief statement got no answer, every connection of the pool that has said nothing since it was sent is given up:
- * those in use at once, whatever they wait for, and the idle ones before they are used again.
+ * Connections usually die together. So when a short statement gets no answer, the pool gives up every connection that has been silent since
+ * then: those in use immediately, and idle ones before their next use.
  */
 export class Silence {
   #since = Number.NEGATIVE_INFINITY
   readonly #heard = new WeakMap<object, number>()
   readonly #asked = new Set<Asked>()
 
-  /** Has it said nothing since a brief statement was sent that got no answer? */
+  /** Whether the connection has been silent since a short statement that got no answer. */
   isSuspect(connection: object): boolean {
     const heard = this.#heard.get(connection)
     return heard !== undefined && heard < this.#since
   }
 
-  /** Sends a statement, and fails where it gets no answer. */
+  /** Sends a statement, and fails if no answer comes. */
   ask<T>(connection: object, send: () => Promise<T>, limitMs: number = LONGEST_MS): Promise<T> {
     const began = performance.now()
     return new Promise((resolve, reject) => {
@@ -41,7 +43,7 @@ export class Silence {
       const late = (): void => {
         if (asked.giveUp() && limitMs <= BRIEF_MS) this.#suspect(began)
       }
-      // A process that was held up itself finds the timeout and the answer together: the answer, one turn later, counts.
+      // If the process itself was blocked, the timeout and the reply arrive together. Waiting one turn lets the reply win.
       const timer = setTimeout(() => setImmediate(late), limitMs)
       this.#asked.add(asked)
       const answered = (): void => {

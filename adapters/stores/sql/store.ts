@@ -9,6 +9,8 @@ import type {
   Change,
   CommitResult,
   ConsumerState,
+  ConsumerVersion,
+  DistinctQuery,
   EventQuery,
   FeedPage,
   ListQuery,
@@ -26,7 +28,8 @@ import { diagnose } from './diagnose.js'
 import type { HostAccess } from './host-transaction.js'
 import { commit } from './queries/commit.js'
 import { commitIn } from './queries/commit-in.js'
-import { consumers, saveConsumer } from './queries/consumers.js'
+import { consumers, removeConsumer, saveConsumer } from './queries/consumers.js'
+import { distinct } from './queries/distinct.js'
 import { events } from './queries/events.js'
 import { changes } from './queries/feed.js'
 import { identityOf } from './queries/identity.js'
@@ -44,10 +47,10 @@ import { checkRoundTrip } from './round-trip.js'
 import type { TokenRow } from './schema/token-columns.js'
 import { rowToToken } from './schema/token-row.js'
 
-/** The verbs of a SQL store over an engine that is open. */
+/** The verbs of a SQL store over an open engine. */
 export type OpenStore = Required<Omit<TokenStore, 'name' | 'subscribe' | 'reached' | 'usageRows'>> & Pick<TokenStore, 'subscribe'>
 
-/** Puts the verbs together: the same ones for every dialect. */
+/** Assembles the verbs, which are the same for every dialect. */
 export const openStore = (sql: Sql, host: HostAccess): OpenStore => {
   const { builder, quirks, engine } = sql
   const finder = quirks.finder(builder)
@@ -59,6 +62,7 @@ export const openStore = (sql: Sql, host: HostAccess): OpenStore => {
       return rows.map(rowToToken)
     },
     list: (query: ListQuery): Promise<readonly ListedToken[]> => list(sql, query),
+    distinct: (query: DistinctQuery): Promise<readonly string[]> => distinct(sql, query),
     commit: (change: Change): Promise<CommitResult> => commit(sql, change),
     commitIn: (transaction: object, addition: Addition): Promise<AdditionResult> => commitIn(sql, host, transaction, addition),
     placeEvents: (prefix: string): Promise<readonly StoredEvent[]> => placeEvents(sql, prefix),
@@ -73,6 +77,7 @@ export const openStore = (sql: Sql, host: HostAccess): OpenStore => {
     leases: (now: number): Promise<readonly NodeLease[]> => leases(sql, now),
     consumers: (prefix: string): Promise<readonly ConsumerState[]> => consumers(sql, prefix),
     saveConsumer: (state: ConsumerState): Promise<boolean> => saveConsumer(sql, state),
+    removeConsumer: (consumer: ConsumerVersion): Promise<boolean> => removeConsumer(sql, consumer),
     seals: (query: SealQuery): Promise<readonly StoredSeal[]> => seals(sql, query),
     saveSeal: (seal: StoredSeal): Promise<boolean> => saveSeal(sql, seal),
     removeEvents: (prefix: string, ids: readonly string[]): Promise<void> => removeEvents(sql, prefix, ids),
@@ -86,7 +91,7 @@ export const openStore = (sql: Sql, host: HostAccess): OpenStore => {
     async migrate(): Promise<void> {
       await engine.migrate()
       await checkRoundTrip(sql)
-      // Known before a host's transaction may hold the last connection of a pool.
+      // Read it before the host's transaction can hold the last connection of a pool.
       await identityOf(sql)
     },
     diagnose: () => diagnose(sql),

@@ -10,10 +10,10 @@ type Options = { readonly to: string; readonly step: string }
 const STEPS: readonly CopyStep[] = ['copy', 'fence', 'open', 'cancel']
 
 const OUTCOMES: { readonly [Step in CopyStep]: string } = {
-  copy: 'Copied. Changes go on in the old store: run --step fence when you are ready to switch.',
-  fence: 'Both stores hold the same, and refuse changes. Send traffic to the new nodes, then run --step open.',
-  open: 'The new store accepts changes. The old one decides nothing any more.',
-  cancel: 'Canceled. The old store accepts changes, and the new one decides nothing.',
+  copy: 'Copied. The old store still accepts changes: run --step fence when you are ready to switch.',
+  fence: 'Both stores have the same contents and refuse changes. Send traffic to the new nodes, then run --step open.',
+  open: 'The new store accepts changes. The old one no longer accepts or refuses tokens.',
+  cancel: 'Canceled. The old store accepts changes, and the new one accepts no tokens.',
 }
 
 /** Rows between two lines of progress. */
@@ -23,9 +23,9 @@ const EVERY = 10_000
 export function addCopy(program: Command, perform: Perform): void {
   const command = program
     .command('copy')
-    .summary('move everything to another store, while tokens go on working')
+    .summary('move everything to another store while tokens keep working')
     .description(
-      'Copies everything that the store keeps of the prefix to the store of another configuration. Steps: copy (everything goes on), fence (changes are refused, the rest is copied and compared), open (the new store takes over, for good), cancel.',
+      'Copies everything that the store keeps under the prefix to the store of another configuration. Steps: copy (changes are still accepted), fence (changes are refused, the rest is copied and compared), open (the new store takes over permanently), cancel.',
     )
     .requiredOption('--to <file>', 'the configuration of the new store')
     .option('--step <step>', 'copy, fence, open or cancel', 'copy')
@@ -34,7 +34,7 @@ export function addCopy(program: Command, perform: Perform): void {
     if (step === undefined) throw new CommandError(EXIT.usage, `--step: must be one of ${STEPS.join(', ')}`)
     const target = await session.openOther('--to', to)
     if (step === 'open') {
-      await session.confirm(() => `Let the store of ${to} take over for good? The old store will decide nothing any more.`)
+      await session.confirm(() => `Let the store of ${to} take over permanently? The old store will no longer accept or refuse tokens.`)
     }
     const report = await copyUntilEnd(session, target, step)
     const { streams, answer } = session
@@ -72,5 +72,5 @@ async function writeReport(streams: Streams, { parts, damagedEvents }: CopyRepor
     const rows = Object.entries(parts).map(([name, { count, written, hash }]) => [name, count, written, hash])
     await writeTable(streams, ['', 'rows', 'written', 'sha256'], rows, { whole: true })
   }
-  if (damagedEvents.length > 0) await say(streams, `Damaged events, of which only what can be read was copied: ${damagedEvents.join(', ')}`)
+  if (damagedEvents.length > 0) await say(streams, `Damaged events, copied without their unreadable parts: ${damagedEvents.join(', ')}`)
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { CreateInput } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
-import { showMinted } from '../lib/minted.js'
+import { lifetimeOf, showMinted } from '../lib/minted.js'
 import { collect, given, numberOrText, readTerms, type Terms } from '../lib/read-values.js'
 
 type Options = Terms & {
@@ -22,26 +22,30 @@ export function addCreate(program: Command, perform: Perform): void {
     .option('--scope <scope>', 'a scope, a wildcard or an @group to grant; repeatable', collect)
     .option('--inherit', 'grant whatever its owner may do, instead of scopes')
     .option('--description <text>', 'what the token is for')
-    .option('--tenant <id>', 'the tenant that it belongs to (default: good for every tenant)')
-    .option('--owner <id>', 'whose permissions limit it')
-    .option('--resource <dimension=value>', 'data that it is limited to; repeatable', collect)
-    .option('--expires-in <duration>', 'how long it lives, such as 90d', numberOrText)
-    .option('--expires-at <instant>', 'when it ends, such as 2030-01-31T12:00:00Z', numberOrText)
-    .option('--not-before <instant>', 'when it begins', numberOrText)
+    .option('--tenant <id>', 'the tenant that it belongs to (default: valid for every tenant)')
+    .option('--owner <id>', 'the owner whose permissions limit it')
+    .option('--resource <dimension=value>', 'data that the token is limited to; repeatable', collect)
+    .option('--expires-in <duration>', 'its lifetime, such as 90d', numberOrText)
+    .option('--expires-at <instant>', 'when it expires, such as 2030-01-31T12:00:00Z', numberOrText)
+    .option('--not-before <instant>', 'when it becomes valid', numberOrText)
     .option('--allowed-ip <address>', 'an address or CIDR range that it works from; repeatable', collect)
-    .option('--rotate-every <duration>', 'how often it is to be rotated', numberOrText)
-    .option('--metadata <json>', 'a JSON object of your own')
+    .option('--rotate-every <duration>', 'how often it should be rotated', numberOrText)
+    .option('--metadata <json>', 'a JSON object with your own data')
   perform<Options>(command, async (session, options) => {
     const minted = await session.handle.create(readInput(options))
     const { record } = minted
-    await showMinted(session, minted, `Created ${JSON.stringify(record.name)}, id ${record.id}. The token is shown only once:`)
+    await showMinted(
+      session,
+      minted,
+      `Created ${JSON.stringify(record.name)}, id ${record.id}, which ${lifetimeOf(record)}. The token is shown only once:`,
+    )
   })
 }
 
 // What the values may be is for the library to say, which names the field that is wrong.
 function readInput(options: Options): CreateInput & { readonly idempotencyKey?: undefined } {
   if (options.scope === undefined && options.inherit === undefined) {
-    throw new CommandError(EXIT.usage, 'say what the token may do with --scope, or use --inherit')
+    throw new CommandError(EXIT.usage, 'give the token its scopes with --scope, or use --inherit')
   }
   const { inherit, tenant: tenantId, owner: ownerId } = options
   return given({ ...readTerms(options), inherit, tenantId, ownerId }) as object as CreateInput & { readonly idempotencyKey?: undefined }

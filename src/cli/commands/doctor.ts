@@ -24,7 +24,7 @@ export function addDoctor(program: Command, perform: Perform): void {
     .command('doctor')
     .summary('check the configuration, the store and its server, and the change feed')
     .description(
-      'Checks the configuration, the store and its server, and the change feed, and says what to do. Exits with 3 where the store does not answer, with 1 where another check fails.',
+      'Checks the configuration, the store and its server, and the change feed, and says what to do. Exits with 3 if the store does not answer, and with 1 if another check fails.',
     )
   perform(command, async (session) => {
     const inside = findInternals(session.tokens)
@@ -35,7 +35,7 @@ export function addDoctor(program: Command, perform: Perform): void {
       { name: 'node', detail: process.version },
       store,
       ...(inside === undefined ? [] : await serverChecks(inside, store.ok)),
-      ...healthChecks(health),
+      ...healthChecks(health, store.ok),
       ...(inside === undefined ? [UNKNOWN_SETTINGS] : settingsChecks(inside)),
       ...(store.ok ? [addressCheck(records)] : []),
     ]
@@ -59,14 +59,15 @@ async function show(streams: Streams, checks: readonly Check[]): Promise<void> {
 type Opened = { readonly check: Check & { readonly ok: boolean }; readonly records: readonly TokenRecord[] }
 
 /** Opens the store, which also checks its tables, and starts the feed. */
-async function checkStore({ handle }: Session, inside: Internals | undefined): Promise<Opened> {
+async function checkStore({ handle, told }: Session, inside: Internals | undefined): Promise<Opened> {
   const name = inside === undefined ? 'store' : `store (${inside.readings().store})`
   try {
     const { items } = await handle.list({ limit: TOKENS })
     await inside?.standing(NOBODY)
     await handle.events({ limit: EVENTS })
-    return { check: { name, ok: true, detail: items.length === 0 ? 'answers; it holds no tokens yet' : 'answers' }, records: items }
+    return { check: { name, ok: true, detail: items.length === 0 ? 'responds; it contains no tokens yet' : 'responds' }, records: items }
   } catch (error) {
+    told(error)
     return { check: { name, ok: false, detail: readFault(error).sentence }, records: [] }
   }
 }

@@ -8,12 +8,12 @@ import { given } from '../lib/read-values.js'
 export function addErase(program: Command, perform: Perform): void {
   const command = program
     .command('erase')
-    .summary('remove the personal data of an owner who is gone, for good')
+    .summary('permanently remove the personal data of an owner who left')
     .description('Removes the id, names, texts and addresses of an owner from all records and audit events. Run owner-gone first.')
     .argument('<owner>', 'id of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
   perform<{ readonly tenant?: string }>(command, async ({ handle, streams, answer, confirm }, { tenant }, [ownerId = '']) => {
-    await confirm(() => `Erase the personal data of ${ownerOf(ownerId, tenant)} for good?`)
+    await confirm(() => `Permanently erase the personal data of ${ownerOf(ownerId, tenant)}?`)
     const erased = await handle.erase({ ownerId, ...given({ tenantId: tenant }) })
     await answer(erased, async () => {
       const { tokens, events } = erased

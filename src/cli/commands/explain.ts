@@ -64,9 +64,9 @@ function rateFact({ name, limit, remaining, resetSeconds }: RateState): string {
 }
 
 function scopeFacts({ scope, exists, held, grants, owner, givenBy }: ExplainedScope): readonly string[] {
-  if (!exists) return [`${scope} is not in the catalog`]
+  if (!exists) return [`${scope} is not in the catalogue`]
   return [
-    `${scope}: ${held === undefined ? 'not known whether held' : held ? 'held' : 'not held'}`,
+    `${scope}: ${held === undefined ? 'not known whether it is held' : held ? 'held' : 'not held'}`,
     ...(owner === false ? ['  its owner does not have it'] : []),
     ...grants.map((grant) => `  granted by ${grant}`),
     ...(givenBy ?? []).map((grant) => `  would be granted by ${grant}`),
@@ -78,6 +78,6 @@ function resourceFacts({ dimension, asked, missing }: ExplainedResource): readon
   const isMissing = new Set(missing)
   return asked.map(
     (value) =>
-      `${dimension}=${value}: ${missing === undefined ? 'not known whether in reach' : isMissing.has(value) ? 'out of reach' : 'in reach'}`,
+      `${dimension}=${value}: ${missing === undefined ? 'not known whether it is within reach' : isMissing.has(value) ? 'out of reach' : 'in reach'}`,
   )
 }

@@ -19,12 +19,12 @@ export function addImport(program: Command, perform: Perform): void {
     .command('import')
     .summary('import the tokens of another system from a file of CSV or JSON lines')
     .description(
-      'Makes records of tokens that another system made, one from each row of a file. Rows that were imported before are skipped.',
+      'Creates a record for each row of a file of tokens that another system issued. Rows that were imported before are skipped.',
     )
     .argument('<file>', 'a .csv or .tsv file with a header, or one JSON object on each line; - reads standard input')
     .requiredOption('--format <name>', 'name of a format of the option imports')
-    .requiredOption('--map <file>', 'module that exports map(row), which returns the terms of the token, or nothing to leave the row out')
-    .option('--delimiter <character>', 'read a table with this between its cells (default: by the ending of the file)')
+    .requiredOption('--map <file>', 'module that exports map(row), which returns the terms of the token, or nothing to skip the row')
+    .option('--delimiter <character>', 'the character between the cells of a table (default: by the file extension)')
     .option('--dry-run', 'check everything and write nothing')
   perform<Options>(command, async ({ handle, streams, answer }, { format, map, dryRun = false, delimiter }, [file = '']) => {
     if (delimiter !== undefined && !/^[^\r\n"]$/.test(delimiter)) throw new CommandError(EXIT.usage, '--delimiter must be one character')

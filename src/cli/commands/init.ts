@@ -6,10 +6,16 @@ import { isPrefix } from '../../token/parse.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { type Streams, say, writeJson } from '../lib/output.js'
 import { type Project, readProject } from '../lib/project.js'
-import { configText, FRAMEWORKS, type Framework, routeText, STORES, type StoreName } from '../lib/templates.js'
+import { configText, FRAMEWORKS, type Framework, reexportText, routeText, STORES, type StoreName } from '../lib/templates.js'
 
 type Options = { readonly framework?: Framework; readonly store?: StoreName; readonly prefix?: string; readonly json?: boolean }
 type File = { readonly name: string; readonly text: string }
+
+/** Frameworks whose guarded route takes more than one module, with the page that describes it. */
+const PAGES = [
+  ['@nestjs/core', 'nest'],
+  ['next', 'next'],
+] as const
 
 /** `init`, which works without a configuration. */
 export function addInit(program: Command, streams: Streams): void {
@@ -21,7 +27,7 @@ export function addInit(program: Command, streams: Streams): void {
     .addOption(
       new Option('--store <name>', 'where tokens are stored (default: by the driver in package.json)').choices(Object.keys(STORES)),
     )
-    .option('--prefix <prefix>', 'what tokens begin with (default: the name in package.json, and _live)')
+    .option('--prefix <prefix>', 'the prefix of tokens (default: the name in package.json, and _live)')
   command.action(() => init(streams, command.optsWithGlobals()))
 }
 
@@ -30,17 +36,21 @@ async function init(streams: Streams, options: Options): Promise<void> {
   const { framework = project.framework, store = project.store, prefix = project.prefix } = options
   if (!isPrefix(prefix)) throw new CommandError(EXIT.usage, '--prefix must be lower-case words joined by _, such as acme_live')
   const ending = project.typescript ? 'ts' : 'mjs'
+  // Whoever names a store or a prefix wants a new instance.
+  const instance = options.store === undefined && options.prefix === undefined ? project.instance : undefined
   const files: readonly File[] = [
-    { name: `latchkey.config.${ending}`, text: configText(store, prefix) },
+    { name: `latchkey.config.${ending}`, text: instance === undefined ? configText(store, prefix) : reexportText(instance) },
     ...(framework === undefined ? [] : [{ name: `latchkey.routes.${ending}`, text: routeText(framework, project.typescript) }]),
   ]
   await writeAll(streams.cwd, files)
-  const install = missingPackages(project, framework, store)
-  if (options.json) return writeJson(streams, { files: files.map((file) => file.name), framework, store, prefix, install })
+  const install = missingPackages(project, framework, instance === undefined ? store : undefined)
+  const made = instance === undefined ? { store, prefix } : { instance }
+  if (options.json) return writeJson(streams, { files: files.map((file) => file.name), framework, ...made, install })
   for (const { name } of files) await say(streams, `Wrote ${name}.`)
+  if (instance !== undefined) await say(streams, `It re-exports the instance in ${instance}.`)
   if (install.length > 0) await say(streams, `Next: npm install ${install.join(' ')}`)
-  if (framework === undefined) await say(streams, `None of ${FRAMEWORKS.join(', ')} is in package.json, so no route was written.`)
-  await say(streams, 'Then: npx latchkey create --name first --scope inventory:read')
+  if (framework === undefined) await say(streams, withoutRoute(project))
+  await say(streams, instance === undefined ? 'Then: npx latchkey create --name first --scope inventory:read' : 'Then: npx latchkey list')
 }
 
 async function writeAll(cwd: string, files: readonly File[]): Promise<void> {
@@ -49,9 +59,17 @@ async function writeAll(cwd: string, files: readonly File[]): Promise<void> {
   for (const { name, text } of files) await writeFile(resolve(cwd, name), text, { flag: 'wx' })
 }
 
-function missingPackages(project: Project, framework: Framework | undefined, store: StoreName): readonly string[] {
-  const wanted = ['latchkey', ...STORES[store].packages, ...(framework === 'koa' ? ['@koa/router'] : [])]
+function withoutRoute(project: Project): string {
+  const page = PAGES.find(([name]) => project.has(name))?.[1]
+  return page === undefined
+    ? `None of ${FRAMEWORKS.join(', ')} is in package.json, so no route was written.`
+    : `No route was written: see node_modules/latchkey/docs/frameworks/${page}.md.`
+}
+
+function missingPackages(project: Project, framework: Framework | undefined, store: StoreName | undefined): readonly string[] {
+  const wanted = ['latchkey', ...(store === undefined ? [] : STORES[store].packages), ...(framework === 'koa' ? ['@koa/router'] : [])]
   const missing = wanted.filter((name) => !project.has(name) && !(name === 'ioredis' && project.has('redis')))
-  // Node 20 reads no TypeScript of its own.
-  return project.typescript && !Reflect.get(process.features, 'typescript') && !project.has('jiti') ? [...missing, 'jiti'] : missing
+  // Node 20 reads no TypeScript of its own, and no Node finds `tokens.ts` where `tokens.js` is imported.
+  const native = store !== undefined && Boolean(Reflect.get(process.features, 'typescript'))
+  return project.typescript && !native && !project.has('jiti') ? [...missing, 'jiti'] : missing
 }

@@ -10,13 +10,13 @@ type Options = { readonly tenant?: string; readonly reason?: string; readonly wa
 export function addOwnerGone(program: Command, perform: Perform): void {
   const command = program
     .command('owner-gone')
-    .summary('revoke every token of somebody who left, for good')
+    .summary('permanently revoke every token of somebody who left')
     .description('Revokes every token of an owner who left, no matter who created it. This cannot be undone.')
     .argument('<owner>', 'id of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
     .option('--reason <text>', 'why, for the records and the audit')
     .option('--wait', 'return only after every node refuses the tokens')
-    .option('--dry-run', 'change nothing, show which tokens would end')
+    .option('--dry-run', 'change nothing; show which tokens would end')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, reason, wait, dryRun }, [ownerId = '']) => {
     const owner = { ownerId, ...given({ tenantId: tenant }) }
     if (dryRun) {
@@ -31,7 +31,7 @@ export function addOwnerGone(program: Command, perform: Perform): void {
       })
       return
     }
-    await confirm(() => `Revoke every token of ${ownerOf(ownerId, tenant)} for good?`)
+    await confirm(() => `Permanently revoke every token of ${ownerOf(ownerId, tenant)}?`)
     const { count } = await handle.ownerGone({ ...owner, ...given({ reason, waitForNodes: wait }) })
     await answer({ count }, () => say(streams, `Revoked ${count} token${count === 1 ? '' : 's'}.`))
   })

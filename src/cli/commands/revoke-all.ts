@@ -10,10 +10,10 @@ type Options = { readonly tenant?: string; readonly owner?: string; readonly all
 export function addRevokeAll(program: Command, perform: Perform): void {
   const command = program
     .command('revoke-all')
-    .summary('revoke every token of a tenant, of an owner, or all of them, for good')
+    .summary('permanently revoke every token of a tenant, of an owner, or all of them')
     .description('Revokes every token of a tenant, of an owner, of an owner within a tenant, or all of them. This cannot be undone.')
-    .option('--tenant <id>', 'of this tenant')
-    .option('--owner <id>', 'of this owner')
+    .option('--tenant <id>', 'only of this tenant')
+    .option('--owner <id>', 'only of this owner')
     .option('--all', 'of everybody')
     .option('--reason <text>', 'why, for the records and the audit')
     .option('--wait', 'return only after every node refuses the tokens')
@@ -21,7 +21,7 @@ export function addRevokeAll(program: Command, perform: Perform): void {
     if (tenant === undefined && owner === undefined && all === undefined) {
       throw new CommandError(EXIT.usage, 'say whose tokens to revoke: --tenant, --owner or --all')
     }
-    await confirm(() => `Revoke ${describe(tenant, owner)} for good?`)
+    await confirm(() => `Revoke ${describe(tenant, owner)} permanently?`)
     const { count } = await handle.revokeAll(given({ tenantId: tenant, ownerId: owner, all, reason, waitForNodes: wait }))
     await answer({ count }, () => say(streams, `Revoked ${count} token${count === 1 ? '' : 's'}.`))
   })
@@ -33,5 +33,5 @@ function describe(tenant: string | undefined, owner: string | undefined): string
     tenant === undefined ? [] : `tenant ${JSON.stringify(tenant)}`,
   ]
   const named = limits.flat().join(' in ')
-  return named === '' ? 'ALL tokens of everybody' : `every token of ${named}`
+  return named === '' ? 'ALL tokens of everyone' : `every token of ${named}`
 }

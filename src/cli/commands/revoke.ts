@@ -11,8 +11,8 @@ type Options = { readonly reason?: string; readonly wait?: true }
 export function addRevoke(program: Command, perform: Perform): void {
   const command = program
     .command('revoke')
-    .summary('end a token for good')
-    .description('Revokes a token for good. This cannot be undone.')
+    .summary('end a token permanently')
+    .description('Revokes a token. This cannot be undone.')
     .argument('<id>', 'id of the token')
     .option('--reason <text>', 'why, for the record and the audit')
     .option('--wait', 'return only after every node refuses the token')
@@ -20,7 +20,7 @@ export function addRevoke(program: Command, perform: Perform): void {
     const id = await readId(streams, text)
     const before = await handle.get(id)
     const isRevoked = before?.revokedAt !== undefined
-    if (!isRevoked) await confirm(async () => `Revoke ${await nameOf(handle, id)} for good?`)
+    if (!isRevoked) await confirm(async () => `Revoke ${await nameOf(handle, id)} permanently?`)
     const record = await handle.revoke(id, given({ reason, waitForNodes: wait }))
     await answer(record, () => say(streams, isRevoked ? wasRevoked(record) : `Revoked ${JSON.stringify(record.name)}, id ${id}.`))
   })
@@ -28,5 +28,5 @@ export function addRevoke(program: Command, perform: Perform): void {
 
 function wasRevoked({ id, name, revokedAt, revokedBy, revokedReason }: TokenRecord): string {
   const why = revokedReason === undefined ? '' : `, reason ${JSON.stringify(revokedReason)}`
-  return `${JSON.stringify(name)}, id ${id}, was revoked already, at ${revokedAt?.toISOString()} by ${revokedBy}${why}. Nothing changed.`
+  return `${JSON.stringify(name)}, id ${id}, was already revoked, at ${revokedAt?.toISOString()} by ${revokedBy}${why}. Nothing changed.`
 }

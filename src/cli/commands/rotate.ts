@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Duration } from '../../model/record.js'
+import { readDuration } from '../../policy/duration.js'
 import type { Perform } from '../lib/command.js'
-import { showMinted } from '../lib/minted.js'
+import { lifetimeOf, showMinted } from '../lib/minted.js'
 import { nameOf } from '../lib/name-of.js'
 import { numberOrText, readId } from '../lib/read-values.js'
 
@@ -12,17 +13,17 @@ export function addRotate(program: Command, perform: Perform): void {
   const command = program
     .command('rotate')
     .summary('replace a token with a new one on the same terms')
-    .description('Replaces a token with a new one on the same terms. Without --overlap the old token ends at once.')
+    .description('Replaces a token with a new one on the same terms. Without --overlap the old token ends immediately.')
     .argument('<id>', 'id of the token')
     .option('--overlap <duration>', 'how long the old token keeps working, such as 1d', numberOrText)
   perform<Options>(command, async (session, { overlap }, [given = '']) => {
     const id = await readId(session.streams, given)
-    if (overlap === undefined || overlap === 0) {
-      await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and end the old token at once?`)
+    if (overlap === undefined || readDuration('overlap', overlap, { min: 0 }) === 0) {
+      await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and end the old token immediately?`)
     }
     const minted = await session.handle.rotate(id, overlap === undefined ? {} : { overlap: overlap as Duration })
     const { record } = minted
-    const sentence = `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}. The new token is shown only once:`
+    const sentence = `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}, which ${lifetimeOf(record)}. The new token is shown only once:`
     await showMinted(session, minted, sentence)
   })
 }

@@ -15,7 +15,7 @@ export function addScannerRules(program: Command, perform: Perform): void {
     .addOption(
       new Option('--format <format>', 'the scanner').choices(['gitleaks', 'trufflehog', 'secretlint', 'pattern']).default('gitleaks'),
     )
-    .option('--prefix <prefix>', "another prefix of yours, beside the instance's; repeatable", collect)
+    .option('--prefix <prefix>', "another prefix of yours, in addition to the instance's; repeatable", collect)
   perform<Options>(command, async ({ tokens, streams, answer }, { format, prefix = [] }) => {
     const rules = scannerRules([...new Set([tokens.prefix, ...prefix])])
     await answer(rules, () => write(streams.stdout, `${rules[format].trimEnd()}\n`))

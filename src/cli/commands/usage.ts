@@ -10,12 +10,12 @@ type Options = { readonly from?: number | string; readonly to?: number | string;
 export function addUsage(program: Command, perform: Perform): void {
   const command = program
     .command('usage')
-    .summary('show how a token is used: how often, where, from which addresses')
+    .summary('show how often, where and from which addresses a token is used')
     .description('Shows how a token is used: how often, on which endpoints, with which outcomes and from which addresses.')
     .argument('<id>', 'id of the token')
     .option('--from <instant>', 'from this instant on', numberOrText)
     .option('--to <instant>', 'before this instant', numberOrText)
-    .option('--step <duration>', 'the length of a bucket; the busiest tokens need a longer one, such as 1d', numberOrText)
+    .option('--step <duration>', 'the length of a bucket; very busy tokens need a longer one, such as 1d', numberOrText)
   perform<Options>(command, async ({ handle, streams, answer }, { from, to, step }, [text = '']) => {
     const report = await handle.usage(await readId(streams, text), given({ from, to, step }))
     await answer(report, async () => {

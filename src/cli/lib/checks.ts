@@ -19,12 +19,12 @@ export async function serverChecks(inside: Internals, storeAnswers: boolean): Pr
     const before = clock()
     const diagnosis = await inside.store().diagnose()
     const after = clock()
-    if (diagnosis === undefined) return [{ name: 'server', detail: 'this store does not look at its server' }]
+    if (diagnosis === undefined) return [{ name: 'server', detail: 'this store does not check its server' }]
     const { findings, now } = diagnosis
     return [...findings, ...(now === undefined ? [] : [clockCheck(now - (before + after) / 2, (after - before) / 2)])]
   } catch (error) {
     if (!storeAnswers) return []
-    return [{ name: 'server', ok: false, detail: readFault(error).sentence, advice: 'Let the user of the store read these settings.' }]
+    return [{ name: 'server', ok: false, detail: readFault(error).sentence, advice: "Allow the store's user to read these settings." }]
   }
 }
 
@@ -35,14 +35,14 @@ function clockCheck(offsetMs: number, doubtMs: number): Check {
   return {
     name: 'clock',
     ok: false,
-    detail: `${detail}: tokens expire too ${offsetMs < 0 ? 'early' : 'late'} here, and the instants in the audit are wrong`,
+    detail: `${detail}: tokens expire too ${offsetMs < 0 ? 'early' : 'late'} here, and the times in the audit are wrong`,
     advice: 'Synchronize the clocks of all nodes and of the database with NTP.',
   }
 }
 
 /** What a move of the tokens out of this store, or into it, means for this node. */
 const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check } = {
-  leaving: { name: 'move', detail: 'the tokens are being copied to another store, and everything goes on here' },
+  leaving: { name: 'move', detail: 'the tokens are being copied to another store; this one still accepts changes' },
   fenced: {
     name: 'move',
     ok: false,
@@ -52,14 +52,14 @@ const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check }
   left: {
     name: 'move',
     ok: false,
-    detail: 'the tokens were moved to another store: this one decides nothing any more',
+    detail: 'the tokens were moved to another store: this one no longer accepts or refuses tokens',
     advice: 'Send the traffic to nodes with the new store, and stop this one.',
   },
   arriving: {
     name: 'move',
     ok: false,
-    detail: 'the tokens are being copied into this store: it decides nothing before that is done',
-    advice: 'Go on with copy --step fence and copy --step open, with the configuration of the old store.',
+    detail: 'the tokens are being copied into this store: it accepts no tokens until the copy is complete',
+    advice: 'Continue with copy --step fence and copy --step open, with the configuration of the old store.',
   },
   ready: {
     name: 'move',
@@ -69,50 +69,54 @@ const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check }
   },
 }
 
-/** What `health()` tells. */
-export function healthChecks({ store, feed, consumers, damagedEvents }: Health): readonly Check[] {
+/** What `health()` tells. Where the store is known to fail, the audit was not read. */
+export function healthChecks({ store, feed, consumers, damagedEvents }: Health, storeAnswers: boolean): readonly Check[] {
   return [
     { name: 'breaker', ok: store.breaker === 'closed', detail: store.breaker },
     ...(store.move === undefined ? [] : [MOVES[store.move]]),
     {
       name: 'feed',
       ok: feed.ok,
-      detail: feed.lagSeconds === undefined ? 'not read yet' : `read to its end ${feed.lagSeconds.toFixed(1)} s ago`,
+      detail: feed.lagSeconds === undefined ? 'not read yet' : `last read to the end ${feed.lagSeconds.toFixed(1)} s ago`,
     },
     wakeUps(feed.wakeUps),
-    {
-      name: 'audit',
-      ok: damagedEvents.length === 0,
-      ...(damagedEvents.length === 0
-        ? { detail: 'the newest events can be read' }
-        : {
-            detail: `damaged: ${damagedEvents.map(({ id, seq }) => `event ${id} at place ${seq}`).join(', ')}`,
-            advice: 'Restore these rows from a backup, and find out who changed them.',
-          }),
-    },
+    auditCheck(damagedEvents, storeAnswers),
     ...consumers.map(({ name, lagSeconds, failures }) => ({
       name: `consumer ${name}`,
       ok: failures === 0,
       detail: `${lagSeconds === undefined ? 'position unknown' : `${lagSeconds.toFixed(1)} s behind`}, ${failures} failures`,
+      ...((lagSeconds ?? 0) * 1000 > DAY_MS && { advice: `If nothing runs it anymore: npx latchkey forget-consumer ${name}` }),
     })),
   ]
 }
 
+function auditCheck(damaged: Health['damagedEvents'], storeAnswers: boolean): Check {
+  if (damaged.length === 0) {
+    return storeAnswers ? { name: 'audit', ok: true, detail: 'the newest events can be read' } : { name: 'audit', detail: 'not read' }
+  }
+  return {
+    name: 'audit',
+    ok: false,
+    detail: `damaged: ${damaged.map(({ id, seq }) => `event ${id} at position ${seq}`).join(', ')}`,
+    advice: 'Restore these rows from a backup, and find out who changed them.',
+  }
+}
+
 function wakeUps(state: Health['feed']['wakeUps']): Check {
-  if (state === undefined) return { name: 'wake-ups', detail: 'the store has none, or nothing was heard of them yet' }
+  if (state === undefined) return { name: 'wake-ups', detail: 'the store has none, or none has arrived yet' }
   if (state === 'ok') return { name: 'wake-ups', ok: true, detail: state }
   return {
     name: 'wake-ups',
     ok: false,
     detail: 'lost: changes on other nodes take up to the staleness bound',
-    advice: 'Let the store keep one connection of its own open, past any pooler that works by transactions.',
+    advice: 'Let the store keep one connection of its own open, bypassing any pooler in transaction mode.',
   }
 }
 
 const WITHOUT_PEPPER: Check = {
   name: 'pepper',
-  detail: 'not set, or tokens minted without one are good as well',
-  advice: 'Set one: forged tokens then cost no read, and nobody who writes to the store can plant a token.',
+  detail: 'not set, or tokens created without one are also valid',
+  advice: 'Set one: forged tokens then cost no read, and an attacker who can write to the store cannot plant a token.',
 }
 
 /** How the instance is set up. */
@@ -134,11 +138,12 @@ export function addressCheck(records: readonly TokenRecord[]): Check {
   const name = 'client addresses'
   const seen = records.flatMap(({ lastUsedIp }) => lastUsedIp ?? [])
   const addresses = new Set(seen)
-  if (seen.length === 0) return { name, detail: 'no use with an address was recorded yet' }
+  if (seen.length === 0) return { name, detail: 'no use with an address has been recorded yet' }
   if (seen.length < PROXIED || addresses.size > 1) return { name, detail: `${addresses.size}, at the last uses of ${seen.length} tokens` }
   return {
     name,
     detail: `${seen.length} tokens were all last used from ${[...addresses].join()}, which looks like a proxy`,
-    advice: 'If it is one, tell your framework to trust it: allowed addresses, budgets and the audit see it instead of the callers.',
+    advice:
+      "If it is one, configure your framework to trust it: until then, allowed addresses, budgets and the audit see its address instead of the callers'.",
   }
 }

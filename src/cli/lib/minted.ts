@@ -1,7 +1,12 @@
-import type { Minted } from '../../model/record.js'
+import type { Minted, TokenRecord } from '../../model/record.js'
 import { CommandError, EXIT, OutputClosedError } from './fault.js'
 import { say, write } from './output.js'
 import type { Session } from './session.js'
+
+/** When a token ends, so that a lifetime typed without its unit (`90` is 90 seconds) is noticed at once. */
+export function lifetimeOf({ expiresAt }: TokenRecord): string {
+  return expiresAt === undefined ? 'never expires' : `expires at ${expiresAt.toISOString()}`
+}
 
 /**
  * Shows a new token, once. For people it is the only line on `stdout`, so that `TOKEN=$(latchkey create …)` holds it.

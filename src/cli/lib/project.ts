@@ -5,12 +5,14 @@ import { isPrefix } from '../../token/parse.js'
 import { CommandError, EXIT } from './fault.js'
 import { FRAMEWORKS, type Framework, type StoreName } from './templates.js'
 
-/** What the package.json of a project tells. */
+/** What `init` needs to know about a project. */
 export type Project = {
   readonly framework: Framework | undefined
   readonly store: StoreName
   readonly prefix: string
   readonly typescript: boolean
+  /** The module that already exports an instance as `tokens`, such as `./src/tokens.js`. */
+  readonly instance: string | undefined
   has(name: string): boolean
 }
 
@@ -23,8 +25,23 @@ export async function readProject(cwd: string): Promise<Project> {
     store: storeOf(packages),
     prefix: prefixOf(manifest.name),
     typescript: packages.has('typescript') || existsSync(resolve(cwd, 'tsconfig.json')),
+    instance: await findInstance(cwd),
     has: (name) => packages.has(name),
   }
+}
+
+async function findInstance(cwd: string): Promise<string | undefined> {
+  for (const name of ['tokens', 'src/tokens', 'lib/tokens']) {
+    for (const [ending, imported] of [
+      ['ts', 'js'],
+      ['mjs', 'mjs'],
+      ['js', 'js'],
+    ]) {
+      const text = await readFile(resolve(cwd, `${name}.${ending}`), 'utf8').catch(() => '')
+      if (/^export const tokens\b/m.test(text) && text.includes('latchkey(')) return `./${name}.${imported}`
+    }
+  }
+  return undefined
 }
 
 type Manifest = { readonly name?: unknown; readonly dependencies?: unknown; readonly devDependencies?: unknown }
@@ -33,7 +50,7 @@ async function readManifest(file: string): Promise<Manifest> {
   try {
     return Object(JSON.parse(await readFile(file, 'utf8')))
   } catch {
-    throw new CommandError(EXIT.failed, `${file} cannot be read: run this in the folder of your project, or npm init first`)
+    throw new CommandError(EXIT.failed, `${file} cannot be read: run this in your project's folder, or run npm init first`)
   }
 }
 

@@ -8,7 +8,7 @@ const LONGEST_ROW = 1_048_576
 /** What is wrong with a row, by the parser's code. Its message quotes the row. */
 const FAULTS: { readonly [code: string]: string } = {
   CSV_RECORD_INCONSISTENT_COLUMNS: 'has more or fewer cells than the header',
-  CSV_INVALID_CLOSING_QUOTE: 'has text behind a closing quote',
+  CSV_INVALID_CLOSING_QUOTE: 'has text after a closing quote',
   INVALID_OPENING_QUOTE: 'has a quote in the middle of a cell that is not quoted',
   CSV_QUOTE_NOT_CLOSED: 'has a quote that is never closed',
   CSV_MAX_RECORD_SIZE: 'is longer than 1 MB: is there a quote that is never closed?',

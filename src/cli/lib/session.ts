@@ -2,6 +2,7 @@ import type { Latchkey, TokenHandle } from '../../instance.js'
 import { cliActor } from './actor.js'
 import { findConfig, loadInstance } from './config.js'
 import { confirmFinal } from './confirm.js'
+import type { HeldLines } from './held-lines.js'
 import type { Lifetime } from './lifetime.js'
 import { type Streams, writeJson } from './output.js'
 
@@ -25,12 +26,14 @@ export type Session = {
   onEnd(work: () => Promise<void>): void
   /** Answers as JSON where that was asked for, else as people read it. */
   answer(value: unknown, forPeople: () => Promise<void>): Promise<void>
+  /** The answer says this fault: the instance's own line about it is left out. */
+  told(error: unknown): void
   /** Asks before what cannot be undone. */
   confirm(question: () => string | Promise<string>): Promise<void>
 }
 
 /** Loads the configuration. Its instance is closed when the process ends. */
-export async function openSession(streams: Streams, lifetime: Lifetime, options: CommonOptions): Promise<Session> {
+export async function openSession(streams: Streams, lifetime: Lifetime, lines: HeldLines, options: CommonOptions): Promise<Session> {
   const configFile = findConfig(streams.cwd, options.config)
   const tokens = await loadInstance(configFile)
   lifetime.onEnd(() => tokens.close())
@@ -45,6 +48,7 @@ export async function openSession(streams: Streams, lifetime: Lifetime, options:
       return other
     },
     onEnd: (work) => lifetime.onEnd(work),
+    told: (error) => lines.told(error),
     answer: (value, forPeople) => (options.json ? writeJson(streams, value) : forPeople()),
     confirm: async (question) => {
       if (!options.yes) await confirmFinal(streams, await question())

@@ -11,6 +11,11 @@ export const STORES = {
 } as const
 export type StoreName = keyof typeof STORES
 
+/** The text of a `latchkey.config` for an application that has an instance. */
+export function reexportText(module: string): string {
+  return `export { tokens } from '${module}'\n`
+}
+
 /** The text of `latchkey.config`. */
 export function configText(store: StoreName, prefix: string): string {
   return `import { latchkey } from 'latchkey'

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { AuditScreen } from './audit/screen.js'
 import { Detail } from './detail/detail.js'
 import { call } from './lib/api.js'
@@ -7,7 +7,7 @@ import { config } from './lib/config.js'
 import { learnShapes } from './lib/cut.js'
 import { whenFree } from './lib/guard.js'
 import { useLoad } from './lib/hooks.js'
-import { type NamedList, NamesContext } from './lib/names.js'
+import { NamesContext, useLoadedNames } from './lib/names.js'
 import { t } from './lib/text.js'
 import type { Me, Scopes, World } from './lib/types.js'
 import { cutAddress, type Place, usePlace } from './lib/url.js'
@@ -15,8 +15,9 @@ import { WorldContext } from './lib/world.js'
 import { List } from './list/list.js'
 import { Announcer } from './ui/announce.js'
 import { Asker } from './ui/ask.js'
+import { Banner } from './ui/banner.js'
 import { Icon } from './ui/icons.js'
-import { ProblemState } from './ui/problem.js'
+import { NamesProblem, ProblemState } from './ui/problem.js'
 import { say, Toasts } from './ui/toasts.js'
 
 /** The whole page. */
@@ -49,12 +50,21 @@ export function App(): JSX.Element {
   )
 }
 
-// Names come behind the rest: without them ids are shown.
+// Names come behind the rest: without them ids are shown. What else may be wrong is told by what it keeps from being shown.
 function Named({ children }: { readonly children: JSX.Element }): JSX.Element {
-  const { data: tenants } = useLoad('tenants', (signal) => call<NamedList>('GET', 'tenants', { signal }))
-  const { data: owners } = useLoad('owners', (signal) => call<NamedList>('GET', 'owners', { signal }))
-  const names = useMemo(() => ({ ...(tenants && { tenants }), ...(owners && { owners }) }), [tenants, owners])
-  return <NamesContext.Provider value={names}>{children}</NamesContext.Provider>
+  const names = useLoadedNames()
+  return (
+    <NamesContext.Provider value={names}>
+      <div role="status">
+        {names.problem?.kind === 'callback' && (
+          <Banner tone="warn">
+            <NamesProblem problem={names.problem} /> {t('names.ids')}
+          </Banner>
+        )}
+      </div>
+      {children}
+    </NamesContext.Provider>
+  )
 }
 
 function Screen({ place }: { readonly place: Place }): JSX.Element {

@@ -5,14 +5,15 @@ import type { Jwk } from '../jwt/jwk.js'
 import { algorithmOf, describeKey, isSigningKey, SIGNING_ALGORITHMS, type SigningKey } from '../jwt/keys.js'
 import { signCompact } from '../jwt/sign.js'
 
-/** The type of the signatures, so that none passes for a signed token, nor the other way round. */
+/** A distinct `typ`, so that neither a seal's signature nor a signed token can pass for the other. */
 const TYPE = 'latchkey-seal'
 const KEYS = 'must be a complete public JWK (P-256 or Ed25519) or a list of them'
 
 /**
- * Signs seals, for the option `sealing.sign`: a JWS in compact form (RFC 7515 §7.1) over the hash of the seal.
+ * Signs seals, for the option `sealing.sign`: the signature is a JWS in compact form (RFC 7515 §7.1) over the hash of the seal.
  *
- * The key comes from `signingKey` or `generateSigningKey` of `latchkey/jwt`: Ed25519 or P-256, or a function of a key management service.
+ * The key comes from `signingKey` or `generateSigningKey` of `latchkey/jwt`: an Ed25519 or P-256 key, or a function that calls a key management
+ * service.
  *
  * @throws InvalidInputError `invalid_input`, field `key`
  * @example
@@ -26,11 +27,11 @@ export function sealSigner(key: SigningKey): (hash: string) => Promise<string> {
   return (hash) => signCompact(hash, TYPE, key, UNTOLD)
 }
 
-// The option `sealing.sign` has a deadline and is told of it already.
+// The option `sealing.sign` already has a deadline and reports its errors.
 const UNTOLD = { deadlineMs: Number.POSITIVE_INFINITY, report: () => undefined }
 
 /**
- * Verifies the signatures of seals, for `verifySignature`: by any of these public keys, also old ones that no longer sign.
+ * Verifies the signatures of seals, for `verifySignature`: against any of these public keys, including old ones that no longer sign.
  *
  * @throws InvalidInputError `invalid_input`, field `keys`
  */
@@ -49,7 +50,7 @@ export function sealVerifier(keys: Jwk | readonly Jwk[]): VerifySignature {
   }
 }
 
-// Refused at once: a key that cannot be used would make every good signature look forged.
+// Refused at once: with an unusable key, every good signature would look forged.
 function readKey(jwk: Jwk): ReturnType<typeof describeKey> {
   const alg = algorithmOf(jwk)
   if (alg === undefined) throw new InvalidInputError('keys', KEYS)

@@ -4,7 +4,8 @@ import { InvalidInputError } from '../../errors.js'
 import type { AuditAnchors, AuditReport } from '../../model/audit.js'
 
 /**
- * Verifies an audit that `exportAudit` gave, as `verifyAudit` does from the database: without a store, and in little memory, however long it is.
+ * Verifies an audit exported by `exportAudit`, as `verifyAudit` does in the database, but without a store. It needs little memory, however long the
+ * audit is.
  *
  * @throws InvalidInputError `invalid_input`, field `entries`, `head` or `verifySignature`
  * @example
@@ -27,7 +28,7 @@ export async function verifyAuditExport(
   return check.end()
 }
 
-// Text gives its characters one by one, every one of which would be damaged.
+// Iterating a string yields its characters, each of which would count as damaged.
 function isIterable(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   return typeof Reflect.get(value, Symbol.asyncIterator) === 'function' || typeof Reflect.get(value, Symbol.iterator) === 'function'

@@ -4,9 +4,9 @@ import { InvalidInputError } from '../../errors.js'
 import type { AuditAnchors } from '../../model/audit.js'
 
 /**
- * Verifies that `proof.event` stands in the audit that a head, a signature, or both vouch for. Needs no store.
+ * Verifies that `proof.event` is in the audit that a head, a signature, or both vouch for. Needs no store.
  *
- * @throws InvalidInputError `invalid_input`, where neither is given: a proof without them proves nothing
+ * @throws InvalidInputError `invalid_input` if neither is given: a proof proves nothing without them
  * @example
  * ```ts
  * const { ok } = await verifyEventProof(proof, { head })

@@ -2,20 +2,19 @@ import { ClientError } from './client-error.js'
 import type { Keeper } from './keeper.js'
 import type { Fetch, Settings } from './options.js'
 
-/** As many as the Fetch standard follows. */
+/** The limit of the Fetch standard. */
 const MAX_REDIRECTS = 20
 const REDIRECTS = [301, 302, 303, 307, 308]
 
-/** A request of the caller's. */
-type Asked = { readonly input: string | URL | Request; readonly url: URL; readonly method: string; readonly init: RequestInit }
+/** A request from the caller. */
+type Asked = { readonly input: URL | Request; readonly url: URL; readonly method: string; readonly init: RequestInit }
 
-/** Makes the `fetch` that carries the token. */
+/** Creates the `fetch` that sends the token. */
 export function createFetch(settings: Settings, keeper: Keeper): Fetch {
   return async function fetch(input, init) {
     const asked = read(input, init)
     const { origin } = asked.url
-    if (!settings.origins.has(origin))
-      throw new ClientError('invalid_input', `${origin} does not get the token: see the option \`origins\``)
+    if (!settings.origins.has(origin)) throw new ClientError('invalid_input', `${origin} is not sent the token: see the option \`origins\``)
     const token = await keeper.current()
     const { response, left } = await send(settings, asked, token)
     if (response.status !== 401 || left) return response
@@ -28,16 +27,18 @@ export function createFetch(settings: Settings, keeper: Keeper): Fetch {
 
 function read(input: string | URL | Request, init: RequestInit | undefined): Asked {
   const request = typeof input === 'object' && !(input instanceof URL) ? input : undefined
-  // What a redirected request takes over: a `Request` can be sent to its own address only.
+  // The settings that a redirected request keeps. A `Request` object can only be sent to its own address.
   const own = request && { method: request.method, headers: request.headers, redirect: request.redirect, signal: request.signal }
   const given = { ...own, ...init }
-  return { input, url: new URL(request?.url ?? String(input)), method: (given.method ?? 'GET').toUpperCase(), init: given }
+  const url = new URL(request?.url ?? String(input))
+  // Copies the URL, because the caller could change it after the check, while the token is loading.
+  return { input: request ?? new URL(url), url, method: (given.method ?? 'GET').toUpperCase(), init: given }
 }
 
 /**
- * Sends a request, and follows redirects of GET and HEAD. `left`: the answer is from a place that does not get the token.
+ * Sends a request and follows redirects of GET and HEAD. `left` means that the response is from an origin that must not receive the token.
  *
- * The platform could follow them too, but some send the header on to wherever a redirect points.
+ * The platform could follow redirects too, but some platforms forward the header to any destination.
  */
 async function send({ fetch, origins }: Settings, asked: Asked, token: string): Promise<{ response: Response; left: boolean }> {
   const { url, method, init } = asked
@@ -47,7 +48,7 @@ async function send({ fetch, origins }: Settings, asked: Asked, token: string): 
   let at = url
   for (let hops = 0; ; hops += 1) {
     const response = await fetch(target, { ...init, headers, redirect: 'manual' })
-    // Browsers do not say where a redirect points unless they follow it themselves.
+    // Browsers do not reveal the destination of a redirect unless they follow it themselves.
     const redirected = response.type === 'opaqueredirect' || (REDIRECTS.includes(response.status) && response.headers.has('location'))
     if (!redirected || init.redirect === 'manual' || !(method === 'GET' || method === 'HEAD')) return { response, left: false }
     if (init.redirect === 'error' || response.type === 'opaqueredirect' || hops === MAX_REDIRECTS) {
@@ -55,9 +56,11 @@ async function send({ fetch, origins }: Settings, asked: Asked, token: string): 
     }
     discard(response)
     at = new URL(response.headers.get('location') ?? '', at)
+    // Fetch §4.4: only to HTTP(S). Some platforms would open a file.
+    if (at.protocol !== 'https:' && at.protocol !== 'http:') throw new TypeError(`a redirect to ${at.protocol} is not followed`)
     target = at
     if (origins.has(at.origin)) continue
-    // It does not come back with the token either: the other place would choose what is asked for in the holder's name.
+    // If the other origin redirects back, the token is still not sent: that origin would choose what is requested on the holder's behalf.
     for (const name of ['authorization', 'cookie', 'proxy-authorization']) headers.delete(name)
     return { response: await fetch(at, { ...init, headers, redirect: 'follow' }), left: true }
   }
@@ -67,9 +70,9 @@ function discard({ body }: Response): void {
   body?.cancel().catch(() => undefined)
 }
 
-/** Can it be sent again? A stream is used up by the first time, and so is the body of a `Request`. */
+/** Checks whether the request can be sent again. A stream and the body of a `Request` are consumed by the first attempt. */
 function isRepeatable({ input, method, init: { body } }: Asked): boolean {
   if (typeof body === 'object' && body !== null) return !('getReader' in body || Symbol.asyncIterator in body)
-  // Not every platform tells whether a Request has a body.
-  return typeof input === 'string' || input instanceof URL || method === 'GET' || method === 'HEAD' || input.body === null
+  // Not every platform shows whether a Request has a body.
+  return input instanceof URL || method === 'GET' || method === 'HEAD' || input.body === null
 }

@@ -1,7 +1,7 @@
 import { isErrorLike } from '../../errors.js'
 import { redact } from '../../token/redact.js'
 
-/** Why the client failed, for programs. */
+/** A machine-readable reason why the client failed. */
 export type ClientErrorCode =
   /** An option or an argument is wrong. */
   | 'invalid_input'
@@ -22,19 +22,19 @@ export type ClientErrorCode =
   /** The token has an end that rotation does not move. A person has to create a new one before that. */
   | 'token_ending'
 
-/** Details of a `ClientError` beside its message. */
+/** Details of a `ClientError`, in addition to its message. */
 export type ClientErrorDetails = {
-  /** The status that the management API answered. */
+  /** The HTTP status of the management API's response. */
   readonly status?: number | undefined
-  /** The code of its problem document, such as `token_revoked`. */
+  /** The code in its problem document, such as `token_revoked`. */
   readonly reason?: string | undefined
-  /** When the server asks to be tried again, in seconds. */
+  /** When the server asks the client to retry, in seconds. */
   readonly retryAfterSeconds?: number | undefined
 }
 
 const MAX_TEXT = 300
 
-/** The one error class of the client. Neither its message nor its fields ever hold a token, and it has no `cause`, which might. */
+/** The client's only error class. Neither its message nor its fields ever contain a token; it has no `cause`, because that might. */
 export class ClientError extends Error {
   readonly code: ClientErrorCode
   declare readonly status?: number | undefined
@@ -49,13 +49,13 @@ export class ClientError extends Error {
   }
 }
 
-/** The text of whatever was thrown, for a message. An error of the host may carry the request with the token in it, so nothing but text goes on. */
+/** Returns the text of a thrown value for a message. A host error may carry the request with the token in it, so only its text is kept. */
 export function describe(thrown: unknown): string {
   try {
     if (!isErrorLike(thrown)) return String(thrown)
     const { message, cause } = thrown
     return isErrorLike(cause) ? `${message}: ${cause.message}` : message
   } catch {
-    return 'an error that cannot be read'
+    return 'an unreadable error'
   }
 }

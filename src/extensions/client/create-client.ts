@@ -2,29 +2,32 @@ import { createFetch } from './carry.js'
 import { createKeeper } from './keeper.js'
 import { type ClientOptions, type Fetch, readOptions } from './options.js'
 
-/** Calls an API in the name of a token, and rotates that token. */
+/** Calls an API with a token, and rotates that token. */
 export type Client = {
   /**
-   * `fetch` with `Authorization: Bearer` and the token of the moment. Where a rotation is due it begins one beside the request.
+   * `fetch` with `Authorization: Bearer` and the current token. If a rotation is due, it starts one in parallel with the request.
    *
-   * A 401 is answered by sending the request once more, if the storage or this client knows a newer token. Bodies that are streams, and those of
-   * `Request` objects, are used up by then: their 401 is handed to you.
+   * After a 401 the request is sent once more, if the storage or this client has a newer token. Stream bodies and the bodies of `Request` objects are
+   * consumed by then, so you receive their 401.
    *
-   * Rejects with a `ClientError` where there is no token (`token_missing`, `storage_failed`) and for other origins (`invalid_input`), and as the platform's `fetch` does.
+   * Rejects with a `ClientError` if there is no token (`token_missing`, `storage_failed`) or the origin is not allowed (`invalid_input`), and
+   * otherwise as the platform's `fetch` does.
    */
   readonly fetch: Fetch
   /**
-   * Rotates now, due or not, and resolves when the new token is saved. Where another process rotates at the same time, its token is taken over.
+   * Rotates now, whether due or not, and resolves when the new token is saved. If another process rotates at the same time, its token is adopted.
    *
-   * Rejects with a `ClientError`; the old token then works on, and the client tries again.
+   * Rejects with a `ClientError`; the old token then keeps working, and the client retries.
    */
   readonly rotate: () => Promise<void>
-  /** Resolves when no rotation is under way: for the end of a job, and for `waitUntil` where a platform stops work after the answer. */
+  /**
+   * Resolves when no rotation is in progress. Await it at the end of a job, or pass it to `waitUntil` if the platform stops work after the response.
+   */
   readonly settled: () => Promise<void>
 }
 
 /**
- * Makes the client of a token's holder.
+ * Creates a client for the holder of a token.
  *
  * @throws ClientError `invalid_input`
  *
@@ -40,6 +43,6 @@ export type Client = {
 export function createClient(options: ClientOptions): Client {
   const settings = readOptions(options)
   const keeper = createKeeper(settings)
-  // No fields but functions: nothing that prints this object finds a token.
+  // The object has only functions, so printing it cannot reveal a token.
   return Object.freeze({ fetch: createFetch(settings, keeper), rotate: keeper.rotate, settled: keeper.settled })
 }

@@ -9,19 +9,19 @@ export type RecordPart = {
 
 /** When to rotate. */
 export type Due = {
-  /** In milliseconds from now; 0 and less: at once. `Infinity`: never. */
+  /** In milliseconds from now. Zero or less means immediately, `Infinity` never. */
   readonly delayMs: number
-  /** The token's age is the reason, not its schedule. */
+  /** Whether the token's age is the reason, and not its schedule. */
   readonly ageing: boolean
 }
 
 const NEVER = Number.POSITIVE_INFINITY
 
 /**
- * A rotation is due at two thirds of the token's life, or at `rotationDueAt` if that comes first. All instants are the server's own, `now` too.
+ * A rotation is due at two thirds of the token's life, or at `rotationDueAt` if that comes first. All instants, including `now`, are the server's.
  *
- * A successor keeps the old token's end, so its life is what is left; rotating by age stops where that is less than four overlaps,
- * or it would go on ever faster until the end.
+ * A successor keeps the old token's expiry, so its life is only the remainder. Rotation by age stops when less than four overlaps remain; otherwise it would
+ * happen faster and faster until the end.
  */
 export function dueOf(record: RecordPart, now: number, overlapMs: number): Due {
   const created = instantOf(record.createdAt) ?? now
@@ -31,7 +31,7 @@ export function dueOf(record: RecordPart, now: number, overlapMs: number): Due {
   return { delayMs: Math.min(aged, scheduled) - now, ageing: aged < scheduled }
 }
 
-/** Milliseconds since the epoch; `undefined` for anything that is no instant. */
+/** Returns milliseconds since the epoch, or `undefined` for an invalid instant. */
 export function instantOf(text: string | null | undefined): number | undefined {
   return Date.parse(text ?? '') || undefined
 }

@@ -6,23 +6,23 @@ import { noteRotation, readRotation } from './rotation.js'
 import { load, locked, save } from './stored.js'
 import { sleep, within } from './wait.js'
 
-/** Holds the token, and sees to it that it is rotated in time. */
+/** Holds the token and makes sure that it is rotated in time. */
 export type Keeper = {
-  /** The token to send now. Begins a rotation where one is due, without waiting for it. */
+  /** Returns the token to send now. Starts a rotation if one is due, without waiting for it. */
   current(): Promise<string>
-  /** The token that came after one that was refused; `undefined` where none is known. */
+  /** Returns the successor of a refused token, or `undefined` if none is known. */
   successorOf(refused: string): Promise<string | undefined>
   rotate(): Promise<void>
   settled(): Promise<void>
 }
 
-/** A rotation under way, or the question whether one is due. It may go on after its outcome is known, where a successor cannot be saved. */
+/** A rotation, or a check whether one is due, in progress. It may continue after its outcome is known, while a successor cannot be saved. */
 type Renewal = { readonly outcome: Promise<void>; readonly forced: boolean }
 
-/** The record of a token that is due, or that was replaced already. */
+/** The record of a token that is due or was already replaced. */
 type Seen = { readonly record: RecordPart; readonly ageing: boolean }
 
-/** Terms may change meanwhile, so a far-off date is looked up again. */
+/** Terms may change meanwhile, so a distant date is looked up again. */
 const MAX_LOOK_MS = 3_600_000
 const MIN_PAUSE_MS = 1000
 const MAX_BACKOFF_MS = 300_000
@@ -30,7 +30,7 @@ const MAX_SAVE_PAUSE_MS = 60_000
 
 const quiet = (): undefined => undefined
 
-/** Makes the keeper of one token. */
+/** Creates the keeper of one token. */
 export function createKeeper(settings: Settings): Keeper {
   const { report, deadlineMs } = settings
   const overlapMs = settings.overlapSeconds * 1000
@@ -38,14 +38,14 @@ export function createKeeper(settings: Settings): Keeper {
   let starting: Promise<ClientState> | undefined
   let reading: Promise<ClientState> | undefined
   let renewal: Renewal | undefined
-  /** A successor that could not be saved yet. */
+  /** A successor that could not yet be saved. */
   let unsaved: string | undefined
-  /** The token that this client replaced last. A storage that still has it is behind. */
+  /** The token that this client replaced last. A storage that still has it is out of date. */
   let spent: string | undefined
   let failures = 0
-  // Instants of the monotonic clock: wall clocks jump.
+  // Instants of the monotonic clock, because wall clocks jump.
   let lookAt = 0
-  /** From here on, another process may have rotated the token so long ago that it has ended. */
+  /** From this instant on, another process may have rotated the token so long ago that it has expired. */
   let lateAt = Number.POSITIVE_INFINITY
   let rereadAt = 0
 
@@ -64,15 +64,15 @@ export function createKeeper(settings: Settings): Keeper {
     return state
   }
 
-  /** Takes over what another process, or a person, has put into the storage. */
+  /** Adopts what another process or a person has put into the storage. */
   async function refresh(): Promise<ClientState> {
     const before = await held()
     const found = await load(settings)
-    // What this client did meanwhile is newer than what was read.
+    // If this client changed the state meanwhile, its state is newer than what was read.
     if (state !== before) return held()
     if (found === undefined || found.token === spent) return before
     if (found.token === before.token) {
-      // A storage may keep the token only; then the note of a rotation lives as long as the process.
+      // A storage may keep only the token. The note of a rotation then lasts only as long as the process.
       state = { ...before, ...found }
     } else {
       adopt(found)
@@ -93,7 +93,7 @@ export function createKeeper(settings: Settings): Keeper {
     lateAt = now + delayMs + overlapMs
   }
 
-  /** Reads the token's record; answers it where something is to be done now. */
+  /** Reads the token's record, and returns it if there is something to do now. */
   async function look(token: string, forced: boolean): Promise<Seen | undefined> {
     const { record, now, mayRotate } = await readSelf(settings, token)
     if (record.replacedById !== undefined) return { record, ageing: false }
@@ -120,8 +120,7 @@ export function createKeeper(settings: Settings): Keeper {
   }
 
   /**
-   * Saves the note of a rotation before anything else: whoever crashes from here on finds it at the next start, and what cannot be saved must not be
-   * rotated.
+   * Saves the note of a rotation first. After a crash, the next start finds the note. A token whose note cannot be saved must not be rotated.
    */
   async function announce({ token, rotation }: ClientState): Promise<{ readonly key: string; readonly overlap: number }> {
     const begun = readRotation(token, rotation)
@@ -140,7 +139,7 @@ export function createKeeper(settings: Settings): Keeper {
     )
   }
 
-  /** Saves the successor, and keeps trying where that fails; nobody else rotates meanwhile. */
+  /** Saves the successor and retries on failure. Meanwhile no other process rotates. */
   async function keep(old: string, { token, record }: Successor, doubtful: (error: ClientError) => void): Promise<void> {
     const due = dueOf(record, instantOf(record.createdAt) ?? Date.now(), overlapMs)
     const switchAt = performance.now() + overlapMs / 2
@@ -161,16 +160,16 @@ export function createKeeper(settings: Settings): Keeper {
         doubtful(asClientError(error))
       }
       await sleep(spent === old ? pauseMs : Math.min(pauseMs, Math.max(switchAt - performance.now(), 0)))
-      // Whoever took the lock away in the meantime has a newer one.
+      // A process that took over the lock meanwhile has a newer token.
       const found = await load(settings).catch(quiet)
       if (found !== undefined && found.token !== old && found.token !== token) return adopt(found)
-      // Unsaved is bad, but better than a token that has ended.
+      // An unsaved token is bad, but better than an expired one.
       if (performance.now() >= switchAt && spent !== old) use()
     }
   }
 
   function fail(error: ClientError): void {
-    // A refusal stands until a person changes something.
+    // A refusal stays in effect until a person changes something.
     const mostMs = error.code === 'rotation_refused' ? MAX_LOOK_MS : Math.min(MIN_PAUSE_MS * 2 ** failures, MAX_BACKOFF_MS)
     const backoffMs = mostMs * (0.75 + Math.random() / 4)
     failures += 1
@@ -195,7 +194,7 @@ export function createKeeper(settings: Settings): Keeper {
     const outcome = new Promise<void>((resolve, reject) => {
       run(forced, reject).then(resolve, reject)
     })
-    // `report` tells it; whoever awaits it hears of it too.
+    // `report` receives the error, and so does any caller that awaits the rotation.
     outcome.catch(quiet)
     renewal = { outcome, forced }
     return outcome
@@ -240,7 +239,7 @@ export function createKeeper(settings: Settings): Keeper {
   }
 }
 
-// Whoever did it holds no lock of ours, and is not about to save the successor.
+// The process that rotated the token does not hold our lock and is not about to save the successor.
 function replaced({ replacedById, expiresAt }: RecordPart): ClientError {
   const end = expiresAt === undefined ? '' : ` and ends at ${expiresAt}`
   return new ClientError('token_replaced', `this token was replaced by ${replacedById}${end}: use the successor`)

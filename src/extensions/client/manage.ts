@@ -5,17 +5,17 @@ import type { Rotation } from './rotation.js'
 import { idOf, isToken, prefixOf } from './token-text.js'
 import { within } from './wait.js'
 
-/** A token's own record, and the server's clock when it answered. */
+/** A token's own record, and the server's clock at the time of the response. */
 export type Self = { readonly record: RecordPart; readonly mayRotate: boolean; readonly now: number }
 
-/** A successor, not yet kept anywhere. */
+/** A successor that is not yet saved anywhere. */
 export type Successor = { readonly token: string; readonly record: RecordPart }
 
 type Answer = { readonly body: { readonly [name: string]: unknown }; readonly date: number | undefined }
 
-/** Far more than any answer of the API needs: a record holds at most 16 KiB of metadata. */
+/** Far more than any response of the API needs: a record holds at most 16 KiB of metadata. */
 const MAX_ANSWER_BYTES = 131_072
-/** Nobody is asked to come back later than in an hour. */
+/** Maximum delay accepted from the server: an hour. */
 const MAX_RETRY_SECONDS = 3600
 
 /**
@@ -26,30 +26,30 @@ const MAX_RETRY_SECONDS = 3600
 export async function readSelf(settings: Settings, token: string): Promise<Self> {
   const { body, date } = await call(settings, token, 'GET', '/self')
   const record = readRecord(body.record)
-  if (record.id !== idOf(token)) throw unusable('it is about another token')
-  // The Date header leaves out the fraction of the second. Browsers hide it from pages of other origins.
+  if (record.id !== idOf(token)) throw unusable('it describes another token')
+  // The Date header omits fractions of a second. Browsers hide it from pages of other origins.
   const now = date === undefined ? Date.now() : date + 999
   return { record, now, mayRotate: Array.isArray(body.effectiveScopes) && body.effectiveScopes.includes('tokens:rotate-self') }
 }
 
 /**
- * Rotates a token, or finishes a rotation whose answer was lost.
+ * Rotates a token, or completes a rotation whose response was lost.
  *
- * Sent again, the same request makes no second successor, but cannot show the first one's token either: nobody has kept it. So the client then names
- * that successor as lost, and the server replaces it. Both steps are safe to repeat, in any order and however late a copy of them arrives.
+ * A repeated request creates no second successor, but it cannot return the first one's token, because nobody has stored it. The client then declares that
+ * successor lost, and the server replaces it. Both steps are safe to repeat, in any order and with any delay.
  *
  * @throws ClientError
  */
 export async function rotateSelf(settings: Settings, token: string, { key, overlap }: Rotation): Promise<Successor> {
   let lostId: string | undefined
-  // Once to hear of the first successor, once to hear of the last one, once to replace that.
+  // Up to three attempts: one to learn of the first successor, one to learn of the last one, and one to replace that.
   for (let tries = 0; tries < 3; tries += 1) {
     const { body } = await call(settings, token, 'POST', '/self/rotate', key, { overlap, lostId })
     const record = readRecord(body.record)
     if (body.replayed !== true) {
       const successor = body.token
       if (!isToken(successor) || prefixOf(successor) !== prefixOf(token)) throw unusable('its token has another prefix')
-      if (idOf(successor) !== record.id || record.id === idOf(token)) throw unusable('its token and its record do not belong together')
+      if (idOf(successor) !== record.id || record.id === idOf(token)) throw unusable('its token does not belong to its record')
       return { token: successor, record }
     }
     lostId = record.id
@@ -60,13 +60,13 @@ export async function rotateSelf(settings: Settings, token: string, { key, overl
 async function call(settings: Settings, token: string, method: string, path: string, key?: string, body?: object): Promise<Answer> {
   const abort = new AbortController()
   try {
-    // A `fetch` of the host's own may ignore the signal.
+    // A host's own `fetch` may ignore the signal.
     return await within(settings.deadlineMs, exchange())
   } catch (error) {
     if (error instanceof ClientError) throw error
     throw new ClientError('server_unavailable', `${method} ${path} failed: ${describe(error)}`)
   } finally {
-    // Ends what is still on its way, such as the rest of a body that is too large.
+    // Aborts anything still in progress, such as the rest of a body that is too large.
     abort.abort()
   }
 
@@ -77,7 +77,7 @@ async function call(settings: Settings, token: string, method: string, path: str
       headers.set('content-type', 'application/json')
     }
     const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
-    // The API never redirects, and another place has no business with the token.
+    // The API never redirects, and no other origin may receive the token.
     const response = await settings.fetch(settings.manage + path, { ...init, redirect: 'manual', signal: abort.signal })
     const text = await readText(response)
     if (response.status !== 200 && response.status !== 201) throw refusalOf(`${method} ${path}`, response, text)
@@ -97,10 +97,10 @@ function refusalOf(route: string, { status, headers }: Response, text: string): 
   if (status === 401) return new ClientError('token_refused', `${answered}: supply a new token`, details)
   if (reason === 'conflict') return new ClientError('token_replaced', `${answered}: supply the successor`, details)
   if (reason !== undefined) return new ClientError('rotation_refused', answered, details)
-  return new ClientError('answer_invalid', `${answered}, as the API never does: is \`manage\` right?`, details)
+  return new ClientError('answer_invalid', `${answered}, which the API never does: check \`manage\``, details)
 }
 
-/** Reads a body up to a limit: a server that never stops must not fill the memory. */
+/** Reads a body up to a limit, because a server that never stops must not exhaust the memory. */
 async function readText(response: Response): Promise<string> {
   const reader = response.body?.getReader()
   const decoder = new TextDecoder()

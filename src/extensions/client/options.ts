@@ -3,43 +3,43 @@ import type { Duration } from '../../model/record.js'
 import { ClientError } from './client-error.js'
 import { isToken } from './token-text.js'
 
-/** The state that the holder keeps: the token and, during a rotation, a note with which the next start finishes it. */
+/** The state that the holder stores: the token and, during a rotation, a note that lets the next start finish it. */
 export type ClientState = {
   readonly token: string
-  /** Text that only the client reads. As secret as the token; keep it where there is one, and forget it where there is none. */
+  /** Text that only the client reads. It is as secret as the token. Store it if it is present, and delete the stored one if it is absent. */
   readonly rotation?: string | undefined
 }
 
-/** Where a holder keeps its token. `fileStorage` of `latchkey/client/node` is one. */
+/** Storage for a holder's token, such as `fileStorage` of `latchkey/client/node`. */
 export type ClientStorage = {
-  /** Reads what was saved last; `undefined` where nothing was. Called at the start, before every rotation, and after a 401. */
+  /** Returns the state that was saved last, or `undefined` if there is none. Called at startup, before every rotation, and after a 401. */
   load(): MaybePromise<ClientState | null | undefined>
-  /** Keeps the state durably in place of the one before, and resolves only then. Called before each rotation and after it. */
+  /** Durably replaces the saved state, and resolves only then. Called before and after each rotation. */
   save(state: ClientState): MaybePromise<void>
-  /** Runs `work` while no other process that shares the storage does. Web Locks have this form. Without it, one process may use the storage. */
+  /** Runs `work` while no other process that shares the storage does. Web Locks have this shape. Without it, only one process may use the storage. */
   lock?(work: () => Promise<void>): Promise<unknown>
 }
 
-/** The part of `fetch` that the client calls and is. */
+/** The part of `fetch` that the client calls, and that it implements. */
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 
 /** Options of `createClient`. */
 export type ClientOptions = {
   /** Where the management API is mounted: `https://api.example.com/admin/tokens`. */
   readonly manage: string | URL
-  /** The token to begin with, where `load` has none yet. */
+  /** The token to start with if `load` has none yet. */
   readonly token?: string | undefined
   readonly load?: ClientStorage['load'] | undefined
   readonly save: ClientStorage['save']
   readonly lock?: ClientStorage['lock'] | undefined
   /**
-   * How long the old token goes on beside the new one: long enough to restart after a crash, and for a person to step in.
+   * How long the old token keeps working next to the new one. Allow enough time to restart after a crash, and for a person to step in.
    *
    * @default '1h'
    */
   readonly overlap?: Duration | undefined
   /**
-   * The origins that get the token. Requests to others are refused.
+   * The origins that receive the token. Requests to others are refused.
    *
    * @default the origin of `manage`
    */
@@ -52,13 +52,13 @@ export type ClientOptions = {
   readonly deadline?: Duration | undefined
   /** Sends the requests. @default the platform's own `fetch` */
   readonly fetch?: Fetch | undefined
-  /** Hears every failure of a rotation; requests go on meanwhile. @default one `console.warn` each */
+  /** Called for every failed rotation; requests continue meanwhile. @default one `console.warn` each */
   readonly onError?: ((error: ClientError) => void) | undefined
 }
 
-/** The options as the client works with them. */
+/** The validated options. */
 export type Settings = {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly manage: string
   readonly token: string | undefined
   readonly load: ClientStorage['load'] | undefined
@@ -75,7 +75,7 @@ export type Settings = {
 const UNITS: { readonly [unit: string]: number } = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
 /**
- * Reads the options once.
+ * Validates the options.
  *
  * @throws ClientError `invalid_input`
  */
@@ -94,7 +94,7 @@ export function readOptions(options: ClientOptions): Settings {
     onError = warn,
     ...others
   } = given
-  for (const name of Object.keys(others)) demand(false, name, 'is no option')
+  for (const name of Object.keys(others)) demand(false, name, 'is not an option')
   const functions = { save, fetch, onError, ...(load !== undefined && { load }), ...(lock !== undefined && { lock }) }
   for (const [name, value] of Object.entries(functions)) demand(typeof value === 'function', name, 'must be a function')
   demand(token === undefined ? load !== undefined : isToken(token), 'token', 'must be a token unless load() is given')
@@ -115,20 +115,20 @@ export function readOptions(options: ClientOptions): Settings {
       try {
         onError(error)
       } catch {
-        // Whoever listens must not be able to stop a rotation.
+        // A failing listener must not stop a rotation.
       }
     },
   }
 }
 
-// Looked up at each call: tracing and test tools replace the platform's own.
+// Looked up on each call, because tracing and test tools replace the global function.
 const platformFetch: Fetch = (input, init) => globalThis.fetch(input, init)
 
 function warn({ code, message }: ClientError): void {
   console.warn(`latchkey/client: ${code}: ${message}`)
 }
 
-// The value stays out of the message: it may hold a password.
+// The message omits the value, which may contain a password.
 function readUrl(name: string, value: unknown, path: RegExp): URL {
   const url = URL.canParse(String(value)) ? new URL(String(value)) : undefined
   if (url !== undefined && url.href === url.origin + url.pathname && /^http/.test(url.protocol) && path.test(url.pathname)) return url
@@ -139,7 +139,7 @@ function readDuration(name: string, value: unknown, min: number, max: number): n
   const [, digits, unit = ''] = /^(\d{1,10})([smhdw])$/.exec(String(value)) ?? []
   const seconds = typeof value === 'number' ? value : Number(digits) * (UNITS[unit] ?? 1)
   if (seconds >= min && seconds <= max && (min < 1 || Number.isInteger(seconds))) return seconds
-  throw invalid(name, `must be seconds, or text such as "15m", from ${min} to ${max} seconds`)
+  throw invalid(name, `must be seconds, or a string such as "15m", from ${min} to ${max} seconds`)
 }
 
 function demand(holds: boolean, name: string, must: string): void {

@@ -3,11 +3,11 @@ import type { ClientState, Settings } from './options.js'
 import { isToken } from './token-text.js'
 import { within } from './wait.js'
 
-/** How long to wait for a lock: whoever holds it may be in the middle of a rotation with a slow server. */
+/** How long to wait for a lock. Its holder may be rotating with a slow server. */
 const LOCK_MS = 60_000
 
 /**
- * Reads what was saved last.
+ * Reads the state that was saved last.
  *
  * @throws ClientError `storage_failed`
  */
@@ -21,7 +21,7 @@ export async function load(settings: Settings): Promise<ClientState | undefined>
 }
 
 /**
- * Keeps a state durably.
+ * Saves a state durably.
  *
  * @throws ClientError `storage_failed`
  */
@@ -31,7 +31,7 @@ export async function save(settings: Settings, state: ClientState): Promise<void
 }
 
 /**
- * Runs `work` under the lock, where there is one.
+ * Runs `work` under the lock, if there is one.
  *
  * @throws ClientError `storage_failed`, and whatever `work` throws
  */
@@ -49,7 +49,7 @@ export function locked(settings: Settings, work: () => Promise<void>): Promise<v
     const timer = setTimeout(() => giveUp('was not granted in time'), LOCK_MS)
     const run = async (): Promise<void> => {
       clearTimeout(timer)
-      // Granted after all this time, or a second time: nothing must happen.
+      // If the lock is granted too late or a second time, do nothing.
       if (over) return
       over = true
       await work().then(resolve, reject)

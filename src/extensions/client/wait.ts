@@ -1,4 +1,4 @@
-/** Waits. Where the platform allows it, the timer does not keep the process alive. */
+/** Waits. If the platform allows it, the timer does not keep the process alive. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
     const timer: number | { unref?(): unknown } = setTimeout(resolve, ms)
@@ -6,7 +6,7 @@ export function sleep(ms: number): Promise<void> {
   })
 }
 
-/** The result of `work`, or an error where that takes longer than `ms`. */
+/** Returns the result of `work`, or rejects if it takes longer than `ms`. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {

@@ -1,24 +1,25 @@
 import { ConflictError } from '../../errors.js'
 import { type Internals, internalsOf, type Latchkey } from '../../instance.js'
 import type { ListedEvent } from '../../model/event.js'
+import { BALANCED, boundOfNode } from '../../policy/cache-bounds.js'
 import { callback } from '../../policy/option-kinds.js'
 import { objectOf, oneOf, passing, readOption } from '../../policy/option-reader.js'
 import { MovingStore } from '../../store/moving-store.js'
-import { PLACED_AT_ONCE } from '../../store/port.js'
+import { type NodeLease, PLACED_AT_ONCE } from '../../store/port.js'
 import { checkOptions } from './check-options.js'
 import { cancel, Markers, superseded } from './markers.js'
 import { type AnyPart, type PartName, partsOf, type Rows } from './part.js'
 import { type Pass, reconcile } from './reconcile.js'
 
-/** How far to go: see `copy`. */
+/** A step of a move; see `copy`. */
 export type CopyStep = 'copy' | 'fence' | 'open' | 'cancel'
 
-/** How far a pass has come. */
+/** The progress of a pass. */
 export type CopyProgress = {
   readonly part: PartName
-  /** `copy`: everything goes on. `last`: changes are refused. */
+  /** `copy`: changes continue meanwhile. `last`: changes are refused. */
   readonly pass: 'copy' | 'last'
-  /** Rows of the old store that were looked at. */
+  /** The number of rows of the old store that were read. */
   readonly rows: number
 }
 
@@ -26,33 +27,35 @@ export type CopyProgress = {
 export type CopyOptions = {
   /** @default 'copy' */
   readonly step?: CopyStep | undefined
-  /** Told after every few hundred rows; the copy waits for it. If it throws, the copy ends there. */
+  /** Called after every few hundred rows, and awaited. If it throws, the copy stops there. */
   readonly onProgress?: ((progress: CopyProgress) => unknown) | undefined
-  /** Ends the copy at the next rows. What was written stays, and another run goes on from there. */
+  /** Stops the copy at the next batch of rows. Rows already written stay, and another run continues from there. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** One kind of rows, once it was copied. */
+/** The result for one kind of rows. */
 export type CopiedPart = {
   readonly count: number
-  /** SHA-256 over all rows in their order; after `fence` and `open`, that of both stores. */
+  /** SHA-256 over all rows in order; after `fence` and `open`, the same in both stores. */
   readonly hash: string
-  /** Rows that this run wrote. */
+  /** The number of rows that this run wrote. */
   readonly written: number
 }
 
 /** Result of `copy`. */
 export type CopyReport = {
   readonly step: CopyStep
-  /** Absent after `cancel`, which looks at no rows. */
+  /** Absent after `cancel`, which reads no rows. */
   readonly parts?: { readonly [Name in PartName]: CopiedPart }
-  /** Events of which the old store cannot read everything: the rest of each was copied. */
+  /** Events that are partly unreadable in the old store. The readable part of each was copied. */
   readonly damagedEvents: readonly string[]
 }
 
 const DEADLINE_MS = 30_000
 const MOST_PASSES = 5
 const POLL_MS = 50
+/** A node without a cache has no lease. It checks the state of a move when its last check is older than this. */
+const ASKS_WITHIN_MS = (BALANCED.maxStaleness * 1000) / 2
 
 const reader = objectOf({
   step: oneOf<CopyStep>(['copy', 'fence', 'open', 'cancel'], "must be 'copy', 'fence', 'open' or 'cancel'").default('copy'),
@@ -61,20 +64,20 @@ const reader = objectOf({
 })
 
 /**
- * Moves everything that one store keeps of a prefix to another store, in three steps, each of which may be repeated:
+ * Moves all data of a prefix from one store to another, in three steps, each of which may be repeated:
  *
- * 1. `copy`: copies while everything goes on. Each run writes only what differs.
- * 2. `fence`: from here on both instances refuse changes with 503 `store_moving`, while verifications go on with both. Copies the rest, and compares every
- *    row of both stores. If that fails, changes are let in again, unless a store does not answer: then another run, or `cancel`, goes on.
- * 3. `open`: the old instance decides nothing any more, and the new one accepts changes. There is no way back.
+ * 1. `copy`: copies while changes continue. Each run writes only the differences. 2. `fence`: from here on both instances refuse changes with 503
+ * `store_moving`, while verification continues on both. Copies the rest, and compares every row of both stores. If that fails, changes are accepted
+ * again, unless a store does not respond; then run it again, or run `cancel`. 3. `open`: the old instance no longer accepts or refuses tokens, and
+ * the new one accepts changes. This cannot be undone.
  *
- * `cancel` ends it before that: the old instance accepts changes, and the new one decides nothing. Usage that the new instance counts between 2 and 3 waits
- * in its nodes. Single-use tickets are not copied.
+ * Before that, `cancel` ends the move: the old instance accepts changes again, and the new one accepts no tokens. Usage that the new instance counts
+ * between steps 2 and 3 waits in memory on its nodes. Single-use tickets are not copied.
  *
- * @param from - over the old store
- * @param to - with the same prefix, peppers and import key, over a store that holds nothing of this prefix
- * @throws InvalidInputError `invalid_input`, where tokens of `from` would not be good with `to`
- * @throws ConflictError `conflict`, where the new store is not empty, both stores do not hold the same after all, or another copy has taken over
+ * @param from - the instance over the old store
+ * @param to - an instance with the same prefix, peppers and import key, over a store that has no data of this prefix
+ * @throws InvalidInputError `invalid_input` if tokens of `from` would not be valid with `to`
+ * @throws ConflictError `conflict` if the new store is not empty, the stores differ in the end, or another copy has taken over
  * @throws StoreUnavailableError `store_unavailable`
  * @example
  * ```ts
@@ -87,10 +90,10 @@ export async function copy(from: Latchkey, to: Latchkey, options: CopyOptions = 
   checkOptions({ from, to, old, now })
   const pair = { from: storeOf(old), to: storeOf(now), prefix: from.prefix }
   if (step === 'cancel') {
-    await cancel(pair, () => pause(now.boundMs))
+    await cancel(pair, () => forget(pair.to, now))
     return { step, damagedEvents: [] }
   }
-  const run = new Run(await Markers.take(pair), { old, boundMs: now.boundMs }, { onProgress, signal })
+  const run = new Run(await Markers.take(pair), { old, now }, { onProgress, signal })
   if (step === 'copy') await run.copy()
   else await run.fence()
   if (step === 'open') await run.open()
@@ -106,7 +109,8 @@ type Copied = { -readonly [Name in PartName]?: CopiedPart }
 class Run {
   readonly #markers: Markers
   readonly #old: Internals
-  readonly #boundMs: number
+  readonly #now: Internals
+  readonly #instances: readonly Internals[]
   readonly #options: Pick<CopyOptions, 'onProgress' | 'signal'>
   readonly #still: readonly AnyPart[]
   readonly #usage: AnyPart
@@ -115,12 +119,13 @@ class Run {
 
   constructor(
     markers: Markers,
-    { old, boundMs }: { readonly old: Internals; readonly boundMs: number },
+    { old, now }: { readonly old: Internals; readonly now: Internals },
     options: Pick<CopyOptions, 'onProgress' | 'signal'>,
   ) {
     this.#markers = markers
     this.#old = old
-    this.#boundMs = boundMs
+    this.#now = now
+    this.#instances = [old, now]
     this.#options = options
     const { still, usage } = partsOf(markers.pair.prefix, ({ id }: ListedEvent) => this.#damaged.add(id))
     this.#still = still
@@ -132,7 +137,7 @@ class Run {
   }
 
   async copy(): Promise<void> {
-    // Once the new instance verifies, rows change no more.
+    // Once the new instance verifies tokens, rows no longer change.
     if (this.#markers.target === 'ready') return await this.#check()
     for (const part of [...this.#still, this.#usage]) await this.#pass(part, 'copy')
   }
@@ -145,7 +150,7 @@ class Run {
     await this.copy()
     try {
       await this.#markers.advance('source', 'fenced')
-      // A node that has heard of it leaves its consumers and seals as they are.
+      // A node that knows about the move leaves its consumers and seals unchanged.
       await this.#awaitNodes()
       await this.#placeEvents()
       await this.#agree(this.#still)
@@ -156,55 +161,59 @@ class Run {
     }
   }
 
-  /** Lets the old instance go on as if nothing had been. Where that fails, changes stay refused: nothing is lost by that. */
+  /** Lets the old instance accept changes again. If that fails, changes stay refused, and nothing is lost. */
   async #liftFence(): Promise<void> {
     try {
       await this.#markers.withdraw(this.#forget)
       await this.#markers.advance('source', 'leaving')
     } catch {
-      // The fault that came first is told. Another run, or `cancel`, goes on from what is stored.
+      // The first error is thrown. Another run, or `cancel`, continues from the stored state.
     }
   }
 
-  /** After this long no node believes any more that it may verify with the copy. */
-  readonly #forget = (): Promise<void> => pause(this.#boundMs)
+  readonly #forget = (): Promise<void> => forget(this.#markers.pair.to, this.#now)
 
   async open(): Promise<void> {
     await this.#markers.advance('source', 'left')
     await this.#awaitNodes()
     const { usage } = this.#old.settings
-    // Whatever they had counted by then.
-    if (usage !== undefined) await pause(2 * usage.flushMs)
+    // Waits for the nodes to write what they have counted so far.
+    await pause(Math.max(ASKS_WITHIN_MS, usage === undefined ? 0 : 2 * usage.flushMs))
+    // A later write would go to a store that nobody reads, so it is refused and its caller is informed.
+    await this.#markers.advance('source', 'gone')
+    await this.#awaitNodes()
     await this.#agree([this.#usage])
     await this.#markers.open()
   }
 
-  /** Waits until every node of the old store has heard of what was written last, or believes nothing any more that it read before. */
+  /** Waits until every node of the old store has read the latest change, or no longer trusts what it read before. */
   async #awaitNodes(): Promise<void> {
     const { from } = this.#markers.pair
     const { monotonic } = this.#old.settings
-    const end = monotonic() + this.#old.boundMs
+    const began = monotonic()
     const { cursor } = await from.changes(undefined, 1)
-    while (monotonic() < end && !(await from.leases(0)).every((lease) => from.reached(lease.cursor, cursor))) {
+    for (;;) {
+      const behind = (await from.leases(0)).filter((lease) => !from.reached(lease.cursor, cursor))
+      if (monotonic() - began >= longestBound(behind, 0, this.#old)) return
       this.#options.signal?.throwIfAborted()
       await pause(POLL_MS)
     }
   }
 
-  /** Events of the host's transactions: all of these have ended when the fence stands. */
+  /** Places the events of host transactions. All of these transactions have ended once the fence is up. */
   async #placeEvents(): Promise<void> {
     const { from, prefix } = this.#markers.pair
     while ((await from.placeEvents(prefix)).length >= PLACED_AT_ONCE);
   }
 
-  /** Copies until both stores hold the same. */
+  /** Copies until both stores have the same rows. */
   async #agree(parts: readonly AnyPart[]): Promise<void> {
     for (const part of parts) {
       let differs = true
       for (let passes = 0; differs && passes < MOST_PASSES; passes += 1) differs = !isSame(await this.#pass(part, 'last'))
       if (differs) throw mismatch(part.name)
     }
-    // All at once, when nothing is written any more.
+    // Compares all parts together once nothing is written any more.
     for (const part of parts) if (!isSame(await this.#pass(part, 'last', false))) throw mismatch(part.name)
   }
 
@@ -218,6 +227,8 @@ class Run {
     const { onProgress, signal } = this.#options
     const write = async (rows: Rows, looked: number): Promise<void> => {
       signal?.throwIfAborted()
+      // Throws if an instance is closed.
+      for (const inside of this.#instances) inside.store()
       if (writes && Object.keys(rows).length > 0) await this.#write({ ...rows, prefix: pair.prefix, runId })
       await onProgress?.({ part: part.name, pass, rows: looked })
     }
@@ -232,7 +243,7 @@ class Run {
     const result = await to.restore(rows)
     if (result === 'superseded') throw superseded()
     if (result === 'taken') {
-      throw new ConflictError('conflict', `the ${to.name} store has an id, or a place of an event, for something of another prefix`)
+      throw new ConflictError('conflict', `the ${to.name} store already uses an id or an event position for another prefix`)
     }
   }
 }
@@ -242,7 +253,17 @@ function isSame({ written, removed, hash, targetHash }: Pass): boolean {
 }
 
 function mismatch(name: PartName): ConflictError {
-  return new ConflictError('conflict', `the ${name} of both stores are not the same after the copy`)
+  return new ConflictError('conflict', `the ${name} of the two stores differ after the copy`)
+}
+
+/** After this delay, no node of the new store still believes that it may verify with the copy. */
+async function forget(to: MovingStore, now: Internals): Promise<void> {
+  await pause(longestBound(await to.leases(0), now.boundMs, now))
+}
+
+/** Returns the longest time that any of these nodes may still accept tokens from its cache. Each lease states its own bound. */
+function longestBound(leases: readonly NodeLease[], least: number, { boundMs }: Internals): number {
+  return Math.max(least, ...leases.map(({ nodeId }) => boundOfNode(nodeId) ?? boundMs))
 }
 
 async function pause(ms: number): Promise<void> {

@@ -4,12 +4,12 @@ import type { MovingStore } from '../../store/moving-store.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 
-/** Both stores of a copy, and the prefix that is copied. */
+/** Both stores of a copy, and the prefix being copied. */
 export type Pair = { readonly from: MovingStore; readonly to: MovingStore; readonly prefix: string }
 
 const conflict = (message: string): ConflictError => new ConflictError('conflict', message)
 
-/** How far the move has come in both stores, as this run has written it. Another run that begins takes over, and this one is refused from then on. */
+/** The progress of the move in both stores, as written by this run. A run that starts later takes over, and this one is then refused. */
 export class Markers {
   readonly pair: Pair
   readonly runId: string
@@ -32,7 +32,7 @@ export class Markers {
   }
 
   /**
-   * Begins a move, or goes on with one that broke off.
+   * Starts a move, or continues one that was interrupted.
    *
    * @throws ConflictError `conflict`
    */
@@ -43,7 +43,7 @@ export class Markers {
     if (target === undefined) return Markers.#begin(pair, source, { state: 'arriving', moveId: generateId(platformRandom), runId })
     if (target.state !== 'arriving' && target.state !== 'ready') throw conflict(`the ${to.name} store is itself being moved to another one`)
     if (source?.moveId !== target.moveId) {
-      throw conflict(`the ${to.name} store holds an unfinished copy of another store, or of another move: empty it first`)
+      throw conflict(`the ${to.name} store contains an unfinished copy of another store or of another move: empty it first`)
     }
     const markers = new Markers(pair, source, target)
     await markers.#save('target', { ...target, runId })
@@ -58,21 +58,21 @@ export class Markers {
     if (!(await from.saveMove(prefix, source, leaving))) throw superseded()
     if (!(await to.saveMove(prefix, undefined, arriving))) {
       await from.saveMove(prefix, leaving, source)
-      throw conflict('both instances have the same store, or another copy has just begun')
+      throw conflict('both instances use the same store, or another copy has just started')
     }
     const full = await contentOf(pair)
     if (full !== undefined) {
       await to.saveMove(prefix, arriving, undefined)
       await from.saveMove(prefix, leaving, source)
-      throw conflict(`the ${to.name} store holds ${full} of the prefix ${prefix} already: copy into an empty one`)
+      throw conflict(`the ${to.name} store already contains ${full} of the prefix ${prefix}: copy into an empty one`)
     }
     return new Markers(pair, leaving, arriving)
   }
 
   /**
-   * Writes how far it has come in one of the stores.
+   * Writes the progress to one of the stores.
    *
-   * @throws ConflictError `conflict`, where another run has taken over
+   * @throws ConflictError `conflict`, when another run has taken over
    */
   async advance(end: 'source' | 'target', state: MoveState): Promise<void> {
     const move = end === 'source' ? this.#source : this.#target
@@ -80,14 +80,14 @@ export class Markers {
   }
 
   /**
-   * Makes sure that nobody verifies with the copy, before the old store accepts changes again: what is revoked there would stay good here. `forget` waits
-   * until no node believes any more that it may.
+   * Makes sure that nobody verifies with the copy before the old store accepts changes again: a token revoked there would stay valid here. `forget` waits until
+   * no node still believes that it may verify.
    *
-   * @throws ConflictError `conflict`, where another run has taken over
+   * @throws ConflictError `conflict`, when another run has taken over
    */
   async withdraw(forget: () => Promise<void>): Promise<void> {
     const { from, to, prefix } = this.pair
-    // What was written last may stand there although its answer was lost.
+    // The last write may have succeeded even though its response was lost.
     const [source, target] = [await from.readMove(prefix), await to.readMove(prefix)]
     if (source?.runId !== this.runId || target?.runId !== this.runId) throw superseded()
     this.#source = source
@@ -113,15 +113,15 @@ export class Markers {
 }
 
 /**
- * Lets the old store accept changes again; the new one decides nothing then. Also where the new one is gone, and could not be opened any more.
+ * Lets the old store accept changes again; the new store then decides nothing. Also works if the new store is gone and could no longer be opened.
  *
- * @throws ConflictError `conflict`, where nothing is under way
+ * @throws ConflictError `conflict`, when no move is in progress
  */
 export async function cancel(pair: Pair, forget: () => Promise<void>): Promise<void> {
   const { from, to, prefix } = pair
   const source = await from.readMove(prefix)
   if ((await to.readMove(prefix)) === undefined) {
-    if (source === undefined || source.state === 'left') throw conflict('there is nothing to cancel')
+    if (source === undefined || isOut(source.state)) throw conflict('there is nothing to cancel')
     if (!(await from.saveMove(prefix, source, { ...source, state: 'leaving' }))) throw superseded()
     return
   }
@@ -130,14 +130,18 @@ export async function cancel(pair: Pair, forget: () => Promise<void>): Promise<v
   await markers.advance('source', 'leaving')
 }
 
-/** Another run has taken over. */
+/** The error for a run that another run has replaced. */
 export function superseded(): ConflictError {
-  return conflict('another copy of these stores has begun since, and goes on in place of this one')
+  return conflict('another copy of these stores has started since and replaces this one')
+}
+
+function isOut(state: MoveState): boolean {
+  return state === 'left' || state === 'gone'
 }
 
 function refusalOf(state: MoveState, name: string): string {
-  if (state === 'left') return `the tokens were moved out of the ${name} store already`
-  if (state === 'fenced') return `the ${name} store refuses changes for a move to another store: finish that one, or cancel it`
+  if (isOut(state)) return `the tokens were already moved out of the ${name} store`
+  if (state === 'fenced') return `the ${name} store refuses changes because of a move to another store: finish or cancel that move`
   return `the ${name} store is itself being copied into`
 }
 

@@ -6,24 +6,24 @@ import type { MovingStore } from '../../store/moving-store.js'
 import type { ConsumerState, StoredSeal } from '../../store/port.js'
 import { type TokenUsage, usageOf, writtenUsage } from './usage.js'
 
-/** What is written, and removed, in one go. */
+/** Rows that are written and removed together. */
 export type Rows = Omit<Restored, 'prefix' | 'runId'>
 
-/** One kind of what a store keeps of a prefix, in an order that both stores share. */
+/** One kind of rows that a store keeps for a prefix, in an order that both stores share. */
 export type Part<Row> = {
   readonly name: PartName
-  /** The rows behind one, in order; none at the end. */
+  /** Returns the rows after this one, in order; none at the end. */
   page(store: MovingStore, after: Row | undefined): Promise<readonly Row[]>
-  /** Which of two comes first: negative for the first. */
+  /** Compares two rows. Negative if the first one comes first. */
   compare(a: Row, b: Row): number
-  /** The row in one form: rows are the same where their texts are. */
+  /** Returns a canonical text of the row. Rows are equal if their texts are. */
   textOf(row: Row): string
   write(rows: readonly Row[]): readonly Rows[]
-  /** Absent: goes with something else. */
+  /** Absent if the rows are removed together with others. */
   remove?(rows: readonly Row[]): Rows
 }
 
-/** The kinds of what a store keeps. */
+/** The kinds of rows that a store keeps. */
 export type PartName = 'tokens' | 'events' | 'seals' | 'consumers' | 'usage'
 
 const PAGE = 500
@@ -59,7 +59,7 @@ function withoutUse({ lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): S
   return token
 }
 
-/** What of an event cannot be read is not copied: `onDamaged` is told. */
+/** Unreadable parts of an event are not copied; `onDamaged` is called. */
 function eventsOf(prefix: string, onDamaged: (event: ListedEvent) => void): Part<ListedEvent> {
   return {
     name: 'events',
@@ -92,6 +92,7 @@ function consumersOf(prefix: string): Part<ConsumerState> {
     compare: byName,
     textOf: canonicalJson,
     write: (consumers) => [{ consumers }],
+    remove: (consumers) => ({ removedConsumers: consumers.map(({ name }) => name) }),
   }
 }
 
@@ -105,10 +106,10 @@ function usageOfTokens(prefix: string): Part<TokenUsage> {
   }
 }
 
-/** A part whose rows nobody else has to know. */
+/** A part whose row type does not matter to its users. */
 export type AnyPart = Part<unknown>
 
-/** The parts that stand still while changes are refused, in the order in which they are copied; and the usage, which goes on. */
+/** Returns the parts that do not change while changes are refused, in the order in which they are copied, and the usage, which keeps changing. */
 export function partsOf(
   prefix: string,
   onDamaged: (event: ListedEvent) => void,

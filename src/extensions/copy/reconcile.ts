@@ -6,18 +6,18 @@ import type { AnyPart, Rows } from './part.js'
 export type Pass = {
   /** Rows of the old store. */
   readonly count: number
-  /** Over the rows of each store, in their order. */
+  /** Hash over the rows of each store, in order. */
   readonly hash: string
   readonly targetHash: string
-  /** Rows that the new store lacked or had otherwise, and rows that it had too many. */
+  /** Rows that were missing or different in the new store, and rows that it had in excess. */
   readonly written: number
   readonly removed: number
 }
 
-/** Rows that are written together. */
+/** Number of rows written together. */
 const BATCH = 200
 
-/** SHA-256 over the hash of what came before and the hash of each row. */
+/** SHA-256 over the previous hash and the hash of each row. */
 class Chain {
   #head = new Uint8Array(32)
 
@@ -44,7 +44,7 @@ class Reader {
     this.#store = store
   }
 
-  /** The row that is next, or `undefined` at the end. */
+  /** Returns the next row, or `undefined` at the end. */
   async peek(): Promise<unknown> {
     if (this.#at >= this.#page.length && !this.#ended) {
       this.#page = await this.#part.page(this.#store, this.#last)
@@ -60,7 +60,7 @@ class Reader {
   }
 }
 
-/** Walks through a part of both stores in their common order, and has what differs written. Whoever only looks gives a `write` that does nothing. */
+/** Goes through a part of both stores in their common order, and passes differences to `write`. To compare only, pass a `write` that does nothing. */
 export async function reconcile(
   part: AnyPart,
   { from, to }: { readonly from: MovingStore; readonly to: MovingStore },

@@ -12,16 +12,16 @@ export type TokenUsage = {
   readonly lastUse?: LastUse
 }
 
-/** A query that answers so many counters may have left some out. */
+/** A query that returns this many counters may have left some out. */
 const MOST_COUNTS = 5_000
-/** A query answers no more addresses than these, of whichever tokens. */
+/** A query returns at most this many addresses, for all tokens together. */
 const MOST_ADDRESSES = 1_000
-/** Counters that are written together. */
+/** Number of counters written together. */
 const COUNTS_AT_ONCE = 2_000
 const HOUR_MS = 3_600_000
 const END_OF_TIME = 8.64e15
 
-/** The usage of the tokens of a page, in its order. */
+/** Returns the usage of the tokens of a page, in the same order. */
 export async function usageOf(store: MovingStore, tokens: readonly ListedToken[]): Promise<readonly TokenUsage[]> {
   const { counts, addresses } = await read(
     store,
@@ -58,7 +58,7 @@ async function read(store: MovingStore, ids: readonly string[]): Promise<UsageRo
   return { counts: [...first.counts, ...second.counts], addresses: [...first.addresses, ...second.addresses] }
 }
 
-/** The counters of one token with very many, by halves of time until each has few. */
+/** Reads the counters of one token with very many, splitting the period in half until each part has few. */
 async function countsBetween(store: MovingStore, tokenIds: readonly string[], from: number, to: number): Promise<readonly UsageCount[]> {
   const isOneHour = to - from <= HOUR_MS
   const { counts } = await store.usage({ tokenIds, from, to, ...(!isOneHour && { limit: MOST_COUNTS }) })
@@ -67,7 +67,7 @@ async function countsBetween(store: MovingStore, tokenIds: readonly string[], fr
   return [...(await countsBetween(store, tokenIds, from, middle)), ...(await countsBetween(store, tokenIds, middle, to))]
 }
 
-/** Usage to be written, so few counters at once. */
+/** Splits usage into batches with few enough counters to write at once. */
 export function writtenUsage(rows: readonly TokenUsage[]): readonly { readonly usage: readonly RestoredUsage[] }[] {
   const batches: RestoredUsage[][] = []
   let room = 0

@@ -5,20 +5,20 @@ import { callback, someText, wholeNumber } from '../../policy/option-kinds.js'
 import { objectOf, oneOf, readOption } from '../../policy/option-reader.js'
 import { defaultEngine } from '../../token/hash.js'
 import { textIn } from './lib/columns.js'
-import { type FormatOptions, formatFields, readShapeOf, type ShapeOptions, shapeFields } from './lib/shape.js'
+import { type FormatOptions, formatFields, readShapeOf, type ShapeOptions, shapeFields, shapeOf } from './lib/shape.js'
 
 /** Options of `bcryptTokens`. */
 export type BcryptTokensOptions = FormatOptions &
   ShapeOptions & {
     /** The function `compare` of your bcrypt library, such as `bcryptjs` or `bcrypt`. */
     readonly compare: (text: string, hash: string) => MaybePromise<boolean>
-    /** How many of a token's first characters, prefix included, the column of the keys holds. */
+    /** How many leading characters of a token the key column holds, prefix included. */
     readonly keyLength: number
-    /** The column that holds these characters. They must differ from token to token. @default 'prefix' */
+    /** The column that holds these characters. They must be unique for each token. @default 'prefix' */
     readonly keyColumn?: string | undefined
     /** The column that holds the hashes. @default 'hash' */
     readonly column?: string | undefined
-    /** What was hashed: the whole token, or what follows the characters of the key. @default 'whole' */
+    /** The part that was hashed: the whole token, or the part after the key. @default 'whole' */
     readonly hashed?: 'whole' | 'without_key' | undefined
   }
 
@@ -33,13 +33,13 @@ const given = objectOf({
 })
 
 const HASH = /^\$2[abxy]?\$[0-9]{2}\$[./0-9A-Za-z]{53}$/
-/** bcrypt does not look further. */
+/** bcrypt ignores all further bytes. */
 const BCRYPT_BYTES = 72
 
 /**
- * Tokens that a table keeps by bcrypt, beside a column with their first characters.
+ * Tokens that a table stores as bcrypt hashes, with a column of their first characters.
  *
- * Without such a column a row cannot be found but by comparing all of them, which takes a tenth of a second each: such a table cannot be imported.
+ * Without that column, finding a row would mean comparing all of them, at a tenth of a second each, so the table cannot be imported.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -57,10 +57,10 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
   return {
     name,
     ...(until !== undefined && { until }),
-    shape: shape.expression,
+    ...shapeOf(shape),
     read(credential) {
       if (!shape.matches(credential) || credential.length <= keyLength) return undefined
-      // What bcrypt takes for equal proves the same: else whoever added a character would keep the holder out.
+      // The proof covers only the bytes that bcrypt compares. Otherwise a caller that appends a character could lock the holder out.
       return { key: credential.slice(0, keyLength), proof: defaultEngine.sha256(secretOf(credential).slice(0, BCRYPT_BYTES)) }
     },
     row(row) {
@@ -70,7 +70,7 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
       if (key.length !== keyLength || !key.startsWith(shape.prefix)) {
         throw new InvalidInputError([keyColumn], `must be the first ${keyLength} characters of the token, beginning with its prefix`)
       }
-      // PHP writes $2y$ for what everybody else calls $2b$.
+      // PHP writes $2y$ for what all others call $2b$.
       return { key, hash: hash.replace(/^\$2y\$/, '$2b$') }
     },
     verify: (credential, hash) => compare(secretOf(credential), hash),

@@ -2,16 +2,16 @@ import type { TokenFormat } from '../../model/format.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
 import { defaultEngine } from '../../token/hash.js'
 import { hashedFormat } from './hashed.js'
-import { type FormatOptions, formatFields, type ShapeOptions, shapeFields } from './lib/shape.js'
+import { escaped, type FormatOptions, formatFields, type ShapeOptions, shapeFields } from './lib/shape.js'
 
-/** Better Auth makes keys of 64 letters unless it is told otherwise. */
+/** Better Auth creates keys of 64 letters by default. */
 const KEY_LENGTH = 64
 
 /** Options of `betterAuthKeys`. */
 export type BetterAuthKeysOptions = FormatOptions & {
-  /** The `defaultPrefix` of the plugin, if it has one. */
+  /** The plugin's `defaultPrefix`, if it is set. */
   readonly prefix?: ShapeOptions['prefix']
-  /** How many characters keys have, prefix included, or at least and at most. @default 64 and the prefix */
+  /** The length of the keys in characters, prefix included, or their minimum and maximum. @default 64 plus the prefix */
   readonly length?: ShapeOptions['length']
 }
 
@@ -20,13 +20,13 @@ const given = objectOf({ ...formatFields, ...shapeFields })
 /**
  * Keys of Better Auth's API key plugin: rows of its table `apikey`, whose column `key` holds the SHA-256 of a key in base64url.
  *
- * Not for keys that were made with `disableKeyHashing` or a `customKeyGenerator` of another shape; `plainTokens` reads the former.
+ * Not for keys created with `disableKeyHashing`, for which you can use `plainTokens`, or by a `customKeyGenerator` with another shape.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export function betterAuthKeys(options: BetterAuthKeysOptions = {}): TokenFormat {
   const { name = 'better-auth', until, prefix, length } = readOption(given, options, 'betterAuthKeys()')
-  return hashedFormat(
+  const format = hashedFormat(
     {
       name,
       until,
@@ -40,4 +40,6 @@ export function betterAuthKeys(options: BetterAuthKeysOptions = {}): TokenFormat
     32,
     (text) => defaultEngine.sha256(text),
   )
+  // A text with this many letters and no digits can only be a key.
+  return length === undefined ? { ...format, shape: `${escaped(prefix ?? '')}[A-Za-z]{${KEY_LENGTH},}`, distinct: true } : format
 }

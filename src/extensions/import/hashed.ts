@@ -7,7 +7,7 @@ import { someText } from '../../policy/option-kinds.js'
 import { objectOf, oneOf, passing, readOption, string } from '../../policy/option-reader.js'
 import { defaultEngine } from '../../token/hash.js'
 import { type HashEncoding, hashIn, textIn } from './lib/columns.js'
-import { type FormatOptions, formatFields, readShapeOf, type Shape, type ShapeOptions, shapeFields } from './lib/shape.js'
+import { type FormatOptions, formatFields, readShapeOf, type Shape, type ShapeOptions, shapeFields, shapeOf } from './lib/shape.js'
 
 /** Options of `plainTokens`. */
 export type PlainTokensOptions = FormatOptions &
@@ -21,17 +21,17 @@ export type HashedTokensOptions = FormatOptions &
   ShapeOptions & {
     /** The column that holds the hashes, as text or as bytes. @default 'hash' */
     readonly column?: string | undefined
-    /** How the column writes them. @default 'hex' */
+    /** The encoding of the column. @default 'hex' */
     readonly encoding?: 'hex' | 'base64' | 'base64url' | undefined
-    /** What stands in the column before each hash, such as `sha256:`. @default '' */
+    /** Text before each hash in the column, such as `sha256:`. @default '' */
     readonly mark?: string | undefined
-    /** What was hashed: the whole token, or what follows its prefix. @default 'whole' */
+    /** The part that was hashed: the whole token, or the part after its prefix. @default 'whole' */
     readonly hashed?: 'whole' | 'without_prefix' | undefined
   }
 
 /** Options of `hmacTokens`. */
 export type HmacTokensOptions = HashedTokensOptions & {
-  /** The key of the HMAC: text counts by its UTF-8 bytes. */
+  /** The key of the HMAC. Text is encoded as UTF-8. */
   readonly secret: string | Uint8Array
   /** @default 'sha256' */
   readonly algorithm?: 'sha256' | 'sha512' | undefined
@@ -58,7 +58,7 @@ const hmacShape = objectOf({
 })
 
 /**
- * Tokens that a table keeps as plain text. Nothing readable is kept of them here.
+ * Tokens that a table stores as plain text. latchkey does not store their text.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -71,7 +71,7 @@ export function plainTokens(options: PlainTokensOptions): TokenFormat {
   return plainFormat({ name, until, shape: readShapeOf(shape), column })
 }
 
-/** A format of tokens in plain text. */
+/** Creates a format of tokens in plain text. */
 export function plainFormat({
   name,
   until,
@@ -93,7 +93,7 @@ export function plainFormat({
     name,
     ...(until !== undefined && { until }),
     ...(scheme !== undefined && { scheme }),
-    shape: shape.expression,
+    ...shapeOf(shape),
     read: (credential) => (shape.matches(credential) ? claim(credential) : undefined),
     row(row) {
       const token = textIn(row, column)
@@ -104,7 +104,7 @@ export function plainFormat({
 }
 
 /**
- * Tokens that a table keeps by their SHA-256.
+ * Tokens that a table stores as SHA-256 hashes.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -120,7 +120,7 @@ export function sha256Tokens(options: HashedTokensOptions): TokenFormat {
 }
 
 /**
- * Tokens that a table keeps by their SHA-512.
+ * Tokens that a table stores as SHA-512 hashes.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -130,7 +130,7 @@ export function sha512Tokens(options: HashedTokensOptions): TokenFormat {
 }
 
 /**
- * Tokens that a table keeps by an HMAC, under a key that is still known.
+ * Tokens that a table stores as HMACs, with a key that you still have.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -152,7 +152,7 @@ type Given = {
   readonly hashed: 'whole' | 'without_prefix'
 }
 
-/** A format whose tokens are kept by a fast hash: the hash of a credential both finds its row and proves it. */
+/** Creates a format whose tokens are stored as fast hashes: the hash of a credential both finds its row and proves it. */
 export function hashedFormat(given: Given, size: number, hashOf: (text: string) => string): TokenFormat {
   const { name, until, column, encoding, mark, hashed, prefix, length } = given
   const shape = readShapeOf({ prefix, length })
@@ -160,7 +160,7 @@ export function hashedFormat(given: Given, size: number, hashOf: (text: string) 
   return {
     name,
     ...(until !== undefined && { until }),
-    shape: shape.expression,
+    ...shapeOf(shape),
     read(credential) {
       if (!shape.matches(credential)) return undefined
       const hash = hashOf(hashed === 'whole' ? credential : credential.slice(shape.prefix.length))

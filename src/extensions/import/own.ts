@@ -10,9 +10,15 @@ import { type FormatOptions, formatFields } from './lib/shape.js'
 export type OwnTokensOptions = Omit<FormatOptions, 'name'> & {
   /** Names the format in records: lower-case letters, digits, `_` and `-`. */
   readonly name: string
-  /** The part of a presented credential that names its row, and tells nothing of the secret; `undefined` where it is no token of this format. */
+  /**
+   * Returns the part of a presented credential that identifies its row and reveals nothing about the secret, or `undefined` if it is not a token of
+   * this format.
+   */
   readonly key: (credential: string) => string | undefined
-  /** Was this hash made from this credential? Called at a token's first use, a few at a time, and only where a row with its key exists. */
+  /**
+   * Checks whether this hash was made from this credential. Called when a token is first used, a few at a time, and only if a row with its key
+   * exists.
+   */
   readonly verify: (credential: string, hash: string) => MaybePromise<boolean>
   /** The column that holds the keys. @default 'key' */
   readonly keyColumn?: string | undefined
@@ -30,7 +36,7 @@ const given = objectOf({
 })
 
 /**
- * A format of your own, by two functions: one finds the row of a credential, the other compares the two.
+ * Your own format, defined by two functions: one returns the key of a credential's row, the other compares the credential with the row's hash.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -50,7 +56,7 @@ export function ownTokens(options: OwnTokensOptions): TokenFormat {
     read(credential) {
       const found: unknown = key(credential)
       if (found === undefined) return undefined
-      // The two functions are the host's: an answer that is no text is told by whoever asked.
+      // The host provides both functions. If the key is not a string, the caller reports it.
       return { key: found as string, proof: defaultEngine.sha256(credential) }
     },
     row: (row) => ({ key: textIn(row, keyColumn), hash: textIn(row, column) }),

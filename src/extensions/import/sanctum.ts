@@ -15,7 +15,7 @@ const TOKEN = /^([0-9A-Za-z-]{1,40})\|([!#-+\--~]{20,256})$/
 /**
  * Tokens of Laravel Sanctum, `id|secret`: rows of its table `personal_access_tokens`, whose column `token` holds the SHA-256 of the secret.
  *
- * The bar is no character of a bearer token by RFC 6750; the guard lets it pass for tokens of this shape.
+ * RFC 6750 does not allow the bar in a bearer token; the guard accepts it for tokens of this shape.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -24,7 +24,9 @@ export function sanctumTokens(options: SanctumTokensOptions = {}): TokenFormat {
   return {
     name,
     ...(until !== undefined && { until }),
-    shape: '[0-9A-Za-z-]{1,40}\\|[!#-+\\--~]{20,}',
+    // In a URL, the bar is percent-encoded.
+    shape: '[0-9A-Za-z-]{1,40}(?:\\||%7[Cc])[!#-+\\--~]{20,}',
+    distinct: true,
     read(credential) {
       const [, id, secret] = TOKEN.exec(credential) ?? []
       return id === undefined || secret === undefined ? undefined : { key: id, proof: defaultEngine.sha256(secret) }

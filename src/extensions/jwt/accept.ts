@@ -5,9 +5,9 @@ import { claimedIssuer, looksSigned } from './read-claims.js'
 import { SignedPrincipal } from './signed-principal.js'
 
 /**
- * One authenticator for several kinds of tokens: API tokens by an instance, signed ones by the verifier of the issuer that they name.
+ * Combines several authenticators: an instance verifies API tokens, and each signed token is verified by the verifier of the issuer that it names.
  *
- * The claim only chooses who verifies; whom it chooses verifies everything.
+ * The `iss` claim only selects the verifier, which then verifies everything, that claim included.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -24,10 +24,12 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
     byIssuer.set(issuer, deciderOf(verifier))
   }
   const decider: Decider = {
+    root: own.root ?? own,
     catalogue: own.catalogue,
     report: own.report,
     resources: own.resources,
     deadlineMs: own.deadlineMs,
+    monotonic: own.monotonic,
     looksUpForgeries: own.looksUpForgeries,
     imported: own.imported,
     decide(token, context) {
@@ -49,7 +51,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
   return both
 }
 
-/** A verifier of the signed tokens of one issuer. */
+/** A verifier for the signed tokens of one issuer. */
 export interface Verifier extends Authenticator {
   /** The `iss` of the tokens that it verifies. */
   readonly issuer: string

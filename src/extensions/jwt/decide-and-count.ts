@@ -1,7 +1,7 @@
 import type { Authenticator, Decider } from '../../instance.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'
 
-/** `verify` by a decider: the decision, and one use counted when it is allowed. */
+/** Creates `verify` for a decider: it decides, and counts one use if the token is accepted. */
 export function decideAndCount(decider: Decider): Authenticator['verify'] {
   return async function verify(token, context) {
     const verification = await decide(decider, token, context)

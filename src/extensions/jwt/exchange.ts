@@ -5,11 +5,14 @@ import type { Duration } from '../../model/record.js'
 import { address, callback, duration, someText } from '../../policy/option-kinds.js'
 import { objectOf, passing, readOption, someOf } from '../../policy/option-reader.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
+import { newAllowance } from '../../store/deadline.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
+import { learnShape } from '../../token/redact.js'
 import { claimsOf, isAllowedFrom } from '../oauth/claims.js'
 import { endpoint, oauthError, Refused } from '../oauth/client.js'
 import { isSigningKey, type SigningKey } from './keys.js'
+import { MAX_LENGTH, SIGNED_SHAPE } from './read-claims.js'
 import { signClaims } from './sign.js'
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -30,17 +33,17 @@ const ONCE = [
   'actor_token',
 ] as const
 
-/** How `exchange` is set up. */
+/** Options of `exchange`. */
 export type ExchangeOptions = {
-  /** The `iss` of the tokens: an address that services know. */
+  /** The `iss` of the tokens: a URL that your services know. */
   readonly issuer: string
-  /** Who the tokens may be for. A request names one; with a single one it may leave it out. */
+  /** The audiences that tokens may be issued for. A request names one; if there is only one, it may omit it. */
   readonly audiences: readonly string[]
-  /** The first signs; the others are published until what they signed has expired. */
+  /** The first key signs; the others are only published. Keep a key here until the tokens that it signed have expired. */
   readonly keys: readonly SigningKey[]
-  /** How long a token is good at most, up to an hour; never beyond its parent. @default '5m' */
+  /** The longest lifetime of a token, up to an hour; it never outlives its parent. @default '5m' */
   readonly expiresIn?: Duration
-  /** The caller's address, for tokens that are limited to addresses. */
+  /** Returns the caller's address, for tokens that are limited to addresses. */
   readonly ip?: (request: Request) => string | undefined
   /** Milliseconds since the epoch. @default Date.now */
   readonly clock?: () => number
@@ -58,21 +61,25 @@ const schema = objectOf({
 })
 
 /**
- * The exchange of an API token for a signed, short-lived access token (RFC 8693, RFC 9068): the gateway asks once, the services behind it verify offline.
+ * Exchanges an API token for a signed, short-lived access token (RFC 8693, RFC 9068): the gateway asks once, and the services behind it verify
+ * offline.
  *
- * The signed token is for one audience, has the parent's scopes and resources or fewer, and ends with the parent at the latest.
+ * The signed token is for one audience, has at most the parent's scopes and resources, and expires no later than the parent.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export function exchange<S extends string>(tokens: Latchkey<S>, options: ExchangeOptions): (request: Request) => Promise<Response> {
   const { issuer, audiences, keys, expiresIn, ip, clock = () => Date.now() } = readOption(schema, options, 'options')
   const [key] = keys
+  learnShape(SIGNED_SHAPE)
 
-  const { report, deadlineMs } = internalsOf(tokens)
+  const inside = internalsOf(tokens)
+  const { report, deadlineMs } = inside
   return endpoint('exchange', report, async (request) => {
     const form = await readForm(request)
     const audience = readAudience(form, audiences)
     const address = ip?.(request)
+    const allowance = newAllowance(inside)
     const verification = await tokens.verify(form.get('subject_token') ?? '', {
       method: 'POST',
       endpoint: 'exchange',
@@ -83,10 +90,10 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
         answerProblem('rate_limited', 'too many requests', { 'retry-after': String(Math.ceil(verification.retryAfterSeconds ?? 1)) }),
       )
     }
-    // RFC 8693 §2.2.2: a subject token that is not good is an invalid_request.
+    // RFC 8693 §2.2.2: an invalid subject token is an invalid_request.
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
-    // What is signed lives on without the store, so it says what the primary says now, not what a cache remembers.
-    const parent = await tokens.introspect(form.get('subject_token') ?? '')
+    // The signed token outlives this lookup without the store, so it must reflect the primary's current state and not a cache.
+    const parent = await inside.introspect(form.get('subject_token') ?? '', allowance)
     if (!parent.active || !isAllowedFrom(parent.record, address)) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     const { record } = parent
     const now = Math.floor(clock() / 1000)
@@ -109,8 +116,10 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
         ...(resources !== undefined && { resources }),
       },
       key,
-      { report, deadlineMs },
+      { report, deadlineMs, leftMs: allowance.leftMs },
     )
+    if (token.length > MAX_LENGTH)
+      throw oauthError(400, 'invalid_request', 'the signed token would be too long to send: request fewer scopes or resources')
     // RFC 8693 §2.2.1
     return answerJson(200, {
       access_token: token,
@@ -123,12 +132,12 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
 }
 
 async function readForm(request: Request): Promise<URLSearchParams> {
-  if (request.method !== 'POST') throw new Refused(answerProblem('method_not_allowed', 'send a form by POST', { allow: 'POST' }))
+  if (request.method !== 'POST') throw new Refused(answerProblem('method_not_allowed', 'send a form with POST', { allow: 'POST' }))
   if (!FORM.test(request.headers.get('content-type') ?? ''))
     throw oauthError(400, 'invalid_request', 'send application/x-www-form-urlencoded')
   const form = new URLSearchParams(new TextDecoder().decode(await readRawBody(request, MAX_BYTES)))
   for (const name of ONCE) {
-    if (form.getAll(name).length > 1) throw oauthError(400, 'invalid_request', `${name} may be sent once`)
+    if (form.getAll(name).length > 1) throw oauthError(400, 'invalid_request', `${name} may be sent only once`)
   }
   if (form.get('grant_type') !== GRANT) throw oauthError(400, 'unsupported_grant_type', `grant_type must be ${GRANT}`)
   if ((form.get('subject_token') ?? '') === '') throw oauthError(400, 'invalid_request', 'subject_token is missing')
@@ -137,7 +146,7 @@ async function readForm(request: Request): Promise<URLSearchParams> {
   const requested = form.get('requested_token_type') ?? ACCESS_TOKEN
   if (requested !== ACCESS_TOKEN && requested !== JWT) throw oauthError(400, 'invalid_request', 'requested_token_type cannot be issued')
   // RFC 8693 §2.1: actor_token_type must not come without an actor_token, and there is none here.
-  if (form.has('actor_token') || form.has('actor_token_type')) throw oauthError(400, 'invalid_request', 'actor_token is not taken here')
+  if (form.has('actor_token') || form.has('actor_token_type')) throw oauthError(400, 'invalid_request', 'actor_token is not supported')
   return form
 }
 
@@ -146,7 +155,7 @@ function readAudience(form: URLSearchParams, audiences: readonly string[]): stri
   const named = form.get('audience') ?? (audiences.length === 1 ? audiences[0] : undefined)
   if (named === undefined) throw oauthError(400, 'invalid_request', 'audience is missing')
   if (!audiences.includes(named) || form.has('resource'))
-    throw oauthError(400, 'invalid_target', 'tokens for this audience are not issued here')
+    throw oauthError(400, 'invalid_target', 'this server issues no tokens for this audience')
   return named
 }
 
@@ -177,8 +186,7 @@ function readNarrower(form: URLSearchParams, granted: Resources | undefined): Re
 export function jwks(keys: readonly SigningKey[]): (request: Request) => Promise<Response> {
   const body = JSON.stringify({ keys: keys.map((key) => key.publicJwk) })
   return async function publishKeys(request) {
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return answerProblem('method_not_allowed', 'ask by GET', { allow: 'GET, HEAD' })
+    if (request.method !== 'GET' && request.method !== 'HEAD') return answerProblem('method_not_allowed', 'use GET', { allow: 'GET, HEAD' })
     return new Response(body, { headers: { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' } })
   }
 }

@@ -1,6 +1,6 @@
-// Written out, not imported: declarations that name an ES module only, as jose is, cannot be read by `node16` CommonJS projects.
+// Declared here and not imported: CommonJS projects with `node16` resolution cannot read declarations that refer to an ESM-only package such as jose.
 
-/** A JSON Web Key (RFC 7517 §4): for signing and verifying, its private members (`d` and those that follow) only where it signs. */
+/** A JSON Web Key (RFC 7517 §4), for signing or verifying. The private members (`d` and those that follow) are present only in a key that signs. */
 export type Jwk = {
   kty?: string
   kid?: string
@@ -29,5 +29,5 @@ export type Jwk = {
 /** A set of keys (RFC 7517 §5). */
 export type JwkSet = { keys: Jwk[] }
 
-/** A key of the platform's Web Crypto, whichever declarations of it a project has. */
+/** A `CryptoKey` of the platform's Web Crypto, independent of which type declarations a project uses. */
 export type WebCryptoKey = Extract<Awaited<ReturnType<typeof crypto.subtle.generateKey>>, { type: string }>

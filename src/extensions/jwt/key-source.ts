@@ -1,5 +1,6 @@
 import { type CryptoKey, createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
 import { InvalidInputError, StoreUnavailableError } from '../../errors.js'
+import { readRawText } from '../../http/fetch-answer.js'
 import { isSafeAddress } from '../../policy/safe-address.js'
 import { callOut } from '../../store/deadline.js'
 import type { Report } from '../../store/reporter.js'
@@ -7,31 +8,36 @@ import type { Jwk, JwkSet } from './jwk.js'
 import { decodeKey, whyWeak } from './key-strength.js'
 import { Refetch } from './refetch.js'
 
-/** Finds the key that a token's header names; `undefined` where there is none. Throws `StoreUnavailableError` when it cannot know by `dueAt`, on the monotonic clock. */
+/**
+ * Finds the key that a token's header names, or `undefined` if there is none. Throws `StoreUnavailableError` if it cannot tell by `dueAt` on the monotonic
+ * clock.
+ */
 export type KeySource = (
   header: JWSHeaderParameters,
   token: FlattenedJWSInput,
   dueAt: number,
 ) => Promise<CryptoKey | Uint8Array | undefined>
 
-/** As the platform's `fetch`. */
+/** Same signature as the platform's `fetch`. */
 export type Fetch = (
   url: string,
   init: { readonly headers: Record<string, string>; readonly redirect: 'error'; readonly signal: AbortSignal },
 ) => Promise<Response>
 
-/** The one algorithm whose keys are shared secrets. */
+/** The only algorithm with shared secrets. */
 const SECRET = 'HS256'
-/** How long an issuer may take, discovery included. Who waits for it waits no longer than its own request may take. */
+/** How long an issuer may take, including discovery. A waiting request waits no longer than its own deadline. */
 const FETCH_MS = 5000
 const MAX_BYTES = 256 * 1024
-/** How long fetched keys count without being fetched anew. */
+/** How long fetched keys are used before they are fetched again. */
 const FRESH_MS = 10 * 60_000
-/** How long they go on counting while they cannot be fetched anew. */
+/** How long a discovered key address is used before it is requested again. */
+const DISCOVERED_MS = 24 * 3_600_000
+/** How long keys stay in use while they cannot be fetched again. */
 const STALE_MS = 24 * 3_600_000
 
 /**
- * Keys that are at hand.
+ * A source of keys that are already in memory.
  *
  * @throws InvalidInputError `invalid_input`, for a key that is too weak
  */
@@ -43,7 +49,7 @@ export function localKeys(set: JwkSet): KeySource {
   const find = createLocalJWKSet({ keys: set.keys.filter(({ kty }) => kty !== 'oct') })
   const secrets = set.keys.filter(({ kty, alg, use }) => kty === 'oct' && (alg ?? SECRET) === SECRET && (use ?? 'sig') === 'sig')
   return async (header, token) => {
-    // A set of jose finds no shared secrets.
+    // The key sets of jose do not find shared secrets.
     if (header.alg === SECRET) return secretOf(secrets, header.kid)
     try {
       return await find(header, token)
@@ -60,12 +66,12 @@ function secretOf(secrets: readonly Jwk[], kid: string | undefined): Uint8Array 
 }
 
 /**
- * Keys that an issuer publishes: fetched once, kept for ten minutes, and for a day while they cannot be fetched anew.
+ * A source of keys that an issuer publishes. They are fetched once and kept for ten minutes, or for a day while they cannot be fetched again.
  *
- * A `kid` that is not among them is no key's only where a fetch that began after it was presented says so. `url` may be found out late, as by discovery.
+ * An unknown `kid` is rejected only after a fetch that began after it was presented. `url` may be resolved late, for example by discovery.
  */
 export function remoteKeys(
-  url: (dueAt: number) => Promise<string>,
+  url: KeyAddress,
   fetchJson: FetchJson,
   report: Report,
   monotonic: () => number = () => performance.now(),
@@ -77,12 +83,13 @@ export function remoteKeys(
   async function load(): Promise<void> {
     const begunAt = monotonic()
     const dueAt = begunAt + FETCH_MS
+    const address = url(dueAt, failing)
     failing = true
-    const set = await fetchJson(await url(dueAt), dueAt)
-    if (!isKeySet(set)) throw new StoreUnavailableError("the issuer's key address answered no keys")
-    // What somebody else published is not ours to mend: a weak key verifies nothing, and the others go on.
+    const set = await fetchJson(await address, dueAt)
+    if (!isKeySet(set)) throw new StoreUnavailableError("the issuer's key URL returned no keys")
+    // We cannot fix what others publish: a weak key verifies nothing, and the other keys stay in use.
     const usable = set.keys.filter((jwk) => jwk.kty !== 'oct' && whyWeak(jwk) === undefined)
-    if (usable.length === 0) throw new StoreUnavailableError("the issuer's key address answered no usable key")
+    if (usable.length === 0) throw new StoreUnavailableError("the issuer's key URL returned no usable key")
     keys = localKeys({ keys: usable })
     fetchedAt = begunAt
     failing = false
@@ -97,7 +104,7 @@ export function remoteKeys(
     else if (age >= FRESH_MS) {
       const waits = !failing
       const tried = refetch.begin()?.catch((error: unknown) => report('keys', error))
-      // Once the issuer has failed, nobody waits for it while there are keys that count.
+      // Once the issuer has failed, nobody waits for it while usable keys exist.
       if (waits && tried !== undefined) await refetch.wait(left()).catch(ignored)
     }
     const find = (): ReturnType<KeySource> | undefined => keys?.(header, token, dueAt)
@@ -105,20 +112,25 @@ export function remoteKeys(
   }
 }
 
+/** Returns where an issuer publishes its keys. `failed` means that the last returned address did not work. */
+export type KeyAddress = (dueAt: number, failed: boolean) => Promise<string>
+
 /**
- * The key address of an issuer, by its metadata (RFC 8414 §3, OpenID Connect Discovery §4). Asked for until it is known, then kept.
+ * Discovers the key address of an issuer from its metadata (RFC 8414 §3, OpenID Connect Discovery §4). Keeps it for a day, or until a fetch from it fails, so
+ * an issuer may move its keys. A failed discovery counts like a failed fetch, so known keys stay in use for the same time.
  *
- * @throws StoreUnavailableError `store_unavailable`, also when the metadata is another issuer's (RFC 8414 §3.3)
+ * @throws StoreUnavailableError `store_unavailable`, also when the metadata belongs to another issuer (RFC 8414 §3.3)
  */
-export function discoverKeys(issuer: string, fetchJson: FetchJson): (dueAt: number) => Promise<string> {
-  let known: string | undefined
-  return async (dueAt) => {
-    if (known !== undefined) return known
+export function discoverKeys(issuer: string, fetchJson: FetchJson, monotonic: () => number = () => performance.now()): KeyAddress {
+  let known: { readonly uri: string; readonly at: number } | undefined
+  return async (dueAt, failed) => {
+    const now = monotonic()
+    if (known !== undefined && !failed && now - known.at < DISCOVERED_MS) return known.uri
     const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, dueAt)
     const { issuer: named, jwks_uri: uri } = Object(document) as { issuer?: unknown; jwks_uri?: unknown }
     if (named !== issuer) throw new StoreUnavailableError("the issuer's metadata names another issuer")
     if (typeof uri !== 'string' || !isSafeAddress(uri)) throw new StoreUnavailableError("the issuer's metadata has no jwks_uri with https")
-    known = uri
+    known = { uri, at: now }
     return uri
   }
 }
@@ -126,7 +138,7 @@ export function discoverKeys(issuer: string, fetchJson: FetchJson): (dueAt: numb
 /** Fetches JSON from an issuer by `dueAt`, on the monotonic clock. */
 export type FetchJson = (url: string, dueAt: number) => Promise<unknown>
 
-/** Makes the way to an issuer: within a deadline and a size, and what fails is heard of. */
+/** Creates the function that fetches from an issuer, with a deadline and a size limit, and reports errors. */
 export function createFetchJson(fetch: Fetch, report: Report, monotonic: () => number = () => performance.now()): FetchJson {
   return async function fetchJson(url, dueAt) {
     const leftMs = dueAt - monotonic()
@@ -138,13 +150,10 @@ export function createFetchJson(fetch: Fetch, report: Report, monotonic: () => n
           redirect: 'error',
           signal: AbortSignal.timeout(Math.ceil(leftMs)),
         })
-        if (!response.ok) throw new StoreUnavailableError(`the issuer answered ${response.status}`)
-        return await response.text()
+        if (!response.ok) throw new StoreUnavailableError(`the issuer returned ${response.status}`)
+        return await readRawText(response, MAX_BYTES)
       },
-      (text): unknown => {
-        if (typeof text !== 'string' || text.length > MAX_BYTES) throw new StoreUnavailableError('the issuer answered too much')
-        return JSON.parse(text)
-      },
+      (text): unknown => JSON.parse(String(text)),
     )
   }
 }
@@ -154,7 +163,7 @@ function isKeySet(value: unknown): value is JwkSet {
   return Array.isArray(keys) && keys.length > 0 && keys.every((key) => typeof key === 'object' && key !== null)
 }
 
-// Told already.
+// Already reported.
 function ignored(): undefined {
   return undefined
 }

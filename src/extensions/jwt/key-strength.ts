@@ -3,7 +3,7 @@ import { bytesToHex } from '../../audit/hash.js'
 import type { Jwk } from './jwk.js'
 
 const LEAST_RSA_BITS = 2048
-/** What the platforms' own libraries stop at. */
+/** The limit of the platforms' own libraries. */
 const MOST_RSA_BITS = 16_384
 const LEAST_HMAC_BYTES = 32
 const FIELD_BYTES = 32
@@ -11,15 +11,15 @@ const FIELD_BYTES = 32
 // RFC 8032 §5.1: the prime of the field of Ed25519.
 const P = 2n ** 255n - 19n
 const ORDER_8 = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n
-/** The `y` of the points of order 1, 2, 4 and 8, whatever their sign (libsodium, `ge25519_has_small_order`). */
+/** The `y` of the points of order 1, 2, 4 and 8, regardless of sign (libsodium, `ge25519_has_small_order`). */
 const SMALL_ORDER: ReadonlySet<bigint> = new Set([0n, 1n, P - 1n, ORDER_8, P - ORDER_8])
 
-// NIST SP 800-89 §5.3.3: a modulus has no factor under this.
+// NIST SP 800-89 §5.3.3: a modulus has no factor below this.
 const LEAST_FACTOR = 752n
 
 /**
- * Why a key must not be trusted to verify, whoever published it; `undefined` where nothing is known against it. Points off a curve are refused by the
- * platform when it reads the key.
+ * Returns why a key must not be trusted to verify, whoever published it, or `undefined` if no weakness is known. The platform refuses points off the curve when
+ * it imports the key.
  */
 export function whyWeak({ kty, crv, n, e, k, x }: Jwk): string | undefined {
   if (kty === 'RSA') return whyWeakRsa(n, e)
@@ -28,12 +28,12 @@ export function whyWeak({ kty, crv, n, e, k, x }: Jwk): string | undefined {
   return undefined
 }
 
-/** The bytes of a base64url text (RFC 7515 §2); `undefined` for any other character, or for what is left over. */
+/** Decodes base64url (RFC 7515 §2). Returns `undefined` for any other character or an impossible length. */
 export function decodeKey(text: unknown): Uint8Array | undefined {
   return typeof text === 'string' && /^[A-Za-z0-9_-]+$/.test(text) && text.length % 4 !== 1 ? base64url.decode(text) : undefined
 }
 
-// RFC 7518 §3.3 wants 2048 bits, FIPS 186-5 §A.1.1 an odd exponent between 2^16 and 2^256.
+// RFC 7518 §3.3 requires 2048 bits; FIPS 186-5 §A.1.1 requires an odd exponent between 2^16 and 2^256.
 function whyWeakRsa(n: unknown, e: unknown): string | undefined {
   const [modulus, exponent] = [integerOf(n), integerOf(e)]
   if (modulus === undefined || exponent === undefined) return 'RSA keys need a modulus and an exponent in base64url'
@@ -51,7 +51,7 @@ function hasSmallFactor(modulus: bigint): boolean {
   return false
 }
 
-// A key of small order verifies signatures that anybody can make. RFC 8032 §5.1.3: a `y` that is not below the prime is no point.
+// With a key of small order, anyone can create signatures that verify. RFC 8032 §5.1.3: a `y` that is not below the prime is not a point.
 function whyWeakEd25519(x: unknown): string | undefined {
   const bytes = decodeKey(x)
   if (bytes?.length !== FIELD_BYTES) return 'Ed25519 keys need 32 bytes in base64url'
@@ -67,7 +67,7 @@ function whyWeakSecret(k: unknown): string | undefined {
 }
 
 function integerOf(text: unknown): bigint | undefined {
-  // Nothing as long as this is a key: it is not read as a number.
+  // No valid key is this long, so it is not parsed as a number.
   if (typeof text !== 'string' || text.length > MOST_RSA_BITS) return undefined
   const bytes = decodeKey(text)
   return bytes && integer(bytes)

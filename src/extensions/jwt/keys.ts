@@ -3,14 +3,14 @@ import { InvalidInputError } from '../../errors.js'
 import type { Jwk, WebCryptoKey } from './jwk.js'
 import { whyWeak } from './key-strength.js'
 
-/** The algorithms that signed tokens of this library come in. */
+/** The algorithms of signed tokens. */
 export type SigningAlgorithm = 'ES256' | 'EdDSA'
 
 export const SIGNING_ALGORITHMS: readonly SigningAlgorithm[] = ['ES256', 'EdDSA']
 
-/** A key pair that signs. */
+/** A key pair for signing. */
 export type SigningKey = {
-  /** Named in each token's header. */
+  /** The key id in each token's header. */
   readonly kid: string
   readonly alg: SigningAlgorithm
   /** The part that `jwks` publishes, without the private key. */
@@ -19,12 +19,12 @@ export type SigningKey = {
   readonly sign: WebCryptoKey | ((bytes: Uint8Array) => Promise<Uint8Array> | Uint8Array)
 }
 
-/** Input of `signingKey`: a private JWK, or the public one with a function that signs, as a key management service does. */
+/** Input of `signingKey`: a private JWK, or a public one with a function that signs, for example through a key management service. */
 export type SigningKeyInput =
   | { readonly jwk: Jwk; readonly kid?: string }
   | { readonly publicJwk: Jwk; readonly sign: (bytes: Uint8Array) => Promise<Uint8Array> | Uint8Array; readonly kid?: string }
 
-/** A new key pair. It lives in this process only: where several nodes sign, give them the same keys. */
+/** Generates a new key pair. It exists only in this process: if several nodes sign, give them all the same keys. */
 export async function generateSigningKey(alg: SigningAlgorithm = 'ES256'): Promise<SigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, alg === 'EdDSA' ? { crv: 'Ed25519' } : {})
   const publicJwk = await exportJWK(publicKey)
@@ -33,9 +33,9 @@ export async function generateSigningKey(alg: SigningAlgorithm = 'ES256'): Promi
 }
 
 /**
- * A key pair that was given.
+ * Creates a `SigningKey` from an existing key.
  *
- * @throws InvalidInputError `invalid_input`, for a key that is neither P-256 nor Ed25519, or lacks its private part
+ * @throws InvalidInputError `invalid_input` if the key is neither P-256 nor Ed25519, or lacks its private part
  */
 export async function signingKey(input: SigningKeyInput): Promise<SigningKey> {
   if (typeof input !== 'object' || input === null) throw new InvalidInputError('input', 'must be { jwk }, or { publicJwk, sign }')
@@ -51,7 +51,7 @@ export async function signingKey(input: SigningKeyInput): Promise<SigningKey> {
   return { kid, alg, publicJwk, sign: key }
 }
 
-/** Was it made by `signingKey` or `generateSigningKey`? */
+/** Checks whether `signingKey` or `generateSigningKey` could have created this value. */
 export function isSigningKey(value: unknown): boolean {
   const { kid, alg, publicJwk, sign } = Object(value) as { readonly [Name in keyof SigningKey]?: unknown }
   const signs = typeof sign === 'function' || (typeof sign === 'object' && sign !== null)
@@ -64,10 +64,10 @@ export function isSigningKey(value: unknown): boolean {
   )
 }
 
-// 32 bytes in base64url, as both curves have them (RFC 7518 §6.2.1.2, RFC 8037 §2).
+// 32 bytes in base64url, the size for both curves (RFC 7518 §6.2.1.2, RFC 8037 §2).
 const COORDINATE = /^[A-Za-z0-9_-]{43}$/
 
-/** The algorithm of a key by its public part; `undefined` for anything that is no whole key of a curve that this library signs with. */
+/** Returns the algorithm of a public key, or `undefined` for an incomplete key or an unsupported curve. */
 export function algorithmOf(value: unknown): SigningAlgorithm | undefined {
   const { kty, crv, x, y } = Object(value) as { readonly [Name in keyof Jwk]?: unknown }
   if (!isCoordinate(x)) return undefined
@@ -79,7 +79,7 @@ function isCoordinate(value: unknown): value is string {
   return typeof value === 'string' && COORDINATE.test(value)
 }
 
-/** A key as it is published: without its private members, and named by its thumbprint (RFC 7638) unless it has a name. */
+/** Returns the published form of a key: without private members, and identified by its thumbprint (RFC 7638) unless it has a name. */
 export async function describeKey({ kty = '', crv, x, y }: Jwk, alg: SigningAlgorithm, kid: string | undefined): Promise<Described> {
   const key = { kty, ...(crv !== undefined && { crv }), ...(x !== undefined && { x }), ...(y !== undefined && { y }) }
   return { ...key, kid: kid ?? (await calculateJwkThumbprint(key)), alg, use: 'sig' }

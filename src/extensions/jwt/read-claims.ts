@@ -1,7 +1,7 @@
 import { base64url, decodeProtectedHeader } from 'jose'
 import { parseStrictJson } from '../../management/json.js'
 
-/** The claims that are checked, when each has the form that it must have (RFC 7519 §4.1, RFC 9068 §2.2). */
+/** The checked claims, each in its required form (RFC 7519 §4.1, RFC 9068 §2.2). */
 export type Claims = {
   readonly iss: string
   readonly aud: readonly string[]
@@ -13,17 +13,21 @@ export type Claims = {
   readonly all: Readonly<Record<string, unknown>>
 }
 
-// RFC 7515 §4.1.2–4.1.6: keys that a token brings along, or points to, are never believed. RFC 7515 §4.1.11 `crit` and RFC 7516 `zip` are not understood.
+// RFC 7515 §4.1.2–4.1.6: keys that a token contains or points to are never trusted. RFC 7515 §4.1.11 `crit` and RFC 7516 `zip` are not supported.
 const REFUSED_HEADERS = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'crit', 'zip', 'b64'] as const
-const MAX_LENGTH = 8192
+/** Longer tokens are refused without being parsed, as in a request. */
+export const MAX_LENGTH = 8192
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
-/** Has the text the form of a JWT in compact form? */
+/** A signed token within other text. Both of its first parts are JSON objects in base64url, and few headers are longer. */
+export const SIGNED_SHAPE = 'eyJ[\\w-]{8,1024}\\.eyJ[\\w-]{8,}\\.[\\w-]{16,}'
+
+/** Checks whether a text has the form of a compact JWT. */
 export function looksSigned(token: unknown): token is string {
   return typeof token === 'string' && token.length <= MAX_LENGTH && COMPACT.test(token)
 }
 
-/** Does the header name an algorithm and a type that are taken, and nothing that is refused? */
+/** Checks that the header names an accepted algorithm and type, and contains nothing that is refused. */
 export function isGoodHeader(token: string, algorithms: readonly string[], types: readonly string[]): boolean {
   try {
     const header: Record<string, unknown> = { ...decodeProtectedHeader(token) }
@@ -37,7 +41,7 @@ export function isGoodHeader(token: string, algorithms: readonly string[], types
   }
 }
 
-/** Reads the claims of a token whose signature is good; `undefined` where one is missing, doubled, or of a wrong type. */
+/** Reads the claims of a token whose signature was verified. Returns `undefined` if a claim is missing, duplicated or of the wrong type. */
 export function readClaims(token: string): Claims | undefined {
   const all = decode(token)
   if (all === undefined) return undefined
@@ -55,7 +59,7 @@ export function readClaims(token: string): Claims | undefined {
   return good ? { iss, aud, exp, iat, nbf, sub, jti, all } : undefined
 }
 
-/** The issuer that a token claims, before anything is verified: only to find who may verify it. */
+/** Returns the issuer that an unverified token claims, only to select its verifier. */
 export function claimedIssuer(token: string): unknown {
   return decode(token)?.iss
 }
@@ -74,7 +78,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
 
-// NumericDate (RFC 7519 §2), kept to what a calendar has: no NaN, no infinity by 1e999.
+// NumericDate (RFC 7519 §2), limited to calendar dates: no NaN, and no infinity from 1e999.
 function isInstant(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 253_402_300_799
 }

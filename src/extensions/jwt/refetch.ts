@@ -4,19 +4,19 @@ import { StoreUnavailableError } from '../../errors.js'
 import type { MaybePromise } from '../../model/json.js'
 import { callOut } from '../../store/deadline.js'
 
-/** How often names that are not known make the keys be fetched anew. */
+/** How often unknown key ids may trigger a fetch. */
 const FETCHES = { burst: 4, perSecond: 0.1 }
-/** How long a name goes on being unknown without the keys being fetched anew. */
+/** How long an id stays unknown before the keys are fetched again. */
 const MISS_MS = 10_000
 const MAX_MISSES = 1000
 
-/** When a name was asked about: `Refetch.now`. */
+/** When a key id was presented: `Refetch.now`. */
 export type Moment = number
 
 /**
- * Fetches published keys anew: one fetch at a time, and no more than a few, however many names are asked about that nobody published.
+ * Fetches published keys again: one fetch at a time, and only a few, however many unpublished ids are presented.
  *
- * That there is no such key is said only by a fetch that began after somebody asked. Where there was none, nothing is known.
+ * Only a fetch that began after the request can show that a key does not exist. Without such a fetch, the answer is unknown.
  */
 export class Refetch {
   readonly #load: () => Promise<void>
@@ -24,7 +24,7 @@ export class Refetch {
   readonly #budget: Budget
   readonly #misses: BoundedMap<{ visited: boolean; readonly until: number }> = new BoundedMap(MAX_MISSES)
   #begun = 0
-  /** The number of the last fetch that succeeded. */
+  /** The number of the last successful fetch. */
   #succeeded = 0
   #fetching: Promise<void> | undefined
 
@@ -34,12 +34,12 @@ export class Refetch {
     this.#budget = new Budget(FETCHES, monotonic)
   }
 
-  /** Only a fetch that begins later tells what was published by now. */
+  /** Only a fetch that begins later shows what is published now. */
   get now(): Moment {
     return this.#begun
   }
 
-  /** The fetch that is under way, or a new one; `undefined` where there were too many. */
+  /** Returns the fetch in progress or a new one, or `undefined` if there were too many. */
   begin(): Promise<void> | undefined {
     if (this.#fetching !== undefined) return this.#fetching
     if (this.#budget.spent('')) return undefined
@@ -53,15 +53,15 @@ export class Refetch {
       .finally(() => {
         this.#fetching = undefined
       })
-    // Whoever waits for it may have gone by the time it fails.
+    // The callers that wait for the fetch may be gone by the time it fails.
     this.#fetching.catch(() => undefined)
     return this.#fetching
   }
 
   /**
-   * Waits for the fetch that is under way, or a new one, for so many milliseconds.
+   * Waits up to this many milliseconds for the fetch in progress or a new one.
    *
-   * @throws StoreUnavailableError `store_unavailable`, when it fails, takes longer, or there were too many
+   * @throws StoreUnavailableError `store_unavailable`, when it fails, takes longer, or there were too many fetches
    */
   async wait(leftMs: number): Promise<void> {
     const fetching = this.begin()
@@ -70,9 +70,9 @@ export class Refetch {
   }
 
   /**
-   * Finds what is not among the keys at hand; `undefined` where it is not published. `asked`: the moment at which it was asked about.
+   * Finds a key that is not among the known ones. Returns `undefined` if it is not published. `asked` is the moment at which it was presented.
    *
-   * @throws StoreUnavailableError `store_unavailable`, when that cannot be known
+   * @throws StoreUnavailableError `store_unavailable`, when that cannot be determined
    */
   async find<T>(name: string, asked: Moment, find: () => MaybePromise<T | undefined>, leftMs: () => number): Promise<T | undefined> {
     for (;;) {
@@ -93,5 +93,5 @@ export class Refetch {
   }
 }
 
-// Whoever fetches tells of a fetch that failed, and the guard of the request that could not be decided.
+// The fetch reports its own failure, and the guard reports the request that could not be decided.
 function toldElsewhere(): void {}

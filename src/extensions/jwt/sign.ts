@@ -1,20 +1,19 @@
 import { base64url, CompactSign } from 'jose'
 import { StoreUnavailableError } from '../../errors.js'
-import { callOut } from '../../store/deadline.js'
-import type { Report } from '../../store/reporter.js'
+import { type CallSite, callOut } from '../../store/deadline.js'
 import type { SigningKey } from './keys.js'
 
 const SIGNATURE_BYTES = 64
 
-/** How long a key of the host's may take to sign, and who hears of it where that fails. */
-type Signing = { readonly deadlineMs: number; readonly report: Report }
+/** How long the host's key may take to sign, and who receives an error. */
+type Signing = Pick<CallSite, 'deadlineMs' | 'leftMs' | 'report'>
 
-/** Claims as a JWS in compact form (RFC 7515 §7.1), of the type `at+jwt` (RFC 9068 §2.1). */
+/** Signs claims as a compact JWS (RFC 7515 §7.1) of type `at+jwt` (RFC 9068 §2.1). */
 export async function signClaims(claims: Readonly<Record<string, unknown>>, key: SigningKey, by: Signing): Promise<string> {
   return await signCompact(JSON.stringify(claims), 'at+jwt', key, by)
 }
 
-/** A text as a JWS in compact form, of this type. */
+/** Signs a text as a compact JWS of this type. */
 export async function signCompact(text: string, typ: string, { kid, alg, sign }: SigningKey, by: Signing): Promise<string> {
   const header = { alg, kid, typ }
   const payload = new TextEncoder().encode(text)

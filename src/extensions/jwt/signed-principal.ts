@@ -1,12 +1,12 @@
-import { type RequestSignal, rememberSignal } from '../../cache/signals.js'
-import { GrantedPrincipal } from '../../http/granted-principal.js'
+import type { RequestSignal } from '../../cache/signals.js'
 import type { JsonObject, Resources } from '../../model/json.js'
 import { scopeSet } from '../../policy/scope-set.js'
 import { startTimer } from '../../store/timer.js'
+import { GrantedPrincipal } from '../../verify/principal.js'
 
 /** The holder of a verified token, as the token states it. */
 export type Identity = {
-  /** The API token that it was made from, or the subject of a foreign token. */
+  /** The id of the API token that it was exchanged for, or the subject of a foreign token. */
   readonly tokenId: string
   readonly name: string
   readonly tenantId?: string | undefined
@@ -14,44 +14,42 @@ export type Identity = {
   readonly scopes: readonly string[]
   readonly resources?: Resources | undefined
   readonly metadata?: JsonObject | undefined
-  /** Where the token may be used from. Absent: from anywhere. */
+  /** The addresses that the token may be used from. Absent: any. */
   readonly allowedIps?: readonly string[] | undefined
 }
 
-/** The principal of a signed token: the same shape as that of an API token. */
+/** The principal of a signed token, with the same shape as that of an API token. */
 export class SignedPrincipal extends GrantedPrincipal {
-  readonly kind: 'signed' | 'foreign'
   readonly #endsInMs: () => number
   readonly #parentSignal: (() => RequestSignal) | undefined
-  #signal: AbortSignal | undefined
   #timer: ReturnType<typeof startTimer> | undefined
 
   constructor(kind: 'signed' | 'foreign', identity: Identity, endsInMs: () => number, parentSignal?: () => RequestSignal) {
-    super(identity, scopeSet(identity.scopes))
-    this.kind = kind
+    super({ ...identity, kind }, scopeSet(identity.scopes))
     this.#endsInMs = endsInMs
     this.#parentSignal = parentSignal
   }
 
-  /** Fires when the token expires, or when the API token that it was made from ends, where that is followed. */
+  /** Fires when the token expires or, if its parent API token is followed, when that ends. */
   get signal(): AbortSignal {
-    if (this.#signal === undefined) {
-      const controller = new AbortController()
-      this.#signal = controller.signal
-      this.#arm(controller)
-      const parent = this.#parentSignal?.()
-      const end = (): void => {
-        clearTimeout(this.#timer)
-        controller.abort(parent?.signal.reason)
-      }
-      if (parent?.signal.aborted === true) end()
-      else parent?.signal.addEventListener('abort', end, { once: true })
-      rememberSignal(this, () => {
-        clearTimeout(this.#timer)
-        parent?.detach()
-      })
+    return GrantedPrincipal.signalFor(this, () => this.#open())
+  }
+
+  #open(): RequestSignal {
+    const controller = new AbortController()
+    this.#arm(controller)
+    const parent = this.#parentSignal?.()
+    const end = (): void => {
+      clearTimeout(this.#timer)
+      controller.abort(parent?.signal.reason)
     }
-    return this.#signal
+    if (parent?.signal.aborted === true) end()
+    else parent?.signal.addEventListener('abort', end, { once: true })
+    const detach = (): void => {
+      clearTimeout(this.#timer)
+      parent?.detach()
+    }
+    return { signal: controller.signal, detach }
   }
 
   #arm(controller: AbortController): void {
@@ -63,7 +61,7 @@ export class SignedPrincipal extends GrantedPrincipal {
     this.#timer = startTimer(() => this.#arm(controller), left)
   }
 
-  // Asked by a timer too, where a throw would end the process. By a clock that does not tell the time the token has ended.
+  // A timer calls this too, and an exception there would end the process. If the clock returns no valid time, the token counts as expired.
   #left(): number {
     try {
       const left = this.#endsInMs()

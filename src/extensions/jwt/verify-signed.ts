@@ -1,6 +1,7 @@
 import { type CompactJWSHeaderParameters, compactVerify, errors, type FlattenedJWSInput } from 'jose'
 import type { Standing } from '../../cache/standing.js'
 import { InvalidInputError, isLatchkeyError, type RefusalCode } from '../../errors.js'
+import { readIdentity } from '../../http/host-principal.js'
 import { AUTHENTICATOR, type Decider, internalsOf, type Latchkey, registerDecider } from '../../instance.js'
 import type { MaybePromise, Resources } from '../../model/json.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'
@@ -9,39 +10,41 @@ import { callback, duration, someText } from '../../policy/option-kinds.js'
 import { either, listOf, type OptionOf, objectOf, oneOf, passing, readOption } from '../../policy/option-reader.js'
 import { refuseUndefined } from '../../policy/read-input.js'
 import { readResources } from '../../policy/resource.js'
+import type { ResourceMode } from '../../policy/resource-mode.js'
 import { isSafeAddress } from '../../policy/safe-address.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
 import { faultShape, readFaults } from '../../store/fault-options.js'
 import { createReporter, type FaultOptions, type Report } from '../../store/reporter.js'
+import { learnShape } from '../../token/redact.js'
 import { intersectResources } from '../../verify/permissions.js'
 import { isAllowedFrom } from '../oauth/claims.js'
 import type { Verifier } from './accept.js'
 import { decideAndCount } from './decide-and-count.js'
 import type { JwkSet } from './jwk.js'
 import { createFetchJson, discoverKeys, type Fetch, type KeySource, localKeys, remoteKeys } from './key-source.js'
-import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
+import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims, SIGNED_SHAPE } from './read-claims.js'
 import { type Identity, SignedPrincipal } from './signed-principal.js'
 
 const HOUR_SECONDS = 3600
-/** Where there is no instance whose deadline holds. */
+/** The deadline without an instance that sets one. */
 const DEADLINE_MS = 2000
 const DEFAULT_SKEW_SECONDS = 5
 const MAX_SKEW_SECONDS = 60
 const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'HS256'] as const
 
-/** Where the keys of an issuer are: at hand, at an address, or found by its metadata. */
+/** An issuer's keys: given directly, at a URL, or found through its metadata. */
 export type KeysInput = JwkSet | { readonly url: string } | 'discover'
 
-/** Options that every verifier of signed tokens shares. */
+/** Options that all verifiers of signed tokens share. */
 export type VerifierOptions = FaultOptions & {
-  /** Compared with `iss`, character by character. */
+  /** The expected `iss`, compared character by character. */
   readonly issuer: string
   /** This service: one of the token's `aud` must be one of these. */
   readonly audience: string | readonly string[]
   readonly keys: KeysInput
-  /** The longest life of a token that is accepted, from `iat` to `exp`. @default '1h' for `verifySigned`, '1d' for `foreignTokens` */
+  /** The longest accepted lifetime of a token, from `iat` to `exp`. @default '1h' for `verifySigned`, '1d' for `foreignTokens` */
   readonly maxLifetime?: Duration
-  /** Tolerance for clock skew, at most a minute. @default '5s' */
+  /** Tolerance for clock skew, at most a minute. `verifySigned` applies it only to `iat` and `nbf`, never to `exp`. @default '5s' */
   readonly clockTolerance?: Duration
   /** @default the platform's */
   readonly fetch?: Fetch
@@ -49,26 +52,29 @@ export type VerifierOptions = FaultOptions & {
   readonly clock?: () => number
 }
 
-/** How `verifySigned` is set up. */
+/** Options of `verifySigned`. */
 export type VerifySignedOptions = VerifierOptions & {
   /**
-   * An instance that follows the store of the API tokens: a signed token then ends with its parent, as soon as this node knows of it. Without it, at its
-   * own expiry.
+   * An instance over the store of the API tokens. A signed token then ends when this node learns that its parent has ended; without this option, at
+   * its own expiry.
    */
   readonly strict?: Latchkey
 }
 
-/** How `foreignTokens` is set up. */
+/** Options of `foreignTokens`. */
 export type ForeignTokenOptions = VerifierOptions & {
-  /** Pinned: what the identity provider signs with. @default ['RS256'] */
+  /** The algorithms that the identity provider signs with; others are refused. @default ['RS256'] */
   readonly algorithms?: readonly string[]
   /** The `typ` of its access tokens. @default ['at+jwt', 'jwt'] */
   readonly types?: readonly string[]
-  /** Makes a principal of the verified claims; `null` refuses. */
+  /**
+   * Returns the principal for the verified claims, or `null` to refuse. Omit `tenantId`, `resources` or `allowedIps` if there is no such limit: an
+   * explicit `undefined` is treated as a lost value, and the request is answered with 503.
+   */
   readonly principal: (claims: Readonly<Record<string, unknown>>) => Identity | null
 }
 
-const AUDIENCE = 'must name this service: a string, or a list of at least one'
+const AUDIENCE = 'must name this service: a string, or a list of at least one string'
 const KEYS = "must be { keys: [...] }, { url }, or 'discover'"
 
 const shape = {
@@ -84,7 +90,7 @@ const shape = {
 const sharedReader = objectOf(shape)
 const signedReader = objectOf({
   ...shape,
-  strict: passing<Latchkey>((value) => typeof value === 'object' && value !== null, 'must be what latchkey() made').optional(),
+  strict: passing<Latchkey>((value) => typeof value === 'object' && value !== null, 'must be the result of latchkey(options)').optional(),
 })
 const foreignReader = objectOf({
   ...shape,
@@ -96,7 +102,7 @@ const foreignReader = objectOf({
   principal: callback<ForeignTokenOptions['principal']>('must be a function of the claims'),
 })
 
-/** The options of every verifier, as they are read. */
+/** The validated options of a verifier. */
 type Checked = OptionOf<typeof sharedReader>
 
 type Rules = {
@@ -104,18 +110,20 @@ type Rules = {
   readonly types: readonly string[]
   readonly maxLifetime: number
   readonly identify: (claims: Claims) => Identity | null
-  /** Returns the current permissions of the API token that it was made from. Called last. */
+  /** Returns the current permissions of the parent API token. Called last. */
   readonly parent: ((identity: Identity, ip: string | undefined, leftMs: number) => MaybePromise<Standing>) | undefined
-  /** How long a decision may take, unless the authenticator that it is part of has a deadline. */
+  /** How long a decision may take, unless the authenticator that includes this verifier has a deadline. */
   readonly deadlineMs: number
-  /** Who is told of faults already; absent: a reporter of the verifier's own. */
+  /** How to treat a route that does not name the data to which a token is limited. */
+  readonly resources: ResourceMode | undefined
+  /** The reporter of the instance. Absent: the verifier uses its own. */
   readonly report: Report | undefined
 }
 
 /**
- * Verifies the tokens that `exchange` signs, offline: for the services behind a gateway. Give it to `authenticate` in place of an instance.
+ * Verifies the tokens that `exchange` signs, offline, for the services behind a gateway. Pass it to `authenticate` instead of an instance.
  *
- * Algorithms are pinned, `typ` is `at+jwt`, and `iss`, `aud`, `exp`, `iat`, `sub`, `client_id` and `jti` must be there (RFC 9068 §2.2, §4).
+ * Algorithms are pinned, `typ` must be `at+jwt`, and `iss`, `aud`, `exp`, `iat`, `sub`, `client_id` and `jti` are required (RFC 9068 §2.2, §4).
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -126,7 +134,7 @@ type Rules = {
  */
 export function verifySigned(options: VerifySignedOptions): Verifier {
   const { strict: given, ...rest } = readOption(signedReader, options, 'options')
-  // Without it a signed token outlives its parent.
+  // Without `strict`, a signed token can outlive its parent, so a lost value must not go unnoticed.
   refuseUndefined(options, ['strict'])
   const strict = given === undefined ? undefined : internalsOf(given)
   return createVerifier('signed', rest, {
@@ -136,12 +144,13 @@ export function verifySigned(options: VerifySignedOptions): Verifier {
     identify: identityOf,
     parent: strict === undefined ? undefined : (identity, ip, leftMs) => strict.standing(identity.tokenId, ip, leftMs),
     deadlineMs: strict?.deadlineMs ?? DEADLINE_MS,
+    resources: strict?.resources,
     report: rest.onError === undefined && rest.logger === undefined ? strict?.report : undefined,
   })
 }
 
 /**
- * Verifies the access tokens of an identity provider, such as Auth0, Keycloak or Entra: for APIs that serve people beside integrations.
+ * Verifies the access tokens of an identity provider, such as Auth0, Keycloak or Entra: for APIs that serve people as well as integrations.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -154,17 +163,22 @@ export function foreignTokens(options: ForeignTokenOptions): Verifier {
     identify: (claims) => principal(claims.all),
     parent: undefined,
     deadlineMs: DEADLINE_MS,
+    resources: undefined,
     report: undefined,
   })
 }
 
 function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rules): Verifier {
+  learnShape(SIGNED_SHAPE)
   const { issuer, clockTolerance: skew, maxLifetime: longest = rules.maxLifetime, clock = () => Date.now() } = options
   const audiences = [options.audience].flat()
   const report = rules.report ?? createReporter(readFaults(options))
   const findKey = sourceOf(options, report)
   const monotonic = (): number => performance.now()
   const principalSite: CallSite = { what: 'the principal callback', where: 'foreign', deadlineMs: rules.deadlineMs, report }
+
+  // RFC 7519 §4.1.4 allows a leeway. What `exchange` signs gets none: it expires no later than its parent, which gets none either.
+  const endsAt = ({ exp }: Claims): number => (kind === 'signed' ? exp : exp + skew)
 
   async function decide(token: unknown, context?: VerifyContext, deadlineMs?: number): Promise<Verification> {
     if (!looksSigned(token)) return refused('token_malformed')
@@ -175,25 +189,30 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
     if (claims === undefined || claims.iss !== issuer || !claims.aud.some((audience) => audiences.includes(audience)))
       return refused('token_unknown')
     const now = clock() / 1000
-    if (!(now < claims.exp + skew)) return refused('token_expired')
+    if (!(now < endsAt(claims))) return refused('token_expired')
     if (!(claims.iat <= now + skew) || !(claims.iat <= claims.exp) || !(claims.exp - claims.iat <= longest)) return refused('token_unknown')
     if (claims.nbf !== undefined && !(claims.nbf <= now + skew)) return refused('token_not_yet_valid')
     const identity =
       kind === 'signed'
         ? rules.identify(claims)
-        : await callOut({ ...principalSite, leftMs: dueAt - monotonic() }, () => rules.identify(claims))
+        : await callOut(
+            { ...principalSite, leftMs: dueAt - monotonic() },
+            () => rules.identify(claims),
+            (answer) => (answer === null ? null : readIdentity(answer)),
+          )
     if (identity === null) return refused('owner_denied')
     if (!isAllowedFrom(identity, context?.ip)) return refused('ip_denied')
     const parent = await rules.parent?.(identity, context?.ip, dueAt - monotonic())
     if (parent?.code !== undefined) return refused(parent.code)
     if (parent?.allowsIp !== undefined && !parent.allowsIp(context?.ip)) return refused('ip_denied')
     const narrowed = parent === undefined ? identity : narrowedBy(identity, parent)
-    return { ok: true, principal: new SignedPrincipal(kind, narrowed, () => claims.exp * 1000 - clock(), parent?.signal) }
+    return { ok: true, principal: new SignedPrincipal(kind, narrowed, () => endsAt(claims) * 1000 - clock(), parent?.signal) }
   }
 
-  // The use was counted where the API token was exchanged.
+  // The use was counted when the API token was exchanged.
   const decider: Decider = {
     report,
+    resources: rules.resources,
     decide,
     countUse: () => undefined,
     isOwn: (credential) => looksSigned(credential) && claimedIssuer(credential) === issuer,
@@ -203,7 +222,7 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
   return verifier
 }
 
-/** Narrows a signed token to what its parent can still do. */
+/** Limits a signed token to what its parent may still do. */
 function narrowedBy(identity: Identity, parent: Extract<Standing, { code?: undefined }>): Identity {
   return {
     ...identity,
@@ -251,9 +270,9 @@ async function isSigned(token: string, findKey: KeySource, algorithms: readonly 
 function identityOf({ all, jti, sub }: Claims): Identity | null {
   const { parent, name, tenant_id: tenantId, owner_id: ownerId, scope, client_id: clientId, allowed_ips: allowedIps } = all
   if (jti === undefined || typeof clientId !== 'string' || typeof scope !== 'string' || typeof parent !== 'string') return null
-  // A tenant in a form that cannot be read must not become "of every tenant".
+  // A tenant in an unreadable form must not become "every tenant".
   if ((tenantId !== undefined && typeof tenantId !== 'string') || (ownerId !== undefined && typeof ownerId !== 'string')) return null
-  // Addresses that cannot be read must not become "from anywhere".
+  // Unreadable addresses must not become "any address".
   if (allowedIps !== undefined && !(Array.isArray(allowedIps) && allowedIps.every((entry) => typeof entry === 'string'))) return null
   let resources: Resources | undefined
   try {

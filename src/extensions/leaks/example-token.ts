@@ -7,11 +7,11 @@ const ID = 'EXAMPLE0EXAMPLE0'
 const SECRET = 'thisTokenIsAnExampleForTheDocumentationOnly'
 
 /**
- * A token for documentation: of the right form, the same at every call, with a checksum that is wrong on purpose.
+ * Returns a token for documentation: well-formed, the same at every call, and with a deliberately wrong checksum.
  *
- * Scanners that look at the checksum pass it over, and no server of this library takes it for one of its own.
+ * Scanners that check the checksum ignore it, and no latchkey instance recognizes it as its own.
  *
- * @throws InvalidInputError `invalid_input`, for something that is no prefix
+ * @throws InvalidInputError `invalid_input`, for an invalid prefix
  */
 export function exampleToken(prefix: string): string {
   if (!isPrefix(prefix)) throw new InvalidInputError('prefix', 'must be the prefix of your tokens, such as acme_live')

@@ -1,22 +1,23 @@
 import { StoreUnavailableError } from '../../errors.js'
+import { readRawText } from '../../http/fetch-answer.js'
 import { callOut } from '../../store/deadline.js'
 import type { Report } from '../../store/reporter.js'
 import { Refetch } from '../jwt/refetch.js'
 import { importPublicKey, type PublicKey } from './signature.js'
 
-/** How long the sender may take. Who waits for it waits no longer than its own request may take. */
+/** How long the sender may take. A waiting request waits no longer than its own deadline. */
 const FETCH_MS = 5000
 const MAX_KEYS = 100
 const MAX_BYTES = 256 * 1024
 const FRESH_MS = 24 * 3_600_000
 
-/** As the platform's `fetch`. */
+/** Same signature as the platform's `fetch`. */
 export type Fetch = (
   url: string,
   init: { readonly headers: Record<string, string>; readonly redirect: 'error'; readonly signal: AbortSignal },
 ) => Promise<Response>
 
-/** The sender's public keys: fetched once, kept for a day, and fetched anew when a report names an unknown one. */
+/** The sender's public keys. They are fetched once, kept for a day, and fetched again when a report names an unknown key. */
 export class KeyRing {
   readonly #url: string
   readonly #fetch: Fetch
@@ -42,9 +43,9 @@ export class KeyRing {
   }
 
   /**
-   * The key of this identifier, or `undefined` where the sender has none of that name.
+   * Returns the key with this identifier, or `undefined` if the sender has none.
    *
-   * @throws StoreUnavailableError `store_unavailable`, when the keys cannot be had, so that nothing can be said
+   * @throws StoreUnavailableError `store_unavailable`, when the keys cannot be fetched, so no answer is possible
    */
   async find(identifier: string): Promise<PublicKey | undefined> {
     const dueAt = this.#monotonic() + this.#deadlineMs
@@ -66,7 +67,7 @@ export class KeyRing {
       const key = await importPublicKey(pem)
       if (key !== undefined) keys.set(identifier, key)
     }
-    if (keys.size === 0) throw new StoreUnavailableError("the answer at the sender's key address holds no usable public key")
+    if (keys.size === 0) throw new StoreUnavailableError("the response from the sender's key URL contains no usable public key")
     this.#keys = keys
     this.#fetchedAt = begunAt
   }
@@ -77,23 +78,21 @@ export class KeyRing {
       redirect: 'error',
       signal: AbortSignal.timeout(FETCH_MS),
     })
-    if (!response.ok) throw new StoreUnavailableError(`the sender's key address answered ${response.status}`)
-    const text = await response.text()
-    if (text.length > MAX_BYTES) throw new StoreUnavailableError("the answer at the sender's key address is too large")
-    return text
+    if (!response.ok) throw new StoreUnavailableError(`the sender's key URL returned ${response.status}`)
+    return await readRawText(response, MAX_BYTES)
   }
 }
 
-/** `{ public_keys: [{ key_identifier, key }] }`, with whatever else may stand in it. */
+/** `{ public_keys: [{ key_identifier, key }] }`; other members are ignored. */
 function readKeys(text: string): readonly (readonly [string, string])[] {
   let document: unknown
   try {
     document = JSON.parse(text)
   } catch {
-    throw new StoreUnavailableError("the answer at the sender's key address is not JSON")
+    throw new StoreUnavailableError("the response from the sender's key URL is not JSON")
   }
   const keys: unknown = Reflect.get(Object(document), 'public_keys')
-  if (!Array.isArray(keys)) throw new StoreUnavailableError("the answer at the sender's key address has no public_keys")
+  if (!Array.isArray(keys)) throw new StoreUnavailableError("the response from the sender's key URL has no public_keys")
   return keys.slice(0, MAX_KEYS).flatMap((entry: unknown) => {
     const { key_identifier: identifier, key } = Object(entry) as { key_identifier?: unknown; key?: unknown }
     return typeof identifier === 'string' && typeof key === 'string' ? [[identifier, key] as const] : []

@@ -1,14 +1,15 @@
-import { isInvalidInput } from '../../errors.js'
+import { isInvalidInput, StoreUnavailableError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
 import { address, callback, plainText, wholeNumber } from '../../policy/option-kinds.js'
 import { either, objectOf, oneOf, readOption, string } from '../../policy/option-reader.js'
+import { type CallSite, callOut } from '../../store/deadline.js'
 import { type Fetch, KeyRing } from './key-ring.js'
 import { type Find, readReport } from './read-report.js'
 import { verifySignature } from './signature.js'
 
-/** Where GitHub publishes the keys that it signs its reports with. */
+/** The URL where GitHub publishes the keys that it signs its reports with. */
 export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_scanning'
 
 const MAX_BYTES = 8 * 1024 * 1024
@@ -19,11 +20,11 @@ const headerName = string('must be the name of a header').and(
   'must be the name of a header',
 )
 
-/** How `leakReports` is set up. The defaults are GitHub's; GitLab, PyPI and others use the same scheme under other names. */
+/** Options of `leakReports`. The defaults are for GitHub; GitLab, PyPI and others use the same scheme under other names. */
 export type LeakReportOptions = {
-  /** The action for a token that is ours: one for all finds, or a function of each find. @default 'revoke' */
+  /** The action for a token that is ours: one for all findings, or a function that decides for each. @default 'revoke' */
   readonly action?: LeakAction | ((find: { readonly type: string; readonly url: string; readonly source: string }) => LeakAction)
-  /** Where the sender publishes its keys. @default GITHUB_KEYS_URL */
+  /** The URL where the sender publishes its keys. @default GITHUB_KEYS_URL */
   readonly keysUrl?: string
   /** @default 'github-public-key-identifier' */
   readonly identifierHeader?: string
@@ -38,7 +39,7 @@ export type LeakReportOptions = {
 }
 
 const ACTIONS = ['revoke', 'deactivate', 'notify'] as const
-const ACTION = "must be 'revoke', 'deactivate', 'notify', or a function of the find"
+const ACTION = "must be 'revoke', 'deactivate', 'notify', or a function of the reported finding"
 
 const schema = objectOf({
   action: either([oneOf(ACTIONS, ACTION), callback<Exclude<LeakReportOptions['action'], LeakAction | undefined>>()], ACTION).default(
@@ -53,14 +54,15 @@ const schema = objectOf({
 })
 
 /**
- * Receives the reports of a secret scanner (GitHub's partner programme): a fetch handler for `POST`.
+ * Creates a fetch handler for `POST` that receives the reports of a secret scanner, such as GitHub's partner program.
  *
- * The signature is verified over the bytes as they came, before anything in them is read. Each find that is one of our tokens is put into the
- * audit with its address, and acted on; the answer says of each whether it was one. Sent again, a report changes nothing.
+ * The signature is verified over the received bytes before anything in them is read. Each finding that is one of our tokens is recorded in the audit
+ * with its URL, and acted on; the response says for each finding whether it was one. Repeating a report changes nothing.
  *
- * A host that parses bodies before this handler has destroyed what was signed: that is answered with 500 and a message, never with a guess.
+ * If the host parses the body before this handler runs, the signed bytes are gone: the handler then responds with 500 and a message, and never
+ * guesses.
  *
- * @throws InvalidInputError `invalid_input`, for unsound options
+ * @throws InvalidInputError `invalid_input`, for invalid options
  * @example
  * ```ts
  * const report = leakReports(tokens, { action: 'revoke' })
@@ -73,23 +75,24 @@ export function leakReports<S extends string>(
 ): (request: Request) => Promise<Response> {
   const { action, keysUrl, maxBytes, sender, identifierHeader, signatureHeader, fetch: given } = readOption(schema, options, 'options')
   const { report, deadlineMs } = internalsOf(tokens)
+  const site: CallSite = { what: 'the action callback', where: 'endpoint', deadlineMs, report }
   const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), { report, deadlineMs })
   const reporter = tokens.as({ id: `leaks:${sender}`, tenants: '*', manages: 'all' })
 
   async function act(find: Find): Promise<boolean> {
     const { token, type, url, source } = find
-    const chosen = typeof action === 'function' ? action({ type, url, source }) : action
+    const chosen = typeof action === 'function' ? await callOut(site, () => action({ type, url, source }), readAction) : action
     return (await reporter.reportLeak({ token, type, url, source, action: chosen })).known
   }
 
   async function receive(request: Request): Promise<Response> {
-    if (request.method !== 'POST') return answerProblem('method_not_allowed', 'reports come by POST', { allow: 'POST' })
+    if (request.method !== 'POST') return answerProblem('method_not_allowed', 'send reports with POST', { allow: 'POST' })
     if (request.bodyUsed || request.body === null) return alreadyRead()
     const identifier = request.headers.get(identifierHeader)
     const signature = request.headers.get(signatureHeader)
     if (identifier === null || signature === null) return answerProblem('credential_missing', 'the report is not signed')
     const bytes = await readRawBody(request, maxBytes)
-    // A server whose body parser came first hands on an empty stream.
+    // If a body parser ran first, the stream is empty.
     if (bytes.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
     const key = await ring.find(identifier)
     if (key === undefined || !(await verifySignature(key, signature, bytes))) {
@@ -111,11 +114,18 @@ export function leakReports<S extends string>(
   }
 }
 
+/** Any other answer must not leave a leaked token valid. The handler responds with 503, so the sender repeats the report. */
+function readAction(answer: unknown): LeakAction {
+  const action = ACTIONS.find((known) => known === answer)
+  if (action === undefined) throw new StoreUnavailableError("the action callback must return 'revoke', 'deactivate' or 'notify'")
+  return action
+}
+
 function alreadyRead(): Response {
   return answerProblem('misconfigured', 'something read the body before latchkey, or is missing: mount this handler before any body parser')
 }
 
-/** The sender's feedback format: each token by its hash, never by its text. */
+/** The sender's feedback format. It identifies each token by its hash, never by its text. */
 async function labels(finds: readonly Find[], act: (find: Find) => Promise<boolean>): Promise<readonly unknown[]> {
   const answers: unknown[] = []
   for (let from = 0; from < finds.length; from += AT_ONCE) {

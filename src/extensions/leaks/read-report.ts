@@ -1,17 +1,17 @@
 import { InvalidInputError } from '../../errors.js'
 import { toPlain } from '../../policy/plain-text.js'
-import { redact, withoutText } from '../../token/redact.js'
+import { redact, withoutTexts } from '../../token/redact.js'
 
-/** One find, as a scanner reports it. */
+/** One finding as a scanner reports it. */
 export type Find = { readonly token: string; readonly type: string; readonly url: string; readonly source: string }
 
 const MAX_FINDS = 10_000
 const MAX_TEXT = 200
 const MAX_URL = 2000
 /**
- * Reads a verified report: an array of `{ token, type, url, source }`. What else stands in it is passed over.
+ * Reads a verified report: an array of `{ token, type, url, source }`. Ignores other members.
  *
- * @throws InvalidInputError `invalid_input`; the message never repeats what was sent
+ * @throws InvalidInputError `invalid_input`; the message never repeats the report's content
  */
 export function readReport(bytes: Uint8Array): readonly Find[] {
   let report: unknown
@@ -20,8 +20,8 @@ export function readReport(bytes: Uint8Array): readonly Find[] {
   } catch {
     throw new InvalidInputError('body', 'is not JSON')
   }
-  if (!Array.isArray(report)) throw new InvalidInputError('body', 'must be an array of finds')
-  if (report.length > MAX_FINDS) throw new InvalidInputError('body', `holds more than ${MAX_FINDS} finds`)
+  if (!Array.isArray(report)) throw new InvalidInputError('body', 'must be an array of findings')
+  if (report.length > MAX_FINDS) throw new InvalidInputError('body', `contains more than ${MAX_FINDS} findings`)
   return report.map(readFind)
 }
 
@@ -32,7 +32,7 @@ function readFind(value: unknown, at: number): Find {
   return { token, type: shown(type, MAX_TEXT), url: shown(url, MAX_URL), source: shown(source, MAX_TEXT) }
 }
 
-/** Before it is cut: half of a token is not known for one any more. */
+/** Redact before truncating: half a token is no longer recognized as one. */
 function withoutSecrets(text: string, token: string): string {
-  return withoutText(redact(toPlain(text)), token)
+  return withoutTexts(redact(toPlain(text)), [token])
 }

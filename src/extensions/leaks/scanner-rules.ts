@@ -2,9 +2,9 @@ import { InvalidInputError } from '../../errors.js'
 import { isPrefix } from '../../token/parse.js'
 import { exampleToken } from './example-token.js'
 
-/** Rules for three scanners, each a text to save as its file. */
+/** Rules for three scanners, each as text to save to a file. */
 export type ScannerRules = {
-  /** The regular expression alone, in the syntax that RE2, PCRE and JavaScript share. */
+  /** Only the regular expression, in the syntax that RE2, PCRE and JavaScript share. */
   readonly pattern: string
   /** For `.gitleaks.toml`. */
   readonly gitleaks: string
@@ -15,22 +15,22 @@ export type ScannerRules = {
 }
 
 /**
- * Ready rules that find the tokens of these prefixes in code, logs and history.
+ * Returns ready-to-use rules that find tokens with these prefixes in code, logs and history.
  *
- * @throws InvalidInputError `invalid_input`, for something that is no prefix
+ * @throws InvalidInputError `invalid_input`, for an invalid prefix
  * @example
  * ```ts
  * await writeFile('.gitleaks.toml', scannerRules(['acme_live', 'acme_test']).gitleaks)
  * ```
  */
 export function scannerRules(prefixes: readonly string[]): ScannerRules {
-  if (!Array.isArray(prefixes) || prefixes.length === 0) throw new InvalidInputError('prefixes', 'must name one prefix at least')
+  if (!Array.isArray(prefixes) || prefixes.length === 0) throw new InvalidInputError('prefixes', 'must name at least one prefix')
   for (const [at, prefix] of prefixes.entries()) {
     if (!isPrefix(prefix)) throw new InvalidInputError(`prefixes.${at}`, 'must be a prefix such as acme_live')
   }
   const [first = ''] = prefixes
   const token = `(?:${prefixes.join('|')})_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}`
-  // Neither neighbour may belong to the token's alphabet: a longer word is something else.
+  // Neither neighboring character may belong to the token's alphabet; a longer word is not a token.
   const pattern = `(?:^|[^0-9A-Za-z_])(${token})(?:$|[^0-9A-Za-z_])`
   return {
     pattern,

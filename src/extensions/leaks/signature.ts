@@ -1,17 +1,17 @@
-/** A public key, as WebCrypto holds it. */
+/** A public key in WebCrypto. */
 export type PublicKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>
 
-/** Decodes standard base64; `undefined` for anything else. */
+/** Decodes standard base64. Returns `undefined` for anything else. */
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (text.length > 4096 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text) || text.length % 4 !== 0) return undefined
   const binary = atob(text)
   return Uint8Array.from(binary, (char) => char.charCodeAt(0))
 }
 
-// Matched without its white space, which could otherwise be shared out in too many ways.
+// Whitespace is removed before matching, because it would allow too many ways to match.
 const PEM = /^-----BEGINPUBLICKEY-----([A-Za-z0-9+/=]+)-----ENDPUBLICKEY-----$/
 
-/** An ECDSA P-256 public key, for WebCrypto, of a PEM text (RFC 7468 §13). `undefined` for any other text or kind of key. */
+/** Imports an ECDSA P-256 public key from PEM (RFC 7468 §13). Returns `undefined` for any other text or kind of key. */
 export async function importPublicKey(pem: string): Promise<PublicKey | undefined> {
   const der = decodeBase64(PEM.exec(pem.replace(/\s+/g, ''))?.[1] ?? '')
   if (der === undefined) return undefined
@@ -22,7 +22,7 @@ export async function importPublicKey(pem: string): Promise<PublicKey | undefine
   }
 }
 
-/** Is this base64 text the DER signature (ECDSA P-256, SHA-256) of exactly these bytes? */
+/** Checks whether this base64 text is the DER signature (ECDSA P-256, SHA-256) of exactly these bytes. */
 export async function verifySignature(key: PublicKey, signature: string, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
   const der = decodeBase64(signature)
   const raw = der === undefined ? undefined : fromDer(der)
@@ -33,8 +33,8 @@ const SEQUENCE = 0x30
 const INTEGER = 0x02
 const FIELD_BYTES = 32
 
-// RFC 3279 §2.2.3: SEQUENCE { r INTEGER, s INTEGER }. WebCrypto wants r and s side by side, 32 bytes each. Strict DER and nothing behind it:
-// there is one way to write a signature.
+// RFC 3279 §2.2.3: SEQUENCE { r INTEGER, s INTEGER }. WebCrypto expects r and s concatenated, 32 bytes each. Only strict DER without trailing bytes is
+// accepted, so a signature has only one encoding.
 function fromDer(der: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   if (der[0] !== SEQUENCE || der[1] !== der.length - 2) return undefined
   const r = readInteger(der, 2)
@@ -53,7 +53,7 @@ function readInteger(der: Uint8Array, at: number): { readonly digits: Uint8Array
   if (end > der.length) return undefined
   const [first = 0, second = 0] = der.subarray(at + 2, end)
   if (first >= 0x80) return undefined
-  // X.690 §8.3.2: a leading zero stands only before a digit that would else look negative.
+  // X.690 §8.3.2: a leading zero is only allowed before a byte that would otherwise make the number negative.
   if (first === 0 && length > 1) return second >= 0x80 ? { digits: der.subarray(at + 3, end), end } : undefined
   return length > FIELD_BYTES ? undefined : { digits: der.subarray(at + 2, end), end }
 }

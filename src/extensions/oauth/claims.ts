@@ -2,15 +2,15 @@ import type { TokenRecord } from '../../model/record.js'
 import { compileNetworks } from '../../policy/network.js'
 
 /**
- * The client that a token is (RFC 9068 §2.2 `client_id`): the token itself. Its form sets it apart from whatever owners are called.
+ * Returns the client id of a token (RFC 9068 §2.2 `client_id`), which identifies the token itself. Its form differs from that of owner ids.
  */
 function clientOf({ id }: TokenRecord): string {
   return `token:${id}`
 }
 
 /**
- * Whom a token speaks for (RFC 7519 §4.1.2 `sub`): its owner within its tenant, or itself where it has none. Two tenants may call two people
- * alike, and a person may be called like a token: neither is taken for the other here.
+ * Returns the subject of a token (RFC 7519 §4.1.2 `sub`): its owner within its tenant, or the token itself if it has no owner. Owners in two tenants may have
+ * the same id, and an owner's id may look like a token's. The subjects still differ.
  */
 function subjectOf(record: TokenRecord): string {
   const { ownerId, tenantId } = record
@@ -18,7 +18,7 @@ function subjectOf(record: TokenRecord): string {
   return `owner:${encodeURIComponent(tenantId ?? '')}:${encodeURIComponent(ownerId)}`
 }
 
-/** The claims by which other services know a token: whom it speaks for, its client, its tenant, and the addresses that it is limited to. */
+/** Returns the claims that identify a token to other services: its subject, client, tenant, and allowed addresses. */
 export function claimsOf(record: TokenRecord): Record<string, unknown> {
   return {
     client_id: clientOf(record),

@@ -3,14 +3,15 @@ import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Introspection } from '../../model/principal.js'
 import { someText } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
+import { newAllowance } from '../../store/deadline.js'
 import { claimsOf } from './claims.js'
 import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, readTokenForm } from './client.js'
 
-/** How `introspection` is set up. */
+/** Options of `introspection`. */
 export type IntrospectionOptions = {
-  /** Which client asks; strangers get 401. */
+  /** Identifies the client; unknown clients get a 401. */
   readonly client: ClientOf
-  /** The `iss` of the answers. */
+  /** The `iss` of the responses. */
   readonly issuer?: string
   /** @default 'oauth' */
   readonly realm?: string
@@ -19,12 +20,12 @@ export type IntrospectionOptions = {
 const schema = objectOf({ ...clientShape, issuer: someText().optional() })
 
 /**
- * Token introspection (RFC 7662): services that cannot reach the store ask whether a token is good, and for what.
+ * Token introspection (RFC 7662), for services that cannot reach the store: they ask whether a token is valid and what it may do.
  *
- * Unknown, malformed, expired, revoked, inactive, and tokens that the client may not know of are all exactly `{"active":false}` (§2.2). Where that
- * cannot be known the answer is 503. Counts no use.
+ * For unknown, malformed, expired, revoked and inactive tokens, and for tokens that the client may not query, the response is exactly
+ * `{"active":false}` (§2.2). If that cannot be decided, the response is 503. Counts no use.
  *
- * A limit to addresses cannot be checked here: the caller's address is known only to the service that asks. It gets the limit as `allowed_ips`.
+ * Address limits cannot be checked here, since only the service that asks knows the caller's address. It receives the limit as `allowed_ips`.
  *
  * @example
  * ```ts
@@ -39,15 +40,16 @@ export function introspection<S extends string>(
   const { client: clientOf, issuer, realm } = readOption(schema, options, 'options')
   const inside = internalsOf(tokens)
   return endpoint('introspect', inside.report, async (request) => {
-    const client = await authenticateClient(clientOf, request, realm, inside)
-    const token = await readTokenForm(request)
-    const found = await tokens.introspect(token)
+    const allowance = newAllowance(inside)
+    const client = await authenticateClient(clientOf, request, realm, inside, allowance)
+    const token = await readTokenForm(request, allowance)
+    const found = await inside.introspect(token, allowance)
     if (!found.active || !mayKnow(client, found.record.tenantId)) return answerJson(200, { active: false })
     return answerJson(200, { ...describe(found), ...(issuer !== undefined && { iss: issuer }) })
   })
 }
 
-// RFC 7662 §2.2; instants are whole seconds (RFC 7519 §2), and an end is never told later than it is.
+// RFC 7662 §2.2. Instants are whole seconds (RFC 7519 §2), and an expiry is rounded down.
 function describe({ record, scopes, resources }: Extract<Introspection, { active: true }>): Record<string, unknown> {
   return {
     active: true,

@@ -7,20 +7,20 @@ import { endpoint } from './client.js'
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
-/** How `protectedResource` is set up. */
+/** Options of `protectedResource`. */
 export type ProtectedResourceOptions = {
-  /** The address of the API, as its callers use it: `https://api.example/v1`. */
+  /** The URL of the API, as its callers use it: `https://api.example/v1`. */
   readonly resource: string
-  /** Issuers whose access tokens the API takes. */
+  /** Issuers whose access tokens the API accepts. */
   readonly authorizationServers?: readonly string[]
   /** @default all of the catalogue */
   readonly scopes?: readonly string[]
-  /** For people. */
+  /** A name for people to read. */
   readonly name?: string
   readonly documentation?: string
 }
 
-/** The metadata of an API, and where it stands. */
+/** The metadata of an API, and where it is served. */
 export type ProtectedResource = {
   /** For `authenticate`'s `resourceMetadata` option. */
   readonly metadataUrl: string
@@ -32,7 +32,7 @@ export type ProtectedResource = {
 
 // RFC 9728 §1.2
 const schema = objectOf({
-  resource: passing<string>(isResource, 'must be the https URL of the API, without query and fragment'),
+  resource: passing<string>(isResource, 'must be the https URL of the API, without query or fragment'),
   authorizationServers: listOf(address()).optional(),
   scopes: listOf(someText()).optional(),
   name: someText().optional(),
@@ -40,9 +40,9 @@ const schema = objectOf({
 })
 
 /**
- * Protected resource metadata (RFC 9728): clients that are refused learn from the challenge where to read what the API takes.
+ * Protected resource metadata (RFC 9728): the challenge tells refused clients where to read what the API accepts.
  *
- * @throws InvalidInputError `invalid_input`, field `resource`: it must be an https address without query and fragment (§1.2)
+ * @throws InvalidInputError `invalid_input`, field `resource`: it must be an https URL without a query or fragment (§1.2)
  * @example
  * ```ts
  * const resource = protectedResource(tokens, { resource: 'https://api.example' })
@@ -74,7 +74,7 @@ export function protectedResource<S extends string>(tokens: Latchkey<S>, options
     metadata,
     fetch: endpoint('protectedResourceMetadata', internalsOf(tokens).report, async (request) => {
       if (request.method !== 'GET' && request.method !== 'HEAD')
-        return answerProblem('method_not_allowed', 'ask by GET', { allow: 'GET, HEAD' })
+        return answerProblem('method_not_allowed', 'use GET', { allow: 'GET, HEAD' })
       return answerJson(200, metadata)
     }),
   }

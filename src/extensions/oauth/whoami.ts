@@ -2,25 +2,27 @@ import { createGuard } from '../../http/authenticate.js'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import type { AuthenticateOptions } from '../../http/options.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
+import { ownActor } from '../../model/own-actor.js'
 import { callback } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
+import { newAllowance } from '../../store/deadline.js'
 import { endpoint } from './client.js'
 
-/** How `whoami` is set up: as `authenticate` is, and where the caller's address is found. */
+/** Options of `whoami`: those of `authenticate`, and how to find the caller's address. */
 export type WhoamiOptions = Pick<AuthenticateOptions<Request>, 'credential' | 'realm' | 'errorBody'> & {
   readonly ip?: (request: Request) => string | undefined
 }
 
-/** The rest is read where requests are guarded. */
+/** The other options are validated where requests are guarded. */
 const schema = objectOf(
   { ip: callback<NonNullable<WhoamiOptions['ip']>>('must be a function that returns the address of a request').optional() },
   { others: 'keep' },
 )
 
 /**
- * Tells the holder of a token what it holds: `GET` with the token answers its name, tenant, scopes in force, and its end.
+ * Describes a token to its holder: `GET` with the token returns its name, tenant, effective scopes, and expiry.
  *
- * A token that is not good is refused as everywhere else.
+ * An invalid token is refused as everywhere else.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -28,16 +30,20 @@ export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOpt
   const { ip, ...guarded } = readOption(schema, options, 'options')
   const guard = createGuard<Request>(tokens, guarded, {
     read: (request) => ({ method: request.method, headers: request.headers, ip: ip?.(request) }),
+    headers: (request) => request.headers,
     trustsProxy: () => undefined,
   })
-  return endpoint('whoami', internalsOf(tokens).report, async (request) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return answerProblem('method_not_allowed', 'ask by GET', { allow: 'GET, HEAD' })
+  const inside = internalsOf(tokens)
+  return endpoint('whoami', inside.report, async (request) => {
+    const allowance = newAllowance(inside)
+    if (request.method !== 'GET' && request.method !== 'HEAD') return answerProblem('method_not_allowed', 'use GET', { allow: 'GET, HEAD' })
     const { principal, use, response } = await guard(request)
     if (response !== undefined) return new Response(response.body, response)
     if (principal === undefined) return answerProblem('store_unavailable', 'nothing was decided', { 'retry-after': '1' })
     use?.done('GET whoami')
-    const record = principal.tokenId === undefined ? undefined : await tokens.system.get(principal.tokenId)
+    const { tokenId } = principal
+    const holder = ownActor({ id: `token:${tokenId}`, tenants: '*', manages: 'all' })
+    const record = tokenId === undefined ? undefined : await inside.actAs(holder, undefined, allowance).handle.get(tokenId)
     return answerJson(200, {
       ...principal,
       ...(record !== undefined && { hint: record.hint, status: record.status, createdAt: record.createdAt }),

@@ -8,23 +8,23 @@ type ConsumerInstrument = {
   readonly read: (consumer: ConsumerHealth) => number | undefined
 }
 
-/** The metrics of each consumer. Its name, their one attribute, stands in the host's code. */
+/** The metrics of each consumer. Their only attribute is its name, which comes from the host's code. */
 export const CONSUMER_INSTRUMENTS: { readonly [name: string]: ConsumerInstrument } = {
   'latchkey.consumer.lag': {
     kind: 'createObservableGauge',
     unit: 's',
-    description: 'How old the oldest event is that a consumer has not handled.',
+    description: 'Age of the oldest event that a consumer has not handled.',
     read: ({ lagSeconds }) => lagSeconds,
   },
   'latchkey.webhook.dead_letters': {
     kind: 'createObservableUpDownCounter',
     unit: '{letter}',
-    description: 'Dead letters of a webhook that are listed.',
+    description: 'Dead letters of a webhook.',
     read: ({ deadLetters }) => deadLetters,
   },
 }
 
-/** Offers what the store says of the consumers, which is asked whenever metrics are collected. */
+/** Registers the metrics of the consumers. The store is queried whenever metrics are collected. */
 export function observeConsumers(meter: Meter, read: () => Promise<readonly ConsumerHealth[]>, common: Attributes): () => void {
   const made = Object.entries(CONSUMER_INSTRUMENTS).map(([name, { kind, unit, description, read: of }]) => {
     return { observable: meter[kind](name, { unit, description }), of }

@@ -14,7 +14,7 @@ const by = (counts: ReadonlyMap<string, number>, attribute: string, more: Attrib
 
 const one = (value: number | undefined): readonly Row[] => (value === undefined ? [] : [[value]])
 
-/** The metrics. Each attribute's values are words of the library: no id, name or address is ever among them. */
+/** The metrics. The values of attributes are words of the library, never ids, names or addresses. */
 export const INSTRUMENTS: { readonly [name: string]: Instrument } = {
   'latchkey.verify.decisions': {
     kind: 'counter',
@@ -29,19 +29,19 @@ export const INSTRUMENTS: { readonly [name: string]: Instrument } = {
   'latchkey.verify.throttled': {
     kind: 'counter',
     unit: '{decision}',
-    description: 'Verifications that were not looked up, because their address guesses.',
+    description: 'Verifications refused without a lookup, because their address is guessing tokens.',
     read: ({ vitals }) => one(vitals.throttled),
   },
   'latchkey.route.refusals': {
     kind: 'counter',
     unit: '{request}',
-    description: 'Requests with a good token that a route refused.',
+    description: 'Requests with a valid token that a route refused.',
     read: ({ vitals }) => by(vitals.refusedByRoute, 'latchkey.code'),
   },
   'latchkey.cache.lookups': {
     kind: 'counter',
     unit: '{lookup}',
-    description: 'Records that verifications looked for, by whether memory had them.',
+    description: 'Records that verifications looked up, by whether they were in memory.',
     read: ({ vitals }) => [
       [vitals.cacheHits, { 'latchkey.cache.result': 'hit' }],
       [vitals.cacheMisses, { 'latchkey.cache.result': 'miss' }],
@@ -50,25 +50,25 @@ export const INSTRUMENTS: { readonly [name: string]: Instrument } = {
   'latchkey.feed.lag': {
     kind: 'gauge',
     unit: 's',
-    description: 'How long ago the change feed was last read to its end.',
+    description: 'Time since the change feed was last read to its end.',
     read: (inside) => one(inside.readings().feedLagSeconds),
   },
   'latchkey.feed.max_staleness': {
     kind: 'gauge',
     unit: 's',
-    description: 'The lag beyond which cached records are no longer believed.',
+    description: 'The lag beyond which cached records are no longer used.',
     read: (inside) => one(inside.readings().maxStalenessSeconds),
   },
   'latchkey.store.breaker.open': {
     kind: 'gauge',
     unit: '{breaker}',
-    description: '1 while the store hangs and reads are refused without asking it, else 0.',
+    description: '1 while the store hangs and reads are refused without querying it, otherwise 0.',
     read: (inside) => one(inside.readings().breakerOpen ? 1 : 0),
   },
   'latchkey.usage.pending': {
     kind: 'updown',
     unit: '{token}',
-    description: 'Tokens with uses that are not written yet.',
+    description: 'Tokens with uses that have not been written yet.',
     read: (inside) => one(inside.readings().usagePending),
   },
   'latchkey.usage.flushes': {
@@ -80,19 +80,19 @@ export const INSTRUMENTS: { readonly [name: string]: Instrument } = {
   'latchkey.usage.flushed': {
     kind: 'counter',
     unit: '{row}',
-    description: 'Counters of usage that were written: over the batches, the size of one.',
+    description: 'Usage counters written. Divided by the number of batches, this is the average batch size.',
     read: (inside) => one(inside.readings().usageRows),
   },
   'latchkey.usage.dropped': {
     kind: 'counter',
     unit: '{use}',
-    description: 'Uses that were not counted, because too many waited for the store or it refused them.',
+    description: 'Uses that were not counted, because too many were waiting for the store or it rejected them.',
     read: (inside) => one(inside.readings().usageDropped),
   },
   'latchkey.events': {
     kind: 'counter',
     unit: '{event}',
-    description: 'Audit events that this node wrote, notices among them.',
+    description: 'Audit events that this node wrote, including notices.',
     read: ({ vitals }) => by(vitals.events, 'latchkey.event.action'),
   },
   'latchkey.faults': {
@@ -105,7 +105,7 @@ export const INSTRUMENTS: { readonly [name: string]: Instrument } = {
 
 const CREATE = { counter: 'createObservableCounter', gauge: 'createObservableGauge', updown: 'createObservableUpDownCounter' } as const
 
-/** Offers what the instance counts anyway, to be read whenever metrics are collected. */
+/** Registers metrics for what the instance already counts. They are read whenever metrics are collected. */
 export function observe(meter: Meter, inside: Internals, common: Attributes): () => void {
   const made = Object.entries(INSTRUMENTS).map(([name, { kind, unit, description, read }]) => {
     const observable: Observable = meter[CREATE[kind]](name, { unit, description })

@@ -2,21 +2,21 @@ import { type Span, trace } from '@opentelemetry/api'
 import type { Internals } from '../../instance.js'
 import type { Principal } from '../../model/principal.js'
 
-/** Says on the active span whose token was let in, or why it was not: ids, never a secret. What the SDK does wrong fails no request. */
+/** Adds the accepted token's ids, or the reason for a refusal, to the active span, but never a secret. An error of the SDK fails no request. */
 export function annotateSpans({ vitals }: Internals, owner: boolean): () => void {
   vitals.onAllowed = (principal) => {
     try {
       const span = trace.getActiveSpan()
       if (span?.isRecording() === true) annotate(span, principal, owner)
     } catch {
-      // The span goes without.
+      // The span stays without these attributes.
     }
   }
   vitals.onRefused = (code) => {
     try {
       trace.getActiveSpan()?.setAttribute('latchkey.code', code)
     } catch {
-      // The span goes without.
+      // The span stays without these attributes.
     }
   }
   return () => {

@@ -2,10 +2,10 @@ import type { Attributes, Meter } from '@opentelemetry/api'
 import type { Internals } from '../../instance.js'
 import { DeadlineError } from '../../store/deadline.js'
 
-/** Seconds, as the semantic conventions advise for calls to databases. */
+/** In seconds, as the semantic conventions recommend for database calls. */
 const BOUNDARIES = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
 
-/** The names by which the semantic conventions call databases. */
+/** The names of databases in the semantic conventions. */
 const SYSTEMS: ReadonlyMap<string, string> = new Map([
   ['postgres', 'postgresql'],
   ['mysql', 'mysql'],
@@ -13,7 +13,7 @@ const SYSTEMS: ReadonlyMap<string, string> = new Map([
   ['redis', 'redis'],
 ])
 
-/** Measures each call to the store. What the SDK does wrong fails no call. */
+/** Measures each call to the store. An error of the SDK fails no call. */
 export function timeStore(meter: Meter, inside: Internals, common: Attributes): () => void {
   const { store } = inside.readings()
   const system = SYSTEMS.get(store)

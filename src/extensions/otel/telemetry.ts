@@ -9,23 +9,23 @@ import { observeConsumers } from './observe-consumers.js'
 import { annotateSpans } from './spans.js'
 import { timeStore } from './store-duration.js'
 
-/** The scope under which everything is reported. */
+/** The instrumentation scope of all metrics. */
 const SCOPE = 'latchkey'
 
-/** How `telemetry` works. */
+/** Options of `telemetry`. */
 export type TelemetryOptions = {
   /**
-   * Put the token's id and tenant on the span that is active when it is let in, and the code on the one where it is refused? Finding that span takes
-   * about a tenth of the time of a warm verification. @default false
+   * Adds the token's id and tenant to the active span when it is accepted, and the code when it is refused. Finding that span takes about a tenth of
+   * the time of a warm verification. @default false
    */
   readonly spans?: boolean
-  /** With `spans`: put the token's owner on the span too, as `user.id`? Owners are people. @default false */
+  /** With `spans`: also adds the token's owner to the span, as `user.id`. This is personal data. @default false */
   readonly owner?: boolean
 }
 
-/** Telemetry of one instance. */
+/** The telemetry of one instance. */
 export type Telemetry = {
-  /** Reports no more. */
+  /** Stops reporting. */
   stop(): void
 }
 
@@ -34,9 +34,9 @@ const shape = objectOf({ spans: flag.default(false), owner: flag.default(false) 
 const running: WeakMap<Internals, Telemetry> = new WeakMap()
 
 /**
- * Reports an instance to OpenTelemetry: what it decides, and how its store, cache, feed and counters do. Does nothing where the process has no SDK.
+ * Reports an instance to OpenTelemetry: its decisions, and the state of its store, cache, feed and counters. Does nothing if the process has no SDK.
  *
- * Call it after the SDK was started: meters come from the global provider. A second call for the same instance ends the first.
+ * Call it after the SDK has started, because meters come from the global provider. A second call for the same instance replaces the first.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -51,7 +51,7 @@ export function telemetry<S extends string>(tokens: Latchkey<S>, options: Teleme
   const { spans, owner } = readOption(shape, options, 'options')
   if (owner && !spans) throw new InvalidInputError('owner', 'needs spans: true')
   running.get(inside)?.stop()
-  // Polls and flushes begin within some request, and are none of its work.
+  // Polls and flushes may start during a request but do not belong to its trace.
   keepApart((run) => context.with(ROOT_CONTEXT, run))
   const meter = metrics.getMeter(SCOPE)
   const common = { 'latchkey.prefix': tokens.prefix }

@@ -5,17 +5,17 @@ import { platformRandom } from '../../token/random.js'
 import type { RelayClock } from './clock.js'
 import type { Answer, Ask } from './messages.js'
 
-/** How long an answer may take before the store is asked, and up to so much longer by chance: a reader that died has been replaced by then. */
+/** How long to wait for an answer before asking the store, plus a random delay of up to `SPREAD_MS`. A reader that died has been replaced by then. */
 const PATIENCE_MS = 1_100
 const SPREAD_MS = 300
 const MAX_PENDING = 1_000
-/** A lease that was renewed in the store so recently may be renewed again without waiting for it: it is good for much longer than that. */
+/** A lease renewed in the store this recently may be renewed again without waiting, because it stays valid much longer. */
 const RENEWED_MS = 20_000
 const MAX_NODES = 1_000
 
 type Pending = {
   readonly ask: Ask
-  /** Nobody waits for it: where it is not answered, the store is not asked. */
+  /** Nobody waits for this ask, so the store is not asked if it gets no answer. */
   readonly aside: boolean
   readonly cancel: () => void
   resolve(page: FeedPage): void
@@ -25,8 +25,7 @@ type Pending = {
 const NOTHING: FeedPage = { cursor: '', ids: [], owners: [], bulk: [], everything: false, more: false }
 
 /**
- * What this node has asked and was not answered yet. Each ask has a random name of its own, which only its answer knows, so that an answer to anything
- * else, or one that comes late, means nothing.
+ * The unanswered asks of this node. Each has its own random nonce that only its answer repeats, so late or unrelated answers are ignored.
  */
 export class Asks {
   readonly #store: TokenStore
@@ -34,7 +33,7 @@ export class Asks {
   readonly #send: (ask: Ask) => void
   readonly #unanswered: () => void
   readonly #pending: Map<string, Pending> = new Map()
-  /** When the last lease of each node began to be renewed that is known to be in the store. */
+  /** For each node, when its last lease renewal known to be in the store began. */
   readonly #renewed: Map<string, number> = new Map()
 
   constructor(store: TokenStore, clock: RelayClock, send: (ask: Ask) => void, unanswered: () => void) {
@@ -44,7 +43,7 @@ export class Asks {
     this.#unanswered = unanswered
   }
 
-  /** Reads a page of the feed through the relay, or else from the store. Either read begins after this call. */
+  /** Reads a page of the feed through the relay, or otherwise from the store. Either read begins after this call. */
   async page(after: string, limit: number): Promise<FeedPage> {
     if (this.#pending.size >= MAX_PENDING) return await this.#store.changes(after, limit)
     return await this.#ask({ kind: 'page', nonce: newNonce(), after, limit })
@@ -55,7 +54,7 @@ export class Asks {
     const known = this.#renewed.get(lease.nodeId) ?? Number.NEGATIVE_INFINITY
     const aside = began - known < RENEWED_MS
     const renewing = this.#renew(lease, aside).then(() => this.#note(lease.nodeId, began))
-    // The next renewal takes its place. Once the last one that is known is too old, it is waited for.
+    // The next renewal can replace this one. Once the last known renewal is too old, this one is awaited.
     if (aside) renewing.catch(() => undefined)
     else await renewing
   }
@@ -74,7 +73,7 @@ export class Asks {
     else this.#askStore([pending])
   }
 
-  /** Asks again, for another node reads now. */
+  /** Sends the asks again, because another node is the reader now. */
   sendAgain(): void {
     for (const { ask } of this.#pending.values()) this.#send(ask)
   }
@@ -91,12 +90,12 @@ export class Asks {
     })
   }
 
-  // Whoever asked the same meanwhile is answered by the same read: it begins after all of them asked.
+  // Everyone who asked the same in the meantime gets the answer of this read, which begins after all of them asked.
   #giveUp(given: Ask): void {
     const same = [...this.#pending.values()].filter(({ ask }) => isSame(ask, given))
     for (const { ask } of same) this.#take(ask.nonce)
     this.#unanswered()
-    for (const { reject } of same.filter(({ aside }) => aside)) reject(new StoreUnavailableError('the relay did not answer'))
+    for (const { reject } of same.filter(({ aside }) => aside)) reject(new StoreUnavailableError('the relay did not respond'))
     this.#askStore(same.filter(({ aside }) => !aside))
   }
 

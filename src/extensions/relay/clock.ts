@@ -1,11 +1,11 @@
 import { Background } from '../../store/timer.js'
 import { platformRandom } from '../../token/random.js'
 
-/** The time and the chance that a relay works with. Neither decides what a node believes. */
+/** The clock and random numbers of a relay. Neither affects what a node trusts. */
 export type RelayClock = {
   /** Monotonic milliseconds. */
   now(): number
-  /** Runs something later, without keeping the process alive. Answers how to call it off. */
+  /** Runs a function later without keeping the process alive. Returns a function that cancels it. */
   after(ms: number, run: () => void): () => void
   /** At least 0, less than 1. */
   random(): number

@@ -1,11 +1,11 @@
 import type { RelayClock } from './clock.js'
 
-/** How far back a node that begins to read for all begins: others may not have come as far as it has. */
+/** How far back a new reader starts, because other nodes may be behind it. */
 const BACK_MS = 5_000
 const APART_MS = 250
 const MOST = 64
 
-/** The places in the feed where this node has stood lately. */
+/** The recent positions of this node in the feed. */
 export class Cursors {
   readonly #clock: RelayClock
   #known: readonly { readonly cursor: string; readonly at: number }[] = []
@@ -21,7 +21,7 @@ export class Cursors {
     this.#known = [...this.#known.slice(1 - MOST), { cursor, at: now }]
   }
 
-  /** Where it stood a while ago, at the latest. */
+  /** Returns the latest position that is old enough. */
   recent(): string | undefined {
     const then = this.#clock.now() - BACK_MS
     return (this.#known.findLast(({ at }) => at <= then) ?? this.#known[0])?.cursor

@@ -1,13 +1,13 @@
 import type { RelayClock } from './clock.js'
 
-/** How often the reader says that it is there. */
+/** How often the reader sends a beat. */
 const BEAT_MS = 200
-/** Who has heard none for so long, and up to so much longer by chance, offers to read. */
+/** A node that hears no beat for this long, plus a random delay of up to `JITTER_MS`, offers to read. */
 const SILENCE_MS = 600
 const JITTER_MS = 300
-/** Who offered waits for better offers. */
+/** How long a node that offered waits for better offers. */
 const SETTLE_MS = 100
-/** How long a node that did not answer, or whose own reads fail, counts for nothing. */
+/** How long a node is passed over after it did not answer, or after its own reads failed. */
 const SUSPECT_MS = 10_000
 const RESIGNED_MS = 3_000
 const MAX_SUSPECTS = 1_000
@@ -17,14 +17,14 @@ export type Vote = 'offer' | 'beat' | 'gone'
 type State = 'listening' | 'offering' | 'reading'
 
 /**
- * Decides which node reads for all, by what is heard on the channel alone: the lowest id of those who offer. Nothing that must hold rests on it: with two
- * readers there are more reads, and without one each node asks the store.
+ * Elects the node that reads for all, based only on messages on the channel: the lowest id among the offers. Correctness does not depend on the result. With
+ * two readers there are more reads; without a reader each node asks the store.
  */
 export class Election {
   readonly #id: string
   readonly #clock: RelayClock
   readonly #send: (vote: Vote) => void
-  /** Told whenever another node, this one (its own id), or nobody reads. */
+  /** Called whenever the reader changes: another node, this node (with its own id), or none. */
   readonly #changed: (reader: string | undefined) => void
   readonly #suspects: Map<string, number> = new Map()
   #state: State = 'listening'
@@ -67,7 +67,7 @@ export class Election {
     const suspected = this.#suspects.get(from) ?? Number.NEGATIVE_INFINITY
     if (now < suspected) return
     if (this.#state !== 'listening') {
-      // Who is lower reads; who is higher hears it from us.
+      // The node with the lower id reads. A node with a higher id hears our beats and steps down.
       if (from > this.#id) return
       this.#become('listening', vote === 'beat' ? from : undefined)
       this.#heardAt = now
@@ -84,7 +84,7 @@ export class Election {
     if (from !== this.#reader) this.#become('listening', from)
   }
 
-  /** Somebody did not answer, though it says that it reads. */
+  /** Marks a reader that sends beats but did not answer. */
   suspect(reader: string): void {
     if (reader === this.#id) return
     if (this.#suspects.size >= MAX_SUSPECTS) this.#suspects.clear()
@@ -92,7 +92,7 @@ export class Election {
     if (reader === this.#reader) this.#miss()
   }
 
-  /** This node cannot read: somebody else should. */
+  /** Steps down because this node cannot read, so another node can take over. */
   resign(): void {
     if (this.#state === 'listening') return
     this.#send('gone')
@@ -101,7 +101,7 @@ export class Election {
     this.#listen(RESIGNED_MS)
   }
 
-  // The reader is gone: whoever is quickest offers.
+  // The reader is gone. The fastest node offers first.
   #miss(): void {
     this.#heardAt = Number.NEGATIVE_INFINITY
     this.#become('listening', undefined)

@@ -1,15 +1,15 @@
 import type { RelayClock } from './clock.js'
 
-/** How often a lane works: once in each gap, and as often in a row as it has saved up. */
+/** The pace of a lane: one turn per gap, plus a burst of the turns that it has saved up. */
 export type LanePace = {
   readonly gapMs: number
-  /** How many turns are saved up while it is idle. @default 1 */
+  /** How many turns it can save up while idle. @default 1 */
   readonly burst?: number
-  /** How long it waits for others that ask for the same, also where it has been idle. @default 0 */
+  /** How long it waits to collect equal requests, even after being idle. @default 0 */
   readonly collectMs?: number
 }
 
-/** Does work at a bounded pace: what is asked for meanwhile is done together, in the next turn. */
+/** Runs work at a bounded pace. Requests that arrive in between are handled together in the next turn. */
 export class Lane {
   readonly #clock: RelayClock
   readonly #gapMs: number
@@ -31,7 +31,7 @@ export class Lane {
     this.#savedAt = clock.now()
   }
 
-  /** Works soon, or once the lane has saved up all that it can: what can wait leaves the rest to what cannot. */
+  /** Requests a turn: soon, or once all turns are saved up. Work that can wait leaves the saved turns to urgent work. */
   request(when: 'soon' | 'saved up' = 'soon'): void {
     const now = this.#save()
     const missing = (when === 'soon' ? 1 : this.#burst) - this.#saved

@@ -4,10 +4,10 @@ import { type Body, EVERYBODY, type Message } from './messages.js'
 import type { RelayTransport } from './transport.js'
 import type { Wire } from './wire.js'
 
-/** How long to wait before subscribing anew where that failed. */
+/** How long to wait before subscribing again after a failure. */
 const RETRY_MS = 2_000
 const MAX_SENDERS = 20_000
-/** What a broker that hangs has taken and not sent. */
+/** The limit of messages that a hanging broker has accepted but not sent. */
 const MAX_UNSENT = 50_000
 
 export type LineSetUp = {
@@ -21,10 +21,10 @@ export type LineSetUp = {
   failed(error: unknown): void
 }
 
-/** The connection of a node with the others: what it hears was signed by one of them, and each message counts once. */
+/** A node's connection to the others. It accepts only signed messages, and each message only once. */
 export class Line {
   readonly #setUp: LineSetUp
-  /** The last message of each sender that was heard. */
+  /** The last message received from each sender. */
   readonly #heard: Map<string, number> = new Map()
   readonly #stops: (() => unknown)[] = []
   readonly #cancels: Set<() => void> = new Set()
@@ -41,12 +41,12 @@ export class Line {
     for (const name of [`${channel}.all`, `${channel}.to.${id}`]) this.#subscribe(name)
   }
 
-  /** May be lost, as every message may. */
+  /** Sends a message, which may be lost like any other. */
   send(to: string, body: Body): void {
     const { id, channel, wire, transport, failed } = this.#setUp
     this.#sent += 1
     const text = wire.write({ from: id, to, seq: this.#sent, body })
-    // What is too long for the broker, its receiver asks the store.
+    // If an answer is too long for the broker, its receiver asks the store.
     if (text === undefined) {
       if (body.kind === 'answer') this.send(to, { kind: 'alone', nonce: body.nonce })
       return
@@ -71,7 +71,7 @@ export class Line {
   close(): void {
     this.#isOpen = false
     for (const cancel of this.#cancels) cancel()
-    // A broker that hangs must not hold up the end.
+    // A hanging broker must not delay shutdown.
     for (const stop of this.#stops.splice(0)) void (async () => stop())().catch(() => undefined)
   }
 
@@ -103,7 +103,7 @@ export class Line {
       return
     }
     if (message.to !== id && message.to !== EVERYBODY) return
-    // Repeated, or overtaken by a later one. What is said to all and to one goes different ways, and answers are told apart by what they answer.
+    // The message was repeated or overtaken by a later one. Messages to all and to one node are ordered separately, and answers are matched by their nonce.
     const way = message.to === EVERYBODY ? `${message.from} to all` : message.from
     if (message.seq <= (this.#heard.get(way) ?? 0) && !isAnswer(message)) return
     if (this.#heard.size >= MAX_SENDERS && !this.#heard.has(way)) this.#heard.clear()

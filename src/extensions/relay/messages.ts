@@ -1,32 +1,32 @@
 import type { FeedPage, NodeLease } from '../../store/port.js'
 
-/** To everybody: who wants to read for all, who does, and who no longer does; and that the feed has grown. The last also goes to the reader alone. */
+/** Sent to all nodes: a node offers to read, is reading, or has stopped reading; or the feed has grown. The last kind is also sent to the reader alone. */
 export type Signal = { readonly kind: 'offer' | 'beat' | 'gone' | 'wake' }
 
-/** To the reader. */
+/** Sent to the reader. */
 export type Ask =
   | { readonly kind: 'page'; readonly nonce: string; readonly after: string; readonly limit: number }
   | { readonly kind: 'lease'; readonly nonce: string; readonly lease: NodeLease }
 
-/** To whoever asked. `alone`: ask the store yourself. */
+/** Sent to the node that asked. `alone` tells it to ask the store itself. */
 export type Answer =
   | { readonly kind: 'answer'; readonly nonce: string; readonly page: FeedPage }
   | { readonly kind: 'renewed' | 'alone'; readonly nonce: string }
 
-/** What a message says. */
+/** The content of a message. */
 export type Body = Signal | Ask | Answer
 
-/** A message with whom it is from and for: an id, or `*` for everybody. `seq` grows with each message of its sender. */
+/** A message with its sender and receiver: an id, or `*` for all nodes. `seq` increases with each message of a sender. */
 export type Message = { readonly from: string; readonly to: string; readonly seq: number; readonly body: Body }
 
 export const EVERYBODY = '*'
 
 const ID = /^[0-9a-f]{32}$/
 const NONCE = /^[0-9a-f]{24}$/
-/** Longer cursors and names of nodes are nobody's. */
+/** No valid cursor or node name is longer. */
 const LONGEST = 200
 
-/** Reads a message that was signed; `undefined` where it makes no sense. Pages are looked at again by whoever asked, as an answer of the store is. */
+/** Reads a signed message, or returns `undefined` if it is invalid. The node that asked validates pages again, as it does with the store's answers. */
 export function readMessage(value: unknown): Message | undefined {
   const { from, to, seq, body } = Object(value) as { readonly [K in keyof Message]?: unknown }
   if (typeof from !== 'string' || !ID.test(from) || typeof to !== 'string' || !(to === EVERYBODY || ID.test(to))) return undefined

@@ -2,7 +2,7 @@ import { objectOf, passing, readOption } from '../../policy/option-reader.js'
 import type { RelayTransport } from './transport.js'
 import { LONGEST_MESSAGE } from './wire.js'
 
-/** What is used of a connection of `@nats-io/nats-core`, or of `nats` 2. */
+/** The part of a `@nats-io/nats-core` or `nats` 2 connection that the relay uses. */
 export type NatsConnection = {
   publish(subject: string, payload: string): void
   subscribe(
@@ -11,9 +11,9 @@ export type NatsConnection = {
   ): { unsubscribe(): void }
 }
 
-/** The options of `natsTransport`. */
+/** Options of `natsTransport`. */
 export type NatsTransportOptions = {
-  /** A connection of yours, which stays open. It must receive what it publishes itself: leave its option `noEcho` alone. */
+  /** Your connection, which the relay does not close. It must receive its own messages, so do not set its option `noEcho`. */
   readonly connection: NatsConnection
 }
 

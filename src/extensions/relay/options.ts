@@ -2,21 +2,21 @@ import { callback, secretText } from '../../policy/option-kinds.js'
 import { objectOf, passing, readOption } from '../../policy/option-reader.js'
 import type { RelayTransport } from './transport.js'
 
-/** That something on the relay's channels is not of this relay. */
+/** A warning that the relay's channels carry messages that are not from this relay. */
 export type RelayWarning = { readonly code: 'LATCHKEY_RELAY_REFUSED'; readonly message: string }
 
-/** How `relayedStore` works. */
+/** Options of `relayedStore`. */
 export type RelayOptions = {
-  /** The broker: `natsTransport` or `redisTransport`, or one of your own. */
+  /** The broker: `natsTransport`, `redisTransport`, or your own transport. */
   readonly transport: RelayTransport
   /**
-   * Signs what the nodes tell each other, so that nobody else on the broker can: at least 32 characters, the same on all nodes, of a secret of its own.
-   * Whoever has it can make nodes believe that nothing was revoked.
+   * Signs the messages between the nodes, so that no other user of the broker can forge them: at least 32 characters, the same on all nodes, and not
+   * used for anything else. Whoever has it can make nodes believe that nothing was revoked.
    */
   readonly key: string
-  /** The channels' names begin with it: letters, digits, `-`, `_` and `.`, at most 100. @default 'latchkey.relay' */
+  /** The prefix of the channel names: letters, digits, `-`, `_` and `.`, at most 100 characters. @default 'latchkey.relay' */
   readonly channel?: string
-  /** Told, at most once a minute, of messages that were not signed with this key for this store. @default `process.emitWarning` */
+  /** Called, at most once a minute, about messages that were not signed with this key for this store. @default `process.emitWarning` */
   readonly onWarning?: (warning: RelayWarning) => void
 }
 
@@ -35,7 +35,7 @@ const schema = objectOf({
 })
 
 /**
- * Reads the options once.
+ * Validates the options.
  *
  * @throws InvalidInputError `invalid_input`
  */

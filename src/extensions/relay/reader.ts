@@ -5,27 +5,27 @@ import { Lane } from './lane.js'
 import type { Answer, Ask } from './messages.js'
 import { Tail } from './tail.js'
 
-/** In any second that makes at most 16 reads and 4 renewals, however many nodes ask. */
+/** These limits allow at most 16 reads and 4 renewals per second, however many nodes ask. */
 const READS = { gapMs: 80, burst: 3, collectMs: 10 } as const
 const RENEWALS = { gapMs: 300, collectMs: 5 } as const
-/** So long after the feed has grown, whoever asks does so for that. */
+/** For this long after the feed has grown, asks are treated as urgent. */
 const URGENT_MS = 100
 const PAGE = 1000
 const LEASES_AT_ONCE = 1000
 const MAX_WAITING = 20_000
-/** A read that takes longer is made again, so many at once. */
+/** A slow read is started again, up to this many at once. */
 const MAX_READS = 3
 
-/** Asks of a node, and how to answer it. */
+/** An ask of a node, and the function that answers it. */
 export type Asked = { readonly ask: Ask; answer(answer: Answer): void }
 
 type Waiting = { readonly lease: NodeLease; readonly answers: readonly ((kind: 'renewed' | 'alone') => void)[] }
 
-/** Reads the feed, and renews leases, for everybody who asks. Each read begins after what it answers was asked. */
+/** Reads the feed and renews leases for all nodes that ask. Each read begins after the asks that it answers. */
 export class Reader {
   readonly #store: TokenStore
   readonly #clock: RelayClock
-  /** Told that the store fails or hangs here. */
+  /** Called when the store fails or hangs on this node. */
   readonly #failed: () => void
   readonly #reads: Lane
   readonly #writes: Lane
@@ -35,7 +35,7 @@ export class Reader {
   #reading = 0
   #urgentUntil = Number.NEGATIVE_INFINITY
 
-  /** `start`: a cursor a little behind where the nodes stand, if one is known. */
+  /** `start` is a cursor slightly behind the positions of the nodes, if one is known. */
   constructor(store: TokenStore, clock: RelayClock, start: string | undefined, failed: () => void) {
     this.#store = store
     this.#clock = clock
@@ -48,10 +48,10 @@ export class Reader {
   ask(asked: Asked): void {
     const { ask, answer } = asked
     if (ask.kind === 'page') {
-      // Whoever is not answered asks the store after a while.
+      // A node without an answer asks the store after a while.
       if (this.#asked.length >= MAX_WAITING) return
       this.#asked.push(asked)
-      // A node that only asks from time to time leaves the next reads to those that were woken.
+      // Periodic asks leave the next reads to nodes that were woken by a change.
       this.#reads.request(this.#clock.now() < this.#urgentUntil ? 'soon' : 'saved up')
       return
     }
@@ -67,7 +67,7 @@ export class Reader {
     this.#writes.request()
   }
 
-  /** The feed has grown, and the nodes are woken. */
+  /** The feed has grown, and the nodes are being woken. */
   urge(): void {
     this.#urgentUntil = this.#clock.now() + URGENT_MS
     if (this.#asked.length > 0) this.#reads.request()
@@ -95,7 +95,7 @@ export class Reader {
       if (page === undefined) return this.#failed()
       tail.extend(after, page, this.#clock.now())
       if (page.more || !tail.covers(page.cursor)) {
-        // The next read begins later still.
+        // These asks wait for the next read, which begins after them.
         this.#asked = [...asked, ...this.#asked].slice(0, MAX_WAITING)
         this.#reads.request()
       } else answerAll(tail, asked)
@@ -125,7 +125,7 @@ export class Reader {
 }
 
 function answerAll(tail: Tail, asked: readonly Asked[]): void {
-  // Most nodes stand at the same place.
+  // Most nodes are at the same position.
   const pages = new Map<string, FeedPage | undefined>()
   for (const { ask, answer } of asked) {
     if (ask.kind !== 'page') continue

@@ -1,16 +1,16 @@
 import { objectOf, passing, readOption } from '../../policy/option-reader.js'
 import type { RelayTransport } from './transport.js'
 
-/** What is used of an `ioredis` or node-redis client, or of a cluster of either. */
+/** The part of an `ioredis` or node-redis client or cluster that the relay uses. */
 export type RedisRelayClient = {
   publish(channel: string, message: string): Promise<unknown>
-  /** For the connection that listens. */
+  /** Creates the connection for subscriptions. */
   duplicate(): object
 }
 
-/** The options of `redisTransport`. */
+/** Options of `redisTransport`. */
 export type RedisTransportOptions = {
-  /** An `ioredis` client, or a node-redis client that is connected. It publishes, and stays open; what listens is a duplicate of it. */
+  /** An `ioredis` client or a connected node-redis client. It publishes, and the relay does not close it; a duplicate of it subscribes. */
   readonly client: RedisRelayClient
 }
 
@@ -31,7 +31,7 @@ type NodeRedis = Emitter & {
   destroy(): unknown
 }
 
-/** One connection that listens on all channels. */
+/** A connection that listens on all channels. */
 type Listening = { add(channel: string, hear: (message: string) => void): Promise<unknown>; remove(channel: string): void; close(): void }
 
 const has = (value: unknown, ...names: readonly string[]): boolean =>
@@ -79,7 +79,7 @@ function listenOn(duplicate: object): Listening {
 
 function listenIoredis(client: Ioredis): Listening {
   const hearers = new Map<string, (message: string) => void>()
-  // It would subscribe again by itself, with a promise that nobody can catch where the connection is lost meanwhile.
+  // Automatic resubscription creates a promise whose rejection nobody can handle if the connection is lost again.
   if (client.options !== undefined) client.options.autoResubscribe = false
   const join = (channel: string): Promise<unknown> => client.subscribe(channel)
   client.on('error', () => undefined)
@@ -113,7 +113,7 @@ function listenNodeRedis(client: NodeRedis): Listening {
   const connected = client.connect().then(() => client.unref?.())
   connected.catch(() => undefined)
   return {
-    // It subscribes again by itself after a reconnection.
+    // This client resubscribes automatically after it reconnects.
     async add(channel, hear) {
       await connected
       await client.subscribe(channel, hear)

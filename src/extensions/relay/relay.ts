@@ -13,11 +13,11 @@ import { Reader } from './reader.js'
 import type { RelayTransport } from './transport.js'
 import { createWire } from './wire.js'
 
-/** How often the nodes are woken at the most, and how often the reader is told of this node's own changes. */
+/** The maximum pace at which nodes are woken, and at which the reader is told about this node's own changes. */
 const WAKES = { gapMs: 80, burst: 3, collectMs: 5 } as const
-/** A reader that has not heard itself for so long speaks to nobody. */
+/** A reader that has not heard itself for this long has lost its connection. */
 const DEAF_MS = 1_500
-/** When to ask again which store this is, where there was no answer. */
+/** How long to wait before asking the store for its identity again. */
 const OPEN_AGAIN_MS = 5_000
 
 type Listener = { readonly wake: () => void; readonly lost: ((error: unknown) => void) | undefined }
@@ -27,11 +27,11 @@ export type RelaySetUp = {
   readonly key: string
   readonly channel: string
   readonly clock: RelayClock
-  /** Told of a message that was not signed for this relay. */
+  /** Called for a message that was not signed for this relay. */
   refused(): void
 }
 
-/** The part of a node in the relay: it asks the reader, and reads for all while it is the one. */
+/** A node's part in the relay. It asks the reader, and reads for all nodes while it is the reader. */
 export class Relay {
   readonly #store: TokenStore
   readonly #setUp: RelaySetUp
@@ -71,7 +71,7 @@ export class Relay {
     this.#telling = new Lane(clock, WAKES, () => this.#toReader({ kind: 'wake' }))
   }
 
-  /** A page of the feed, as the store would answer it to a call that begins now. */
+  /** Returns a page of the feed, as the store would for a call that begins now. */
   async page(after: string, limit: number): Promise<FeedPage> {
     if (!this.#isOpen()) return await this.#store.changes(after, limit)
     this.#cursors.note(after)
@@ -109,7 +109,7 @@ export class Relay {
     line?.close()
   }
 
-  // Nothing of the relay is used before it is known which store this is, and nobody waits for that.
+  // The relay stays unused until the store's identity is known, and nobody waits for that.
   #isOpen(): boolean {
     if (this.#line !== undefined) return true
     const now = this.#setUp.clock.now()
@@ -121,7 +121,7 @@ export class Relay {
       (identity) => {
         if (this.#opening === opening) this.#open(identity)
       },
-      // Told by whoever reads the feed from the same store.
+      // The code that reads the feed reports the same store error.
       () => undefined,
     )
     return false
@@ -202,7 +202,7 @@ export class Relay {
 
   #toAll(kind: 'offer' | 'beat' | 'gone' | 'wake'): void {
     if (this.#reader !== undefined && this.#setUp.clock.now() - this.#echoAt > DEAF_MS) {
-      this.#lose(new Error('nothing comes through the relay, not even what this node sends: each node asks the store by itself'))
+      this.#lose(new Error("no messages arrive through the relay, not even this node's own: each node queries the store itself"))
     }
     this.#line?.send('*', { kind })
   }

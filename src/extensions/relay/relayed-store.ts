@@ -12,14 +12,14 @@ import { Relay } from './relay.js'
 
 const WARN_AGAIN_MS = 60_000
 const REFUSED =
-  'messages on the relay were not signed with this key for this store, and count for nothing: nodes with another key or another store share its channel, or somebody else writes to it'
+  'messages on the relay were not signed with this key for this store, and were ignored: nodes with another key or another store share its channel, or somebody else writes to it'
 
 /**
- * Puts a relay before a store: of all nodes that share the channel, one reads the change feed and renews the leases for all of them, at fewer than 20
- * queries a second in all.
+ * Puts a relay in front of a store: one of the nodes that share the channel reads the change feed and renews the leases for all of them, with fewer
+ * than 20 queries a second in total.
  *
- * The bound of each node holds as without a relay. It asks the reader for each page by a message of its own, and counts from when it asked; what the broker
- * loses, delays or repeats makes it ask the store itself.
+ * Each node keeps the same staleness bound as without a relay. It requests each page from the reader with its own message, and measures from when it
+ * asked; if the broker loses, delays or repeats messages, it asks the store itself.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -34,7 +34,7 @@ export function relayedStore(store: TokenStore, options: RelayOptions): TokenSto
   return createRelayedStore(store, options, realClock())
 }
 
-/** The same, by another clock. */
+/** Creates the store with a given clock. */
 export function createRelayedStore(store: TokenStore, options: RelayOptions, clock: RelayClock): TokenStore {
   if (!isStore(store)) throw new InvalidInputError('store', 'must be a store, such as postgresStore({ url })')
   const { transport, key, channel, onWarning = ({ code, message }) => warnOnConsole(code, message) } = readRelayOptions(options)
@@ -46,7 +46,7 @@ export function createRelayedStore(store: TokenStore, options: RelayOptions, clo
     try {
       onWarning({ code: 'LATCHKEY_RELAY_REFUSED', message: REFUSED })
     } catch {
-      // Whoever is told of a stranger must not be stopped by it.
+      // A failing listener must not stop the relay.
     }
   }
   const relay = new Relay(store, { transport, key, channel, clock, refused })
@@ -56,7 +56,7 @@ export function createRelayedStore(store: TokenStore, options: RelayOptions, clo
       return [method, (...args: readonly unknown[]) => Reflect.apply(run, store, args)]
     }),
   ) as unknown as Omit<TokenStore, 'name' | 'usageRows' | 'reached'>
-  // Whatever it answers: a wake-up too many costs one read.
+  // Sends a wake-up regardless of the result: an unnecessary one costs one read.
   const growing = <T>(answer: MaybePromise<T>): MaybePromise<T> => {
     if (isThenable(answer)) {
       answer.then(
@@ -76,7 +76,7 @@ export function createRelayedStore(store: TokenStore, options: RelayOptions, clo
     revokeWhere: (filter, stamp, event) => growing(through.revokeWhere(filter, stamp, event)),
     ...(saveMove !== undefined && { saveMove: (prefix, expected, next) => growing(saveMove(prefix, expected, next)) }),
     changes: (after, limit) => (after === undefined ? store.changes(after, limit) : relay.page(after, limit)),
-    // A node that leaves says so itself.
+    // A node that is leaving releases its lease itself.
     renewLease: (lease) => (lease.expiresAt === 0 ? store.renewLease(lease) : relay.renew(lease)),
     subscribe: (wake, lost) => relay.subscribe(wake, lost),
     close() {

@@ -4,18 +4,18 @@ type Segment = { readonly from: string; readonly page: FeedPage; readonly at: nu
 
 const MAX_SEGMENTS = 500
 const MAX_ENTRIES = 20_000
-/** What was told longer ago is forgotten: whoever is that far behind asks the store. */
+/** Older pages are dropped. A node that is further behind asks the store. */
 const MAX_AGE_MS = 60_000
 
-/** The last pages of the feed, in order and without a gap, from which nodes at different positions are answered. */
+/** The latest pages of the feed, in order and without gaps. Nodes at different positions are answered from them. */
 export class Tail {
   readonly #reached: TokenStore['reached']
   #segments: Segment[] = []
-  /** Where it begins. */
+  /** The position where it begins. */
   #start: string
   #end: string
   #entries = 0
-  /** Is it unknown what came before it? */
+  /** Whether it is unknown what came before. */
   #broken = false
 
   constructor(start: string, reached: TokenStore['reached']) {
@@ -24,18 +24,18 @@ export class Tail {
     this.#reached = reached
   }
 
-  /** Where to read on. */
+  /** The position from which to continue reading. */
   get end(): string {
     return this.#end
   }
 
-  /** Adds a page that was read behind a cursor. An older one than what is known already adds nothing. */
+  /** Adds a page that was read after a cursor. A page older than what is already known adds nothing. */
   extend(after: string, page: FeedPage, now: number): void {
     if (page.everything) {
       this.#begin(page.cursor, true)
       return
     }
-    // Of two reads that were under way at once, the later one stands for both.
+    // Of two concurrent reads, the one that reached further replaces the other.
     const at = after === this.#end ? this.#segments.length : this.#segments.findIndex(({ from }) => from === after)
     if (at === -1 || (at < this.#segments.length && !this.#reached(page.cursor, this.#end))) return
     this.#segments = this.#segments.slice(0, at)
@@ -44,17 +44,17 @@ export class Tail {
     this.#forget(now)
   }
 
-  /** Is everything known up to there? */
+  /** Checks whether everything up to this position is known. */
   covers(cursor: string): boolean {
     return this.#reached(this.#end, cursor)
   }
 
   /**
-   * Answers who stands at `after`, with some entries more than it needs where it stands between two pages. `undefined`: not known here, so that it has to
-   * ask the store.
+   * Returns the page after `after`. For a position within a page, it includes some entries that the node already has. Returns `undefined` if the position is
+   * not covered, so the node must ask the store.
    */
   answer(after: string, limit: number): FeedPage | undefined {
-    // Ahead of what was read, or somewhere else altogether.
+    // The position is ahead of what was read, or in a different feed.
     if (!this.#reached(this.#end, after)) return undefined
     const at = this.#placeOf(after)
     if (at === undefined) return this.#broken ? { ...nothingBehind(this.#end), everything: true } : undefined
@@ -78,7 +78,7 @@ export class Tail {
     }
   }
 
-  /** The first segment that somebody at this cursor has not read whole. */
+  /** Finds the first segment that a node at this cursor has not read completely. */
   #placeOf(after: string): number | undefined {
     if (this.#reached(after, this.#end)) return this.#segments.length
     for (let at = this.#segments.length - 1; at >= 0; at -= 1) if (this.#reached(after, this.#segments[at]?.from ?? this.#start)) return at

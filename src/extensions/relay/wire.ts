@@ -4,18 +4,18 @@ import { defaultEngine } from '../../token/hash.js'
 import { type Message, readMessage } from './messages.js'
 
 const MAC_LENGTH = 64
-/** Brokers carry at least as much in one message: NATS 1 MB, unless it is told otherwise. */
+/** All brokers carry messages of at least this size. NATS allows 1 MB by default. */
 export const LONGEST_MESSAGE: number = 256 * 1024
 
 /** Writes and reads messages, signed with HMAC-SHA-256. */
 export type Wire = {
-  /** `undefined` where the message would be too long. */
+  /** Returns `undefined` if the message would be too long. */
   write(message: Message): string | undefined
-  /** `undefined` where it was not signed with this key for this channel and this store, or makes no sense. */
+  /** Returns `undefined` if the message was not signed with this key for this channel and this store, or is invalid. */
   read(text: unknown): Message | undefined
 }
 
-/** The key is derived from the host's: nothing that is signed for another channel or another store counts here. */
+/** The signing key is derived from the host's key, the channel and the store, so a signature for another channel or store is not accepted. */
 export function createWire(key: string, channel: string, identity: string): Wire {
   const derived = defaultEngine.hmacSha256(ascii(key))(ascii(JSON.stringify(['latchkey: relay', 1, channel, identity])))
   const mac = defaultEngine.hmacSha256(derived)
@@ -25,7 +25,7 @@ export function createWire(key: string, channel: string, identity: string): Wire
       return text.length > LONGEST_MESSAGE - MAC_LENGTH ? undefined : mac(text) + text
     },
     read(given) {
-      // Before anything is computed over it.
+      // Checked before computing the signature.
       if (typeof given !== 'string' || given.length <= MAC_LENGTH || given.length > LONGEST_MESSAGE) return undefined
       const text = given.slice(MAC_LENGTH)
       if (text !== ascii(text) || !equalDigests(mac(text), given.slice(0, MAC_LENGTH))) return undefined

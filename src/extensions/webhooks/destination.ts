@@ -4,12 +4,12 @@ import { type InputPlace, InvalidInputError } from '../../errors.js'
 import { compileNetworks, isPublicIp } from '../../policy/network.js'
 import { isSafeAddress } from '../../policy/safe-address.js'
 
-/** Where an endpoint's events go, and how its addresses are looked at before anything connects to one. */
+/** The destination of an endpoint's events. Its addresses are checked before any connection is made. */
 export type Destination = {
   readonly url: URL
-  /** All that may be told of the URL: its path and query may hold secrets. */
+  /** The only part of the URL that may be shown: path and query may contain secrets. */
   readonly origin: string
-  /** Resolves the name, and hands on what it has looked at: nothing is resolved a second time. */
+  /** Resolves the name and returns the addresses that were checked, so the name is not resolved a second time. */
   readonly lookup: LookupFunction
 }
 
@@ -22,13 +22,13 @@ const resolveByPlatform: Resolve = (hostname, answer) => {
 
 const isLoopback = compileNetworks(['127.0.0.0/8', '::1'])
 
-/** The code of an error for an address that must not be reached. */
+/** The error code for a forbidden address. */
 export const ADDRESS_REFUSED = 'LATCHKEY_ADDRESS_REFUSED'
 
 /**
- * Reads an endpoint's URL.
+ * Reads and validates an endpoint's URL.
  *
- * @throws InvalidInputError `invalid_input`; its message never holds the URL
+ * @throws InvalidInputError `invalid_input`; its message never contains the URL
  */
 export function readDestination(
   place: InputPlace,
@@ -55,7 +55,7 @@ export function readDestination(
       resolve(hostname, (error, found) => {
         if (error !== null) return answer(error, '')
         const [first] = found
-        // One that must not be reached spoils them all: which of them is connected to is chance.
+        // One forbidden address disqualifies the name, because the connection may use any of them.
         if (first === undefined || !found.every(({ address }) => mayReach(address))) {
           return answer(Object.assign(new Error('the name resolves to an address that is not public'), { code: ADDRESS_REFUSED }), '')
         }
@@ -66,7 +66,7 @@ export function readDestination(
   }
 }
 
-/** The address that stands in place of a name, in the form that every program reads alike: `new URL` has read it. */
+/** Returns the IP address in a URL's host, if it is one. `new URL` has already normalized it. */
 function literalOf(hostname: string): string | undefined {
   if (hostname.startsWith('[')) return hostname.slice(1, -1)
   return /^\d+(?:\.\d+){3}$/.test(hostname) ? hostname : undefined

@@ -10,12 +10,12 @@ import type { Signer } from './secret.js'
 import { type Outcome, send } from './send.js'
 import { attemptsOf, saveAttempts, saveSlot, slotsOf } from './state.js'
 
-/** Dead letters that an endpoint keeps. */
+/** Maximum number of dead letters per endpoint. */
 export const MOST_DEAD_LETTERS = 100
 const FACTOR = 4
-/** Every wait is up to a fifth shorter or longer: what failed together does not come back together. */
+/** Each delay varies by up to a fifth, so events that failed together are not retried together. */
 const JITTER = 0.2
-/** How long a handler may take beside the delivery itself: it writes into the store. */
+/** Extra time for a handler beyond the delivery itself, because it writes to the store. */
 const SPARE_MS = 30_000
 
 /** Settings of an endpoint. */
@@ -32,14 +32,14 @@ export type EndpointOptions = {
   readonly ca: string | undefined
 }
 
-/** Sends events to one receiver, in order: an event that fails is tried again before the next one, until it becomes a dead letter. */
+/** Sends events to one receiver in order. A failed event is retried before the next one is sent, until it becomes a dead letter. */
 export class Endpoint {
   readonly id: string
   readonly #options: EndpointOptions
   readonly #inside: Internals
   readonly #of: { readonly prefix: string; readonly endpoint: string }
   readonly #actions: ReadonlySet<string> | undefined
-  /** The event that this node has tried last, and in vain. */
+  /** The last event whose delivery failed on this node. */
   #waitedFor: string | undefined
 
   constructor(inside: Internals, options: EndpointOptions) {
@@ -50,15 +50,15 @@ export class Endpoint {
     this.#actions = options.actions && new Set(options.actions)
   }
 
-  /** The secret that its receiver verifies with. */
+  /** The secret with which the receiver verifies signatures. */
   get secret(): string {
     return this.#options.signer.secret
   }
 
-  /** Begins to send, on one node at a time. Answers how to stop. */
+  /** Starts sending, on one node at a time. Returns a function that stops it. */
   start(): () => Promise<void> {
     const { from, timeoutMs } = this.#options
-    // What is under way when it stops may come to its end, so that it need not come again.
+    // A delivery in progress may finish during a stop, so it need not be repeated.
     const consumer = this.#inside.follow(consumerOf(this.id), (event, { lost }) => this.#handle(event, lost), {
       from,
       timeoutMs: timeoutMs + SPARE_MS,
@@ -66,7 +66,7 @@ export class Endpoint {
     return () => consumer.stop()
   }
 
-  /** Sends an event once, now. */
+  /** Sends an event once, immediately. */
   async deliver(event: ListedEvent, signal: AbortSignal): Promise<Outcome> {
     const { destination, signer, timeoutMs, ca } = this.#options
     const now = new Date(this.#inside.settings.clock())
@@ -92,7 +92,7 @@ export class Endpoint {
     if (!this.#wants(event)) return
     const outcome = await this.deliver(event, signal)
     if (outcome.delivered) return
-    // Nobody waits for it any more, and that is not the receiver's fault.
+    // The attempt was aborted, which is not the receiver's fault.
     signal.throwIfAborted()
     await this.#failed(event, outcome)
   }
@@ -102,7 +102,7 @@ export class Endpoint {
     return (this.#actions === undefined || this.#actions.has(action)) && (wanted === undefined || tenantId === wanted)
   }
 
-  /** Throws `RetryLater`, or has made a dead letter of the event. */
+  /** Throws `RetryLater`, or turns the event into a dead letter. */
   async #failed(event: ListedEvent, { failure, waitMs = 0, gone }: Outcome & { readonly delivered: false }): Promise<void> {
     const { attempts: most, longestMs } = this.#options.retry
     const store = this.#inside.store()
@@ -111,11 +111,11 @@ export class Endpoint {
     const known = attemptsOf(rows, this.id)
     const before = known?.eventId === event.id ? known : undefined
     const left = before === undefined ? 0 : before.dueAt - now
-    // Tried early, by a node that has just begun to read: a process that is started again and again must not use up the attempts. An instant further
-    // ahead than any wait was written by a clock that was wrong.
+    // A node that has just started reading tried the event early. This attempt does not count, so a process that keeps restarting does not use up the attempts.
+    // An instant further ahead than any delay comes from a wrong clock.
     if (before !== undefined && this.#waitedFor !== event.id && left > 0 && left <= 2 * longestMs) {
       this.#waitedFor = event.id
-      this.#tell('webhook', `${failure}, outside of its ${most} attempts; the next in ${seconds(left)}`)
+      this.#tell('webhook', `${failure}, not counted among its ${most} attempts; the next in ${seconds(left)}`)
       throw new RetryLater(left)
     }
     const attempts = (before?.attempts ?? 0) + 1
@@ -132,7 +132,7 @@ export class Endpoint {
     return Math.min(firstMs * FACTOR ** (attempts - 1), longestMs) * (1 - JITTER + 2 * JITTER * Math.random())
   }
 
-  // Written before the position moves on: after a crash in between the event is tried once more, and finds its place.
+  // Written before the position advances. After a crash in between, the event is tried once more and finds its existing slot.
   async #bury(event: ListedEvent, rows: readonly ConsumerState[], attempts: number, failure: string, now: number): Promise<void> {
     const taken = slotsOf(rows).filter(({ endpoint }) => endpoint === this.id)
     const isFree = (index: number): boolean => taken.every((slot) => slot.index !== index)
@@ -146,7 +146,7 @@ export class Endpoint {
     if (oldest !== undefined) {
       this.#tell('deadLetter', `more than ${MOST_DEAD_LETTERS} dead letters: the oldest, event ${oldest.eventId}, is no longer listed`)
     }
-    this.#tell('deadLetter', `event ${event.id} was given up after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${failure}`)
+    this.#tell('deadLetter', `event ${event.id} was abandoned after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${failure}`)
   }
 
   #tell(where: 'webhook' | 'deadLetter', what: string): void {

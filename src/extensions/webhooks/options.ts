@@ -7,47 +7,47 @@ import { listOf, OptionReader, objectOf, oneOf, passing, readBy, readOption, str
 import { refuseUndefined } from '../../policy/read-input.js'
 import { type Destination, readDestination } from './destination.js'
 
-/** Where events are sent. */
+/** A destination for events. */
 export type WebhookEndpoint = {
-  /** Names it for good: its position, its dead letters and its signing key go by this name. 1 to 40 letters, digits, `-`, `_` and `.`. */
+  /** A permanent name: the position, the dead letters and the signing key are stored under it. 1 to 40 letters, digits, `-`, `_` and `.`. */
   readonly id: string
-  /** An `https:` URL; `http:` only for this machine itself, where `allowPrivate` has it. */
+  /** An `https:` URL; `http:` only for this machine itself, if `allowPrivate` includes it. */
   readonly url: string
-  /** Only these. @default all */
+  /** Sends only these actions. @default all */
   readonly actions?: readonly AuditAction[]
-  /** Only what happened in this tenant. @default all, and what has no tenant */
+  /** Sends only the events of this tenant. @default all events, including those without a tenant */
   readonly tenantId?: string
-  /** Where an endpoint begins that no node has served before: with what comes from now on, or with the oldest event that is kept. @default 'now' */
+  /** Where a new endpoint starts: with events from now on, or with the oldest stored event. @default 'now' */
   readonly from?: 'now' | 'start'
 }
 
-/** How `webhooks` is set up. */
+/** Options of `webhooks`. */
 export type WebhookOptions = {
   /**
-   * The signing key of each endpoint is derived from it: at least 32 characters or bytes, of a secret of its own. Of a list the first one gives
-   * `secretOf`, and all sign, so that receivers can change from one to the other.
+   * The signing key of each endpoint is derived from it: at least 32 characters or bytes, not used for anything else. With a list, `secretOf` returns
+   * the secret of the first one, and all of them sign, so that receivers can switch from one to the other.
    */
   readonly webhookKey: string | Uint8Array | readonly (string | Uint8Array)[]
   /** At most 100. */
   readonly endpoints: readonly WebhookEndpoint[]
-  /** When an event is tried again. */
+  /** The retry schedule. */
   readonly retry?: {
-    /** The attempts after which an event becomes a dead letter, 1 to 50. @default 8 */
+    /** The number of attempts after which an event becomes a dead letter, 1 to 50. @default 8 */
     readonly attempts?: number
-    /** The first wait; each that follows is four times as long. @default '5s' */
+    /** The first delay; each further delay is four times as long. @default '5s' */
     readonly first?: Duration
-    /** The longest wait, also where the receiver asks for more; jitter may add a fifth of it. @default '6h' */
+    /** The longest delay, even if the receiver asks for a longer one; jitter may add up to a fifth. @default '6h' */
     readonly longest?: Duration
   }
-  /** How long a receiver may take to answer, with looking up its name and connecting. @default '15s' */
+  /** How long a receiver may take to respond, including the DNS lookup and connecting. @default '15s' */
   readonly timeout?: Duration
-  /** Addresses and CIDR ranges that may be reached although they are not public. @default none */
+  /** Addresses and CIDR ranges that may be reached even though they are not public. @default none */
   readonly allowPrivate?: readonly string[]
-  /** Certificates of the authorities that count, in PEM, for receivers that have no public certificate. @default those of Node */
+  /** Trusted CA certificates in PEM, for receivers without a public certificate. @default those of Node */
   readonly ca?: string
 }
 
-/** The options as they were read. */
+/** The validated options. */
 export type ReadOptions = {
   readonly webhookKey: readonly Uint8Array[]
   readonly endpoints: readonly (Omit<ReadEndpoint, 'url'> & { readonly destination: Destination })[]
@@ -77,16 +77,16 @@ const keyBytes = passing<string | Uint8Array>((value) => typeof value === 'strin
 
 const manyKeys = listOf(keyBytes, { min: 1, max: 5, error: KEY, range: 'must be a list of one to five keys' })
 
-// A lone key is `webhookKey`, not the first of a list that nobody wrote.
+// An error in a single key names `webhookKey`, not the first item of a list that the host did not write.
 const keys = new OptionReader((input, place, found) =>
   Array.isArray(input) ? manyKeys.at(input, place, found) : [keyBytes.at(input, place, found)],
 )
 
 const endpoint = objectOf({
   id: string('must be text').and((id) => ID.test(id), 'must be a name such as "crm": 1 to 40 letters, digits, "-", "_" and "."'),
-  // It may hold a secret: it is never part of a message.
+  // The URL may contain a secret, so no message includes it.
   url: string('must be text'),
-  actions: listOf(oneOf(ACTIONS, 'is no action of the audit'), { min: 1, range: 'must not be empty' }).optional(),
+  actions: listOf(oneOf(ACTIONS, 'is not an audit action'), { min: 1, range: 'must not be empty' }).optional(),
   tenantId: plainText(1, 255).optional(),
   from: oneOf(['now', 'start'], "must be 'now' or 'start'").default('now'),
 })
@@ -105,7 +105,7 @@ const schema = objectOf({
 })
 
 /**
- * Reads the options once.
+ * Validates the options.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -116,7 +116,7 @@ export function readOptions(options: unknown): ReadOptions {
   return {
     webhookKey,
     endpoints: endpoints.map(({ url, ...endpoint }, at) => {
-      if (ids.has(endpoint.id)) throw new InvalidInputError(['endpoints', at, 'id'], 'stands in the list twice')
+      if (ids.has(endpoint.id)) throw new InvalidInputError(['endpoints', at, 'id'], 'is in the list twice')
       ids.add(endpoint.id)
       return { ...endpoint, destination: readDestination(['endpoints', at, 'url'], url, allowPrivate) }
     }),
@@ -126,7 +126,7 @@ export function readOptions(options: unknown): ReadOptions {
   }
 }
 
-// Without them an endpoint is sent more, so that one that got lost on its way must not go unnoticed.
+// Without these filters, an endpoint receives more events, so a lost value must not go unnoticed.
 function refuseLostFilters(options: unknown): void {
   const endpoints: unknown = Reflect.get(Object(options), 'endpoints')
   if (!Array.isArray(endpoints)) return

@@ -5,17 +5,19 @@ import { Webhook } from 'standardwebhooks'
 const KEY_BYTES = 32
 const SALT = 'latchkey webhooks'
 
-/** Signs for one endpoint. */
+/** Signs events for one endpoint. */
 export type Signer = {
-  /** What its receiver verifies with: `whsec_…`. */
+  /** The secret with which the receiver verifies: `whsec_…`. */
   readonly secret: string
-  /** The header `webhook-signature`: one signature of each key, newest first. */
+  /** Returns the header `webhook-signature` with one signature per key, newest first. */
   sign(id: string, at: Date, body: string): string
 }
 
-/** The signing keys of an endpoint, one of each of the host's keys (HKDF-SHA-256, RFC 5869): they tell nothing about each other, and stand nowhere. */
+/**
+ * Derives the signing keys of an endpoint, one from each of the host's keys (HKDF-SHA-256, RFC 5869). They reveal nothing about each other and are not stored.
+ */
 export function createSigner(webhookKeys: readonly Uint8Array[], prefix: string, endpoint: string): Signer {
-  // A NUL stands in neither, so that no two pairs are the same text.
+  // Neither part contains a NUL, so different pairs always give different texts.
   const info = new TextEncoder().encode(`${prefix}\0${endpoint}`)
   const secrets = webhookKeys.map((key) => {
     const derived = hkdf(sha256, key, new TextEncoder().encode(SALT), info, KEY_BYTES)

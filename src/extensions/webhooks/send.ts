@@ -2,16 +2,16 @@ import * as http from 'node:http'
 import * as https from 'node:https'
 import { ADDRESS_REFUSED, type Destination } from './destination.js'
 
-/** What became of one attempt. */
+/** The outcome of one attempt. */
 export type Outcome =
   | { readonly delivered: true; readonly failure?: undefined; readonly waitMs?: undefined; readonly gone?: undefined }
   | {
       readonly delivered: false
-      /** In one word: `status_500`, `timeout`, `address_refused`. */
+      /** A short code: `status_500`, `timeout`, `address_refused`. */
       readonly failure: string
-      /** How long the receiver asks to be left alone. */
+      /** How long the receiver asks to wait. */
       readonly waitMs?: number
-      /** It says that it is no more. */
+      /** The receiver says that it no longer exists. */
       readonly gone?: true
     }
 
@@ -23,15 +23,15 @@ export type Delivery = {
   readonly timeoutMs: number
   readonly ca: string | undefined
   readonly signal: AbortSignal
-  /** The present instant, against which a receiver's dates count. */
+  /** The current time, for dates in the receiver's response. */
   readonly now: number
 }
 
-/** Of an answer no more is read than this: its status says everything, and the rest only lets the connection end well. */
+/** The limit for reading a response. Only its status matters; the rest is read so that the connection can close cleanly. */
 const MAX_BYTES = 64 * 1024
 const MAX_DRAIN_MS = 1_000
 
-/** Posts once, to an address that was looked at, and follows nobody elsewhere. Never rejects. */
+/** Posts once to a checked address, without following redirects. Never rejects. */
 export function send(delivery: Delivery): Promise<Outcome> {
   const { destination, headers, body, timeoutMs, ca, signal, now } = delivery
   const { url, lookup } = destination
@@ -42,7 +42,7 @@ export function send(delivery: Delivery): Promise<Outcome> {
     const end = (otherwise: string): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', stop)
-      // Once its status is known, nothing that the receiver does changes it.
+      // Once the status is known, nothing the receiver does changes the outcome.
       resolve(outcome ?? { delivered: false, failure: otherwise })
       request?.destroy()
     }
@@ -54,17 +54,17 @@ export function send(delivery: Delivery): Promise<Outcome> {
       request = (url.protocol === 'https:' ? https : http).request(url, {
         method: 'POST',
         headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) },
-        // A connection of its own: none that an earlier look-up had opened.
+        // Uses a new connection, never one from an earlier lookup.
         agent: false,
         lookup,
-        // Not what the environment says.
+        // Overrides the environment.
         rejectUnauthorized: true,
         ...(ca !== undefined && { ca }),
       })
     } catch (error) {
       return end(failureOf(error))
     }
-    // For as long as it lives: an error that nobody listens to ends the process.
+    // Stays registered for the life of the request, because an unhandled error event would end the process.
     request.on('error', (error) => end(failureOf(error)))
     request.on('close', () => end('connection_closed'))
     request.on('upgrade', (_response, socket) => {

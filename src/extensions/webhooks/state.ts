@@ -1,14 +1,14 @@
-import { consumerOf, deadLetterName, deadLetterOf } from '../../activity/dead-letters.js'
+import { attemptsName, deadLetterName, deadLetterOf } from '../../activity/dead-letters.js'
 import type { GuardedStore } from '../../store/guarded-store.js'
 import type { ConsumerState } from '../../store/port.js'
 
-/** The part of the store in which an endpoint keeps what it must not forget. */
+/** The part of the store in which an endpoint keeps its state. */
 export type StateStore = Pick<GuardedStore, 'consumers' | 'saveConsumer'>
 
-/** The event that is tried again: how often it was tried, and when it is due. */
+/** The event being retried, with its number of attempts and the time of the next one. */
 export type Attempts = { readonly eventId: string; readonly attempts: number; readonly dueAt: number }
 
-/** A place for a dead letter, taken or free. */
+/** A slot for a dead letter, used or free. */
 export type Slot = {
   readonly index: number
   readonly seq: number
@@ -18,12 +18,11 @@ export type Slot = {
   readonly failure: string
 }
 
-const attemptsName = (endpoint: string): string => `.${consumerOf(endpoint)}:attempts`
-
 const MOST_CHARACTERS = 64
-// These are rows among those of consumers, whose names no consumer has. `position` is a number of ours, and `holder` a note of at most 64 characters.
+// These rows are stored among those of consumers, under names that no consumer can have. `position` holds one of our numbers, and `holder` a note of at most 64
+// characters.
 
-/** How often the event at the head was tried. */
+/** Returns how often the event at the head was tried. */
 export function attemptsOf(rows: readonly ConsumerState[], endpoint: string): Attempts | undefined {
   const row = rows.find(({ name }) => name === attemptsName(endpoint))
   const [eventId, due] = row?.holder?.split(' ') ?? []
@@ -38,11 +37,11 @@ export async function saveAttempts(
   of: { readonly prefix: string; readonly endpoint: string },
   { eventId, attempts, dueAt }: Attempts,
 ): Promise<void> {
-  // Where another node wrote meanwhile, it reads for this endpoint now.
+  // If another node has written meanwhile, that node now reads for this endpoint.
   await write(store, rows, of.prefix, attemptsName(of.endpoint), attempts, `${eventId} ${dueAt.toString(36)}`)
 }
 
-/** The dead letters of all endpoints, oldest first. */
+/** Returns the dead letters of all endpoints, oldest first. */
 export function slotsOf(rows: readonly ConsumerState[]): readonly (Slot & { readonly endpoint: string })[] {
   return rows
     .flatMap((row) => {
@@ -82,7 +81,7 @@ async function write(
   position: number,
   note: string | undefined,
 ): Promise<boolean> {
-  // A compare-and-set: of two who write over the same state one is refused.
+  // Compare-and-set: of two concurrent writes to the same state, one is refused.
   const version = (rows.find((row) => row.name === name)?.version ?? 0) + 1
   return await store.saveConsumer({ prefix, name, version, position, ...(note !== undefined && { holder: note }) })
 }

@@ -9,47 +9,47 @@ import { readOptions, type WebhookOptions } from './options.js'
 import { createSigner } from './secret.js'
 import { freeSlot, type Slot, slotsOf } from './state.js'
 
-/** An event that was given up. It is kept until it is resent or discarded; of an endpoint the newest 100. */
+/** An event whose delivery was given up. It is kept until it is resent or discarded; each endpoint keeps the newest 100. */
 export type DeadLetter = {
   readonly endpoint: string
-  /** The id of the event, which is the `webhook-id` of every attempt. */
+  /** The id of the event, used as the `webhook-id` of every attempt. */
   readonly eventId: string
-  /** Absent where retention has removed it: it cannot be resent any more. */
+  /** Absent if retention has removed it; it can then no longer be resent. */
   readonly event?: AuditEvent
   readonly attempts: number
-  /** Why the last attempt failed, in one word: `status_500`, `timeout`. */
+  /** Why the last attempt failed, as a code: `status_500`, `timeout`. */
   readonly failure: string
   readonly failedAt: Date
 }
 
-/** Names a dead letter. */
+/** Identifies a dead letter. */
 export type DeadLetterInput = Pick<DeadLetter, 'endpoint' | 'eventId'>
 
-/** What became of a resent dead letter; it stays listed unless it was delivered. */
+/** The outcome of resending a dead letter. It stays listed unless it was delivered. */
 export type Resent = { readonly delivered: true; readonly failure?: undefined } | { readonly delivered: false; readonly failure: string }
 
 const filterShape = objectOf({ endpoint: string('must be the id of an endpoint').optional() })
 
-/** Webhooks that run. */
+/** Running webhooks. */
 export type Webhooks = {
-  /** What the receiver of this endpoint verifies with: `whsec_…`. */
+  /** Returns the secret with which the receiver of this endpoint verifies signatures: `whsec_…`. */
   secretOf(endpoint: string): string
-  /** What was given up, oldest first: of one endpoint, or of all. */
+  /** Returns the dead letters of one endpoint or of all, oldest first. */
   deadLetters(filter?: { readonly endpoint?: string }): Promise<readonly DeadLetter[]>
-  /** Sends a dead letter once more, now, with the same `webhook-id`. */
+  /** Resends a dead letter immediately, with the same `webhook-id`. */
   resend(letter: DeadLetterInput): Promise<Resent>
-  /** Takes a dead letter off the list. */
+  /** Removes a dead letter from the list. */
   discard(letter: DeadLetterInput): Promise<void>
-  /** Waits for what is under way, for the option `deadline` at most, and lets other nodes go on. `close()` of the instance does the same. */
+  /** Waits for deliveries in progress, at most for the option `deadline`, and lets other nodes continue. `close()` of the instance does the same. */
   stop(): Promise<void>
 }
 
 /**
- * Sends the audit events to receivers, signed as Standard Webhooks: in order, at least once, and for each endpoint on one node at a time.
+ * Sends the audit events to receivers, signed according to Standard Webhooks: in order, at least once, and for each endpoint from one node at a time.
  *
- * Call it on every node that may do the work. Needs Node and the package `standardwebhooks`.
+ * Call it on every node that may send webhooks. Requires Node and the package `standardwebhooks`.
  *
- * @throws InvalidInputError `invalid_input`, for unsound options; their URLs and keys stand in no message
+ * @throws InvalidInputError `invalid_input`, for invalid options; no message contains their URLs or keys
  * @example
  * ```ts
  * const hooks = webhooks(tokens, {
@@ -105,7 +105,7 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
   return Object.freeze({
     secretOf: (id: string) => endpointOf(id).secret,
     async deadLetters(filter: { readonly endpoint?: string } = {}) {
-      // One that got lost would list those of every endpoint, to be resent.
+      // If the filter were lost on the way, the result would list every endpoint's dead letters, and the caller might resend them.
       refuseUndefined(filter, ['endpoint'], 'to list those of every endpoint')
       const { endpoint: only } = readOption(filterShape, filter, 'deadLetters()')
       const letters: DeadLetter[] = []
@@ -131,7 +131,7 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
       if (event === undefined) return { delivered: false, failure: 'event_removed' } as const
       const outcome = await endpoint.deliver(event, stopping.signal)
       if (!outcome.delivered) return { delivered: false, failure: outcome.failure } as const
-      // Where somebody else was quicker, it is off the list all the same.
+      // If another call was faster, the dead letter is still off the list.
       await free()
       return { delivered: true } as const
     },

@@ -64,7 +64,7 @@ export const listEvents: Route = {
   examples: () => [
     { name: 'all', summary: 'The newest', query: { limit: 20 } },
     { name: 'revocations', summary: 'Revocations of one tenant', query: { tenantId: 'acme', action: ['token.revoked', 'tokens.revoked'] } },
-    { name: 'follow', summary: 'From the beginning on', query: { order: 'oldest', limit: 1000 } },
+    { name: 'follow', summary: 'From the beginning', query: { order: 'oldest', limit: 1000 } },
   ],
   run: async ({ query }, { handle }) => ({ status: 200, body: await handle.events(asInput(query)) }),
 }
@@ -124,7 +124,7 @@ export const usageOfTokens: Route = {
   },
 }
 
-/** For formats that cannot say how their tokens look: no word of a name is so long and has digits and letters. */
+/** For formats that cannot describe their tokens: text this long with digits and letters is not part of a name. */
 const ANY_SECRET = '(?=\\S*\\d)(?=\\S*[A-Za-z])[!#-+\\--~]{24,}'
 
 function sentIn([source]: readonly CredentialSource[]): { readonly header: string; readonly scheme?: 'Bearer' | 'Basic' } {

@@ -103,7 +103,7 @@ export const revokeAllTokens: Route = {
   },
 }
 
-/** The answer to a creation or a rotation, the first time or again. */
+/** Creates the response to a creation or rotation, whether new or repeated. */
 export function mintedReply(result: Minted | Replayed, mountPath: string, location = `${mountPath}/${result.record.id}`): Reply {
   const headers = { location, etag: tagOf(result.record.version) }
   if (result.replayed === true) return { status: 200, body: { record: result.record, replayed: true }, headers }

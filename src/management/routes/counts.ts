@@ -5,9 +5,9 @@ import { readShape, text } from '../../policy/shape.js'
 import type { Route } from '../route.js'
 import { tokenCounts } from '../schemas/outputs.js'
 
-/** Counting all tokens stops at the largest page of a list. */
+/** Counting all tokens stops at the maximum page size of a list. */
 const MOST = 1000
-/** What is to be done is counted less far: each kind of it is a search of its own, which reads whole records. */
+/** Tokens that need action are counted up to a lower limit, because each kind needs its own search, which reads whole records. */
 const MOST_DUE = 100
 
 const countsShape = z.strictObject({ tenantId: text(1, 200).meta({ description: 'Of this tenant only.' }).optional() })
@@ -25,9 +25,9 @@ export const countTokens: Route = {
   operationId: 'countTokens',
   tag: 'Activity',
   summary: 'Count tokens that need attention',
-  description: `Only what you may see. Counting stops at ${MOST} of all and of active tokens and at ${MOST_DUE} of the others, or earlier where tokens are very large; then \`more\` is true.`,
+  description: `Only what you may see. Counting stops at ${MOST} for all and for active tokens and at ${MOST_DUE} for the others, or earlier if tokens are very large; then \`more\` is true.`,
   query: countsShape,
-  answers: [{ status: 200, description: 'How many there are of each kind.', schema: tokenCounts }],
+  answers: [{ status: 200, description: 'The number of tokens of each kind.', schema: tokenCounts }],
   refusals: [],
   examples: () => [{ name: 'tenant', summary: 'Of one tenant', query: { tenantId: 'acme' } }],
   async run({ query, inside }, { handle }) {

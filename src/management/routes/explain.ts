@@ -24,7 +24,7 @@ export const explainToken: Route = {
   path: '/:id/explain',
   operationId: 'explainToken',
   tag: 'Activity',
-  summary: 'Why a token is let in or refused',
+  summary: 'Why a token is accepted or refused',
   description: 'Each step of the decision in order, with the facts behind it. Nothing is counted.',
   query: queryShape,
   answers: [{ status: 200, description: 'The steps.', schema: explanation }],
@@ -41,7 +41,7 @@ export const explainToken: Route = {
   },
 }
 
-// A dimension has no "=", so that the first one parts it from its value.
+// A dimension contains no "=", so the first one separates it from its value.
 function readPairs(pairs: readonly string[]): { readonly [dimension: string]: readonly string[] } {
   const resources = new Map<string, string[]>()
   for (const [at, pair] of pairs.entries()) {

@@ -1,19 +1,32 @@
 import * as z from 'zod'
 import type { Actor } from '../../model/actor.js'
-import type { TokenRecord } from '../../model/record.js'
-import { callOut } from '../../store/deadline.js'
-import type { Report } from '../../store/reporter.js'
-import type { Asking } from '../access.js'
+import type { Page } from '../../model/record.js'
+import { readShape } from '../../policy/shape.js'
+import { type CallSite, callOut } from '../../store/deadline.js'
+import { holds, type Names, pageOfNames } from '../../verbs/lib/names.js'
+import { type OwnersGiven, ownersShape } from '../../verbs/owners.js'
+import { type NamesGiven, type ShapeOf, tenantsShape } from '../../verbs/tenants.js'
 import { Refusal } from '../fault.js'
 import type { NamedId } from '../options.js'
-import type { Call, Reply, Route } from '../route.js'
-import { namedList } from '../schemas/outputs.js'
+import { asInput, type Call, type Reply, type Route } from '../route.js'
+import { namePage } from '../schemas/outputs.js'
 
-/** As many rows as a page of a list may have. */
-const MOST = 1000
+/** Maximum number of ids per request for names. */
+const MOST_IDS = 100
 
-/** The answer of a host's callback, with ids as tokens hold them. */
+/** The result of a host's callback, with ids as tokens store them. */
 const answerShape = z.array(z.object({ id: z.string().min(1).max(200), name: z.string().max(200).optional().catch(undefined) }))
+
+const ids: z.ZodType<readonly string[] | undefined> = z
+  .array(z.string().min(1).max(200))
+  .min(1)
+  .max(MOST_IDS)
+  .meta({ description: `Only these ids, at most ${MOST_IDS}, with the names that the host provides. Unknown ids are omitted.` })
+  .optional()
+
+type Ids = { ids?: readonly string[] | undefined }
+const tenantsQuery: ShapeOf<NamesGiven & Ids> = z.strictObject({ ...tenantsShape.shape, ids })
+const ownersQuery: ShapeOf<OwnersGiven & Ids> = z.strictObject({ ...ownersShape.shape, ids })
 
 /** `GET /tenants` */
 export const listTenants: Route = {
@@ -22,18 +35,24 @@ export const listTenants: Route = {
   path: '/tenants',
   operationId: 'listTenants',
   tag: 'Permissions',
-  summary: 'The tenants to choose among',
+  summary: 'The tenants to choose from',
   description:
-    'As named by the host, limited to the tenants you act in. If the host names none: those of the newest tokens that you may see.',
-  answers: [{ status: 200, description: 'Tenants.', schema: namedList }],
+    'The tenants of the host, sorted by name and limited to those that you act in. If the host provides none: the tenants that you act in or, if you act in all of them, those with tokens that you may see.',
+  query: tenantsQuery,
+  answers: [{ status: 200, description: 'One page.', schema: namePage }],
   refusals: [],
-  async run({ settings, inside }, asking) {
-    const { tenants } = asking.actor
-    const mayAct = ({ id }: NamedId): boolean => tenants === '*' || tenants.includes(id)
-    if (settings.tenants !== undefined)
-      return named(settings.tenants, { deadlineMs: settings.deadlineMs, report: inside.report }, asking.actor, mayAct)
-    if (tenants !== '*') return { status: 200, body: { items: sorted(tenants.map((id) => ({ id }))) } }
-    return fromTokens(asking, ({ tenantId }) => tenantId)
+  examples: () => [{ name: 'search', summary: 'By part of the name or id', query: { search: 'ac', limit: 20 } }],
+  async run({ settings, inside, query, allowance }, { actor, handle }) {
+    const { ids, ...given } = readShape(tenantsQuery, query, 'query')
+    if (settings.tenants === undefined) return unnamed(ids === undefined ? await handle.tenants(asInput(given)) : { items: [] })
+    const { tenants } = settings
+    const named = await ask(siteOf(settings, inside, allowance), () => tenants(actor, askedFor(given.search, ids)))
+    const reached = new Set(actor.tenants)
+    return await pageOf(
+      named.filter(({ id }) => actor.tenants === '*' || reached.has(id)),
+      { ...given, ids },
+      actor,
+    )
   },
 }
 
@@ -44,43 +63,67 @@ export const listOwners: Route = {
   path: '/owners',
   operationId: 'listOwners',
   tag: 'Permissions',
-  summary: 'The owners to choose among',
-  description: 'As named by the host. If the host names none: those of the newest tokens that you may see.',
-  answers: [{ status: 200, description: 'Owners.', schema: namedList }],
+  summary: 'The owners to choose from',
+  description:
+    'The owners of the host, sorted by name. If the host provides none: the owners of tokens that you may see. If you act in several tenants, an owner with tokens in several of them can appear on more than one page.',
+  query: ownersQuery,
+  answers: [{ status: 200, description: 'One page.', schema: namePage }],
   refusals: [],
-  run: async ({ settings, inside: { report } }, asking) =>
-    settings.owners === undefined
-      ? fromTokens(asking, ({ ownerId }) => ownerId)
-      : named(settings.owners, { deadlineMs: settings.deadlineMs, report }, asking.actor, () => true),
+  examples: () => [{ name: 'tenant', summary: 'Of one tenant', query: { tenantId: 'acme', limit: 20 } }],
+  async run({ settings, inside, query, allowance }, { actor, handle }) {
+    const { ids, ...given } = readShape(ownersQuery, query, 'query')
+    if (settings.owners === undefined) return unnamed(ids === undefined ? await handle.owners(asInput(given)) : { items: [] })
+    const { owners } = settings
+    const { tenantId } = given
+    if (tenantId !== undefined && actor.tenants !== '*' && !actor.tenants.includes(tenantId)) {
+      // The host may assume that the actor acts in the tenant. This call checks it and records a refused attempt.
+      await handle.owners(asInput({ tenantId }))
+      return await pageOf([], { ...given, ids }, actor)
+    }
+    const asked = { ...askedFor(given.search, ids), ...(tenantId !== undefined && { tenantId }) }
+    return await pageOf(await ask(siteOf(settings, inside, allowance), () => owners(actor, asked)), { ...given, ids }, actor)
+  },
 }
 
-async function named(
-  callback: NonNullable<Call['settings']['tenants']>,
-  { deadlineMs, report }: { readonly deadlineMs: number; readonly report: Report },
-  actor: Actor,
-  mayAct: (one: NamedId) => boolean,
-): Promise<Reply> {
-  let answer: NamedId[]
+const askedFor = (search: string | undefined, ids: readonly string[] | undefined) => ({
+  ...(search !== undefined && { search }),
+  ...(ids !== undefined && { ids }),
+})
+
+const unnamed = ({ items, nextCursor }: Page<string>): Reply => ({
+  status: 200,
+  body: { items: items.map((id) => ({ id })), ...(nextCursor !== undefined && { nextCursor }) },
+})
+
+function siteOf({ deadlineMs }: Call['settings'], { report }: Call['inside'], { leftMs }: Call['allowance']): CallSite {
+  return { what: 'the callback for names', where: 'names', deadlineMs, leftMs, report }
+}
+
+async function ask(site: CallSite, call: () => unknown): Promise<readonly NamedId[]> {
   try {
-    answer = await callOut(
-      { what: 'the callback for names', where: 'names', deadlineMs, report },
-      () => callback(actor),
-      (given) => answerShape.parse(given),
-    )
+    return await callOut(site, call, (given) => answerShape.parse(given))
   } catch (error) {
     throw new Refusal('store_unavailable', 'the names are not available at the moment', { cause: error, retryAfterSeconds: 1 })
   }
-  const items = sorted(answer.filter(mayAct))
-  return { status: 200, body: { items: items.slice(0, MOST), ...(items.length > MOST && { more: true }) } }
 }
 
-async function fromTokens({ handle }: Asking, idOf: (record: TokenRecord) => string | undefined): Promise<Reply> {
-  const { items, nextCursor } = await handle.list({ limit: MOST })
-  const ids = [...new Set(items.flatMap((record) => idOf(record) ?? []))]
-  return { status: 200, body: { items: sorted(ids.map((id) => ({ id }))), ...(nextCursor !== undefined && { more: true }) } }
+/** Returns one page of the host's list, ordered by name. It starts after the last name of the previous page, even if the host's list has since changed. */
+async function pageOf(given: readonly NamedId[], asked: OwnersGiven & Ids, { id: actorId, tenants }: Actor): Promise<Reply> {
+  const { ids, search = '', tenantId, limit, cursor } = asked
+  const known = new Map(given.map((one) => [one.id, one]))
+  const found = [...known.values()]
+    .filter(({ id, name = id }) => (ids === undefined || ids.includes(id)) && (holds(name, search) || holds(id, search)))
+    .map(({ id, name = id }) => ({ value: id, place: [name, id] as const }))
+    .sort((a, b) => (comesBefore(a.place, b.place) ? -1 : 1))
+  const names: Names = {
+    parts: 2,
+    cost: 0,
+    step: async (after) => ({ found: after === undefined ? found : found.filter(({ place }) => comesBefore(after, place)) }),
+  }
+  const page = await pageOfNames(names, { limit, cursor }, ['named', search, tenantId, ids, actorId, tenants])
+  return { status: 200, body: { ...page, items: page.items.map((id) => known.get(id)), named: true } }
 }
 
-const sorted = (all: readonly NamedId[]): NamedId[] => {
-  const textOf = ({ id, name }: NamedId): string => name ?? id
-  return [...new Map(all.map((one) => [one.id, one])).values()].sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
+function comesBefore([a = '', aId = '']: readonly string[], [b = '', bId = '']: readonly string[]): boolean {
+  return a === b ? aId < bId : a < b
 }

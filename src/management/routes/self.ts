@@ -1,7 +1,8 @@
+import type { TokenHolder } from '../../cache/standing.js'
 import { NotFoundError } from '../../errors.js'
 import type { Actor } from '../../model/actor.js'
 import { ownActor } from '../../model/own-actor.js'
-import type { Principal } from '../../model/principal.js'
+import { allowsScope } from '../../policy/scope-set.js'
 import { Refusal } from '../fault.js'
 import { refuseIfMatch } from '../preconditions.js'
 import type { Route } from '../route.js'
@@ -9,7 +10,7 @@ import { minted, replayed, self } from '../schemas/outputs.js'
 import { mintedReply } from './collection.js'
 import { rotateOwn, rotateOwnShape } from './rotate-own.js'
 
-/** The scope that a token needs to rotate itself. It must stand in the catalogue to be granted. */
+/** The scope that a token needs to rotate itself. It must be in the catalogue to be granted. */
 export const ROTATE_SELF = 'tokens:rotate-self'
 
 /** `GET /self` */
@@ -19,14 +20,15 @@ export const getSelf: Route = {
   path: '/self',
   operationId: 'getSelf',
   tag: 'Self',
-  summary: 'Read the token that asks',
+  summary: 'Read the calling token',
   description: 'Any valid token may read itself, whatever its scopes.',
   answers: [{ status: 200, description: 'The token of this request.', schema: self }],
   refusals: ['credential_missing', 'credential_malformed', 'token_invalid', 'ip_denied', 'rate_limited'],
-  async run({ tokens }, principal) {
-    const record = await tokens.system.get(principal.tokenId)
-    if (record === undefined) throw new NotFoundError(principal.tokenId)
-    return { status: 200, body: { record, effectiveScopes: principal.scopes } }
+  async run({ inside, allowance, ip }, token) {
+    const { handle } = inside.actAs(holderActor(token), ip, allowance)
+    const record = await handle.get(token.tokenId)
+    if (record === undefined) throw new NotFoundError(token.tokenId)
+    return { status: 200, body: { record, effectiveScopes: token.granted.names } }
   },
 }
 
@@ -58,15 +60,17 @@ export const rotateSelf: Route = {
     'idempotency_key_reused',
   ],
   examples: () => [{ name: 'overlap', summary: 'Both work for five minutes', body: { overlap: '5m' } }],
-  async run({ tokens, body, headers, mountPath }, principal) {
-    if (!principal.allows(ROTATE_SELF)) throw new Refusal('scope_insufficient', 'the token may not rotate itself', { field: ROTATE_SELF })
+  async run({ inside, allowance, body, headers, mountPath, ip }, token) {
+    if (!allowsScope(token.granted, ROTATE_SELF))
+      throw new Refusal('scope_insufficient', 'the token may not rotate itself', { field: ROTATE_SELF })
     refuseIfMatch(headers)
-    const result = await rotateOwn(tokens.as(holderActor(principal)), principal.tokenId, body, headers)
+    const { handle } = inside.actAs(holderActor(token), ip, allowance)
+    const result = await rotateOwn(handle, token.tokenId, body, headers)
     return mintedReply(result, mountPath, `${mountPath}/self`)
   },
 }
 
-/** The actor that a token is for itself: in its own tenant, and for nothing but what it has. */
-export function holderActor({ tokenId, tenantId }: Pick<Principal, 'tokenId' | 'tenantId'>): Actor {
+/** Returns the actor for a token's own requests: limited to its tenant and its own permissions. */
+export function holderActor({ tokenId, tenantId }: TokenHolder): Actor {
   return ownActor({ id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' })
 }

@@ -10,7 +10,7 @@ import { type Answer, asInput, type Route, recordReply } from '../route.js'
 import { minted, replayed, tokenRecord } from '../schemas/outputs.js'
 import { mintedReply } from './collection.js'
 
-/** The body of the lifecycle routes that take none. */
+/** The body of lifecycle routes without input. */
 const emptyShape: z.ZodType = z.strictObject({}).meta({ id: 'Nothing' })
 
 const changed: Answer = { status: 200, description: 'The token as it is now.', schema: tokenRecord, headers: ['ETag'] }
@@ -23,7 +23,7 @@ export const getToken: Route = {
   operationId: 'getToken',
   tag: 'Tokens',
   summary: 'Read a token',
-  description: 'A token that you may not see is answered as not found.',
+  description: 'A token that you may not see is reported as not found.',
   answers: [{ ...changed, description: 'The token, without its secret.' }],
   refusals: ['not_found'],
   run: async ({ id }, { handle }) => recordReply(await mustGet(handle, id)),
@@ -47,7 +47,7 @@ export const updateToken: Route = {
   examples: ({ scope }) => [
     { name: 'rename', summary: 'Another name', body: { name: 'Warehouse sync (Berlin)' } },
     { name: 'narrow', summary: 'Fewer rights', body: { scopes: [scope], resources: { warehouse: ['w1'] }, allowedIps: ['192.0.2.17'] } },
-    { name: 'remove', summary: 'Take terms away', body: { description: null, metadata: null } },
+    { name: 'remove', summary: 'Remove terms', body: { description: null, metadata: null } },
   ],
   async run({ id, body, headers }, { handle }) {
     const version = await askedVersion(handle, id, headers)
@@ -102,9 +102,9 @@ export const rotateToken: Route = {
   path: '/:id/rotate',
   operationId: 'rotateToken',
   tag: 'Tokens',
-  summary: 'Replace a token by a successor',
+  summary: 'Replace a token with a successor',
   description:
-    "The successor has the same terms. The old token ends at once, or goes on for `overlap`. A retry under the same `Idempotency-Key` answers 200 with the successor's record and without its token; whoever lost the first answer rotates the successor.",
+    "The successor has the same terms. The old token ends immediately, or keeps working for `overlap`. A retry with the same `Idempotency-Key` returns 200 with the successor's record but without its token; if the first response was lost, rotate the successor.",
   body: rotateShape,
   headers: ['Idempotency-Key'],
   answers: [
@@ -129,7 +129,7 @@ export const revokeToken: Route = {
   path: '/:id/revoke',
   operationId: 'revokeToken',
   tag: 'Tokens',
-  summary: 'End a token for good',
+  summary: 'End a token permanently',
   description: 'This cannot be undone. Repeating it changes nothing and returns the same response.',
   body: revokeShape,
   answers: [changed],
@@ -141,7 +141,7 @@ export const revokeToken: Route = {
   },
 }
 
-// `If-Match: *` asks only that there is such a token, which the verb finds out itself.
+// `If-Match: *` only requires that the token exists, which the verb checks itself.
 async function askedVersion(handle: TokenHandle, id: string, headers: Headers): Promise<number | undefined> {
   return versionFor(readIfMatch(headers), async () => (await mustGet(handle, id)).version)
 }

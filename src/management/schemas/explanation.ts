@@ -9,11 +9,11 @@ const texts = z.array(z.string())
 
 const scope = z.strictObject({
   scope: z.string(),
-  exists: z.boolean().meta({ description: 'Is it in the catalogue?' }),
+  exists: z.boolean().meta({ description: 'Whether it is in the catalogue.' }),
   held: z.boolean().meta({ description: 'Whether the token has the scope. Omitted if unknown.' }).optional(),
-  grants: texts.meta({ description: "Those among the token's grants that give it." }),
-  owner: z.boolean().meta({ description: 'Does the owner hold it now?' }).optional(),
-  givenBy: texts.meta({ description: "Where none of the token's grants does: what would give it." }).optional(),
+  grants: texts.meta({ description: "The token's grants that include it." }),
+  owner: z.boolean().meta({ description: 'Whether the owner holds it now.' }).optional(),
+  givenBy: texts.meta({ description: "If none of the token's grants includes it: grants that would." }).optional(),
 })
 
 const resource = z.strictObject({
@@ -34,8 +34,8 @@ const step = z.strictObject({
   step: z.enum(EXPLAIN_STEPS),
   ok: z.boolean().meta({ description: 'Whether the step lets the token pass. Omitted if unknown.' }).optional(),
   code: code.meta({ description: 'The code of the refusal when this step fails.' }).optional(),
-  unknown: z.enum(EXPLAIN_UNKNOWNS).meta({ description: 'Why it cannot be told.' }).optional(),
-  assumes: z.literal('present_options').meta({ description: 'Answered by the options of today.' }).optional(),
+  unknown: z.enum(EXPLAIN_UNKNOWNS).meta({ description: 'Why the outcome is unknown.' }).optional(),
+  assumes: z.literal('present_options').meta({ description: 'Decided with the current options.' }).optional(),
   createdAt: instant.optional(),
   importedFrom: z.string().meta({ description: 'The format that the token was imported in.' }).optional(),
   revokedAt: instant.optional(),
@@ -52,14 +52,14 @@ const step = z.strictObject({
   allowedBy: z.string().optional(),
   ownerId: z.string().optional(),
   limits: texts.meta({ description: "The rate limits that count the token's uses." }).optional(),
-  rates: z.array(rate).meta({ description: 'Where they stand now.' }).optional(),
+  rates: z.array(rate).meta({ description: 'Their current state.' }).optional(),
   scopes: z.array(scope).optional(),
   resources: z.array(resource).optional(),
 })
 
 const refusal = z.strictObject({ at: instant, code: code.optional(), count: z.int().min(0).optional(), ip: z.string().optional() })
 
-/** Why a token is let in or refused. */
+/** Why a token is accepted or refused. */
 export const explanation: z.ZodType = z
   .strictObject({
     tokenId: id,

@@ -4,13 +4,13 @@ import { ACTIONS } from '../../model/event.js'
 import { FIELD_ROWS, type FieldKind } from '../../model/fields.js'
 import { STATUSES } from '../../model/record.js'
 
-// These describe what is answered, for the OpenAPI document; the tests hold every answer against them.
+// These schemas describe the responses for the OpenAPI document. The tests validate every response against them.
 const id = z.string().regex(/^[0-9A-Za-z]{16}$/)
 const instant = z.string().meta({ format: 'date-time' })
 const json = z.record(z.string(), z.any())
 const count = z.int().min(0)
 
-/** How each kind of field is shown in JSON. */
+/** How each kind of field appears in JSON. */
 const BY_KIND: { readonly [Kind in FieldKind]: z.ZodType } = {
   id,
   word: z.string(),
@@ -39,12 +39,12 @@ export const tokenRecord: z.ZodType = z
   })
   .meta({ id: 'TokenRecord', description: 'A token without its secret.' })
 
-/** The answer to a creation or a rotation. */
+/** The response to a creation or a rotation. */
 export const minted: z.ZodType = z
   .strictObject({ token: z.string().meta({ description: 'The token. It is shown only once and never stored.' }), record: tokenRecord })
   .meta({ id: 'Minted' })
 
-/** The answer to a repeated creation or rotation. */
+/** The response to a repeated creation or rotation. */
 export const replayed: z.ZodType = z
   .strictObject({ record: tokenRecord, replayed: z.literal(true) })
   .meta({ id: 'Replayed', description: 'The token created by the first request with this key. Its secret cannot be shown again.' })
@@ -54,13 +54,14 @@ export const tokenPage: z.ZodType = z
   .strictObject({ items: z.array(tokenRecord), nextCursor: z.string().optional() })
   .meta({ id: 'TokenPage', description: 'Newest first. The last page has no `nextCursor`.' })
 
-/** Tenants or owners to choose among. */
-export const namedList: z.ZodType = z
+/** One page of tenants or owners. */
+export const namePage: z.ZodType = z
   .strictObject({
     items: z.array(z.strictObject({ id: z.string(), name: z.string().optional() })),
-    more: z.literal(true).meta({ description: 'There may be others.' }).optional(),
+    nextCursor: z.string().optional(),
+    named: z.literal(true).meta({ description: 'The host provides the list: there are no others.' }).optional(),
   })
-  .meta({ id: 'NamedList', description: 'By name, else by id.' })
+  .meta({ id: 'NamePage', description: 'A page may be short or empty even if more follow. The last page has no `nextCursor`.' })
 
 const upTo = z.strictObject({ count, more: z.literal(true).optional() }).meta({ description: 'With `more` there are more than these.' })
 
@@ -94,7 +95,7 @@ export const auditEvent: z.ZodType = z
 /** One page of the audit. */
 export const eventPage: z.ZodType = z
   .strictObject({ items: z.array(auditEvent), nextCursor: z.string().optional() })
-  .meta({ id: 'EventPage', description: 'Without `nextCursor` there is nothing more for now.' })
+  .meta({ id: 'EventPage', description: 'Without `nextCursor` there are no more events for now.' })
 
 /** Usage of a token. */
 export const usageReport: z.ZodType = z
@@ -112,13 +113,13 @@ export const usageReport: z.ZodType = z
       .meta({ description: 'The scopes that routes required in allowed uses, most often required first.' }),
     unusedScopes: z
       .array(z.string())
-      .meta({ description: "Those among the token's scopes that no allowed use required; left out where it cannot be told." })
+      .meta({ description: "The token's scopes that no allowed use required; omitted if that cannot be determined." })
       .optional(),
     addresses: z.array(z.strictObject({ ip: z.string(), count, lastAt: instant })),
   })
   .meta({ id: 'UsageReport', description: 'Counts by hour and endpoint, by outcome and by address.' })
 
-/** How much several tokens were used. */
+/** How often several tokens were used. */
 export const usageSummaries: z.ZodType = z
   .strictObject({
     items: z.array(
@@ -132,22 +133,22 @@ export const usageSummaries: z.ZodType = z
   })
   .meta({ id: 'UsageSummaries', description: 'Allowed and refused uses per time step; steps without uses are omitted.' })
 
-/** Who is asking. */
+/** The actor behind the request. */
 export const me: z.ZodType = z
   .strictObject({
     id: z.string(),
     tenants: z.union([z.literal('*'), z.array(z.string())]),
     manages: z.enum(['own', 'all']),
     resources: z.record(z.string(), z.array(z.string())).optional(),
-    ip: z.string().meta({ description: 'The address that you ask from.' }).optional(),
-    prefix: z.string().meta({ description: 'What every token here begins with.' }),
+    ip: z.string().meta({ description: 'The address that your request comes from.' }).optional(),
+    prefix: z.string().meta({ description: 'The prefix of every token of this server.' }),
     grantable: z.array(z.string()).meta({ description: 'The scopes that you may grant to a token.' }),
     sentIn: z
       .strictObject({ header: z.string(), scheme: z.enum(['Bearer', 'Basic']).optional() })
       .meta({ description: 'How a token is sent: the header field, and its scheme if it has one.' }),
     importedShapes: z
       .array(z.string())
-      .meta({ description: 'Regular expressions of the tokens of other systems that are accepted here.' })
+      .meta({ description: 'Regular expressions for the tokens of other systems that are accepted here.' })
       .optional(),
   })
   .meta({ id: 'Me' })
@@ -160,18 +161,18 @@ export const scopeList: z.ZodType = z
   .strictObject({
     items: z.array(z.strictObject({ name: z.string(), description: z.string() })),
     groups: z.array(
-      z.strictObject({ name: z.string().meta({ description: 'As it stands among scopes: `@staff`.' }), scopes: z.array(z.string()) }),
+      z.strictObject({ name: z.string().meta({ description: 'As written among scopes: `@staff`.' }), scopes: z.array(z.string()) }),
     ),
     expiry: z
       .strictObject({ defaultSeconds: z.int().optional(), maxSeconds: z.int().optional(), required: z.boolean() })
       .meta({ description: 'The default and the longest lifetime of new tokens, and whether an expiry is required.' }),
-    allowWildcard: z.boolean().meta({ description: 'May a token hold the bare `*`?' }),
+    allowWildcard: z.boolean().meta({ description: 'Whether a token may hold the bare `*`.' }),
     usage: z.boolean().meta({ description: 'Whether uses are counted. If not, a token without a last use may still have been used.' }),
     usageKeptSeconds: z
       .int()
-      .meta({ description: 'How long counts of uses are kept; left out where they are kept for ever. Older uses are not in any count.' })
+      .meta({ description: 'How long usage counts are kept; omitted if they are kept forever. Older uses are in no count.' })
       .optional(),
-    inherit: z.boolean().meta({ description: "May a token carry its owner's permissions, in place of scopes of its own?" }),
+    inherit: z.boolean().meta({ description: "Whether a token may carry its owner's permissions instead of scopes of its own." }),
   })
   .meta({ id: 'ScopeList', description: 'The scopes, the groups, and the server’s rules for new tokens.' })
 
@@ -197,6 +198,10 @@ export const problem: z.ZodType = z
       .meta({ description: 'The invalid fields, each with a JSON pointer as a URI fragment.' })
       .optional(),
     version: z.int().meta({ description: 'With 412: the current version of the token.' }).optional(),
+    failed: z
+      .enum(['store', 'callback'])
+      .meta({ description: 'With `store_unavailable`, if it is known: the store, or a callback of the host.' })
+      .optional(),
   })
   .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' })
 

@@ -18,7 +18,7 @@ export type Fault =
   | { readonly do: 'drop' }
   /** The call reaches the store twice; the caller gets the second answer. */
   | { readonly do: 'duplicate' }
-  /** The call reaches the store after the next one, of whichever method, or after 50 ms where none follows. */
+  /** The call reaches the store after the next call of any method, or after 50 ms if there is none. */
   | { readonly do: 'reorder' }
   /** The call does not reach the store, and is answered with `value`. */
   | { readonly do: 'answer'; readonly value: unknown }
@@ -31,14 +31,14 @@ export type FaultyCall = {
   readonly number: number
 }
 
-/** Which fault a call meets: one for every call of a method, or whatever a function answers. */
+/** The fault for each method: one for all of its calls, or a function that returns one for each call. */
 export type FaultPlan = { readonly [method in StoreMethod | 'wake']?: Fault } | ((call: FaultyCall) => Fault | undefined)
 
 /** A store with faults. */
 export type FaultyStore = TokenStore & {
   /** Every call so far, in order. */
   readonly calls: readonly FaultyCall[]
-  /** Goes on with another plan; without one, without faults. */
+  /** Switches to another plan or, without one, to no faults. */
   behave(plan?: FaultPlan): void
 }
 
@@ -59,7 +59,7 @@ export const AWKWARD_ERRORS: readonly unknown[] = [
 const REORDER_MS = 50
 
 /**
- * Wraps a store so that its calls are delayed, fail, hang, come twice, get lost or change places, as a plan says.
+ * Wraps a store so that its calls are delayed, fail, hang, or are duplicated, lost or reordered according to a plan.
  *
  * @example
  * ```ts

@@ -3,9 +3,9 @@ import { interceptStore, type StoreCall, type StoreMethod } from './intercept.js
 
 /** A call that waits for the test. */
 export type HeldCall = StoreCall & {
-  /** Lets the call reach the store now, and keeps its answer back. */
+  /** Lets the call reach the store now, but holds its answer back. */
   reach(): Promise<void>
-  /** Hands out the answer, after the call has reached the store. */
+  /** Releases the answer after the call has reached the store. */
   release(): Promise<void>
   /** Fails the call instead, whether or not it has reached the store. */
   fail(error: unknown): void
@@ -13,13 +13,13 @@ export type HeldCall = StoreCall & {
 
 /** A store whose calls wait for the test. */
 export type HeldStore = TokenStore & {
-  /** From now on every call of these methods waits. */
+  /** From now on, every call of these methods waits. */
   hold(...methods: readonly StoreMethod[]): void
-  /** From now on calls of these methods pass (without a name: of all). Those that wait go on waiting. */
+  /** From now on, calls of these methods (or of all methods, if none is named) pass. Calls that already wait keep waiting. */
   pass(...methods: readonly StoreMethod[]): void
-  /** From now on calls of these methods pass (without a name: of all), and those that wait are released. */
+  /** From now on, calls of these methods (or of all methods, if none is named) pass, and waiting calls are released. */
   resume(...methods: readonly StoreMethod[]): Promise<void>
-  /** The oldest waiting call of a method that was not answered here before; waits until there is one. */
+  /** Resolves to the oldest waiting call of a method that `next` has not returned before; waits until there is one. */
   next(method: StoreMethod): Promise<HeldCall>
   /** The calls that wait now, oldest first. */
   readonly waiting: readonly HeldCall[]

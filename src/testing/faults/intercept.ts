@@ -6,7 +6,7 @@ export type { StoreMethod }
 /** One call to a store. */
 export type StoreCall = { readonly method: StoreMethod; readonly args: readonly unknown[] }
 
-/** A store of which every call passes through `around`, which may call `proceed` never, once or more often, now or later. */
+/** Wraps a store so that every call passes through `around`, which may call `proceed` any number of times, now or later. */
 export function interceptStore(store: TokenStore, around: (call: StoreCall, proceed: () => unknown) => unknown): TokenStore {
   const wrapped = methodsOf(store).map((method) => {
     const run: unknown = store[method]

@@ -13,10 +13,13 @@ const DEPTH = 3
  */
 export function refuseServed(request: unknown): void {
   if (typeof request !== 'object' || request === null) {
-    throw new InvalidInputError('request', 'must be the object that stands for a request, such as { params: {} }')
+    throw new InvalidInputError('request', 'must be an object that represents a request, such as { params: {} }')
   }
   if (isServed(request, DEPTH)) {
-    throw new InvalidInputError('request', 'came from a server, or is a web Request: send it a token of tokenFor() in place of a principal')
+    throw new InvalidInputError(
+      'request',
+      'came from a server, or is a web Request: send it a token from tokenFor() instead of a principal',
+    )
   }
 }
 

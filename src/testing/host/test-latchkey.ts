@@ -19,29 +19,29 @@ export type TestOptions<S extends string = string> = Omit<LatchkeyOptions<S>, 'p
   readonly store?: TokenStore | undefined
 }
 
-/** The token that a test needs: what `create` takes, all of it optional. */
+/** The token that a test needs: the input of `create`, all of it optional. */
 export type TestTokenInput<S extends string = string> = {
   readonly [Name in Exclude<keyof CreateInput<S>, 'idempotencyKey'>]?: CreateInput<S>[Name] | undefined
 } & {
-  /** The status that the token has when it is handed out. @default 'active' */
+  /** The status of the token when it is returned. @default 'active' */
   readonly status?: TokenStatus | undefined
 }
 
-/** An instance for tests, with ways to get tokens and principals. */
+/** An instance for tests, with helpers that create tokens and principals. */
 export type TestLatchkey<S extends string = string> = {
-  /** The instance, to be given to the application in place of its own. */
+  /** The instance to pass to the application instead of its own. */
   readonly tokens: Latchkey<S>
   /**
-   * Makes a token and gives its text. Without scopes, the token has none.
+   * Creates a token and returns its text. Without `scopes`, the token has none.
    *
    * @throws InvalidInputError `invalid_input`
    */
   tokenFor(input?: TestTokenInput<S>): Promise<string>
   /**
-   * Lets a request that a unit test made by hand through as the holder of a new token: the principal is set where the framework's adapter sets
-   * it (`state.principal` where there is a `state`, else `principal`), and `requireScopes` accepts the request.
+   * Authenticates a request object that a unit test created, as the holder of a new token: the principal is set where the framework's adapter sets it
+   * (`state.principal` if there is a `state`, otherwise `principal`), and `requireScopes` accepts the request.
    *
-   * It cannot be used in production: a request that a server received, and every web `Request`, is refused. Send those a token of `tokenFor`.
+   * It cannot be misused in production: it refuses requests that a server received, and every web `Request`. For those, send a token from `tokenFor`.
    *
    * @throws InvalidInputError `invalid_input`
    */
@@ -51,17 +51,17 @@ export type TestLatchkey<S extends string = string> = {
 const HOUR = 3_600_000
 const input = z.looseObject({
   status: z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` }).optional(),
-  idempotencyKey: z.undefined({ error: 'has no place in a test token: each call makes a new one' }).optional(),
+  idempotencyKey: z.undefined({ error: 'is not available for test tokens: each call creates a new one' }).optional(),
 })
 /** Fields that set when a token is good, which a `status` sets as well. */
 const TERMS = ['expiresIn', 'expiresAt', 'notBefore'] as const
 
 /**
- * Makes an instance in memory with the scopes of your application, for its tests.
+ * Creates an in-memory instance with the scopes of your application, for its tests.
  *
- * Tokens, decisions and refusals are the real ones; only the store is in memory.
+ * Tokens, decisions and refusals are real; only the store is in memory.
  *
- * @throws InvalidInputError `invalid_input`, for options that are unknown or unsound
+ * @throws InvalidInputError `invalid_input`, for unknown or invalid options
  * @example
  * ```ts
  * const { tokens, tokenFor } = testLatchkey({ scopes: { 'inventory:read': 'See stock' } })
@@ -108,7 +108,7 @@ export function testLatchkey<const S extends string>({ prefix, store, ...rest }:
     refuseServed(request)
     presented.set(request, await tokenFor({ ...given, status: 'active' } as TestTokenInput<S>))
     const { principal, response } = await decide(request)
-    if (principal === undefined) throw new InvalidInputError('input', `makes a token that is refused: ${response?.body}`)
+    if (principal === undefined) throw new InvalidInputError('input', `creates a token that is refused: ${response?.body}`)
     const state: unknown = Reflect.get(request, 'state')
     const holder = typeof state === 'object' && state !== null ? state : request
     Object.defineProperty(holder, 'principal', { value: principal, writable: true, enumerable: true, configurable: true })
@@ -122,7 +122,7 @@ function readInput<S extends string>(given: TestTokenInput<S>): CreateInput<S> &
   const { status } = readShape(input, given, 'tokenFor()')
   const term = TERMS.find((name) => given[name] !== undefined)
   if (term !== undefined && (status === 'expired' || status === 'pending')) {
-    throw new InvalidInputError(term, `contradicts status: '${status}', which sets the times itself: leave one of them out`)
+    throw new InvalidInputError(term, `contradicts status: '${status}', which sets the times itself: omit one of them`)
   }
   const scopes = given.scopes ?? (given.inherit === true ? undefined : [])
   return { name: 'test', ...given, scopes } as CreateInput<S> & { readonly status?: TokenStatus | undefined }

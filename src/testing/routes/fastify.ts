@@ -42,16 +42,22 @@ export async function fastifyRoutes(app: { ready(): PromiseLike<unknown> }): Pro
   if (routes === undefined) {
     throw new InvalidInputError(
       'app',
-      'is a Fastify server, which tells its routes only as they are declared: pass a function that makes it, unguardedRoutes(() => createApp(tokens))',
+      'is a Fastify server, which exposes its routes only while they are declared: pass a function that creates it, unguardedRoutes(() => createApp(tokens))',
     )
   }
   await app.ready()
-  const gets = new Set(routes.flatMap(({ options }) => (methodsOf(options).includes('GET') ? [options.url] : [])))
-  return routes.map(({ instance, options }) => {
-    const methods = methodsOf(options).filter((method) => method !== 'HEAD' || !gets.has(options.url))
-    const guarded = isGuard(options.handler) || HOOKS.some((name) => hooksOf(instance, options, name).some(isGuard))
-    return { methods, path: options.url, guarded, handlers: [options.handler] }
-  })
+  const found = routes.map(({ instance, options }) => ({
+    methods: methodsOf(options),
+    path: options.url,
+    guarded: isGuard(options.handler) || HOOKS.some((name) => hooksOf(instance, options, name).some(isGuard)),
+    handlers: [options.handler],
+  }))
+  // Fastify adds a HEAD to each GET: that is one finding, not two.
+  const listed = new Set(found.flatMap(({ methods, path, guarded }) => (methods.includes('GET') && !guarded ? [path] : [])))
+  return found.map((route) => ({
+    ...route,
+    methods: route.methods.filter((method) => method !== 'HEAD' || route.guarded || !listed.has(route.path)),
+  }))
 }
 
 function methodsOf({ method }: RouteOptions): readonly string[] {

@@ -15,9 +15,9 @@ export function honoRoutes(app: { readonly routes: readonly HonoRoute[] }): read
 
   return entries.flatMap(({ method, path, handler }, at): readonly FoundRoute[] => {
     if (isGuard(handler) || isMiddleware(method, handler)) return []
-    const asked = method === 'ALL' ? 'GET' : method
+    // A route of all methods needs a guard of all methods.
     const ways = samplePaths(path)
-      .map((sample) => reached(asked, sample))
+      .map((sample) => reached(method, sample))
       .filter((way) => way.includes(at))
     const guarded = ways.length > 0 && ways.every((way) => way.some((other) => other < at && isBefore(other)))
     // An earlier middleware of the same route, and what follows it in one call of `get`, is one route.

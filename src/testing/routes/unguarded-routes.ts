@@ -9,13 +9,13 @@ import { koaRoutes } from './koa.js'
 import { isNest, markedByNest, underNest } from './nest.js'
 
 /**
- * Lists the routes of an application that no guard of latchkey protects, such as `GET /health`, for a test that says which they are.
+ * Lists the routes of an application that no latchkey guard protects, such as `GET /health`, so that a test can assert which they are.
  *
- * It looks at what Express 4 and 5, Koa with @koa/router, Fastify, Hono and Nest keep of an application; no request is made. A guard is `authenticate` without `optional`,
- * `requireScopes`, `protect`, their counterparts for Nest, and `management`. A route about which it cannot be told is listed.
- * Only routes are: middleware that answers by itself, such as the one for static files, is none.
+ * It inspects the routing tables of Express 4 and 5, Koa with @koa/router, Fastify, Hono and Nest, and makes no request. Guards are `authenticate`
+ * without `optional`, `requireScopes`, `protect`, their Nest counterparts, and `management`. A route is listed if its protection cannot be
+ * determined. Middleware that responds by itself, such as for static files, is not a route and is not listed.
  *
- * @param app - The application, or a function that makes it, which Fastify needs.
+ * @param app - The application, or a function that creates it, which Fastify requires.
  * @throws InvalidInputError `invalid_input`, field `app`, for anything else
  * @example
  * ```ts
@@ -51,5 +51,5 @@ function isMaker(app: unknown): app is Layer & (() => MaybePromise<object>) {
 }
 
 function unknownApp(): InvalidInputError {
-  return new InvalidInputError('app', 'must be an application of Express, Koa, Fastify, Hono or Nest, or a function that makes one')
+  return new InvalidInputError('app', 'must be an application of Express, Koa, Fastify, Hono or Nest, or a function that creates one')
 }

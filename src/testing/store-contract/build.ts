@@ -70,7 +70,7 @@ export async function replace(store: TokenStore, old: StoredToken, fields: Parti
 /** The stored record with this id, if there is one. */
 export async function findOne(store: TokenStore, id: string): Promise<StoredToken | undefined> {
   const [found, ...more] = await store.find([id])
-  ensureEqual(more.length, 0, 'find([id]) must answer one record at most')
+  ensureEqual(more.length, 0, 'find([id]) must return at most one record')
   return found
 }
 

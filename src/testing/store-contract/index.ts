@@ -3,6 +3,7 @@ import { bulkNewsCases } from './cases/bulk-news.js'
 import { capCases } from './cases/caps.js'
 import { commitCases } from './cases/commit.js'
 import { consumerCases } from './cases/consumers.js'
+import { distinctCases } from './cases/distinct.js'
 import { erasureCases } from './cases/erasures.js'
 import { eventOrderCases } from './cases/event-order.js'
 import { eventCases } from './cases/events.js'
@@ -41,6 +42,7 @@ const GROUPS: readonly StoreCases[] = [
   textCases,
   pagingCases,
   separationCases,
+  distinctCases,
   eventCases,
   eventOrderCases,
   consumerCases,
@@ -61,7 +63,7 @@ const GROUPS: readonly StoreCases[] = [
 /**
  * Declares the tests that a store must pass to be a `TokenStore`.
  *
- * The runner is passed in, so that the suite runs in any. It takes some seconds, more on a store that syncs to a disk.
+ * The runner is passed in, so the suite works with any runner. It takes some seconds, and longer with a store that syncs to disk.
  *
  * @example
  * ```ts

@@ -1,16 +1,16 @@
 import type { MaybePromise } from '../../model/json.js'
 import type { TokenStore } from '../../store/port.js'
 
-/** The functions of a test runner that the suite needs. Those of vitest, Jest, Mocha, `node:test` and Bun fit. */
+/** The test runner functions that the suite needs. Those of vitest, Jest, Mocha, `node:test` and Bun work. */
 export type ContractRunner = {
   describe(name: string, body: () => void): unknown
   /** `timeout` is in milliseconds, for runners that take it as the third argument. */
   it(name: string, body: () => Promise<void>, timeout?: number): unknown
 }
 
-/** A transaction of the host's, as it holds it. */
+/** A transaction that the host has begun. */
 export type BegunTransaction = {
-  /** What the host hands over: `create(input, { transaction })`. */
+  /** The value that the host passes to `create(input, { transaction })`. */
   readonly transaction: object
   commit(): MaybePromise<unknown>
   rollback(): MaybePromise<unknown>
@@ -19,27 +19,27 @@ export type BegunTransaction = {
 /** A store under test. */
 export type StoreSubject = {
   readonly store: TokenStore
-  /** Another handle on the same data, as a second process would have. Left out: `store` plays both parts. */
+  /** Another handle on the same data, as a second process would have. If omitted, `store` plays both roles. */
   readonly second?: TokenStore
-  /** Opens a fresh handle on the same data, after `store` was closed. */
+  /** Opens a new handle on the same data after `store` was closed. */
   reopen(): MaybePromise<TokenStore>
-  /** Drops the history of the change feed up to now, as the store does by itself once it has grown long. */
+  /** Drops the history of the change feed up to now, as the store does by itself once the feed has grown long. */
   trimFeed?(): MaybePromise<unknown>
   /** Begins a transaction on a connection of the host's own, for a store that offers `commitIn`. No other call is made while it is open. */
   beginTransaction?(): MaybePromise<BegunTransaction>
-  /** Called after the case, also when it failed. The handles are closed before. */
+  /** Called after the case, even if it failed. The handles are closed first. */
   dispose?(): MaybePromise<unknown>
 }
 
-/** How to make the stores under test. */
+/** How to create the stores under test. */
 export type StoreContractOptions = {
   /** The name of the suite in the report. */
   readonly name: string
-  /** Called once for each case. It need not be empty: every case works under a prefix and with ids of its own. */
+  /** Called once for each case. The store need not be empty: every case uses its own prefix and ids. */
   create(): MaybePromise<StoreSubject>
-  /** For each case. @default 60 */
+  /** The timeout of each case. @default 60 */
   readonly timeoutSeconds?: number
-  /** Operations of the long random history. @default 2000 */
+  /** The number of operations in the long random history. @default 2000 */
   readonly operations?: number
 }
 

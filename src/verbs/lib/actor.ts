@@ -8,14 +8,14 @@ import type { Catalogue } from '../../policy/catalogue.js'
 import { normalizeIp } from '../../policy/network.js'
 import { plainText } from '../../policy/option-kinds.js'
 import { either, listOf, OptionReader, objectOf, oneOf, readBy, readPart, string } from '../../policy/option-reader.js'
+import { refuseLostLimits } from '../../policy/read-input.js'
 import { reading } from '../../policy/reading.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
-import { closest } from '../../policy/suggest.js'
 
-/** An actor that has been read once: complete, copied, frozen, and no longer the caller's object. */
+/** An actor that was validated once: complete, copied, frozen, and independent of the caller's object. */
 export type ReadActor = {
   readonly id: string
-  /** Absent: every tenant, and tokens without one. */
+  /** Absent: every tenant, and tokens without a tenant. */
   readonly tenants: readonly string[] | undefined
   readonly manages: 'own' | 'all'
   /** Absent: may grant the whole catalogue. */
@@ -36,9 +36,14 @@ export const SYSTEM: ReadActor = Object.freeze({
 
 const WHOLE = "{ id, tenants: [...] or '*', manages: 'own' or 'all' }"
 
-/** Left out, these two mean "no limit", so that neither may be misspelled or lost on the way. */
+/** Omitting these two means "no limit", so a misspelled name or a lost value must be refused. */
 const LIMITS = ['scopes', 'resources'] as const
 
+/**
+ * Databases limit the number of parameters in a query (32,766 in SQLite), and some queries name the tenants twice. For longer lists, use an actor that sees
+ * every tenant, or several requests.
+ */
+const MOST_TENANTS = 10_000
 const TENANTS = "must be a list of tenant ids, or '*' for all"
 const tenant = plainText(1, Number.POSITIVE_INFINITY)
 const READER = objectOf(
@@ -48,19 +53,19 @@ const READER = objectOf(
     manages: oneOf(['own', 'all'], "must be 'own' or 'all'"),
     scopes: listOf(string(), { error: 'must be a list of scopes; omit it for an actor that may grant every scope' }).optional(),
     resources: readBy((input) => readResources([], input)).optional(),
-    // An address that is none is not told in the audit; it decides nothing.
+    // An invalid address is left out of the audit. It affects no decision.
     ip: new OptionReader(normalizeIp),
   },
   { others: 'drop' },
 )
 
-/** Ids that latchkey itself writes into the audit: of a token's holder, an OAuth client, a user of the command line, and nobody in particular. */
+/** Ids that only latchkey itself writes into the audit: those of a token's holder, an OAuth client, a command-line user, and an anonymous caller. */
 const RESERVED = /^(?:token|client|cli):|^anonymous$/
 
 /**
- * Reads an actor, once. Absent or incomplete is an error, never "unrestricted", and text is never an actor.
+ * Validates an actor. A missing or incomplete actor is an error, never "unrestricted", and a string is never an actor.
  *
- * @throws InvalidInputError `invalid_input`, field `actor`
+ * @throws InvalidInputError `invalid_input`, with field `actor`
  */
 export function readActor(input: unknown): ReadActor {
   if (input === undefined || input === null) throw new InvalidInputError('actor', `is missing: say who is acting, as in ${WHOLE}`)
@@ -68,8 +73,15 @@ export function readActor(input: unknown): ReadActor {
     throw new InvalidInputError('actor', `must be ${WHOLE}, not ${typeof input === 'object' ? 'a list' : `a ${typeof input}`}`)
   }
   if ('then' in input) throw new InvalidInputError('actor', `must be ${WHOLE}, not a promise: await it`)
-  reading('actor', () => refuseLostLimits(input))
+  reading('actor', () => refuseLostLimits(input, LIMITS, 'actor'))
   const { id, tenants, manages, scopes, resources, ip } = readPart('actor', READER, input)
+  if (tenants !== '*' && tenants.length > MOST_TENANTS) {
+    const most = MOST_TENANTS.toLocaleString('en')
+    throw new InvalidInputError(
+      'actor.tenants',
+      `names ${tenants.length.toLocaleString('en')} tenants, and the limit is ${most}: name those that the request is about, or '*' for all`,
+    )
+  }
   if (id === 'system') throw new InvalidInputError('actor.id', '"system" is the application itself, which acts through tokens.system')
   if (RESERVED.test(id) && !isOwnActor(input)) {
     throw new InvalidInputError(
@@ -77,7 +89,7 @@ export function readActor(input: unknown): ReadActor {
       'is reserved: latchkey writes "token:", "client:", "cli:" and "anonymous" itself; use another prefix',
     )
   }
-  if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" stands for whoever was erased`)
+  if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" stands for people who were erased`)
   return Object.freeze({
     id,
     tenants: tenants === '*' ? undefined : Object.freeze([...tenants]),
@@ -88,7 +100,12 @@ export function readActor(input: unknown): ReadActor {
   })
 }
 
-/** The same actor as hosts write it. */
+/** Checks whether the actor is the holder of a token, acting with that token alone. Only latchkey itself creates such actors. */
+export function isHolder({ id }: ReadActor): boolean {
+  return id.startsWith('token:')
+}
+
+/** Converts the actor back to the form that hosts write. */
 export function publicActor(actor: ReadActor): Actor {
   const { id, tenants, manages, scopes, resources, ip } = actor
   return {
@@ -101,7 +118,7 @@ export function publicActor(actor: ReadActor): Actor {
   }
 }
 
-/** May this actor see, and so manage, this token? */
+/** Checks whether the actor can see, and so manage, this token. */
 export function canSee(actor: ReadActor, token: Pick<StoredToken, 'tenantId' | 'createdBy'>): boolean {
   if (actor.manages === 'own' && token.createdBy !== actor.id) return false
   if (actor.tenants === undefined) return true
@@ -109,46 +126,48 @@ export function canSee(actor: ReadActor, token: Pick<StoredToken, 'tenantId' | '
 }
 
 /**
- * Refuses an actor that does not see every tenant and every token.
+ * Refuses an actor that cannot see every tenant and every token.
  *
- * @throws GrantDeniedError `grant_denied`, field `actor`
+ * @throws GrantDeniedError `grant_denied`, with field `actor`
  */
 export function checkSeesAll(actor: ReadActor, why: string): void {
   if (reachOf(actor) !== 'all') throw new GrantDeniedError('actor', why)
 }
 
 /**
- * Refuses what concerns a tenant that the actor does not manage; without a tenant, what concerns all of them.
+ * Refuses an operation on a tenant that the actor does not manage. Without a tenant, the operation concerns all tenants.
  *
- * @throws GrantDeniedError `grant_denied`, field `tenantId`
+ * @throws GrantDeniedError `grant_denied`, with field `tenantId`
  */
 export function checkTenant(actor: ReadActor, tenantId: string | undefined): void {
   if (actor.tenants === undefined) return
-  if (tenantId === undefined) throw new GrantDeniedError('tenantId', "leaving it out means every tenant, which needs tenants: '*'")
+  if (tenantId === undefined) throw new GrantDeniedError('tenantId', "omitting it means every tenant, which requires tenants: '*'")
   if (!actor.tenants.includes(tenantId)) throw new GrantDeniedError('tenantId', 'is not one of yours')
 }
 
 const REACHES: readonly Reach[] = ['own', 'tenant', 'all']
 
-/** How far an actor reaches. */
+/** Returns how far an actor reaches. */
 export function reachOf(actor: ReadActor): Reach {
   if (actor.manages === 'own') return 'own'
   return actor.tenants === undefined ? 'all' : 'tenant'
 }
 
-/** Does the actor reach at least as far as this? A reach that is not known is the greatest. */
+/** Checks whether the actor's reach is at least this wide. An unknown reach counts as the widest. */
 export function reachesAsFarAs(actor: ReadActor, reach: Reach | undefined): boolean {
   if (reach === undefined) return true
   const asked = REACHES.indexOf(reach)
   return REACHES.indexOf(reachOf(actor)) >= (asked === -1 ? REACHES.length - 1 : asked)
 }
 
-/** Does the actor reach further than this? Without a reach nobody in particular is behind it. */
+/**
+ * Checks whether the actor's reach is wider than this. Without a stored reach, no particular actor stopped the token, so every actor's reach counts as wider.
+ */
 export function reachesBeyond(actor: ReadActor, reach: Reach | undefined): boolean {
   return reach === undefined || (REACHES.includes(reach) && REACHES.indexOf(reachOf(actor)) > REACHES.indexOf(reach))
 }
 
-/** The permissions that a token hands out. */
+/** The permissions that a token grants. */
 export type Grant = {
   readonly tenantId: string | undefined
   readonly ownerId: string | undefined
@@ -156,15 +175,15 @@ export type Grant = {
   readonly resources: Resources | undefined
 }
 
-/** The permissions that a change keeps or narrows. They are not handed out anew. */
+/** The permissions that a change keeps or narrows. They are not granted again. */
 export type Kept = {
   readonly scopes: readonly string[]
-  /** Does the token reach no further than before, with no scope that it did not have? */
+  /** Whether the token reaches no further than before and has no new scope. */
   readonly reach: boolean
 }
 
 /**
- * Refuses to let an actor hand out more than it has, apart from what the token has already and keeps.
+ * Refuses to let an actor grant more than it has. Permissions that the token already has and keeps are allowed.
  *
  * @throws GrantDeniedError `grant_denied`, with the field
  */
@@ -182,16 +201,5 @@ export function checkGrant(catalogue: Catalogue, actor: ReadActor, wanted: Grant
   }
   if (actor.resources !== undefined && kept?.reach !== true && !resourcesWithin(wanted.resources, actor.resources)) {
     throw new GrantDeniedError('resources', 'these allow more than your own')
-  }
-}
-
-function refuseLostLimits(actor: object): void {
-  for (const limit of LIMITS) {
-    if (limit in actor) {
-      if (Reflect.get(actor, limit) !== undefined) continue
-      throw new InvalidInputError(`actor.${limit}`, 'is undefined: omit it for an actor without this limit, or check where it comes from')
-    }
-    const slip = Reflect.ownKeys(actor).find((key) => typeof key === 'string' && closest(key, [limit]) !== undefined)
-    if (slip !== undefined) throw new InvalidInputError(['actor', slip], `unknown field; did you mean "${limit}"?`)
   }
 }

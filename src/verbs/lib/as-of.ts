@@ -9,7 +9,7 @@ import { asJson, SHOWN } from './audit.js'
 const PAGE = 500
 const MAX_PAGES = 20
 
-/** Whether an action changes the record of the token that its event is about. */
+/** Whether an action changes the record of its event's token. */
 const CHANGES_RECORD: Readonly<Record<AuditAction, boolean>> = {
   'token.created': true,
   'token.updated': true,
@@ -37,7 +37,7 @@ const CHANGES_RECORD: Readonly<Record<AuditAction, boolean>> = {
 }
 const CHANGES = ACTIONS.filter((action) => CHANGES_RECORD[action])
 
-/** Fields that decide nothing and may be rewritten behind the audit's back, as an erasure of names does. */
+/** Fields that affect no decision and may change without an audit event, for example when names are erased. */
 const IGNORED: ReadonlySet<string> = new Set(['name', 'description', 'metadata'])
 const FOLLOWED = SHOWN.filter((field) => !IGNORED.has(field))
 
@@ -45,28 +45,28 @@ const REVOCATION = ['revokedAt', 'revokedBy', 'revokedCode', 'revokedReason', 'b
 
 type Fields = { -readonly [Name in keyof StoredToken]?: unknown }
 
-/** A record as it was, and whether that is known: where it is not, the revocation alone can be relied on. */
+/** A past record and whether it is known. If it is not known, only its revocation is reliable. */
 export type AsOf = { readonly record: StoredToken; readonly known: boolean }
 
 /**
- * Rebuilds a record as it was at an instant: takes its changes back by its audit events, newest first.
+ * Rebuilds a record as it was at an instant by undoing its audit events, newest first.
  *
- * What is known of it is never guessed. Each change must have left the record as the next one found it, and either an older change is still in the
- * audit, or every change since the creation has been taken back; else some were removed, and the record of then is not known.
+ * Never guesses. Each change must have left the record as the next one found it. In addition, either an older change is still in the audit, or every change
+ * since the creation was undone. Otherwise some events were removed, and the past record is unknown.
  */
 export async function recordAsOf(context: Context, current: StoredToken, at: number): Promise<AsOf> {
   if (at >= current.updatedAt) return { record: current, known: true }
   const state: Fields = { ...current }
   let left = current.version - 1
   if (isAfter(current.revokedAt, at)) {
-    // A bulk revocation leaves one event for all of its tokens, which shows no fields.
+    // A bulk revocation writes one event for all of its tokens, without their fields.
     if (current.bulkId !== undefined) {
       left -= 1
       for (const field of REVOCATION) delete state[field]
     }
   }
   const known = await takeBack(context, current, state, at, left)
-  // Revocation is final and kept with its instant, so that it needs no events.
+  // Revocation is final and stored with its instant, so no event is needed to undo it.
   if (isAfter(current.revokedAt, at)) for (const field of REVOCATION) delete state[field]
   return { record: state as StoredToken, known }
 }
@@ -84,9 +84,9 @@ async function takeBack(context: Context, current: StoredToken, state: Fields, a
     })
     for (const event of page) {
       const isCreation = event.action === 'token.created' || event.action === 'token.imported'
-      // What it took away is not known any more.
+      // The values that an erasure removed are unknown.
       if (event.action === 'owner.erased' && event.at > at) return false
-      // The event of a creation may outlive others, so that it proves nothing of those behind it.
+      // A creation event may outlive later events, so it does not prove that those are complete.
       if (isCreation) return left === 0
       if (event.at <= at) return true
       if (!undo(state, event)) return false
@@ -98,7 +98,7 @@ async function takeBack(context: Context, current: StoredToken, state: Fields, a
   return false
 }
 
-/** Takes one change back, if it left the record as it is. */
+/** Undoes one change if the record is as that change left it. */
 function undo(state: Fields, { before = {}, after = {}, damaged }: ListedEvent): boolean {
   if (damaged !== undefined) return false
   for (const field of FOLLOWED) {
@@ -120,7 +120,7 @@ function fromJson(field: FieldName, value: Json): unknown {
   return FIELDS[field].kind === 'instant' ? Date.parse(String(value)) : value
 }
 
-// Databases keep no order of keys.
+// Databases do not preserve the order of keys.
 function isSame(a: unknown, b: unknown): boolean {
   return (a === undefined) === (b === undefined) && canonicalJson(a) === canonicalJson(b)
 }

@@ -9,20 +9,20 @@ import type { Filtered } from '../../store/compile-filter.js'
 import { isTokenId } from '../../token/parse.js'
 import { redact } from '../../token/redact.js'
 import type { Context } from '../../verify/context.js'
-import { TokenPrincipal } from '../../verify/principal.js'
+import { namedBy, TokenPrincipal } from '../../verify/principal.js'
 import { type ReadActor, SYSTEM } from './actor.js'
 
-/** Whom a request is from that names nobody. */
+/** Actor id of a request that identifies no actor. */
 const NOBODY = 'anonymous'
 const MAX_ID = 200
 
 /** The subject of a refused call: the token that it named, or the input that may name a tenant. */
 export type Target = { readonly id?: unknown; readonly input?: unknown }
 
-// Which token a refusal was about, for those that were thrown after the actor's right to see it was checked.
+// The token of each refusal that was thrown after the actor's right to see the token was checked.
 const subjects: WeakMap<LatchkeyError, Filtered> = new WeakMap()
 
-/** Runs a step of a change to a token that the actor may see, so that its refusal tells which token it was about. */
+/** Runs a step of a change to a token that the actor may see. Links a refusal to that token. */
 export async function concerning<T>(token: Filtered, step: () => MaybePromise<T>): Promise<T> {
   try {
     return await step()
@@ -31,15 +31,15 @@ export async function concerning<T>(token: Filtered, step: () => MaybePromise<T>
   }
 }
 
-/** The error, which from now on tells that it was about this token. */
+/** Links the error to this token and returns the error. */
 export function about<E>(error: E, token: Filtered | undefined): E {
   if (token !== undefined && isLatchkeyError(error)) subjects.set(error, token)
   return error
 }
 
 /**
- * Records that a verb refused its actor. Bad input, conflicts and outages are no refusals, and the application itself is refused nothing but what exceeds its
- * own limits.
+ * Records that a verb refused an actor. Invalid input, conflicts and outages are not refusals. For the application itself, only exceeding its own limits
+ * counts.
  */
 export function noteRefused(context: Context, actor: ReadActor, verb: string, error: unknown, target: Target): void {
   if (!isLatchkeyError(error)) return
@@ -52,28 +52,33 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
 }
 
 /**
- * Records that an actor asked for what lies outside of its reach, whether or not there is such a thing: so that its own administrators learn no more than it
- * does. For whoever reaches everything, what is not found is not there.
+ * Records that an actor asked for something outside its reach, whether or not it exists: the actor's own administrators must not learn more than the actor.
+ * Does nothing for an actor that reaches everything, because what it cannot find does not exist.
  */
 export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
   if (actor.tenants === undefined && actor.manages === 'all') return
   note(context, { actorId: actor.id, attempt: verb, code: 'not_found', about: aboutTarget(actor, target), ip: actor.ip })
 }
 
-/** Records a request that was refused before it came to a verb. */
+/** Records a request that was refused before it reached a verb. */
 export function noteAttempted(context: Context, { attempt, code, field, ip, actor, principal }: Attempted): void {
   const shared = { attempt, code: code as Code, field, ip: actor?.ip ?? ip }
   if (principal !== undefined) {
-    const entry = TokenPrincipal.entryOf(principal)
-    const { kind, tokenId, tenantId } = principal
-    // Whom another system names may be called like a token of ours, and in whatever characters.
+    const entry = TokenPrincipal.entryFor(principal, context.signalOf)
+    const { kind, tokenId, tenantId } = namedBy(principal)
+    // A principal from another system or instance may have the same id as one of our tokens, and its id may contain any characters.
     if (entry !== undefined) note(context, { ...shared, actorId: `token:${entry.id}`, about: aboutToken(entry) })
-    else note(context, { ...shared, actorId: `${kind}:${shownId(tokenId)}`, about: isPlain(tenantId) ? { tenantId } : {} })
+    else
+      note(context, {
+        ...shared,
+        actorId: `${kind === 'token' ? 'foreign' : kind}:${shownId(tokenId)}`,
+        about: isPlain(tenantId) ? { tenantId } : {},
+      })
   } else if (actor === undefined) note(context, { ...shared, actorId: NOBODY, about: {} })
   else note(context, { ...shared, actorId: actor.id, about: homeOf(actor.tenants === '*' ? undefined : actor.tenants) })
 }
 
-// A tenant that the actor does not reach is not told: its trail is not for strangers to write into.
+// Leaves out a tenant that the actor does not reach: strangers must not write into its trail.
 function aboutTarget(actor: ReadActor, { id, input }: Target): Attempt['about'] {
   const tenantId = tenantIn(input)
   const token = typeof id === 'string' && isTokenId(id) ? { tokenId: id } : {}
@@ -90,7 +95,7 @@ function tenantIn(input: unknown): string | undefined {
   }
 }
 
-/** Where the actor's own administrators find it. */
+/** The tenant in which the actor's own administrators find the attempt. */
 function homeOf(tenants: readonly string[] | undefined): Pick<Attempt['about'], 'tenantId'> {
   const [only, ...more] = tenants ?? []
   return only === undefined || more.length > 0 ? {} : { tenantId: only }

@@ -7,10 +7,10 @@ import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import type { ReadActor } from './actor.js'
 
-/** The fields of a record that an event may show as they were and as they are. */
+/** The fields of a record that an event may show before and after a change. */
 export const SHOWN: readonly (keyof StoredToken)[] = fieldsWhere((field) => field.audited === true) as readonly (keyof StoredToken)[]
 
-/** The event of one token's change: who, what, when, from where, and the changed fields before and after. */
+/** Creates the event for a change of one token: who, what, when, from where, and the changed fields before and after. */
 export function auditEvent(
   action: AuditAction,
   actor: ReadActor,
@@ -20,7 +20,7 @@ export function auditEvent(
     readonly after: StoredToken
     readonly reason?: string | undefined
     readonly details?: JsonObject
-    /** Where the event may stand once only, whatever is removed later. */
+    /** A fixed id, for an event that may be written only once, whatever is removed later. */
     readonly id?: string | undefined
   },
 ): StoredEvent {
@@ -40,7 +40,7 @@ export function auditEvent(
   }
 }
 
-/** Which of the shown fields differ. */
+/** Returns the shown fields that differ. */
 export function changedFields(before: StoredToken, after: StoredToken): readonly (keyof StoredToken)[] {
   return SHOWN.filter((field) => JSON.stringify(before[field]) !== JSON.stringify(after[field]))
 }
@@ -54,7 +54,7 @@ function shown(record: StoredToken, fields: readonly (keyof StoredToken)[]): Jso
   )
 }
 
-/** A field's value as events show it. */
+/** Returns a field's value as events show it. */
 export function asJson(field: FieldName, value: Json): Json {
   if (FIELDS[field].kind !== 'instant' || typeof value !== 'number') return value
   return Number.isFinite(value) ? new Date(value).toISOString() : null

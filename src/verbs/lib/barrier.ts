@@ -1,52 +1,72 @@
+import type { RecordCache } from '../../cache/records.js'
+import { boundOfNode } from '../../policy/cache-bounds.js'
+import { apart } from '../../store/deadline.js'
 import type { NodeLease } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
 
 const POLL_MS = 20
-const FEED_END = 1
-/** A node renews its lease several times in this time; one whose lease stood still for as long, by this node's monotonic clock, is dead. */
-const DEAD_AFTER_MS = 90_000
-/** Released leases alone have run out by then. */
-const ALL_LEASES = 0
+/** How long a lease lasts. A node that reads the feed renews its lease several times in this period. */
+const LEASE_MS = 90_000
 
 type Seen = { readonly lease: NodeLease; readonly since: number }
 
-/** When the leases of the others were last seen to move. */
-const watches: WeakMap<Context, ReadonlyMap<string, Seen>> = new WeakMap()
+/** When each lease of another node was last seen to change. */
+const watches: WeakMap<RecordCache, ReadonlyMap<string, Seen>> = new WeakMap()
 
 /**
- * Waits until every live node has followed the feed past everything that is committed now.
+ * Waits until every live node has followed the feed past everything committed so far.
  *
- * A node that stays behind for `maxStalenessSeconds` (and what `onStale` adds to it) no longer believes its own cache, so the wait never
- * has to be longer than that: a dead or cut-off node, or a store that cannot be asked, delays it and cannot break it. All nodes are expected
- * to run with the same bound.
+ * A node that falls behind by more than `maxStalenessSeconds` (plus what `onStale` adds) stops trusting its cache, so the wait never has to be longer. A dead
+ * or disconnected node, or an unavailable store, can delay the wait but not break it. Each lease states its node's bound; without one, this node's bound is
+ * assumed. The change is already committed, so the wait does not count against the call's deadline.
  */
 export async function barrier(context: Context): Promise<void> {
-  const { monotonic, maxStalenessMs, serveStaleMs } = context.settings
-  const end = monotonic() + maxStalenessMs + serveStaleMs
+  await apart(context.allowance, () => waitForAll(context))
+}
+
+async function waitForAll(context: Context): Promise<void> {
+  const { monotonic } = context.settings
+  const start = monotonic()
+  let longest = ownBound(context)
   let target: string | undefined
   for (;;) {
     try {
-      target ??= (await context.store.changes(undefined, FEED_END)).cursor
-      if (await allReached(context, target)) return
+      target ??= await context.nodes.feedEnd.next()
+      const behind = await boundsBehind(context, target)
+      if (behind.length === 0) return
+      longest = Math.max(...behind)
     } catch (error) {
       context.report('feed', error)
-      // Without the leases, time alone tells.
+      // Without the leases, only elapsed time shows that the other nodes no longer trust old entries.
     }
-    const left = end - monotonic()
+    const left = start + longest - monotonic()
     if (left <= 0) return
     await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, left)))
   }
 }
 
-// The instant of a lease was written by another node's wall clock, which may be off by hours: that it moves tells of life, not where it stands.
-async function allReached(context: Context, target: string): Promise<boolean> {
-  const { store, settings } = context
+function ownBound({ settings }: Context): number {
+  return settings.maxStalenessMs + settings.serveStaleMs
+}
+
+/**
+ * Returns the bounds of the nodes that are behind and may still accept old entries.
+ *
+ * A lease's instant comes from another node's wall clock, which may be off by hours. A change of the instant shows that the node is alive; its value shows
+ * nothing. Once a lease has not changed for its duration plus the node's bound, by this node's monotonic clock, the node no longer accepts what it read.
+ */
+async function boundsBehind(context: Context, target: string): Promise<readonly number[]> {
+  const { store, settings, nodes } = context
   const now = settings.monotonic()
-  const before = watches.get(context)
-  const seen = (await store.leases(ALL_LEASES)).map((lease): Seen => {
+  const leases = await nodes.leases.next()
+  const before = watches.get(context.records)
+  const seen = leases.map((lease): Seen => {
     const known = before?.get(lease.nodeId)
     return known?.lease.expiresAt === lease.expiresAt && known.lease.cursor === lease.cursor ? known : { lease, since: now }
   })
-  watches.set(context, new Map(seen.map((one) => [one.lease.nodeId, one])))
-  return seen.every(({ lease, since }) => store.reached(lease.cursor, target) || now - since >= DEAD_AFTER_MS)
+  watches.set(context.records, new Map(seen.map((one) => [one.lease.nodeId, one])))
+  return seen.flatMap(({ lease, since }) => {
+    const bound = boundOfNode(lease.nodeId) ?? ownBound(context)
+    return store.reached(lease.cursor, target) || now - since >= LEASE_MS + bound ? [] : [bound]
+  })
 }

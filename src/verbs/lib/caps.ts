@@ -4,14 +4,14 @@ import { statusOf } from '../../policy/status.js'
 import type { Change, TokenCap } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
 
-/** However few tokens are allowed, so many tokens may be in their overlap beside them. */
+/** Minimum number of tokens that may be in their overlap, however low the token limit is. */
 const LEAST_OVERLAPS = 10
-/** How far back a line of rotations is followed. */
+/** How many predecessors of a token are checked. */
 const MAX_STEPS = 20
 
 type Capped = Pick<StoredToken, 'prefix' | 'tenantId' | 'ownerId'>
 
-/** The caps of the option `maxTokens` that a token counts against. */
+/** Returns the caps of the option `maxTokens` that a token counts against. */
 export function capsOn({ settings }: Context, { prefix, tenantId, ownerId }: Capped, now: number): readonly TokenCap[] {
   const { perOwner, perTenant } = settings.maxTokens
   const within = tenantId === undefined ? {} : { tenantId }
@@ -21,7 +21,7 @@ export function capsOn({ settings }: Context, { prefix, tenantId, ownerId }: Cap
   ]
 }
 
-/** The caps on what a change adds. A successor takes the place of another token, so it is not counted here. */
+/** Returns the caps on what a change adds. A successor replaces another token, so it is not counted here. */
 export function capsOnNew(context: Context, { inserts = [] }: Change): readonly TokenCap[] {
   const now = context.settings.clock()
   const caps = inserts.filter(({ replacesId }) => replacesId === undefined).flatMap((token) => capsOn(context, token, now))
@@ -29,8 +29,8 @@ export function capsOnNew(context: Context, { inserts = [] }: Change): readonly 
 }
 
 /**
- * The caps on a successor whose predecessor goes on beside it. None where that is the only one, so that a hand-over is never refused; rotating on
- * and on within overlaps is no way around the cap, and is allowed up to as many tokens again.
+ * Returns the caps on a successor whose predecessor stays valid for an overlap. There are none if no other predecessor is still live, so a hand-over is never
+ * refused. Otherwise as many extra tokens as the cap are allowed, so repeated rotation cannot bypass the cap.
  */
 export async function capsOnOverlap(context: Context, old: StoredToken, now: number): Promise<readonly TokenCap[]> {
   const caps = capsOn(context, old, now)
@@ -49,7 +49,7 @@ async function hasLivingPredecessor({ store }: Context, token: StoredToken, now:
   return true
 }
 
-/** The refusal by the cap at this position. */
+/** Creates the error for the exceeded cap at this position. */
 export function tokenLimitReached(caps: readonly TokenCap[], exceeded: number): ConflictError {
   const cap = caps[exceeded]
   const [field, whose] = cap?.ownerId === undefined ? ['tenantId', 'this tenant'] : ['ownerId', 'this owner']

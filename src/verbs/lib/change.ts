@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { RecordCache } from '../../cache/records.js'
 import { type Code, ConflictError, InvalidInputError, isLatchkeyError, NotFoundError } from '../../errors.js'
 import type { StoredEvent } from '../../model/event.js'
 import type { MaybePromise } from '../../model/json.js'
@@ -13,17 +14,18 @@ import { canSee, type ReadActor } from './actor.js'
 import { about, concerning } from './attempts.js'
 import { capsOnNew, tokenLimitReached } from './caps.js'
 import { noticesOf } from './notices-of.js'
+import { join, placeEvents } from './waits.js'
 
-/** How often a change is tried anew where somebody else changed the token in between. */
+/** How often a change is retried when the token was changed concurrently. */
 export const MAX_TRIES = 200
 
-/** Whether a change was made. */
+/** Whether a change was committed. */
 type Committed = Exclude<CommitResult, { readonly exceeded: number }>
 
 /**
- * Commits, and makes sure that no later verification in this process sees what was before, whatever became of the commit.
+ * Commits a change. Makes sure that no later verification in this process uses the previous state, whatever the result of the commit.
  *
- * New tokens count against the option `maxTokens`; a change that brings tokens back in another way names its caps.
+ * New tokens count against the option `maxTokens`. A change that makes tokens live again in another way names its caps.
  *
  * @throws StoreUnavailableError `store_unavailable`; the change may or may not have been made
  * @throws ConflictError `token_limit_reached`
@@ -34,8 +36,8 @@ export async function commit(context: Context, change: Change): Promise<Committe
   const other = id === undefined ? undefined : commits.get(id)
   if (id === undefined) return await commitNow(context, change)
   if (other !== undefined) {
-    // What this change was made for is being replaced: it would only queue for the store's locks to be told so.
-    await other.catch(unlessRefused)
+    // The version that this change expects is about to be replaced. Committing would only wait for the store's locks and then conflict.
+    await join(context, 'another change of this token', 'store.commit', other.catch(unlessRefused))
     return { ok: false, conflict: id }
   }
   const mine = commitNow(context, change)
@@ -49,24 +51,24 @@ export async function commit(context: Context, change: Change): Promise<Committe
 
 const REFUSED: ReadonlySet<Code> = new Set(['conflict', 'idempotency_key_reused', 'token_limit_reached'])
 
-// A refusal of the other change says nothing of this one; an outage does.
+// A refusal of the other change does not affect this one; an outage does.
 function unlessRefused(error: unknown): void {
   if (!isLatchkeyError(error) || !REFUSED.has(error.code)) throw error
 }
 
-/** The commits under way in this process, by the token that they change. */
-const underWay: WeakMap<Context, Map<string, Promise<unknown>>> = new WeakMap()
+/** Commits in progress in this process, per instance and by token. */
+const underWay: WeakMap<RecordCache, Map<string, Promise<unknown>>> = new WeakMap()
 
-function commitsOf(context: Context): Map<string, Promise<unknown>> {
-  const commits = underWay.get(context) ?? new Map<string, Promise<unknown>>()
-  underWay.set(context, commits)
+function commitsOf({ records }: Context): Map<string, Promise<unknown>> {
+  const commits = underWay.get(records) ?? new Map<string, Promise<unknown>>()
+  underWay.set(records, commits)
   return commits
 }
 
 async function commitNow(context: Context, change: Change): Promise<Committed> {
   const caps = change.caps ?? capsOnNew(context, change)
-  // The first change of a token comes behind its creation in the order, also where that was part of a transaction of the host's.
-  if (change.updates?.some(({ expectedVersion }) => expectedVersion === 1)) await context.outbox.place()
+  // The creation must come before the token's first change in the audit, even if it was part of a host transaction.
+  if (change.updates?.some(({ expectedVersion }) => expectedVersion === 1)) await placeEvents(context)
   try {
     const result = await context.store.commit(caps.length === 0 ? change : { ...change, caps })
     if (result.exceeded !== undefined) throw about(tokenLimitReached(caps, result.exceeded), change.updates?.[0]?.record)
@@ -80,9 +82,9 @@ async function commitNow(context: Context, change: Change): Promise<Committed> {
 }
 
 /**
- * As `commit`, inside a transaction of the host's, which decides what becomes of it. Nothing is told before it is committed.
+ * Like `commit`, but inside a transaction that the host commits or rolls back. Nothing is announced before it is committed.
  *
- * @throws InvalidInputError `invalid_input`, field `transaction`
+ * @throws InvalidInputError `invalid_input`, with field `transaction`
  * @throws ConflictError `token_limit_reached`
  */
 export async function commitIn(
@@ -104,7 +106,7 @@ export async function commitIn(
 }
 
 /**
- * Is this a text, and not the token itself, which no id ever is? The message does not repeat it.
+ * Checks that an id is a string and not the token itself. The message does not repeat the token.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -113,7 +115,7 @@ export function checkId(field: string, id: unknown): asserts id is string {
   if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: give its id, as in record.id')
 }
 
-/** The stored token, from the primary, if this actor may see it. */
+/** Returns the stored token from the primary, if this actor may see it. */
 export async function seenBy(context: Context, actor: ReadActor, id: string): Promise<StoredToken | undefined> {
   const found = isTokenId(id) ? await context.store.findOne(id) : undefined
   if (found === undefined || found.prefix !== context.settings.prefix || !canSee(actor, found)) return undefined
@@ -121,7 +123,7 @@ export async function seenBy(context: Context, actor: ReadActor, id: string): Pr
 }
 
 /**
- * As `seenBy`, for a change.
+ * Like `seenBy`, but throws when there is no such token.
  *
  * @throws NotFoundError `not_found`
  */
@@ -129,19 +131,19 @@ export async function findVisible(context: Context, id: unknown, actor: ReadActo
   checkId('id', id)
   const found = await seenBy(context, actor, id)
   if (found === undefined) throw new NotFoundError(id)
-  // Another node may have changed it since it was cached here: what this call answers by, later verifications see too.
+  // Another node may have changed the token since this node cached it. Later verifications must see the version that this call returns.
   context.records.changed(id)
   return found
 }
 
-/** Result of a change: the new record and the event, or nothing if there is nothing to do. */
+/** Result of a change: the new record and its event, or nothing if there is nothing to change. */
 export type Step = { readonly record: StoredToken; readonly event: StoredEvent; readonly caps?: readonly TokenCap[] } | undefined
 
 /**
- * Reads a token, changes it, and writes it back only if nobody else has in between; else starts over with what they left.
+ * Reads a token, changes it, and writes it back only if nobody else has changed it meanwhile. Otherwise starts over with the new version.
  *
  * @throws NotFoundError `not_found`
- * @throws ConflictError `conflict`, when `version` was given and is not the present one
+ * @throws ConflictError `conflict`, when `version` is given and is not the current version, or after too many concurrent changes
  */
 export async function changeToken(
   context: Context,
@@ -166,13 +168,13 @@ export async function changeToken(
   throw tooManyChanges()
 }
 
-/** The record with the changes laid over it; a value of `undefined` removes the field. */
+/** Returns the record with the changes applied. A value of `undefined` removes the field. */
 export function withChanges(current: StoredToken, now: number, changes: Partial<Record<keyof StoredToken, unknown>>): StoredToken {
   const merged = { ...current, ...changes, version: current.version + 1, updatedAt: now }
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined)) as StoredToken
 }
 
-/** After `MAX_TRIES`. */
+/** The error for a change that still conflicts after `MAX_TRIES`. */
 export function tooManyChanges(): ConflictError {
   return new ConflictError('conflict', 'too many concurrent changes of this token; retry')
 }
@@ -185,7 +187,7 @@ const versionShape = z.strictObject({
 })
 
 /**
- * Reads the options of a change: the version that it is made for, if any.
+ * Reads the options of a change and returns the version that it expects, if any.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -1,18 +1,18 @@
-import { consumerOf, deadLetterOf, isWebhook } from '../../activity/dead-letters.js'
+import { isOwnRow, isWebhook } from '../../activity/consumer-claim.js'
+import { consumerOf, deadLetterOf } from '../../activity/dead-letters.js'
 import type { ConsumerHealth } from '../../model/health.js'
-import type { ConsumerState } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
 
 /**
- * How the consumers of the prefix are doing: those that run on this node, and those that the store knows of, whichever node reads for them or none.
- * What the store does not say within the deadline is left out. Never rejects.
+ * Reports the health of the consumers of the prefix: those that run on this node and those in the store, whether or not a node runs them. Leaves out what the
+ * store does not return within the deadline. Never rejects.
  */
 export async function consumersHealth(context: Context): Promise<readonly ConsumerHealth[]> {
   const positions = new Map(context.consumers.running.map(({ name, state }) => [name, state.position]))
   const lags = new Map<string, number>()
   const letters = new Map<string, number>()
   await within(context.settings.deadlineMs, readStored(context, positions, lags, letters))
-  // Two consumers of one name on one node are one consumer. Whichever reads knows of its failures.
+  // Two consumers with the same name on one node are reported as one. The one that reads knows about failures.
   const states = new Map<string, { failures: number; failedMsAgo?: number }>()
   for (const { name, state } of context.consumers.running) {
     const known = states.get(name)
@@ -33,7 +33,7 @@ export async function consumersHealth(context: Context): Promise<readonly Consum
   })
 }
 
-/** Adds what the store knows to the positions, counts the dead letters, and finds out how old the first event behind each position is. */
+/** Adds the stored positions, counts the dead letters, and finds the age of the first event after each position. */
 async function readStored(
   context: Context,
   positions: Map<string, number | undefined>,
@@ -43,8 +43,8 @@ async function readStored(
   const { store, settings } = context
   const { prefix } = settings
   const rows = await store.consumers(prefix)
-  for (const { name, position } of rows.filter(isConsumer)) {
-    // Whoever reads is up to a second ahead of what is stored.
+  for (const { name, position } of rows.filter((row) => !isOwnRow(row))) {
+    // A consumer that is reading is up to a second ahead of its stored position.
     positions.set(name, Math.max(position, positions.get(name) ?? 0))
   }
   for (const name of positions.keys()) if (isWebhook(name)) letters.set(name, 0)
@@ -61,18 +61,13 @@ async function readStored(
   )
 }
 
-/** The other rows are of latchkey's own work. */
-function isConsumer({ name }: ConsumerState): boolean {
-  return !name.startsWith('.')
-}
-
-/** Waits for the work as long as that, whatever becomes of it. */
+/** Waits up to this long for the work, whether it succeeds or fails. */
 async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms)
   })
-  // The store has told of it.
+  // The store has already reported the error.
   await Promise.race([work.catch(() => undefined), late])
   clearTimeout(timer)
 }

@@ -1,29 +1,45 @@
 import { InvalidInputError } from '../../errors.js'
 import { fingerprint } from '../../token/derive-id.js'
 
+/** A position may hold a name and an id of 200 characters each. A character has up to three bytes, which take nine characters when encoded. */
+export const MAX_CURSOR = 4000
+
 /**
- * Public cursors: a position in a list and a checksum that binds it to the question it was made for.
+ * Writes a public cursor: a position in a list, and a checksum that binds it to its query.
  *
- * The checksum is no secret and protects nothing: what an actor may see is checked on every page anyway. It turns a cursor that was
- * cut, mistyped or carried to another query into a clear refusal instead of a page that silently leaves rows out.
+ * The checksum is not secret and protects nothing: every page checks what the actor may see. It makes sure that a cursor that was cut, mistyped or used with
+ * another query is refused instead of silently skipping rows.
  */
 export function writeCursor(position: readonly (string | number)[], query: unknown): string {
-  const text = position.join('-')
+  const text = position.map(encode).join('-')
   return `${text}-${bind(text, query)}`
 }
 
 /**
- * Reads a cursor back.
+ * Reads a cursor.
  *
- * @throws InvalidInputError `invalid_input`, in the field that the caller gave it in
+ * @throws InvalidInputError `invalid_input`, with the field that contains the cursor
  */
 export function readCursor(cursor: unknown, query: unknown, parts: number, field = 'cursor'): readonly string[] {
-  if (typeof cursor === 'string' && cursor.length <= 200) {
+  if (typeof cursor === 'string' && cursor.length <= MAX_CURSOR) {
     const pieces = cursor.split('-')
     const sum = pieces.pop()
-    if (pieces.length === parts && sum === bind(pieces.join('-'), query)) return pieces
+    if (pieces.length === parts && sum === bind(pieces.join('-'), query)) return pieces.map(decodeURIComponent)
   }
   throw new InvalidInputError(field, 'is not a cursor of this query: start again without one')
+}
+
+/** Reads the position of a token in a list. */
+export function positionOf([createdAt, id]: readonly string[]): { readonly createdAt: number; readonly id: string } {
+  const at = Number(createdAt)
+  if (!Number.isSafeInteger(at) || id === undefined)
+    throw new InvalidInputError('cursor', 'is not a cursor of this query: start again without one')
+  return { createdAt: at, id }
+}
+
+/** The separator between parts must not appear inside a part. */
+function encode(part: string | number): string {
+  return encodeURIComponent(part).replaceAll('-', '%2D')
 }
 
 function bind(text: string, query: unknown): string {

@@ -4,14 +4,14 @@ import type { Context } from '../../verify/context.js'
 import type { ReadActor } from './actor.js'
 import { checkLifetime, endOf, givenFields, readScopes, withoutNull } from './inputs.js'
 
-/** Everything about a new token but its id and secret. */
+/** A new token without its id and secret. */
 export type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHash' | 'importedFrom' | 'importedHash'>
 
 /** Parsed input of `create`. */
 export type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: string }
 
 /**
- * Reads what a new token is to be.
+ * Reads the terms of a new token.
  *
  * @throws InvalidInputError `invalid_input`, with the field
  */
@@ -22,7 +22,7 @@ export function readDraft(context: Context, given: Given, actor: ReadActor, now:
   const lifetime = endOf(given, fields, now) ?? (expiry.defaultSeconds === undefined ? undefined : now + expiry.defaultSeconds * 1000)
   const { expiresAt: _, ...terms } = withoutNull(fields)
   const { rotateEverySeconds } = terms
-  // A person who manages only its own tokens owns them too, so that they follow its permissions.
+  // An actor that manages only its own tokens owns the tokens that it creates, so they follow its permissions.
   const ownerId = terms.ownerId ?? (actor.manages === 'own' ? actor.id : undefined)
   const draft: Draft = {
     ...terms,
@@ -43,7 +43,7 @@ export function readDraft(context: Context, given: Given, actor: ReadActor, now:
 
 function readGrants(context: Context, { scopes, inherit }: Partial<StoredToken>): readonly string[] {
   if (inherit === true) {
-    if (scopes !== undefined) throw new InvalidInputError('inherit', 'replaces scopes: give one of them')
+    if (scopes !== undefined) throw new InvalidInputError('inherit', 'replaces scopes: give only one of them')
     return []
   }
   if (scopes === undefined) throw new InvalidInputError('scopes', 'is required: give a list of scopes, or inherit: true')

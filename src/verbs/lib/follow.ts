@@ -5,7 +5,7 @@ import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import type { Context } from '../../verify/context.js'
 
-/** Begins to hand the audit events to a handler, as the store keeps them, from where this name stopped on whichever node. */
+/** Starts delivering audit events to a handler in the form in which the store keeps them. A consumer resumes where its name last stopped, on any node. */
 export function follow(
   context: Context,
   name: string,
@@ -16,7 +16,7 @@ export function follow(
   const consumer = new Consumer(context.store, {
     prefix,
     name,
-    // Two consumers of one name on one node are two as well.
+    // Two consumers with the same name on one node count as two holders.
     holder: generateId(platformRandom),
     handler,
     from,

@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import { isTokenId } from '../../token/parse.js'
 
-/** As many tokens as one call names. */
+/** Maximum number of tokens per call. */
 const MOST = 100
 
-/** A list of tokens by their ids. */
+/** A list of token ids. */
 export const idsSchema: z.ZodType<readonly string[]> = z
   .array(z.string({ error: 'must be the id of a token' }).refine(isTokenId, { error: 'must be the id of a token' }), {
     error: 'must be a list of ids',

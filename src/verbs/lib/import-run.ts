@@ -1,11 +1,16 @@
-import { InvalidInputError, isInvalidInput, isLatchkeyError, StoreUnavailableError } from '../../errors.js'
+import { InvalidInputError, isInvalidInput, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../../errors.js'
 import type { StoredEvent } from '../../model/event.js'
 import type { FormatRow, TokenFormat } from '../../model/format.js'
 import type { ImportInput, ImportProblem, ImportProgress, ImportReport } from '../../model/import.js'
 import type { StoredToken } from '../../model/record.js'
+import { withoutQuotes } from '../../policy/quote.js'
 import { readShape } from '../../policy/shape.js'
+import { copyFault } from '../../store/describe-fault.js'
+import type { FoundRecords } from '../../store/found-records.js'
 import { deriveId } from '../../token/derive-id.js'
+import { withoutTexts } from '../../token/redact.js'
 import type { Context } from '../../verify/context.js'
+import { type Claim, provableOf } from '../../verify/imported.js'
 import type { ReadActor } from './actor.js'
 import { auditEvent } from './audit.js'
 import { commit } from './change.js'
@@ -15,34 +20,42 @@ import { createShape } from './inputs.js'
 
 const MAX_PROBLEMS = 100
 const MAX_MATERIAL = 4096
+const SHORTEST_VALUE = 6
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/u
-/** Stands where a digest will be once the slow hash was compared for the first time; no text has this one. */
+const ELSEWHERE = 'the token of this row was already imported in another format, and one token needs one record'
+/** Placeholder digest until the slow hash is verified for the first time. No token has this digest. */
 const NO_DIGEST = '0'.repeat(64)
 
-/** How an import works, once it was read. */
+/** The parsed options of an import. */
 export type ImportPlan = { readonly format: TokenFormat; readonly map: ImportInput['map']; readonly dryRun: boolean }
 
-type Prepared = { readonly row: number; readonly record: StoredToken; readonly event: StoredEvent }
+type Prepared = {
+  readonly row: number
+  readonly record: StoredToken
+  readonly event: StoredEvent
+  /** What the token of the row would be in other formats, if the row contains the token. */
+  readonly elsewhere: readonly Claim[]
+}
 type Counts = { -readonly [Name in keyof ImportProgress]: ImportProgress[Name] }
 
 /**
- * The id of the event of an import. The token's id follows from the row, so that it would come again once the token was removed; its event stays until the
- * format ends, and no id is used twice.
+ * Returns the id of an import event. The token's id is derived from the row, so the same id would be generated again after the token is removed. The event
+ * stays until the format ends, so its unique id prevents a second import.
  */
 export function importId(tokenId: string): string {
   return deriveId(['token.imported', tokenId])
 }
 
-/** One call of `import`: rows are added one by one, and written together. */
+/** One call of `import`: rows are added one by one and written in batches. */
 export class ImportRun {
   readonly #context: Context
   readonly #actor: ReadActor
   readonly #plan: ImportPlan
   readonly #counts: Counts = { rows: 0, imported: 0, existing: 0, removed: 0, expired: 0, skipped: 0, failed: 0 }
   readonly #problems: ImportProblem[] = []
-  /** By the id of the token. */
+  /** By token id. */
   readonly #prepared: Map<string, Prepared> = new Map()
-  /** Were tokens of this format removed? Then each row is looked up before it is written. */
+  /** Whether tokens of this format were removed. If so, each row is looked up before it is written. */
   #someRemoved = false
 
   constructor(context: Context, actor: ReadActor, plan: ImportPlan) {
@@ -66,7 +79,7 @@ export class ImportRun {
     try {
       terms = await this.#plan.map(row)
     } catch (cause) {
-      this.#fail({ row: at, message: 'map() failed', cause })
+      this.#fail({ row: at, message: 'map() failed', cause: copyFault(cause, textsIn(row)) })
       return
     }
     if (terms === undefined || terms === null) {
@@ -79,11 +92,12 @@ export class ImportRun {
       else this.#keep(prepared)
     } catch (error) {
       if (!isLatchkeyError(error) || (error.code !== 'invalid_input' && error.code !== 'grant_denied')) throw error
-      this.#fail({ row: at, ...(error.field !== undefined && { field: error.field }), message: error.message })
+      const { message, ...place } = problemOf(error)
+      this.#fail({ row: at, ...place, message: withoutTexts(message, textsIn(row)) })
     }
   }
 
-  /** Writes what was added since the last time. */
+  /** Writes the rows added since the last write. */
   async write(): Promise<void> {
     const rows = await this.#withoutKnown([...this.#prepared.values()])
     this.#prepared.clear()
@@ -107,13 +121,13 @@ export class ImportRun {
     else this.#fail({ row, message: 'another row has the same key, which can identify only one token' })
   }
 
-  /** `undefined`: its end has passed. */
+  /** Returns `undefined` when the token's end has passed. */
   async #prepare(row: number, source: unknown, terms: unknown): Promise<Prepared | undefined> {
     const { settings } = this.#context
     const { format } = this.#plan
     const material = readRow(format, source)
     const { key } = material
-    const given = readShape(createShape, terms, 'the answer of map()')
+    const given = withoutQuotes(() => readShape(createShape, terms, 'the result of map()'))
     if (material.proof !== undefined && material.token !== undefined && JSON.stringify(given).includes(material.token)) {
       throw new InvalidInputError([], 'the terms contain the token, which must not be stored')
     }
@@ -121,12 +135,12 @@ export class ImportRun {
       throw new InvalidInputError('idempotencyKey', 'is not available for imports, which are idempotent anyway')
     const now = settings.clock()
     if (typeof given.expiresAt === 'number' && given.expiresAt <= now) return undefined
-    const draft: Draft = readDraft(this.#context, given, this.#actor, now)
+    const draft: Draft = withoutQuotes(() => readDraft(this.#context, given, this.#actor, now))
     await checkHandout(this.#context, this.#actor, draft)
     await checkOwner(this.#context, this.#actor, draft)
     const { imports, digesters } = settings
     const keys = imports?.keys
-    if (keys === undefined) throw new InvalidInputError('format', 'needs the option imports')
+    if (keys === undefined) throw new InvalidInputError('format', 'requires the option imports')
     const id = keys.idOf(format.name, key)
     const [{ digest, pepperId }] = digesters
     const record: StoredToken = {
@@ -143,21 +157,31 @@ export class ImportRun {
       id: importId(id),
       ...(format.until !== undefined && { details: { until: new Date(format.until).toISOString() } }),
     })
-    return { row, record, event }
+    const claims = material.proof === undefined ? [] : (this.#context.imported?.claims(material.token) ?? [])
+    return { row, record, event, elsewhere: claims.filter((claim) => claim.format.name !== format.name) }
   }
 
   async #withoutKnown(rows: readonly Prepared[]): Promise<readonly Prepared[]> {
     if (rows.length === 0) return rows
     const { store } = this.#context
-    const found = await store.find(rows.map(({ record }) => record.id))
+    const found = await store.find(rows.flatMap(({ record, elsewhere }) => [record.id, ...elsewhere.map(({ id }) => id)]))
     const fresh: Prepared[] = []
     for (const prepared of rows) {
       const there = found.get(prepared.record.id)
       if (there !== undefined) this.#isThere(prepared, there)
+      else if (await this.#isElsewhere(prepared, found)) this.#fail({ row: prepared.row, message: ELSEWHERE })
       else if ((this.#someRemoved || this.#plan.dryRun) && (await this.#wasRemoved(prepared))) this.#counts.removed += 1
       else fresh.push(prepared)
     }
     return fresh
+  }
+
+  async #isElsewhere({ elsewhere }: Prepared, found: FoundRecords): Promise<boolean> {
+    for (const claim of elsewhere) {
+      const stored = found.get(claim.id)
+      if (stored !== undefined && (await this.#context.imported?.proves(claim, provableOf(stored), undefined))) return true
+    }
+    return false
   }
 
   async #wasRemoved({ record, event }: Prepared): Promise<boolean> {
@@ -171,14 +195,14 @@ export class ImportRun {
       const result = await commit(this.#context, {
         inserts: left.map(({ record }) => record),
         events: left.map(({ event }) => event),
-        // These tokens are in use: to refuse them here would end them.
+        // These tokens are already in use: refusing them here would break their callers.
         caps: [],
       })
       if (result.ok) {
         this.#counts.imported += left.length
         return
       }
-      // A token that is there already, or was: another import came first, or it was removed since.
+      // A token that already exists, or existed: it was imported concurrently or has since been removed.
       const before = left.length
       this.#someRemoved ||= left.some(({ event }) => event.id === result.conflict)
       left = await this.#withoutKnown(left)
@@ -195,6 +219,27 @@ export class ImportRun {
   }
 }
 
+/** Returns the field of the terms, or the column, with the reason. Omits keys below `metadata` and `resources`, because they may come from the row. */
+function problemOf({ field, message }: LatchkeyError): { readonly field?: string; readonly message: string } {
+  const named = field === undefined ? undefined : /^(?:metadata|resources)(?=\.)/.exec(field)?.[0]
+  if (field === undefined || named === undefined) return { message, ...(field !== undefined && { field }) }
+  return { field: named, message: message.replace(`${field}: `, () => `${named}: `) }
+}
+
+/** Collects the texts of a row, which a host function may repeat in an error. Skips shorter texts, which are part of many words. */
+function textsIn(row: unknown): readonly string[] {
+  try {
+    const values = typeof row === 'object' && row !== null ? Object.values(row) : [row]
+    return values.map((value) => (typeof value === 'number' || typeof value === 'bigint' ? String(value) : value)).filter(isTelling)
+  } catch {
+    return []
+  }
+}
+
+function isTelling(value: unknown): value is string {
+  return typeof value === 'string' && value.length >= SHORTEST_VALUE
+}
+
 function readRow(format: TokenFormat, source: unknown): FormatRow {
   let read: FormatRow
   try {
@@ -205,7 +250,7 @@ function readRow(format: TokenFormat, source: unknown): FormatRow {
   }
   const { key, proof, hash, token } = Object(read) as { readonly [K in 'key' | 'proof' | 'hash' | 'token']?: unknown }
   if (isMaterial(key) && isMaterial(proof)) return { key, proof, ...(isMaterial(token) && { token }) }
-  // The hash is kept as it is: what a store cannot keep would hold up every row beside it.
+  // The hash is stored unchanged, and a hash that a store cannot keep would block every row in its batch.
   if (isMaterial(key) && proof === undefined && format.verify !== undefined && isMaterial(hash) && !UNKEEPABLE.test(hash))
     return { key, hash }
   throw new InvalidInputError([], `the row contains no token of the format ${format.name}`)

@@ -14,7 +14,7 @@ const inputNameOf = (name: FieldName, field: Field): string => field.input ?? na
 
 const expiresIn = durationSchema().meta({ description: 'How long the token lives from now, instead of `expiresAt`.' }).optional()
 
-/** Input schema of `create`. `scopes` and `inherit` replace each other, so neither is required here. */
+/** Input schema of `create`. `scopes` and `inherit` are alternatives, so neither is required here. */
 export const createShape: z.ZodType<Input> = z
   .strictObject({
     ...Object.fromEntries(
@@ -41,10 +41,10 @@ export const updateShape: z.ZodType<Input> = z
   })
   .meta({ id: 'UpdateToken', description: 'The fields to change. Omitted fields are unchanged; `null` removes a field.' })
 
-/** Fields as an input gives them. `undefined`: not given; `null`: to be removed. */
+/** Input fields. `undefined` means that the field is not given, `null` that it is to be removed. */
 export type GivenFields = { readonly [Name in keyof StoredToken]?: StoredToken[Name] | null }
 
-/** The fields of the table that an input gave. An empty text that need not be there counts as removed. */
+/** Returns the known fields in an input. An empty optional text counts as removed. */
 export function givenFields(input: Input, by: 'create' | 'update'): GivenFields {
   const given: { [name: string]: unknown } = {}
   for (const [name, field] of FIELD_ROWS) {
@@ -55,25 +55,25 @@ export function givenFields(input: Input, by: 'create' | 'update'): GivenFields 
   return given
 }
 
-/** The same without what is to be removed: the terms of a new token. */
+/** Returns the fields without those to be removed, as the terms of a new token. */
 export function withoutNull(given: GivenFields): Partial<StoredToken> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null))
 }
 
 /**
- * The end of a token by either of its two inputs; `undefined` where neither is given.
+ * Returns the expiry given by either of its two inputs, or `undefined` if neither is given.
  *
- * @throws InvalidInputError `invalid_input`, when both are
+ * @throws InvalidInputError `invalid_input`, when both are given
  */
 export function endOf(input: Input, given: GivenFields, now: number): number | null | undefined {
   const { expiresIn: seconds } = input
   if (typeof seconds !== 'number') return given.expiresAt
-  if (given.expiresAt != null) throw new InvalidInputError('expiresIn', 'means the same as expiresAt: give one of them')
+  if (given.expiresAt != null) throw new InvalidInputError('expiresIn', 'means the same as expiresAt: give only one of them')
   return now + seconds * 1000
 }
 
 /**
- * Reads the scopes of a token: each must exist, repeats are dropped.
+ * Reads the scopes of a token. Each must exist; duplicates are dropped.
  *
  * @throws InvalidInputError `invalid_input`, with the field
  */
@@ -89,7 +89,7 @@ export function readScopes(catalogue: Catalogue, scopes: readonly string[]): rea
 export type ExpiryLimits = { readonly maxSeconds?: number; readonly required: boolean }
 
 /**
- * Checks a token's instants against each other, the present and the options.
+ * Checks a token's instants against each other, the current time and the options.
  *
  * @throws InvalidInputError `invalid_input`, with the field
  */
@@ -107,7 +107,7 @@ export function checkLifetime(
     return
   }
   if (!(now < expiresAt)) throw new InvalidInputError('expiresAt', `is ${new Date(expiresAt).toISOString()}, which is not in the future`)
-  if (notBefore !== undefined && !(notBefore < expiresAt)) throw new InvalidInputError('notBefore', 'must lie before expiresAt')
+  if (notBefore !== undefined && !(notBefore < expiresAt)) throw new InvalidInputError('notBefore', 'must be before expiresAt')
   if (limits.maxSeconds !== undefined && !(expiresAt - createdAt <= limits.maxSeconds * 1000)) {
     throw new InvalidInputError('expiresAt', `exceeds the longest lifetime allowed here, ${limits.maxSeconds} seconds from creation`)
   }

@@ -1,7 +1,7 @@
 import type { ListedToken } from '../../model/record.js'
 import type { Context } from '../../verify/context.js'
 
-/** Lays a use that this process has counted but not written yet over what the store knows. */
+/** Merges a use that this process has counted but not yet written into the stored record. */
 export function withLastUse(context: Context, stored: ListedToken): ListedToken {
   const use = context.usage?.lastUse(stored.id)
   if (use === undefined || (stored.lastUsedAt !== undefined && stored.lastUsedAt >= use.at)) return stored

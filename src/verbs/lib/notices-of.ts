@@ -5,8 +5,8 @@ import type { Context } from '../../verify/context.js'
 import { withLastUse } from './last-use.js'
 
 /**
- * The notices that a change makes due at once. They are committed with it, so that no crash comes in between; one that was written before stands
- * already, such as that of an end which was moved there and back.
+ * Returns the notices that a change makes due at once. They are committed together with the change, so a crash cannot separate them. Skips notices that were
+ * already written, for example when an expiry is moved back and forth.
  */
 export async function noticesOf(context: Context, before: StoredToken, after: StoredToken, now: number): Promise<readonly StoredEvent[]> {
   const { prefix, notices } = context.settings
@@ -15,7 +15,7 @@ export async function noticesOf(context: Context, before: StoredToken, after: St
   return crossed.filter((_, index) => told[index]?.length === 0)
 }
 
-// Only of an old token whose overlap is cut does it matter whether it is still used.
+// Recent use only matters for a rotated token whose overlap is shortened.
 async function asListed(context: Context, before: StoredToken, after: StoredToken, now: number): Promise<ListedToken> {
   if (after.replacedById === undefined || before.expiresAt === after.expiresAt) return after
   const { prefix, id } = after

@@ -1,14 +1,14 @@
-/** Rows that are read first, before it is known how large they are. */
+/** Number of rows read first, before their size is known. */
 const FIRST_READ = 100
-/** How much a page holds at most, in characters of JSON, unless its first row alone is larger. */
+/** Maximum size of a page in characters of JSON, unless its first row alone is larger. */
 const MAX_PAGE_SIZE = 2 * 1024 * 1024
 
 /** The rows of a page, and whether more follow. */
 export type ReadPage<Row> = { readonly rows: readonly Row[]; readonly more: boolean }
 
 /**
- * Reads a page of at most `limit` rows, in two reads where it may be large: rows of tokens with everything that a token may have are hundreds of times larger
- * than most, and a page of them ends early.
+ * Reads a page of at most `limit` rows, in two reads if it may be large. A token with every field at its maximum is hundreds of times larger than most, so a
+ * page of such tokens ends early.
  */
 export async function readPage<Row, Place>(
   limit: number,

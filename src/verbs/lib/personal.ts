@@ -3,28 +3,30 @@ import { FIELD_ROWS, type FieldKind } from '../../model/fields.js'
 import type { StoredToken } from '../../model/record.js'
 import { withChanges } from './change.js'
 
-/** Kinds of fields that say nothing about a person. Text, addresses, data and whatever the host put into `metadata` may. */
+/** Kinds of fields that say nothing about a person. Text, addresses, data and the host's `metadata` may. */
 const IMPERSONAL: ReadonlySet<FieldKind> = new Set<FieldKind>(['id', 'word', 'count', 'instant', 'duration', 'grants', 'flag'])
-/** Fields that hold the id of an actor or an owner, in records and in what events show. */
+/** Fields that hold the id of an actor or an owner, in records and in events. */
 const IDS = ['ownerId', 'createdBy', 'deactivatedBy', 'revokedBy'] as const
 
 const KEPT_MEMBERS: ReadonlySet<string> = new Set(FIELD_ROWS.filter(([, { kind }]) => IMPERSONAL.has(kind)).map(([name]) => name))
 const ID_MEMBERS: ReadonlySet<string> = new Set(IDS)
-/** Members of `details` that hold the library's own words, ids of tokens, instants and counts. */
+/** Members of `details` that hold the library's own words, token ids, instants and counts. */
 const KEPT_DETAILS: ReadonlySet<string> = new Set([
   ...['action', 'attempt', 'attempts', 'field', 'tokens', 'actors', 'consumer', 'eventId'],
   ...['successorId', 'overlapSeconds', 'replacesId', 'replacedById', 'reusedId', 'ids', 'before', 'expiresAt', 'rotationDueAt'],
   ...['thresholdSeconds', 'unusedSince', 'lastUsedAt', 'deactivatesAt', 'sinceSeconds', 'createdAt'],
+  // These link a removed token to its trail, explain why a token ended with another, and determine how long an import marker stays.
+  ...['bulkId', 'sameSecretAs', 'importedFrom', 'until', 'rehashed'],
 ])
 
-/** Does this token name the owner as its owner, its creator, or whoever stopped it? */
+/** Checks whether this token names the owner as its owner, as its creator, or as the actor that stopped it. */
 export function namesOwner(token: StoredToken, ownerId: string): boolean {
   return IDS.some((field) => token[field] === ownerId)
 }
 
 /**
- * The next version of a record without the owner's id; where the token was theirs, also without everything that people wrote about it, without the addresses
- * it was bound to and without the fingerprint of the request that made it.
+ * Returns the next version of a record without the owner's id. If the owner owned the token, also removes everything that people wrote about it, its allowed
+ * addresses, and the fingerprint of the request that created it.
  */
 export function eraseRecord(token: StoredToken, ownerId: string, now: number): StoredToken {
   const ids = {
@@ -38,7 +40,7 @@ export function eraseRecord(token: StoredToken, ownerId: string, now: number): S
     name: ERASED,
     description: undefined,
     metadata: undefined,
-    // Left out, they would mean from anywhere, and anything.
+    // Without these fields, the token would work from any address and on all data.
     ...(token.allowedIps !== undefined && { allowedIps: [] }),
     ...(token.resources !== undefined && { resources: Object.fromEntries(Object.keys(token.resources).map((name) => [name, []])) }),
     revokedReason: undefined,
@@ -46,7 +48,7 @@ export function eraseRecord(token: StoredToken, ownerId: string, now: number): S
   })
 }
 
-/** Makes a test of whether a field of an event, by its path, says something about the owner. */
+/** Returns a predicate that tells whether a field of an event, given by its path, says something about the owner. */
 export function personalTo(ownerId: string): (path: string, value: unknown, event: ListedEvent) => boolean {
   return (path, value, event) => isPersonal(ownerId, path, value, event)
 }
@@ -55,7 +57,7 @@ function isPersonal(ownerId: string, path: string, value: unknown, event: Listed
   const { actorId } = event
   const isTheirs = event.ownerId === ownerId
   const isTheirDeed = actorId === ownerId
-  // Their token, or the library in answer to it, acted from an address of theirs.
+  // The owner's token, or the library in response to it, acted from the owner's address.
   const isTheirAddress = isTheirDeed || (isTheirs && (actorId === 'system' || actorId.startsWith('token:')))
   if (path === 'actorId' || path === 'ownerId' || path === 'createdBy') return value === ownerId
   if (path === 'ip') return isTheirAddress
@@ -68,12 +70,12 @@ function isPersonal(ownerId: string, path: string, value: unknown, event: Listed
   return isTheirs && !KEPT_MEMBERS.has(name)
 }
 
-/** Reasons that the library gives by itself. */
+/** Reasons that the library itself writes. */
 function isOwnWord(reason: unknown): boolean {
   return reason === 'unused' || reason === 'used'
 }
 
-/** Is the id a value somewhere in this one, as in the filter of a bulk revocation? */
+/** Checks whether the value contains the id anywhere, as in the filter of a bulk revocation. */
 function mentions(value: unknown, ownerId: string): boolean {
   if (typeof value !== 'object' || value === null) return value === ownerId
   return Object.values(value).some((member) => mentions(member, ownerId))

@@ -5,10 +5,10 @@ import { platformRandom } from '../../token/random.js'
 import type { Context } from '../../verify/context.js'
 
 /**
- * Ends every token that matches, by one write with this event, and answers how many. No later verification in this process sees what was before, whatever
- * became of the write.
+ * Revokes every matching token with a single write that includes this event, and returns how many. Makes sure that no later verification in this process uses
+ * the previous state, whatever the result of the write.
  *
- * @throws StoreUnavailableError `store_unavailable`; the tokens may or may not have ended
+ * @throws StoreUnavailableError `store_unavailable`; the tokens may or may not have been revoked
  */
 export async function revokeMatching(
   context: Context,

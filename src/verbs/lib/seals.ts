@@ -10,13 +10,13 @@ import type { Context } from '../../verify/context.js'
 
 const LONGEST_SIGNATURE = 4000
 
-/** The numbers of the newest heads that `onSeal` of this node was told of. */
+/** Numbers of the newest heads that this node has passed to `onSeal`. */
 const told: WeakMap<Context, number> = new WeakMap()
 
 /**
- * The newest seal of the audit.
+ * Returns the newest seal of the audit.
  *
- * @throws StoreUnavailableError `store_unavailable`, for one that is damaged: what it says must not be sealed over
+ * @throws StoreUnavailableError `store_unavailable`, if it is damaged: a new seal must not build on it
  */
 export async function newestSeal(context: Context): Promise<FullSeal | undefined> {
   const [stored] = await context.store.seals({ prefix: context.settings.prefix, order: 'newest', limit: 1 })
@@ -24,9 +24,9 @@ export async function newestSeal(context: Context): Promise<FullSeal | undefined
 }
 
 /**
- * A seal as it stands in the store.
+ * Opens a stored seal.
  *
- * @throws StoreUnavailableError `store_unavailable`, for one that is damaged
+ * @throws StoreUnavailableError `store_unavailable`, if it is damaged
  */
 export function mustOpen(stored: StoredSeal): FullSeal {
   const seal = openSeal(stored)
@@ -35,10 +35,10 @@ export function mustOpen(stored: StoredSeal): FullSeal {
 }
 
 /**
- * Seals what is not sealed yet, range by range, and answers the newest seal. Whoever else seals at the same time, one chain comes of it: the store
- * takes each number once, and whoever comes second begins anew behind it.
+ * Seals everything that is not sealed yet, range by range, and returns the newest seal. Concurrent callers produce a single chain: the store accepts each
+ * number once, and a caller that loses starts again after the new seal.
  *
- * A place that `events` has answered is final: nothing that is committed later stands before it.
+ * A place returned by `events` is final: nothing committed later comes before it.
  */
 export async function sealUp(context: Context, goOn: () => Promise<boolean> = async () => true): Promise<Seal | undefined> {
   const { prefix } = context.settings
@@ -57,15 +57,15 @@ export async function sealUp(context: Context, goOn: () => Promise<boolean> = as
 }
 
 /**
- * Seals, where the audit is sealed at all, before sealed events are removed or lose fields. Answers the place up to which everything is sealed;
- * `undefined` where there are no seals, so that there is nothing to wait for.
+ * Seals events before they are removed or lose fields, if the audit is sealed at all. Returns the place up to which everything is sealed, or `undefined` if
+ * there are no seals to wait for.
  */
 export async function sealFirst(context: Context, goOn?: () => Promise<boolean>): Promise<number | undefined> {
   const isSealed = context.settings.sealing !== undefined || (await newestSeal(context)) !== undefined
   return isSealed ? ((await sealUp(context, goOn))?.lastSeq ?? 0) : undefined
 }
 
-/** Writes into the seals, before sealed events go, that those up to a place may be gone. */
+/** Records in the seals that events up to a place may be removed. Call it before removing them. */
 export async function sealRemoval(context: Context, seq: number): Promise<void> {
   for (;;) {
     const before = await newestSeal(context)
@@ -77,7 +77,7 @@ export async function sealRemoval(context: Context, seq: number): Promise<void> 
   }
 }
 
-/** Answers the seal, or nothing where another node has written one of its number. */
+/** Returns the seal, or nothing if another node has written a seal with its number. */
 async function addSeal(
   context: Context,
   before: Seal | undefined,
@@ -86,15 +86,15 @@ async function addSeal(
 ): Promise<FullSeal | undefined> {
   const { prefix, clock, sealing, deadlineMs } = context.settings
   const at = clock()
-  // A seal with any other time could never be read again, nor be followed by another.
-  if (!isInstant(at)) throw new StoreUnavailableError('nothing can be sealed: the option clock returned no valid time')
+  // A seal with an invalid time could not be read again, and no other seal could follow it.
+  if (!isInstant(at)) throw new StoreUnavailableError('nothing can be sealed: the option clock returned an invalid time')
   const made = nextSeal(before, { prefix, at, leaves, prunedThrough })
   const sign = sealing?.sign
-  // Behind a signed seal an unsigned one is taken for a forgery, for good.
+  // An unsigned seal after a signed one would permanently count as a forgery.
   if (sign === undefined && before?.signature !== undefined) {
     throw new ConflictError(
       'conflict',
-      'the seals of this audit are signed, and this instance has no sealing.sign: seal on a node that has it',
+      'the seals of this audit are signed, and this instance has no sealing.sign: seal on a node that has one',
     )
   }
   const site = { what: 'the option sealing.sign', where: 'sealSign', deadlineMs, report: context.report } as const
@@ -108,7 +108,7 @@ function readSignature(answer: unknown): string {
   throw new TypeError(`must return a signature, as text of at most ${LONGEST_SIGNATURE} characters`)
 }
 
-// A head that the host did not take is told again the next time.
+// If the host does not accept a head, it is passed again next time.
 async function tellHost(context: Context, seal: Seal | undefined): Promise<void> {
   const { sealing, deadlineMs } = context.settings
   const onSeal = sealing?.onSeal
@@ -118,6 +118,6 @@ async function tellHost(context: Context, seal: Seal | undefined): Promise<void>
     await callOut({ what: 'the option sealing.onSeal', where: 'onSeal', deadlineMs, report: context.report }, () => onSeal(head))
     told.set(context, Math.max(told.get(context) ?? 0, seal.number))
   } catch {
-    // The host has heard of it, and sealing goes on.
+    // The error was reported to the host, and sealing continues.
   }
 }

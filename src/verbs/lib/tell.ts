@@ -4,14 +4,14 @@ import type { StoredEvent } from '../../model/event.js'
 import type { Context } from '../../verify/context.js'
 import { commit } from './change.js'
 
-/** Writes those notices that do not stand yet. One that the store refuses while it takes others is told of, and holds up none of those behind it. */
+/** Writes the notices that do not exist yet. If the store refuses one but accepts others, reports it and continues with the rest. */
 export async function tell(context: Context, notices: readonly StoredEvent[]): Promise<void> {
   try {
     await write(context, notices)
   } catch (error) {
     if (notices.length < 2) throw error
     for (const [{ action }] of await tryEach(notices, (notice) => write(context, [notice]))) {
-      context.report('notices', new StoreUnavailableError(`the ${context.store.name} store refuses a notice ${action}, which is left out`))
+      context.report('notices', new StoreUnavailableError(`the ${context.store.name} store rejects a notice ${action}, which is skipped`))
     }
   }
 }
@@ -22,8 +22,7 @@ async function write(context: Context, events: readonly StoredEvent[]): Promise<
     const result = await commit(context, { events: left })
     if (result.ok) return
     const rest = left.filter(({ id }) => id !== result.conflict)
-    if (rest.length === left.length)
-      throw new StoreUnavailableError(`the ${context.store.name} store reported a conflict of something else`)
+    if (rest.length === left.length) throw new StoreUnavailableError(`the ${context.store.name} store reported an unrelated conflict`)
     left = rest
   }
 }

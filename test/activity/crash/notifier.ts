@@ -6,10 +6,11 @@ import { isAlone, upkeepTasks } from '../../../src/verbs/upkeep.js'
 import { buildContext } from '../../../src/verify/build-context.js'
 import { type Place, storeAt } from './open.js'
 
-/** How a node looks for notices: at which instant, and with which of its commits it dies. */
+/** How a node checks for notices: at which instant, and at which of its commits it dies. */
 export type Look = { readonly now: number; readonly diesAt?: number }
 
-// A node that looks for what is due until that is told, by this process or another; or that ends as a crash does, before a commit, within it or behind it.
+// A node that checks until all notices are given, by this process or another. It can also die as in a crash: before, during or after a
+// commit.
 const [, , place = '', argument = ''] = process.argv
 const { now, diesAt } = JSON.parse(argument) as Look
 let commits = 0
@@ -45,6 +46,7 @@ const upkeep = tasks.map(
       monotonic: settings.monotonic,
       report: context.report,
       isAlone: () => isAlone(context),
+      serverTime: () => context.store.serverTime(),
       background: new Background(),
     }),
 )

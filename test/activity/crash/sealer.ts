@@ -1,6 +1,6 @@
 import { openAt, type Place } from './open.js'
 
-// A process that does nothing but seal, and says each head that it has written, and when it is done.
+// This process only seals. It reports each head that it has written, and each completed pass.
 const [, , place = ''] = process.argv
 const tokens = openAt(JSON.parse(place) as Place, { sealing: { onSeal: ({ number }) => process.stdout.write(`seal ${number}\n`) } })
 process.stdout.write('ready\n')

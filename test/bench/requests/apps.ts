@@ -9,10 +9,10 @@ import { routePath } from 'hono/route'
 import Koa from 'koa'
 import type { HandGuard } from './guard.js'
 
-/** The adapter of a build of latchkey: its `authenticate` and `requireScopes`, of whichever framework. */
+/** The adapter in a build of latchkey: the `authenticate` and `requireScopes` of any framework. */
 export type Adapter = { readonly authenticate: (...args: never[]) => never; readonly requireScopes: (scope: string) => never }
 
-/** How the one route of an application is protected: not at all, by hand, or by a build of latchkey. */
+/** How an application's one route is protected: not at all, by hand, or by a build of latchkey. */
 export type Protection =
   | undefined
   | { readonly hand: HandGuard; readonly adapter?: undefined }
@@ -21,7 +21,7 @@ export type Protection =
 const SCOPE = 'stock:read'
 const STOCK = { bolts: 1200 }
 
-/** Applications with one route, `GET /api/stock`, each as its framework's own guide writes it. */
+/** Applications with one route, `GET /api/stock`, each written as in its framework's guide. */
 export const apps: { readonly [framework: string]: (by: Protection) => Promise<Server> } = {
   async express(by) {
     const app = express()

@@ -6,7 +6,7 @@ import { buildCommit, buildStart } from '../start/build.js'
 /** The last commit of 0.1.0. */
 export const BEFORE = '3b4a9f6'
 
-/** What the section `requests` runs: its server, the build of these sources, and the one of 0.1.0. */
+/** The programs of the section `requests`: its server, a build of these sources, and a build of 0.1.0. */
 export type RequestBuilds = { readonly server: string; readonly here: string; readonly before: string }
 
 /** Builds all three into a folder. */

@@ -1,22 +1,27 @@
 import { isIP } from 'node:net'
+import type { Decider } from '../../../src/instance.js'
+import type { Principal } from '../../../src/model/principal.js'
 import { type FloorRecord, floorVerify } from '../floor.js'
 
-/** What the guard written by hand keeps of a token. */
+/** The fields of a token that the hand-written guard keeps. */
 export type HandRecord = FloorRecord & { readonly id: string; readonly name: string; readonly scopes: ReadonlySet<string> }
 
-/** Who was let in, and proof of it: only this module makes one, and it is good for one request. */
+/** An admitted caller, with proof of the admission. Only this module creates one, and it is valid for one request. */
 class Caller {
   readonly tokenId: string
   readonly name: string
   readonly #scopes: ReadonlySet<string>
   readonly #request: object
+  /** The principal from latchkey, if latchkey verifies. */
+  readonly principal: Principal | undefined
   #signal: AbortSignal | undefined
 
-  constructor(record: HandRecord, request: object) {
+  constructor(record: HandRecord, request: object, principal?: Principal) {
     this.tokenId = record.id
     this.name = record.name
     this.#scopes = record.scopes
     this.#request = request
+    this.principal = principal
   }
 
   allows(scope: string): boolean {
@@ -28,7 +33,7 @@ class Caller {
     return this.#signal
   }
 
-  /** Is this what a guard made for this very request, and does it hold the scope? */
+  /** Whether a guard made this value for this request, and whether it holds the scope. */
   static holds(value: unknown, request: object, scope: string): boolean {
     return typeof value === 'object' && value !== null && #request in value && value.#request === request && value.#scopes.has(scope)
   }
@@ -37,17 +42,22 @@ class Caller {
 type Count = { allowed: number; lastUsedAt: number; ip: string | undefined }
 
 /**
- * A guard of the same duties as ours, written by hand for one application: it reads the credential from the raw fields and refuses a second one, verifies
- * within a bound of freshness, notes the caller's address, binds who was let in to the request, checks the scope, and counts the use by route at the end of the
- * response.
+ * A guard with the same duties as ours, written by hand for one application. It reads the credential from the raw fields and refuses a
+ * second one, verifies within a bound of freshness, notes the caller's address, binds the caller to the request, checks the scope, and
+ * counts the use by route at the end of the response.
+ *
+ * With `decider`, latchkey verifies and counts instead of the guard's own code. This one difference shows how much of our cost these two
+ * steps cause.
  */
 export class HandGuard {
   readonly #records: ReadonlyMap<string, HandRecord>
   readonly #prefix: string
   readonly #counts = new Map<string, Map<string, Count>>()
+  readonly #decider: Decider | undefined
   #freshUntil = 0
 
-  constructor(records: ReadonlyMap<string, HandRecord>, prefix: string) {
+  constructor(records: ReadonlyMap<string, HandRecord>, prefix: string, decider?: Decider) {
+    this.#decider = decider
     this.#records = records
     this.#prefix = prefix
     const refresh = (): void => {
@@ -57,7 +67,7 @@ export class HandGuard {
     setInterval(refresh, 500).unref()
   }
 
-  /** Who may come in with these raw fields; `undefined` where nobody may. */
+  /** The caller that these raw fields admit, or `undefined`. */
   admit(request: object, rawHeaders: readonly string[], ip: string | undefined): Caller | undefined {
     let value: string | undefined
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -69,7 +79,7 @@ export class HandGuard {
     return this.#admit(request, value, ip)
   }
 
-  /** The same where fields come as `Headers`, which join repeated ones. */
+  /** The same for fields in a `Headers` object, which joins repeated fields. */
   admitFetch(request: object, headers: Headers, ip: string | undefined): Caller | undefined {
     return this.#admit(request, headers.get('authorization') ?? undefined, ip)
   }
@@ -78,18 +88,30 @@ export class HandGuard {
     if (value === undefined || !/^Bearer +[A-Za-z0-9\-._~+/]+=*$/i.test(value)) return undefined
     if (ip !== undefined && isIP(ip) === 0) return undefined
     const token = value.slice(value.lastIndexOf(' ') + 1)
+    if (this.#decider !== undefined) return this.#verified(this.#decider, request, token, ip)
     if (performance.now() >= this.#freshUntil || !floorVerify(this.#records, this.#prefix, token)) return undefined
     const start = this.#prefix.length + 1
     const record = this.#records.get(token.slice(start, start + 16))
     return record === undefined ? undefined : new Caller(record, request)
   }
 
-  /** Does the request carry a caller of its own with this scope? */
+  #verified(decider: Decider, request: object, token: string, ip: string | undefined): Caller | undefined {
+    const answer = decider.decide(token, { ip, method: 'GET' })
+    if (answer instanceof Promise) throw new Error('the token is not in the cache')
+    const record = answer.ok ? this.#records.get(answer.principal.tokenId ?? '') : undefined
+    return answer.ok && record !== undefined ? new Caller(record, request, answer.principal) : undefined
+  }
+
+  /** Whether the request carries its own caller with this scope. */
   holds(value: unknown, request: object, scope: string): boolean {
     return Caller.holds(value, request, scope)
   }
 
-  count({ tokenId }: Caller, endpoint: string, ip: string | undefined): void {
+  count({ tokenId, principal }: Caller, endpoint: string, ip: string | undefined): void {
+    if (principal !== undefined) {
+      this.#decider?.countUse(principal, ip === undefined ? { endpoint } : { endpoint, ip })
+      return
+    }
     const own = this.#counts.get(tokenId) ?? new Map<string, Count>()
     if (own.size === 0) this.#counts.set(tokenId, own)
     const found = own.get(endpoint)

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { Decider } from '../../../src/instance.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import { type Adapter, apps, type Protection } from './apps.js'
 import { HandGuard, type HandRecord } from './guard.js'
@@ -11,9 +12,9 @@ const KEYS = 1000
 
 type Created = { readonly token: string; readonly record: { readonly id: string } }
 type Creator = { create(input: object, by?: object): Promise<Created> }
-type Instance = Creator & { readonly system?: Creator }
+type Instance = Creator & { readonly system?: Creator; verify?(token: string): Promise<unknown> }
 
-// One application in a process of its own: server.mjs FRAMEWORK bare|hand|latchkey FOLDER, where FOLDER holds a build.
+// One application in a separate process: server.mjs FRAMEWORK bare|hand|verifying|latchkey FOLDER, where FOLDER contains a build.
 const [, , framework = '', variant = '', folder = ''] = process.argv
 const load = (entry: string): Promise<unknown> => import(pathToFileURL(join(folder, `${entry}.mjs`)).href)
 
@@ -21,7 +22,7 @@ const { latchkey } = (await load('index')) as { latchkey: (options: object) => I
 const { memoryStore } = (await load('memory')) as { memoryStore: () => { find(ids: readonly string[]): readonly StoredToken[] } }
 const store = memoryStore()
 const tokens = latchkey({ prefix: PREFIX, store, scopes: { 'stock:read': 'See stock' } })
-// In 0.1.0 the verbs stood on the instance, and were told who asks.
+// In 0.1.0, the verbs were on the instance and took the actor as an argument.
 const creator = tokens.system ?? tokens
 const BY = tokens.system === undefined ? [{ actor: 'system' }] : []
 const records = new Map<string, HandRecord>()
@@ -36,6 +37,12 @@ for (let at = 0; at < KEYS; at += 1) {
 const protections: { readonly [variant: string]: () => Promise<Protection> } = {
   bare: async () => undefined,
   hand: async () => ({ hand: new HandGuard(records, PREFIX) }),
+  verifying: async () => {
+    const { deciderOf } = (await load('instance')) as { deciderOf: (tokens: object) => Decider }
+    for (let round = 0; round < 2; round += 1)
+      for (const credential of credentials) await tokens.verify?.(credential.slice('Bearer '.length))
+    return { hand: new HandGuard(records, PREFIX, deciderOf(tokens)) }
+  },
   latchkey: async () => ({ adapter: (await load(framework)) as Adapter, tokens }),
 }
 const server = await apps[framework]?.(await protections[variant]?.())

@@ -23,7 +23,7 @@ const PREFIX = 'acme_live'
 
 type Subject = { readonly name: string; readonly open: () => TokenStore; readonly remove: () => unknown }
 
-/** What an event adds to a commit, and what sealing, a consumer and a webhook, which read events afterwards, add to a change. */
+/** The cost that an event adds to a commit, and that sealing, a consumer and a webhook, which read events afterwards, add to a change. */
 export const events: Section = async ({ quick }) => {
   const rounds = quick ? 20 : 500
   const rows: string[][] = []
@@ -36,7 +36,7 @@ export const events: Section = async ({ quick }) => {
     const other = open()
     const scopes = { 'inventory:read': 'See stock' }
     const plain = latchkey({ prefix: PREFIX, store, scopes, logger: false })
-    // A node of its own, which also does everything that has to do with events.
+    // A separate node that also does all the work on events.
     const busy = latchkey({ prefix: PREFIX, store: other, scopes, logger: false, sealing: { every: '10s' } })
     const consumer = busy.system.consume('bench', () => undefined)
     const sending = latchkey({ prefix: PREFIX, store: open(), scopes, logger: false })
@@ -77,14 +77,14 @@ export const events: Section = async ({ quick }) => {
 
 const create = (tokens: Latchkey<'inventory:read'>): Promise<unknown> => tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
 
-/** Longer than what a commit leaves to do, such as the delivery of a webhook, takes. */
+/** Longer than the work that a commit leaves behind takes, such as the delivery of a webhook. */
 const SETTLE_MS = 15
 
-/** Each work in turn, so that whatever else the machine does hits all alike. */
+/** Runs each work in turn, which spreads other load on the machine evenly. */
 async function alternate(rounds: number, works: readonly (() => unknown)[]): Promise<number[][]> {
   const times = works.map((): number[] => [])
   for (let round = -10; round < rounds; round += 1) {
-    // Shuffled each round, and what the work before left to do is done first: no work is charged with its neighbor's aftermath.
+    // The order is shuffled each round, and the previous work settles first, so no work is charged for its neighbor's aftermath.
     for (const at of shuffled(works.length)) {
       await pause(SETTLE_MS)
       const began = performance.now()

@@ -2,7 +2,7 @@ import { LoadedServer } from '../load.js'
 import { quantile } from '../paired.js'
 import { atMost, fixed, type Result, type Section, times, type Verdict } from '../result.js'
 
-/** The peers in each framework, and what share of their added CPU time ours may be. */
+/** The peers in each framework, and the largest allowed share of their added CPU time. */
 const LIMITS: { readonly [peer: string]: number } = {
   'passport-http-bearer': 0.25,
   'express-oauth2-jwt-bearer': 0.1,
@@ -59,4 +59,4 @@ async function measure(framework: string, quick: boolean): Promise<Result> {
 }
 
 const WHY =
-  'See the rows above: the hand-written optimum (one hash, one property) is the least that protection can add. Beyond it, ours makes a principal, remembers the admission where nobody can forge it, checks the scope, and listens for the end of the response to count the use with its route, outcome and address. On Express every layer and every property on the request is dear, also those of the optimum.'
+  'See the rows above: the hand-written optimum (one hash, one property) is the least that protection can add. In addition, latchkey creates a principal, records the admission where it cannot be forged, checks the scope, and listens for the end of the response to count the use with its route, outcome and address. On Express, every layer and every property of the request is expensive, including those of the optimum.'

@@ -5,7 +5,7 @@ import { checksum } from '../../../src/token/checksum.js'
 import { atMost, fixed, type Section } from '../result.js'
 
 const WHY =
-  'Each cached token is an object of its own, with its id, digest and name, so that whatever still holds one after its eviction reads that token and no other. Records packed into shared arrays weigh less, but there a place that is used again would tell one token’s digest and expiry as another’s.'
+  'Each cached token keeps its own id, digest and name as strings, 120 bytes in all; everything that tokens share is stored once. Packing records into shared arrays would take less, but whoever still holds an evicted record would then read the data of the token that reused its place.'
 
 const SECRET = `${'S7rAnGe'.repeat(6)}x`
 
@@ -13,7 +13,7 @@ const SECRET = `${'S7rAnGe'.repeat(6)}x`
 const bodyOf = (n: number): string => `acme_live_${String(n).padStart(16, '0')}_${SECRET}`
 const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex')
 
-/** What a token in the cache weighs. The store makes its rows as it is asked for them, each with strings of its own, as a driver does. */
+/** The memory that a cached token takes. The store creates each row on request with its own strings, like a driver. */
 export const memory: Section = async ({ quick }) => {
   const count = quick ? 10_000 : 100_000
   const rows: string[][] = []

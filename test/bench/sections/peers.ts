@@ -32,7 +32,7 @@ type PrefixedApiKey = {
   checkAPIKey(token: string, hash: string): boolean
 }
 
-/** Warm verification against what others offer for the same: whole products as they come, with their own limits of calls turned off. */
+/** Warm verification compared with the offers of others: whole products as shipped, with their own rate limits turned off. */
 export const peers: Section = async ({ quick }) => {
   const rows: string[][] = []
   const verdicts: Verdict[] = []
@@ -61,8 +61,8 @@ export const peers: Section = async ({ quick }) => {
 }
 
 const WHY_HASH =
-  'Both make one SHA-256, which is a good part of what ours takes in all: whoever hashes with the platform’s engine cannot be much slower.'
-const WHY_FLOOR = 'Without a database behind it the peer does little but its own work in memory; the ratio is what that work is worth.'
+  'Both compute one SHA-256, which is a large part of our total time, so nothing that hashes with the platform’s engine can be much slower.'
+const WHY_FLOOR = 'Without a database, the peer only does its own work in memory; the ratio is the cost of that work.'
 
 async function latchkeyVariant(): Promise<{ tokens: Latchkey; variant(slice: number): Variant }> {
   const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'stock:read': 'See stock' } })
@@ -72,7 +72,7 @@ async function latchkeyVariant(): Promise<{ tokens: Latchkey; variant(slice: num
     texts.push(token)
   }
   for (let round = 0; round < 200; round += 1) for (const token of texts) await tokens.verify(token)
-  // As adapters call it: without a promise where none is needed.
+  // Called the way adapters do: without a promise if none is needed.
   const run = (count: number): void => {
     for (let at = 0; at < count; at += 1) {
       const verification = deciderOf(tokens).decide(texts[at % KEYS] ?? '')

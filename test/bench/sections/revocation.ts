@@ -7,7 +7,7 @@ import { service } from '../../support/services.js'
 import { quantile } from '../paired.js'
 import { atMost, fixed, type Section, type Verdict } from '../result.js'
 
-/** How soon a revocation is seen by another process, next to the bare notices of the same server in the same run. */
+/** How soon another process sees a revocation, compared with the server's bare notifications in the same run. */
 export const revocation: Section = async ({ quick, worker }) => {
   const trials = quick ? 10 : 250
   const rows: string[][] = []
@@ -37,7 +37,7 @@ export const revocation: Section = async ({ quick, worker }) => {
   return {
     tables: [{ title: 'A revocation, seen elsewhere', head, rows }],
     verdicts,
-    notes: [...notes, 'The other process asks about the token every millisecond, so the figures are no finer than that.'],
+    notes: [...notes, 'The other process verifies the token every millisecond, so the figures are no more precise than that.'],
   }
 }
 

@@ -17,7 +17,7 @@ const READS = 4000
 type Raw = (id: string) => unknown
 type Place = { readonly name: string; readonly store: TokenStore; readonly raw: Raw; readonly limit: number; close(): Promise<void> }
 
-/** One `find` of one token from a small store and from a large one, next to the driver's own call. */
+/** One `find` of one token in a small and in a large store, compared with the driver's own call. */
 export const size: Section = async ({ quick }) => {
   const sizes = quick ? [1000, 5000] : [1000, 10_000, 100_000]
   const rows: string[][] = []
@@ -48,7 +48,7 @@ export const size: Section = async ({ quick }) => {
 async function measure({ store, raw }: Place, total: number, reads: number): Promise<[number, number]> {
   const times: [number[], number[]] = [[], []]
   for (let at = 0; at < reads; at += 1) {
-    // Each reads tokens of its own, so that neither warms what the other reads next.
+    // Each reads different tokens, so neither warms the next read of the other.
     const [first, second] = [idOf((at * 7919) % total), idOf((at * 104_729 + 1) % total)]
     let began = performance.now()
     await raw(first)

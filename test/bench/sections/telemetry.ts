@@ -2,7 +2,7 @@ import { context, metrics, ROOT_CONTEXT, type Span, trace } from '@opentelemetry
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
 import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
-import { type Latchkey, latchkey } from 'latchkey'
+import { type Latchkey, latchkey, type Principal } from 'latchkey'
 import { telemetry } from 'latchkey/otel'
 import { memoryStore } from 'latchkey/stores/memory'
 import { deciderOf } from '../../../src/instance.js'
@@ -12,7 +12,7 @@ import { atMost, fixed, type Section, type Table } from '../result.js'
 const SCOPES = { 'inventory:read': 'See stock' }
 const TOKENS = 1000
 
-/** What telemetry adds to a warm verification, with an SDK, a context manager and a span around it. */
+/** The cost that telemetry adds to a warm verification, with an SDK, a context manager and a span around it. */
 export const telemetryCost: Section = async ({ quick }) => {
   const size = quick ? { rounds: 6, count: 2000 } : { rounds: 150, count: 5000 }
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
@@ -24,7 +24,7 @@ export const telemetryCost: Section = async ({ quick }) => {
   const unsampled = new BasicTracerProvider({ sampler: new AlwaysOffSampler() }).getTracer('bench')
 
   const store = memoryStore()
-  // On a busy machine a slice is longer than records stay fresh by default.
+  // On a busy machine, a slice takes longer than records stay fresh by default.
   const options = { prefix: 'acme_live', store, scopes: SCOPES, cache: { maxStaleness: '1m' } } as const
   const [off, on, spans] = [latchkey(options), latchkey(options), latchkey(options)]
   telemetry(on)
@@ -37,21 +37,32 @@ export const telemetryCost: Section = async ({ quick }) => {
     for (const text of texts) await Promise.all([off, on, spans].map((tokens) => tokens.verify(text)))
 
   let next = 0
-  const verify = (tokens: Latchkey<keyof typeof SCOPES>): void => {
+  const verify = (tokens: Latchkey<keyof typeof SCOPES>): Principal => {
     next = next + 1 === texts.length ? 0 : next + 1
     const verification = deciderOf(tokens).decide(texts[next] ?? '', { ip: '192.0.2.7', method: 'GET', endpoint: '/stock/:id' })
     if (!('ok' in verification) || !verification.ok) throw new Error('not answered warm')
     deciderOf(tokens).countUse(verification.principal, { endpoint: 'GET /stock/:id', ip: '192.0.2.7' })
+    return verification.principal
   }
-  const within = (tokens: Latchkey<keyof typeof SCOPES>, span: Span) => (count: number) =>
-    context.with(trace.setSpan(ROOT_CONTEXT, span), () => {
-      for (let at = 0; at < count; at += 1) verify(tokens)
-    })
-  // As a server's instrumentation does: a span for each request.
-  const each = (tokens: Latchkey<keyof typeof SCOPES>) => (count: number) => {
+  // The host does by hand what latchkey does with `spans: true`. Any difference is due to latchkey; the rest is due to OpenTelemetry.
+  const verifyByHand = (tokens: Latchkey<keyof typeof SCOPES>): void => {
+    const { tokenId, tenantId } = verify(tokens)
+    const span = trace.getActiveSpan()
+    if (span?.isRecording() !== true) return
+    if (tokenId !== undefined) span.setAttribute('latchkey.token.id', tokenId)
+    if (tenantId !== undefined) span.setAttribute('latchkey.tenant.id', tenantId)
+  }
+  const within =
+    (tokens: Latchkey<keyof typeof SCOPES>, span: Span, work: (tokens: Latchkey<keyof typeof SCOPES>) => unknown = verify) =>
+    (count: number) =>
+      context.with(trace.setSpan(ROOT_CONTEXT, span), () => {
+        for (let at = 0; at < count; at += 1) work(tokens)
+      })
+  // Creates a span for each request, like a server's instrumentation.
+  const each = (work: () => unknown) => (count: number) => {
     for (let at = 0; at < count; at += 1) {
       const span = sampled.startSpan('GET', { attributes: { 'http.request.method': 'GET', 'http.route': '/stock/:id' } })
-      context.with(trace.setSpan(ROOT_CONTEXT, span), verify, undefined, tokens)
+      context.with(trace.setSpan(ROOT_CONTEXT, span), work)
       span.end()
     }
   }
@@ -61,11 +72,15 @@ export const telemetryCost: Section = async ({ quick }) => {
     { name: 'with telemetry', run: within(on, idle) },
     { name: 'with `spans: true`, within a span that is not sampled', run: within(spans, idle) },
     { name: 'with `spans: true`, within one span that is', run: within(spans, sampled.startSpan('GET')) },
+    { name: 'the same calls to OpenTelemetry by hand, within a span that is not sampled', run: within(off, idle, verifyByHand) },
+    { name: 'the same by hand, within one span that is', run: within(off, sampled.startSpan('GET'), verifyByHand) },
   ]
   const requests: readonly Variant[] = [
-    { name: 'without telemetry', run: each(off) },
-    { name: 'with telemetry', run: each(on) },
-    { name: 'with `spans: true`', run: each(spans) },
+    { name: 'without telemetry', run: each(() => verify(off)) },
+    { name: 'with telemetry', run: each(() => verify(on)) },
+    { name: 'with `spans: true`', run: each(() => verify(spans)) },
+    { name: 'the same calls to OpenTelemetry by hand', run: each(() => verifyByHand(off)) },
+    { name: 'the span alone, without a verification', run: each(() => undefined) },
   ]
   try {
     const warm = await measurePaired(variants, size)
@@ -75,7 +90,16 @@ export const telemetryCost: Section = async ({ quick }) => {
         tableOf('Telemetry on a warm verification', warm),
         tableOf('Telemetry on a warm verification with a sampled span of its own', traced),
       ],
-      verdicts: [atMost('warm verification with telemetry, against without, with an SDK', 1.03, ratioOf(warm, 1), '×')],
+      verdicts: [
+        atMost('warm verification with telemetry, against without, with an SDK', 1.03, ratioOf(warm, 1), '×'),
+        atMost(
+          '`spans: true`, against the same calls to OpenTelemetry by hand, not sampled',
+          1.03,
+          ratioOf(warm, 2) / ratioOf(warm, 4),
+          '×',
+        ),
+        atMost('`spans: true`, against the same calls to OpenTelemetry by hand, sampled', 1.03, ratioOf(warm, 3) / ratioOf(warm, 5), '×'),
+      ],
     }
   } finally {
     await Promise.all([off, on, spans].map((tokens) => tokens.close()))

@@ -4,7 +4,7 @@ import { atLeast, fixed, type Section, type Verdict } from '../result.js'
 
 const VARIANTS = ['bare', 'hand-written optimum', 'latchkey']
 
-/** Requests per second against the same framework with the hand-written optimum in its place, over fresh generations of the process. */
+/** Requests per second compared with the hand-written optimum in the same framework, over fresh generations of the process. */
 export const throughput: Section = async ({ quick }) => {
   const [generations, amount] = quick ? [2, 500] : [9, 6000]
   const rows: string[][] = []
@@ -28,7 +28,7 @@ export const throughput: Section = async ({ quick }) => {
   return {
     tables: [{ title, head, rows }],
     verdicts,
-    notes: ['A difference of 3 % cannot be resolved on a machine like this; nothing is gated on these figures.'],
+    notes: ['A machine like this cannot resolve a difference of 3 %; no check depends on these figures.'],
   }
 }
 
@@ -37,7 +37,7 @@ async function generationOf(framework: string, amount: number, generation: numbe
   const rates = new Map<string, number[]>()
   try {
     const doors = server.doors.filter(({ name }) => VARIANTS.includes(name))
-    // A process that has just started measures its compiler.
+    // In a process that has just started, the compiler would dominate the measurement.
     for (const door of doors) await server.load(door, 2 * amount)
     for (let turn = 0; turn < 3; turn += 1) {
       for (let offset = 0; offset < doors.length; offset += 1) {
@@ -53,4 +53,4 @@ async function generationOf(framework: string, amount: number, generation: numbe
 }
 
 const WHY =
-  'What ours does beyond the optimum is in the CPU time of a request, above: the optimum neither counts uses nor remembers who was let in.'
+  'The CPU time of a request, above, shows what latchkey does in addition: the optimum neither counts uses nor records who was admitted.'

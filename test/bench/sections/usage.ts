@@ -16,7 +16,7 @@ import { fill, idOf } from '../stores/fill.js'
 
 const TOKENS = 1000
 
-/** What it costs to write uses down: a batch against an awaited UPDATE for each token, and how long SQLite holds up everything else. */
+/** The cost of recording uses: a batch compared with an awaited UPDATE for each token, and how long SQLite blocks everything else. */
 export const usage: Section = async ({ quick }) => {
   const rows: string[][] = []
   const verdicts: Verdict[] = []
@@ -54,7 +54,7 @@ export const usage: Section = async ({ quick }) => {
 
 const row = (what: string, { micros, cpuMicros }: Cost): string[] => [what, fixed(micros, 1), fixed(cpuMicros, 1)]
 
-const WHY = `The batch writes three rows for a token (last use, a counter, an address) where the single statement writes one; for the same three rows it would be three statements. A profile shows no one cause: sending the rows through the socket is the largest part, then collecting what they were made of. With more than one use of a token in an interval, which is what batches are for, it wins by as much more.`
+const WHY = `For each token, the batch writes three rows (last use, a counter, an address), whereas the single statement writes one; the same three rows would take three statements. A profile shows no single cause: sending the rows through the socket is the largest part, followed by collecting their values. Batches are meant for several uses of a token per interval, where the advantage grows accordingly.`
 const WHY_BLOCK =
   'A batch is one transaction on the thread of the process, and each is synced to the disk: what the disk takes for that cannot be cut smaller.'
 
@@ -114,7 +114,7 @@ async function onSqlite(rounds: number): Promise<{ perToken: Cost; longestBlock:
   }
 }
 
-/** Notes one use of each token, and answers how to write them down: as an instance does it. */
+/** Notes one use of each token, and returns a function that writes them the way an instance does. */
 function used(store: TokenStore): () => Promise<void> {
   const nodeId = nodeIdOf()
   const recorder = new UsageRecorder(
@@ -129,7 +129,7 @@ function used(store: TokenStore): () => Promise<void> {
     () => undefined,
   )
   for (let at = 0; at < TOKENS; at += 1) {
-    // All that the recorder looks at.
+    // The recorder uses only these fields.
     const entry = { id: idOf(at), slot: undefined } as Entry
     recorder.touch(entry, Date.now(), '192.0.2.7')
     recorder.count(entry, Date.now(), 'GET /stock/:id', 'allowed', 'stock:read', '192.0.2.7')
@@ -145,7 +145,7 @@ function nodeIdOf(): string {
 
 type Cost = { readonly micros: number; readonly cpuMicros: number }
 
-/** What it costs for each token. */
+/** The cost per token. */
 async function costOf(work: () => Promise<void>): Promise<Cost> {
   const cpu = process.cpuUsage()
   const began = performance.now()

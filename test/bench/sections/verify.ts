@@ -4,7 +4,7 @@ import { benchVerify } from '../verify.js'
 
 const HEAD = ['variant', 'CPU µs (p10)', 'CPU µs (median)', 'ratio (p10)', 'ratio (median)']
 
-/** Warm verification against the hand-written floor, in CPU time. */
+/** Warm verification compared with the hand-written floor, in CPU time. */
 export const verify: Section = async ({ quick }) => {
   const size = quick ? { rounds: 6, count: 2000 } : { rounds: 60, count: 20_000 }
   const few = { ...size, rounds: Math.ceil(size.rounds / 2) }

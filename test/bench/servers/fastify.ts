@@ -41,7 +41,7 @@ export async function fastifyVariants({ tokens, records, texts }: Credentials): 
     {
       name: `@fastify/bearer-auth, ${texts.length.toLocaleString('en')} keys`,
       listener: await api(async (app) => app.register(bearerAuth, { keys: new Set(texts) })),
-      // Neither the first that it looks at nor the last.
+      // Neither the first nor the last key that it checks.
       credential: texts[texts.length / 2] ?? '',
     },
   ]

@@ -2,12 +2,12 @@ import type { RequestListener } from 'node:http'
 import type { Latchkey } from 'latchkey'
 import type { FloorRecord } from '../floor.js'
 
-/** What the variants of a framework protect themselves with. */
+/** The credentials and records that the variants of a framework use. */
 export type Credentials = {
   readonly tokens: Latchkey<'stock:read'>
   readonly records: ReadonlyMap<string, FloorRecord>
   readonly texts: readonly string[]
-  /** A JSON web token by HMAC, the cheapest kind. */
+  /** A JSON web token with HMAC, the cheapest kind. */
   readonly jwt: string
   readonly jwtSecret: string
 }

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Metafile } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** A build as it is published, apart from declarations: split, with packages left where they are. */
+/** A build as it is published, but without declarations: split, with packages left external. */
 export type Built = { readonly folder: string; readonly outputs: Metafile['outputs'] }
 
 /** The entries that a server loads before its first request. */
@@ -18,6 +18,7 @@ const ENTRIES = {
   koa: 'adapters/frameworks/koa.ts',
   web: 'adapters/frameworks/web.ts',
   memory: 'adapters/stores/memory.ts',
+  instance: 'src/instance.ts',
   sqlite: 'adapters/stores/sqlite.ts',
   postgres: 'adapters/stores/postgres.ts',
   mysql: 'adapters/stores/mysql.ts',
@@ -32,7 +33,7 @@ export async function buildStart(folder: string, sources: string = ROOT): Promis
     absWorkingDir: sources,
     bundle: true,
     splitting: true,
-    packages: 'external',
+    external: packagesOf(sources),
     format: 'esm',
     platform: 'node',
     target: 'node20',
@@ -44,7 +45,13 @@ export async function buildStart(folder: string, sources: string = ROOT): Promis
   return { folder, outputs: Object.fromEntries(outputs) }
 }
 
-// Frameworks stood one folder higher once.
+/** Packages that users install or may install next to the package. All others are bundled. */
+function packagesOf(sources: string): string[] {
+  const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(sources, 'package.json'), 'utf8'))
+  return Object.keys({ ...dependencies, ...peerDependencies }).flatMap((name) => [name, `${name}/*`])
+}
+
+// Earlier commits had the frameworks one folder higher.
 function entriesIn(sources: string): { readonly [entry: string]: string } {
   const there = Object.entries(ENTRIES).flatMap(([entry, path]) => {
     const found = [path, path.replace('/frameworks/', '/')].find((candidate) => existsSync(join(sources, candidate)))
@@ -53,16 +60,19 @@ function entriesIn(sources: string): { readonly [entry: string]: string } {
   return Object.fromEntries(there)
 }
 
-/** Builds the sources as they were at a commit. */
+/** Builds the sources of a commit. */
 export async function buildCommit(folder: string, commit: string): Promise<Built> {
   const sources = join(folder, 'sources')
   mkdirSync(sources, { recursive: true })
-  const archive = execFileSync('git', ['archive', commit, 'src', 'adapters', 'tsconfig.json'], { cwd: ROOT, maxBuffer: 1 << 28 })
+  const archive = execFileSync('git', ['archive', commit, 'src', 'adapters', 'tsconfig.json', 'package.json'], {
+    cwd: ROOT,
+    maxBuffer: 1 << 28,
+  })
   execFileSync('tar', ['-x', '-C', sources], { input: archive })
   return buildStart(join(folder, 'built'), sources)
 }
 
-/** What an import of these entries loads at once: the packages, and the sources of the library. */
+/** The packages and library sources that an import of these entries loads immediately. */
 export function loadedBy(
   { outputs }: Built,
   ...entries: readonly string[]
@@ -79,9 +89,10 @@ export function loadedBy(
     }
   }
   for (const entry of entries) visit(`${entry}.mjs`)
-  const sources = [...seen].flatMap((name) => Object.entries(outputs[name]?.inputs ?? {}))
+  const inputs = [...seen].flatMap((name) => Object.entries(outputs[name]?.inputs ?? {}))
+  const written = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
   return {
     packages: [...packages].filter((name) => !name.startsWith('node:')).sort(),
-    sources: sources.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path),
+    sources: written.filter((path) => !path.includes('node_modules/')),
   }
 }

@@ -3,7 +3,7 @@ import { idOf } from './fill.js'
 import { pages } from './queries.js'
 import type { Subject } from './subjects.js'
 
-/** Reads of known ids, in an order that no cache foresees. */
+/** The id of an existing token, in an order that no cache predicts. */
 const someId = (turn: number, total: number): string => idOf((turn * 7_919) % total)
 
 const timed = async (work: () => Promise<unknown>): Promise<number> => {
@@ -12,7 +12,7 @@ const timed = async (work: () => Promise<unknown>): Promise<number> => {
   return performance.now() - start
 }
 
-/** One token after the other: microseconds of latchkey and of the bare driver, by turns, and how many times as long latchkey takes. */
+/** Reads one token after another, alternating between latchkey and the bare driver. Returns both times in microseconds, and their ratio. */
 export const measureFind = async (
   subject: Subject,
   total: number,
@@ -36,7 +36,10 @@ export const measureFind = async (
   return { ours: quantile(ours, 0.5), raw: quantile(raw, 0.5), ratio: quantile(ratios, 0.5) }
 }
 
-/** Sixty-four misses at a time: tokens a second when each is read by itself through the bare driver, and when one tick's go together. */
+/**
+ * Reads sixty-four misses at a time. Returns the tokens per second if each is read separately through the bare driver, and if latchkey
+ * reads one tick together.
+ */
 export const measureTogether = async (subject: Subject, total: number): Promise<{ readonly single: number; readonly together: number }> => {
   const rounds = 60
   let turn = 0
@@ -53,13 +56,13 @@ export const measureTogether = async (subject: Subject, total: number): Promise<
   return { single: rate(single), together: rate(together) }
 }
 
-/** Milliseconds for each kind of page: the median of nine, after one that warms up. */
+/** The time for each kind of page in milliseconds: the median of nine reads after one warm-up. */
 export const measurePages = async (subject: Subject, total: number): Promise<readonly { readonly name: string; readonly ms: number }[]> => {
   const results: { name: string; ms: number }[] = []
-  for (const { name, query } of pages(total)) {
+  for (const { name, read } of pages(total)) {
     const times: number[] = []
-    const first = await timed(async () => subject.store.list(query))
-    for (let round = 0; round < (first > 300 ? 2 : 9); round += 1) times.push(await timed(async () => subject.store.list(query)))
+    const first = await timed(async () => read(subject.store))
+    for (let round = 0; round < (first > 300 ? 2 : 9); round += 1) times.push(await timed(async () => read(subject.store)))
     results.push({ name, ms: quantile(times, 0.5) })
   }
   return results

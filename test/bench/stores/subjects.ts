@@ -17,11 +17,11 @@ import { type ServiceName, service } from '../../support/services.js'
 /** A store to measure, and its driver without latchkey. */
 export type Subject = {
   readonly store: TokenStore
-  /** Reads one token's row by its id, as somebody would who has only the driver. */
+  /** Reads one token's row by its id, as somebody with only the driver would. */
   raw(id: string): Promise<unknown>
-  /** What the data takes on the server, in bytes. */
+  /** The size of the data on the server, in bytes. */
   bytes(): Promise<number>
-  /** Tells the server to look at its tables, as its own housekeeping does now and then. */
+  /** Makes the server analyze its tables, as its own maintenance does now and then. */
   settle(): Promise<unknown>
   remove(): Promise<void>
 }

@@ -7,36 +7,36 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
 const INSTALL = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
 
-/** What a project of the suite is made of. */
+/** Describes a project of the suite. */
 export type ProjectOptions = {
   readonly name: string
   /** `latchkey` stands for the packed tarball. */
   readonly packages: readonly string[]
   /** @default 'module' */
   readonly type?: 'module' | 'commonjs'
-  /** Folders of `fixtures` whose files it gets. */
+  /** Folders of `fixtures` whose files are copied into the project. */
   readonly fixtures?: readonly string[]
 }
 
-/** Where the suites work, and how they report. */
+/** Where the suites work and how they report. */
 export type Bench = {
   readonly tarball: string
-  /** The whole matrix, not the sample of CI. */
+  /** Whether to run the whole matrix instead of CI's sample. */
   readonly all: boolean
   project(options: ProjectOptions): Promise<string>
   check(name: string, act: () => Promise<unknown>): Promise<void>
   counts(): { readonly passed: number; readonly failed: number }
 }
 
-/** One kind of consumer. Its checks are named after what works there. */
+/** One kind of consumer. Each check is named after what works. */
 export type Suite = {
   readonly name: string
-  /** Runs in `.ci/run`; the rest by `npm run test:matrix` only. */
+  /** Whether `.ci/run` runs it. Otherwise only `npm run test:matrix` does. */
   readonly sample: boolean
   run(bench: Bench): Promise<void>
 }
 
-/** Packs the package as it would be published, and refuses files that no user needs. */
+/** Packs the package as for publishing, and rejects files that no user needs. */
 export async function pack(work: string): Promise<string> {
   const output = await must('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], ROOT)
   const [packed] = JSON.parse(output.replace(/^[^[]*/, ''))
@@ -54,7 +54,7 @@ export async function install(folder: string, packages: readonly string[]): Prom
   await must('npm', [...INSTALL, ...packages], folder)
 }
 
-/** A folder of projects that have nothing but what they install, as on a user's machine. */
+/** Creates a folder for projects that have only what they install, as on a user's machine. */
 export function createBench(work: string, tarball: string, all: boolean): Bench {
   let passed = 0
   let failed = 0

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './shell.js'
 
-/** How a project's TypeScript finds packages. The ending of a file and the project's `type` say which kind of module it is. */
+/** Module resolution settings of a project's TypeScript. The file's extension and the project's `type` decide the kind of module. */
 export const RESOLUTIONS = {
   nodenext: { module: 'nodenext', moduleResolution: 'nodenext' },
   node16: { module: 'node16', moduleResolution: 'node16' },
@@ -10,10 +10,10 @@ export const RESOLUTIONS = {
   commonjs: { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true, ignoreDeprecations: '6.0' },
 } as const
 
-/** The name of a way to find packages. */
+/** The name of a module resolution setting. */
 export type Resolution = keyof typeof RESOLUTIONS
 
-/** The errors of a compilation. Other packages' declarations are checked too, but only ours and our users' count. */
+/** Returns the errors of a compilation. Other packages' declarations are checked too, but only errors in ours and our users' code count. */
 export async function compile(
   folder: string,
   resolution: Resolution,
@@ -28,13 +28,13 @@ export async function compile(
   const config = `tsconfig.${resolution}.json`
   await writeFile(join(folder, config), JSON.stringify({ compilerOptions, files }))
   const { code, output } = await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', config], folder)
-  // What stands under an error belongs to it.
+  // The indented lines below an error belong to it.
   const errors = output.split(/\n(?! )/).filter((text) => /error TS\d+/.test(text))
   if (code !== 0 && errors.length === 0) throw new Error(output)
   return errors.filter((line) => !line.startsWith('node_modules/') || line.startsWith('node_modules/latchkey/'))
 }
 
-/** Compiles without an error. */
+/** Compiles and throws if there are errors. */
 export async function compiles(...compilation: Parameters<typeof compile>): Promise<void> {
   const errors = await compile(...compilation)
   if (errors.length > 0) throw new Error(errors.join('\n'))

@@ -1,10 +1,10 @@
-/** The majors of Node that the built package is tested on. */
+/** The major versions of Node on which the built package is tested. */
 export const NODES = ['20', '22', '24', '26'] as const
 
 const SYSTEM = process.platform === 'win32' ? 'win' : process.platform
 
-/** The package whose whole content is one binary of Node, under a name of its own for each major. */
+/** The package that contains only a Node binary, under a separate alias for each major version. */
 export const nodePackage = (major: string): string => `node${major}@npm:node-${SYSTEM}-${process.arch}@${major}`
 
-/** Where that binary stands in a project. */
+/** The path of that binary in a project. */
 export const nodeBinary = (major: string): string => `node_modules/node${major}/bin/node`

@@ -1,6 +1,6 @@
-/** What a reader of the README types: commands, a program, and how it is run in each language. */
+/** What a reader of the README types: commands, a program, and the commands that run it in each language. */
 export type QuickStart = {
-  /** In an empty folder, one command each. */
+  /** Commands for an empty folder. */
   readonly setup: readonly string[]
   /** Valid as JavaScript and as TypeScript. */
   readonly program: string
@@ -13,7 +13,7 @@ export type Language = { readonly file: string; readonly install: readonly strin
 
 const MARK = '<!-- quick start -->'
 
-/** The shell and program blocks behind a mark, in their order. */
+/** The shell and program blocks after a mark, in order. */
 const blocksOf = (markdown: string): readonly { readonly language: string; readonly text: string }[] =>
   [...markdown.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({ language, text }))
 
@@ -28,8 +28,8 @@ const languageOf = (text: string): Language => {
 }
 
 /**
- * Takes the quick start out of the README: behind the mark `<!-- quick start -->` stand the commands that set a project up, the program,
- * the command that runs it as JavaScript, and the commands that run it as TypeScript. Each file must be named in the text too.
+ * Extracts the quick start from the README. After the mark `<!-- quick start -->` come the commands that set up a project, the program,
+ * the command that runs it as JavaScript, and the commands that run it as TypeScript. The text must also name each file.
  */
 export const readQuickStart = (markdown: string): QuickStart => {
   const start = markdown.indexOf(MARK)
@@ -54,7 +54,7 @@ export const routeOf = (program: string): string => {
 
 const IMPORT = /^import\s+(?:(?<name>\w+)\s*,?\s*)?(?:\{(?<names>[^}]*)\}\s*)?from\s+'(?<from>[^']+)'/gm
 
-/** The same program as a CommonJS reader writes it: `require` for `import`, and a function around top-level `await`. */
+/** Converts the program to CommonJS: `require` instead of `import`, and a function around top-level `await`. */
 export const toCommonJs = (program: string): string => {
   const requires: string[] = []
   const body = program.replace(IMPORT, (...match) => {

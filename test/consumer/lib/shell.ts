@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** What a finished command said. */
+/** The exit code and output of a finished command. */
 export type Finished = { readonly code: number; readonly output: string }
 
-/** Runs a command to its end, both its outputs in one text. */
+/** Runs a command to completion and combines its standard output and error. */
 export const run = (command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<Finished> =>
   new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -20,7 +20,7 @@ export const run = (command: string, args: readonly string[], cwd: string, env: 
     child.on('close', (code) => resolve({ code: code ?? 1, output }))
   })
 
-/** Runs a command that has to succeed. */
+/** Runs a command that must succeed. */
 export const must = async (command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<string> => {
   const { code, output } = await run(command, args, cwd, env)
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`)
@@ -31,13 +31,13 @@ const TOKEN = /\b[a-z][a-z0-9_]*_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}\b/
 const LISTENING = /^listening on (\d+)$/m
 const START_MS = 20_000
 
-/** A server program that has printed a token and listens. */
+/** A server program that has printed a token and is listening. */
 export type Running = { readonly token: string; readonly port: number; stop(): Promise<void> }
 
 const ended = (child: ChildProcess): Promise<void> =>
   child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : new Promise((resolve) => child.once('exit', () => resolve()))
 
-/** Ends a process that was started here in a group of its own, with what it started itself, as `npx` does. */
+/** Stops a process that was started here in its own process group, along with its children, such as those of `npx`. */
 export const stop = async (child: ChildProcess): Promise<void> => {
   const signal = (name: NodeJS.Signals): void => {
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, name)
@@ -48,7 +48,7 @@ export const stop = async (child: ChildProcess): Promise<void> => {
   clearTimeout(timer)
 }
 
-/** Starts a server program as its reader would, except that its port is a free one, and waits for the token that it prints. */
+/** Starts a server program as a reader would, but on a free port, and waits for the token it prints. */
 export const serve = async (command: string, cwd: string): Promise<Running> => {
   const [program = '', ...args] = command.split(' ')
   const env = { ...process.env, NODE_OPTIONS: `--import=${pathToFileURL(join(cwd, 'free-port.mjs')).href}` }

@@ -8,11 +8,11 @@ import { service } from '../../support/services.js'
 import { type Bench, install, type Suite } from '../lib/bench.js'
 import { must } from '../lib/shell.js'
 
-// With ES modules as the target, what is CommonJS inside still says `require`.
+// With ES modules as the target, bundled CommonJS code still calls `require`.
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
 const ESBUILD = ['--bundle', '--platform=node', '--log-level=warning', '--external:pg-native']
 
-/** The drivers that bundlers can put into one file. Those of SQLite are native, and stay outside of every bundle. */
+/** The drivers that bundlers can bundle. SQLite drivers are native and stay outside every bundle. */
 const DRIVERS = ['pg', 'mysql2', 'ioredis']
 
 type Servers = { readonly POSTGRES_URL: string; readonly MYSQL_URL: string; readonly REDIS_URL: string }
@@ -44,7 +44,7 @@ const removeRows = async ({ POSTGRES_URL, MYSQL_URL, REDIS_URL }: Servers, prefi
   })
 }
 
-/** Runs a result where no package can be found, and removes what it wrote. */
+/** Runs a bundle where no package can be found, and removes what it wrote. */
 const livesAlone = async (folder: string, file: string, servers: Servers, drivers: readonly string[]): Promise<void> => {
   const alone = await mkdtemp(join(tmpdir(), 'latchkey-alone-'))
   const prefix = `bundled_${process.pid}_${Date.now()}_`
@@ -57,46 +57,46 @@ const livesAlone = async (folder: string, file: string, servers: Servers, driver
   }
 }
 
-/** Every bundler, in a project that has these drivers. */
+/** Runs every bundler in a project that has these drivers. */
 const bundle = async (bench: Bench, folder: string, servers: Servers, drivers: readonly string[]): Promise<void> => {
   const with_ = drivers.length === 0 ? 'without any driver' : `with ${drivers.join(', ')}`
   const out = (name: string): string => join(folder, 'out', name)
   const builds = (...args: readonly string[]): Promise<string> => must(process.execPath, args, folder)
-  // A native program, which stands where npm puts it.
+  // A native program at the path where npm puts it.
   const esbuild = (...args: readonly string[]): Promise<string> =>
     must(join(folder, 'node_modules/.bin/esbuild'), [...ESBUILD, ...args], folder)
   const lives = (name: string, file: string, wanted = drivers): Promise<void> => livesAlone(out(name), file, servers, wanted)
 
   await rm(join(folder, 'out'), { recursive: true, force: true })
-  await bench.check(`esbuild makes an ES module of import, ${with_}`, async () => {
+  await bench.check(`esbuild bundles import as an ES module, ${with_}`, async () => {
     await esbuild('--format=esm', `--banner:js=${REQUIRE}`, '--outfile=out/esm/app.mjs', 'app.mjs')
     await lives('esm', 'app.mjs')
   })
-  await bench.check(`esbuild makes CommonJS of require, ${with_}`, async () => {
+  await bench.check(`esbuild bundles require as CommonJS, ${with_}`, async () => {
     const said = await esbuild('--format=cjs', '--outfile=out/cjs/app.cjs', 'app.cjs')
     if (said.trim() !== '') throw new Error(`it warns: ${said}`)
     await lives('cjs', 'app.cjs')
   })
-  await bench.check(`webpack makes a program of import, and one of require, ${with_}`, async () => {
+  await bench.check(`webpack bundles import and require, ${with_}`, async () => {
     await builds('node_modules/webpack/bin/webpack.js')
     await lives('webpack-mjs', 'app.cjs')
     await lives('webpack-cjs', 'app.cjs')
   })
-  await bench.check(`@vercel/nft finds the files, ${with_}`, async () => {
+  await bench.check(`@vercel/nft traces the files, ${with_}`, async () => {
     await mkdir(out('traced'), { recursive: true })
     await builds('trace.mjs', out('traced'))
     await writeFile(join(out('traced'), 'package.json'), '{"type":"module"}')
     await lives('traced', 'app.mjs')
   })
   if (drivers.length === 0) return
-  await bench.check('esbuild makes an ES module that finds node-redis where ioredis is not there', async () => {
+  await bench.check('an esbuild bundle finds node-redis when ioredis is missing', async () => {
     await install(folder, ['redis'])
     await esbuild('--format=esm', `--banner:js=${REQUIRE}`, '--external:ioredis', '--outfile=out/redis/app.mjs', 'app.mjs')
     await lives('redis', 'app.mjs', ['redis'])
   })
 }
 
-/** Bundlers find the drivers that a project has, forgive those that it lacks, and what they make runs where there is nothing else. */
+/** Checks that bundlers find a project's drivers, tolerate missing ones, and produce bundles that run without any package. */
 export const bundlers: Suite = {
   name: 'bundlers',
   sample: true,

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import type { Suite } from '../lib/bench.js'
 import { must } from '../lib/shell.js'
 
-/** The life of a token from the command line of the installed package, from no configuration on. */
+/** Takes a token through its life with the installed package's command line, starting without a configuration. */
 export const commandLine: Suite = {
   name: 'command-line',
   sample: true,
   async run(bench) {
     const folder = await bench.project({ name: 'shop-api', packages: ['latchkey', 'kysely@0.28', 'libsql'] })
     const latchkey = (...args: readonly string[]): Promise<string> => must('npx', ['--no-install', 'latchkey', ...args], folder)
-    await bench.check('npx latchkey tells its version', async () => {
+    await bench.check('npx latchkey prints its version', async () => {
       const { version } = JSON.parse(await readFile(join(folder, 'node_modules/latchkey/package.json'), 'utf8'))
       const told = (await latchkey('--version')).trim()
       if (told !== version) throw new Error(`it says ${told}, and the package is ${version}`)

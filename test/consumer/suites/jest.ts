@@ -5,14 +5,14 @@ const JEST = ['node_modules/jest/bin/jest.js', '--ci', '--colors=false']
 const DRIVERS = ['express', 'kysely@0.28', 'libsql', 'pg', 'ioredis']
 const TYPED = ['typescript@~6.0', 'ts-jest@29', '@types/jest@30', '@types/node@20', '@types/express@5']
 
-/** Jest in CommonJS, which Nest and many others set up: it loads neither ES modules nor `import()`. */
+/** Jest in CommonJS mode, as in Nest's template and many other projects. It loads neither ES modules nor `import()`. */
 export const jest: Suite = {
   name: 'jest',
   sample: true,
   async run(bench) {
     const packages = ['latchkey', ...DRIVERS, 'jest@30', ...TYPED]
     const folder = await bench.project({ name: 'jest', packages, type: 'commonjs', fixtures: ['jest-config', 'jest'] })
-    await bench.check('Jest 30 in CommonJS and ts-jest load the package, guard routes, and read the faults of drivers', () =>
+    await bench.check('Jest 30 in CommonJS and ts-jest load the package, guard routes and recognize driver errors', () =>
       must(process.execPath, JEST, folder),
     )
     if (!bench.all) return
@@ -22,6 +22,6 @@ export const jest: Suite = {
       type: 'commonjs',
       fixtures: ['jest-newer-kysely'],
     })
-    await bench.check('a kysely that is an ES module only is told in Jest', () => must(process.execPath, JEST, newer))
+    await bench.check('an ESM-only kysely is reported in Jest', () => must(process.execPath, JEST, newer))
   },
 }

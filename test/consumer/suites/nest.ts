@@ -12,7 +12,7 @@ const OTHERS = ['rxjs@7', 'reflect-metadata@0.2', 'supertest', 'typescript@~6.0'
 const nest = (major: number): readonly string[] =>
   ['common', 'core', 'testing', 'platform-express'].map((name) => `@nestjs/${name}@${major}`)
 
-/** Saves the page's files; where a project is of ES modules, its relative imports get their endings. */
+/** Saves the page's files. In an ES module project, relative imports get file extensions. */
 const save = async (folder: string, endings: boolean): Promise<void> => {
   for (const file of FILES) {
     const text = blocks.find((block) => block.file === file)?.text
@@ -29,7 +29,7 @@ const onNest11 = async (bench: Bench): Promise<void> => {
   const config = JSON.parse(await readFile(join(folder, 'tsconfig.jest.json'), 'utf8'))
   Object.assign(config.compilerOptions, { experimentalDecorators: true, emitDecoratorMetadata: true })
   await writeFile(join(folder, 'tsconfig.jest.json'), JSON.stringify(config))
-  await bench.check('the application on the page about Nest passes its test in Jest, on Nest 11 in CommonJS', () =>
+  await bench.check('the application on the Nest page passes its test in Jest on Nest 11 in CommonJS', () =>
     must(process.execPath, ['node_modules/jest/bin/jest.js', '--ci', '--colors=false', '--testMatch=**/*.spec.ts'], folder),
   )
 }
@@ -37,16 +37,16 @@ const onNest11 = async (bench: Bench): Promise<void> => {
 const onNest12 = async (bench: Bench): Promise<void> => {
   const folder = await bench.project({ name: 'nest-12', packages: ['latchkey', ...nest(12), ...OTHERS, 'vitest@4'] })
   await save(folder, true)
-  await bench.check('the application on the page about Nest compiles, on Nest 12', () =>
+  await bench.check('the application on the Nest page compiles on Nest 12', () =>
     compiles(folder, 'nodenext', FILES.slice(0, 2), { experimentalDecorators: true }),
   )
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { experimentalDecorators: true, target: 'es2022' } }))
-  await bench.check('the application on the page about Nest passes its test in vitest, on Nest 12', () =>
+  await bench.check('the application on the Nest page passes its test in Vitest on Nest 12', () =>
     must(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--globals'], folder),
   )
 }
 
-/** Both majors of Nest, each with the modules and the test runner that its own template sets up. */
+/** Both major versions of Nest, each with the module kind and test runner of its own template. */
 export const nestjs: Suite = {
   name: 'nest',
   sample: true,

@@ -30,7 +30,7 @@ const listens = async (url: string, alive: () => boolean): Promise<void> => {
   throw new Error('next start did not listen')
 }
 
-/** Waits until a token is refused: the instance of `proxy.ts` and that of the handlers hear of a revocation from each other. */
+/** Waits until a token is refused, because the instances of `proxy.ts` and of the handlers learn of a revocation from each other. */
 const refuses = async (url: string, headers: Record<string, string>): Promise<void> => {
   const deadline = Date.now() + PATIENCE_MS
   while ((await statusOf(url, { headers })) !== 401) {
@@ -70,7 +70,7 @@ const serves = async (folder: string): Promise<void> => {
   }
 }
 
-/** Next.js, which bundles the server's code too: the application on the page about it. */
+/** Next.js, which also bundles server code: builds and runs the application on its docs page. */
 export const next: Suite = {
   name: 'next',
   sample: false,
@@ -83,7 +83,7 @@ export const next: Suite = {
       await writeFile(join(folder, file), text)
     }
     for (const bundler of ['--turbopack', '--webpack']) {
-      await bench.check(`the application on the page about Next.js guards its routes, built with ${bundler.slice(2)}`, async () => {
+      await bench.check(`the application on the Next.js page guards its routes when built with ${bundler.slice(2)}`, async () => {
         await rm(join(folder, '.next'), { recursive: true, force: true })
         await must(process.execPath, [NEXT, 'build', bundler], folder, {
           NEXT_TELEMETRY_DISABLED: '1',

@@ -18,7 +18,7 @@ writeFileSync('${DOCUMENT}', await response.text())
 await tokens.close()
 `
 
-/** What code generators and API portals check before they take a document. */
+/** Checks that code generators and API portals accept the document. */
 export const openapi: Suite = {
   name: 'openapi',
   sample: true,

@@ -17,7 +17,7 @@ const answer = async (port: number, token?: string): Promise<number> => {
   return response.status
 }
 
-/** Runs a server that prints a token, and calls its guarded route without, with, and with a changed token. */
+/** Runs a server that prints a token, and calls its guarded route without a token, with it, and with a changed one. */
 const livesThrough = async (folder: string, command: string): Promise<void> => {
   for (const path of await readdir(folder)) if (path.includes('.db')) await rm(join(folder, path))
   const server = await serve(command, folder)
@@ -30,7 +30,7 @@ const livesThrough = async (folder: string, command: string): Promise<void> => {
   }
 }
 
-/** Types the commands, with the packed tarball in place of the published package. */
+/** Runs the commands with the packed tarball instead of the published package. */
 const types = async (bench: Bench, folder: string, commands: readonly string[]): Promise<void> => {
   for (const command of commands) await must('bash', ['-c', command.replace(/ latchkey\b/, ` ${bench.tarball}`)], folder)
 }
@@ -41,7 +41,7 @@ const runs = async (bench: Bench, folder: string, { file, install: commands, run
   await livesThrough(folder, run)
 }
 
-/** The text of the first block of a section of the page, in this language. */
+/** The first block in this language of a section of the page. */
 const blockOf = (section: number, language: 'sh' | 'ts'): string => {
   const from = gettingStarted.slice(gettingStarted.indexOf(`## ${section}. `))
   const text = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(from)?.[1]
@@ -49,7 +49,7 @@ const blockOf = (section: number, language: 'sh' | 'ts'): string => {
   return text
 }
 
-/** The page about getting started, typed as it stands, in an empty folder. */
+/** Follows the getting-started page word for word in an empty folder. */
 const getsStarted = async (bench: Bench): Promise<void> => {
   const folder = await bench.project({ name: 'getting-started', packages: [], fixtures: ['common'] })
   await rm(join(folder, 'package.json'))
@@ -59,7 +59,7 @@ const getsStarted = async (bench: Bench): Promise<void> => {
   await livesThrough(folder, blockOf(4, 'sh').trim())
 }
 
-/** What the README's first page says, typed as it stands, in an empty folder. */
+/** Follows the README's quick start word for word in an empty folder. */
 export const quickStart: Suite = {
   name: 'quick-start',
   sample: true,
@@ -79,7 +79,7 @@ export const quickStart: Suite = {
       if (!bench.all && resolution !== 'nodenext') continue
       await bench.check(`the README quick start compiles, ${resolution}`, () => compiles(folder, resolution, [typescript.file]))
     }
-    await bench.check('the page about getting started runs as written', () => getsStarted(bench))
+    await bench.check('the getting-started page runs as written', () => getsStarted(bench))
     if (!bench.all) return
     const nodes = join(folder, 'nodes')
     await mkdir(nodes)

@@ -5,7 +5,7 @@ import { compiles } from '../lib/compile.js'
 import { namedBlocks } from '../lib/named-blocks.js'
 import { must } from '../lib/shell.js'
 
-/** Pages whose programs are saved as they stand, each in a folder of its own, and the packages that they ask for. */
+/** Pages whose programs are saved unchanged, each in its own folder, with the packages that they need. */
 const PAGES: { readonly [page: string]: readonly string[] } = {
   websockets: ['ws@8', '@types/ws@8', 'kysely@0.28', 'libsql'],
   'server-sent-events': ['eventsource@4'],
@@ -18,7 +18,7 @@ const PAGES: { readonly [page: string]: readonly string[] } = {
     ...['express-session', 'passport@0.7', 'passport-local'],
     ...['@types/express-session', '@types/passport', '@types/passport-local'],
   ],
-  // What these do is tried in test/operations.
+  // These are tested in test/operations.
   'operations/pepper': [],
   'operations/backup': [],
   'operations/environments': [],
@@ -44,7 +44,7 @@ const save = async (page: string, folder: string): Promise<readonly string[]> =>
   return blocks.map(({ file }) => `${name}/${file}`)
 }
 
-/** How-to pages about other libraries: what they show compiles, and does what they say. */
+/** How-to pages about other libraries: their programs compile and behave as described. */
 export const recipes: Suite = {
   name: 'recipes',
   sample: true,
@@ -53,7 +53,7 @@ export const recipes: Suite = {
     const folder = await bench.project({ name: 'recipes', packages, fixtures: ['common', 'recipes'] })
     const files = (await Promise.all(RECIPES.map((page) => save(page, folder)))).flat()
     await bench.check('the programs on the how-to pages compile', () => compiles(folder, 'nodenext', files, { skipLibCheck: true }))
-    await bench.check('the programs on the how-to pages do what the pages say', () =>
+    await bench.check('the programs on the how-to pages behave as described', () =>
       must(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--maxWorkers=2'], folder),
     )
   },

@@ -12,10 +12,10 @@ const FRAMEWORKS = [
   ...['fastify@5', 'hono@4', '@hono/node-server@2'],
 ]
 
-/** The names that the HTTP contract takes from inside, to put awkward answers in front of a guard. */
+/** Internal functions that the HTTP contract uses to return malformed decisions to a guard. */
 const INSIDE = ['deciderOf', 'internalsOf', 'registerInstance']
 
-/** Makes the tests' imports of our sources, where they have to be the same copy as the adapters, imports of the installed package. */
+/** Redirects the tests' imports of our sources to the installed package where both must be the same copy as the adapters. */
 const onThePackage = async (folder: string): Promise<Plugin> => {
   const dist = join(folder, 'node_modules/latchkey/dist')
   const files = (await readdir(dist)).filter((name) => name.endsWith('.js'))
@@ -42,10 +42,10 @@ const RUNTIMES: readonly Runtime[] = [
   ...NODES.map((major) => ({ name: `Node ${major}`, command: nodeBinary(major), args: [], sample: major === '26' })),
 ]
 
-/** What CI samples: an adapter on servers of Node, one on standard requests, and the store that finds its driver by itself. */
+/** CI's sample: an adapter on Node servers, one on standard requests, and the store that finds its driver automatically. */
 const SAMPLE = ['Hono', 'web', 'SQLite']
 
-/** The contract suites of the adapters and of the stores that need no server, on every runtime that has the modules of Node. */
+/** Runs the contract suites of the adapters and of the stores that need no server, on every runtime that has Node's modules. */
 export const runtimes: Suite = {
   name: 'runtimes',
   sample: true,
@@ -65,7 +65,7 @@ export const runtimes: Suite = {
       plugins: [await onThePackage(folder)],
     })
     for (const { name, command, args } of chosen) {
-      await bench.check(`every adapter keeps its contract on ${name}`, async () => {
+      await bench.check(`every adapter passes its contract on ${name}`, async () => {
         const { code, output } = await run(command, [...args, 'contracts.mjs', ...(bench.all ? [] : SAMPLE)], folder)
         if (code !== 0) throw new Error(output)
       })

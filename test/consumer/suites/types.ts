@@ -9,24 +9,24 @@ const WITHOUT_COMPILER = [
   ...['@types/node@20', '@types/express@5', '@types/koa', '@types/pg'],
 ]
 const PACKAGES = [...WITHOUT_COMPILER, 'typescript@~6.0']
-/** The oldest that docs/installation.md names. */
+/** The oldest version that docs/installation.md names. */
 const OLDEST = '5.4'
 
 const placesOf = (errors: readonly string[]): string => errors.map((line) => line.slice(0, line.indexOf('): error') + 1)).join()
 
-/** In our words, or in those of the compiler. */
+/** The suggestion in our words or in the compiler's. */
 const TYPO = /did you mean '"?inventory:read"?'\?/i
-/** Where the misspelled scopes stand in `wrong-scope.ts`: for requireScopes, create and update. */
+/** The positions of the misspelled scopes in `wrong-scope.ts`: for requireScopes, create and update. */
 const WRONG = 'wrong-scope.ts(4,15),wrong-scope.ts(7,48),wrong-scope.ts(8,55)'
 
-/** Compiles with these errors, each told as its place, and no others. All of them are the same slip, and say what was meant. */
+/** Compiles and expects exactly the errors at these positions. Each is the same misspelling with a suggestion. */
 const errsAt = async (folder: string, resolution: Resolution, files: readonly string[], places: string): Promise<void> => {
   const errors = await compile(folder, resolution, files)
   if (placesOf(errors) !== places || errors.some((line) => !TYPO.test(line)))
     throw new Error(`there should be errors at ${places}, and there are:\n${errors.join('\n') || 'none'}`)
 }
 
-/** Nest 12 is made of ES modules only. */
+/** Nest 12 consists only of ES modules. */
 const nest = (type: 'module' | 'commonjs'): readonly string[] =>
   ['common', 'core'].map((name) => `@nestjs/${name}@${type === 'module' ? 12 : 11}`)
 
@@ -42,7 +42,7 @@ const KINDS = [
   { type: 'commonjs', resolutions: ['node16', 'nodenext', 'commonjs'], sampled: ['node16', 'commonjs'] },
 ] as const
 
-/** The declarations of every entry, under each way in which TypeScript finds packages, with the declarations themselves checked. */
+/** Checks the declarations of every entry under each module resolution setting. */
 export const types: Suite = {
   name: 'types',
   sample: true,
@@ -53,7 +53,7 @@ export const types: Suite = {
       for (const resolution of resolutions) {
         if (!bench.all && !sampled.some((name) => name === resolution)) continue
         const how = `${type}, ${resolution === 'commonjs' ? 'module commonjs with moduleResolution node' : resolution}`
-        await bench.check(`every entry has its types, and a registered instance types the scopes of requireScopes: ${how}`, () =>
+        await bench.check(`every entry has types, and a registered instance types the scopes of requireScopes: ${how}`, () =>
           errsAt(folder, resolution, ['every-entry.ts', 'registered.ts', 'wrong-scope.ts'], WRONG),
         )
       }
@@ -64,11 +64,11 @@ export const types: Suite = {
       fixtures: ['types'],
     })
     await writeFile(join(oldest, 'every-entry.ts'), everyEntry())
-    await bench.check(`every entry has its types in TypeScript ${OLDEST}, the oldest that is supported`, () =>
+    await bench.check(`every entry has types in TypeScript ${OLDEST}, the oldest supported version`, () =>
       errsAt(oldest, 'nodenext', ['every-entry.ts', 'registered.ts', 'wrong-scope.ts'], WRONG),
     )
     const folder = await bench.project({ name: 'types-mixed', packages: PACKAGES, fixtures: ['types'] })
-    await bench.check('an instance that an ES module registers types the scopes of CommonJS files too', () =>
+    await bench.check('an instance registered in an ES module also types the scopes of CommonJS files', () =>
       errsAt(
         folder,
         'nodenext',

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { Suite } from '../lib/bench.js'
 import { must } from '../lib/shell.js'
 
-// As wrangler bundles.
+// The same options as wrangler.
 const ESBUILD = ['--bundle', '--format=esm', '--target=es2022', '--conditions=workerd,worker,browser', '--log-level=warning']
 
-/** Cloudflare's own runtime: an instance at module scope, with and without the parts of Node that it offers. */
+/** Cloudflare's runtime: an instance at module scope, with and without its Node compatibility. */
 export const workers: Suite = {
   name: 'workers',
   sample: true,
@@ -15,7 +15,7 @@ export const workers: Suite = {
     const folder = await bench.project({ name: 'workers', packages, fixtures: ['workers'] })
     for (const adapter of ['hono', 'web']) {
       const out = `${adapter}.bundle.mjs`
-      await bench.check(`the ${adapter} adapter is bundled for Workers without a module of Node`, async () => {
+      await bench.check(`the ${adapter} adapter can be bundled for Workers without Node modules`, async () => {
         const said = await must(
           join(folder, 'node_modules/.bin/esbuild'),
           [...ESBUILD, `--outfile=${out}`, `${adapter}-worker.mjs`],

@@ -14,10 +14,10 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-/** Where Chromium is, or why the tests that need it are skipped. */
+/** The path of Chromium, or the reason to skip the tests that need it. */
 export type Found = { readonly path: string; readonly skip?: undefined } | { readonly path?: undefined; readonly skip: string }
 
-/** Looks for Chromium: `LATCHKEY_TEST_CHROMIUM`, else where Debian and others put it. With `LATCHKEY_REQUIRE_SERVICES=1` none is an error. */
+/** Finds Chromium at `LATCHKEY_TEST_CHROMIUM` or the usual paths. With `LATCHKEY_REQUIRE_SERVICES=1`, a missing Chromium is an error. */
 export function findChromium(): Found {
   const named = process.env.LATCHKEY_TEST_CHROMIUM
   const path = [...(named ? [named] : []), ...PLACES].find((place) => existsSync(place))
@@ -31,15 +31,15 @@ export function findChromium(): Found {
 /** Starts Chromium. */
 export const launch = (path: string): Promise<Browser> => chromium.launch({ executablePath: path, args: FLAGS })
 
-/** What a page did that it must not: errors, broken policy, dialogs, requests to elsewhere. */
+/** Violations by a page (errors, policy violations, dialogs, requests to other origins) and all its requests. */
 export type Watch = { readonly faults: string[]; readonly requests: string[] }
 
-/** Keeps an eye on a page. */
+/** Watches a page for violations. */
 export function watch(page: Page, origin: string): Watch {
   const faults: string[] = []
   const requests: string[] = []
   page.on('console', (message) => {
-    // A refusal by the API is part of many stories; the browser logs each as an error.
+    // Many stories include an API refusal, which the browser logs as an error.
     if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) faults.push(`console: ${message.text()}`)
   })
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`))

@@ -28,7 +28,7 @@ export const SCOPES = {
   'webhooks:manage': 'Create and remove webhooks',
 } as const
 
-/** People who may sign in: by the cookie `user`. */
+/** People who may sign in, selected by the cookie `user`. */
 export const PEOPLE: { readonly [name: string]: Actor } = {
   root: { id: 'root', tenants: '*', manages: 'all' },
   ada: { id: 'ada@acme.example', tenants: ['acme', 'bolt'], manages: 'all' },
@@ -44,16 +44,16 @@ export type World = {
   readonly url: string
   readonly tokens: Latchkey
   readonly store: FaultyStore
-  /** Every request that reached the server: method, path and whether the cookie came with it. */
+  /** Every request that reached the server: its method, its path and whether it had the cookie. */
   readonly seen: { readonly method: string; readonly path: string; readonly cookie: boolean }[]
-  /** Moves the clock of the instance. */
+  /** Sets the clock of the instance. */
   readonly at: (instant: number | undefined) => void
   close(): Promise<void>
 }
 
 type Start = (tokens: Latchkey, page: Dashboard, seen: World['seen'], mount: string) => Promise<Server>
 
-/** Starts a host of one kind, with the page mounted and one guarded route. */
+/** Starts a host with the page mounted and one guarded route. */
 export async function startWorld(
   options: Partial<LatchkeyOptions> = {},
   chosen: DashboardOptions = {},
@@ -92,7 +92,7 @@ export async function startWorld(
   }
 }
 
-/** A host on Express whose API has these options. */
+/** An Express host with these management options. */
 export const expressWith =
   (manage: ManagementOptions): Start =>
   async (tokens, page, seen, mount) => {
@@ -108,7 +108,7 @@ export const expressWith =
     return createServer(app).listen(0)
   }
 
-/** The frameworks that the page is tried on. */
+/** The frameworks on which the page is tested. */
 export const hosts: { readonly Express: Start; readonly Koa: Start; readonly Fastify: Start; readonly Hono: Start } = {
   Express: (...asked) => expressWith({})(...asked),
   async Koa(tokens, page, _seen, mount) {

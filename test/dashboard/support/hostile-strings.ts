@@ -86,10 +86,10 @@ const OTHERS = [
   'jaVasCript:/*-/*`/*\\`/*\'/*"/**/(/* */oNcliCk=alert() )//',
 ]
 
-// What shows as nothing is refused as a name before anybody sees it.
+// The server rejects names with invisible characters, so the page never displays them.
 const REFUSED = /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u
 
-/** Texts that would do something wherever they were taken for more than text: at least 200 different ones. */
+/** At least 200 different strings that would do harm wherever they are treated as more than text. */
 export const hostileStrings = (): readonly string[] =>
   [
     ...OPENERS.flatMap((opener) => ELEMENTS.map((make) => `${opener}${make(RUN)}`)),

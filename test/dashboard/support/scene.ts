@@ -4,31 +4,31 @@ import type { BrowserContextOptions, Locator, Page, Route } from 'playwright-cor
 import type { TextKey } from '../../../src/dashboard/texts.js'
 import type { startWorld, World } from './host.js'
 
-/** The page in one of its languages, with tokens whose ids are known by name. */
+/** The page in one of its languages, with the IDs of its tokens by name. */
 export type Stage = {
   readonly page: Page
   readonly world: World
   readonly ids: Map<string, string>
-  /** A text of the page in its language. */
+  /** Returns a text of the page in its language. */
   readonly t: (key: TextKey) => string
 }
 
-/** A state of the page that is worth a picture. */
+/** A state of the page that has a screenshot. */
 export type Scene = {
   readonly user?: string
   readonly empty?: true
   readonly options?: Partial<LatchkeyOptions>
-  /** What happens before the page is opened. */
+  /** Runs before the page is opened. */
   readonly before?: (made: Pick<Stage, 'world' | 'ids'>) => Promise<unknown>
   readonly at?: (ids: ReadonlyMap<string, string>) => string
   readonly act?: (stage: Stage) => Promise<unknown>
   readonly whole?: true
-  /** How the host mounts the page. */
+  /** Mounts the page on a host. */
   readonly start?: Parameters<typeof startWorld>[2]
   readonly context?: BrowserContextOptions
 }
 
-/** States by name. */
+/** Scenes by name. */
 export type Scenes = { readonly [name: string]: Scene }
 
 export const dialogOf = (page: Page): Locator => page.locator('dialog[open]').last()
@@ -44,7 +44,7 @@ export const pick = ({ page, t }: Stage, key: TextKey): Promise<void> => dialogO
 export const go = ({ page }: Stage): Promise<void> => dialogOf(page).locator('footer .primary').click()
 export const down: Error = new Error('down')
 
-/** Lets a change reach the server, and loses the answer. */
+/** Lets one change reach the server but drops its response. */
 export async function loseOne({ page }: Stage, match: RegExp): Promise<void> {
   let lost = false
   await page.route(match, async (route) => {
@@ -55,18 +55,18 @@ export async function loseOne({ page }: Stage, match: RegExp): Promise<void> {
   })
 }
 
-/** Never answers. */
+/** Never responds. */
 export const hang = (_: Route): Promise<void> => new Promise(() => {})
 
 export const expectText = ({ page, t }: Stage, key: TextKey): Promise<void> => page.getByText(t(key)).first().waitFor()
 
-/** Somebody else signs in, in another tab. */
+/** Signs in another user, as if in another tab. */
 export async function becomes({ page, world }: Stage, user: string): Promise<void> {
   await page.context().addCookies([{ name: 'user', value: user, url: world.origin }])
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
 }
 
-/** The browser lets nothing be copied. */
+/** Makes the clipboard unavailable. */
 export const noClipboard = ({ page }: Stage): Promise<void> =>
   page.evaluate(() => {
     Object.defineProperty(navigator, 'clipboard', { value: undefined })
@@ -76,7 +76,7 @@ export const noClipboard = ({ page }: Stage): Promise<void> =>
 const old = sha256Tokens({ name: 'legacy-keys', prefix: 'sk_', length: 35 })
 export const imports: NonNullable<LatchkeyOptions['imports']> = { key: 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P', formats: [old] }
 
-/** Brings a token of another system in. */
+/** Imports a token from another system. */
 export async function bringIn({ world, ids }: Pick<Stage, 'world' | 'ids'>): Promise<void> {
   const hash = '6916ef74419544f9e5e3c92c98f062ef990ede9aa99bf688fe9b5cff554bde1f'
   await world.tokens.system.import([{ hash }], {
@@ -117,7 +117,7 @@ export async function select({ page }: Stage): Promise<void> {
   for (const at of [1, 3]) await page.locator('td.check input, .card-top > input').nth(at).check()
 }
 
-/** The list, where the server answers so. */
+/** A scene in which the server answers the list with this response. */
 export const answered = (status: number, headers: { [name: string]: string } = {}, body = '{}'): Scene => ({
   async act({ page }) {
     await page.route(/\/\?limit=/, (route) => route.fulfill({ status, headers, body }))

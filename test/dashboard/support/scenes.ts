@@ -5,5 +5,5 @@ import { list } from './scenes/list.js'
 import { media } from './scenes/media.js'
 import { token } from './scenes/token.js'
 
-/** Every state, by name. */
+/** Every scene by name. */
 export const SCENES: Scenes = { ...list, ...form, ...token, ...doubt, ...media }

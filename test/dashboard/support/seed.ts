@@ -4,7 +4,7 @@ import type { World } from './host.js'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-/** Repeatable noise, so that two runs make the same pictures. */
+/** Deterministic noise, so that every run produces the same screenshots. */
 function noise(seed: number): () => number {
   let state = seed
   return () => {
@@ -71,7 +71,7 @@ const SAMPLES: readonly Sample[] = [
 ]
 
 const ENDPOINTS = ['GET /api/stock/:id', 'GET /api/orders', 'POST /api/orders', 'GET /api/invoices', 'PUT /api/stock/:id']
-/** What the routes require. */
+/** The scope that each route requires. */
 const NEEDS: { readonly [endpoint: string]: string } = {
   'GET /api/stock/:id': 'inventory:read',
   'GET /api/orders': 'orders:read',
@@ -81,7 +81,7 @@ const NEEDS: { readonly [endpoint: string]: string } = {
 }
 const ADDRESSES = ['192.0.2.17', '192.0.2.44', '198.51.100.8', '203.0.113.91', '2001:db8::1f']
 
-/** Fills a world with tokens of every kind, with two weeks of use behind them. */
+/** Fills a world with tokens of every kind and two weeks of usage. */
 export async function seed(world: World, now: number = Date.now()): Promise<Map<string, string>> {
   const { tokens } = world
   const ids = new Map<string, string>()
@@ -102,10 +102,10 @@ export async function seed(world: World, now: number = Date.now()): Promise<Map<
   await use(world, ids, now)
   const by = { actor: { id: 'ada@acme.example', tenants: '*', manages: 'all', ip: '198.51.100.23' } } as const
   const idOf = (name: string): string => ids.get(name) ?? ''
-  world.at(now - 4 * DAY)
-  await tokens.as(by.actor).deactivate(idOf('Support desk'))
   world.at(now - 8 * DAY)
   await tokens.as(by.actor).revoke(idOf('Contractor laptop'), { reason: 'The laptop was lost on a train' })
+  world.at(now - 4 * DAY)
+  await tokens.as(by.actor).deactivate(idOf('Support desk'))
   world.at(now - 20 * HOUR)
   await tokens.as(by.actor).update(idOf('Warehouse scanner fleet'), {
     resources: { warehouse: ['ham-1', 'rtm-2', 'ant-1'] },

@@ -5,10 +5,10 @@ import { startWorld } from './host.js'
 import type { Scene } from './scene.js'
 import { seed } from './seed.js'
 
-/** How a scene is looked at. */
+/** Language, window width and theme for a scene. */
 export type Look = { readonly language: string; readonly width: number; readonly theme: 'light' | 'dark' }
 
-/** Opens a scene, hands its page on once the scene is there, and clears everything away. */
+/** Opens a scene, passes its page to `see`, and closes everything. */
 export async function showScene(browser: Browser, scene: Scene, look: Look, see: (page: Page) => Promise<unknown>): Promise<void> {
   const { language, width, theme } = look
   const world = await startWorld(

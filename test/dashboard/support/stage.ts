@@ -5,10 +5,10 @@ import { afterAll, beforeAll, expect } from 'vitest'
 import { launch, type Watch, watch } from './browser.js'
 import { startWorld, type World } from './host.js'
 
-/** A page of somebody who is signed in, on a host of its own. */
+/** A signed-in user's page on its own host. */
 export type Scene = { readonly world: World; readonly page: Page; readonly watched: Watch }
 
-/** How a story begins. */
+/** The setup of a story. */
 export type Wanted = {
   readonly user?: string
   readonly options?: Partial<LatchkeyOptions>
@@ -18,15 +18,15 @@ export type Wanted = {
   readonly mount?: string
   /** Runs before the page is opened. */
   readonly before?: (world: World) => Promise<unknown>
-  /** What follows the mount path in the first address. */
+  /** Appended to the mount path in the first URL. */
   readonly at?: string
-  /** The page's clock goes on only where the story says so. */
+  /** Lets the story control the page's clock. */
   readonly clock?: true
-  /** The instant at which that clock starts. */
+  /** The time at which that clock starts. */
   readonly now?: number
 }
 
-/** Runs stories in one browser; whatever a page does that it must not fails them. */
+/** Runs stories in one browser and fails them on any violation by the page. */
 export function stage(path: string): (wanted: Wanted, story: (scene: Scene) => Promise<unknown>) => Promise<void> {
   let browser: Browser
   beforeAll(async () => {
@@ -60,14 +60,14 @@ export function stage(path: string): (wanted: Wanted, story: (scene: Scene) => P
   }
 }
 
-/** Presses a button by its name. */
+/** Clicks a button by its name. */
 export const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).first().click()
 
-/** Presses a button of the open dialog, or of the question above it. */
+/** Clicks a button in the topmost open dialog. */
 export const confirm = (page: Page, name: string): Promise<void> =>
   page.locator('dialog[open]').getByRole('button', { name, exact: true }).click()
 
-/** Holds back the answer to a change until it is let go. */
+/** Holds back the response to a change until `letGo` is called. */
 export async function holdBack(page: Page, match: RegExp): Promise<{ readonly asked: Promise<unknown>; readonly letGo: () => void }> {
   let letGo = (): void => {}
   const held = new Promise<void>((resolve) => {
@@ -82,14 +82,14 @@ export async function holdBack(page: Page, match: RegExp): Promise<{ readonly as
   return { asked: page.waitForRequest((request) => request.method() === 'POST' && match.test(request.url())), letGo }
 }
 
-/** Copies the token that is shown, and closes its dialog. */
+/** Copies the displayed token and closes its dialog. */
 export async function keep(page: Page): Promise<void> {
   await confirm(page, 'Copy token')
   await page.getByRole('dialog').getByText('Copied').first().waitFor()
   await confirm(page, 'I have stored it')
 }
 
-/** What lies beyond the window or has to be scrolled sideways. The ready-made views may: they are one line of many. */
+/** Returns elements that overflow the window or scroll sideways. The predefined views are exempt: they scroll in one line. */
 export const wider = (place: Locator): Promise<string[]> =>
   place.evaluate((root) =>
     [...root.querySelectorAll('*')]
@@ -102,13 +102,13 @@ export const wider = (place: Locator): Promise<string[]> =>
       .map((node) => `${node.tagName}.${node.className}`),
   )
 
-/** Chooses all tenants in the open form, where the reader has to choose. */
+/** Chooses all tenants in the open form if the user has a choice. */
 export async function chooseEveryTenant(page: Page): Promise<void> {
   const every = page.locator('dialog[open]').getByText('All tenants', { exact: true })
   if ((await every.count()) > 0) await every.click()
 }
 
-/** Makes a token by the page, and answers its text; the dialog that shows it stays open. */
+/** Creates a token through the page and returns it. The dialog that shows it stays open. */
 export async function createByPage(page: Page, name: string, scope = 'inventory:read'): Promise<string> {
   await press(page, 'Create token')
   const dialog = page.getByRole('dialog')

@@ -20,7 +20,7 @@ export { sqliteStore } from 'latchkey/stores/sqlite'
 export { heldStore } from 'latchkey/testing'
 export { RateLimiterRedis } from 'rate-limiter-flexible'
 
-// What the pages take for granted, and the reader has: nothing here runs.
+// Declarations that the pages assume the reader has. Nothing here runs.
 
 export declare const tokens: Latchkey<string>
 export declare const store: TokenStore
@@ -46,7 +46,11 @@ export declare const server: Server
 
 type ClientOf = Parameters<typeof introspection>[1]['client']
 export declare function currentUser(request: object): Actor & { readonly tenant: string; readonly isAdmin: boolean }
-export declare function companiesOf(id: string): readonly { readonly id: string; readonly name: string }[]
+export declare function companiesOf(
+  id: string,
+  search?: string,
+  ids?: readonly string[],
+): readonly { readonly id: string; readonly name: string }[]
 export declare function colleaguesOf(id: string): Promise<readonly { readonly id: string; readonly name: string }[]>
 export declare function addressOf(request: Request): string
 export declare function clientOfBasicAuth(request: Request): ReturnType<ClientOf>
@@ -71,9 +75,9 @@ export declare function pause(ms: number): Promise<void>
 export declare function deploy(fetch: typeof globalThis.fetch): Promise<void>
 export declare function updateSecret(name: string, value: string): Promise<void>
 
-/** A row of the host's table, whose columns the page names. */
+/** A row of the host's table as returned by a driver, with numbers and nulls. */
 // biome-ignore lint/suspicious/noExplicitAny: what drivers give
-type Row = { readonly [column: string]: any }
+type Row = { readonly [column: string]: any; readonly label: string; readonly user_id: number; readonly expires_at: Date | null }
 export declare const rows: AsyncIterable<Row>
 export declare function map(row: Row): { name: string; scopes: 'inventory:read'[] } | undefined
 export declare function scopesOf(permissions: string): string[]
@@ -93,7 +97,7 @@ export declare const privateJwk: import('jose').JWK
 export declare function myStore(url?: string): TokenStore
 export declare function emptyDatabase(): Promise<{ readonly url: string; run(sql: string): Promise<void>; drop(): Promise<void> }>
 
-/** Of Workers and of Next.js. */
+/** From Workers and Next.js. */
 export declare const context: { waitUntil(work: Promise<unknown>): void }
 export declare function after(work: () => Promise<unknown>): void
 export type Env = {

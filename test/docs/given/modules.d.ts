@@ -1,7 +1,13 @@
-// What the pages import and the repository does not install, or not with types.
+// Modules that the pages import and the repository does not install, or not with types.
 
 declare module 'bcryptjs' {
   export function compare(text: string, hash: string): Promise<boolean>
+}
+
+declare namespace Express {
+  interface Request {
+    readonly session: { readonly user?: { readonly id: string; readonly company: string; readonly isAdmin: boolean } }
+  }
 }
 
 declare module 'next/server' {

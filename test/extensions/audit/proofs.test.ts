@@ -10,7 +10,7 @@ import { instance, mint, refusal, SCOPES } from '../../latchkey/harness.js'
 const [key, other] = await Promise.all([generateSigningKey('EdDSA'), generateSigningKey('EdDSA')])
 const verifySignature = sealVerifier(key.publicJwk)
 
-describe('a proof of one event', () => {
+describe('event proofs', () => {
   const tokens = latchkey({ prefix: 'acme_test', store: memoryStore(), scopes: SCOPES, sealing: { sign: sealSigner(key) }, logger: false })
   const heads: AuditHead[] = []
   let ids: string[] = []
@@ -23,7 +23,7 @@ describe('a proof of one event', () => {
     ids = (await tokens.system.events({ order: 'oldest', limit: 1000 })).items.map(({ id }) => id)
   })
 
-  it('holds against the head of its seal, each later one, and the signature', async () => {
+  it('an event proof verifies against the head of its seal, against every later head, and by signature', async () => {
     for (const [index, id] of ids.entries()) {
       const own = await tokens.system.proveEvent(id)
       const head = heads[Math.floor(index / 7)] as AuditHead
@@ -35,7 +35,7 @@ describe('a proof of one event', () => {
     }
   })
 
-  it('shows no other event, and hides the personal fields that it is asked to', async () => {
+  it('an event proof reveals no other event and hides the requested personal fields', async () => {
     const proof = await tokens.system.proveEvent(ids[8] ?? '', {
       hide: ['ownerId', 'after.name', 'after.ownerId', 'actorId', 'createdBy'],
       head: heads[3],
@@ -59,19 +59,19 @@ describe('a proof of one event', () => {
     '',
     'constructor',
     '__proto__.x',
-  ])('is refused where it is asked to hide %j, which is no personal field of the event', async (path) => {
+  ])('proveEvent() rejects %j in `hide` because it is not a personal field of the event', async (path) => {
     await expect(tokens.system.proveEvent(ids[8] ?? '', { hide: ['actorId', path] })).rejects.toMatchObject({
       code: 'invalid_input',
       field: expect.stringContaining('hide'),
     })
   })
 
-  it('hides fields that an event may have and this one lacks', async () => {
+  it('proveEvent() accepts hidden fields that the event does not have', async () => {
     const proof = await tokens.system.proveEvent(ids[8] ?? '', { hide: ['ip', 'reason', 'before.name', 'after.description'] })
     expect(JSON.stringify(proof)).toContain('"name 1 1')
   })
 
-  it('does not hold once anything in it is changed', async () => {
+  it('an event proof fails after any change to its contents', async () => {
     const head = heads[3] as AuditHead
     const proof = await tokens.system.proveEvent(ids[3] ?? '', { head })
     const another = await tokens.system.proveEvent(ids[4] ?? '', { head })
@@ -101,9 +101,9 @@ describe('a proof of one event', () => {
   })
 
   it.each([
-    ['as it is', []],
+    ['as issued', []],
     ['with hidden fields', ['actorId', 'after.name', 'ownerId']],
-  ])('%s does not hold with any member of it added, changed or gone, at any depth', async (_, hide) => {
+  ])('an event proof %s fails after any member is added, changed or removed at any depth', async (_, hide) => {
     const head = heads[3] as AuditHead
     const proof: unknown = JSON.parse(JSON.stringify(await tokens.system.proveEvent(ids[3] ?? '', { head, hide })))
     expect(await verifyEventProof(proof as EventProof, { head, verifySignature })).toEqual({ ok: true })
@@ -113,13 +113,13 @@ describe('a proof of one event', () => {
       expect((await verifyEventProof(forged as EventProof, { head, verifySignature })).ok, what).toBe(false)
   })
 
-  it('proves nothing without a head or a signature, so neither may get lost', async () => {
+  it('verifyEventProof() requires a head or a signature verifier', async () => {
     const proof = await tokens.system.proveEvent(ids[0] ?? '')
     expect(await refusal(verifyEventProof(proof, {}))).toBe('invalid_input head')
     expect(await refusal(verifyEventProof(proof, { head: undefined, verifySignature }))).toBe('invalid_input head')
   })
 
-  it('is not made for an event that is not sealed yet, not there, or older than the head', async () => {
+  it('proveEvent() rejects unsealed events, missing events, and events that do not match the head', async () => {
     const { system } = tokens
     expect(await refusal(system.proveEvent('missing'))).toBe('invalid_input id')
     expect(await refusal(system.proveEvent(ids[27] ?? '', { head: heads[0] }))).toBe('invalid_input head')
@@ -130,7 +130,7 @@ describe('a proof of one event', () => {
   })
 })
 
-/** Each member at any depth replaced or gone, and one more in each object and list. */
+/** Yields a copy for every change: each member replaced or removed, and one extra member in each object and array. */
 function* tamperings(value: unknown, path = 'proof'): Generator<readonly [what: string, forged: unknown]> {
   if (typeof value !== 'object' || value === null) return
   const added = Array.isArray(value) ? [...value, value[0] ?? 'x'] : { ...value, extra: 'x' }
@@ -156,7 +156,7 @@ function* tamperings(value: unknown, path = 'proof'): Generator<readonly [what: 
 }
 
 describe('signed seals', () => {
-  it('are vouched for by their key, also by an old one beside it, and by no other', async () => {
+  it('signed seals verify with the current key or an old one, and with no other key', async () => {
     const tokens = instance({ sealing: { sign: sealSigner(key) } })
     await mint(tokens)
     await tokens.system.sealAudit()
@@ -168,7 +168,7 @@ describe('signed seals', () => {
     expect(wrong.problems.map(({ kind }) => kind)).toContain('seal')
   })
 
-  it('are missed where a chain is made anew without the key, its signatures are taken off, or moved', async () => {
+  it('signatures on seals expose a chain rebuilt without the key and signatures that were removed or moved', async () => {
     const forgeable = forgeableStore()
     const tokens = instance({ store: forgeable.store, sealing: { sign: sealSigner(key) } })
     for (let turn = 0; turn < 3; turn += 1) {
@@ -192,7 +192,7 @@ describe('signed seals', () => {
     expect((await tokens.system.verifyAudit({ verifySignature })).ok).toBe(false)
   })
 
-  it('may begin later than the seals', async () => {
+  it('signing can be enabled after unsigned seals exist', async () => {
     const store = memoryStore()
     const before = instance({ store })
     await mint(before)
@@ -203,7 +203,7 @@ describe('signed seals', () => {
     expect(await tokens.system.verifyAudit({ verifySignature })).toMatchObject({ ok: true, sealed: 2 })
   })
 
-  it('are not made while the key does not sign, and the host hears of it', async () => {
+  it('sealing fails and reports the error when the signing key is unavailable', async () => {
     const places: string[] = []
     for (const sign of [
       () => {
@@ -221,7 +221,7 @@ describe('signed seals', () => {
     expect(places).toEqual(['sealSign', 'sealSign', 'sealSign', 'sealSign'])
   })
 
-  it('an export that is none is refused by name, in place of a fault in the reading of it', async () => {
+  it('verifying a value that is not an export or a proof fails with a named error', async () => {
     for (const wrong of [undefined, null, 7, {}, 'audit.jsonl', async () => []]) {
       expect(await refusal(verifyAuditExport(wrong as never))).toBe('invalid_input entries')
     }
@@ -231,12 +231,12 @@ describe('signed seals', () => {
     }
   })
 
-  it('take keys only', () => {
+  it('sealSigner() and sealVerifier() accept only keys', () => {
     for (const wrong of [undefined, {}, 'key', key.publicJwk]) expect(() => sealSigner(wrong as never)).toThrow('key')
     for (const wrong of [undefined, [], {}, [{ kty: 'RSA' }], 'key']) expect(() => sealVerifier(wrong as never)).toThrow('keys')
   })
 
-  it('refuse a key that lacks a part, which would make every good signature look forged', async () => {
+  it('sealVerifier() rejects an incomplete key, which would make every valid signature look forged', async () => {
     const { x, y, ...rest } = (await generateSigningKey('ES256')).publicJwk
     for (const part of [
       { ...rest, y },

@@ -46,8 +46,8 @@ window.run = async () => {
 }`
 
 it.skipIf(skip !== undefined)(
-  'two tabs of a browser share a token by a Web Lock, and follow no redirect',
-  { timeout: 60_000 },
+  'two browser tabs share a token through a Web Lock and follow no redirects',
+  { timeout: 120_000 },
   async () => {
     const tokens = latchkey({
       prefix: 'acme_live',

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { type Client, createClient } from 'latchkey/client'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Place, place, TOKEN } from './places.js'
 import { call, holder, idOf, makeWorld, ORIGIN, shelf, type World } from './world.js'
 
@@ -33,12 +33,24 @@ describe('redirects', () => {
     response.writeHead(status, { location }).end()
   }
 
+  it('the client sends the request to the checked URL even if the URL object changes after the call', async () => {
+    const url = new URL(`${api.origin}/final`)
+    const answer = client.fetch(url, { method: 'POST', body: 'api' })
+    url.port = new URL(elsewhere.origin).port
+    expect(await (await answer).text()).toBe('api')
+  })
+
+  it.each(['file:///etc/hostname', 'data:text/plain,hi', 'blob:null/1'])('the client does not follow a redirect to %s', async (place) => {
+    target = place
+    await expect(client.fetch(`${api.origin}/begin`)).rejects.toThrow(/a redirect to \w+: is not followed/)
+  })
+
   const askedOf = ({ got }: Place, path: string): { method: string | undefined; token: string | undefined; type: string | undefined }[] =>
     got
       .filter(({ url }) => url === path)
       .map(({ method, headers }) => ({ method, token: headers.authorization, type: headers['content-type'] }))
 
-  it('to another origin are followed without the token', async () => {
+  it('the client follows cross-origin redirects without the token', async () => {
     target = `${elsewhere.origin}/file`
     const response = await client.fetch(`${api.origin}/begin`, { headers: { cookie: 'session=1', 'x-trace': '7' } })
     expect(await response.text()).toBe('elsewhere')
@@ -49,13 +61,13 @@ describe('redirects', () => {
     expect(JSON.stringify(elsewhere.got.map(({ url, rawHeaders }) => [url, rawHeaders]))).not.toContain(TOKEN)
   })
 
-  it('that leave do not come back with the token', async () => {
+  it('a redirect that leaves the origin and returns does not get the token back', async () => {
     target = `${elsewhere.origin}/back`
     expect((await client.fetch(`${api.origin}/begin`)).status).toBe(200)
     expect(askedOf(api, '/final')).toEqual([{ method: 'GET', token: undefined, type: undefined }])
   })
 
-  it('to another scheme, host or port count as another origin', async () => {
+  it('a redirect to another scheme, host or port counts as cross-origin', async () => {
     for (const away of ['https://127.0.0.1:1/', 'http://localhost:1/', 'http://127.0.0.1:1/', '//127.0.0.2:1/']) {
       target = away
       await expect(client.fetch(`${api.origin}/begin`)).rejects.toThrow('fetch failed')
@@ -63,29 +75,32 @@ describe('redirects', () => {
     expect(api.got.filter(({ url }) => url === '/begin')).toHaveLength(4)
   })
 
-  it('within the origin are followed with the token', async () => {
+  it('the client follows same-origin redirects with the token', async () => {
     target = '/final'
     expect((await client.fetch(`${api.origin}/begin`)).status).toBe(200)
     expect(askedOf(api, '/final')).toEqual([{ method: 'GET', token: `Bearer ${TOKEN}`, type: undefined }])
   })
 
-  it.each([301, 302, 303, 307, 308])('with %i of GET and HEAD are followed, of other methods handed to the caller', async (code) => {
-    status = code
-    target = '/final'
-    for (const method of ['GET', 'HEAD']) expect((await client.fetch(`${api.origin}/begin`, { method })).status).toBe(200)
-    expect(askedOf(api, '/final').map(({ method }) => method)).toEqual(['GET', 'HEAD'])
-    for (const init of [
-      { method: 'POST', body: '{}' },
-      { method: 'PUT', body: new Blob(['x']).stream(), duplex: 'half' },
-      { method: 'DELETE' },
-    ]) {
-      const response = await client.fetch(`${api.origin}/begin`, init as RequestInit)
-      expect([response.status, response.headers.get('location')]).toEqual([code, '/final'])
-    }
-    expect(askedOf(api, '/final')).toHaveLength(2)
-  })
+  it.each([301, 302, 303, 307, 308])(
+    'the client follows a %i for GET and HEAD and returns it to the caller for other methods',
+    async (code) => {
+      status = code
+      target = '/final'
+      for (const method of ['GET', 'HEAD']) expect((await client.fetch(`${api.origin}/begin`, { method })).status).toBe(200)
+      expect(askedOf(api, '/final').map(({ method }) => method)).toEqual(['GET', 'HEAD'])
+      for (const init of [
+        { method: 'POST', body: '{}' },
+        { method: 'PUT', body: new Blob(['x']).stream(), duplex: 'half' },
+        { method: 'DELETE' },
+      ]) {
+        const response = await client.fetch(`${api.origin}/begin`, init as RequestInit)
+        expect([response.status, response.headers.get('location')]).toEqual([code, '/final'])
+      }
+      expect(askedOf(api, '/final')).toHaveLength(2)
+    },
+  )
 
-  it('of a Request keep its headers and its signal', async () => {
+  it('redirected Requests keep their headers and signal', async () => {
     target = '/final'
     const abort = new AbortController()
     const request = new Request(`${api.origin}/begin`, { headers: { 'x-trace': '7' }, signal: abort.signal })
@@ -93,12 +108,12 @@ describe('redirects', () => {
     expect(api.got.at(-1)).toMatchObject({ method: 'GET', url: '/final', headers: { 'x-trace': '7' } })
     target = '/never'
     const answer = client.fetch(new Request(`${api.origin}/begin`, { signal: abort.signal }))
-    await vi.waitFor(() => expect(api.got.at(-1)?.url).toBe('/never'))
+    await expect.poll(() => api.got.at(-1)?.url).toBe('/never')
     abort.abort(new Error('enough'))
     await expect(answer).rejects.toThrow('enough')
   })
 
-  it('are handed to callers who want them, and refused for those who do not', async () => {
+  it('the client honors redirect: "manual" and redirect: "error"', async () => {
     target = '/final'
     const response = await client.fetch(`${api.origin}/begin`, { redirect: 'manual' })
     expect([response.status, response.headers.get('location')]).toEqual([302, '/final'])
@@ -106,12 +121,12 @@ describe('redirects', () => {
     await expect(client.fetch(new Request(`${api.origin}/begin`, { redirect: 'error' }))).rejects.toThrow('a redirect that is not followed')
   })
 
-  it('without end are given up', async () => {
+  it('the client gives up on endless redirects', async () => {
     await expect(client.fetch(`${api.origin}/loop`)).rejects.toThrow('a redirect that is not followed')
     expect(askedOf(api, '/loop')).toHaveLength(21)
   })
 
-  it('of the management API are not followed at all', async () => {
+  it('the client never follows redirects from the management API', async () => {
     const trap = await place((_, response) => response.writeHead(307, { location: `${elsewhere.origin}/tokens/self` }).end())
     const trapped = createClient({ manage: `${trap.origin}/tokens`, token: TOKEN, save: () => undefined, onError: () => undefined })
     await expect(trapped.rotate()).rejects.toMatchObject({ code: 'answer_invalid', status: 307 })
@@ -124,7 +139,7 @@ async function* generate(): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode('x')
 }
 
-describe('fetch', () => {
+describe('client.fetch()', () => {
   let world: World
 
   beforeEach(async () => {
@@ -132,7 +147,7 @@ describe('fetch', () => {
   })
   afterEach(() => world.close())
 
-  it('sends what it is given, and the token in place of any other authorization', async () => {
+  it('client.fetch() sends the given request and replaces any Authorization header with the token', async () => {
     const token = await world.mint()
     const { client } = holder(world, shelf(token))
     for (const ask of [
@@ -155,7 +170,7 @@ describe('fetch', () => {
     }
   })
 
-  it('can be passed on by itself, like the one of the platform', async () => {
+  it('client.fetch() works when detached from the client, like the global fetch()', async () => {
     const { fetch } = holder(world, shelf(await world.mint())).client
     expect((await fetch(`${ORIGIN}/stock`)).status).toBe(200)
   })
@@ -166,25 +181,25 @@ describe('fetch', () => {
     'https://api.test:8443/',
     'https://api.test.evil.test/',
     'https://api.test@evil.test/',
-  ])('refuses %s, which is another origin, and sends nothing', async (url) => {
+  ])('client.fetch() rejects the cross-origin URL %s without sending anything', async (url) => {
     const { client } = holder(world, shelf(await world.mint()))
     await expect(client.fetch(url)).rejects.toMatchObject({
       code: 'invalid_input',
-      message: expect.stringContaining('does not get the token'),
+      message: expect.stringContaining('is not sent the token'),
     })
     expect(world.requests).toEqual([])
   })
 
-  it('sends the token to the origins that the options name, and no longer to that of the management API', async () => {
+  it('the `origins` option replaces the management API as the only origin that receives the token', async () => {
     const { client } = holder(world, shelf(await world.mint()), { origins: ['https://stock.test', 'https://bills.test/'] })
     for (const url of ['https://stock.test/a', 'https://bills.test/b']) expect((await client.fetch(url)).status).toBe(200)
     await expect(client.fetch(`${ORIGIN}/stock`)).rejects.toMatchObject({ code: 'invalid_input' })
   })
 
-  it('hands on what the platform rejects with, and an abort', async () => {
+  it('client.fetch() passes on platform rejections and aborts', async () => {
     const { client } = holder(world, shelf(await world.mint()))
     await expect(client.fetch('/stock')).rejects.toThrow(TypeError)
-    // Kept: the platform holds the signal of a Request only weakly.
+    // Keep a reference: the platform holds a Request's signal only weakly.
     const held: Request[] = []
     world.intercept((request) => {
       if (request.url.endsWith('/stock')) held.push(request)
@@ -196,19 +211,19 @@ describe('fetch', () => {
       client.fetch(`${ORIGIN}/stock`, { signal: abort.signal }),
       client.fetch(new Request(`${ORIGIN}/stock`, { signal: abort.signal })),
     ]
-    await vi.waitFor(() => expect(held).toHaveLength(2))
+    await expect.poll(() => held).toHaveLength(2)
     abort.abort(reason)
     for (const answer of answers) await expect(answer).rejects.toBe(reason)
   })
 })
 
-describe('a 401', () => {
+describe('a 401 response', () => {
   let world: World
   let first: string
   let second: string
   let store: ReturnType<typeof shelf>
 
-  /** A holder of a token that was revoked, with its successor in the storage. */
+  /** Creates a holder whose token was revoked while the storage already has the successor. */
   async function overtaken() {
     const made = holder(world, store)
     await call(made.client)
@@ -232,7 +247,7 @@ describe('a 401', () => {
     ['bytes', { method: 'POST', body: new TextEncoder().encode('five') }],
     ['a blob', { method: 'POST', body: new Blob(['five']) }],
     ['form fields', { method: 'POST', body: new URLSearchParams('five') }],
-  ])('is answered by one more try with the successor: %s', async (_, init) => {
+  ])('a 401 is retried once with the successor when the request has %s', async (_, init) => {
     const { client } = await overtaken()
     const route = `${init.method ?? 'GET'} /stock`
     const tried = world.count(route)
@@ -243,7 +258,7 @@ describe('a 401', () => {
   it.each([
     ['a stream', () => ({ method: 'POST', body: new Blob(['five']).stream(), duplex: 'half' })],
     ['an async generator', () => ({ method: 'POST', body: generate(), duplex: 'half' })],
-  ])('is handed to the caller where the body is %s, and the next request takes the successor', async (_, init) => {
+  ])('a 401 is returned to the caller when the body is %s, and the next request uses the successor', async (_, init) => {
     const { client } = await overtaken()
     const response = await client.fetch(`${ORIGIN}/stock`, init() as RequestInit)
     expect(response.status).toBe(401)
@@ -251,18 +266,18 @@ describe('a 401', () => {
     expect((await call(client, '/stock', init() as RequestInit)).caller).toBe(idOf(second))
   })
 
-  it('is handed to the caller where the body is in a Request', async () => {
+  it('a 401 is returned to the caller when a Request carries the body', async () => {
     const { client } = await overtaken()
     const request = new Request(`${ORIGIN}/stock`, { method: 'POST', body: 'five' })
     expect((await client.fetch(request)).status).toBe(401)
   })
 
-  it('is answered by one more try where a Request has no body', async () => {
+  it('a 401 is retried once when a Request has no body', async () => {
     const { client } = await overtaken()
     expect((await client.fetch(new Request(`${ORIGIN}/stock`, { method: 'DELETE' }))).status).toBe(200)
   })
 
-  it('is answered by one more try only, also where the successor is refused too', async () => {
+  it('a 401 is retried only once even when the successor is also rejected', async () => {
     const { client } = await overtaken()
     await world.tokens.system.revoke(idOf(second))
     const tried = world.count('GET /stock')
@@ -270,7 +285,7 @@ describe('a 401', () => {
     expect(world.count('GET /stock') - tried).toBe(2)
   })
 
-  it('is handed to the caller at once where there is no successor', async () => {
+  it('a 401 is returned to the caller immediately when there is no successor', async () => {
     const { client } = await overtaken()
     store.put({ token: first })
     const tried = world.count('GET /stock')
@@ -284,11 +299,11 @@ describe('a 401', () => {
     await Promise.all(Array.from({ length: 20 }, () => call(client)))
     expect(world.count('GET /stock') - tried).toBe(20)
     for (let n = 0; n < 20; n += 1) expect((await call(counted)).status).toBe(401)
-    // The first read, that of the look at its own record, and one for all the refusals of a second.
+    // One load at the start, one for the lookup of the token's own record, and one per second for all 401s.
     expect(loads).toBeLessThan(6)
   })
 
-  it('of another place, where a redirect led, does not send the request again', async () => {
+  it('a 401 from another origin after a redirect does not resend the request', async () => {
     const { client } = await overtaken()
     world.intercept((request) =>
       request.url.startsWith(ORIGIN)

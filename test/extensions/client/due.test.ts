@@ -9,11 +9,11 @@ const due = (fields: object): { hours: number; ageing: boolean } => {
   return { hours: delayMs / HOUR, ageing }
 }
 
-it('a token without a schedule and without an end is never due', () => {
+it('a token with no rotation schedule and no expiry is never due', () => {
   expect(due({}).hours).toBe(Number.POSITIVE_INFINITY)
 })
 
-it('a token is due at two thirds of its life, or when its schedule says so, whichever comes first', () => {
+it('a token is due at two thirds of its lifetime or at its scheduled time, whichever comes first', () => {
   expect(due({ expiresAt: at(30) })).toEqual({ hours: 20, ageing: true })
   expect(due({ rotationDueAt: at(10) })).toEqual({ hours: 10, ageing: false })
   expect(due({ expiresAt: at(30), rotationDueAt: at(10) })).toEqual({ hours: 10, ageing: false })
@@ -21,13 +21,13 @@ it('a token is due at two thirds of its life, or when its schedule says so, whic
   expect(due({ createdAt: at(-40), expiresAt: at(2), rotationDueAt: at(1) })).toEqual({ hours: -12, ageing: true })
 })
 
-it('a token whose whole life is less than four overlaps is not rotated for its age', () => {
+it('a token whose lifetime is shorter than four overlaps is not rotated because of its age', () => {
   expect(due({ expiresAt: at(4) })).toEqual({ hours: (4 * 2) / 3, ageing: true })
   expect(due({ expiresAt: at(3.9) }).hours).toBe(Number.POSITIVE_INFINITY)
   expect(due({ expiresAt: at(3.9), rotationDueAt: at(1) })).toEqual({ hours: 1, ageing: false })
 })
 
-it('instants that are none are no instants', () => {
+it('due() ignores invalid timestamps', () => {
   expect(due({ expiresAt: 'soon', rotationDueAt: '' }).hours).toBe(Number.POSITIVE_INFINITY)
   expect(due({ createdAt: 'once', expiresAt: at(30) })).toEqual({ hours: 20, ageing: true })
 })

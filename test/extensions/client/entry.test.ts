@@ -2,7 +2,7 @@ import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { expect, it } from 'vitest'
 
-it('the client is a few kilobytes that need nothing but the platform', async () => {
+it('the client bundle is a few kilobytes and depends only on the platform', async () => {
   const { outputFiles, metafile } = await build({
     entryPoints: ['src/extensions/client/index.ts'],
     bundle: true,
@@ -10,7 +10,7 @@ it('the client is a few kilobytes that need nothing but the platform', async () 
     write: false,
     metafile: true,
     format: 'esm',
-    // Knows no module of any platform: an import of `node:` would fail.
+    // The neutral platform provides no modules, so importing a `node:` module would fail.
     platform: 'neutral',
   })
   const inputs = Object.keys(metafile.inputs)

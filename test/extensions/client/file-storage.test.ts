@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +12,7 @@ import { call, idOf, MANAGE, makeWorld } from './world.js'
 
 const NEXT = TOKEN.replaceAll('b', 'd')
 const QUICK: LockTimes = { beatMs: 20, staleMs: 200, pollMs: 5, patienceMs: 5000 }
-/** For tests in which nobody dies: a busy machine may stand still for a moment. */
+/** For tests in which no process dies: a busy machine may stall briefly. */
 const CALM: LockTimes = { ...QUICK, staleMs: 10_000, patienceMs: 20_000 }
 
 let folder: string
@@ -25,7 +26,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 const modeOf = async (file: string): Promise<string> => ((await stat(file)).mode & 0o777).toString(8)
 
-it('reads a token that a person put there, line break or not', async () => {
+it('reads a manually written token with or without a trailing newline', async () => {
   const storage = fileStorage(path)
   expect(await storage.load()).toBeUndefined()
   await writeFile(path, '')
@@ -36,7 +37,7 @@ it('reads a token that a person put there, line break or not', async () => {
   }
 })
 
-it('keeps the token alone in its file, so that other programs can read it also in the middle of a rotation', async () => {
+it('stores only the token in the file, so other programs can read it even during a rotation', async () => {
   const storage = fileStorage(path)
   await storage.lock(async () => {
     await storage.save({ token: TOKEN, rotation: 'a note' })
@@ -49,7 +50,7 @@ it('keeps the token alone in its file, so that other programs can read it also i
   expect(await readdir(folder)).toEqual(['token'])
 })
 
-it.skipIf(process.platform === 'win32')('lets nobody but the owner read what it writes, unless the file allows more already', async () => {
+it.skipIf(process.platform === 'win32')('makes its files readable only by the owner unless the file already allows more', async () => {
   const storage = fileStorage(path)
   await storage.lock(() => Promise.resolve(storage.save({ token: TOKEN, rotation: 'a note' })))
   expect([await modeOf(path), await modeOf(`${path}.rotation`)]).toEqual(['600', '600'])
@@ -58,7 +59,7 @@ it.skipIf(process.platform === 'win32')('lets nobody but the owner read what it 
   expect(await modeOf(path)).toBe('640')
 })
 
-it.skipIf(process.platform === 'win32')('writes where a link points, and leaves the link', async () => {
+it.skipIf(process.platform === 'win32')('writes to the target of a symbolic link and keeps the link', async () => {
   await mkdir(join(folder, 'real'))
   const target = join(folder, 'real', 'token')
   await writeFile(target, TOKEN)
@@ -69,7 +70,7 @@ it.skipIf(process.platform === 'win32')('writes where a link points, and leaves 
   expect(await readFile(target, 'utf8')).toBe(`${NEXT}\n`)
 })
 
-it('lets one at a time into the lock', async () => {
+it('allows only one lock holder at a time', async () => {
   const storages = Array.from({ length: 8 }, () => createFileStorage(path, CALM))
   let inside = 0
   let most = 0
@@ -89,15 +90,16 @@ it('lets one at a time into the lock', async () => {
   expect(await readdir(folder)).toEqual([])
 })
 
-it('gives the lock back where the work fails', async () => {
+it('releases the lock when the work fails', async () => {
   const storage = createFileStorage(path, QUICK)
   await expect(storage.lock(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed')
   expect(await readdir(folder)).toEqual([])
 })
 
-it('takes the lock of a process that is dead, once however many wait, and removes its draft', async () => {
-  await writeFile(`${path}.lock`, 'dead')
-  await writeFile(`${path}.dead.draft`, NEXT)
+it("lets only one waiter at a time take over a dead process's lock, and removes its draft", async () => {
+  const dead = randomUUID()
+  await writeFile(`${path}.lock`, dead)
+  await writeFile(`${path}.${dead}.draft`, NEXT)
   let inside = 0
   let most = 0
   await Promise.all(
@@ -114,7 +116,17 @@ it('takes the lock of a process that is dead, once however many wait, and remove
   expect(await readdir(folder)).toEqual([])
 })
 
-it('leaves a lock alone that turns out to be another one, and is removed by one process only', async () => {
+it('takes over a lock with unexpected contents and removes no other file', async () => {
+  await mkdir(join(folder, 'token.lock.x'))
+  await mkdir(join(folder, 'home'))
+  await writeFile(join(folder, 'home', 'important'), 'kept')
+  await writeFile(`${path}.lock`, 'x/../home/important')
+  await createFileStorage(path, QUICK).lock(() => Promise.resolve())
+  expect(await readFile(join(folder, 'home', 'important'), 'utf8')).toBe('kept')
+  expect((await readdir(folder)).sort()).toEqual(['home', 'token.lock.x'])
+})
+
+it('leaves a lock that has changed owners, and lets only one process remove a lock', async () => {
   const lock = `${path}.lock`
   await writeFile(lock, 'fresh')
   expect(await takeAway(lock, 'stale')).toBe(false)
@@ -124,7 +136,7 @@ it('leaves a lock alone that turns out to be another one, and is removed by one 
   expect(await readdir(folder)).toEqual([])
 })
 
-it('leaves the removal of a lock to whoever has claimed it, and takes it over from the dead', async () => {
+it('leaves removal of a lock to the process that claimed it unless that process is dead', async () => {
   const lock = `${path}.lock`
   await writeFile(lock, 'dead')
   await writeFile(claimOf(lock, 'dead'), '')
@@ -134,7 +146,7 @@ it('leaves the removal of a lock to whoever has claimed it, and takes it over fr
   expect(await readdir(folder)).toEqual([])
 })
 
-it('goes by its own clock: the lock of the living is not taken, whatever time its file shows', async () => {
+it("judges a lock by its own clock and never takes a live lock, whatever the file's mtime says", async () => {
   await writeFile(`${path}.lock`, 'alive')
   const beat = setInterval(() => void utimes(`${path}.lock`, new Date(0), new Date(Math.random() * 1e6)), 20)
   try {
@@ -147,7 +159,7 @@ it('goes by its own clock: the lock of the living is not taken, whatever time it
   }
 })
 
-it('shows that it lives for as long as its work takes', async () => {
+it('keeps its lock alive while the work runs', async () => {
   const worker = createFileStorage(path, QUICK)
   const waiting = createFileStorage(path, QUICK)
   const order: string[] = []
@@ -161,7 +173,7 @@ it('shows that it lives for as long as its work takes', async () => {
   expect(order).toEqual(['worker', 'waiting'])
 })
 
-it('writes nothing once its lock was taken away, and leaves the lock of the other alone', async () => {
+it('writes nothing after losing its lock, and leaves the new owner’s lock alone', async () => {
   const storage = createFileStorage(path, { ...QUICK, beatMs: 60_000 })
   await writeFile(path, TOKEN)
   await storage.lock(async () => {
@@ -178,7 +190,7 @@ it('writes nothing without the lock', async () => {
   expect(await readdir(folder)).toEqual([])
 })
 
-it('says what is wrong with a path where nothing can be written, and rotates nothing', async () => {
+it('reports why a path is not writable and does not rotate', async () => {
   const world = await makeWorld()
   const token = await world.mint()
   const client = createClient({
@@ -194,7 +206,7 @@ it('says what is wrong with a path where nothing can be written, and rotates not
   await world.close()
 })
 
-it('of many clients on one file, one rotates and all go on with its token', async () => {
+it('only one of several clients on the same file rotates, and all continue with its token', async () => {
   const world = await makeWorld()
   await writeFile(path, await world.mint({ rotateEvery: 86_400 }))
   const errors: unknown[] = []

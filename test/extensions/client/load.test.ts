@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { complaints, type Stage, startStage } from './load/run-load.js'
 
-// `npm run test:client` sends a thousand requests a second, through twenty rotations.
-describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, () => {
+// `npm run test:client` sends a thousand requests a second through twenty rotations.
+describe('a client with file storage, against Express and SQLite', { timeout: 120_000 }, () => {
   let stage: Stage | undefined
   const slow = { timeout: 60_000, interval: 100 }
 
@@ -15,7 +15,7 @@ describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, 
     return complaints({ figures, line: await line() })
   }
 
-  it('rotates on its schedule under load, and no request fails', async () => {
+  it('a file-storage client rotates on schedule under load without a failed request', async () => {
     stage = await startStage()
     const { line, figures } = stage
     const holder = stage.start({ perSecond: 100, overlapHours: 2 })
@@ -27,20 +27,20 @@ describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, 
     expect(figures.errors).toEqual([])
   })
 
-  it('rotates once for all processes that share the file, and no request of any fails', async () => {
+  it('processes that share a token file rotate once together without a failed request', async () => {
     stage = await startStage()
     const { line, figures } = stage
     const holders = [1, 2].map(() => stage?.start({ perSecond: 50, overlapHours: 5 }))
     await expect.poll(async () => (await line()).tokens, slow).toBeGreaterThan(4)
     await Promise.all(holders.map((holder) => holder?.stop()))
     expect(await found(stage)).toEqual([])
-    // Without the lock, every rotation of one would be a 409 for the other.
+    // Without the lock, each rotation by one process would cause a 409 for the other.
     const { rotations, tokens } = await line()
     expect(rotations).toEqual({ 201: tokens - 1 })
     expect(figures.errors).toEqual([])
   })
 
-  it('killed after the server has rotated and before it answered, finishes the rotation at the next start', async () => {
+  it('a client killed after the server rotated but before the response finishes the rotation at its next start', async () => {
     stage = await startStage()
     const { line } = stage
     const victim = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true })
@@ -53,7 +53,7 @@ describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, 
     expect(await found(stage)).toEqual([])
   })
 
-  it('killed after the server answered and before the new token was saved, finishes the rotation at the next start', async () => {
+  it('a client killed after the response but before saving the new token finishes the rotation at its next start', async () => {
     stage = await startStage()
     const { line } = stage
     const victim = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true, stuckSave: true })
@@ -66,7 +66,7 @@ describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, 
     expect(await found(stage)).toEqual([])
   })
 
-  it('suspended in the middle of a rotation, takes over what another process has made of it meanwhile', async () => {
+  it('a client suspended mid-rotation adopts the token that another process rotated to', async () => {
     stage = await startStage()
     const { line, figures } = stage
     const sleeper = stage.start({ perSecond: 20, overlapHours: 60, quickLock: true })
@@ -83,7 +83,7 @@ describe('a client on a file, against Express and SQLite', { timeout: 90_000 }, 
     expect(figures.used.size).toBeGreaterThan(used)
   })
 
-  it('killed again and again, at any time, fails no request of the process beside it', async () => {
+  it('repeatedly killing one process fails no request of the other', async () => {
     stage = await startStage()
     const steady = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true })
     for (let kills = 0; kills < 4; kills += 1) {

@@ -8,7 +8,7 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-/** Lets the server rotate, and loses what it answers: the first so many times. */
+/** Lets the server rotate, but drops its first `times` responses. */
 function losing(times: number): Between {
   let left = times
   return async (request, next) => {
@@ -19,13 +19,13 @@ function losing(times: number): Between {
   }
 }
 
-/** The ids of the tokens that work now. */
+/** The IDs of the active tokens. */
 async function alive(): Promise<readonly string[]> {
   const { items } = await world.tokens.system.list({ status: ['active'] })
   return items.map(({ id }) => id)
 }
 
-it('a lost answer to a rotation strands nobody: the lost successor is replaced by one that arrives', async () => {
+it('a client recovers from a lost rotation response with a new successor that replaces the lost one', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { client, errors } = holder(world, store)
@@ -43,11 +43,11 @@ it('a lost answer to a rotation strands nobody: the lost successor is replaced b
   expect(await call(client)).toEqual({ status: 200, caller: idOf(token) })
   expect(rotation).toBeUndefined()
   expect(errors).toHaveLength(1)
-  // The old one in its overlap, and one successor: the one that nobody received is revoked.
+  // The old token in its overlap, and one successor. The successor that no client received is revoked.
   expect([...(await alive())].sort()).toEqual([idOf(first), idOf(token)].sort())
 })
 
-it.each([2, 3, 5])('%s lost answers in a row strand nobody', async (times) => {
+it.each([2, 3, 5])('a client recovers from %s lost rotation responses in a row', async (times) => {
   const first = await world.mint()
   const store = shelf(first)
   const { client, errors } = holder(world, store)
@@ -61,7 +61,7 @@ it.each([2, 3, 5])('%s lost answers in a row strand nobody', async (times) => {
   expect([...(await alive())].sort()).toEqual([idOf(first), idOf(store.token)].sort())
 })
 
-it('a process that was killed before it saved the new token finishes the rotation at its next start', async () => {
+it('a process killed before saving the new token finishes the rotation at its next start', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const killed = holder(world, store)
@@ -76,7 +76,7 @@ it('a process that was killed before it saved the new token finishes the rotatio
   expect(errors).toEqual([])
 })
 
-it('a request that got lost before it reached the server is simply sent again', async () => {
+it('the client resends a request that never reached the server', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { client } = holder(world, store)
@@ -93,7 +93,7 @@ it('a request that got lost before it reached the server is simply sent again', 
   expect(items).toHaveLength(2)
 })
 
-it('a copy of a request that arrives late harms no successor', async () => {
+it('a delayed duplicate of a rotation request does not affect the successor', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { client } = holder(world, store)
@@ -111,7 +111,7 @@ it('a copy of a request that arrives late harms no successor', async () => {
   expect(await call(client)).toEqual({ status: 200, caller: idOf(token) })
 })
 
-it('where the answer got lost and the overlap is over, the holder hears that a person is needed', async () => {
+it('a holder that lost the response and slept past the overlap is told to replace the token manually', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { client, errors } = holder(world, store)
@@ -121,14 +121,14 @@ it('where the answer got lost and the overlap is over, the holder hears that a p
   expect((await call(client)).status).toBe(401)
   await client.settled()
   expect(errors.at(-1)).toMatchObject({ code: 'token_refused', status: 401, reason: 'token_expired' })
-  // And whoever puts a new one there is heard, without a restart.
+  // The client then picks up a manually stored token without a restart.
   const given = await world.mint()
   store.put({ token: given })
   world.advance(2)
   expect(await call(client)).toEqual({ status: 200, caller: idOf(given) })
 })
 
-it('a storage that keeps the token only still finishes a rotation in the same process', async () => {
+it('a storage that saves only the token can still finish a rotation in the same process', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const save = ({ token }: { token: string }): void => store.save({ token })
@@ -140,7 +140,7 @@ it('a storage that keeps the token only still finishes a rotation in the same pr
   expect((await world.tokens.verify(store.token)).ok).toBe(true)
 })
 
-it('uses another random key for each rotation, and the same one until it is finished', async () => {
+it('the client uses a new idempotency key for each rotation and keeps it until the rotation finishes', async () => {
   const { client } = holder(world, shelf(await world.mint()))
   world.intercept(losing(1))
   await client.rotate().catch(() => undefined)

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** A server on a port of its own, which remembers what it was asked. */
+/** A server on its own port that records the requests it receives. */
 export type Place = { readonly origin: string; readonly got: readonly IncomingMessage[]; close(): Promise<void> }
 
-/** Starts one. */
+/** Starts such a server. */
 export async function place(listener: RequestListener): Promise<Place> {
   const got: IncomingMessage[] = []
   const server: Server = createServer((request, response) => {
@@ -25,5 +25,5 @@ export async function place(listener: RequestListener): Promise<Place> {
   }
 }
 
-/** A token of the right form that nobody minted. */
+/** A well-formed token that was never issued. */
 export const TOKEN: string = `acme_live_${'a'.repeat(16)}_${'b'.repeat(49)}`

@@ -10,7 +10,7 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-it('sends the token of the storage, and looks up once when it is due', async () => {
+it('sends the token from the storage and looks up once when rotation is due', async () => {
   const token = await world.mint()
   const { client, errors } = holder(world, shelf(token))
   for (let n = 0; n < 3; n += 1) expect(await call(client)).toEqual({ status: 200, caller: idOf(token) })
@@ -20,7 +20,7 @@ it('sends the token of the storage, and looks up once when it is due', async () 
   expect(errors).toEqual([])
 })
 
-it('rotates when the rotation is due, and every request goes through', async () => {
+it('rotates when rotation is due without failing a request', async () => {
   const store = shelf(await world.mint({ rotateEvery: 30 * DAY }))
   const { client, errors } = holder(world, store)
   const callers = new Set<string>()
@@ -31,13 +31,13 @@ it('rotates when the rotation is due, and every request goes through', async () 
     await client.settled()
     world.advance(DAY)
   }
-  // After 30, 60 and 90 days, give or take the second that the Date header leaves out.
+  // After 30, 60 and 90 days, plus or minus the second that the Date header truncates.
   expect(world.count('POST /self/rotate')).toBe(3)
   expect(callers.size).toBe(4)
   expect(errors).toEqual([])
 })
 
-it('saves the new token before it uses it, and the note of the rotation before the rotation', async () => {
+it('saves the pending rotation before rotating and the new token before using it', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const seen: string[] = []
@@ -55,7 +55,7 @@ it('saves the new token before it uses it, and the note of the rotation before t
   expect((await call(client)).caller).toBe(idOf(store.token))
 })
 
-it('gives the old token the overlap that was asked for', async () => {
+it('keeps the old token valid for the requested overlap', async () => {
   const first = await world.mint()
   const { client } = holder(world, shelf(first), { overlap: '2h' })
   await call(client)
@@ -66,7 +66,7 @@ it('gives the old token the overlap that was asked for', async () => {
   expect((await world.tokens.verify(first)).ok).toBe(false)
 })
 
-it('rotates at two thirds of the life of a token that ends, and tells that its end stands', async () => {
+it('rotates an expiring token after two thirds of its lifetime and reports that the expiry does not change', async () => {
   const first = await world.mint({ expiresAt: new Date(world.now() + 90 * DAY * 1000) })
   const store = shelf(first)
   const { client, errors } = holder(world, store)
@@ -78,13 +78,13 @@ it('rotates at two thirds of the life of a token that ends, and tells that its e
     if (store.token !== before) rotatedOn.push(day)
     world.advance(DAY)
   }
-  // Each successor's life is what is left, so the rotations come closer; they do not become a storm.
+  // Each successor has only the remaining lifetime, so rotations get closer together but do not become a storm.
   expect(rotatedOn).toEqual([60, 80, 87, 89])
   expect(errors.map(({ code }) => code)).toEqual(['token_ending', 'token_ending', 'token_ending', 'token_ending'])
   expect(errors[0]?.message).toMatch(/ends at \d{4}-.*create a new token/)
 })
 
-it('rotates once however many requests find the token due', async () => {
+it('rotates once even when many requests find the token due', async () => {
   const { client } = holder(world, shelf(await world.mint({ rotateEvery: DAY })))
   await call(client)
   await client.settled()
@@ -95,7 +95,7 @@ it('rotates once however many requests find the token due', async () => {
   expect(world.count('POST /self/rotate')).toBe(1)
 })
 
-it('does not wait for a rotation before it sends a request', async () => {
+it('sends requests without waiting for a rotation', async () => {
   const { client } = holder(world, shelf(await world.mint({ rotateEvery: DAY })))
   await call(client)
   await client.settled()
@@ -109,13 +109,13 @@ it('does not wait for a rotation before it sends a request', async () => {
     return next()
   })
   expect((await call(client)).status).toBe(200)
-  await vi.waitFor(() => expect(world.count('POST /self/rotate')).toBe(1))
+  await expect.poll(() => world.count('POST /self/rotate')).toBe(1)
   expect((await call(client)).status).toBe(200)
   release()
   await client.settled()
 })
 
-it('rotates on demand, whether or not it is due, and once for those who ask together', async () => {
+it('rotates on demand even when rotation is not due, and only once for concurrent calls', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { client } = holder(world, store)
@@ -126,7 +126,7 @@ it('rotates on demand, whether or not it is due, and once for those who ask toge
   expect((await world.tokens.verify(store.token)).ok).toBe(true)
 })
 
-it.each([-30, 30])('goes by the clock of the server: a holder whose clock is %s hours off rotates when it is due', async (hours) => {
+it.each([-30, 30])("follows the server's clock: a holder whose clock is %s hours off rotates on time", async (hours) => {
   const { client, errors } = holder(world, shelf(await world.mint({ rotateEvery: DAY })))
   const wall = Date.now
   vi.spyOn(Date, 'now').mockImplementation(() => wall() + hours * 3_600_000)
@@ -140,7 +140,7 @@ it.each([-30, 30])('goes by the clock of the server: a holder whose clock is %s 
   expect(errors).toEqual([])
 })
 
-it('a server with an absurd clock causes no storm of rotations', async () => {
+it('a server with an absurd clock does not cause a rotation storm', async () => {
   const { client } = holder(world, shelf(await world.mint({ rotateEvery: DAY })))
   world.intercept(async (_, next) => {
     const response = await next()
@@ -154,7 +154,7 @@ it('a server with an absurd clock causes no storm of rotations', async () => {
   expect(world.count('POST /self/rotate')).toBe(1)
 })
 
-it('takes over a token that somebody put into the storage, and does not rotate the old one', async () => {
+it('picks up a manually stored token and does not rotate the old one', async () => {
   const store = shelf(await world.mint({ rotateEvery: DAY }))
   const { client, errors } = holder(world, store)
   await call(client)
@@ -169,7 +169,7 @@ it('takes over a token that somebody put into the storage, and does not rotate t
   expect(errors).toEqual([])
 })
 
-it('a holder that slept through rotation and overlap reads the storage before it sends anything', async () => {
+it('a holder that slept past rotation and overlap reads the storage before it sends a request', async () => {
   const store = shelf(await world.mint({ rotateEvery: DAY }))
   const sleeper = holder(world, store)
   await call(sleeper.client)
@@ -184,7 +184,7 @@ it('a holder that slept through rotation and overlap reads the storage before it
   expect(sent).toEqual({ status: 200, caller: idOf(store.token) })
 })
 
-it('says so at once where the token may not rotate itself', async () => {
+it('reports immediately that the token is not allowed to rotate itself', async () => {
   const { client, errors } = holder(world, shelf(await world.mint({ scopes: ['inventory:read'] })))
   expect((await call(client)).status).toBe(200)
   await client.settled()
@@ -197,7 +197,7 @@ it('says so at once where the token may not rotate itself', async () => {
   expect(errors).toHaveLength(1)
 })
 
-it('says so where somebody else rotated the token, and goes on until it ends', async () => {
+it('reports that someone else rotated the token, and keeps using it until it expires', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { client, errors } = holder(world, store)

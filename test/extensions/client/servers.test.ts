@@ -1,6 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import { type ClientError, createClient } from 'latchkey/client'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { type Place, place, TOKEN } from './places.js'
 import { call, holder, idOf, makeWorld, shelf } from './world.js'
 
@@ -21,7 +21,7 @@ const json = (response: ServerResponse, status: number, body: unknown, headers: 
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(typeof body === 'string' ? body : JSON.stringify(body))
 }
 
-/** A server whose rotation answers like this; everything else about it is right. */
+/** A server that answers rotations with `answer` and everything else correctly. */
 async function rotating(answer: RequestListener, deadline = 0.3) {
   server = await place((request, response) => {
     if (request.url === '/tokens/self') json(response, 200, self)
@@ -40,7 +40,7 @@ async function rotating(answer: RequestListener, deadline = 0.3) {
   return { client, store, errors, url: `${server.origin}/stock` }
 }
 
-it('takes what a right server answers', async () => {
+it('accepts a valid rotation response', async () => {
   const { client, store, errors } = await rotating((_, response) => json(response, 201, successor))
   await client.rotate()
   expect(store.kept).toEqual({ token: successor.token })
@@ -48,10 +48,10 @@ it('takes what a right server answers', async () => {
 })
 
 const hostile: readonly (readonly [string, RequestListener, string])[] = [
-  ['nothing, ever', () => undefined, 'server_unavailable'],
-  ['headers, and never a body', (_, response) => void response.writeHead(201).flushHeaders(), 'server_unavailable'],
-  ['a byte now and then', (_, response) => drip(response), 'server_unavailable'],
-  ['by hanging up', (request) => void request.socket.destroy(), 'server_unavailable'],
+  ['nothing at all', () => undefined, 'server_unavailable'],
+  ['headers but never a body', (_, response) => void response.writeHead(201).flushHeaders(), 'server_unavailable'],
+  ['one byte at a time', (_, response) => drip(response), 'server_unavailable'],
+  ['a closed connection', (request) => void request.socket.destroy(), 'server_unavailable'],
   ['half a body', (_, response) => half(response), 'server_unavailable'],
   ['500', (_, response) => json(response, 500, 'oops'), 'server_unavailable'],
   ['a body without end', (_, response) => flood(response), 'answer_invalid'],
@@ -80,20 +80,16 @@ const hostile: readonly (readonly [string, RequestListener, string])[] = [
     (_, response) => json(response, 201, { ...successor, token: `${successor.token}\r\nx: y` }),
     'answer_invalid',
   ],
-  [
-    'that it is replayed, again and again',
-    (_, response) => json(response, 200, { record: successor.record, replayed: true }),
-    'answer_invalid',
-  ],
+  ['replayed: true every time', (_, response) => json(response, 200, { record: successor.record, replayed: true }), 'answer_invalid'],
   ['a redirect', (_, response) => json(response, 303, '', { location: '/stock' }), 'answer_invalid'],
-  ['404 of something else', (_, response) => json(response, 404, 'Cannot POST'), 'answer_invalid'],
+  ["another service's 404", (_, response) => json(response, 404, 'Cannot POST'), 'answer_invalid'],
   ['204', (_, response) => void response.writeHead(204).end(), 'answer_invalid'],
   ['a refusal', (_, response) => json(response, 403, { code: 'scope_insufficient' }), 'rotation_refused'],
-  ['a code that is none', (_, response) => json(response, 403, { code: `x${TOKEN}` }), 'answer_invalid'],
-  ['that another was faster', (_, response) => json(response, 409, { code: 'conflict' }), 'token_replaced'],
+  ['an unknown code', (_, response) => json(response, 403, { code: `x${TOKEN}` }), 'answer_invalid'],
+  ['a conflict', (_, response) => json(response, 409, { code: 'conflict' }), 'token_replaced'],
 ]
 
-it.each(hostile)('keeps its token and its requests where the server answers a rotation with %s', async (_, answer, code) => {
+it.each(hostile)('keeps its token and keeps sending requests when the server answers a rotation with %s', async (_, answer, code) => {
   const { client, store, errors, url } = await rotating(answer)
   await expect(client.rotate()).rejects.toMatchObject({ name: 'ClientError', code })
   expect(store.token).toBe(TOKEN)
@@ -126,10 +122,10 @@ function flood(response: ServerResponse): void {
 }
 
 it.each([
-  ['nothing, ever', () => undefined],
+  ['nothing at all', () => undefined],
   ['another token', (_: unknown, response: ServerResponse) => json(response, 200, { ...self, record: { id: NEXT } })],
   ['junk', (_: unknown, response: ServerResponse) => json(response, 200, '{')],
-])('requests go on where the server answers the question for the record with %s', async (_, answer) => {
+])('keeps sending requests when the server answers the lookup of the record with %s', async (_, answer) => {
   server = await place((request, response) => (request.url === '/tokens/self' ? answer(request, response) : response.end('stock')))
   const errors: ClientError[] = []
   const client = createClient({
@@ -146,7 +142,7 @@ it.each([
   expect(server.got.filter(({ url }) => url === '/tokens/self')).toHaveLength(1)
 })
 
-it('ends a request that takes too long', async () => {
+it('ends a management request that takes too long', async () => {
   const world = await makeWorld()
   const { client } = holder(world, shelf(await world.mint()), { deadline: 0.05 })
   const signals: AbortSignal[] = []
@@ -159,7 +155,7 @@ it('ends a request that takes too long', async () => {
   await world.close()
 })
 
-it('a request waits for a server that is away at most once, however late the rotation is', async () => {
+it('a request waits at most once for an unreachable server, however overdue the rotation is', async () => {
   const world = await makeWorld()
   const { client, errors } = holder(world, shelf(await world.mint({ rotateEvery: 86_400 })), { deadline: '1h' })
   await call(client)
@@ -175,10 +171,10 @@ it('a request waits for a server that is away at most once, however late the rot
     new Promise((resolve) => {
       release = resolve
     })
-  // The second attempt is under way for as long as the server likes; the request is not.
+  // The second attempt may take as long as the server likes without delaying the request.
   const sent = world.count('GET /stock')
   const answer = call(client)
-  await vi.waitFor(() => expect(world.count('GET /stock')).toBe(sent + 1))
+  await expect.poll(() => world.count('GET /stock')).toBe(sent + 1)
   expect((await answer).status).toBe(200)
   expect(errors).toHaveLength(1)
   release(new Response(null, { status: 503 }))
@@ -186,7 +182,7 @@ it('a request waits for a server that is away at most once, however late the rot
   await world.close()
 })
 
-it('after a success, the next failure is tried again soon', async () => {
+it('a successful rotation resets the retry delay', async () => {
   const world = await makeWorld()
   const { client, errors } = holder(world, shelf(await world.mint()))
   const away = (): void =>
@@ -207,7 +203,7 @@ it('after a success, the next failure is tried again soon', async () => {
   await world.close()
 })
 
-it('gives up on a fetch of the host that ignores its signal', async () => {
+it('gives up on a custom fetch() that ignores its abort signal', async () => {
   const client = createClient({
     manage: 'https://api.test',
     token: TOKEN,
@@ -226,7 +222,7 @@ it.each([
   [429, '120', 120],
   [503, '5', 5],
   [503, '999999999', 3600],
-])('comes back after %i when Retry-After: %s is over, and not before', async (status, retryAfter, seconds) => {
+])('retries after a %i only once Retry-After: %s has elapsed', async (status, retryAfter, seconds) => {
   const world = await makeWorld()
   const { client, errors } = holder(world, shelf(await world.mint()))
   world.intercept((request, next) =>
@@ -247,7 +243,7 @@ it.each([
   await world.close()
 })
 
-it('a server that is away is asked less and less often, and rotates the token when it is back', async () => {
+it('the client backs off from an unreachable server and rotates once it is back', async () => {
   const world = await makeWorld()
   const first = await world.mint({ rotateEvery: 86_400 })
   const store = shelf(first)

@@ -10,19 +10,19 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-it('begins with the given token where the storage has none, and keeps its successor there', async () => {
+it('starts with the configured token when the storage is empty, and stores its successor there', async () => {
   const store = shelf()
   const token = await world.mint()
   const { client } = holder(world, store, { token })
   expect((await call(client)).caller).toBe(idOf(token))
   await client.rotate()
   expect(store.token).not.toBe(token)
-  // The next start has the old token in its environment still.
+  // At the next start, the environment still has the old token.
   const { client: next } = holder(world, store, { token })
   expect((await call(next)).caller).toBe(idOf(store.token))
 })
 
-it('works with nothing but a token and a save callback', async () => {
+it('works with only a token and a save callback', async () => {
   const token = await world.mint()
   const saved: string[] = []
   const client = createClient({ manage: MANAGE, fetch: world.fetch, token, save: (state) => void saved.push(state.token) })
@@ -32,7 +32,7 @@ it('works with nothing but a token and a save callback', async () => {
   expect((await call(client)).caller).toBe(idOf(saved[1] ?? ''))
 })
 
-it('refuses to send anything where there is no token yet, and works as soon as there is one', async () => {
+it('refuses to send requests before a token exists, and works once one is stored', async () => {
   const store = shelf()
   const { client } = holder(world, store)
   await expect(call(client)).rejects.toMatchObject({ code: 'token_missing' })
@@ -45,7 +45,7 @@ it('refuses to send anything where there is no token yet, and works as soon as t
 it.each([
   ['throws', () => Promise.reject(new Error('disk full'))],
   ['never answers', () => new Promise<void>(() => undefined)],
-])('rotates nothing where save() %s before the rotation', async (_, save) => {
+])('does not rotate when save() %s before the rotation', async (_, save) => {
   const token = await world.mint()
   const { client, errors } = holder(world, shelf(token), { save, deadline: 0.05 })
   await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed', message: expect.stringContaining('save() failed') })
@@ -54,7 +54,7 @@ it.each([
   expect(errors).toHaveLength(1)
 })
 
-it('keeps trying to save the new token, and stays with the old one until it is saved', async () => {
+it('keeps retrying to save the new token, and uses the old one until it is saved', async () => {
   const first = await world.mint()
   const store = shelf(first)
   let broken = true
@@ -65,16 +65,16 @@ it('keeps trying to save the new token, and stays with the old one until it is s
   const { client, errors } = holder(world, store, { save })
   await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed', message: 'save() failed: disk full' })
   expect((await call(client)).caller).toBe(idOf(first))
-  // Asked again, it hears the same; the successor that waits is not replaced by another.
+  // A second call fails the same way and does not replace the waiting successor.
   await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed' })
   broken = false
-  await vi.waitFor(() => expect(store.token).not.toBe(first), { timeout: 5000 })
-  await vi.waitFor(async () => expect((await call(client)).caller).toBe(idOf(store.token)))
+  await expect.poll(() => store.token).not.toBe(first)
+  await expect.poll(async () => (await call(client)).caller).toBe(idOf(store.token))
   expect(world.count('POST /self/rotate')).toBe(1)
   expect(errors.length).toBeGreaterThan(0)
 })
 
-it('uses the new token unsaved before the old one ends, and still saves it as soon as that works', async () => {
+it('switches to the unsaved new token before the old one expires, and saves it once the storage works', async () => {
   const first = await world.mint()
   const store = shelf(first)
   let broken = true
@@ -84,7 +84,7 @@ it('uses the new token unsaved before the old one ends, and still saves it as so
   }
   const { client } = holder(world, store, { save, overlap: 4 })
   await client.rotate().catch(() => undefined)
-  // A stream cannot be sent again, so nothing but the switch itself shows here.
+  // A stream cannot be resent, so only the switch itself can make these requests succeed.
   const stream = (): RequestInit & { duplex: 'half' } => ({ method: 'POST', body: new Blob(['x']).stream(), duplex: 'half' })
   const outcomes: { status: number; caller: string }[] = []
   await vi.waitFor(
@@ -92,23 +92,23 @@ it('uses the new token unsaved before the old one ends, and still saves it as so
       outcomes.push(await call(client, '/stock', stream()))
       expect(outcomes.at(-1)?.caller).not.toBe(idOf(first))
     },
-    { timeout: 8000, interval: 50 },
+    { timeout: 20_000, interval: 50 },
   )
   expect(outcomes.filter(({ status }) => status !== 200)).toEqual([])
   world.advance(10)
   expect((await world.tokens.verify(first)).ok).toBe(false)
-  // A 401 has the storage read, which is behind: that is no reason to go back.
+  // After a 401 the client reads the storage, which still has the old token. The client must not switch back to it.
   world.intercept((request, next) => (request.url.endsWith('/odd') ? new Response('{}', { status: 401 }) : next()))
   expect((await call(client, '/odd')).status).toBe(401)
   expect((await call(client, '/stock', stream())).status).toBe(200)
   expect(store.token).toBe(first)
   broken = false
-  // The pause between two tries is at most as long as what went before, and a second more.
-  await vi.waitFor(() => expect(store.token).not.toBe(first), { timeout: 20_000 })
+  // The delay before a retry is at most the time elapsed so far plus one second.
+  await expect.poll(() => store.token).not.toBe(first)
   expect((await call(client)).caller).toBe(idOf(store.token))
-}, 40_000)
+}, 120_000)
 
-it('takes the unsaved successor where the old token is refused', async () => {
+it('switches to the unsaved successor when the old token is rejected', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const save: typeof store.save = ({ token }) => {
@@ -123,16 +123,16 @@ it('takes the unsaved successor where the old token is refused', async () => {
 it.each([
   ['throws', () => Promise.reject(new Error('no such secret')), 'load() failed: no such secret'],
   ['never answers', () => new Promise<undefined>(() => undefined), 'load() failed: no answer within 0.05 seconds'],
-  ['gives junk', () => ({ token: 'Bearer x\r\nEvil: 1' }), 'load() returned something that is not a token'],
-  ['gives a list', () => ['a'], 'load() returned something that is not a token'],
-  ['gives text', () => 'acme', 'load() returned something that is not a token'],
-])('says so where load() %s', async (_, load, message) => {
+  ['returns junk', () => ({ token: 'Bearer x\r\nEvil: 1' }), 'load() returned something that is not a token'],
+  ['returns an array', () => ['a'], 'load() returned something that is not a token'],
+  ['returns a string', () => 'acme', 'load() returned something that is not a token'],
+])('reports the error when load() %s', async (_, load, message) => {
   const { client } = holder(world, shelf(), { load: load as never, deadline: 0.05 })
   await expect(call(client)).rejects.toMatchObject({ code: 'storage_failed', message })
   expect(world.requests).toEqual([])
 })
 
-it('keeps working where load() fails later on', async () => {
+it('keeps working when load() fails later', async () => {
   const store = shelf(await world.mint({ rotateEvery: 86_400 }))
   let broken = false
   const load = (): ReturnType<typeof store.load> => {
@@ -157,14 +157,14 @@ it('keeps working where load() fails later on', async () => {
 it.each([
   ['throws', () => Promise.reject(new Error('EACCES')), 'lock() failed: EACCES'],
   ['runs nothing', () => Promise.resolve(), 'lock() did not run the work'],
-])('rotates nothing where lock() %s', async (_, lock, message) => {
+])('does not rotate when lock() %s', async (_, lock, message) => {
   const { client } = holder(world, shelf(await world.mint()), { lock })
   await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed', message })
   expect(world.count('POST /self/rotate')).toBe(0)
   expect((await call(client)).status).toBe(200)
 })
 
-it('rotates once where lock() runs the work twice', async () => {
+it('rotates once when lock() runs the work twice', async () => {
   const lock = async (work: () => Promise<void>): Promise<void> => {
     await Promise.all([work(), work()])
   }
@@ -173,7 +173,7 @@ it('rotates once where lock() runs the work twice', async () => {
   expect(world.count('POST /self/rotate')).toBe(1)
 })
 
-it('of two clients on one storage with a lock, one rotates and the other takes over its token', async () => {
+it('when two clients share a locked storage, one rotates and the other adopts its token', async () => {
   const store = shelf(await world.mint({ rotateEvery: 86_400 }))
   let last: Promise<void> = Promise.resolve()
   const lock = (work: () => Promise<void>): Promise<void> => {
@@ -192,7 +192,7 @@ it('of two clients on one storage with a lock, one rotates and the other takes o
   expect([...a.errors, ...b.errors]).toEqual([])
 })
 
-it('a process that finds its token replaced, while the one that did it still saves, waits for the new one', async () => {
+it('a process whose token was replaced waits for the other process to save the new token', async () => {
   const store = shelf(await world.mint({ rotateEvery: 86_400 }))
   let last: Promise<void> = Promise.resolve()
   const lock = (work: () => Promise<void>): Promise<void> => {
@@ -211,9 +211,9 @@ it('a process that finds its token replaced, while the one that did it still sav
   await Promise.all([call(a.client), call(b.client)])
   await Promise.all([a.client.settled(), b.client.settled()])
   const rotated = a.client.rotate()
-  await vi.waitFor(() => expect(world.count('POST /self/rotate')).toBe(1))
+  await expect.poll(() => world.count('POST /self/rotate')).toBe(1)
   const other = b.client.rotate()
-  await vi.waitFor(() => expect(world.count('GET /self')).toBe(4))
+  await expect.poll(() => world.count('GET /self')).toBe(4)
   release()
   await Promise.all([rotated, other])
   expect((await call(b.client)).caller).toBe(idOf(store.token))
@@ -221,12 +221,12 @@ it('a process that finds its token replaced, while the one that did it still sav
   expect([...a.errors, ...b.errors]).toEqual([])
 })
 
-it('a process that read the storage before another began to rotate finishes what that one left when it was killed', async () => {
+it('a process finishes a rotation that another process started and left when it was killed', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const killed = holder(world, store, { save: (state) => (state.token === first ? store.save(state) : new Promise<void>(() => undefined)) })
   let hidden = true
-  // Between the first read, which has no note yet, and the second, under the lock, the other process rotates and dies.
+  // The other process rotates and dies between the first read, which has no note yet, and the second read under the lock.
   const { client, errors } = holder(world, store, {
     load: () => (hidden ? { token: first } : store.load()),
     lock: async (work) => {
@@ -237,14 +237,14 @@ it('a process that read the storage before another began to rotate finishes what
   await call(client)
   await client.settled()
   void killed.client.rotate().catch(() => undefined)
-  await vi.waitFor(() => expect(world.count('POST /self/rotate')).toBe(1))
+  await expect.poll(() => world.count('POST /self/rotate')).toBe(1)
   await client.rotate()
   expect(store.token).not.toBe(first)
   expect((await call(client)).caller).toBe(idOf(store.token))
   expect(errors).toEqual([])
 })
 
-it('takes no notice of a note that belongs to another token', async () => {
+it('ignores a rotation note for another token', async () => {
   const token = await world.mint()
   const store = shelf()
   store.put({ token, rotation: `${'x'.repeat(16)}.00000000-0000-4000-8000-000000000000.3600` })
@@ -256,7 +256,7 @@ it('takes no notice of a note that belongs to another token', async () => {
   expect(store.saves[0]?.rotation).toContain(idOf(token))
 })
 
-it('a refused request takes the token of the moment, though the storage cannot be read', async () => {
+it('a rejected request retries with the current token even when the storage cannot be read', async () => {
   const first = await world.mint()
   const store = shelf(first)
   let broken = false
@@ -274,7 +274,7 @@ it('a refused request takes the token of the moment, though the storage cannot b
     return next()
   })
   const slow = call(client, '/slow')
-  await vi.waitFor(() => expect(world.count('GET /slow')).toBe(1))
+  await expect.poll(() => world.count('GET /slow')).toBe(1)
   await client.rotate()
   await world.tokens.system.revoke(idOf(first))
   broken = true
@@ -284,7 +284,7 @@ it('a refused request takes the token of the moment, though the storage cannot b
   expect(errors).toEqual([])
 })
 
-it('a slow read of the storage does not bring back the token that was replaced meanwhile', async () => {
+it('a slow storage read does not restore a token that was replaced in the meantime', async () => {
   const first = await world.mint()
   const store = shelf(first)
   let release = (): void => undefined
@@ -305,7 +305,7 @@ it('a slow read of the storage does not bring back the token that was replaced m
   world.intercept((request, next) => (request.url.endsWith('/stock') ? new Response('{}', { status: 401 }) : next()))
   slow = true
   const refused = call(client)
-  await vi.waitFor(() => expect(slow).toBe(false))
+  await expect.poll(() => slow).toBe(false)
   await client.rotate()
   world.restore()
   release()
@@ -313,7 +313,7 @@ it('a slow read of the storage does not bring back the token that was replaced m
   expect((await call(client)).caller).not.toBe(idOf(first))
 })
 
-it('no token and no key shows in errors, in what is printed, or in an address', async () => {
+it('errors, inspected objects and URLs contain no token and no key', async () => {
   const warned: unknown[] = []
   vi.spyOn(console, 'warn').mockImplementation((...parts) => void warned.push(...parts))
   const token = await world.mint()
@@ -362,7 +362,7 @@ it('no token and no key shows in errors, in what is printed, or in an address', 
   for (const text of [...printed, ...warned, ...urls]) expect(text).not.toMatch(secret)
 })
 
-it('a listener that throws stops nothing', async () => {
+it('a listener that throws does not stop the client', async () => {
   const { client } = holder(world, shelf(await world.mint({ scopes: ['inventory:read'] })), {
     onError: () => {
       throw new Error('listener')
@@ -400,13 +400,13 @@ it.each<[object | undefined, string]>([
   [{ ...ok, origins: 'https://a.test' }, 'origins: must be a list'],
   [{ ...ok, origins: ['https://a.test/x'] }, 'origins: must be https://'],
   [{ ...ok, origins: ['*'] }, 'origins: must be https://'],
-  [{ ...ok, overlapSeconds: 5 }, 'overlapSeconds: is no option'],
-])('refuses the options %j', (options, message) => {
+  [{ ...ok, overlapSeconds: 5 }, 'overlapSeconds: is not an option'],
+])('createClient() rejects the options %j', (options, message) => {
   expect(() => createClient(options as never)).toThrow(
     expect.objectContaining({ code: 'invalid_input', message: expect.stringContaining(message) }),
   )
 })
 
-it.each(['1s', '15m', '12h', '90d', '2w', 30])('takes %s for an overlap', (overlap) => {
+it.each(['1s', '15m', '12h', '90d', '2w', 30])('createClient() accepts %s as an overlap', (overlap) => {
   expect(() => createClient({ ...ok, load: () => undefined, overlap: overlap as never })).not.toThrow()
 })

@@ -7,44 +7,44 @@ import { vi } from 'vitest'
 export const ORIGIN = 'https://api.test'
 export const MANAGE: string = `${ORIGIN}/admin/tokens`
 
-// Taken before any test replaces it.
+// Captured before a test replaces it.
 const monotonic = performance.now.bind(performance)
 
-/** What stands between the client and the server: it may answer itself, or lose the answer. */
+/** Intercepts a request between client and server: it can answer the request itself or drop the response. */
 export type Between = (request: Request, next: () => Promise<Response>) => Promise<Response> | Response
 
-/** Terms of the token that the holder gets. */
+/** Options of the holder's token. */
 type Terms = {
   readonly expiresAt?: Date
   readonly rotateEvery?: number
   readonly scopes?: readonly ('inventory:read' | 'tokens:rotate-self')[]
 }
 
-/** One request that reached the server. */
+/** A request that reached the server. */
 type Received = { readonly route: string; readonly token: string; readonly headers: Headers }
 
-/** A server and its holders in one process, with a clock that tests move. */
+/** A server and its holders in one process, with a clock controlled by tests. */
 export type World = {
   readonly tokens: Latchkey<'inventory:read' | 'tokens:rotate-self'>
   readonly requests: readonly Received[]
   readonly fetch: Fetch
-  /** Puts something between the client and the server, from the next request on. */
+  /** Installs an interceptor between client and server, starting with the next request. */
   intercept(given: Between): void
   restore(): void
   now(): number
   advance(seconds: number): void
   mint(terms?: Terms): Promise<string>
-  /** The routes that were asked for, in order. */
+  /** The requested routes in order. */
   routes(): readonly string[]
-  /** How often a route was asked for. */
+  /** The number of requests to a route. */
   count(route: string): number
   close(): Promise<void>
 }
 
-/** Makes one. Nothing here waits for a timer but deadlines: move the clock by `advance`. */
+/** Creates a world. Only deadlines use real timers; move the clock with `advance`. */
 export async function makeWorld(): Promise<World> {
   let ahead = 0
-  // The server's own wall clock: tests may set the holder's wrong.
+  // The server's own wall clock, because tests may set the holder's clock wrong.
   const wall = Date.now
   const clock = (): number => wall() + ahead
   const tokens = latchkey({
@@ -104,18 +104,18 @@ export async function makeWorld(): Promise<World> {
   }
 }
 
-/** A storage as hosts write them, which tells what was kept. */
+/** A storage like those that hosts write, which records what was saved. */
 export type Shelf = {
   readonly saves: readonly ClientState[]
   readonly kept: ClientState | undefined
-  /** The token that is kept; empty where none is. */
+  /** The stored token; empty if there is none. */
   readonly token: string
   put(state: ClientState): void
   load(): ClientState | undefined
   save(state: ClientState): void
 }
 
-/** Makes one, with a token in it or without. */
+/** Creates a storage, with or without a token in it. */
 export function shelf(first?: string): Shelf {
   let kept: ClientState | undefined = first === undefined ? undefined : { token: first }
   const saves: ClientState[] = []
@@ -138,7 +138,7 @@ export function shelf(first?: string): Shelf {
   }
 }
 
-/** A client on a shelf, and what it told its host. */
+/** Creates a client on a shelf and collects the errors it reports. */
 export function holder(
   world: World,
   { load, save }: Shelf,
@@ -149,12 +149,12 @@ export function holder(
   return { client, errors }
 }
 
-/** Calls the API, and answers the status and the token that was let in. */
+/** Calls the API and returns the status and the ID of the accepted token. */
 export async function call(client: Client, path = '/stock', init?: RequestInit): Promise<{ status: number; caller: string }> {
   const response = await client.fetch(`${ORIGIN}${path}`, init)
   const { caller = '' } = (await response.json()) as { caller?: string }
   return { status: response.status, caller }
 }
 
-/** The id in a token. */
+/** Extracts the ID from a token. */
 export const idOf = (token: string): string => token.split('_').at(-2) ?? ''

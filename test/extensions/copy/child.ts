@@ -2,7 +2,7 @@ import { latchkey } from 'latchkey'
 import { copy } from 'latchkey/copy'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 
-// Copies one file into another, and stops for ever where it is told to, until it is killed.
+// Copies one file into another and hangs at the given point until it is killed.
 const [, , from = '', to = '', pass = '', part = ''] = process.argv
 
 const nodeOver = (path: string) =>

@@ -17,7 +17,7 @@ async function sqlite() {
 
 describe.each(stores)('$kind', ({ kind, place, skip }) => {
   it.skipIf(skip).each(['to', 'from'] as const)(
-    'moves %s another store with everything that is kept, and goes on there',
+    'moves all data %s another store and continues there',
     async (direction) => {
       const memory = memoryStore()
       const other = kind === 'sqlite' ? () => memory : await sqlite()
@@ -69,7 +69,7 @@ describe.each(stores)('$kind', ({ kind, place, skip }) => {
       await now.system.revoke(late.record.id)
       expect(await verdict(now.verify(late.token))).toBe('token_revoked')
       const handled: string[] = []
-      // Refusals of the verifications above are written when they are flushed, which is after a while.
+      // Refusals of the verifications above reach the store only with the next flush.
       const consumer = now.system.consume('siem', ({ action, tokenId }) => {
         if (action !== 'token.refused') handled.push(`${action} ${tokenId}`)
       })

@@ -17,7 +17,7 @@ import { SCOPES, type Scope } from '../../latchkey/harness.js'
 export const PEPPER = 'Vx5Rk8mW2qTz7Lb4Yc9Nd3Hs6Gj1Fp0A'
 export const format: TokenFormat = sha256Tokens({ name: 'old', prefix: 'sk_', length: 35 })
 
-/** A node over a store, with what every node of these tests has. */
+/** Creates a node over a store, with the options that all nodes of these tests share. */
 export function nodeOver(store: TokenStore, options: Partial<LatchkeyOptions<Scope>> = {}): Latchkey<Scope> {
   const tokens = latchkey({
     prefix: 'acme_test',
@@ -29,21 +29,23 @@ export function nodeOver(store: TokenStore, options: Partial<LatchkeyOptions<Sco
     imports: { key: IMPORT_KEY, formats: [format] },
     notices: false,
     sealing: { every: '1h' },
+    // `open` waits twice this interval for every node to flush its usage counts.
+    usage: { flushEvery: 0.05 },
     ...options,
   })
   onTestFinished(() => tokens.close().catch(() => undefined))
   return tokens
 }
 
-/** Some of the tokens that were made, by what became of them. */
+/** Some of the created tokens, by what happened to them. */
 export type Filled = { readonly [Fate in 'used' | 'revoked' | 'off' | 'rotated' | 'successor' | 'bulk']: Minted } & {
   readonly imported: { readonly token: string }
 }
 
-/** What an instance tells of its tokens. */
+/** Everything that an instance returns about its tokens. */
 type Content = { readonly records: readonly TokenRecord[]; readonly events: readonly AuditEvent[]; readonly usage: readonly UsageReport[] }
 
-/** A token in each state, the audit of how it came there with seals, usage, and consumers. */
+/** Creates a token in each state, with the audit events and seals, usage, and consumers. */
 export async function fill(tokens: Latchkey<Scope>, count = 12): Promise<Filled> {
   const { system } = tokens
   const made: Minted[] = []
@@ -66,15 +68,29 @@ export async function fill(tokens: Latchkey<Scope>, count = 12): Promise<Filled>
   await tokens.flush()
   const seen: string[] = []
   const consumer = system.consume('siem', ({ action }) => void seen.push(action))
-  while (seen.length < count) await new Promise((resolve) => setTimeout(resolve, 5))
+  // The last event: a consumer that continues on another store must not see any of these again.
+  while (!seen.includes('tokens.revoked')) await new Promise((resolve) => setTimeout(resolve, 5))
   await consumer.stop()
   return { used, revoked, off, rotated, successor, imported, bulk }
 }
 
-/** All that an instance tells of its tokens. */
+/** Reads everything that an instance returns about its tokens. */
 export async function contentOf({ system }: Latchkey<Scope>): Promise<Content> {
-  const { items: records } = await system.list({ limit: 1000 })
-  const { items: events } = await system.events({ limit: 1000 })
+  const records = await everyPage((cursor) => system.list({ limit: 1000, cursor }))
+  const events = await everyPage((cursor) => system.events({ limit: 1000, cursor }))
   const usage = await Promise.all(records.map(({ id }) => system.usage(id)))
   return { records, events, usage }
+}
+
+async function everyPage<T>(
+  read: (cursor: string | undefined) => Promise<{ readonly items: readonly T[]; readonly nextCursor?: string | undefined }>,
+): Promise<readonly T[]> {
+  const items: T[] = []
+  let cursor: string | undefined
+  do {
+    const page = await read(cursor)
+    items.push(...page.items)
+    cursor = page.nextCursor
+  } while (cursor !== undefined)
+  return items
 }

@@ -13,7 +13,7 @@ import { ACCESS_TOKEN, createGateway, GRANT, ISSUER } from './support.js'
 const _system = { actor: 'system' } as const
 
 describe('the exchange (RFC 8693)', () => {
-  it('§2.2.1 answers a token for one audience, of the type and with the claims of RFC 9068 §2', async () => {
+  it('§2.2.1 the exchange issues a token for one audience with the type and claims of RFC 9068 §2', async () => {
     const now = 1_800_000_000_500
     const { ask, create, key } = await createGateway({ clock: () => now })
     const { token, record } = await create({ ownerId: 'u7', resources: { warehouse: ['w1', 'w2'] } })
@@ -40,7 +40,7 @@ describe('the exchange (RFC 8693)', () => {
     })
   })
 
-  it('never outlives the parent', async () => {
+  it('an exchanged token never outlives its parent', async () => {
     const now = 1_800_000_000_000
     const { ask, create } = await createGateway({ clock: () => now })
     expect(await (await ask((await create({ expiresIn: 42 })).token)).json()).toMatchObject({ expires_in: 42 })
@@ -50,23 +50,23 @@ describe('the exchange (RFC 8693)', () => {
   it.each([
     ['another scope', { scope: 'inventory:read billing:read' }, 'invalid_scope'],
     ['another audience', { audience: 'elsewhere' }, 'invalid_target'],
-    ['a resource of RFC 8707', { resource: 'https://stock.example' }, 'invalid_target'],
+    ['an RFC 8707 resource', { resource: 'https://stock.example' }, 'invalid_target'],
     ['wider resources', { resources: '{"warehouse":["w1","w9"]}' }, 'invalid_request'],
-    ['a dimension left open', { resources: '{}' }, 'invalid_request'],
-    ['resources that are none', { resources: '[' }, 'invalid_request'],
-    ['another grant', { grant_type: 'client_credentials' }, 'unsupported_grant_type'],
-    ['another subject type', { subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' }, 'invalid_request'],
-    ['another type in return', { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }, 'invalid_request'],
+    ['resources that omit a dimension', { resources: '{}' }, 'invalid_request'],
+    ['malformed resources', { resources: '[' }, 'invalid_request'],
+    ['another grant type', { grant_type: 'client_credentials' }, 'unsupported_grant_type'],
+    ['another subject token type', { subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' }, 'invalid_request'],
+    ['another requested token type', { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }, 'invalid_request'],
     ['an actor token', { actor_token: 'x' }, 'invalid_request'],
-    ['the type of an actor token alone (§2.1)', { actor_token_type: 'urn:ietf:params:oauth:token-type:jwt' }, 'invalid_request'],
-  ])('§2.2.2 refuses %s', async (_, more, error) => {
+    ['an actor token type without an actor token (§2.1)', { actor_token_type: 'urn:ietf:params:oauth:token-type:jwt' }, 'invalid_request'],
+  ])('§2.2.2 the exchange rejects %s', async (_, more, error) => {
     const { ask, create } = await createGateway()
     const { token } = await create({ resources: { warehouse: ['w1'] } })
     const response = await ask(token, more)
     expect([response.status, await response.json()]).toMatchObject([400, { error }])
   })
 
-  it('§2.2.2 refuses a subject token that is not good, and a parameter that is sent twice', async () => {
+  it('§2.2.2 the exchange rejects an invalid subject token and a repeated parameter', async () => {
     const { ask, create, tokens } = await createGateway()
     const { token, record } = await create()
     expect((await ask(token, [['audience', 'stock']])).status).toBe(400)
@@ -75,7 +75,7 @@ describe('the exchange (RFC 8693)', () => {
     expect(await (await ask(token)).json()).toMatchObject({ error: 'invalid_request' })
   })
 
-  it('is 503 when the store cannot say', async () => {
+  it('the exchange answers 503 when the store is unavailable', async () => {
     const store = memoryStore()
     const { token } = await latchkey({ prefix: 'acme_live', store, scopes: { a: 'b' } }).system.create({ name: 'x', scopes: ['a'] })
     const tokens = latchkey({ prefix: 'acme_live', store: { ...store, find: () => Promise.reject(null) }, scopes: { a: 'b' } })
@@ -84,7 +84,7 @@ describe('the exchange (RFC 8693)', () => {
     expect((await buy(new Request(ISSUER, { method: 'POST', body }))).status).toBe(503)
   })
 
-  it('is 429 when the API token has used up its rate', async () => {
+  it('the exchange answers 429 when the API token has reached its rate limit', async () => {
     const tokens = latchkey({
       prefix: 'acme_live',
       store: memoryStore(),
@@ -103,7 +103,7 @@ describe('the exchange (RFC 8693)', () => {
     expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '60'])
   })
 
-  it('talks to a real OAuth client library', async () => {
+  it('the exchange works with a real OAuth client library', async () => {
     const { ask, create } = await createGateway()
     const { token } = await create()
     const as: oauth.AuthorizationServer = { issuer: ISSUER, token_endpoint: `${ISSUER}/token` }
@@ -122,7 +122,7 @@ describe('the exchange (RFC 8693)', () => {
     expect(await oauth.processGenericTokenEndpointResponse(as, client, response)).toMatchObject({ token_type: 'bearer', expires_in: 300 })
   })
 
-  it('signs what another implementation of JOSE verifies', async () => {
+  it('another JOSE implementation verifies exchanged tokens', async () => {
     const { signed, create, key } = await createGateway()
     const text = await signed((await create()).token)
     const pem = createPublicKey({ key: key.publicJwk as never, format: 'jwk' })
@@ -130,8 +130,8 @@ describe('the exchange (RFC 8693)', () => {
   })
 })
 
-describe('keys', () => {
-  it('sign as given, or by a callback as a key management service has it', async () => {
+describe('signing keys', () => {
+  it("signing works with a local key and with a key management service's callback", async () => {
     const { privateKey, publicKey } = keyPair('P-256')
     const given = await signingKey({ jwk: privateKey.export({ format: 'jwk' }) as never, kid: 'given' })
     const managed = await signingKey({
@@ -147,7 +147,7 @@ describe('keys', () => {
     }
   })
 
-  it('that hang, throw or answer nonsense are a 503', async () => {
+  it('the exchange answers 503 when the signing callback throws or returns garbage', async () => {
     const { publicJwk } = await generateSigningKey()
     for (const bad of [() => Promise.reject(undefined), () => new Uint8Array(3), () => 'x']) {
       const { ask, create } = await createGateway({ key: await signingKey({ publicJwk, sign: bad as never }) })
@@ -155,7 +155,7 @@ describe('keys', () => {
     }
   })
 
-  it('of other kinds are refused at start', async () => {
+  it('signingKey() rejects unsupported and incomplete keys', async () => {
     const rsa = await exportJWK((await generateKeyPair('RS256', { extractable: true })).privateKey)
     await expect(signingKey({ jwk: rsa })).rejects.toMatchObject({ code: 'invalid_input' })
     const { x: _, ...cut } = (await generateSigningKey()).publicJwk

@@ -46,7 +46,7 @@ const hmac = (secret: string | Buffer): string => {
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }
 
-/** The usual attacks (RFC 8725), signed by the right key wherever that is possible. */
+/** The usual attacks (RFC 8725), signed with the right key where possible. */
 const attacks: { readonly [name: string]: string } = {
   ...Object.fromEntries(
     ['none', 'None', 'NONE', 'nOnE'].flatMap((alg) => [
@@ -121,7 +121,7 @@ const frameworks: { readonly [name: string]: () => Promise<string> } = {
   },
 }
 
-it.each(Object.entries(frameworks))('on %s a good token comes in, and no attack on it does', async (_, start) => {
+it.each(Object.entries(frameworks))('on %s a valid signed token is accepted and every attack is rejected', async (_, start) => {
   const origin = await start()
   const call = async (token: string): Promise<readonly [number, string]> => {
     const response = await fetch(origin, { headers: { authorization: `Bearer ${token}` } })

@@ -1,12 +1,13 @@
-import { describe, expect, it, vi } from 'vitest'
-import { type KeySource, remoteKeys } from '../../../src/extensions/jwt/key-source.js'
+import { describe, expect, it } from 'vitest'
+import { StoreUnavailableError } from '../../../src/errors.js'
+import { createFetchJson, discoverKeys, type KeySource, remoteKeys } from '../../../src/extensions/jwt/key-source.js'
 import { generateSigningKey, type SigningKey } from '../../../src/extensions/jwt/keys.js'
 
 const MINUTE = 60_000
 const SECOND = 1000
 const JWS = { payload: '', signature: '' }
 
-/** A source of keys whose time and whose issuer the test moves. */
+/** A key source with a clock and an issuer that the test controls. */
 async function issuer() {
   const { publicJwk, kid, alg } = await generateSigningKey()
   const told: string[] = []
@@ -34,7 +35,7 @@ async function issuer() {
 }
 
 describe('an issuer that hangs', () => {
-  it('is waited for once, and holds up nobody afterwards while its keys count', async () => {
+  it('a hanging issuer delays one request, then none while its keys are valid', async () => {
     const { told, ask, elapse, is, publishes } = await issuer()
     expect(await ask()).toBe(true)
     elapse(11 * MINUTE)
@@ -46,7 +47,7 @@ describe('an issuer that hangs', () => {
     expect(await Promise.all([ask(), ask()])).toEqual([true, true])
     publishes()
     elapse(24 * 60 * MINUTE)
-    // Nothing counts any more, so that this one waits for the fetch that hangs.
+    // The cached keys have expired, so this request waits for the hanging fetch.
     const waiting = ask().then(
       () => 'answered',
       () => 'failed',
@@ -54,7 +55,7 @@ describe('an issuer that hangs', () => {
     expect(await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 20, 'waits'))])).toBe('waits')
   })
 
-  it('is waited for again once it has answered', async () => {
+  it('requests wait for the issuer again once it has recovered', async () => {
     const { ask, elapse, is, publishes } = await issuer()
     await ask()
     elapse(11 * MINUTE)
@@ -70,7 +71,7 @@ describe('an issuer that hangs', () => {
   })
 })
 
-/** An issuer that publishes what the test says, asked about keys by their names. */
+/** An issuer that publishes the given keys and looks them up by key ID. */
 function publisher() {
   let now = 0
   let fetches = 0
@@ -103,8 +104,8 @@ function publisher() {
   }
 }
 
-describe('a key that is not known', () => {
-  it('is never "no such key" while its issuer is down, and is found soon after', async () => {
+describe('an unknown key', () => {
+  it('an unknown key is never reported as missing while the issuer is down, and is found soon after', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, is, publish } = publisher()
     publish(old)
@@ -125,7 +126,7 @@ describe('a key that is not known', () => {
     expect(answers.at(-1)).toBe('found')
   })
 
-  it('is found while strangers make up names, who cause a fetch in ten seconds at most', async () => {
+  it('a new key is found although strangers present made-up key IDs, which cause at most one fetch per ten seconds', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, fetches, publish } = publisher()
     publish(old)
@@ -145,7 +146,7 @@ describe('a key that is not known', () => {
     expect(answers.at(-1)).toBe('found')
   })
 
-  it('is found at once although a stranger asked for another just before it was published', async () => {
+  it('a new key is found at once even when a stranger presented another ID just before its publication', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, publish } = publisher()
     publish(old)
@@ -157,7 +158,7 @@ describe('a key that is not known', () => {
     expect(await ask(next.kid)).toBe('found')
   })
 
-  it('is told by a fetch that began after it was asked about, not by one that was under way', async () => {
+  it('a fetch that began before a key ID was presented does not decide whether the key exists', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, fetches, is, publish } = publisher()
     publish(old)
@@ -165,9 +166,9 @@ describe('a key that is not known', () => {
     let finish: (set: unknown) => void = () => undefined
     is(() => new Promise((resolve) => (finish = resolve)))
     const stranger = ask('junk')
-    await vi.waitFor(() => expect(fetches()).toBe(2))
+    await expect.poll(() => fetches()).toBe(2)
     const good = [ask(next.kid), ask(next.kid)]
-    // It read the keys before the new one was published.
+    // This fetch read the keys before the new one was published.
     publish(old, next)
     await new Promise((resolve) => setImmediate(resolve))
     finish({ keys: [old.publicJwk] })
@@ -175,7 +176,7 @@ describe('a key that is not known', () => {
     expect(fetches()).toBe(3)
   })
 
-  it('costs one fetch however often it is asked about, and is looked for again after ten seconds', async () => {
+  it('an unknown key ID costs one fetch however often it is presented, and is looked up again after ten seconds', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, fetches, publish } = publisher()
     publish(old)
@@ -187,7 +188,7 @@ describe('a key that is not known', () => {
     expect(await ask(next.kid)).toBe('found')
   })
 
-  it('holds up a request for no longer than its deadline, and the fetch goes on for the next', async () => {
+  it('an unknown key delays a request no longer than its deadline, and the fetch continues for the next one', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, fetches, is, publish } = publisher()
     publish(old)
@@ -201,4 +202,85 @@ describe('a key that is not known', () => {
     expect(await late).toBe('found')
     expect(fetches()).toBe(2)
   })
+})
+
+describe('an issuer found by discovery', () => {
+  const HOUR = 60 * MINUTE
+
+  /** An issuer that can move its keys to another URL. */
+  async function movable() {
+    const { publicJwk, kid, alg } = await generateSigningKey()
+    const state = { now: 0, uri: 'https://auth.example/old', metadata: 0 }
+    const fetchJson = async (url: string): Promise<unknown> => {
+      if (url.endsWith('openid-configuration')) {
+        state.metadata += 1
+        return { issuer: 'https://auth.example', jwks_uri: state.uri }
+      }
+      if (url !== state.uri) throw new StoreUnavailableError('the issuer answered 404')
+      return { keys: [publicJwk] }
+    }
+    const clock = (): number => state.now
+    const source = remoteKeys(discoverKeys('https://auth.example', fetchJson, clock), fetchJson, () => undefined, clock)
+    const ask = (name: string = kid) =>
+      source({ alg, kid: name }, JWS, state.now + 2000).then(
+        (key) => (key === undefined ? 'no such key' : 'found'),
+        (error: { code?: string }) => error.code,
+      )
+    return { state, ask }
+  }
+
+  it('a discovered issuer is followed to a new key URL when the old one fails, while its keys stay valid', async () => {
+    const { state, ask } = await movable()
+    expect(await ask()).toBe('found')
+    state.uri = 'https://auth.example/new'
+    state.now += 11 * MINUTE
+    expect(await ask()).toBe('found')
+    expect(state.metadata).toBe(1)
+    state.now += MINUTE
+    expect(await ask()).toBe('found')
+    expect(state.metadata).toBe(2)
+    // By now the keys come from the new URL.
+    await expect.poll(async () => await ask('another')).toBe('no such key')
+  })
+
+  it("a healthy issuer's metadata is fetched once a day", async () => {
+    const { state, ask } = await movable()
+    for (let hours = 0; hours < 23; hours += 1) {
+      expect(await ask()).toBe('found')
+      state.now += HOUR
+    }
+    expect(state.metadata).toBe(1)
+    state.now += 2 * HOUR
+    expect(await ask()).toBe('found')
+    expect(state.metadata).toBe(2)
+  })
+
+  it('a discovered issuer is not followed to an http: URL; its keys expire after a day and verification then fails', async () => {
+    const { state, ask } = await movable()
+    await ask()
+    state.uri = 'http://auth.example/new'
+    for (let tries = 0; tries < 3; tries += 1) {
+      state.now += 11 * MINUTE
+      expect(await ask()).toBe('found')
+    }
+    state.now += 24 * HOUR
+    expect(await ask()).toBe('store_unavailable')
+  })
+})
+
+it('an endless issuer response is not read to its end', async () => {
+  let sent = 0
+  const chunk = new Uint8Array(64 * 1024)
+  const body = new ReadableStream({
+    pull(controller) {
+      sent += chunk.byteLength
+      controller.enqueue(chunk)
+    },
+  })
+  const fetchJson = createFetchJson(
+    async () => new Response(body),
+    () => undefined,
+  )
+  await expect(fetchJson('https://auth.example/jwks', performance.now() + 60_000)).rejects.toMatchObject({ code: 'store_unavailable' })
+  expect(sent).toBeLessThan(1024 * 1024)
 })

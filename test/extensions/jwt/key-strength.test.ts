@@ -36,7 +36,7 @@ const power = (base: bigint, exponent: bigint): bigint => {
   }
   return result
 }
-// RFC 8032 §5.1: d = -121665/121666. The y of 2Q is (y² + x²) / (2 + x² - y²), by x² = (y² - 1) / (d y² + 1).
+// RFC 8032 §5.1: d = -121665/121666. The y of 2Q is (y² + x²) / (2 + x² - y²), where x² = (y² - 1) / (d y² + 1).
 const D = (((P - 121665n) % P) * power(121666n, P - 2n)) % P
 const doubled = (y: bigint): bigint => {
   const yy = (y * y) % P
@@ -46,7 +46,7 @@ const doubled = (y: bigint): bigint => {
 const Y8 = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n
 const SMALL = [1n, P - 1n, 0n, Y8, P - Y8]
 
-// A modulus of 2048 bits: to make one takes seconds.
+// A fixed 2048-bit modulus, because generating one takes seconds.
 const N =
   'mlv3dLVS4L6bmR2x_i7GQFW7BvY17NHY6UNtwSrLWYXTq5JQleptVgGe4hMN8T_SRG9d2tCQJvniby27Eg1qjXyTapr7xufrXGpCikMdYyee3b7SUI_WJtsLEH-xltR2jDqBfVI8tuGob2FU5HhAXUcUjCozBxbyFRm2O8OE90r' +
   'gyb2POCgrfunhVZykepM5mH53SWALCRH2HV0lvad_xPdFLdj8chrFlewtvoDo-0QkdzoS_OoqtZGzZGASpd-Cj0b1Jyf7S72stTfeD90avgcCe9JKnzZq2WNSUjB527DgivBXot_0K02zivjfdeJoTyCy7TAOxz_u5MO4y3IXzw'
@@ -54,8 +54,8 @@ const RSA = { kty: 'RSA', n: N, e: 'AQAB', kid: 'rsa', alg: 'RS256' }
 const padded = (text: string | undefined, zeros: number) =>
   Buffer.concat([Buffer.alloc(zeros), Buffer.from(text ?? '', 'base64url')]).toString('base64url')
 
-describe('weak keys of Ed25519', () => {
-  it('are all points whose order divides 8, in every spelling', () => {
+describe('weak Ed25519 keys', () => {
+  it('whyWeak() rejects every Ed25519 point whose order divides 8, in every encoding', () => {
     for (const y of SMALL) {
       expect(doubled(doubled(doubled(y)))).toBe(1n)
       for (const sign of [0, 1] as const) expect(whyWeak({ kty: 'OKP', crv: 'Ed25519', x: encode(y, sign) })).toMatch(/large order/)
@@ -64,11 +64,11 @@ describe('weak keys of Ed25519', () => {
       for (const sign of [0, 1] as const) expect(whyWeak({ kty: 'OKP', crv: 'Ed25519', x: encode(y, sign) })).toMatch(/large order/)
   })
 
-  it('verify nothing, given or published', async () => {
+  it('weak Ed25519 keys verify nothing, whether configured or published', async () => {
     const identity = encode(1n, 0)
     const weak = { kty: 'OKP', crv: 'Ed25519', x: identity, kid: 'weak', alg: 'EdDSA' }
     const { publicJwk: good } = await generateSigningKey('EdDSA')
-    // The neutral point as R and S = 0 is a signature of every text by it.
+    // With the neutral point as the key, R = the neutral point and S = 0 is a valid signature for any text.
     const forged = `${input('EdDSA', 'weak')}.${Buffer.concat([Buffer.from(identity, 'base64url'), Buffer.alloc(32)]).toString('base64url')}`
     expect(() => verifier([weak], 'local', ['EdDSA'])).toThrow(/large order/)
     expect(await verifier([weak, good], 'remote', ['EdDSA']).verify(forged)).toEqual({ ok: false, code: 'secret_mismatch' })
@@ -77,15 +77,15 @@ describe('weak keys of Ed25519', () => {
     expect(() => sealVerifier(weak)).toThrow(/complete public JWK/)
   })
 
-  it('are none of those that are made', async () => {
+  it('whyWeak() accepts generated Ed25519 keys and rejects malformed ones', async () => {
     for (let at = 0; at < 20; at += 1) expect(whyWeak((await generateSigningKey('EdDSA')).publicJwk)).toBeUndefined()
     for (const x of [undefined, 7, '', 'AA', `${encode(9n, 0)}=`, ` ${encode(9n, 0).slice(1)}`])
       expect(whyWeak({ kty: 'OKP', crv: 'Ed25519', x: x as string })).toMatch(/32 bytes/)
   })
 })
 
-describe('weak keys of RSA', () => {
-  it('with the exponent 1, by which anybody signs, verify nothing', async () => {
+describe('weak RSA keys', () => {
+  it('an RSA key with exponent 1, with which anyone can sign, verifies nothing', async () => {
     const n = Buffer.concat([Buffer.from([0xff]), Buffer.alloc(254, 0xfd), Buffer.from([0xfb])])
     const weak = { kty: 'RSA', n: n.toString('base64url'), e: 'AQ', kid: 'one', alg: 'RS256' }
     const text = input('RS256', 'one')
@@ -97,14 +97,14 @@ describe('weak keys of RSA', () => {
     expect(await verifier([weak, RSA], 'remote', ['RS256']).verify(forged)).toEqual({ ok: false, code: 'secret_mismatch' })
   })
 
-  it('are those with a short modulus, small factors, or an exponent that is small, even or huge', () => {
+  it('whyWeak() rejects RSA keys with a short modulus, small factors, or a small, even or huge exponent', () => {
     const good = RSA
     const short = { ...RSA, n: N.slice(0, 171) }
     const with_ = (more: Partial<Jwk>) => whyWeak({ ...good, ...more })
     const times = (factor: bigint) =>
       Buffer.from((BigInt(`0x${Buffer.from(good.n ?? '', 'base64url').toString('hex')}`) * factor).toString(16).padStart(516, '0'), 'hex')
     expect(whyWeak(good)).toBeUndefined()
-    // RFC 7518 §6.3.1.1: some write a zero in front. It counts for nothing.
+    // RFC 7518 §6.3.1.1: some implementations prepend a zero octet. It does not count.
     expect(with_({ n: padded(good.n, 1) })).toBeUndefined()
     expect(whyWeak(short)).toMatch(/2048 bits/)
     expect(whyWeak({ ...short, n: padded(short.n, 128) })).toMatch(/2048 bits/)
@@ -117,10 +117,10 @@ describe('weak keys of RSA', () => {
   })
 })
 
-describe('weak secrets of HS256', () => {
+describe('weak HS256 secrets', () => {
   const secret = (k: string) => ({ kty: 'oct', k, kid: 'h', alg: 'HS256' })
 
-  it('are refused by what they decode to, not by how long they look', () => {
+  it('weak HS256 secrets are rejected by their decoded bytes, not by their text length', () => {
     for (const k of [
       'AA',
       ' '.repeat(50),
@@ -132,7 +132,7 @@ describe('weak secrets of HS256', () => {
     expect(() => verifier([secret(Buffer.alloc(32, 65).toString('base64url'))], 'local', ['HS256'])).toThrow(/random/)
   })
 
-  it('are not those of 256 random bits, which verify what was signed with them and nothing else', async () => {
+  it('a secret with 256 random bits is accepted and verifies only what was signed with it', async () => {
     const key = randomBytes(32)
     const signed = (by: Buffer, kid = 'h') => {
       const text = input('HS256', kid)
@@ -147,7 +147,7 @@ describe('weak secrets of HS256', () => {
   })
 })
 
-it('a published point that is not on its curve verifies nothing, and is no fault of the other keys', async () => {
+it('a published point that is not on its curve verifies nothing and does not affect other keys', async () => {
   const { publicJwk, kid } = await generateSigningKey()
   const off = { ...publicJwk, y: publicJwk.x ?? '', kid: 'off' }
   const service = verifier([off, publicJwk], 'remote', ['ES256'])

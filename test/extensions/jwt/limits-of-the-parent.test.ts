@@ -2,14 +2,17 @@ import { decodeJwt, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { latchkey } from 'latchkey'
 import { exchange, foreignTokens, generateSigningKey, verifySigned } from 'latchkey/jwt'
 import { memoryStore } from 'latchkey/stores/memory'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { signClaims } from '../../../src/extensions/jwt/sign.js'
+import { createGuard } from '../../../src/http/authenticate.js'
+import type { RequestLike } from '../../../src/http/request.js'
+import { createScopeCheck } from '../../../src/http/require-scopes.js'
 import { deciderOf } from '../../../src/instance.js'
 import { ACCESS_TOKEN, createGateway, GRANT, ISSUER } from './support.js'
 
 const SCOPES = { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' }
 
-/** A node that stops hearing of changes: for as long as its cache may be old, it goes by what it remembers. */
+/** A node that stops hearing of changes: while its cache is within the staleness bound, it answers from the cache. */
 const createDeafNode = async () => {
   const store = memoryStore()
   const other = latchkey({ prefix: 'acme_live', store, scopes: SCOPES })
@@ -21,19 +24,21 @@ const createDeafNode = async () => {
     cache: { maxStaleness: '60s' },
   })
   const { token, record } = await other.system.create({ name: 'ERP', scopes: ['inventory:read', 'inventory:write'] })
-  // Until it goes by what it remembers.
-  await vi.waitFor(async () => {
-    expect((await tokens.verify(token)).ok).toBe(true)
-    expect(deciderOf(tokens).decide(token)).not.toBeInstanceOf(Promise)
-  })
+  // Wait until the node answers from its cache.
+  await expect
+    .poll(async () => {
+      expect((await tokens.verify(token)).ok).toBe(true)
+      return deciderOf(tokens).decide(token) instanceof Promise
+    })
+    .toBe(false)
   deaf = true
   const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [await generateSigningKey()] })
   const form = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN })
   return { other, tokens, token, record, ask: () => buy(new Request(`${ISSUER}/token`, { method: 'POST', body: form })) }
 }
 
-describe('what is exchanged', () => {
-  it('is what the primary says, where this node has not heard of a revocation yet', async () => {
+describe('exchanged tokens', () => {
+  it('the exchange asks the primary, so it rejects a revoked token before this node has heard of the revocation', async () => {
     const { other, tokens, token, record, ask } = await createDeafNode()
     await other.system.revoke(record.id)
     expect((await tokens.verify(token)).ok).toBe(true)
@@ -41,7 +46,7 @@ describe('what is exchanged', () => {
     expect([response.status, await response.json()]).toMatchObject([400, { error: 'invalid_request' }])
   })
 
-  it('has the scopes that the primary says', async () => {
+  it('an exchanged token gets only the scopes that the primary reports', async () => {
     const { other, tokens, token, record, ask } = await createDeafNode()
     await other.system.update(record.id, { scopes: ['inventory:read'] })
     expect(await tokens.verify(token)).toMatchObject({ ok: true, principal: { scopes: ['inventory:read', 'inventory:write'] } })
@@ -49,10 +54,10 @@ describe('what is exchanged', () => {
   })
 })
 
-describe('addresses', () => {
+describe('allowed IPs', () => {
   const from = (ip?: string) => (ip === undefined ? undefined : { ip })
 
-  it('travel in the signed token and hold where it is verified, with and without strict', async () => {
+  it('allowed IPs are signed into the token and enforced by the verifier, with and without strict', async () => {
     const { tokens, key, service, create } = await createGateway()
     const { token } = await create({ allowedIps: ['192.0.2.0/24'] })
     const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [key], ip: () => '192.0.2.7' })
@@ -67,10 +72,10 @@ describe('addresses', () => {
   })
 
   it.each([
-    ['a text', '192.0.2.0/24'],
+    ['a string', '192.0.2.0/24'],
     ['numbers', [1]],
     ['null', null],
-  ])('that are %s refuse everybody', async (_, addresses) => {
+  ])('a signed token whose allowed IPs are %s is rejected from every address', async (_, addresses) => {
     const { key, tokens, service, create } = await createGateway()
     const { record } = await create()
     const now = Math.floor(Date.now() / 1000)
@@ -94,7 +99,7 @@ describe('addresses', () => {
     expect((await service().verify(text, { ip: '192.0.2.1' })).ok).toBe(false)
   })
 
-  it('that the parent was given later hold on a strict service', async () => {
+  it('allowed IPs added to the parent later are enforced by a strict service', async () => {
     const { tokens, signed, service, create } = await createGateway()
     const { token, record } = await create()
     const text = await signed(token)
@@ -106,7 +111,7 @@ describe('addresses', () => {
 })
 
 describe('a strict service', () => {
-  it('narrows what is signed to the scopes and resources that the parent has now', async () => {
+  it("a strict service narrows a signed token to the parent's current scopes and resources", async () => {
     const { tokens, signed, service, create } = await createGateway()
     const { token, record } = await create({ resources: { warehouse: ['w1', 'w2'] } })
     const text = await signed(token)
@@ -118,7 +123,7 @@ describe('a strict service', () => {
     expect(['w1', 'w2', 'w3'].filter((warehouse) => answer.principal.allows('inventory:read', { warehouse }))).toEqual(['w2'])
   })
 
-  it('never widens what is signed', async () => {
+  it('a strict service never widens a signed token', async () => {
     const { tokens, signed, service, create } = await createGateway()
     const { token, record } = await create({ resources: { warehouse: ['w1'] }, scopes: ['inventory:read'] })
     const text = await signed(token)
@@ -129,7 +134,7 @@ describe('a strict service', () => {
     expect(answer.principal.allows('inventory:read', { warehouse: 'w9' })).toBe(false)
   })
 
-  it('asks what the owner may do now', async () => {
+  it("a strict service applies the owner's current permissions", async () => {
     const owners = new Map<string, { scopes: string[] } | null>([['u7', { scopes: ['inventory:read', 'inventory:write'] }]])
     const tokens = latchkey({
       prefix: 'acme_live',
@@ -154,7 +159,7 @@ describe('a strict service', () => {
     expect(await strict.verify(text)).toEqual({ ok: false, code: 'owner_denied' })
   })
 
-  it('ends an open stream with the parent', async () => {
+  it('a strict service aborts an open stream when the parent is revoked', async () => {
     const { tokens, signed, service, create } = await createGateway()
     const { token, record } = await create()
     const answer = await service({ strict: tokens }).verify(await signed(token))
@@ -168,7 +173,7 @@ describe('a strict service', () => {
   })
 })
 
-describe('the longest life', () => {
+describe('the maximum lifetime', () => {
   const claims = (now: number, seconds: number) => ({
     iss: 'https://idp.example',
     sub: 'p',
@@ -180,9 +185,9 @@ describe('the longest life', () => {
   })
 
   it.each([
-    ['a day, of a foreign token', {}, 86_400],
-    ['what maxLifetime says', { maxLifetime: '10m' as const }, 600],
-  ])('is %s', async (_, more, longest) => {
+    ['a day by default', {}, 86_400],
+    ['set by maxLifetime', { maxLifetime: '10m' as const }, 600],
+  ])('the maximum lifetime of a foreign token is %s', async (_, more, longest) => {
     const { privateKey, publicKey } = await generateKeyPair('RS256')
     const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256' }
     const verifier = foreignTokens({
@@ -201,7 +206,7 @@ describe('the longest life', () => {
 })
 
 describe('subjects', () => {
-  it('of two tenants, of an owner and of a token are never the same, whatever they are called', async () => {
+  it('tokens of different tenants, owners or IDs never share a subject, whatever their names are', async () => {
     const { signed, create } = await createGateway()
     const bare = await create({ tenantId: undefined })
     const made = [
@@ -220,15 +225,15 @@ describe('subjects', () => {
   })
 })
 
-describe('keys of an issuer', () => {
-  it('go on where one of those that it publishes is too weak', async () => {
+describe("an issuer's keys", () => {
+  it("an issuer's keys still work if one published key is too weak", async () => {
     const { signed, create, key, service } = await createGateway()
     const weak = { kty: 'RSA', kid: 'weak', alg: 'RS256', e: 'AQAB', n: Buffer.alloc(128, 255).toString('base64url') }
     const verifier = service({ fetch: () => Promise.resolve(Response.json({ keys: [weak, key.publicJwk] })) })
     expect((await verifier.verify(await signed((await create()).token))).ok).toBe(true)
   })
 
-  it('of which none can be used are "cannot decide"', async () => {
+  it('verification rejects with store_unavailable if none of the published keys is usable', async () => {
     const { signed, create, service } = await createGateway()
     const symmetric = { kty: 'oct', kid: 'k', k: Buffer.alloc(64, 1).toString('base64url') }
     const verifier = service({ fetch: () => Promise.resolve(Response.json({ keys: [symmetric] })) })
@@ -236,7 +241,7 @@ describe('keys of an issuer', () => {
   })
 
   it.each(['http://auth.example/jwks', 'http://localhost.evil.example/jwks', 'file:///etc/passwd', 'data:application/json,{}', '/jwks'])(
-    'are not fetched from %s',
+    'verifySigned() rejects the keys URL %s',
     (url) => {
       expect(() => verifySigned({ issuer: ISSUER, audience: 'stock', keys: { url } })).toThrow(
         expect.objectContaining({ code: 'invalid_input', issues: [expect.objectContaining({ path: expect.anything() })] }),
@@ -244,7 +249,44 @@ describe('keys of an issuer', () => {
     },
   )
 
-  it.each(['http://localhost:8080/jwks', 'http://127.0.0.1/jwks', 'http://[::1]:1/jwks'])('may be fetched from %s, this machine', (url) => {
-    expect(() => verifySigned({ issuer: ISSUER, audience: 'stock', keys: { url } })).not.toThrow()
+  it.each(['http://localhost:8080/jwks', 'http://127.0.0.1/jwks', 'http://[::1]:1/jwks'])(
+    'verifySigned() accepts the loopback keys URL %s',
+    (url) => {
+      expect(() => verifySigned({ issuer: ISSUER, audience: 'stock', keys: { url } })).not.toThrow()
+    },
+  )
+})
+
+describe('a route that names no resources', () => {
+  it('a route that names no resources is closed to a limited signed token if the strict instance requires explicit resources', async () => {
+    const store = memoryStore()
+    const tokens = latchkey({ prefix: 'acme_live', store, scopes: SCOPES, resources: 'explicit' })
+    const key = await generateSigningKey()
+    const { token } = await tokens.system.create({ name: 'n', scopes: ['inventory:read'], resources: { warehouse: ['w1'] } })
+    const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [key] })
+    const form = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN })
+    const answer = (await (await buy(new Request(`${ISSUER}/token`, { method: 'POST', body: form }))).json()) as { access_token: string }
+    const keys = { keys: [key.publicJwk] }
+    const asked = async (options: object) => {
+      const verifier = verifySigned({ issuer: ISSUER, audience: 'stock', keys, ...options })
+      const guard = createGuard<RequestLike>(verifier, {}, { read: (request) => request, trustsProxy: () => undefined })
+      const headers = new Headers({ authorization: `Bearer ${answer.access_token}` })
+      const request = { method: 'GET', headers, ip: undefined }
+      expect((await guard(request)).principal?.kind).toBe('signed')
+      return (await createScopeCheck<RequestLike>(['inventory:read'])(request))?.status
+    }
+    expect(await asked({ strict: tokens })).toBe(403)
+    expect(await asked({})).toBeUndefined()
   })
+})
+
+it('the exchange refuses to issue a token that is too long for any service to read', async () => {
+  const { create, ask } = await createGateway()
+  const resources = { warehouse: Array.from({ length: 900 }, (_, at) => `warehouse-${at}`) }
+  const { token } = await create({ resources })
+  expect(await (await ask(token)).json()).toMatchObject({
+    error: 'invalid_request',
+    error_description: expect.stringContaining('too long'),
+  })
+  expect((await ask(token, { resources: JSON.stringify({ warehouse: ['warehouse-1'] }) })).status).toBe(200)
 })

@@ -18,7 +18,7 @@ type Gateway = {
   fetches(): number
 }
 
-/** A gateway that exchanges, and what a service behind it has. */
+/** Creates a gateway that exchanges tokens, with helpers for a service behind it. */
 export const createGateway = async (options: { clock?: () => number; key?: SigningKey; expiresIn?: number } = {}): Promise<Gateway> => {
   const { clock, expiresIn } = options
   const tokens = latchkey({

@@ -1,18 +1,23 @@
 import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
-import { type AuditEvent, latchkey } from 'latchkey'
+import { type AuditEvent, type FaultReport, InvalidInputError, latchkey } from 'latchkey'
 import { leakReports } from 'latchkey/leaks'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 import { createSender } from './support.js'
 
-const createTokens = () => {
+const failing = (error: Error): never => {
+  throw error
+}
+
+const createTokens = (onError?: (fault: FaultReport) => unknown) => {
   const told: AuditEvent[] = []
   const tokens = latchkey({
     prefix: 'acme_live',
     store: memoryStore(),
     scopes: { 'inventory:read': 'See stock' },
     onEvent: (event) => told.push(event),
+    ...(onError !== undefined && { onError, logger: false }),
   })
   const create = (name = 'ERP') => tokens.system.create({ name, tenantId: 'acme', scopes: ['inventory:read'] })
   return { tokens, create, told }
@@ -21,13 +26,13 @@ const createTokens = () => {
 const hash = (token: string): string => createHash('sha256').update(token).digest('base64')
 
 describe('a leak report', () => {
-  it('ends the token, says where it was found in the audit, and answers which finds were ours', async () => {
+  it('a leak report revokes the token, audits where it was found, and answers which reported tokens were real', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const { token, record } = await create()
     const stranger = `${token.slice(0, -1)}${token.endsWith('0') ? '1' : '0'}`
     const report = leakReports(tokens, { fetch: sender.fetch })
-    // Odd whitespace and unknown members: what is signed are the bytes, not a rendering of them.
+    // Odd whitespace and unknown members, because the signature covers the raw bytes, not a normalized form.
     const body = `[ {"token":"${token}",\n\t"type":"acme_token","url":"https://github.com/x/y/blob/1/.env","source":"commit","also":{"a":[1]}} ,{"token":"${stranger}","type":"acme_token","url":"","source":"content"}]\n`
     const response = await report(sender.request(body))
     expect(response.status).toBe(200)
@@ -47,7 +52,7 @@ describe('a leak report', () => {
     expect(await tokens.system.get(record.id)).toMatchObject({ status: 'revoked', revokedCode: 'leaked', revokedBy: 'leaks:github' })
   })
 
-  it('sent again changes nothing', async () => {
+  it('sending a leak report again changes nothing', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const { token, record } = await create()
@@ -64,7 +69,7 @@ describe('a leak report', () => {
     ['deactivate', 'inactive'],
     ['notify', 'active'],
     ['revoke', 'revoked'],
-  ] as const)('by the policy %s leaves the token %s', async (action, status) => {
+  ] as const)('a leak report with the action %s leaves the token %s', async (action, status) => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const { token, record } = await create()
@@ -73,7 +78,24 @@ describe('a leak report', () => {
     expect((await tokens.system.get(record.id))?.status).toBe(status)
   })
 
-  it('of thousands of finds is worked through', async () => {
+  it.each([
+    ['returns nothing', () => undefined],
+    ['returns another word', () => 'delete'],
+    ['throws an InvalidInputError', () => failing(new InvalidInputError('find', 'is not known'))],
+  ])('a leak report is answered with 503 and onError receives the fault if the action function %s', async (_, action) => {
+    const faults: FaultReport[] = []
+    const { tokens, create } = createTokens((fault) => faults.push(fault))
+    const sender = createSender()
+    const { token, record } = await create()
+    const body = JSON.stringify([{ token, type: 't', url: 'u', source: 'content' }])
+    const response = await leakReports(tokens, { fetch: sender.fetch, action: action as never })(sender.request(body))
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(faults).toMatchObject([{ where: 'endpoint', error: { message: expect.stringContaining('the action callback') } }])
+    expect((await leakReports(tokens, { fetch: sender.fetch })(sender.request(body))).status).toBe(200)
+    expect(await tokens.system.get(record.id)).toMatchObject({ status: 'revoked' })
+  })
+
+  it('a leak report with thousands of finds is processed completely', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const made = await Promise.all(Array.from({ length: 500 }, (_, at) => create(`token ${at}`)))
@@ -90,10 +112,10 @@ describe('a leak report', () => {
   })
 })
 
-describe('a report that cannot be believed', () => {
+describe('an invalid leak report', () => {
   const body = '[{"token":"some_token","type":"t","url":"u","source":"s"}]'
 
-  it('is refused when any byte of it was changed', async () => {
+  it('a leak report with any changed byte is rejected', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const { token, record } = await create()
@@ -109,18 +131,18 @@ describe('a report that cannot be believed', () => {
   })
 
   it.each([
-    ['no base64', '!!!'],
+    ['not base64', '!!!'],
     ['empty', ''],
     ['not DER', Buffer.from('hello').toString('base64')],
-    ['r and s of zero', Buffer.from([0x30, 6, 2, 1, 0, 2, 1, 0]).toString('base64')],
-  ])('is refused with a signature that is %s', async (_, signature) => {
+    ['zero in r and s', Buffer.from([0x30, 6, 2, 1, 0, 2, 1, 0]).toString('base64')],
+  ])('a leak report whose signature is %s is rejected', async (_, signature) => {
     const { tokens } = createTokens()
     const sender = createSender()
     const response = await leakReports(tokens, { fetch: sender.fetch })(sender.request(body, { signature }))
     expect(response.status).toBe(400)
   })
 
-  it('is refused when another sender signed it, and the keys are fetched twice at most, however many come at once', async () => {
+  it('leak reports from an unknown sender are rejected and cause at most two key fetches, however many arrive at once', async () => {
     const { tokens } = createTokens()
     const sender = createSender()
     const report = leakReports(tokens, { fetch: sender.fetch })
@@ -129,11 +151,11 @@ describe('a report that cannot be believed', () => {
     )
     expect(new Set(statuses)).toEqual(new Set([400]))
     expect((await report(createSender().request(body))).status).toBe(400)
-    // All but the first came when the first fetch was under way.
+    // All but the first arrived while the first fetch was in flight.
     expect(sender.fetches).toBe(2)
   })
 
-  it('is refused without signature headers', async () => {
+  it('a leak report without signature headers is rejected', async () => {
     const { tokens } = createTokens()
     const response = await leakReports(tokens, { fetch: createSender().fetch })(
       new Request('https://api.example/leaks', { method: 'POST', body }),
@@ -141,7 +163,7 @@ describe('a report that cannot be believed', () => {
     expect(response.status).toBe(401)
   })
 
-  it('is a loud error when the host has read the body before', async () => {
+  it('a leak report whose body was already read fails with a 500 that explains the cause', async () => {
     const { tokens } = createTokens()
     const sender = createSender()
     const request = sender.request(body)
@@ -154,15 +176,15 @@ describe('a report that cannot be believed', () => {
   it.each([
     ['not an array', '{"token":"x"}'],
     ['not JSON', '[{'],
-    ['a find without a token', '[{"type":"t"}]'],
-    ['a find that is null', '[null]'],
-  ])('is 400 when it is %s, though signed', async (_, text) => {
+    ['a list with a find that has no token', '[{"type":"t"}]'],
+    ['a list with a null find', '[null]'],
+  ])('a signed leak report that is %s is answered with 400', async (_, text) => {
     const { tokens } = createTokens()
     const sender = createSender()
     expect((await leakReports(tokens, { fetch: sender.fetch })(sender.request(text))).status).toBe(400)
   })
 
-  it('is 413 when it is too large', async () => {
+  it('a leak report that is too large is answered with 413', async () => {
     const { tokens } = createTokens()
     const sender = createSender()
     const report = leakReports(tokens, { fetch: sender.fetch, maxBytes: 100 })
@@ -171,10 +193,10 @@ describe('a report that cannot be believed', () => {
 
   it.each([
     ['cannot be reached', () => Promise.reject(new TypeError('fetch failed'))],
-    ['answers an error', () => Promise.resolve(new Response('', { status: 500 }))],
-    ['answers no keys', () => Promise.resolve(Response.json({ public_keys: [] }))],
-    ['answers no JSON', () => Promise.resolve(new Response('<html>'))],
-  ])('is 503, to be sent again, when the key address %s', async (_, fetch) => {
+    ['returns an error', () => Promise.resolve(new Response('', { status: 500 }))],
+    ['returns no keys', () => Promise.resolve(Response.json({ public_keys: [] }))],
+    ['returns invalid JSON', () => Promise.resolve(new Response('<html>'))],
+  ])('a leak report is answered with 503 and Retry-After when the keys URL %s', async (_, fetch) => {
     const { tokens } = createTokens()
     const response = await leakReports(tokens, { fetch })(createSender().request(body))
     expect(response.status).toBe(503)
@@ -183,7 +205,7 @@ describe('a report that cannot be believed', () => {
 })
 
 describe('the text of a reported token', () => {
-  it('is in no answer, event or callback, also where the address repeats it', async () => {
+  it('a reported token appears in no response, event or callback, even if the URL contains it', async () => {
     const { tokens, create, told } = createTokens()
     const sender = createSender()
     const { token, record } = await create()
@@ -197,7 +219,7 @@ describe('the text of a reported token', () => {
     for (let at = 0; at + 12 <= secret.length; at += 1) expect(seen).not.toContain(secret.slice(at, at + 12))
   })
 
-  it('is in no event of a find that the application reports itself', async () => {
+  it('a token reported by the application with reportLeak() does not appear in the event', async () => {
     const { tokens, create, told } = createTokens()
     const { token, record } = await create()
     const at = { url: `https://x.example/#${token}`, source: `log of ${token}`, type: token }
@@ -208,8 +230,8 @@ describe('the text of a reported token', () => {
   })
 })
 
-describe('what a leaker writes beside a token', () => {
-  it('keeps no find from being acted upon', async () => {
+describe('text around a leaked token', () => {
+  it('unusual characters in a report do not stop the tokens from being revoked', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const made = await Promise.all([create(), create(), create()])
@@ -226,14 +248,14 @@ describe('what a leaker writes beside a token', () => {
     expect(items.map(({ details }) => details?.url)).toContain('https://x.example/gpj.exe')
   })
 
-  it('hides no part of the token from what takes it out', async () => {
+  it('invisible characters and truncation do not hide part of a token from redaction', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const { token, record } = await create()
     const report = leakReports(tokens, { fetch: sender.fetch, action: 'notify' })
     const secret = token.split('_')[3] ?? ''
     const split = token.replace(secret, `\u200b${secret}`)
-    // Cut at 2,000 characters, what is left of it would be too short to be known for a token.
+    // Truncated to 2,000 characters first, the rest of the token would be too short to recognize.
     const urls = [`https://x.example/#${split}`, `https://x.example/`.padEnd(2000 - token.length + 28, 'a') + token]
     const response = await report(sender.request(JSON.stringify(urls.map((url) => ({ token, type: 't', url, source: 's' })))))
     expect(response.status).toBe(200)
@@ -244,7 +266,7 @@ describe('what a leaker writes beside a token', () => {
 })
 
 describe("GitHub's published sample", () => {
-  // From the documentation of the secret scanning partner programme.
+  // From the documentation of GitHub's secret scanning partner program.
   const sample = '[{"token":"some_token","type":"some_type","url":"some_url"}]'
   const signature = 'MEUCIQDKZokqnCjrRtw0tni+2Ltvl/uiMJ1EGumEsp1BsNr32AIgQY1YXD2nlj+XNfGK4rBfkMJ1JDOQcYXxa2sY8FNkrKc='
   const identifier = '90a421169f0a406205f1563a953312f0be898d3c7b6c06b681aa86a874555f4a'
@@ -253,7 +275,7 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE9MJJHnMfn2+H4xL4YaPDA4RpJqUq
 kCmRCBnYERxZanmcpzQSXs1X/AljlKkbJ8qpVIW4clayyef9gWhFbNHWAA==
 -----END PUBLIC KEY-----`
 
-  it('is verified and answered', async () => {
+  it("GitHub's published sample report is verified and answered", async () => {
     const { tokens } = createTokens()
     const fetch = () => Promise.resolve(Response.json({ public_keys: [{ key_identifier: identifier, key, is_current: true }] }))
     const response = await leakReports(tokens, { fetch })(createSender(identifier).request(sample, { signature }))
@@ -262,7 +284,7 @@ kCmRCBnYERxZanmcpzQSXs1X/AljlKkbJ8qpVIW4clayyef9gWhFbNHWAA==
   })
 })
 
-it('an action that there is not is refused at set-up, before a report comes', () => {
+it('leakReports() rejects an unknown action and an invalid keys URL at setup', () => {
   const { tokens } = createTokens()
   expect(() => leakReports(tokens, { action: 'delete' as never })).toThrow(expect.objectContaining({ field: 'action' }))
   expect(() => leakReports(tokens, { keysUrl: 'keys' })).toThrow(expect.objectContaining({ field: 'keysUrl' }))

@@ -9,8 +9,8 @@ const mint = async (prefix: string): Promise<string> => {
   return (await tokens.system.create({ name: 'x', scopes: ['a'] })).token
 }
 
-describe('the scanner rules', () => {
-  it('find every token of their prefixes, wherever it stands, and nothing that is longer or of another prefix', async () => {
+describe('scanner rules', () => {
+  it('the scanner pattern matches tokens with the given prefixes anywhere in a text, and nothing longer or with another prefix', async () => {
     const { pattern } = scannerRules(['acme_live', 'acme_test'])
     const found = (text: string): string | undefined => new RegExp(pattern).exec(text)?.[1]
     for (const prefix of ['acme_live', 'acme_test']) {
@@ -24,7 +24,7 @@ describe('the scanner rules', () => {
     expect(found(await mint('other'))).toBeUndefined()
   })
 
-  it('are files that their scanners can read', () => {
+  it('scannerRules() generates files that gitleaks, trufflehog and secretlint can read', () => {
     const { gitleaks, trufflehog, secretlint } = scannerRules(['acme_live'])
     expect(gitleaks).toContain('id = "acme-live-token"')
     expect(gitleaks).toContain(`regexes = ['''${exampleToken('acme_live')}''']`)
@@ -32,13 +32,13 @@ describe('the scanner rules', () => {
     expect(JSON.parse(secretlint)).toMatchObject({ rules: [{ id: '@secretlint/secretlint-rule-pattern' }] })
   })
 
-  it.each([[[]], [['Acme']], [['a.*']], [["a'''"]]])('are refused for %j, which is no list of prefixes', (prefixes) => {
+  it.each([[[]], [['Acme']], [['a.*']], [["a'''"]]])('scannerRules() rejects the invalid prefixes %j', (prefixes) => {
     expect(() => scannerRules(prefixes)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
   })
 })
 
-describe('an example token', () => {
-  it('has the form of a token, is always the same, and is good nowhere, with a pepper or without', async () => {
+describe('example tokens', () => {
+  it('exampleToken() returns a fixed, well-formed token that is never valid, with or without a pepper', async () => {
     const example = exampleToken('acme_live')
     expect(example).toBe(exampleToken('acme_live'))
     expect(parseAnyToken(example)).toMatchObject({ prefix: 'acme_live' })
@@ -56,7 +56,7 @@ describe('an example token', () => {
     expect(calls).toBe(0)
   })
 
-  it('is refused for what is no prefix', () => {
+  it('exampleToken() rejects an invalid prefix', () => {
     expect(() => exampleToken('Acme')).toThrow(expect.objectContaining({ field: 'prefix' }))
   })
 })

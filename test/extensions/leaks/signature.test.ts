@@ -7,8 +7,8 @@ import { fc } from '../../support/property.js'
 const { privateKey, publicKey } = keyPair('P-256')
 const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
 
-describe('a DER signature', () => {
-  it('is read as the platform reads it, whatever its integers look like', async () => {
+describe('DER signatures', () => {
+  it('verifySignature() accepts every DER signature that the platform creates', async () => {
     const key = await importPublicKey(pem)
     if (key === undefined) throw new Error('the key was not read')
     await fc.assert(
@@ -20,7 +20,7 @@ describe('a DER signature', () => {
     )
   })
 
-  it('that is changed, cut, or has something behind it is refused', async () => {
+  it('verifySignature() rejects a changed, truncated or extended DER signature', async () => {
     const key = await importPublicKey(pem)
     if (key === undefined) throw new Error('the key was not read')
     const bytes = new TextEncoder().encode('report')
@@ -35,14 +35,14 @@ describe('a DER signature', () => {
   })
 })
 
-describe('a public key', () => {
-  it('of another kind is none', async () => {
+describe('public keys', () => {
+  it('importPublicKey() rejects other kinds of keys', async () => {
     const rsa = keyPair({ rsaBits: 2048 }).publicKey.export({ type: 'spki', format: 'pem' }).toString()
     const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ type: 'spki', format: 'pem' }).toString()
     for (const other of [rsa, p384, 'x', '', pem.replace('PUBLIC', 'PRIVATE')]) expect(await importPublicKey(other)).toBeUndefined()
   })
 
-  it('may be broken into lines anyhow; a text that is mostly blank is none, and no work', async () => {
+  it('importPublicKey() accepts any line breaks and rejects a mostly blank text', async () => {
     const body = pem.replace(/-----[A-Z ]+-----/g, '').replace(/\s+/g, '')
     expect(await importPublicKey(`-----BEGIN PUBLIC KEY-----\r\n${body}\r\n-----END PUBLIC KEY-----\r\n`)).toBeDefined()
     expect(await importPublicKey(`-----BEGIN PUBLIC KEY-----${' '.repeat(100_000)}x`)).toBeUndefined()

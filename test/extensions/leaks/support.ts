@@ -5,7 +5,7 @@ type Changes = { readonly signature?: string; readonly identifier?: string; read
 
 type Sender = { readonly fetches: number; fetch(): Promise<Response>; request(body: string, changes?: Changes): Request }
 
-/** A sender of reports: its key, and the address where it publishes it. */
+/** Creates a sender of leak reports with a key and the endpoint that publishes it. */
 export const createSender = (identifier: string = 'key-1'): Sender => {
   const { privateKey, publicKey } = keyPair('P-256')
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
@@ -32,5 +32,5 @@ export const createSender = (identifier: string = 'key-1'): Sender => {
   }
 }
 
-/** ECDSA over SHA-256, in base64 DER, as the sender signs. */
+/** The signature that a sender makes: ECDSA over SHA-256, as DER in base64. */
 export const signatureOf = (key: KeyObject, text: string): string => sign('sha256', Buffer.from(text), key).toString('base64')

@@ -32,7 +32,7 @@ const at = async (server: Server): Promise<string> => {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-// As docs/oauth.md shows it.
+// Mounted as docs/oauth.md shows.
 const servers: { readonly [framework: string]: () => Promise<string> } = {
   Express: () => {
     const app = express()
@@ -74,8 +74,8 @@ const servers: { readonly [framework: string]: () => Promise<string> } = {
   },
 }
 
-describe.each(Object.entries(servers))('on %s', (_, start) => {
-  it('a report that is signed over its bytes ends the token, and whoami says so', async () => {
+describe.each(Object.entries(servers))('mounted on %s', (_, start) => {
+  it('a leak report signed over its raw bytes revokes the token, and whoami then rejects it', async () => {
     const origin = await start()
     const { token } = await tokens.system.create({ name: 'ERP', scopes: ['a'] })
     const ask = () => fetch(`${origin}/whoami`, { headers: { authorization: `Bearer ${token}` } })
@@ -87,7 +87,7 @@ describe.each(Object.entries(servers))('on %s', (_, start) => {
   })
 })
 
-it('behind a body parser a report is a loud error', async () => {
+it('a leak report behind a body parser fails with a 500 that explains the cause', async () => {
   const app = express()
   app.use(express.json())
   app.use('/leaks', getRequestListener(report))

@@ -21,7 +21,7 @@ const createTokens = (options: { now?: () => number; owner?: () => Owned | null 
   return { tokens, create }
 }
 
-// Basic credentials, as a host would check them.
+// Checks Basic credentials, as a host would.
 const client = (request: Request) => {
   const [id, secret] = atob((request.headers.get('authorization') ?? '').replace(/^Basic /, '')).split(':')
   if (secret !== 'right') return undefined
@@ -36,7 +36,7 @@ const form = (body: Record<string, string> | string, headers: Record<string, str
   })
 
 describe('introspection (RFC 7662)', () => {
-  it('§2.2 tells of an active token what it is good for, in whole seconds', async () => {
+  it('§2.2 introspection describes an active token with times in whole seconds', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create({
       ownerId: 'u7',
@@ -62,7 +62,7 @@ describe('introspection (RFC 7662)', () => {
     })
   })
 
-  it('§2.2 says of every token that is not good, or not to be known of, the same and nothing more', async () => {
+  it('§2.2 introspection gives the same response for every token that is invalid or not visible to the client', async () => {
     let now = Date.now()
     let owner: string[] | null = ['inventory:read']
     const { tokens, create } = createTokens({ now: () => now, owner: () => owner && { scopes: owner } })
@@ -93,7 +93,7 @@ describe('introspection (RFC 7662)', () => {
     expect(await ask(good.token)).toBe(INACTIVE)
   })
 
-  it('cuts the scopes to those of the owner now', async () => {
+  it("introspection limits scopes to the owner's current scopes", async () => {
     const { tokens, create } = createTokens({ owner: () => ({ scopes: ['inventory:write'] }) })
     const { token } = await create({ ownerId: 'u7', scopes: ['inventory:*'] })
     expect(await (await introspection(tokens, { client })(form({ token }))).json()).toMatchObject({
@@ -102,7 +102,7 @@ describe('introspection (RFC 7662)', () => {
     })
   })
 
-  it("cuts the resources to those of the owner now, also where the token's own record has no limit", async () => {
+  it("introspection limits resources to the owner's current ones even when the token itself is unlimited", async () => {
     const { tokens, create } = createTokens({
       owner: () => ({ scopes: ['inventory:read'], resources: { warehouse: ['w1'], line: ['a'] } }),
     })
@@ -113,7 +113,7 @@ describe('introspection (RFC 7662)', () => {
     expect(await (await ask(form({ token: limited }))).json()).toMatchObject({ resources: { warehouse: ['w1'], line: ['a'] } })
   })
 
-  it('§2.1 refuses callers that are no client with 401 and a challenge, whatever the host answers for them', async () => {
+  it('§2.1 introspection answers 401 with a challenge when client() does not return a valid client', async () => {
     const { tokens, create } = createTokens()
     const { token } = await create()
     for (const answer of [undefined, null, false, '', {}, { id: 'x' }, { id: '', tenants: '*' }, { id: 'x', tenants: 'acme' }]) {
@@ -124,7 +124,7 @@ describe('introspection (RFC 7662)', () => {
     }
   })
 
-  it('answers 503, never "inactive", when the store or the host cannot say', async () => {
+  it('OAuth endpoints answer 503, never "inactive", when the store or the client() callback fails', async () => {
     const store = memoryStore()
     const { token } = await latchkey({ prefix: 'acme_live', store, scopes: { a: 'b' } }).system.create({ name: 'x', scopes: ['a'] })
     const broken = latchkey({ prefix: 'acme_live', store: { ...store, find: () => Promise.reject(undefined) }, scopes: { a: 'b' } })
@@ -146,12 +146,12 @@ describe('introspection (RFC 7662)', () => {
     ['JSON', form('{}', { 'content-type': 'application/json' }), 400],
     ['a huge form', form({ token: 'x'.repeat(20_000) }), 413],
     ['GET', new Request('https://auth.example/oauth?token=x', { headers: { authorization: `Basic ${btoa('gateway:right')}` } }), 405],
-  ])('refuses %s', async (_, request, status) => {
+  ])('introspection rejects %s', async (_, request, status) => {
     const { tokens } = createTokens()
     expect((await introspection(tokens, { client })(request)).status).toBe(status)
   })
 
-  it('counts no use and leaves no trace of the token', async () => {
+  it('introspection does not count as a use of the token', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     await introspection(tokens, { client })(form({ token }))
@@ -161,7 +161,7 @@ describe('introspection (RFC 7662)', () => {
 })
 
 describe('revocation (RFC 7009)', () => {
-  it('§2.2 ends the token at once, and answers 200 again and for tokens that are unknown', async () => {
+  it('§2.2 revocation ends the token immediately and answers 200 for repeated and unknown tokens', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     const revoke = revocation(tokens, { client })
@@ -174,7 +174,7 @@ describe('revocation (RFC 7009)', () => {
     expect((await tokens.system.events({ tokenId: record.id, action: 'token.revoked' })).items).toHaveLength(1)
   })
 
-  it("§2.1 refuses to end a token that is not the client's", async () => {
+  it("§2.1 revocation refuses to end another tenant's token", async () => {
     const { tokens, create } = createTokens()
     const { token } = await create({ tenantId: 'globex' })
     const response = await revocation(tokens, { client })(form({ token }, { authorization: `Basic ${btoa('acme-app:right')}` }))
@@ -185,7 +185,7 @@ describe('revocation (RFC 7009)', () => {
 })
 
 describe('revocation by possession', () => {
-  it('ends a token for whoever holds it, says nothing of others, and is limited for each address', async () => {
+  it('revocation by possession ends the token, reveals nothing about other tokens, and is rate-limited by address', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     const revoke = revocationByPossession(tokens, { perMinute: 3, ip: (request) => request.headers.get('x-test-ip') ?? undefined })
@@ -199,11 +199,19 @@ describe('revocation by possession', () => {
     expect((await from('192.0.2.2', 'junk')).status).toBe(200)
   })
 
+  it('revocation by possession records the address of the caller in the audit', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create()
+    await revocationByPossession(tokens, { ip: () => '::ffff:192.0.2.9' })(form({ token }))
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.revoked' })
+    expect(items).toMatchObject([{ actorId: `token:${record.id}`, ip: '192.0.2.9' }])
+  })
+
   it.each([
-    ['the addresses of one IPv6 network', (n: number) => `2001:db8:1:2::${n}`],
-    ['one address, however it is written', (n: number) => ['192.0.2.7', '::ffff:192.0.2.7', '::FFFF:c000:207'][n] ?? ''],
-    ['what is no address', (n: number) => `made up ${n}`],
-  ])('is limited for %s as for one', async (_, address) => {
+    ['the addresses of an IPv6 network', (n: number) => `2001:db8:1:2::${n}`],
+    ['all spellings of an IP address', (n: number) => ['192.0.2.7', '::ffff:192.0.2.7', '::FFFF:c000:207'][n] ?? ''],
+    ['all invalid addresses', (n: number) => `made up ${n}`],
+  ])('revocation by possession counts %s as one address', async (_, address) => {
     const { tokens } = createTokens()
     let n = 0
     const revoke = revocationByPossession(tokens, { perMinute: 2, ip: () => address(n) })
@@ -222,7 +230,7 @@ describe('a real OAuth client library', () => {
   const gateway: oauth.Client = { client_id: 'gateway' }
   const auth = oauth.ClientSecretBasic('right')
 
-  it('introspects and revokes', async () => {
+  it('a real OAuth client library introspects and revokes a token', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     const introspect = introspection(tokens, { client })
@@ -237,7 +245,7 @@ describe('a real OAuth client library', () => {
     expect(await ask()).toEqual({ active: false })
   })
 
-  it('discovers the protected resource (RFC 9728 §3)', async () => {
+  it('a real OAuth client library discovers the protected resource (RFC 9728 §3)', async () => {
     const { tokens } = createTokens()
     const resource = protectedResource(tokens, { resource: 'https://api.example/v1', authorizationServers: ['https://auth.example'] })
     const identifier = new URL('https://api.example/v1')
@@ -257,7 +265,7 @@ describe('a real OAuth client library', () => {
 })
 
 describe('protected resource metadata (RFC 9728)', () => {
-  it('§5.1 is named in the challenge', async () => {
+  it('§5.1 the challenge names the protected resource metadata', async () => {
     const { tokens } = createTokens()
     const { metadataUrl, path } = protectedResource(tokens, { resource: 'https://api.example' })
     expect([metadataUrl, path]).toEqual([
@@ -270,7 +278,7 @@ describe('protected resource metadata (RFC 9728)', () => {
   })
 
   it.each([['http://api.example'], ['https://api.example#x'], ['https://api.example?x'], ['api.example'], ['']])(
-    '§1.2 refuses %s',
+    '§1.2 protectedResource() rejects the resource %s',
     (resource) => {
       const { tokens } = createTokens()
       expect(() => protectedResource(tokens, { resource })).toThrow(expect.objectContaining({ field: 'resource' }))
@@ -279,7 +287,7 @@ describe('protected resource metadata (RFC 9728)', () => {
 })
 
 describe('whoami', () => {
-  it('tells the holder what it holds, and refuses what is refused elsewhere', async () => {
+  it("whoami describes the caller's token and rejects invalid tokens", async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create({ expiresIn: 60 })
     const ask = (text?: string) =>
@@ -302,15 +310,15 @@ describe('whoami', () => {
   })
 })
 
-describe('a set-up that cannot work is refused by name', () => {
+describe('invalid OAuth setups', () => {
   const { tokens } = createTokens()
   it.each([
     ['introspection without a client', () => introspection(tokens, {} as never), 'client'],
     ['introspection without options', () => introspection(tokens, undefined as never), 'options'],
     ['revocation without a client', () => revocation(tokens, { client: 'basic' } as never), 'client'],
-    ['an address in place of a function', () => revocationByPossession(tokens, { ip: '192.0.2.1' } as never), 'ip'],
-    ['no reports a minute', () => revocationByPossession(tokens, { perMinute: 0 }), 'perMinute'],
-  ])('%s', (_, setUp, field) => {
+    ['an address instead of a function', () => revocationByPossession(tokens, { ip: '192.0.2.1' } as never), 'ip'],
+    ['zero revocations a minute', () => revocationByPossession(tokens, { perMinute: 0 }), 'perMinute'],
+  ])('the setup is rejected with the field name: %s', (_, setUp, field) => {
     expect(setUp).toThrow(expect.objectContaining({ code: 'invalid_input', field }))
   })
 })

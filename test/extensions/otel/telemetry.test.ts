@@ -38,7 +38,7 @@ afterEach(async () => {
 
 type Point = { readonly value: unknown; readonly attributes: object }
 
-/** The metrics as they are collected now: the data points of each, by its name. */
+/** Collects the current data points of each metric, by name. */
 async function collect(): Promise<ReadonlyMap<string, { readonly unit: string; readonly points: readonly Point[] }>> {
   exporter.reset()
   await reader.forceFlush()
@@ -46,7 +46,7 @@ async function collect(): Promise<ReadonlyMap<string, { readonly unit: string; r
   return new Map(all.map(({ descriptor, dataPoints }) => [descriptor.name, { unit: descriptor.unit, points: dataPoints as Point[] }]))
 }
 
-/** What a metric counts with these attributes. */
+/** Returns the value of a metric with these attributes. */
 async function countOf(name: string, attributes: object = {}): Promise<unknown> {
   const point = (await collect()).get(name)?.points.find((each) => matches(each.attributes, attributes))
   return point?.value
@@ -65,7 +65,7 @@ async function request(tokens: Latchkey<Scope>, token: string, scope: string): P
 }
 
 describe('telemetry', () => {
-  it('counts decisions by outcome and code, lookups, refusals of routes and audit events', async () => {
+  it('telemetry counts decisions by outcome and code, cache lookups, refusals by routes, and audit events', async () => {
     const tokens = instance()
     telemetry(tokens)
     const { token, record } = await mint(tokens)
@@ -91,7 +91,7 @@ describe('telemetry', () => {
     expect(await countOf('latchkey.store.breaker.open')).toBe(0)
   })
 
-  it('counts tickets that are refused or not looked up as it does tokens', async () => {
+  it('telemetry counts rejected and throttled tickets in the same way as tokens', async () => {
     const tokens = instance()
     telemetry(tokens)
     const { redeem } = deciderOf(tokens)
@@ -106,9 +106,9 @@ describe('telemetry', () => {
     expect(await decisions({ 'latchkey.outcome': 'undecided' })).toBe(1)
   })
 
-  it('measures calls to the store, counts what is flushed, and hears of failures', async () => {
+  it('telemetry measures store calls, counts flushed usage, and records failures', async () => {
     const faulty = faultyStore(memoryStore())
-    const tokens = instance({ store: faulty, cache: false, deadline: 0.05 })
+    const tokens = instance({ store: faulty, cache: false, deadline: 0.15 })
     telemetry(tokens)
     const { token } = await mint(tokens)
     expect(await verdict(tokens.verify(token))).toBe('ok')
@@ -129,7 +129,7 @@ describe('telemetry', () => {
     expect(await countOf('latchkey.store.breaker.open')).toBe(1)
   })
 
-  it('counts uses that were dropped, and notices among the events', async () => {
+  it('telemetry counts dropped uses and counts notices as events', async () => {
     const counts = vi.spyOn(UsageRecorder.prototype, 'count')
     const faults: string[] = []
     const tokens = instance({ usage: { flushEvery: '60s' }, onError: ({ where }) => faults.push(where) })
@@ -137,7 +137,7 @@ describe('telemetry', () => {
     const { token, record } = await mint(tokens, { expiresIn: '10d' })
     expect(await request(tokens, token, 'stock:read')).toBe(200)
     const [recorder] = counts.mock.contexts as UsageRecorder[]
-    // One token waits already: 100,000 fit.
+    // One token is already pending, and the limit is 100,000.
     for (let index = 0; index < 100_002; index += 1) recorder?.count({ id: `${index}` } as Entry, Date.now(), '', 'allowed', '', undefined)
     expect(await countOf('latchkey.usage.dropped')).toBe(3)
     expect((await tokens.health()).usage.dropped).toBe(3)
@@ -147,7 +147,7 @@ describe('telemetry', () => {
     expect(await countOf('latchkey.events', { 'latchkey.event.action': 'token.expiring' })).toBe(1)
   })
 
-  it('tells how far each consumer is behind, and of dead letters, on every node; asks no store that was not used', async () => {
+  it('telemetry reports consumer lag and dead letters on every node, and queries no store that was not used', async () => {
     const clock = { now: Date.now() }
     const store = faultyStore(memoryStore())
     const [tokens, other] = [instance({ store, clock: () => clock.now }), instance({ store, clock: () => clock.now })]
@@ -183,7 +183,7 @@ describe('telemetry', () => {
     store.behave()
   })
 
-  it('has units, and no attribute whose values callers choose', async () => {
+  it('every metric has a unit and no metric has an attribute with caller-controlled values', async () => {
     const tokens = instance()
     telemetry(tokens)
     const { token, record } = await mint(tokens, { name: 'Canary name', tenantId: 'canary-tenant', ownerId: 'canary-owner' })
@@ -200,14 +200,14 @@ describe('telemetry', () => {
     }
   })
 
-  it('ends, and begins anew, without counting twice', async () => {
+  it('telemetry stops and restarts without counting twice', async () => {
     const tokens = instance()
     const first = telemetry(tokens)
     const second = telemetry(tokens)
     await tokens.verify('junk')
     const refused = () => countOf('latchkey.verify.decisions', { 'latchkey.code': 'token_malformed' })
     expect(await refused()).toBe(1)
-    // The first one has ended already, and ends nothing of the second.
+    // The second one replaced the first, so stopping the first must not stop the second.
     first.stop()
     expect(await refused()).toBe(1)
     second.stop()
@@ -215,7 +215,7 @@ describe('telemetry', () => {
     expect([1, undefined]).toContain(await refused())
   })
 
-  it('tells two instances apart by their prefix', async () => {
+  it('telemetry distinguishes instances by prefix', async () => {
     const [live, test] = [instance({ prefix: 'acme_live' }), instance()]
     telemetry(live)
     telemetry(test)
@@ -225,7 +225,7 @@ describe('telemetry', () => {
     expect([await refused('acme_live'), await refused('acme_test')]).toEqual([1, undefined])
   })
 
-  it('does nothing without an SDK', async () => {
+  it('telemetry does nothing without an SDK', async () => {
     metrics.disable()
     trace.disable()
     context.disable()
@@ -247,7 +247,7 @@ describe('the active span', () => {
     return spans.getFinishedSpans().at(-1)?.attributes ?? {}
   }
 
-  it('names the token and its tenant, cold and warm, and the owner only where that is asked for', async () => {
+  it('the active span names the token and its tenant, and the owner only if requested, with a cold and a warm cache', async () => {
     const tokens = instance()
     telemetry(tokens, { spans: true })
     const { token, record } = await mint(tokens, { tenantId: 't1', ownerId: 'ada' })
@@ -261,7 +261,7 @@ describe('the active span', () => {
     expect(await within(() => tokens.verify(token))).toEqual({})
   })
 
-  it('is left alone unless it was asked for, also where an owner was to be named', async () => {
+  it('the active span is untouched unless spans are enabled, and the owner option requires spans', async () => {
     const tokens = instance()
     telemetry(tokens)
     const { token } = await mint(tokens)
@@ -272,7 +272,7 @@ describe('the active span', () => {
     expect(() => telemetry(tokens, { owner: true })).toThrow(/owner: needs spans/)
   })
 
-  it('of two requests at once names the token of each', async () => {
+  it('the spans of concurrent requests name their own tokens', async () => {
     const tokens = instance({ cache: false })
     telemetry(tokens, { spans: true })
     const [a, b] = [await mint(tokens), await mint(tokens)]
@@ -281,7 +281,7 @@ describe('the active span', () => {
     expect(seen.sort()).toEqual([a.record.id, a.record.id, b.record.id].sort())
   })
 
-  it('says why a token was refused', async () => {
+  it('the active span says why a token was rejected', async () => {
     const tokens = instance()
     telemetry(tokens, { spans: true })
     expect(await within(() => tokens.verify('junk'))).toEqual({ 'latchkey.code': 'token_malformed' })
@@ -290,7 +290,7 @@ describe('the active span', () => {
     expect(await within(() => tokens.verify(token))).toEqual({ 'latchkey.code': 'token_revoked' })
   })
 
-  it('and a meter that fails are nothing to the request', async () => {
+  it('a failing span or meter does not affect the request', async () => {
     const tokens = instance({ cache: false })
     const thrown = (): never => {
       throw new Error('the SDK is broken')
@@ -308,7 +308,7 @@ describe('the active span', () => {
     expect(await context.with(trace.setSpan(context.active(), broken), () => verdict(tokens.verify('junk')))).toBe('token_malformed')
   })
 
-  it('of a request is not what polls and flushes run in', async () => {
+  it('polls and flushes do not run in the span of a request', async () => {
     const store = memoryStore()
     const seen: unknown[] = []
     const watched = new Proxy(store, {

@@ -3,7 +3,7 @@ import type { RelayClock } from '../../../src/extensions/relay/clock.js'
 
 type Timer = { readonly at: number; readonly order: number; run: (() => void) | undefined }
 
-/** Time that passes only when the test says so, for whatever sets timers. */
+/** Time that advances only when the test says so, for all code that sets timers. */
 export class FakeTime implements RelayClock {
   #now = 1_000
   #order = 0
@@ -14,7 +14,7 @@ export class FakeTime implements RelayClock {
     return this.#now
   }
 
-  /** The same sequence each time (mulberry32). */
+  /** Returns the same sequence in every run (mulberry32). */
   random(): number {
     this.#seed = (this.#seed + 0x6d2b79f5) | 0
     let t = Math.imul(this.#seed ^ (this.#seed >>> 15), 1 | this.#seed)
@@ -24,7 +24,7 @@ export class FakeTime implements RelayClock {
 
   after(ms: number, run: () => void): () => void {
     this.#order += 1
-    // In whole milliseconds, so that much happens at once.
+    // Round up to whole milliseconds, so many timers fire at the same instant.
     const timer: Timer = { at: Math.ceil(this.#now + ms), order: this.#order, run }
     this.#push(timer)
     return () => {
@@ -32,7 +32,7 @@ export class FakeTime implements RelayClock {
     }
   }
 
-  /** Takes the place of the timers of the platform until the test ends. */
+  /** Replaces the platform's timers until the test ends. */
   takeOver(): void {
     vi.stubGlobal('setTimeout', (run: () => void, ms = 0) => ({ cancel: this.after(ms, run), unref() {} }))
     vi.stubGlobal('clearTimeout', (timer?: { cancel?(): void }) => timer?.cancel?.())
@@ -41,7 +41,7 @@ export class FakeTime implements RelayClock {
     })
   }
 
-  /** Lets so much time pass, and everything happen that is due meanwhile. */
+  /** Advances time and runs everything that becomes due. */
   async pass(ms: number): Promise<void> {
     const end = this.#now + ms
     await settled()

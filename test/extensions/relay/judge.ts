@@ -3,7 +3,7 @@ import { createWorld, type Meddle, type Node, type World } from './world.js'
 
 export const BOUND_MS = 2_000
 
-/** Some nodes that follow the feed, of which one reads for the others. */
+/** Starts nodes that follow the feed, one of which reads for the others. */
 export async function running(count = 3, world: World = createWorld()): Promise<World & { nodes: Node[]; reader: Node; others: Node[] }> {
   const nodes = Array.from({ length: count }, () => world.node())
   for (const { follower } of nodes) follower.start()
@@ -18,7 +18,7 @@ export function readerOf(nodes: readonly Node[]): Node {
   return reader
 }
 
-/** Changes something, and sees that each node believes its cache no longer than the bound unless it has heard of it. Answers when the last one heard. */
+/** Makes a change and checks that each node trusts its cache no longer than the bound unless it has heard of the change. Returns the delay until the last node heard. */
 export async function changeAndJudge({ time, memory }: World, nodes: readonly Node[]): Promise<number> {
   const before = nodes.map(({ heard }) => heard.length)
   await memory.commit({ ownersChanged: [{ ownerId: 'o' }], events: [] })
@@ -38,7 +38,7 @@ export async function changeAndJudge({ time, memory }: World, nodes: readonly No
 
 export const bodyOf = (message: string): { readonly kind: string; readonly [name: string]: unknown } => JSON.parse(message.slice(64)).body
 
-/** Does something to one kind of message, and passes the others on. */
+/** Applies `meddle` to one kind of message and passes on the others. */
 export const only =
   (kind: string, meddle: (message: string) => readonly { readonly message: string; readonly afterMs: number }[]): Meddle =>
   (message) =>

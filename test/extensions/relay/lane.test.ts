@@ -10,7 +10,7 @@ function laneOf(pace: LanePace) {
   return { time, worked, lane }
 }
 
-it('A lane that is asked without end works once in each gap, behind what it had saved up', async () => {
+it('a lane with constant requests uses its burst and then runs once per gap', async () => {
   const { time, worked, lane } = laneOf({ gapMs: 100, burst: 3 })
   for (let ms = 0; ms < 450; ms += 1) {
     lane.request()
@@ -20,7 +20,7 @@ it('A lane that is asked without end works once in each gap, behind what it had 
   expect(worked).toEqual([0, 1, 2, 100, 200, 300, 400])
 })
 
-it('What can wait leaves to the rest what is saved up, and goes along with it', async () => {
+it('a deferrable request leaves the burst to urgent ones and runs with the next urgent request', async () => {
   const { time, worked, lane } = laneOf({ gapMs: 100, burst: 3, collectMs: 5 })
   lane.request('saved up')
   await time.pass(10)
@@ -35,7 +35,7 @@ it('What can wait leaves to the rest what is saved up, and goes along with it', 
   expect(worked).toEqual([5, 55])
 })
 
-it('A lane that has stopped does nothing more', async () => {
+it('a stopped lane does nothing more', async () => {
   const { time, worked, lane } = laneOf({ gapMs: 100 })
   lane.request()
   lane.stop()

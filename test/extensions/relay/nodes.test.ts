@@ -3,15 +3,15 @@ import { quantile } from '../../cluster/scenarios.js'
 import { BOUND_MS, bodyOf, changeAndJudge, only, readerOf, running } from './judge.js'
 import { createWorld, KEY, mostInASecond } from './world.js'
 
-describe('with an honest broker', () => {
-  it('one node reads for all, and the others hear of a change at once', async () => {
+describe('with a well-behaved broker', () => {
+  it('one node reads for all nodes, and the others hear of a change at once', async () => {
     const world = await running()
     world.calls.length = 0
     expect(await changeAndJudge(world, world.nodes)).toBeLessThan(100)
     expect(new Set(world.others.map((one) => one.lastRead() < world.time.now() - 6_000))).toEqual(new Set([true]))
   })
 
-  it('changes without end cost no more than 20 queries a second either, and each is heard within 100 ms', async () => {
+  it('constant changes cost at most 20 queries a second, and every node hears of each within 100 ms', async () => {
     const { time, memory, nodes, calls } = await running(30)
     const from = time.now()
     const before = nodes.map(({ heard }) => heard.length)
@@ -29,7 +29,7 @@ describe('with an honest broker', () => {
     expect(mostInASecond(calls, from, time.now())).toBeLessThanOrEqual(20)
   })
 
-  it('a change that the store wakes nobody for is told by the node that made it', async () => {
+  it('the node that makes a change announces it when the store cannot wake the others', async () => {
     const world = createWorld()
     const { subscribe: _, ...deaf } = world.memory
     const nodes = [0, 1, 2].map(() => world.node({ store: deaf }))
@@ -43,7 +43,7 @@ describe('with an honest broker', () => {
     for (const [at, { heard }] of nodes.entries()) expect((heard[before[at] ?? 0] ?? Number.POSITIVE_INFINITY) - changed).toBeLessThan(200)
   })
 
-  it('leases stand in the store, as far as each node has read', async () => {
+  it("the store keeps each node's lease with the cursor that the node has read to", async () => {
     const world = await running(5)
     await changeAndJudge(world, world.nodes)
     const leases = await world.memory.leases(0)
@@ -51,7 +51,7 @@ describe('with an honest broker', () => {
     expect(leases.map((lease) => [lease.nodeId, lease.cursor]).sort()).toEqual([1, 2, 3, 4, 5].map((at) => [`node${at}`, cursor]))
   })
 
-  it('a node believes nothing before its lease stands in the store', async () => {
+  it('a node trusts nothing before its lease is in the store', async () => {
     const world = await running()
     world.broker.meddle = (message) => (['lease', 'renewed'].includes(bodyOf(message).kind) ? [] : [{ message, afterMs: 1 }])
     const late = world.node()
@@ -63,7 +63,7 @@ describe('with an honest broker', () => {
     expect(late.follower.fresh).toBe(true)
   })
 
-  it('a node that leaves hands the reading on', async () => {
+  it('a node that leaves hands reading over to another node', async () => {
     const world = await running()
     const left = world.reader.follower.stop()
     await world.time.pass(200)
@@ -75,7 +75,7 @@ describe('with an honest broker', () => {
 })
 
 describe('nodes that do not belong together', () => {
-  it('a node with another key reads for itself, and both kinds are told of it', async () => {
+  it('a node with a different key reads for itself, and nodes with either key warn about it', async () => {
     const world = await running()
     const stranger = world.node({ key: 'Zq3xW8vN1mK5tR7yU0pL2sD4fG6hJ9aB' })
     stranger.follower.start()
@@ -100,14 +100,14 @@ describe('nodes that do not belong together', () => {
   })
 })
 
-describe('a reader', () => {
-  it('that dies is replaced, and nobody misses a change meanwhile', async () => {
+describe('the reader', () => {
+  it('a reader that dies is replaced, and no node misses a change in the meantime', async () => {
     const world = await running()
     world.reader.die()
     expect(await changeAndJudge(world, world.others)).toBeLessThan(BOUND_MS)
   })
 
-  it('that stops between its read and its answer, and goes on later, makes nobody believe longer', async () => {
+  it('a reader that pauses between reading and answering does not extend any node’s trust', async () => {
     const world = await running()
     const held: string[] = []
     world.broker.meddle = only('answer', (message) => {
@@ -122,7 +122,7 @@ describe('a reader', () => {
     await changing
   })
 
-  it('and a second one beside it are one soon, and do no harm before', async () => {
+  it('two concurrent readers do no harm and soon become one', async () => {
     const world = await running()
     world.broker.meddle = only('beat', () => [])
     await world.time.pass(2_000)
@@ -134,7 +134,7 @@ describe('a reader', () => {
     expect(world.nodes.filter((one) => one.lastRead() > world.time.now() - 2_000)).toHaveLength(1)
   })
 
-  it('whose store fails makes way for another', async () => {
+  it('a reader whose store fails is replaced by another node', async () => {
     const world = createWorld()
     let fails = false
     const failing = {
@@ -152,7 +152,7 @@ describe('a reader', () => {
     await world.time.pass(2_000)
     fails = true
     const failed = world.time.now()
-    // Sooner than anybody would lose patience with it.
+    // A little over a second: nodes must not wait longer for a failing reader.
     await world.time.pass(1_050)
     expect(others.some((one) => one.lastRead() > failed)).toBe(true)
     await world.time.pass(2_000)
@@ -161,7 +161,7 @@ describe('a reader', () => {
   })
 })
 
-it('A node whose wall clock is hours off follows as any other', async () => {
+it('a node whose wall clock is hours off follows the feed like any other', async () => {
   const world = createWorld()
   const nodes = [world.node({ wallMs: 7 * 3_600_000 }), world.node({ wallMs: -7 * 3_600_000 }), world.node()]
   for (const { follower } of nodes) follower.start()
@@ -169,7 +169,7 @@ it('A node whose wall clock is hours off follows as any other', async () => {
   expect(await changeAndJudge(world, nodes)).toBeLessThan(100)
 })
 
-it('A close while a question is out answers it, and asks nothing more', async () => {
+it('closing a node answers its pending question with store_unavailable and asks nothing more', async () => {
   const world = await running()
   world.broker.meddle = () => []
   await world.time.pass(300)
@@ -183,7 +183,7 @@ it('A close while a question is out answers it, and asks nothing more', async ()
   expect(await out).toBe('store_unavailable')
 })
 
-it('A weak key, a channel that brokers do not take and an unknown option are refused by name', async () => {
+it('relayedStore() rejects a weak key, an invalid channel and an unknown option by field name', async () => {
   const { relayedStore } = await import('latchkey/relay')
   const { memory, broker } = createWorld()
   const transport = broker.transport({ cut: false })

@@ -4,7 +4,7 @@ import type { FeedPage } from '../../../src/store/port.js'
 
 const reached = (cursor: string, target: string): boolean => Number(cursor) >= Number(target)
 
-/** A page whose entries are the numbers behind `from` up to `to`. */
+/** A page whose entries are the numbers after `from` through `to`. */
 function page(from: number, to: number, fields: Partial<FeedPage> = {}): FeedPage {
   const ids = Array.from({ length: to - from }, (_, at) => String(from + at + 1))
   return { cursor: String(to), ids, owners: [], bulk: [], everything: false, more: false, ...fields }
@@ -22,28 +22,28 @@ function tailOf(...cursors: readonly number[]): Tail {
 }
 
 describe('the last pages of the feed', () => {
-  it('answer who stands at the end of one with all that follow', () => {
+  it('a tail serves a node at a page boundary with all later pages', () => {
     const tail = tailOf(10, 12, 15, 15, 20)
     expect([10, 12, 15].map((after) => tail.answer(String(after), 100))).toEqual([page(10, 20), page(12, 20), page(15, 20)])
     expect(tail.answer('20', 100)).toEqual({ ...page(20, 20), ids: [] })
   })
 
-  it('answer who stands within one with all of it', () => {
+  it('a tail serves a node in the middle of a page with the whole page', () => {
     expect(tailOf(10, 12, 15, 20).answer('13', 100)).toEqual(page(12, 20))
   })
 
-  it('answer nothing to who is ahead of them or further behind', () => {
+  it('a tail does not answer nodes that are ahead of it or too far behind', () => {
     const tail = tailOf(10, 12, 15)
     expect([tail.answer('16', 100), tail.answer('9', 100), tail.answer('somewhere else', 100)]).toEqual([undefined, undefined, undefined])
   })
 
-  it('come as whole pages, as many as were asked for, and say that there is more', () => {
+  it('a tail answers in whole pages up to the limit and says whether there is more', () => {
     const tail = tailOf(10, 12, 15, 20)
     expect(tail.answer('10', 5)).toEqual(page(10, 15, { more: true }))
     expect(tail.answer('15', 4)).toBeUndefined()
   })
 
-  it('forget what came before a page that says that anything may have changed', () => {
+  it('a tail drops everything before a page that says that anything may have changed', () => {
     const tail = tailOf(10, 12)
     tail.extend('12', { ...page(30, 30), everything: true }, 0)
     tail.extend('30', page(30, 32), 0)
@@ -51,7 +51,7 @@ describe('the last pages of the feed', () => {
     expect(tail.answer('30', 100)).toEqual(page(30, 32))
   })
 
-  it('stay as they are where an older read comes later, and take the place of a shorter one', () => {
+  it('a tail ignores a shorter read and accepts a longer one', () => {
     const tail = tailOf(10, 12)
     tail.extend('12', page(12, 20), 0)
     tail.extend('12', page(12, 14), 0)
@@ -61,7 +61,7 @@ describe('the last pages of the feed', () => {
     expect([tail.covers('22'), tail.covers('23')]).toEqual([true, false])
   })
 
-  it('are bounded in number, in entries and in age', () => {
+  it('a tail is bounded in pages, entries and age', () => {
     const many = tailOf(...Array.from({ length: 1_000 }, (_, at) => at))
     expect([many.answer('10', 10_000), many.answer('998', 10)]).toEqual([undefined, page(998, 999)])
     const large = tailOf(...Array.from({ length: 50 }, (_, at) => at * 1_000))

@@ -46,7 +46,7 @@ for (const { name, url, skip, open } of kinds) {
     }
     const channelOf = (): string => `latchkey.test.${Math.random().toString(36).slice(2)}`
 
-    it('carries each message to everybody on its channel, its sender too, and in order', async () => {
+    it('the transport delivers each message in order to every subscriber of its channel, including the sender', async () => {
       const [here, there] = [await opened(), await opened()]
       const channel = channelOf()
       const heard: { readonly [at: string]: string[] } = { here: [], there: [], other: [] }
@@ -70,7 +70,7 @@ for (const { name, url, skip, open } of kinds) {
       for (const stop of stops) await stop()
     })
 
-    it('hears nothing more once it has stopped, and can listen again', async () => {
+    it('the transport delivers nothing after a subscription stops, and can subscribe again', async () => {
       const transport = await opened()
       const channel = channelOf()
       const [first, second]: [string[], string[]] = [[], []]
@@ -85,7 +85,7 @@ for (const { name, url, skip, open } of kinds) {
       await again()
     })
 
-    it('carries a message as long as the relay writes them', async () => {
+    it('the transport delivers messages of the largest size that the relay writes', async () => {
       const transport = await opened()
       const channel = channelOf()
       const heard: string[] = []

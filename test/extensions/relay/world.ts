@@ -13,14 +13,14 @@ export const KEY = 'kB7w2nTq0sXz9fLr4vJc8mYd1hGp6eAu'
 const BOUND_MS = 2_000
 const LATENCY_MS = 1
 
-/** What a broker does with a message of a node: passes it on, or something else, so many milliseconds later. `undefined`: drops it. */
+/** What the broker does with a node's message: delivers each listed message after a delay in milliseconds. An empty list drops it. */
 export type Meddle = (message: string, channel: string) => readonly { readonly message: string; readonly afterMs: number }[]
 
 const honest: Meddle = (message) => [{ message, afterMs: LATENCY_MS }]
 
-/** Carries messages in this process, and does to them what a test says. */
+/** Carries messages within the process and manipulates them as a test specifies. */
 export class Broker {
-  /** Everything that was published. */
+  /** All published messages. */
   readonly seen: { readonly channel: string; readonly message: string }[] = []
   meddle: Meddle = honest
   keeps = false
@@ -31,7 +31,7 @@ export class Broker {
     this.#time = time
   }
 
-  /** The broker as one node sees it. */
+  /** The broker's transport for one node. */
   transport(link: { cut: boolean }): RelayTransport {
     return {
       publish: (channel, message) => {
@@ -56,16 +56,16 @@ export class Broker {
   }
 }
 
-/** A node, as far as it follows the feed. */
+/** The part of a node that follows the feed. */
 export type Node = {
   readonly store: TokenStore
   readonly follower: Follower
   readonly link: { cut: boolean }
-  /** When it last read the feed from the store. */
+  /** The time at which it last read the feed from the store. */
   lastRead(): number
-  /** Stops it where it stands. */
+  /** Stops the node immediately, without cleanup. */
   die(): void
-  /** When it heard of each change. */
+  /** The time at which it heard of each change. */
   readonly heard: number[]
   readonly faults: unknown[]
 }
@@ -73,14 +73,14 @@ export type Node = {
 export type World = {
   readonly time: FakeTime
   readonly broker: Broker
-  /** The store as it is: it answers at once, and nobody counts. */
+  /** The underlying store, which answers at once and counts no calls. */
   readonly memory: TokenStore
-  /** When which call reached it. */
+  /** Calls that reached the store, with their times. */
   readonly calls: { at: number; method: string }[]
   node(options?: { key?: string; store?: TokenStore; wallMs?: number; boundMs?: number }): Node
 }
 
-/** Nodes on one store and one broker, in time that passes when the test says so. */
+/** Creates nodes on one store and one broker, with time that the test controls. */
 export function createWorld(): World {
   const time = new FakeTime()
   time.takeOver()
@@ -163,7 +163,7 @@ export function createWorld(): World {
   }
 }
 
-/** The most calls in any second of a stretch of time. */
+/** The maximum number of calls in any second of a period. */
 export function mostInASecond(calls: readonly { at: number }[], from: number, to: number): number {
   const times = calls.map(({ at }) => at).filter((at) => at >= from && at <= to)
   let most = 0

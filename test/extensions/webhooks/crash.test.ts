@@ -9,9 +9,9 @@ const PATIENCE_MS = 120_000
 
 const when = (what: () => boolean) => vi.waitUntil(what, { timeout: PATIENCE_MS, interval: 25 })
 
-describe.each(await everyKind())('webhooks whose process is killed in the middle, in $kind', ({ kind, skip }) => {
+describe.each(await everyKind())('webhooks of a killed process, in $kind', ({ kind, skip }) => {
   it.skipIf(skip)(
-    'lose no event: another process goes on in order, and what comes again has the same id',
+    'webhooks of a killed process lose no event: another process continues in order, and repeated events keep their ID',
     async () => {
       const place = await newPlace(kind)
       const tokens = openAt(place)

@@ -67,12 +67,12 @@ const resolving =
 const post = (destination: Destination) =>
   send({ destination, headers: {}, body: '{}', timeoutMs: 2000, ca: undefined, signal: new AbortController().signal, now: Date.now() })
 
-describe('the addresses of receivers', () => {
-  it.each(PRIVATE)('do not include %s', (ip) => {
+describe('receiver addresses', () => {
+  it.each(PRIVATE)('%s is not a public address', (ip) => {
     expect(isPublicIp(ip)).toBe(false)
   })
 
-  it.each(['8.8.8.8', '1.1.1.1', '172.32.0.1', '100.128.0.1', '2606:4700::1111', '2a00:1450::1'])('include %s', (ip) => {
+  it.each(['8.8.8.8', '1.1.1.1', '172.32.0.1', '100.128.0.1', '2606:4700::1111', '2a00:1450::1'])('%s is a public address', (ip) => {
     expect(isPublicIp(ip)).toBe(true)
   })
 
@@ -95,8 +95,8 @@ describe('the addresses of receivers', () => {
     'https://ada@example.com/',
     'https://example.com/#x',
     'nonsense',
-  ])('in %s are refused when the endpoint is made', (url) => {
-    // What is a name is looked at when it is resolved.
+  ])('readDestination() rejects the URL %s', (url) => {
+    // A host name is checked only when it is resolved.
     const make = (): Destination => readDestination('url', url, [])
     if (url === 'http://localhost/') expect(make().origin).toBe('http://localhost')
     else expect(make).toThrow('url: ')
@@ -111,12 +111,12 @@ describe('the addresses of receivers', () => {
     ['http://localhost/', ['127.0.0.1']],
     ['http://localhost/', ['93.184.215.14']],
     ['https://localhost/', ['::1']],
-  ])('of %s are refused as %j, before anything connects', async (url, addresses) => {
+  ])('a delivery to %s is refused before connecting when it resolves to %j', async (url, addresses) => {
     const destination = readDestination('url', url, [], resolving(addresses))
     expect(await post(destination)).toEqual({ delivered: false, failure: 'address_refused' })
   })
 
-  it('that are allowed by name are reached, and by plain HTTP only those of this machine', async () => {
+  it('allowPrivate permits listed addresses, and plain HTTP only on the loopback interface', async () => {
     const target = await receiver()
     const url = `http://localhost:${target.port}/`
     expect(await post(readDestination('url', url, ['127.0.0.0/8'], resolving(['127.0.0.1'])))).toEqual({ delivered: true })
@@ -129,9 +129,9 @@ describe('the addresses of receivers', () => {
     expect(target.seen).toHaveLength(1)
   })
 
-  it('are connected to as they were looked at: a name that answers otherwise a moment later changes nothing', async () => {
+  it('a delivery connects to the address that was checked, even if the name resolves differently a moment later', async () => {
     const target = await receiver()
-    // What is allowed first; a second look-up would lead elsewhere.
+    // The allowed address comes first; a second lookup would return another one.
     const rounds = resolving(['127.0.0.1'], ['127.0.0.2'])
     let asked = 0
     const destination = readDestination('url', `http://localhost:${target.port}/`, ['127.0.0.1'], (hostname, answer) => {
@@ -144,7 +144,7 @@ describe('the addresses of receivers', () => {
     expect(target.seen).toHaveLength(1)
   })
 
-  it('are told of by an error of one code, in either form that Node asks in', async () => {
+  it('both forms of Node’s lookup report a refused address with the same error code', async () => {
     const { lookup } = readDestination('url', 'https://example.com/', [], resolving(['10.0.0.1']))
     for (const all of [true, false]) {
       const error = await new Promise((resolve) => lookup('example.com', { all }, resolve as never))

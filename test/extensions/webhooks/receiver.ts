@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import { onTestFinished } from 'vitest'
 
-/** One request as it came. */
+/** One received request. */
 export type Delivered = {
   readonly id: string
   readonly headers: Record<string, string>
@@ -22,7 +22,7 @@ type Receiver = {
   behave(next: Answer): void
 }
 
-/** A real server on a port of its own, which keeps what it is sent and answers as it is told: 204 unless told otherwise. */
+/** Starts a real server on its own port that records requests and responds as told, with 204 by default. */
 export async function receiver(answer?: Answer): Promise<Receiver> {
   const seen: Delivered[] = []
   let behave: Answer = answer ?? ((_, response) => response.writeHead(204).end())
@@ -53,7 +53,7 @@ export async function receiver(answer?: Answer): Promise<Receiver> {
   }
 }
 
-/** A receiver that takes a moment for each answer, and knows how many requests it had at once. */
+/** Starts a receiver that takes a moment for each response and records how many requests it handled at once. */
 export async function slowReceiver(): Promise<Receiver & { mostAtOnce(): number }> {
   let [busy, most] = [0, 0]
   const server = await receiver(async (_, response) => {
@@ -66,7 +66,7 @@ export async function slowReceiver(): Promise<Receiver & { mostAtOnce(): number 
   return { ...server, mostAtOnce: () => most }
 }
 
-/** What the reference library makes of a request, or its refusal. */
+/** Verifies a request with the reference library, which throws if it is invalid. */
 export function verified(secret: string, { body, headers }: Delivered): unknown {
   return new Webhook(secret).verify(body, headers)
 }

@@ -34,7 +34,7 @@ describe.skipIf(missing)(`a receiver that speaks TLS ${missing ?? ''}`, () => {
     await certificates?.remove()
   })
 
-  /** Every name leads to the server, as far as the look-up goes. */
+  /** Resolves every name to the test server. */
   const post = (host: string, authority: string | undefined): Promise<Outcome> =>
     send({
       destination: readDestination('url', `https://${host}:${port}/`, ['127.0.0.1'], (_, answer) =>
@@ -48,17 +48,17 @@ describe.skipIf(missing)(`a receiver that speaks TLS ${missing ?? ''}`, () => {
       now: Date.now(),
     })
 
-  it('is believed where its certificate is for the name of the URL, at the address that was looked at', async () => {
+  it('a receiver is trusted if its certificate matches the URL’s host name, at the address that was checked', async () => {
     expect(await post('localhost', ca)).toEqual({ delivered: true })
     expect(hosts).toEqual([`localhost:${port}`])
   })
 
   it.each([
     ['its certificate is for another name', 'crm.example.com', () => ca],
-    ['its certificate is for a name and the URL has an address', '127.0.0.1', () => ca],
-    ['its certificate is of another authority', 'localhost', () => otherCa],
-    ['nobody knows its authority', 'localhost', () => undefined],
-  ])('is sent nothing where %s, whatever the environment says', async (_, host, authority) => {
+    ['its certificate is for a name and the URL has an IP address', '127.0.0.1', () => ca],
+    ['its certificate is from another authority', 'localhost', () => otherCa],
+    ['its certificate is from an unknown authority', 'localhost', () => undefined],
+  ])('nothing is sent to a receiver when %s, whatever the environment says', async (_, host, authority) => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
     const before = hosts.length
     expect(await post(host, authority())).toEqual({ delivered: false, failure: 'tls_failed' })

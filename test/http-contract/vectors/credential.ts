@@ -7,7 +7,7 @@ const reader = { ran: 'whoami', as: 'reader' } as const
 const whoami = (...headers: readonly string[]): string => get('/api/whoami', ...headers)
 const auth = (value: string): string => whoami(`Authorization: ${value}`)
 
-/** How a request may present a token, and how it may not: RFC 6750 §2.1, RFC 9110 §11. */
+/** Valid and invalid ways to present a token: RFC 6750 §2.1, RFC 9110 §11. */
 export const credentialVectors: readonly Vector[] = [
   { name: 'no Authorization header', request: whoami(), expect: missing },
   ...each(['Bearer', 'bearer', 'BEARER', 'bEaReR'], (scheme) => auth(`${scheme} {reader}`), reader, 'scheme '),

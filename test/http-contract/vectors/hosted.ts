@@ -11,7 +11,7 @@ const undecided = { refused: 'store_unavailable' } as const
 const invalid = { refused: 'token_invalid' } as const
 const changed = { ran: 'change' } as const
 
-/** People with a session of the host's, beside tokens. */
+/** People with a host session, next to tokens. */
 export const sessionVectors: readonly Vector[] = [
   { name: 'a session reads', request: get('/api/stock', as('clerk')), expect: { ran: 'stock' } },
   { name: 'a session with every scope', request: get('/api/both', as('chief')), expect: { ran: 'both' } },
@@ -114,7 +114,7 @@ export const sessionVectors: readonly Vector[] = [
   },
 ]
 
-/** Bearers that are no tokens of ours. */
+/** Foreign bearer tokens. */
 export const foreignVectors: readonly Vector[] = [
   {
     name: 'a bearer that the host knows',
@@ -139,7 +139,7 @@ export const foreignVectors: readonly Vector[] = [
     request: get('/api/stock', `Authorization: Bearer ${key}`),
     expect: undecided,
   })),
-  // The host's callback lets in everything that begins like a token of ours: it must never be asked.
+  // The foreign callback admits everything that begins like one of our tokens, so it must never be called for these.
   ...forgeryNames
     .filter((name) => !['without-prefix', 'dashed-prefix', 'id-only', 'reversed'].includes(name))
     .map((name) => ({ name: `a token of ours is no foreign bearer: ${name}`, request: get('/api/stock', bearer(name)), expect: invalid })),
@@ -147,7 +147,7 @@ export const foreignVectors: readonly Vector[] = [
   { name: 'nor what begins with our prefix', request: get('/api/stock', 'Authorization: Bearer acme_live_x'), expect: invalid },
 ]
 
-/** Tokens in Basic, and several places at once. */
+/** Tokens in Basic, and several credential locations at once. */
 export const severalVectors: readonly Vector[] = [
   { name: 'a token as bearer', request: get('/api/stock', bearer('reader')), expect: { ran: 'stock', as: 'reader' } },
   { name: 'a token in a header of its own', request: get('/api/stock', 'X-Api-Key: {reader}'), expect: { ran: 'stock', as: 'reader' } },

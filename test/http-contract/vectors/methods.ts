@@ -3,7 +3,7 @@ import { bearer, each, get, request, type Vector } from '../vector.js'
 const missing = { refused: 'credential_missing' } as const
 const upgrade = ['Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='] as const
 
-/** Every method, and requests that are more than a request. */
+/** Every method, upgrades, and requests with bodies. */
 export const methodVectors: readonly Vector[] = [
   ...each(
     ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],

@@ -1,7 +1,7 @@
 import { FAULTS } from '../faults.js'
 import { get, request, type Vector } from '../vector.js'
 
-/** Whatever the decision does in place of answering. */
+/** Failures and malformed results of the decision. */
 export const outageVectors: readonly Vector[] = Object.entries(FAULTS).flatMap(([word, { code, retryAfter = '1' }]) => {
   const expect = { refused: code ?? 'store_unavailable', retryAfter } as const
   return [

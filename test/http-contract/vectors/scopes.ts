@@ -1,7 +1,7 @@
 import { resourceKinds } from '../routes.js'
 import { bearer, type Expectation, get, request, type Vector } from '../vector.js'
 
-/** Rows: route, the scopes that its refusal names, who may, who may not. */
+/** Rows: the route, the scopes that its refusal names, the tokens that pass, and the tokens that do not. */
 const SCOPES: readonly (readonly [route: string, line: string, scope: string, may: readonly string[], mayNot: readonly string[]])[] = [
   [
     'stock',
@@ -42,7 +42,7 @@ const RESOURCES: readonly (readonly [route: string, path: string, may: readonly 
   ['any-resource', '/api/any/w2', ['reader'], ['scribe-w1', 'w1']],
 ]
 
-/** What becomes of each kind of resource function, for a token that holds w1 and for one without a limit. */
+/** The result of each kind of resource function for a token limited to w1 and for an unlimited one. */
 const KINDS: { readonly [kind: string]: readonly [held: 'ran' | 'denied' | 'fault', unlimited: 'ran' | 'denied' | 'fault'] } = {
   w1: ['ran', 'ran'],
   list: ['ran', 'ran'],
@@ -59,7 +59,7 @@ const KINDS: { readonly [kind: string]: readonly [held: 'ran' | 'denied' | 'faul
 
 const denied = { refused: 'resource_denied', scope: 'inventory:read' } as const
 
-/** Which scopes and resources open which routes. */
+/** Which scopes and resources grant access to which routes. */
 export const scopeVectors: readonly Vector[] = [
   ...SCOPES.flatMap(([route, line, scope, may, mayNot]) => [
     ...may.map(

@@ -3,7 +3,7 @@ import { bearer, each, get, request, type Vector } from '../vector.js'
 const key = (value: string): string => get('/api/whoami', `X-Api-Key: ${value}`)
 const forwarded = (value: string, name: string): string => get('/api/whoami', `X-Forwarded-For: ${value}`, bearer(name))
 
-/** With `optional`: nobody is let in as nobody, and a credential that is presented must still be good. */
+/** With `optional`: a request without a credential is anonymous, but a presented credential must be valid. */
 export const optionalVectors: readonly Vector[] = [
   { name: 'no token', request: get('/api/whoami'), expect: { ran: 'whoami' } },
   { name: 'another scheme', request: get('/api/whoami', 'Authorization: Basic YTpi'), expect: { ran: 'whoami' } },
@@ -107,7 +107,7 @@ export const apiKeyVectors: readonly Vector[] = [
   { name: 'a query', request: get('/api/whoami?x-api-key={reader}'), expect: { refused: 'credential_missing' } },
 ]
 
-/** With a realm or a body of the host's own. */
+/** With a custom realm or a custom error body. */
 export const presentationVectors: readonly Vector[] = [
   { name: 'no token', request: get('/api/whoami'), expect: { refused: 'credential_missing' } },
   { name: 'grammar', request: get('/api/whoami', 'Authorization: Bearer'), expect: { refused: 'credential_malformed' } },

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitepress'
 
-// Written by ../build.ts: the navigation, with titles.
+// Written by ../build.ts: the navigation with titles.
 const { nav, sidebar } = JSON.parse(readFileSync(new URL('../pages/navigation.json', import.meta.url), 'utf8'))
 
-/** As GitHub does it, so that one link works in both places. */
+/** Slugs as on GitHub, so that the same links work in both places. */
 const slugify = (heading) =>
   heading
     .toLowerCase()

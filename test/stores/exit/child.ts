@@ -16,7 +16,7 @@ import { scripts } from '../../../adapters/stores/redis/scripts.js'
 import { findDriver } from '../../../adapters/stores/sql/dialects/sqlite-open.js'
 import type { TokenStore } from '../../../src/store/port.js'
 
-// A script as people write it: it makes a token, checks it, and ends by itself, without close(); or with it, as its last line.
+// A typical script: it creates a token, verifies it and exits, either without close() or with close() as its last line.
 const [, , kind = '', url = '', name = '', last = ''] = process.argv
 
 type Setup = { readonly store: TokenStore; end?(): unknown }
@@ -68,12 +68,12 @@ if (kind === 'redis where only node-redis is installed') {
   await tokens.system.revoke(record.id, { reason: 'over' })
   const after = await tokens.verify(token ?? '')
   console.log(JSON.stringify({ before: before.ok, after: after.ok }))
-  // Whoever runs this takes the server away now.
+  // The parent process takes the server away now.
   if (last.startsWith('linger')) await sleep(1_000)
   await setup.end?.()
   if (last.endsWith('close')) {
     const closing = tokens.close()
-    // Whether all was written cannot be known over a link that is dead.
+    // Over a dead link, the store cannot know whether everything was written.
     await (last === 'close' ? closing : closing.catch(() => {}))
     console.log('closed')
   }

@@ -9,8 +9,8 @@ import type { TokenStore } from '../../../src/store/port.js'
 import { event, token } from '../sql/samples.js'
 import { type CuttingProxy, cuttingProxy } from './cutting-proxy.js'
 
-// A process in which nothing listens to errors but the stores and their drivers: a connection is ended again and again at the moment
-// when it passes from one call to the next.
+// Only the stores and their drivers listen for errors in this process. A connection is ended again and again as it passes from one call to
+// the next.
 const [, , kind = '', url = '', name = ''] = process.argv
 const ROUNDS = 60
 
@@ -18,7 +18,7 @@ const stores: { readonly [kind: string]: (proxy: CuttingProxy) => TokenStore } =
   'postgres url': (proxy) => postgresStore({ url: proxy.url, schema: name, poolSize: 1 }),
   'postgres pool': (proxy) => {
     const pool = new Pool({ connectionString: proxy.url, max: 1 })
-    // The host's part: what happens to connections that nobody uses.
+    // The host handles errors of idle connections.
     pool.on('error', () => {})
     return postgresStore({ pool, schema: name })
   },
@@ -52,7 +52,7 @@ const stop = await store.subscribe?.(() => {})
 const known = token()
 while (!(await tried(() => store.commit({ inserts: [known], events: [event()] }))));
 for (let round = 0; round < ROUNDS; round += 1) {
-  // Several calls wait for the one connection; the cut falls on another of its answers each time.
+  // Several calls wait for the one connection; each cut hits a different answer.
   const work = Array.from({ length: 8 }, (_, index) =>
     tried(() => (index % 2 === 0 ? store.find([known.id]) : store.commit({ inserts: [token()], events: [event()] }))),
   )

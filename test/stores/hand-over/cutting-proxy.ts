@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
-/** What ends a connection: bytes that follow what the server said last, in one packet with it. */
+/** When to end a connection, and the bytes to append to the server's message in the same packet. */
 export type Cut = { readonly isMoment: (chunk: Buffer) => boolean; readonly bytes: Buffer }
 
-/** A proxy that ends a connection in the very packet that makes it free again. */
+/** A proxy that ends a connection in the same packet that frees it for the next call. */
 export type CuttingProxy = { readonly url: string; arm(): void; readonly cuts: number; close(): void }
 
 const message = (type: string, body: Buffer): Buffer => {
@@ -14,13 +14,13 @@ const message = (type: string, body: Buffer): Buffer => {
   return Buffer.concat([head, body])
 }
 
-/** ReadyForQuery, and then the error of an administrator who ends the connection (57P01). */
+/** Right after ReadyForQuery: the error that Postgres sends when an administrator ends the connection (57P01). */
 const postgres: Cut = {
   isMoment: (chunk) => chunk.subarray(-6).equals(Buffer.from([0x5a, 0, 0, 0, 5, 0x49])),
   bytes: message('E', Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')),
 }
 
-/** An error packet, "Connection was killed", numbered like the first packet of an answer. */
+/** The error packet "Connection was killed", numbered like the first packet of an answer. */
 const mysql: Cut = {
   isMoment: () => true,
   bytes: (() => {
@@ -31,12 +31,12 @@ const mysql: Cut = {
   })(),
 }
 
-/** A server of Redis says nothing when it ends a connection. */
+/** A Redis server sends nothing when it ends a connection. */
 const redis: Cut = { isMoment: () => true, bytes: Buffer.alloc(0) }
 
 const CUTS: { readonly [kind in 'postgres' | 'mysql' | 'redis']: Cut } = { postgres, mysql, redis }
 
-/** Puts one before the server at `url`. */
+/** Puts a cutting proxy in front of the server at `url`. */
 export const cuttingProxy = async (kind: keyof typeof CUTS, url: string, defaultPort: number): Promise<CuttingProxy> => {
   const { isMoment, bytes } = CUTS[kind]
   const target = new URL(url)

@@ -1,10 +1,10 @@
 import type { MysqlPool } from '../../../adapters/stores/sql/dialects/mysql-connection.js'
 import type { PostgresPool } from '../../../adapters/stores/sql/dialects/postgres-connection.js'
 
-/** One statement in so many is refused. */
+/** One statement in this many is refused. */
 const ONE_IN = 20
 
-/** Refuses about one statement in twenty, in an order that looks like chance and is the same in every run. */
+/** Refuses about one statement in twenty, in a pseudo-random order that is the same in every run. */
 const chance = (): (() => boolean) => {
   let state = 20_261_126
   return () => {
@@ -13,7 +13,7 @@ const chance = (): (() => boolean) => {
   }
 }
 
-/** How often a pool refused, so that a test can show that it did. */
+/** A pool that counts its refusals, which lets a test show that it did refuse. */
 export type Contended<Pool> = { readonly pool: Pool; refusals(): number }
 
 type Query = { readonly text: string }
@@ -22,8 +22,8 @@ type Client = { query(config: Query): Promise<unknown> }
 const serializationFailure = (): Error => Object.assign(new Error('could not serialize access'), { code: '40001' })
 
 /**
- * A pool of `pg` as a distributed engine would answer it: every transaction is serializable, whatever it asks for, and one statement in
- * twenty, commits among them, fails with 40001. There is no LISTEN: it has no constructor for a client beside it.
+ * A `pg` pool that behaves like a distributed engine. Every transaction is serializable, whatever it asks for. One statement in twenty,
+ * commits included, fails with 40001. There is no LISTEN, because the pool offers no client constructor.
  */
 export const contendedPostgres = (pool: PostgresPool): Contended<PostgresPool> => {
   const refuses = chance()
@@ -58,8 +58,8 @@ type Statement = { readonly sql: string }
 type Connection = { query(options: Statement | string, values: unknown, answer: Answer): unknown }
 
 /**
- * A pool of `mysql2` of which one statement in twenty fails with a deadlock (1213), which rolls the whole transaction back, or with a lock
- * that was waited for too long (1205), which rolls back the statement alone. Commits are among them, as on a cluster that certifies them.
+ * A `mysql2` pool on which one statement in twenty fails. A deadlock (1213) rolls the whole transaction back; a lock wait timeout (1205)
+ * rolls back the statement alone. Commits fail too, as on a cluster that certifies them.
  */
 export const contendedMysql = (pool: MysqlPool): Contended<MysqlPool> => {
   const refuses = chance()
@@ -93,7 +93,7 @@ export const contendedMysql = (pool: MysqlPool): Contended<MysqlPool> => {
   }
   const getConnection: MysqlPool['getConnection'] = (answer) =>
     pool.getConnection((error, connection) => {
-      // Where there was an error there is no connection, whatever its type says.
+      // On an error there is no connection, whatever its type says.
       const given = error ? connection : ((wrapped.get(connection) ?? wrap(connection)) as typeof connection)
       answer(error, given)
     })

@@ -6,16 +6,16 @@ import { Client } from 'pg'
 
 const unique = (): string => `latchkey_test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`
 
-/** A place for tables that nobody else uses, and how to remove it. */
+/** A place for tables that no other test uses, and how to remove it. */
 export type OwnPlace = {
   readonly url: string
   readonly schema: string
-  /** Runs SQL in it, beside the store. */
+  /** Runs SQL there, bypassing the store. */
   query(text: string): Promise<readonly Record<string, unknown>[]>
   remove(): Promise<void>
 }
 
-/** A schema of its own in the Postgres that tests use. */
+/** A new schema in the Postgres server that tests use. */
 export const ownSchema = async (url: string): Promise<OwnPlace> => {
   const schema = unique()
   const client = new Client({ connectionString: url, options: `-c search_path=${schema}` })
@@ -33,7 +33,7 @@ export const ownSchema = async (url: string): Promise<OwnPlace> => {
   }
 }
 
-/** A database of its own in the MySQL or MariaDB that tests use. */
+/** A new database in the MySQL or MariaDB server that tests use. */
 export const ownDatabase = async (url: string): Promise<OwnPlace> => {
   const schema = unique()
   const connection = await createConnection({ uri: url })
@@ -52,11 +52,11 @@ export const ownDatabase = async (url: string): Promise<OwnPlace> => {
   }
 }
 
-/** A folder of its own for database files. */
+/** A new folder for database files. */
 export const ownFolder = async (): Promise<{ readonly path: (name: string) => string; remove(): Promise<void> }> => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-test-'))
   return { path: (name) => join(folder, name), remove: () => rm(folder, { recursive: true, force: true }) }
 }
 
-/** Drops the history of a store's feed, as the store itself does once it is long. */
+/** Drops the history of a store's feed, as the store does once the feed is long. */
 export const TRIM = ['delete from latchkey_changes', 'update latchkey_feed set floor = head'] as const

@@ -2,8 +2,8 @@ import { SqliteDialect } from 'kysely'
 import type { SyncDatabase } from '../../../adapters/stores/sql/dialects/sqlite-handle.js'
 
 /**
- * A dialect of Kysely as over a driver that ends a statement which failed. It is libsql all the same, which is not told: that is there on every machine,
- * and nothing locks the files of the tests that use it.
+ * A Kysely dialect over libsql that hides its driver, because the store refuses Kysely over libsql on a file. Tests can use it: libsql is
+ * on every machine, and nothing locks the files of these tests.
  */
 export const fileDialect = (database: unknown): SqliteDialect => {
   const { prepare, close } = database as SyncDatabase

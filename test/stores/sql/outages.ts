@@ -5,9 +5,9 @@ import type { TokenStore } from '../../../src/store/port.js'
 import type { DatabaseProxy } from './proxy.js'
 import { event, token } from './samples.js'
 
-/** What the cases about outages need of a server. */
+/** The server under test in the outage cases. */
 export type OutageSubject = {
-  /** A proxy before the server. */
+  /** A proxy in front of the server. */
   proxy(): Promise<DatabaseProxy>
   /** A store that reaches its server through `url` with a pool of five. */
   open(url: string): TokenStore
@@ -19,7 +19,7 @@ const outcome = async (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   )
 
-/** Declares what a store on a server promises when that server is away, and that its pool leaks nothing. */
+/** Declares how a store behaves while its server is down, and that its pool leaks nothing. */
 export const outageTests = (subject: OutageSubject): void => {
   let proxy: DatabaseProxy
   let store: TokenStore
@@ -34,7 +34,7 @@ export const outageTests = (subject: OutageSubject): void => {
     await proxy.close()
   })
 
-  it('answers 500 reads at once over a pool of five, half of them given up by their callers, and goes on', async () => {
+  it('answers 500 concurrent reads over a pool of five, half of them abandoned by their callers, and continues', async () => {
     const known = token()
     await store.commit({ inserts: [known], events: [event()] })
     const reads = Array.from({ length: 500 }, (_, index) => {
@@ -46,7 +46,7 @@ export const outageTests = (subject: OutageSubject): void => {
     expect(proxy.connections()).toBeLessThanOrEqual(5)
   })
 
-  it('throws one typed error while the server is away, and answers within a second of its return', async () => {
+  it('throws one typed error while the server is down, and answers within a second of its return', async () => {
     const known = token()
     await store.commit({ inserts: [known], events: [event()] })
     await Promise.all(Array.from({ length: 50 }, () => store.find([known.id])))
@@ -66,7 +66,7 @@ export const outageTests = (subject: OutageSubject): void => {
       expect(await outcome(Promise.resolve(store.commit({ events: [event()] })))).toBeInstanceOf(StoreUnavailableError)
     }
     await proxy.comeBack()
-    // A second, in steps.
+    // One second, in steps.
     let refusals = 0
     while ((await outcome(Promise.resolve(store.find([known.id])))) !== 'done') {
       refusals += 1
@@ -78,7 +78,7 @@ export const outageTests = (subject: OutageSubject): void => {
     expect(proxy.connections()).toBeLessThanOrEqual(5)
   })
 
-  it('writes all of a change or nothing when the server goes away in the middle of it', async () => {
+  it('writes a whole change or none of it if the server fails in the middle', async () => {
     const changes = Array.from({ length: 40 }, () => ({ inserts: [token(), token()], events: [event()] }))
     const writing = changes.map((change) => outcome(Promise.resolve(store.commit(change))))
     await sleep(5)

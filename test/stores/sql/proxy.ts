@@ -1,14 +1,18 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { Transform } from 'node:stream'
 
-/** A proxy before a database that can die and come back, and tell how many connections go through it. */
+/** A proxy in front of a database. It can die, come back, and count its connections. */
 export type DatabaseProxy = {
-  /** The database's URL, by way of the proxy. */
+  /** The database's URL through the proxy. */
   readonly url: string
   /** Closes every connection and refuses new ones. */
   die(): Promise<void>
-  /** Loses every connection without telling either side, and takes new ones. */
+  /** Drops every connection without telling either side, and accepts new ones. */
   forget(): void
-  /** Takes connections again, on the same port. */
+  /** Blocks the first connection that sends these texts, starting with the last text, as if its process had stopped. */
+  stopWithin(texts: readonly string[]): void
+  hasStopped(): boolean
+  /** Accepts connections again, on the same port. */
   comeBack(): Promise<void>
   connections(): number
   close(): Promise<void>
@@ -24,13 +28,37 @@ const listening = (server: Server, port: number): Promise<number> =>
     })
   })
 
-/** Puts a proxy before the database at `url`. */
+const isWithin = (sent: string, texts: readonly string[]): boolean => {
+  let at = 0
+  for (const text of texts) {
+    at = sent.indexOf(text, at) + text.length
+    if (at < text.length) return false
+  }
+  return true
+}
+
+/** Puts a proxy in front of the database at `url`. */
 export const proxyBefore = async (url: string, defaultPort: number): Promise<DatabaseProxy> => {
   const target = new URL(url)
   const sockets = new Set<Socket>()
   const farOf = new Map<Socket, Socket>()
   const forgotten = new WeakSet<Socket>()
   let server: Server | undefined
+  let stopper: readonly string[] | undefined
+  const gate = (): Transform => {
+    let sent = ''
+    let stopped = false
+    return new Transform({
+      transform(piece: Buffer, _encoding, done) {
+        if (stopper !== undefined) {
+          sent += piece.toString('latin1')
+          stopped = isWithin(sent, stopper)
+          if (stopped) stopper = undefined
+        }
+        done(null, stopped ? undefined : piece)
+      },
+    })
+  }
   const make = (): Server =>
     createServer({ allowHalfOpen: true }, (near) => {
       const far = connect(Number(target.port || defaultPort), target.hostname)
@@ -46,8 +74,9 @@ export const proxyBefore = async (url: string, defaultPort: number): Promise<Dat
           if (from === near) farOf.delete(near)
           if (from === near || !forgotten.has(from)) sockets.delete(near)
         })
-        from.pipe(to)
       }
+      near.pipe(gate()).pipe(far)
+      far.pipe(near)
     })
   server = make()
   const port = await listening(server, 0)
@@ -70,6 +99,10 @@ export const proxyBefore = async (url: string, defaultPort: number): Promise<Dat
         for (const socket of [near, far]) socket.unpipe().resume()
       }
     },
+    stopWithin(texts) {
+      stopper = texts
+    },
+    hasStopped: () => stopper === undefined,
     async comeBack() {
       server = make()
       await listening(server, port)

@@ -3,7 +3,7 @@ import type { StoredToken } from '../../../src/model/record.js'
 
 let made = 0
 
-/** A token that no other one is like. */
+/** A unique token. */
 export const token = (more: Partial<StoredToken> = {}): StoredToken => {
   made += 1
   return {
@@ -20,7 +20,7 @@ export const token = (more: Partial<StoredToken> = {}): StoredToken => {
   }
 }
 
-/** An event that no other one is like. */
+/** A unique event. */
 export const event = (more: Partial<StoredEvent> = {}): StoredEvent => {
   made += 1
   return {

@@ -5,21 +5,24 @@ import type { TokenStore } from '../../../src/store/port.js'
 import type { OwnPlace } from './databases.js'
 import { event, token } from './samples.js'
 
-/** What the cases about a server need. */
+/** The server under test in the server cases. */
 export type ServerSubject = {
-  /** An empty schema or database, removed by the case. */
+  /** An empty schema or database, which the case removes. */
   place(): Promise<OwnPlace>
-  /** A store in it, by a connection string. */
+  /** A store in it, opened with a connection string. */
   open(place: OwnPlace): TokenStore
-  /** The statements of the printed SQL for it. */
+  /** The printed SQL that sets it up. */
   printed(place: OwnPlace): Promise<string>
-  /** A user with a login and no rights at all, a store that connects as it, and how to remove it. `USER` in the printed SQL is its name. */
+  /**
+   * A user with a login and no rights, a store that connects as that user, and how to remove the user. The name replaces `latchkey_app` in
+   * the printed SQL.
+   */
   limited(place: OwnPlace): Promise<{ readonly user: string; readonly store: TokenStore; remove(): Promise<unknown> }>
-  /** Stores that cannot work, with the words that their error must hold. None of them may tell `s3cret-word`. */
+  /** Stores that cannot work, each with words that its error must contain. No error may contain `s3cret-word`. */
   broken(place: OwnPlace): Promise<readonly { readonly store: TokenStore; readonly says: string }[]>
 }
 
-/** Declares what a store promises about setting up its server and about telling what is wrong with it. */
+/** Declares how a store sets up its server and reports what is wrong with it. */
 export const serverTests = (subject: ServerSubject): void => {
   const within = async (work: (place: OwnPlace) => Promise<void>): Promise<void> => {
     const place = await subject.place()
@@ -30,7 +33,7 @@ export const serverTests = (subject: ServerSubject): void => {
     }
   }
 
-  it('is set up once by ten that start at the same time', () =>
+  it('sets up the schema once when ten stores start at the same time', () =>
     within(async (place) => {
       const stores = Array.from({ length: 10 }, () => subject.open(place))
       await Promise.all(stores.map((store) => store.migrate?.()))
@@ -41,7 +44,7 @@ export const serverTests = (subject: ServerSubject): void => {
       await Promise.all(stores.map((store) => store.close?.()))
     }))
 
-  it('is set up by the next one where one died half-way, after any of its statements', () =>
+  it('completes a setup that died partway through its statements', () =>
     within(async (place) => {
       const statements = (await subject.printed(place)).split(/;\n\n/).map((text) => text.trim())
       for (const done of [1, 3, 7, 12]) {
@@ -55,7 +58,7 @@ export const serverTests = (subject: ServerSubject): void => {
       }
     }))
 
-  it('has nothing left to set up after its printed SQL was run', () =>
+  it('leaves nothing to set up after the printed SQL was run', () =>
     within(async (place) => {
       for (const statement of (await subject.printed(place)).split(/;\n\n/)) {
         await place.query(statement)
@@ -68,7 +71,7 @@ export const serverTests = (subject: ServerSubject): void => {
       await store.close?.()
     }))
 
-  it('works for a user who has what the printed SQL grants, and no more', () =>
+  it('works for a user who has only the rights that the printed SQL grants', () =>
     within(async (place) => {
       const printed = await subject.printed(place)
       for (const statement of printed.split(/;\n\n/)) if (!/^(--[^\n]*\n?)*$/.test(statement)) await place.query(statement)
@@ -91,7 +94,7 @@ export const serverTests = (subject: ServerSubject): void => {
       }
     }))
 
-  it('says in one typed error what is wrong and what to do, and never the password', () =>
+  it('reports in one typed error what is wrong and what to do, without the password', () =>
     within(async (place) => {
       for (const { store, says } of await subject.broken(place)) {
         const error = await Promise.resolve(store.migrate?.())

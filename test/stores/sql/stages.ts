@@ -5,7 +5,7 @@ import { type OwnPlace, TRIM } from './databases.js'
 
 type Begin = NonNullable<StoreSubject['beginTransaction']>
 
-/** Begins transactions of the host's, each on a Postgres client of its own. */
+/** Begins transactions for the host, each on its own Postgres client. */
 export const postgresTransactions =
   (config: ClientConfig): Begin =>
   async () => {
@@ -19,7 +19,7 @@ export const postgresTransactions =
     return { transaction, commit: end('commit'), rollback: end('rollback') }
   }
 
-/** Begins transactions of the host's, each on a MySQL connection of its own. */
+/** Begins transactions for the host, each on its own MySQL connection. */
 export const mysqlTransactions =
   (config: ConnectionOptions): Begin =>
   async () => {
@@ -32,7 +32,7 @@ export const mysqlTransactions =
     return { transaction, commit: end('commit'), rollback: end('rollback') }
   }
 
-/** What the contract is run on: handles over one place, whose feed can be trimmed. */
+/** The subject of the contract: stores over one place, whose feed can be trimmed. */
 export const stageOver = (place: OwnPlace, open: () => StoreSubject['store'], beginTransaction: Begin): StoreSubject => ({
   store: open(),
   second: open(),

@@ -1,15 +1,15 @@
 import { Kysely, MysqlDialect } from 'kysely'
 import { mysqlStore } from 'latchkey/stores/mysql'
-import { createConnection, createPool } from 'mysql2'
+import { createConnection, createPool, type Pool } from 'mysql2'
 import { createConnection as createPromised } from 'mysql2/promise'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { service } from '../../support/services.js'
 import { type OwnPlace, ownDatabase } from '../sql/databases.js'
-import { type Begun, kyselySubject, transactionCases } from './cases.js'
+import { type Begun, committedWithinBulk, kyselySubject, transactionCases } from './cases.js'
 
 const mysql = await service('mysql')
 
-describe.skipIf(mysql.skip)(`transactions of a host in mysql ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`transactions of the host in MySQL ${mysql.skip ?? ''}`, () => {
   let place: OwnPlace
   beforeAll(async () => {
     place = await ownDatabase(mysql.url ?? '')
@@ -27,7 +27,7 @@ describe.skipIf(mysql.skip)(`transactions of a host in mysql ${mysql.skip ?? ''}
     return { transaction: connection, commit: end('commit'), rollback: end('rollback') }
   }
   describe.each(['begin', 'set transaction isolation level read committed; begin', 'set autocommit = 0'])(
-    'a connection of mysql2/promise: %s',
+    'a mysql2/promise connection: %s',
     (begin) => {
       transactionCases({ open, begin: () => promised(begin), idle: () => promised(undefined), others: true })
     },
@@ -44,8 +44,33 @@ describe.skipIf(mysql.skip)(`transactions of a host in mysql ${mysql.skip ?? ''}
     }
     return { transaction: connection, commit: end('commit'), rollback: end('rollback') }
   }
-  describe('a connection of mysql2', () => {
+  describe('a mysql2 connection', () => {
     transactionCases({ open, begin: () => called('begin'), idle: () => called(undefined), others: true })
+  })
+
+  describe('beside a bulk revocation', () => {
+    const pools: Pool[] = []
+    afterAll(() => Promise.all(pools.map((pool) => pool.promise().end())))
+    const statements = { count: /^select `tenant_id`, count/, end: /^select `id` from .*`revoked_at` is null/ }
+    committedWithinBulk(
+      (moment, then) => {
+        const pool = createPool({ uri: place.url })
+        pools.push(pool)
+        let waits = true
+        pool.on('connection', (connection) => {
+          const query = connection.query.bind(connection) as (...args: unknown[]) => unknown
+          Object.assign(connection, {
+            query(options: { readonly sql: string }, ...rest: unknown[]) {
+              if (!waits || !statements[moment].test(options.sql)) return query(options, ...rest)
+              waits = false
+              return void then().then(() => query(options, ...rest))
+            },
+          })
+        })
+        return mysqlStore({ pool })
+      },
+      () => promised('begin'),
+    )
   })
 
   describe('Kysely', () => {

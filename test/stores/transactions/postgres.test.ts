@@ -5,12 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { service } from '../../support/services.js'
 import { type OwnPlace, ownSchema } from '../sql/databases.js'
 import { event, token } from '../sql/samples.js'
-import { type Begun, kyselySubject, transactionCases } from './cases.js'
+import { type Begun, committedWithinBulk, kyselySubject, transactionCases } from './cases.js'
 
 const postgres = await service('postgres')
 const url = postgres.url ?? ''
 
-describe.skipIf(postgres.skip)(`transactions of a host in postgres ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`transactions of the host in Postgres ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
   beforeAll(async () => {
     place = await ownSchema(url)
@@ -28,11 +28,38 @@ describe.skipIf(postgres.skip)(`transactions of a host in postgres ${postgres.sk
     }
     return { transaction: connection, commit: end('commit'), rollback: end('rollback') }
   }
-  describe.each(['begin', 'begin isolation level repeatable read', 'begin isolation level serializable'])('a client of pg: %s', (begin) => {
+  describe.each(['begin', 'begin isolation level repeatable read', 'begin isolation level serializable'])('a pg client: %s', (begin) => {
     transactionCases({ open, begin: () => client(begin), idle: () => client(undefined), others: true })
   })
 
-  it('a client whose encoding cannot hold every character is refused with what to do', async () => {
+  describe('beside a bulk revocation', () => {
+    const pools: Pool[] = []
+    afterAll(() => Promise.all(pools.map((pool) => pool.end())))
+    const statements = { count: /^select "tenant_id", count/, end: /^update .*"bulk_id" =/ }
+    committedWithinBulk(
+      (moment, then) => {
+        const pool = new Pool({ connectionString: url })
+        pools.push(pool)
+        let waits = true
+        pool.on('connect', (connection) => {
+          const query = connection.query.bind(connection) as (config: { readonly text: string }) => Promise<unknown>
+          Object.assign(connection, {
+            async query(config: { readonly text: string }) {
+              if (waits && statements[moment].test(config.text)) {
+                waits = false
+                await then()
+              }
+              return query(config)
+            },
+          })
+        })
+        return postgresStore({ pool, schema: place.schema })
+      },
+      () => client('begin'),
+    )
+  })
+
+  it('refuses a pg client whose encoding cannot hold every character, and says what to do', async () => {
     const store = open()
     await store.migrate?.()
     const { transaction, rollback } = await client("begin; set client_encoding = 'EUC_JP'")
@@ -45,7 +72,7 @@ describe.skipIf(postgres.skip)(`transactions of a host in postgres ${postgres.sk
     await store.close?.()
   })
 
-  describe('a client of a pool that is the store itself', () => {
+  describe("a client of the host's pool", () => {
     const pools: Pool[] = []
     afterAll(() => Promise.all(pools.map((pool) => pool.end())))
     const pooled = async (begin: string | undefined): Promise<Begun> => {

@@ -11,7 +11,7 @@ const folder = await ownFolder()
 afterAll(() => folder.remove())
 let files = 0
 
-describe.each(await availableDrivers())('a transaction of %s', async (driver) => {
+describe.each(await availableDrivers())('a %s transaction', async (driver) => {
   const Database = await findDriver(driver)
   const handles: { close(): unknown }[] = []
   let path = ''
@@ -35,10 +35,10 @@ describe.each(await availableDrivers())('a transaction of %s', async (driver) =>
   }
   const idle = async (): Promise<Begun> => ({ transaction: handle(), commit: async () => {}, rollback: async () => {} })
 
-  describe('on a handle beside the store', () => {
+  describe('on a separate handle', () => {
     transactionCases({ open: () => sqliteStore({ path }), begin: async () => begin('begin immediate'), idle, others: false })
   })
-  describe('on the handle of the store', () => {
+  describe("on the store's own handle", () => {
     let shared: ReturnType<typeof handle> | undefined
     beforeEach(() => {
       shared = undefined
@@ -47,11 +47,12 @@ describe.each(await availableDrivers())('a transaction of %s', async (driver) =>
       shared ??= handle()
       return shared
     }
-    transactionCases({ open: () => sqliteStore({ database: own() }), begin: async () => begin('begin', own()), idle, others: false })
+    const open = () => sqliteStore({ database: own(), busyTimeout: 0.2 })
+    transactionCases({ open, begin: async () => begin('begin', own()), idle, others: false, shared: true })
   })
 })
 
-describe('a transaction of Kysely on SQLite', async () => {
+describe('a Kysely transaction on SQLite', async () => {
   const Database = await findDriver('libsql')
   let kysely: Kysely<Record<string, never>>
   let path = ''
@@ -64,7 +65,7 @@ describe('a transaction of Kysely on SQLite', async () => {
   transactionCases({ open: () => sqliteStore({ path }), ...kyselySubject(() => kysely), others: false })
 })
 
-it('the first use of a store inside a transaction that keeps it from its tables is refused with what to do, and works afterwards', async () => {
+it('refuses the first use of a store inside a transaction that locks its tables, says what to do, and works afterwards', async () => {
   files += 1
   const path = folder.path(`${files}.db`)
   const store = sqliteStore({ path, driver: 'libsql' })

@@ -7,7 +7,7 @@ import type { HttpHarness, SiteRoute } from '../../http-contract/types.js'
 
 type Module = { (): Express; Router(): Router }
 
-/** The contract's routes on Express, of whichever major. */
+/** The contract's routes on any major version of Express. */
 export function expressHarness(name: string, express: Module): HttpHarness {
   return {
     name,

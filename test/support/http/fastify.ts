@@ -33,7 +33,7 @@ export function fastifyHarness(name: string): HttpHarness {
   }
 }
 
-// The contract is about the guard; what a framework thinks of a body's type is another matter.
+// The contract is about the guard, not about how a framework treats the content type of a body.
 function acceptAnyBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, payload, done) => {

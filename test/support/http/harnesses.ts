@@ -9,7 +9,7 @@ import { honoHarness } from './hono.js'
 import { koaHarness } from './koa.js'
 import { webHarness } from './web.js'
 
-/** Every adapter, as the contract and the tests that go over all of them drive it. */
+/** Every adapter, as driven by the contract and by the tests that cover all adapters. */
 export const harnesses: readonly HttpHarness[] = [
   expressHarness('Express 4', express4),
   expressHarness('Express 5', express5),

@@ -6,7 +6,7 @@ import { authenticate, requireScopes } from 'latchkey/koa'
 import { memoryStore } from 'latchkey/stores/memory'
 import type { HttpHarness, SiteRoute } from '../../http-contract/types.js'
 
-/** The contract's routes on Koa, of whichever major, with @koa/router. */
+/** The contract's routes on any major version of Koa, with @koa/router. */
 export function koaHarness(name: string, Application: new () => Koa): HttpHarness {
   return {
     name,
@@ -16,7 +16,7 @@ export function koaHarness(name: string, Application: new () => Koa): HttpHarnes
       app.proxy = trustProxy
       app.silent = true
       const open = new Router()
-      // The guard stands in a router without a prefix: with one, @koa/router compares its case, but not that of the routes.
+      // The guard is in a router without a prefix. With a prefix, @koa/router compares the prefix case-sensitively, but not the routes.
       const guarded = new Router()
       const api = new Router({ prefix: '/api' })
       const nested = new Router({ prefix: '/nested' })

@@ -16,16 +16,16 @@ import * as onHono from 'latchkey/hono'
 import * as onKoa from 'latchkey/koa'
 import * as onWeb from 'latchkey/web'
 
-/** Tells who asks, by the header `x-user`. */
+/** Determines the actor from the header `x-user`. */
 export type ActorByHeader = (user: string | undefined) => Actor | undefined | Promise<Actor | undefined>
 
 /** A server that mounts the management API. */
 export type Host = { readonly origin: string; close(): Promise<unknown> }
 
-/** Starts a host of one kind with the API on `path`. */
+/** Starts one kind of host with the API at `path`. */
 export type StartHost = (tokens: Latchkey, actor: ActorByHeader, path: string) => Promise<Host>
 
-/** The API on every framework, some with a body parser of the host's before it. */
+/** The API on every framework, some behind a body parser of the host. */
 export const managementHosts: { readonly [name: string]: StartHost } = {
   'Express 4': (tokens, actor, path) => onAnyExpress(express4, [], tokens, actor, path),
   'Express 4 behind express.json()': (tokens, actor, path) => onAnyExpress(express4, [express4.json()], tokens, actor, path),

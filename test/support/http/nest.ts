@@ -17,7 +17,7 @@ type Reply = {
   end?(body: Buffer): unknown
 }
 
-/** A controller with one method for each route, decorated as its author would. */
+/** A controller with one decorated method for each route, as its author would write it. */
 function controllerOf(base: string, routes: readonly SiteRoute[]): new () => object {
   class RoutesController {}
   routes.forEach((route, index) => {
@@ -44,9 +44,9 @@ function controllerOf(base: string, routes: readonly SiteRoute[]): new () => obj
   return RoutesController
 }
 
-/** `@RequireScopes` authenticates by itself, so it never stands where nobody did. */
+/** `@RequireScopes` itself authenticates, so it never runs without authentication. */
 const BARE = ['requireScopes without authenticate, with a good token', 'requireScopes without authenticate, without a token']
-/** Nest runs its guards behind Fastify's reading of the body. */
+/** Nest runs its guards after Fastify has read the body. */
 const BODY_FIRST = [
   'Expect: 100-continue without a token',
   'Expect: 100-continue with too little scope',

@@ -1,4 +1,4 @@
-// Types of the present majors stand for the older ones: the adapters use what both have.
+// The older majors use the types of the current ones, because the adapters use only what both have.
 declare module 'express4' {
   const express: typeof import('express')
   export = express

@@ -5,13 +5,13 @@ import { type CreateInput, type Latchkey, latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { decidedBy } from '../decided-by.js'
 
-/** An instance on the memory store, with a token that may read. */
+/** An instance on the memory store, with a token that has a read scope. */
 export type Kit = {
   readonly tokens: Latchkey
   readonly token: string
   readonly id: string
   create(input?: Partial<CreateInput>): Promise<{ readonly token: string; readonly id: string }>
-  /** As the present ones, but every decision fails. */
+  /** The same instance, but every decision fails. */
   readonly outage: Latchkey
 }
 
@@ -40,7 +40,7 @@ export async function served<T>(listener: RequestListener, run: (origin: string)
   }
 }
 
-/** The endpoints that were counted for a token, once all of `expected` uses are in. */
+/** The endpoints counted for a token, once all `expected` uses have been recorded. */
 export async function endpointsOf(tokens: Latchkey, id: string, expected: number): Promise<readonly string[]> {
   for (let turn = 0; ; turn += 1) {
     const report = await tokens.system.usage(id)

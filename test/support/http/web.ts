@@ -58,7 +58,7 @@ async function handle(site: HttpSite, patterns: readonly Pattern[], request: Req
 async function bridge(site: HttpSite, patterns: readonly Pattern[], incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   try {
     const request = new Request(new URL(incoming.url ?? '/', 'http://contract.test'), { method: incoming.method ?? 'GET' })
-    // Not by way of a copied `Headers`: Deno's copies lose an empty field that stands before another of its name.
+    // Do not copy a `Headers` object: in Deno, a copy loses an empty field that precedes another one of the same name.
     const { headers } = request
     for (let index = 0; index + 1 < incoming.rawHeaders.length; index += 2) {
       headers.append(incoming.rawHeaders[index] ?? '', incoming.rawHeaders[index + 1] ?? '')

@@ -11,14 +11,14 @@ import { service } from '../services.js'
 const postgres = await service('postgres')
 const redis = await service('redis')
 
-/** Where data lies that several nodes share. `text` is everything that is stored, to look for secrets in. */
+/** Where several nodes share data. `text` returns everything stored, to search it for secrets. */
 export type Place = {
   readonly open: () => TokenStore
   readonly text?: () => Promise<string>
   readonly remove: () => Promise<void>
 }
 
-/** The stores that tickets are tried on, each with a handle for each node. */
+/** The stores on which tickets are tested. Each node opens its own store. */
 export const places: readonly { readonly name: string; readonly skip: string | undefined; readonly make: () => Promise<Place> }[] = [
   {
     name: 'memory',

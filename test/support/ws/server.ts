@@ -5,17 +5,17 @@ import type { Authenticator, Principal } from 'latchkey'
 import { authenticateUpgrade, type UpgradeOptions } from 'latchkey/ws'
 import { WebSocket, WebSocketServer } from 'ws'
 
-/** A server with WebSockets, as the docs set it up. */
+/** A server with WebSockets, set up as the docs show. */
 export type Served = {
   readonly port: number
   readonly server: Server
-  /** The sockets that are open, with whom they are open for. */
+  /** The open sockets and their principals. */
   readonly admitted: { readonly webSocket: WebSocket; readonly principal: Principal; readonly request: IncomingMessage }[]
   readonly close: () => Promise<void>
 }
 
 type Setup = UpgradeOptions & {
-  /** Does the host forget to call `watch`? */
+  /** Whether the host forgets to call `watch`. */
   readonly forgetful?: boolean
 }
 
@@ -47,10 +47,10 @@ export async function serveSockets(tokens: Authenticator, { forgetful = false, .
   }
 }
 
-/** An answer to a handshake, as it came over the wire. */
+/** The answer to a handshake, as received from the wire. */
 export type Answer = { readonly status: number; readonly head: string; readonly body: string; readonly socket: Socket }
 
-/** Asks for a WebSocket over a raw socket, with these further lines in the head, and waits for the answer. */
+/** Requests a WebSocket over a raw socket with additional header lines, and waits for the answer. */
 export async function handshake(port: number, lines: readonly string[] = [], path = '/live', after = ''): Promise<Answer> {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => undefined)
@@ -76,7 +76,7 @@ export async function handshake(port: number, lines: readonly string[] = [], pat
   return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(answered)?.[1] ?? 0), head: answered, body, socket }
 }
 
-/** Opens a WebSocket as a client does, and waits until it is open. */
+/** Opens a WebSocket like a client, and waits until it is open. */
 export async function open(
   port: number,
   protocols: readonly string[] = [],

@@ -6,7 +6,7 @@ import { type Liar, single } from './liar.js'
 export const auditLiars: readonly Liar[] = [
   {
     name: 'events oldest first that go by their instants',
-    caughtBy: 'oldest first is newest first turned round, for every filter',
+    caughtBy: 'oldest first is the reverse of newest first, for every filter',
     create() {
       const honest = memoryStore()
       return single({
@@ -20,10 +20,10 @@ export const auditLiars: readonly Liar[] = [
   },
   {
     name: 'events that are seen in another order than they were numbered in',
-    caughtBy: 'whoever reads on behind the last event misses none and sees none twice while 16 writers commit',
+    caughtBy: 'a reader that continues after the last event misses none and sees none twice while 16 writers commit',
     create() {
       const honest = memoryStore()
-      // As rows with a number from a sequence: some are committed late, behind others with higher numbers.
+      // Like rows numbered by a sequence: some are committed later than rows with higher numbers.
       const late = new Set<string>()
       let turn = 0
       return single({
@@ -43,7 +43,7 @@ export const auditLiars: readonly Liar[] = [
   },
   {
     name: 'a seal whose number is compared, and written a moment later',
-    caughtBy: 'of many who seal at once exactly one writes each number',
+    caughtBy: 'when many seal at once, exactly one writes each number',
     create() {
       const honest = memoryStore()
       const seals: StoredSeal[] = []
@@ -64,7 +64,7 @@ export const auditLiars: readonly Liar[] = [
   },
   {
     name: 'a consumer that is read, compared, and written a moment later',
-    caughtBy: 'of many who take a consumer at once exactly one gets it',
+    caughtBy: 'when many claim a consumer at once, exactly one succeeds',
     create() {
       const honest = memoryStore()
       const states = new Map<string, ConsumerState>()
@@ -82,8 +82,22 @@ export const auditLiars: readonly Liar[] = [
     },
   },
   {
+    name: 'a consumer that is removed whatever its version',
+    caughtBy: 'a consumer is removed only at its version, and its name begins anew',
+    create() {
+      const honest = memoryStore()
+      return single({
+        ...honest,
+        removeConsumer: async ({ prefix, name }) => {
+          const found = (await honest.consumers(prefix)).find((state) => state.name === name)
+          return found !== undefined && (await honest.removeConsumer(found))
+        },
+      })
+    },
+  },
+  {
     name: 'places of events that are counted by what is there',
-    caughtBy: 'removed events are gone, the others keep their places, and no place is given out again',
+    caughtBy: 'removed events are gone, the others keep their positions, and no position is reused',
     create() {
       const honest = memoryStore()
       const place = new Map<string, number>()

@@ -4,7 +4,7 @@ import { type Liar, single } from './liar.js'
 export const bulkLiars: readonly Liar[] = [
   {
     name: 'one event for a bulk revocation of many tenants',
-    caughtBy: 'one event for each tenant that was touched, and one for the tokens without a tenant, each with its count',
+    caughtBy: 'a bulk revocation writes one event for each affected tenant and one for tokens without a tenant, each with its count',
     create() {
       const honest = memoryStore()
       return single({
@@ -20,7 +20,7 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'one salt for the events of a bulk revocation',
-    caughtBy: 'each event of a bulk revocation has a salt of its own',
+    caughtBy: 'each event of a bulk revocation has its own salt',
     create() {
       const honest = memoryStore()
       const shared = '0'.repeat(32)
@@ -34,7 +34,7 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'bulk revocation without its mark on the tokens',
-    caughtBy: 'each revoked token names the revocation, and says that it was one in bulk',
+    caughtBy: 'each revoked token records the bulk revocation that ended it',
     create() {
       const honest = memoryStore()
       return single({
@@ -45,7 +45,7 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'event of a bulk revocation that touched nothing',
-    caughtBy: 'a revocation that touches nothing writes no event and says nothing in the feed',
+    caughtBy: 'a bulk revocation that matches no token writes no event and no feed entry',
     create() {
       const honest = memoryStore()
       return single({
@@ -60,7 +60,7 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'trail without bulk revocations',
-    caughtBy: 'the trail of a token holds the revocation that ended it, as it concerned its tenant, and no other',
+    caughtBy: "the audit trail of a token contains only the bulk revocation that ended it, with its own tenant's event",
     create() {
       const honest = memoryStore()
       return single({ ...honest, events: ({ bulk: _, ...query }) => honest.events(query) })
@@ -68,7 +68,7 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'trail that shows what a bulk revocation did to others',
-    caughtBy: 'the trail of a token holds the revocation that ended it, as it concerned its tenant, and no other',
+    caughtBy: "the audit trail of a token contains only the bulk revocation that ended it, with its own tenant's event",
     create() {
       const honest = memoryStore()
       return single({

@@ -16,7 +16,7 @@ function countsOf(tokens: readonly StoredToken[]): ReadonlyMap<string | undefine
   return counts
 }
 
-/** Counts the tokens of a prefix as the first cap of a change would, and says whether one more is too many. */
+/** Counts the tokens for the first cap of a change, and says whether one more would exceed it. */
 async function isFull(store: TokenStore, { caps: [cap] = [] }: Pick<Change, 'caps'>): Promise<boolean> {
   if (cap === undefined) return false
   return (await store.list({ prefix: cap.prefix, now: cap.now, limit: 1000 })).length >= cap.max
@@ -25,7 +25,7 @@ async function isFull(store: TokenStore, { caps: [cap] = [] }: Pick<Change, 'cap
 export const commitLiars: readonly Liar[] = [
   {
     name: 'a cap that is counted a moment before the insert',
-    caughtBy: 'of 32 parallel inserts exactly as many win as a cap allows',
+    caughtBy: 'of 32 parallel inserts, exactly as many succeed as a cap allows',
     create() {
       const honest = memoryStore()
       return single({
@@ -40,7 +40,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'a cap that is checked before the ids',
-    caughtBy: 'an id that exists is a conflict before it exceeds a cap',
+    caughtBy: 'a duplicate id is reported as a conflict, not as an exceeded cap',
     create() {
       const honest = memoryStore()
       return single({
@@ -51,7 +51,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'no compare in compare-and-set',
-    caughtBy: 'of 100 parallel rotations of one token exactly one wins, and only its successor and event exist',
+    caughtBy: 'of 100 parallel rotations of one token, exactly one succeeds, and only its successor and event exist',
     create() {
       const honest = memoryStore()
       const blind = ({ updates = [], ...change }: Change): Change => ({
@@ -66,7 +66,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'compare and set in two steps',
-    caughtBy: 'no update is lost among writers that retry',
+    caughtBy: 'no update is lost when concurrent writers retry',
     create() {
       const honest = memoryStore()
       return single({
@@ -84,7 +84,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'event outside the transaction',
-    caughtBy: 'an update that expects another version is a conflict and changes nothing',
+    caughtBy: 'an update with a stale version is a conflict and changes nothing',
     create() {
       const honest = memoryStore()
       return single({
@@ -98,7 +98,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'event after the answer',
-    caughtBy: 'of 100 parallel rotations of one token exactly one wins, and only its successor and event exist',
+    caughtBy: 'of 100 parallel rotations of one token, exactly one succeeds, and only its successor and event exist',
     create() {
       const honest = memoryStore()
       return single({
@@ -113,7 +113,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'parts of a change one after another',
-    caughtBy: 'a change with one bad part leaves nothing of its good parts',
+    caughtBy: 'a change with one invalid part writes none of its valid parts',
     create() {
       const honest = memoryStore()
       return single({
@@ -133,7 +133,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'revoke that forgets half',
-    caughtBy: 'revokes every one of 1,100 tokens',
+    caughtBy: 'revokeWhere() revokes all of 1,100 tokens',
     create() {
       const honest = memoryStore()
       return single({
@@ -150,7 +150,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'delete instead of revoke',
-    caughtBy: 'revokes what matches, stamps it, counts it, and leaves the rest alone',
+    caughtBy: 'revokeWhere() revokes, stamps and counts the matching tokens, and changes no others',
     create() {
       const honest = memoryStore()
       return single({
@@ -166,7 +166,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'bulk revocation read first and written later',
-    caughtBy: 'an update that raced with a bulk revocation cannot undo it',
+    caughtBy: 'a concurrent update cannot undo a bulk revocation',
     create() {
       const honest = memoryStore()
       return single({
@@ -189,7 +189,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'bulk revocation that goes on as a rule',
-    caughtBy: 'concerns the tokens that are there, and none that come or change into the filter afterwards',
+    caughtBy: 'a bulk revocation affects only tokens that match when it runs',
     create() {
       const honest = memoryStore()
       const rules: { readonly filter: TokenFilter; readonly stamp: RevocationStamp }[] = []

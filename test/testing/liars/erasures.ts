@@ -2,7 +2,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import type { ListedEvent, TokenStore } from '../../../src/index.js'
 import { type Liar, single } from './liar.js'
 
-/** A store that puts what is left of events beside them, in a way of its own. */
+/** A store that keeps redacted events separately, in a custom way. */
 function overlaid(write: (store: TokenStore, left: Map<string, ListedEvent>) => Partial<TokenStore>): TokenStore {
   const honest = memoryStore()
   const left = new Map<string, ListedEvent>()
@@ -20,7 +20,7 @@ function overlaid(write: (store: TokenStore, left: Map<string, ListedEvent>) => 
 export const erasureLiars: readonly Liar[] = [
   {
     name: 'an erasure that does not look at what is stored',
-    caughtBy: 'an erasure of an event that is gone, or of which more was erased meanwhile, is a conflict and changes nothing',
+    caughtBy: 'erasing an event that was removed or erased further in the meantime is a conflict and changes nothing',
     create: () =>
       single(
         overlaid((honest, left) => ({
@@ -30,7 +30,7 @@ export const erasureLiars: readonly Liar[] = [
   },
   {
     name: 'an erasure whose filters still go by what is gone',
-    caughtBy: 'what is left of an event stands in its place, and filters go by it',
+    caughtBy: 'the remaining fields of an erased event keep its position, and filters use them',
     create: () =>
       single(
         overlaid((honest, left) => ({
@@ -41,7 +41,7 @@ export const erasureLiars: readonly Liar[] = [
   },
   {
     name: 'a feed that is never cut',
-    caughtBy: 'a cut feed forgets what it said: who has not read it must take everything as changed, who has goes on',
+    caughtBy: 'after the feed is trimmed, readers that missed entries must assume that everything changed, and the others continue',
     create() {
       const honest = memoryStore()
       return single({ ...honest, commit: ({ cutsFeed: _, ...change }) => honest.commit(change) })
@@ -49,7 +49,7 @@ export const erasureLiars: readonly Liar[] = [
   },
   {
     name: 'last uses that keep their address',
-    caughtBy: 'addresses of last uses are removed on request, and their instants stay',
+    caughtBy: 'addresses of last uses are removed on request, and their times stay',
     create() {
       const honest = memoryStore()
       return single({ ...honest, trimUsage: ({ lastAddresses: _, ...trim }) => honest.trimUsage(trim) })

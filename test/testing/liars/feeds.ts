@@ -12,7 +12,7 @@ function entriesOf(change: Change): Omit<Entry, 'position'>[] {
   return [...[...ids, ...(change.removals ?? [])].map((id) => ({ id })), ...(change.ownersChanged ?? []).map((owner) => ({ owner }))]
 }
 
-/** A feed of its own beside an honest store: `next` says where an entry goes, and `write` when it can be seen. */
+/** A custom feed for a correct store: `next` chooses an entry's position, and `late` when it becomes visible. */
 function withFeed(next: () => number, late: () => Promise<void>): TokenStore {
   const honest = memoryStore()
   const feed: Entry[] = []
@@ -53,7 +53,7 @@ function withFeed(next: () => number, late: () => Promise<void>): TokenStore {
   }
 }
 
-/** An honest store whose feed is told in another way. */
+/** A correct store with modified feed pages. */
 function withPages(change: (page: FeedPage) => FeedPage): TokenStore {
   const honest = memoryStore()
   return { ...honest, changes: async (after, limit) => change(await honest.changes(after, limit)) }
@@ -62,7 +62,7 @@ function withPages(change: (page: FeedPage) => FeedPage): TokenStore {
 export const feedLiars: readonly Liar[] = [
   {
     name: 'feed by timestamp',
-    caughtBy: 'without a cursor it answers its end, from which every later change is told in commit order',
+    caughtBy: 'without a cursor, the feed returns its end; from there it lists every later change in commit order',
     create: () =>
       single(
         withFeed(
@@ -112,7 +112,7 @@ export const feedLiars: readonly Liar[] = [
   },
   {
     name: 'feed that tells of bulk revocations that touched nothing',
-    caughtBy: 'a revocation that touches nothing writes no event and says nothing in the feed',
+    caughtBy: 'a bulk revocation that matches no token writes no event and no feed entry',
     create() {
       const honest = memoryStore()
       return single({
@@ -127,12 +127,12 @@ export const feedLiars: readonly Liar[] = [
   },
   {
     name: 'feed that forgets in which tenant an owner changed',
-    caughtBy: 'without a cursor it answers its end, from which every later change is told in commit order',
+    caughtBy: 'without a cursor, the feed returns its end; from there it lists every later change in commit order',
     create: () => single(withPages((page) => ({ ...page, owners: page.owners.map(({ ownerId }) => ({ ownerId })) }))),
   },
   {
     name: 'feed that takes a strange cursor for its end',
-    caughtBy: 'a cursor that is not understood, or lies beyond the end, answers everything and goes on from there',
+    caughtBy: 'an invalid cursor or one beyond the end reports that everything changed, and reading continues from the end',
     create() {
       const honest = memoryStore()
       return single({
@@ -146,7 +146,7 @@ export const feedLiars: readonly Liar[] = [
   },
   {
     name: 'positions compared as texts',
-    caughtBy: 'reached compares positions, not texts',
+    caughtBy: 'reached() compares positions, not strings',
     create: () => single({ ...memoryStore(), reached: (cursor, target) => cursor >= target }),
   },
 ]

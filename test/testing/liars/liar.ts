@@ -1,13 +1,13 @@
 import type { StoreSubject } from 'latchkey/testing'
 
-/** A sabotaged store, and the case of the contract that must notice. */
+/** A sabotaged store and the case of the contract that must detect it. */
 export type Liar = {
   readonly name: string
   readonly caughtBy: string
   create(): StoreSubject
 }
 
-/** A subject with one handle that stays as it is after being closed. */
+/** A subject with one handle that is unaffected by closing. */
 export function single(store: StoreSubject['store']): StoreSubject {
   return { store, reopen: () => store }
 }

@@ -9,7 +9,7 @@ function withoutPosition({ after: _, ...query }: ListQuery): ListQuery {
 export const listLiars: readonly Liar[] = [
   {
     name: 'offset paging',
-    caughtBy: 'each stable row comes exactly once while others are inserted, revoked and removed between pages',
+    caughtBy: 'each unchanged row is returned exactly once while others are inserted, revoked and removed between pages',
     create() {
       const honest = memoryStore()
       const offsets = new Map<string, number>()
@@ -28,14 +28,14 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'cursor not bound to its tenant',
-    caughtBy: 'a position belongs to no query: behind it every query answers its own rows',
+    caughtBy: 'a position works with every query, which returns its own rows after it',
     create() {
       const honest = memoryStore()
       const queries = new Map<string, ListQuery>()
       return single({
         ...honest,
         async list(query) {
-          // Goes on with the query that the position was first answered to.
+          // Continues with the query that first returned this position.
           const begun = query.after === undefined ? query : (queries.get(JSON.stringify(query.after)) ?? query)
           const page = await honest.list({ ...begun, limit: query.limit, ...(query.after !== undefined && { after: query.after }) })
           const last = page.at(-1)
@@ -48,7 +48,7 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'search text taken for a pattern',
-    caughtBy: 'every character stands for itself alone',
+    caughtBy: 'every character matches only itself',
     create() {
       const honest = memoryStore()
       return single({
@@ -64,8 +64,36 @@ export const listLiars: readonly Liar[] = [
     },
   },
   {
+    name: 'owners of every tenant for those of one',
+    caughtBy: 'each tenant and each owner is answered once, byte for byte, in pages of any size',
+    create() {
+      const honest = memoryStore()
+      return single({ ...honest, distinct: ({ tenantId: _, ...query }) => honest.distinct(query) })
+    },
+  },
+  {
+    name: 'names of tokens that are gone',
+    caughtBy: 'a tenant or an owner is answered as long as it has a token, whatever became of that',
+    create() {
+      const honest = memoryStore()
+      const known = new Set<string>()
+      return single({
+        ...honest,
+        async distinct(query) {
+          for (const name of await honest.distinct({ ...query, limit: 10_000 })) known.add(name)
+          return query.field === 'ownerId'
+            ? [...known]
+                .filter((name) => name > (query.after ?? ''))
+                .sort()
+                .slice(0, query.limit)
+            : honest.distinct(query)
+        },
+      })
+    },
+  },
+  {
     name: 'an empty list taken for no filter',
-    caughtBy: 'every given field of the filter must match, and an empty list matches nothing',
+    caughtBy: 'all given fields of the filter must match, and an empty list matches nothing',
     create() {
       const honest = memoryStore()
       return single({
@@ -87,7 +115,7 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'padded tenants',
-    caughtBy: 'tenants are told apart byte for byte, whatever they are called',
+    caughtBy: 'tenants are distinguished byte for byte, whatever their names',
     create() {
       const honest = memoryStore()
       return single({

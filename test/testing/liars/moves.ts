@@ -28,6 +28,31 @@ export const moveLiars: readonly Liar[] = [
     },
   },
   {
+    name: 'the fence lets an erasure pass that has no event',
+    caughtBy: 'while a move fences the prefix of an erasure, the erasure is refused, and one of another prefix is not',
+    create() {
+      const store = memoryStore()
+      const moves = new Map<string, Move>()
+      return single({
+        ...store,
+        readMove: (prefix) => moves.get(prefix),
+        saveMove(prefix, _, next) {
+          if (next === undefined) moves.delete(prefix)
+          else moves.set(prefix, next)
+          return true
+        },
+        commit(change) {
+          for (const { prefix } of change.events) refuseWhileMoving(moves.get(prefix))
+          return store.commit(change)
+        },
+        revokeWhere(filter, stamp, event) {
+          refuseWhileMoving(moves.get(filter.prefix))
+          return store.revokeWhere(filter, stamp, event)
+        },
+      })
+    },
+  },
+  {
     name: 'restored events get new places',
     caughtBy: 'what is restored comes back as it was, events in their places, and later ones behind them',
     create() {

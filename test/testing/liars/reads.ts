@@ -7,7 +7,7 @@ import { type Liar, single } from './liar.js'
 export const readLiars: readonly Liar[] = [
   {
     name: 'case-insensitive ids',
-    caughtBy: 'ids are told apart byte for byte',
+    caughtBy: 'ids are distinguished byte for byte',
     create() {
       const honest = memoryStore()
       const byFolded = new Map<string, Set<string>>()
@@ -26,7 +26,7 @@ export const readLiars: readonly Liar[] = [
   },
   {
     name: 'find that answers another id',
-    caughtBy: 'find answers up to 500 ids at once, each its own record, and leaves out unknown ids',
+    caughtBy: 'find() returns the records of up to 500 ids at once and omits unknown ids',
     create() {
       const honest = memoryStore()
       let known: string | undefined
@@ -45,7 +45,7 @@ export const readLiars: readonly Liar[] = [
   },
   {
     name: 'stale read after commit',
-    caughtBy: 'a commit is seen by every read that begins after it, through every handle',
+    caughtBy: 'every read that starts after a commit sees it, through every handle',
     create() {
       const honest = memoryStore()
       const replica = new Map<string, StoredToken>()
@@ -75,7 +75,7 @@ export const readLiars: readonly Liar[] = [
   },
   {
     name: 'instants in seconds',
-    caughtBy: 'instants keep every millisecond',
+    caughtBy: 'times keep every millisecond',
     create() {
       const honest = memoryStore()
       const round = <T extends StoredToken>(each: T): T => ({ ...each, updatedAt: Math.floor(each.updatedAt / 1000) * 1000 })
@@ -88,7 +88,7 @@ export const readLiars: readonly Liar[] = [
   },
   {
     name: 'data lost on close',
-    caughtBy: 'everything that was acknowledged is there after close and reopen',
+    caughtBy: 'everything that was acknowledged is still stored after closing and reopening',
     create: () => ({ store: memoryStore(), reopen: () => memoryStore() }),
   },
 ]

@@ -3,7 +3,7 @@ import type { StoredTicket, TokenStore } from '../../../src/store/port.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
 
-/** An honest store that keeps its tickets in a way of its own. */
+/** A correct store with custom handling of tickets. */
 function withTickets(tickets: Map<string, StoredTicket>, methods: Pick<TokenStore, 'takeTicket'> & Partial<TokenStore>): TokenStore {
   return {
     ...memoryStore(),
@@ -18,7 +18,7 @@ function withTickets(tickets: Map<string, StoredTicket>, methods: Pick<TokenStor
 export const ticketLiars: readonly Liar[] = [
   {
     name: 'a ticket is read, and removed a moment later',
-    caughtBy: 'of many who take one ticket at once exactly one gets it',
+    caughtBy: 'when many redeem one ticket at once, exactly one succeeds',
     create() {
       const tickets = new Map<string, StoredTicket>()
       return single(
@@ -35,7 +35,7 @@ export const ticketLiars: readonly Liar[] = [
   },
   {
     name: 'tickets are counted, and one more is kept a moment later',
-    caughtBy: 'a token has as many live tickets as there is room for, however many are saved at once',
+    caughtBy: 'a token never has more live tickets than the limit, however many are saved at once',
     create() {
       const tickets = new Map<string, StoredTicket>()
       return single(

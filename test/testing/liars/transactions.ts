@@ -5,15 +5,15 @@ import type { Addition, AdditionResult, TokenCap, TokenStore } from '../../../sr
 import type { Liar } from './liar.js'
 
 type Sabotage = {
-  /** Writes at once, whatever becomes of the transaction. */
+  /** Writes immediately, even if the transaction is rolled back. */
   readonly atOnce?: true
-  /** Forgets what was placed. */
+  /** Forgets which events were placed. */
   readonly placesAgain?: true
-  /** Counts what is committed only. */
+  /** Counts only committed tokens. */
   readonly countsCommitted?: true
 }
 
-/** A store that takes part in transactions of a made-up host, which are lists of what was added. */
+/** A store that joins transactions of a made-up host. A transaction is the list of its additions. */
 function transacting({ atOnce, placesAgain, countsCommitted }: Sabotage): StoreSubject {
   const memory = memoryStore()
   const open = new WeakMap<object, Addition[]>()
@@ -73,22 +73,22 @@ function transacting({ atOnce, placesAgain, countsCommitted }: Sabotage): StoreS
 export const transactionLiars: readonly Liar[] = [
   {
     name: 'an addition is written at once, whatever becomes of the transaction',
-    caughtBy: 'a rolled back transaction leaves nothing',
+    caughtBy: 'a rolled-back transaction writes nothing',
     create: () => transacting({ atOnce: true }),
   },
   {
     name: 'an event that was placed is placed again',
-    caughtBy: 'what a transaction added is there after its commit, and its events get their place once',
+    caughtBy: 'additions are stored after the commit, and their events get their position exactly once',
     create: () => transacting({ placesAgain: true }),
   },
   {
     name: 'a cap leaves out what the transaction added',
-    caughtBy: 'caps hold for what the transaction sees, and it goes on behind one that would not',
+    caughtBy: 'caps count what the transaction sees, and the transaction can continue after one is exceeded',
     create: () => transacting({ countsCommitted: true }),
   },
   {
     name: 'a bulk revocation leaves waiting events for later',
-    caughtBy: 'events are placed behind those that were written meanwhile, before a bulk revocation writes its own',
+    caughtBy: 'events are placed after those written in the meantime, and before those of a bulk revocation',
     create: () => transacting({}),
   },
 ]

@@ -6,7 +6,7 @@ import { type Liar, single } from './liar.js'
 export const usageLiars: readonly Liar[] = [
   {
     name: 'usage that loses parallel increments',
-    caughtBy: 'counts are exact under 100 parallel writers from two instances that send every batch twice',
+    caughtBy: 'counts are exact when 100 parallel writers from two instances send every batch twice',
     create() {
       const honest = memoryStore()
       const rows = new Map<string, UsageCount>()
@@ -38,7 +38,7 @@ export const usageLiars: readonly Liar[] = [
   },
   {
     name: 'usage that counts a repeated batch again',
-    caughtBy: 'a batch is counted once, however often it is sent, and a late one with a lower seq not at all',
+    caughtBy: 'a batch is counted once, however often it is sent, and a late batch with a lower seq is ignored',
     create() {
       const honest = memoryStore()
       let batches = 0
@@ -53,7 +53,7 @@ export const usageLiars: readonly Liar[] = [
   },
   {
     name: 'last use that goes back',
-    caughtBy: 'the last use never goes back, and its address goes with it',
+    caughtBy: 'the last use never moves back, and its address belongs to it',
     create() {
       const honest = memoryStore()
       const latest = new Map<string, { readonly at: number; readonly ip?: string }>()
@@ -75,7 +75,7 @@ export const usageLiars: readonly Liar[] = [
   },
   {
     name: 'usage that does not tell scopes apart',
-    caughtBy: 'counts add up by token, hour, endpoint, outcome and scope, and come in that order',
+    caughtBy: 'counts are summed by token, hour, endpoint, outcome and scope, and sorted in that order',
     create() {
       const honest = memoryStore()
       return single({
@@ -86,7 +86,7 @@ export const usageLiars: readonly Liar[] = [
   },
   {
     name: 'addresses without a bound',
-    caughtBy: 'the addresses of a token are bounded: what thousands of later ones pushed out counts anew, and the most recent stay',
+    caughtBy: 'the addresses of a token are bounded: the most recent stay, and dropped ones are counted from zero',
     create() {
       const honest = memoryStore()
       const rows = new Map<string, UsageAddress>()
@@ -114,7 +114,7 @@ export const usageLiars: readonly Liar[] = [
   },
   {
     name: 'usage that knows no limit',
-    caughtBy: 'no more counters come back than the limit',
+    caughtBy: 'usage() returns no more counters than the limit',
     create() {
       const honest = memoryStore()
       return single({ ...honest, usage: ({ limit: _, ...query }) => honest.usage(query) })
@@ -122,7 +122,7 @@ export const usageLiars: readonly Liar[] = [
   },
   {
     name: 'usage that adds up from the hour, not from the beginning of the range',
-    caughtBy: 'counters add up by steps from the beginning of the range, allowed ones and refused ones apart',
+    caughtBy: 'counters are summed by step from the start of the range, allowed and refused uses separately',
     create() {
       const honest = memoryStore()
       return single({

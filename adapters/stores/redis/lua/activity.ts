@@ -1,57 +1,11 @@
-/** A step through the audit events. ARGV: lists of index keys as JSON, `seq` to start behind or empty, how many. Answers seq, id, body … */
-export const eventStep: string = `
-local keys = narrowest(cjson.decode(ARGV[1]), '')
-local out = {}
-walk(keys, ARGV[2] ~= '' and tonumber(ARGV[2]) or nil, '', tonumber(ARGV[3]), function(id, seq)
-  out[#out + 1] = num(seq)
-  out[#out + 1] = id
-  out[#out + 1] = call('GET', P .. 'ev:' .. id) or ''
-  return false
-end)
-return out
-`
+import { ERASED } from '../../../../src/model/event.js'
 
-/**
- * The same, oldest first. Of each key so many are read, and what lies behind the end of a full one waits for the next step. An event that
- * stands in two of the keys comes once.
- */
-export const eventStepOldest: string = `
-local keys = narrowest(cjson.decode(ARGV[1]), '')
-local size = math.max(8, math.floor(tonumber(ARGV[3]) / math.max(1, #keys)))
-local found, edge = {}, nil
-for _, key in ipairs(keys) do
-  local rows = call('ZRANGEBYSCORE', P .. key, ARGV[2] == '' and '-inf' or '(' .. ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, size)
-  for i = 1, #rows, 2 do found[#found + 1] = { tonumber(rows[i + 1]), rows[i] } end
-  local last = tonumber(rows[#rows])
-  if #rows == 2 * size and (not edge or last < edge) then edge = last end
-end
-table.sort(found, function(a, b) return a[1] < b[1] end)
-local out, before = { edge and 1 or 0 }, nil
-for _, event in ipairs(found) do
-  if event[1] ~= before and (not edge or event[1] <= edge) then
-    before = event[1]
-    out[#out + 1] = num(event[1])
-    out[#out + 1] = event[2]
-    out[#out + 1] = call('GET', P .. 'ev:' .. event[2]) or ''
-  end
-end
-return out
-`
-
-/** ARGV: the index key of the prefix, and an event's id. Answers its seq and body, or nothing. */
-export const oneEvent: string = `
-local seq = call('ZSCORE', P .. ARGV[1], ARGV[2])
-local body = call('GET', P .. 'ev:' .. ARGV[2])
-if not seq or not body then return {} end
-return { num(tonumber(seq)), body }
-`
-
-/** ARGV: prefix as JSON. Answers the state of each of its consumers, as JSON. */
+/** ARGV: prefix as JSON. Returns the state of each of its consumers, as JSON. */
 export const readConsumers: string = `
 return call('HVALS', P .. 'consumers:' .. ARGV[1])
 `
 
-/** ARGV: prefix as JSON, name, version, state as JSON. Answers 1 where it is written: a client may have sent the same state before. */
+/** ARGV: prefix as JSON, name, version, state as JSON. Returns 1 if the state is stored, also if an earlier attempt by the client has stored it. */
 export const saveConsumer: string = `
 local key = P .. 'consumers:' .. ARGV[1]
 local stored = call('HGET', key, ARGV[2])
@@ -62,11 +16,19 @@ call('HSET', key, ARGV[2], ARGV[4])
 return 1
 `
 
+/** ARGV: prefix as JSON, name, version. Returns 1 if it was removed. */
+export const removeConsumer: string = `
+local key = P .. 'consumers:' .. ARGV[1]
+local stored = call('HGET', key, ARGV[2])
+if not stored or cjson.decode(stored).version ~= tonumber(ARGV[3]) then return 0 end
+return call('HDEL', key, ARGV[2])
+`
+
 /**
  * A page of the change feed. ARGV: the position or empty, the run id that came with it, how many entries.
- * Answers the run id, the position to go on from, `everything`, `more`, and the entries.
+ * Returns the run id, the position to continue from, `everything`, `more`, and the entries.
  *
- * The run id changes with a restart or a failover, where acknowledged writes may have been lost and positions given out twice.
+ * The run id changes with a restart or a failover, which may lose acknowledged writes and assign positions twice.
  */
 export const readFeed: string = `
 local info = redis.pcall('INFO', 'server')
@@ -84,20 +46,54 @@ return out
 `
 
 /**
- * `addUsage(at, counts, addresses, lastUses)`: adds so many of each, whose arguments begin at a position, to the usage of the tokens that exist. A script is
- * not undone where it fails half-way: each row is added by itself, and the first error is answered once all have been tried.
+ * `whyNoUsage(at, counts, addresses, lastUses)`: the error with which a key of somebody else would refuse one of these rows, if there is one. A script is not
+ * undone where it fails half-way, so that this is asked before anything is written. `addUsage(…)`: adds so many of each, whose arguments begin at a position,
+ * to the usage of the tokens that exist.
  */
 export const usageWriter: string = `
+local function whyNoUsage(at, counts, addresses, lastUses)
+  local function take() at = at + 1 return ARGV[at - 1] end
+  local asked = {}
+  local function fault(command, key)
+    if asked[key] then return nil end
+    asked[key] = true
+    local answer = redis.pcall(command, key)
+    return type(answer) == 'table' and answer.err or nil
+  end
+  local function notCounted(key, field)
+    local count = call('HGET', key, field)
+    return count and not string.match(count, '^%-?%d+$') and 'ERR hash value is not an integer' or nil
+  end
+  for i = 1, counts do
+    local id, period, field = take(), take(), take()
+    take()
+    local key = P .. 'uc:' .. period .. ':' .. id
+    local why = fault('ZCARD', P .. 'us:' .. id) or fault('HLEN', key) or notCounted(key, field)
+    if why then return why end
+  end
+  for i = 1, addresses do
+    local id, ip = take(), take()
+    at = at + 2
+    local why = fault('ZCARD', P .. 'ua:' .. id) or fault('HLEN', P .. 'un:' .. id) or notCounted(P .. 'un:' .. id, ip)
+    if why then return why end
+  end
+  for i = 1, lastUses do
+    local why = fault('HLEN', P .. 'ul:' .. take())
+    at = at + 2
+    if why then return why end
+  end
+end
 local function addUsage(at, counts, addresses, lastUses)
   local function take() at = at + 1 return ARGV[at - 1] end
-  local exists, failed = {}, nil
-  local function try(add, ...)
-    local done, why = pcall(add, ...)
-    if not done and failed == nil then failed = type(why) == 'table' and why.err or tostring(why) end
-  end
+  local states = {}
+  -- Of the token of an erased owner no address is kept: it has that name, was revoked, and stands in no index of an owner.
   local function known(id)
-    if exists[id] == nil then exists[id] = call('EXISTS', P .. 't:' .. id) == 1 end
-    return exists[id]
+    if not states[id] then
+      local t = call('HMGET', P .. 't:' .. id, 'n', 'ra', 'x')
+      local erased = t[1] == '${ERASED}' and t[2] and not string.find(t[3], '"owner",', 1, true)
+      states[id] = { there = t[3] and true, erased = erased }
+    end
+    return states[id].there, states[id].erased
   end
   local function addCount(id, period, field, count)
     call('ZADD', P .. 'us:' .. id, period, period)
@@ -121,17 +117,18 @@ local function addUsage(at, counts, addresses, lastUses)
   end
   for i = 1, counts do
     local id, period, field, count = take(), take(), take(), take()
-    if known(id) then try(addCount, id, period, field, count) end
+    if known(id) then addCount(id, period, field, count) end
   end
   for i = 1, addresses do
     local id, ip, count, last = take(), take(), take(), take()
-    if known(id) then try(addAddress, id, ip, count, last) end
+    local there, erased = known(id)
+    if there and not erased then addAddress(id, ip, count, last) end
   end
   for i = 1, lastUses do
     local id, last, ip = take(), take(), take()
-    if known(id) then try(addLastUse, id, last, ip) end
+    local there, erased = known(id)
+    if there then addLastUse(id, last, erased and '' or ip) end
   end
-  return failed
 end
 `
 
@@ -142,11 +139,13 @@ end
 export const recordUsage: string = `
 local node = P .. 'node:' .. ARGV[1]
 if tonumber(ARGV[2]) <= tonumber(call('GET', node) or '0') then return 0 end
+${usageWriter}
+local counts, addresses, lastUses = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local why = whyNoUsage(6, counts, addresses, lastUses)
+if why then return redis.error_reply(why) end
 -- A week: far longer than any node goes on retrying a flush.
 call('SET', node, ARGV[2], 'EX', 604800)
-${usageWriter}
-local failed = addUsage(6, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
-if failed then return redis.error_reply(failed) end
+addUsage(6, counts, addresses, lastUses)
 return 1
 `
 
@@ -219,7 +218,7 @@ end
 return 1
 `
 
-/** ARGV: the present instant. Answers node, instant, cursor of each lease that has not run out. */
+/** ARGV: the current time. Returns node, instant, and cursor of each lease that has not expired. */
 export const readLeases: string = `
 local live = call('ZRANGEBYSCORE', P .. 'leases', '(' .. ARGV[1], '+inf', 'WITHSCORES')
 local out = {}
@@ -231,7 +230,7 @@ end
 return out
 `
 
-/** ARGV: the version of the layout. Marks the layout and answers the one in place, and what the server says about itself. */
+/** ARGV: the version of the layout. Marks the layout if there is none. Returns the current layout, and what the server reports about itself. */
 export const beginStore: string = `
 call('SET', P .. 'layout', ARGV[1], 'NX')
 local info = {}

@@ -123,3 +123,6 @@ local score, id = walk(keys, q.score, q.id, q.budget, visit)
 if score then out[1], out[2] = score, id end
 return out
 `
+
+/** ARGV: a list of names, where to begin in it, and how many are wanted at most. */
+export const distinctNames: string = `return call('ZRANGEBYLEX', P .. ARGV[1], ARGV[2], '+', 'LIMIT', 0, ARGV[3])`

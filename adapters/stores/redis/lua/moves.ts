@@ -1,4 +1,4 @@
-/** `isFenced(prefix)`: does a move refuse changes of this prefix, as JSON, or of any where it is empty? */
+/** `isFenced(prefix)`: returns whether a move refuses changes of this prefix (as JSON), or of any prefix if it is empty. */
 export const refuseMoving: string = `
 local function isFenced(prefix)
   local moves = call('EXISTS', P .. 'moves') == 0 and {} or call('HGETALL', P .. 'moves')
@@ -9,7 +9,7 @@ local function isFenced(prefix)
 end
 `
 
-/** ARGV: prefix as JSON. Answers the state of its move, the id of the move and the id of the run, with spaces between. */
+/** ARGV: prefix as JSON. Returns the state of its move, the id of the move, and the id of the run, separated by spaces. */
 export const readMove: string = `
 return call('HGET', P .. 'moves', ARGV[1]) or ''
 `

@@ -68,6 +68,18 @@ local function tenantIn(indexes)
   if lead and string.sub(second, 1, #lead) == lead then return second, string.sub(second, #lead + 1, -2) end
 end
 
+-- The lists of a prefix's tenants and owners, and of the owners of a tenant, each with its entry, which is the index that the token stands in.
+local function namesIn(indexes)
+  local first, tenant = firstIndex(indexes), tenantIn(indexes)
+  local lists = {}
+  for line in string.gmatch(indexes, '[^\\n]+') do
+    local kind = string.match(string.sub(line, #first), '^,"(%l+)",')
+    local of = kind == 'person' and tenant or (kind == 'tenant' or kind == 'owner') and first
+    if of then lists[#lists + 1] = { P .. (kind == 'tenant' and 'ten' or 'own') .. of, line } end
+  end
+  return lists
+end
+
 -- The sets that count the living tokens of a tenant, and of an owner within it: scored by when a token expires.
 local function liveKeys(indexes)
   local lead = #firstIndex(indexes) - 1

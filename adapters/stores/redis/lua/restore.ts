@@ -2,16 +2,16 @@ import { usageWriter } from './activity.js'
 import { tokenWriters } from './tokens.js'
 
 /**
- * Writes what another store kept. ARGV: prefix as JSON, the run, the numbers of tokens, tokens removed, events, events removed, tokens whose usage is replaced,
- * consumers, seals, counts, addresses and last uses; then the tokens (as `commitChange` takes inserts), ids, events (seq, id, body, index keys, those of the
- * event that is there), events removed (id, index keys), ids, consumers (name, state as JSON), seals (number, body), and usage as `recordUsage` takes it.
+ * Writes data from another store. ARGV: prefix as JSON, the run, the numbers of tokens, tokens removed, events, events removed, tokens whose usage is replaced,
+ * consumers, consumers removed, seals, counts, addresses and last uses; then the tokens (as `commitChange` takes inserts), ids, events (seq, id, body, index keys, those of the
+ * event that is there), events removed (id, index keys), ids, consumers (name, state as JSON), names, seals (number, body), and usage as `recordUsage` takes it.
  *
- * Answers `written`, `superseded`, or `taken` where a token with one of the ids is of another prefix.
+ * Returns `written`, `superseded`, or `taken` if a token with one of the ids belongs to another prefix.
  */
 export const restore: string = `
 local run = string.match(call('HGET', P .. 'moves', ARGV[1]) or '', '[^ ]+$')
 if run ~= ARGV[2] then return 'superseded' end
-local at = 13
+local at = 14
 local function take() at = at + 1 return ARGV[at - 1] end
 local tokens = {}
 for i = 1, tonumber(ARGV[3]) do
@@ -51,12 +51,12 @@ for i = 1, tonumber(ARGV[8]) do
   local name, state = take(), take()
   call('HSET', P .. 'consumers:' .. ARGV[1], name, state)
 end
-for i = 1, tonumber(ARGV[9]) do
+for i = 1, tonumber(ARGV[9]) do call('HDEL', P .. 'consumers:' .. ARGV[1], take()) end
+for i = 1, tonumber(ARGV[10]) do
   local number, body = tonumber(take()), take()
   local key = P .. 'seals:' .. ARGV[1]
   if call('LLEN', key) >= number then call('LSET', key, number - 1, body) else call('RPUSH', key, body) end
 end
-local failed = addUsage(at, tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]))
-if failed then return redis.error_reply(failed) end
+addUsage(at, tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]))
 return 'written'
 `

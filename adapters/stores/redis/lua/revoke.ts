@@ -100,7 +100,7 @@ end
 if spec.any then
   for _, index in ipairs(spec.any) do addTenant(index) end
 else
-  for _, index in ipairs(call('SMEMBERS', P .. 'ten' .. spec.all[1])) do addTenant(index) end
+  for _, index in ipairs(call('ZRANGE', P .. 'ten' .. spec.all[1], 0, -1)) do addTenant(index) end
   add('', unrevoked(#spec.all == 1 and spec.all or { unpack(spec.all, 2) }) - total)
 end
 local head = finish()
@@ -114,7 +114,7 @@ out[1] = 'job'
 return out
 `
 
-/** Writes the pending bulk revocation into the next ARGV[1] tokens. Answers 1 while there is more to do. */
+/** Writes the pending bulk revocation into the next ARGV[1] tokens. Returns 1 while there is more to do. */
 export const driveJob: string = `
 local job = loadJob()
 if not job then return 0 end

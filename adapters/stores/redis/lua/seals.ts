@@ -4,7 +4,7 @@ local key = P .. 'seals:' .. ARGV[1]
 return { call('LLEN', key), unpack(call('LRANGE', key, ARGV[2], ARGV[3])) }
 `
 
-/** ARGV: prefix as JSON, number, body. Answers 1 where it is written: a client may have sent the same seal before. */
+/** ARGV: prefix as JSON, number, body. Returns 1 if the seal is stored, also if an earlier attempt by the client has stored it. */
 export const saveSeal: string = `
 local key = P .. 'seals:' .. ARGV[1]
 local before = tonumber(ARGV[2]) - 1

@@ -1,6 +1,6 @@
 /**
  * ARGV: prefix as JSON, digest, token, the instant it runs out, how many may live, now, and the instant before which old ones are forgotten.
- * Answers 1 where it was kept.
+ * Returns 1 if the ticket was stored.
  *
  * One sorted set holds the tickets of a prefix by when they run out, one those of each token, and a hash says whose each is.
  */
@@ -24,7 +24,7 @@ call('ZADD', all, ARGV[4], ARGV[2])
 return 1
 `
 
-/** ARGV: prefix as JSON, digest. Answers the token and the instant it runs out, or nothing. */
+/** ARGV: prefix as JSON, digest. Returns the token and the instant when the ticket expires, or nothing. */
 export const takeTicket: string = `
 local all, whose = P .. 'tickets:' .. ARGV[1], P .. 'tickets:of:' .. ARGV[1]
 local token, at = call('HGET', whose, ARGV[2]), call('ZSCORE', all, ARGV[2])

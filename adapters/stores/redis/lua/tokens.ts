@@ -9,8 +9,9 @@ local function unindex(id, indexes)
   end
   for _, key in ipairs(liveKeys(indexes)) do call('ZREM', key, id) end
   for _, set in ipairs({ 'exp', 'soon', 'old', 'nb', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
-  local tenant = tenantIn(indexes)
-  if tenant and call('EXISTS', P .. tenant) == 0 then call('SREM', P .. 'ten' .. firstIndex(indexes), tenant) end
+  for _, name in ipairs(namesIn(indexes)) do
+    if call('EXISTS', P .. name[2]) == 0 then call('ZREM', name[1], name[2]) end
+  end
 end
 local function place(set, t, score, member)
   local key = P .. set .. firstIndex(t.x)
@@ -35,8 +36,7 @@ local function writeToken(t, head)
   for _, key in ipairs(liveKeys(t.x)) do
     if t.ra == '' then call('ZADD', key, t.ex == '' and '+inf' or t.ex, t.id) elseif t.expected then call('ZREM', key, t.id) end
   end
-  local tenant = tenantIn(t.x)
-  if tenant then call('SADD', P .. 'ten' .. firstIndex(t.x), tenant) end
+  for _, name in ipairs(namesIn(t.x)) do call('ZADD', name[1], 0, name[2]) end
   place('exp', t, t.ex, t.ex ~= '')
   place('soon', t, t.ex, t.ex ~= '' and t.ra == '' and t.da == '')
   place('old', t, t.ca, false)
@@ -55,7 +55,7 @@ local function removeToken(id)
 end
 `
 
-/** ARGV: ids. Answers the record of each that exists, as a pending bulk revocation leaves it. Without one, records are read by MGET. */
+/** ARGV: ids. Returns the record of each that exists, with a pending bulk revocation applied. If none is pending, MGET reads the records instead. */
 export const findTokens: string = `
 local job = loadJob()
 local out = {}
@@ -72,7 +72,7 @@ return out
 
 /**
  * One commit. ARGV: the counts of inserts, updates, removals, owners, events and caps, the length of the feed's history, the channel,
- * the call's own name, the count of erasures, whether the feed is cut, and the prefix as JSON or empty; then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
+ * the call's own name, the count of erasures, whether the feed is cut, and the prefix as JSON, empty or `-` (see `isFenced`); then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
  * that each expects), ids, owners, events (id, body, index keys), caps (index, most, now), and erasures (id, body before and after, index keys
  * before and after).
  *
@@ -85,7 +85,7 @@ export const commitChange: string = `
 local done = answered(ARGV[9])
 if done then return done end
 ${refuseMoving}
-if isFenced(ARGV[12]) then return 'fenced by a move' end
+if ARGV[12] ~= '-' and isFenced(ARGV[12]) then return 'fenced by a move' end
 
 local at = 13
 local function take() at = at + 1 return ARGV[at - 1] end

@@ -9,7 +9,7 @@ import { checkSession, SESSION_VARIABLES } from './mysql-session.js'
 
 type TypeCast = (field: unknown, next: () => unknown) => unknown
 
-/** A query as `mysql2` takes it, with what would shape its rows switched off. */
+/** A query for `mysql2`, with options that would change its rows turned off. */
 export type MysqlQuery = {
   readonly sql: string
   readonly rowsAsArray: false
@@ -18,7 +18,7 @@ export type MysqlQuery = {
   readonly typeCast?: TypeCast
 }
 
-/** A connection that a pool of `mysql2` hands out. */
+/** A connection from a `mysql2` pool. */
 export type MysqlConnection = {
   query(options: MysqlQuery, values: never, callback: (error: unknown, result: never) => void): unknown
   execute(options: MysqlQuery, values: never, callback: (error: unknown, result: never) => void): unknown
@@ -28,17 +28,17 @@ export type MysqlConnection = {
   destroy(): void
 }
 
-/** The part of a pool of `mysql2` that is used. */
+/** The part of a `mysql2` pool that the store uses. */
 export type MysqlPool = {
   getConnection(callback: (error: unknown, connection: MysqlConnection) => void): void
 }
 
-/** A pool of `mysql2/promise`: it has the other kind inside. */
+/** A `mysql2/promise` pool, which wraps a `mysql2` pool. */
 export type MysqlPromisePool = { readonly pool: MysqlPool }
 
-/** A connection while it is ours. */
+/** A connection while the store uses it. */
 export type MysqlLease = {
-  /** Fails where there is no answer within the limit, in milliseconds. */
+  /** Fails if there is no reply within the limit, in milliseconds. */
   ask(how: 'query' | 'execute', sql: string, values: readonly unknown[], limitMs?: number): Promise<unknown>
   /** Gives it back, or away for good: also where something went wrong on it. */
   release(drop?: boolean): void
@@ -142,7 +142,7 @@ export function* checkValues(options: readonly string[] = [], ofTheHost: readonl
   const { rows } = yield* askRaw(CompiledQuery.raw(SESSION_VARIABLES))
   const readable = checkSession(rows.filter((row) => !ofTheHost.includes(Reflect.get(Object(row), 'Variable_name'))))
   yield* checkKnown(options)
-  if (!readable) throw new StoreUnavailableError('mysql store: the settings of its connections cannot be read')
+  if (!readable) throw new StoreUnavailableError('mysql store: the connection settings cannot be read')
 }
 
 const check = async (connection: MysqlConnection, lease: MysqlLease): Promise<void> => {

@@ -67,6 +67,7 @@ const padded = (ids: readonly string[]): readonly string[] => {
 export const mysqlQuirks: Quirks = {
   dialect: 'mysql',
   waitsForInserts: true,
+  stepsByGroup: true,
   builder: (names): Builder =>
     new Kysely<Tables>({
       dialect: {

@@ -1,14 +1,15 @@
 import { StoreUnavailableError } from '../../../../src/errors.js'
+import { IDLE_MS } from '../silence.js'
 
 /** A forbidden value of a session variable, and what it would cause. */
 type Rule = { readonly refuses: (value: string) => boolean; readonly says: string }
 
 const isolation: Rule = {
   refuses: (value) => value === 'READ-UNCOMMITTED',
-  says: 'use another isolation level than READ UNCOMMITTED: changes that are rolled back afterwards would be read as made',
+  says: 'use an isolation level other than READ UNCOMMITTED: changes that are rolled back later would be read as committed',
 }
 
-const SELECT_LIMIT = 'set sql_select_limit to DEFAULT: it leaves rows out of what is read'
+const SELECT_LIMIT = 'set sql_select_limit to DEFAULT: any other value omits rows from results'
 
 const switchedOff = (value: string): boolean => /^(off|0)$/i.test(value)
 
@@ -16,22 +17,20 @@ const RULES: { readonly [variable: string]: readonly Rule[] } = {
   sql_mode: [
     {
       refuses: (value) => value.includes('NO_BACKSLASH_ESCAPES'),
-      says: 'take NO_BACKSLASH_ESCAPES out of sql_mode: values are escaped with backslashes',
+      says: 'remove NO_BACKSLASH_ESCAPES from sql_mode: values are escaped with backslashes',
     },
     {
       refuses: (value) => !/STRICT_(TRANS|ALL)_TABLES/.test(value),
-      says: 'put STRICT_TRANS_TABLES into sql_mode: without it values are cut in silence',
+      says: 'add STRICT_TRANS_TABLES to sql_mode: without it, values are silently truncated',
     },
     {
       refuses: (value) => value.includes('EMPTY_STRING_IS_NULL'),
-      says: 'take EMPTY_STRING_IS_NULL out of sql_mode: empty text would be read as absent',
+      says: 'remove EMPTY_STRING_IS_NULL from sql_mode: empty strings would be read as absent',
     },
   ],
-  autocommit: [
-    { refuses: switchedOff, says: 'switch autocommit on: without it a connection goes on reading what was there before a revocation' },
-  ],
+  autocommit: [{ refuses: switchedOff, says: 'turn on autocommit: without it, a connection keeps reading the state before a revocation' }],
   sql_safe_updates: [
-    { refuses: (value) => !switchedOff(value), says: 'switch sql_safe_updates off: it refuses statements that count uses' },
+    { refuses: (value) => !switchedOff(value), says: 'turn off sql_safe_updates: it rejects the statements that count uses' },
   ],
   sql_select_limit: [{ refuses: (value) => value !== '18446744073709551615', says: SELECT_LIMIT }],
   completion_type: [
@@ -40,7 +39,7 @@ const RULES: { readonly [variable: string]: readonly Rule[] } = {
       says: 'set completion_type to NO_CHAIN: a transaction must end where it is committed',
     },
   ],
-  unique_checks: [{ refuses: switchedOff, says: 'switch unique_checks on: without it an id may be stored twice' }],
+  unique_checks: [{ refuses: switchedOff, says: 'turn on unique_checks: without it, an id may be stored twice' }],
   tx_isolation: [isolation],
   transaction_isolation: [isolation],
 }
@@ -50,15 +49,21 @@ export const SESSION_VARIABLES: string = `show session variables where variable_
   .map((name) => `'${name}'`)
   .join(', ')})`
 
+/**
+ * Ends the transaction of a process that stands still or cannot reach the server, which would otherwise hold its locks for hours. MySQL, which alone reads
+ * the second comment, can only end a connection that says nothing, in a transaction or not.
+ */
+const END_STOPPED = `/*M!100300 , session idle_transaction_timeout = ${IDLE_MS / 1000} */ /*!50700 , session wait_timeout = 60 */`
+
 /** Makes a connection of our own what it must be, whatever the server's defaults are. */
 export const SET_SESSION: readonly string[] = [
   `set session sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', session autocommit = 1, session sql_safe_updates = 0,
-  session sql_select_limit = default, session completion_type = 0, session unique_checks = 1`,
+  session sql_select_limit = default, session completion_type = 0, session unique_checks = 1 ${END_STOPPED}`,
   'set session transaction isolation level repeatable read',
 ]
 
 const refuse = (says: string): never => {
-  throw new StoreUnavailableError(`mysql store: the connections that it was given do not fit: ${says}`)
+  throw new StoreUnavailableError(`mysql store: the given connections have unsuitable settings: ${says}`)
 }
 
 /**

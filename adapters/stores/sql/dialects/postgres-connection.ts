@@ -19,15 +19,17 @@ export type PostgresQuery = {
   readonly types?: { getTypeParser(oid: number, format?: string): Parser }
 }
 
-/** A client that a pool of `pg` hands out. */
+/** A client from a `pg` pool. */
 export type PostgresClient = {
   query(config: never): Promise<unknown>
   on(event: 'error', listener: () => void): unknown
   removeListener(event: 'error', listener: () => void): unknown
   release(destroy?: boolean | Error): void
+  /** `T` or `E` in a transaction. Older versions of the driver do not tell. */
+  getTransactionStatus?(): unknown
 }
 
-/** The part of a pool of `pg` that is used. */
+/** The part of a `pg` pool that the store uses. */
 export type PostgresPool = {
   connect(callback: (error: unknown, client?: PostgresClient) => void): unknown
   readonly options?: { readonly max?: number | undefined }
@@ -36,9 +38,9 @@ export type PostgresPool = {
 /** Result of a query. Kysely reads more of it than its rows. */
 export type PostgresResult = { readonly rows: unknown[] }
 
-/** A connection while it is ours. */
+/** A connection while the store uses it. */
 export type PostgresLease = {
-  /** Fails where there is no answer within the limit, in milliseconds. */
+  /** Fails if there is no reply within the limit, in milliseconds. */
   query(config: PostgresQuery, limitMs?: number): Promise<PostgresResult>
   /** Gives it back, or away for good: also where something went wrong on it. */
   release(drop?: boolean): void
@@ -82,6 +84,20 @@ const hold = (client: PostgresClient, silence: Silence): PostgresLease => {
   }
 }
 
+/** Was it given back with a transaction open, in which it reads the past and commits nothing? */
+const isWithin = (client: PostgresClient): boolean => ['T', 'E'].includes(String(client.getTransactionStatus?.()))
+
+/** Ends a transaction that the host forgot. Not by dropping the connection: a commit that the host did not wait for may still be under way. */
+const rollBack = async (lease: PostgresLease): Promise<PostgresLease> => {
+  try {
+    await lease.query({ text: 'rollback', values: [] }, BRIEF_MS)
+    return lease
+  } catch (error) {
+    lease.release(true)
+    throw error
+  }
+}
+
 /** The options of a client that are known to change values. Not what it is set to: only names are ever told. */
 const suspects = (client: PostgresClient): readonly string[] => (Reflect.get(client, 'binary') ? ['binary: true'] : [])
 
@@ -98,7 +114,7 @@ export function* checkValues(options: readonly string[] = [], purpose: Purpose =
     const { code } = error as { readonly code?: unknown }
     if (code !== '22P05' && code !== '22021') throw error
     throw new StoreUnavailableError(
-      'postgres store: the encoding of the database, or of its connections, cannot hold every character: create the database with UTF8',
+      'postgres store: the encoding of the database or of its connections cannot represent every character: create the database with UTF8',
     )
   }
   refuseDifferences('postgres', differencesOf(rows), options)
@@ -157,7 +173,11 @@ export const leasesOf = (pool: PostgresPool, access: Access = {}): Shares<Postgr
         if (silence.isSuspect(client)) {
           lease.release(true)
           resolve(connect())
-        } else resolve(checked.get(client) === (lineage?.age ?? 0) ? lease : looked(client, lease))
+          return
+        }
+        const ready = (): PostgresLease | Promise<PostgresLease> =>
+          checked.get(client) === (lineage?.age ?? 0) ? lease : looked(client, lease)
+        resolve(isWithin(client) ? rollBack(lease).then(ready) : ready())
       }
       const answer: unknown = pool.connect((error, client) => (client === undefined || error ? reject(error as Error) : take(client)))
       // A pool that wraps the driver's may know promises only.

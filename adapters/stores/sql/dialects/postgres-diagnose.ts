@@ -18,7 +18,7 @@ const durabilityOf = ({ fsync, full_page_writes: pages, synchronous_commit: comm
     ...(pages === 'off' ? ['full_page_writes is off'] : []),
     ...(commit === 'off' ? ['synchronous_commit is off'] : []),
   ]
-  return lossyIf(wrong, 'Switch it on, at least for the role and the database that latchkey uses.')
+  return lossyIf(wrong, 'Turn it on, at least for the role and the database that latchkey uses.')
 }
 
 /** What a Postgres server says about itself. */

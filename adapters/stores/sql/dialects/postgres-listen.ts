@@ -74,7 +74,7 @@ const prove = async (client: ListenClient, send: SendNotice): Promise<void> => {
     if (!sent) return
     await within(PROOF_MS, heard).catch(() => {
       throw new StoreUnavailableError(
-        'postgres store: notices do not arrive, as behind a pooler in transaction mode: changes of other nodes are found by polling',
+        'postgres store: notifications do not arrive, as behind a pooler in transaction mode: changes from other nodes are found by polling',
       )
     })
   } finally {
@@ -132,7 +132,7 @@ export const listen = async (
     }
     current = client
     let lost = false
-    const lose = (error: unknown = new Error('the connection that listens was closed')): void => {
+    const lose = (error: unknown = new Error('the listening connection was closed')): void => {
       if (lost) return
       lost = true
       if (!stopped) tellLost?.(error)

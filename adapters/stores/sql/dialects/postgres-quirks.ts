@@ -8,6 +8,7 @@ import { postgresMigrations } from '../schema/postgres-migrations.js'
 import type { Tables } from '../schema/schema.js'
 import type { Names } from '../schema/table-names.js'
 import { TOKEN_COLUMNS } from '../schema/token-columns.js'
+import { IDLE_MS } from '../silence.js'
 import { bumpPostgres } from './postgres-bump.js'
 import { diagnosePostgres } from './postgres-diagnose.js'
 
@@ -27,6 +28,7 @@ const codes: ReadonlyMap<string, Fault> = new Map([
   ['53100', 'full'],
   ['53300', 'connection'],
   ['42501', 'permission'],
+  ['25P03', 'connection'],
   ['57P01', 'connection'],
   ['57P02', 'connection'],
   ['57P03', 'connection'],
@@ -63,6 +65,15 @@ export const channelOf = ({ schema, tablePrefix }: Names): string => shortName(`
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
 
+const BEGIN = 'begin isolation level read committed'
+
+/**
+ * Begins a transaction that the server ends where the process stands still or cannot reach it, so that its locks hold up nobody for hours.
+ *
+ * Only on connections whose errors we listen for: what the server says then, when no statement waits for an answer, would end the process.
+ */
+export const BEGIN_BOUNDED: string = `${BEGIN}; set local idle_in_transaction_session_timeout = ${IDLE_MS}`
+
 /** Postgres. */
 export const postgresQuirks: Quirks = {
   dialect: 'postgres',
@@ -93,7 +104,7 @@ export const postgresQuirks: Quirks = {
   incoming: (column) => `excluded.${column}`,
   onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,
   seconds: 'floor(extract(epoch from clock_timestamp()))::bigint',
-  begin: ['begin isolation level read committed'],
+  begin: [BEGIN],
   migrationLock: ({ schema, tablePrefix }) => ({
     transactional: true,
     take: CompiledQuery.raw('select pg_advisory_xact_lock(hashtext($1))', [`latchkey ${schema ?? ''} ${tablePrefix}`]),

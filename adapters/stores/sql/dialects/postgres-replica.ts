@@ -26,8 +26,8 @@ const FAILED_IN_A_ROW = 2
 const BEHIND_IN_A_ROW = 8
 
 const MESSAGES = {
-  behind: 'it stays behind the primary, or its history is another since a failover',
-  other: 'it holds another database, or none of latchkey',
+  behind: 'it lags behind the primary, or its history differs since a failover',
+  other: 'it contains a different database, or no latchkey tables',
 } as const
 
 /** The outcome of the work, or a failure when it takes too long. */
@@ -90,13 +90,13 @@ export class Replica {
 
   /** How the replica is, and how many places of the feed it is behind. */
   async diagnose(primary: Position | undefined, identity: () => Promise<string | undefined>): Promise<StoreFinding> {
-    const advice = 'Point read at a standby of this primary, and look at its replication; until then every miss reads the primary.'
+    const advice = 'Point read at a standby of this primary, and check its replication; until then every cache miss reads the primary.'
     try {
       const rows = await within(DIAGNOSIS_MS, this.#send(['-'], { run: '', at: 0 }))
       const row = Object(rows[0]) as { readonly feed_head?: unknown; readonly feed_run?: unknown; readonly feed_identity?: unknown }
       if (row.feed_identity !== (await identity())) return finding('replica', '', { says: MESSAGES.other, advice })
       const behind = (primary?.at ?? 0) - Number(row.feed_head)
-      const words = behind > 0 ? `${behind} places of the feed behind the primary` : 'as far as the primary'
+      const words = behind > 0 ? `${behind} feed entries behind the primary` : 'up to date with the primary'
       const other = primary !== undefined && row.feed_run !== primary.run && behind <= 0
       return finding('replica', words, other && { says: MESSAGES.behind, advice })
     } catch (error) {

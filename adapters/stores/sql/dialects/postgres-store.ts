@@ -26,7 +26,7 @@ import {
 import { findThrough } from './postgres-find.js'
 import { postgresHost } from './postgres-host.js'
 import { type ListenClient, listen } from './postgres-listen.js'
-import { channelOf, postgresQuirks } from './postgres-quirks.js'
+import { BEGIN_BOUNDED, channelOf, postgresQuirks } from './postgres-quirks.js'
 import { Replica, type ReplicaAsk, readThrough } from './postgres-replica.js'
 
 type PostgresUrl = { readonly url: string; readonly poolSize: number; readonly warn: (warning: TransportWarning) => void }
@@ -70,7 +70,7 @@ type Leases = Shares<PostgresLease>
 type Tables = { readonly names: Names; readonly lineage: Lineage }
 
 const over = ({ any, feed, others }: Leases, { names, lineage }: Tables, options: KyselyEngineOptions): OpenedPostgres => {
-  const ways = { find: findThrough(any), feed: kyselyOver(feed, BRIEF_MS) }
+  const ways = { find: findThrough(any), feed: kyselyOver(feed, BRIEF_MS), begin: [BEGIN_BOUNDED] }
   return openedOver(kyselyEngine(kyselyOver(others), postgresQuirks, names, { ...ways, ...options }), names, lineage)
 }
 

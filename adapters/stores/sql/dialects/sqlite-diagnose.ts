@@ -14,14 +14,14 @@ const LEVELS = ['off', 'normal', 'full', 'extra']
 const durabilityOf = (file: string, { journal = '', synchronous = '' }: Facts) => {
   if (file === '') {
     return {
-      says: 'the database is in memory: everything is gone with the process',
+      says: 'the database is in memory: data is lost when the process ends',
       advice: 'Give the store the path of a file.',
     }
   }
   // In the older journal modes, `normal` loses nothing that was acknowledged unless the file system reorders writes.
   if (Number(synchronous) >= 2 && !/^(off|memory)$/i.test(journal)) return undefined
   return {
-    says: `journal_mode ${journal}, synchronous ${LEVELS[Number(synchronous)]}: a power cut can undo changes that were acknowledged, and a revoked token would work again`,
+    says: `journal_mode ${journal}, synchronous ${LEVELS[Number(synchronous)]}: a power failure can undo acknowledged changes, and a revoked token would work again`,
     advice: 'Run pragma journal_mode = wal and pragma synchronous = full on your handle, or give the store the path.',
   }
 }
@@ -32,7 +32,7 @@ const fileFinding = (file: string): readonly StoreFinding[] => {
   if (mode === undefined || process.platform === 'win32') return []
   const open = (mode & 0o007) !== 0 && {
     says: `every user of this machine may open ${file}`,
-    advice: `Run chmod 600 on ${file}, and on the files beside it that end in -wal and -shm.`,
+    advice: `Run chmod 600 on ${file}, and on the accompanying files that end in -wal and -shm.`,
   }
   return [finding('file', file, open)]
 }

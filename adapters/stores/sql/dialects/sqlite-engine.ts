@@ -4,7 +4,7 @@ import { askRaw, driveSync, type Engine, type Steps } from '../engine.js'
 import { isUpToDate, migrationSteps } from '../schema/migrate.js'
 import type { Names } from '../schema/table-names.js'
 import { onlyReads, type SqliteHandle } from './sqlite-handle.js'
-import { isBusy, LOCKED, sqliteQuirks } from './sqlite-quirks.js'
+import { HELD, isBusy, isWithin, LOCKED, sqliteQuirks } from './sqlite-quirks.js'
 
 /** A migration by another process may take longer than a write. */
 const MIGRATION_BUSY_MS = 30_000
@@ -30,7 +30,10 @@ const retry = async <T>(busyMs: number, work: () => T): Promise<T> => {
     } catch (error) {
       if (!isBusy(error)) throw error
       if (performance.now() - start > busyMs) {
-        throw new StoreUnavailableError(`sqlite store: ${LOCKED} for more than ${busyMs} ms: find what holds a transaction open`)
+        const [held, remedy] = isWithin(error)
+          ? [HELD, 'end it before you await anything else']
+          : [LOCKED, 'find the process that keeps a transaction open']
+        throw new StoreUnavailableError(`sqlite store: ${held} for more than ${busyMs} ms: ${remedy}`)
       }
     }
   }
@@ -39,6 +42,8 @@ const retry = async <T>(busyMs: number, work: () => T): Promise<T> => {
 /** Runs steps on a handle that answers at once: a transaction begins and ends within one turn of the event loop. */
 export const sqliteEngine = (handle: SqliteHandle, names: Names, options: { readonly busyMs: number; readonly owned: boolean }): Engine => {
   const atOnce = <T>(steps: () => Steps<T>): T => {
+    // BEGIN blames another process where the transaction of the host's sees the past.
+    if (!options.owned) handle.refuseWithin()
     // IMMEDIATE takes the write lock first: a transaction that began by reading could not get it any more once another had written.
     handle.exec('begin immediate')
     try {
@@ -54,11 +59,16 @@ export const sqliteEngine = (handle: SqliteHandle, names: Names, options: { read
       throw error
     }
   }
+  // What a transaction of the host's sees is neither new nor final.
+  const read = <R>(query: CompiledQuery<R>): QueryResult<R> => {
+    if (!options.owned) handle.refuseWithin()
+    return handle.run(query)
+  }
   // A write takes its lock by BEGIN, too: one that were refused the lock as a prepared statement would keep the handle's reads in the past.
-  const runOne = <R>(query: CompiledQuery<R>): QueryResult<R> => (onlyReads(query.sql) ? handle.run(query) : atOnce(() => askRaw(query)))
+  const runOne = <R>(query: CompiledQuery<R>): QueryResult<R> => (onlyReads(query.sql) ? read(query) : atOnce(() => askRaw(query)))
   return {
     run: <R>(query: CompiledQuery<R>) => patiently(options.busyMs, (): QueryResult<R> => runOne(query)),
-    find: (query: CompiledQuery) => patiently(options.busyMs, () => handle.run(query).rows),
+    find: (query: CompiledQuery) => patiently(options.busyMs, () => read(query).rows),
     transaction: <T>(steps: () => Steps<T>) => patiently(options.busyMs, () => atOnce(steps)),
     async migrate(): Promise<void> {
       try {

@@ -20,7 +20,7 @@ const identityOf = (path: string): string | undefined => {
 
 const gone = (path: string): StoreUnavailableError =>
   new StoreUnavailableError(
-    `sqlite store: ${path} was deleted or replaced while it was open, so that changes would be lost: put it back and restart the process`,
+    `sqlite store: ${path} was deleted or replaced while it was open, so changes would be lost: restore it and restart the process`,
   )
 
 /** The files beside a database in WAL mode: they appear with its first use, and stay the same from then on. */

@@ -1,19 +1,23 @@
 import type { CompiledQuery, QueryResult } from 'kysely'
 import { isBusy } from './sqlite-quirks.js'
 
-/** The part of a `better-sqlite3` or `libsql` database that is used. */
+/** The part of a `better-sqlite3` or `libsql` database that the store uses. */
 export type SyncDatabase = {
   prepare(sql: string): { all(parameters: never): unknown[]; run(parameters: never): { readonly changes: number | bigint } }
   exec(sql: string): unknown
   close(): unknown
   pragma(sql: string): unknown
+  readonly open?: unknown
+  readonly inTransaction?: unknown
 }
 
-/** The part of a `DatabaseSync` of `node:sqlite` that is used. */
+/** The part of a `node:sqlite` `DatabaseSync` that the store uses. */
 export type NodeDatabase = {
   prepare(sql: string): { all(...parameters: never[]): unknown[]; run(...parameters: never[]): { readonly changes: number | bigint } }
   exec(sql: string): unknown
   close(): unknown
+  /** Since Node 22.16. */
+  readonly isTransaction?: unknown
 }
 
 type Prepared = (parameters: readonly unknown[]) => QueryResult<unknown>
@@ -28,6 +32,8 @@ export type SqliteHandle = {
   run<R>(query: CompiledQuery<R>): QueryResult<R>
   /** As `run`, in a transaction that may not hold the write lock yet. */
   runLocked<R>(query: CompiledQuery<R>): QueryResult<R>
+  /** Throws, as BEGIN does, while a transaction is open. */
+  refuseWithin(): void
   close(): void
 }
 
@@ -81,6 +87,14 @@ const prepare = (database: SyncDatabase | NodeDatabase, text: string): Prepared 
   if (rows) return (parameters) => ({ rows: statement.all(parameters) })
   return (parameters) => ({ rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) })
 }
+
+/** Is a transaction open? `undefined` where the driver does not say. libsql aborts the process where a closed database is asked. */
+const transactionOf = (database: SyncDatabase | NodeDatabase): boolean | undefined => {
+  const open = 'pragma' in database ? database.open !== false && database.inTransaction : database.isTransaction
+  return typeof open === 'boolean' ? open : undefined
+}
+
+const WITHIN = 'cannot go on within a transaction'
 
 const handles: WeakMap<object, SqliteHandle> = new WeakMap()
 
@@ -136,6 +150,13 @@ const wrap = (database: SyncDatabase | NodeDatabase): SqliteHandle => {
       const lock = lockFor(query.sql)
       if (lock !== undefined) database.exec(lock)
       return run(query)
+    },
+    refuseWithin(): void {
+      const open = transactionOf(database)
+      if (open) throw new Error(WITHIN)
+      if (open === false) return
+      database.exec('begin')
+      database.exec('rollback')
     },
     close(): void {
       handles.delete(database)

@@ -1,11 +1,10 @@
 import { CompiledQuery } from 'kysely'
-import { isErrorLike } from '../../../../src/errors.js'
 import { hasMethods } from '../../lib/has-methods.js'
 import { askRaw, driveSync, type Steps } from '../engine.js'
 import { type HostAccess, type HostTransaction, kyselyTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
 import { differencesOf, refuseDifferences } from '../known-values.js'
 import { type NodeDatabase, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
-import { KNOWN_VALUES } from './sqlite-quirks.js'
+import { isWithin, KNOWN_VALUES } from './sqlite-quirks.js'
 
 const isDatabase = (given: object): given is SyncDatabase | NodeDatabase => hasMethods(given, ['prepare', 'exec', 'close'])
 
@@ -24,7 +23,7 @@ export const sqliteHost: HostAccess = {
     try {
       yield CompiledQuery.raw('begin')
     } catch (error) {
-      if (!isErrorLike(error) || !error.message.includes('within a transaction')) throw error
+      if (!isWithin(error)) throw error
       began = false
     }
     if (began) {

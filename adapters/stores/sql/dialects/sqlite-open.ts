@@ -42,15 +42,15 @@ const LOADERS: { readonly [Name in SqliteDriver]: () => Constructor | undefined 
   'better-sqlite3': loadBetterSqlite,
 }
 
-/** The drivers that a path can be opened with. */
+/** The drivers that can open a path. */
 export type SqliteDriver = 'node:sqlite' | 'libsql' | 'better-sqlite3'
 
 const NONE =
   'this Node has no node:sqlite, and neither libsql nor better-sqlite3 is installed: run "npm install libsql", or use Node 22.13 or newer'
 const REMEDIES: { readonly [Name in SqliteDriver]: string } = {
   'node:sqlite': 'this Node has no node:sqlite: use Node 22.13 or newer, or leave out the option driver',
-  libsql: 'libsql is not there: run "npm install libsql"',
-  'better-sqlite3': 'better-sqlite3 is not there: run "npm install better-sqlite3"',
+  libsql: 'libsql is not installed: run "npm install libsql"',
+  'better-sqlite3': 'better-sqlite3 is not installed: run "npm install better-sqlite3"',
 }
 
 /** Finds the first driver that is there and loads. */
@@ -68,18 +68,22 @@ export const findDriver = async (wanted?: SqliteDriver): Promise<Constructor> =>
   throw new StoreUnavailableError(`sqlite store: ${wanted === undefined ? NONE : REMEDIES[wanted]}`)
 }
 
+const missing = (folder: string): StoreUnavailableError =>
+  new StoreUnavailableError(`sqlite store: the folder ${folder} does not exist: create it first`)
+
 /** Makes the file for its owner only, before a driver makes it for everybody. SQLite gives its -wal and -shm files the same mode. */
 const createFile = async (path: string): Promise<void> => {
   const folder = dirname(path)
-  const found = await stat(folder).catch(() => undefined)
-  if (!found?.isDirectory()) throw new StoreUnavailableError(`sqlite store: the folder ${folder} does not exist: create it first`)
   try {
+    if (!(await stat(folder)).isDirectory()) throw missing(folder)
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
     await file.close()
   } catch (error) {
     const { code = 'unknown' } = error as { readonly code?: string }
+    if (code === 'store_unavailable') throw error
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw missing(folder)
     const help =
-      code === 'EISDIR' ? 'it is a folder: give the path of a file' : `give this process the right to read and write it (${code})`
+      code === 'EISDIR' ? 'it is a folder: give the path of a file' : `give this process permission to read and write it (${code})`
     throw new StoreUnavailableError(`sqlite store: cannot open ${path}: ${help}`)
   }
 }

@@ -37,13 +37,18 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
 /** The message for a file that stayed locked. */
 export const LOCKED = 'the file was locked by another process'
 
+/** The message for a transaction of the host's that stayed open. */
+export const HELD = 'a transaction that your code began on the database of the store was open'
+
+/** Is the host in the middle of a transaction of its own on the handle that it gave? It will end. */
+export const isWithin = (error: unknown): boolean => isErrorLike(error) && error.message.includes('within a transaction')
+
 const faultOf = (error: unknown): Fault => {
   if (!isErrorLike(error)) return 'unknown'
   const { code, errcode, message } = error as Error & { code?: unknown; errcode?: unknown }
   if (/no such (table|column)/.test(message)) return 'tables_missing'
-  // The host is in the middle of a transaction of its own on the handle that it gave: it will end.
-  if (message.includes('within a transaction')) return 'contention'
-  if (message.includes(LOCKED)) return 'locked'
+  if (isWithin(error)) return 'contention'
+  if (message.includes(LOCKED) || message.includes(HELD)) return 'locked'
   if (/database (connection )?is not open|connection is closed/.test(message)) return 'closed'
   if (typeof errcode === 'number') return numbers.get(errcode & 0xff) ?? 'unknown'
   if (typeof code === 'string') return codes.find(([pattern]) => pattern.test(code))?.[1] ?? 'unknown'
@@ -102,6 +107,8 @@ export const sqliteQuirks: Quirks = {
     `select ${Object.keys(columns)
       .map((column) => `value ->> '${column}'`)
       .join(', ')} from json_each(?) where true`,
+  // libsql reads a text up to its first NUL, while conditions compare all of it.
+  isCut: (column) => `coalesce(instr("${column}", char(0)), 0) > 0`,
   placeholder: () => '?',
   incoming: (column) => `excluded.${column}`,
   onClash: (keys, assignments) => `on conflict (${keys.join(', ')}) do update set ${assignments}`,

@@ -27,8 +27,8 @@ const report = (error: unknown): Error => unavailable('sqlite', sqliteQuirks.fau
 
 /** Settings that a database must not have, and what is said of them. */
 const PRAGMAS = [
-  ['journal_mode', /^off$/i, 'has journal_mode off, so that nothing can be rolled back: set another one'],
-  ['short_column_names', /^0$/, 'has short_column_names off, which renames columns: switch it on'],
+  ['journal_mode', /^off$/i, 'has journal_mode off, so nothing can be rolled back: use another mode'],
+  ['short_column_names', /^0$/, 'has short_column_names off, which renames columns: turn it on'],
 ] as const
 
 /** Refuses a database that changes what goes through it, or that cannot take back half of a transaction. */
@@ -64,7 +64,7 @@ const refuseStale = async (engine: Engine): Promise<void> => {
   const [isLibsql] = (await engine.run(LIBSQL)).rows
   if (isLibsql === undefined || (await fileOf(engine)) === undefined) return
   throw new StoreUnavailableError(
-    'sqlite store: a Kysely instance over libsql may read old data for ever once the file was locked: give the store the libsql database itself, or its path',
+    'sqlite store: a Kysely instance over libsql may read stale data forever after the file was locked: give the store the libsql database itself, or its path',
   )
 }
 

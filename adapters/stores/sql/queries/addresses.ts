@@ -2,23 +2,23 @@ import type { UsageAddress } from '../../../../src/model/usage.js'
 import type { Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 
-/** Addresses of a token that are kept and answered, the most recent ones. */
+/** How many addresses of a token are kept and returned: the most recent ones. */
 export const MOST_ADDRESSES = 1_000
-/** A token with more is cut down to the most recent ones. */
+/** A token with more addresses is cut to the most recent ones. */
 const TOO_MANY = 2 * MOST_ADDRESSES
-/** A batch that brings a token so many may be part of a flood. */
+/** A batch with this many addresses of one token may be part of a flood. */
 const MANY_AT_ONCE = 32
-/** Counting rows with every batch would cost more than the rows do: of the others, one in so many is looked at, by chance. */
+/** Counting rows with every batch would cost more than storing them, so of all other tokens a random one in this many is counted. */
 const ONE_IN = 8
 
-/** The tokens whose addresses are worth counting now. */
+/** The tokens whose addresses are counted now. */
 const suspects = (addresses: readonly UsageAddress[]): readonly string[] => {
   const found = new Map<string, number>()
   for (const { tokenId } of addresses) found.set(tokenId, (found.get(tokenId) ?? 0) + 1)
   return [...found].filter(([, count]) => count >= MANY_AT_ONCE || Math.random() * ONE_IN < 1).map(([tokenId]) => tokenId)
 }
 
-/** Keeps the addresses of each token bounded, in the transaction that added some: a token may be called from very many. */
+/** Limits the addresses of each token, in the transaction that adds some: a token may be used from very many addresses. */
 export function* trimAddresses({ builder }: Sql, added: readonly UsageAddress[]): Steps<void> {
   const tokenIds = suspects(added)
   if (tokenIds.length === 0) return

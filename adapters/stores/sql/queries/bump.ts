@@ -2,7 +2,7 @@ import { ask, type Steps } from '../engine.js'
 import type { Builder } from '../quirks.js'
 import { wide } from '../schema/wide.js'
 
-/** Moves the head of the feed on, under its row lock, where the server answers what an update has written. */
+/** Advances the head of the feed under its row lock, on servers that return what an update wrote. */
 export function* bumpReturning(builder: Builder, by: number): Steps<{ readonly head: number; readonly floor: number }> {
   const { rows } = yield* ask(
     builder

@@ -5,13 +5,13 @@ import { ask, type Steps } from '../engine.js'
 import type { Tables } from '../schema/schema.js'
 import { wide } from '../schema/wide.js'
 
-/** Living tokens by state, with an expiry and without: each is one range of an index, however many tokens are past. */
+/** Live tokens by state, with and without an expiry: each is one range of an index, however many ended tokens there are. */
 const RANGES = (['live', 'inactive'] as const).flatMap((state) => [
   { state, ends: false },
   { state, ends: true },
 ])
 
-/** Do more tokens live than this cap allows? Counts no further than that takes. */
+/** Whether more tokens are live than this cap allows. Counts no further than needed. */
 export function* isExceeded({ builder }: Sql, { prefix, tenantId, ownerId, max, now }: TokenCap): Steps<boolean> {
   let count = 0
   for (const { state, ends } of RANGES) {

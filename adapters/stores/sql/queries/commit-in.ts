@@ -14,7 +14,7 @@ import { refuseFencedIn } from './moves.js'
 
 const refused = (why: string): AdditionResult => ({ ok: false, refused: why })
 
-/** The parts, in the order in which they are in each other's way: an id that exists is a conflict before it exceeds a cap. */
+/** Writes the parts in the order that determines the answer: a duplicate id is reported as a conflict, not as an exceeded cap. */
 function* write(sql: Sql, addition: Addition): Steps<AdditionResult> {
   const { builder } = sql
   const { inserts = [], events, caps = [] } = addition
@@ -25,13 +25,13 @@ function* write(sql: Sql, addition: Addition): Steps<AdditionResult> {
     yield* ask(builder.insertInto('outbox').values(piece.map(eventToUnplacedRow)))
   }
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
-  // Last, when SQLite has made sure that what it reads is the newest.
+  // Last, because by then SQLite reads the newest state.
   yield* refuseFencedIn(sql, prefixOf(addition))
   for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) return { ok: false, exceeded: at }
   return { ok: true }
 }
 
-/** The conflict that an error tells of, as far as the transaction sees what it is in conflict with. */
+/** The conflict behind an error, as far as the transaction can see the conflicting row. */
 function* conflictOf(
   error: unknown,
   find: (ids: readonly string[]) => CompiledQuery,
@@ -57,7 +57,7 @@ function* steps(sql: Sql, host: HostAccess, identity: string | undefined, additi
   try {
     yield* host.enter()
   } catch (error) {
-    // A transaction of Kysely that has ended says so in words of its own.
+    // An ended Kysely transaction throws an error of its own.
     if (error instanceof NotOpen || sql.quirks.faultOf(error) === 'unknown')
       return refused('must be an open transaction: begin it before create(), and end it after')
     throw error
@@ -72,7 +72,7 @@ function* steps(sql: Sql, host: HostAccess, identity: string | undefined, additi
     try {
       yield* undo()
     } catch {
-      // The connection is gone, or the server has rolled the whole transaction back: the first error says more.
+      // The connection was lost, or the server rolled back the whole transaction: the first error says more.
       throw error
     }
     if (!clash) throw error
@@ -88,7 +88,7 @@ function* checked(sql: Sql, host: HostAccess, addition: Addition): Steps<Additio
   return yield* write(sql, addition)
 }
 
-/** The last piece of work on each connection: savepoints of two at once would undo each other. */
+/** The last piece of work on each connection: two concurrent savepoints would undo each other. */
 const turns: WeakMap<object, Promise<unknown>> = new WeakMap()
 
 const inTurn = async <T>(connection: object, work: () => T | Promise<T>): Promise<T> => {
@@ -104,12 +104,12 @@ const read = (host: HostAccess, given: object): HostTransaction | undefined => {
   try {
     return host.read(given)
   } catch {
-    // A proxy, or something else that does not want to be looked at.
+    // A proxy or another object that cannot be inspected.
     return undefined
   }
 }
 
-/** Makes an addition inside a transaction of the host's, within a savepoint. */
+/** Makes an addition inside the host's transaction, within a savepoint. */
 export const commitIn = async (sql: Sql, host: HostAccess, given: object, addition: Addition): Promise<AdditionResult> => {
   const transaction = read(host, given)
   if (transaction === undefined) return refused(`must be a transaction of the driver that the ${sql.quirks.dialect} store works with`)

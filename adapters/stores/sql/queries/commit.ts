@@ -7,6 +7,7 @@ import { isExceeded } from './caps.js'
 import { eraseFields } from './erasures.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
 import { refuseFenced } from './moves.js'
+import { clearUsage } from './usage.js'
 import { cutFeed, writeFeed } from './write-feed.js'
 
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {
@@ -17,11 +18,11 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
   for (const id of touched) lines.push(tokenLine(id))
   for (const owner of ownersChanged) lines.push(ownerLine(owner))
-  // Before the lock of the feed: where a transaction of the host's has the same id, this change alone waits for it.
+  // Before the lock of the feed: if the host's transaction holds the same id, only this change waits for it.
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
   if (change.cutsFeed === true) yield* cutFeed(sql)
-  // First of all others: its row lock makes the order of the feed the order of the commits.
-  if (events.length + lines.length > 0) {
+  // Before all other writes: its row lock makes the order of the feed the order of commits, of changes as well as moves.
+  if (events.length + lines.length + erasures.length > 0) {
     yield* writeFeed(sql, events, lines)
     yield* refuseFenced(sql, prefixOf(change))
   }
@@ -31,21 +32,17 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
     if (affected(result) !== 1) throw new ConflictSignal(id)
   }
   for (const erasure of erasures) yield* eraseFields(sql, erasure)
-  for (const piece of chunks(removals)) {
-    yield* ask(builder.deleteFrom('tokens').where('id', 'in', piece))
-    for (const table of ['usage_counts', 'usage_addresses', 'last_uses'] as const) {
-      yield* ask(builder.deleteFrom(table).where('token_id', 'in', piece))
-    }
-  }
-  // Behind the row lock of the feed: nobody else adds a token before this commits.
+  for (const piece of chunks(removals)) yield* ask(builder.deleteFrom('tokens').where('id', 'in', piece))
+  yield* clearUsage(sql, removals)
+  // Under the row lock of the feed: no other transaction adds a token before this one commits.
   for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) throw new CapSignal(at)
   return { ok: true }
 }
 
-/** The first id that comes twice. */
+/** The first duplicate id. */
 export const firstTwice = (ids: readonly string[]): string | undefined => ids.find((id, at) => ids.indexOf(id) !== at)
 
-/** Which of these ids is there already? Asked after the database said that one is, and rolled back. */
+/** The id among these that already exists. Called after the database reported a duplicate and rolled back. */
 const existing = async (sql: Sql, change: Change): Promise<string | undefined> => {
   for (const [table, list] of [
     ['tokens', change.inserts ?? []],
@@ -61,20 +58,27 @@ const existing = async (sql: Sql, change: Change): Promise<string | undefined> =
   return undefined
 }
 
-/** All of a change in one transaction, or none of it. */
+/** What a transaction that counted uses of removed tokens at the same time has left of them. Where that fails, rows stay that nobody reads. */
+const clearLate = async (sql: Sql, { removals = [] }: Change): Promise<void> => {
+  if (removals.length > 0) await Promise.resolve(sql.engine.transaction(() => clearUsage(sql, removals))).catch(() => undefined)
+}
+
+/** Applies a change in one transaction, completely or not at all. */
 export const commit = async (sql: Sql, change: Change): Promise<CommitResult> => {
   const twice = firstTwice((change.inserts ?? []).map((token) => token.id)) ?? firstTwice(change.events.map((event) => event.id))
   if (twice !== undefined) return { ok: false, conflict: twice }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await sql.engine.transaction(() => steps(sql, change))
+      const result = await sql.engine.transaction(() => steps(sql, change))
+      await clearLate(sql, change)
+      return result
     } catch (error) {
       if (error instanceof ConflictSignal) return { ok: false, conflict: error.conflict }
       if (error instanceof CapSignal) return { ok: false, exceeded: error.exceeded }
       if (sql.quirks.faultOf(error) !== 'duplicate') throw error
       const conflict = await existing(sql, change)
       if (conflict !== undefined) return { ok: false, conflict }
-      // The row that stood in the way is gone again: one more try decides.
+      // The conflicting row is gone again: one more attempt decides.
       if (attempt === 3) throw error
     }
   }

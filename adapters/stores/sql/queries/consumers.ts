@@ -1,4 +1,4 @@
-import type { ConsumerState } from '../../../../src/store/port.js'
+import type { ConsumerState, ConsumerVersion } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { affected } from '../engine.js'
 import { isAbsent, wide } from '../schema/wide.js'
@@ -15,7 +15,7 @@ export const consumers = async ({ builder, engine }: Sql, prefix: string): Promi
   }))
 }
 
-/** Writes the state of a consumer, unless somebody else has written since. */
+/** Saves the state of a consumer, unless it has changed since it was read. */
 export const saveConsumer = async ({ builder, engine, quirks }: Sql, state: ConsumerState): Promise<boolean> => {
   const { prefix, name, version, position, holder = null } = state
   if (version > 1) {
@@ -34,4 +34,10 @@ export const saveConsumer = async ({ builder, engine, quirks }: Sql, state: Cons
     if (quirks.faultOf(error) === 'duplicate') return false
     throw error
   }
+}
+
+/** Removes a consumer, unless it has changed since it was read. */
+export const removeConsumer = async ({ builder, engine }: Sql, { prefix, name, version }: ConsumerVersion): Promise<boolean> => {
+  const removed = builder.deleteFrom('consumers').where('prefix', '=', prefix).where('name', '=', name).where('version', '=', version)
+  return affected(await engine.run(removed.compile())) === 1
 }

@@ -9,7 +9,7 @@ const stateOf = (event: StoredEvent) => {
   return { id, prefix, salt, erased }
 }
 
-/** Puts what is left of an event in its place, unless something else of it was erased since it was read. */
+/** Replaces an event with what the erasure leaves of it, unless another field was erased since it was read. */
 export function* eraseFields({ builder }: Sql, { before, after }: EventErasure): Steps<void> {
   const { id, prefix, salt, erased } = stateOf(before)
   const { id: _, ...columns } = eventToUnplacedRow(after)

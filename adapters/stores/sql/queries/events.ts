@@ -1,22 +1,22 @@
-import type { Expression, ExpressionBuilder, SelectQueryBuilder, SqlBool } from 'kysely'
+import { type Expression, type ExpressionBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import type { ListedEvent } from '../../../../src/model/event.js'
 import type { BulkPart, EventQuery } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
-import type { Builder } from '../quirks.js'
-import { rowToEvent } from '../schema/event-row.js'
-import type { EventRow, Tables } from '../schema/schema.js'
+import { cutColumns, type ReadEventRow, rowToEvent } from '../schema/event-row.js'
+import type { Tables } from '../schema/schema.js'
 
 type Events = ExpressionBuilder<Tables, 'events'>
-type Rows = SelectQueryBuilder<Tables, 'events', { [Column in keyof EventRow]: EventRow[Column] }>
+type Rows = SelectQueryBuilder<Tables, 'events', { [Column in keyof ReadEventRow]: ReadEventRow[Column] }>
 
-/** The direction of a query's order. */
+/** The sort direction of a query. */
 const directionOf = ({ order }: EventQuery): 'asc' | 'desc' => (order === 'oldest' ? 'asc' : 'desc')
 
 /** The first events in the order of a query that match it and `more`. */
-const page = (builder: Builder, query: EventQuery, more: (eb: Events) => readonly Expression<SqlBool>[]): Rows =>
+const page = ({ builder, quirks }: Sql, query: EventQuery, more: (eb: Events) => readonly Expression<SqlBool>[]): Rows =>
   builder
     .selectFrom('events')
     .selectAll('events')
+    .$if(quirks.isCut !== undefined, (rows) => rows.select(sql<number>`${sql.raw(cutColumns(quirks.isCut ?? String))}`.as('cut_columns')))
     .where((eb) => {
       const conditions: Expression<SqlBool>[] = [eb('prefix', '=', query.prefix), ...more(eb)]
       if (query.id !== undefined) conditions.push(eb('id', '=', query.id))
@@ -46,17 +46,17 @@ const partOf =
   ]
 
 /** Each half from its own index. */
-const trail = (builder: Builder, query: EventQuery, bulk: BulkPart): Rows =>
-  builder
-    .selectFrom(page(builder, query, about(query)).as('own'))
+const trail = (store: Sql, query: EventQuery, bulk: BulkPart): Rows =>
+  store.builder
+    .selectFrom(page(store, query, about(query)).as('own'))
     .selectAll('own')
-    .union(builder.selectFrom(page(builder, query, partOf(bulk)).as('bulk')).selectAll('bulk'))
+    .union(store.builder.selectFrom(page(store, query, partOf(bulk)).as('bulk')).selectAll('bulk'))
     .orderBy('seq', directionOf(query))
     .limit(query.limit) as unknown as Rows
 
 /** One page of audit events. */
-export const events = async ({ builder, engine }: Sql, query: EventQuery): Promise<readonly ListedEvent[]> => {
+export const events = async (store: Sql, query: EventQuery): Promise<readonly ListedEvent[]> => {
   if (query.tenantIds?.length === 0 || query.actions?.length === 0) return []
-  const rows = query.bulk === undefined ? page(builder, query, about(query)) : trail(builder, query, query.bulk)
-  return (await engine.run(rows.compile())).rows.map(rowToEvent)
+  const rows = query.bulk === undefined ? page(store, query, about(query)) : trail(store, query, query.bulk)
+  return (await store.engine.run(rows.compile())).rows.map(rowToEvent)
 }

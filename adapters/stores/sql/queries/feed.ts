@@ -5,10 +5,10 @@ import { isAbsent, wide } from '../schema/wide.js'
 import { continues, cursorOf, FEED_COLUMNS, positionOf } from './feed-position.js'
 
 /**
- * The changes behind a cursor.
+ * The changes after a cursor.
  *
- * One statement reads the feed's ends and its lines, so that both come from one snapshot: the head was written under a row lock in the
- * transactions that wrote the lines, so every line up to a head that is seen is seen too.
+ * One statement reads the feed's ends and its lines, so both come from one snapshot. The transactions that wrote the lines also wrote the head,
+ * under a row lock, so a snapshot that shows a head also shows every line up to it.
  */
 export const changes = async (sql: Sql, after: string | undefined, limit: number): Promise<FeedPage> => {
   const { builder, engine, lineage } = sql

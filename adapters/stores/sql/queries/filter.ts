@@ -8,7 +8,7 @@ type Tokens = ExpressionBuilder<Tables, 'tokens'>
 /** The text columns that an index begins with. */
 type IndexedColumn = 'id' | 'prefix' | 'tenant_id' | 'owner_id' | 'created_by' | 'root_id' | 'state'
 
-/** How a condition names such a column: so that the server may use its index, or not. */
+/** How a condition names such a column: with or without the use of its index. */
 export type ColumnOf = (eb: Tokens, name: IndexedColumn) => Expression<string | null>
 
 const plain: ColumnOf = (eb, name) => eb.ref(`tokens.${name}`)
@@ -30,7 +30,7 @@ const anyOf = (eb: Tokens, column: Expression<string | null>, values: readonly s
   return values.length === 1 ? eb(column, '=', first) : eb(column, 'in', [...values])
 }
 
-/** One status at an instant, in the order revoked, inactive, pending, expired, active. */
+/** The condition for a status at an instant, in the order revoked, inactive, pending, expired, active. */
 export const statusCondition = (eb: Tokens, status: TokenStatus, now: number, column: ColumnOf = plain): Expression<SqlBool> => {
   const state = column(eb, 'state')
   if (status === 'revoked' || status === 'inactive') return eb(state, '=', status)

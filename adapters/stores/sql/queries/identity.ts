@@ -5,20 +5,20 @@ const compile = ({ builder }: Sql) => builder.selectFrom('identity').select('val
 
 const known: WeakMap<Sql, string> = new WeakMap()
 
-/** The text that stands for this database. Asked once: it never changes. */
+/** The text that identifies this database. Read once, because it never changes. */
 export const identityOf = async (sql: Sql): Promise<string | undefined> => {
   const found = known.get(sql) ?? (await sql.engine.run(compile(sql).compile())).rows[0]?.value
   if (found !== undefined) known.set(sql, found)
   return found
 }
 
-/** Is the database that the steps run in the one of this text? */
+/** Whether the steps run in the database that this text identifies. */
 export function* isDatabase(sql: Sql, identity: string | undefined): Steps<boolean> {
   try {
     const { rows } = yield* ask(compile(sql))
     return identity !== undefined && rows[0]?.value === identity
   } catch (error) {
-    // There are no such tables, or another server takes other SQL.
+    // The tables do not exist, or another server needs different SQL.
     if (['connection', 'contention', 'closed'].includes(sql.quirks.faultOf(error))) throw error
     return false
   }

@@ -7,31 +7,31 @@ import type { Names } from '../schema/table-names.js'
 
 type Runs = Pick<FeedRow, 'run' | 'run_before'>
 
-/** Replacements that are remembered: one for each start of a server. */
+/** How many replacements are remembered: one for each start of a server. */
 const MOST = 100
 
-/** The server is one that was replaced. */
+/** The server was replaced by another one. */
 export class ReplacedError extends StoreUnavailableError {
   constructor() {
     super(
-      'postgres store: this server was replaced by another one, as in a failover, and is not used any more: fence it off, or restart the nodes if it is the right one',
+      'postgres store: another server replaced this one, as in a failover, so this one is no longer used: fence it off, or restart the nodes if this is the right one',
     )
   }
 }
 
 /**
- * What this process has seen of one server's run following another's. A primary that was replaced, and comes back as if nothing had happened, is known by
- * it: it shows a run that ended, or another one that follows a run that was followed already.
+ * The successions of server runs that this process has seen. They identify a primary that was replaced and comes back as if nothing had happened:
+ * it shows a run that ended, or a second run that follows the same predecessor.
  */
 export class Lineage {
   readonly #next: Map<string, string> = new Map()
-  /** Grows when a replacement is seen: what was connected before may be the server that was replaced. */
+  /** Grows when a replacement is seen: older connections may lead to the replaced server. */
   age = 0
 
   /**
-   * Takes in what a server shows.
+   * Records the run that a server shows.
    *
-   * @throws StoreUnavailableError `store_unavailable`, where it was replaced
+   * @throws StoreUnavailableError `store_unavailable`, if the server was replaced
    */
   note({ run, run_before }: Runs): void {
     if (this.#next.has(run) || (this.#next.get(run_before) ?? run) !== run) {
@@ -44,7 +44,7 @@ export class Lineage {
     if (this.#next.size > MOST) this.#next.delete(oldest)
   }
 
-  /** Refuses a server that was replaced, where any replacement was seen. */
+  /** Refuses a replaced server, if any replacement was seen. */
   *check(quirks: Quirks, names: Names): Steps<void> {
     if (this.#next.size === 0) return
     const { rows } = yield* askRaw(CompiledQuery.raw(`select run, run_before from ${quirks.table(names, 'feed')} where id = 1`))

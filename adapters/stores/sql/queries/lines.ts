@@ -1,19 +1,19 @@
 import type { OwnerChange, TokenFilter } from '../../../../src/store/port.js'
 import type { ChangeRow } from '../schema/schema.js'
 
-/** A line of the change feed, before it has its place. */
+/** A line of the change feed before it gets its place. */
 export type Line = Omit<ChangeRow, 'seq'>
 
-/** Longer filters name thousands of tokens or tenants: the feed then says less, and so more than was touched. */
+/** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter that matches more than was changed. */
 const LONGEST_FILTER = 16_000
 
-/** Says that a token changed. */
+/** The line for a changed token. */
 export const tokenLine = (id: string): Line => ({ kind: 'token', changed_id: id, detail: null })
 
-/** Says that an owner's permissions changed. */
+/** The line for changed permissions of an owner. */
 export const ownerLine = ({ ownerId, tenantId }: OwnerChange): Line => ({ kind: 'owner', changed_id: ownerId, detail: tenantId ?? null })
 
-/** Says that tokens that match changed. */
+/** The line for a change of all tokens that match. */
 export const bulkLine = (filter: TokenFilter): Line => ({ kind: 'bulk', changed_id: '', detail: filterText(filter) })
 
 const filterText = (filter: TokenFilter): string => {

@@ -3,31 +3,31 @@ import type { ListQuery } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { wide } from '../schema/wide.js'
 
-/** Up to so many rows are sorted; above that, the list is walked in its order until the page is full. */
+/** Up to this many rows are sorted; beyond it, the store walks the list in order until the page is full. */
 const FEW = 2_000
-/** Tokens that have expired are all old, behind everything that has not: more of them are worth sorting. */
+/** Expired tokens are old and come after all others in the list, so sorting more of them pays off. */
 const FEW_EXPIRED = 100_000
-/** A tenant with so few tokens is searched by reading them. */
+/** In a tenant with at most this many tokens, a search reads them all. */
 const SMALL_TENANT = 5_000
-/** Shorter texts have no three-letter piece; longer ones are no names. */
+/** Shorter texts have no three-letter piece; longer ones cannot be names. */
 const SEARCHABLE = { from: 3, to: 300 }
 
-/** Up to so many tenants are asked each for its own rows. */
+/** Up to this many tenants are queried one by one. */
 export const MOST_TENANTS = 64
 
 /** How to find the rows of a list. */
 export type Plan = {
-  /** An extra condition that a narrow index answers. */
+  /** An extra condition that uses a narrow index. */
   readonly narrow?: Expression<SqlBool>
-  /** The rows are few: find them by the narrow index and sort them, instead of walking the list in its order. */
+  /** There are few rows: find them through the narrow index and sort them, instead of walking the list. */
   readonly sort: boolean
-  /** Keep the server from beginning with another index than that of names. */
+  /** Force the server to begin with the index of names. */
   readonly hide?: true
 }
 
 const WALK: Plan = { sort: false }
 
-/** Counts up to a bound, so that counting costs no more than what it decides about. */
+/** Counts up to a bound, so counting never costs more than the query that it chooses. */
 const atMost = async ({ builder, engine }: Sql, most: number, condition: Expression<SqlBool>, prefix: string): Promise<boolean> => {
   const rows = builder
     .selectFrom('tokens')
@@ -53,13 +53,13 @@ const named = async (context: Sql, query: ListQuery, folded: string): Promise<Pl
     const { rows } = await engine.run(index.count(names, folded, FEW + 1))
     return wide(rows[0]?.found ?? 0) <= FEW ? { narrow: index.condition(names, folded), sort: true, hide: true } : WALK
   } catch (error) {
-    // The search table could not be made on this server.
+    // The search table could not be created on this server.
     if (quirks.faultOf(error) === 'tables_missing') return WALK
     throw error
   }
 }
 
-/** Tokens whose instant lies between two: few of all, and mostly old ones. */
+/** Tokens with an instant in a range: few of all, and mostly old ones. */
 const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, now }: ListQuery): Expression<SqlBool> | undefined => {
   const [expiresAt, dueAt] = [sql.ref('tokens.expires_at'), sql.ref('tokens.rotation_due_at')]
   if (expiresFrom !== undefined && expiresBefore !== undefined) {
@@ -72,8 +72,8 @@ const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, no
 /**
  * Decides how to find the rows of a page.
  *
- * A walk in the order of the list is flat wherever matches are common, and reads everything where they are rare; an index of the rare
- * thing is the other way round. A server without statistics, or with old ones, guesses wrong, so the rare ones are counted first.
+ * A walk in list order is fast if matches are common and reads everything if they are rare; a narrow index is the opposite. A server with missing
+ * or old statistics guesses wrong, so the rare matches are counted first.
  */
 export const planOf = async (context: Sql, query: ListQuery, folded: string): Promise<Plan> => {
   if (query.ids !== undefined) return { sort: true }

@@ -28,7 +28,7 @@ const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan:
         if (query.statuses !== undefined) conditions.push(eb.or(query.statuses.map((status) => statusCondition(eb, status, now, column))))
         if (folded !== '') conditions.push(quirks.nameContains(folded))
         if (query.idStartsWith !== undefined) {
-          // A range, which the primary key answers, and in which no character is a pattern. No id has a character behind `z`.
+          // A range that uses the primary key and has no pattern characters. No id contains a character after `z`.
           conditions.push(eb('tokens.id', '>=', query.idStartsWith), eb('tokens.id', '<', `${query.idStartsWith}{`))
         }
         if (plan.narrow !== undefined) conditions.push(plan.narrow)
@@ -48,13 +48,13 @@ const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan:
           conditions.push(eb.not(eb.exists(uses.where('last_uses.last_used_at', '>=', query.unusedSince))))
         }
         if (after !== undefined) {
-          // Written out, because not every server uses an index for `(a, b) < (x, y)`.
+          // Written out because not every server uses an index for `(a, b) < (x, y)`.
           conditions.push(eb('tokens.created_at', '<=', after.createdAt))
           conditions.push(eb.or([eb('tokens.created_at', '<', after.createdAt), eb('tokens.id', '<', after.id)]))
         }
         return eb.and(conditions)
       })
-      // A sum is in no index: it keeps the server from walking the list when sorting a few rows is cheaper.
+      // No index covers a sum, so the server cannot walk the list when sorting a few rows is cheaper.
       .orderBy((eb) => (plan.sort ? eb('tokens.created_at', '+', 0) : eb.ref('tokens.created_at')), 'desc')
       .orderBy('tokens.id', 'desc')
       .limit(query.limit)

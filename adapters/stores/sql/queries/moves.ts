@@ -10,7 +10,7 @@ const parse = (detail: string | undefined): Moves => JSON.parse(detail ?? '{}') 
 
 const only = ({ builder }: Sql) => builder.selectFrom('moves').select('detail').where('id', '=', 1)
 
-/** The move that a prefix is part of. */
+/** Reads the move of a prefix. */
 export const readMove = async (sql: Sql, prefix: string): Promise<Move | undefined> => {
   const { engine } = sql
   const { rows } = await (engine.feed ?? engine.run)(only(sql).compile())
@@ -62,6 +62,6 @@ function* steps(sql: Sql, prefix: string, expected: Move | undefined, next: Move
   return true
 }
 
-/** Writes how far a move has come, unless somebody else has written since. */
+/** Writes the state of a move, unless it has changed since it was read. */
 export const saveMove = (sql: Sql, prefix: string, expected: Move | undefined, next: Move | undefined): Promise<boolean> =>
   Promise.resolve(sql.engine.transaction(() => steps(sql, prefix, expected, next)))

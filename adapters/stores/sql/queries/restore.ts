@@ -4,15 +4,7 @@ import { ask, type Steps } from '../engine.js'
 import { eventToRow } from '../schema/event-row.js'
 import { tokenToRow } from '../schema/token-row.js'
 import { lockMoves } from './moves.js'
-import { addUsage } from './usage.js'
-
-const USAGE_TABLES = ['usage_counts', 'usage_addresses', 'last_uses'] as const
-
-function* clearUsage({ builder }: Sql, tokenIds: readonly string[]): Steps<void> {
-  for (const piece of chunks(tokenIds)) {
-    for (const table of USAGE_TABLES) yield* ask(builder.deleteFrom(table).where('token_id', 'in', piece))
-  }
-}
+import { addUsage, clearUsage } from './usage.js'
 
 function* writeTokens(sql: Sql, { prefix, tokens = [], removedTokens = [] }: Restored): Steps<void> {
   const { builder } = sql
@@ -42,9 +34,11 @@ function* writeUsage(sql: Sql, { usage = [] }: Restored): Steps<void> {
   })
 }
 
-function* writeRows({ builder }: Sql, { prefix, consumers = [], seals = [] }: Restored): Steps<void> {
-  for (const { name, version, position, holder = null } of consumers) {
+function* writeRows({ builder }: Sql, { prefix, consumers = [], removedConsumers = [], seals = [] }: Restored): Steps<void> {
+  for (const name of [...removedConsumers, ...consumers.map(({ name }) => name)]) {
     yield* ask(builder.deleteFrom('consumers').where('prefix', '=', prefix).where('name', '=', name))
+  }
+  for (const { name, version, position, holder = null } of consumers) {
     yield* ask(builder.insertInto('consumers').values({ prefix, name, version, position, holder }))
   }
   for (const { number, body } of seals) {

@@ -59,6 +59,6 @@ function* steps(sql: Sql, { tokenIds, countsBefore, addressesBefore, lastAddress
   return moreCounts || moreAddresses
 }
 
-/** Removes a batch of usage that is too old. */
+/** Removes a batch of old usage. */
 export const trimUsage = async (sql: Sql, trim: UsageTrim): Promise<boolean> =>
   trim.tokenIds.length === 0 ? false : await sql.engine.transaction(() => steps(sql, trim))

@@ -16,9 +16,19 @@ import { writeFeed } from './write-feed.js'
 /** Tokens of one statement, where they are named by their ids. */
 const BATCH = 500
 
+/**
+ * The tokens that a revocation ends: not those whose creation has no place in the audit yet. They are of transactions of the host's that were committed since
+ * the events were placed, and what is counted is another statement than what is revoked.
+ */
+const matchedBy = (filter: TokenFilter) => (eb: ExpressionBuilder<Tables, 'tokens'>) =>
+  eb.and([
+    ...filterConditions(eb, filter),
+    eb('tokens.revoked_at', 'is', null),
+    eb.not(eb.exists(eb.selectFrom('outbox').select('outbox.id').whereRef('outbox.token_id', '=', 'tokens.id'))),
+  ])
+
 function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: RevocationStamp): Steps<number> {
-  const matching = (eb: ExpressionBuilder<Tables, 'tokens'>) =>
-    eb.and([...filterConditions(eb, filter), eb('tokens.revoked_at', 'is', null)])
+  const matching = matchedBy(filter)
   const update = builder.updateTable('tokens').set((eb) => ({
     revoked_at: stamp.revokedAt,
     revoked_by: stamp.revokedBy,
@@ -40,7 +50,7 @@ function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: Revocatio
 
 function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Steps<BulkResult> {
   const { builder, quirks } = sql
-  // The lock that every change takes first: from here on nobody else changes a token, so that what is counted is what is revoked.
+  // The lock that every change takes first: from here on nobody else changes a token, and only transactions of the host's add some.
   yield* quirks.bump(builder, 0)
   yield* refuseFenced(sql, filter.prefix)
   // Whatever it ends was created before it.
@@ -52,7 +62,7 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
     builder
       .selectFrom('tokens')
       .select((eb) => ['tenant_id', eb.fn.countAll<number | string | bigint>().as('found')])
-      .where((eb) => eb.and([...filterConditions(eb, filter), eb('tokens.revoked_at', 'is', null)]))
+      .where(matchedBy(filter))
       .groupBy('tenant_id'),
   )
   const touched = new Map(rows.map(({ tenant_id, found }) => [tenant_id ?? undefined, wide(found)]))

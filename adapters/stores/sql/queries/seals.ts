@@ -15,7 +15,7 @@ export const seals = async ({ builder, engine }: Sql, { prefix, after = 0, order
   return rows.map(({ number, body }) => ({ prefix, number: wide(number), body }))
 }
 
-/** Adds a seal, unless somebody else has added one of its number. */
+/** Adds a seal, unless a seal with its number exists. */
 export const saveSeal = async (sql: Sql, { prefix, number, body }: StoredSeal): Promise<boolean> => {
   const [newest] = await seals(sql, { prefix, order: 'newest', limit: 1 })
   if (number !== (newest?.number ?? 0) + 1) return false

@@ -32,7 +32,7 @@ function* save({ builder, quirks }: Sql, ticket: StoredTicket, { max, now }: Tic
   return true
 }
 
-/** Keeps a ticket where its token has room for it. */
+/** Stores a ticket if its token is below its limit. */
 export const saveTicket = async (sql: Sql, ticket: StoredTicket, room: TicketRoom): Promise<boolean> => {
   await forget(sql, ticket.prefix, room.forgetBefore)
   return await sql.engine.transaction(() => save(sql, ticket, room))

@@ -1,4 +1,5 @@
 import { CompiledQuery, sql as raw } from 'kysely'
+import { isErased } from '../../../../src/model/event.js'
 import type { LastUse, UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../../src/model/usage.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, type Steps } from '../engine.js'
@@ -8,8 +9,8 @@ import { MOST_ADDRESSES, trimAddresses } from './addresses.js'
 
 /** Rows to a statement: six columns each stay below every server's number of parameters. */
 const ROWS = 4_000
-/** How long a node that stopped flushing is remembered. */
-const FORGET_AFTER_MS = 30 * 24 * 3_600_000
+/** For how many nodes the last batch is remembered: the ones heard of longest ago are forgotten first. */
+const MAX_NODES = 10_000
 type Upsert<T> = {
   readonly table: keyof Tables
   readonly columns: { readonly [K in keyof T]: 'text' | 'bigint' }
@@ -52,9 +53,14 @@ const merged = <T>(list: readonly T[], keyOf: (item: T) => string, merge: (a: T,
 
 const key = (...parts: readonly unknown[]): string => JSON.stringify(parts)
 
-/** Is this batch new? Remembers it, in the transaction that counts it. */
-function* isNew({ builder }: Sql, batch: UsageBatch): Steps<boolean> {
-  const { nodeId: node_id, seq, at: seen_at } = batch
+/**
+ * Is this batch new? Remembers it, in the transaction that counts it.
+ *
+ * Which nodes are forgotten depends on no instant in their batches, which other wall clocks wrote: the database's clock puts them in order, and however it
+ * jumps, as many are kept.
+ */
+function* isNew({ builder, quirks }: Sql, { nodeId: node_id, seq }: UsageBatch): Steps<boolean> {
+  const seen_at = raw<number>`${raw.raw(quirks.seconds)} * 1000`
   // Read first: on MySQL, an update that finds no row would lock the gap where others want to insert theirs.
   const { rows } = yield* ask(builder.selectFrom('usage_sources').select('seq').where('node_id', '=', node_id))
   if (rows.length > 0) {
@@ -64,18 +70,47 @@ function* isNew({ builder }: Sql, batch: UsageBatch): Steps<boolean> {
     return affected(moved) > 0
   }
   yield* ask(builder.insertInto('usage_sources').values({ node_id, seq, seen_at }))
-  yield* ask(builder.deleteFrom('usage_sources').where('seen_at', '<', seen_at - FORGET_AFTER_MS))
+  const { rows: kept } = yield* ask(
+    builder
+      .selectFrom('usage_sources')
+      .select('seen_at')
+      .orderBy('seen_at', 'desc')
+      .limit(1)
+      .offset(MAX_NODES - 1),
+  )
+  for (const { seen_at: last } of kept) yield* ask(builder.deleteFrom('usage_sources').where('seen_at', '<', last))
   return true
 }
 
 function* steps(sql: Sql, batch: UsageBatch): Steps<boolean> {
   const counts = yield* isNew(sql, batch)
-  if (counts) yield* addUsage(sql, batch)
+  if (counts) yield* addUsage(sql, yield* ofTokens(sql, batch))
   return counts
 }
 
+type Uses = Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>
+
+/** The usage of tokens that are there: that of a token which was removed meanwhile would stay for ever. That of an erased owner has no addresses. */
+function* ofTokens({ builder }: Sql, { counts, addresses, lastUses }: Uses): Steps<Uses> {
+  const ids = new Set([counts, addresses, lastUses].flatMap((list) => list.map(({ tokenId }) => tokenId)))
+  const known = new Map<string, { readonly erased: boolean }>()
+  for (const piece of chunks([...ids])) {
+    const { rows } = yield* ask(builder.selectFrom('tokens').select(['id', 'name', 'owner_id', 'revoked_at']).where('id', 'in', piece))
+    for (const { id, name, owner_id, revoked_at } of rows) {
+      const revokedAt = revoked_at === null ? undefined : wide(revoked_at)
+      known.set(id, { erased: isErased({ name, ownerId: owner_id ?? undefined, revokedAt }) })
+    }
+  }
+  const isKnown = ({ tokenId }: { readonly tokenId: string }): boolean => known.has(tokenId)
+  return {
+    counts: counts.filter(isKnown),
+    addresses: addresses.filter(({ tokenId }) => known.get(tokenId)?.erased === false),
+    lastUses: lastUses.filter(isKnown).map(({ ip, ...use }) => (known.get(use.tokenId)?.erased || ip === undefined ? use : { ...use, ip })),
+  }
+}
+
 /** Adds counts to what is there. */
-export function* addUsage(sql: Sql, batch: Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>): Steps<void> {
+export function* addUsage(sql: Sql, batch: Uses): Steps<void> {
   const { incoming, table } = sql.quirks
   const current = (of: keyof Tables, column: string): string => `${table(sql.names, of)}.${column}`
   const addUses = (of: keyof Tables): string => `uses = ${current(of, 'uses')} + ${incoming('uses')}`
@@ -132,6 +167,15 @@ export function* addUsage(sql: Sql, batch: Pick<UsageBatch, 'counts' | 'addresse
       (a, b) => (b.at >= a.at ? b : a),
     ).map((item) => ({ token_id: item.tokenId, last_used_at: item.at, last_used_ip: item.ip ?? null })),
   )
+}
+
+const TABLES = ['usage_counts', 'usage_addresses', 'last_uses'] as const
+
+/** Removes everything that was counted of these tokens. */
+export function* clearUsage({ builder }: Sql, tokenIds: readonly string[]): Steps<void> {
+  for (const piece of chunks(tokenIds)) {
+    for (const table of TABLES) yield* ask(builder.deleteFrom(table).where('token_id', 'in', piece))
+  }
 }
 
 /** Counts a batch once, however often it is sent. */

@@ -1,6 +1,7 @@
 import type { ErasedFields, ListedEvent, StoredEvent } from '../../../../src/model/event.js'
 import type { JsonObject } from '../../../../src/model/json.js'
 import type { EventRow } from './schema.js'
+import type { Wide } from './token-columns.js'
 import { isAbsent, wide } from './wide.js'
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
@@ -33,22 +34,46 @@ export const eventToUnplacedRow = (event: StoredEvent): Omit<EventRow, 'seq'> =>
 /** The columns of an event. */
 export const eventToRow = (event: StoredEvent, seq: number): EventRow => ({ seq, ...eventToUnplacedRow(event) })
 
-/** An event as the port answers it. */
-export const rowToEvent = (row: EventRow): ListedEvent => {
-  const damaged: string[] = []
-  const event = readRow(row, damaged)
-  return { seq: wide(row.seq), ...event, ...(damaged.length > 0 && { damaged }) }
-}
-
-/** The same without its place. */
-export const unplacedRowToEvent = (row: Omit<EventRow, 'seq'>): StoredEvent => readRow(row, [])
-
 const JSON_COLUMNS = [
   ['before', 'before_fields'],
   ['after', 'after_fields'],
   ['erased', 'erased'],
   ['details', 'details'],
 ] as const
+
+const TEXT_COLUMNS = [
+  ['id', 'id'],
+  ['action', 'action'],
+  ['prefix', 'prefix'],
+  ['actorId', 'actor_id'],
+  ['tokenId', 'token_id'],
+  ['tenantId', 'tenant_id'],
+  ['ownerId', 'owner_id'],
+  ['createdBy', 'created_by'],
+  ['ip', 'ip'],
+  ['reason', 'reason'],
+  ['code', 'code'],
+  ['bulkId', 'bulk_id'],
+  ['salt', 'salt'],
+] as const satisfies readonly (readonly [keyof StoredEvent, keyof EventRow])[]
+
+/** A number with a bit for each text column that is not read to its end. */
+export const cutColumns = (isCut: (column: string) => string): string =>
+  [...TEXT_COLUMNS, ...JSON_COLUMNS].map(([, column], at) => `(${isCut(column)}) * ${2 ** at}`).join(' + ')
+
+/** A row of an event, with `cutColumns` where the dialect has need of it. */
+export type ReadEventRow = EventRow & { readonly cut_columns?: Wide }
+
+/** An event as the port answers it. */
+export const rowToEvent = (row: ReadEventRow): ListedEvent => {
+  const cut = wide(row.cut_columns ?? 0)
+  const damaged: string[] = cut === 0 ? [] : [...TEXT_COLUMNS, ...JSON_COLUMNS].flatMap(([field], at) => (cut & (2 ** at) ? [field] : []))
+  const event = readRow(row, damaged)
+  return { seq: wide(row.seq), ...event, ...(damaged.length > 0 && { damaged }) }
+}
+
+/** The same without its place. */
+export const unplacedRowToEvent = (row: Omit<EventRow, 'seq'>): StoredEvent => readRow(row, [])
 
 // One row that somebody damaged must not hide the others.
 const readRow = (row: Omit<EventRow, 'seq'>, damaged: string[]): StoredEvent => {
@@ -73,8 +98,9 @@ const readRow = (row: Omit<EventRow, 'seq'>, damaged: string[]): StoredEvent => 
     const text = row[column]
     if (isAbsent(text)) continue
     const value = parseObject(text)
-    if (value === undefined) damaged.push(field)
-    else event[field] = value as JsonObject & ErasedFields
+    if (value === undefined) {
+      if (!damaged.includes(field)) damaged.push(field)
+    } else event[field] = value as JsonObject & ErasedFields
   }
   return event
 }

@@ -2,10 +2,10 @@ import { InvalidInputError } from '../../../../src/errors.js'
 import { objectOf, readOption } from '../../../../src/policy/option-reader.js'
 import { namesOf, schemaName, tablePrefix } from './table-names.js'
 
-/** The servers whose SQL can be printed. MariaDB reads MySQL's. */
+/** The servers whose SQL can be printed. For MariaDB, use `mysql`. */
 export type SqlDialect = 'sqlite' | 'postgres' | 'mysql'
 
-/** Where the tables go. */
+/** Where to create the tables. */
 export type MigrationSqlOptions = {
   /** Postgres only; it must exist. */
   readonly schema?: string | undefined
@@ -16,11 +16,11 @@ export type MigrationSqlOptions = {
 const reader = objectOf({ schema: schemaName.optional(), tablePrefix: tablePrefix.optional() })
 
 /**
- * Prints the SQL that `migrate()` would run on an empty database, for those whose administrators run such things themselves.
+ * Prints the SQL that `migrate()` would run on an empty database, for teams whose database administrators run migrations themselves.
  *
- * It notes what it did in the table of migrations, so that `migrate()` finds nothing left to do and needs no right to change the schema.
+ * The SQL also records itself in the migrations table, so that `migrate()` finds nothing left to do and needs no right to change the schema.
  *
- * @throws `invalid_input` for a name that cannot stand in SQL
+ * @throws `invalid_input` for a name that cannot be used in SQL
  * @example
  * ```ts
  * process.stdout.write(await migrationSql('postgres', { schema: 'auth' }))

@@ -5,11 +5,11 @@ import type { ColumnKind } from './token-columns.js'
 
 const quote = (name: string): string => `\`${name}\``
 
+/** An index of InnoDB has room for 3,072 bytes, four for each character, and one holds two keys. */
 const types: { readonly [Kind in ColumnKind]: string } = {
   id: 'varchar(64)',
   word: 'varchar(64)',
-  key: 'varchar(512)',
-  name: 'varchar(255)',
+  key: 'varchar(255)',
   text: 'mediumtext',
   int: 'bigint',
 }
@@ -32,8 +32,6 @@ export const mysqlMigrations = ({ tablePrefix }: Names): readonly Migration[] =>
     generated: 'stored',
     indexesInside: true,
     partialIndexes: false,
-    // InnoDB has room for 3,072 bytes, four for each character.
-    shortened: (column) => `${column}(64)`,
     suffix: () => SUFFIX,
     feedRow: (feed) =>
       `insert into ${feed} (id, head, floor, run, run_from, run_before) values (1, 0, 0, '', 0, '') on duplicate key update id = 1`,

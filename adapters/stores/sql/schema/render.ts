@@ -17,8 +17,6 @@ export type Rendering = {
   readonly indexesInside: boolean
   /** Can an index leave rows out? */
   readonly partialIndexes: boolean
-  /** The beginning of a column, where the length of an index is bounded. */
-  shortened?(column: string): string
   /** The end of a table's definition, such as an engine. */
   suffix(table: Table): string
   /** Replaces the primary key of a table. */
@@ -53,7 +51,7 @@ const statementsOf = (table: Table, tablePrefix: string, rendering: Rendering): 
   const indexes: string[] = []
   for (const index of table.indexes) {
     const indexName = rendering.quote(`${name}_${index.name}`)
-    const columns = `(${index.columns.map((column) => columnIn(index, column, rendering)).join(', ')})`
+    const columns = `(${index.columns.join(', ')})`
     if (rendering.indexesInside) {
       lines.push(`index ${indexName} ${columns}`)
     } else {
@@ -63,9 +61,6 @@ const statementsOf = (table: Table, tablePrefix: string, rendering: Rendering): 
   }
   return [`create table if not exists ${rendering.table(name)} (\n  ${lines.join(',\n  ')}\n)${rendering.suffix(table)}`, ...indexes]
 }
-
-const columnIn = ({ shorten = [] }: Table['indexes'][number], column: string, { shortened }: Rendering): string =>
-  shorten.includes(column) && shortened !== undefined ? shortened(column) : column
 
 const versionOne = (tablePrefix: string, rendering: Rendering): Migration => {
   const { statements = [], optional } = rendering.nameIndex ?? {}

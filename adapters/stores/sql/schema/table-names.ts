@@ -24,7 +24,7 @@ export const tablePrefix: OptionReader<string> = passing<string>(
 /** The `schema` option of Postgres. */
 export const schemaName: OptionReader<string> = passing<string>(
   (name) => typeof name === 'string' && isSchema(name),
-  'must be the name of a schema: 1 to 63 bytes, without double quotes and control characters',
+  'must be the name of a schema: 1 to 63 bytes, without double quotes or control characters',
 )
 
 /** The names of the tables, which are checked already, so that they can stand in SQL: they are never values from outside. */

@@ -8,8 +8,6 @@ type Index = {
   readonly name: string
   readonly columns: readonly string[]
   readonly present?: string
-  /** Columns of which the beginning is enough, where a server bounds the length of an index. */
-  readonly shorten?: readonly string[]
 }
 
 /** One table, in words that every dialect can render. */
@@ -74,12 +72,8 @@ export const SCHEMA_V1: readonly Table[] = [
       { name: 'owner', columns: ['prefix', 'owner_id', 'created_at', 'id'], present: 'owner_id' },
       // For counting the tokens that live: those that are past are passed over unread.
       { name: 'tenant_live', columns: ['prefix', 'tenant_id', 'state', 'expires_at'], present: 'tenant_id' },
-      {
-        name: 'owner_live',
-        columns: ['prefix', 'owner_id', 'tenant_id', 'state', 'expires_at'],
-        present: 'owner_id',
-        shorten: ['tenant_id'],
-      },
+      // The owners of a tenant stand together, so that each can be found from the one before it.
+      { name: 'owner_live', columns: ['prefix', 'tenant_id', 'owner_id', 'state', 'expires_at'], present: 'owner_id' },
       { name: 'creator', columns: ['prefix', 'created_by', 'created_at', 'id'] },
       { name: 'lineage', columns: ['prefix', 'root_id'], present: 'root_id' },
       { name: 'rotation', columns: ['prefix', 'rotation_due_at'], present: 'rotation_due_at' },
@@ -131,9 +125,9 @@ export const SCHEMA_V1: readonly Table[] = [
     columns: [
       ['token_id', 'id'],
       ['bucket_at', 'int'],
-      ['endpoint', 'name'],
+      ['endpoint', 'key'],
       ['outcome', 'word'],
-      ['scope', 'name'],
+      ['scope', 'key'],
       ['uses', 'int'],
     ],
     key: ['token_id', 'bucket_at', 'endpoint', 'outcome', 'scope'],

@@ -1,10 +1,10 @@
 import { FIELD_ROWS, type Field, type FieldKind, type Fields } from '../../../../src/model/fields.js'
 
 /**
- * The kinds of columns: `word` and `id` are short keys, `key` and `name` are names that somebody else gave (at most 512 and 255 characters
- * where a server wants a limit for an index), `text` is anything, `int` has 64 bits.
+ * The kinds of columns: `word` and `id` are short keys, `key` is a name that somebody else gave (at most 255 characters where a
+ * server wants a limit for an index), `text` is anything, `int` has 64 bits.
  */
-export type ColumnKind = 'id' | 'word' | 'key' | 'name' | 'text' | 'int'
+export type ColumnKind = 'id' | 'word' | 'key' | 'text' | 'int'
 
 /** An instant or a counter as drivers give it: some give 64-bit integers as strings or bigints. */
 export type Wide = number | string | bigint

@@ -63,7 +63,7 @@ export const rowToToken = (row: TokenRow): StoredToken => {
   for (const { field, column, read } of COLUMNS) {
     const cell = cells[column]
     // A NULL may come as undefined; a column that is not there at all must not be taken for one.
-    if (cell === undefined && !(column in cells)) throw new StoreUnavailableError(`the database's answer lacks the column ${column}`)
+    if (cell === undefined && !(column in cells)) throw new StoreUnavailableError(`the database's result lacks the column ${column}`)
     if (cell === null || cell === undefined) continue
     const value = read(cell)
     if (value === DAMAGED) damaged = true

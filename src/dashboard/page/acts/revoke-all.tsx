@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call, type Query } from '../lib/api.js'
 import { useLoad, useMaybe, useTask } from '../lib/hooks.js'
-import { choicesOf, useNames } from '../lib/names.js'
+import { useChoices } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Page, Token } from '../lib/types.js'
 import { useWorld } from '../lib/world.js'
@@ -30,7 +30,8 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
   const [which, setWhich] = useState<'client' | 'owner' | 'everywhere'>('client')
   const [tenant, setTenant] = useState(before)
   const [owner, setOwner] = useState('')
-  const names = useNames()
+  const clients = useChoices('tenants', tenant)
+  const owners = useChoices('owners', owner)
   const [typed, setTyped] = useState('')
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useTask()
@@ -83,19 +84,8 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
         }}
         hint={which === 'everywhere' ? t('revokeAll.everywhereHint') : undefined}
       />
-      {which === 'client' && (
-        <TextField
-          first
-          label={t('list.client')}
-          value={tenant}
-          most={200}
-          onInput={setTenant}
-          choices={tenants === '*' ? choicesOf(names.tenants) : tenants.map((id) => [id, id] as const)}
-        />
-      )}
-      {which === 'owner' && (
-        <TextField first label={t('form.owner')} value={owner} most={200} onInput={setOwner} choices={choicesOf(names.owners)} />
-      )}
+      {which === 'client' && <TextField first label={t('list.client')} value={tenant} most={200} onInput={setTenant} choices={clients} />}
+      {which === 'owner' && <TextField first label={t('form.owner')} value={owner} most={200} onInput={setOwner} choices={owners} />}
       <div role="status">
         {asked && (
           <Banner tone="danger">

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
 import { Rich } from '../lib/rich.js'
-import { fieldName, t, textOr } from '../lib/text.js'
+import { fieldName, hasText, t } from '../lib/text.js'
 import type { AuditEvent, Page } from '../lib/types.js'
 import { linkTo, type Place } from '../lib/url.js'
 import { Button } from '../ui/button.js'
@@ -82,6 +82,26 @@ type EntryProps = {
   readonly onExplain?: (event: AuditEvent) => void
 }
 
+/** What was done. Among events of other tokens it names its own, unless the words leave no room for it. */
+function Deed({ event, among }: { readonly event: AuditEvent; readonly among: Among | undefined }): JSX.Element {
+  const { action, tokenId, count = 0 } = event
+  const key = `audit.${action}`
+  const token =
+    among === undefined || tokenId === undefined ? (
+      t('audit.thisToken')
+    ) : (
+      <a title={tokenId} {...linkTo({ ...among.place, token: tokenId })}>
+        {among.names.has(tokenId) ? <bdi>{among.names.get(tokenId)}</bdi> : <code>{tokenId}</code>}
+      </a>
+    )
+  if (hasText(key)) return <Rich k={key} token={token} count={count} />
+  return (
+    <>
+      {action} {tokenId !== undefined && token}
+    </>
+  )
+}
+
 /** One event; among those of other tokens it names its own. */
 export function Entry({ event, among, onExplain }: EntryProps): JSX.Element {
   const fields = [...new Set([...Object.keys(event.before ?? {}), ...Object.keys(event.after ?? {})])]
@@ -93,24 +113,16 @@ export function Entry({ event, among, onExplain }: EntryProps): JSX.Element {
       </span>
       <div>
         <p class="audit-line">
-          <strong>{presented ? t('audit.presented') : <User id={event.actorId} />}</strong> {textOr(`audit.${event.action}`, event.action)}
+          <strong>{presented ? t('audit.presented') : <User id={event.actorId} />}</strong> <Deed event={event} among={among} />
           {event.code && (
             <>
               : <code>{event.code}</code>
             </>
           )}
-          {(event.count ?? 0) > 1 && ` ${t('audit.times', { count: event.count ?? 0 })}`}
+          {(event.count ?? 0) > 1 && event.action !== 'tokens.revoked' && ` ${t('audit.times', { count: event.count ?? 0 })}`}
         </p>
         <p class="sub">
           <Ago at={event.at} />
-          {among !== undefined && event.tokenId !== undefined && (
-            <>
-              {' · '}
-              <a title={event.tokenId} {...linkTo({ ...among.place, token: event.tokenId })}>
-                <Rich k="audit.onToken" name={among.names.get(event.tokenId) ?? <code>{event.tokenId}</code>} />
-              </a>
-            </>
-          )}
           {among !== undefined && event.tenantId !== undefined && (
             <>
               {' · '}

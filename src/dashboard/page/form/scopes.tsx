@@ -128,7 +128,7 @@ function Box(props: {
           {headOf(actionOf(name))}
         </span>
       ) : (
-        <code>{label}</code>
+        <>{name === '*' ? label : <code>{label}</code>}</>
       )}
       {locked && <Icon name="lock" />}
     </label>

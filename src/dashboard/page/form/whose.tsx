@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { choicesOf, useNames } from '../lib/names.js'
+import { useChoices, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Me } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
@@ -15,7 +15,9 @@ type Props = {
 
 /** Whose token it is: the client and the owner. A token for all clients is an explicit choice. */
 export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
-  const { tenants, owners } = useNames()
+  const { tenants } = useNames()
+  const clients = useChoices('tenants', draft.tenantId)
+  const owners = useChoices('owners', draft.ownerId, draft.reach === 'one' ? draft.tenantId : '')
   return (
     <>
       {me.tenants === '*' && (
@@ -35,8 +37,8 @@ export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
           <Pick
             label={t('form.client')}
             value={draft.tenantId}
-            choices={choicesOf(tenants ?? (me.tenants === '*' ? undefined : { items: me.tenants.map((id) => ({ id })) }))}
-            open={me.tenants === '*' && (tenants === undefined || tenants.more === true || tenants.items.length === 0)}
+            choices={tenants === undefined && me.tenants !== '*' ? me.tenants.map((id) => [id, id] as const) : clients}
+            open={tenants?.nextCursor !== undefined || (me.tenants === '*' && tenants?.named !== true)}
             error={errors.tenantId}
             onChange={(tenantId) => onChange({ tenantId })}
           />
@@ -46,7 +48,7 @@ export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
             label={t('form.owner')}
             hint={t('form.ownerHint')}
             value={draft.ownerId}
-            choices={choicesOf(owners)}
+            choices={owners}
             open
             optional={!draft.inherit}
             error={errors.ownerId}
@@ -58,7 +60,7 @@ export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
   )
 }
 
-/** One of those that are known; where there may be others (`open`), a field that offers them. */
+/** One of those that there are; where there may be others than are known (`open`), a field that offers them. */
 function Pick(props: {
   readonly label: string
   readonly hint?: string

@@ -1,21 +1,132 @@
 import { type Context, createContext } from 'preact'
-import { useContext } from 'preact/hooks'
+import { useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { call } from './api.js'
+import { useLoad } from './hooks.js'
+import { Problem } from './problem.js'
+import { whenPaused } from './typing.js'
 
-type Named = { readonly id: string; readonly name?: string }
+export type Kind = 'tenants' | 'owners'
 
-/** Tenants or owners to choose among; with `more` there may be others. */
-export type NamedList = { readonly items: readonly Named[]; readonly more?: true }
+export type NamedId = { readonly id: string; readonly name?: string }
 
-/** How tenants and owners are called, and which there are; absent until they are known, and where they cannot be told. */
-export type Names = { readonly tenants?: NamedList; readonly owners?: NamedList }
+/** A page of tenants or owners. Where the host names them, there are no others than it names. */
+export type NamedList = { readonly items: readonly NamedId[]; readonly nextCursor?: string; readonly named?: true }
 
-export const NamesContext: Context<Names> = createContext<Names>({})
+type Choices = readonly (readonly [string, string])[]
+
+/** The first tenants and owners, and how others that are shown are called; absent until they are known, and where they cannot be told. */
+export type Names = {
+  readonly tenants?: NamedList | undefined
+  readonly owners?: NamedList | undefined
+  /** Why there are no names, or not all. */
+  readonly problem?: Problem | undefined
+  /** Asks how these are called, if only the host knows. */
+  readonly want: (kind: Kind, id: string) => void
+}
+
+const FIRST = 500
+const FOUND = 20
+/** A page of a search may be short although more follow: so many of them are read for one. */
+const MOST_PAGES = 10
+/** As many ids as one request names. */
+const MOST_IDS = 100
+
+export const NamesContext: Context<Names> = createContext<Names>({ want: () => undefined })
 
 export const useNames = (): Names => useContext(NamesContext)
 
 /** The name of an id, or the id itself. */
 export const nameIn = (list: NamedList | undefined, id: string): string => list?.items.find((one) => one.id === id)?.name ?? id
 
+/** The same, asked for where it is not among the first. */
+export function useName(kind: Kind, id: string): string {
+  const { [kind]: list, want } = useNames()
+  useEffect(() => want(kind, id), [kind, id, list, want])
+  return nameIn(list, id)
+}
+
+/** As a drop-down shows it. */
+export const labelOf = ({ id, name }: NamedId): string => (name === undefined || name === id ? id : `${name} (${id})`)
+
 /** For a drop-down: each id with its name. */
-export const choicesOf = (list: NamedList | undefined): readonly (readonly [string, string])[] =>
-  (list?.items ?? []).map(({ id, name }) => [id, name === undefined || name === id ? id : `${name} (${id})`])
+export const choicesOf = (list: NamedList | undefined): Choices => (list?.items ?? []).map((one) => [one.id, labelOf(one)])
+
+/** Loads the first tenants and owners. */
+export function useLoadedNames(): Names {
+  const [tenants, wantTenant, noTenants] = useKind('tenants')
+  const [owners, wantOwner, noOwners] = useKind('owners')
+  const problem = noTenants ?? noOwners
+  return useMemo(
+    () => ({ tenants, owners, problem, want: (kind, id) => (kind === 'tenants' ? wantTenant : wantOwner)(id) }),
+    [tenants, owners, problem, wantTenant, wantOwner],
+  )
+}
+
+function useKind(kind: Kind): readonly [NamedList | undefined, (id: string) => void, Problem | undefined] {
+  const { data, problem } = useLoad(kind, (signal) => call<NamedList>('GET', kind, { query: { limit: FIRST }, signal }))
+  const [others, setOthers] = useState<readonly NamedId[]>([])
+  const [without, setWithout] = useState<Problem>()
+  const list = useMemo(() => data && { ...data, items: [...data.items, ...others] }, [data, others])
+  const want = useMemo(() => {
+    const asked = new Set(data?.items.map(({ id }) => id))
+    let batch: string[] = []
+    const ask = async (): Promise<void> => {
+      const ids = batch.slice(0, MOST_IDS)
+      batch = batch.slice(MOST_IDS)
+      if (batch.length > 0) setTimeout(ask)
+      try {
+        const { items } = await call<NamedList>('GET', kind, { query: { ids, limit: MOST_IDS } })
+        if (items.length > 0) setOthers((before) => [...before, ...items])
+      } catch (error) {
+        // Ids are shown where the names do not come.
+        setWithout(Problem.of(error))
+      }
+    }
+    return (id: string): void => {
+      if (data?.named !== true || data.nextCursor === undefined || asked.has(id)) return
+      asked.add(id)
+      batch.push(id)
+      if (batch.length === 1) setTimeout(ask)
+    }
+  }, [kind, data])
+  return [list, want, problem ?? without]
+}
+
+/** Names that match a text, from a position on: more than one page of the server where its pages are short. */
+export async function findNames(
+  kind: Kind,
+  query: { readonly search?: string; readonly tenantId?: string; readonly cursor?: string },
+  signal?: AbortSignal,
+): Promise<NamedList> {
+  const found = new Map<string, NamedId>()
+  let { cursor } = query
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const { items, nextCursor } = await call<NamedList>('GET', kind, {
+      query: { ...query, cursor, limit: FOUND },
+      ...(signal && { signal }),
+    })
+    for (const one of items) found.set(one.id, one)
+    cursor = nextCursor
+    if (cursor === undefined || found.size >= FOUND) break
+  }
+  return { items: [...found.values()], ...(cursor !== undefined && { nextCursor: cursor }) }
+}
+
+/** What a field offers for what is typed into it: all that there are, or else those that match. */
+export function useChoices(kind: Kind, typed: string, tenantId = ''): Choices {
+  const { [kind]: list } = useNames()
+  const [search, setSearch] = useState(typed)
+  const stop = useRef(() => {})
+  useEffect(() => {
+    stop.current = whenPaused(
+      () => setSearch(typed),
+      () => undefined,
+    )
+    return () => stop.current()
+  }, [typed])
+  const ask = list !== undefined && (list.nextCursor !== undefined || tenantId !== '')
+  const { data } = useLoad(ask ? JSON.stringify([kind, search, tenantId]) : '', (signal) =>
+    ask ? findNames(kind, { ...(search !== '' && { search }), ...(tenantId !== '' && { tenantId }) }, signal) : Promise.resolve(undefined),
+  )
+  return choicesOf(ask ? data : list)
+}

@@ -5,13 +5,24 @@ export type ProblemKind =
   | 'intercepted'
   | 'limited'
   | 'store'
+  | 'callback'
+  | 'moving'
   | 'server'
   | 'signedOut'
   | 'forbidden'
   | 'missing'
   | 'refused'
 
-const TRANSIENT: ReadonlySet<ProblemKind> = new Set(['offline', 'unreachable', 'intercepted', 'limited', 'store', 'server'])
+const TRANSIENT: ReadonlySet<ProblemKind> = new Set([
+  'offline',
+  'unreachable',
+  'intercepted',
+  'limited',
+  'store',
+  'callback',
+  'moving',
+  'server',
+])
 
 /** Something between this page and the API answered in its place. */
 export const INTERCEPTED = 'intercepted'
@@ -31,11 +42,11 @@ export class Problem extends Error {
   readonly fields: { readonly [field: string]: string }
 
   constructor(status: number, body: unknown, retryAfter?: string | null) {
-    const told = Object(body) as { detail?: unknown; code?: unknown; version?: unknown; errors?: unknown }
+    const told = Object(body) as { detail?: unknown; code?: unknown; version?: unknown; errors?: unknown; failed?: unknown }
     super(typeof told.detail === 'string' ? told.detail : `HTTP ${status}`)
     this.status = status
     this.code = typeof told.code === 'string' ? told.code : ''
-    this.kind = kindOf(status, this.code)
+    this.kind = kindOf(status, this.code, told.failed)
     this.version = typeof told.version === 'number' ? told.version : undefined
     this.retryAfter = secondsOf(retryAfter)
     this.fields = fieldsOf(told.errors, this.message)
@@ -56,7 +67,7 @@ export class Problem extends Error {
 
   /** Is it not known what became of the change? A store that answers late may have made it. */
   get open(): boolean {
-    return this.unsettled || this.status === 0 || this.status >= 500
+    return this.unsettled || this.status === 0 || (this.status >= 500 && this.kind !== 'moving')
   }
 
   /** Would the server have answered otherwise if an earlier try of the same request had been done? */
@@ -70,13 +81,14 @@ export class Problem extends Error {
   }
 }
 
-function kindOf(status: number, code: string): ProblemKind {
+function kindOf(status: number, code: string, failed: unknown): ProblemKind {
   if (status === 0) return code === INTERCEPTED ? INTERCEPTED : navigator.onLine ? 'unreachable' : 'offline'
   if (status === 401) return 'signedOut'
   if (status === 403 && code !== 'grant_denied') return 'forbidden'
   if (status === 404) return 'missing'
   if (status === 429) return 'limited'
-  if (status === 503 && code === 'store_unavailable') return 'store'
+  if (status === 503 && code === 'store_moving') return 'moving'
+  if (status === 503 && (failed === 'store' || failed === 'callback')) return failed
   return status >= 500 ? 'server' : 'refused'
 }
 

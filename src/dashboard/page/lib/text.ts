@@ -37,9 +37,12 @@ export function pattern(key: Key, { count }: Blanks): string {
   return text.replace(/\{([Cc]lients?)\}/g, (whole, noun: string) => nouns[noun] ?? whole)
 }
 
+/** Is there a text for a key that is put together? */
+export const hasText = (key: string): key is Key => key in texts
+
 /** The text of a key that is put together, or something else where there is none. */
 export function textOr(key: string, fallback: string): string {
-  return key in texts ? t(key as Key) : (config.texts?.[key] ?? fallback)
+  return hasText(key) ? t(key) : (config.texts?.[key] ?? fallback)
 }
 
 /** The name of a token's field in the language of the page. */

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { cutTokens } from './cut.js'
-import { mayLeave, stays } from './guard.js'
+import { isOver, type Left, mayLeave, stays } from './guard.js'
 import { dropTyping, endTyping } from './typing.js'
 
 /** The current view. It is kept in the address, so that a reload, a bookmark and the back button restore it. Never holds a secret. */
@@ -79,6 +79,7 @@ const draw = (): void => {
 /** How far down each place was, by its number in the history. */
 const scrolled = new Map<number, number>()
 let index = numberIn(history.state, 'index')
+let over = isOver()
 let comingBack = false
 /** Where to scroll to when the place that was come to is there. */
 let scrollTarget: number | undefined = numberIn(history.state, 'y')
@@ -103,10 +104,6 @@ function stateOf(over: boolean): object {
   return { index, ...(over && { over }) }
 }
 
-function isOver(): boolean {
-  return Object(history.state).over === true
-}
-
 /** Goes to another place of the page. What would be lost there is asked about first. */
 export const go: Go = (to, how = 'push') => {
   endTyping()
@@ -121,11 +118,13 @@ async function move(place: Place, how: How): Promise<void> {
     history.replaceState(stateOf(isOver()), '', addressOf(place))
     return draw()
   }
-  if (!(await mayLeave())) return
+  // What opens over a place leaves it as it is.
+  if (how !== 'over' && !(await mayLeave('place'))) return
   scrolled.set(index, scrollY)
   index += 1
   scrollTarget = 0
-  history.pushState(stateOf(how === 'over'), '', addressOf(place))
+  over = how === 'over'
+  history.pushState(stateOf(over), '', addressOf(place))
   draw()
 }
 
@@ -143,18 +142,26 @@ addEventListener('popstate', (event) => {
     return
   }
   const way = to - index
-  if (stays() && way !== 0) {
+  const left = leftBy(way, isOver(event.state))
+  if (left !== undefined && way !== 0 && stays(left)) {
     comingBack = true
     history.go(-way)
-    void mayLeave().then((may) => may && history.go(way))
+    void mayLeave(left).then((may) => may && history.go(way))
     return
   }
+  over = isOver(event.state)
   dropTyping()
   scrolled.set(index, scrollY)
   index = to
   scrollTarget = scrolled.get(index) ?? 0
   draw()
 })
+
+/** What a way through the history leaves: to what lies over a place, and back from it, the place itself stays. */
+function leftBy(way: number, toOver: boolean): Left | undefined {
+  if (way === 1 && !over && toOver) return undefined
+  return way === -1 && over && !toOver ? 'over' : 'place'
+}
 
 /** Scrolls to where the place was left, or to the top of a new one, once it is there. */
 export function useScroll(ready: boolean): void {

@@ -1,8 +1,7 @@
 import type { JSX } from 'preact'
-import { useId, useRef } from 'preact/hooks'
 import { t } from '../lib/text.js'
 import { Icon } from '../ui/icons.js'
-import { placeBelow } from '../ui/menu.js'
+import { usePopover } from '../ui/popover.js'
 import type { Column } from './columns.js'
 
 type Props = {
@@ -13,9 +12,7 @@ type Props = {
 
 /** Lets a person choose the columns of the list. */
 export function Chooser({ columns, chosen, onChange }: Props): JSX.Element {
-  const id = useId()
-  const button = useRef<HTMLButtonElement>(null)
-  const panel = useRef<HTMLFieldSetElement>(null)
+  const { opener, panel } = usePopover<HTMLFieldSetElement>()
   const toggle = (column: string): void => {
     const next = new Set(chosen)
     if (!next.delete(column)) next.add(column)
@@ -23,17 +20,11 @@ export function Chooser({ columns, chosen, onChange }: Props): JSX.Element {
   }
   return (
     <>
-      <button ref={button} type="button" class="button plain" popovertarget={id}>
+      <button {...opener} class="button plain">
         <Icon name="columns" />
         <span>{t('list.columns')}</span>
       </button>
-      <fieldset
-        ref={panel}
-        id={id}
-        popover="auto"
-        class="menu chooser"
-        onToggle={() => panel.current && button.current && placeBelow(panel.current, button.current)}
-      >
+      <fieldset {...panel} class="menu chooser">
         <legend class="hidden">{t('list.columns')}</legend>
         {columns.map((column) => (
           <label key={column.id}>

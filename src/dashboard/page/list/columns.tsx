@@ -74,7 +74,9 @@ export const columnsFor = (tight: boolean): ReadonlySet<string> => (tight ? TIGH
 /** Every column that there is here. Where uses are not counted, or nothing is imported, there is none of it to show. */
 export function columnsHere(world: World): readonly Column[] {
   const { usageCounted, me } = world
-  const uses = column('use', spanText(spanOf(world, SPARK_HOURS)), (token, uses) => <Spark summary={uses?.get(token.id)} />)
+  const uses = column('use', t('list.column.calls', { span: spanText(spanOf(world, SPARK_HOURS)) }), (token, uses) => (
+    <Spark summary={uses?.get(token.id)} />
+  ))
   return [...BEFORE_USES, ...(usageCounted ? [uses] : []), ...AFTER_USES, ...OWN].filter(
     ({ id }) => me.importedShapes !== undefined || id !== 'importedFrom',
   )

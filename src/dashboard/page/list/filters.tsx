@@ -1,56 +1,36 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { choicesOf, useNames } from '../lib/names.js'
+import { useEffect, useRef } from 'preact/hooks'
+import { choicesOf, useName, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Me } from '../lib/types.js'
 import { go, type Place } from '../lib/url.js'
 import { useWorld } from '../lib/world.js'
 import { Choice, Debounced } from '../ui/filter.js'
 import { Icon } from '../ui/icons.js'
+import { Picker } from '../ui/picker.js'
 import { ORDERS, sortOf, VIEWS, type View, viewOf } from './query.js'
 
 const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
 /** Filters that need usage counts. */
 const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
 
-/** The choice that leads to a field: no id of a tenant is empty but for a space. */
-const OTHER = ' '
-
-/** A drop-down of the tenants that are known, and a field where there may be others. */
-function ClientFilter(props: { readonly value: string; readonly onChange: (tenant: string, how?: 'replace') => void }): JSX.Element {
-  const { value, onChange } = props
+/** A drop-down of the tenants; one that is searched, where they are more than a list should hold or cannot be listed. */
+function ClientFilter({ value, onChange }: { readonly value: string; readonly onChange: (tenant: string) => void }): JSX.Element {
   const { tenants } = useNames()
-  const [typing, setTyping] = useState(false)
-  const field = useRef<HTMLInputElement>(null)
+  const name = useName('tenants', value)
+  const [label, any] = [t('list.client'), t('list.anyClient')]
+  if (tenants === undefined || tenants.nextCursor !== undefined) {
+    return <Picker kind="tenants" label={label} value={value} shown={value === '' ? any : name} any={any} onChange={onChange} />
+  }
   const choices = choicesOf(tenants)
-  const whole = tenants !== undefined && tenants.more !== true
-  useEffect(() => {
-    if (typing) field.current?.focus()
-  }, [typing])
   const listed = value === '' || choices.some(([id]) => id === value)
   return (
-    <>
-      <Choice
-        label={t('list.client')}
-        value={typing ? OTHER : value}
-        options={[
-          ['', t('list.anyClient')],
-          ...choices,
-          ...(listed ? [] : [[value, value] as const]),
-          ...(whole ? [] : [[OTHER, t('list.clientOther')] as const]),
-        ]}
-        onChange={(chosen) => {
-          setTyping(chosen === OTHER)
-          if (chosen !== OTHER) onChange(chosen)
-        }}
-      />
-      {typing && (
-        <div class="client-filter">
-          <Debounced inputRef={field} label={t('list.clientHint')} value={value} onChange={(tenant) => onChange(tenant, 'replace')} />
-          <p class="sub">{t(tenants === undefined ? 'list.clientsUnknown' : 'list.clientsMore')}</p>
-        </div>
-      )}
-    </>
+    <Choice
+      label={label}
+      value={value}
+      options={[['', any], ...choices, ...(listed ? [] : [[value, value] as const])]}
+      onChange={onChange}
+    />
   )
 }
 
@@ -101,7 +81,7 @@ export function Filters({ place, me, sorts }: Props): JSX.Element {
           </span>
         </div>
         {(me.tenants === '*' || me.tenants.length > 1) && (
-          <ClientFilter value={place.tenant ?? ''} onChange={(tenant, how) => narrowTo({ tenant }, how)} />
+          <ClientFilter value={place.tenant ?? ''} onChange={(tenant) => narrowTo({ tenant })} />
         )}
         <Choice
           label={t('list.status')}

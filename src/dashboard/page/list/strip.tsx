@@ -21,10 +21,12 @@ type Props = {
 }
 
 /** How many tokens there are and what there is to do, each a filter. */
-export function Strip({ place, round, ready }: Props): JSX.Element {
+export function Strip({ place, round, ready }: Props): JSX.Element | null {
   const { data } = useLoad(`${ready} ${place.tenant ?? ''} ${round}`, async (signal) =>
     ready ? call<Counts>('GET', 'counts', { query: { tenantId: place.tenant?.slice(0, 200) }, signal }) : undefined,
   )
+  // Who has no tokens has nothing to do.
+  if (data?.total.count === 0) return null
   const show = (view: View): void => go({ ...(place.tenant !== undefined && { tenant: place.tenant }), ...(view !== 'all' && { view }) })
   return (
     <fieldset class="strip">

@@ -17,6 +17,8 @@ const STATES: { readonly [kind in ProblemKind]: State } = {
   limited: { icon: 'clock', title: 'state.limited.title', text: 'state.limited.text' },
   server: { icon: 'warn', title: 'state.server.title', text: 'state.server.text', tone: 'danger' },
   store: { icon: 'cloud', title: 'state.store.title', text: 'state.store.text', tone: 'danger' },
+  callback: { icon: 'warn', title: 'state.callback.title', text: 'state.callback.text', tone: 'danger' },
+  moving: { icon: 'clock', title: 'state.moving.title', text: 'state.moving.text' },
   signedOut: { icon: 'lock', title: 'state.signedOut.title', text: 'state.signedOut.text' },
   forbidden: { icon: 'ban', title: 'state.forbidden.title', text: 'state.forbidden.text' },
   missing: { icon: 'search', title: 'state.missing.title', text: 'state.missing.text' },
@@ -106,6 +108,11 @@ export function Maybe({ problem, text }: { readonly problem: Problem | undefined
 export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Element {
   if (problem.kind !== 'refused' && problem.kind !== 'forbidden') return <>{t(STATES[problem.kind].title)}.</>
   return <ServerText text={problem.message} code={problem.code} />
+}
+
+/** The same, where names were asked for: those may come from the application. */
+export function NamesProblem({ problem }: { readonly problem: Problem }): JSX.Element {
+  return problem.kind === 'callback' ? <span>{t('names.failed')}</span> : <ProblemText problem={problem} />
 }
 
 /** The same as plain text. */

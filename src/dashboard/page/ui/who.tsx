@@ -1,17 +1,15 @@
 import type { JSX } from 'preact'
 import { config } from '../lib/config.js'
-import { nameIn, useNames } from '../lib/names.js'
+import { useName } from '../lib/names.js'
 
 /** A client by its name, with a link to where the host shows it. */
 export function Client({ id }: { readonly id: string }): JSX.Element {
-  const { tenants } = useNames()
-  return <Linked template={config.clientUrl} id={id} text={nameIn(tenants, id)} />
+  return <Linked template={config.clientUrl} id={id} text={useName('tenants', id)} />
 }
 
 /** A person by name, with a link to where the host shows people. */
 export function User({ id }: { readonly id: string }): JSX.Element {
-  const { owners } = useNames()
-  return <Linked template={config.userUrl} id={id} text={nameIn(owners, id)} />
+  return <Linked template={config.userUrl} id={id} text={useName('owners', id)} />
 }
 
 function Linked({

@@ -20,7 +20,7 @@ export const explain: DashboardTexts = {
   'explain.steps': 'Alle Prüfungen',
   'explain.passed': 'Bestanden',
   'explain.refuses': 'Abgelehnt',
-  'explain.unknown': 'Nicht bekannt',
+  'explain.unknown': 'Unbekannt',
   'explain.today': 'Nach den heutigen Einstellungen.',
   'explain.recorded': 'Ablehnungen, die um diese Zeit aufgezeichnet wurden',
   'explain.otherText': 'Das Geheimnis des Aufrufers war falsch. Diese Prüfungen setzen das richtige voraus.',

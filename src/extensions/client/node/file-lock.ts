@@ -2,31 +2,31 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** How a lock tells the living from the dead. */
+/** The timing by which a lock distinguishes live holders from dead ones. */
 export type LockTimes = {
-  /** How often the holder shows that it lives. */
+  /** How often the holder updates the lock. */
   readonly beatMs: number
-  /** How long nothing may have been heard of it before the lock is taken away. */
+  /** How long a lock may go without an update before it is removed. */
   readonly staleMs: number
-  /** How often those who wait look again. */
+  /** How often waiting processes check the lock. */
   readonly pollMs: number
-  /** How long to wait for a holder that lives. */
+  /** How long to wait for a live holder. */
   readonly patienceMs: number
 }
 
-/** A lock that is held. */
+/** A lock that this process holds. */
 export type HeldLock = {
   readonly owner: string
-  /** Is it still held? A process that stood still for too long has lost it. */
+  /** Whether the lock is still held. A process that was suspended for too long has lost it. */
   isHeld(): Promise<boolean>
   release(): Promise<void>
 }
 
 /**
- * Takes the lock of a file, waiting for it: a second file that only one process can create.
+ * Takes the lock of a file and waits for it if necessary. The lock is a second file that only one process can create.
  *
- * Whoever is killed leaves the file behind. Those who wait see that its time of change stands still, by their own clock alone, and take it away. Process
- * numbers would be quicker and wrong: in containers two processes have the same one.
+ * A killed process leaves the lock file behind. Waiting processes see that its modification time no longer changes, measured by their own clock, and remove it.
+ * Process ids would be faster but wrong, because processes in different containers can have the same id.
  */
 export async function takeLock(path: string, times: LockTimes, onStale: (owner: string) => Promise<void>): Promise<HeldLock> {
   let seen = ''
@@ -44,7 +44,7 @@ export async function takeLock(path: string, times: LockTimes, onStale: (owner: 
         await onStale(now.owner)
         continue
       }
-      // Whoever was about to take it away may be dead too.
+      // The process that claimed the removal may have died too.
       if (performance.now() - since >= 2 * times.staleMs) {
         await rm(claimOf(path, now.owner), { force: true })
         since = performance.now()
@@ -61,7 +61,7 @@ async function tryCreate(path: string, { beatMs }: LockTimes): Promise<HeldLock 
   if (file === undefined) return undefined
   try {
     await file.write(owner)
-    // Until now it had no owner, and could be taken for the lock of somebody who died at this point.
+    // Until now the lock had no owner, and another process could mistake it for the lock of a process that died at this point.
     if (!(await isOwnedBy(path, owner))) {
       await file.close()
       return undefined
@@ -71,7 +71,7 @@ async function tryCreate(path: string, { beatMs }: LockTimes): Promise<HeldLock 
     await rm(path, { force: true })
     throw error
   }
-  // By its handle, not its path: once the lock is lost, the path is another's.
+  // Uses the handle and not the path: once the lock is lost, the path belongs to another process.
   const beat = setInterval(() => void touch(file), beatMs)
   beat.unref()
   return {
@@ -100,8 +100,8 @@ async function look(path: string): Promise<{ readonly owner: string; readonly si
 }
 
 /**
- * Removes the lock of this owner. Its holder and several who take it for dead may try at once: only whoever claims the removal may remove, so that none of
- * them removes the lock that the next one has created meanwhile.
+ * Removes the lock of this owner. Its holder and several waiting processes may try at once. Only the process that claims the removal may remove it, so nobody
+ * removes the lock that the next holder has created meanwhile.
  */
 export async function takeAway(path: string, owner: string): Promise<boolean> {
   const claim = claimOf(path, owner)
@@ -117,12 +117,19 @@ export async function takeAway(path: string, owner: string): Promise<boolean> {
   }
 }
 
-/** The file by which one process claims the removal of this owner's lock. */
+/** Returns the path of the file with which a process claims the removal of this owner's lock. */
 export function claimOf(path: string, owner: string): string {
-  return `${path}.${owner}`
+  return `${path}.${nameOf(owner)}`
 }
 
-/** `undefined` where the file system answers with this code. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Returns the owner of a lock as part of a file name. Anyone who can write beside the token may have written the lock file. */
+export function nameOf(owner: string): string {
+  return UUID.test(owner) ? owner : 'unknown'
+}
+
+/** Returns `undefined` if the file system fails with this code. */
 export async function unless<T>(code: string, work: Promise<T>): Promise<T | undefined> {
   try {
     return await work

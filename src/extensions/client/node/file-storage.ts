@@ -1,14 +1,14 @@
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ClientStorage } from '../options.js'
-import { type HeldLock, type LockTimes, takeLock, unless } from './file-lock.js'
+import { type HeldLock, type LockTimes, nameOf, takeLock, unless } from './file-lock.js'
 
 const TIMES: LockTimes = { beatMs: 1000, staleMs: 6000, pollMs: 100, patienceMs: 30_000 }
 
-/** The file storage, with the times of its lock. */
+/** Creates the file storage with the given lock timing. */
 export function createFileStorage(given: string, times: LockTimes = TIMES): Required<ClientStorage> {
   let held: HeldLock | undefined
-  // A link, as orchestrators mount their files, stays a link.
+  // Orchestrators mount files as symbolic links. A link stays a link.
   const resolved = async (): Promise<string> => (await unless('ENOENT', realpath(given))) ?? given
 
   async function replace(path: string, text: string): Promise<void> {
@@ -22,7 +22,7 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
     } finally {
       await file.close()
     }
-    // Once more, at the last moment: whoever took the lock away wrote something newer.
+    // Checks the lock again at the last moment: a process that took it over has written something newer.
     if (!(await held.isHeld())) {
       await rm(draft, { force: true })
       throw new Error('the lock of the file was lost')
@@ -34,7 +34,7 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
   return {
     async load() {
       const path = await resolved()
-      // The note first: a rotation that ends in between leaves a note that fits no token any more.
+      // Reads the note first. If a rotation ends in between, the note then matches no token.
       const rotation = (await unless('ENOENT', readFile(`${path}.rotation`, 'utf8')))?.trim()
       const token = (await unless('ENOENT', readFile(path, 'utf8')))?.trim()
       if (token === undefined || token === '') return undefined
@@ -49,7 +49,7 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
     async lock(work) {
       const path = await resolved()
       const lock = await takeLock(`${path}.lock`, times, async (owner) => {
-        // The draft of whoever was killed may hold a token.
+        // The draft of a killed process may contain a token.
         for (const name of [path, `${path}.rotation`]) await rm(draftOf(name, owner), { force: true })
       })
       held = lock
@@ -64,10 +64,10 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
 }
 
 function draftOf(path: string, owner: string): string {
-  return `${path}.${owner}.draft`
+  return `${path}.${nameOf(owner)}.draft`
 }
 
-/** Makes a rename outlive a loss of power. Not every platform can open a folder. */
+/** Makes a rename survive a power loss. Not every platform can open a folder. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined)
   await handle?.sync().catch(() => undefined)

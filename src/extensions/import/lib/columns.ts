@@ -1,7 +1,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { InvalidInputError } from '../../../errors.js'
 
-/** How a column holds the bytes of a hash. A column of bytes needs none of them. */
+/** The encoding of a hash in a text column. A binary column needs none. */
 export type HashEncoding = 'hex' | 'base64' | 'base64url'
 
 const TEXTS: { readonly [Encoding in HashEncoding]: RegExp } = {
@@ -10,7 +10,7 @@ const TEXTS: { readonly [Encoding in HashEncoding]: RegExp } = {
   base64url: /^[0-9A-Za-z_-]+={0,2}$/,
 }
 
-/** The value of a column. */
+/** Returns the value of a column. */
 export function columnOf(row: unknown, column: string): unknown {
   try {
     return Reflect.get(Object(row), column)
@@ -20,19 +20,19 @@ export function columnOf(row: unknown, column: string): unknown {
 }
 
 /**
- * The text of a column; a number counts, as ids are.
+ * Returns the text of a column. Numbers are accepted, because ids may be numbers.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export function textIn(row: unknown, column: string): string {
   const value = columnOf(row, column)
   const text = Number.isSafeInteger(value) || typeof value === 'bigint' ? String(value) : value
-  if (typeof text !== 'string' || text === '') throw new InvalidInputError([column], 'must be text that is not empty')
+  if (typeof text !== 'string' || text === '') throw new InvalidInputError([column], 'must be a non-empty string')
   return text
 }
 
 /**
- * The hash in a column, in lower-case hexadecimal digits.
+ * Returns the hash in a column, in lower-case hexadecimal digits.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -48,7 +48,7 @@ export function hashIn(row: unknown, column: string, size: number, encoding: Has
 
 function decode(value: unknown, encoding: HashEncoding, mark: string): string | undefined {
   if (typeof value !== 'string' || !value.startsWith(mark)) return undefined
-  // Columns of a fixed width are filled up with spaces.
+  // Fixed-width columns are padded with spaces.
   const text = value.slice(mark.length).trimEnd()
   if (text.length > 256 || !TEXTS[encoding].test(text)) return undefined
   if (encoding === 'hex') return text.toLowerCase()

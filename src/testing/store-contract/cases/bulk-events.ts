@@ -49,7 +49,7 @@ export const bulkEventCases: StoreCases = {
   title: 'events of bulk revocations',
   cases: [
     {
-      title: 'one event for each tenant that was touched, and one for the tokens without a tenant, each with its count',
+      title: 'a bulk revocation writes one event for each affected tenant and one for tokens without a tenant, each with its count',
       async run(stage) {
         const tenants = ['a', 'a', 'a', 'A', 'a"]', '😀 b', undefined, undefined]
         await insert(
@@ -84,7 +84,7 @@ export const bulkEventCases: StoreCases = {
       },
     },
     {
-      title: 'each event of a bulk revocation has a salt of its own',
+      title: 'each event of a bulk revocation has its own salt',
       async run(stage) {
         await insert(
           stage.store,
@@ -103,7 +103,7 @@ export const bulkEventCases: StoreCases = {
       },
     },
     {
-      title: 'each revoked token names the revocation, and says that it was one in bulk',
+      title: 'each revoked token records the bulk revocation that ended it',
       async run(stage) {
         const [mine, other] = [await inserted(stage, { tenantId: 'a' }), await inserted(stage, { tenantId: 'b' })]
         const stamp = bulkStamp()
@@ -114,7 +114,7 @@ export const bulkEventCases: StoreCases = {
       },
     },
     {
-      title: 'an event whose id exists fails the whole of it',
+      title: 'a duplicate event id makes the whole bulk revocation fail',
       async run(stage) {
         const old = await inserted(stage)
         const stamp = bulkStamp()
@@ -130,7 +130,7 @@ export const bulkEventCases: StoreCases = {
       },
     },
     {
-      title: 'the trail of a token holds the revocation that ended it, as it concerned its tenant, and no other',
+      title: "the audit trail of a token contains only the bulk revocation that ended it, with its own tenant's event",
       async run(stage) {
         const tokens: StoredToken[] = []
         for (const tenantId of ['a', 'b', undefined]) {

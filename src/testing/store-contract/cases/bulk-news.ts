@@ -37,7 +37,7 @@ const FILTERS: readonly Omit<TokenFilter, 'prefix'>[] = [
 ]
 
 export const bulkNewsCases: StoreCases = {
-  title: 'what the feed says of a bulk revocation',
+  title: 'bulk revocations in the change feed',
   cases: [
     ...FILTERS.map((filter) => ({
       title: `the feed says what was touched by ${JSON.stringify(filter)}, and no more`,
@@ -65,7 +65,7 @@ export const bulkNewsCases: StoreCases = {
       },
     })),
     {
-      title: 'the feed covers every token that a revocation by very many tenants touched',
+      title: 'the feed covers every token of a bulk revocation across very many tenants',
       async run(stage) {
         const tenantIds = Array.from({ length: 3000 }, (_, index) => `tenant-${index}`)
         const tokens = tenantIds.filter((_, index) => index % 300 === 0).map((tenantId) => token(stage.prefix, { tenantId }))
@@ -79,7 +79,7 @@ export const bulkNewsCases: StoreCases = {
       },
     },
     {
-      title: 'a revocation that touches nothing writes no event and says nothing in the feed',
+      title: 'a bulk revocation that matches no token writes no event and no feed entry',
       async run(stage) {
         await inserted(stage, { tenantId: 'a' })
         await revoke(stage, { tenantIds: ['a'] })

@@ -18,10 +18,10 @@ function adding(stage: Stage, caps: readonly TokenCap[], fields: Partial<StoredT
 }
 
 export const capCases: StoreCases = {
-  title: 'caps on living tokens',
+  title: 'caps on live tokens',
   cases: [
     {
-      title: 'of 32 parallel inserts exactly as many win as a cap allows',
+      title: 'of 32 parallel inserts, exactly as many succeed as a cap allows',
       async run(stage) {
         const results = await Promise.all(
           Array.from({ length: 32 }, async (_, turn) => stage.handle(turn).commit(adding(stage, [cap(stage, 5)]))),
@@ -33,7 +33,7 @@ export const capCases: StoreCases = {
       },
     },
     {
-      title: 'a change that exceeds a cap leaves nothing, and the position of the cap is answered',
+      title: 'a change that exceeds a cap writes nothing, and the result names the cap',
       async run(stage) {
         await inserted(stage, OWNED)
         const { cursor } = await stage.store.changes(undefined, 10)
@@ -46,7 +46,7 @@ export const capCases: StoreCases = {
       },
     },
     {
-      title: 'tokens that are revoked, expired, of another tenant or of another owner do not count; inactive and pending ones do',
+      title: 'inactive and pending tokens count toward a cap; revoked and expired tokens and those of other tenants and owners do not',
       async run(stage) {
         await insert(stage.store, [
           token(stage.prefix, { ...OWNED, revokedAt: START, revokedBy: 'x', revokedCode: 'manual' }),
@@ -79,7 +79,7 @@ export const capCases: StoreCases = {
       },
     },
     {
-      title: 'what a change updates and removes counts as it is afterwards',
+      title: 'a cap counts updated and removed tokens as they are after the change',
       async run(stage) {
         const first = await inserted(stage, OWNED)
         const second = await inserted(stage, { ...OWNED, expiresAt: START })
@@ -99,7 +99,7 @@ export const capCases: StoreCases = {
       },
     },
     {
-      title: 'an id that exists is a conflict before it exceeds a cap',
+      title: 'a duplicate id is reported as a conflict, not as an exceeded cap',
       async run(stage) {
         const first = await inserted(stage, OWNED)
         const again: Change = { inserts: [token(stage.prefix, { ...OWNED, id: first.id })], caps: [cap(stage, 1)], events: [] }
@@ -107,7 +107,7 @@ export const capCases: StoreCases = {
       },
     },
     {
-      title: 'after a bulk revocation, however large, none of what it ended counts',
+      title: 'tokens that a bulk revocation ended, however many, no longer count toward a cap',
       async run(stage) {
         await insert(
           stage.store,

@@ -26,7 +26,7 @@ export const commitCases: StoreCases = {
   title: 'commit',
   cases: [
     {
-      title: 'an insert whose id exists is a conflict and changes nothing',
+      title: 'an insert with a duplicate id is a conflict and changes nothing',
       async run(stage) {
         const first = await inserted(stage)
         const again = token(stage.prefix, { id: first.id, name: 'Impostor' })
@@ -36,7 +36,7 @@ export const commitCases: StoreCases = {
       },
     },
     {
-      title: 'an update that expects another version is a conflict and changes nothing',
+      title: 'an update with a stale version is a conflict and changes nothing',
       async run(stage) {
         const old = await inserted(stage)
         const present = await replace(stage.store, old, { name: 'Second' })
@@ -53,7 +53,7 @@ export const commitCases: StoreCases = {
       },
     },
     {
-      title: 'an update of a token that is gone is a conflict',
+      title: 'an update of a removed token is a conflict',
       async run(stage) {
         const never = token(stage.prefix)
         const updates = [{ expectedVersion: 1, record: changed(never, {}) }]
@@ -61,7 +61,7 @@ export const commitCases: StoreCases = {
       },
     },
     {
-      title: 'an event whose id exists is a conflict and changes nothing',
+      title: 'a duplicate event id is a conflict and changes nothing',
       async run(stage) {
         const old = await inserted(stage)
         const [known = ''] = await eventIds(stage)
@@ -74,7 +74,7 @@ export const commitCases: StoreCases = {
       },
     },
     {
-      title: 'a change with one bad part leaves nothing of its good parts',
+      title: 'a change with one invalid part writes none of its valid parts',
       async run(stage) {
         const [stale, good, doomed] = [await inserted(stage), await inserted(stage), await inserted(stage)]
         const present = await replace(stage.store, stale, { name: 'Moved on' })
@@ -102,7 +102,7 @@ export const commitCases: StoreCases = {
       },
     },
     {
-      title: 'all parts of a change happen together',
+      title: 'all parts of a change are applied together',
       async run(stage) {
         const [kept, removed] = [await inserted(stage), await inserted(stage)]
         const made = token(stage.prefix, { createdAt: START + 1 })
@@ -127,7 +127,7 @@ export const commitCases: StoreCases = {
       },
     },
     {
-      title: 'a change of a hundred tokens is one change',
+      title: 'a change of a hundred tokens is atomic',
       async run(stage) {
         const made: StoredToken[] = Array.from({ length: 100 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
         const last = made[99] ?? token(stage.prefix)

@@ -15,7 +15,7 @@ export const consumerCases: StoreCases = {
   title: 'consumers of audit events',
   cases: [
     {
-      title: 'a consumer comes back as it was saved, through every handle and after a reopening',
+      title: 'a consumer is returned as it was saved, through every handle and after reopening',
       async run(stage) {
         ensureEqual(await stage.store.consumers(stage.prefix), [], 'at first a prefix has no consumers')
         const first = state(stage, { position: 9_007_199_254_740_000, holder: 'node-1' })
@@ -29,7 +29,7 @@ export const consumerCases: StoreCases = {
       },
     },
     {
-      title: 'a consumer is written only over the version before',
+      title: 'a consumer is written only over its previous version',
       async run(stage) {
         ensureEqual(
           await stage.store.saveConsumer(state(stage, { version: 2 })),
@@ -49,7 +49,34 @@ export const consumerCases: StoreCases = {
       },
     },
     {
-      title: 'of many who take a consumer at once exactly one gets it',
+      title: 'a consumer is removed only at its version, and its name begins anew',
+      async run(stage) {
+        const { prefix } = stage
+        const other = state(stage, { name: 'billing' })
+        ensureEqual(await stage.store.removeConsumer(state(stage)), false, 'where there is none nothing can be removed')
+        for (const version of [1, 2]) await stage.store.saveConsumer(state(stage, { version, position: 9, holder: 'a' }))
+        await stage.store.saveConsumer(other)
+        for (const version of [1, 3]) {
+          ensureEqual(
+            await stage.second.removeConsumer(state(stage, { version })),
+            false,
+            `version ${version} is not the one that is stored`,
+          )
+        }
+        ensureEqual(await stage.second.removeConsumer({ prefix: newPrefix(), name: 'siem', version: 2 }), false, 'another prefix has none')
+        ensureEqual((await stage.store.consumers(prefix)).length, 2, 'what is refused must remove nothing')
+        const asked = Array.from({ length: 8 }, async (_, turn) => stage.handle(turn).removeConsumer({ prefix, name: 'siem', version: 2 }))
+        ensureEqual((await Promise.all(asked)).filter(Boolean).length, 1, 'of many who remove it exactly one must be told that it did')
+        ensureEqual(await stage.second.consumers(prefix), [other], 'only that one must be gone')
+        ensureEqual(await stage.store.saveConsumer(state(stage, { version: 3 })), false, 'nothing follows on what was removed')
+        ensureEqual(await stage.store.saveConsumer(state(stage)), true, 'the name must be free')
+        await stage.store.removeConsumer(other)
+        await stage.store.close?.()
+        ensureEqual(await (await stage.reopen()).consumers(prefix), [state(stage)], 'what was removed must not come back')
+      },
+    },
+    {
+      title: 'when many claim a consumer at once, exactly one succeeds',
       async run(stage) {
         for (const version of [1, 2, 3]) {
           const holders = Array.from({ length: 16 }, (_, index) => `node-${index}`)
@@ -63,7 +90,7 @@ export const consumerCases: StoreCases = {
       },
     },
     {
-      title: 'consumers are told apart byte for byte, and by their prefix',
+      title: 'consumers are distinguished byte for byte and by prefix',
       async run(stage) {
         const names = ['siem', 'SIEM', 'siem ', '%', '__proto__', 'söem']
         const saved = names.map((name, position) => state(stage, { name, position }))

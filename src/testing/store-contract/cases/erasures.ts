@@ -1,4 +1,6 @@
+import { isLatchkeyError } from '../../../errors.js'
 import type { StoredEvent } from '../../../model/event.js'
+import type { Move } from '../../../store/moving.js'
 import type { EventErasure } from '../../../store/port.js'
 import { ensure, ensureEqual } from '../../assert.js'
 import { batch, bulkEvent, bulkStamp, event, inserted, list, newPrefix, readFeed, START } from '../build.js'
@@ -24,11 +26,20 @@ async function erasureOf(stage: Stage, id: string): Promise<EventErasure> {
   return { before, after: erasedOf(before) }
 }
 
+async function isRefused(call: () => unknown): Promise<boolean> {
+  try {
+    await call()
+    return false
+  } catch (error) {
+    return isLatchkeyError(error) && error.code === 'store_moving'
+  }
+}
+
 export const erasureCases: StoreCases = {
   title: 'erasures',
   cases: [
     {
-      title: 'what is left of an event stands in its place, and filters go by it',
+      title: 'the remaining fields of an erased event keep its position, and filters use them',
       async run(stage) {
         const said = { tenantId: 't', tokenId: 'x'.repeat(16), createdBy: 'bob', actorId: 'bob', salt: SALT, after: { näme: 'Bob ä😀' } }
         const events = [event(stage.prefix), event(stage.prefix, { ...said, reason: 'why' }), event(stage.prefix, { createdBy: 'bob' })]
@@ -47,7 +58,7 @@ export const erasureCases: StoreCases = {
       },
     },
     {
-      title: 'an erasure of an event that is gone, or of which more was erased meanwhile, is a conflict and changes nothing',
+      title: 'erasing an event that was removed or erased further in the meantime is a conflict and changes nothing',
       async run(stage) {
         const [one, other] = [event(stage.prefix, { salt: SALT }), event(stage.prefix, { salt: SALT })]
         const stranger = event(newPrefix(), { salt: SALT })
@@ -68,7 +79,7 @@ export const erasureCases: StoreCases = {
       },
     },
     {
-      title: 'of many who erase fields of one event at once exactly one does',
+      title: 'when many erase fields of one event at once, exactly one succeeds',
       async run(stage) {
         const one = event(stage.prefix, { salt: SALT })
         await stage.store.commit({ events: [one] })
@@ -84,7 +95,7 @@ export const erasureCases: StoreCases = {
       },
     },
     {
-      title: 'a cut feed forgets what it said: who has not read it must take everything as changed, who has goes on',
+      title: 'after the feed is trimmed, readers that missed entries must assume that everything changed, and the others continue',
       async run(stage) {
         const made = await inserted(stage, { ownerId: 'bob' })
         const start = (await stage.store.changes(undefined, 10)).cursor
@@ -104,7 +115,7 @@ export const erasureCases: StoreCases = {
       },
     },
     {
-      title: 'addresses of last uses are removed on request, and their instants stay',
+      title: 'addresses of last uses are removed on request, and their times stay',
       async run(stage) {
         const [{ id }, { id: other }] = [await inserted(stage), await inserted(stage)]
         const lastUses = [id, other].map((tokenId) => ({ tokenId, at: START, ip: '192.0.2.1' }))
@@ -115,6 +126,30 @@ export const erasureCases: StoreCases = {
         ensureEqual([row?.lastUsedAt, row?.lastUsedIp], [START, undefined], 'the address must be gone, the instant must stay')
         ensureEqual((await list(stage, { ids: [other] }))[0]?.lastUsedIp, '192.0.2.1', 'the last use of another token must stay')
         ensureEqual((await stage.store.usage({ tokenIds: [id] })).addresses, addresses, 'other addresses were not asked for')
+      },
+    },
+    {
+      title: 'while a move fences the prefix of an erasure, the erasure is refused, and one of another prefix is not',
+      async run(stage) {
+        const { store, second, prefix } = stage
+        if (store.saveMove === undefined) return
+        const other = newPrefix()
+        const events = [event(prefix, { actorId: 'bob' }), event(other, { actorId: 'bob' })]
+        for (const told of events) await store.commit({ events: [told] })
+        const mine = { erasures: [await erasureOf(stage, events[0]?.id ?? '')], events: [] }
+        const theirs = { erasures: [await erasureOf({ ...stage, prefix: other }, events[1]?.id ?? '')], events: [] }
+        let expected: Move | undefined
+        for (const state of ['fenced', 'left', 'gone', 'arriving', 'ready'] as const) {
+          const next: Move = { state, moveId: 'm1', runId: 'r1' }
+          ensure(await store.saveMove(prefix, expected, next), 'the move must be written')
+          expected = next
+          ensure(await isRefused(() => second.commit(mine)), `${state} must refuse an erasure with store_moving`)
+        }
+        ensureEqual((await eventsOf(stage))[0]?.actorId, 'bob', 'the event must stay as it is')
+        ensureEqual(await second.commit(theirs), { ok: true }, 'an erasure of another prefix must be accepted')
+        ensureEqual(await second.commit({ cutsFeed: true, events: [] }), { ok: true }, 'so must a cut of the feed, which is of no prefix')
+        ensure(await store.saveMove(prefix, expected, undefined), 'the move must end')
+        ensureEqual(await second.commit(mine), { ok: true }, 'then the erasure must be accepted')
       },
     },
   ],

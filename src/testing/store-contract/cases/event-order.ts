@@ -15,7 +15,7 @@ export const eventOrderCases: StoreCases = {
   title: 'audit events, oldest first',
   cases: [
     {
-      title: 'oldest first is newest first turned round, for every filter',
+      title: 'oldest first is the reverse of newest first, for every filter',
       async run(stage) {
         const actions: readonly AuditAction[] = ['token.created', 'token.updated', 'token.refused']
         const events = Array.from({ length: 30 }, (_, index) =>
@@ -45,7 +45,7 @@ export const eventOrderCases: StoreCases = {
       },
     },
     {
-      title: 'oldest first, the trail of a token that a bulk revocation ended has that event in its place',
+      title: 'oldest first, the audit trail of a token contains its bulk revocation at the right position',
       async run(stage) {
         const made = await inserted(stage, { tenantId: 'a' })
         const stamp = bulkStamp()
@@ -60,7 +60,7 @@ export const eventOrderCases: StoreCases = {
       },
     },
     {
-      title: 'whoever reads on behind the last event misses none and sees none twice while 16 writers commit',
+      title: 'a reader that continues after the last event misses none and sees none twice while 16 writers commit',
       async run(stage) {
         const [writers, each] = [16, 12]
         let writing = true

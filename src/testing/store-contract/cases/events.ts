@@ -36,7 +36,7 @@ export const eventCases: StoreCases = {
   title: 'audit events',
   cases: [
     {
-      title: 'every field comes back as it was stored, absent fields stay absent',
+      title: 'every field is returned as it was stored, and absent fields stay absent',
       async run(stage) {
         const [full, bare] = [event(stage.prefix, everyField), event(stage.prefix)]
         await commitOneByOne(stage, [full, bare])
@@ -50,7 +50,7 @@ export const eventCases: StoreCases = {
       },
     },
     {
-      title: 'newest first by commit, whatever their instants say',
+      title: 'newest first follows the commit order, whatever the timestamps are',
       async run(stage) {
         const events = [5, 1, 9, 9, 2].map((offset) => event(stage.prefix, { at: START + offset }))
         await commitOneByOne(stage, events)
@@ -68,7 +68,7 @@ export const eventCases: StoreCases = {
       },
     },
     {
-      title: 'pages behind a seq hold each event exactly once while more are written',
+      title: 'pages after a seq contain each event exactly once while more are written',
       async run(stage) {
         const events = Array.from({ length: 25 }, () => event(stage.prefix))
         await stage.store.commit({ events: events.slice(0, 10) })
@@ -90,7 +90,7 @@ export const eventCases: StoreCases = {
       },
     },
     {
-      title: 'every given field of a query must match, and an empty list matches nothing',
+      title: 'all given fields of a query must match, and an empty list matches nothing',
       async run(stage) {
         const actions: readonly AuditAction[] = ['token.created', 'token.updated', 'token.rotated', 'token.refused']
         const events = actions.flatMap((action, index) => [
@@ -133,7 +133,7 @@ export const eventCases: StoreCases = {
       },
     },
     {
-      title: 'events of 32 concurrent writers are all there, each with its own seq',
+      title: 'events of 32 concurrent writers are all stored, each with its own seq',
       async run(stage) {
         const events = Array.from({ length: 96 }, (_, index) => event(stage.prefix, { count: index }))
         await Promise.all(

@@ -36,7 +36,7 @@ export const feedCases: StoreCases = {
   title: 'change feed',
   cases: [
     {
-      title: 'without a cursor it answers its end, from which every later change is told in commit order',
+      title: 'without a cursor, the feed returns its end; from there it lists every later change in commit order',
       async run(stage) {
         await inserted(stage)
         const start = await end(stage.store)
@@ -57,7 +57,7 @@ export const feedCases: StoreCases = {
       },
     },
     {
-      title: 'an event alone is no change',
+      title: 'an event alone creates no feed entry',
       async run(stage) {
         const start = await end(stage.store)
         await stage.store.commit({ events: [event(stage.prefix, { action: 'token.refused' })] })
@@ -66,7 +66,7 @@ export const feedCases: StoreCases = {
       },
     },
     {
-      title: 'owners keep every byte of their names, and of the tenants in which they changed',
+      title: 'feed entries keep every byte of the names of owners and of their tenants',
       async run(stage) {
         const start = await end(stage.store)
         const names = ['a', 'A', 'a ', 'a:b', '__proto__', '%', '😀', '"', "'", '\\', '0', 'null', '']
@@ -120,7 +120,7 @@ export const feedCases: StoreCases = {
       },
     },
     {
-      title: 'a cursor that is not understood, or lies beyond the end, answers everything and goes on from there',
+      title: 'an invalid cursor or one beyond the end reports that everything changed, and reading continues from the end',
       async run(stage) {
         const cursor = await end(stage.store)
         const beyond = cursor.replace(/\d(?=\D*$)/, (digit) => `${digit}99999999`)
@@ -150,7 +150,7 @@ export const feedCases: StoreCases = {
       },
     },
     {
-      title: 'a cursor whose history is gone answers everything, and a present one goes on',
+      title: 'a cursor whose history was removed reports that everything changed, and a current cursor continues',
       async run(stage) {
         const old = await end(stage.store)
         await inserted(stage)
@@ -172,7 +172,7 @@ export const feedCases: StoreCases = {
       },
     },
     {
-      title: 'records that may be as old as a position of the feed are not older, and those of tokens that are newer are found',
+      title: 'reads bounded by a feed position return no older records, and find newer tokens',
       async run(stage) {
         const made = await inserted(stage)
         for (let version = 1; version <= 8; version += 1) {
@@ -192,7 +192,7 @@ export const feedCases: StoreCases = {
       },
     },
     {
-      title: 'reached compares positions, not texts',
+      title: 'reached() compares positions, not strings',
       async run(stage) {
         const cursors = [await end(stage.store)]
         for (let round = 0; round < 24; round += 1) {
@@ -208,7 +208,7 @@ export const feedCases: StoreCases = {
       },
     },
     {
-      title: 'a position in the middle of a change has not reached its end',
+      title: 'a position in the middle of a change has not reached the end of the change',
       async run(stage) {
         const start = await end(stage.store)
         await stage.store.commit({ inserts: [token(stage.prefix), token(stage.prefix), token(stage.prefix)], events: [] })
@@ -222,7 +222,7 @@ export const feedCases: StoreCases = {
       },
     },
     {
-      title: 'subscribe, where there is one, wakes after changes through any handle, until it is stopped',
+      title: 'subscribe(), if implemented, wakes after changes through any handle until it is stopped',
       async run(stage) {
         if (stage.store.subscribe === undefined) return
         for (const writer of [stage.store, stage.second]) {

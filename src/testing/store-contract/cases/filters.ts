@@ -43,7 +43,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'status goes by revoked, inactive, pending, expired, active, in this order',
+      title: 'status is the first that applies of revoked, inactive, pending, expired and active',
       async run(stage) {
         const past = { expiresAt: START - 1 }
         const future = { notBefore: START + 1 }
@@ -99,7 +99,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'expiresBefore and neverExpires',
+      title: 'expiresBefore and neverExpires select tokens by their expiry',
       async run(stage) {
         await insertNamed(stage, {
           soon: { expiresAt: START + 10 },
@@ -129,7 +129,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'rotationDue answers tokens that are due and can still be rotated',
+      title: 'rotationDue returns tokens that are due and can still be rotated',
       async run(stage) {
         const due = { rotateEverySeconds: 60, rotationDueAt: START }
         await insertNamed(stage, {
@@ -168,7 +168,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'neverUsed, unusedSince, and the last use in the list',
+      title: 'neverUsed and unusedSince follow the last use, which the list includes',
       async run(stage) {
         const byName = await insertNamed(stage, { never: {}, early: {}, late: {} })
         const [early, late] = ['early', 'late'].map((name) => byName.get(name)?.id ?? '')
@@ -199,7 +199,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'the limit cuts the list, from 1 to 1001 rows',
+      title: 'the limit bounds the list, from 1 to 1001 rows',
       async run(stage) {
         const made = Array.from({ length: 1002 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
         await insert(stage.store, made)
@@ -214,7 +214,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'the beginning of an id is compared byte for byte',
+      title: 'the start of an id is compared byte for byte',
       async run(stage) {
         const ends = ['aB0zzzzzzzzzz', 'aB0zZzzzzzzzz', 'ab0zzzzzzzzzz', 'aB1zzzzzzzzzz', 'zzzzzzzzzzzzz'].map((end) => `Qx${end}`)
         const made = ends.map((end, index) => token(stage.prefix, { id: end.padEnd(16, String(index)), name: `${index}` }))
@@ -236,7 +236,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'filters see an update at once',
+      title: 'filters reflect an update at once',
       async run(stage) {
         const old = await inserted(stage, { ownerId: 'o', name: 'Before', rotationDueAt: START })
         const { rotationDueAt: _, ...rest } = old

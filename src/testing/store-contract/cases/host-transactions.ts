@@ -37,14 +37,14 @@ export const hostTransactionCases: StoreCases = {
   title: 'transactions of the host',
   cases: [
     {
-      title: 'a store that takes part in transactions of the host offers both methods, and the suite can begin one',
+      title: 'a store that supports host transactions has both methods, and the suite can begin a transaction',
       async run({ store, beginTransaction }) {
         ensure((store.commitIn === undefined) === (store.placeEvents === undefined), 'commitIn and placeEvents come together')
         ensure(store.commitIn === undefined || beginTransaction !== undefined, 'commitIn is not tried: give the subject beginTransaction()')
       },
     },
     {
-      title: 'what a transaction added is there after its commit, and its events get their place once',
+      title: 'additions are stored after the commit, and their events get their position exactly once',
       async run(stage) {
         const { cursor } = await stage.store.changes(undefined, 1)
         const given = addition(stage, 2)
@@ -63,7 +63,7 @@ export const hostTransactionCases: StoreCases = {
       },
     },
     {
-      title: 'a rolled back transaction leaves nothing',
+      title: 'a rolled-back transaction writes nothing',
       async run(stage) {
         const given = addition(stage)
         await within(stage, async ({ rollback }, add) => {
@@ -76,7 +76,7 @@ export const hostTransactionCases: StoreCases = {
       },
     },
     {
-      title: 'an addition that is in conflict leaves nothing, and the transaction goes on',
+      title: 'a conflicting addition writes nothing, and the transaction can continue',
       async run(stage) {
         const stored = await inserted(stage)
         const before = await eventIds(stage)
@@ -95,7 +95,7 @@ export const hostTransactionCases: StoreCases = {
       },
     },
     {
-      title: 'caps hold for what the transaction sees, and it goes on behind one that would not',
+      title: 'caps count what the transaction sees, and the transaction can continue after one is exceeded',
       async run(stage) {
         await inserted(stage, { tenantId: 'a' })
         const capped = (): Addition => {
@@ -113,7 +113,7 @@ export const hostTransactionCases: StoreCases = {
       },
     },
     {
-      title: 'events are placed behind those that were written meanwhile, before a bulk revocation writes its own',
+      title: 'events are placed after those written in the meantime, and before those of a bulk revocation',
       async run(stage) {
         const given = addition(stage)
         await within(stage, async ({ commit }, add) => {
@@ -131,7 +131,7 @@ export const hostTransactionCases: StoreCases = {
       },
     },
     {
-      title: 'what is no transaction of the host is refused with a reason, and nothing is written',
+      title: 'anything but a host transaction is refused with a reason, and nothing is written',
       async run(stage) {
         const { store, beginTransaction } = stage
         if (store.commitIn === undefined || beginTransaction === undefined) return

@@ -13,7 +13,7 @@ export const leaseCases: StoreCases = {
   title: 'leases',
   cases: [
     {
-      title: 'a lease is alive until its instant and not at it',
+      title: 'a lease is alive until its expiry, exclusive',
       async run(stage) {
         const { cursor } = await stage.store.changes(undefined, 1)
         const short = { nodeId: `${stage.prefix}-a`, cursor, expiresAt: START + 10 }
@@ -26,7 +26,7 @@ export const leaseCases: StoreCases = {
       },
     },
     {
-      title: 'a renewal moves the lease and its position in the feed',
+      title: 'a renewal extends the lease and moves its position in the feed',
       async run(stage) {
         const nodeId = `${stage.prefix}-a`
         const before = await stage.store.changes(undefined, 1)
@@ -40,7 +40,7 @@ export const leaseCases: StoreCases = {
       },
     },
     {
-      title: 'nodes are told apart byte for byte, also when they renew at once',
+      title: 'nodes are distinguished byte for byte, also when they renew at once',
       async run(stage) {
         const { cursor } = await stage.store.changes(undefined, 1)
         const nodes = ['n', 'N', 'n ', 'n:1', '%', '__proto__', 'ñ'].map((name) => ({
@@ -57,7 +57,7 @@ export const leaseCases: StoreCases = {
       },
     },
     {
-      title: 'leases that are renewed together are renewed as one by one, whoever renews them at once',
+      title: 'renewing leases together has the same effect as renewing them one by one, also concurrently',
       async run(stage) {
         const { store, second, prefix } = stage
         if (store.renewLeases === undefined) return
@@ -75,7 +75,7 @@ export const leaseCases: StoreCases = {
       },
     },
     {
-      title: 'a lease stays, however far behind or ahead the wall clocks of those who renew others are',
+      title: 'a lease stays alive regardless of the wall clocks of nodes that renew other leases',
       async run(stage) {
         const { store, second, prefix } = stage
         const { cursor } = await store.changes(undefined, 1)

@@ -13,7 +13,7 @@ export const lifeCases: StoreCases = {
       },
     },
     {
-      title: 'migrate can be repeated and raced, and keeps what is there',
+      title: 'migrate() can run repeatedly and concurrently, and keeps existing data',
       async run(stage) {
         const made = await inserted(stage)
         await Promise.all(Array.from({ length: 10 }, async (_, turn) => stage.handle(turn).migrate?.()))
@@ -22,7 +22,7 @@ export const lifeCases: StoreCases = {
       },
     },
     {
-      title: 'everything that was acknowledged is there after close and reopen',
+      title: 'everything that was acknowledged is still stored after closing and reopening',
       async run(stage) {
         const start = (await stage.store.changes(undefined, 1)).cursor
         const made = await inserted(stage)
@@ -61,7 +61,7 @@ export const lifeCases: StoreCases = {
       },
     },
     {
-      title: 'diagnose, where there is one, says how its server is set up, and changes nothing',
+      title: 'diagnose(), if implemented, reports how the server is set up and changes nothing',
       async run(stage) {
         const made = await inserted(stage)
         const { cursor } = await stage.store.changes(undefined, 1)
@@ -79,7 +79,7 @@ export const lifeCases: StoreCases = {
       },
     },
     {
-      title: 'close can be called twice',
+      title: 'close() can be called twice',
       async run(stage) {
         await inserted(stage)
         await stage.second.close?.()

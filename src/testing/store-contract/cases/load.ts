@@ -7,7 +7,7 @@ export const loadCases: StoreCases = {
   title: 'load',
   cases: [
     {
-      title: 'a purge among inserts, updates and usage removes its tokens and nothing else',
+      title: 'a purge during inserts, updates and usage writes removes only its tokens',
       async run(stage) {
         const dead = Array.from({ length: 200 }, (_, index) =>
           token(stage.prefix, { createdAt: START - 1000 + index, expiresAt: START - 500 }),

@@ -40,7 +40,9 @@ async function placeAhead({ store, prefix }: Stage): Promise<number> {
 }
 
 /** Something of each kind that a store keeps. */
-async function kept(stage: Stage): Promise<Required<Omit<Restored, 'prefix' | 'runId' | 'removedTokens' | 'removedEvents'>>> {
+async function kept(
+  stage: Stage,
+): Promise<Required<Omit<Restored, 'prefix' | 'runId' | 'removedTokens' | 'removedEvents' | 'removedConsumers'>>> {
   const { prefix } = stage
   const seq = await placeAhead(stage)
   const full = token(prefix, {
@@ -88,7 +90,7 @@ export const moveCases: StoreCases = {
   title: 'moving to another store',
   cases: [
     {
-      title: 'a store that can be moved offers all three methods',
+      title: 'a store that can be moved has all three methods',
       run({ store }) {
         const offered = [store.readMove, store.saveMove, store.restore].filter((method) => method !== undefined)
         ensure(offered.length % 3 === 0, 'readMove, saveMove and restore come together')
@@ -121,7 +123,7 @@ export const moveCases: StoreCases = {
         const stamp = bulkStamp()
         const change = { inserts: [token(prefix)], events: [event(prefix)] }
         let expected: Move | undefined
-        for (const state of ['fenced', 'left', 'arriving', 'ready'] as const) {
+        for (const state of ['fenced', 'left', 'gone', 'arriving', 'ready'] as const) {
           ensure(await store.saveMove(prefix, expected, move(state)), 'the move must be written')
           expected = move(state)
           ensure(await isRefused(() => stage.second.commit(change)), `${state} must refuse a commit with store_moving`)
@@ -189,7 +191,8 @@ export const moveCases: StoreCases = {
       ensureEqual(await stage.second.seals({ prefix, limit: 9 }), given.seals, 'so must the seals')
       ensureEqual(await write(given), 'written', 'it may come again')
       ensureEqual(await contentOf(stage), content, 'and changes nothing then')
-      await write({ removedEvents: [first ?? ''] })
+      await write({ removedEvents: [first ?? ''], removedConsumers: ['siem', 'unknown'] })
+      ensureEqual(await stage.second.consumers(prefix), [], 'a consumer that is gone must be removed')
       ensureSameMembers(
         await eventIds(stage),
         given.events.map(({ id }) => id),

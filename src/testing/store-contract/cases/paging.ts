@@ -46,7 +46,7 @@ export const pagingCases: StoreCases = {
   title: 'list pages',
   cases: [
     {
-      title: 'newest first, and by the bytes of the id where instants are equal',
+      title: 'lists are newest first, and ordered by the bytes of the id if the times are equal',
       async run(stage) {
         const made = sameInstants(stage)
         await insert(stage.store, made)
@@ -67,7 +67,7 @@ export const pagingCases: StoreCases = {
       },
     },
     {
-      title: 'each stable row comes exactly once while others are inserted, revoked and removed between pages',
+      title: 'each unchanged row is returned exactly once while others are inserted, revoked and removed between pages',
       async run(stage) {
         const stable = sameInstants(stage)
         const doomed = Array.from({ length: 20 }, (_, index) => token(stage.prefix, { createdAt: START + (index % 4), name: 'Doomed' }))
@@ -96,7 +96,7 @@ export const pagingCases: StoreCases = {
       },
     },
     {
-      title: 'a filtered list keeps its place while rows leave the filter between pages',
+      title: 'a filtered list keeps its position while rows stop matching between pages',
       async run(stage) {
         const made = Array.from({ length: 30 }, (_, index) =>
           token(stage.prefix, { createdAt: START + Math.floor(index / 5), tenantId: 'a' }),
@@ -119,7 +119,7 @@ export const pagingCases: StoreCases = {
       },
     },
     {
-      title: 'every filter works behind a position',
+      title: 'every filter works after a position',
       async run(stage) {
         const common = {
           tenantId: 'a',
@@ -163,7 +163,7 @@ export const pagingCases: StoreCases = {
       },
     },
     {
-      title: 'a position belongs to no query: behind it every query answers its own rows',
+      title: 'a position works with every query, which returns its own rows after it',
       async run(stage) {
         const made = Array.from({ length: 30 }, (_, index) =>
           token(stage.prefix, {
@@ -192,7 +192,7 @@ export const pagingCases: StoreCases = {
       },
     },
     {
-      title: 'a position need not be that of a row',
+      title: 'a position does not have to belong to a row',
       async run(stage) {
         const made = Array.from({ length: 6 }, (_, index) => token(stage.prefix, { createdAt: START + 10 * index }))
         await insert(stage.store, made)

@@ -19,7 +19,7 @@ export const raceCases: StoreCases = {
   title: 'races',
   cases: [
     {
-      title: 'of 100 parallel rotations of one token exactly one wins, and only its successor and event exist',
+      title: 'of 100 parallel rotations of one token, exactly one succeeds, and only its successor and event exist',
       async run(stage) {
         const old = await inserted(stage)
         const { cursor } = await stage.store.changes(undefined, 10)
@@ -55,7 +55,7 @@ export const raceCases: StoreCases = {
       },
     },
     {
-      title: 'of 32 parallel inserts of one id exactly one wins',
+      title: 'of 32 parallel inserts of one id, exactly one succeeds',
       async run(stage) {
         const { id } = token(stage.prefix)
         const attempts = Array.from({ length: 32 }, (_, index) => ({
@@ -78,7 +78,7 @@ export const raceCases: StoreCases = {
       },
     },
     {
-      title: 'of 32 parallel commits of one event exactly one wins',
+      title: 'of 32 parallel commits of one event, exactly one succeeds',
       async run(stage) {
         const { id } = event(stage.prefix)
         const made = Array.from({ length: 32 }, () => token(stage.prefix))
@@ -98,7 +98,7 @@ export const raceCases: StoreCases = {
       },
     },
     {
-      title: 'no update is lost among writers that retry',
+      title: 'no update is lost when concurrent writers retry',
       async run(stage) {
         const { id } = await inserted(stage, { metadata: { count: 0 } })
         await Promise.all(
@@ -112,7 +112,7 @@ export const raceCases: StoreCases = {
       },
     },
     {
-      title: 'two changes of the same tokens in opposite order both end',
+      title: 'two changes of the same tokens in opposite order both finish',
       async run(stage) {
         const [a, b] = [await inserted(stage), await inserted(stage)]
         const results = await Promise.all(

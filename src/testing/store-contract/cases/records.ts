@@ -66,20 +66,20 @@ export const recordCases: StoreCases = {
   title: 'records',
   cases: [
     {
-      title: 'every field comes back as it was stored',
+      title: 'every field is returned as it was stored',
       async run(stage) {
         await ensureKept(stage, await inserted(stage, everyField), 'a token with every field')
       },
     },
     {
-      title: 'every field comes back as an update wrote it',
+      title: 'every field is returned as an update wrote it',
       async run(stage) {
         const written = await replace(stage.store, await inserted(stage), everyField)
         await ensureKept(stage, written, 'an updated token with every field')
       },
     },
     {
-      title: 'fields that an update leaves out are gone',
+      title: 'fields that an update omits are removed',
       async run(stage) {
         const old = await inserted(stage, everyField)
         const record = { ...token(stage.prefix, { id: old.id }), version: 2 }
@@ -98,7 +98,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'empty lists, objects and texts stay empty, not absent',
+      title: 'empty lists, objects and strings stay empty, not absent',
       async run(stage) {
         const empty = { scopes: [], resources: {}, allowedIps: [], metadata: {}, description: '' }
         await ensureKept(stage, await inserted(stage, empty), 'a token with empty values')
@@ -106,7 +106,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'instants keep every millisecond',
+      title: 'times keep every millisecond',
       async run(stage) {
         for (const instant of [0, 1, 999, 2_147_483_648, 4_294_967_297, START + 123, START + 999, LAST_INSTANT]) {
           const made = await inserted(stage, { createdAt: instant, updatedAt: instant, notBefore: instant, expiresAt: instant })
@@ -136,7 +136,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'what callers do to their objects afterwards changes nothing',
+      title: 'objects that callers change afterwards do not affect the store',
       async run(stage) {
         const scopes = ['inventory:read']
         const metadata = { team: 'one' }
@@ -148,7 +148,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'find answers up to 500 ids at once, each its own record, and leaves out unknown ids',
+      title: 'find() returns the records of up to 500 ids at once and omits unknown ids',
       async run(stage) {
         const made = Array.from({ length: 500 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
         await insert(stage.store, made)
@@ -168,7 +168,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'ids are told apart byte for byte',
+      title: 'ids are distinguished byte for byte',
       async run(stage) {
         const stem = randomText(15)
         const lower = await inserted(stage, { id: `${stem}a` })
@@ -182,7 +182,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'a commit is seen by every read that begins after it, through every handle',
+      title: 'every read that starts after a commit sees it, through every handle',
       async run(stage) {
         let record = await inserted(stage)
         for (let round = 0; round < 40; round += 1) {

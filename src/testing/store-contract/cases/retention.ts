@@ -26,7 +26,7 @@ export const retentionCases: StoreCases = {
   title: 'retention',
   cases: [
     {
-      title: 'removed events are gone, the others keep their places, and no place is given out again',
+      title: 'removed events are gone, the others keep their positions, and no position is reused',
       async run(stage) {
         const events = Array.from({ length: 12 }, (_, index) => event(stage.prefix, { tenantId: `t${index % 2}`, count: index }))
         await stage.store.commit({ events })
@@ -56,7 +56,7 @@ export const retentionCases: StoreCases = {
       },
     },
     {
-      title: 'usage is trimmed by the hour and the address, of these tokens only, and the last use stays',
+      title: 'usage is trimmed by hour and address for the given tokens only, and the last use stays',
       async run(stage) {
         const [{ id }, { id: other }] = [await inserted(stage), await inserted(stage)]
         // Some on both sides of a month, however a store cuts time up.
@@ -80,7 +80,7 @@ export const retentionCases: StoreCases = {
       },
     },
     {
-      title: 'much usage is trimmed in batches, while more is counted',
+      title: 'large amounts of usage are trimmed in batches while more is counted',
       async run(stage) {
         const { id } = await inserted(stage)
         const counts = Array.from({ length: 600 }, (_, index) => use(id, BUCKET - index * HOUR, 'GET /a'))

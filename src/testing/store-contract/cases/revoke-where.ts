@@ -21,7 +21,7 @@ export const revokeWhereCases: StoreCases = {
   title: 'revokeWhere',
   cases: [
     {
-      title: 'revokes what matches, stamps it, counts it, and leaves the rest alone',
+      title: 'revokeWhere() revokes, stamps and counts the matching tokens, and changes no others',
       async run(stage) {
         const mine = [await inserted(stage, { tenantId: 'a' }), await inserted(stage, { tenantId: 'a', ownerId: 'o', expiresAt: 1 })]
         const others = [await inserted(stage, { tenantId: 'b' }), await inserted(stage), token(`${stage.prefix}x`, { tenantId: 'a' })]
@@ -39,7 +39,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'leaves tokens that were revoked before as they are, and does not count them',
+      title: 'revokeWhere() neither changes nor counts tokens that were already revoked',
       async run(stage) {
         const before = { revokedAt: START + 1, revokedBy: 'dave', revokedCode: 'manual', revokedReason: 'first' } as const
         const old = await inserted(stage, { ...before, version: 7 })
@@ -51,7 +51,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'a stamp without a reason leaves no reason',
+      title: 'a revocation without a reason stores no reason',
       async run(stage) {
         const old = await inserted(stage)
         const by = bulkStamp()
@@ -60,7 +60,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'every given field of the filter must match, and an empty list matches nothing',
+      title: 'all given fields of the filter must match, and an empty list matches nothing',
       async run(stage) {
         const fields = { tenantId: 'a', ownerId: 'o', createdBy: 'bob' }
         const target = await inserted(stage, fields)
@@ -81,7 +81,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'ends a line of rotations, wherever in it its tokens stand, and no other',
+      title: 'revoking a chain of rotations ends every token of the chain and no others',
       async run(stage) {
         const first = await inserted(stage, { tenantId: 'a' })
         const root = await replace(stage.store, first, { rootId: first.id, expiresAt: START + 1 })
@@ -96,7 +96,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'ends a line of rotations that grows at the same moment: a successor is ended too, or never made',
+      title: 'revoking a chain of rotations during a rotation also ends the successor, or prevents it',
       async run(stage) {
         for (let round = 0; round < 12; round += 1) {
           const old = await inserted(stage, { rootId: '0000000000000001' })
@@ -115,7 +115,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'revokes every one of 1,100 tokens',
+      title: 'revokeWhere() revokes all of 1,100 tokens',
       async run(stage) {
         const made = Array.from({ length: 1100 }, (_, index) => token(stage.prefix, { createdAt: START + (index % 7) }))
         await insert(stage.store, made)
@@ -132,7 +132,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'an update that raced with a bulk revocation cannot undo it',
+      title: 'a concurrent update cannot undo a bulk revocation',
       async run(stage) {
         const made = Array.from({ length: 20 }, () => token(stage.prefix))
         await insert(stage.store, made)
@@ -148,7 +148,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'concerns the tokens that are there, and none that come or change into the filter afterwards',
+      title: 'a bulk revocation affects only tokens that match when it runs',
       async run(stage) {
         const there = await inserted(stage, { ownerId: 'o', rotationDueAt: START })
         const elsewhere = await inserted(stage, { ownerId: 'p' })
@@ -176,7 +176,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'of bulk revocations at the same time each token counts for one',
+      title: 'concurrent bulk revocations count each token once',
       async run(stage) {
         const made = Array.from({ length: 60 }, (_, index) => token(stage.prefix, { ownerId: index % 2 === 0 ? 'o' : 'p', tenantId: 'a' }))
         await insert(stage.store, made)
@@ -212,7 +212,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'among inserts the count is that of the tokens revoked, and what was acknowledged before is among them',
+      title: 'during inserts, a bulk revocation counts exactly the revoked tokens, including every token acknowledged before',
       async run(stage) {
         const before = Array.from({ length: 20 }, () => token(stage.prefix))
         await insert(stage.store, before)

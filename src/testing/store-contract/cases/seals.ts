@@ -12,7 +12,7 @@ export const sealCases: StoreCases = {
   title: 'seals over audit events',
   cases: [
     {
-      title: 'seals come back as they were saved, in either order, through every handle and after a reopening',
+      title: 'seals are returned as they were saved, in either order, through every handle and after reopening',
       async run(stage) {
         ensureEqual(await stage.store.seals({ prefix: stage.prefix, limit: 10 }), [], 'at first a prefix has no seals')
         ensureEqual(await stage.store.seals({ prefix: stage.prefix, order: 'newest', limit: 1 }), [], 'and so no newest one')
@@ -29,7 +29,7 @@ export const sealCases: StoreCases = {
       },
     },
     {
-      title: 'a seal is written only behind the newest one, and never over another',
+      title: 'a seal is written only after the newest one, and never replaces another',
       async run(stage) {
         ensureEqual(await stage.store.saveSeal(seal(stage, 2)), false, 'seal 2 must not be written where there is none')
         ensure(await stage.store.saveSeal(seal(stage, 1)), 'the first seal must be written')
@@ -41,7 +41,7 @@ export const sealCases: StoreCases = {
       },
     },
     {
-      title: 'of many who seal at once exactly one writes each number',
+      title: 'when many seal at once, exactly one writes each number',
       async run(stage) {
         for (const number of [1, 2, 3]) {
           const bodies = Array.from({ length: 16 }, (_, index) => `${number} by ${index}`)
@@ -53,7 +53,7 @@ export const sealCases: StoreCases = {
       },
     },
     {
-      title: 'each prefix has seals of its own',
+      title: 'each prefix has its own seals',
       async run(stage) {
         const other = newPrefix()
         ensure(await stage.store.saveSeal(seal(stage, 1)), 'the first seal of a prefix')
@@ -66,7 +66,7 @@ export const sealCases: StoreCases = {
       },
     },
     {
-      title: 'one event is found by its id, within its prefix and the other fields of the query',
+      title: 'an event is found by its id, within its prefix and the other fields of the query',
       async run(stage) {
         const events = ['a', 'b', 'a'].map((tenantId) => event(stage.prefix, { tenantId }))
         const stranger = event(newPrefix())

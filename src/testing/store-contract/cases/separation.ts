@@ -38,11 +38,11 @@ async function ensureApart(stage: Stage, field: Field): Promise<void> {
 export const separationCases: StoreCases = {
   title: 'separation',
   cases: [
-    { title: 'tenants are told apart byte for byte, whatever they are called', run: (stage) => ensureApart(stage, 'tenantId') },
-    { title: 'owners are told apart byte for byte', run: (stage) => ensureApart(stage, 'ownerId') },
-    { title: 'creators are told apart byte for byte', run: (stage) => ensureApart(stage, 'createdBy') },
+    { title: 'tenants are distinguished byte for byte, whatever their names', run: (stage) => ensureApart(stage, 'tenantId') },
+    { title: 'owners are distinguished byte for byte', run: (stage) => ensureApart(stage, 'ownerId') },
+    { title: 'creators are distinguished byte for byte', run: (stage) => ensureApart(stage, 'createdBy') },
     {
-      title: 'tenants, actors and tokens of events are told apart byte for byte',
+      title: 'tenants, actors and tokens of events are distinguished byte for byte',
       async run(stage) {
         const events = NAMES.map((name) => event(stage.prefix, { tenantId: name, createdBy: name, tokenId: name }))
         await stage.store.commit({ events })
@@ -55,7 +55,7 @@ export const separationCases: StoreCases = {
       },
     },
     {
-      title: 'prefixes that share a store do not see each other',
+      title: "prefixes that share a store do not see each other's data",
       async run(stage) {
         const other = `${stage.prefix}_x`
         const mine = await inserted(stage, { tenantId: 'a', ownerId: 'o' })

@@ -48,7 +48,7 @@ export const textCases: StoreCases = {
   title: 'search by name',
   cases: [
     {
-      title: 'every character stands for itself alone',
+      title: 'every character matches only itself',
       async run(stage) {
         await insertNames(stage, ['plain name', ...MARKS.map((mark) => `one${mark}two`)])
         for (const mark of MARKS) {
@@ -60,7 +60,7 @@ export const textCases: StoreCases = {
       },
     },
     {
-      title: 'words of query languages stand for themselves',
+      title: 'keywords of query languages match literally',
       async run(stage) {
         const names = [
           'salt AND pepper',
@@ -79,7 +79,7 @@ export const textCases: StoreCases = {
       },
     },
     {
-      title: 'finds text at the start, in the middle and at the end, of one, two, three and more characters',
+      title: 'a search finds text of any length at the start, in the middle and at the end',
       async run(stage) {
         await insertNames(stage, ['warehouse north', 'house', 'north'])
         await ensureFinds(stage, 'h', ['warehouse north', 'house', 'north'])
@@ -93,7 +93,7 @@ export const textCases: StoreCases = {
       },
     },
     {
-      title: 'ASCII letters match in either case, accents and other scripts only as they are',
+      title: 'ASCII letters match in either case; accents and other scripts match exactly',
       async run(stage) {
         await insertNames(stage, ['Café MENU', 'cafe menu', 'Straße 😀 Ωmega', 'Strasse'])
         await ensureFinds(stage, 'MENU', ['Café MENU', 'cafe menu'])
@@ -107,7 +107,7 @@ export const textCases: StoreCases = {
       },
     },
     {
-      title: 'text of 64 KB is searched for like any other',
+      title: 'a search for 64 KB of text works',
       async run(stage) {
         await insertNames(stage, ['aaaa', '%%%%'])
         for (const character of ['a', '%', '_', '\\', "'", '*', '😀']) {

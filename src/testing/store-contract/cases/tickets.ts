@@ -19,7 +19,7 @@ export const ticketCases: StoreCases = {
   title: 'tickets',
   cases: [
     {
-      title: 'a ticket is answered once, through every handle, as it was saved',
+      title: 'a ticket is returned once, as it was saved, through every handle',
       async run(stage) {
         const { id } = await inserted(stage)
         const made = ticket(stage, id, 1, { expiresAt: 9_007_199_254_740_000 })
@@ -31,7 +31,7 @@ export const ticketCases: StoreCases = {
       },
     },
     {
-      title: 'of many who take one ticket at once exactly one gets it',
+      title: 'when many redeem one ticket at once, exactly one succeeds',
       async run(stage) {
         const { id } = await inserted(stage)
         for (const number of [1, 2, 3]) {
@@ -44,7 +44,7 @@ export const ticketCases: StoreCases = {
       },
     },
     {
-      title: 'a ticket of a token that is not there is not kept',
+      title: 'a ticket of a missing token is not stored',
       async run(stage) {
         const absent = token(stage.prefix)
         ensureEqual(await stage.store.saveTicket(ticket(stage, absent.id, 1), room()), false, 'there is no such token')
@@ -55,7 +55,7 @@ export const ticketCases: StoreCases = {
       },
     },
     {
-      title: 'a token has as many live tickets as there is room for, however many are saved at once',
+      title: 'a token never has more live tickets than the limit, however many are saved at once',
       async run(stage) {
         const { id } = await inserted(stage)
         const other = await inserted(stage)
@@ -72,7 +72,7 @@ export const ticketCases: StoreCases = {
       },
     },
     {
-      title: 'tickets that nobody took are forgotten, a small batch with each that is saved',
+      title: 'each saved ticket removes a small batch of unredeemed tickets',
       async run(stage) {
         const { id } = await inserted(stage)
         for (let number = 0; number < 20; number += 1) await stage.store.saveTicket(ticket(stage, id, number), room())
@@ -89,7 +89,7 @@ export const ticketCases: StoreCases = {
       },
     },
     {
-      title: 'tickets of different prefixes are told apart',
+      title: 'tickets of different prefixes are separate',
       async run(stage) {
         const prefix = newPrefix()
         const { id } = await inserted(stage)

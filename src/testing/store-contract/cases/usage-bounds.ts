@@ -1,3 +1,4 @@
+import { ERASED } from '../../../model/event.js'
 import type { UsageCount } from '../../../model/usage.js'
 import { ensureEqual } from '../../assert.js'
 import { batch, inserted, START } from '../build.js'
@@ -15,7 +16,37 @@ export function use(tokenId: string, fields: Partial<UsageCount> = {}): UsageCou
 /** How much of usage one query reads. */
 export const usageBoundCases: StoreCases['cases'] = [
   {
-    title: 'no more counters come back than the limit',
+    title: 'no address is kept of a token whose owner was erased, however late a node writes it',
+    async run(stage) {
+      const erased = await inserted(stage, { name: ERASED, revokedAt: START, revokedBy: 'ann' })
+      const others = [
+        await inserted(stage, { name: ERASED, revokedAt: START, revokedBy: 'ann', ownerId: 'bob' }),
+        await inserted(stage, { name: ERASED }),
+        await inserted(stage, { name: '"owner",', revokedAt: START, revokedBy: 'ann', tenantId: '"owner",' }),
+      ]
+      const tokenIds = [erased, ...others].map(({ id }) => id)
+      const ip = '192.0.2.1'
+      const late = (at: number) =>
+        batch({
+          at,
+          counts: tokenIds.map((id) => use(id)),
+          addresses: tokenIds.map((tokenId) => ({ tokenId, ip, count: 1, lastAt: at })),
+          lastUses: tokenIds.map((tokenId) => ({ tokenId, at, ip })),
+        })
+      await stage.store.recordUsage(late(START))
+      await stage.store.recordUsage(late(START + 1))
+      const { counts, addresses } = await stage.store.usage({ tokenIds })
+      ensureEqual(counts.map(({ tokenId, count }) => [tokenId, count]).sort(), tokenIds.map((id) => [id, 2]).sort(), 'uses are counted')
+      const places = addresses.map(({ tokenId }) => tokenId)
+      ensureEqual(places.sort(), others.map(({ id }) => id).sort(), 'tokens with addresses')
+      const listed = await stage.store.list({ prefix: stage.prefix, ids: tokenIds, now: START, limit: 10 })
+      for (const { id, lastUsedAt, lastUsedIp } of listed) {
+        ensureEqual([lastUsedAt, lastUsedIp], [START + 1, id === erased.id ? undefined : ip], 'the last use')
+      }
+    },
+  },
+  {
+    title: 'usage() returns no more counters than the limit',
     async run(stage) {
       const [a, b] = [await inserted(stage), await inserted(stage)]
       const made = Array.from({ length: 30 }, (_, hour) => use(hour % 2 === 0 ? a.id : b.id, { bucketAt: BUCKET + hour * HOUR }))
@@ -34,7 +65,7 @@ export const usageBoundCases: StoreCases['cases'] = [
     },
   },
   {
-    title: 'counters add up by steps from the beginning of the range, allowed ones and refused ones apart',
+    title: 'counters are summed by step from the start of the range, allowed and refused uses separately',
     async run(stage) {
       const [a, b] = [await inserted(stage), await inserted(stage)]
       const from = BUCKET - 70 * 24 * HOUR

@@ -21,7 +21,7 @@ export const usageCases: StoreCases = {
   title: 'usage',
   cases: [
     {
-      title: 'counts add up by token, hour, endpoint, outcome and scope, and come in that order',
+      title: 'counts are summed by token, hour, endpoint, outcome and scope, and sorted in that order',
       async run(stage) {
         const { id } = await inserted(stage)
         const keys: readonly Partial<UsageCount>[] = [
@@ -74,7 +74,7 @@ export const usageCases: StoreCases = {
     },
     ...usageBoundCases,
     {
-      title: 'tokens are reported apart, unknown ones not at all',
+      title: 'each token is reported separately, and unknown tokens are omitted',
       async run(stage) {
         const [a, b, c] = [await inserted(stage), await inserted(stage), await inserted(stage)]
         const addresses = [a, b].map(({ id }) => ({ tokenId: id, ip: '192.0.2.1', count: 3, lastAt: START }))
@@ -89,7 +89,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'a batch is counted once, however often it is sent, and a late one with a lower seq not at all',
+      title: 'a batch is counted once, however often it is sent, and a late batch with a lower seq is ignored',
       async run(stage) {
         const { id } = await inserted(stage)
         const nodeId = `node-${stage.prefix}`
@@ -119,7 +119,32 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'counts are exact under 100 parallel writers from two instances that send every batch twice',
+      title: 'a batch is counted once also where the clocks of other nodes are years off',
+      async run(stage) {
+        const { id } = await inserted(stage)
+        const ofNode = `node-${stage.prefix}`
+        const send = async (nodeId: string, at: number): Promise<boolean> =>
+          await stage.store.recordUsage(batch({ nodeId, at, counts: [use(id)] }))
+        const offs = [0, 31, 4000, -31, -4000]
+        const first = []
+        for (const off of offs) first.push(await send(`${ofNode}${off}`, START + off * 24 * HOUR))
+        ensureEqual(
+          first,
+          offs.map(() => true),
+          'the first batch of each node must count',
+        )
+        const again = []
+        for (const off of offs) again.push(await send(`${ofNode}${off}`, START + off * 24 * HOUR))
+        ensureEqual(
+          again,
+          offs.map(() => false),
+          'none may count twice',
+        )
+        ensureEqual((await counts(stage, id))[0]?.count, offs.length, 'the count')
+      },
+    },
+    {
+      title: 'counts are exact when 100 parallel writers from two instances send every batch twice',
       async run(stage) {
         const tokens = [token(stage.prefix), token(stage.prefix), token(stage.prefix)]
         await insert(stage.store, tokens)
@@ -147,7 +172,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'the last use never goes back, and its address goes with it',
+      title: 'the last use never moves back, and its address belongs to it',
       async run(stage) {
         const { id } = await inserted(stage)
         const record = async (at: number, ip?: string): Promise<void> => {
@@ -163,7 +188,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'addresses come most recent first, at most 1,000, and their instant only grows',
+      title: 'at most 1,000 addresses are returned, most recent first, and their times never move back',
       async run(stage) {
         const { id } = await inserted(stage)
         const made = Array.from({ length: 1050 }, (_, index) => ({
@@ -187,7 +212,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'the addresses of a token are bounded: what thousands of later ones pushed out counts anew, and the most recent stay',
+      title: 'the addresses of a token are bounded: the most recent stay, and dropped ones are counted from zero',
       async run(stage) {
         const { id } = await inserted(stage)
         const seen = (ip: string, lastAt: number, count = 1): UsageAddress => ({ tokenId: id, ip, count, lastAt })
@@ -203,7 +228,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'a batch of 500 tokens, with counts, addresses and last uses, is counted whole',
+      title: 'a batch of 500 tokens with counts, addresses and last uses is counted completely',
       async run(stage) {
         const made = Array.from({ length: 500 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
         await insert(stage.store, made)
@@ -221,7 +246,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'counts of one batch with the same key add up',
+      title: 'counts with the same key in one batch are summed',
       async run(stage) {
         const { id } = await inserted(stage)
         const address = { tokenId: id, ip: '192.0.2.1', count: 2, lastAt: START }

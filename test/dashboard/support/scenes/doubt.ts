@@ -22,7 +22,7 @@ const revokeOf = (name: string) => async (stage: Stage) => {
 
 const unanswered = (act: 'action.rotate' | 'action.revoke', match: RegExp) => async (stage: Stage) => {
   await press(act)(stage)
-  await stage.page.route(match, (route) => route.fulfill({ status: 503, body: '{"code":"store_unavailable"}' }))
+  await stage.page.route(match, (route) => route.fulfill({ status: 503, body: '{"code":"store_unavailable","failed":"store"}' }))
   await dialogOf(stage.page).locator('footer .button').last().click()
   await stage.page.locator('.problem-line').waitFor()
 }
@@ -33,7 +33,7 @@ const revokeAll = (which: 'revokeAll.owner' | 'revokeAll.everywhere') => async (
   if (which === 'revokeAll.owner') await dialogOf(stage.page).getByLabel(stage.t('form.owner'), { exact: true }).fill('erp')
 }
 
-/** What is known before something ends, and what is not. */
+/** Dialogs before a token ends, with known and unknown usage. */
 export const doubt: Scenes = {
   'revoke-checking': {
     async act(stage) {

@@ -1,6 +1,6 @@
 import { dialogOf, fill, go, loseOne, noClipboard, pick, press, review, type Scenes, show, tokenOf } from '../scene.js'
 
-/** The forms, and what comes of them. */
+/** The forms and their results. */
 export const form: Scenes = {
   create: { act: fill },
   'create-scopes': {
@@ -59,7 +59,7 @@ export const form: Scenes = {
     async act(stage) {
       await press('action.create')(stage)
       await dialogOf(stage.page).getByLabel(stage.t('form.name')).first().fill('Second')
-      await dialogOf(stage.page).getByLabel(stage.t('form.client'), { exact: true }).selectOption('acme')
+      await dialogOf(stage.page).getByLabel(stage.t('form.client'), { exact: true }).fill('acme')
       await go(stage)
       await dialogOf(stage.page).locator('.overview').waitFor()
       await go(stage)
@@ -95,7 +95,9 @@ export const form: Scenes = {
   'create-maybe': {
     async act(stage) {
       await review(stage)
-      await stage.page.route(/\/admin\/tokens\/$/, (route) => route.fulfill({ status: 503, body: '{"code":"store_unavailable"}' }))
+      await stage.page.route(/\/admin\/tokens\/$/, (route) =>
+        route.fulfill({ status: 503, body: '{"code":"store_unavailable","failed":"store"}' }),
+      )
       await go(stage)
       await stage.page.locator('.problem-line').waitFor()
     },
@@ -154,7 +156,9 @@ export const form: Scenes = {
     async act(stage) {
       await press('action.edit')(stage)
       await dialogOf(stage.page).getByLabel(stage.t('form.name')).first().fill('Scanners')
-      await stage.page.route(/\/[0-9A-Za-z]{16}$/, (route) => route.fulfill({ status: 503, body: '{"code":"store_unavailable"}' }))
+      await stage.page.route(/\/[0-9A-Za-z]{16}$/, (route) =>
+        route.fulfill({ status: 503, body: '{"code":"store_unavailable","failed":"store"}' }),
+      )
       await go(stage)
       await stage.page.locator('.problem-line').waitFor()
     },

@@ -1,7 +1,7 @@
 import { expressWith } from '../host.js'
 import { answered, bringIn, dialogOf, down, hang, imports, press, type Scenes, select } from '../scene.js'
 
-/** The list, the audit log, and what stands in their place. */
+/** The list, the audit log, and what replaces them on failure. */
 export const list: Scenes = {
   list: {},
   'list-selected': { act: select },
@@ -24,6 +24,15 @@ export const list: Scenes = {
       await page.getByRole('alert').first().waitFor()
     },
   },
+  'list-callback': answered(503, {}, '{"code":"store_unavailable","failed":"callback"}'),
+  'list-without-names': {
+    start: expressWith({
+      tenants: () => {
+        throw down
+      },
+    }),
+    act: ({ page }) => page.locator('main > [role="status"] .banner').waitFor(),
+  },
   'list-limited': answered(429, { 'retry-after': '30' }),
   'list-error': answered(500),
   'list-intercepted': answered(200, { 'content-type': 'text/html' }, '<h1>Sign in</h1>'),
@@ -44,8 +53,9 @@ export const list: Scenes = {
   'list-other-tenant': {
     start: expressWith({ tenants: () => Array.from({ length: 1001 }, (_, at) => ({ id: `tenant-${at}` })) }),
     async act({ page, t }) {
-      await page.getByRole('combobox', { name: t('list.client'), exact: true }).selectOption(t('list.clientOther'))
-      await page.locator('.client-filter').waitFor()
+      await page.locator('.picker-button').click()
+      await page.getByRole('searchbox', { name: t('picker.search'), exact: true }).fill('99')
+      await page.getByRole('button', { name: 'tenant-99', exact: true }).waitFor()
     },
   },
   'list-sorted-in-part': {
@@ -105,6 +115,14 @@ export const list: Scenes = {
     async act(stage) {
       await select(stage)
       await stage.page.locator('.bulk .danger').click()
+    },
+  },
+  'bulk-moving': {
+    async act(stage) {
+      await select(stage)
+      await stage.page.route(/\/deactivate$/, (route) => route.fulfill({ status: 503, body: '{"code":"store_moving"}' }))
+      await stage.page.locator('.bulk .button').first().click()
+      await dialogOf(stage.page).waitFor()
     },
   },
   'bulk-failed': {

@@ -1,6 +1,6 @@
 import { bringIn, dialogOf, down, go, imports, loseOne, pick, press, type Scenes, tokenOf } from '../scene.js'
 
-/** A token, and the dialogs about it. */
+/** The page of a token and its dialogs. */
 export const token: Scenes = {
   detail: { at: tokenOf('Warehouse scanner fleet'), whole: true },
   'detail-rotating': { at: tokenOf('Refund bot'), whole: true },

@@ -2,7 +2,7 @@ import { createClient } from 'latchkey/client'
 import { createFileStorage } from '../../../../src/extensions/client/node/file-storage.js'
 import { type HolderOptions, type HolderSays, SPEED } from './protocol.js'
 
-// A holder as users run it: a client on a file, at a steady rate whether or not answers come. Started by `run-load.ts`.
+// A holder as in production: a client with file storage that sends at a steady rate even when responses are slow. Started by `run-load.ts`.
 const { origin, file, perSecond, overlapHours, quickLock, stuckSave }: HolderOptions = JSON.parse(process.argv[2] ?? '')
 const say = (message: HolderSays): void => void process.send?.(message)
 
@@ -59,7 +59,7 @@ function report(): void {
 }
 
 const TICK_MS = 10
-/** A machine that cannot keep up sends fewer, and the figures tell. */
+/** The maximum number of requests in flight. An overloaded machine sends fewer requests, and the figures show it. */
 const MOST_UNDER_WAY = 256
 let owed = 0
 let last = now()

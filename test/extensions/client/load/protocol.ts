@@ -1,50 +1,50 @@
-/** Tokens are due every hour at the least, so the clocks of the server and of its holders run fast: an hour passes in a second. */
+/** The shortest rotation interval is an hour, so the clocks of the server and its holders run fast: an hour passes in a second. */
 export const SPEED = 3600
 
-/** What the server's process is told to begin with. */
+/** Startup options of the server process. */
 export type ServerOptions = { readonly database: string }
 
-/** What the server's process says. `held`: it has rotated, and will never answer. */
+/** Messages from the server process. `held`: the server has rotated and will never respond. */
 export type ServerSays =
   | { readonly says: 'ready'; readonly origin: string; readonly token: string }
   | { readonly says: 'held' }
   | { readonly says: 'line'; readonly line: Line }
 
-/** What the server's process is asked. */
+/** Requests to the server process. */
 export type ServerAsk = { readonly ask: 'hold' | 'line' }
 
-/** All tokens that ever were: a line, in which each replaces the one before it, and how the rotations went. */
+/** All tokens ever created, as a chain in which each replaces the previous one, with the results of the rotations. */
 export type Line = {
   readonly tokens: number
   readonly active: number
-  /** Tokens that two others replace, or that are replaced by none and do not work. */
+  /** Tokens that two others replace, and tokens that do not work although none replaces them. */
   readonly faults: readonly string[]
-  /** Answers of `POST /self/rotate`, by status. */
+  /** Number of `POST /self/rotate` responses by status. */
   readonly rotations: { readonly [status: number]: number }
 }
 
-/** What a holder's process is told to begin with. */
+/** Startup options of a holder process. */
 export type HolderOptions = {
   readonly origin: string
   readonly file: string
   readonly perSecond: number
-  /** In hours, each of which passes in a second. */
+  /** In simulated hours; one passes each second. */
   readonly overlapHours: number
-  /** Given: the lock of the file is quicker to find that somebody is dead. */
+  /** If set, the file lock detects a dead process sooner. */
   readonly quickLock?: boolean
-  /** Never comes back from saving a new token. */
+  /** If set, saving a new token never returns. */
   readonly stuckSave?: boolean
 }
 
-/** What a holder's process says, a few times a second. */
+/** Messages from a holder process, a few times a second. */
 export type HolderSays =
   | {
       readonly says: 'progress'
       readonly sent: number
       readonly succeeded: number
-      /** What else happened to its requests. */
+      /** Requests that did not succeed. */
       readonly failed: readonly string[]
-      /** Ids of the tokens that it was let in with. */
+      /** IDs of the tokens that authenticated its requests. */
       readonly used: readonly string[]
       readonly errors: readonly string[]
       readonly latencies: readonly number[]

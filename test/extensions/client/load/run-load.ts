@@ -6,29 +6,29 @@ import { join } from 'node:path'
 import { bundle } from '../../../support/bundle.js'
 import type { HolderOptions, HolderSays, Line, ServerAsk, ServerOptions, ServerSays } from './protocol.js'
 
-/** What the requests of all holders came to. */
+/** The combined results of all holders' requests. */
 export type Figures = { sent: number; succeeded: number; failed: string[]; errors: string[]; latencies: number[]; used: Set<string> }
 
-/** A holder's process. */
+/** A holder process. */
 export type Holder = {
-  /** The next time that it says so. */
+  /** Resolves on the next message of this kind. */
   says(what: HolderSays['says']): Promise<void>
-  /** Stands still, as a suspended machine does, until it is woken. */
+  /** Suspends the process, like a machine that sleeps, until `wake()`. */
   suspend(): void
   wake(): void
-  /** As `kill -9` does it. */
+  /** Kills the process like `kill -9`. */
   kill(): Promise<void>
-  /** Lets it finish its requests and end. */
+  /** Lets the process finish its requests and exit. */
   stop(): Promise<void>
 }
 
-/** A server's process, and the holders that share one file. */
+/** A server process and the holders that share one file. */
 export type Stage = {
   readonly origin: string
   readonly file: string
   readonly figures: Figures
   start(options: Omit<HolderOptions, 'origin' | 'file'>): Holder
-  /** Lets the next rotation happen, and loses its answer. Resolves when it has happened. */
+  /** Lets the next rotation happen but drops its response. Resolves when the rotation has happened. */
   loseNextAnswer(): Promise<void>
   line(): Promise<Line>
   close(): Promise<void>
@@ -36,7 +36,7 @@ export type Stage = {
 
 let programs: Promise<readonly [string, string]> | undefined
 
-/** Starts a server, with a first token in the file. */
+/** Starts a server and writes a first token to the file. */
 export async function startStage(): Promise<Stage> {
   programs ??= Promise.all([bundle(new URL('server.ts', import.meta.url)), bundle(new URL('holder.ts', import.meta.url))])
   const [serverProgram, holderProgram] = await programs
@@ -101,7 +101,7 @@ function holderOf(child: ChildProcess, figures: Figures): Holder {
   }
 }
 
-/** The next message of a kind; fails where the process ends before. */
+/** Resolves with the next message of a kind; rejects if the process exits first. */
 async function next<M extends { readonly says: string }, K extends M['says']>(
   child: ChildProcess,
   kind: K,
@@ -126,7 +126,7 @@ async function ended(child: ChildProcess, act: () => unknown): Promise<void> {
   await exit
 }
 
-/** What must hold at the end, and does not. */
+/** Lists the invariants that do not hold at the end. */
 export function complaints({ figures, line }: { readonly figures: Figures; readonly line: Line }): readonly string[] {
   return [
     ...figures.failed.slice(0, 5).map((failure) => `a request failed: ${failure}`),
@@ -135,7 +135,7 @@ export function complaints({ figures, line }: { readonly figures: Figures; reado
   ]
 }
 
-/** The figures in one line. */
+/** Formats the figures on one line. */
 export function tell(figures: Figures, line: Line, seconds: number): string {
   const sorted = figures.latencies.toSorted((a, b) => a - b)
   const at = (share: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1)

@@ -1,11 +1,11 @@
 import { complaints, type Stage, startStage, tell } from './run-load.js'
 
-// `npm run test:client`: the client under full load through twenty rotations, alone, with a second process on its file, and while processes are killed.
+// `npm run test:client`: the client under full load through twenty rotations: alone, with a second process on its file, and while processes are killed.
 const PER_SECOND = 1000
 const ROTATIONS = 20
-/** In seconds of the machine: longer than any request takes, also where the machine is busy. */
+/** In seconds of real time: longer than any request takes, even on a busy machine. */
 const OVERLAP = 8
-/** A token that is replaced by lost successors ends with its first overlap, so all attempts have to lie within. */
+/** A token whose successors were lost expires with its first overlap, so all attempts must happen within it. */
 const LONG_OVERLAP = 600
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -44,7 +44,7 @@ await scenario('two processes on one file', async (stage) => {
   await Promise.all(holders.map((holder) => holder.stop()))
 })
 
-// Killed at any time; the other process, and the next start, go on.
+// One process is killed at random times; the other process and the next start must continue.
 await scenario('processes killed at random', async (stage) => {
   const start = () => stage.start({ perSecond: PER_SECOND / 2, overlapHours: LONG_OVERLAP })
   const steady = start()
@@ -57,7 +57,7 @@ await scenario('processes killed at random', async (stage) => {
   await Promise.all([steady.stop(), victim.stop()])
 })
 
-await scenario('answers lost, and the process killed each time', async (stage) => {
+await scenario('responses lost, and the process killed each time', async (stage) => {
   for (let kills = 0; kills < 5; kills += 1) {
     const victim = stage.start({ perSecond: PER_SECOND / 2, overlapHours: LONG_OVERLAP })
     await stage.loseNextAnswer()

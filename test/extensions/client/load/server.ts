@@ -6,7 +6,7 @@ import { authenticate, management, requireScopes } from 'latchkey/express'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { type Line, type ServerAsk, type ServerOptions, type ServerSays, SPEED } from './protocol.js'
 
-// A server as users run it: Express, SQLite, the guard and the management API beside it. Started by `run-load.ts`.
+// A server as in production: Express with SQLite, the guard and the management API. Started by `run-load.ts`.
 const { database }: ServerOptions = JSON.parse(process.argv[2] ?? '')
 const began = Date.now()
 const clock = (): number => began + (Date.now() - began) * SPEED
@@ -35,7 +35,7 @@ app.post('/tokens/self/rotate', (_req, res, next) => {
     rotations[res.statusCode] = (rotations[res.statusCode] ?? 0) + 1
   })
   if (held) {
-    // By now the rotation is in the database; nobody will hear of it.
+    // The rotation is now in the database, but the client never receives the response.
     res.end = () => {
       say({ says: 'held' })
       return res

@@ -1,0 +1,128 @@
+import type { StoredEvent } from '../model/event.js'
+import type { StoredToken } from '../model/record.js'
+import type { GuardedStore } from '../store/guarded-store.js'
+import { equalDigests } from '../token/compare.js'
+import { generateId } from '../token/generate.js'
+import { platformRandom } from '../token/random.js'
+import { aboutToken } from './about-token.js'
+import { tryEach } from './parts.js'
+
+const MAX_WAITING = 10_000
+
+/** What proved an imported token by its slow hash, and what is to be kept in place of that hash. */
+type Proven = {
+  readonly hash: string
+  readonly digest: string
+  readonly pepperId: string | undefined
+}
+
+/** Dependencies of these changes. */
+export type ImportedChangesOptions = {
+  readonly store: GuardedStore
+  readonly clock: () => number
+  readonly announce: (events: readonly StoredEvent[]) => void
+  /** This token may have changed. */
+  readonly changed: (id: string) => void
+}
+
+/** What to write: a digest in place of a slow hash, or the end of a token. Answers `undefined` where there is nothing left to do. */
+type Step = (stored: StoredToken, now: number) => Promise<{ readonly record: StoredToken; readonly event: StoredEvent } | undefined>
+
+/**
+ * Writes what verification found out about imported tokens, some time after, off the request's path: a digest of ours in place of a slow hash, and the
+ * end of a token whose secret another format imported as well, where that one was revoked.
+ *
+ * Until a digest is written, it is remembered, so that this node computes the slow hash of a token once. A change in between wins, such as a
+ * revocation: only what is to be changed is, and only in the record as it is by then.
+ */
+export class ImportedChanges {
+  readonly #options: ImportedChangesOptions
+  readonly #waiting: Map<string, Proven> = new Map()
+  /** By the id of the token that is to end, the one that was revoked. */
+  readonly #ending: Map<string, string> = new Map()
+
+  constructor(options: ImportedChangesOptions) {
+    this.#options = options
+  }
+
+  /** Is there something that is not written yet? */
+  get pending(): boolean {
+    return this.#waiting.size > 0 || this.#ending.size > 0
+  }
+
+  /** Was this token, with this slow hash, proven by what has this digest? */
+  isProven(id: string, hash: string, digest: string): boolean {
+    const proven = this.#waiting.get(id)
+    return proven !== undefined && proven.hash === hash && equalDigests(proven.digest, digest)
+  }
+
+  /** Replaces a slow hash by what it was proven to be. */
+  rehash(id: string, proven: Proven): void {
+    if (this.#waiting.size < MAX_WAITING) this.#waiting.set(id, proven)
+  }
+
+  /** Revokes a token because another one that the same secret proves was revoked. */
+  end(id: string, revokedId: string): void {
+    if (this.#ending.size < MAX_WAITING) this.#ending.set(id, revokedId)
+  }
+
+  /** @throws StoreUnavailableError `store_unavailable`; the next flush tries again */
+  async flush(): Promise<void> {
+    const results = await Promise.allSettled([
+      this.#write(this.#ending, (revokedId) => async (stored, now) => await this.#ended(stored, revokedId, now)),
+      this.#write(this.#waiting, (proven) => async (stored, now) => rehashed(stored, proven, now)),
+    ])
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+
+  async #write<T>(waiting: Map<string, T>, stepOf: (item: T) => Step): Promise<void> {
+    const [failure] = await tryEach([...waiting], async ([id, item]) => {
+      // Behind the others, until it is done: they do not wait for one that the store does not take.
+      waiting.delete(id)
+      waiting.set(id, item)
+      if (await this.#change(id, stepOf(item))) waiting.delete(id)
+    })
+    if (failure !== undefined) throw failure[1]
+  }
+
+  /** `false`: somebody else changed the token meanwhile. */
+  async #change(id: string, step: Step): Promise<boolean> {
+    const { store, clock, announce, changed } = this.#options
+    const stored = await store.findOne(id)
+    const next = stored && (await step(stored, clock()))
+    // Removed, or done by another node.
+    if (stored === undefined || next === undefined) return true
+    const { record, event } = next
+    try {
+      const result = await store.commit({ updates: [{ expectedVersion: stored.version, record }], events: [event] })
+      if (result.ok) announce([event])
+      return result.ok
+    } finally {
+      changed(id)
+    }
+  }
+
+  async #ended(stored: StoredToken, revokedId: string, now: number): ReturnType<Step> {
+    const revoked = await this.#options.store.findOne(revokedId)
+    if (revoked?.revokedAt === undefined || stored.revokedAt !== undefined) return undefined
+    const { rotationDueAt: _, ...rest } = stored
+    const { revokedCode } = revoked
+    const revocation = { revokedAt: now, revokedBy: 'system', ...(revokedCode !== undefined && { revokedCode }) }
+    const after = { revokedAt: new Date(now).toISOString(), revokedBy: 'system', ...(revokedCode !== undefined && { revokedCode }) }
+    return {
+      record: { ...rest, ...revocation, version: stored.version + 1, updatedAt: now },
+      event: { ...eventOf('token.revoked', stored, now), after, details: { sameSecretAs: revokedId } },
+    }
+  }
+}
+
+function rehashed(stored: StoredToken, { hash, digest, pepperId }: Proven, now: number): Awaited<ReturnType<Step>> {
+  if (stored.importedHash !== hash) return undefined
+  const { importedHash: _, ...rest } = stored
+  const record = { ...rest, digest, version: stored.version + 1, updatedAt: now, ...(pepperId !== undefined && { pepperId }) }
+  return { record, event: { ...eventOf('token.updated', stored, now), details: { rehashed: true } } }
+}
+
+function eventOf(action: 'token.updated' | 'token.revoked', stored: StoredToken, at: number): StoredEvent {
+  return { id: generateId(platformRandom), at, action, prefix: stored.prefix, actorId: 'system', ...aboutToken(stored) }
+}

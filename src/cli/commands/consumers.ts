@@ -1,0 +1,26 @@
+import type { Command } from 'commander'
+import type { Perform } from '../lib/command.js'
+import { CommandError, EXIT } from '../lib/fault.js'
+import { writeTable } from '../lib/output.js'
+
+/** `consumers` */
+export function addConsumers(program: Command, perform: Perform): void {
+  const command = program
+    .command('consumers')
+    .summary('list the consumers of events, and how far each is behind')
+    .description(
+      'Lists the consumers of audit events, webhooks among them, on whichever node they run, and those that nothing runs anymore.',
+    )
+  perform(command, async ({ tokens, streams, answer }) => {
+    const { store, consumers } = await tokens.health()
+    if (!store.ok) throw new CommandError(EXIT.undecided, 'the store did not answer')
+    const items = consumers.map(({ name, lagSeconds, deadLetters }) => ({ name, lagSeconds, deadLetters }))
+    await answer({ items }, () =>
+      writeTable(
+        streams,
+        ['consumer', 'behind', 'dead letters'],
+        items.map(({ name, lagSeconds, deadLetters }) => [name, lagSeconds === undefined ? '' : `${lagSeconds.toFixed(1)} s`, deadLetters]),
+      ),
+    )
+  })
+}

@@ -1,0 +1,20 @@
+import type { Command } from 'commander'
+import type { Perform } from '../lib/command.js'
+import { CommandError, EXIT } from '../lib/fault.js'
+import { say } from '../lib/output.js'
+
+/** `forget-consumer` */
+export function addForgetConsumer(program: Command, perform: Perform): void {
+  const command = program
+    .command('forget-consumer')
+    .summary('remove the position of a consumer that nothing runs anymore')
+    .description(
+      'Removes the position of a consumer of events, and the dead letters of a webhook (webhook:<id>). Refused while a node runs it. If a node died while it ran the consumer, this takes up to 30 seconds.',
+    )
+    .argument('<name>', 'name of the consumer, as consumers lists it')
+  perform(command, async ({ handle, streams, answer, confirm }, _, [name = '']) => {
+    await confirm(() => `Forget the consumer ${JSON.stringify(name)}? If it runs again, it starts over.`)
+    if (!(await handle.forgetConsumer(name))) throw new CommandError(EXIT.failed, `there is no consumer ${JSON.stringify(name)}`)
+    await answer({ forgotten: name }, () => say(streams, `Forgot ${JSON.stringify(name)}.`))
+  })
+}

@@ -1,0 +1,57 @@
+import type { RefObject } from 'preact'
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
+
+type Popover<Panel extends HTMLElement> = {
+  readonly open: boolean
+  readonly close: () => void
+  /** Of the button that opens it. */
+  readonly opener: {
+    readonly ref: RefObject<HTMLButtonElement | null>
+    readonly type: 'button'
+    readonly popovertarget: string
+    readonly 'aria-expanded': boolean
+  }
+  /** Of the popover. */
+  readonly panel: {
+    readonly ref: RefObject<Panel | null>
+    readonly id: string
+    readonly popover: 'auto'
+    readonly onToggle: (event: { readonly newState: string }) => void
+  }
+}
+
+const GAP = 4
+
+/** A button and the popover of the platform that it opens: Escape and a click elsewhere close it, and the focus comes back to the button. */
+export function usePopover<Panel extends HTMLElement>(onOpen?: (panel: Panel) => void): Popover<Panel> {
+  const id = useId()
+  const button = useRef<HTMLButtonElement>(null)
+  const panel = useRef<Panel>(null)
+  const [open, setOpen] = useState(false)
+  useLayoutEffect(() => {
+    const shown = panel.current
+    if (!open || shown === null || button.current === null) return
+    placeBelow(shown, button.current)
+    onOpen?.(shown)
+    // Where the window changes, its button is elsewhere.
+    const hide = (): void => shown.hidePopover()
+    addEventListener('resize', hide)
+    return () => removeEventListener('resize', hide)
+  }, [open])
+  return {
+    open,
+    close: () => panel.current?.hidePopover(),
+    opener: { ref: button, type: 'button', popovertarget: id, 'aria-expanded': open },
+    panel: { ref: panel, id, popover: 'auto', onToggle: (event) => setOpen(event.newState === 'open') },
+  }
+}
+
+// By hand, because anchors in CSS are too new for the browsers that the page supports.
+function placeBelow(panel: HTMLElement, button: HTMLElement): void {
+  const { left, right, top, bottom } = button.getBoundingClientRect()
+  const { width, height } = panel.getBoundingClientRect()
+  const start = getComputedStyle(button).direction === 'rtl' ? left : right - width
+  const below = bottom + GAP + height <= innerHeight
+  panel.style.left = `${Math.max(GAP, Math.min(start, innerWidth - width - GAP))}px`
+  panel.style.top = `${below ? bottom + GAP : Math.max(GAP, top - GAP - height)}px`
+}

@@ -1,0 +1,30 @@
+import { InvalidInputError } from '../errors.js'
+import { warnOnConsole } from '../model/console-warning.js'
+import type { VerifyContext } from '../model/principal.js'
+import type { Context } from './context.js'
+
+const SCHEME = /^bearer +/i
+
+const told: WeakSet<Context> = new WeakSet()
+
+/** Warns the developer, once per instance, that a whole `Authorization` header was passed instead of only the token. */
+export function tellOfScheme(context: Context, given: unknown): void {
+  if (typeof given !== 'string' || !SCHEME.test(given) || told.has(context)) return
+  if (context.settings.parse(given.replace(SCHEME, '')) === undefined) return
+  told.add(context)
+  warnOnConsole(
+    'LATCHKEY_VERIFY_BEARER',
+    'verify() was given "Bearer " and a token, which is token_malformed: pass the token alone, without "Bearer "',
+  )
+}
+
+/** What callers may take verify() to check. Read one by one, because every verification comes past here. */
+type Demands = { readonly scopes?: unknown; readonly scope?: unknown; readonly require?: unknown; readonly resources?: unknown }
+
+/** The error for a call that expects verify() to check scopes: ignoring them would accept a token that lacks them. */
+export function demandIn(request: VerifyContext): InvalidInputError | undefined {
+  const { scopes, scope, require, resources } = request as Demands
+  if ((scopes ?? scope ?? require ?? resources) === undefined) return undefined
+  const field = Object.entries({ scopes, scope, require, resources }).find(([, demand]) => demand !== undefined)?.[0] ?? ''
+  return new InvalidInputError(field, 'verify() does not check scopes or resources: call principal.allows(scope, resources) on its result')
+}

@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest'
+import { deciderOf, type Internals } from '../../src/instance.js'
+import { instance } from '../latchkey/harness.js'
+
+/** How many actors are told apart in one minute, and how many kinds of attempts of each. */
+const [ACTORS, KINDS] = [1000, 8]
+
+function world() {
+  const tokens = instance()
+  const inside = deciderOf(tokens) as Internals
+  const attempt = (id: string, tenant: string, attempt: string): void =>
+    inside.noteAttempt({ attempt, code: 'grant_denied', actor: { id, tenants: [tenant], manages: 'own' } })
+  const seenIn = async (tenant: string) => {
+    await tokens.flush()
+    const { items } = await tokens
+      .as({ id: 'ann', tenants: [tenant], manages: 'all' })
+      .events({ action: 'management.refused', limit: 1000 })
+    return items.map(({ actorId, details, count }) => [actorId, details?.attempt ?? details?.attempts, count]).sort()
+  }
+  return { attempt, seenIn }
+}
+
+it('actors of one tenant, however many are refused, do not blur what those of another attempted', async () => {
+  const { attempt, seenIn } = world()
+  for (let at = 0; at < 2 * ACTORS; at += 1) attempt(`u${at}`, 'crowded', 'create')
+  attempt('zoe', 'quiet', 'update')
+  attempt('zoe', 'quiet', 'rotate')
+  expect(await seenIn('quiet')).toEqual([
+    ['zoe', 'rotate', 1],
+    ['zoe', 'update', 1],
+  ])
+})
+
+it('attempts of two people of one id in two tenants are recorded in their own tenants, and told apart', async () => {
+  const { attempt, seenIn } = world()
+  for (let at = 0; at < KINDS + 2; at += 1) attempt('bob', 'loud', `${at}`)
+  attempt('bob', 'quiet', 'update')
+  for (let at = 0; at < KINDS + 2; at += 1) attempt('bob', 'third', `${at}`)
+  expect(await seenIn('quiet')).toEqual([['bob', 'update', 1]])
+  const nine = [...Array.from({ length: KINDS }, (_, at) => ['bob', `${at}`, 1]), ['bob', 'various', 2]]
+  expect(await seenIn('loud')).toEqual(nine)
+  expect(await seenIn('third')).toEqual(nine)
+})

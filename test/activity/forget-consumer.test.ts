@@ -1,0 +1,214 @@
+import type { FaultReport } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { TokenStore } from '../../src/store/port.js'
+import { interceptStore } from '../../src/testing/faults/intercept.js'
+import { instance, mint, refusal } from '../latchkey/harness.js'
+
+const MOST = 200
+const SECOND = 1_000
+
+const namesIn = async (store: TokenStore) => (await store.consumers('acme_test')).map(({ name }) => name).filter((name) => name[0] !== '.')
+
+/** A node on a store, with the events that its consumers received. */
+function nodeOn(store: TokenStore, faults: FaultReport[] = []) {
+  const tokens = instance({ store, notices: false, onError: (fault) => faults.push(fault) })
+  const seen: string[] = []
+  const run = (name = 'siem') => tokens.system.consume(name, ({ id }) => void seen.push(id))
+  return { tokens, seen, run, forget: (name = 'siem') => tokens.system.forgetConsumer(name) }
+}
+
+/** Starts a call and lets time pass until it has ended. */
+async function inTime<T>(call: Promise<T>): Promise<{ readonly outcome: T; readonly seconds: number }> {
+  let ended = false
+  const outcome = call.finally(() => {
+    ended = true
+  })
+  outcome.catch(() => undefined)
+  let seconds = 0
+  for (; !ended && seconds < 60; seconds += 1) await vi.advanceTimersByTimeAsync(SECOND)
+  return { outcome: await outcome, seconds }
+}
+
+describe('forgetConsumer()', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+  })
+
+  it('removes a forgotten consumer from health(), and lets its name start over', async () => {
+    const { tokens, seen, run, forget } = nodeOn(memoryStore())
+    await mint(tokens)
+    const consumer = run()
+    await vi.advanceTimersByTimeAsync(SECOND)
+    await consumer.stop()
+    await mint(tokens)
+    expect((await tokens.health()).consumers).toMatchObject([{ name: 'siem', runsHere: false }])
+    expect(await forget()).toBe(true)
+    expect((await tokens.health()).consumers).toEqual([])
+    expect(await forget()).toBe(false)
+    run()
+    await vi.advanceTimersByTimeAsync(SECOND)
+    expect(seen).toHaveLength(3)
+  })
+
+  it('refuses to forget a consumer that this or another node runs, busy or idle, and changes nothing', async () => {
+    const store = memoryStore()
+    const [one, two] = [nodeOn(store), nodeOn(store)]
+    one.run()
+    await vi.advanceTimersByTimeAsync(SECOND)
+    expect((await inTime(refusal(one.forget()))).outcome).toBe('conflict undefined')
+    expect((await inTime(refusal(two.forget()))).outcome).toBe('conflict undefined')
+    await vi.advanceTimersByTimeAsync(60 * SECOND)
+    const quiet = two.forget()
+    quiet.catch(() => undefined)
+    expect((await inTime(refusal(quiet))).outcome).toBe('conflict undefined')
+    await expect(quiet).rejects.toThrow('a node runs the consumer "siem": stop it everywhere before it is forgotten')
+    await mint(two.tokens)
+    await vi.advanceTimersByTimeAsync(2 * SECOND)
+    expect(one.seen).toHaveLength(1)
+  })
+
+  it.each([
+    ['half a minute', 60, 30],
+    ['six seconds', 1, 6],
+  ])('waits %s for a node that died while it ran the consumer', async (_, ranFor, least) => {
+    const store = memoryStore()
+    let dead = false
+    const dying = nodeOn(
+      interceptStore(store, async (_, proceed) => {
+        if (dead) throw new Error('cut off')
+        return await proceed()
+      }),
+    )
+    dying.run()
+    await vi.advanceTimersByTimeAsync(ranFor * SECOND)
+    dead = true
+    const { outcome, seconds } = await inTime(nodeOn(store).forget())
+    expect([outcome, await namesIn(store)]).toEqual([true, []])
+    expect(seconds).toBeGreaterThanOrEqual(least)
+    expect(seconds).toBeLessThan(least + 3)
+  })
+
+  it('refuses to forget a consumer that a node starts at that moment', async () => {
+    const store = memoryStore()
+    const other = nodeOn(store)
+    const first = other.run()
+    await vi.advanceTimersByTimeAsync(SECOND)
+    await first.stop()
+    const racing = interceptStore(store, async ({ method }, proceed) => {
+      if (method === 'removeConsumer') {
+        other.run()
+        await vi.advanceTimersByTimeAsync(SECOND)
+      }
+      return await proceed()
+    })
+    expect(await refusal(nodeOn(racing).forget())).toBe('conflict undefined')
+    expect(await namesIn(store)).toEqual(['siem'])
+  })
+
+  it('lets a frozen node that still ran the forgotten consumer continue from its position', async () => {
+    const store = memoryStore()
+    let frozen = false
+    const waiting: (() => void)[] = []
+    const node = nodeOn(
+      interceptStore(store, async (_, proceed) => {
+        if (frozen) await new Promise<void>((resolve) => waiting.push(resolve))
+        return await proceed()
+      }),
+    )
+    await mint(node.tokens)
+    node.run()
+    await vi.advanceTimersByTimeAsync(3 * SECOND)
+    frozen = true
+    expect((await inTime(nodeOn(store).forget())).outcome).toBe(true)
+    frozen = false
+    for (const go of waiting) go()
+    await mint(node.tokens)
+    await vi.advanceTimersByTimeAsync(60 * SECOND)
+    expect(new Set(node.seen).size).toBe(2)
+    expect(node.seen).toHaveLength(2)
+  })
+
+  it('removes the dead letters of a forgotten webhook, and nothing of another webhook', async () => {
+    const store = memoryStore()
+    const row = (name: string, position: number, holder?: string) => ({
+      prefix: 'acme_test',
+      name,
+      version: 1,
+      position,
+      ...(holder !== undefined && { holder }),
+    })
+    const of = (id: string) => [row(`.webhook:${id}:attempts`, 3, 'e 1'), row(`.webhook:${id}:dead:7`, 2, 'e 8 0 timeout')]
+    const rows = [
+      row('webhook:crm', 5),
+      ...of('crm'),
+      row('.webhook:crm:dead:8', 0),
+      row('webhook:crm.eu', 5),
+      ...of('crm.eu'),
+      row('.notices', 1),
+    ]
+    for (const each of rows) await store.saveConsumer(each)
+    const { forget } = nodeOn(store)
+    for (const name of ['webhook', 'webhook:crm:dead', 'crm']) expect(await forget(name)).toBe(false)
+    expect(await forget('webhook:crm')).toBe(true)
+    expect((await store.consumers('acme_test')).map(({ name }) => name)).toEqual(rows.slice(4).map(({ name }) => name))
+  })
+
+  it('finishes an interrupted attempt to forget a consumer', async () => {
+    const store = memoryStore()
+    for (const name of ['webhook:crm', '.webhook:crm:attempts']) {
+      await store.saveConsumer({ prefix: 'acme_test', name, version: 1, position: 1 })
+    }
+    let removals = 0
+    const failing = interceptStore(store, async ({ method }, proceed) => {
+      if (method === 'removeConsumer' && removals++ === 1) throw new Error('cut off')
+      return await proceed()
+    })
+    const { forget } = nodeOn(failing)
+    expect(await refusal(forget('webhook:crm'))).toBe('store_unavailable undefined')
+    expect(await forget('webhook:crm')).toBe(true)
+    expect(await store.consumers('acme_test')).toEqual([])
+  })
+
+  it('requires an actor that sees every event and a valid consumer name to forget a consumer', async () => {
+    const { tokens, forget } = nodeOn(memoryStore())
+    for (const actor of [{ id: 'ada', tenants: ['acme'], manages: 'all' } as const, { id: 'bob', tenants: '*', manages: 'own' } as const]) {
+      expect(await refusal(tokens.as(actor).forgetConsumer('siem'))).toBe('grant_denied actor')
+    }
+    for (const name of ['', '.notices', 'a b', 'x'.repeat(61)]) expect(await refusal(forget(name))).toBe('invalid_input name')
+    expect(await refusal(tokens.system.forgetConsumer(undefined as never))).toBe('invalid_input name')
+  })
+
+  it('ends a waiting forgetConsumer() when the instance is closed', async () => {
+    const store = memoryStore()
+    await store.saveConsumer({ prefix: 'acme_test', name: 'siem', version: 1, position: 1, holder: 'dead' })
+    const { tokens, forget } = nodeOn(store)
+    const call = refusal(forget())
+    await vi.advanceTimersByTimeAsync(SECOND)
+    await tokens.close()
+    expect((await inTime(call)).outcome).not.toBe('done')
+  })
+})
+
+describe('consumer names', () => {
+  it(`limits consumer names to ${MOST}: reports another one, and starts it once a name is forgotten`, async () => {
+    const store = memoryStore()
+    const names = Array.from({ length: MOST }, (_, index) => `siem-${index}`)
+    for (const name of names) await store.saveConsumer({ prefix: 'acme_test', name, version: 1, position: 0 })
+    await store.saveConsumer({ prefix: 'other', name: 'siem', version: 1, position: 0 })
+    const faults: FaultReport[] = []
+    const { tokens, seen, run, forget } = nodeOn(store, faults)
+    await mint(tokens)
+    run('one-more')
+    run('siem-0')
+    await expect.poll(() => faults).not.toEqual([])
+    expect(faults[0]).toMatchObject({ where: 'consumer', error: { code: 'conflict' } })
+    expect(faults[0]?.error.message).toContain('forget one that nothing runs')
+    await expect.poll(() => seen).toHaveLength(1)
+    expect((await namesIn(store)).sort()).toEqual(names.toSorted())
+    expect(await forget('siem-1')).toBe(true)
+    await expect.poll(() => seen).toHaveLength(2)
+    expect(await namesIn(store)).toContain('one-more')
+  })
+})

@@ -1,0 +1,96 @@
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { findChromium } from './support/browser.js'
+import { expressWith } from './support/host.js'
+import { seed } from './support/seed.js'
+import { confirm, press, stage } from './support/stage.js'
+
+const { path = '', skip } = findChromium()
+
+const choose = async (page: Page, typed: string, option: string): Promise<void> => {
+  await page.getByRole('button', { name: /^Tenant: / }).click()
+  const field = page.getByRole('searchbox', { name: 'Search by name or ID' })
+  await expect.poll(() => field.evaluate((node) => node === document.activeElement)).toBe(true)
+  await field.fill(typed)
+  await page.getByRole('dialog', { name: 'Tenant' }).getByRole('button', { name: option, exact: true }).waitFor()
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Enter')
+}
+const names = async (page: Page): Promise<string[]> => (await page.locator('a.token-name').allTextContents()).sort()
+
+describe.skipIf(skip !== undefined)(`the tenant filter ${skip ?? ''}`, () => {
+  const play = stage(path)
+
+  it('the tenant filter is searchable and paginated when there are too many tenants for a list', () =>
+    play(
+      {
+        before: seed,
+        start: expressWith({
+          tenants: () => [
+            ...Array.from({ length: 1001 }, (_, at) => ({ id: `t${at}`, name: `A ${at}` })),
+            { id: 'corvid', name: 'Zeta Corvid' },
+          ],
+        }),
+      },
+      async ({ page }) => {
+        await page.getByRole('link', { name: 'Price feed' }).waitFor()
+        // Rows show the names of tenants beyond the first page, too.
+        await page.getByRole('cell', { name: 'Zeta Corvid' }).first().waitFor()
+        await choose(page, 'zeta', 'Zeta Corvid (corvid)')
+        await expect.poll(() => names(page)).toEqual(['Old mobile app', 'Partner reporting'])
+        await page.reload()
+        await page.getByRole('button', { name: 'Tenant: Zeta Corvid' }).click()
+        const panel = page.getByRole('dialog', { name: 'Tenant' })
+        await panel.getByRole('button', { name: 'A 0 (t0)', exact: true }).waitFor()
+        const before = await panel.getByRole('listitem').count()
+        await panel.getByRole('button', { name: 'Show more' }).click()
+        await expect.poll(() => panel.getByRole('listitem').count()).toBe(before + 20)
+        await panel.getByRole('button', { name: 'All tenants' }).click()
+        await page.getByRole('link', { name: 'Price feed' }).waitFor()
+        await expect.poll(() => new URL(page.url()).searchParams.get('tenant')).toBe(null)
+      },
+    ))
+
+  it('the tenant filter accepts a typed ID when tenants cannot be listed', () =>
+    play(
+      {
+        before: seed,
+        start: expressWith({
+          tenants: () => {
+            throw new Error('down')
+          },
+        }),
+      },
+      async ({ page }) => {
+        await page.getByRole('link', { name: 'Price feed' }).waitFor()
+        await choose(page, 'corvid', 'Use “corvid”')
+        await expect.poll(() => names(page)).toEqual(['Old mobile app', 'Partner reporting'])
+        await page.getByRole('button', { name: 'Tenant: corvid' }).waitFor()
+      },
+    ))
+
+  it('without a tenants callback, the filter lists tenants that have tokens, and the form accepts a new tenant', () =>
+    play(
+      {
+        before: async ({ tokens }) => {
+          await tokens.system.create({ name: 'Oldest', scopes: [], tenantId: 'first-of-all', ownerId: 'olga' })
+          for (let at = 0; at < 3; at += 1) await tokens.system.create({ name: `T${at}`, scopes: [], tenantId: 'acme', ownerId: 'ada' })
+        },
+      },
+      async ({ page, world }) => {
+        await page.getByRole('combobox', { name: 'Tenant', exact: true }).selectOption('first-of-all')
+        await expect.poll(() => names(page)).toEqual(['Oldest'])
+        await press(page, 'Create token')
+        const dialog = page.getByRole('dialog')
+        await dialog.getByLabel('Name').fill('For somebody new')
+        await dialog.getByLabel('Tenant', { exact: true }).fill('first-of-all')
+        await expect.poll(() => dialog.locator('datalist option[value="olga"]').count()).toBe(1)
+        await expect.poll(() => dialog.locator('datalist option[value="ada"]').count()).toBe(0)
+        await dialog.getByLabel('Tenant', { exact: true }).fill('brand-new')
+        await confirm(page, 'Review')
+        await confirm(page, 'Create token')
+        await page.locator('[data-token]:not(:empty)').waitFor()
+        expect((await world.tokens.system.list({ limit: 1 })).items[0]?.tenantId).toBe('brand-new')
+      },
+    ))
+})

@@ -1,0 +1,34 @@
+import { latchkey } from 'latchkey'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { instance, mint, SCOPES, type Scope } from '../latchkey/harness.js'
+import { everyStore } from '../support/every-store.js'
+
+const stores = await everyStore()
+const list = (count: number): readonly string[] => Array.from({ length: count }, (_, at) => `t-${at}`)
+
+describe.each(stores)('an actor with very many tenants on $kind', ({ place, skip }) => {
+  it.skipIf(skip)('reads and changes what is in any tenant of an actor with 10,000 tenants, and nothing else', async () => {
+    const open = await place()
+    const tokens = latchkey<Scope>({ prefix: 'acme_test', store: open(), scopes: SCOPES, logger: false, deadline: '60s' })
+    onTestFinished(() => tokens.close().catch(() => undefined))
+    const mine = await mint(tokens, { tenantId: 't-9999', ownerId: 'ada', name: 'Mine' })
+    const other = await mint(tokens, { tenantId: 't-10000', ownerId: 'bob', name: 'Other' })
+    const actor = tokens.as({ id: 'pia', tenants: list(10_000), manages: 'all' })
+    for (const query of [{}, { name: 'mine' }, { status: 'active' }, { neverUsed: true }] as const) {
+      expect((await actor.list(query)).items.map(({ id }) => id)).toEqual([mine.record.id])
+    }
+    expect((await actor.events()).items.map(({ tenantId }) => tenantId)).toEqual(['t-9999'])
+    expect((await actor.events({ tokenId: mine.record.id })).items).toHaveLength(1)
+    expect((await actor.list({ ownerId: 'ada' })).items).toHaveLength(1)
+    expect(await actor.get(other.record.id)).toBeUndefined()
+    expect(await actor.revokeAll({ all: true })).toMatchObject({ count: 1 })
+    expect(await tokens.system.get(other.record.id)).toMatchObject({ status: 'active' })
+  })
+})
+
+it('refuses an actor with more tenants than a database can be asked about, and names the limit', () => {
+  const tokens = instance()
+  expect(() => tokens.as({ id: 'pia', tenants: list(70_000), manages: 'all' })).toThrow(
+    "actor.tenants: names 70,000 tenants, and the limit is 10,000: name those that the request is about, or '*' for all",
+  )
+})

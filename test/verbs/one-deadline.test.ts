@@ -1,0 +1,143 @@
+import { type LatchkeyOptions, latchkey, type TokenHandle } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore, type StoreMethod } from 'latchkey/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+// The first call loads this module, which takes real time that fake timers do not control.
+await import('../../src/verbs/by-name.js')
+
+const SLOW_MS = 900
+const WHOLE = { id: 'root', tenants: '*', manages: 'all' } as const
+
+const slow = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SLOW_MS))
+
+/** An instance over a store that answers each call to these methods just before the deadline. */
+async function setUp(methods: readonly StoreMethod[], more: Partial<LatchkeyOptions> = {}) {
+  const state = { late: false }
+  const inner = memoryStore()
+  const store = faultyStore(Object.assign(Object.create(inner), { placeEvents: async () => [] }), ({ method }) =>
+    state.late && (methods as readonly string[]).includes(method) ? { do: 'delay', milliseconds: SLOW_MS } : undefined,
+  )
+  const errors: unknown[] = []
+  const tokens = latchkey({
+    prefix: 'acme_live',
+    store,
+    scopes: { 'a:b': 'x' },
+    logger: false,
+    deadline: '1s',
+    onError: ({ where }) => errors.push(where),
+    ...more,
+  } as LatchkeyOptions)
+  const made = await tokens.system.create({ name: 'n', scopes: ['a:b'], ownerId: 'o', tenantId: 't' })
+  await tokens.flush()
+  state.late = true
+  return { tokens, store, state, errors, ...made }
+}
+
+/** How a call ends, and when. */
+async function ending(call: () => Promise<unknown>) {
+  const begunAt = performance.now()
+  const ended = call().then(
+    (value) => ({ value, after: performance.now() - begunAt }),
+    (error: { code?: string }) => ({ code: error.code, after: performance.now() - begunAt }),
+  )
+  await vi.advanceTimersByTimeAsync(30_000)
+  return await ended
+}
+
+const UNDECIDED = { code: 'store_unavailable', after: 1000 }
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('one deadline for all store calls of a verb', () => {
+  const ALL = ['find', 'list', 'commit', 'events', 'usage', 'placeEvents', 'recordUsage'] as const
+  const verbs: { readonly [verb: string]: (handle: TokenHandle, id: string, token: string) => Promise<unknown> } = {
+    update: (handle, id) => handle.update(id, { name: 'other' }),
+    deactivate: (handle, id) => handle.deactivate(id),
+    rotate: (handle, id) => handle.rotate(id),
+    revoke: (handle, id) => handle.revoke(id, { reason: 'r' }),
+    events: (handle, id) => handle.events({ tokenId: id }),
+    usage: (handle, id) => handle.usage(id),
+    usageOf: (handle, id) => handle.usageOf({ ids: [id], from: new Date(Date.now() - 3_600_000).toISOString() }),
+    reportLeak: (handle, _, token) => handle.reportLeak({ token, action: 'revoke' }),
+  }
+  it.each(Object.keys(verbs))('ends %s at one deadline, however many store calls it makes', async (verb) => {
+    const { tokens, record, token, errors } = await setUp(ALL)
+    expect(await ending(() => verbs[verb]?.(tokens.as(WHOLE), record.id, token) ?? Promise.reject())).toEqual(UNDECIDED)
+    expect(errors.length).toBeGreaterThan(0)
+  })
+
+  it('ends activate and an explain for the past at one deadline each', async () => {
+    const { tokens, record, state } = await setUp(ALL)
+    const at = new Date()
+    vi.setSystemTime(Date.now() + 60_000)
+    state.late = false
+    await tokens.system.deactivate(record.id)
+    state.late = true
+    expect(await ending(() => tokens.system.activate(record.id))).toEqual(UNDECIDED)
+    expect(await ending(() => tokens.system.explain(record.id, { at }))).toEqual(UNDECIDED)
+  })
+
+  it('ends a list that takes several reads, and a preview of many tokens, at one deadline each', async () => {
+    const { tokens, store } = await setUp(['list'])
+    store.behave()
+    for (let count = 0; count < 250; count += 1) await tokens.system.create({ name: 'n', scopes: ['a:b'], ownerId: 'o', tenantId: 't' })
+    store.behave({ list: { do: 'delay', milliseconds: SLOW_MS } })
+    expect(await ending(() => tokens.system.list({ limit: 200 }))).toEqual(UNDECIDED)
+    expect(await ending(() => tokens.system.ownerGone({ ownerId: 'o', dryRun: true }))).toEqual(UNDECIDED)
+  })
+})
+
+it("uses one deadline for the store and the host's callbacks together", async () => {
+  const mayOwn = async () => {
+    await slow()
+    return true
+  }
+  const owner = async () => {
+    await slow()
+    return { scopes: ['a:b'] }
+  }
+  const { tokens, store } = await setUp(['commit'], { mayOwn, owner } as never)
+  const actor = { ...WHOLE, scopes: ['a:b'] }
+  expect(await ending(() => tokens.as(WHOLE).create({ name: 'n', scopes: ['a:b'], ownerId: 'p' }))).toEqual(UNDECIDED)
+  expect(await ending(() => tokens.as(actor).create({ name: 'n', inherit: true, ownerId: 'p' }))).toEqual(UNDECIDED)
+  store.behave()
+  expect(await ending(() => tokens.as(WHOLE).create({ name: 'n', scopes: ['a:b'], ownerId: 'p' }))).toMatchObject({ after: SLOW_MS })
+})
+
+it('writes nothing for a verb whose time is up', async () => {
+  const { tokens, store, record } = await setUp(['find', 'placeEvents'])
+  const commits = () => store.calls.filter(({ method }) => method === 'commit').length
+  const before = commits()
+  expect(await ending(() => tokens.system.update(record.id, { name: 'other' }))).toEqual(UNDECIDED)
+  expect(commits()).toBe(before)
+})
+
+it('waits for another change to the same token no longer than its own deadline', async () => {
+  const { tokens, record } = await setUp(['commit'])
+  const first = tokens.system.update(record.id, { name: 'one' })
+  await vi.advanceTimersByTimeAsync(500)
+  // The second change reads the token, waits for the first change, and has no time left for its own commit.
+  const second = await ending(() => tokens.system.update(record.id, { name: 'two' }))
+  expect(await first).toMatchObject({ name: 'one' })
+  expect(second).toEqual(UNDECIDED)
+})
+
+it('waits for other nodes outside the deadline of a change, and reports the change whatever they answer', async () => {
+  const { tokens, record } = await setUp(['commit', 'changes', 'leases'])
+  const ended = await ending(() => tokens.system.revoke(record.id, { waitForNodes: true }))
+  expect(ended).toMatchObject({ value: { status: 'revoked' } })
+})
+
+it('gives a bulk revocation a minute to write, and a prune one deadline for each step', async () => {
+  const { tokens, store } = await setUp([])
+  store.behave({ revokeWhere: { do: 'delay', milliseconds: 5000 } })
+  expect(await ending(() => tokens.system.revokeAll({ all: true }))).toMatchObject({ value: { count: 1 }, after: 5000 })
+  store.behave({ list: { do: 'delay', milliseconds: SLOW_MS }, leases: { do: 'delay', milliseconds: SLOW_MS } })
+  expect(await ending(() => tokens.system.prune({ before: new Date(Date.now() + 1) }))).toMatchObject({ value: {} })
+})
