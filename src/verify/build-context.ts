@@ -30,17 +30,17 @@ import { SlowHashes } from './slow-hashes.js'
 
 const DEFAULT_FLUSH_MS = 1000
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
-/** Those who wait for the other nodes look at them together, and no more often than that. */
+/** Callers that wait for other nodes share their store reads, at most one in this time. */
 const LOOK_EVERY_MS = 20
 const FEED_END = 1
-/** Released leases alone have run out by then. */
+/** A released lease expires at 0, so this selects every lease that has not been released. */
 const ALL_LEASES = 0
 
 /** Creates the context for the verbs of one instance. Does no I/O; that starts with the first call to a verb. */
 export function buildContext(settings: Settings): Context {
   const { clock, monotonic, maxStalenessMs, prefix, catalogue } = settings
   // Never uses the injected random source: two nodes with the same name would lose each other's counts.
-  // At first use, since Workers allow no random numbers while a module is evaluated.
+  // Drawn at first use, because Workers allow no random numbers while a module is evaluated.
   let drawn: string | undefined
   const nodeId = (): string => {
     drawn ??= nodeIdOf(generateId(platformRandom), maxStalenessMs + settings.serveStaleMs)
@@ -189,7 +189,7 @@ export function buildContext(settings: Settings): Context {
   }
 }
 
-/** The context of one call, which waits no longer than this in all; by default as long as the option `deadline` says. */
+/** Returns the context of one call. Everything the call waits for shares the allowance, which is the option `deadline` by default. */
 export function forOneCall(context: Context, allowance: Allowance = new Allowance(context.settings)): Context {
   return { ...context, store: context.store.sharing(allowance), allowance }
 }

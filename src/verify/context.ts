@@ -25,11 +25,11 @@ import type { SignalOf } from './principal.js'
 /** Data that is written with a delay. */
 export type Buffered = {
   readonly pending: boolean
-  /** `all`: also what would rather wait, such as an event that may still be one of many. */
+  /** `all`: also writes what normally waits longer, such as an event that is still being coalesced. */
   flush(now: number, all: boolean): Promise<void>
 }
 
-/** Store data that those share who wait for the other nodes, as it is after each of them asked. */
+/** Store reads that callers waiting for other nodes share. Each caller gets data that was read after it asked. */
 export type NodeReads = {
   /** The leases of all nodes that have not released them. */
   readonly leases: FreshRead<readonly NodeLease[]>
@@ -42,13 +42,13 @@ export type Context = {
   readonly settings: Settings
   readonly vitals: Vitals
   readonly store: GuardedStore
-  /** What is left of the deadline of the call that this is the context of. Absent: each thing that is waited for has a deadline of its own. */
+  /** What is left of the deadline of the call that this context belongs to. Absent: each operation has its own deadline. */
   readonly allowance?: Allowance | undefined
   /** The unique name of this node. */
   readonly nodeId: () => string
   readonly records: RecordCache
   readonly owners: Owners | undefined
-  /** How often a token whose owner is gone makes the option `owner` be asked, by the token's id. */
+  /** Limits how often a token whose owner is gone causes a call of the option `owner`. Keyed by the token's id. */
   readonly ownerRefusals: Budget
   /** Absent without the option `rateLimit`. */
   readonly rates: Rates | undefined
@@ -58,7 +58,7 @@ export type Context = {
   readonly usage: UsageRecorder | undefined
   /** Refused uses of known tokens. */
   readonly refusals: CoalescedEvents
-  /** Rotated tokens that were presented after their end. */
+  /** Uses of rotated tokens after they ended. */
   readonly reuses: CoalescedEvents
   /** Refused management calls. */
   readonly attempts: Attempts
@@ -66,7 +66,7 @@ export type Context = {
   readonly lineages: LineageRevoker | undefined
   /** Absent without the option `imports`. */
   readonly imported: Imported | undefined
-  /** Events of transactions of the host's. */
+  /** Events written in the host's own transactions. */
   readonly outbox: Outbox
   readonly consumers: Consumers
   readonly nodes: NodeReads
@@ -79,6 +79,6 @@ export type Context = {
   readonly buffers: readonly Buffered[]
   /** Writes what is buffered: counts, and events that are coalesced. */
   readonly flush: () => Promise<void>
-  /** There is something to write soon, off the request's path. */
+  /** Schedules a flush soon, off the request path. */
   readonly scheduleFlush: () => void
 }

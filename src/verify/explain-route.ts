@@ -8,14 +8,14 @@ import { heldScope, isKnown, limitsOf, reaches, resourceValues } from './route-c
 
 const MAX_GIVERS = 20
 
-/** The steps of `requireScopes`, by the functions that it asks too; none where no scope is asked about. */
+/** Returns the steps of `requireScopes`, decided by the same functions. Empty if the question names no scope. */
 export function explainRoute(context: Context, moment: Moment, entry: Entry, owner: OwnerFound, asked: AskedAbout): readonly ExplainStep[] {
   if (asked.scopes === undefined) return []
   const assumed = moment.past ? { assumes: 'present_options' as const } : {}
   if (!moment.known) return [unknown('scopes', 'events_incomplete'), unknown('resources', 'events_incomplete')]
   const ownerUnknown = 'unknown' in owner || owner.owned === null
   const owned = ownerUnknown ? undefined : owner.owned
-  // Where the owner's permissions are not known, these are the most that the token can have.
+  // If the owner's permissions are unknown, this is the most that the token can have.
   const most = principalOf(context, entry, owned)
   if (ownerUnknown && entry.parts.inherit) return [unknown('scopes', 'owner_unknown'), unknown('resources', 'owner_unknown')]
   const exists = (scope: string): boolean => isKnown(context.settings.scopes, scope)
@@ -37,7 +37,7 @@ export function explainRoute(context: Context, moment: Moment, entry: Entry, own
     return [unknown('scopes', 'owner_unknown', { scopes, ...assumed }), resourceStep(context, most, held, asked, true, assumed)]
   }
   const step = decided('scopes', held !== undefined, 'scope_insufficient', { scopes, ...assumed })
-  // Without the scope no data is asked about.
+  // Without the scope, the resources are not checked.
   return held === undefined ? [step] : [step, resourceStep(context, most, held, asked, false, assumed)]
 }
 

@@ -4,24 +4,24 @@ import type { ExplainStep, ExplainUnknown } from '../model/explanation.js'
 import type { Resources } from '../model/json.js'
 import type { StoredToken } from '../model/record.js'
 
-/** The record as it was at an instant, so far as that is known. */
+/** The record as it was at an instant, as far as that is known. */
 export type Moment = {
   readonly record: StoredToken
   readonly at: number
-  /** The owner's permissions, the rate limits and the options are known of the present only. */
+  /** Whether `at` is in the past. The owner's permissions, the rate limits and the options are known only for the present. */
   readonly past: boolean
-  /** Are the terms in `record` those of the instant? That it was revoked or not is known in any case. */
+  /** Whether the terms in `record` are those of the instant. Whether it was revoked is known in any case. */
   readonly known: boolean
 }
 
-/** The request that is asked about, as far as the question says. */
+/** The request that is asked about, as far as the question describes it. */
 export type AskedAbout = {
   readonly ip: string | undefined
   readonly scopes: readonly string[] | undefined
   readonly resources: Resources | undefined
 }
 
-/** An owner's permissions: `null` if it is gone; `undefined` where nothing limits the token; or why they are not known. */
+/** An owner's permissions: `null` if it is gone, `undefined` if no owner limits the token, or that they are unknown. */
 export type OwnerFound = { readonly owned: Owned | null | undefined } | { readonly owned?: undefined; readonly unknown: true }
 
 /** The facts of a step. */

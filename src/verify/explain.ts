@@ -13,8 +13,8 @@ import { type AskedAbout, decided, type Facts, type Moment, type OwnerFound, unk
 import { principalOf } from './principal-of.js'
 
 /**
- * The steps of the decision about a token of this record, in their order, each by the function that `decide` asks too. All of them, also behind the
- * one that refuses. Asks the option `owner` as a verification would; counts nothing.
+ * Returns every step of the decision about a token with this record, in order, including those after the one that refuses. Each step uses the same
+ * function as `decide`. Calls the option `owner` as a verification would; counts nothing.
  */
 export async function explainSteps(context: Context, moment: Moment, asked: AskedAbout): Promise<readonly ExplainStep[]> {
   const entry = compileEntry(moment.record, context.settings.catalogue)
@@ -44,7 +44,7 @@ function isRecognized(imports: Imports | undefined, importedFrom: string | undef
 
 function lifecycleSteps({ record, at, known }: Moment): readonly ExplainStep[] {
   const { revokedAt, revokedBy, revokedCode, revokedReason, replacedById, deactivatedAt, deactivatedBy, notBefore, expiresAt } = record
-  // Each instant by itself, in the order of `refusalOf`: the first that it refuses is what it refuses them all for.
+  // Each instant on its own, in the order in which `refusalOf` checks them.
   const step = (name: ExplainStep['step'], instants: Lifecycle, code: LifecycleRefusal, facts: Facts): ExplainStep =>
     known || name === 'revoked' ? decided(name, refusalOf(instants, at) !== code, code, facts) : unknown(name, 'events_incomplete')
   return [

@@ -11,14 +11,16 @@ import { isPacked } from '../token/packed-digest.js'
 import type { Context } from './context.js'
 import { type Claim, type Imported, provableOf } from './imported.js'
 
-/** The entry that a credential of another system's format is of, and whether it proves to be. */
+/** The entry that a credential in an imported format belongs to, and whether its secret matched. */
 export type Found = { readonly entry: Entry; readonly proven: boolean }
 
-/** What the claims of one credential were found to be. */
+/** The result of looking up the claims of one credential. */
 type Choice<T> = {
+  /** The token whose status decides. */
   readonly proven: T | undefined
+  /** A token that exists, but has a different secret. */
   readonly other: T | undefined
-  /** Good ones beside it. */
+  /** Further good tokens with the same secret. */
   readonly beside: readonly T[]
 }
 
@@ -30,10 +32,10 @@ type Look<T> = {
 }
 
 /**
- * Looks up the claims one after the other: the first proven one whose status refuses it, else the first proven one, else the first whose record exists.
+ * Looks up the claims one after the other. Chooses the first proven token that its status refuses, else the first proven one, else the first that exists.
  *
- * The same secret may have been imported by several formats. What ended one of these tokens ended the credential, whichever format comes first, also
- * where its format has ended since. What was revoked with one of them is revoked for all, so that it stays so without the record.
+ * The same secret may have been imported in several formats. When one of these tokens has ended, so has the credential, whichever format comes first, and
+ * even if that token's format is no longer accepted. When one was revoked, the others are revoked too, so that this stays true if the record goes away.
  */
 async function choose<T extends Lifecycle & { readonly id: string }>(
   context: Context,
@@ -45,13 +47,14 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
   let refused: T | undefined
   let other: T | undefined
   for (const claim of claims) {
-    // By itself, a format that has ended proves nothing.
+    // On its own, a format that is no longer accepted proves nothing.
     if (claim.ended && proven.length === 0) break
     try {
       const found = await look.find(claim, proven.length > 0)
       if (found === undefined) continue
       const isBad = isRefused(context, found)
-      // Beside one that is proven, only one that would be refused matters, or would have to end with it: no slow hash is computed for another.
+      // A format that is no longer accepted can only refuse. A good token after a proven good one is not worth a slow hash;
+      // after a refused one it is, because it may have to be revoked with it.
       if (claim.ended ? !isBad : proven.length > 0 && refused === undefined && !isBad && look.isSlow(found)) continue
       if (await look.proves(claim, found)) {
         proven.push(found)
@@ -61,7 +64,7 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
         other ??= found
       }
     } catch (error) {
-      // A refusal stands, whatever the others are.
+      // A refusal stands, whatever the other claims are.
       if (refused === undefined) throw error
       break
     }
@@ -105,7 +108,7 @@ export async function findImported(
 }
 
 /**
- * Whether one of these credentials proves to be an imported token, good or not. What is looked up counts against the budget of the address.
+ * Returns whether one of these credentials is an imported token, valid or not. Failed guesses count against the budget of the address.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -150,7 +153,7 @@ async function entryOf(
   return records.read(id, request?.ip, leftMs)
 }
 
-/** The stored token behind a credential of another system's format, from the primary, proven: chosen as in `findImported`. */
+/** Reads the stored token behind a credential in an imported format from the primary, if the secret matches. Chooses as `findImported` does. */
 export async function findStoredImported(context: Context, token: unknown): Promise<StoredToken | undefined> {
   const { imported, store } = context
   if (imported === undefined) return undefined
@@ -162,7 +165,7 @@ export async function findStoredImported(context: Context, token: unknown): Prom
   return proven
 }
 
-/** How credentials look that only the option `imports` brings in. */
+/** Describes the credentials that are accepted only because of the option `imports`. */
 export function shapesOf({ imported, settings }: Context): ForeignShapes | undefined {
   const { formats } = settings.imports ?? {}
   if (imported === undefined || formats === undefined) return undefined

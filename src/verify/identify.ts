@@ -17,7 +17,7 @@ export async function identify(context: Context, token: unknown): Promise<TokenR
   return stored === undefined ? undefined : viewRecord(stored, context.settings.clock())
 }
 
-/** The stored token behind a text, its secret compared. */
+/** Reads the stored token that has this text, if the secret matches. */
 export async function findByToken(context: Context, token: unknown): Promise<StoredToken | undefined> {
   const parsed = context.settings.parse(token)
   if (parsed === undefined) return findStoredImported(context, token)

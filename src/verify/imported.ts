@@ -15,21 +15,21 @@ import { askFormat, type SlowHashes } from './slow-hashes.js'
 /** Longer credentials are refused, as in requests. */
 const MAX_LENGTH = 8192
 const MAX_WRONG = 1000
-/** Visible ASCII but quotes and the comma, which would make a list of a header. */
+/** Visible ASCII except the double quote and the comma, which would turn a header into a list. */
 const CREDENTIAL = /^[!#-+\--~]+$/
 
 /** A possible match of a credential: the token with this id, in this format. */
 export type Claim = {
   readonly id: string
   readonly format: TokenFormat
-  /** The format is accepted no longer: the claim can only refuse what another one accepts. */
+  /** The format is no longer accepted: the claim can only refuse what another one accepts. */
   readonly ended: boolean
   readonly credential: string
-  /** What is digested, by whichever pepper. */
+  /** The text that is digested, with whichever pepper. */
   readonly body: string
 }
 
-/** The fields of a record that a claim is held against. */
+/** The fields of a record that a claim is checked against. */
 export type Provable = {
   readonly id: string
   /** Compares a digest with that of the record in constant time. */
@@ -38,7 +38,7 @@ export type Provable = {
   readonly importedHash?: string | undefined
 }
 
-/** What a claim is held against, of a record as it is stored. */
+/** Returns the fields of a stored record that a claim is checked against. */
 export function provableOf({ id, digest, importedFrom, importedHash }: StoredToken): Provable {
   return { id, hasDigest: (given) => equalDigests(digest, given), importedFrom, importedHash }
 }
@@ -54,10 +54,10 @@ export type ImportedOptions = {
   readonly scheduleFlush: () => void
 }
 
-/** Knows the tokens that other systems made, in the formats of the option `imports`. */
+/** Recognizes and checks tokens that other systems issued, in the formats of the option `imports`. */
 export class Imported {
   readonly #options: ImportedOptions
-  /** Credentials that a slow hash was not made from, by digests of both. */
+  /** Pairs of a credential and a slow hash that do not match, keyed by a digest of both. */
   readonly #wrong: BoundedMap<{ visited: boolean }> = new BoundedMap(MAX_WRONG)
 
   constructor(options: ImportedOptions) {
@@ -65,10 +65,10 @@ export class Imported {
   }
 
   /**
-   * The tokens that a credential may be, one for each format that it fits; those of formats that have ended come last, and never alone. A token of this
-   * library is none of them, whatever its prefix.
+   * Returns the tokens that a credential may belong to, one for each format that it fits. Those of formats that are no longer accepted come last, and
+   * never alone. A token of this library fits no format, whatever its prefix.
    *
-   * @throws StoreUnavailableError `store_unavailable`, where a function of the host's fails
+   * @throws StoreUnavailableError `store_unavailable`, if the host's `read` function fails
    */
   claims(credential: unknown): readonly Claim[] {
     if (typeof credential !== 'string' || credential.length > MAX_LENGTH || !CREDENTIAL.test(credential)) return []
@@ -85,7 +85,7 @@ export class Imported {
     return accepted.length === 0 ? [] : [...accepted, ...imports.formats.filter((format) => hasEnded(format, now)).flatMap(claim)]
   }
 
-  /** This token, which the same secret proves, was revoked: the others end with it, soon and off the request's path. */
+  /** Revokes the other tokens that have the same secret as this revoked one, soon and off the request path. */
   endWith(revokedId: string, ids: readonly string[]): void {
     for (const id of ids) this.#options.changes.end(id, revokedId)
     if (ids.length > 0) this.#options.scheduleFlush()
@@ -102,9 +102,10 @@ export class Imported {
   }
 
   /**
-   * Does the claim prove to be this record's token? Compared in constant time, by each pepper: an imported token does not tell which one it needs.
+   * Returns whether the claim's secret is that of this record. Compares in constant time, with each pepper, because an imported token does not show
+   * which one it needs.
    *
-   * @throws StoreUnavailableError `store_unavailable`, when a slow hash was not compared in time
+   * @throws StoreUnavailableError `store_unavailable`, if a slow hash could not be compared in time
    */
   proves({ id, format, credential, body }: Claim, record: Provable, ip: string | undefined, leftMs?: number): MaybePromise<boolean> {
     if (record.id !== id || record.importedFrom !== format.name) return false
@@ -115,7 +116,7 @@ export class Imported {
     const digest = digestOf(body)
     if (changes.isProven(id, hash, digest)) return true
     const name = defaultEngine.sha256(`${id} ${digest} ${defaultEngine.sha256(hash)}`)
-    // A token of the same key in another format, whose secret is another one, is not compared anew with each request.
+    // Another format may have a token with the same key but a different secret. Its slow hash is not computed again for every request.
     if (this.#wrong.get(name) !== undefined) return false
     return slow.compare(name, id, format, credential, hash, ip, leftMs).then((same) => {
       if (!same) this.#wrong.set(name, { visited: false })

@@ -9,8 +9,8 @@ import { noteReuse } from './reuse.js'
 import { viewRecord } from './view-record.js'
 
 /**
- * Returns whether a token is currently valid, and for what. Decides like `verify`, but reads the primary and has no client address. Counts no use, but a rotated
- * token that is presented after its end is recorded here too.
+ * Returns whether a token is currently valid, and for what. Decides like `verify`, but reads the primary and has no client address. Counts no use, but also
+ * records a rotated token that is presented after it ended.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  */
@@ -18,7 +18,7 @@ export async function introspect(context: Context, token: unknown): Promise<Intr
   const stored = await findByToken(context, token)
   if (stored === undefined) return { active: false }
   const { catalogue, clock } = context.settings
-  // As `decide` does: nobody asks for the owner of a token that is refused whatever its owner may do.
+  // As in `decide`: a token that is refused anyway causes no call of the option `owner`.
   if (refusedAt(context, stored, clock()) !== undefined) return { active: false }
   const owned =
     stored.ownerId === undefined ? undefined : await context.owners?.of(stored.ownerId, stored.tenantId, context.allowance?.leftMs)

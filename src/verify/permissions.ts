@@ -5,19 +5,19 @@ import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
 /** The permissions that a token's own record grants. */
 export type OwnGrants = { readonly scopes: ScopeSet; readonly inherit: boolean }
 
-/** The scopes in force: the token's own cut to its owner's, or its owner's where it inherits them. */
+/** Returns the scopes in force: the token's own, limited to its owner's; or its owner's, if it inherits them. */
 export function scopesInForce(catalogue: Catalogue, own: OwnGrants, owned: Owned | undefined): ScopeSet {
   if (owned === undefined) return own.scopes
   return own.inherit ? owned.scopes : catalogue.intersect(own.scopes, owned.scopes)
 }
 
-/** The data that both reach: a dimension that one of them leaves open is limited by the other. */
+/** Returns the resources that both allow. A dimension that only one of them limits keeps that limit. */
 export function intersectResources(a: Resources | undefined, b: Resources | undefined): Resources | undefined {
   if (a === undefined || a === b) return b
   if (b === undefined) return a
   const dimensions = new Set([...Object.keys(a), ...Object.keys(b)])
   const cut = [...dimensions].map((dimension) => [dimension, both(valuesOf(a, dimension), valuesOf(b, dimension))] as const)
-  // A principal shows them, and decides by them.
+  // Frozen, because a principal exposes this object and decides by it.
   return Object.freeze(Object.fromEntries(cut))
 }
 

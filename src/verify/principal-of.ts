@@ -4,7 +4,7 @@ import type { Context } from './context.js'
 import { intersectResources, scopesInForce } from './permissions.js'
 import { TokenPrincipal } from './principal.js'
 
-/** The principal of a token with these permissions of its owner; `undefined`: nothing but its own record limits it. */
+/** Creates the principal of a token. `owned`: the permissions of its owner; `undefined` if only its own record limits it. */
 export function principalOf({ settings, signalOf }: Context, entry: Entry, owned: Owned | undefined): TokenPrincipal {
   const { parts } = entry
   if (owned === undefined) return new TokenPrincipal(entry, parts.scopes, parts.resources, signalOf)

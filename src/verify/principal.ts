@@ -13,10 +13,10 @@ export type SignalOf = (entry: Entry) => RequestSignal
 /** The resources that a principal is asked about. */
 type Asked = { readonly [dimension: string]: string | readonly string[] }
 
-/** Calls back when something, such as a response, is over; at once where it is over already. */
+/** Calls back when something, such as a response, is over; at once if it already is. */
 type WhenOver<C> = (closing: C, end: () => void) => void
 
-/** How far a request has come, as its principal knows: that it is over, that its signal was read, or what ends it and how that is heard. */
+/** The state of a principal's request: whether it is over, the signal once it was read, and until then what ends the request and how to listen for that. */
 type Life = {
   over: boolean
   readonly opened?: RequestSignal
@@ -29,7 +29,7 @@ const OVER: Life = Object.freeze({ over: true })
 /**
  * A principal that this library made.
  *
- * Its properties are for reading. What it allows, and whether its request is over, is private state, so that a handler that overwrites one changes nothing.
+ * Its properties are informational. What it allows and whether its request is over are private state, so a handler that overwrites a property changes nothing.
  */
 abstract class OwnPrincipal {
   readonly #granted: ScopeSet
@@ -49,7 +49,7 @@ abstract class OwnPrincipal {
     return allowsScope(this.#granted, scope) && (resources === undefined || resourcesAllow(this.#resources, resources))
   }
 
-  /** The signal of a principal, opened when it is first read. One that is read when the request is over never fires. */
+  /** Returns the signal of a principal, opened when it is first read. A signal that is first read after the request is over never fires. */
   static signalFor(principal: OwnPrincipal, open: () => RequestSignal): AbortSignal {
     const life = principal.#life
     if (life?.opened !== undefined) return life.opened.signal
@@ -72,7 +72,7 @@ abstract class OwnPrincipal {
 
   static endWith<C>(principal: unknown, closing: C, whenOver: WhenOver<C>): void {
     if (!OwnPrincipal.#made(principal) || principal.#life?.over === true) return
-    // Nobody listens before the signal is read.
+    // Until the signal is read, there is no need to listen.
     if (principal.#life?.opened !== undefined) whenOver(closing, () => OwnPrincipal.end(principal))
     else principal.#life = { over: false, closing, whenOver: whenOver as WhenOver<unknown> }
   }
@@ -99,12 +99,12 @@ export function neverFiring(): RequestSignal {
   return { signal: new AbortController().signal, detach: () => undefined }
 }
 
-/** The request of this principal is over: its signal is dropped, also where it is read only later. */
+/** Marks the request of this principal as over. Its signal is dropped, even if it is first read later. */
 export function endRequest(principal: unknown): void {
   OwnPrincipal.end(principal)
 }
 
-/** Ends the request of this principal with something else. Nobody listens for that unless the signal is read. */
+/** Ends the request of this principal when something else, such as its response, is over. Listens for that only once the signal is read. */
 export function endRequestWith<C>(principal: unknown, closing: C, whenOver: WhenOver<C>): void {
   OwnPrincipal.endWith(principal, closing, whenOver)
 }
@@ -114,7 +114,7 @@ export function hasSignal(principal: unknown): boolean {
   return OwnPrincipal.hasSignal(principal)
 }
 
-/** Whether a principal covers a scope and each of the resources, whatever its properties say by now. One that was not made here is asked itself. */
+/** Returns whether a principal covers a scope and all of these resources, even if its properties were overwritten. Other objects are asked by `allows`. */
 export function permits(principal: Principal, scope: string, resources?: Asked): boolean {
   return OwnPrincipal.permits(principal, scope, resources)
 }
@@ -155,7 +155,7 @@ export class TokenPrincipal extends OwnPrincipal implements Principal {
     return TokenPrincipal.#made(principal) ? principal.#entry : undefined
   }
 
-  /** Who holds the token that the instance with these signals made a principal from; `undefined` for anything else. */
+  /** Returns the holder of the token behind a principal that the instance with these signals made; `undefined` for anything else. */
   static holderFor(principal: unknown, signalOf: SignalOf): TokenHolder | undefined {
     if (!TokenPrincipal.#isFrom(principal, signalOf)) return undefined
     const { id: tokenId, tenantId } = principal.#entry
@@ -176,7 +176,7 @@ export class TokenPrincipal extends OwnPrincipal implements Principal {
   }
 }
 
-/** Whom a principal stands for that was not made from a record of the store. */
+/** Whom a principal stands for that was not made from a stored record. */
 export type Bearer = {
   readonly kind: Exclude<Principal['kind'], 'token'>
   readonly tokenId?: string | undefined
@@ -187,7 +187,7 @@ export type Bearer = {
   readonly metadata?: JsonObject | undefined
 }
 
-/** A principal that was not made from a record of the store. */
+/** A principal that was not made from a stored record. */
 export abstract class GrantedPrincipal extends OwnPrincipal implements Principal {
   readonly kind: Bearer['kind']
   declare readonly tokenId?: string
@@ -215,13 +215,13 @@ export abstract class GrantedPrincipal extends OwnPrincipal implements Principal
 
   abstract get signal(): AbortSignal
 
-  /** Whom such a principal stands for, whatever its properties say by now; `undefined` for anything else. */
+  /** Returns whom such a principal stands for, even if its properties were overwritten; `undefined` for anything else. */
   static bearerOf(principal: unknown): Bearer | undefined {
     return typeof principal === 'object' && principal !== null && #bearer in principal ? principal.#bearer : undefined
   }
 }
 
-/** Whom a principal names, whatever its properties say by now. One that was not made here is asked itself. */
+/** Returns whom a principal names, even if its properties were overwritten. The properties of other objects are taken as they are. */
 export function namedBy(principal: Principal): Pick<Bearer, 'tokenId' | 'tenantId'> & { readonly kind: Principal['kind'] } {
   const entry = TokenPrincipal.entryOf(principal)
   return entry === undefined

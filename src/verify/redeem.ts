@@ -9,14 +9,14 @@ import { decideFor, refuseUnknown } from './verify.js'
 /** How long a ticket is valid. */
 export const TICKET_MS = 30_000
 
-/** Nodes whose clocks are behind may still take what has run out here; it is forgotten when none of them does. */
+/** How long an expired ticket is kept, because a node whose clock is behind may still accept it. */
 export const FORGET_AFTER_MS = 60_000
 
 /**
- * Redeems a ticket: of all callers that present it, on any node, one gets the current permissions of its token. A used, expired, or unknown ticket looks the same
- * to its presenter.
+ * Redeems a ticket: of all callers that present it, on any node, one gets the current permissions of its token. Used, expired, and unknown tickets look
+ * the same to the caller.
  *
- * Its token is read past every cache, so that a ticket never outlives it.
+ * The token is read from the store, bypassing every cache, so that a ticket never outlives its token.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  */
@@ -34,7 +34,7 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
     return refuseUnknown(context)
   }
   const left = taken.expiresAt - settings.clock()
-  // More than there can be, even where the clocks of two nodes differ, is a corrupt instant.
+  // Such a long rest cannot come from clocks that differ between nodes: the instant is corrupt.
   if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
   try {
     const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))

@@ -7,8 +7,8 @@ import type { Filtered } from '../store/compile-filter.js'
 import type { Context } from './context.js'
 
 /**
- * Records that a rotated token was presented after its end, by somebody who holds its secret: its holder has a successor, so that somebody else may
- * have the old one. With `onReuse: 'revoke_lineage'` the whole line of rotations ends. Nobody waits for either.
+ * Records that a rotated token was presented, with the right secret, after it ended. Its holder has a successor, so somebody else may have the old one.
+ * With `onReuse: 'revoke_lineage'`, the whole line of rotations is revoked. Both happen in the background.
  */
 export function noteReuse(
   context: Context,
@@ -22,7 +22,7 @@ export function noteReuse(
   context.scheduleFlush()
 }
 
-/** Has the token ended beyond doubt? Revocation is final: a corrupt instant, of the record or of the clock, refuses, and proves nothing. */
+/** Returns whether the token has certainly ended. Revocation is final, so a corrupt instant, from the record or the clock, is not enough for it. */
 function isOver({ revokedAt, expiresAt }: Lifecycle, now: number): boolean {
   if (!isInstant(now)) return false
   return isInstant(revokedAt) || (isInstant(expiresAt) && expiresAt <= now)

@@ -4,7 +4,7 @@ import { permits } from './principal.js'
 
 const NONE: readonly string[] = []
 
-/** The scope in whose name the resources are asked for: the first that is held, if what is held is enough. `exists`: only scopes that do are held. */
+/** Returns the first scope held, for which resources are then checked; `undefined` if the scopes held are not enough. Only scopes that exist are held. */
 export function heldScope(
   principal: Principal,
   { scopes, any }: { readonly scopes: readonly string[]; readonly any: boolean },
@@ -19,7 +19,7 @@ export function limitsOf(mode: ResourceMode | undefined, principal: Principal | 
   return mode === 'explicit' && principal?.resources !== undefined ? Object.keys(principal.resources) : NONE
 }
 
-/** Does the principal reach every value? The name comes from the route, so a dimension that is called like a property of objects is an ordinary one. */
+/** Returns whether the principal reaches every value. `Object.fromEntries` treats a dimension named `__proto__` like any other. */
 export function reaches(principal: Principal, scope: string, dimension: string, values: readonly string[]): boolean {
   return permits(principal, scope, Object.fromEntries([[dimension, values]]))
 }

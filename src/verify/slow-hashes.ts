@@ -12,7 +12,7 @@ const MAX_WAITING = 64
 /** How many wrong secrets an address may have compared with slow hashes. */
 const GUESSES: Rate = { burst: 20, perSecond: 1 }
 
-/** What takes turns: tokens, networks, addresses. In this order: who knows the public part of one token, or has a network, has addresses in plenty. */
+/** What takes turns: tokens, then networks, then addresses. Someone who attacks one token, or owns a network, may have many addresses. */
 type Party = { readonly token: string; readonly site: string; readonly caller: string }
 const TURNS = ['token', 'site', 'caller'] as const
 
@@ -20,10 +20,10 @@ const TURNS = ['token', 'site', 'caller'] as const
 type Job = { readonly party: Party; readonly start: () => void; readonly refuse: (error: StoreUnavailableError) => void }
 
 /**
- * Compares credentials with slow hashes: a few at a time, each one once however many requests bring it, and never for longer than the deadline.
+ * Compares credentials with slow hashes: a few at a time, once for all concurrent requests with the same pair, and never for longer than the deadline.
  *
- * Tokens, networks and addresses take turns, and the one that brings the most is the one that has to wait: whoever guesses at one token, or from one
- * network, holds up no first use of another from elsewhere.
+ * Tokens, networks and addresses take turns, and the busiest one waits: guesses at one token, or from one network, do not delay the first use of another
+ * token from elsewhere.
  */
 export class SlowHashes {
   readonly #deadlineMs: number
@@ -40,9 +40,9 @@ export class SlowHashes {
   }
 
   /**
-   * Is this the credential that the hash of this token was made from? `name` stands for the two of them.
+   * Returns whether the hash of this token was made from this credential. `name` identifies the pair.
    *
-   * @throws StoreUnavailableError `store_unavailable`, when that was not found out in time, or too many wait for it
+   * @throws StoreUnavailableError `store_unavailable`, if this takes too long, too many are waiting, or the address has sent too many wrong secrets
    */
   async compare(
     name: string,
@@ -91,7 +91,7 @@ export class SlowHashes {
         readSame,
       )
     } finally {
-      // Also behind the deadline, so that one that hangs does not hold up the others for good.
+      // Also after the deadline, so that a comparison that hangs does not block the others forever.
       if (job !== undefined) this.#waiting.delete(job)
       if (started) this.#free(party)
     }
@@ -119,9 +119,9 @@ export class SlowHashes {
   }
 
   /**
-   * Sends away the last one of whoever has the most waiting.
+   * Refuses the last comparison of the party that has the most waiting.
    *
-   * @throws StoreUnavailableError `store_unavailable`, when that is the one who comes
+   * @throws StoreUnavailableError `store_unavailable`, if that is the new one
    */
   #makeRoom(party: Party): void {
     const all: (Job | { readonly party: Party })[] = [...this.#waiting, { party }]
@@ -140,7 +140,7 @@ function countIn(parties: readonly Party[], turn: (typeof TURNS)[number], party:
   return parties.filter((other) => other[turn] === party[turn]).length
 }
 
-/** Those of which this number is the greatest. */
+/** Returns the items with the greatest measure. */
 function extreme<T>(all: T[], measure: (one: T) => number): T[] {
   const measures = all.map(measure)
   const greatest = Math.max(...measures)
@@ -152,7 +152,7 @@ function readSame(answer: unknown): boolean {
   throw new StoreUnavailableError('it returned neither true nor false')
 }
 
-/** For formats whose functions the host wrote: a synchronous call that may throw. */
+/** Calls a format's function, which the host may have written: it must be synchronous, and may throw. */
 export function askFormat<T>(format: TokenFormat, report: Report, credential: string, call: () => T): T {
   const site = {
     what: `the read function of the format ${format.name}`,

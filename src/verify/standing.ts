@@ -8,10 +8,11 @@ import type { Context } from './context.js'
 import { intersectResources, scopesInForce } from './permissions.js'
 
 /**
- * Returns the current permissions of the token with this id, whoever presents it, or why it would be refused. Answers from memory where `decide` would; counts nothing.
+ * Returns the current permissions of the token with this id, whoever presents it, or why it would be refused. Answers from memory where `decide` would;
+ * counts nothing.
  *
- * For what was made from a token and must end, and be narrowed, with it. `ip` is whose read that is, where there is no such token any more,
- * and `leftMs` what earlier calls left of the deadline.
+ * For what was derived from a token, and must end and be narrowed with it. If the token no longer exists, the read is charged to `ip`. `leftMs` is what
+ * earlier calls left of the deadline.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
  */

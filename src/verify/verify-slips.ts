@@ -18,7 +18,7 @@ export function tellOfScheme(context: Context, given: unknown): void {
   )
 }
 
-/** What callers may take verify() to check. Read one by one, because every verification comes past here. */
+/** What callers may expect verify() to check. The fields are read one by one, because every verification passes here. */
 type Demands = { readonly scopes?: unknown; readonly scope?: unknown; readonly require?: unknown; readonly resources?: unknown }
 
 /** The error for a call that expects verify() to check scopes: ignoring them would accept a token that lacks them. */

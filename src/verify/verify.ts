@@ -31,7 +31,7 @@ const THROTTLED_SECONDS = 1
 
 const THROTTLED = 'too many unknown tokens were sent from this address: with the option pepper, they would be refused without a read'
 
-/** An error of its own for each throttled guess, because the host hears of an error once. Capturing its stack would cost more than the rest of the guess. */
+/** Creates a new error for each throttled guess, because one error is reported only once. Capturing its stack would cost more than the rest. */
 function throttledError(): StoreUnavailableError {
   const { stackTraceLimit } = Error
   // Where built-in objects are frozen, this has no effect.
@@ -46,8 +46,8 @@ const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
 const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
 
 /**
- * The decision, in its one place and order: parse, digest, checksum, record, compare, revoked, inactive, not before, expired, address,
- * owner, rate, principal. Answers at once where the record is in memory and neither an owner nor a limiter has to be waited for.
+ * Makes the decision, in this order and nowhere else: parse, digest, checksum, record, compare, revoked, inactive, not before, expired, address,
+ * owner, rate, principal. Returns synchronously if the record is in memory and neither an owner nor a limiter must be awaited.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
  */
@@ -66,7 +66,7 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
     vitals.cacheHits += 1
     return refuseUnread(context, UNKNOWN)
   }
-  // Tokens in memory are decided before this is asked. One that is not may be good, so nothing is said of it.
+  // Cached tokens were decided above. This one may be good, so it is neither accepted nor refused.
   if (context.records.isThrottled(request?.ip)) {
     vitals.throttled += 1
     return Promise.reject(throttledError())
@@ -110,7 +110,7 @@ function countRefusal(vitals: Vitals, code: RefusalCode): void {
   vitals.onRefused?.(code)
 }
 
-/** The digest by the pepper that the checksum was made with; without one, this token was never minted here. */
+/** Returns the digest with the pepper that the checksum was made with; `undefined` if none fits, because then the token was not minted here. */
 export function digestOf(context: Context, token: string, body: string): string | undefined {
   for (const digester of context.settings.digesters) {
     const digest = digester.digest(body)
@@ -119,7 +119,7 @@ export function digestOf(context: Context, token: string, body: string): string 
   return undefined
 }
 
-// `dueAt`, from here on: when a decision that waited for something must be made, on the monotonic clock. Absent: it waited for nothing yet.
+// `dueAt`, from here on: the deadline, on the monotonic clock, of a decision that has waited for something. Absent: it has not waited yet.
 function judge(
   context: Context,
   entry: Entry,
@@ -147,7 +147,7 @@ function judgeProven(
   return judgeHeld(context, entry, now, request, dueAt)
 }
 
-/** The rest of the decision, for somebody who has proved otherwise to hold this token. */
+/** Makes the rest of the decision for a caller that proved in another way that it holds this token. */
 export function decideFor(context: Context, entry: Entry, request: VerifyContext | undefined, dueAt: number): MaybePromise<Verification> {
   return judgeHeld(context, entry, context.settings.clock(), request, dueAt)
 }
@@ -157,7 +157,7 @@ function noteIfReused(context: Context, entry: Entry, now: number, request: Veri
   if (ended !== undefined) noteReuse(context, entry, { lifecycle: entry.lifecycle, code: ended, now, ip: addressOf(entry, request) })
 }
 
-// Whoever presents the token of an erased owner most likely is that person, whose address would come back.
+// Whoever presents the token of an erased owner is most likely that person, whose address must not be stored again.
 function addressOf(entry: Entry, request: VerifyContext | undefined): string | undefined {
   return isErased(entry) ? undefined : normalizeIp(request?.ip)
 }

@@ -5,7 +5,7 @@ import { hintOf } from '../token/hint.js'
 
 type View = (value: never) => unknown
 
-/** How a kind of value is shown; the others are shown as they are stored. What callers get is never the store's own object. */
+/** How a kind of value is shown; the others are shown as they are stored. Callers never get the store's own objects. */
 const VIEWS: { readonly [Kind in FieldKind]?: View } = {
   instant: (at: number) => new Date(at),
   grants: (list: readonly string[]) => [...list],
