@@ -31,7 +31,7 @@ export class Budget {
       const oldest = this.#buckets.keys().next()
       if (!oldest.done) this.#buckets.delete(oldest.value)
     }
-    // Concurrent calls may overdraw the budget. The debt is kept, or each refilled unit would admit as many again; it is bounded, so that it ends soon.
+    // Concurrent calls may overdraw the budget. The debt is kept, or each refilled unit would admit as many calls again. It is bounded, so it ends soon.
     this.#buckets.set(key, { tokens: Math.max(-this.#rate.burst, tokens - 1), at: this.#monotonic() })
   }
 

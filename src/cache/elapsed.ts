@@ -1,12 +1,11 @@
-/** Clocks that run at the same speed never drift apart by this much between two looks; what is longer is sleep, or a clock that was set. */
+/** Running clocks never drift apart by this much between two readings. A larger difference means that the machine slept, or that a clock was set. */
 const APART_MS = 100
 
 /**
- * Creates a clock that also counts the time while the machine was asleep.
+ * Creates a clock that also counts the time during which the machine was asleep.
  *
- * A monotonic clock may stand still while a machine is suspended or a function is frozen, and what was cached before would be believed for the rest of
- * its time afterwards. The wall clock does not stand still, so where it moved further, its word is taken. It can only make time pass sooner: a wall clock that is set
- * back, or shows nonsense, changes nothing.
+ * A monotonic clock may stop while a machine is suspended or a function is frozen, so that cached data would be trusted for too long afterwards. The wall
+ * clock keeps running, so if it moved further, the difference is added. It can only make time pass faster: a wall clock that is set back changes nothing.
  */
 export function createElapsedClock(monotonic: () => number, wall: () => number): () => number {
   let slept = 0

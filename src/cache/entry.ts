@@ -14,10 +14,10 @@ const NEVER = -1
 const UNREADABLE = -2
 
 /**
- * A record as verification reads it: what the decision and the principal need, and nothing else.
+ * A record as verification needs it: the data for the decision and the principal, and nothing else.
  *
- * Kept lean because a cache holds very many of them: what tokens have in common is one object for all of them, and an expiry is two small integers, which
- * engines keep in place, where one large number would be an object of its own.
+ * Kept small because a cache holds very many of them: data that tokens have in common is one shared object, and an expiry is two small integers, which
+ * engines store inline, whereas one large number would be a separate object.
  */
 export class Entry {
   readonly id: string
@@ -74,7 +74,7 @@ export class Entry {
     this.time = visited ? this.time | 1 : this.time & ~1
   }
 
-  /** Until when and from when the token is good: the entry itself, since another object for each would weigh too much. */
+  /** The instants that limit the token's validity. Returns the entry itself, because a separate object would cost too much memory. */
   get lifecycle(): Lifecycle {
     return this
   }
@@ -102,7 +102,7 @@ export type Parts = {
   readonly scopes: ScopeSet
   /** Whether the token has an owner. */
   readonly owned: boolean
-  /** Absent: whoever the token belongs to. */
+  /** Absent if the owner created the token, or if it has no owner. */
   readonly createdBy: string | undefined
   readonly revokedAt: number | undefined
   readonly deactivatedAt: number | undefined
@@ -141,7 +141,7 @@ function shared<T extends string | undefined>(text: T): T {
   return text
 }
 
-/** The parts of tokens that have nothing of their own: by their scopes, and by `createdBy`, or `false` where they have no owner. */
+/** The parts of tokens without rare parts: by their scopes, and by `createdBy`, or `false` if they have no owner. */
 let common: WeakMap<ScopeSet, Map<string | undefined | false, Parts>> = new WeakMap()
 let commonCount = 0
 

@@ -90,12 +90,12 @@ export class Follower {
     return this.#readAt === undefined ? undefined : this.#monotonic() - this.#readAt
   }
 
-  /** Does the store's wake-up channel work? `undefined` until something was heard of it, and where there is none. */
+  /** Whether the store's wake-up channel works. `undefined` until it has reported anything, and if there is none. */
   get wakeUps(): 'ok' | 'lost' | undefined {
     return this.#wakeUps
   }
 
-  /** How far the feed was read, if that may be believed now and the read that came to its end began after this instant. */
+  /** Returns the feed position, if it can be trusted now and the last read to the end of the feed began after this instant. */
   positionSince(instant: number): string | undefined {
     return this.fresh && this.#readAt !== undefined && this.#readAt > instant ? this.#cursor : undefined
   }
@@ -228,7 +228,7 @@ export class Follower {
     }
   }
 
-  // Asks again while an answer is slow, and takes the first: what went into a connection that died in silence must not hold up the others.
+  // Asks again while an answer is slow, and takes the first one: a call on a connection that died silently must not delay the follower.
   #insist<T>(call: () => Promise<T>): Promise<{ readonly answer: T; readonly began: number }> {
     return new Promise((resolve, reject) => {
       let attempts = 0
@@ -237,7 +237,7 @@ export class Follower {
         attempts += 1
         const began = this.#monotonic()
         if (attempts < ATTEMPTS) timer = this.#background.timer(attempt, this.#retryMs)
-        // Within an async function: a clock that throws where a timer asks again would end the process.
+        // In an async function, because a clock that throws in a timer's callback would end the process.
         const asked = (async () => await call())()
         asked.then(
           (answer) => {

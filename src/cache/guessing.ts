@@ -2,11 +2,10 @@ import { callerOf } from '../policy/network.js'
 import { Budget } from './budget.js'
 
 /**
- * Limits how many forged tokens an address may make the store look up: ids that do not exist, and wrong secrets of known ids.
+ * Limits how many store reads an address may cause with forged tokens: ids that do not exist, and wrong secrets of known ids.
  *
- * Only what the store was asked for in vain is charged, so good tokens cost nothing; an address that has used up its budget
- * is not looked up for until it refills: nothing is decided then, for a token that is asked about may be good. Callers whose address is not
- * known share a larger one.
+ * Only reads that found no valid token are charged, so good tokens cost nothing. An address that has used up its budget causes no reads until the budget
+ * refills. Its uncached tokens are then neither accepted nor refused, because they may be good. Callers with an unknown address share a larger budget.
  */
 export class GuessingBudget {
   readonly #known: Budget

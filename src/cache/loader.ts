@@ -20,15 +20,15 @@ export type Load<T> = {
   readonly reject: (error: unknown) => void
   /** The deadline of its callers, on the monotonic clock. */
   readonly dueAt: number
-  /** Has the read been sent to the store? Until then anyone may join; afterwards only those who may see its age. */
+  /** Whether the read was sent to the store. Until then any caller may join; afterwards only one that accepts data of its age. */
   sent: boolean
   /** The follower's epoch when the read was sent. */
   epoch: number
-  /** Must it be read from the primary? Whoever joins it may demand that until it is sent. */
+  /** Whether the primary must be read. A caller that joins before the read is sent may require this. */
   strict: boolean
-  /** A change to this id became known after the read was sent: its answer serves those who wait already, and no one else. */
+  /** Whether a change to this id became known after the read was sent. Its answer then serves only the callers that were already waiting. */
   outdated: boolean
-  /** The last bulk change that was known when the read was sent: where what it finds matches a later one, it is outdated. */
+  /** The last bulk change that was known when the read was sent. If the record found matches a later one, the read is outdated. */
   since: Bulk | undefined
 }
 
@@ -36,7 +36,7 @@ export type Load<T> = {
 export type Following = {
   /** The follower's epoch. */
   readonly epoch: number
-  /** The position that a record may be as old as and still be believed; `undefined` where it must be read from the primary. */
+  /** A record as of this position can be trusted; `undefined` if the primary must be read. */
   readonly position: string | undefined
 }
 
@@ -46,7 +46,7 @@ export type LoaderOptions = { readonly deadlineMs: number; readonly monotonic: (
 /** A bulk change, linked to the next one that became known. */
 type Bulk = { readonly matches: (token: Filtered) => boolean; next: Bulk | undefined }
 
-/** Reads records: misses of one tick share one `find`, misses of one id share one read, what comes back is handled once. */
+/** Reads records. Misses in one tick share one `find`, misses of one id share one read, and each result is handled once. */
 export class Loader<T> {
   readonly #store: GuardedStore
   readonly #following: () => Following
@@ -74,12 +74,12 @@ export class Loader<T> {
   }
 
   /**
-   * Joins the read of `id` that is waiting to be sent or, where `fresh`, one that is under way; else starts one. `fresh`: what is cached may be believed,
-   * and so may a record that is as old.
+   * Joins the read of `id` that is waiting to be sent or, if `fresh`, one that is already under way; otherwise starts one. `fresh`: cached records can be
+   * trusted now, so a record of the same age can be, too.
    */
   load(id: string, fresh: boolean): Promise<T> {
     const current = this.#loads.get(id)
-    // After a bulk change, whom a read under way is about is not known until it arrives: whoever comes now does not wait to find out.
+    // After a bulk change, whether a read under way is outdated is unknown until its record arrives, so new callers do not join it.
     if (current !== undefined && (!current.sent || (fresh && current.since?.next === undefined))) {
       if (!fresh) current.strict = true
       return current.result
@@ -90,7 +90,7 @@ export class Loader<T> {
     return this.#enqueue(id, !fresh).result
   }
 
-  /** A change to `id` is known: a read that was sent before it is of no use to anyone who comes from now on. */
+  /** Records that `id` changed: later callers no longer join a read that was sent before. */
   outdate(id: string): void {
     const load = this.#loads.get(id)
     if (load === undefined || !load.sent) return
@@ -103,7 +103,7 @@ export class Loader<T> {
     for (const id of [...this.#loads.keys()]) this.outdate(id)
   }
 
-  /** As `outdate`, for the tokens that match: what a read that was sent before finds of them is of no use to anyone who comes from now on. */
+  /** Like `outdate`, for the tokens that match. */
   outdateWhere(matches: (token: Filtered) => boolean): void {
     const bulk = { matches, next: undefined }
     this.#lastBulk.next = bulk
@@ -114,7 +114,7 @@ export class Loader<T> {
     const { promise: result, resolve, reject } = deferred<T>()
     const dueAt = this.#options.monotonic() + this.#options.deadlineMs
     const load: Load<T> = { id, result, resolve, reject, dueAt, sent: false, epoch: 0, strict, outdated: false, since: undefined }
-    // A read that may no longer be joined stays known to those who wait for it, and can still be outdated only through them.
+    // The replaced read still answers its callers. Later changes cannot find it anymore, so it counts as outdated from now on.
     const previous = this.#loads.get(id)
     if (previous !== undefined) previous.outdated = true
     this.#loads.set(id, load)
@@ -140,7 +140,7 @@ export class Loader<T> {
 
   #read(batch: readonly Load<T>[]): void {
     this.#underWay += 1
-    // Before the read begins: what changes from here on is still to come through the feed, and outdates it.
+    // Before the read begins: later changes are still to come through the feed, and outdate it.
     const { epoch, position } = this.#following()
     for (const load of batch) {
       load.sent = true
@@ -211,7 +211,7 @@ export class Loader<T> {
     this.#options.report('store.find', error)
     this.#queue = this.#queue.filter((load) => load.dueAt > now)
     for (const load of late) {
-      // Nobody waits for what it finds, and no change that becomes known can be matched with it any more.
+      // Nobody waits for its result, and later changes can no longer be matched with it.
       load.outdated = true
       this.#forget(load)
       load.reject(error)

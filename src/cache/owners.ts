@@ -69,8 +69,8 @@ export class Owners {
   }
 
   /**
-   * Forgets what was known or is being asked about this owner in this tenant; without a tenant, in all of them. Late answers land
-   * in a slot that nobody reads.
+   * Forgets the known permissions of this owner in this tenant, or in all tenants if none is given. Answers that are still pending land in a slot that
+   * nobody reads.
    */
   changed({ ownerId, tenantId }: OwnerChange): void {
     if (tenantId === undefined) {
@@ -110,7 +110,7 @@ export class Owners {
     )
   }
 
-  // Anything but the exact shape decides nothing: a list in place of `{ scopes }` must not become "no limit on resources".
+  // Only the exact shape is accepted: a list instead of `{ scopes }` must not mean "no limit on resources".
   #read(answer: unknown): Owned | null {
     if (answer === null) return null
     if (typeof answer === 'object') {

@@ -13,9 +13,9 @@ import { GuessingBudget } from './guessing.js'
 import { Loader } from './loader.js'
 
 const MAX_MISSES = 10_000
-/** Bulk changes that are told at once and looked for one by one; of more, anything may have changed. */
+/** The maximum number of bulk changes whose tokens are looked for at once. With more, every entry is dropped. */
 const MAX_FILTERS = 16
-/** How long "there is no such token" counts. Short, so that nothing negative sticks where a store answered wrongly for a moment. */
+/** How long an id is remembered as missing. Short, so that a wrong answer from the store does not last. */
 const MISS_MS = 500
 
 /** The maximum number of tokens in host transactions that may still be open. */
@@ -23,7 +23,7 @@ const MAX_EXPECTED = 10_000
 
 type Miss = { visited: boolean; readonly until: number }
 
-/** Settings of the record cache. */
+/** Told by the cache what has changed. */
 export type RecordListener = {
   /** This token may have changed; the cache no longer returns its old state. */
   changed(id: string): void
@@ -35,7 +35,7 @@ export type RecordListener = {
   lost(): void
 }
 
-/** How the cache is set up. */
+/** Settings of the record cache. */
 export type RecordCacheOptions = {
   readonly nodeId: () => string
   /** Tokens with other prefixes are not cached. */
@@ -55,9 +55,9 @@ export type RecordCacheOptions = {
 }
 
 /**
- * The records that verification decides by: from memory while the change feed has been followed recently enough, else from the store.
+ * The records that verification decides by: from memory while the change feed was read recently enough, otherwise from the store.
  *
- * Records are kept, never verdicts and never token text. Ids that do not exist are kept apart, so that junk cannot push out good entries.
+ * It keeps records, never decisions or token text. Ids that do not exist are kept separately, so that junk cannot evict good entries.
  */
 export class RecordCache {
   readonly follower: Follower
@@ -69,7 +69,7 @@ export class RecordCache {
   readonly #options: RecordCacheOptions
   readonly #listener: RecordListener
   readonly #keeps: boolean
-  /** When this node changed something last. Until the feed was read from then on, a record as old as the feed may be from before it. */
+  /** When this node last changed something. Until a later read has reached the end of the feed, a record of the feed's age may predate that change. */
   #changedAt = Number.NEGATIVE_INFINITY
 
   constructor(store: GuardedStore, options: RecordCacheOptions, listener: RecordListener) {
@@ -129,7 +129,7 @@ export class RecordCache {
   }
 
   /**
-   * The entry from the store, or `undefined` where there is no such token, which is charged to the address. `leftMs`: what earlier calls left of the
+   * Reads the entry from the store; `undefined` if there is no such token, which is charged to the address. `leftMs` is what earlier calls left of the
    * deadline.
    *
    * @throws StoreUnavailableError `store_unavailable`
@@ -154,25 +154,25 @@ export class RecordCache {
     return await this.#inTime(this.#loader.load(id, false), leftMs)
   }
 
-  // A read has a deadline of its own, which is that of a request that waited for nothing else.
+  // A read has its own deadline, which is enough for a request that has waited for nothing else.
   #inTime(read: Promise<Entry | undefined>, leftMs: number | undefined): MaybePromise<Entry | undefined> {
     const { deadlineMs, report } = this.#options
     return leftMs === undefined ? read : callOut({ what: 'the store', where: 'store.find', deadlineMs, leftMs, report }, () => read)
   }
 
   /**
-   * This token is part of a transaction of the host's: until it is known to be committed, neither its absence nor its presence is kept, since nobody
-   * tells when or how that transaction ends.
+   * Marks a token as part of a host transaction. Until its commit is known, neither its record nor its absence is cached, because nothing signals when or
+   * how that transaction ends.
    */
   expect(id: string): void {
     this.changed(id)
     if (!this.#keeps) return
     this.#expected.set(id, { visited: false })
-    // Another node may be the one that notices the commit, so this node must follow the feed from before that.
+    // Another node may be the one that notices the commit, so this node must already follow the feed by then.
     this.follower.start()
   }
 
-  /** As `changed`, where what the token is by now is committed for certain. */
+  /** Like `changed`, for a token whose current state is known to be committed. */
   committed(id: string): void {
     this.#changedAt = this.#options.elapsed()
     this.#drop(id, true)
@@ -182,7 +182,7 @@ export class RecordCache {
     return this.#expected.get(id) !== undefined
   }
 
-  /** From now on no verification sees what this token was before. */
+  /** From now on, no verification sees the previous state of this token. */
   changed(id: string): void {
     this.#changedAt = this.#options.elapsed()
     this.#drop(id, false)
@@ -196,7 +196,7 @@ export class RecordCache {
     this.#listener.changed(id)
   }
 
-  /** From now on no verification sees what a token that matches one of these was before. */
+  /** From now on, no verification sees the previous state of a token that matches one of these filters. */
   bulkChanged(filters: readonly TokenFilter[]): void {
     this.#changedAt = this.#options.elapsed()
     this.#dropMatching(filters)
@@ -216,7 +216,7 @@ export class RecordCache {
     for (const owner of filters.flatMap(ownersIn)) this.#listener.ownerChanged(owner)
   }
 
-  /** From now on no verification sees what any token was before. */
+  /** From now on, no verification sees the previous state of any token. */
   everythingChanged(): void {
     this.#entries.clear()
     this.#misses.clear()
@@ -231,7 +231,7 @@ export class RecordCache {
   }
 }
 
-/** One test for all filters; looking at every entry with very many of them would hold up requests. */
+/** Combines the filters into one test. Matching every entry against very many filters would block requests. */
 function anyOf(filters: readonly TokenFilter[]): ((token: Filtered) => boolean) | 'too many' | undefined {
   const distinct = [...new Map(filters.map((filter) => [JSON.stringify(filter), filter])).values()].map(compileFilter)
   const [first] = distinct
@@ -245,7 +245,7 @@ function ownersIn({ ownerId, tenantIds }: TokenFilter): readonly OwnerChange[] {
   return tenantIds === undefined ? [{ ownerId }] : tenantIds.map((tenantId) => ({ ownerId, tenantId }))
 }
 
-// The id was cut out of a token, and engines keep the whole string alive behind such a cut: copy it, so that no token text stays in memory.
+// The id is a substring of a token, and engines keep the whole string alive behind a substring. A copy lets go of the token's text.
 function flat(id: string): string {
   return String.fromCharCode(...Array.from(id, (char) => char.charCodeAt(0)))
 }

@@ -8,7 +8,7 @@ import { createHeldSignal } from './held-signal.js'
 
 const RETRY_MS = 1000
 
-/** Some Workers cannot tell what nobody holds any more: there a signal is kept until its request is over or its token ends. */
+/** Some Workers have no weak references. There, a signal is kept until its request is over or its token ends. */
 const COLLECTS = typeof WeakRef === 'function' && typeof FinalizationRegistry === 'function'
 
 type Ref = { deref(): AbortController | undefined }
@@ -24,10 +24,10 @@ export type RequestSignal = {
   detach(): void
 }
 
-/** The tokens that end with a token, since the same secret proves them: several formats imported it. */
+/** For a token that was imported in several formats: the others with the same secret, which end together with it. */
 const endingTogether: WeakMap<Entry, readonly Filtered[]> = new WeakMap()
 
-/** From now on, a signal of this entry fires also when one of the others ends. */
+/** From now on, a signal of this entry also fires when one of the others ends. */
 export function endTogether(entry: Entry, others: readonly Entry[]): void {
   endingTogether.set(entry, others.map(filteredOf))
 }
@@ -42,7 +42,7 @@ type Watch = {
   readonly requests: Set<Ref>
   /** Controllers with listeners: they must fire even if nothing else references them. */
   readonly awaited: Set<AbortController>
-  /** Whose token it is, and whose those are that it ends with, by their ids. */
+  /** This token and those that it ends with, by id, as bulk changes are matched against them. */
   readonly about: Map<string, Filtered>
   /** The lifecycles that were last read. */
   readonly lifecycles: Map<string, Lifecycle>
@@ -64,16 +64,16 @@ export type SignalSource = {
 }
 
 /**
- * Ends work that is still going on when its token ends: one `AbortSignal` for each request that reads it, and one watch for each token.
+ * Ends ongoing work when its token ends: one `AbortSignal` for each request that reads it, and one watch for each token.
  *
- * A signal is a courtesy to long answers, not part of any decision.
+ * Signals exist for long responses. No decision depends on them.
  */
 export class Signals {
   readonly #source: SignalSource
   readonly #watches: Map<string, Watch> = new Map()
-  /** Which tokens are watched for another one, by its id. */
+  /** By the id of a token: the watched tokens that end together with it. */
   readonly #together: Map<string, Set<string>> = new Map()
-  /** For requests whose end nobody tells of: what nobody holds any more needs no watch. */
+  /** For requests whose end is never reported: a signal that was garbage-collected needs no watch. */
   readonly #collected: FinalizationRegistry<() => void> | undefined = COLLECTS ? new FinalizationRegistry((forget) => forget()) : undefined
   #stopped = false
 
@@ -167,21 +167,21 @@ export class Signals {
     const watch = this.#watches.get(id)
     if (watch === undefined) return
     if (watch.checking) watch.again = true
-    // Not in the context of the request that changed the token: what others wait for would run in it.
+    // Not in the async context of the request that changed the token, because the work is done for other requests.
     else void this.#source.background.run(() => this.#check(id, watch))
   }
 
-  /** Looks again at the watched tokens that match: after a bulk change. */
+  /** Checks the watched tokens that match, after a bulk change. */
   checkWhere(matches: (token: Filtered) => boolean): void {
     for (const [id, { about }] of [...this.#watches]) if ([...about.values()].some(matches)) this.#look(id)
   }
 
-  /** Looks at every watched token again: when the feed was lost, or what it says cannot be told. */
+  /** Checks every watched token, after the feed was lost or reported that anything may have changed. */
   checkAll(): void {
     for (const id of [...this.#watches.keys()]) this.#look(id)
   }
 
-  /** Tokens are no longer watched from here on, so work that relies on it ends, just as a new request would be refused. */
+  /** Stops watching. Ongoing work ends, just as a new request would be refused. */
   stop(): void {
     this.#stopped = true
     for (const [id, watch] of [...this.#watches]) this.#end(id, watch, new ClosedError())
@@ -192,7 +192,7 @@ export class Signals {
     do {
       watch.again = false
       const code = await this.#verdict(id, watch)
-      // Nobody is there any more to be told.
+      // All requests are over, so there is nothing to end.
       if (watch.requests.size === 0) return
       if (code !== undefined) {
         this.#end(id, watch, new LatchkeyError(code, `the token of this request is no longer valid: ${code}`))
@@ -222,7 +222,7 @@ export class Signals {
     }
   }
 
-  // Nothing awaits this, so an error of the clock would end the process.
+  // Nothing awaits this, so a clock that throws would end the process.
   #refusalByClock(watch: Watch): RefusalCode | 'store_unavailable' | undefined {
     try {
       return this.#refusal(watch)

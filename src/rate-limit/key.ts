@@ -2,14 +2,14 @@ import type { Actor } from '../model/actor.js'
 import { defaultEngine } from '../token/hash.js'
 import type { ReadLimit } from './read-options.js'
 
-/** Short, and the same in every database, also where upper and lower case compare equal. */
+/** Ids that are short, and distinct in every database, even in one that ignores case. */
 const PLAIN = /^[a-z0-9._@+-]{1,64}$/
 
 /**
- * The name under which a limiter counts the uses of a token; `undefined` where the limit does not concern it.
+ * Returns the key under which a limiter counts the uses of a token; `undefined` if the limit does not apply to it.
  *
- * A token counts with the first of its line of rotations, so that rotating gives no fresh quota. An owner counts for each tenant apart: two
- * tenants may call two people alike, and neither spends what is the other's.
+ * A token is counted under the first token of its line of rotations, so rotating gives no fresh quota. An owner is counted separately in each tenant,
+ * because two tenants may use the same id for two people.
  */
 export function limitKey(
   limit: ReadLimit,
@@ -25,7 +25,7 @@ export function limitKey(
   return `${name}:${prefix}:${tenantId === undefined ? '' : short(tenantId)}:${short(ownerId)}`
 }
 
-/** The name under which a limiter counts the calls of a person who manages tokens. Hosts may call people of two tenants alike. */
+/** Returns the key under which a limiter counts the management calls of a person. Names the tenants, because two of them may use the same id. */
 export function actorKey({ name }: ReadLimit, prefix: string, { id, tenants }: Actor): string {
   const [only, ...more] = tenants
   const where =
@@ -33,12 +33,12 @@ export function actorKey({ name }: ReadLimit, prefix: string, { id, tenants }: A
   return `${name}:${prefix}:actor:${where}:${short(id)}`
 }
 
-/** The name under which a limiter counts the calls of a token about itself, by the first token of its line of rotations. */
+/** Returns the key under which a limiter counts the calls of a token to `/self`, by the first token of its line of rotations. */
 export function holderKey({ name }: ReadLimit, prefix: string, rootId: string): string {
   return `${name}:${prefix}:self:${rootId}`
 }
 
-// Limiters of databases have room for 255 characters. A digest cannot be taken for a plain name: it holds a '#'.
+// Database limiters have room for 255 characters. The '#' keeps a digest distinct from any plain id.
 function short(id: string): string {
   return PLAIN.test(id) ? id : `#${defaultEngine.sha256(encodeURIComponent(id.toWellFormed()))}`
 }

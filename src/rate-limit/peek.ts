@@ -7,12 +7,12 @@ import { periodOf } from './period.js'
 import { isPoints, type KeyOf, type ReadLimit, type ReadRateLimits } from './read-options.js'
 import { datedKey, readAnswer } from './take.js'
 
-/** Where the limits stand. */
+/** The current state of the limits. */
 export type Peeked = {
   readonly states: readonly RateState[]
   /** Some limiters cannot be read without counting a use, or no time was left for them. */
   readonly unread: boolean
-  /** Would one more use be refused by what was read? */
+  /** Whether one of the limits that were read would refuse another use. */
   readonly spent: boolean
 }
 
@@ -20,15 +20,15 @@ type Peek = {
   readonly subject: object
   readonly now: number
   readonly deadlineMs: number
-  /** What the limits share with all else that the call waits for. */
+  /** The time that the limits share with everything else that the call waits for. */
   readonly allowance?: Allowance | undefined
   readonly report: Report
 }
 
 /**
- * Where the limits that `keyOf` names a key for stand. Takes nothing.
+ * Returns the state of the limits that `keyOf` returns a key for. Takes nothing.
  *
- * @throws StoreUnavailableError `store_unavailable`, when a limiter cannot tell and the options say to refuse then
+ * @throws StoreUnavailableError `store_unavailable`, if a limiter fails and `onFailure` is `refuse`
  */
 export async function peekRates({ limits, onFailure }: ReadRateLimits, keyOf: KeyOf, peek: Peek): Promise<Peeked> {
   const states: RateState[] = []

@@ -9,7 +9,7 @@ const WEEK = 7 * DAY
 /** The Unix epoch was a Thursday: the first Monday came four days later. */
 const FIRST_MONDAY = 4 * DAY
 
-/** The period that an instant falls in. In UTC, so that all nodes agree whatever their time zone. */
+/** Returns the period that an instant falls in. In UTC, so that all nodes agree in any time zone. */
 export function periodOf(refill: ReadRefill, now: number): Period {
   if (refill === 'month') {
     const date = new Date(now)

@@ -7,10 +7,10 @@ import type { Taken } from './model.js'
 import { isPoints, type KeyOf, type ReadLimit, type ReadRateLimits } from './read-options.js'
 import { takeByLimiter, takeByPeriod, takeByPoints } from './take.js'
 
-/** When to ask again where uses never come back by themselves. */
+/** How long a caller should wait for a limit whose window never ends. */
 export const NEVER_SECONDS = 86_400
 
-/** Result of the limits for one use: where they stand after it and, if it is refused, the limit that refuses. */
+/** Result of the limits for one use: their state after it and, if it is refused, the limit that refuses. */
 export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?: RateState }
 
 /** One use that was taken from a limit. */
@@ -21,23 +21,23 @@ type Walk = {
   readonly keyOf: KeyOf
   readonly now: number
   readonly taken: Spent[]
-  /** When all limits must have answered, on the monotonic clock. Absent: nothing was waited for yet. */
+  /** The deadline for all limits, on the monotonic clock. Absent: nothing has been awaited yet. */
   dueAt: number | undefined
 }
 
-/** Where a limit has no refusals left, and until when. */
+/** The state of a limit without refusals left, and how long this lasts. */
 type Exhausted = { readonly state: RateState; readonly until: number }
 
 const MAX_EXHAUSTED = 10_000
 
-/** Counts uses against the limits of the options. Keeps no counts of its own: those are the limiters'. */
+/** Counts uses against the limits of the options. The limiters keep the counts. */
 export class Rates {
   readonly #options: ReadRateLimits
   readonly #timing: { readonly deadlineMs: number; readonly monotonic: () => number }
   readonly #report: Report
   readonly #monotonic: () => number
   readonly #spent: WeakMap<object, Walk> = new WeakMap()
-  /** By the key of the limit. What the limiter said when it was asked last, so that the next request need not ask. */
+  /** Limits without refusals left, by key, so that the next request need not ask the limiter. */
   readonly #exhausted: Map<string, Exhausted> = new Map()
 
   constructor(options: ReadRateLimits, settings: { deadlineMs: number; monotonic: () => number }, report: Report) {
@@ -48,17 +48,17 @@ export class Rates {
   }
 
   /**
-   * Takes one use from every limit that `keyOf` names a key for, or from none. `subject` is who uses: what functions of `points` are given. `leftMs`:
+   * Takes one use from every limit that `keyOf` returns a key for, or from none. `subject` is the caller, which `points` functions receive. `leftMs` is
    * what earlier calls left of the deadline; the limits share it.
    *
-   * @throws StoreUnavailableError `store_unavailable`, when a limiter cannot tell and the options say to refuse then
+   * @throws StoreUnavailableError `store_unavailable`, if a limiter fails and `onFailure` is `refuse`
    */
   take(subject: object, keyOf: KeyOf, now: number, leftMs?: number): MaybePromise<Rated> {
     const dueAt = leftMs === undefined ? undefined : this.#timing.monotonic() + leftMs
     return this.#walk({ subject, keyOf, now, taken: [], dueAt }, 0)
   }
 
-  /** Gives back what this subject's use took: it came to nothing. Once only. */
+  /** Gives back what this subject's use took, because the use did not take place. Only the first call has an effect. */
   giveBack(subject: object): void {
     const walk = this.#spent.get(subject)
     if (walk === undefined) return
@@ -66,14 +66,14 @@ export class Rates {
     for (const one of walk.taken) this.#giveBack(one)
   }
 
-  /** As `giveBack`, for a use that was refused after all: refusals have a budget of their own, as large as the limit. */
+  /** Like `giveBack`, for a use that was refused later. Refusals have a separate budget, as large as the limit. */
   refused(subject: object): void {
     const walk = this.#spent.get(subject)
     this.giveBack(subject)
     if (walk !== undefined) void this.#countRefusal(walk)
   }
 
-  /** Where no refusals are left for this subject, whose use was taken: what may be refused is not looked into any more. */
+  /** Returns the state of a limit that has no refusals left for this subject, whose use was taken. Checks that may refuse can then be skipped. */
   refusalsSpent(subject: object): RateState | undefined {
     for (const { key } of this.#spent.get(subject)?.taken ?? []) {
       const known = this.#exhausted.get(key)
@@ -85,7 +85,7 @@ export class Rates {
     return undefined
   }
 
-  // Off the request's path. The narrowest limit that has none left ends it, so that the wider ones are not spent.
+  // Off the request path. Stops at the first limit without refusals left, so that the wider limits after it are not spent.
   async #countRefusal(walk: Walk): Promise<void> {
     try {
       for (const { limit, key } of walk.taken) {
@@ -96,12 +96,12 @@ export class Rates {
         return
       }
     } catch (error) {
-      // A limiter that fails decides about the next use, as `onFailure` says.
+      // If the limiter keeps failing, `onFailure` decides about the next use.
       this.#report('rateLimit', error)
     }
   }
 
-  // One after the other, not at once: a token over its own limit must not hold points of its owner's, however shortly.
+  // One after the other, not in parallel: a token over its own limit must not take its owner's points, even for a moment.
   #walk(walk: Walk, from: number): MaybePromise<Rated> {
     const { limits } = this.#options
     for (let at = from; at < limits.length; at += 1) {
@@ -128,7 +128,7 @@ export class Rates {
     return { states: [...before, taken.state], refusedBy: taken.state }
   }
 
-  /** `undefined`: the limiter cannot tell, and the options say to go on. */
+  /** Returns `undefined` if the limiter fails and `onFailure` is `allow`. */
   #takeOne(walk: Walk, limit: ReadLimit, key: string): MaybePromise<Taken | undefined> {
     let abandoned = false
     const failed = (error: unknown): undefined => {
@@ -139,14 +139,14 @@ export class Rates {
     }
     const read = (answer: unknown): Taken => {
       const taken = answer as Taken
-      // It came after the deadline: the request was answered without it.
+      // This came after the deadline: the request was answered without it.
       if (abandoned && taken.allowed) this.#giveBack(taken)
       return taken
     }
     try {
       const what = `the rate limit ${limit.name}`
       const { deadlineMs } = this.#timing
-      // Where a limiter that hangs is passed over, it must not take the others with it.
+      // If failures are ignored, a limiter that hangs must not use up the time of the others.
       const leftMs = this.#options.onFailure === 'allow' ? undefined : leftUntil(walk.dueAt, this.#timing)
       const site: CallSite = { what, where: 'rateLimit', deadlineMs, leftMs, report: this.#report }
       const taken = callOut(site, () => this.#ask(walk, limit, key), read)
@@ -171,13 +171,13 @@ export class Rates {
     return isThenable(given) ? Promise.resolve(given).then(take) : take(given)
   }
 
-  // A penalty counts also where it goes beyond the limit: a refused use spends nothing.
+  // A penalty counts even beyond the limit, but a refused use must spend nothing.
   #returnRefused(taken: Taken): Taken {
     if (!taken.allowed) this.#giveBack(taken)
     return taken
   }
 
-  // Off the request's path: nobody waits for it, and where it fails the count stays too high, never too low.
+  // Off the request path. If this fails, the count stays too high, never too low.
   #giveBack(taken: Taken): void {
     const failed = (error: unknown): void => this.#report('rateLimit', error)
     try {

@@ -10,7 +10,7 @@ const MAX_PERIOD_SECONDS = 366 * 86_400
 /** Timers of more than 2^31 - 1 milliseconds fire at once, which would empty a count in the middle of its period. */
 const MAX_MEMORY_SECONDS = 2_000_000
 
-/** The most uses that a limit may have: every counter keeps such numbers, and so does a header field (RFC 9651 §3.3.1). */
+/** The maximum number of uses of a limit. Every counter and a header field (RFC 9651 §3.3.1) can hold it. */
 export const MAX_POINTS = 2_000_000_000
 
 const PERIODS = ['hour', 'day', 'week', 'month'] as const
@@ -41,24 +41,24 @@ const limitsOf = <Limit>(limit: OptionReader<Limit>) =>
     onFailure: oneOf(['refuse', 'allow'], "must be 'refuse' or 'allow': the decision when the limiter fails"),
   })
 
-/** The `rateLimit` option as it is read: durations in seconds. */
+/** The `rateLimit` option after parsing, with durations in seconds. */
 export type ReadRateLimits = {
   readonly limits: readonly ReadLimit[]
   readonly onFailure: RateLimitOptions['onFailure']
 }
 
-/** One limit as it is read. */
+/** One limit after parsing. */
 export type ReadLimit = Omit<RateLimit, 'refill' | 'by' | 'points'> & {
   readonly by: LimitBy | 'actor'
-  /** A function of what the use is taken for. */
+  /** A number, or a function of the subject that the use is taken for. */
   readonly points?: number | ((subject: never) => MaybePromise<number | undefined>)
   readonly refill?: ReadRefill
 }
 
-/** Names what a limit counts a use under; `undefined` where the limit does not concern it. */
+/** Returns the key under which a limit counts a use; `undefined` if the limit does not apply to it. */
 export type KeyOf = (limit: ReadLimit) => string | undefined
 
-/** When a quota is full again, as it is read. */
+/** When a quota is refilled, after parsing. */
 export type ReadRefill = (typeof PERIODS)[number] | { readonly every: number }
 
 /**
@@ -103,7 +103,7 @@ function longestSeconds(period: ReadRefill): number {
   return typeof period === 'object' ? period.every : LONGEST[period]
 }
 
-/** Is it a number of uses? */
+/** Returns whether this is a valid number of uses. */
 export function isPoints(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_POINTS
 }

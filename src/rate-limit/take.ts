@@ -6,12 +6,12 @@ import type { LimiterAnswer, Taken } from './model.js'
 import { periodOf } from './period.js'
 import type { ReadLimit, ReadRefill } from './read-options.js'
 
-/** A count outlives its period by this: a node whose clock is behind must still find it. */
+/** How long a count outlives its period, so that a node whose clock is behind still finds it. */
 const OUTLIVES_SECONDS = 3600
 /** Points are not given back this close to the end of a window: they could land in the next one. */
 const WINDOW_END_MS = 100
 
-/** Takes one use by the limiter's own windows and its own `points`, so that its blocks, insurance and other options hold. */
+/** Takes one use with the limiter's own windows and `points`, so that its blocking, insurance and other options apply. */
 export function takeByLimiter(limit: ReadLimit, key: string, monotonic: () => number): MaybePromise<Taken> {
   const { limiter } = limit
   const allowed = (answer: unknown): Taken => windowed(limit, key, limiter.points, true, readAnswer(answer), monotonic)
@@ -27,7 +27,7 @@ export function takeByLimiter(limit: ReadLimit, key: string, monotonic: () => nu
   }
 }
 
-/** Takes one use by the limiter's own windows, with `points` of the host's choice. */
+/** Takes one use with the limiter's own windows, but the host's `points`. */
 export function takeByPoints(limit: ReadLimit, key: string, points: number, monotonic: () => number): MaybePromise<Taken> {
   return then(limit.limiter.penalty(key, 1, {}), (answer) => {
     const read = readAnswer(answer)
@@ -38,8 +38,8 @@ export function takeByPoints(limit: ReadLimit, key: string, points: number, mono
 /**
  * Takes one use of a quota.
  *
- * The period stands in the key. So nodes that do not agree about the time to the millisecond never spend more than a period has, and what
- * is given back late lands where it was taken, never as a gift to the next period.
+ * The period is part of the key. Nodes whose clocks differ slightly therefore never spend more than a period has, and a use that is given back late
+ * returns to its own period, never to the next one.
  */
 export function takeByPeriod(limit: ReadLimit, refill: ReadRefill, key: string, points: number, now: number): MaybePromise<Taken> {
   const { startsAt, endsAt } = periodOf(refill, now)
@@ -80,9 +80,9 @@ function windowed(limit: ReadLimit, key: string, points: number, allowed: boolea
 }
 
 /**
- * Reads what a limiter answered.
+ * Reads the answer of a limiter.
  *
- * @throws StoreUnavailableError `store_unavailable`, for nonsense
+ * @throws StoreUnavailableError `store_unavailable`, if it is invalid
  */
 export function readAnswer(answer: unknown): LimiterAnswer {
   if (typeof answer === 'object' && answer !== null) {

@@ -7,9 +7,9 @@ const IS_BASE62: Uint8Array = new Uint8Array(128)
 for (let digit = 0; digit < BASE62.length; digit++) IS_BASE62[BASE62.charCodeAt(digit)] = 1
 
 /**
- * Are all characters of `text` from `from` (inclusive) to `to` (exclusive) base62 digits?
+ * Returns whether all characters of `text` from `from` (inclusive) to `to` (exclusive) are base62 digits. A range beyond the end of the text is `false`.
  *
- * A loop over char codes: about three times faster here than a regular expression, and a range that leaves the text is `false`.
+ * A loop over char codes is about three times faster here than a regular expression.
  */
 export function isBase62(text: string, from: number, to: number): boolean {
   for (let at = from; at < to; at++) {

@@ -15,7 +15,7 @@ export function checksum(digestHex: string): string {
   return text
 }
 
-/** Are the last six characters of `token` the checksum of this digest? Makes no string, and takes the same time wherever they differ. */
+/** Returns whether `token` ends with the checksum of this digest. Creates no string, and takes the same time wherever the two differ. */
 export function checksumMatches(token: string, digestHex: string): boolean {
   if (token.length < CHECKSUM_LENGTH || digestHex.length < 8) return false
   let expected = 0
@@ -25,7 +25,7 @@ export function checksumMatches(token: string, digestHex: string): boolean {
   return presented === expected
 }
 
-/** Of a lower-case hexadecimal digit; NaN, which equals nothing, for any other character. */
+/** The value of a lower-case hexadecimal digit; NaN, which equals nothing, for any other character. */
 function hexValue(code: number): number {
   if (code >= 48 && code <= 57) return code - 48
   return code >= 97 && code <= 102 ? code - 87 : Number.NaN

@@ -6,8 +6,8 @@ const LENGTH = 64
 /**
  * Returns whether two digests are equal. Takes the same time wherever they differ.
  *
- * XOR over char codes: making Buffers for `timingSafeEqual` costs more than the comparison. Anything that is not 64 characters is unequal,
- * also to itself, so that a record without a digest matches nothing.
+ * XOR over char codes, because creating Buffers for `timingSafeEqual` costs more than the comparison. Anything but 64 characters is unequal, even to
+ * itself, so a record without a digest matches nothing.
  */
 export function equalDigests(a: string, b: string): boolean {
   if (typeof a !== 'string' || typeof b !== 'string' || a.length !== LENGTH || b.length !== LENGTH) return false

@@ -13,7 +13,7 @@ export type Digester = {
 const PEPPER_ID_LABEL = 'latchkey: pepper id'
 
 /**
- * One digester per pepper, newest first: the first mints, all verify. `false` among them, or no list at all, is plain SHA-256.
+ * Creates one digester per pepper, newest first: the first mints, all verify. `false` in the list, or an empty list, means plain SHA-256.
  *
  * @throws InvalidInputError (`invalid_input`) if the list contains an entry twice.
  */

@@ -4,14 +4,14 @@ import { checksum } from './checksum.js'
 import type { Digester } from './digest.js'
 import { ID_LENGTH, SECRET_LENGTH } from './parse.js'
 
-/** Answers `size` random bytes. Anything but a CSPRNG makes tokens that can be guessed: inject one only in tests. */
+/** Returns `size` random bytes. Tokens from anything but a CSPRNG can be guessed, so inject a source only in tests. */
 export type RandomSource = (size: number) => Uint8Array
 
-/** 4 × 62. Bytes from here on are drawn again: a remainder of them would favour the first eight digits. */
+/** 4 × 62. Bytes from here on are discarded, because their remainders would favor the first eight digits. */
 const UNBIASED = 248
-/** Bytes asked for at once; a secret takes 45 of them on average. */
+/** Bytes drawn at once. A secret uses 45 of them on average. */
 const BLOCK = 64
-/** A healthy source needs one or two blocks; one that is still not done after so many is broken. */
+/** A healthy source needs one or two blocks. One that needs more than this is broken. */
 const MAX_BLOCKS = 16
 
 /**

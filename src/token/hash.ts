@@ -6,11 +6,11 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 export type HashEngine = {
   readonly name: string
   sha256(text: string): string
-  /** Prepares the key (its UTF-8 bytes) once; the answer digests many texts. */
+  /** Prepares the key (its UTF-8 bytes) once. The returned function digests any number of texts. */
   hmacSha256(key: string): (text: string) => string
 }
 
-/** SHA-256 works on blocks of 64 bytes, and answers 32. */
+/** SHA-256 works on blocks of 64 bytes and returns 32 bytes. */
 const BLOCK = 64
 const DIGEST = 32
 /** Room for the text behind the inner pad. The longest token has 91 characters. */
@@ -61,9 +61,9 @@ function agrees(engine: HashEngine): boolean {
 }
 
 /**
- * HMAC as RFC 2104 §2 writes it, H(K ⊕ opad, H(K ⊕ ipad, text)), over pads that are made once.
+ * HMAC as defined in RFC 2104 §2, H(K ⊕ opad, H(K ⊕ ipad, text)), with pads that are prepared once.
  *
- * Two one-shot hashes take 0.9 µs here where `createHmac` takes 2.3, and 1.8 with a key object.
+ * Two one-shot hashes take 0.9 µs here. `createHmac` takes 2.3 µs, or 1.8 µs with a key object.
  */
 function nativeHmac(crypto: NodeCrypto, key: string): (text: string) => string {
   const bytes = Buffer.from(key, 'utf8')

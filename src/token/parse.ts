@@ -22,9 +22,9 @@ export type ParsedToken = {
 }
 
 /**
- * Makes the parser of one prefix: the token's parts, or `undefined` for anything that is not a token of this prefix.
+ * Creates the parser of one prefix. It returns the parts of a token, or `undefined` for anything that is not a token with this prefix.
  *
- * Looks at the length first, then at the prefix, the underscores and the alphabet; never throws, and never hashes.
+ * Checks the length first, then the prefix, the underscores and the alphabet. Never throws, and never hashes.
  */
 export function createParser(prefix: string): (token: unknown) => ParsedToken | undefined {
   const length = prefix.length + TAIL_LENGTH
@@ -34,7 +34,7 @@ export function createParser(prefix: string): (token: unknown) => ParsedToken | 
   }
 }
 
-/** Reads a token of any prefix, from the right: for scanners and for telling a token of another prefix from junk. */
+/** Parses a token with any prefix, from the right. Used by scanners, and to tell a token with another prefix from junk. */
 export function parseAnyToken(token: unknown): (ParsedToken & { readonly prefix: string }) | undefined {
   if (typeof token !== 'string' || token.length <= TAIL_LENGTH || token.length > MAX_PREFIX_LENGTH + TAIL_LENGTH) return undefined
   const prefix = token.slice(0, token.length - TAIL_LENGTH)
@@ -43,7 +43,7 @@ export function parseAnyToken(token: unknown): (ParsedToken & { readonly prefix:
   return parsed && { prefix, ...parsed }
 }
 
-/** Is this a prefix: words of lower-case letters and digits joined by single underscores, starting with a letter, at most 24 characters? */
+/** Returns whether this is a prefix: words of lower-case letters and digits joined by single underscores, starting with a letter, at most 24 characters. */
 export function isPrefix(text: unknown): text is string {
   return typeof text === 'string' && text.length <= MAX_PREFIX_LENGTH && /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(text)
 }
@@ -53,7 +53,7 @@ export function isTokenId(text: unknown): text is string {
   return typeof text === 'string' && text.length === ID_LENGTH && isBase62(text, 0, ID_LENGTH)
 }
 
-/** The length is right already; `at` is the end of the prefix. */
+/** Parses a token of the right length. `at` is the end of the prefix. */
 function parseTail(token: string, at: number): ParsedToken | undefined {
   const idEnd = at + 1 + ID_LENGTH
   if (codeAt(token, at) !== UNDERSCORE || codeAt(token, idEnd) !== UNDERSCORE) return undefined

@@ -1,18 +1,18 @@
 /**
- * `_`, 16 digits of an id, `_`, and 20 or more digits of a secret, so that one cut short by a log line goes too.
+ * `_`, 16 digits of an id, `_`, and 20 or more digits of a secret, so that a token cut short by a log line matches, too.
  *
- * Starts at the underscore in front of the id, where little can match: time stays linear in the text, whatever the text.
+ * Starts at the underscore before the id, so that few positions can match and the time is linear in any text.
  */
 const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Za-z]{20,}/g
 
 /** The shapes of accepted tokens from other systems. */
 const foreign: Map<string, RegExp> = new Map()
-/** Not within a word: `monkey_` does not begin with the prefix `key_`. An escape in an address or in JSON is no word, though. */
+/** Not within a word: `monkey_` does not begin with the prefix `key_`. An escape before it, in a URL or in JSON, is not part of a word. */
 const BEGINS = String.raw`(?<!(?<![%\\]|%[0-9A-Fa-f])[0-9A-Za-z])`
 
 /**
- * Learns how tokens of another system look, which nothing else looks like. As with our own, of whatever prefix, it does not matter which instance in this
- * process accepts them: none may keep or tell them.
+ * Adds the shape of another system's tokens, which must match nothing else. It applies to every instance in this process, whichever accepts these tokens,
+ * because no instance may store or reveal them. The same is true of our own tokens, with any prefix.
  */
 export function learnShape(expression: string): void {
   if (!foreign.has(expression)) foreign.set(expression, new RegExp(`${BEGINS}(?:${expression})`, 'g'))
