@@ -58,6 +58,19 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect(await page.getByText('token store').count()).toBe(0)
     }))
 
+  it('forms whose suggestions cannot be loaded say so and take an ID', () =>
+    play({ before: seed, start: expressWith({ tenants: broken, owners: broken }) }, async ({ page }) => {
+      const hint = 'The application behind this page could not provide names. You can still enter an ID.'
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      await expect.poll(() => dialog.getByText(hint).count()).toBe(2)
+      await page.keyboard.press('Escape')
+      await press(page, 'Revoke all')
+      await expect.poll(() => dialog.getByText(hint).count()).toBe(1)
+      await dialog.getByRole('combobox', { name: 'Tenant' }).fill('acme')
+      await dialog.getByText(/tokens? will be revoked/).waitFor()
+    }))
+
   it('the form blames the application when mayOwn() fails, and reports a move while changes are paused', () =>
     play({ options: { mayOwn: broken } }, async ({ page }) => {
       await press(page, 'Create token')

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call, type Query } from '../lib/api.js'
 import { useLoad, useMaybe, useTask } from '../lib/hooks.js'
-import { useChoices } from '../lib/names.js'
+import { type Suggestions, useChoices } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Page, Token } from '../lib/types.js'
 import { useWorld } from '../lib/world.js'
@@ -11,7 +11,7 @@ import { Button } from '../ui/button.js'
 import { Dialog } from '../ui/dialog.js'
 import { Pills, TextField } from '../ui/fields.js'
 import { useGuardedClose } from '../ui/leave.js'
-import { Maybe, ProblemLine } from '../ui/problem.js'
+import { Maybe, ProblemLine, suggestionHint } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
 import { Together } from './together.js'
 
@@ -84,8 +84,8 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
         }}
         hint={which === 'everywhere' ? t('revokeAll.everywhereHint') : undefined}
       />
-      {which === 'client' && <TextField first label={t('list.client')} value={tenant} most={200} onInput={setTenant} choices={clients} />}
-      {which === 'owner' && <TextField first label={t('form.owner')} value={owner} most={200} onInput={setOwner} choices={owners} />}
+      {which === 'client' && <Whom label={t('list.client')} value={tenant} offered={clients} onInput={setTenant} />}
+      {which === 'owner' && <Whom label={t('form.owner')} value={owner} offered={owners} onInput={setOwner} />}
       <div role="status">
         {asked && (
           <Banner tone="danger">
@@ -101,6 +101,26 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
       <ProblemLine problem={problem ?? counted.problem} />
       <Maybe problem={problem} text="revokeAll.maybe" />
     </Dialog>
+  )
+}
+
+function Whom(props: {
+  readonly label: string
+  readonly value: string
+  readonly offered: Suggestions
+  readonly onInput: (id: string) => void
+}): JSX.Element {
+  const { label, value, offered, onInput } = props
+  return (
+    <TextField
+      first
+      label={label}
+      hint={suggestionHint(offered.problem)}
+      value={value}
+      most={200}
+      onInput={onInput}
+      choices={offered.choices}
+    />
   )
 }
 

@@ -1,9 +1,10 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { useChoices, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Me } from '../lib/types.js'
 import { Banner } from '../ui/banner.js'
 import { Field, Pills, TextField } from '../ui/fields.js'
+import { suggestionHint } from '../ui/problem.js'
 import type { Draft, Errors } from './draft.js'
 
 type Props = {
@@ -37,7 +38,8 @@ export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
           <Pick
             label={t('form.client')}
             value={draft.tenantId}
-            choices={tenants === undefined && me.tenants !== '*' ? me.tenants.map((id) => [id, id] as const) : clients}
+            choices={tenants === undefined && me.tenants !== '*' ? me.tenants.map((id) => [id, id] as const) : clients.choices}
+            hint={suggestionHint(clients.problem)}
             open={tenants?.nextCursor !== undefined || (me.tenants === '*' && tenants?.named !== true)}
             error={errors.tenantId}
             onChange={(tenantId) => onChange({ tenantId })}
@@ -46,9 +48,9 @@ export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
         {me.manages === 'all' && (
           <Pick
             label={t('form.owner')}
-            hint={t('form.ownerHint')}
+            hint={suggestionHint(owners.problem, t('form.ownerHint'))}
             value={draft.ownerId}
-            choices={owners}
+            choices={owners.choices}
             open
             optional={!draft.inherit}
             error={errors.ownerId}
@@ -63,7 +65,7 @@ export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
 /** One of those that there are; where there may be others than are known (`open`), a field that offers them. */
 function Pick(props: {
   readonly label: string
-  readonly hint?: string
+  readonly hint?: ComponentChildren
   readonly value: string
   readonly choices: readonly (readonly [string, string])[]
   readonly open: boolean

@@ -51,6 +51,8 @@ export const labelOf = ({ id, name }: NamedId): string => (name === undefined ||
 /** For a drop-down: each id with its name. */
 export const choicesOf = (list: NamedList | undefined): Choices => (list?.items ?? []).map((one) => [one.id, labelOf(one)])
 
+export type Suggestions = { readonly choices: Choices; readonly problem: Problem | undefined }
+
 /** Loads the first tenants and owners. */
 export function useLoadedNames(): Names {
   const [tenants, wantTenant, noTenants] = useKind('tenants')
@@ -112,9 +114,9 @@ export async function findNames(
   return { items: [...found.values()], ...(cursor !== undefined && { nextCursor: cursor }) }
 }
 
-/** What a field offers for what is typed into it: all that there are, or else those that match. */
-export function useChoices(kind: Kind, typed: string, tenantId = ''): Choices {
-  const { [kind]: list } = useNames()
+/** The suggestions of a field: the whole list if it is short, otherwise the matches of what is typed; and why there are none, if loading them failed. */
+export function useChoices(kind: Kind, typed: string, tenantId = ''): Suggestions {
+  const { [kind]: list, problem: before } = useNames()
   const [search, setSearch] = useState(typed)
   const stop = useRef(() => {})
   useEffect(() => {
@@ -125,8 +127,8 @@ export function useChoices(kind: Kind, typed: string, tenantId = ''): Choices {
     return () => stop.current()
   }, [typed])
   const ask = list !== undefined && (list.nextCursor !== undefined || tenantId !== '')
-  const { data } = useLoad(ask ? JSON.stringify([kind, search, tenantId]) : '', (signal) =>
+  const { data, problem } = useLoad(ask ? JSON.stringify([kind, search, tenantId]) : '', (signal) =>
     ask ? findNames(kind, { ...(search !== '' && { search }), ...(tenantId !== '' && { tenantId }) }, signal) : Promise.resolve(undefined),
   )
-  return choicesOf(ask ? data : list)
+  return { choices: choicesOf(ask ? data : list), problem: ask ? problem : list === undefined ? before : undefined }
 }

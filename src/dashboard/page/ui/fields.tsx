@@ -7,7 +7,7 @@ import { Options } from './filter.js'
 
 type FieldProps = {
   readonly label: string
-  readonly hint?: string | undefined
+  readonly hint?: ComponentChildren
   readonly error?: ComponentChildren
   readonly optional?: boolean
   readonly children: (ids: { id: string; 'aria-describedby': string | undefined; 'aria-invalid': boolean }) => ComponentChildren

@@ -1,4 +1,4 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { useNow } from '../lib/clock.js'
 import { config } from '../lib/config.js'
@@ -114,6 +114,16 @@ export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Ele
 export function NamesProblem({ problem }: { readonly problem: Problem }): JSX.Element {
   return problem.kind === 'callback' ? <span>{t('names.failed')}</span> : <ProblemText problem={problem} />
 }
+
+/** The hint of a field whose suggestions could not be loaded: it still takes an id. */
+export const suggestionHint = (problem: Problem | undefined, hint?: string): ComponentChildren =>
+  problem === undefined ? (
+    hint
+  ) : (
+    <>
+      <NamesProblem problem={problem} /> {t('picker.failed')}
+    </>
+  )
 
 /** The same as plain text. */
 export function problemSentence(problem: Problem): string {
