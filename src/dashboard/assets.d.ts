@@ -1,4 +1,4 @@
-// Types of assets.js, which `npm run page` makes from the folder page/ and which is not in git.
+// Types of assets.js, which `npm run page` builds from the folder page/. The file is not in git.
 
 /** The page's script. */
 export const script: string

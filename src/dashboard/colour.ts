@@ -1,18 +1,18 @@
 type Rgb = readonly [number, number, number]
 
-/** The least contrast of text (WCAG 2.2, 1.4.3). */
+/** The minimum contrast of text (WCAG 2.2, 1.4.3). */
 const READABLE = 4.5
 const STEPS = 20
 
-/** Is this a colour that the page can take: `#rrggbb`? */
+/** Returns whether this is a color that the page accepts: `#rrggbb`. */
 export const isColour = (text: string): boolean => /^#[0-9a-f]{6}$/i.test(text)
 
-/** The colour that is readable on a fill: white or near black. */
+/** Returns the color that is readable on a fill: white or near black. */
 export function textOn(fill: string): string {
   return contrast(parse(fill), [255, 255, 255]) >= READABLE ? '#ffffff' : '#14171c'
 }
 
-/** The colour itself where it is readable on the background, else mixed with white or black until it is. */
+/** Returns the color, mixed with white or black until it is readable on the background. */
 export function readableOn(colour: string, background: string): string {
   const back = parse(background)
   const target: Rgb = luminance(back) > 0.5 ? [0, 0, 0] : [255, 255, 255]
@@ -24,7 +24,7 @@ export function readableOn(colour: string, background: string): string {
   return format(target)
 }
 
-/** A lighter or darker shade of a colour, as the soft background of it. */
+/** Returns a lighter or darker shade of a color, for soft backgrounds. */
 export const softOn = (colour: string, background: string): string => format(mix(parse(background), parse(colour), 0.12))
 
 function parse(colour: string): Rgb {

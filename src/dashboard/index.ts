@@ -59,7 +59,7 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
         headers: {
           'content-type': 'text/html; charset=utf-8',
           'content-security-policy': policy,
-          // It knows no list of origins: where frames are allowed, the policy alone says whose.
+          // X-Frame-Options cannot list origins. If frames are allowed, only the policy says which.
           ...(settings.frameAncestors === undefined && { 'x-frame-options': 'DENY' }),
           'cross-origin-opener-policy': 'same-origin',
           vary: 'Accept',
@@ -70,13 +70,13 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
   })
 }
 
-// Relative to how the page was asked for: `/admin/tokens` finds its parts in `tokens/`, `/admin/tokens/` beside itself.
+// Relative to the URL of the page: `/admin/tokens` loads its assets from `tokens/`, `/admin/tokens/` from the same folder.
 function folderOf(request: Request): string {
   const last = new URL(request.url).pathname.split('/').at(-1) ?? ''
   return last === '' ? './' : `./${last}/`
 }
 
-// RFC 9110 §12.5.3; a weight of 0 says no.
+// RFC 9110 §12.5.3; a weight of 0 means "not acceptable".
 function takesGzip(accept: string | null): boolean {
   return (accept ?? '').split(',').some((coding) => /^\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(coding))
 }

@@ -55,11 +55,11 @@ export type DashboardOptions = {
   readonly envName?: string | undefined
 }
 
-/** The options as the page's parts read them. */
+/** The options as the page reads them. */
 export type DashboardSettings = DashboardOptions & { readonly theme: 'auto' | 'light' | 'dark'; readonly language: string }
 
 const text = z.string({ error: 'must be a string' }).max(200, { error: 'must be at most 200 characters' })
-// One slash: two would lead to another host.
+// Exactly one slash, because two would lead to another host.
 const path = text.regex(/^\/(?![/\\])[^\s"'<>]*$/, { error: 'must be a path on this host, such as /sign-in' })
 const tag = text.refine(isLanguage, { error: 'must be a language tag, such as de or pt-BR' })
 

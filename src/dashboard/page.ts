@@ -2,10 +2,10 @@ import { readableOn, softOn, textOn } from './colour.js'
 import type { Color, DashboardSettings } from './options.js'
 import { textsOf } from './texts/languages.js'
 
-/** The backgrounds of the two themes, as page.css has them. */
+/** The backgrounds of the two themes, as in page.css. */
 const SURFACES = { light: '#ffffff', dark: '#161a21' } as const
 
-/** No inline script or style, nothing from elsewhere, in no frame. A logo in the options adds `data:` to the images. */
+/** No inline scripts or styles, no other origins, no frames. A logo in the options adds `data:` to the image sources. */
 export function policyOf({ logo, frameAncestors = [] }: DashboardSettings): string {
   return [
     "default-src 'none'",
@@ -22,9 +22,9 @@ export function policyOf({ logo, frameAncestors = [] }: DashboardSettings): stri
 }
 
 /**
- * The document: static, and without data. What the host chose stands in an attribute.
+ * The document, which is static and holds no data. The host's options are in an attribute.
  *
- * `folder` leads from the address of the page to its parts, without the mount path: it holds behind a proxy that changes the path, too.
+ * `folder` is the path from the page to its assets, without the mount path, so it also works behind a proxy that changes the path.
  */
 export function documentOf(settings: DashboardSettings, folder: string): string {
   const { theme, language, title, accent: _, font: __, radius: ___, colors: ____, frameAncestors: _____, ...chosen } = settings
@@ -46,7 +46,7 @@ export function documentOf(settings: DashboardSettings, folder: string): string 
 `
 }
 
-/** The rules that the host's options add to the style. */
+/** The CSS rules that the host's options add. */
 export function hostRules({ accent, font, radius, colors = {} }: DashboardSettings): string {
   const own = Object.entries(colors).flatMap(([name, color]) => (color === undefined ? [] : [`--${name}:${cssOf(color)}`]))
   const rules = [...own, ...(font === undefined ? [] : [`--font:${font}`]), ...(radius === undefined ? [] : [`--round:${radius}`])]
@@ -63,7 +63,7 @@ function accentRules(accent: string | undefined, surface: Color = SURFACES): str
   return `\n:root{--accent:${both(readable)};--accent-fill:${accent};--on-accent:${textOn(accent)};--accent-soft:${both((on) => softOn(accent, on))}}`
 }
 
-/** The small picture in a browser's tab. */
+/** The favicon. */
 export function iconOf(accent = '#3550d6'): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="${accent}"/><path d="M19 13.500a5 5 0 1 0-4 4.900l1.800 1.600h2v2h2v2h4v-3.500l-6.200-6.200M12.500 12.500h.01" fill="none" stroke="${textOn(accent)}" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg>`
 }

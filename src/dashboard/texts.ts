@@ -12,7 +12,7 @@ export const texts: Texts = { ...app, ...list, ...detail, ...explain, ...form, .
 
 type Form = 'zero' | 'one' | 'two' | 'few' | 'many'
 
-/** The key of a text, without the forms of its plural. */
+/** The key of a text, without its plural forms. */
 export type TextKey = Exclude<keyof Texts, `${string}.${Form}`>
 
 /** The texts that a translation may replace, by key. Texts with a count also have the keys `key.one`, `key.few` and so on. */

@@ -35,7 +35,7 @@ export function App(): JSX.Element {
         {problem !== undefined && world === undefined && <ProblemState main problem={problem} retryAt={retryAt} reload={reload} />}
         {problem === undefined && world === undefined && <Loading />}
         {world !== undefined && (
-          // Another person sees other tokens: nothing of the one before stays.
+          // Another user sees other tokens, so no state of the previous user is kept.
           <WorldContext.Provider key={world.me.id} value={world}>
             <Named>
               <Screen place={place} />
@@ -50,7 +50,7 @@ export function App(): JSX.Element {
   )
 }
 
-// Names come behind the rest: without them ids are shown. What else may be wrong is told by what it keeps from being shown.
+// Names load last; until then, ids are shown. Other problems are reported where they keep something from being shown.
 function Named({ children }: { readonly children: JSX.Element }): JSX.Element {
   const names = useLoadedNames()
   return (
@@ -79,7 +79,7 @@ async function loadWorld(signal: AbortSignal): Promise<World> {
   return { me, scopes, usageCounted: scopes.usage }
 }
 
-// People sign in as somebody else in another tab. What is shown once, and what was typed, stays until it is closed.
+// Users may sign in as someone else in another tab. Unsaved input and a token that is shown once stay until they are closed.
 function useAccountSwitch(id: string | undefined, reload: () => void): string | undefined {
   const [latest, setLatest] = useState(id)
   useEffect(() => {
@@ -109,7 +109,7 @@ function useAccountSwitch(id: string | undefined, reload: () => void): string | 
   return latest ?? id
 }
 
-/** `name`: as whom the reader acts now, which may be somebody else than whose tokens are shown still. */
+/** `name` is the user who is signed in now, who may differ from the one whose tokens are still shown. */
 function TopBar({ me, name = '' }: { readonly me: Me | undefined; readonly name: string | undefined }): JSX.Element {
   return (
     <header class="top">

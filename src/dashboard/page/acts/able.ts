@@ -1,9 +1,9 @@
 import type { Token } from '../lib/types.js'
 
-/** May it still be changed? A revocation is final. */
+/** Returns whether the token can still be changed. A revocation is final. */
 export const isOver = (token: Token): boolean => token.status === 'revoked'
 
-/** Can it have a successor: is it good, and has it none yet? */
+/** Returns whether the token can be rotated: it is valid and has no successor yet. */
 export const isRotatable = (token: Token): boolean =>
   (token.status === 'active' || token.status === 'pending') && token.replacedById === undefined
 

@@ -17,16 +17,16 @@ type Props = {
   readonly act: Act
   readonly onClose: () => void
   readonly onChanged: () => void
-  /** A successor was made, and its text was kept. */
+  /** A successor was created, and the user has stored its token. */
   readonly onMade: (record: Token) => void
 }
 
-/** When the old token ends: `null` where it did, `undefined` where it is not known. */
+/** When the old token ends: `null` if it has ended, `undefined` if that is unknown. */
 type End = number | null | undefined
 
 type After = { readonly what: 'made'; readonly record: Token; readonly oldEndsAt: End } | { readonly what: 'lost'; readonly record: Token }
 
-/** The dialog of one act, and what follows from it: a rotation ends with the new token's text. */
+/** The dialog of one action and what follows it: a rotation ends by showing the new token. */
 export function Acts({ token, act, onClose, onChanged, onMade }: Props): JSX.Element {
   const [after, setAfter] = useState<After | undefined>()
   const [secret] = useState<Secret>({ text: '' })
@@ -35,7 +35,7 @@ export function Acts({ token, act, onClose, onChanged, onMade }: Props): JSX.Ele
     secret.text = minted.token ?? ''
     setAfter(minted.token === undefined ? { what: 'lost', record } : { what: 'made', record, oldEndsAt })
   }
-  // The successor without a text is replaced at once; the old token goes on as the first rotation left it.
+  // Rotates the successor whose token was lost. The first rotation decides when the old token ends.
   const remade = (minted: Minted): void => {
     made(minted, undefined)
     const tell = (old: Token): void => setAfter((before) => (before?.what === 'made' ? { ...before, oldEndsAt: endOf(old) } : before))

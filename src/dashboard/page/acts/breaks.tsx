@@ -14,7 +14,7 @@ import { CallCounts } from './calls.js'
 
 const MOST = 3
 
-/** Shows what is known to depend on a token. What is not known is shown as unknown, never as nothing. */
+/** Shows what is known to depend on a token. Missing data is shown as unknown, never as no use. */
 export function Breaks({ token }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
   return (
@@ -31,7 +31,7 @@ export function Breaks({ token }: { readonly token: Token }): JSX.Element {
 }
 
 function Counted({ token }: { readonly token: Token }): JSX.Element {
-  // The page may have been open for long: what will break is asked now.
+  // The page may have been open for a long time, so the usage is loaded again now.
   const span = useSpan(MONTH_HOURS)
   const { data, problem, loading } = useLoad(token.id, (signal) => loadUses(token.id, span, signal))
   const known = data ?? (token.lastUsedAt === undefined ? undefined : token)
@@ -65,7 +65,7 @@ function LastUse({ of: { lastUsedAt, lastUsedIp }, imported }: LastUseProps): JS
   return <Rich k="revoke.used" time={<Ago at={lastUsedAt} />} ip={lastUsedIp} />
 }
 
-/** How often it was used lately, by which calls and from where. */
+/** Recent use: how often, by which calls and from where. */
 function Uses({ usage, span }: { readonly usage: Usage; readonly span: number }): JSX.Element {
   const day = useMemo(() => {
     const since = sinceHours(24)

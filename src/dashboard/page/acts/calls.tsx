@@ -6,11 +6,11 @@ import { t } from '../lib/text.js'
 type Props = {
   readonly day: number
   readonly all: number
-  /** Are these not all of them? */
+  /** Whether there were more calls than these. */
   readonly atLeast?: boolean
 }
 
-/** How many calls there were in a day and in a month, or in as much of it as is kept. */
+/** The number of calls in a day and in a month, or in as much of it as the server keeps. */
 export function CallCounts({ day, all, atLeast }: Props): JSX.Element {
   const brief = useSpan(24)
   const long = useSpan(MONTH_HOURS)

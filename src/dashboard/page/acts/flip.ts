@@ -6,9 +6,9 @@ import { say } from '../ui/toasts.js'
 import { isStopped } from './able.js'
 
 /**
- * Activates a token, or deactivates it, as it was seen here.
+ * Activates or deactivates a token, if it is still as shown here.
  *
- * @throws Problem 412, when somebody else changed it meanwhile; nothing is changed then
+ * @throws Problem 412, if someone else has changed it since; then nothing is changed
  */
 export async function flip(token: Token): Promise<void> {
   const stopped = isStopped(token)
@@ -16,14 +16,14 @@ export async function flip(token: Token): Promise<void> {
     await call('POST', `${token.id}/${stopped ? 'activate' : 'deactivate'}`, { version: token.version })
   } catch (error) {
     if (Problem.of(error).status !== 412) throw error
-    // Its own answer was lost before: the one change since then is the one that was asked for.
+    // An earlier response was lost, and the only change since then is the requested one.
     const now = await call<Token>('GET', token.id)
     if (now.version !== token.version + 1 || isStopped(now) === stopped || now.status === 'revoked') throw error
   }
 }
 
 /**
- * The same, and says what came of it.
+ * Like `flip`, but also announces the result.
  *
  * @throws Problem
  */

@@ -13,14 +13,14 @@ import { StatusBadge } from '../ui/token.js'
 
 type Props = {
   readonly record: Token
-  /** It was made of what was sent before, in other words. */
+  /** The token was created from an earlier version of the form. */
   readonly earlier?: boolean
-  /** The token is kept as it is. */
+  /** The user keeps the token as it is. */
   readonly onClose: () => void
   readonly onMade: (minted: Minted) => void
 }
 
-/** A token was made, but the answer with its text was lost: it can be seen, and rotated for a new text. */
+/** A token was created, but the response with the token was lost. The user can rotate it to get a new one. */
 export function Lost({ record, earlier, onClose, onMade }: Props): JSX.Element {
   const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run } = useTask()

@@ -16,9 +16,9 @@ import { useGuardedClose } from '../ui/leave.js'
 import { envLine, fieldOf, LANGUAGE_NAMES, LANGUAGES, type Language, snippetOf } from './snippets.js'
 
 /**
- * A token's text on its only way: from the answer into this box, which is emptied when its dialog closes.
+ * Carries a token from the response to the dialog that shows it. Emptied when the dialog closes.
  *
- * The text is no state of a component, whose old values a renderer may keep.
+ * The token is not component state, because a renderer may keep old values of that.
  */
 export type Secret = { text: string }
 
@@ -29,11 +29,11 @@ const UNKEPT: Question = {
   no: 'leave.secret.stay',
 }
 
-/** Shows a token once. Whoever leaves without having copied it is asked first. */
+/** Shows a token once. Asks for confirmation before closing if the token was not copied. */
 export function Reveal(props: {
   readonly secret: Secret
   readonly name: string
-  /** After a rotation: when the old one ends; `null`: it ended. */
+  /** After a rotation: when the old token ends; `null` if it has ended. */
   readonly oldEndsAt?: number | null | undefined
   readonly onDone: () => void
 }): JSX.Element {
@@ -43,7 +43,7 @@ export function Reveal(props: {
   const [language, setLanguage] = useState<Language>('curl')
   const { sentIn } = useWorld().me
   useLayoutEffect(() => {
-    // Written by hand, so that the text is in the document and nowhere in what the renderer remembers.
+    // Written to the DOM directly, so that the renderer never holds the token.
     const put = (selector: string, text: string): void => place.current?.querySelector(selector)?.replaceChildren(text)
     put('[data-token]', secret.text)
     put(`[data-${language}]`, snippetOf(language, fieldOf(secret.text, sentIn), config, origin))
@@ -60,7 +60,7 @@ export function Reveal(props: {
   }, [secret])
   const find = (selector: string) => () => place.current?.querySelector(selector)
   const keep = (): void => setKept(true)
-  // Copied by hand: the token has to be in what is selected.
+  // For manual copying: counts only if the selection contains the token.
   const keepSelected = (): void => {
     const selected = getSelection()?.toString() ?? ''
     if ([secret.text, fieldOf(secret.text, sentIn).value].some((text) => selected.includes(text))) keep()

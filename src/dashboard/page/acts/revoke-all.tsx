@@ -20,10 +20,10 @@ type Group = { readonly tokens: readonly Token[]; readonly more: boolean }
 
 const PAGES = 10
 const PAUSE_MS = 250
-/** The word to type is never sent, and may look like anything. */
+/** The word to type is never sent, so it may look like a token. */
 const asTyped = (text: string): string => text
 
-/** Ends all tokens of a tenant, or everywhere: with their number, and only when the word is typed. */
+/** Revokes all tokens of a tenant, of an owner, or everywhere. Shows their number, and requires the word to be typed. */
 export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
   const { tenants } = useWorld().me
   const [before] = useState(of ?? (tenants !== '*' && tenants.length === 1 ? (tenants[0] ?? '') : ''))
@@ -42,7 +42,7 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
   const asked = tenantId !== '' && ownerId !== ''
   const filter = { ...(tenantId !== undefined && { tenantId }), ...(ownerId !== undefined && { ownerId }) }
   const counted = useLoad(JSON.stringify(filter), (signal) => (asked ? loadAlive(filter, signal) : Promise.resolve(undefined)))
-  // A number that is not of now is none.
+  // An outdated number is not shown.
   const group = counted.loading || counted.problem !== undefined ? undefined : counted.data
   const word = tenantId ?? ownerId ?? t('revokeAll.word')
   const ready = asked && group !== undefined && group.tokens.length > 0 && typed === word
@@ -124,7 +124,7 @@ function Whom(props: {
   )
 }
 
-/** Loads what is not revoked yet, up to a bound: the API tells pages, not totals. Who types is asked for once they pause. */
+/** Counts the unrevoked tokens up to a bound, because the API returns pages, not totals. Waits until typing pauses. */
 async function loadAlive(filter: Query, signal: AbortSignal): Promise<Group> {
   await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
   const tokens: Token[] = []

@@ -15,7 +15,7 @@ import { say } from '../ui/toasts.js'
 import { Breaks } from './breaks.js'
 import { LastUse, Together } from './together.js'
 
-/** Asks before a token is ended for good, and says what will break. */
+/** Asks for confirmation before a token is revoked, and shows what will break. */
 export function Revoke({
   token,
   onClose,
@@ -54,7 +54,7 @@ export function Revoke({
   )
 }
 
-/** The same for those that are selected in the list. */
+/** The same for the tokens that are selected in the list. */
 export function RevokeSelected(props: {
   readonly tokens: readonly Token[]
   readonly onClose: () => void
@@ -63,7 +63,7 @@ export function RevokeSelected(props: {
   const [reason, setReason] = useState('')
   const { tokens } = props
   const ids = tokens.map(({ id }) => id)
-  // The list may be old: what will break is asked now.
+  // The list may be outdated, so the usage is loaded again now.
   const { data, problem } = useLoad(ids.join(), (signal) => call<Page<Token>>('GET', '.', { query: { ids, limit: ids.length }, signal }))
   return (
     <Confirm

@@ -27,12 +27,12 @@ const OVERLAPS = [
 type Props = {
   readonly token: Token
   readonly onClose: () => void
-  /** It may have been rotated, although no answer came. */
+  /** The token may have been rotated, although no response arrived. */
   readonly onChanged: () => void
   readonly onMade: (minted: Minted, oldEndsAt: number | null) => void
 }
 
-/** Asks how long the old token goes on beside its successor. Only its button rotates. */
+/** Asks how long the old token keeps working alongside its successor. Only the button rotates; Enter does not. */
 export function Rotate({ token, onClose, onChanged, onMade }: Props): JSX.Element {
   const [overlap, setOverlap] = useState<(typeof OVERLAPS)[number]['value']>('86400')
   const [make] = useState(() => makeOnce<Minted>())

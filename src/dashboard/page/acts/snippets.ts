@@ -1,7 +1,7 @@
 import type { Config } from '../lib/config.js'
 import type { Me } from '../lib/types.js'
 
-/** Languages in which a call of the host's API is shown. */
+/** The languages of the code snippets. */
 export const LANGUAGES = ['curl', 'fetch', 'python', 'axios', 'go'] as const
 export type Language = (typeof LANGUAGES)[number]
 
@@ -16,14 +16,14 @@ export const LANGUAGE_NAMES: { readonly [language in Language]: string } = {
 /** The name and content of the `.env` file. */
 export const envLine = (token: string, { envName = 'API_TOKEN' }: Config): string => `${envName}=${token}`
 
-/** What carries a token in a request, as the host reads it. */
+/** The header field that carries a token, as the host expects it. */
 export function fieldOf(token: string, { header, scheme }: Me['sentIn']): Field {
   // RFC 7617 §2: the token as the user, without a password.
   const value = scheme === undefined ? token : `${scheme} ${scheme === 'Basic' ? btoa(`${token}:`) : token}`
   return { header, value }
 }
 
-/** A call with the token, ready to be pasted: the example of the host, or its first page at `origin`. */
+/** A call with the token, ready to paste: the host's example, or the root of `origin`. */
 export function snippetOf(language: Language, field: Field, config: Config, origin: string): string {
   const { exampleUrl = `${origin}/`, exampleMethod = 'GET', exampleBody } = config
   const body = exampleBody === undefined ? undefined : JSON.stringify(exampleBody)
@@ -36,7 +36,7 @@ type Call = Field & { readonly url: string; readonly method: string; readonly bo
 const WRITERS: { readonly [language in Language]: (call: Call) => string } = {
   curl({ url, method, body, header, value }) {
     const verb = method === 'GET' ? '' : `-X ${method} `
-    // Brackets and braces would ask for many addresses.
+    // Otherwise curl would expand brackets and braces to several URLs.
     const literal = /[[\]{}]/.test(url) ? '-g ' : ''
     const data = body === undefined ? '' : ` -H "Content-Type: application/json" -d ${shell(body)}`
     return `curl ${literal}${verb}-H "${header}: ${value}"${data} ${/^[\w:/.%~-]+$/.test(url) ? url : shell(url)}`
@@ -83,16 +83,16 @@ const WRITERS: { readonly [language in Language]: (call: Call) => string } = {
     ),
 }
 
-// Not every client escapes what is not ASCII.
+// Not every client escapes non-ASCII characters.
 const asciiOf = (url: string): string => (/^[!-~]+$/.test(url) || !URL.canParse(url) ? url : new URL(url).href)
 
 const lines = (...all: readonly string[]): string => all.join('\n')
 
-// A key of an object in JavaScript; the names of fields (RFC 9110 §5.1) hold no quote but the single one.
+// An object key in JavaScript. Field names (RFC 9110 §5.1) contain no quote other than the single one.
 const keyOf = (header: string): string => (/^[A-Za-z]\w*$/.test(header) ? header : JSON.stringify(header))
 
-// A JSON string is a string of JavaScript, Python and Go alike.
+// A JSON string is also a string literal in JavaScript, Python and Go.
 const quoted = (text: string): string => JSON.stringify(text)
 
-// Nothing but the quote itself has a meaning inside of single quotes.
+// Only the quote itself is special inside single quotes.
 const shell = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`

@@ -10,20 +10,20 @@ import { useWorld } from '../lib/world.js'
 import { Ago } from '../ui/time.js'
 import { CallCounts } from './calls.js'
 
-/** As many tokens as one request tells the uses of. */
+/** The maximum number of tokens whose usage one request returns. */
 const AT_ONCE = 100
-/** Calls are added up over so many of the tokens that were used last. */
+/** The number of most recently used tokens over which calls are summed. */
 const MOST = 1000
 
 type Props = {
-  /** As they stand now; absent until they are loaded. */
+  /** Their current state; absent until loaded. */
   readonly tokens: readonly Token[] | undefined
-  /** Are there more than these? */
+  /** Whether there are more than these. */
   readonly more?: boolean | undefined
   readonly problem: Problem | undefined
 }
 
-/** Shows what is known to depend on tokens that are revoked together. What is not known is shown as unknown, never as nothing. */
+/** Shows what is known to depend on tokens that are revoked together. Missing data is shown as unknown, never as no use. */
 export function Together(props: Props): JSX.Element {
   const { usageCounted } = useWorld()
   return (
@@ -71,7 +71,7 @@ function Counted({ tokens, more, problem }: Props): JSX.Element | null {
 
 const usedAt = ({ lastUsedAt }: Token): number => (lastUsedAt === undefined ? 0 : Date.parse(lastUsedAt))
 
-/** How many calls there were lately, of all of them. */
+/** The number of recent calls of all of them. */
 function Calls({ ids, more }: { readonly ids: readonly string[]; readonly more: boolean }): JSX.Element {
   const span = useSpan(MONTH_HOURS)
   const { data, problem, loading } = useLoad(ids.join(), (signal) => loadCalls(ids, span, signal))
@@ -101,7 +101,7 @@ async function loadCalls(
   return { day, all }
 }
 
-/** When one of them was used last, as far as it is known. */
+/** When one of them was last used, if known. */
 export function LastUse({ token }: { readonly token: Token | undefined }): JSX.Element | null {
   const { usageCounted } = useWorld()
   if (token === undefined || !usageCounted) return null

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../lib/types.js'
 
-/** What ids are called, where that is known. */
+/** The names of ids, where known. */
 export type EventNames = {
   readonly token: (id: string) => string | undefined
   readonly tenant: (id: string) => string | undefined
@@ -31,10 +31,10 @@ const COLUMNS: readonly (readonly [string, Cell])[] = [
   ['after', 'after'],
 ]
 
-/** A spreadsheet takes a cell that begins so for a formula (OWASP, “CSV injection”). */
+/** A spreadsheet treats a cell with such a beginning as a formula (OWASP, “CSV injection”). */
 const FORMULA = /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r|%\uff1d\uff0b\uff0d\uff20]/
 
-/** Events as CSV (RFC 4180), with the names of today beside the ids. Cells that a spreadsheet would calculate begin with an apostrophe, so that they stay text. */
+/** Events as CSV (RFC 4180), with current names beside the ids. An apostrophe before cells that look like formulas keeps them text. */
 export function csvOf(events: readonly AuditEvent[], names: EventNames): string {
   const rows = events.map((event) => COLUMNS.map(([, cell]) => cellOf(typeof cell === 'string' ? event[cell] : cell(event, names))))
   return [COLUMNS.map(([name]) => cellOf(name)), ...rows].map((cells) => `${cells.join(',')}\r\n`).join('')

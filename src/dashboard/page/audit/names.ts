@@ -3,12 +3,12 @@ import { call } from '../lib/api.js'
 import { useLoad } from '../lib/hooks.js'
 import type { AuditEvent, Page, Token } from '../lib/types.js'
 
-/** As many tokens as one request names. */
+/** The maximum number of tokens that one request names. */
 const MOST = 100
 
 type Names = Map<string, string | undefined>
 
-/** What the tokens of some events are called now, by id. Those that are gone are not in it. The events never wait for it. */
+/** The current names of the tokens of some events, by id. Removed tokens are missing. The events do not wait for them. */
 export function useTokenNames(events: readonly AuditEvent[]): ReadonlyMap<string, string> {
   const asked = useRef<Names>(new Map())
   const ids = tokensOf(events)

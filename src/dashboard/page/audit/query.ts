@@ -4,7 +4,7 @@ import type { Place } from '../lib/url.js'
 
 const DAY = /^\d{4}-\d\d-\d\d$/
 
-/** The filters of the audit screen in the words of the API. Days are whole, where the reader is. */
+/** The filters of the audit screen as API parameters. Days are whole days in the user's time zone. */
 export function eventFilters({ tenant, actor, action, about, from, to }: Place): Query {
   return {
     tenantId: tenant?.slice(0, 200),

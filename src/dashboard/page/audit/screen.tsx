@@ -20,10 +20,10 @@ import { nameTokens, useTokenNames } from './names.js'
 import { eventFilters, loadEvents } from './query.js'
 
 const LIMIT = 50
-/** An export asks for so many pages of so many events, at most. */
+/** The maximum number of pages in an export, and of events per page. */
 const EXPORT = { pages: 10, limit: 1000 }
 
-/** The audit log of every token that the reader may see. */
+/** The audit log of every token that the user may see. */
 export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
   const query = eventFilters(place)
   const key = JSON.stringify(query)

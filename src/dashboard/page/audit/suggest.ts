@@ -5,12 +5,12 @@ import { useWorld } from '../lib/world.js'
 import { nameTokens } from './names.js'
 import { loadEvents } from './query.js'
 
-/** As many of the newest events as are looked at for whom and what to offer. */
+/** The number of newest events from which suggestions are taken. */
 const NEWEST = 200
 
 type Choices = readonly (readonly [string, string])[]
 
-/** Who acted lately and on which tokens, to choose from by name; others can be typed. The events never wait for it. */
+/** Suggests recent actors and tokens by name; others can be typed. The events do not wait for them. */
 export function useSuggestions(shown: readonly AuditEvent[] | undefined): { readonly actors: Choices; readonly tokens: Choices } {
   const { me } = useWorld()
   const { owners } = useNames()

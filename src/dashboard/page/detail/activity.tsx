@@ -29,7 +29,7 @@ export function Activity({ id }: { readonly id: string }): JSX.Element {
 
 function Counted({ id }: { readonly id: string }): JSX.Element {
   const kept = useSpan(hoursOf('quarter'))
-  // Further back than counts are kept, an empty chart would say that there was no call.
+  // Before the counts that are kept, an empty chart would suggest that there were no calls.
   const ranges = (Object.keys(RANGES) as Range[]).filter((name) => name === 'day' || hoursOf(name) <= kept)
   const [range, setRange] = useState<Range>(ranges.includes('week') ? 'week' : 'day')
   const { data, problem } = useLoad(`${id} ${range}`, async (signal) => {
@@ -133,7 +133,7 @@ function OverTime({ bars }: { readonly bars: readonly Bar[] }): JSX.Element {
   )
 }
 
-/** Counts as bars that lie beside each other, with what is refused in another colour. */
+/** Counts as horizontal bars, with refused calls in another color. */
 function Shares({ shares }: { readonly shares: readonly (Share & { readonly note?: JSX.Element })[] }): JSX.Element {
   const [all, setAll] = useState(false)
   if (shares.length === 0) return <p class="muted none">{t('use.none')}</p>

@@ -16,7 +16,7 @@ import { Chips } from '../ui/token.js'
 
 type Props = { readonly token: Token; readonly onChanged: () => void }
 
-/** Which of a token's scopes its calls really needed, and a way to take the others away. */
+/** Shows which of a token's scopes its calls needed, and offers to remove the others. */
 export function Advisor({ token, onChanged }: Props): JSX.Element {
   const span = useSpan(MONTH_HOURS)
   const { data, problem } = useLoad(`${token.id} ${token.version}`, (signal) =>
@@ -62,7 +62,7 @@ function Remove({ token, unused, span, onClose, onChanged }: RemoveProps): JSX.E
         say(t('form.saved'))
       } catch (error) {
         if (Problem.of(error).status !== 412) throw error
-        // Its own answer was lost before: the one change since then is the one that was asked for.
+        // An earlier response was lost, and the only change since then is the requested one.
         const now = await call<Token>('GET', token.id)
         say(t(now.version === token.version + 1 && holds({ scopes: kept }, now) ? 'form.saved' : 'lifecycle.stale'))
       }

@@ -72,17 +72,17 @@ export function Audit({ id, onExplain }: { readonly id: string; readonly onExpla
 const load = (id: string, cursor?: string, signal?: AbortSignal): Promise<Page<AuditEvent>> =>
   call('GET', `${id}/events`, { query: { limit: LIMIT, cursor }, ...(signal && { signal }) })
 
-/** Events of several tokens: where they are shown, and what the tokens are called. */
+/** For events of several tokens: where they are shown, and the names of the tokens. */
 type Among = { readonly place: Place; readonly names: ReadonlyMap<string, string> }
 
 type EntryProps = {
   readonly event: AuditEvent
   readonly among?: Among
-  /** Where it can be explained why a token was refused. */
+  /** The place that explains why a token was refused. */
   readonly onExplain?: (event: AuditEvent) => void
 }
 
-/** What was done. Among events of other tokens it names its own, unless the words leave no room for it. */
+/** What was done. Among events of several tokens, names the token, unless the text has no placeholder for it. */
 function Deed({ event, among }: { readonly event: AuditEvent; readonly among: Among | undefined }): JSX.Element {
   const { action, tokenId, count = 0 } = event
   const key = `audit.${action}`
@@ -102,7 +102,7 @@ function Deed({ event, among }: { readonly event: AuditEvent; readonly among: Am
   )
 }
 
-/** One event; among those of other tokens it names its own. */
+/** One event. Among events of several tokens, it names its token. */
 export function Entry({ event, among, onExplain }: EntryProps): JSX.Element {
   const fields = [...new Set([...Object.keys(event.before ?? {}), ...Object.keys(event.after ?? {})])]
   const presented = event.action === 'token.refused' || event.action === 'token.reused'

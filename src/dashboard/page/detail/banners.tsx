@@ -18,7 +18,7 @@ import { User } from '../ui/who.js'
 
 type Props = { readonly token: Token; readonly place: Place; readonly onChanged: () => void }
 
-/** Banners that a reader must see first. */
+/** Banners that the user must see first. */
 export function Banners({ token, place, onChanged }: Props): JSX.Element {
   const now = useNow()
   return (
@@ -91,7 +91,7 @@ function StandingBanner({ token, place, onChanged }: Props): JSX.Element | null 
   )
 }
 
-/** During a rotation: is the old one still in use? */
+/** During a rotation: whether the old token is still in use. */
 function OldOne({ id, place }: { readonly id: string; readonly place: Place }): JSX.Element | null {
   const now = useNow()
   const { data: old, reload } = useLoad(id, (signal) => call<Token>('GET', id, { signal }))
@@ -109,7 +109,7 @@ function OldOne({ id, place }: { readonly id: string; readonly place: Place }): 
   )
 }
 
-/** Ends the old token before its overlap does, after telling what still uses it. */
+/** Revokes the old token before its overlap ends, after showing what still uses it. */
 function EndOld({ old, onDone }: { readonly old: Token; readonly onDone: () => void }): JSX.Element {
   const [asking, setAsking] = useState(false)
   return (

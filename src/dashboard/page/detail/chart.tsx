@@ -6,7 +6,7 @@ import type { Bar } from './series.js'
 
 const HEIGHT = 200
 
-/** Bars over time: allowed uses, and refused ones on top. The table beside it says the same to screen readers. */
+/** Bars over time: allowed uses, with refused ones on top. A table provides the same data to screen readers. */
 export function Chart({ bars, onPoint }: { readonly bars: readonly Bar[]; readonly onPoint: (bar: Bar | undefined) => void }): JSX.Element {
   const place = useRef<HTMLDivElement>(null)
   const told = useRef(onPoint)
@@ -60,7 +60,7 @@ function draw(element: HTMLElement, bars: readonly Bar[], onPoint: (bar: Bar | u
       series: [{}, series(colour('--bad')), series(colour('--accent'))],
       hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx == null ? undefined : bars[plot.cursor.idx])] },
     },
-    // The sum is drawn first and the allowed part over it, so that what is left on top is the refused part.
+    // The total is drawn first and the allowed part over it, so the rest at the top is the refused part.
     [bars.map(({ at }) => at / 1000), bars.map(({ allowed, refused }) => allowed + refused), bars.map(({ allowed }) => allowed)],
     element,
   )
@@ -68,7 +68,7 @@ function draw(element: HTMLElement, bars: readonly Bar[], onPoint: (bar: Bar | u
 
 const labelOf = (at: number, step: number): string => (step < 4_000_000 ? clockTime : briefDay)(at)
 
-// A canvas knows no custom properties: a colour is asked of an element that has it.
+// A canvas does not support custom properties, so the color is read from an element that has it.
 function colours(element: HTMLElement): (name: string) => string {
   const probe = document.createElement('span')
   element.append(probe)

@@ -25,7 +25,7 @@ import { Explain } from './explain.js'
 import { Facts } from './facts.js'
 
 type Props = { readonly id: string; readonly place: Place }
-/** One token: what it is, what it did, and what can be done with it. */
+/** One token: its details, its usage, and the available actions. */
 export function Detail({ id, place }: Props): JSX.Element {
   const loaded = useLoad(id, (signal) => load(id, signal))
   const { data: token, problem, reload } = loaded
@@ -61,7 +61,7 @@ export function Detail({ id, place }: Props): JSX.Element {
   )
 }
 
-// Anybody may have written the address: only an id is asked for, never another path such as `..`.
+// Anyone may have crafted the URL, so only an id is requested, never another path such as `..`.
 const load = (id: string, signal: AbortSignal): Promise<Token> =>
   /^[0-9A-Za-z]{16}$/.test(id) ? call<Token>('GET', id, { signal }) : Promise.reject(new Problem(404, undefined))
 

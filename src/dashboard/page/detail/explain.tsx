@@ -13,13 +13,13 @@ import { Explained } from './explained.js'
 
 type Props = {
   readonly token: Token
-  /** A refusal to explain; without one the panel is closed at first. */
+  /** A refusal to explain. Without one, the panel is closed at first. */
   readonly event?: AuditEvent | undefined
 }
 
 type Draft = { readonly scope: string; readonly ip: string; readonly at: string; readonly data: { readonly [dimension: string]: string } }
 
-/** Why a token is let in or refused, now or at another time. Nothing is asked before it is opened. */
+/** Explains why a token is accepted or refused, now or at another time. Loads nothing until it is opened. */
 export function Explain({ token, event }: Props): JSX.Element {
   const [draft, setDraft] = useState<Draft>({ scope: '', ip: event?.ip ?? '', at: event === undefined ? '' : localOf(event.at), data: {} })
   const [asked, setAsked] = useState<{ readonly query: Query; readonly round: number } | undefined>()
@@ -116,7 +116,7 @@ function Question(props: {
 }
 
 function queryOf({ scope, ip, at, data }: Draft, event: AuditEvent | undefined): Query {
-  // A field shows whole seconds; what it was filled with is asked about as it was.
+  // A field shows whole seconds. If it was not edited, the exact original time is used.
   const exact = event !== undefined && at === localOf(event.at) ? event.at : at
   const resource = Object.entries(data).flatMap(([dimension, values]) =>
     values
@@ -133,14 +133,14 @@ function queryOf({ scope, ip, at, data }: Draft, event: AuditEvent | undefined):
   }
 }
 
-// What is no time is for the server to refuse, beside its field.
+// The server refuses an invalid time, and the page shows that beside the field.
 function instantOf(at: string): string | undefined {
   if (at === '') return undefined
   const date = new Date(at)
   return Number.isNaN(date.getTime()) ? at : date.toISOString()
 }
 
-/** As a field for a time has it: in local time, to the second. */
+/** The value of a time field: local time, to the second. */
 function localOf(at: string): string {
   const date = new Date(at)
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19)

@@ -15,21 +15,21 @@ import { reasonOf } from './reason.js'
 
 type Props = {
   readonly id: string
-  /** When the token changes, it is asked again. */
+  /** Loaded again when the token changes. */
   readonly version: number
   readonly query: Query
   readonly round: number
   readonly onProblem: (problem: Problem | undefined) => void
 }
 
-/** Codes of those who sent another text than the token's. */
+/** The codes for callers that sent something other than this token. */
 const OTHER_TEXT: ReadonlySet<string | undefined> = new Set(['secret_mismatch', 'token_malformed', 'token_invalid'])
-/** Codes of routes: which scope they required is not in the audit. */
+/** The codes of routes. The audit does not record which scope they required. */
 const BY_ROUTE: ReadonlySet<string | undefined> = new Set(['scope_insufficient', 'resource_denied'])
-/** A host may serve less of the API than this page knows. */
+/** A host may serve only part of the API that this page uses. */
 const NOT_OFFERED: ReadonlySet<number | undefined> = new Set([403, 404, 405])
 
-/** The answer to a question: the verdict at first glance, then every step. */
+/** The answer to a question: the verdict first, then every step. */
 export function Explained({ id, version, query, round, onProblem }: Props): JSX.Element {
   const { data, problem, loading } = useLoad(`${id} ${version} ${round}`, (signal) =>
     call<Explanation>('GET', `${id}/explain`, { query, signal }),
@@ -67,7 +67,7 @@ export function Explained({ id, version, query, round, onProblem }: Props): JSX.
 
 const refusing = ({ steps }: Explanation): Step | undefined => steps.find(({ ok }) => ok === false)
 
-/** Where no step refuses: whether it is let in, and why the audit tells otherwise. */
+/** If no step refuses: whether the token is accepted, and why the audit may say otherwise. */
 function passingOf({ ok, refusals = [] }: Explanation, { scope }: Query): { readonly verdict: Key; readonly note?: Key } {
   const verdict = ok ? 'explain.letIn' : 'explain.unsure'
   if (refusals.some(({ code }) => OTHER_TEXT.has(code))) return { verdict, note: 'explain.otherText' }
@@ -118,7 +118,7 @@ function Verdict({ answer, query }: { readonly answer: Explanation; readonly que
   )
 }
 
-/** What the audit holds of these minutes. */
+/** The refusals that the audit recorded around that time. */
 function Recorded({ answer: { refusals = [] } }: { readonly answer: Explanation }): JSX.Element | null {
   if (refusals.length === 0) return null
   return (

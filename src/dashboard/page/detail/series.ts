@@ -3,7 +3,7 @@ import type { Usage } from '../lib/types.js'
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-/** The ranges of the chart: how far back, and how long a bar is. */
+/** The ranges of the chart: how far back they go, and the length of a bar. */
 export const RANGES = {
   day: { bars: 24, step: HOUR },
   week: { bars: 28, step: 6 * HOUR },
@@ -16,7 +16,7 @@ export type Range = keyof typeof RANGES
 export const hoursOf = (range: Range): number => (RANGES[range].bars * RANGES[range].step) / HOUR
 export type Bar = { readonly at: number; readonly allowed: number; readonly refused: number }
 
-/** Where the first bar begins; bars of days begin at the reader's midnight. */
+/** The start of the first bar. Daily bars begin at midnight in the user's time zone. */
 export function startOf(range: Range, now: number = Date.now()): number {
   const { bars, step } = RANGES[range]
   if (step === HOUR) return Math.floor(now / HOUR) * HOUR - (bars - 1) * HOUR
@@ -25,7 +25,7 @@ export function startOf(range: Range, now: number = Date.now()): number {
   return midnight.getTime() - bars * step
 }
 
-/** Uses by bar, also where there was none. */
+/** Uses by bar, including empty bars. */
 export function barsOf(usage: Usage, range: Range, start: number): readonly Bar[] {
   const { bars, step } = RANGES[range]
   const sums = Array.from({ length: bars }, (_, index) => ({ at: start + index * step, allowed: 0, refused: 0 }))

@@ -10,7 +10,7 @@ export function valueText(value: unknown, field = ''): string {
   return typeof value === 'object' ? objectText(value) : String(value)
 }
 
-// Resources are lists of ids by kind; other objects stay as they are written.
+// Resources are lists of ids by type; other objects are shown as JSON.
 function objectText(value: object): string {
   const entries = Object.entries(value)
   const listed = entries.length > 0 && entries.every(([, part]) => Array.isArray(part))

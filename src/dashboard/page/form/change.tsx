@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { t } from '../lib/text.js'
 import { Chips } from '../ui/token.js'
 
-/** A token's permissions before and after an edit, and what that adds and takes away. */
+/** A token's permissions before and after an edit, and what the edit adds and removes. */
 export function ScopeChange({
   before,
   after,

@@ -13,25 +13,25 @@ import { Ago } from '../ui/time.js'
 import { User } from '../ui/who.js'
 import { type Changes, type Difference, differencesOf } from './differences.js'
 
-/** The token as somebody else left it, and who that was, where it is known. */
+/** The token as someone else saved it, and who that was, if known. */
 export type Theirs = { readonly token: Token; readonly by: string | undefined }
 
 type Props = {
-  /** As it was when the editing began. */
+  /** The token when editing began. */
   readonly before: Token
   readonly theirs: Theirs
   readonly mine: Changes
   readonly busy: boolean
   readonly problem: Problem | undefined
   readonly onSave: (changes: Changes) => void
-  /** Leaves without saving, once nothing is lost or the loss was agreed to. */
+  /** Leaves without saving, after the user agreed to lose unsaved changes. */
   readonly onLeave: () => void
   readonly onDiscard: () => void
 }
 
 /**
- * Shows what somebody else changed meanwhile and what was written here, field by field. What only they changed stays in any case; where both
- * wrote, the reader chooses. Nothing can be saved over a revoked token.
+ * Shows someone else's changes beside the user's own, field by field. Fields that only the other person changed are always kept. Where both
+ * changed a field, the user chooses. A revoked token cannot be changed.
  */
 export function Conflict({ before, theirs, mine, busy, problem, onSave, onLeave, onDiscard }: Props): JSX.Element {
   const [given, setGiven] = useState<ReadonlySet<string>>(new Set())

@@ -19,14 +19,14 @@ import { TokenForm } from './form.js'
 import { Overview } from './overview.js'
 import { isWished, notGrantable, wish } from './wishes.js'
 
-/** `wishes`: what the address fills in. */
+/** `wishes`: the values that the URL fills in. */
 type Props = { readonly wishes: Place; readonly onClose: () => void; readonly onMade: () => void }
 type Step =
   | { readonly at: 'form' | 'review' }
   | { readonly at: 'made'; readonly name: string; readonly oldEndsAt?: null }
   | { readonly at: 'lost'; readonly record: Token; readonly earlier: boolean }
 
-/** Makes a token: form, summary, and the text that is shown once. */
+/** Creates a token: the form, the summary, and the token, which is shown once. */
 export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
   const { me, scopes } = useWorld()
   const [before] = useState(() => wish(newDraft(me, scopes.expiry), wishes, me, scopes.expiry))
@@ -124,7 +124,7 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
   )
 }
 
-/** Says where the content of the form comes from, and what of it is missing. */
+/** Tells the user that a link filled in the form, and which of its scopes were left out. */
 function Wished({ leftOut }: { readonly leftOut: readonly string[] }): JSX.Element {
   return (
     <Banner tone={leftOut.length === 0 ? 'info' : 'warn'}>

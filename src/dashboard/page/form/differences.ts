@@ -1,9 +1,9 @@
 import type { Token } from '../lib/types.js'
 
-/** What an edit sends: fields by the names of inputs, `null` for what is taken away. */
+/** The body of an edit: fields by their input names, `null` for removed values. */
 export type Changes = { readonly [field: string]: unknown }
 
-/** A field that somebody changed: here, there, or both. */
+/** A field that the user, someone else, or both changed. */
 export type Difference = {
   readonly field: string
   readonly before: unknown
@@ -11,21 +11,21 @@ export type Difference = {
   readonly mine: unknown
   readonly changedThere: boolean
   readonly changedHere: boolean
-  /** Did both write, and not the same? */
+  /** Whether both changed it, to different values. */
   readonly both: boolean
 }
 
-/** What the form edits. */
+/** The fields that the form edits. */
 const EDITED = ['name', 'description', 'scopes', 'resources', 'expiresAt', 'allowedIps', 'rotateEvery', 'metadata'] as const
-/** What else may have happened to a token meanwhile. */
+/** Further fields that may have changed meanwhile. */
 const OTHER = ['ownerId', 'notBefore', 'deactivatedAt', 'revokedAt', 'replacedById'] as const
 
-// Records give seconds in a field of another name.
+// Records have seconds, in a field with another name.
 const fieldOf = (token: Token, field: string): unknown => Reflect.get(token, field === 'rotateEvery' ? 'rotateEverySeconds' : field)
 
 const same = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b)
 
-// Stores give the keys of an object back in an order of their own.
+// Stores may return the keys of an object in a different order.
 function canonical(value: unknown): string {
   return JSON.stringify(value ?? null, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
@@ -34,11 +34,11 @@ function canonical(value: unknown): string {
   )
 }
 
-/** Does the token have what these changes ask for? */
+/** Returns whether the token already has these changes. */
 export const holds = (changes: Changes, token: Token): boolean =>
   Object.entries(changes).every(([field, value]) => same(fieldOf(token, field), value))
 
-/** Every field that was changed here or there, what both wrote first. */
+/** Returns every field that was changed by either side, conflicts first. */
 export function differencesOf(before: Token, theirs: Token, mine: Changes): readonly Difference[] {
   const all = [...EDITED, ...OTHER].map((field): Difference => {
     const changedHere = Object.hasOwn(mine, field)

@@ -7,11 +7,11 @@ import { entriesOf, isNetwork } from './address.js'
 export type Draft = {
   readonly name: string
   readonly description: string
-  /** `one` tenant, or `every` one: nobody gets a token for all of them by leaving a field empty. */
+  /** `one` tenant, or `every` one: leaving a field empty must not create a token for all of them. */
   readonly reach: 'one' | 'every'
   readonly tenantId: string
   readonly ownerId: string
-  /** Does it follow its owner's permissions, in place of scopes of its own? */
+  /** Whether it follows its owner's permissions instead of having its own scopes. */
   readonly inherit: boolean
   readonly scopes: readonly string[]
   readonly resources: readonly { readonly dimension: string; readonly values: string }[]
@@ -28,14 +28,14 @@ export type Limits = Scopes['expiry']
 
 const DAY_SECONDS = 86_400
 
-/** The expiry choices that the policy allows, as days. */
+/** The expiry choices that the policy allows, in days. */
 export const expiryDays = ({ maxSeconds }: Limits): readonly number[] =>
   [7, 30, 60, 90, 365].filter((days) => maxSeconds === undefined || days * DAY_SECONDS <= maxSeconds)
 
 export const mayLiveForever = ({ required, maxSeconds, defaultSeconds }: Limits): boolean =>
   !required && maxSeconds === undefined && defaultSeconds === undefined
 
-/** An empty form, with what is certain filled in. */
+/** An empty form, with defaults from the user's permissions and the host's limits. */
 export function newDraft(me: Me, limits: Limits): Draft {
   const days = expiryDays(limits)
   const preferred = days.includes(90) ? 90 : days.at(-1)
@@ -56,7 +56,7 @@ export function newDraft(me: Me, limits: Limits): Draft {
   }
 }
 
-/** The form as a token stands. */
+/** The form with the current values of a token. */
 export function draftOf(token: Token): Draft {
   return {
     name: token.name,
@@ -78,7 +78,7 @@ export function draftOf(token: Token): Draft {
 /** Problems by field. */
 export type Errors = { readonly [field: string]: ComponentChildren }
 
-/** Finds problems before anything is sent; the server finds the rest. */
+/** Checks the form before anything is sent. The server checks the rest. */
 export function check(draft: Draft): { readonly [field: string]: string } {
   const bad = entriesOf(draft.addresses).find((entry) => !isNetwork(entry))
   return {
@@ -92,10 +92,10 @@ export function check(draft: Draft): { readonly [field: string]: string } {
   }
 }
 
-/** Does it say something else than before? */
+/** Returns whether the form was changed. */
 export const isChanged = (draft: Draft, before: Draft): boolean => JSON.stringify(draft) !== JSON.stringify(before)
 
-/** When the token of a draft ends; `undefined`: as the server decides, `null`: never. */
+/** When the token of a draft expires; `undefined` if the server decides, `null` for never. */
 export function endsAt(draft: Draft): number | null | undefined {
   if (draft.expiry === 'keep') return undefined
   if (draft.expiry === 'never') return null
@@ -103,7 +103,7 @@ export function endsAt(draft: Draft): number | null | undefined {
   return Date.now() + Number(draft.expiry) * DAY_SECONDS * 1000
 }
 
-/** The body of a creation. */
+/** The request body of a creation. */
 export function createBody(draft: Draft): object {
   const { description, tenantId, ownerId } = draft
   return {
@@ -117,7 +117,7 @@ export function createBody(draft: Draft): object {
   }
 }
 
-/** The body of an edit: only what differs, so that nothing else is touched. */
+/** The request body of an edit. It contains only changed fields, so that nothing else is touched. */
 export function changesOf(draft: Draft, before: Draft): { [field: string]: unknown } {
   const now: { [field: string]: unknown } = {
     name: draft.name.trim(),
@@ -157,10 +157,10 @@ const idsOf = ({ values }: Row): readonly string[] =>
     .map((value) => value.trim())
     .filter(Boolean)
 
-/** Does a row limit to ids, and not say of what kind? Left out, the token would not be limited. */
+/** Returns whether a row has ids but no resource type. Leaving it out would leave the token unlimited. */
 export const isNameless = (row: Row): boolean => row.dimension.trim() === '' && idsOf(row).length > 0
 
-/** What a draft is limited to. Rows of one kind count together. */
+/** The resources of a draft. Rows of the same type are merged. */
 export function resourcesOf({ resources }: Draft): Resources | undefined {
   const named = new Map<string, readonly string[]>()
   for (const row of resources) {
@@ -170,7 +170,7 @@ export function resourcesOf({ resources }: Draft): Resources | undefined {
   return named.size === 0 ? undefined : Object.fromEntries(named)
 }
 
-/** The metadata of a draft, where its text is an object. */
+/** The metadata of a draft, if its text is a JSON object. */
 export function metadataOf(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text)
@@ -183,7 +183,7 @@ export function metadataOf(text: string): object | undefined {
 const rowsOf = (resources: Resources = {}): Draft['resources'] =>
   Object.entries(resources).map(([dimension, values]) => ({ dimension, values: values.join(', ') }))
 
-// The chosen day counts whole, where the reader is.
+// The token lasts until the end of the chosen day in the user's time zone.
 const endOf = (day: string): number => new Date(`${day}T23:59:59`).getTime()
 
 const defined = (fields: { [field: string]: unknown }): { [field: string]: unknown } =>

@@ -19,7 +19,7 @@ import { TokenForm } from './form.js'
 
 type Props = { readonly token: Token; readonly onClose: () => void; readonly onSaved: () => void }
 
-/** What changes a record: nobody is blamed for a refusal or a reminder. */
+/** The actions that change a record. Refusals and reminders do not. */
 const CHANGES = ['token.updated', 'token.activated', 'token.deactivated', 'token.rotated', 'token.revoked'] as const
 
 async function loadTheirs(id: string): Promise<Theirs> {
@@ -30,17 +30,17 @@ async function loadTheirs(id: string): Promise<Theirs> {
   return { token, by: last?.items[0]?.actorId }
 }
 
-/** Was it the earlier try that changed the token, and nothing else? */
+/** Returns whether the user's own earlier attempt is the only change to the token. */
 const isOwn = (sent: Changes, version: number, found: Token): boolean =>
   found.version === version + 1 && found.revokedAt === undefined && holds(sent, found)
 
-/** Edits a token. When somebody else was faster, both versions are shown, and nothing is lost. */
+/** Edits a token. If someone else saved it first, both versions are shown, and nothing is lost. */
 export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
   const [before] = useState(() => draftOf(token))
   const [draft, setDraft] = useState(before)
   const [tried, setTried] = useState(false)
   const [theirs, setTheirs] = useState<Theirs | undefined>()
-  // An earlier try that no answer came to: it may have been saved.
+  // An earlier attempt without a response, which may have been saved.
   const lost = useRef<Changes | undefined>(undefined)
   const { busy, problem, run, clear } = useTask()
   const found = check(draft)
@@ -59,7 +59,7 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
         } catch (error) {
           const { status, code, open } = Problem.of(error)
           if (open) lost.current = body
-          // A conflict without a version: it was revoked meanwhile.
+          // A conflict without a version means that the token was revoked meanwhile.
           if (status !== 412 && code !== 'conflict') {
             focusWrong()
             throw error
@@ -70,7 +70,7 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
             setTheirs(found)
             return
           }
-          // What was written since then.
+          // Saves what was edited since then.
           if (!holds(body, found.token)) await call('PATCH', token.id, { body, version: found.token.version })
         }
         say(t('form.saved'))

@@ -17,7 +17,7 @@ type Props = {
   readonly onChange: (draft: Draft) => void
 }
 
-/** Everything about a token that people decide, for a new one and for an edit. */
+/** All fields of a token that users can set, for creating and editing. */
 export function TokenForm({ draft, errors, kept, onChange }: Props): JSX.Element {
   const { me, scopes } = useWorld()
   const change = (part: Partial<Draft>): void => onChange({ ...draft, ...part })

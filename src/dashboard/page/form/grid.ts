@@ -1,7 +1,7 @@
 import { t } from '../lib/text.js'
 import type { Scopes } from '../lib/types.js'
 
-/** One thing that can be granted. `label` stands beside its box where no head of a column names it. */
+/** One grantable scope. `label` is shown beside its checkbox if no column heading names it. */
 export type Cell = { readonly name: string; readonly description: string; readonly label?: string }
 
 /** The scopes of one resource, by action. */
@@ -10,17 +10,17 @@ export type Row = { readonly resource: string; readonly cells: ReadonlyMap<strin
 export type Grid = {
   /** The groups. */
   readonly presets: readonly Cell[]
-  /** The heads of the columns: what most resources have comes first, everything (`*`) last. */
+  /** The column headings: the most common actions first, `*` last. */
   readonly actions: readonly string[]
   readonly rows: readonly Row[]
-  /** Scopes that have no place in the grid. */
+  /** Scopes that do not fit the grid. */
   readonly others: readonly Cell[]
 }
 
-/** Does it also give what is added later? */
+/** Returns whether the scope also grants scopes that are added later. */
 export const risky = (name: string): boolean => name === '*' || name.endsWith(':*')
 
-/** The catalogue as a grid, cut to what a search finds. */
+/** The catalogue as a grid, limited to search matches. */
 export function gridOf({ items, groups, allowWildcard }: Scopes, chosen: readonly string[], wanted: string): Grid {
   const finds = ({ name, description }: Cell): boolean => `${name} ${description}`.toLowerCase().includes(wanted)
   const presets = groups.map(({ name, scopes }) => ({ name, description: scopes.join(', '), label: name }))
@@ -36,7 +36,7 @@ export function gridOf({ items, groups, allowWildcard }: Scopes, chosen: readonl
   const general = items.filter(({ name }) => !name.includes(':')).map((item) => ({ ...item, label: item.name }))
   const everything = allowWildcard ? [{ name: '*', description: t('form.everything'), label: t('form.everything') }] : []
   const listed = new Set([...presets, ...cells, ...general, ...everything].map(({ name }) => name))
-  // What a token holds beside all this, such as a deeper wildcard, must be seen too.
+  // Other scopes that a token has, such as a deeper wildcard, must be visible, too.
   const strange = chosen.filter((name) => !listed.has(name)).map((name) => ({ name, description: '', label: name }))
   return {
     presets: presets.filter(finds),
@@ -47,7 +47,7 @@ export function gridOf({ items, groups, allowWildcard }: Scopes, chosen: readonl
 }
 
 const resourceOf = (name: string): string => name.slice(0, name.indexOf(':'))
-/** What of a resource is granted: `read` of `orders:read`. */
+/** The action of a scope: `read` of `orders:read`. */
 export const actionOf = (name: string): string => name.slice(name.indexOf(':') + 1)
 
 function byUse(actions: readonly string[]): readonly string[] {

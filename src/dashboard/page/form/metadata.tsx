@@ -5,11 +5,11 @@ import { type Draft, metadataOf } from './draft.js'
 
 type Props = { readonly draft: Draft; readonly onChange: (change: Partial<Draft>) => void }
 
-/** The keys of the metadata that the host made fields of. They write into the same object as the field of all metadata. */
+/** Metadata keys that the host's options turn into fields. They edit the same object as the metadata field. */
 export function MetadataFields({ draft, onChange }: Props): JSX.Element | null {
   const fields = config.metadata ?? []
   const known = draft.metadata.trim() === '' ? {} : metadataOf(draft.metadata)
-  // What is not an object now is mended there, before anything is written into it.
+  // Invalid JSON must be fixed in the metadata field before these fields can be edited.
   if (fields.length === 0 || known === undefined) return null
   const write = (key: string, value: string): void => {
     const { [key]: _, ...rest } = known as { readonly [key: string]: unknown }

@@ -5,7 +5,7 @@ import type { Scopes } from '../lib/types.js'
 import { type Draft, endsAt, resourcesOf } from './draft.js'
 import { risky } from './grid.js'
 
-/** The token in words, before it is made. */
+/** A summary of the token before it is created. */
 export function Overview({ draft, scopes }: { readonly draft: Draft; readonly scopes: Scopes }): JSX.Element {
   const end = endsAt(draft)
   const resources = Object.entries(resourcesOf(draft) ?? {})
@@ -65,7 +65,7 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
   )
 }
 
-/** A term and what it is. */
+/** A term and its description. */
 export function Fact({ label, children }: { readonly label: string; readonly children: preact.ComponentChildren }): JSX.Element {
   return (
     <div>

@@ -10,7 +10,7 @@ type Props = {
   readonly scopes: Scopes
   readonly me: Me
   readonly chosen: readonly string[]
-  /** Scopes that the token already has may stay. */
+  /** Scopes that the token already has and may keep. */
   readonly kept: readonly string[]
   readonly error?: ComponentChildren
   readonly onChange: (chosen: readonly string[]) => void

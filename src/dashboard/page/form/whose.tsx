@@ -62,7 +62,7 @@ export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
   )
 }
 
-/** One of those that there are; where there may be others than are known (`open`), a field that offers them. */
+/** A choice of known ids, or, if others are possible (`open`), a text field that suggests the known ones. */
 function Pick(props: {
   readonly label: string
   readonly hint?: ComponentChildren

@@ -2,17 +2,17 @@ import type { Me } from '../lib/types.js'
 import type { Place } from '../lib/url.js'
 import { type Draft, expiryDays, type Limits, mayLiveForever } from './draft.js'
 
-/** Did a link fill in the form? The tenant alone comes from the filter of the list. */
+/** Returns whether a link filled in the form. A tenant alone comes from the list's filter. */
 export const isWished = ({ name, description, scopes, owner, expires }: Place): boolean =>
   [name, description, scopes, owner, expires].some(Boolean)
 
 /** Scopes that a link asks for. */
 const scopesIn = ({ scopes = '' }: Place): readonly string[] => [...new Set(scopes.split(/[\s,]+/).filter(Boolean))]
 
-/** Scopes that a link asks for, and that the reader may not grant. */
+/** Scopes that a link asks for, but that the user may not grant. */
 export const notGrantable = (wishes: Place, me: Me): readonly string[] => scopesIn(wishes).filter((name) => !me.grantable.includes(name))
 
-/** The form as a link fills it in, as far as the reader and the host allow. A token for all clients is never wished: it has to be chosen. */
+/** The form as a link fills it in, as far as the user and the host allow. A link cannot ask for a token for all tenants. */
 export function wish(draft: Draft, wishes: Place, me: Me, limits: Limits): Draft {
   const { name = '', description = '', tenant, owner, expires } = wishes
   const days = expiryDays(limits).map(String)

@@ -1,12 +1,12 @@
 import { INTERCEPTED, Problem } from './problem.js'
 
-/** The API stands beside this script, wherever the host mounted both. */
+/** The API is next to this script, wherever the host mounted both. */
 const base = new URL('.', import.meta.url)
 
-/** Where the page itself is: what a `curl` line for the host's API begins with. */
+/** The page's origin, with which a `curl` line for the host's API begins. */
 export const origin: string = base.origin
 
-/** The query of a request: what is `undefined` is left out, a list is given several times. */
+/** The query of a request. `undefined` is left out, and a list is repeated. */
 export type Query = { readonly [name: string]: string | number | boolean | readonly string[] | undefined }
 
 type Options = {
@@ -18,7 +18,7 @@ type Options = {
 }
 
 /**
- * Asks the management API.
+ * Calls the management API.
  *
  * @throws Problem
  */
@@ -32,25 +32,25 @@ export async function call<T>(method: 'GET' | 'POST' | 'PATCH', path: string, op
     headers,
     cache: 'no-store',
     credentials: 'same-origin',
-    // A host that sends people to its sign-in page answers with a redirect.
+    // A host that redirects users to its sign-in page.
     redirect: 'manual',
     ...(method !== 'GET' && { body: JSON.stringify(options.body ?? {}) }),
     ...(options.signal && { signal: options.signal }),
   })
   if (response.type === 'opaqueredirect') throw new Problem(401, undefined)
   const isJson = /^application\/(?:[\w.-]+\+)?json\b/i.test(response.headers.get('content-type') ?? '')
-  // The API never answers so: a proxy or a network did, with its own page.
+  // The API never responds like this: a proxy or network responded with its own page.
   if (!isJson && (response.ok || response.status === 511)) throw new Problem(0, { code: INTERCEPTED })
   const body: unknown = await response.json().catch(() => undefined)
   if (response.ok && body !== undefined) return body as T
   throw new Problem(response.ok ? 0 : response.status, body, response.headers.get('retry-after'))
 }
 
-/** Waits for retries of a change whose answer may be lost. */
+/** The delays before retries of a change whose response may be lost. */
 const RETRY_MS = [1000, 3000] as const
 
 /**
- * Sends a change that carries an idempotency key, and sends it again where no answer came: the server does it once, however often it is asked.
+ * Sends a change with an idempotency key, and retries if no response arrives. The server performs the change only once.
  *
  * @throws Problem
  */
@@ -67,13 +67,13 @@ async function callOnce<T>(path: string, options: Options & { readonly key: stri
   return call<T>('POST', path, options)
 }
 
-/** A key, and what was sent under it without an answer that tells what became of it, the oldest first. */
+/** A key, and the bodies sent with it whose outcome is still unknown, oldest first. */
 type Open = { readonly key: string; readonly bodies: readonly unknown[] }
 
 /**
- * Makes the function that sends a change which makes a token, as often as people press its button. Its key is kept until an answer proves what became
- * of it, which a sign-in that ended or a limit does not: where every answer to an earlier wording was lost, and the server did it, that token is
- * answered as an `earlier` one, without its text.
+ * Returns a function that sends a change which creates a token, however often the button is pressed. The key is kept until a response proves the
+ * outcome, which an expired session or a rate limit does not. If the server performed an earlier version whose responses were all lost, that token is
+ * returned with `earlier`, without the token string.
  */
 export function makeOnce<T extends object>(): (path: string, body: unknown) => Promise<T & { readonly earlier?: true }> {
   let open: Open | undefined
@@ -105,7 +105,7 @@ export function makeOnce<T extends object>(): (path: string, body: unknown) => P
       return await send(path, key, body)
     } catch (error) {
       let problem: unknown = error
-      // The key is used: one of the earlier wordings was done.
+      // The key was used, so one of the earlier versions was performed.
       for (const before of isReused(error) ? earlier : []) {
         try {
           return { ...(await send(path, key, before)), earlier: true }
@@ -125,7 +125,7 @@ const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) ==
 
 /** A key that makes a creation safe to send again. */
 function newKey(): string {
-  // Not randomUUID: that exists on HTTPS only.
+  // Not randomUUID, which exists only on HTTPS.
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 

@@ -1,6 +1,6 @@
 import { config } from './config.js'
 
-/** Dates and numbers in the language of the texts, as the reader writes it where that is the same one. */
+/** The locale of dates and numbers: the language of the texts, in the user's own variant if that is the same language. */
 const locale = config.locale ?? navigator.languages.find((tag) => tag.split('-')[0] === config.language.split('-')[0]) ?? config.language
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' })
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
@@ -13,11 +13,11 @@ const numbers = new Intl.NumberFormat(locale)
 const MINUTE = 60
 const HOUR = 3600
 const DAY = 86_400
-/** Up to here it is days, then months, then years. */
+/** From how many days on a time is given in months, and in years. */
 const MONTHS_FROM_DAYS = 45
 const YEARS_FROM_DAYS = 548
 
-/** “5 minutes ago”, “in 3 days”, in the reader's language. Days are those of the calendar, everything is rounded to the nearest. */
+/** “5 minutes ago”, “in 3 days”, in the user's language. Days are calendar days, and values are rounded to the nearest unit. */
 export function ago(at: string | number, now: number = Date.now()): string {
   const then = new Date(at)
   const seconds = (then.getTime() - now) / 1000
@@ -32,19 +32,19 @@ export function ago(at: string | number, now: number = Date.now()): string {
   return relative.format(Math.round(days / 365.25), 'year')
 }
 
-// Midnights of UTC on the reader's days: a day of a clock change has 23 or 25 hours.
+// UTC midnights of the user's dates, because a day with a clock change has 23 or 25 hours.
 function calendarDays(then: Date, now: Date): number {
   const [a, b] = [then, now].map((date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()))
   return Math.round(((a ?? 0) - (b ?? 0)) / (DAY * 1000))
 }
 
-/** The day, in the reader's language and time zone. */
+/** The day, in the user's language and time zone. */
 export const day = (at: string | number): string => dates.format(new Date(at))
 
 /** The day and the minute. */
 export const moment = (at: string | number): string => moments.format(new Date(at))
 
-/** The same without the year, for tight places. */
+/** The day and the minute without the year, for narrow spaces. */
 export const briefMoment = (at: string | number): string => short.format(new Date(at))
 
 /** The time of the day alone. */
@@ -53,7 +53,7 @@ export const clockTime = (at: number): string => clocks.format(new Date(at))
 /** The day without the year. */
 export const briefDay = (at: number): string => briefDays.format(new Date(at))
 
-/** To the second in UTC, as a log has it. */
+/** UTC to the second, as in a log. */
 export const exact = (at: string | number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 
 export const number = (value: number): string => numbers.format(value)

@@ -1,18 +1,18 @@
-/** Says whether what would be lost may be lost. */
+/** Asks whether unsaved input may be discarded. */
 type Ask = () => Promise<boolean>
 
-/** Unsaved inputs, the innermost last; `over`: of what lies over a place, which stays when that closes. */
+/** Unsaved inputs, the innermost last. `over`: the input is in an overlay, and the place below stays when the overlay closes. */
 const guards: { readonly ask: Ask; readonly over: boolean }[] = []
 
-/** Does what is shown lie over another place? */
+/** Returns whether the current view is an overlay over another place. */
 export const isOver = (state: unknown = history.state): boolean => Object(state).over === true
-/** What waits until nothing would be lost. */
+/** Actions that wait until nothing would be lost. */
 const waiting = new Set<() => void>()
 let dialogs = 0
 
 const warn = (event: BeforeUnloadEvent): void => event.preventDefault()
 
-/** Keeps people from leaving unasked; the answer ends it. */
+/** Asks before the user leaves. The returned function ends this. */
 export function guard(ask: Ask): () => void {
   guards.push({ ask, over: isOver() })
   addEventListener('beforeunload', warn)
@@ -27,12 +27,12 @@ function drop(ask: Ask): void {
   setTimeout(goOn)
 }
 
-/** Says that a dialog is open: what it shows is not to go away under its reader. Answers how to say that it closed. */
+/** Registers an open dialog, whose content must not change under the user. Returns the function to call when it closes. */
 export function holdOpen(): () => void {
   dialogs += 1
   return () => {
     dialogs -= 1
-    // One dialog may hand over to the next.
+    // Another dialog may open right after this one.
     setTimeout(goOn)
   }
 }
@@ -45,22 +45,22 @@ function goOn(): void {
   }
 }
 
-/** What is left: the place with what lies over it, or only that. */
+/** What is being left: the place with its overlay, or only the overlay. */
 export type Left = 'place' | 'over'
 
 const lastOf = (left: Left) => guards.findLast(({ over }) => over || left === 'place')
 
-/** Would something be lost by leaving? */
+/** Returns whether leaving would lose something. */
 export const stays = (left: Left): boolean => lastOf(left) !== undefined
 
-/** Acts as soon as nothing would be lost by it, and no dialog is open. Answers how to give up. */
+/** Runs `act` once nothing would be lost and no dialog is open. Returns a function that cancels it. */
 export function whenFree(act: () => void): () => void {
   waiting.add(act)
   goOn()
   return () => void waiting.delete(act)
 }
 
-/** Asks about everything that would be lost by leaving, and lets go of it when the answer is yes. */
+/** Asks about everything that leaving would lose, and discards it if the user agrees. */
 export async function mayLeave(left: Left): Promise<boolean> {
   for (let last = lastOf(left); last !== undefined; last = lastOf(left)) {
     if (!(await last.ask())) return false

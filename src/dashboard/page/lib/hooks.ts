@@ -3,14 +3,14 @@ import { Problem } from './problem.js'
 
 const FIRST_RETRY_MS = 2000
 const LAST_RETRY_MS = 60_000
-// Browsers fire a timer of more than 2 ** 31 - 1 ms at once.
+// Browsers fire a timer of more than 2 ** 31 - 1 ms immediately.
 const LONGEST_WAIT_MS = 3_600_000
 
 export type Loaded<T> = {
   readonly data: T | undefined
   readonly problem: Problem | undefined
   readonly loading: boolean
-  /** When it is tried again by itself. */
+  /** When it is retried automatically. */
   readonly retryAt: number | undefined
   readonly reload: () => void
 }
@@ -18,8 +18,8 @@ export type Loaded<T> = {
 type State<T> = { data?: T; problem?: Problem; key?: string; retryAt?: number | undefined }
 
 /**
- * Loads something anew whenever `key` changes. What could not be decided is tried again by itself, ever less often, and at once when the
- * browser is online again. The old data stays meanwhile, and after an error only where it is data of the same key.
+ * Loads something again whenever `key` changes. Transient failures are retried automatically, less and less often, and immediately when the
+ * browser is online again. The old data stays meanwhile; after an error, it stays only if it belongs to the same key.
  */
 export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [state, setState] = useState<State<T>>({})
@@ -71,17 +71,17 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
   }
 }
 
-// Twice as long each time, with some chance in it, so that many pages do not come back in one moment; never earlier than the server asks,
-// but for an hour at most: a page that waits for weeks is a page that does not come back.
+// Exponential backoff with jitter, so that many pages do not return at the same moment. Never earlier than the server asks,
+// but after an hour at most, so that a page never seems dead.
 function retryMs({ retryAfter = 0 }: Problem, failures: number): number {
   const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures)
   return Math.min(LONGEST_WAIT_MS, Math.max(retryAfter * 1000, wait * (0.75 + Math.random() / 2)))
 }
 
-/** Is the window so narrow that tokens are cards? */
+/** Returns whether the window is so narrow that tokens are shown as cards. */
 export const useNarrow = (): boolean => useMedia('(max-width: 71rem)')
 
-/** Has the table no room for everything that it shows where nobody chose? */
+/** Returns whether the table has no room for all of its default columns. */
 export const useTight = (): boolean => useMedia('(min-width: 71.01rem) and (max-width: 85rem)')
 
 function useMedia(query: string): boolean {
@@ -95,7 +95,7 @@ function useMedia(query: string): boolean {
   return matches
 }
 
-/** Something that is done once at a time, with what went wrong. */
+/** A task that runs at most once at a time, and its problem. */
 export function useTask(): {
   busy: boolean
   problem: Problem | undefined
@@ -119,7 +119,7 @@ export function useTask(): {
   return { busy, problem, run, clear: () => setProblem(undefined) }
 }
 
-/** How to close what may have changed something although no answer came: what the page shows is then loaded anew. */
+/** Returns a close function for a dialog whose change may have succeeded without a response. It then also reloads the page's data. */
 export function useMaybe(problem: Problem | undefined, onChanged: () => void, close: () => void): () => void {
   const maybe = useRef(false)
   maybe.current ||= problem?.open === true

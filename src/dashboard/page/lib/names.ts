@@ -9,26 +9,26 @@ export type Kind = 'tenants' | 'owners'
 
 export type NamedId = { readonly id: string; readonly name?: string }
 
-/** A page of tenants or owners. Where the host names them, there are no others than it names. */
+/** A page of tenants or owners. `named`: the host lists all of them. */
 export type NamedList = { readonly items: readonly NamedId[]; readonly nextCursor?: string; readonly named?: true }
 
 type Choices = readonly (readonly [string, string])[]
 
-/** The first tenants and owners, and how others that are shown are called; absent until they are known, and where they cannot be told. */
+/** The first tenants and owners, and others that are shown. Absent until loaded, and if they are not available. */
 export type Names = {
   readonly tenants?: NamedList | undefined
   readonly owners?: NamedList | undefined
-  /** Why there are no names, or not all. */
+  /** Why some or all names are missing. */
   readonly problem?: Problem | undefined
-  /** Asks how these are called, if only the host knows. */
+  /** Requests the name of an id, if only the host knows it. */
   readonly want: (kind: Kind, id: string) => void
 }
 
 const FIRST = 500
 const FOUND = 20
-/** A page of a search may be short although more follow: so many of them are read for one. */
+/** The maximum number of server pages read for one page of a search, because a page may be short although more follow. */
 const MOST_PAGES = 10
-/** As many ids as one request names. */
+/** The maximum number of ids that one request names. */
 const MOST_IDS = 100
 
 export const NamesContext: Context<Names> = createContext<Names>({ want: () => undefined })
@@ -38,14 +38,14 @@ export const useNames = (): Names => useContext(NamesContext)
 /** The name of an id, or the id itself. */
 export const nameIn = (list: NamedList | undefined, id: string): string => list?.items.find((one) => one.id === id)?.name ?? id
 
-/** The same, asked for where it is not among the first. */
+/** Like `nameIn`, but requests the name if it is not loaded yet. */
 export function useName(kind: Kind, id: string): string {
   const { [kind]: list, want } = useNames()
   useEffect(() => want(kind, id), [kind, id, list, want])
   return nameIn(list, id)
 }
 
-/** As a drop-down shows it. */
+/** The label in a drop-down. */
 export const labelOf = ({ id, name }: NamedId): string => (name === undefined || name === id ? id : `${name} (${id})`)
 
 /** For a drop-down: each id with its name. */
@@ -80,7 +80,7 @@ function useKind(kind: Kind): readonly [NamedList | undefined, (id: string) => v
         const { items } = await call<NamedList>('GET', kind, { query: { ids, limit: MOST_IDS } })
         if (items.length > 0) setOthers((before) => [...before, ...items])
       } catch (error) {
-        // Ids are shown where the names do not come.
+        // Ids are shown for names that could not be loaded.
         setWithout(Problem.of(error))
       }
     }
@@ -94,7 +94,7 @@ function useKind(kind: Kind): readonly [NamedList | undefined, (id: string) => v
   return [list, want, problem ?? without]
 }
 
-/** Names that match a text, from a position on: more than one page of the server where its pages are short. */
+/** Finds names that match a text, from a cursor on. Reads several server pages if they are short. */
 export async function findNames(
   kind: Kind,
   query: { readonly search?: string; readonly tenantId?: string; readonly cursor?: string },

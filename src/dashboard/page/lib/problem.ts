@@ -1,4 +1,4 @@
-/** The kind of a problem, as a person needs to know it. */
+/** The kind of a problem, as users need to know it. */
 export type ProblemKind =
   | 'offline'
   | 'unreachable'
@@ -24,19 +24,19 @@ const TRANSIENT: ReadonlySet<ProblemKind> = new Set([
   'server',
 ])
 
-/** Something between this page and the API answered in its place. */
+/** Something between this page and the API responded in its place. */
 export const INTERCEPTED = 'intercepted'
 
-/** Refusals that come before the server looks whether the request was done already. */
+/** Refusals that are sent before the server checks whether the request was already performed. */
 const UNSETTLING: ReadonlySet<number> = new Set([401, 403, 408, 409, 429])
 
-/** A refusal of the API, or that it could not be reached (`status` 0). */
+/** A refusal by the API, or a failure to reach it (`status` 0). */
 export class Problem extends Error {
   readonly status: number
   readonly code: string
   readonly kind: ProblemKind
   readonly version: number | undefined
-  /** After how many seconds the server wants to be asked again. */
+  /** The number of seconds after which the server allows a retry. */
   readonly retryAfter: number | undefined
   /** By the name of the first step of the pointer: `scopes` for `#/scopes/0`. */
   readonly fields: { readonly [field: string]: string }
@@ -52,30 +52,30 @@ export class Problem extends Error {
     this.fields = fieldsOf(told.errors, this.message)
   }
 
-  /** Could nothing be decided? Then it is worth trying again. */
+  /** Whether nothing was decided, so that a retry makes sense. */
   get transient(): boolean {
     return TRANSIENT.has(this.kind)
   }
 
-  /** Might the change have happened although no answer came? */
+  /** Whether the change may have been made although no response arrived. */
   get uncertain(): boolean {
     return this.status === 0 || this.status === 502 || this.status === 504
   }
 
-  /** An earlier try of the same change got no answer, and this refusal does not tell what became of it. */
+  /** Whether an earlier attempt at the same change got no response, and this refusal does not reveal its outcome. */
   unsettled = false
 
-  /** Is it not known what became of the change? A store that answers late may have made it. */
+  /** Whether the outcome of the change is unknown. A store that answers late may have made it. */
   get open(): boolean {
     return this.unsettled || this.status === 0 || (this.status >= 500 && this.kind !== 'moving')
   }
 
-  /** Would the server have answered otherwise if an earlier try of the same request had been done? */
+  /** Whether this proves that no earlier attempt at the same request was performed, because the response would then differ. */
   get settles(): boolean {
     return this.status >= 400 && this.status < 500 && !UNSETTLING.has(this.status)
   }
 
-  /** Anything that was thrown, as a problem. */
+  /** Converts anything thrown to a problem. */
   static of(error: unknown): Problem {
     return error instanceof Problem ? error : new Problem(0, { detail: String(error) })
   }

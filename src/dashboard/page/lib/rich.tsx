@@ -4,7 +4,7 @@ import { type Key, pattern } from './text.js'
 
 type Props = { readonly k: Key; readonly count?: number; readonly [blank: string]: ComponentChild }
 
-/** A text whose blanks are isolated: names that run from right to left leave the sentence around them as it is. */
+/** A text with isolated placeholders, so that right-to-left names do not reorder the sentence around them. */
 export function Rich({ k, ...blanks }: Props): JSX.Element {
   const parts = pattern(k, blanks.count === undefined ? {} : { count: blanks.count }).split(/\{(\w+)\}/)
   return (

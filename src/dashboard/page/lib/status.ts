@@ -2,10 +2,10 @@ import type { Token } from './types.js'
 
 const SOON_MS = 14 * 86_400_000
 
-/** How a token stands, as people see it: its status, with two shades of active. */
+/** The status of a token as the page shows it, with two variants of active. */
 export type Standing = Token['status'] | 'expiring' | 'rotating'
 
-/** How a token stands now: its beginning and its end come while the page is open. */
+/** The current status of a token, which may become valid or expire while the page is open. */
 export function standingOf(token: Token, now: number = Date.now()): Standing {
   if (token.status !== 'active' && token.status !== 'pending') return token.status
   if (token.notBefore !== undefined && Date.parse(token.notBefore) > now) return 'pending'

@@ -10,7 +10,7 @@ export type Blanks = { readonly [name: string]: string | number }
 const plurals = new Intl.PluralRules(config.language)
 const english: { readonly [key: string]: string } = texts
 
-/** The name for tenants on this page. Languages that write nouns in lower case do so within a sentence. */
+/** The host's word for tenants. Within a sentence, it is lower-cased in languages that do this with nouns. */
 const nouns: { readonly [blank: string]: string } = nounsOf(
   config.clientName?.one ?? config.texts?.['word.client'] ?? texts['word.client'],
   config.clientName?.many ?? config.texts?.['word.clients'] ?? texts['word.clients'],
@@ -21,7 +21,7 @@ function nounsOf(one: string, many: string): { readonly [blank: string]: string 
   return { Client: one, Clients: many, client: lower(one), clients: lower(many) }
 }
 
-/** A text of the page with its blanks filled in. Always plain text: nothing in it is read as HTML. */
+/** A text of the page with its placeholders filled in. Always plain text, never HTML. */
 export function t(key: Key, blanks: Blanks = {}): string {
   return pattern(key, blanks).replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = blanks[name]
@@ -30,17 +30,17 @@ export function t(key: Key, blanks: Blanks = {}): string {
   })
 }
 
-/** The text with its blanks open. Where a language has more forms than English, its own come first. */
+/** The text before its placeholders are filled in. Prefers the language's own plural forms to those of English. */
 export function pattern(key: Key, { count }: Blanks): string {
   const form = typeof count === 'number' ? `${key}.${plurals.select(count)}` : key
   const text = config.texts?.[form] ?? config.texts?.[key] ?? english[form] ?? texts[key]
   return text.replace(/\{([Cc]lients?)\}/g, (whole, noun: string) => nouns[noun] ?? whole)
 }
 
-/** Is there a text for a key that is put together? */
+/** Returns whether a text exists for a computed key. */
 export const hasText = (key: string): key is Key => key in texts
 
-/** The text of a key that is put together, or something else where there is none. */
+/** The text of a computed key, or a fallback if there is none. */
 export function textOr(key: string, fallback: string): string {
   return hasText(key) ? t(key) : (config.texts?.[key] ?? fallback)
 }

@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks'
 import { config } from './config.js'
 import { t } from './text.js'
 
-/** Names the browser's tab: what is shown, then the page. */
+/** Sets the document title: the current view, then the page. */
 export function useTitle(what?: string): void {
   useEffect(() => {
     const page = config.title ?? t('app.title')

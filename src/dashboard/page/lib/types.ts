@@ -1,16 +1,16 @@
 import type { Explanation as Explained, ExplainStep, RecordedRefusal } from '../../../model/explanation.js'
 import type { TokenRecord } from '../../../model/record.js'
 
-/** JSON writes an instant as text. */
+/** JSON has instants as text. */
 type OnWire<T> = T extends Date ? string : T
 type Wired<T> = { readonly [Field in keyof T]: OnWire<T[Field]> }
 
-/** A token, as the management API answers it. */
+/** A token, as the management API returns it. */
 export type Token = Wired<TokenRecord>
 
 export type Step = Wired<ExplainStep>
 
-/** Why a token is let in or refused. */
+/** Why a token is accepted or refused. */
 export type Explanation = Pick<Explained, 'ok' | 'code'> & {
   readonly at: string
   readonly steps: readonly Step[]
@@ -21,7 +21,7 @@ export type Resources = { readonly [dimension: string]: readonly string[] }
 
 export type Page<T> = { readonly items: readonly T[]; readonly nextCursor?: string }
 
-/** The answer to a creation or a rotation. Without `token` it is a repeated one; `earlier`: of what was sent before, in other words. */
+/** The response to a creation or a rotation. Without `token`, it is a repeated one. `earlier`: it is that of an earlier version of the request. */
 export type Minted = { readonly token?: string; readonly record: Token; readonly earlier?: true }
 
 export type Me = {
@@ -32,7 +32,7 @@ export type Me = {
   readonly ip?: string
   readonly prefix: string
   readonly grantable: readonly string[]
-  /** The field that a token is sent in, and its scheme where it has one. */
+  /** The header field in which a token is sent, and its scheme, if any. */
   readonly sentIn: { readonly header: string; readonly scheme?: 'Bearer' | 'Basic' }
   /** Regular expressions of the tokens of other systems. */
   readonly importedShapes?: readonly string[]
@@ -43,17 +43,17 @@ export type Scopes = {
   readonly groups: readonly { readonly name: string; readonly scopes: readonly string[] }[]
   readonly expiry: { readonly defaultSeconds?: number; readonly maxSeconds?: number; readonly required: boolean }
   readonly allowWildcard: boolean
-  /** Are uses counted? */
+  /** Whether uses are counted. */
   readonly usage: boolean
-  /** How long those counts are kept; absent: for ever. */
+  /** How long those counts are kept; absent: forever. */
   readonly usageKeptSeconds?: number
-  /** May a token carry its owner's permissions, in place of scopes of its own? */
+  /** Whether a token can have its owner's permissions instead of its own scopes. */
   readonly inherit: boolean
 }
 
 type Count = { readonly count: number; readonly more?: true }
 
-/** How much there is to do. */
+/** Counts of tokens that need attention. */
 export type Counts = { readonly [name in 'total' | 'expiring' | 'rotationDue']: Count } & { readonly unused?: Count }
 
 export type Summary = {
@@ -86,10 +86,10 @@ export type AuditEvent = {
   readonly after?: { readonly [field: string]: unknown }
 }
 
-/** Who is asking, and what there is to grant. */
+/** The current user, and what can be granted. */
 export type World = {
   readonly me: Me
   readonly scopes: Scopes
-  /** Does this server count uses? Where it does not, "never used" says nothing. */
+  /** Whether this server counts uses. If not, "never used" means nothing. */
   readonly usageCounted: boolean
 }

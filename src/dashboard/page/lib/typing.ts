@@ -2,10 +2,10 @@ const PAUSE_MS = 250
 
 type Typing = { readonly end: () => void; readonly drop: () => void }
 
-/** Text that was typed and is not handed on yet. */
+/** Typed text that has not been handed on yet. */
 const open = new Set<Typing>()
 
-/** Hands text on when the typing pauses, or before a click leads elsewhere. Whoever goes back leaves it behind. Answers how to stop it. */
+/** Hands typed text on when typing pauses or a click navigates away. Going back discards it. Returns a function that stops this. */
 export function whenPaused(handOn: () => void, leave: () => void): () => void {
   const stop = (): void => {
     clearTimeout(timer)
@@ -21,12 +21,12 @@ export function whenPaused(handOn: () => void, leave: () => void): () => void {
   return stop
 }
 
-/** Takes what is being typed as it stands. */
+/** Hands on what is being typed now. */
 export function endTyping(): void {
   for (const { end } of [...open]) end()
 }
 
-/** Leaves what is being typed behind. */
+/** Discards what is being typed. */
 export function dropTyping(): void {
   for (const { drop } of [...open]) drop()
 }

@@ -3,10 +3,10 @@ import { cutTokens } from './cut.js'
 import { isOver, type Left, mayLeave, stays } from './guard.js'
 import { dropTyping, endTyping } from './typing.js'
 
-/** The current view. It is kept in the address, so that a reload, a bookmark and the back button restore it. Never holds a secret. */
+/** The current view. It is kept in the URL, so that a reload, a bookmark and the back button restore it. Never contains a secret. */
 export type Place = {
   readonly token?: string
-  /** Another screen than the list: `audit`, or `create` over the list. */
+  /** A screen other than the list: `audit`, or `create` as an overlay. */
   readonly screen?: string
   readonly q?: string
   readonly tenant?: string
@@ -29,7 +29,7 @@ export type Place = {
 
 const LIST = ['q', 'tenant', 'status', 'view', 'sort', 'size', 'page'] as const
 const AUDIT = ['actor', 'action', 'about', 'from', 'to'] as const
-/** What a link fills into the form of a new token. */
+/** The values that a link fills into the form of a new token. */
 const CREATE = ['name', 'description', 'scopes', 'owner', 'expires'] as const
 const NAMES = ['screen', 'token', ...LIST, ...AUDIT, ...CREATE] as const
 
@@ -38,7 +38,7 @@ function read(): Place {
   return Object.fromEntries(NAMES.flatMap((name) => (query.get(name) ? [[name, cutTokens(query.get(name) ?? '')]] : [])))
 }
 
-/** Cuts out of the address what is known for a secret only now. */
+/** Removes from the URL what turned out to be a secret only after it was loaded. */
 export function cutAddress(): void {
   const cut = cutIn(location.search)
   if (cut === location.search) return
@@ -46,7 +46,7 @@ export function cutAddress(): void {
   draw()
 }
 
-// Parameter by parameter: in the address some of their characters are escaped.
+// Each parameter on its own, because some of their characters are escaped in the URL.
 function cutIn(search: string): string {
   const query = new URLSearchParams(search)
   const values = [...query].map(([name, value]) => [name, cutTokens(value)])
@@ -55,7 +55,7 @@ function cutIn(search: string): string {
     : `?${new URLSearchParams(values)}`
 }
 
-/** What of a place the list shows. */
+/** The parts of a place that concern the list. */
 export const listOf = (place: Place): Place => Object.fromEntries(LIST.flatMap((name) => (place[name] ? [[name, place[name]]] : [])))
 
 function addressOf(place: Place): string {
@@ -66,7 +66,7 @@ function addressOf(place: Place): string {
 
 const SCROLL_REST_MS = 200
 
-/** `over` is a new place as well; closing it leads back to the one below. */
+/** `over` opens an overlay as a new place; closing it leads back to the place below. */
 type How = 'push' | 'replace' | 'over'
 
 export type Go = (to: Place | ((here: Place) => Place), how?: How) => void
@@ -76,19 +76,19 @@ const draw = (): void => {
   for (const listener of listeners) listener()
 }
 
-/** How far down each place was, by its number in the history. */
+/** The scroll position of each place, by its number in the history. */
 const scrolled = new Map<number, number>()
 let index = numberIn(history.state, 'index')
 let over = isOver()
 let comingBack = false
-/** Where to scroll to when the place that was come to is there. */
+/** Where to scroll once the new place is rendered. */
 let scrollTarget: number | undefined = numberIn(history.state, 'y')
 
-// Places draw themselves late, after their data: the browser would scroll too early.
+// Places render only after their data is loaded, so the browser would scroll too early.
 history.scrollRestoration = 'manual'
 history.replaceState(stateOf(isOver()), '', location.pathname + cutIn(location.search))
 
-// For a reload, and for those who come back from elsewhere: a page that goes away can keep nothing any more.
+// Saved while scrolling, for reloads and for returning from another site, because a page that is unloading can no longer save it.
 let resting: ReturnType<typeof setTimeout> | undefined
 addEventListener('scroll', () => {
   clearTimeout(resting)
@@ -104,12 +104,12 @@ function stateOf(over: boolean): object {
   return { index, ...(over && { over }) }
 }
 
-/** Goes to another place of the page. What would be lost there is asked about first. */
+/** Navigates to another place of the page. Asks first if unsaved input would be lost. */
 export const go: Go = (to, how = 'push') => {
   endTyping()
   const here = read()
   const place = typeof to === 'function' ? to(here) : to
-  // The second click of a double click leads nowhere else.
+  // The second click of a double click does nothing.
   if (addressOf(place) !== addressOf(here)) void move(place, how)
 }
 
@@ -118,7 +118,7 @@ async function move(place: Place, how: How): Promise<void> {
     history.replaceState(stateOf(isOver()), '', addressOf(place))
     return draw()
   }
-  // What opens over a place leaves it as it is.
+  // An overlay leaves the place below as it is.
   if (how !== 'over' && !(await mayLeave('place'))) return
   scrolled.set(index, scrollY)
   index += 1
@@ -128,13 +128,13 @@ async function move(place: Place, how: How): Promise<void> {
   draw()
 }
 
-/** Closes what lies over a place: back to it, or, for those who came by a link, to where it would be. */
+/** Closes an overlay: goes back to the place below, or if the overlay was opened by a link, to `below`. */
 export function closeOver(below: Place): void {
   if (isOver()) history.back()
   else go(below, 'replace')
 }
 
-// The browser has moved already when it tells: to stay means to go back to where we were.
+// The browser has already moved when this event fires, so staying means going back.
 addEventListener('popstate', (event) => {
   const to = numberIn(event.state, 'index')
   if (comingBack) {
@@ -157,13 +157,13 @@ addEventListener('popstate', (event) => {
   draw()
 })
 
-/** What a way through the history leaves: to what lies over a place, and back from it, the place itself stays. */
+/** Returns what a step through the history leaves. Opening or closing an overlay does not leave the place below. */
 function leftBy(way: number, toOver: boolean): Left | undefined {
   if (way === 1 && !over && toOver) return undefined
   return way === -1 && over && !toOver ? 'over' : 'place'
 }
 
-/** Scrolls to where the place was left, or to the top of a new one, once it is there. */
+/** Once a place is rendered, restores its scroll position, or scrolls to the top of a new one. */
 export function useScroll(ready: boolean): void {
   useEffect(() => {
     if (!ready || scrollTarget === undefined) return
@@ -172,7 +172,7 @@ export function useScroll(ready: boolean): void {
   })
 }
 
-/** A link's attributes: it goes there without a reload, and opens in a new tab as links do. */
+/** The attributes of a link that navigates without a reload, but can still be opened in a new tab. */
 export function linkTo(place: Place): { href: string; onClick: (event: MouseEvent) => void } {
   return {
     href: addressOf(place),
@@ -184,7 +184,7 @@ export function linkTo(place: Place): { href: string; onClick: (event: MouseEven
   }
 }
 
-/** The present place; the component is drawn again when it changes. */
+/** The current place. The component rerenders when it changes. */
 export function usePlace(): Place {
   const [place, setPlace] = useState(read)
   useEffect(() => {

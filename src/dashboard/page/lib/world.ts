@@ -2,7 +2,7 @@ import { type Context, createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { World } from './types.js'
 
-/** Context of every part of the page: who is asking, and what there is to grant. */
+/** Context of every part of the page: the current user, and what can be granted. */
 export const WorldContext: Context<World | undefined> = createContext<World | undefined>(undefined)
 
 export function useWorld(): World {

@@ -23,10 +23,10 @@ type Props = {
 
 const STOP: Question = { title: 'bulk.leave.title', text: 'bulk.leave.text', yes: 'bulk.leave.stop', no: 'bulk.leave.stay' }
 
-/** A change of several tokens that is under way. */
+/** A change of several tokens in progress. */
 type Run = { stopped: boolean }
 
-/** Actions for the selected tokens. What they began goes on, and is told, whatever becomes of the selection. */
+/** Actions for the selected tokens. A running change continues and is reported even if the selection changes. */
 export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element | null {
   const [working, setWorking] = useState<{ done: number; count: number } | undefined>()
   const [revoking, setRevoking] = useState(false)
@@ -104,7 +104,7 @@ export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element | null {
   )
 }
 
-/** A few at once, all of them, whatever fails, until it is stopped: what is under way then comes to its end. */
+/** Processes all items, a few at a time, even if some fail. After a stop, items in progress are still completed. */
 async function inTurns(
   list: readonly Token[],
   act: (token: Token) => Promise<unknown>,

@@ -4,7 +4,7 @@ import { NameCell } from './cells.js'
 import { RowMenu } from './row-menu.js'
 import { Select, type Shown } from './table.js'
 
-/** The tokens of a page as cards, where rows have no room. */
+/** The tokens of a page as cards, for windows too narrow for rows. */
 export function Cards({ items, uses, columns, selected, onSelect, place, onAct, onChanged }: Shown): JSX.Element {
   return (
     <ul class="cards" aria-label={t('list.caption')}>

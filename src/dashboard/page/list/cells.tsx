@@ -49,7 +49,7 @@ export function ClientCell({ token }: { readonly token: Token }): JSX.Element {
   )
 }
 
-/** Details that the badge leaves open: when, and by whom. */
+/** Details that the badge does not show: when, and by whom. */
 export function StatusNote({ token }: { readonly token: Token }): JSX.Element | null {
   const now = useNow()
   const standing = standingOf(token, now)
@@ -70,7 +70,7 @@ export function StatusNote({ token }: { readonly token: Token }): JSX.Element | 
   )
 }
 
-/** The last use. Where uses are counted no more, an old one is not shown as though it were the last. */
+/** The last use. If uses are no longer counted, an old one is not shown as if it were the last. */
 export function LastUsedCell({ token: { lastUsedAt, lastUsedIp, importedFrom } }: { readonly token: Token }): JSX.Element {
   const { usageCounted } = useWorld()
   if (!usageCounted) {
@@ -123,7 +123,7 @@ export function CreatedCell({ token }: { readonly token: Token }): JSX.Element {
   )
 }
 
-/** Whose permissions limit it. */
+/** The owner, whose permissions limit the token. */
 export function OwnerCell({ token }: { readonly token: Token }): JSX.Element {
   if (token.ownerId === undefined) return <span class="muted">{t('detail.none')}</span>
   return (

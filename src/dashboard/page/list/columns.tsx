@@ -19,7 +19,7 @@ import {
 import type { Column as Sorted } from './query.js'
 import { SPARK_HOURS, Spark, type Uses } from './spark.js'
 
-/** A column that a person can choose. */
+/** A column that the user can choose. */
 export type Column = {
   readonly id: string
   readonly label: string
@@ -68,10 +68,10 @@ const DEFAULT: ReadonlySet<string> = new Set(['client', 'status', 'scopes', 'las
 const TIGHT: ReadonlySet<string> = new Set([...DEFAULT].filter((id) => id !== 'use'))
 const KEY = 'latchkey.columns'
 
-/** The columns where a person chose none. */
+/** The default columns. */
 export const columnsFor = (tight: boolean): ReadonlySet<string> => (tight ? TIGHT : DEFAULT)
 
-/** Every column that there is here. Where uses are not counted, or nothing is imported, there is none of it to show. */
+/** Every available column. Without usage counts or imports, their columns are left out. */
 export function columnsHere(world: World): readonly Column[] {
   const { usageCounted, me } = world
   const uses = column('use', t('list.column.calls', { span: spanText(spanOf(world, SPARK_HOURS)) }), (token, uses) => (
@@ -82,7 +82,7 @@ export function columnsHere(world: World): readonly Column[] {
   )
 }
 
-/** The columns that a person chose on this device before. */
+/** The columns that the user chose on this device. */
 export function readChosen(): ReadonlySet<string> | undefined {
   try {
     const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? 'null')
@@ -96,7 +96,7 @@ export function keepChosen(chosen: ReadonlySet<string>): void {
   try {
     localStorage.setItem(KEY, JSON.stringify([...chosen]))
   } catch {
-    // It holds until the page is left.
+    // The choice then lasts until the page is closed.
   }
 }
 

@@ -11,7 +11,7 @@ export type Failure = { readonly token: Token; readonly problem: Problem }
 
 type Props = { readonly done: number; readonly failures: readonly Failure[]; readonly onClose: () => void }
 
-/** Which of several tokens could not be changed, each with its reason. */
+/** The tokens that could not be changed, each with its reason. */
 export function Failures({ done, failures, onClose }: Props): JSX.Element {
   return (
     <Dialog

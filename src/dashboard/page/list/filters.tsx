@@ -14,7 +14,7 @@ const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as cons
 /** Filters that need usage counts. */
 const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
 
-/** A drop-down of the tenants; one that is searched, where they are more than a list should hold or cannot be listed. */
+/** A drop-down of the tenants, with a search if there are too many for a list or they cannot be listed. */
 function ClientFilter({ value, onChange }: { readonly value: string; readonly onChange: (tenant: string) => void }): JSX.Element {
   const { tenants } = useNames()
   const name = useName('tenants', value)
@@ -37,7 +37,7 @@ function ClientFilter({ value, onChange }: { readonly value: string; readonly on
 type Props = {
   readonly place: Place
   readonly me: Me
-  /** Are there no heads of columns to sort by? */
+  /** Whether there are no column headings to sort by. */
   readonly sorts: boolean
 }
 
@@ -53,7 +53,7 @@ function Order({ place, onChange }: { readonly place: Place; readonly onChange: 
   )
 }
 
-/** Search, filters and ready-made views. */
+/** Search, filters and predefined views. */
 export function Filters({ place, me, sorts }: Props): JSX.Element {
   const { usageCounted } = useWorld()
   const offered = VIEWS.filter((view) => (usageCounted || !USES.has(view)) && (me.importedShapes !== undefined || view !== 'imported'))
@@ -68,7 +68,7 @@ export function Filters({ place, me, sorts }: Props): JSX.Element {
     addEventListener('keydown', jump)
     return () => removeEventListener('keydown', jump)
   }, [])
-  // Another filter, another list: its pages begin anew.
+  // A different filter gives a different list, which starts at its first page.
   const narrowTo = (change: Place, how?: 'replace'): void => go(({ page: _, ...here }) => ({ ...here, ...change }), how)
   return (
     <search class="filters">

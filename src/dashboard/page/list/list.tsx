@@ -32,7 +32,7 @@ import { Table } from './table.js'
 const DAYS = 14
 const STEP = '12h'
 
-/** The list of tokens, and the form of a new one over it. */
+/** The list of tokens, and the form for a new one as an overlay. */
 export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   const place = listOf(whole)
   const creating = whole.screen === 'create'
@@ -49,7 +49,7 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   const loaded = useLoad(JSON.stringify(place), (signal) => loadRows(place, me.prefix, signal))
   const { data: rows, problem, loading, reload } = loaded
   const items = rows?.items ?? []
-  // The counts stay where a filter could not be loaded.
+  // The counts stay if a filter could not be loaded.
   const wasThere = useRef(false)
   wasThere.current ||= rows !== undefined
   const uses = useUses(items)
@@ -173,7 +173,7 @@ function EmptyList({ filtered, onCreate }: { readonly filtered: boolean; readonl
   )
 }
 
-// The small pictures come behind the list: it never waits for them.
+// The sparklines load after the list, which never waits for them.
 function useUses(items: readonly Token[]): Uses | undefined {
   const { usageCounted } = useWorld()
   const ids = usageCounted ? items.map(({ id }) => id) : []

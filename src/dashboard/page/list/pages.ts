@@ -2,17 +2,17 @@ import { call, type Query } from '../lib/api.js'
 import { Problem } from '../lib/problem.js'
 import type { Page, Token } from '../lib/types.js'
 
-/** As many rows as the API gives at once. */
+/** The maximum number of rows in one response. */
 const MOST = 1000
 
-/** Where pages begin, by question. A cursor is good for one person only, so addresses name pages by number. */
+/** The cursors at which pages start, by filters and page size. A cursor is valid for one user only, so URLs contain page numbers. */
 const starts = new Map<string, Map<number, string>>()
 
 type Found = { readonly items: readonly Token[]; readonly page: number; readonly more: boolean }
 
 /**
- * Loads one page by its number. The API's cursors lead forward from page to page; what is not known yet is walked through in large steps.
- * Where there are fewer pages, it is the last one.
+ * Loads one page by its number. The API's cursors only lead forward, so unknown pages are skipped in large steps.
+ * If there are fewer pages, loads the last one.
  */
 export async function loadPage(filters: Query, size: number, page: number, signal: AbortSignal): Promise<Found> {
   const question = JSON.stringify([filters, size])
@@ -21,7 +21,7 @@ export async function loadPage(filters: Query, size: number, page: number, signa
   try {
     return await walk(filters, size, page, known, signal)
   } catch (error) {
-    // Somebody else is signed in now, or rows are gone.
+    // A different user is signed in now, or rows are gone.
     if (!(error instanceof Problem) || error.kind !== 'refused' || known.size === 0) throw error
     known.clear()
     return walk(filters, size, page, known, signal)

@@ -11,7 +11,7 @@ export const VIEWS = ['all', 'neverUsed', 'unused', 'noExpiry', 'expiringWeek', 
 export type View = (typeof VIEWS)[number]
 export type Column = 'name' | 'client' | 'lastUsed' | 'expires' | 'created'
 
-/** As many rows as the API gives at once: up to there, every column sorts all of them. */
+/** The maximum number of rows in one response. Up to this number, every column sorts all of them. */
 const MOST = 1000
 const ALIVE = ['active', 'pending', 'inactive'] as const
 
@@ -19,10 +19,10 @@ export const sizeOf = (place: Place): number => Number(SIZES.find((size) => size
 export const viewOf = (place: Place): View => VIEWS.find((view) => view === place.view) ?? 'all'
 export const pageOf = (place: Place): number => Math.max(1, Math.trunc(Number(place.page ?? '1')) || 1)
 
-/** The orders of the list. */
+/** The sort orders of the list. */
 export const ORDERS = ['-created', 'created', 'name', '-name', 'client', '-client', '-lastUsed', 'lastUsed', 'expires', '-expires'] as const
 
-/** `name` or `-name`; newest first when there is none. */
+/** `name` or `-name`; newest first if there is none. */
 export function sortOf(place: Place): { column: Column; descending: boolean } {
   const order = ORDERS.find((one) => one === place.sort)
   const [, minus, column] = /^(-?)(\w+)$/.exec(order ?? '') ?? []
@@ -31,13 +31,13 @@ export function sortOf(place: Place): { column: Column; descending: boolean } {
 
 export const isFiltered = (place: Place): boolean => Boolean(place.q || place.tenant || place.status || viewOf(place) !== 'all')
 
-/** The page's filters in the words of the API. */
+/** The page's filters as API parameters. */
 export function filtersOf(place: Place): Query {
   const view = viewOf(place)
   return {
     name: place.q?.slice(0, 200),
     tenantId: place.tenant?.slice(0, 200),
-    // What a view looks for is of interest only in tokens that are not over.
+    // The views only concern tokens that have not ended.
     status: place.status ?? (view === 'all' || view === 'rotationDue' ? undefined : ALIVE),
     ...(view === 'neverUsed' && { neverUsed: true }),
     ...(view === 'unused' && { unusedFor: '90d' }),
@@ -51,16 +51,16 @@ export function filtersOf(place: Place): Query {
 
 export type Rows = {
   readonly items: readonly Token[]
-  /** Which page it is: the last one, where fewer are left than the address says. */
+  /** The page number: the last page, if there are fewer than the URL says. */
   readonly page: number
   readonly more: boolean
-  /** More match than could be sorted. */
+  /** Whether more tokens match than could be sorted. */
   readonly cut: boolean
-  /** A token that was found by its id, and that the filters would have left out. */
+  /** A token that was found by its id, but does not match the filters. */
   readonly outside?: Token
 }
 
-/** Loads what the place shows: a page in the order of the API, or up to 1,000 rows that are sorted here. */
+/** Loads the tokens of a place: a page in an order that the API supports, or up to 1,000 rows, which are sorted here. */
 export async function loadRows(place: Place, prefix: string, signal: AbortSignal): Promise<Rows> {
   const size = sizeOf(place)
   const { column, descending } = sortOf(place)
@@ -76,19 +76,19 @@ export async function loadRows(place: Place, prefix: string, signal: AbortSignal
   return { ...sliceOf(sorted, place), cut: all.nextCursor !== undefined }
 }
 
-/** The page of the place, of all rows that are known here. */
+/** Takes the current page from all loaded rows. */
 function sliceOf(all: readonly Token[], place: Place): Pick<Rows, 'items' | 'page' | 'more'> {
   const size = sizeOf(place)
   const page = Math.min(pageOf(place), Math.max(1, Math.ceil(all.length / size)))
   return { items: all.slice((page - 1) * size, page * size), page, more: page * size < all.length }
 }
 
-/** The part of a token that people see, `acme_live_4kQ0…`, or the beginning of its id. Fewer characters are more often a name. */
+/** A token's hint, `acme_live_4kQ0…`, or the beginning of its id. Fewer characters are more likely a name. */
 const HINT = /^([0-9A-Za-z]{4,15})…?$/
-/** As many as share the beginning of an id, at most. */
+/** The maximum number of tokens found by the beginning of their id. */
 const ALIKE = 20
 
-/** The tokens whose id begins as the search does. */
+/** The tokens whose id starts with the search text. */
 async function loadByHint(
   { q = '' }: Place,
   { name: _, ...filters }: Query,
@@ -105,7 +105,7 @@ const union = (first: readonly Token[], second: readonly Token[]): Token[] => [
   ...second.filter(({ id }) => !first.some((known) => known.id === id)),
 ]
 
-/** The token of this id, whatever the filters are, and those that are called so. */
+/** The token with this id, whatever the filters, and the tokens with this name. */
 async function oneOrNamed(place: Place, id: string, filters: Query, signal: AbortSignal): Promise<Rows> {
   const { name: _, ...others } = filters
   const [one, inside, named] = await Promise.all([
@@ -126,7 +126,7 @@ async function oneOrNamed(place: Place, id: string, filters: Query, signal: Abor
 function compare(a: Token, b: Token, column: Column): number {
   if (column === 'name') return collator.compare(a.name, b.name)
   if (column === 'client') return collator.compare(a.tenantId ?? '', b.tenantId ?? '')
-  // Never used is older than any use; never ending is later than any end.
+  // Never used sorts before any use; no expiry sorts after any expiry.
   if (column === 'lastUsed') return instant(a.lastUsedAt, 0) - instant(b.lastUsedAt, 0)
   if (column === 'expires') return instant(a.expiresAt, 8.64e15) - instant(b.expiresAt, 8.64e15)
   return instant(a.createdAt, 0) - instant(b.createdAt, 0)

@@ -14,7 +14,7 @@ export type OnAct = (token: Token, act: Act) => void
 
 type Props = { readonly token: Token; readonly onAct: OnAct; readonly onChanged: () => void }
 
-/** Actions for a token of the list. */
+/** Actions for a token in the list. */
 export function RowMenu({ token, onAct, onChanged }: Props): JSX.Element {
   const over = isOver(token)
   const stopped = isStopped(token)

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { t } from '../lib/text.js'
 
-/** The shape of the list while it is loaded for the first time. */
+/** A placeholder for the list while it loads for the first time. */
 export function Skeleton(): JSX.Element {
   return (
     <div class="card skeleton" role="status">

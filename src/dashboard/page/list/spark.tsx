@@ -6,12 +6,12 @@ import type { Summary } from '../lib/types.js'
 
 const STEPS = 28
 const STEP_MS = 43_200_000
-/** As far back as the small pictures go, in hours. */
+/** The period of the sparklines, in hours. */
 export const SPARK_HOURS: number = (STEPS * STEP_MS) / 3_600_000
 const WIDTH = 96
 const HEIGHT = 28
 
-/** The uses of the tokens on a page, by id; absent until they are known. */
+/** The uses of the tokens on a page, by id; absent until loaded. */
 export type Uses = ReadonlyMap<string, Summary>
 
 /** Recent use as small bars. */

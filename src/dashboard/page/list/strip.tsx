@@ -16,16 +16,16 @@ const PARTS: readonly { readonly name: keyof Counts; readonly view: View; readon
 type Props = {
   readonly place: Place
   readonly round: number
-  /** Is the list there? It never waits for the counts, which cost the server more. */
+  /** Whether the list is loaded. It never waits for the counts, which are more expensive for the server. */
   readonly ready: boolean
 }
 
-/** How many tokens there are and what there is to do, each a filter. */
+/** The number of tokens, and of those that need attention. Each number is a link to a filter. */
 export function Strip({ place, round, ready }: Props): JSX.Element | null {
   const { data } = useLoad(`${ready} ${place.tenant ?? ''} ${round}`, async (signal) =>
     ready ? call<Counts>('GET', 'counts', { query: { tenantId: place.tenant?.slice(0, 200) }, signal }) : undefined,
   )
-  // Who has no tokens has nothing to do.
+  // Without tokens, there is nothing to show.
   if (data?.total.count === 0) return null
   const show = (view: View): void => go({ ...(place.tenant !== undefined && { tenant: place.tenant }), ...(view !== 'all' && { view }) })
   return (

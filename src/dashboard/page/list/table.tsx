@@ -20,7 +20,7 @@ export type Shown = {
   readonly onChanged: () => void
 }
 
-/** The tokens of a page in rows. */
+/** The tokens of a page as rows. */
 export function Table({ items, uses, columns, selected, onSelect, place, onAct, onChanged }: Shown): JSX.Element {
   const all = items.every(({ id }) => selected.has(id))
   return (
@@ -78,7 +78,7 @@ export function Table({ items, uses, columns, selected, onSelect, place, onAct, 
   )
 }
 
-/** The box that chooses a token. */
+/** The checkbox that selects a token. */
 export function Select({ token, selected, onSelect }: Pick<Shown, 'selected' | 'onSelect'> & { readonly token: Token }): JSX.Element {
   const toggle = (): void => {
     const next = new Set(selected)
@@ -91,7 +91,7 @@ export function Select({ token, selected, onSelect }: Pick<Shown, 'selected' | '
 function Sortable({ column, label, place }: { readonly column: Column; readonly label: string; readonly place: Place }): JSX.Element {
   const { column: current, descending } = sortOf(place)
   const on = current === column
-  // The first click shows what people look for: names from A, instants from the newest, ends from the nearest.
+  // The first click sorts in the most useful order: names from A, dates from the newest, expiries from the soonest.
   const firstDown = column === 'created' || column === 'lastUsed'
   const down = on ? !descending : firstDown
   const sort = column === 'created' && down ? undefined : `${down ? '-' : ''}${column}`

@@ -5,7 +5,7 @@ type Said = { readonly text: string; readonly round: number }
 
 let show: (text: string) => void = () => {}
 
-/** Tells screen readers what changed on the page without a change of focus. */
+/** Announces changes to screen readers without moving the focus. */
 export const announce = (text: string): void => show(text)
 
 export function Announcer(): JSX.Element {
@@ -13,7 +13,7 @@ export function Announcer(): JSX.Element {
   show = (text) => setSaid(({ round }) => ({ text, round: round + 1 }))
   return (
     <div class="hidden" role="status" data-announcer>
-      {/* A new node each time: the same text again, such as that of the next page, would not be heard. */}
+      {/* A new node each time, because an unchanged text, such as after loading the next page, would not be announced. */}
       <span key={said.round}>{said.text}</span>
     </div>
   )

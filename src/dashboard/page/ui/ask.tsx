@@ -12,7 +12,7 @@ type Open = { readonly question: Question; readonly answer: Promise<boolean>; re
 let show: (open: Open | undefined) => void = () => {}
 let current: Open | undefined
 
-/** Asks, and waits for the answer. Asked again meanwhile, it is the same question. */
+/** Asks a question and waits for the answer. Asking again meanwhile waits for the same answer. */
 export function ask(question: Question): Promise<boolean> {
   if (current?.question === question) return current.answer
   current?.give(false)
@@ -30,10 +30,10 @@ export function ask(question: Question): Promise<boolean> {
   return answer
 }
 
-/** The unsaved input of a form. */
+/** The question about unsaved input in a form. */
 export const DISCARD: Question = { title: 'leave.title', text: 'leave.text', yes: 'leave.discard', no: 'leave.keep' }
 
-/** The place of the questions, above everything else. Escape and Enter keep what is there. */
+/** Shows questions above everything else. Escape and Enter discard nothing. */
 export function Asker(): JSX.Element | null {
   const [open, setOpen] = useState<Open | undefined>()
   show = setOpen

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { Icon, type IconName } from './icons.js'
 
-/** A notice above what it is about. */
+/** A notice above the content that it concerns. */
 export function Banner(props: {
   readonly tone: 'info' | 'warn' | 'danger'
   readonly icon?: IconName

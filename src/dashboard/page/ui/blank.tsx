@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { type Key, t } from '../lib/text.js'
 import { Icon, type IconName } from './icons.js'
 
-/** A whole-page state: a picture, two lines and what to do. */
+/** A whole-page state: an icon, two lines and an action. */
 export function Blank(props: {
   readonly icon: IconName
   readonly title: Key
@@ -10,7 +10,7 @@ export function Blank(props: {
   readonly detail?: ComponentChildren
   readonly tone?: 'danger' | undefined
   readonly alert?: boolean
-  /** Is it all that the page has? Then its title is the page's. */
+  /** Whether the page shows nothing else, so that its title is the page's heading. */
   readonly main?: boolean | undefined
   readonly children?: ComponentChildren
 }): JSX.Element {

@@ -7,7 +7,7 @@ type Props = {
   readonly busy?: boolean | undefined
   readonly disabled?: boolean
   readonly submit?: boolean
-  /** A dialog opens with the focus here. */
+  /** Whether a dialog gives it the focus when it opens. */
   readonly first?: boolean
   readonly onClick?: () => void
   readonly children: ComponentChildren
@@ -22,7 +22,7 @@ export function Button({ kind = 'plain', icon, busy, disabled, submit, first, on
       aria-disabled={busy || undefined}
       aria-busy={busy}
       data-first={first ? '' : undefined}
-      // A busy button keeps the focus, which a disabled one would lose.
+      // A busy button keeps the focus, whereas a disabled one would lose it.
       onClick={(event) => (busy ? event.preventDefault() : onClick?.())}
     >
       {busy ? <span class="spinner" /> : icon && <Icon name={icon} />}

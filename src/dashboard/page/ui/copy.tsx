@@ -9,11 +9,11 @@ type Props = {
   readonly wide?: boolean
   readonly first?: boolean
   readonly onCopied?: () => void
-  /** Where the text stands, to select it for copying by hand. */
+  /** The element with the text, which is selected if copying fails. */
   readonly source?: () => Element | null | undefined
 }
 
-/** Copies a text, and says whether it did. */
+/** Copies a text, and shows whether that succeeded. */
 export function CopyButton({ text, label, wide, first, onCopied, source }: Props): JSX.Element {
   const [result, setResult] = useState<'copied' | 'failed' | undefined>()
   useEffect(() => {
@@ -27,7 +27,7 @@ export function CopyButton({ text, label, wide, first, onCopied, source }: Props
     if (done) onCopied?.()
     else select(source?.())
   }
-  // What stands nowhere to be selected is shown.
+  // A text that is not on the page, and so cannot be selected, is shown.
   const failed = source === undefined ? t('action.copyFailedOf', { text: text() }) : t('action.copyFailed')
   const said = result === undefined ? '' : result === 'copied' ? t('action.copied') : failed
   return (
@@ -50,7 +50,7 @@ export function CopyButton({ text, label, wide, first, onCopied, source }: Props
   )
 }
 
-/** Copies a text, and answers whether it could. */
+/** Copies a text, and returns whether that succeeded. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)
@@ -60,7 +60,7 @@ export async function copyText(text: string): Promise<boolean> {
   }
 }
 
-// Without HTTPS there is no clipboard object; the old way goes through a selection.
+// Without HTTPS there is no clipboard API. The old way copies the selection.
 function copyBySelection(text: string): boolean {
   const before = document.activeElement
   const area = document.createElement('textarea')
@@ -73,7 +73,7 @@ function copyBySelection(text: string): boolean {
   try {
     done = document.execCommand('copy')
   } catch {
-    // A policy of the browser: it is told as any failure.
+    // A browser policy may forbid this, which is reported like any failure.
   }
   area.value = ''
   area.remove()

@@ -2,7 +2,7 @@ import { cutTokens } from '../lib/cut.js'
 import { t } from '../lib/text.js'
 import { say } from './toasts.js'
 
-/** What was typed or pasted into a field, without the secrets in it; the field shows no more than that, and people are told. */
+/** Removes secrets from what was typed or pasted into a field, also in the field itself, and tells the user. */
 export function cutTyped(field: { value: string }, cut: (text: string) => string = cutTokens): string {
   const typed = field.value
   const kept = cut(typed)

@@ -8,25 +8,25 @@ import { Toasts } from './toasts.js'
 
 type Props = {
   readonly title: ComponentChildren
-  /** `page`: as large as the window, for what is a page of its own. */
+  /** `page`: as large as the window, for content that needs a whole page. */
   readonly size?: 'small' | 'large' | 'page'
   readonly role?: 'alertdialog'
-  /** Escape and the cross. Whoever would lose something asks there. */
+  /** Called by Escape and the close button. It may ask before unsaved input is lost. */
   readonly onClose: () => void
-  /** Is there a cross? @default true */
+  /** Whether there is a close button. @default true */
   readonly cross?: boolean
-  /** Enter in a field. Absent: only a button decides. */
+  /** Called by Enter in a field. Absent: only a button submits. */
   readonly onSubmit?: () => void
-  /** Stands beside the rest, where there is room. */
+  /** Shown beside the rest, if there is room. */
   readonly aside?: { readonly label: string; readonly content: ComponentChildren }
   readonly children: ComponentChildren
   readonly footer: ComponentChildren
 }
 
 /**
- * A native modal dialog. The focus goes to a field that is wrong, to what has `data-first`,
- * else to the title, so that Enter does nothing by accident. A click beside
- * it does nothing: what was typed, or is shown once, would be lost.
+ * A native modal dialog. The focus goes to an invalid field, to an element with `data-first`,
+ * or else to the title, so that Enter does nothing by accident. A click outside
+ * does nothing, because typed text, or a token that is shown once, would be lost.
  */
 export function Dialog({ title, size = 'small', role, onClose, cross = true, onSubmit, aside, children, footer }: Props): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null)
@@ -53,7 +53,7 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
       class={`dialog ${size}`}
       aria-labelledby={id}
       onKeyDown={(event) => {
-        // Held in a field, Enter would go on to press the button of the dialog that follows.
+        // If Enter is held in a field, it must not press the button of the dialog that follows.
         if (event.key === 'Enter' && event.repeat && !(event.target instanceof HTMLTextAreaElement)) event.preventDefault()
         if (event.key !== 'Escape') return
         event.preventDefault()
@@ -62,7 +62,7 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
       }}
       onCancel={(event) => event.preventDefault()}
       onClose={(event) => {
-        // Browsers close a dialog by force when asked twice, and some by a gesture: it is for us to say.
+        // Browsers force a dialog to close on the second attempt, and some on a gesture. Only `onClose` decides here.
         const dialog = ref.current
         if (event.target !== dialog || !dialog?.isConnected || dialog.open) return
         dialog.showModal()
@@ -110,7 +110,7 @@ function focusFirst(dialog: HTMLElement | null): void {
   first?.focus()
 }
 
-// The opener may be gone, with the row or the bar that it stood in.
+// The opener may be gone, with the row or bar that contained it.
 function returnFocus(opener: HTMLElement | undefined): void {
   if (opener?.isConnected) opener.focus()
   if (opener === undefined || document.activeElement !== opener) focusMain()

@@ -13,7 +13,7 @@ type FieldProps = {
   readonly children: (ids: { id: string; 'aria-describedby': string | undefined; 'aria-invalid': boolean }) => ComponentChildren
 }
 
-/** A label, a control, a hint and what is wrong, tied together for screen readers. */
+/** A label, a control, a hint and an error, linked for screen readers. */
 export function Field({ label, hint, error, optional, children }: FieldProps): JSX.Element {
   const id = useId()
   const told = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ')
@@ -47,16 +47,16 @@ type TextProps = Omit<FieldProps, 'children'> & {
   readonly most?: number
   readonly type?: 'text' | 'date' | 'datetime-local'
   readonly min?: string
-  /** Cuts secrets out of what is typed, where it may hold what only looks like one. */
+  /** Replaces the default removal of secrets, for fields whose values may look like one. */
   readonly cut?: (text: string) => string
-  /** The options, with their names. */
+  /** The suggested values, with their labels. */
   readonly choices?: readonly (readonly [string, string])[]
 }
 
-/** A line or some lines of text. */
+/** A text field with one or more lines. */
 export function TextField(props: TextProps): JSX.Element {
   const { value, onInput, lines, mono, first, most, type = 'text', min, cut, choices, ...field } = props
-  // An id that is offered is no secret, however it looks.
+  // A suggested id is not secret, even if it looks like one.
   const cutOthers = (text: string): string => (choices?.some(([id]) => id === text) ? text : cutTokens(text, value))
   const shared = {
     value,
@@ -84,7 +84,7 @@ export function TextField(props: TextProps): JSX.Element {
   )
 }
 
-/** One of a few, shown as pills. */
+/** A choice of a few options, shown as pills. */
 export function Pills<V extends string>(props: {
   readonly legend: string
   readonly value: V
@@ -92,7 +92,7 @@ export function Pills<V extends string>(props: {
   readonly onChange: (value: V) => void
   readonly hint?: string | undefined
   readonly error?: ComponentChildren
-  /** A dialog opens with the focus here. */
+  /** Whether a dialog gives it the focus when it opens. */
   readonly first?: boolean
 }): JSX.Element {
   const name = useId()

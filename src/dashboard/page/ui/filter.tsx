@@ -4,7 +4,7 @@ import { cutTokens } from '../lib/cut.js'
 import { whenPaused } from '../lib/typing.js'
 import { cutTyped } from './cut.js'
 
-/** One of a few. */
+/** A choice of a few options. */
 export function Choice(props: {
   readonly label: string
   readonly value: string
@@ -22,7 +22,7 @@ export function Choice(props: {
   )
 }
 
-/** A text that is handed on when the typing pauses. */
+/** A text that is handed on when typing pauses. */
 export function Debounced(props: {
   readonly label: string
   readonly value: string
@@ -33,7 +33,7 @@ export function Debounced(props: {
   const [text, setText] = useState(props.value)
   const id = useId()
   const stop = useRef(() => {})
-  // When the pause is over, other filters may have changed.
+  // Other filters may have changed by the time the pause is over.
   const latest = useRef(props)
   latest.current = props
   useEffect(() => setText(props.value), [props.value])
@@ -46,7 +46,7 @@ export function Debounced(props: {
       () => setText(latest.current.value),
     )
   }
-  // An id that is offered is no secret, however it looks.
+  // A suggested id is not secret, even if it looks like one.
   const cut = (typed: string): string => (props.options?.some(([id]) => id === typed) ? typed : cutTokens(typed, text))
   const input = (
     <input

@@ -1,4 +1,4 @@
-/** Leads to the title of what is shown, where the focus would be nowhere. */
+/** Moves the focus to the title of the current view, if nothing has the focus. */
 export function focusMain(): void {
   const { activeElement } = document
   if (activeElement !== null && activeElement !== document.body) return
@@ -6,7 +6,7 @@ export function focusMain(): void {
   place?.focus({ preventScroll: true })
 }
 
-/** Leads to the first field that is wrong, once it is drawn. */
+/** Moves the focus to the first invalid field, once it is rendered. */
 export function focusWrong(): void {
   requestAnimationFrame(() => {
     const wrong = document.querySelector<HTMLElement>('[aria-invalid="true"], [data-wrong]')
@@ -15,7 +15,7 @@ export function focusWrong(): void {
   })
 }
 
-/** When what has the focus is taken away or disabled, such as a bar whose work is done, the focus goes to the title and not to nowhere. */
+/** When the focused element is removed or disabled, such as a bar whose work is done, moves the focus to the title. */
 export function keepFocus(place: Element): void {
   let last: Element | null = null
   const isLost = (): boolean =>
@@ -23,7 +23,7 @@ export function keepFocus(place: Element): void {
   document.addEventListener('focusin', ({ target }) => {
     last = target instanceof Element ? target : null
   })
-  // The browser itself lets go of what is disabled with the next frame.
+  // The browser removes the focus from a disabled element only in the next frame.
   const check = (): void => void requestAnimationFrame(() => isLost() && focusMain())
   new MutationObserver(check).observe(place, { childList: true, subtree: true, attributeFilter: ['disabled'] })
 }

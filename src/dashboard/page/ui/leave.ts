@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { guard } from '../lib/guard.js'
 import { ask, DISCARD, type Question } from './ask.js'
 
-/** Asks before something is lost, however people leave. The answer lets go of it at once, as for what was saved. */
+/** Asks before unsaved input is lost, however the user leaves. The returned function ends this at once, such as after saving. */
 export function useGuard(active: boolean, question: Question = DISCARD): () => void {
   const release = useRef(() => {})
   useEffect(() => {
@@ -13,7 +13,7 @@ export function useGuard(active: boolean, question: Question = DISCARD): () => v
   return () => release.current()
 }
 
-/** The same, and how to close: at once where nothing would be lost. */
+/** Like `useGuard`. Returns a close function, which asks only if something would be lost. */
 export function useGuardedClose(active: boolean, close: () => void, question: Question = DISCARD): () => void {
   const release = useGuard(active, question)
   return () => {
@@ -26,7 +26,7 @@ export function useGuardedClose(active: boolean, close: () => void, question: Qu
   }
 }
 
-/** How to close what waits for an answer that is shown once: not before it has come, since whoever leaves then never sees it. */
+/** Returns a close function that does nothing while busy, because the pending response shows a token that is shown only once. */
 export function useHeldClose(busy: boolean, close: () => void): () => void {
   useEffect(() => (busy ? guard(() => Promise.resolve(false)) : undefined), [busy])
   return () => {

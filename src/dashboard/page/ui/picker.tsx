@@ -12,16 +12,16 @@ import { NamesProblem } from './problem.js'
 type Props = {
   readonly kind: Kind
   readonly label: string
-  /** What is chosen; empty for `any`. */
+  /** The chosen id; empty for `any`. */
   readonly value: string
-  /** How that is called. */
+  /** The name of the chosen id. */
   readonly shown: string
-  /** The choice of none. */
+  /** The label of the choice without a filter. */
   readonly any: string
   readonly onChange: (value: string) => void
 }
 
-/** A drop-down over more than a list should hold: they are searched and come in pages. */
+/** A drop-down for more items than a list should hold, with a search and pages. */
 export function Picker({ label, shown, ...props }: Props): JSX.Element {
   const { open, close, opener, panel } = usePopover<HTMLDivElement>((opened) => opened.querySelector('input')?.focus())
   return (
@@ -52,7 +52,7 @@ function Search({ kind, value, any, onChange, close }: Omit<Props, 'label' | 'sh
         {data !== undefined && !loading && problem === undefined && (
           <Found key={search} kind={kind} search={search} first={data} chosen={value} onChoose={choose} />
         )}
-        {/* Who knows an id needs no list: nor does it hold one without tokens. */}
+        {/* A known id can be typed. The list may not have it, such as a tenant without tokens. */}
         {typed !== '' && !loading && data?.items.some(({ id }) => id === typed) !== true && (
           <Option id={typed} text={t('picker.typed', { text: typed })} chosen={value} onChoose={choose} />
         )}
@@ -127,7 +127,7 @@ function Option(props: {
   )
 }
 
-/** Arrows move between the field and the choices. */
+/** Arrow keys move between the field and the choices. */
 function steer(event: TargetedEvent<HTMLElement, KeyboardEvent>): void {
   const stops = [...event.currentTarget.querySelectorAll<HTMLElement>('input, button')]
   const at = stops.indexOf(document.activeElement as HTMLElement)

@@ -22,7 +22,7 @@ type Popover<Panel extends HTMLElement> = {
 
 const GAP = 4
 
-/** A button and the popover of the platform that it opens: Escape and a click elsewhere close it, and the focus comes back to the button. */
+/** A button that opens a native popover. Escape and a click elsewhere close it, and the focus returns to the button. */
 export function usePopover<Panel extends HTMLElement>(onOpen?: (panel: Panel) => void): Popover<Panel> {
   const id = useId()
   const button = useRef<HTMLButtonElement>(null)
@@ -33,7 +33,7 @@ export function usePopover<Panel extends HTMLElement>(onOpen?: (panel: Panel) =>
     if (!open || shown === null || button.current === null) return
     placeBelow(shown, button.current)
     onOpen?.(shown)
-    // Where the window changes, its button is elsewhere.
+    // When the window is resized, the button moves.
     const hide = (): void => shown.hidePopover()
     addEventListener('resize', hide)
     return () => removeEventListener('resize', hide)
@@ -46,7 +46,7 @@ export function usePopover<Panel extends HTMLElement>(onOpen?: (panel: Panel) =>
   }
 }
 
-// By hand, because anchors in CSS are too new for the browsers that the page supports.
+// Positioned in JavaScript, because CSS anchors are too new for the browsers that the page supports.
 function placeBelow(panel: HTMLElement, button: HTMLElement): void {
   const { left, right, top, bottom } = button.getBoundingClientRect()
   const { width, height } = panel.getBoundingClientRect()

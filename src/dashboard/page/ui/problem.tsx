@@ -32,7 +32,7 @@ type Props = {
   readonly main?: boolean
 }
 
-/** A whole-page state for what could not be loaded. */
+/** A whole-page state for data that could not be loaded. */
 export function ProblemState({ problem, reload, retryAt, main }: Props): JSX.Element {
   const { icon, title, text, tone } = STATES[problem.kind]
   const final = problem.kind === 'forbidden' || problem.kind === 'missing'
@@ -67,7 +67,7 @@ export function ProblemState({ problem, reload, retryAt, main }: Props): JSX.Ele
   )
 }
 
-/** The same on one line, inside of a dialog or a form. What was typed stays: whoever is signed out signs in elsewhere. */
+/** A problem on one line, in a dialog or form. Typed text is kept, so a signed-out user signs in using another tab. */
 export function ProblemLine({ problem }: { readonly problem: Problem | undefined }): JSX.Element {
   return (
     <div role="alert">
@@ -99,18 +99,18 @@ export function ProblemLine({ problem }: { readonly problem: Problem | undefined
   )
 }
 
-/** Says that a change may have been made where no answer came. */
+/** Tells the user that a change may have been made although no response arrived. */
 export function Maybe({ problem, text }: { readonly problem: Problem | undefined; readonly text: Key }): JSX.Element {
   return <div role="status">{problem?.open && <p>{t(text)}</p>}</div>
 }
 
-/** One sentence. */
+/** A problem as one sentence. */
 export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Element {
   if (problem.kind !== 'refused' && problem.kind !== 'forbidden') return <>{t(STATES[problem.kind].title)}.</>
   return <ServerText text={problem.message} code={problem.code} />
 }
 
-/** The same, where names were asked for: those may come from the application. */
+/** Like `ProblemText`, for names, which may come from the host application. */
 export function NamesProblem({ problem }: { readonly problem: Problem }): JSX.Element {
   return problem.kind === 'callback' ? <span>{t('names.failed')}</span> : <ProblemText problem={problem} />
 }
@@ -125,13 +125,13 @@ export const suggestionHint = (problem: Problem | undefined, hint?: string): Com
     </>
   )
 
-/** The same as plain text. */
+/** Like `ProblemText`, as plain text. */
 export function problemSentence(problem: Problem): string {
   if (problem.kind !== 'refused' && problem.kind !== 'forbidden') return `${t(STATES[problem.kind].title)}.`
   return config.language.startsWith('en') ? problem.message : textOr(`code.${problem.code}`, t('code.other'))
 }
 
-/** The server's message, which is English. In other languages it follows the translated meaning of its code. */
+/** The server's message, which is English. In other languages, it follows a translated text for its code. */
 export function ServerText({ text, code }: { readonly text: string; readonly code: string }): JSX.Element {
   if (config.language.startsWith('en')) return <span>{text}</span>
   return (
@@ -144,13 +144,13 @@ export function ServerText({ text, code }: { readonly text: string; readonly cod
   )
 }
 
-/** The server's messages about single fields, to show beside them. */
+/** The server's messages about single fields, which are shown beside them. */
 export function fieldErrors(problem: Problem | undefined): { readonly [field: string]: JSX.Element } {
   const fields = Object.entries(problem?.fields ?? {})
   return Object.fromEntries(fields.map(([field, text]) => [field, <ServerText key={field} text={text} code="invalid_input" />]))
 }
 
-/** How long until it is tried again. Not for screen readers, which would be told every second. */
+/** The time until the next retry. Hidden from screen readers, which would announce it every second. */
 function Countdown({ to }: { readonly to: number }): JSX.Element {
   const seconds = Math.ceil((to - useNow(true)) / 1000)
   return <span aria-hidden="true">{seconds > 0 ? t('state.retryIn', { count: seconds }) : t('state.retrying')}</span>

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useNow } from '../lib/clock.js'
 import { ago, exact, moment } from '../lib/format.js'
 
-/** A moment as people say it, which goes on with the time; the exact one in UTC is there on hover, and for machines. */
+/** A relative time that is kept up to date, with the exact UTC time on hover and for machines. */
 export function Ago({ at }: { readonly at: string | number }): JSX.Element {
   const now = useNow()
   return (

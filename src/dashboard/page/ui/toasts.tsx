@@ -7,14 +7,14 @@ const SHOWN_MS = 6000
 
 let toast: Toast | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
-/** Where a toast may stand, the uppermost last: what lies below a modal dialog is out of sight, and unheard. */
+/** The places for toasts, topmost last. A toast below a modal dialog would be neither seen nor announced. */
 const places: (() => void)[] = []
 
 function draw(): void {
   for (const place of places) place()
 }
 
-/** Says for a moment that something was done. */
+/** Shows briefly that something was done. */
 export function say(text: string): void {
   clearTimeout(timer)
   toast = { text, at: Date.now() }
@@ -25,7 +25,7 @@ export function say(text: string): void {
   draw()
 }
 
-/** A place for what is said: one on the page, and one in each dialog. */
+/** A place for toasts: one on the page, and one in each dialog. */
 export function Toasts(): JSX.Element {
   const [, setRound] = useState(0)
   const [place] = useState(() => () => setRound((round) => round + 1))

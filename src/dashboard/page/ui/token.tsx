@@ -4,7 +4,7 @@ import { standingOf } from '../lib/status.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
 
-/** How a token stands, in colour and in words. It goes on with the time. */
+/** The status of a token, in color and in words, kept up to date. */
 export function StatusBadge({ token }: { readonly token: Token }): JSX.Element {
   const standing = standingOf(token, useNow())
   return (
@@ -15,7 +15,7 @@ export function StatusBadge({ token }: { readonly token: Token }): JSX.Element {
   )
 }
 
-/** What a token may do: its scopes, or whatever its owner may. */
+/** The permissions of a token: its scopes, or those of its owner. */
 export function ScopesOf({ token, most }: { readonly token: Token; readonly most: number }): JSX.Element {
   return token.inherit ? <span>{t('form.ownersScopes')}</span> : <Chips items={token.scopes} most={most} />
 }

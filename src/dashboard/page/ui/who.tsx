@@ -2,12 +2,12 @@ import type { JSX } from 'preact'
 import { config } from '../lib/config.js'
 import { useName } from '../lib/names.js'
 
-/** A client by its name, with a link to where the host shows it. */
+/** A tenant by name, with a link to the host's page about it. */
 export function Client({ id }: { readonly id: string }): JSX.Element {
   return <Linked template={config.clientUrl} id={id} text={useName('tenants', id)} />
 }
 
-/** A person by name, with a link to where the host shows people. */
+/** A person by name, with a link to the host's page about them. */
 export function User({ id }: { readonly id: string }): JSX.Element {
   return <Linked template={config.userUrl} id={id} text={useName('owners', id)} />
 }

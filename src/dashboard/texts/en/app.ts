@@ -1,4 +1,4 @@
-/** The texts of around everything: frame, buttons, states and questions. */
+/** The texts that are used everywhere: frame, buttons, states and questions. */
 export const app = {
   'app.title': 'API tokens',
   'app.subtitle': 'Create, monitor, rotate and revoke the tokens that call your API.',

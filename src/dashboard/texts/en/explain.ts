@@ -1,4 +1,4 @@
-/** The texts of the answer to why a token is let in or refused. */
+/** The texts that explain why a token is accepted or refused. */
 export const explain = {
   'explain.title': 'Why was this refused?',
   'explain.text': 'Every check that a call with this token goes through, in order. Nothing is counted or changed.',
