@@ -8,6 +8,8 @@ const CLAIM_MS = 6_000
 /** The same while idle. The row marks this after the holder. */
 const QUIET_CLAIM_MS = 30_000
 const QUIET = ' quiet'
+/** The holder trusts its claim for this much less: clocks of two nodes differ slightly in speed, and a very short sleep goes unnoticed. */
+const SPARE_MS = 200
 /** The maximum number of consumer names per prefix: each is a row that every waiting node reads once a second. */
 const MOST_CONSUMERS = 200
 /** Consumer names for webhook endpoints start with this. */
@@ -17,9 +19,11 @@ export const WEBHOOK = 'webhook:'
  * One node's claim on a consumer: the holder may read, and advances its position.
  *
  * No wall clock decides. The store keeps a version, which the holder advances. Another node takes over once it has seen the same version for the
- * whole duration of the claim on its own monotonic clock; the holder trusts its claim for the same duration, counted from before its last write. So
+ * whole duration of the claim on its own monotonic clock; the holder trusts its claim for no longer than that, counted from before its last write. So
  * the holder has given up before anybody else begins, and the store refuses any later write, because the version has changed. For the same reason, a
  * waiting node may use slightly stale rows: either its write is refused, or nothing has changed since.
+ *
+ * A monotonic clock may stand still while the machine sleeps. A node that waits then only waits longer; the holder also counts the time asleep.
  */
 export class ConsumerClaim {
   readonly #store: GuardedStore
@@ -27,6 +31,7 @@ export class ConsumerClaim {
   readonly #holder: string
   readonly #from: 'start' | 'now'
   readonly #monotonic: () => number
+  readonly #elapsed: () => number
   #mine: ConsumerState | undefined
   #until = Number.NEGATIVE_INFINITY
   #renewAt = Number.NEGATIVE_INFINITY
@@ -46,6 +51,8 @@ export class ConsumerClaim {
       readonly holder: string
       readonly from: 'start' | 'now'
       readonly monotonic: () => number
+      /** Also counts the time during which the machine was asleep. */
+      readonly elapsed: () => number
       /** Shared by the waiting consumers of this node; without any, the claim reads for itself. */
       readonly rows?: SharedRead<readonly ConsumerState[]>
     },
@@ -55,6 +62,7 @@ export class ConsumerClaim {
     this.#holder = options.holder
     this.#from = options.from
     this.#monotonic = options.monotonic
+    this.#elapsed = options.elapsed
     this.#rows = options.rows ?? new SharedRead(() => store.consumers(options.prefix), options.monotonic)
   }
 
@@ -64,13 +72,13 @@ export class ConsumerClaim {
   }
 
   get held(): boolean {
-    return this.#mine !== undefined && this.#monotonic() < this.#until
+    return this.#mine !== undefined && this.#elapsed() < this.#until
   }
 
   /** Takes or renews the claim when due: for longer, and thus less often, while idle. Returns whether this node may read now. */
   async hold(quiet = false): Promise<boolean> {
     this.#quiet = quiet
-    if (this.held && this.#monotonic() < this.#renewAt) return true
+    if (this.held && this.#elapsed() < this.#renewAt) return true
     return await this.#inTurn(async () => {
       try {
         // A save may have succeeded even though its answer was lost; a read tells.
@@ -125,9 +133,7 @@ export class ConsumerClaim {
     if (found === undefined) await this.#begin(rows)
     else if (holder !== this.#holder) this.#position = found.position
     else this.#position = Math.max(this.#position, found.position)
-    const taken = await this.#save((found?.version ?? 0) + 1)
-    this.#hadIt ||= taken
-    return taken
+    return await this.#save((found?.version ?? 0) + 1)
   }
 
   // If the row was removed while this process was suspended, continue from the old position instead of starting over.
@@ -160,14 +166,16 @@ export class ConsumerClaim {
   async #save(version: number): Promise<boolean> {
     const holder = this.#quiet ? this.#holder + QUIET : this.#holder
     const state = { ...this.#of, version, position: this.#position, holder }
-    const began = this.#monotonic()
+    const began = this.#elapsed()
     const written = await this.#store.saveConsumer(state)
     this.#mine = written ? state : undefined
     if (written) {
-      this.#until = began + claimMs(holder)
+      this.#hadIt = true
+      this.#until = began + claimMs(holder) - SPARE_MS
       this.#renewAt = began + claimMs(holder) / 3
     }
-    return written
+    // The machine may have slept while the write was under way.
+    return this.held
   }
 }
 

@@ -29,6 +29,8 @@ export type ConsumerOptions = {
   /** How long stopping waits for a running handler. */
   readonly graceMs: number
   readonly monotonic: () => number
+  /** Also counts the time during which the machine was asleep. */
+  readonly elapsed: () => number
   readonly report: Report
   readonly reads: ConsumerReads
 }

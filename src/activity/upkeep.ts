@@ -45,6 +45,8 @@ type UpkeepOptions = {
   readonly holder: () => string
   readonly clock: () => number
   readonly monotonic: () => number
+  /** Also counts the time during which the machine was asleep. */
+  readonly elapsed: () => number
   readonly report: Report
   /** Whether no other node is known. */
   readonly isAlone: () => Promise<boolean>
@@ -112,8 +114,9 @@ export class Upkeep {
 
   // One claim for all checks: a claim that has not moved since the last check is how a dead node is detected.
   #claimOfTask(): ConsumerClaim {
-    const { prefix, holder, monotonic } = this.#options
-    this.#claim ??= new ConsumerClaim(this.#store, { prefix, name: this.#task.name, holder: holder(), from: 'start', monotonic })
+    const { prefix, holder, monotonic, elapsed } = this.#options
+    const name = this.#task.name
+    this.#claim ??= new ConsumerClaim(this.#store, { prefix, name, holder: holder(), from: 'start', monotonic, elapsed })
     return this.#claim
   }
 

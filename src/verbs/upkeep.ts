@@ -14,6 +14,7 @@ export function upkeepOf(context: Context): readonly Upkeep[] {
     holder: context.nodeId,
     clock,
     monotonic,
+    elapsed: context.elapsed,
     report: context.report,
     background: context.background,
     isAlone: () => isAlone(context),

@@ -55,7 +55,7 @@ export function buildContext(settings: Settings): Context {
     return onError?.(fault)
   }
   const report = createReporter({ ...settings.faults, onError: onFault }, monotonic)
-  const moves = new MoveWatch(settings.store, { prefix, monotonic, maxAgeMs: maxStalenessMs / 2 })
+  const moves = new MoveWatch(settings.store, { prefix, monotonic: elapsed, maxAgeMs: maxStalenessMs / 2 })
   const store = new GuardedStore(settings.store, settings.deadlineMs, monotonic, report, moves)
   const newestSeq = async (): Promise<number> => {
     await outbox.place()
@@ -162,6 +162,7 @@ export function buildContext(settings: Settings): Context {
   return {
     settings,
     vitals,
+    elapsed,
     store,
     nodeId,
     records,

@@ -41,6 +41,8 @@ export type NodeReads = {
 export type Context = {
   readonly settings: Settings
   readonly vitals: Vitals
+  /** A monotonic clock that also counts the time during which the machine was asleep. */
+  readonly elapsed: () => number
   readonly store: GuardedStore
   /** What is left of the deadline of the call that this context belongs to. Absent: each operation has its own deadline. */
   readonly allowance?: Allowance | undefined

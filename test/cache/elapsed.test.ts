@@ -113,3 +113,20 @@ it('looks owners up again after a freeze, even after it has read the feed', asyn
     await close()
   }
 })
+
+it('asks again after a freeze during which the tokens were moved to another store', async () => {
+  let moved = false
+  const readMove = () => (moved ? ({ state: 'left', moveId: 'm', runId: 'r' } as const) : undefined)
+  const store: TokenStore = Object.create(memoryStore(), { readMove: { value: readMove } })
+  const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'a:read': 'Read' }, cache: false, logger: false })
+  try {
+    const { token } = await tokens.system.create({ name: 'ERP', scopes: SCOPES })
+    const { thaw } = freeze()
+    expect(await tokens.verify(token)).toMatchObject({ ok: true })
+    moved = true
+    thaw()
+    await expect(tokens.verify(token)).rejects.toThrow('the tokens were moved to another store')
+  } finally {
+    await tokens.close()
+  }
+})

@@ -57,6 +57,7 @@ export function node(
           holder: context.nodeId,
           clock: settings.clock,
           monotonic,
+          elapsed: monotonic,
           report: context.report,
           isAlone: () => isAlone(context),
           serverTime: () => context.store.serverTime(),

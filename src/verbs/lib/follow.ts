@@ -23,6 +23,7 @@ export function follow(
     timeoutMs,
     graceMs: deadlineMs,
     monotonic,
+    elapsed: context.elapsed,
     report: context.report,
     reads: context.consumers.reads,
   })

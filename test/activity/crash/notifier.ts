@@ -44,6 +44,7 @@ const upkeep = tasks.map(
       holder: context.nodeId,
       clock: settings.clock,
       monotonic: settings.monotonic,
+      elapsed: context.elapsed,
       report: context.report,
       isAlone: () => isAlone(context),
       serverTime: () => context.store.serverTime(),
