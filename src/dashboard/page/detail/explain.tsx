@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Query } from '../lib/api.js'
 import { cutAddresses } from '../lib/cut.js'
+import { readIds } from '../lib/ids.js'
 import type { Problem } from '../lib/problem.js'
 import { t } from '../lib/text.js'
 import type { AuditEvent, Token } from '../lib/types.js'
@@ -118,13 +119,7 @@ function Question(props: {
 function queryOf({ scope, ip, at, data }: Draft, event: AuditEvent | undefined): Query {
   // A field shows whole seconds. If it was not edited, the exact original time is used.
   const exact = event !== undefined && at === localOf(event.at) ? event.at : at
-  const resource = Object.entries(data).flatMap(([dimension, values]) =>
-    values
-      .split(',')
-      .map((value) => value.trim())
-      .filter((value) => value !== '')
-      .map((value) => `${dimension}=${value}`),
-  )
+  const resource = Object.entries(data).flatMap(([dimension, values]) => readIds(values).map((value) => `${dimension}=${value}`))
   return {
     scope,
     ip: ip.trim(),

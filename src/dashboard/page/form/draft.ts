@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { readIds, textOfIds } from '../lib/ids.js'
 import { t } from '../lib/text.js'
 import type { Me, Resources, Scopes, Token } from '../lib/types.js'
 import { entriesOf, isNetwork } from './address.js'
@@ -151,21 +152,15 @@ function termsOf(draft: Draft): { [field: string]: unknown } {
 
 type Row = Draft['resources'][number]
 
-const idsOf = ({ values }: Row): readonly string[] =>
-  values
-    .split(/[,\n]/)
-    .map((value) => value.trim())
-    .filter(Boolean)
-
 /** Returns whether a row has ids but no resource type. Leaving it out would leave the token unlimited. */
-export const isNameless = (row: Row): boolean => row.dimension.trim() === '' && idsOf(row).length > 0
+export const isNameless = (row: Row): boolean => row.dimension.trim() === '' && readIds(row.values).length > 0
 
 /** The resources of a draft. Rows of the same type are merged. */
 export function resourcesOf({ resources }: Draft): Resources | undefined {
   const named = new Map<string, readonly string[]>()
   for (const row of resources) {
     const kind = row.dimension.trim()
-    if (kind !== '') named.set(kind, [...new Set([...(named.get(kind) ?? []), ...idsOf(row)])])
+    if (kind !== '') named.set(kind, [...new Set([...(named.get(kind) ?? []), ...readIds(row.values)])])
   }
   return named.size === 0 ? undefined : Object.fromEntries(named)
 }
@@ -181,7 +176,7 @@ export function metadataOf(text: string): object | undefined {
 }
 
 const rowsOf = (resources: Resources = {}): Draft['resources'] =>
-  Object.entries(resources).map(([dimension, values]) => ({ dimension, values: values.join(', ') }))
+  Object.entries(resources).map(([dimension, values]) => ({ dimension, values: textOfIds(values) }))
 
 // The token lasts until the end of the chosen day in the user's time zone.
 const endOf = (day: string): number => new Date(`${day}T23:59:59`).getTime()

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { day, duration } from '../lib/format.js'
+import { textOfIds } from '../lib/ids.js'
 import { t } from '../lib/text.js'
 import type { Scopes } from '../lib/types.js'
 import { type Draft, endsAt, resourcesOf } from './draft.js'
@@ -47,7 +48,7 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
         <Fact label={t('form.resources')}>
           {resources.length === 0
             ? t('detail.unrestricted')
-            : resources.map(([dimension, values]) => `${dimension}: ${values.join(', ') || t('detail.nothing')}`).join('; ')}
+            : resources.map(([dimension, values]) => `${dimension}: ${textOfIds(values) || t('detail.nothing')}`).join('; ')}
         </Fact>
         <Fact label={t('form.addresses')}>
           {addresses.length === 0 ? t('detail.anywhere') : <span class="mono">{addresses.join(', ')}</span>}
