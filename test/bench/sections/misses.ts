@@ -77,7 +77,7 @@ export const misses: Section = async ({ quick }) => {
 function verdictsOf(many: readonly Cost[], single: readonly Cost[], finds: number): Verdict[] {
   return [
     atLeast(
-      `misses a second, ${CONCURRENCY} at a time, against one query per miss`,
+      `misses per second, ${CONCURRENCY} at a time, against one query per miss`,
       4,
       ratioOf(many, 'wall', (a, b) => a / b),
       '×',
@@ -97,7 +97,7 @@ function verdictsOf(many: readonly Cost[], single: readonly Cost[], finds: numbe
 function whyMany([single, ours, bare, checked]: readonly Cost[]): string {
   const reached = (cost: Cost | undefined): string => times(ratioOf([single, cost].filter(isThere), 'wall', (a, b) => a / b))
   const cpu = (cost: Cost | undefined): number => quantile(cost?.cpu ?? [], 0.5)
-  return `In the same run the driver alone, with the same statement for the same ids, reaches ${reached(bare)}. With the store’s records, a check of every field and the hash of the token, and nothing else, it reaches ${reached(checked)}: these take ${fixed(cpu(checked) - cpu(bare), 1)} µs of CPU time for each miss. The other ${fixed(cpu(ours) - cpu(checked), 1)} µs are the deadline, the guard against outages, the compiled record and the decision.`
+  return `In the same run, the driver alone, with the same statement for the same ids, reaches ${reached(bare)}. With only the store’s records, a check of every field and the hash of the token added, it reaches ${reached(checked)}; these take ${fixed(cpu(checked) - cpu(bare), 1)} µs of CPU time per miss. The other ${fixed(cpu(ours) - cpu(checked), 1)} µs pay for the deadline, the guard against outages, the compiled record and the decision.`
 }
 
 const isThere = (cost: Cost | undefined): cost is Cost => cost !== undefined
@@ -126,7 +126,7 @@ function gatherer(find: (ids: readonly string[]) => Promise<readonly { readonly 
 }
 
 const WHY_SINGLE =
-  'A microtask gathers the misses of one tick, a deadline is set and cleared, and the row is looked at field by field before it is believed; beside a database on the same machine, whose answer takes a fraction of a millisecond, this shows.'
+  'A microtask collects the misses of one tick, a deadline is set and cleared, and every field of the row is checked before it is trusted. With a database on the same machine, which answers within a fraction of a millisecond, this is noticeable.'
 
 type Cost = { readonly wall: readonly number[]; readonly cpu: readonly number[] }
 type Options = { readonly rounds: number; readonly count: number; readonly concurrency: number }
@@ -174,7 +174,7 @@ function tableOf(title: string, costs: readonly Cost[]): Table {
   const ratio = times(ratioOf(costs, 'wall', (a, b) => a / b))
   return {
     title: `${title} (${ratio} in the median of paired rounds)`,
-    head: ['variant', 'a second (median)', 'µs each', 'CPU µs each, in this process'],
+    head: ['variant', 'per second (median)', 'µs each', 'CPU µs each, in this process'],
     rows,
   }
 }

@@ -43,7 +43,7 @@ export const peers: Section = async ({ quick }) => {
     const ratio = other.p10 / base.p10
     rows.push([name, fixed(other.p10), fixed(base.p10), times(ratio)])
     verdicts.push(
-      atLeast(`CPU of a verification by ${name}, against ours`, aim, ratio, '×', name.startsWith('prefixed') ? WHY_HASH : WHY_FLOOR),
+      atLeast(`CPU of a verification by ${name}, against latchkey`, aim, ratio, '×', name.startsWith('prefixed') ? WHY_HASH : WHY_FLOOR),
     )
   }
   await compare('prefixed-api-key with a Map', await prefixedApiKey(), 3, 2000)

@@ -8,13 +8,13 @@ import { atMost, fixed, type Result, type Section, times } from '../result.js'
 
 const FRAMEWORKS = ['express', 'koa', 'fastify', 'hono'] as const
 const BARE = 'bare'
-const HAND = 'a guard of the same duties, by hand'
+const HAND = 'a hand-written guard with the same duties'
 const VERIFYING = 'the same, with latchkey’s verification and counting'
 const OURS = 'latchkey'
 const BEFORE = 'latchkey 0.1.0'
 
 /**
- * CPU time that protection adds to a request, compared with a guard of the same duties. Each variant runs in a separate process, over many
+ * CPU time that protection adds to a request, compared with a guard with the same duties. Each variant runs in a separate process, over many
  * generations.
  */
 export const requests: Section = async ({ quick, builds }) => {
@@ -102,14 +102,14 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
   return {
     tables: [
       {
-        title: `CPU time of a request beside a guard of the same duties: ${framework}`,
+        title: `CPU time of a request, compared with a guard with the same duties: ${framework}`,
         head: ['variant', 'CPU µs per request (median)', 'added', 'latchkey against it'],
         rows,
       },
     ],
     verdicts: [
       atMost(
-        `CPU added to a request in ${framework}, against a guard of the same duties`,
+        `CPU added to a request in ${framework}, against a guard with the same duties`,
         1.15,
         ours / hand,
         '×',
@@ -126,15 +126,15 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
   }
 }
 
-/** Explains the difference from the guard by hand, using the variant that differs in only one thing. */
+/** Explains the difference from the hand-written guard, using the variant that differs in only one thing. */
 function whyMore(ours: number, hand: number, verifying: number): string {
-  return `The difference is ${fixed(ours - hand, 1)} µs. The guard by hand adds ${fixed(verifying - hand, 1)} µs more if latchkey verifies and counts in its place: that is the bounded cache, the change feed, the private principal, and uses by hour, route, scope and address for the store. The other ${fixed(ours - verifying, 1)} µs are the adapter: any credential source, proof of the admission on the request, resources and the answers to refusals.`
+  return `The difference is ${fixed(ours - hand, 1)} µs. The hand-written guard adds ${fixed(verifying - hand, 1)} µs more if latchkey verifies and counts instead. This pays for the bounded cache, the change feed, the private principal, and uses by hour, route, scope and address for the store. The other ${fixed(ours - verifying, 1)} µs are the adapter: configurable credential sources, proof of the admission on the request, resources, and the responses to refusals.`
 }
 
-/** Explains why the aim against 0.1.0 is missed. If even the guard by hand misses it, no guard with these duties can reach it. */
+/** Explains why the aim against 0.1.0 is missed. If even the hand-written guard misses it, no guard with these duties can reach it. */
 function whyNotLess(ours: number, hand: number, before: number): string {
-  const share = `In the same run the guard by hand adds ${times(hand / before)} what 0.1.0 added`
+  const share = `In the same run, the hand-written guard adds ${times(hand / before)} what 0.1.0 added`
   return hand / before > 0.67
-    ? `${share}, so a guard of the same duties cannot reach this aim.`
+    ? `${share}, so no guard with the same duties can reach this aim.`
     : `${share}. The ${fixed(ours - hand, 1)} µs between it and latchkey are explained above.`
 }

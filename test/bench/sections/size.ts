@@ -36,7 +36,7 @@ export const size: Section = async ({ quick }) => {
       }
       const growth = (medians.at(-1) ?? Number.NaN) / (medians[0] ?? Number.NaN)
       const what = `a single read on ${place.name}, from ${sizes[0]?.toLocaleString('en')} to ${sizes.at(-1)?.toLocaleString('en')} tokens`
-      verdicts.push(atMost(what, place.limit, growth, '×', 'The pages of a large table do not stay in the memory that is near.'))
+      verdicts.push(atMost(what, place.limit, growth, '×', 'The pages of a large table do not all stay in the CPU’s caches.'))
     } finally {
       await place.close()
     }

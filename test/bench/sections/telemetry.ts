@@ -70,10 +70,10 @@ export const telemetryCost: Section = async ({ quick }) => {
   const variants: readonly Variant[] = [
     { name: 'without telemetry', run: within(off, idle) },
     { name: 'with telemetry', run: within(on, idle) },
-    { name: 'with `spans: true`, within a span that is not sampled', run: within(spans, idle) },
-    { name: 'with `spans: true`, within one span that is', run: within(spans, sampled.startSpan('GET')) },
-    { name: 'the same calls to OpenTelemetry by hand, within a span that is not sampled', run: within(off, idle, verifyByHand) },
-    { name: 'the same by hand, within one span that is', run: within(off, sampled.startSpan('GET'), verifyByHand) },
+    { name: 'with `spans: true`, within an unsampled span', run: within(spans, idle) },
+    { name: 'with `spans: true`, within a sampled span', run: within(spans, sampled.startSpan('GET')) },
+    { name: 'the same calls to OpenTelemetry by hand, within an unsampled span', run: within(off, idle, verifyByHand) },
+    { name: 'the same by hand, within a sampled span', run: within(off, sampled.startSpan('GET'), verifyByHand) },
   ]
   const requests: readonly Variant[] = [
     { name: 'without telemetry', run: each(() => verify(off)) },

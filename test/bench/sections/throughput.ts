@@ -53,4 +53,4 @@ async function generationOf(framework: string, amount: number, generation: numbe
 }
 
 const WHY =
-  'The CPU time of a request, above, shows what latchkey does in addition: the optimum neither counts uses nor records who was admitted.'
+  'The optimum neither counts uses nor records who was admitted. The CPU time of a request shows what this costs.'

@@ -27,7 +27,7 @@ export const usage: Section = async ({ quick }) => {
     rows.push(row('Postgres: an awaited UPDATE for each token', single), row('Postgres: in batches, with counts and addresses', batch))
     verdicts.push(
       atLeast(
-        'CPU to write down the use of a token on Postgres, single UPDATE against batch',
+        'CPU to record the use of a token on Postgres, single UPDATE against batch',
         25,
         single.cpuMicros / batch.cpuMicros,
         '×',
@@ -39,7 +39,7 @@ export const usage: Section = async ({ quick }) => {
   rows.push(row('SQLite: in batches, with counts and addresses', perToken))
   verdicts.push(
     atMost(
-      `event loop held up by a SQLite flush of ${TOKENS.toLocaleString('en')} tokens (median of the longest of each flush)`,
+      `event loop blocked by a SQLite flush of ${TOKENS.toLocaleString('en')} tokens (median of the longest of each flush)`,
       4,
       longestBlock,
       'ms',
@@ -47,7 +47,7 @@ export const usage: Section = async ({ quick }) => {
     ),
   )
   return {
-    tables: [{ title: 'Writing uses down', head: ['what', 'µs a token (median)', 'CPU µs a token, in this process'], rows }],
+    tables: [{ title: 'Recording uses', head: ['what', 'µs per token (median)', 'CPU µs per token, in this process'], rows }],
     verdicts,
   }
 }
@@ -56,7 +56,7 @@ const row = (what: string, { micros, cpuMicros }: Cost): string[] => [what, fixe
 
 const WHY = `For each token, the batch writes three rows (last use, a counter, an address), whereas the single statement writes one; the same three rows would take three statements. A profile shows no single cause: sending the rows through the socket is the largest part, followed by collecting their values. Batches are meant for several uses of a token per interval, where the advantage grows accordingly.`
 const WHY_BLOCK =
-  'A batch is one transaction on the thread of the process, and each is synced to the disk: what the disk takes for that cannot be cut smaller.'
+  'A batch is one transaction on the main thread and is synced to disk. The time that the sync takes cannot be split.'
 
 async function onPostgres(url: string, rounds: number): Promise<[Cost, Cost]> {
   const place = await ownSchema(url)

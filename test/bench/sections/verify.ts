@@ -31,15 +31,15 @@ function verdictsOf(rows: readonly Measured[]): Verdict[] {
   const ours = ratio('(decide and count)')
   return [
     atMost('warm verification as adapters call it, against the hand-written floor', 1.35, ours, '×', WHY_FLOOR),
-    atMost('`await tokens.verify()` against that', 1.25, ratio('await verify()') / ours, '×'),
-    atLeast('textbook code against ours', 1.8, ratio('textbook') / ours, '×'),
-    atMost('malformed junk against the floor', 0.25, ratio('malformed'), '×'),
-    atMost('wrong checksum against the floor', 0.8, ratio('wrong checksum'), '×', WHY_CHECKSUM),
+    atMost('`await tokens.verify()`, against verification as adapters call it', 1.25, ratio('await verify()') / ours, '×'),
+    atLeast('textbook code, against latchkey', 1.8, ratio('textbook') / ours, '×'),
+    atMost('malformed junk, against the floor', 0.25, ratio('malformed'), '×'),
+    atMost('wrong checksum, against the floor', 0.8, ratio('wrong checksum'), '×', WHY_CHECKSUM),
     atLeast('throughput with usage on, against off', 0.9, ratio('usage off') / ours, '×', WHY_USAGE),
   ]
 }
 
 const WHY_FLOOR =
-  'The floor makes no result object, has no bound on its memory and no check of its age; with 1,000 tokens it is one hash and little else, so each of these shows.'
-const WHY_CHECKSUM = 'The hash that decides about the checksum is most of the floor.'
-const WHY_USAGE = 'What a verification costs without counting is one hash and little else, so that the few comparisons of a counter show.'
+  'The floor creates no result object, does not bound its memory, and does not check how old its data is. With 1,000 tokens it is one hash and little else, so each of these is noticeable.'
+const WHY_CHECKSUM = 'The hash that the checksum requires is most of the cost of the floor.'
+const WHY_USAGE = 'A verification without counting is one hash and little else, so even the few comparisons of a counter are noticeable.'
