@@ -2,11 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 // Adds to package-lock.json the platform packages that npm left out because it could not or did not fetch them here, such as the
 // macOS build of a tool on Linux. Without them `npm ci` fails on other platforms, and with newer npm on this one too.
-// Run it after every change of dependencies: `npm run lock`. `test/house/lock.test.ts` tells when it is due.
+// Run it after every change of dependencies: `npm run lock`. `test/house/lock.test.ts` fails when this is due.
 const OS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32']
 const CPU = ['x64', 'arm64', 'arm', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'wasm32']
 
-/** What `@scope/name-linux-x64-musl` says about itself. */
+/** The platform that a name such as `@scope/name-linux-x64-musl` stands for. */
 const platformOf = (name) => {
   const words = name.split(/[-/]/)
   const os = OS.find((word) => words.includes(word))

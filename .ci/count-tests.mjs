@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
-// Prints `passed failed skipped` of a vitest JSON report, and names what was skipped or failed, with the reason, where people look: at
-// the end. A file that failed to load counts as one failure.
+// Prints `passed failed skipped` of a vitest JSON report. Also names failed and skipped tests, with the reason, because the end of a log is
+// where people look. A file that failed to load counts as one failure.
 const report = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 const short = (text) => String(text).split('\n    at ')[0].slice(0, 600).replaceAll('\n', '\n        ')
 const skipped = []

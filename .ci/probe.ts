@@ -1,6 +1,6 @@
 import { type ServiceName, service } from '../test/support/services.js'
 
-// Answers with its exit code whether the named server can be used: `tsx .ci/probe.ts postgres`.
+// Exits with 0 if the named server can be used, otherwise with 1: `tsx .ci/probe.ts postgres`.
 const isServiceName = (name: string | undefined): name is ServiceName => ['postgres', 'mysql', 'redis', 'nats'].includes(name ?? '')
 
 const [, , name] = process.argv

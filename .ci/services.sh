@@ -1,8 +1,8 @@
 # Finds, or starts and later stops, the servers that the stores are tested against. Sourced by .ci/run.
 #
-# A server that answers at LATCHKEY_TEST_POSTGRES_URL, LATCHKEY_TEST_MYSQL_URL, LATCHKEY_TEST_REDIS_URL or LATCHKEY_TEST_NATS_URL, else at
-# its default loopback port, is used as it is. Otherwise one of our own is started on a free port, in a folder that goes away at the end;
-# where its program is missing it is installed with apt-get, given the rights. LATCHKEY_CI_OWN_SERVICES=1 starts our own in any case.
+# A server that answers at LATCHKEY_TEST_POSTGRES_URL, LATCHKEY_TEST_MYSQL_URL, LATCHKEY_TEST_REDIS_URL or LATCHKEY_TEST_NATS_URL, or at
+# its default loopback port, is used as it is. Otherwise a server is started on a free port, in a folder that is removed at the end.
+# A missing program is installed with apt-get, if permitted. LATCHKEY_CI_OWN_SERVICES=1 always starts new servers.
 
 services_folder=''
 services_pids=()
@@ -15,7 +15,7 @@ free_port() {
   node -e "const s = require('node:net').createServer(); s.listen(0, '127.0.0.1', () => { console.log(s.address().port); s.close() })"
 }
 
-# A program by name, also where Debian keeps it out of the PATH.
+# Finds a program by name, even if Debian keeps it out of the PATH.
 program() {
   local place
   for place in "$(command -v "$1" || true)" /usr/lib/postgresql/*/bin/"$1" /usr/sbin/"$1" /usr/local/bin/"$1"; do
@@ -35,7 +35,7 @@ install_packages() {
   fi
   command -v apt-get >/dev/null || return 1
   echo "installing $*"
-  # RUNLEVEL=1 keeps the packages from starting servers of their own.
+  # RUNLEVEL=1 keeps the packages from starting their own servers.
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >/dev/null &&
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
@@ -47,7 +47,7 @@ need_program() {
   }
 }
 
-# Runs a server in the background under its own user where we are root; remembers its pid.
+# Runs a server in the background, under its own user if we are root, and remembers its pid.
 launch() {
   local user=$1 log=$2
   shift 2
@@ -133,7 +133,7 @@ find_or_start() {
   return 1
 }
 
-# The browser that the page is tested in: it is only installed here, the tests start it.
+# The browser that the page is tested in. It is only installed here; the tests start it.
 need_browser() {
   local name
   for name in chromium chromium-browser google-chrome-stable google-chrome; do
@@ -146,7 +146,7 @@ need_browser() {
   }
 }
 
-# The checker of Prometheus rules, out of its package: installing that would start a server.
+# The checker of Prometheus rules, extracted from its package, because installing the package would start a server.
 need_promtool() {
   if [ -n "${LATCHKEY_TEST_PROMTOOL:-}" ] || command -v promtool >/dev/null; then return 0; fi
   (
@@ -163,7 +163,7 @@ need_promtool() {
 start_services() {
   services_folder=$(mktemp -d)
   chmod 711 "$services_folder"
-  # Some tests start a server of their own, whose settings are nobody else's.
+  # Some tests start their own servers, with their own settings.
   need_program initdb postgresql && need_program mariadbd mariadb-server && need_program mariadb-install-db mariadb-server &&
     need_program redis-server redis-server && need_program nats-server nats-server && need_program pgbouncer pgbouncer && need_program openssl openssl || return 1
   need_browser && need_promtool && find_or_start postgres && find_or_start mysql && find_or_start redis && find_or_start nats

@@ -15,20 +15,20 @@ export const freePort = (): Promise<number> =>
     })
   })
 
-/** A program under way: what it said so far, and how it ends. */
+/** A running program: its output so far, and how it ends. */
 export type Started = {
-  /** Waits until its output matches; fails where it ends first, or is silent for too long. */
+  /** Waits until its output matches. Fails if the program ends first, or if this takes too long. */
   says(pattern: RegExp): Promise<string>
-  /** Waits for its end, and answers its exit code and everything that it said. */
+  /** Waits for it to end, and returns its exit code and all of its output. */
   ended(): Promise<{ readonly code: number | null; readonly output: string }>
-  /** What a terminal does on Ctrl-C: the signal goes to the whole process group. */
+  /** Sends SIGINT to the whole process group, as a terminal does on Ctrl-C. */
   interrupt(): void
   kill(): void
 }
 
 const PATIENCE_MS = 30_000
 
-/** Starts a program in a process group of its own. */
+/** Starts a program in its own process group. */
 export const start = (command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Started => {
   const child: ChildProcess = spawn(command, args, {
     cwd: root,

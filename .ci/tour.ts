@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort, type Started, start } from './started.js'
 
-// Lives through the example as a reader would: pastes each line that it prints into a shell, and compares with the outcome it shows.
-// `tsx .ci/tour.ts npm start` runs it from the sources, `tsx .ci/tour.ts tsx --tsconfig …` on the built package.
+// Follows the example like a reader: pastes each line that it prints into a shell, and compares the result with what it promises.
+// `tsx .ci/tour.ts npm start` runs it from the sources, `tsx .ci/tour.ts tsx --tsconfig …` with the built package.
 const [, , command = 'npm', ...args] = process.argv
 const shell = promisify(execFile)
 
