@@ -52,5 +52,4 @@ async function generationOf(framework: string, amount: number, generation: numbe
   return new Map([...rates].map(([name, own]) => [name, quantile(own, 0.5)]))
 }
 
-const WHY =
-  'The optimum neither counts uses nor records who was admitted. The CPU time of a request shows what this costs.'
+const WHY = 'The optimum neither counts uses nor records who was admitted. The CPU time of a request shows what this costs.'
