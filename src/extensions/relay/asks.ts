@@ -43,7 +43,7 @@ export class Asks {
     this.#unanswered = unanswered
   }
 
-  /** Reads a page of the feed through the relay, or otherwise from the store. Either read begins after this call. */
+  /** Reads a page of the feed through the relay or, if that does not answer, from the store. Either read begins after this call. */
   async page(after: string, limit: number): Promise<FeedPage> {
     if (this.#pending.size >= MAX_PENDING) return await this.#store.changes(after, limit)
     return await this.#ask({ kind: 'page', nonce: newNonce(), after, limit })
@@ -54,7 +54,7 @@ export class Asks {
     const known = this.#renewed.get(lease.nodeId) ?? Number.NEGATIVE_INFINITY
     const aside = began - known < RENEWED_MS
     const renewing = this.#renew(lease, aside).then(() => this.#note(lease.nodeId, began))
-    // The next renewal can replace this one. Once the last known renewal is too old, this one is awaited.
+    // If this one fails, the next one makes up for it. It is awaited only if the last known renewal is too old.
     if (aside) renewing.catch(() => undefined)
     else await renewing
   }

@@ -13,7 +13,7 @@ const URGENT_MS = 100
 const PAGE = 1000
 const LEASES_AT_ONCE = 1000
 const MAX_WAITING = 20_000
-/** A slow read is started again, up to this many at once. */
+/** A slow read does not hold up later asks: up to this many reads run at once. */
 const MAX_READS = 3
 
 /** An ask of a node, and the function that answers it. */

@@ -38,8 +38,8 @@ export function about<E>(error: E, token: Filtered | undefined): E {
 }
 
 /**
- * Records that a verb refused an actor. Invalid input, conflicts and outages are not refusals. For the application itself, only exceeding its own limits
- * counts.
+ * Records that a verb refused an actor. Invalid input, outages, and conflicts other than `token_limit_reached` are not refusals. For the application
+ * itself, only `token_limit_reached` counts.
  */
 export function noteRefused(context: Context, actor: ReadActor, verb: string, error: unknown, target: Target): void {
   if (!isLatchkeyError(error)) return

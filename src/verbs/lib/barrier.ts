@@ -16,8 +16,8 @@ const watches: WeakMap<RecordCache, ReadonlyMap<string, Seen>> = new WeakMap()
 /**
  * Waits until every live node has followed the feed past everything committed so far.
  *
- * A node that falls behind by more than `maxStalenessSeconds` (plus what `onStale` adds) stops trusting its cache, so the wait never has to be longer. A dead
- * or disconnected node, or an unavailable store, can delay the wait but not break it. Each lease states its node's bound; without one, this node's bound is
+ * A node that falls behind by more than `maxStaleness` plus `serveStaleFor` stops trusting its cache, so the wait never has to be longer. A dead
+ * or disconnected node, or an unavailable store, can delay the wait but not break it. Each lease names its node's bound; if not, this node's bound is
  * assumed. The change is already committed, so the wait does not count against the call's deadline.
  */
 export async function barrier(context: Context): Promise<void> {
@@ -52,8 +52,9 @@ function ownBound({ settings }: Context): number {
 /**
  * Returns the bounds of the nodes that are behind and may still accept old entries.
  *
- * A lease's instant comes from another node's wall clock, which may be off by hours. A change of the instant shows that the node is alive; its value shows
- * nothing. Once a lease has not changed for its duration plus the node's bound, by this node's monotonic clock, the node no longer accepts what it read.
+ * A lease's instant comes from another node's wall clock, which may be off by hours. A change of the instant or the position shows that the node is alive;
+ * the values show nothing. Once a lease has not changed for its duration plus the node's bound, by this node's monotonic clock, the node no longer accepts
+ * what it read.
  */
 async function boundsBehind(context: Context, target: string): Promise<readonly number[]> {
   const { store, settings, nodes } = context

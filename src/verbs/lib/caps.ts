@@ -6,7 +6,7 @@ import type { Context } from '../../verify/context.js'
 
 /** Minimum number of tokens that may be in their overlap, however low the token limit is. */
 const LEAST_OVERLAPS = 10
-/** How many predecessors of a token are checked. */
+/** How many predecessors of a token are checked. If all of those have ended, an earlier one is assumed to be live. */
 const MAX_STEPS = 20
 
 type Capped = Pick<StoredToken, 'prefix' | 'tenantId' | 'ownerId'>
@@ -29,8 +29,8 @@ export function capsOnNew(context: Context, { inserts = [] }: Change): readonly 
 }
 
 /**
- * Returns the caps on a successor whose predecessor stays valid for an overlap. There are none if no other predecessor is still live, so a hand-over is never
- * refused. Otherwise as many extra tokens as the cap are allowed, so repeated rotation cannot bypass the cap.
+ * Returns the caps on the successor of `old`, which stays valid for an overlap. There are none if no predecessor of `old` is still live, so a hand-over is
+ * never refused. Otherwise each limit is raised by its own size, or by `LEAST_OVERLAPS` if that is more, so repeated rotation stays bounded.
  */
 export async function capsOnOverlap(context: Context, old: StoredToken, now: number): Promise<readonly TokenCap[]> {
   const caps = capsOn(context, old, now)
