@@ -40,11 +40,11 @@ export type MysqlPromisePool = { readonly pool: MysqlPool }
 export type MysqlLease = {
   /** Fails if there is no reply within the limit, in milliseconds. */
   ask(how: 'query' | 'execute', sql: string, values: readonly unknown[], limitMs?: number): Promise<unknown>
-  /** Gives it back, or away for good: also where something went wrong on it. */
+  /** Returns the connection to its pool, or closes it if told to or if it is broken. */
   release(drop?: boolean): void
 }
 
-/** Answers the known values, and the bytes that the server has of the text, whatever character set they came in. */
+/** Returns the known values, and the server's bytes of the text, whatever the connection's character set. */
 const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
   `select cast(? as signed) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null,
   hex(convert(? using utf8mb4)) as known_bytes`,
@@ -58,7 +58,7 @@ type Config = { readonly typeCast?: unknown; readonly queryFormat?: unknown; rea
 
 const configOf = (from: object): Config => (Reflect.get(from, 'config') ?? {}) as Config
 
-/** The options that are known to change values and cannot be overridden for one query. Only names are ever told. */
+/** The options that are known to change values and cannot be overridden for one query. Reports only their names, never their values. */
 const suspects = (connection: MysqlConnection): readonly string[] => {
   const { queryFormat, charsetNumber } = configOf(connection)
   return [...(typeof queryFormat === 'function' ? ['queryFormat'] : []), ...(charsetNumber === DEFAULT_CHARSET ? [] : ['charset'])]
@@ -66,7 +66,7 @@ const suspects = (connection: MysqlConnection): readonly string[] => {
 
 const asSent: TypeCast = (_field, next) => next()
 
-/** The options of one query, with what would shape its rows switched off. A cast function there takes the place of the connection's; without one rows are read faster. */
+/** The options of one query, with all row shaping turned off. A `typeCast` here replaces the connection's own; rows are read faster without one. */
 const plainQuery = (connection: object, sql: string): MysqlQuery => ({
   sql,
   rowsAsArray: false,
@@ -87,7 +87,7 @@ type Stream = { ref?(): unknown; unref?(): unknown }
 
 const hold = (connection: MysqlConnection, own: boolean, silence: Silence): MysqlLease => {
   let broken = false
-  // A connection of our own keeps the process alive while it is in use, and no longer.
+  // A connection of the store's own pool keeps the process alive only while it is in use.
   const stream: Stream = own ? Object(Reflect.get(connection, 'stream')) : {}
   stream.ref?.()
   const lost = (): void => {
@@ -104,7 +104,7 @@ const hold = (connection: MysqlConnection, own: boolean, silence: Silence): Mysq
           )
         })
       try {
-        // Not the driver's own timer, which outlives a connection that is lost.
+        // Not the driver's own timer, which outlives a lost connection.
         return await silence.ask(connection, send, limitMs)
       } catch (error) {
         if (mysqlQuirks.faultOf(error) === 'connection') broken = true
@@ -120,10 +120,10 @@ const hold = (connection: MysqlConnection, own: boolean, silence: Silence): Mysq
   }
 }
 
-/** The result of a statement, as the driver answers it. */
+/** Converts a driver's answer to a query result. */
 export const resultOf = (answer: unknown): QueryResult<unknown> => ({ rows: Array.isArray(answer) ? answer : [] })
 
-/** Refuses a connection that changes what goes through it. A server that cannot take the known values at all says so in an error of its own. */
+/** Refuses a connection that alters values, or whose server does not even accept the known values. */
 function* checkKnown(options: readonly string[]): Steps<void> {
   let rows: readonly unknown[]
   try {
@@ -137,7 +137,7 @@ function* checkKnown(options: readonly string[]): Steps<void> {
   refuseDifferences('mysql', differencesOf(rows), options)
 }
 
-/** Refuses a session that changes what is stored or read, by its settings, beside those that are the host's affair, or by what it does. */
+/** Refuses a session that alters stored or read values: by its settings, except those left to the host, or as the known values show. */
 export function* checkValues(options: readonly string[] = [], ofTheHost: readonly unknown[] = []): Steps<void> {
   const { rows } = yield* askRaw(CompiledQuery.raw(SESSION_VARIABLES))
   const readable = checkSession(rows.filter((row) => !ofTheHost.includes(Reflect.get(Object(row), 'Variable_name'))))
@@ -152,17 +152,17 @@ const check = async (connection: MysqlConnection, lease: MysqlLease): Promise<vo
     async ({ sql, parameters }: CompiledQuery): Promise<QueryResult<unknown>> =>
       resultOf(await lease.ask(how, sql, parameters, BRIEF_MS))
   await driveAsync(checkValues(options), by('query'))
-  // Prepared statements come back in another encoding, by another parser.
+  // Results of prepared statements have a different encoding and parser.
   await driveAsync(checkKnown(options), by('execute'))
 }
 
-/** Additions of the store's own pool. */
+/** Hooks of the store's own pool. */
 type OwnPool = { onConnection(connection: MysqlConnection): void }
 
 /**
- * Hands out the connections of a pool, each looked at before its first use.
+ * Hands out the connections of a pool, and checks each before its first use.
  *
- * A pool that resets its connections undoes what the host set on them when they were made: there they are looked at once more.
+ * A pool that resets its connections on release undoes the settings that the host made at first, so these connections are checked a second time.
  */
 export const leasesOf = (pool: MysqlPool, own?: OwnPool): Shares<MysqlLease> => {
   const silence = new Silence()

@@ -19,7 +19,7 @@ const VARIABLES = [
   'sync_binlog',
 ]
 
-/** By name, because MySQL and MariaDB do not know all of each other's. */
+/** Reads variables by name, because MySQL and MariaDB each lack some of the other's. */
 function* readPairs(query: string): Steps<Facts> {
   const { rows } = yield* askRaw(CompiledQuery.raw(query))
   return textsOf(rows.map((row) => [Reflect.get(Object(row), 'Variable_name'), Reflect.get(Object(row), 'Value')]))
@@ -27,7 +27,7 @@ function* readPairs(query: string): Steps<Facts> {
 
 const isOn = (value: string | undefined): boolean => value !== undefined && /^(on|1)$/i.test(value)
 
-/** A crash of the server must not lose what was acknowledged. */
+/** Reports settings with which a server crash could undo acknowledged changes. */
 const durabilityOf = (facts: Facts) => {
   const { innodb_flush_log_at_trx_commit: flush, sync_binlog: binlog } = facts
   const wrong = [
@@ -38,15 +38,15 @@ const durabilityOf = (facts: Facts) => {
   return lossyIf(wrong, 'Set innodb_flush_log_at_trx_commit = 1, innodb_doublewrite = ON, and with a binary log sync_binlog = 1.')
 }
 
-/** By which address the server knows this client. A name may stand for any address: nothing is said of it. */
+/** Reports whether the connection is encrypted. Does not judge it if the server knows this client by a host name, which may stand for any address. */
 const transportOf = (client: string, encrypted: boolean): readonly StoreFinding[] => {
   const address = client === 'localhost' ? undefined : client
   if (address !== undefined && isIP(address) === 0 && !encrypted) return [fact('tls', 'not encrypted')]
-  // Whether the certificate was checked is known on this side alone, which warns by itself.
+  // Only this side knows whether the certificate was verified, and it warns on its own.
   return [transportFinding({ address, encrypted, verified: true })]
 }
 
-/** What a MySQL or MariaDB server says about itself. */
+/** Diagnoses a MySQL or MariaDB server. */
 export function* diagnoseMysql(): Steps<StoreDiagnosis> {
   const facts = yield* readPairs(`show variables where variable_name in (${VARIABLES.map((name) => `'${name}'`).join(', ')})`)
   const { ssl_cipher: cipher = '' } = yield* readPairs("show session status where variable_name = 'Ssl_cipher'")
@@ -58,9 +58,9 @@ export function* diagnoseMysql(): Steps<StoreDiagnosis> {
       finding('primary', 'yes', [facts.read_only, facts.super_read_only, facts.innodb_read_only].some(readsOnly) && READ_ONLY),
       finding('durability', `innodb_flush_log_at_trx_commit ${facts.innodb_flush_log_at_trx_commit}`, durabilityOf(facts)),
       ...transportOf(client, cipher !== ''),
-      // One that does not fit is refused when the store opens.
+      // An unsuitable mode is refused when the store opens.
       finding('sql_mode', mode, undefined),
-      fact('time_zone', `${zone}, on which nothing depends: instants are stored as numbers`),
+      fact('time_zone', `${zone}, irrelevant because instants are stored as numbers`),
     ],
     ...(now === undefined ? {} : { now: Number(now) }),
   }

@@ -3,13 +3,13 @@ import { hasMethods } from '../../lib/has-methods.js'
 import { type HostAccess, kyselyTransaction, laterTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
 import { checkValues, type MysqlConnection, queryOn, resultOf } from './mysql-connection.js'
 
-/** A connection has these; a pool, each of whose statements may go to another connection, begins no transaction. */
+/** A connection has these methods. A pool, whose statements may each use another connection, has no `beginTransaction`. */
 const isConnection = (given: object): given is MysqlConnection =>
   hasMethods(given, ['query', 'execute', 'beginTransaction', 'escapeId']) &&
   !hasMethods(given, ['getConnection']) &&
   typeof Reflect.get(given, 'config') === 'object'
 
-/** A connection of `mysql2/promise` has the other kind inside. */
+/** A `mysql2/promise` connection wraps a callback connection. */
 const connectionOf = (given: object): MysqlConnection | undefined => {
   const inner: unknown = Reflect.get(given, 'connection')
   if (typeof inner === 'object' && inner !== null && isConnection(inner)) return inner
@@ -19,10 +19,10 @@ const connectionOf = (given: object): MysqlConnection | undefined => {
 /** https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_sp_does_not_exist */
 const NO_SAVEPOINT = 1305
 
-/** A transaction may be one that began by itself because autocommit is off; how it ends is the host's affair. */
+/** The transaction may have begun implicitly because autocommit is off, and the host decides how it ends. */
 const OF_THE_HOST: readonly unknown[] = ['autocommit', 'completion_type']
 
-/** A transaction of Kysely, or a connection of `mysql2` on which one was begun. */
+/** Accepts a Kysely transaction, or a `mysql2` connection with an open transaction. */
 export const mysqlHost: HostAccess = {
   read(given) {
     const kysely = kyselyTransaction(given)
@@ -34,7 +34,7 @@ export const mysqlHost: HostAccess = {
   *enter() {
     yield CompiledQuery.raw(`savepoint ${SAVEPOINT}`)
     try {
-      // Where no transaction is open, a savepoint is gone with the statement that makes it.
+      // Without an open transaction, a savepoint ends with the statement that creates it.
       yield CompiledQuery.raw(`rollback to savepoint ${SAVEPOINT}`)
     } catch (error) {
       throw Reflect.get(Object(error), 'errno') === NO_SAVEPOINT ? new NotOpen() : error

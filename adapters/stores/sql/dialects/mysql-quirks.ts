@@ -89,7 +89,7 @@ export const mysqlQuirks: Quirks = {
     return { head: wide(rows[0]?.head ?? Number.NaN), floor: wide(rows[0]?.floor ?? 0) }
   },
   finder(builder) {
-    // No arrays here: one text for each power of two, filled up with the last id, so that few statements are prepared.
+    // MySQL has no array parameters. Lists are padded to a power of two with the last id, so that few different statements are prepared.
     const compiled = new Map<number, CompiledQuery<TokenRow>>()
     return (ids) => {
       const parameters = padded(ids)
@@ -110,7 +110,7 @@ export const mysqlQuirks: Quirks = {
   incoming: (column) => `values(${column})`,
   onClash: (_keys, assignments) => `on duplicate key update ${assignments}`,
   seconds: 'unix_timestamp()',
-  // Without the locks between rows that REPEATABLE READ takes: writers of new counters would deadlock by the dozen.
+  // Avoids the gap locks of REPEATABLE READ, with which concurrent inserts of counters would often deadlock.
   begin: ['set transaction isolation level read committed', 'begin'],
   migrationLock: ({ tablePrefix }) => ({
     transactional: false,

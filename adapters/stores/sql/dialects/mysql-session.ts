@@ -44,18 +44,18 @@ const RULES: { readonly [variable: string]: readonly Rule[] } = {
   transaction_isolation: [isolation],
 }
 
-/** Asks for the variables by name, because MySQL and MariaDB do not know all of each other's. */
+/** Reads the variables by name, because MySQL and MariaDB each lack some of the other's. */
 export const SESSION_VARIABLES: string = `show session variables where variable_name in (${Object.keys(RULES)
   .map((name) => `'${name}'`)
   .join(', ')})`
 
 /**
- * Ends the transaction of a process that stands still or cannot reach the server, which would otherwise hold its locks for hours. MySQL, which alone reads
- * the second comment, can only end a connection that says nothing, in a transaction or not.
+ * Lets the server end the transaction of a process that hangs or cannot reach it, which would otherwise hold its locks for hours. Only MySQL reads the
+ * second comment: it can only end idle connections, in a transaction or not.
  */
 const END_STOPPED = `/*M!100300 , session idle_transaction_timeout = ${IDLE_MS / 1000} */ /*!50700 , session wait_timeout = 60 */`
 
-/** Makes a connection of our own what it must be, whatever the server's defaults are. */
+/** Configures a connection of the store's own pool, whatever the server's defaults are. */
 export const SET_SESSION: readonly string[] = [
   `set session sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', session autocommit = 1, session sql_safe_updates = 0,
   session sql_select_limit = default, session completion_type = 0, session unique_checks = 1 ${END_STOPPED}`,
@@ -67,7 +67,7 @@ const refuse = (says: string): never => {
 }
 
 /**
- * Refuses a session whose settings change what is stored or read. Answers whether they could be read at all.
+ * Refuses a session whose settings would alter stored or read values. Returns whether the settings could be read at all.
  *
  * @throws StoreUnavailableError `store_unavailable`, which says what to set
  */
@@ -83,7 +83,7 @@ export const checkSession = (rows: readonly unknown[]): boolean => {
     const broken = rules.find(({ refuses }) => refuses(value))
     if (broken !== undefined) refuse(broken.says)
   }
-  // Some variables and not the others: rows were left out.
+  // Some variables came back and others did not, so rows were left out.
   if (values.has('autocommit') && !values.has('sql_mode')) refuse(SELECT_LIMIT)
   return values.has('sql_mode')
 }

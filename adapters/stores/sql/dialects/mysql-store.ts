@@ -28,14 +28,14 @@ type OwnPool = MysqlPool & {
 type Stream = { once(event: 'close', listener: () => void): unknown; destroy(): unknown }
 type Driver = { createPool(options: { readonly [option: string]: unknown }): OwnPool }
 
-/** How long the server may take to close connections that say goodbye. */
+/** How long the server may take to close connections on shutdown, in milliseconds. Then they are cut. */
 const GOODBYE_MS = 500
 
 const report = (error: unknown): Error => unavailable('mysql', mysqlQuirks.faultOf, error)
 
 type Done = (error: unknown, result?: unknown) => void
 
-/** The pool as Kysely wants it. A connection that was lost is thrown away, instead of being handed to the next. */
+/** The pool in the form that Kysely expects. A lost connection is discarded instead of being reused. */
 const kyselyOver = (take: () => Promise<MysqlLease>, limitMs?: number): KyselyHandle => {
   const pool = {
     getConnection(done: Done): void {
@@ -57,7 +57,7 @@ const kyselyOver = (take: () => Promise<MysqlLease>, limitMs?: number): KyselyHa
   return new Kysely<unknown>({ dialect: new MysqlDialect({ pool: pool as unknown as KyselyPool }) })
 }
 
-/** Reads by a statement that is prepared once a connection. */
+/** Reads with a statement that is prepared once per connection. */
 const executeThrough = (take: () => Promise<MysqlLease>): NonNullable<KyselyEngineOptions['find']> => {
   const once = async (sql: string, values: readonly unknown[]): Promise<readonly unknown[]> => {
     const lease = await take()
@@ -86,7 +86,7 @@ const loadDriver = async (): Promise<Driver> => {
   }
 }
 
-/** Unless it is told to, this driver does not compare the name in the certificate: any other one of the same authority would do. */
+/** By default, this driver does not verify the host name in the certificate, so it accepts any certificate of the same authority. */
 export const mysqlTransport = (connection: object): Transport => {
   const { ssl } = Object(Reflect.get(connection, 'config')) as { readonly ssl?: unknown }
   return transportOf(Reflect.get(connection, 'stream'), Reflect.get(Object(ssl), 'verifyIdentity') === true)
@@ -107,17 +107,17 @@ const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise
     const stream = Reflect.get(connection, 'stream') as Stream
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
-    // What fails here is found before the connection is used.
+    // If one of these fails, the check before the first use finds it.
     for (const statement of SET_SESSION) connection.query(statement, () => {})
   })
   const close = async (): Promise<void> => {
-    // Its idle connections would let the process end before they are closed.
+    // Idle connections would let the process end before they are closed. This timer keeps it alive.
     const cutAll = setInterval(() => {
       for (const stream of streams) stream.destroy()
     }, GOODBYE_MS)
     try {
       await new Promise<void>((resolve, reject) =>
-        // What was cut, or lost before, is closed too.
+        // A connection that was cut or lost is closed, too.
         pool.end((error) => (error && mysqlQuirks.faultOf(error) !== 'connection' ? reject(error as Error) : resolve())),
       )
     } finally {
@@ -128,7 +128,7 @@ const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise
   return overPool(leasesOf(pool, { onConnection: (connection) => tell(mysqlTransport(connection)) }), names, { close })
 }
 
-/** Which connection of its pool a Kysely instance takes is not to be seen: one is looked at here, and each again before it writes. */
+/** The store cannot see which connection of its pool a Kysely instance uses, so one is checked here, and each again before it writes. */
 const overKysely = async (kysely: KyselyHandle, names: Names): Promise<Opened> => {
   const check = (connection: KyselyHandle): Promise<void> =>
     driveAsync(checkValues(), async (query) => resultOf((await connection.executeQuery(query)).rows))

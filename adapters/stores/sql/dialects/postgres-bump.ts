@@ -4,15 +4,15 @@ import type { Builder } from '../quirks.js'
 import { wide } from '../schema/wide.js'
 
 /**
- * The run of this server: when it was started, and which table of which database this is. Standbys get it from the primary, and no copy of the tables
- * has the same.
+ * Identifies the run of this server by its start time, and the table by its id and its database's. Standbys replicate it from the primary, and no copy of
+ * the tables has the same one.
  */
 const RUN = sql<string>`concat_ws('_', (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
   (select oid from pg_database where datname = current_database()), tableoid)`
 
 /**
- * Moves the head of the feed on, under its row lock, and notes where another run of the server goes on: a standby that was promoted gives out the
- * same places once more that its primary had given out for changes that it never got.
+ * Advances the head of the feed under its row lock, and records where a new run of the server continues: a promoted standby reassigns the places that its
+ * primary had assigned to changes that the standby never received.
  */
 export function* bumpPostgres(builder: Builder, by: number): Steps<{ readonly head: number; readonly floor: number }> {
   const { rows } = yield* ask(

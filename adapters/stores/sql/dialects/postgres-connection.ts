@@ -25,7 +25,7 @@ export type PostgresClient = {
   on(event: 'error', listener: () => void): unknown
   removeListener(event: 'error', listener: () => void): unknown
   release(destroy?: boolean | Error): void
-  /** `T` or `E` in a transaction. Older versions of the driver do not tell. */
+  /** `T` or `E` in a transaction. Missing in older versions of the driver. */
   getTransactionStatus?(): unknown
 }
 
@@ -35,29 +35,29 @@ export type PostgresPool = {
   readonly options?: { readonly max?: number | undefined }
 }
 
-/** Result of a query. Kysely reads more of it than its rows. */
+/** The result of a query. Kysely also reads fields that are not declared here. */
 export type PostgresResult = { readonly rows: unknown[] }
 
 /** A connection while the store uses it. */
 export type PostgresLease = {
   /** Fails if there is no reply within the limit, in milliseconds. */
   query(config: PostgresQuery, limitMs?: number): Promise<PostgresResult>
-  /** Gives it back, or away for good: also where something went wrong on it. */
+  /** Returns the connection to its pool, or closes it if told to or if it is broken. */
   release(drop?: boolean): void
 }
 
-/** Integers stay the digits that the server sends, text stays text, whatever parsers were set for the client or for the whole process. */
+/** Leaves integers as digits and text as text, as the server sends them, whatever parsers are set for the client or the process. */
 const asSent: Parser = (value) => value
 export const asSentTypes: NonNullable<PostgresQuery['types']> = { getTypeParser: (): Parser => asSent }
 
-/** Answers the known values, the bytes that the server has of the text, and whether it takes changes. */
+/** Returns the known values, the server's bytes of the text, and whether the server is read-only. */
 const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
   `select $1::bigint as known_int, $2::text as known_text, $3::text as known_json, $4::text as known_empty, $5::text as known_null,
   encode(convert_to($2::text, 'UTF8'), 'hex') as known_bytes, current_setting('transaction_read_only') as known_read_only`,
   [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
 )
 
-/** Ends a connection without a goodbye, which one that is dead would wait to be answered. */
+/** Closes a connection without a termination message, which would wait forever on a dead connection. */
 export const cut = (client: object): void => Object(Reflect.get(client, 'connection')).stream?.destroy?.()
 
 const hold = (client: PostgresClient, silence: Silence): PostgresLease => {
@@ -84,10 +84,10 @@ const hold = (client: PostgresClient, silence: Silence): PostgresLease => {
   }
 }
 
-/** Was it given back with a transaction open, in which it reads the past and commits nothing? */
+/** Whether the connection was returned with an open transaction, in which reads are stale and writes are not committed. */
 const isWithin = (client: PostgresClient): boolean => ['T', 'E'].includes(String(client.getTransactionStatus?.()))
 
-/** Ends a transaction that the host forgot. Not by dropping the connection: a commit that the host did not wait for may still be under way. */
+/** Rolls back a transaction that the host left open. Keeps the connection, because a commit that the host did not await may still be under way. */
 const rollBack = async (lease: PostgresLease): Promise<PostgresLease> => {
   try {
     await lease.query({ text: 'rollback', values: [] }, BRIEF_MS)
@@ -98,13 +98,13 @@ const rollBack = async (lease: PostgresLease): Promise<PostgresLease> => {
   }
 }
 
-/** The options of a client that are known to change values. Not what it is set to: only names are ever told. */
+/** The client options that are known to change values. Reports only their names, never secret values. */
 const suspects = (client: PostgresClient): readonly string[] => (Reflect.get(client, 'binary') ? ['binary: true'] : [])
 
-/** Who the connections are for: whoever writes, or whoever reads what a standby may answer. */
+/** What connections are used for: changes and fresh reads, or reads that a standby may answer. */
 export type Purpose = 'primary' | 'replica'
 
-/** Refuses a connection that changes what goes through it, or whose server cannot even take the known values. */
+/** Refuses a connection that alters values, or whose server cannot even represent the known values. */
 export function* checkValues(options: readonly string[] = [], purpose: Purpose = 'primary'): Steps<void> {
   let rows: readonly unknown[]
   try {
@@ -118,7 +118,7 @@ export function* checkValues(options: readonly string[] = [], purpose: Purpose =
     )
   }
   refuseDifferences('postgres', differencesOf(rows), options)
-  // A standby, also one that was the primary when the store was opened: what it answers may be from before a revocation.
+  // A standby, even one that was the primary when the store was opened, may answer with data from before a revocation.
   if (purpose === 'primary' && Reflect.get(Object(rows[0]), 'known_read_only') === 'on')
     throw Object.assign(new Error('read-only'), { code: '25006' })
 }
@@ -128,10 +128,10 @@ function* check(client: PostgresClient, { purpose, lineage, names }: Access): St
   if (names !== undefined) yield* lineage?.check(postgresQuirks, names) ?? []
 }
 
-/** Is it the server that is wrong, and not what it was given? Then the next connection may lead to another one. */
+/** Whether the server itself is the wrong one. Then a new connection may reach another server. */
 const isWrongServer = (error: unknown): boolean => postgresQuirks.faultOf(error) === 'read_only' || error instanceof ReplacedError
 
-/** What connections are for, and what they are looked at for, beside the values that they carry. */
+/** The purpose of connections, and the checks that they get in addition to that of the known values. */
 export type Access = {
   readonly purpose?: Purpose
   readonly lineage?: Lineage
@@ -140,10 +140,10 @@ export type Access = {
 }
 
 /**
- * Hands out the connections of a pool, each looked at before its first use, and each with a listener for errors from its first moment on.
+ * Hands out the connections of a pool. Each is checked before its first use, and has an error listener from the start.
  *
- * The listener is attached within the pool's callback: an error event without one ends the process, and a server that closes the
- * connection may say so in the very packet that made the connection free.
+ * The listener is attached in the pool's callback, because an error event without a listener ends the process, and a server may close the connection in the
+ * very packet that made it available.
  */
 export const leasesOf = (pool: PostgresPool, access: Access = {}): Shares<PostgresLease> => {
   const { lineage, onConnection } = access
@@ -180,7 +180,7 @@ export const leasesOf = (pool: PostgresPool, access: Access = {}): Shares<Postgr
         resolve(isWithin(client) ? rollBack(lease).then(ready) : ready())
       }
       const answer: unknown = pool.connect((error, client) => (client === undefined || error ? reject(error as Error) : take(client)))
-      // A pool that wraps the driver's may know promises only.
+      // A pool that wraps the driver's may support only promises.
       if (isThenable(answer)) answer.then((client) => client && take(client as PostgresClient), reject)
     })
   return sharesOf(pool.options?.max, connect)

@@ -11,7 +11,7 @@ const FACTS = `select ${SETTINGS.map((name) => `current_setting('${name}', true)
   host(inet_client_addr()) as client, (extract(epoch from clock_timestamp()) * 1000)::text as now,
   (select ssl::text from pg_stat_ssl where pid = pg_backend_pid()) as ssl`
 
-/** A crash of the server must not lose what was acknowledged. */
+/** Reports settings with which a server crash could undo acknowledged changes. */
 const durabilityOf = ({ fsync, full_page_writes: pages, synchronous_commit: commit }: Facts) => {
   const wrong = [
     ...(fsync === 'off' ? ['fsync is off'] : []),
@@ -21,7 +21,7 @@ const durabilityOf = ({ fsync, full_page_writes: pages, synchronous_commit: comm
   return lossyIf(wrong, 'Turn it on, at least for the role and the database that latchkey uses.')
 }
 
-/** What a Postgres server says about itself. */
+/** Diagnoses a Postgres server. */
 export function* diagnosePostgres(): Steps<StoreDiagnosis> {
   const facts = yield* readFacts(FACTS)
   const { client, ssl, server_version: version = 'unknown', timezone = 'unknown', now } = facts
@@ -31,9 +31,9 @@ export function* diagnosePostgres(): Steps<StoreDiagnosis> {
       fact('server', `Postgres ${version}`),
       finding('primary', 'yes', isReplica && READ_ONLY),
       finding('durability', `fsync ${facts.fsync}, synchronous_commit ${facts.synchronous_commit}`, durabilityOf(facts)),
-      // Whether the certificate was checked is known on this side alone, which warns by itself.
+      // Only this side knows whether the certificate was verified, and it warns on its own.
       transportFinding({ address: client, encrypted: ssl === 'true', verified: true }),
-      fact('time_zone', `${timezone}, on which nothing depends: instants are stored as numbers`),
+      fact('time_zone', `${timezone}, irrelevant because instants are stored as numbers`),
     ],
     ...(now === undefined ? {} : { now: Number(now) }),
   }

@@ -5,10 +5,10 @@ import type { PostgresLease, PostgresResult } from './postgres-connection.js'
 import { postgresQuirks, statementName } from './postgres-quirks.js'
 
 /**
- * Statements by name are planned once a connection. A pooler in between may not know the name: then they go without.
+ * Sends queries as named statements, which the server plans once per connection. If a pooler in between does not know the names, sends them unnamed.
  *
- * A pooler may also hand out a connection on which another process prepared a statement by this name: so a name follows from its text, and
- * one name never stands for two texts.
+ * A pooler may also hand out a connection on which another process prepared a statement by the same name. A name is therefore derived from its text, so one
+ * name never stands for two texts.
  */
 export const findThrough = (lease: () => Promise<PostgresLease>): ((query: CompiledQuery) => Promise<readonly unknown[]>) => {
   let named = true
@@ -35,7 +35,7 @@ export const findThrough = (lease: () => Promise<PostgresLease>): ((query: Compi
         const { code } = error as { readonly code?: unknown }
         // invalid_sql_statement_name, duplicate_prepared_statement
         if (code === '26000' || code === '42P05') named = false
-        // A plan from before an upgrade of the schema.
+        // feature_not_supported: the plan is from before a change of the schema.
         else if (code !== '0A000') throw error
         return await ask()
       }

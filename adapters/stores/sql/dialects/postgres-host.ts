@@ -5,13 +5,13 @@ import { asSentTypes, checkValues, type PostgresResult } from './postgres-connec
 
 type Client = { query(config: object): Promise<PostgresResult> }
 
-/** A client has these; a pool, each of whose statements may go to another connection, has none of them. */
+/** A client has these methods. A pool, whose statements may each use another connection, has only the first. */
 const isClient = (given: object): given is Client => hasMethods(given, ['query', 'escapeLiteral', 'escapeIdentifier'])
 
 /** no_active_sql_transaction, in_failed_sql_transaction */
 const NOT_OPEN: readonly unknown[] = ['25P01', '25P02']
 
-/** A transaction of Kysely, or a client of `pg` on which one was begun. */
+/** Accepts a Kysely transaction, or a `pg` client with an open transaction. */
 export const postgresHost: HostAccess = {
   read(given) {
     const kysely = kyselyTransaction(given)

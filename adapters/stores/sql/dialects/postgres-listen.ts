@@ -14,18 +14,18 @@ export type ListenClient = {
   readonly connection?: { readonly stream?: { destroy?(): unknown } }
 }
 
-/** The first pause before a new connection, and the longest, in milliseconds. */
+/** The first and the longest pause before reconnecting, in milliseconds. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
-/** How long a connection may take until it listens, and to end. */
+/** How long a connection may take to start listening, and to end, in milliseconds. */
 const CONNECT_MS = 10_000
 const END_MS = 1_000
-/** How long a notice may take that was sent to see whether notices arrive. */
+/** How long a test notification may take to arrive, in milliseconds. */
 const PROOF_MS = 2_000
-/** How often a connection is asked whether it is alive: a cut cable tells nobody. */
+/** The interval between probes of the connection, in milliseconds: a cut cable raises no error. */
 const PROBE_MS = 15_000
 
-/** The promise's outcome, or a failure when it takes too long: a server that takes a connection and says nothing is as good as none. */
+/** Settles like the promise, or fails after a time limit: a server may accept a connection and then never answer. */
 const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_resolve, reject) => {
@@ -38,7 +38,7 @@ const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
   }
 }
 
-/** Ends a connection. While it listens it lets the process end; whoever waits for its end must not see the process end first. */
+/** Closes a connection. A listening connection does not keep the process alive, but a caller that waits for the close needs the process. */
 const end = async (client: ListenClient): Promise<void> => {
   client.ref?.()
   try {
@@ -48,13 +48,13 @@ const end = async (client: ListenClient): Promise<void> => {
   }
 }
 
-/** Sends a notice with this text over another connection. */
+/** Sends a notification with this text over another connection. */
 export type SendNotice = (text: string) => Promise<unknown>
 
-/** What the notice that proves a connection begins with. The notice of a change has no text. */
+/** The start of a test notification's text. The notification of a change has no text. */
 const PROOF = 'proof '
 
-/** Waits until a notice that was sent over another connection has arrived: a pooler takes LISTEN, and then keeps the notices. */
+/** Waits until a test notification from another connection arrives: a pooler may accept LISTEN and then not deliver notifications. */
 const prove = async (client: ListenClient, send: SendNotice): Promise<void> => {
   const text = `${PROOF}${Math.random()}`
   let hear: () => void = () => {}
@@ -70,7 +70,7 @@ const prove = async (client: ListenClient, send: SendNotice): Promise<void> => {
       () => true,
       () => false,
     )
-    // Where none could be sent, nothing is known of how they arrive.
+    // If none could be sent, whether notifications arrive is unknown.
     if (!sent) return
     await within(PROOF_MS, heard).catch(() => {
       throw new StoreUnavailableError(
@@ -82,13 +82,13 @@ const prove = async (client: ListenClient, send: SendNotice): Promise<void> => {
   }
 }
 
-/** Who hears: `lost` once a connection is gone or could not be made, `wake` once there is one again. */
+/** The callbacks: `lost` when the connection is lost or cannot be made, `wake` when it is made or a change is announced. */
 type Hearer = { wake(): void; readonly lost?: ((error: unknown) => void) | undefined }
 
 /**
- * Listens on a connection of its own, and makes a new one whenever it is lost.
+ * Listens on a separate connection, and reconnects whenever it is lost.
  *
- * Wakes also after every new connection, because a notice may have been sent while there was none. It never keeps the process alive.
+ * Also wakes after every new connection, because a notification may have been sent in between. The connection never keeps the process alive.
  */
 export const listen = async (
   channel: string,
@@ -139,7 +139,7 @@ export const listen = async (
       void drop(client)
       later()
     }
-    // Before anything else: an error event that nobody listens to ends the process.
+    // First of all, because an error event without a listener ends the process.
     client.on('error', lose)
     client.on('end', () => lose())
     client.on('notification', ({ payload }: Notice) => {

@@ -39,7 +39,7 @@ const codes: ReadonlyMap<string, Fault> = new Map([
 const faultOf = (error: unknown): Fault => {
   if (!isErrorLike(error)) return 'unknown'
   const { code } = error as Error & { readonly code?: unknown }
-  // 28000 is also what a server says that lets nobody in without TLS.
+  // A server that requires TLS also answers 28000 without it.
   if (isTlsFailure(code) || /does not support SSL|pg_hba\.conf entry.*(no encryption|SSL off)/.test(error.message)) return 'encryption'
   if (typeof code === 'string') {
     const known = codes.get(code)
@@ -54,13 +54,13 @@ const faultOf = (error: unknown): Fault => {
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 40)
 
-/** A name that the server does not cut, at 63 bytes: one that is longer stands for itself by a digest. */
+/** A name that the server does not truncate at 63 bytes: a longer one is replaced by its digest. */
 const shortName = (name: string): string => (Buffer.byteLength(name) <= 63 ? name : `latchkey_${digestOf(name)}`)
 
-/** The name of a prepared statement: another one for every text, and the same one in every process. */
+/** The name of a prepared statement: unique to its text, and the same in every process. */
 export const statementName = (text: string): string => `latchkey_${digestOf(text)}`
 
-/** The channel of a store's feed: a hint, so two stores that share one only wake each other. */
+/** The notification channel of a store's feed. Notifications are only hints, so two stores that share a channel merely wake each other. */
 export const channelOf = ({ schema, tablePrefix }: Names): string => shortName(`${schema ?? ''}.${tablePrefix}feed`)
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
@@ -68,9 +68,9 @@ const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
 const BEGIN = 'begin isolation level read committed'
 
 /**
- * Begins a transaction that the server ends where the process stands still or cannot reach it, so that its locks hold up nobody for hours.
+ * Begins a transaction that the server ends if the process hangs or cannot reach it, so that its locks do not block others for hours.
  *
- * Only on connections whose errors we listen for: what the server says then, when no statement waits for an answer, would end the process.
+ * Only for connections with an error listener: the server reports this while no statement is pending, and an unhandled error event would end the process.
  */
 export const BEGIN_BOUNDED: string = `${BEGIN}; set local idle_in_transaction_session_timeout = ${IDLE_MS}`
 
@@ -89,7 +89,7 @@ export const postgresQuirks: Quirks = {
     }),
   bump: bumpPostgres,
   finder(builder) {
-    // Two texts, for one id and for any number of them, so that the server plans each once a connection.
+    // One text for a single id and one for any number of ids, so that the server plans each once per connection.
     const select = builder.selectFrom('tokens').select([...TOKEN_COLUMNS])
     const one = select.where('id', '=', '').compile()
     const many = select.where('id', '=', sql<string>`any(${['']}::text[])`).compile()

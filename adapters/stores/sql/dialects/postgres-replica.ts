@@ -15,13 +15,13 @@ export type ReplicaAsk = (query: CompiledQuery) => Promise<readonly unknown[]>
 
 type Connection = { readonly ask: ReplicaAsk; close(): Promise<void> }
 
-/** How long a replica may take: well within the deadline of a verification, which then still has time for the primary. */
+/** How long a replica may take, in milliseconds: well within the deadline of a verification, which then still has time for the primary. */
 const ANSWER_MS = 200
 const DIAGNOSIS_MS = 1_000
-/** How long it is passed over after it was no use: at first, and at most. */
+/** The first and the longest time for which the replica is skipped after a failure, in milliseconds. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
-/** Failures in a row after which one is told. A replica is behind for a moment after each change. */
+/** The number of consecutive failures before a fault is reported. Lag needs more, because a replica briefly lags after every change. */
 const FAILED_IN_A_ROW = 2
 const BEHIND_IN_A_ROW = 8
 
@@ -30,7 +30,7 @@ const MESSAGES = {
   other: 'it contains a different database, or no latchkey tables',
 } as const
 
-/** The outcome of the work, or a failure when it takes too long. */
+/** Settles like the work, or fails after a time limit. */
 const within = async <T>(ms: number, work: Promise<T>): Promise<T> => {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_resolve, reject) => {
@@ -46,7 +46,7 @@ const within = async <T>(ms: number, work: Promise<T>): Promise<T> => {
 const unfit = (why: keyof typeof MESSAGES): StoreUnavailableError =>
   new StoreUnavailableError(`postgres store: the replica is not used: ${MESSAGES[why]}`)
 
-/** A replica, asked for what may be as old as a position of the feed. Whatever is wrong with it, the primary is there. */
+/** A replica for reads that may be as old as a feed position. If anything is wrong with it, the primary answers. */
 export class Replica {
   readonly #open: () => Promise<Connection>
   readonly #describe: (error: unknown) => Error
@@ -62,7 +62,7 @@ export class Replica {
     this.#compile = compileReplicaRead(postgresQuirks, names)
   }
 
-  /** The records that the replica has and that may be believed. It is never believed that there is none. */
+  /** The records from the replica that can be trusted. A missing record does not prove that the token does not exist. */
   async find(
     ids: readonly string[],
     { notBefore, onFault }: ReadAge,
@@ -71,7 +71,7 @@ export class Replica {
     const after = positionOf(notBefore)
     const now = performance.now()
     if (after === undefined || now < this.#passedOverUntil) return []
-    // One read at a time finds out whether it is of use again.
+    // After a failure, only one read at a time tests whether the replica works again.
     if (this.#failures > 0) this.#passOver(now)
     try {
       const answer = await within(ANSWER_MS, this.#ask(ids, after, identity))
@@ -88,7 +88,7 @@ export class Replica {
     return []
   }
 
-  /** How the replica is, and how many places of the feed it is behind. */
+  /** Diagnoses the replica, including how many feed entries it lags behind. */
   async diagnose(primary: Position | undefined, identity: () => Promise<string | undefined>): Promise<StoreFinding> {
     const advice = 'Point read at a standby of this primary, and check its replication; until then every cache miss reads the primary.'
     try {
@@ -123,7 +123,7 @@ export class Replica {
       const { ask } = await opening
       return await ask(this.#compile(ids, after))
     } catch (error) {
-      // What could not be opened is opened anew.
+      // If opening failed, the next call opens it again.
       opening.catch(() => {
         if (this.#connection === opening) this.#connection = undefined
       })
@@ -144,7 +144,7 @@ export class Replica {
   }
 }
 
-/** A store that asks a replica first for what may be as old, and then the primary for what is left. */
+/** A store that asks a replica first for reads that may be stale, and then the primary for the missing records. */
 export const readThrough = (store: OpenStore, replica: Replica, identity: () => Promise<string | undefined>): OpenStore => ({
   ...store,
   async find(ids, age) {

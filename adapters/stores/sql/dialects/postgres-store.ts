@@ -41,12 +41,12 @@ type Driver = {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
-/** How long the server may take to close connections that say goodbye. */
+/** How long the server may take to close connections on shutdown, in milliseconds. Then they are cut. */
 const GOODBYE_MS = 500
 
 const report = (error: unknown): Error => unavailable('postgres', postgresQuirks.faultOf, error)
 
-/** The pool as Kysely wants it. A connection on which something went wrong is thrown away, instead of being handed to the next. */
+/** The pool in the form that Kysely expects. A broken connection is discarded instead of being reused. */
 const kyselyOver = (lease: () => Promise<PostgresLease>, limitMs?: number): KyselyHandle => {
   const pool: KyselyPool = {
     async connect() {
@@ -88,7 +88,7 @@ const listener =
     return listen(channelOf(names), { wake, lost }, newClient, send)
   }
 
-/** Where a connection string asks for less than `verify-full`, this driver compares the name in the certificate with a function that allows any. */
+/** If a connection string asks for less than `verify-full`, this driver sets a name check that accepts any certificate. */
 export const postgresTransport = (client: object): Transport => {
   const { stream, ssl } = Object(Reflect.get(client, 'connection')) as { readonly stream?: unknown; readonly ssl?: unknown }
   return transportOf(stream, Reflect.get(Object(ssl), 'checkServerIdentity') === undefined)
@@ -114,7 +114,7 @@ const ownPool = async ({ url, poolSize, warn }: PostgresUrl, access: Access) => 
     }
   }
   const pool = new Pool({ ...config, Client: Known, max: poolSize, idleTimeoutMillis: 30_000, allowExitOnIdle: true })
-  // An idle connection that the server closes is told here, and replaced at the next call.
+  // The server may close an idle connection. The next call replaces it.
   pool.on('error', () => {})
   const tell = tellOnce('postgres', warn)
   const onConnection = (client: PostgresClient): void => tell(postgresTransport(client))
@@ -133,7 +133,7 @@ const openUrl = async (source: PostgresUrl, tables: Tables): Promise<OpenedPostg
 
 const overHostPool = (pool: PostgresPool, tables: Tables): OpenedPostgres => {
   const { Client, options } = pool as PostgresPool & { readonly Client?: new (options: unknown) => ListenClient }
-  // Not one of the pool's connections: it may have few, and the host may end it while latchkey listens.
+  // Not one of the pool's connections: they may be few, and the host may end the pool while latchkey listens.
   const leases = leasesOf(pool, tables)
   if (typeof Client !== 'function') return over(leases, tables, {})
   return over(leases, tables, { subscribe: listener(leases, tables.names, () => new Client(options)) })
@@ -148,7 +148,7 @@ const overKysely = async (kysely: KyselyHandle, { names, lineage }: Tables): Pro
   return openedOver(kyselyEngine(kysely, postgresQuirks, names, {}), names, lineage)
 }
 
-/** How a replica is asked, and how to let go of it. Opened at its first use: what is wrong with it must not keep the store from opening. */
+/** Opens a replica. Called at its first use, because a broken replica must not keep the store from opening. */
 const askReplica = async (source: PostgresSource): Promise<{ ask: ReplicaAsk; close(): Promise<void> }> => {
   const close = async (): Promise<void> => {}
   if ('kysely' in source) {

@@ -10,7 +10,7 @@ const FACTS = `select sqlite_version() as version, (select file from pragma_data
 /** https://sqlite.org/pragma.html#pragma_synchronous */
 const LEVELS = ['off', 'normal', 'full', 'extra']
 
-/** A power cut must not lose what was acknowledged. */
+/** Reports settings with which a power failure could undo acknowledged changes. */
 const durabilityOf = (file: string, { journal = '', synchronous = '' }: Facts) => {
   if (file === '') {
     return {
@@ -26,7 +26,7 @@ const durabilityOf = (file: string, { journal = '', synchronous = '' }: Facts) =
   }
 }
 
-/** Who else may read or write the file? Absent where the system tells nothing about that. */
+/** Reports whether other users may open the file, if the system has file modes. */
 const fileFinding = (file: string): readonly StoreFinding[] => {
   const mode = statSync(file, { throwIfNoEntry: false })?.mode
   if (mode === undefined || process.platform === 'win32') return []
@@ -37,7 +37,7 @@ const fileFinding = (file: string): readonly StoreFinding[] => {
   return [finding('file', file, open)]
 }
 
-/** What a SQLite database says about itself. */
+/** Diagnoses a SQLite database. */
 export function* diagnoseSqlite(): Steps<StoreDiagnosis> {
   const facts = yield* readFacts(FACTS)
   const { version = 'unknown', file = '', journal, synchronous } = facts

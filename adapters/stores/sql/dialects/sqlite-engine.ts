@@ -11,7 +11,7 @@ const MIGRATION_BUSY_MS = 30_000
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Does it now, or, while another process holds the file, again and again after short sleeps: the event loop goes on meanwhile. */
+/** Runs the work now. While another process has the file locked, retries after short sleeps, which do not block the event loop. */
 const patiently = <T>(busyMs: number, work: () => T): T | Promise<T> => {
   try {
     return work()
@@ -39,12 +39,12 @@ const retry = async <T>(busyMs: number, work: () => T): Promise<T> => {
   }
 }
 
-/** Runs steps on a handle that answers at once: a transaction begins and ends within one turn of the event loop. */
+/** Runs steps on a synchronous handle: a transaction begins and ends within one turn of the event loop. */
 export const sqliteEngine = (handle: SqliteHandle, names: Names, options: { readonly busyMs: number; readonly owned: boolean }): Engine => {
   const atOnce = <T>(steps: () => Steps<T>): T => {
-    // BEGIN blames another process where the transaction of the host's sees the past.
+    // If the host's open transaction has an old snapshot, BEGIN would report a lock of another process instead.
     if (!options.owned) handle.refuseWithin()
-    // IMMEDIATE takes the write lock first: a transaction that began by reading could not get it any more once another had written.
+    // IMMEDIATE takes the write lock first: a transaction that began with a read could no longer get it once another had written.
     handle.exec('begin immediate')
     try {
       const result = driveSync(steps(), (query) => handle.run(query))
@@ -54,17 +54,17 @@ export const sqliteEngine = (handle: SqliteHandle, names: Names, options: { read
       try {
         handle.exec('rollback')
       } catch {
-        // SQLite has rolled back by itself, as it does when the disk is full.
+        // SQLite already rolled back on its own, for example because the disk is full.
       }
       throw error
     }
   }
-  // What a transaction of the host's sees is neither new nor final.
+  // A read in the host's transaction could see an old snapshot or uncommitted changes.
   const read = <R>(query: CompiledQuery<R>): QueryResult<R> => {
     if (!options.owned) handle.refuseWithin()
     return handle.run(query)
   }
-  // A write takes its lock by BEGIN, too: one that were refused the lock as a prepared statement would keep the handle's reads in the past.
+  // A single write also takes its lock with BEGIN: a prepared statement that is refused the lock would pin the handle's reads to an old snapshot.
   const runOne = <R>(query: CompiledQuery<R>): QueryResult<R> => (onlyReads(query.sql) ? read(query) : atOnce(() => askRaw(query)))
   return {
     run: <R>(query: CompiledQuery<R>) => patiently(options.busyMs, (): QueryResult<R> => runOne(query)),
@@ -84,7 +84,7 @@ export const sqliteEngine = (handle: SqliteHandle, names: Names, options: { read
   }
 }
 
-/** Sets a file up that this store opened itself. */
+/** Configures a file that this store opened itself. */
 export const setPragmas = async (handle: SqliteHandle, pragmas: readonly string[]): Promise<void> => {
   for (const pragma of pragmas) await patiently(MIGRATION_BUSY_MS, () => handle.exec(pragma))
 }

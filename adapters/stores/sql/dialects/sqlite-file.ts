@@ -5,10 +5,10 @@ import type { MaybePromise } from '../../../../src/model/json.js'
 import { isThenable } from '../../../../src/store/deadline.js'
 import type { Engine, Steps } from '../engine.js'
 
-/** How often a file that is only read is looked at, in milliseconds. Every change looks. */
+/** The interval between checks of the file on reads, in milliseconds. Every change checks it. */
 const LOOK_EVERY_MS = 100
 
-/** Which file a path leads to, or `undefined` where there is none. */
+/** The identity of the file at a path, or `undefined` if there is none. */
 const identityOf = (path: string): string | undefined => {
   try {
     const { dev, ino } = statSync(path, { bigint: true })
@@ -23,7 +23,7 @@ const gone = (path: string): StoreUnavailableError =>
     `sqlite store: ${path} was deleted or replaced while it was open, so changes would be lost: restore it and restart the process`,
   )
 
-/** The files beside a database in WAL mode: they appear with its first use, and stay the same from then on. */
+/** The `-wal` and `-shm` files of a database. They are created on first use, and then stay the same files. */
 class Beside {
   readonly #path: string
   readonly #known = new Map<string, string>()
@@ -32,7 +32,7 @@ class Beside {
     this.#path = path
   }
 
-  /** The file that is no longer the one that it was. */
+  /** The path of a file that was deleted or replaced, if any. */
   changed(): string | undefined {
     for (const suffix of ['-wal', '-shm']) {
       const now = identityOf(this.#path + suffix)
@@ -54,7 +54,7 @@ const then = <A, B>(first: MaybePromise<A>, next: (value: A) => MaybePromise<B>)
 const pragma = (engine: Engine, name: string): MaybePromise<readonly object[]> =>
   then(engine.run(CompiledQuery.raw(`pragma ${name}`)) as MaybePromise<QueryResult<object>>, ({ rows }) => rows)
 
-/** The path of the file; `undefined` in memory, for a temporary one, and somewhere else than in the file system. */
+/** The path of the file; `undefined` for a database in memory, in a temporary file or outside the file system. */
 export const fileOf = async (engine: Engine): Promise<string | undefined> => {
   const databases = (await pragma(engine, 'database_list')) as readonly { readonly name?: unknown; readonly file?: unknown }[]
   const path = databases.find(({ name }) => name === 'main')?.file
@@ -62,12 +62,12 @@ export const fileOf = async (engine: Engine): Promise<string | undefined> => {
 }
 
 /**
- * An engine that answers only while its file is the one that was opened.
+ * Wraps an engine so that it answers only while the path leads to the file that was opened.
  *
- * The system keeps a deleted file alive for those who have it open: they would go on writing into it, and all of that would be gone with
- * the process. So a change is acknowledged only after one more look at the file.
+ * The system keeps a deleted file alive for processes that have it open. They would go on writing to it and lose everything when they end, so a change is
+ * acknowledged only after another check of the file.
  *
- * `given` is the path that it was opened by, where that is known: it may lead through a link, and SQLite tells only where that led when it opened the file.
+ * `given` is the path that the file was opened by, if known. It may be a link, and SQLite reports only where the link led when it opened the file.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -89,7 +89,7 @@ export const guardFile = async (engine: Engine, given?: string): Promise<Engine>
     lastLook = performance.now()
     const changed = beside.changed()
     if (changed === undefined) return
-    // Whoever switches WAL off takes these files away for a good reason.
+    // Turning WAL off removes these files legitimately.
     return then(pragma(engine, 'journal_mode'), ([mode]) => {
       if (/^wal$/i.test(String(Object.values(mode ?? {})[0]))) throw gone(changed)
       beside.forget()

@@ -22,27 +22,27 @@ export type NodeDatabase = {
 
 type Prepared = (parameters: readonly unknown[]) => QueryResult<unknown>
 
-/** One open database that answers at once. */
+/** An open database with a synchronous driver. */
 export type SqliteHandle = {
   exec(sql: string): void
   /**
-   * Runs one statement. In a transaction that holds the write lock, or for a statement that only reads: libsql does not reset a statement that
-   * failed with SQLITE_BUSY, and while it stays so, every read of the handle sees the file as it was then.
+   * Runs one statement: any statement in a transaction that holds the write lock, otherwise only one that reads. libsql does not reset a statement that
+   * failed with SQLITE_BUSY, and until it is reset, every read of the handle sees the file as of that moment.
    */
   run<R>(query: CompiledQuery<R>): QueryResult<R>
-  /** As `run`, in a transaction that may not hold the write lock yet. */
+  /** Like `run`, in a transaction that may not hold the write lock yet. */
   runLocked<R>(query: CompiledQuery<R>): QueryResult<R>
-  /** Throws, as BEGIN does, while a transaction is open. */
+  /** Throws if a transaction is open, as BEGIN does. */
   refuseWithin(): void
   close(): void
 }
 
-/** Statements that are kept prepared; the texts of this library are far fewer. */
+/** The maximum number of prepared statements kept. The library itself needs far fewer. */
 const MOST_PREPARED = 256
-/** Texts longer than this are inserts of many rows, of which no two are alike. */
+/** Longer texts are inserts of many rows, which hardly ever repeat. */
 const LONGEST_PREPARED = 4_000
 
-/** Takes the write lock as an insert, update or delete would, changes nothing, and leaves nothing behind where the lock is taken. */
+/** A statement that takes the write lock like the given one but changes nothing, and leaves no open statement behind if the lock is not available. */
 const lockFor = (text: string): string | undefined => {
   const table = /^\s*(?:insert\s+into|update|delete\s+from)\s+("[^"]+"|\w+)/i.exec(text)?.[1]
   return table === undefined ? undefined : `delete from ${table} where 0`
@@ -51,7 +51,7 @@ const lockFor = (text: string): string | undefined => {
 const reads = (text: string): boolean => /^\s*(select|with|pragma)\b/i.test(text)
 const returns = (text: string): boolean => /\breturning\b/i.test(text)
 
-/** Can this statement change nothing? */
+/** Whether this statement cannot change anything. */
 export const onlyReads = (text: string): boolean => reads(text) && !returns(text)
 
 const answersRows = (text: string): boolean => reads(text) || returns(text)
@@ -66,7 +66,7 @@ type Statement = {
   setReturnArrays?(on: boolean): unknown
 }
 
-/** Rows as objects and integers as numbers, whatever the host set for all statements of its database. */
+/** Returns rows as objects and integers as numbers, whatever defaults the host set on its database. */
 const unshaped = (statement: Statement): Statement => {
   statement.safeIntegers?.(false)
   statement.setReadBigInts?.(false)
@@ -88,7 +88,7 @@ const prepare = (database: SyncDatabase | NodeDatabase, text: string): Prepared 
   return (parameters) => ({ rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) })
 }
 
-/** Is a transaction open? `undefined` where the driver does not say. libsql aborts the process where a closed database is asked. */
+/** Whether a transaction is open; `undefined` if the driver cannot tell. libsql aborts the process if a closed database is asked. */
 const transactionOf = (database: SyncDatabase | NodeDatabase): boolean | undefined => {
   const open = 'pragma' in database ? database.open !== false && database.inTransaction : database.isTransaction
   return typeof open === 'boolean' ? open : undefined
@@ -98,7 +98,7 @@ const WITHIN = 'cannot go on within a transaction'
 
 const handles: WeakMap<object, SqliteHandle> = new WeakMap()
 
-/** Wraps a database of any of the three drivers: once, so that a read that was refused is ended by whoever uses the database next. */
+/** Wraps a database of any of the three drivers. One database always has the same handle, so its next user ends a read that failed as busy. */
 export const sqliteHandle = (database: SyncDatabase | NodeDatabase): SqliteHandle => {
   const known = handles.get(database)
   if (known !== undefined) return known
@@ -141,7 +141,7 @@ const wrap = (database: SyncDatabase | NodeDatabase): SqliteHandle => {
   }
 
   return {
-    // The drivers finalize what they run this way, whether it fails or not.
+    // Drivers finalize a statement that is run this way, even if it fails.
     exec(sql: string): void {
       database.exec(sql)
     },

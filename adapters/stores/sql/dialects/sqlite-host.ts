@@ -10,15 +10,15 @@ const isDatabase = (given: object): given is SyncDatabase | NodeDatabase => hasM
 
 const transactionOn = (database: SyncDatabase | NodeDatabase): HostTransaction => {
   const handle = sqliteHandle(database)
-  // All steps in one turn of the event loop: nothing else of this process comes between them.
+  // All steps run in one turn of the event loop, so no other work of this process runs in between.
   return { connection: database, drive: (steps) => driveSync(steps, (query) => handle.runLocked(query)) }
 }
 
-/** A transaction of Kysely, or a database of any of the drivers on which one was begun. */
+/** Accepts a Kysely transaction, or a database of any of the drivers with an open transaction. */
 export const sqliteHost: HostAccess = {
   read: (given) => kyselyTransaction(given) ?? (isDatabase(given) ? transactionOn(given) : undefined),
   *enter() {
-    // A savepoint begins a transaction where there is none: https://www.sqlite.org/lang_savepoint.html
+    // A savepoint would begin a transaction if none is open: https://www.sqlite.org/lang_savepoint.html
     let began = true
     try {
       yield CompiledQuery.raw('begin')

@@ -9,7 +9,7 @@ type Constructor = new (path: string) => SyncDatabase | NodeDatabase
 
 type Builtins = { getBuiltinModule?(id: string): unknown; readonly versions: { readonly node?: string } }
 
-/** `node:sqlite` is there without a flag from Node 22.13 on; looking for it must not load it where it is not. */
+/** `node:sqlite` needs no flag since Node 22.13. The check for it must not load it, because it may be missing. */
 const builtIn = (): Constructor | undefined => {
   const module = (process as Builtins).getBuiltinModule?.('node:sqlite') as { readonly DatabaseSync?: Constructor } | undefined
   return module?.DatabaseSync
@@ -53,7 +53,7 @@ const REMEDIES: { readonly [Name in SqliteDriver]: string } = {
   'better-sqlite3': 'better-sqlite3 is not installed: run "npm install better-sqlite3"',
 }
 
-/** Finds the first driver that is there and loads. */
+/** Finds the first driver that is installed and loads. */
 export const findDriver = async (wanted?: SqliteDriver): Promise<Constructor> => {
   let broken: unknown
   for (const name of wanted === undefined ? (['node:sqlite', 'libsql', 'better-sqlite3'] as const) : [wanted]) {
@@ -71,7 +71,7 @@ export const findDriver = async (wanted?: SqliteDriver): Promise<Constructor> =>
 const missing = (folder: string): StoreUnavailableError =>
   new StoreUnavailableError(`sqlite store: the folder ${folder} does not exist: create it first`)
 
-/** Makes the file for its owner only, before a driver makes it for everybody. SQLite gives its -wal and -shm files the same mode. */
+/** Creates the file for its owner only, before a driver creates it for everyone. SQLite gives its -wal and -shm files the same mode. */
 const createFile = async (path: string): Promise<void> => {
   const folder = dirname(path)
   try {
@@ -95,10 +95,10 @@ export const openSqlite = async (path: string, driver?: SqliteDriver): Promise<S
   const absolute = memory ? path : resolve(path)
   if (!memory) await createFile(absolute)
   const handle = sqliteHandle(new Driver(absolute))
-  // Waiting is done outside, without blocking the thread.
+  // The engine waits instead, without blocking the thread.
   handle.exec('pragma busy_timeout = 0')
   return handle
 }
 
-/** Settings that a file gets once, when no other process uses it. */
+/** Settings that a file gets once, while no other process uses it. */
 export const SQLITE_PRAGMAS = ['pragma journal_mode = wal', 'pragma synchronous = full'] as const

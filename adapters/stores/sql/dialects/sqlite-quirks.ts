@@ -20,7 +20,7 @@ const codes: readonly (readonly [RegExp, Fault])[] = [
   [/SQLITE_(PERM|AUTH)/, 'permission'],
 ]
 
-// https://www.sqlite.org/rescode.html: node:sqlite gives numbers, whose low byte is the primary code.
+// https://www.sqlite.org/rescode.html: node:sqlite reports numbers whose low byte is the primary code.
 const numbers: ReadonlyMap<number, Fault> = new Map([
   [3, 'permission'],
   [5, 'contention'],
@@ -37,10 +37,10 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
 /** The message for a file that stayed locked. */
 export const LOCKED = 'the file was locked by another process'
 
-/** The message for a transaction of the host's that stayed open. */
+/** The message if the host's transaction stayed open. */
 export const HELD = 'a transaction that your code began on the database of the store was open'
 
-/** Is the host in the middle of a transaction of its own on the handle that it gave? It will end. */
+/** Whether the host has a transaction open on the handle that it gave. Callers wait until it ends. */
 export const isWithin = (error: unknown): boolean => isErrorLike(error) && error.message.includes('within a transaction')
 
 const faultOf = (error: unknown): Fault => {
@@ -55,10 +55,10 @@ const faultOf = (error: unknown): Fault => {
   return 'unknown'
 }
 
-/** Did another transaction stop it, which will end? https://www.sqlite.org/rescode.html#busy */
+/** Whether another transaction is in the way, so a retry can succeed. https://www.sqlite.org/rescode.html#busy */
 export const isBusy = (error: unknown): boolean => faultOf(error) === 'contention'
 
-/** Answers the known values. */
+/** Returns the known values. */
 export const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
   'select cast(? as integer) as known_int, ? as known_text, ? as known_json, ? as known_empty, ? as known_null',
   [KNOWN.int, KNOWN.text, KNOWN.json, KNOWN.empty, null],
@@ -89,7 +89,7 @@ export const sqliteQuirks: Quirks = {
     const many = select.where('id', 'in', sql<string>`(select value from json_each(${''}))`).compile()
     return (ids) => (ids.length === 1 ? { ...one, parameters: ids } : { ...many, parameters: [JSON.stringify(ids)] })
   },
-  // Not LIKE: its patterns end at 50,000 bytes, and the host may have switched its case sensitivity.
+  // Not LIKE: its patterns are limited to 50,000 bytes, and the host may have changed its case sensitivity.
   nameContains: (folded) => sql`instr(${sql.ref('tokens.name_folded')}, ${folded}) > 0`,
   nameIndex: {
     count(names, folded, most) {
@@ -102,12 +102,12 @@ export const sqliteQuirks: Quirks = {
       return sql`${sql.ref('tokens.row_id')} in (select rowid from ${search} where ${search} match ${phrase(folded)})`
     },
   },
-  // The condition keeps the parser from taking what follows `on conflict` for a join.
+  // The condition keeps the parser from reading the ON of `on conflict` as a join constraint.
   fromJson: (columns) =>
     `select ${Object.keys(columns)
       .map((column) => `value ->> '${column}'`)
       .join(', ')} from json_each(?) where true`,
-  // libsql reads a text up to its first NUL, while conditions compare all of it.
+  // libsql returns a text only up to its first NUL, whereas conditions compare all of it.
   isCut: (column) => `coalesce(instr("${column}", char(0)), 0) > 0`,
   placeholder: () => '?',
   incoming: (column) => `excluded.${column}`,

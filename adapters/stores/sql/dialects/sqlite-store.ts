@@ -18,20 +18,20 @@ import { sqliteHost } from './sqlite-host.js'
 import { openSqlite, SQLITE_PRAGMAS, type SqliteDriver } from './sqlite-open.js'
 import { KNOWN_VALUES, sqliteQuirks } from './sqlite-quirks.js'
 
-/** The source to open: a path, or a database that the host has open. */
+/** The source to open: a path, or a database that the host opened. */
 type SqliteSource =
   | { readonly path: string; readonly driver?: SqliteDriver }
   | { readonly database: SyncDatabase | NodeDatabase | KyselyHandle }
 
 const report = (error: unknown): Error => unavailable('sqlite', sqliteQuirks.faultOf, error)
 
-/** Settings that a database must not have, and what is said of them. */
+/** Forbidden settings of a database, with their messages. */
 const PRAGMAS = [
   ['journal_mode', /^off$/i, 'has journal_mode off, so nothing can be rolled back: use another mode'],
   ['short_column_names', /^0$/, 'has short_column_names off, which renames columns: turn it on'],
 ] as const
 
-/** Refuses a database that changes what goes through it, or that cannot take back half of a transaction. */
+/** Refuses a database that alters values, or that cannot roll back a transaction. */
 const check = async (run: (query: CompiledQuery) => MaybePromise<QueryResult<unknown>>): Promise<void> => {
   refuseDifferences('sqlite', differencesOf((await run(KNOWN_VALUES)).rows))
   for (const [name, refused, says] of PRAGMAS) {
@@ -41,7 +41,7 @@ const check = async (run: (query: CompiledQuery) => MaybePromise<QueryResult<unk
   }
 }
 
-/** Opens the file of a path, for this store alone. */
+/** Opens the file at a path, for this store alone. */
 const openPath = async (path: string, driver: SqliteDriver | undefined, names: Names, busyMs: number): Promise<Engine> => {
   const handle = await openSqlite(path, driver)
   try {
@@ -53,12 +53,12 @@ const openPath = async (path: string, driver: SqliteDriver | undefined, names: N
   }
 }
 
-/** A function that libsql has and SQLite has not. */
+/** Looks for a function that libsql has and SQLite lacks. */
 const LIBSQL: CompiledQuery = CompiledQuery.raw("select name from pragma_function_list where name = 'libsql_vector_idx' limit 1")
 
 /**
- * Refuses Kysely over libsql on a file. libsql keeps a statement open that found the file locked, and while it is open every read of the connection sees the
- * file as it was then, for ever: no revocation of another process would be seen. Kysely prepares its statements itself, so nobody can end that one.
+ * Refuses Kysely over libsql on a file. libsql keeps a statement open that found the file locked, and until it is closed, every read of the connection sees
+ * the file as of that moment, without later revocations. Kysely prepares its statements itself, so the store cannot close them.
  */
 const refuseStale = async (engine: Engine): Promise<void> => {
   const [isLibsql] = (await engine.run(LIBSQL)).rows
@@ -68,7 +68,7 @@ const refuseStale = async (engine: Engine): Promise<void> => {
   )
 }
 
-/** Takes what the host has open. */
+/** Opens a store on a database that the host opened. */
 const openGiven = async (database: SyncDatabase | NodeDatabase | KyselyHandle, names: Names, busyMs: number): Promise<Engine> => {
   const isKysely = 'executeQuery' in database
   const engine = isKysely
@@ -79,10 +79,10 @@ const openGiven = async (database: SyncDatabase | NodeDatabase | KyselyHandle, n
   return await guardFile(engine, nameOf(database))
 }
 
-/** The path that better-sqlite3 was given; the other drivers tell only where it led. */
+/** The path that better-sqlite3 was given; the other drivers report only where it led. */
 const nameOf = (database: object): string | undefined => {
   const name: unknown = Reflect.get(database, 'name')
-  // Not a URI, and not a path relative to a folder that the process has left since.
+  // Neither a URI nor a relative path: the process may have changed its working directory since.
   return typeof name === 'string' && isAbsolute(name) ? name : undefined
 }
 

@@ -58,7 +58,7 @@ const existing = async (sql: Sql, change: Change): Promise<string | undefined> =
   return undefined
 }
 
-/** What a transaction that counted uses of removed tokens at the same time has left of them. Where that fails, rows stay that nobody reads. */
+/** Removes usage that a concurrent transaction counted for removed tokens. If this fails, rows remain that nobody reads. */
 const clearLate = async (sql: Sql, { removals = [] }: Change): Promise<void> => {
   if (removals.length > 0) await Promise.resolve(sql.engine.transaction(() => clearUsage(sql, removals))).catch(() => undefined)
 }

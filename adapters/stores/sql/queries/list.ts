@@ -61,7 +61,7 @@ const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan:
   )
 }
 
-/** Each of a few tenants gives its own first rows from its own index; together they hold the page, however few tokens a tenant has. */
+/** Reads the first rows of each of a few tenants from that tenant's index, which together contain the page, however few tokens a tenant has. */
 const idsOfTenants = (context: Sql, query: ListQuery, tenantIds: readonly string[], folded: string, plan: Plan) => {
   const [first, ...others] = tenantIds.map((tenantId) => {
     const ofTenant = idsOf(context, { ...query, tenantIds: [tenantId] }, folded, plan)
@@ -74,7 +74,7 @@ const idsOfTenants = (context: Sql, query: ListQuery, tenantIds: readonly string
     .limit(query.limit)
 }
 
-/** Whole rows are read for the page alone: what was passed over or sorted away came from indexes. */
+/** Reads whole rows only for the page: rows that are skipped or sorted out are read from indexes. */
 const compile = (context: Sql, query: ListQuery, folded: string, plan: Plan): CompiledQuery<Listed> => {
   const tenantIds = [...new Set(query.tenantIds)]
   const apart = tenantIds.length > 1 && tenantIds.length <= MOST_TENANTS && !plan.sort

@@ -17,35 +17,35 @@ export const readMove = async (sql: Sql, prefix: string): Promise<Move | undefin
   return parse(rows[0]?.detail)[prefix]
 }
 
-/** The moves as they are now, which no other transaction changes before this one has ended. SQLite has one writer at a time. */
+/** Reads the moves, and locks them until this transaction ends. SQLite needs no lock, because it has one writer at a time. */
 export function* lockMoves(sql: Sql, lock: 'shared' | 'own'): Steps<Moves> {
   const { dialect } = sql.quirks
   const query = only(sql)
   if (dialect === 'sqlite') return parse((yield* ask(query)).rows[0]?.detail)
-  // MariaDB knows the older word alone.
+  // MariaDB supports only the older syntax.
   const shared = dialect === 'mysql' ? query.modifyEnd(raw`lock in share mode`) : query.forShare()
   return parse((yield* ask(lock === 'own' ? query.forUpdate() : shared)).rows[0]?.detail)
 }
 
-/** Refuses a change of this prefix, or without one of any, where a move fences it. */
+/** Refuses a change of this prefix if a move fences it; without a prefix, if a move fences any prefix. */
 const refuse = (moves: Moves, prefix: string | undefined): void => {
   for (const [of, move] of Object.entries(moves)) if (prefix === undefined || of === prefix) refuseWhileMoving(move)
 }
 
-/** The same, behind the row lock of the feed, which whoever writes a move takes too: it was written before, or waits for this change. */
+/** Like `refuse`, under the row lock of the feed. Saving a move takes this lock, too, so the move was saved before or waits for this change. */
 export function* refuseFenced(sql: Sql, prefix: string | undefined): Steps<void> {
   const { rows } = yield* ask(only(sql))
   refuse(parse(rows[0]?.detail), prefix)
 }
 
-/** The same, for a transaction of the host's: whoever writes a move waits for its end. */
+/** Like `refuse`, for a host transaction: saving a move waits until it ends. */
 export function* refuseFencedIn(sql: Sql, prefix: string | undefined): Steps<void> {
   refuse(yield* lockMoves(sql, 'shared'), prefix)
 }
 
 function* steps(sql: Sql, prefix: string, expected: Move | undefined, next: Move | undefined): Steps<boolean> {
   const { builder, quirks, names } = sql
-  // Before the lock of the feed: what waits here for transactions of hosts must hold up no change.
+  // Before the feed is locked, because waiting for host transactions must not block other changes.
   const { [prefix]: stored, ...others } = yield* lockMoves(sql, 'own')
   if (!isSameMove(stored, expected)) return false
   const { head } = yield* quirks.bump(builder, 1)

@@ -15,10 +15,10 @@ type Row = { readonly [Column in keyof FeedRow as `feed_${Column}`]: FeedRow[Col
 } & { readonly [Column in keyof TokenRow]: TokenRow[Column] | null }
 
 /**
- * Asks a replica, in one statement and so in one snapshot, how far it has come and for tokens as they are there.
+ * Compiles the query that reads a replica's feed position and tokens in one statement, and therefore from one snapshot.
  *
- * Left out are tokens that changed on the replica behind the position, or whose transaction got no place in the feed yet: what it has of them may be of
- * another line of history, if the replica followed a primary that was replaced.
+ * Omits tokens that changed on the replica after the position, or whose transaction has no place in the feed yet. Their records may belong to a diverged
+ * history, if the replica followed a primary that was replaced.
  */
 export const compileReplicaRead = (quirks: Quirks, names: Names): ((ids: readonly string[], after: Position) => CompiledQuery) => {
   const table = (name: Parameters<Quirks['table']>[1]): string => quirks.table(names, name)
@@ -34,7 +34,7 @@ export const compileReplicaRead = (quirks: Quirks, names: Names): ((ids: readonl
   return (ids, { at }) => CompiledQuery.raw(text, [ids, at])
 }
 
-/** What a replica answered: the records that may be believed, or why it may not. */
+/** The answer of a replica: the records that can be trusted, or why none can. */
 export type ReplicaAnswer = { readonly records: readonly StoredToken[] } | { readonly unfit: 'behind' | 'other' }
 
 const feedOf = (row: Row): FeedRow => ({
@@ -46,15 +46,15 @@ const feedOf = (row: Row): FeedRow => ({
 })
 
 /**
- * Reads the answer of a replica.
+ * Interprets the answer of a replica.
  *
- * At or past the position, an unchanged record is as it was there, and whatever changed it later is still to come through the feed.
+ * If the replica is at or past the position, a record that it did not change since is as of that position, and later changes arrive through the feed.
  */
 export const readReplica = (rows: readonly unknown[], identity: string | undefined, after: Position): ReplicaAnswer => {
   const [row] = rows as readonly Row[]
   if (row === undefined || identity === undefined || row.feed_identity !== identity) return { unfit: 'other' }
   if (!continues(feedOf(row), after)) return { unfit: 'behind' }
-  // While tokens arrive from another store, the feed does not tell of each. A bulk change does not say of which it tells.
+  // While a move copies tokens from another store, the feed does not list each one. A bulk change does not list its tokens either.
   if (row.feed_moves !== '{}' || wide(row.feed_bulk) !== 0) return { records: [] }
   return { records: (rows as readonly Row[]).filter(({ id }) => !isAbsent(id)).map((one) => rowToToken(one as TokenRow)) }
 }

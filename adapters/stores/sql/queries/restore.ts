@@ -57,7 +57,7 @@ function* steps(sql: Sql, restored: Restored): Steps<RestoreResult> {
   return 'written'
 }
 
-/** Writes what another store kept, all of it in one transaction, while the move of the prefix names this run. */
+/** Writes the data of another store in one transaction, if the move of the prefix belongs to this run. */
 export const restore = async (sql: Sql, restored: Restored): Promise<RestoreResult> => {
   try {
     return await sql.engine.transaction(() => steps(sql, restored))

@@ -2,7 +2,7 @@ import type { UsageTrim } from '../../../../src/model/usage.js'
 import { chunks, type Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 
-/** So many hours or addresses of tokens are removed in one transaction. */
+/** The maximum number of hours or addresses removed in one transaction. */
 const BATCH = 200
 
 /** Removes audit events by their ids. */
@@ -13,7 +13,7 @@ export const removeEvents = async ({ builder, engine }: Sql, prefix: string, ids
 }
 
 function* trimCounts({ builder }: Sql, tokenIds: readonly string[], before: number): Steps<boolean> {
-  // By hours, each with the few rows that it has: no server but one knows how to bound a delete.
+  // Deletes by hours, which have few rows each, because most servers cannot limit a delete.
   const { rows } = yield* ask(
     builder
       .selectFrom('usage_counts')
@@ -45,7 +45,7 @@ function* trimAddresses({ builder }: Sql, tokenIds: readonly string[], before: n
   yield* ask(
     builder
       .deleteFrom('usage_addresses')
-      // Asked again: the address may have been seen meanwhile.
+      // Checked again, because the address may have been used in the meantime.
       .where('last_at', '<', before)
       .where((eb) => eb.or(rows.map((row) => eb.and([eb('token_id', '=', row.token_id), eb('ip', '=', row.ip)])))),
   )

@@ -13,12 +13,12 @@ import { refuseFenced } from './moves.js'
 import { placeAll } from './place-events.js'
 import { writeFeed } from './write-feed.js'
 
-/** Tokens of one statement, where they are named by their ids. */
+/** The maximum number of tokens per statement, if they are revoked by id. */
 const BATCH = 500
 
 /**
- * The tokens that a revocation ends: not those whose creation has no place in the audit yet. They are of transactions of the host's that were committed since
- * the events were placed, and what is counted is another statement than what is revoked.
+ * The tokens that a revocation ends. Excludes tokens whose creation has no place in the audit yet: host transactions may add some after the events were
+ * placed, even between the statement that counts and the one that revokes.
  */
 const matchedBy = (filter: TokenFilter) => (eb: ExpressionBuilder<Tables, 'tokens'>) =>
   eb.and([
@@ -50,10 +50,10 @@ function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: Revocatio
 
 function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Steps<BulkResult> {
   const { builder, quirks } = sql
-  // The lock that every change takes first: from here on nobody else changes a token, and only transactions of the host's add some.
+  // Every change takes this lock first. From here on nobody else changes a token, and only host transactions can add some.
   yield* quirks.bump(builder, 0)
   yield* refuseFenced(sql, filter.prefix)
-  // Whatever it ends was created before it.
+  // The events that created the tokens must precede the revocation.
   const waiting = yield* placeAll(sql, filter.prefix)
   const placed = waiting.length > 0 && { placed: waiting }
   const taken = yield* ask(builder.selectFrom('events').select('id').where('id', '=', event.id))
@@ -76,7 +76,7 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
 const exists = (event: StoredEvent): ConflictError =>
   new ConflictError('conflict', `an audit event with id ${JSON.stringify(event.id.slice(0, 64))} exists already`)
 
-/** Revokes in one statement whatever matches, with its events and its line in the feed in the same transaction. */
+/** Revokes all matching tokens, with the events and the line in the feed in the same transaction. */
 export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> => {
   try {
     return await sql.engine.transaction(() => steps(sql, filter, stamp, event))

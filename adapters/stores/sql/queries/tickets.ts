@@ -3,16 +3,16 @@ import type { Sql } from '../context.js'
 import { affected, ask, type Steps } from '../engine.js'
 import { wide } from '../schema/wide.js'
 
-/** Forgotten with each ticket that is saved. */
+/** The maximum number of old tickets removed with each saved ticket. */
 const BATCH = 100
 
-/** Removes tickets, and answers how many were still there. In a transaction of its own: it takes locks of many tokens' tickets, and no other with them. */
+/** Removes tickets, and returns how many existed. Uses a separate transaction, because it locks tickets of many tokens and must hold no other locks. */
 const remove = async ({ builder, engine }: Sql, prefix: string, digests: readonly string[]): Promise<number> =>
   await engine.transaction(function* (): Steps<number> {
     return affected(yield* ask(builder.deleteFrom('tickets').where('prefix', '=', prefix).where('digest', 'in', digests)))
   })
 
-/** Asks without a lock first: mostly there is nothing to do. */
+/** Removes old tickets. Checks without a lock first, because there is usually nothing to do. */
 const forget = async (sql: Sql, prefix: string, before: number): Promise<void> => {
   const old = sql.builder.selectFrom('tickets').select('digest').where('prefix', '=', prefix).where('expires_at', '<', before)
   const { rows } = await sql.engine.run(old.orderBy('expires_at').limit(BATCH).compile())
@@ -22,7 +22,7 @@ const forget = async (sql: Sql, prefix: string, before: number): Promise<void> =
 function* save({ builder, quirks }: Sql, ticket: StoredTicket, { max, now }: TicketRoom): Steps<boolean> {
   const { prefix, digest, tokenId, expiresAt } = ticket
   const token = builder.selectFrom('tokens').select('id').where('id', '=', tokenId).where('prefix', '=', prefix)
-  // The row lock makes those who save tickets of one token wait for each other. SQLite has one writer at a time.
+  // The row lock serializes the saves for one token. SQLite has one writer at a time.
   const found = yield* ask(quirks.dialect === 'sqlite' ? token : token.forUpdate())
   if (found.rows.length === 0) return false
   const some = builder.selectFrom('tickets').select('digest').where('token_id', '=', tokenId).where('expires_at', '>', now).limit(max)
@@ -38,12 +38,12 @@ export const saveTicket = async (sql: Sql, ticket: StoredTicket, room: TicketRoo
   return await sql.engine.transaction(() => save(sql, ticket, room))
 }
 
-/** Removes a ticket, and answers it to one who asks. A guess finds nothing, and so takes no lock that others wait for. */
+/** Removes a ticket, and returns it to exactly one caller. A guessed ticket takes no lock, because it is not found. */
 export const takeTicket = async (sql: Sql, prefix: string, digest: string): Promise<StoredTicket | undefined> => {
   const asked = sql.builder.selectFrom('tickets').selectAll().where('prefix', '=', prefix).where('digest', '=', digest)
   const [row] = (await sql.engine.run(asked.compile())).rows
   if (row === undefined) return undefined
-  // Who removes it has it: the row never changes, and another who removes it at the same time finds none.
+  // The caller that removed the row gets the ticket. Rows never change, and a concurrent removal finds none.
   const removed = await remove(sql, prefix, [digest])
   return removed === 1 ? { prefix, digest: row.digest, tokenId: row.token_id, expiresAt: wide(row.expires_at) } : undefined
 }

@@ -7,9 +7,9 @@ import type { Tables } from '../schema/schema.js'
 import { wide } from '../schema/wide.js'
 import { MOST_ADDRESSES, trimAddresses } from './addresses.js'
 
-/** Rows to a statement: six columns each stay below every server's number of parameters. */
+/** Rows per statement: with six columns each, they stay below every server's limit of parameters. */
 const ROWS = 4_000
-/** For how many nodes the last batch is remembered: the ones heard of longest ago are forgotten first. */
+/** The number of nodes whose last batch is remembered. Those that sent none for the longest time are forgotten first. */
 const MAX_NODES = 10_000
 type Upsert<T> = {
   readonly table: keyof Tables
@@ -40,7 +40,7 @@ function* upsert<T extends { readonly [column: string]: string | number | null }
   }
 }
 
-/** Adds up what has the same key, and sorts by it: no row twice in a statement, and the same order of locks everywhere. */
+/** Merges items with the same key and sorts by it, so that no row occurs twice in a statement and locks are always taken in the same order. */
 const merged = <T>(list: readonly T[], keyOf: (item: T) => string, merge: (a: T, b: T) => T): readonly T[] => {
   const byKey = new Map<string, T>()
   for (const item of list) {
@@ -54,14 +54,14 @@ const merged = <T>(list: readonly T[], keyOf: (item: T) => string, merge: (a: T,
 const key = (...parts: readonly unknown[]): string => JSON.stringify(parts)
 
 /**
- * Is this batch new? Remembers it, in the transaction that counts it.
+ * Whether this batch is new. Records it in the transaction that counts it.
  *
- * Which nodes are forgotten depends on no instant in their batches, which other wall clocks wrote: the database's clock puts them in order, and however it
- * jumps, as many are kept.
+ * Which nodes are forgotten does not depend on the instants in their batches, which other wall clocks wrote. The database's clock orders the nodes, and the
+ * same number is kept even if that clock jumps.
  */
 function* isNew({ builder, quirks }: Sql, { nodeId: node_id, seq }: UsageBatch): Steps<boolean> {
   const seen_at = raw<number>`${raw.raw(quirks.seconds)} * 1000`
-  // Read first: on MySQL, an update that finds no row would lock the gap where others want to insert theirs.
+  // Reads first, because on MySQL an update that finds no row would lock the gap into which others insert theirs.
   const { rows } = yield* ask(builder.selectFrom('usage_sources').select('seq').where('node_id', '=', node_id))
   if (rows.length > 0) {
     const moved = yield* ask(
@@ -90,7 +90,7 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<boolean> {
 
 type Uses = Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>
 
-/** The usage of tokens that are there: that of a token which was removed meanwhile would stay for ever. That of an erased owner has no addresses. */
+/** Keeps only the usage of existing tokens, because that of a removed token would stay forever. Omits the addresses of an erased owner's tokens. */
 function* ofTokens({ builder }: Sql, { counts, addresses, lastUses }: Uses): Steps<Uses> {
   const ids = new Set([counts, addresses, lastUses].flatMap((list) => list.map(({ tokenId }) => tokenId)))
   const known = new Map<string, { readonly erased: boolean }>()
@@ -109,7 +109,7 @@ function* ofTokens({ builder }: Sql, { counts, addresses, lastUses }: Uses): Ste
   }
 }
 
-/** Adds counts to what is there. */
+/** Adds usage to the stored counters. */
 export function* addUsage(sql: Sql, batch: Uses): Steps<void> {
   const { incoming, table } = sql.quirks
   const current = (of: keyof Tables, column: string): string => `${table(sql.names, of)}.${column}`
@@ -158,7 +158,7 @@ export function* addUsage(sql: Sql, batch: Uses): Steps<void> {
       table: 'last_uses',
       columns: { token_id: 'text', last_used_at: 'bigint', last_used_ip: 'text' },
       keys: ['token_id'],
-      // The address first: MySQL assigns from left to right and would compare with the new instant already.
+      // The address first: MySQL assigns from left to right, and would otherwise compare with the new instant.
       assignments: `${later('last_uses', 'last_used_at', 'last_used_ip')}, ${later('last_uses', 'last_used_at', 'last_used_at')}`,
     },
     merged<LastUse>(
@@ -171,7 +171,7 @@ export function* addUsage(sql: Sql, batch: Uses): Steps<void> {
 
 const TABLES = ['usage_counts', 'usage_addresses', 'last_uses'] as const
 
-/** Removes everything that was counted of these tokens. */
+/** Removes all usage of these tokens. */
 export function* clearUsage({ builder }: Sql, tokenIds: readonly string[]): Steps<void> {
   for (const piece of chunks(tokenIds)) {
     for (const table of TABLES) yield* ask(builder.deleteFrom(table).where('token_id', 'in', piece))
@@ -184,7 +184,7 @@ export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<boolean>
     try {
       return await sql.engine.transaction(() => steps(sql, batch))
     } catch (error) {
-      // Two first batches of one node at once: the second try finds the first one's row.
+      // Two first batches of one node ran at once. The second try finds the first one's row.
       if (sql.quirks.faultOf(error) !== 'duplicate' || attempt === 3) throw error
     }
   }
@@ -226,17 +226,17 @@ export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => 
   }
 }
 
-/** The type that holds an instant, in the words of each dialect's `cast`. */
+/** The type of an instant in each dialect's `cast`. */
 const INTEGER = { sqlite: 'integer', postgres: 'bigint', mysql: 'signed' } as const
 
-/** The counters of some tokens, added up in the database by token, step and whether the use was allowed. */
+/** The counters of some tokens, summed in the database by token, step and whether the use was allowed. */
 const usageBySteps = async (
   { builder, engine, quirks }: Sql,
   { tokenIds, to, limit }: UsageQuery,
   from: number,
   stepMs: number,
 ): Promise<readonly UsageCount[]> => {
-  // As parameters, so that the text stays the same; drivers send them as numbers with a point, or as text.
+  // Parameters keep the SQL text the same. The cast is needed because drivers send them as floats or as text.
   const integer = (value: number) => raw`cast(${Math.trunc(value)} as ${raw.raw(INTEGER[quirks.dialect])})`
   let counting = builder
     .selectFrom('usage_counts')

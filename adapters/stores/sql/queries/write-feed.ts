@@ -4,12 +4,12 @@ import { ask, type Steps } from '../engine.js'
 import { eventToRow } from '../schema/event-row.js'
 import type { Line } from './lines.js'
 
-/** How many places of the feed are kept. A node that is further behind starts afresh. */
+/** How many places of the feed are kept. A node that is further behind starts over. */
 const KEEP = 100_000
-/** Trimming is done in steps of this many places, so that no commit pays for much of it. */
+/** The feed is trimmed in steps of this many places, so that no single commit does much of the work. */
 const STEP = 1_000
 
-/** Cuts the end of a long feed off, in the transaction of a commit that crossed a step. */
+/** Cuts off the end of a long feed, in the transaction of a commit that crossed a step. */
 function* trimFeed(sql: Sql, head: number, floor: number): Steps<void> {
   if (head - floor < KEEP + STEP) return
   const cut = Math.min(head - KEEP, floor + 2 * STEP)
@@ -17,14 +17,14 @@ function* trimFeed(sql: Sql, head: number, floor: number): Steps<void> {
   yield* ask(sql.builder.updateTable('feed').set({ floor: cut }).where('id', '=', 1))
 }
 
-/** Forgets everything that the feed has said, under its row lock. */
+/** Drops all entries of the feed, under its row lock. */
 export function* cutFeed({ builder, quirks }: Sql): Steps<void> {
   const { head } = yield* quirks.bump(builder, 0)
   yield* ask(builder.deleteFrom('changes').where('seq', '<=', head))
   yield* ask(builder.updateTable('feed').set({ floor: head }).where('id', '=', 1))
 }
 
-/** Moves the feed on, then writes the events and the lines of the feed with the places that it gave out. */
+/** Advances the feed, then writes the events and the lines at the places that this reserved. */
 export function* writeFeed(sql: Sql, events: readonly StoredEvent[], lines: readonly Line[]): Steps<{ readonly seq: number }> {
   const { head, floor } = yield* sql.quirks.bump(sql.builder, events.length + lines.length)
   let seq = head - events.length - lines.length

@@ -8,7 +8,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const textOrNull = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
-/** The columns of an event that has no place yet. */
+/** The columns of an event without its place in the feed. */
 export const eventToUnplacedRow = (event: StoredEvent): Omit<EventRow, 'seq'> => ({
   id: event.id,
   at: event.at,
@@ -57,14 +57,14 @@ const TEXT_COLUMNS = [
   ['salt', 'salt'],
 ] as const satisfies readonly (readonly [keyof StoredEvent, keyof EventRow])[]
 
-/** A number with a bit for each text column that is not read to its end. */
+/** SQL for a number with one bit per text column whose value the driver would cut off. */
 export const cutColumns = (isCut: (column: string) => string): string =>
   [...TEXT_COLUMNS, ...JSON_COLUMNS].map(([, column], at) => `(${isCut(column)}) * ${2 ** at}`).join(' + ')
 
-/** A row of an event, with `cutColumns` where the dialect has need of it. */
+/** An event row, with `cutColumns` in dialects that need it. */
 export type ReadEventRow = EventRow & { readonly cut_columns?: Wide }
 
-/** An event as the port answers it. */
+/** Converts a row to the event that the port returns. */
 export const rowToEvent = (row: ReadEventRow): ListedEvent => {
   const cut = wide(row.cut_columns ?? 0)
   const damaged: string[] = cut === 0 ? [] : [...TEXT_COLUMNS, ...JSON_COLUMNS].flatMap(([field], at) => (cut & (2 ** at) ? [field] : []))
@@ -72,10 +72,10 @@ export const rowToEvent = (row: ReadEventRow): ListedEvent => {
   return { seq: wide(row.seq), ...event, ...(damaged.length > 0 && { damaged }) }
 }
 
-/** The same without its place. */
+/** Like `rowToEvent`, for an event without a place. */
 export const unplacedRowToEvent = (row: Omit<EventRow, 'seq'>): StoredEvent => readRow(row, [])
 
-// One row that somebody damaged must not hide the others.
+// One damaged row must not hide the others.
 const readRow = (row: Omit<EventRow, 'seq'>, damaged: string[]): StoredEvent => {
   const event: Mutable<StoredEvent> = {
     id: row.id,

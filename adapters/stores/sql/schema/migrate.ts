@@ -5,28 +5,28 @@ import type { Names } from './table-names.js'
 import type { Wide } from './token-columns.js'
 import { wide } from './wide.js'
 
-/** The statement that makes the table of what has been done. */
+/** The statement that creates the table of applied migrations. */
 export const createMigrationsTable = (quirks: Quirks, names: Names): string =>
   `create table if not exists ${quirks.table(names, 'migrations')} (version integer not null primary key, name varchar(200) not null)`
 
-/** The statement that notes a migration as done. */
+/** The statement that records a migration as applied. */
 export const noteMigration = (quirks: Quirks, names: Names, { version, name }: Migration): string =>
   `insert into ${quirks.table(names, 'migrations')} (version, name) values (${version}, '${name}')`
 
-/** Which versions are done, or `undefined` where the table of them is not there yet. */
+/** The versions that are applied. Fails if the table of migrations does not exist. */
 function* doneVersions(quirks: Quirks, names: Names): Steps<ReadonlySet<number>> {
   const query = CompiledQuery.raw(`select version from ${quirks.table(names, 'migrations')}`) as CompiledQuery<{ version: Wide }>
   const { rows } = yield* askRaw(query)
   return new Set(rows.map((row) => wide(row.version)))
 }
 
-/** Is there nothing to do? Asked without any lock, so that a start on an upgraded database needs no right to change it. */
+/** Whether all migrations are applied. Takes no lock, so starting on an upgraded database needs no right to change its schema. */
 export function* isUpToDate(quirks: Quirks, names: Names): Steps<boolean> {
   const done = yield* doneVersions(quirks, names)
   return quirks.migrations(names).every((migration) => done.has(migration.version))
 }
 
-/** Does what is not done yet. Run it under a lock: in one transaction where the server can roll back its schema. */
+/** Applies the missing migrations. Run it under a lock, and in one transaction if the server can roll back schema changes. */
 export function* migrationSteps(quirks: Quirks, names: Names): Steps<void> {
   yield CompiledQuery.raw(createMigrationsTable(quirks, names))
   const done = yield* doneVersions(quirks, names)

@@ -5,7 +5,7 @@ import type { ColumnKind } from './token-columns.js'
 
 const quote = (name: string): string => `\`${name}\``
 
-/** An index of InnoDB has room for 3,072 bytes, four for each character, and one holds two keys. */
+/** An InnoDB index entry holds at most 3,072 bytes, with four per character, and some of ours contain two keys. */
 const types: { readonly [Kind in ColumnKind]: string } = {
   id: 'varchar(64)',
   word: 'varchar(64)',
@@ -15,15 +15,15 @@ const types: { readonly [Kind in ColumnKind]: string } = {
 }
 
 /**
- * The binary collation without padding, under which `a` and `a ` are two strings, has another name on each server. MariaDB reads the
- * first comment and MySQL the second one.
+ * The binary collation without padding, in which `a` and `a ` differ, has a different name on each server. MariaDB reads the first comment, and MySQL the
+ * second one.
  */
 const SUFFIX = ' engine=InnoDB default charset=utf8mb4 /*M!100200 collate=utf8mb4_nopad_bin *//*!80017 collate=utf8mb4_0900_bin */'
 
 /** https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_dup_fieldname */
 const COLUMN_EXISTS = 1060
 
-/** The schema on MySQL and MariaDB. It cannot be rolled back there, so each statement can be run again. */
+/** The schema on MySQL and MariaDB, which cannot roll back schema changes. Each statement can therefore be run again. */
 export const mysqlMigrations = ({ tablePrefix }: Names): readonly Migration[] =>
   schemaMigrations(tablePrefix, {
     table: quote,
@@ -40,7 +40,7 @@ export const mysqlMigrations = ({ tablePrefix }: Names): readonly Migration[] =>
     addColumns: (table, definitions) => ({
       statements: [],
       optional: {
-        // One statement adds all of them or none, so that one that is there already tells of a process that died right behind it.
+        // One statement adds all columns or none, so if they exist already, a process died right after adding them.
         statements: [`alter table ${table} ${definitions.map((definition) => `add column ${definition}`).join(', ')}`],
         forgives: (error) => Reflect.get(Object(error), 'errno') === COLUMN_EXISTS,
       },

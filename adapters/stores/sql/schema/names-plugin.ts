@@ -14,7 +14,7 @@ import type { Names } from './table-names.js'
 
 const tables: ReadonlySet<string> = new Set(TABLES)
 
-/** Writes the schema and the prefix into the table names of a query, so that the queries themselves speak of `tokens`. */
+/** Writes the schema and the prefix into the table names of a query, so that the queries themselves can say `tokens`. */
 class Renamer extends OperationNodeTransformer {
   readonly #names: Names
 

@@ -25,7 +25,7 @@ export const postgresMigrations = ({ schema, tablePrefix }: Names): readonly Mig
       statements: [`alter table ${name} ${definitions.map((definition) => `add column if not exists ${definition}`).join(', ')}`],
     }),
     nameIndex: {
-      // Where the extension cannot be made, or lives in a schema that is not searched, names are searched without an index.
+      // If the extension cannot be created, or is in a schema outside the search path, names are searched without an index.
       statements: [
         `do $latchkey$ begin
   create extension if not exists pg_trgm;

@@ -3,13 +3,13 @@ import { createMigrationsTable, noteMigration } from './migrate.js'
 import type { Names } from './table-names.js'
 import { SCHEMA_V1 } from './tables.js'
 
-/** Stands for the user that the application connects as. */
+/** A placeholder for the database user of the application. */
 const USER = 'latchkey_app'
 
-/** Written by the set-up alone. */
+/** Tables that only migrations write. */
 const READ: readonly string[] = ['identity', 'migrations']
 
-/** What the application's own user needs, as statements in comments: whom they are for is known to the administrator alone. */
+/** The rights that the application's database user needs, as comments, because only the administrator knows that user's name. */
 const grantsOf = (quirks: Quirks, names: Names): readonly string[] => {
   if (quirks.dialect === 'sqlite') return []
   const user = quirks.dialect === 'postgres' ? USER : `'${USER}'@'%'`
@@ -22,10 +22,10 @@ const grantsOf = (quirks: Quirks, names: Names): readonly string[] => {
     ),
     ...READ.map((name) => `grant select on ${table(name)} to ${user}`),
   ]
-  return ['-- Afterwards, what the user of the application needs, and no more:', ...grants.map((grant) => `--   ${grant};`)]
+  return ['-- Afterwards, grant the user of the application these rights, and no others:', ...grants.map((grant) => `--   ${grant};`)]
 }
 
-/** The SQL that `migrate()` runs on an empty database, for those whose administrators run it. */
+/** The SQL that `migrate()` runs on an empty database, for teams whose administrators run it. */
 export const printMigrations = (quirks: Quirks, names: Names): string => {
   const create = `${createMigrationsTable(quirks, names)};`
   const grants = grantsOf(quirks, names)

@@ -13,23 +13,23 @@ export type Rendering = {
   type(kind: ColumnKind): string
   /** `stored`, or `virtual` where a virtual column can be indexed. */
   readonly generated: 'stored' | 'virtual'
-  /** Are indexes written inside the table, because they cannot be made again safely afterwards? */
+  /** Whether indexes are written inside the table, because creating them afterwards cannot be repeated safely. */
   readonly indexesInside: boolean
-  /** Can an index leave rows out? */
+  /** Whether an index can leave rows out. */
   readonly partialIndexes: boolean
   /** The end of a table's definition, such as an engine. */
   suffix(table: Table): string
   /** Replaces the primary key of a table. */
   primaryKey?(table: Table): { readonly before: readonly string[]; readonly after: readonly string[] } | undefined
-  /** Inserts the one row of the feed, and leaves one that is there. */
+  /** Inserts the one row of the feed, unless it exists. */
   feedRow(table: string): string
-  /** Inserts the one row of the identity, and leaves one that is there. */
+  /** Inserts the one row of the identity, unless it exists. */
   identityRow(table: string): string
-  /** Inserts the one row of the moves, and leaves one that is there. */
+  /** Inserts the one row of the moves, unless it exists. */
   movesRow(table: string): string
-  /** Adds columns to a table, and leaves those that are there. */
+  /** Adds columns to a table, unless they exist. */
   addColumns(table: string, definitions: readonly string[]): Statements
-  /** The index over the pieces of names, where the server can have one. */
+  /** The index of the parts of names, if the server supports one. */
   readonly nameIndex?: Statements
 }
 
@@ -78,7 +78,7 @@ const versionOne = (tablePrefix: string, rendering: Rendering): Migration => {
   }
 }
 
-/** The fields that the table of fields says came with a later version. */
+/** The migration that adds the fields of a later version. */
 const fieldsOf = (version: number, tablePrefix: string, rendering: Rendering): Migration => {
   const added = FIELD_COLUMNS.filter(({ since }) => since === version)
   return {

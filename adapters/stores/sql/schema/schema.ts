@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely'
 import type { TokenRow, Wide } from './token-columns.js'
 
-/** Columns that the database derives from a row, so that they cannot disagree with the instants. */
+/** The state that the database derives from a row's instants, so that it cannot disagree with them. */
 type TokenState = 'live' | 'inactive' | 'revoked'
 
 /** One audit event; `seq` is its place in the change feed. */
@@ -28,7 +28,7 @@ export type EventRow = {
   erased: string | null
 }
 
-/** The row of the feed: its ends, the run of the server that made the last change, where that run began, and the one before it. */
+/** The feed's row: its ends, the server run that made the last change, where that run began, and the run before it. */
 export type FeedRow = { head: Wide; floor: Wide; run: string; run_from: Wide; run_before: string }
 
 /** The kinds of entries of the change feed. */
@@ -51,15 +51,15 @@ export type Tables = {
   usage_addresses: { token_id: string; ip: string; uses: Wide; last_at: Wide }
   last_uses: { token_id: string; last_used_at: Wide; last_used_ip: string | null }
   usage_sources: { node_id: string; seq: Wide; seen_at: Wide }
-  /** With the seconds of the database's clock at the last renewal or look, and how many looks in a row found the lease not renewed. */
+  /** `looked_at`: seconds of the database's clock at the last renewal or check. `missed`: consecutive checks without a renewal. */
   leases: { node_id: string; feed_cursor: string; expires_at: Wide; looked_at: Wide; missed: Wide }
   consumers: { prefix: string; name: string; version: Wide; position: Wide; holder: string | null }
   seals: { prefix: string; number: Wide; body: string }
-  /** Events of transactions of the host's that have no place yet. */
+  /** Events of host transactions that have no place in the feed yet. */
   outbox: Omit<EventRow, 'seq'>
-  /** One row: text that no other database has. */
+  /** One row with a text that is unique to this database. */
   identity: { id: number; value: string }
-  /** One row: the moves of prefixes to or from another store, as JSON. */
+  /** One row with the moves of prefixes to or from another store, as JSON. */
   moves: { id: number; detail: string }
   tickets: { prefix: string; digest: string; token_id: string; expires_at: Wide }
 }

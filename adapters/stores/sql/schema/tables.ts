@@ -1,6 +1,6 @@
 import { type ColumnKind, FIELD_COLUMNS, type FieldColumn } from './token-columns.js'
 
-/** One column; a question mark behind the kind allows it to be absent. */
+/** One column; a question mark after the kind makes it nullable. */
 export type Column = readonly [name: string, kind: ColumnKind | `${ColumnKind}?`]
 
 /** One index; `present` names the column that must not be null, for servers that can leave the others out of the index. */
@@ -10,7 +10,7 @@ type Index = {
   readonly present?: string
 }
 
-/** One table, in words that every dialect can render. */
+/** One table, independent of the dialect. */
 export type Table = {
   readonly name: string
   readonly columns: readonly Column[]
@@ -21,10 +21,10 @@ export type Table = {
   readonly derivesState?: true
 }
 
-/** A field of tokens as a column. */
+/** The column of a token's field. */
 export const columnOf = ({ column, type, required }: FieldColumn): Column => [column, required ? type : `${type}?`]
 
-/** The derived column: it cannot disagree with the instants that it is made from. */
+/** The column `state`, derived so that it cannot disagree with the instants. */
 export const STATE_EXPRESSION =
   "case when revoked_at is not null then 'revoked' when deactivated_at is not null then 'inactive' else 'live' end"
 
@@ -52,7 +52,7 @@ const eventColumns: readonly Column[] = [
   ['erased', 'text?'],
 ]
 
-/** The tables of version 1: a later version adds to them in a migration of its own. */
+/** The tables of version 1. Later versions change them in separate migrations. */
 export const SCHEMA_V1: readonly Table[] = [
   {
     name: 'tokens',
@@ -61,7 +61,7 @@ export const SCHEMA_V1: readonly Table[] = [
     derivesState: true,
     indexes: [
       { name: 'newest', columns: ['prefix', 'created_at', 'id'] },
-      // The instants at the end let a server pass over the rows of another status without reading them.
+      // The instants at the end let a server skip tokens with another status without reading their rows.
       { name: 'state', columns: ['prefix', 'state', 'created_at', 'id', 'expires_at', 'not_before'] },
       { name: 'tenant', columns: ['prefix', 'tenant_id', 'created_at', 'id'], present: 'tenant_id' },
       {
@@ -70,9 +70,9 @@ export const SCHEMA_V1: readonly Table[] = [
         present: 'tenant_id',
       },
       { name: 'owner', columns: ['prefix', 'owner_id', 'created_at', 'id'], present: 'owner_id' },
-      // For counting the tokens that live: those that are past are passed over unread.
+      // For counting live tokens: ended ones are skipped without reading their rows.
       { name: 'tenant_live', columns: ['prefix', 'tenant_id', 'state', 'expires_at'], present: 'tenant_id' },
-      // The owners of a tenant stand together, so that each can be found from the one before it.
+      // The owners of a tenant are adjacent, so that each can be found from the previous one.
       { name: 'owner_live', columns: ['prefix', 'tenant_id', 'owner_id', 'state', 'expires_at'], present: 'owner_id' },
       { name: 'creator', columns: ['prefix', 'created_by', 'created_at', 'id'] },
       { name: 'lineage', columns: ['prefix', 'root_id'], present: 'root_id' },
@@ -112,7 +112,7 @@ export const SCHEMA_V1: readonly Table[] = [
       ['id', 'int'],
       ['head', 'int'],
       ['floor', 'int'],
-      // The run of the server that made the last change, where it began, and the one before it.
+      // The server run that made the last change, where it began, and the run before it.
       ['run', 'word'],
       ['run_from', 'int'],
       ['run_before', 'word'],
@@ -131,7 +131,7 @@ export const SCHEMA_V1: readonly Table[] = [
       ['uses', 'int'],
     ],
     key: ['token_id', 'bucket_at', 'endpoint', 'outcome', 'scope'],
-    // What is older than an instant, of whichever token.
+    // For finding old counters of any token.
     indexes: [{ name: 'bucket', columns: ['bucket_at'] }],
   },
   {
@@ -200,7 +200,7 @@ export const SCHEMA_V1: readonly Table[] = [
     indexes: [],
   },
   {
-    // Events of transactions of the host's, which get their place in the order once those are committed.
+    // Events of host transactions, which get their place in the order after the commit.
     name: 'outbox',
     columns: eventColumns,
     key: ['id'],
@@ -216,7 +216,7 @@ export const SCHEMA_V1: readonly Table[] = [
     indexes: [],
   },
   {
-    // One row, which every addition to a transaction of the host's locks shared: the moves of all prefixes, as JSON.
+    // One row with the moves of all prefixes, as JSON. Every addition to a host transaction takes a shared lock on it.
     name: 'moves',
     columns: [
       ['id', 'int'],

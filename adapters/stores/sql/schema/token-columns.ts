@@ -1,12 +1,12 @@
 import { FIELD_ROWS, type Field, type FieldKind, type Fields } from '../../../../src/model/fields.js'
 
 /**
- * The kinds of columns: `word` and `id` are short keys, `key` is a name that somebody else gave (at most 255 characters where a
- * server wants a limit for an index), `text` is anything, `int` has 64 bits.
+ * The kinds of columns: `word` and `id` are short keys, `key` is a name from outside (at most 255 characters if a server limits the size of an index),
+ * `text` is any text, `int` has 64 bits.
  */
 export type ColumnKind = 'id' | 'word' | 'key' | 'text' | 'int'
 
-/** An instant or a counter as drivers give it: some give 64-bit integers as strings or bigints. */
+/** An instant or a counter as drivers return it: some return 64-bit integers as strings or bigints. */
 export type Wide = number | string | bigint
 
 /** The column type of each kind of field: lists and objects are JSON text, true is 1. */
@@ -35,7 +35,7 @@ export type TokenRow = {
   [Name in keyof Fields as Fields[Name] extends { beside: true } ? never : Snake<Name>]: Cell<Fields[Name]>
 }
 
-/** The name of a column that a field has. */
+/** The name of a field's column. */
 export type TokenColumn = keyof TokenRow
 
 /** A field with its column. */
@@ -65,7 +65,7 @@ const TYPES: { readonly [Kind in FieldKind]: ColumnKind } = {
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 const columnOf = (name: string, { kind, required, since, indexed }: Field): FieldColumn => {
-  // Rows of the earlier schema have no value for it.
+  // Existing rows of the earlier schema have no value for it.
   if (required && since > 1) throw new Error(`the field ${name} came after the first schema, so it cannot be required`)
   return {
     field: name,

@@ -7,7 +7,7 @@ import { wide } from './wide.js'
 
 type Cell = string | number | bigint | null | undefined
 
-/** Stands for a text that is no JSON. */
+/** Marks a text that is not valid JSON. */
 const DAMAGED = Symbol('damaged')
 
 const parse = (cell: Cell): unknown => {
@@ -20,7 +20,7 @@ const parse = (cell: Cell): unknown => {
 
 const asIs = (value: unknown): Cell => value as Cell
 const number = (cell: Cell): unknown => wide(cell as Wide)
-// What is neither 1 nor absent stays what it is, and is refused by whoever reads the record.
+// Any value but 1 stays as it is, and readers of the record refuse it.
 const flag = (cell: Cell): unknown => (wide(cell as Wide) === 1 ? true : cell)
 const json = { write: (value: unknown): Cell => JSON.stringify(value), read: parse }
 
@@ -52,7 +52,7 @@ export const tokenToRow = (token: StoredToken): TokenRow & { name_folded: string
 }
 
 /**
- * A row as the port answers it: absent values are absent keys.
+ * Converts a row to the record that the port returns: absent values become absent keys.
  *
  * @throws StoreUnavailableError `store_unavailable` for a row without one of the columns
  */
@@ -62,7 +62,7 @@ export const rowToToken = (row: TokenRow): StoredToken => {
   let damaged = false
   for (const { field, column, read } of COLUMNS) {
     const cell = cells[column]
-    // A NULL may come as undefined; a column that is not there at all must not be taken for one.
+    // A driver may return NULL as undefined, but a missing column must not be mistaken for NULL.
     if (cell === undefined && !(column in cells)) throw new StoreUnavailableError(`the database's result lacks the column ${column}`)
     if (cell === null || cell === undefined) continue
     const value = read(cell)
@@ -72,11 +72,11 @@ export const rowToToken = (row: TokenRow): StoredToken => {
   return (damaged ? closed(token) : token) as StoredToken
 }
 
-// Nothing is granted, from nowhere; the instant refuses wherever it is compared.
+// Nothing is granted, from no address; `NaN` as the expiry fails every comparison.
 const NOTHING: { readonly [Kind in FieldKind]?: unknown } = { grants: [], networks: [], resources: {} }
 const OPENING: ReadonlySet<FieldKind> = new Set(['grants', 'networks', 'resources', 'json', 'flag'])
 
-/** Damaged text must neither open its token nor fail the others that were read with it. */
+/** Closes a token with damaged text, which must neither give access nor fail the other records that were read with it. */
 const closed = (token: { readonly [field: string]: unknown }): object => {
   const rest: { [field: string]: unknown } = { ...token }
   for (const { field, kind } of FIELD_COLUMNS) {
@@ -87,7 +87,7 @@ const closed = (token: { readonly [field: string]: unknown }): object => {
   return { ...rest, expiresAt: Number.NaN }
 }
 
-/** A row of `list`: the token with its last use beside it. */
+/** Converts a row of `list`: the token and its last use. */
 export const rowToListed = (row: TokenRow & { last_used_at: Wide | null; last_used_ip: string | null }): ListedToken => {
   const token: { -readonly [Key in keyof ListedToken]: ListedToken[Key] } = rowToToken(row)
   if (row.last_used_at !== null && row.last_used_at !== undefined) token.lastUsedAt = wide(row.last_used_at)

@@ -1,11 +1,11 @@
 import type { Wide } from './token-columns.js'
 
-/** A 64-bit integer column as a number. What is not an integer becomes `NaN`, which refuses a token. */
+/** Converts a 64-bit integer column to a number. Anything else becomes `NaN`, with which a token is refused. */
 export const wide = (value: Wide): number => {
   if (typeof value === 'number') return value
   if (typeof value === 'bigint') return Number(value)
   return typeof value === 'string' && /^-?\d{1,16}$/.test(value) ? Number(value) : Number.NaN
 }
 
-/** NULL, which some drivers give as `undefined`. */
+/** Whether a cell is NULL, which some drivers return as `undefined`. */
 export const isAbsent = (cell: unknown): cell is null | undefined => cell === null || cell === undefined
