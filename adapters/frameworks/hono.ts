@@ -24,7 +24,7 @@ import { withVary } from './node/vary.js'
 
 declare module 'hono' {
   interface ContextVariableMap {
-    /** Who the token speaks for: set by `authenticate`, `undefined` where it is optional and no token was sent. */
+    /** The principal behind the token. Set by `authenticate`; `undefined` if the token is optional and none was sent. */
     principal: Principal<ScopeName> | undefined
   }
 }
@@ -91,7 +91,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
       await next()
     } finally {
       if (vary !== undefined) keepVary(c, vary)
-      // The pattern that matched last, never the path that was asked for.
+      // The pattern that matched last, never the requested path.
       use?.done(endpointName(c.req.method, routePath(c)))
       leave(c)
       if (principal !== undefined) endWithResponse(c, principal)
@@ -173,7 +173,7 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   return new Hono().all('/*', markGuard(manageTokens))
 }
 
-// On Node, what the request was before a `Request` was made of it.
+// On Node, the request as it was before it became a `Request`.
 function arrivalOf(env: unknown): { readonly target?: string; readonly bodyTaken?: boolean } {
   const incoming: unknown = Reflect.get(Object(env), 'incoming')
   const { url, readableDidRead } = Object(incoming) as { readonly url?: unknown; readonly readableDidRead?: unknown }
@@ -182,18 +182,19 @@ function arrivalOf(env: unknown): { readonly target?: string; readonly bodyTaken
 }
 
 /**
- * Drops the signal of a request with its response, which a handler returns long before a stream is over, and whose stream may be the first to read the signal.
+ * Ends the request's signal with its response. A handler returns the response long before a stream is over, and that stream may be the first to read the
+ * signal.
  *
- * Node tells of the end of its response. Elsewhere the body does, where the signal was read already or the response says that it is a stream: to watch every
- * body would cost each request what platforms save on plain text. Of the others only a client that leaves is noticed.
+ * Node reports the end of a response. Elsewhere the end of the body is watched, but only if the signal was read already or the response declares a stream,
+ * because watching every body would slow down plain responses. For the others, only a disconnect of the client ends the signal.
  */
 function endWithResponse(c: Context, principal: Principal): void {
   const { outgoing, incoming } = Object(c.env) as { readonly outgoing?: Closing; readonly incoming?: { readonly socket?: Closing } }
   if (typeof outgoing?.once === 'function') endRequestWith(principal, outgoing, onClose)
-  // No handler has answered where a guard further in refuses.
+  // If an inner guard refused, no handler has responded.
   else if (!c.finalized || c.req.method === 'HEAD' || c.res.status === 204 || c.res.status === 304) endRequest(principal)
   else if (!hasSignal(principal) && !isStream(c.res)) endRequestWith(principal, c.req.raw, onAbort)
-  // A response without a body stays the object that it is: platforms know by it that they have answered already, or that a socket was opened.
+  // A response without a body must stay the same object, by which platforms recognize that they already responded or opened a socket.
   else if (c.res.body !== null)
     c.res = new Response(
       watchedBody(c.res.body, () => endRequest(principal)),
@@ -214,15 +215,15 @@ function isStream({ headers }: Response): boolean {
   return headers.has('transfer-encoding') || headers.get('content-type')?.startsWith('text/event-stream') === true
 }
 
-// A WebSocket outlives its response, which on Node and Bun has not even the status 101. What a client asks for is not what it was given.
+// A WebSocket outlives its response, which on Node and Bun does not even have status 101. An upgrade header alone does not mean that one was opened.
 function opensSocket(c: Context): boolean {
   return c.res.status === 101 || (c.res.status === 200 && c.req.header('upgrade')?.toLowerCase() === 'websocket')
 }
 
-// Fields that were prepared are not those of a Response that a handler makes.
+// Prepared header fields are not applied to a `Response` that a handler creates.
 function keepVary(c: Context, vary: string): void {
   const { status, body, headers } = c.res
-  // By the object itself, platforms know that they have answered already, or that a socket was opened.
+  // Platforms recognize by the object itself that they already responded or opened a socket.
   if (body === null && (status === 200 || status === 101)) return
   const before = headers.get('vary') ?? undefined
   const value = withVary(before, vary)
@@ -230,7 +231,7 @@ function keepVary(c: Context, vary: string): void {
   try {
     headers.set('vary', value)
   } catch {
-    // The response of a fetch or a redirect: its fields cannot be changed.
+    // The header fields of a fetched response or a redirect cannot be changed.
     c.header('vary', value)
   }
 }

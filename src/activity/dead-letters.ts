@@ -1,7 +1,7 @@
 import type { ConsumerState } from '../store/port.js'
 import { WEBHOOK } from './consumer-claim.js'
 
-/** The name under which an endpoint of webhooks reads. */
+/** The consumer name of a webhook endpoint. */
 export function consumerOf(endpoint: string): string {
   return WEBHOOK + endpoint
 }

@@ -53,9 +53,9 @@ export class Outbox {
   }
 
   /**
-   * Gives every event of a transaction that was committed before this call its place in the order, and tells the host of it.
+   * Assigns every event of transactions committed before this call its place in the order, and reports it to the host.
    *
-   * What is under way may have looked already: whoever comes meanwhile shares the one look behind it.
+   * A call during a running pass may have come too late for it, so such calls share the next pass.
    *
    * @throws StoreUnavailableError `store_unavailable`
    */

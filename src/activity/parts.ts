@@ -141,9 +141,9 @@ export function halves<T>(list: readonly T[]): readonly [readonly T[], readonly 
 }
 
 /**
- * Does the same with each item, and goes on past those for which it fails; not where the first few of them do. Answers what failed.
+ * Runs the work for each item, and continues after failures, unless the first few items all fail. Returns the items that failed, with their errors.
  *
- * @throws what the first of them failed with, where none was done
+ * @throws the most recent error, if the first few items all fail
  */
 export async function tryEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<readonly [item: T, error: unknown][]> {
   const failed: [T, unknown][] = []

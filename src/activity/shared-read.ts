@@ -53,10 +53,10 @@ export type ConsumerReads = {
 }
 
 /**
- * Reads something for everybody who has to know how it is after they asked.
+ * Reads data for callers who need its state as of after their call.
  *
- * Whoever comes while a read is under way shares the one behind it, and no two reads begin within the gap: they cost the same however many ask, and
- * however often.
+ * Callers that arrive during a read share the next one, and reads are at least the gap apart. The cost therefore does not depend on how many callers ask, or
+ * how often.
  */
 export class FreshRead<T> {
   readonly #read: () => Promise<T>
@@ -72,7 +72,7 @@ export class FreshRead<T> {
     this.#monotonic = monotonic
   }
 
-  /** The answer to a read that begins after this call. */
+  /** Resolves to the result of a read that begins after this call. */
   next(): Promise<T> {
     if (this.#queued !== undefined) return this.#queued
     if (this.#underWay === undefined && this.#leftMs <= 0) return this.#begin()

@@ -4,7 +4,7 @@ import { refuseUndefined } from '../policy/read-input.js'
 import { readShape } from '../policy/shape.js'
 import { isHash } from './hash.js'
 
-/** Input schema of a head. What else it says, such as its instant, follows from its hash. */
+/** Input schema of a head. Its other fields, such as its instant, are covered by its hash. */
 export const headShape: z.ZodType<KnownHead> = z.object({
   number: z
     .int({ error: 'must be the number of a seal' })
@@ -23,7 +23,7 @@ const shape: z.ZodType<AuditAnchors> = z.strictObject({
 })
 
 /**
- * Reads what an audit is held against. A head that got lost on its way is refused: without it less is found.
+ * Reads what an audit is checked against. An invalid head is refused, because without it the check would find less.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -8,7 +8,7 @@ import { type FullSeal, headOf, NO_SEAL, readBareSeal, readSeal, type Seal, seal
 /** One entry of an exported audit. A seal is followed by the events that it covers, in the store's order. */
 export type AuditEntry = { readonly seal: unknown; readonly event?: undefined } | { readonly event: ListedEvent; readonly seal?: undefined }
 
-/** Holds an audit, one entry after the other, against its seals, and these against what was kept outside of the database. */
+/** Checks an audit, entry by entry, against its seals, and the seals against anchors kept outside the database. */
 export class AuditCheck {
   readonly #anchors: AuditAnchors
   readonly #problems = new Problems()
@@ -20,11 +20,11 @@ export class AuditCheck {
   #erased = 0
   #behind = 0
   #lastSeq = -1
-  /** Does a signature or the head vouch for the seals up to here? */
+  /** Whether a signature or the head vouches for the seals up to here. */
   #isSigned = false
   #lastIsSigned = false
   #prunedThrough = 0
-  /** Told by seals that nothing vouches for yet. */
+  /** Recorded by seals that nothing vouches for yet. */
   #prunedUnproven = 0
 
   constructor(anchors: AuditAnchors, prefix?: string) {
@@ -86,7 +86,7 @@ export class AuditCheck {
     if (seal !== undefined) this.#range = this.#rangeOf(seal, after)
   }
 
-  // What is only told by the database, and by no seal that is vouched for, excuses nothing.
+  // A seal that nothing vouches for does not excuse an erasure, because whoever writes to the database could have written it.
   #rangeOf(seal: FullSeal, after: number): SealedRange {
     const { head, verifySignature } = this.#anchors
     const isProven =
@@ -128,7 +128,7 @@ export class AuditCheck {
     }
   }
 
-  // A removal that only the database tells of excuses nothing: whoever removes events can write such a seal too.
+  // A removal in a seal that nothing vouches for excuses no missing event, because whoever removes events can also write such a seal.
   #readRemoval({ number, prunedThrough = 0 }: Seal): void {
     if (prunedThrough > (this.#last?.lastSeq ?? 0)) this.#wrong(number, 'the seal records the removal of events that were not sealed')
     const { head } = this.#anchors
@@ -154,7 +154,7 @@ export class AuditCheck {
   }
 }
 
-/** Does the signature verify? What the check throws is the answer no. */
+/** Whether the signature is valid. A check that throws counts as invalid. */
 export async function isGood(verify: NonNullable<AuditAnchors['verifySignature']>, hash: string, signature: string): Promise<boolean> {
   try {
     return (await verify(hash, signature)) === true

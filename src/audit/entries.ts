@@ -7,15 +7,15 @@ const EVENTS = 200
 const SEALS = 10
 
 /**
- * The whole audit of a prefix: each seal, behind it the events that it covers, and at last those that are not sealed.
+ * The whole audit of a prefix: each seal followed by the events that it covers, and finally the unsealed events.
  *
- * Seals are read until there are no more behind the events: retention seals what it is about to remove, so that whoever misses an event here
- * finds the seal that tells of it.
+ * Seals are read to their end after the events: retention records a removal in a seal before it removes events, so a reader that misses an event here
+ * finds the seal that records its removal.
  */
 export async function* auditEntries(store: GuardedStore, prefix: string): AsyncGenerator<AuditEntry, void> {
   let page: readonly ListedEvent[] = []
   let next = 0
-  // Nothing at first: an event that somebody put before the first place is answered as well.
+  // Undefined at first, so that an event inserted before the first position is returned, too.
   let position: number | undefined
 
   async function* eventsUpTo(last: number): AsyncGenerator<AuditEntry, void> {

@@ -3,22 +3,22 @@ import type { Json } from '../model/json.js'
 import { eraseFields } from './event-digest.js'
 import type { Problems } from './problems.js'
 
-/** What `details` of an `owner.erased` event holds under `covers`: these fields of the events at these places of the store's order. */
+/** An entry of `details.covers` in an `owner.erased` event: the erased fields, and the positions of the events that they were erased from. */
 export type ErasedPart = { readonly fields: readonly string[]; readonly seqs: readonly number[] }
 
-/** An erasure that is still to be made. */
+/** An erasure that has not been written yet. */
 export type Erasure = {
-  /** The events that change, without what is erased. */
+  /** The changed events, without the erased fields. */
   readonly events: readonly ListedEvent[]
-  /** Goes into `details.covers` of an `owner.erased` event. It names places and fields, and nobody. */
+  /** Goes into `details.covers` of an `owner.erased` event. Contains positions and field names, but no personal data. */
   readonly covers: readonly ErasedPart[]
 }
 
 /**
- * Takes the personal fields that `isPersonal` names, by path and value, from these events, and says what has to be written about it.
+ * Erases the personal fields that `isPersonal` selects, by path and value, from these events, and returns what has to be written.
  *
- * An erasure is told from tampering by an `owner.erased` event only, which stands behind the events that it covers and is sealed. So write that event first,
- * seal where the audit is sealed, and replace the events last: whatever crashes in between, nothing is gone that no seal tells of.
+ * Only an `owner.erased` event, which follows the events that it covers and is sealed, distinguishes an erasure from tampering. Write that event first, then
+ * seal if the audit is sealed, and replace the events last: after a crash in between, every missing field is covered by a seal.
  */
 export function eraseFrom(
   events: readonly ListedEvent[],
@@ -46,17 +46,17 @@ function erasedFields({ erased }: ListedEvent): readonly string[] {
 type Pending = { readonly seal: number; readonly eventId: string; readonly fields: readonly string[] }
 
 /**
- * Holds every erased field against the `owner.erased` events behind it. Whoever can write to the database can erase as well as anybody; what
- * nobody can do is to erase and leave no such event in the sealed trail.
+ * Checks every erased field against the `owner.erased` events that follow it. Anyone who can write to the database can erase fields, but nobody can do so
+ * without leaving such an event in the sealed trail.
  *
- * Takes memory for erased events only.
+ * Uses memory only for erased events.
  */
 export class ErasureCheck {
   readonly #pending: Map<number, Pending> = new Map()
   /** Sealed, but nothing vouches for the seal yet. */
   readonly #unproven: { readonly part: ErasedPart; readonly before: number }[] = []
 
-  /** An event that is as it was sealed under this seal. */
+  /** Adds an event that matches its digest under this seal. */
   event(event: ListedEvent, seal: number, isProven: boolean): void {
     const { seq, id, action } = event
     const fields = erasedFields(event)
@@ -68,7 +68,7 @@ export class ErasureCheck {
     }
   }
 
-  /** Something vouches for every seal up to here. */
+  /** Called when a signature or the head vouches for every seal up to here. */
   proven(): void {
     for (const { part, before } of this.#unproven.splice(0)) this.#cover(part, before)
   }
@@ -80,7 +80,7 @@ export class ErasureCheck {
     }
   }
 
-  // What is to come cannot have been erased yet.
+  // An event can only record erasures from earlier events.
   #cover({ fields, seqs }: ErasedPart, before: number): void {
     for (const seq of seqs) {
       const pending = seq < before ? this.#pending.get(seq) : undefined

@@ -3,8 +3,8 @@ import { canonicalJson } from './canonical.js'
 import { bytesToHex, deriveKey, hash, hashText, hexToBytes, isHash, utf8ToBytes } from './hash.js'
 
 /**
- * How the digest of an event takes up each of its fields: `plain` as it is, `personal` as a commitment under the event's salt, `members` as
- * one commitment for each member. The place, the salt and what was erased are no content.
+ * How the digest of an event includes each of its fields: `plain` as it is, `personal` as a commitment under the event's salt, `members` as one commitment
+ * per member. The position, the salt and the record of erasures are not part of its contents.
  */
 const FIELDS: { readonly [Field in keyof Required<ListedEvent>]: 'plain' | 'personal' | 'members' | 'none' } = {
   id: 'plain',
@@ -32,12 +32,12 @@ const FIELDS: { readonly [Field in keyof Required<ListedEvent>]: 'plain' | 'pers
 
 const KINDS: ReadonlyMap<string, string> = new Map(Object.entries(FIELDS))
 
-/** Does the event have fields of events only? */
+/** Whether all fields of the event are known. */
 export function hasKnownFields(event: object): boolean {
   return Object.keys(event).every((field) => KINDS.has(field))
 }
 
-/** Can this path be one of a personal field: `ownerId`, `after.name`? What a member may be called depends on its event, and is not looked at. */
+/** Whether this can be the path of a personal field: `ownerId`, `after.name`. The names of members depend on the event, and are not checked. */
 export function isPersonalPath(path: string): boolean {
   const dot = path.indexOf('.')
   return dot < 0 ? KINDS.get(path) === 'personal' : KINDS.get(path.slice(0, dot)) === 'members' && dot < path.length - 1
@@ -47,7 +47,7 @@ function isErased({ actorId, erased }: StoredEvent, path: string): boolean {
   return path === 'actorId' && actorId === ERASED && erased !== undefined && Object.hasOwn(erased.commitments, path)
 }
 
-/** The personal fields that are there, by their paths. */
+/** The personal fields that are present, by path. */
 function personalFields(event: StoredEvent): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>()
   for (const [field, value] of Object.entries(event)) {
@@ -61,7 +61,7 @@ function personalFields(event: StoredEvent): ReadonlyMap<string, unknown> {
   return found
 }
 
-/** The salt of one field. Those of other fields do not follow from it, nor does the salt of the event. */
+/** The salt of one field. It reveals neither the salts of other fields nor the salt of the event. */
 function saltOf({ salt, erased }: StoredEvent, path: string): string {
   if (erased === undefined) return deriveKey(salt ?? '', path)
   const kept = Object.hasOwn(erased.salts, path) ? erased.salts[path] : undefined
@@ -73,7 +73,7 @@ function commitmentOf(event: StoredEvent, path: string, value: unknown): string 
   return bytesToHex(hash('field', hexToBytes(saltOf(event, path)), utf8ToBytes(canonicalJson(value))))
 }
 
-/** Nothing may stand beside what an erasure leaves, since no commitment would cover it. */
+/** Checks that an erased event contains nothing else, because no commitment would cover it. */
 function checkErased({ actorId, erased }: StoredEvent, fields: ReadonlyMap<string, unknown>): void {
   const { commitments, salts, ...more } = erased as ErasedFields
   const paths = Object.keys(salts)
@@ -84,9 +84,9 @@ function checkErased({ actorId, erased }: StoredEvent, fields: ReadonlyMap<strin
 }
 
 /**
- * The digest of what an event says, in 64 hexadecimal digits. It stays the same when personal fields are erased.
+ * The digest of an event's contents, as 64 hexadecimal digits. It stays the same when personal fields are erased.
  *
- * @throws TypeError for an event that no erasure can have left so
+ * @throws TypeError for an event that no erasure can have produced
  */
 export function eventDigest(event: StoredEvent): string {
   const fields = personalFields(event)
@@ -106,14 +106,14 @@ export function eventDigest(event: StoredEvent): string {
 }
 
 /**
- * The digest that a seal takes of an event. Of one that is damaged before it is sealed there is none that means anything: so that the others can be
- * sealed, this takes up which event it was, and verification names it for ever.
+ * The digest of an event for its seal. An event that is damaged before it is sealed has no meaningful digest. So that the others can still be sealed, its
+ * digest covers only its identity, and verification always reports it.
  */
 export function digestToSeal(event: ListedEvent): string {
   return readableDigest(event) ?? hashText('event', canonicalJson({ version: 1, damaged: event.id, prefix: event.prefix }))
 }
 
-/** The digest of what an event says, or nothing where it is damaged. */
+/** The digest of an event's contents, or `undefined` if the event is damaged. */
 export function readableDigest(event: ListedEvent): string | undefined {
   try {
     return event.damaged === undefined && hasKnownFields(event) ? eventDigest(event) : undefined
@@ -123,8 +123,8 @@ export function readableDigest(event: ListedEvent): string | undefined {
 }
 
 /**
- * The event without the personal fields that `isPersonal` names, by path and value: `actorId`, `after.name`. Their commitments stay, so that seals
- * still hold; their values and salts are gone for good. The actor of an event becomes `erased`.
+ * The event without the personal fields that `isPersonal` selects, by path and value: `actorId`, `after.name`. Their commitments remain, so that seals still
+ * match; their values and salts are permanently removed. The actor of an event becomes `erased`.
  */
 export function eraseFields<E extends StoredEvent>(event: E, isPersonal: (path: string, value: unknown) => boolean): E {
   const fields = [...personalFields(event)]

@@ -2,7 +2,7 @@ import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 
-/** The first byte of what is hashed, so that nothing of one kind passes for another. Leaves and nodes: RFC 9162 §2.1.1. */
+/** The first byte of the hashed data, so that data of one kind cannot be taken for another. Leaves and nodes: RFC 9162 §2.1.1. */
 const DOMAIN = { leaf: 0, node: 1, event: 2, field: 3, seal: 4 } as const
 
 /** SHA-256 over a domain's byte and the parts. */
@@ -15,7 +15,7 @@ export function hashText(domain: keyof typeof DOMAIN, text: string): string {
   return bytesToHex(hash(domain, utf8ToBytes(text)))
 }
 
-/** A key that follows from another and a label, in 64 hexadecimal digits. The other does not follow from it. */
+/** Derives a key from another and a label, as 64 hexadecimal digits. It does not reveal the other key. */
 export function deriveKey(key: string, label: string): string {
   return bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(label)))
 }
@@ -25,7 +25,7 @@ export const EMPTY_ROOT: string = bytesToHex(sha256(new Uint8Array(0)))
 
 const HASH = /^[0-9a-f]{64}$/
 
-/** Is it a hash in hexadecimal digits? */
+/** Whether this is a hash in hexadecimal digits. */
 export function isHash(value: unknown): value is string {
   return typeof value === 'string' && HASH.test(value)
 }

@@ -9,7 +9,7 @@ function leafHash([seq, digest]: Leaf): Uint8Array {
   return hash('leaf', place, hexToBytes(digest))
 }
 
-/** The largest power of two that is smaller. */
+/** The largest power of two smaller than `size`. */
 function split(size: number): number {
   return 2 ** (31 - Math.clz32(size - 1))
 }
@@ -39,7 +39,7 @@ export function inclusionPath(leaves: readonly Leaf[], index: number): readonly 
   return pathIn(leaves.map(leafHash), index).map(bytesToHex)
 }
 
-/** The root that a leaf and its inclusion proof lead to; `undefined` where the proof does not fit a tree of this size (RFC 9162 §2.1.3.2). */
+/** The root that a leaf and its inclusion proof lead to; `undefined` if the proof does not fit a tree of this size (RFC 9162 §2.1.3.2). */
 export function rootFromPath(leaf: Leaf, index: number, size: number, path: readonly string[]): string | undefined {
   if (index >= size) return undefined
   let [place, last] = [index, size - 1]

@@ -2,11 +2,11 @@ import type { AuditProblem } from '../model/audit.js'
 
 const MOST = 1000
 
-/** The problems of an audit, and the sealed events that are missing, of which retention may have removed some: a later seal tells. Bounded. */
+/** Collects the problems of an audit and its missing sealed events, some of which retention may have removed: only a later seal says so. Bounded. */
 export class Problems {
   readonly #found: AuditProblem[] = []
   #more = 0
-  /** The last ones: retention removes the oldest. */
+  /** Only the most recent ones are kept, because retention removes the oldest. */
   readonly #missing: { readonly seal: number; readonly seq: number }[] = []
   #missingBefore = 0
 
@@ -21,7 +21,7 @@ export class Problems {
     this.#missingBefore += this.#missing.splice(0, MOST).length
   }
 
-  /** Ends the count: events up to `prunedThrough` may be gone. */
+  /** Returns the result; events up to `prunedThrough` may be missing. */
   end(prunedThrough: number): { readonly problems: readonly AuditProblem[]; readonly moreProblems: number; readonly pruned: number } {
     const removed = this.#missing.filter(({ seq }) => seq > prunedThrough)
     const earlier = removed.length === this.#missing.length ? this.#missingBefore : 0

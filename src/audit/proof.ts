@@ -22,13 +22,13 @@ export type EventProof = {
 /** Result of `verifyEventProof`. */
 export type ProofVerification = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
-/** The proof that this event stands under the first of the seals; `undefined` where it does not. */
+/** The proof that the first of the seals covers this event; `undefined` if it does not. */
 export function proofOf(event: ListedEvent, seal: FullSeal, behind: readonly Seal[]): EventProof | undefined {
   const digest = eventDigest(event)
   const index = seal.leaves.findIndex((leaf) => leaf[0] === event.seq && leaf[1] === digest)
   if (index === -1) return undefined
   const seals = [bareSeal(seal), ...behind]
-  // What is signed is the last one; it vouches for those before it.
+  // Only the last seal keeps its signature, which vouches for those before it.
   const chain = seals.map((each, place) => (place === seals.length - 1 ? each : unsigned(each)))
   return { version: 1, event, index, path: inclusionPath(seal.leaves, index), seals: chain }
 }
@@ -37,7 +37,7 @@ function unsigned({ signature: _, ...seal }: Seal): Seal {
   return seal
 }
 
-/** Checks a proof against a head that was kept, a signature, or both: what is given must hold. */
+/** Checks a proof against a kept head, a signature, or both. Every given anchor must match. */
 export async function checkProof(proof: unknown, { head, verifySignature }: AuditAnchors): Promise<ProofVerification> {
   const seals = sealsOf(proof)
   const [first] = seals ?? []
@@ -64,7 +64,7 @@ function sealsOf(proof: unknown): readonly Seal[] | undefined {
   for (const value of seals) {
     const seal = readBareSeal(value)
     const before = read.at(-1)
-    // Only the last one is signed, and none shows what else it covers.
+    // Only the last seal is signed, and no seal includes its leaves.
     if (seal === undefined || before?.signature !== undefined || Object.hasOwn(Object(value), 'leaves')) return undefined
     const follows = before === undefined || (seal.number === before.number + 1 && seal.previous === sealHash(before))
     if (!follows || seal.prefix !== (before ?? seal).prefix) return undefined

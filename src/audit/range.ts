@@ -4,7 +4,7 @@ import { type Leaf, rootOf } from './merkle.js'
 import type { Problems } from './problems.js'
 import type { FullSeal } from './seal.js'
 
-/** An event that is not as it was sealed. */
+/** An event that differs from what was sealed. */
 type Odd = {
   readonly seq: number
   readonly eventId: string
@@ -15,21 +15,21 @@ type Odd = {
 
 const WHAT = { changed: 'the event differs from what was sealed', inserted: 'the event did not exist when its range was sealed' } as const
 
-/** What is wrong with an event that cannot be read whole. In an export anything may stand as its fields. */
+/** The message for an event that cannot be read completely. In an export, its list of fields can be anything. */
 export function damagedMessage(fields: unknown): string {
   const named = Array.isArray(fields) && fields.length > 0 && fields.every((field) => typeof field === 'string')
   return `the event is damaged: ${named ? fields.join(', ') : 'part of it'} cannot be read`
 }
 
-/** More of them are not looked at again. */
+/** The maximum number of differing events that are checked for a change of order. */
 const MOST_ODD = 1000
 
-/** Compares the events of one seal's range, one after the other, with what was sealed. */
+/** Compares the events in the range of one seal, one by one, with what was sealed. */
 export class SealedRange {
   readonly #seal: FullSeal
   readonly #problems: Problems
   readonly #awaited: Map<number, string>
-  /** Absent where the leaves of the seal are its own. */
+  /** Used only if the seal's leaves do not match its root. */
   readonly #found: Leaf[] | undefined
   readonly #odd: Odd[] = []
   readonly #asSealed: (event: ListedEvent) => void

@@ -4,10 +4,10 @@ import { canonicalJson } from './canonical.js'
 import { EMPTY_ROOT, hashText, isHash } from './hash.js'
 import { type Leaf, rootOf } from './merkle.js'
 
-/** At most so many events stand under one seal: a range is read in one page, and a proof is short. */
+/** The maximum number of events per seal, so that a range is read in one page and proofs are short. */
 export const SEALED_AT_ONCE = 256
 
-/** Stands before the first seal. */
+/** The `previous` hash of the first seal. */
 export const NO_SEAL: string = '0'.repeat(64)
 
 /** A seal over the audit events after the previous seal, up to and including `lastSeq`. */
@@ -37,19 +37,19 @@ export type Seal = {
  */
 export type FullSeal = Seal & { readonly leaves: readonly Leaf[] }
 
-/** The hash of a seal, which stands in the next one and is what is signed: over everything but the signature. */
+/** The hash of a seal, over everything but its signature. The next seal contains it, and it is what is signed. */
 export function sealHash(seal: Seal): string {
   const { version, prefix, number, at, lastSeq, count, root, previous, prunedThrough } = seal
   return hashText('seal', canonicalJson({ version, prefix, number, at, lastSeq, count, root, previous, prunedThrough }))
 }
 
-/** A seal as a head. */
+/** Converts a seal to a head. */
 export function headOf(seal: Seal): AuditHead {
   const { prefix, number, lastSeq, at, signature } = seal
   return { prefix, number, hash: sealHash(seal), lastSeq, at: new Date(at), ...(signature !== undefined && { signature }) }
 }
 
-/** The seal that follows another over these events; without events it only tells of a removal. */
+/** Creates the seal of these events that follows another. Without events, it only records a removal. */
 export function nextSeal(
   before: Seal | undefined,
   { prefix, at, leaves, prunedThrough }: { prefix: string; at: number; leaves: readonly Leaf[]; prunedThrough?: number | undefined },
@@ -69,12 +69,12 @@ export function nextSeal(
   }
 }
 
-/** A seal as a store keeps it. */
+/** Converts a seal to the form that a store keeps. */
 export function storeSeal(seal: FullSeal): StoredSeal {
   return { prefix: seal.prefix, number: seal.number, body: JSON.stringify(seal) }
 }
 
-/** The seal in a store's answer; `undefined` where it is damaged. */
+/** Reads a seal from a store; `undefined` if it is damaged. */
 export function openSeal({ prefix, number, body }: StoredSeal): FullSeal | undefined {
   try {
     const seal = readSeal(JSON.parse(body))
@@ -89,7 +89,7 @@ export function bareSeal({ leaves: _, ...seal }: FullSeal): Seal {
   return seal
 }
 
-/** Reads a seal with its leaves, as `exportAudit` gives it; `undefined` for anything else. */
+/** Reads a seal with its leaves, as `exportAudit` returns it; `undefined` for anything else. */
 export function readSeal(value: unknown): FullSeal | undefined {
   const seal = readBareSeal(value)
   const { leaves } = Object(value) as { readonly leaves?: unknown }
@@ -111,7 +111,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof FullSeal>([
   'leaves',
 ])
 
-/** Reads a seal, with leaves or without; `undefined` for anything else, also for one with a field that its hash does not cover. */
+/** Reads a seal, with or without leaves; `undefined` for anything else, including a seal with a field that its hash does not cover. */
 export function readBareSeal(value: unknown): Seal | undefined {
   const { version, prefix, number, at, lastSeq, count, root, previous, prunedThrough, signature } = Object(value) as {
     readonly [Field in keyof Seal]?: unknown

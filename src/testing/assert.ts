@@ -33,7 +33,7 @@ export async function ensureFails(run: () => unknown, what: string): Promise<voi
   throw new ContractError(what)
 }
 
-/** JSON with sorted keys, in which what JSON cannot say is still told apart. */
+/** JSON with sorted keys, in which values that JSON lacks remain distinguishable. */
 function show(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item: unknown) => show(item)).join(', ')}]`
   if (typeof value === 'object' && value !== null) {

@@ -1,4 +1,4 @@
-/** Waits, so that other work gets its turn. */
+/** Waits, so that other work can run. */
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, milliseconds)

@@ -1,4 +1,4 @@
-/** A repeatable source of numbers: a failure names its seed, and the seed brings the same run again. */
+/** A repeatable source of numbers: a failure reports its seed, which reproduces the run. */
 export type Dice = {
   readonly seed: number
   /** A whole number from 0 to `below - 1`. */

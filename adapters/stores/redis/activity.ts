@@ -125,7 +125,7 @@ function placeOf(cursor: string): { readonly run: string; readonly position: str
   return run === undefined || position === undefined ? undefined : { run, position }
 }
 
-/** Usage as a script's arguments, behind the numbers of counts, addresses and last uses. */
+/** Encodes usage as script arguments, after the numbers of counts, addresses and last uses. */
 export function usageArguments({
   counts,
   addresses,
@@ -191,7 +191,7 @@ function byBytes(a: string, b: string): number {
 export async function renewLeases(connection: Connection, leases: readonly NodeLease[]): Promise<void> {
   if (leases.length === 0) return
   const rows = leases.flatMap(({ nodeId, cursor, expiresAt }) => [nodeId, cursor, expiresAt])
-  // Whoever trusts its cache relies on its lease.
+  // A node that trusts its cache relies on its lease.
   flagOf(await connection.run(scripts.renewLeases, rows))
 }
 

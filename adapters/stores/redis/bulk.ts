@@ -66,7 +66,7 @@ export function createBulk(
     const { tenantId: _, count: __, salt = '', ...said } = event
     const [id, , indexes] = encodeEvent(said)
     const body = JSON.stringify({ ...said, id: undefined })
-    // The script puts the tenant in.
+    // The script inserts the tenant.
     const lead = eventIndex(filter.prefix, 'tenant', '').slice(0, -'""]'.length)
     const args = [
       spec,

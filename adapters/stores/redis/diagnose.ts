@@ -6,7 +6,7 @@ import { isIoredis, type RedisClient } from './client.js'
 import type { Connection } from './connection.js'
 import { concernsOf, LAYOUT, type RedisConcern, readServer } from './server.js'
 
-/** What a Redis server says about itself. */
+/** Diagnoses a Redis server. */
 export async function diagnoseRedis(connection: Connection, transport: Transport | undefined): Promise<StoreDiagnosis> {
   const server = await readServer(connection)
   const { facts, fsync } = server

@@ -107,12 +107,12 @@ function parse<T>(text: unknown): T {
 const UNEXPECTED =
   'redis: the client returned an unexpected reply, as one does within MULTI: give the store a client that nothing else changes'
 
-/** What a client answers that no script does: whether anything was done is not known. */
+/** The error for a reply that no script returns. Whether anything was done is unknown. */
 export function unexpected(): StoreUnavailableError {
   return new StoreUnavailableError(UNEXPECTED)
 }
 
-/** A script's yes or no. */
+/** Reads a script's boolean reply. */
 export function flagOf(answer: unknown): boolean {
   const text = String(answer)
   if (text !== '1' && text !== '0') throw unexpected()

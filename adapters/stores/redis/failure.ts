@@ -23,10 +23,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 const UNREACHED = 'no connection: check that the server runs and can be reached'
 
 /**
- * The one error of this store for whatever went wrong underneath.
+ * Maps any failure of a client or server to an error of this store.
  *
- * Clients hang the command with all its arguments on their errors, and some servers quote arguments back, so that only the first
- * words of the message go on, never the error itself.
+ * Clients attach the command with all its arguments to their errors, and some servers quote arguments. Only the first words of the message are therefore
+ * passed on, never the error itself.
  */
 export function redisFailure(error: unknown): LatchkeyError {
   if (isLatchkeyError(error)) return error

@@ -26,7 +26,7 @@ export async function saveMove(
   return flagOf(await connection.run(scripts.saveMove, args))
 }
 
-/** The index keys under which each of these events stands now, in their order; nothing for those that are not there. */
+/** The current index keys of each of these events, in the given order; `undefined` for events that do not exist. */
 async function indexesOfStored(connection: Connection, prefix: string, ids: readonly string[]): Promise<readonly (string | undefined)[]> {
   if (ids.length === 0) return []
   return listOf(await connection.getMany(ids.map((id) => `ev:${id}`))).map((body, index) => {
@@ -36,7 +36,7 @@ async function indexesOfStored(connection: Connection, prefix: string, ids: read
   })
 }
 
-/** Writes data from another store in one script, while the move of the prefix names this run. */
+/** Writes data from another store in one script, if the move of the prefix belongs to this run. */
 export async function restore(connection: Connection, restored: Restored): Promise<RestoreResult> {
   const { prefix, runId, tokens = [], removedTokens = [], events = [], usage = [], seals = [] } = restored
   const { consumers = [], removedConsumers = [] } = restored

@@ -29,7 +29,7 @@ export async function findTokens(connection: Connection, ids: readonly string[])
   return { tokens: found.flatMap((record) => (record === null ? [] : decodeToken(record))), pending }
 }
 
-/** Commits a change. `settle` writes a pending bulk revocation into all of its tokens, so that those that live can be counted. */
+/** Commits a change. `settle` writes a pending bulk revocation into all of its tokens, so that live tokens can be counted. */
 export async function commitChange(
   connection: Connection,
   change: Change,
@@ -72,20 +72,20 @@ export async function commitChange(
   }
 }
 
-/** Is this the id of a token or an event that the change names? Only such a one is in its way. */
+/** Whether this is the id of a token or event in the change. Only such an id can be its conflict. */
 function isNamedIn({ inserts = [], updates = [], erasures = [], events }: Change, id: string): boolean {
   const named = [...inserts, ...updates.map(({ record }) => record), ...events, ...erasures.map(({ before }) => before)]
   return named.some((one) => one.id === id)
 }
 
-/** The prefix by which a move may refuse a change, as JSON; empty for one that may be of any, and `-` for one that none refuses. */
+/** The prefix whose move may refuse a change, as JSON; empty if the move of any prefix may refuse it, and `-` if none may. */
 function fencedPrefixOf(change: Change): string {
   if (onlyCutsFeed(change)) return '-'
   const prefix = prefixOf(change)
   return prefix === undefined ? '' : JSON.stringify(prefix)
 }
 
-/** Erasures as a script's arguments; or the id of an event that is not as one of them expects it. The script compares whole bodies. */
+/** Encodes erasures as script arguments, or returns the id of an event that is not as expected. The script compares whole bodies. */
 async function storedErasures(
   connection: Connection,
   erasures: readonly EventErasure[],
@@ -141,7 +141,7 @@ export async function listTokens(connection: Connection, query: ListQuery): Prom
   return page
 }
 
-/** One page of the tenants, or of the owners, of a prefix, or of the owners of a tenant: each of these has a list of its own. */
+/** One page of the tenants or owners of a prefix, or of the owners of a tenant. Each of these has its own list. */
 export async function distinctOf(
   connection: Connection,
   { prefix, field, tenantId, after, limit }: DistinctQuery,

@@ -90,7 +90,7 @@ export function faultyStore(store: TokenStore, plan: FaultPlan = {}): FaultyStor
     const waiting = overtaken
     overtaken = []
     const answer = suffer(fault, proceed, () => {
-      // Whoever comes next goes first.
+      // The next call overtakes this one.
       return Promise.race([new Promise<void>((resolve) => overtaken.push(resolve)), pause(REORDER_MS)])
     })
     if (waiting.length > 0) {

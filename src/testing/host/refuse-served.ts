@@ -7,7 +7,7 @@ const INNER = ['raw', 'req', 'request', 'env', 'incoming', 'nodeRequest'] as con
 const DEPTH = 3
 
 /**
- * Refuses a request that a server may have received, whatever framework wraps it. Who came in over a connection shows a token.
+ * Refuses a request that a server may have received, whatever framework wraps it. A request from a connection must present a token.
  *
  * @throws InvalidInputError `invalid_input`, field `request`
  */
@@ -27,7 +27,7 @@ function isServed(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (value instanceof Http2ServerRequest) return true
   if (value instanceof IncomingMessage) return Reflect.get(value, 'socket') != null
-  // The tag holds for the requests of other realms, and for what servers build on the platform's class.
+  // The tag is also set on requests of other realms, and on servers' subclasses of the platform's class.
   if (Object.prototype.toString.call(value) === '[object Request]') return true
   return depth > 0 && INNER.some((name) => isServed(Reflect.get(value, name), depth - 1))
 }

@@ -15,7 +15,7 @@ import { refuseServed } from './refuse-served.js'
 export type TestOptions<S extends string = string> = Omit<LatchkeyOptions<S>, 'prefix' | 'store'> & {
   /** @default 'test' */
   readonly prefix?: string | undefined
-  /** For tests of outages, such as `faultyStore(memoryStore())`. @default a memory store of its own */
+  /** For tests of outages, such as `faultyStore(memoryStore())`. @default a new memory store */
   readonly store?: TokenStore | undefined
 }
 
@@ -53,7 +53,7 @@ const input = z.looseObject({
   status: z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` }).optional(),
   idempotencyKey: z.undefined({ error: 'is not available for test tokens: each call creates a new one' }).optional(),
 })
-/** Fields that set when a token is good, which a `status` sets as well. */
+/** Fields that limit when a token is valid, which `status` also sets. */
 const TERMS = ['expiresIn', 'expiresAt', 'notBefore'] as const
 
 /**
@@ -83,7 +83,7 @@ export function testLatchkey<const S extends string>({ prefix, store, ...rest }:
     },
   )
 
-  /** Makes a token as the same application would have an hour ago, or will in an hour. */
+  /** Creates a token as the application would have an hour ago, or would in an hour. */
   async function createAt(shift: number, terms: CreateInput<S>): Promise<string> {
     const now = options.clock ?? (() => Date.now())
     const other = latchkey<S>({ ...options, clock: () => now() + shift })

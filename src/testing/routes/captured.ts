@@ -4,9 +4,9 @@ type Inspector = typeof import('node:inspector')
 type Remote = { readonly value?: { readonly objectId?: string; readonly description?: string }; readonly name: string }
 
 /**
- * Reads the variables that a function was closed over, as a debugger does: an application mounted into another stands nowhere else.
+ * Reads the variables that a function closes over, as a debugger does. A mounted application is stored nowhere else.
  *
- * Empty where the platform has no inspector: what cannot be looked into then is listed as unguarded.
+ * Returns nothing if the platform has no inspector. Routes that cannot be inspected are then listed as unguarded.
  */
 export async function createCapturedReader(): Promise<(layer: Layer) => { readonly [name: string]: unknown }> {
   const inspector = await loadInspector()
@@ -37,7 +37,7 @@ function read({ Session }: Inspector, layer: Layer): { readonly [name: string]: 
     })
     return { ...answer }
   }
-  // The inspector evaluates in the global scope, so what it is about has to stand there meanwhile.
+  // The inspector evaluates in the global scope, so the function has to be there meanwhile.
   const place = `latchkey:${Math.random()}`
   const desk: { readonly layer: Layer; found: object } = { layer, found: {} }
   Reflect.set(globalThis, place, desk)

@@ -8,25 +8,25 @@ type RouteLayer = { readonly method?: string | undefined; readonly handle: Layer
 type ExpressLayer = {
   readonly handle: Layer & { readonly stack?: readonly ExpressLayer[] }
   readonly route?: { readonly path: Pattern | readonly Pattern[]; readonly stack: readonly RouteLayer[] }
-  /** The part of the path that matched last. */
+  /** The part of the path that the last match consumed. */
   readonly path?: string
   /** Router 2.3 and later. */
   readonly rawPath?: Pattern | readonly Pattern[]
   readonly slash?: boolean
   /** Express 4. */
   readonly regexp?: RegExp & { readonly fast_slash?: boolean; readonly fast_star?: boolean }
-  /** Router 2.3 answers what matched in place of leaving it in `path`. */
+  /** Router 2.3 returns what matched instead of setting `path`. */
   match(path: string): boolean | { readonly path: string } | null
 }
 
-/** A layer on the way to a route, with those that stand before it in its router. */
+/** A layer on the way to a route, and the layers before it in its router. */
 type Step = { readonly layer: ExpressLayer; readonly before: readonly ExpressLayer[]; readonly pattern: string | undefined }
 type Captured = (layer: Layer) => { readonly [name: string]: unknown }
 
-/** Stands for a path that is a regular expression, or that this version of the router does not tell. */
+/** Replaces a path that is a regular expression, or that this version of the router does not expose. */
 const UNREADABLE = '(unreadable)'
 
-/** The routes of an Express application or router, those of routers and applications inside of it included. */
+/** The routes of an Express application or router, including those of nested routers and applications. */
 export function expressRoutes(app: object, captured: Captured): readonly FoundRoute[] {
   return walk(stackOf(app), [], captured)
 }
@@ -74,14 +74,14 @@ function readRoute(way: readonly Step[]): readonly FoundRoute[] {
   ].filter((route) => route.methods.length > 0)
 }
 
-// A handler without `next` answers, so a guard behind it comes too late.
+// A handler without `next` responds, so a guard after it comes too late.
 function isOpen(handles: readonly Layer[]): boolean {
   const guard = handles.findIndex((handle) => isGuard(handle))
   if (guard === -1) return handles.length > 0
   return handles.slice(0, guard).some((handle) => handle.length < 3)
 }
 
-/** Does every path that leads here pass a guard? */
+/** Whether every path that leads here passes a guard. */
 function isReachedGuarded(way: readonly Step[]): boolean {
   if (way.some(({ before }) => before.some((layer) => isUnconditional(layer) && isGuardLayer(layer)))) return true
   if (way.some(({ pattern }) => pattern === undefined)) return false
@@ -91,7 +91,7 @@ function isReachedGuarded(way: readonly Step[]): boolean {
   return verdicts.length > 0 && verdicts.every(Boolean)
 }
 
-/** Goes the way of one request: `undefined` where it does not come here. */
+/** Follows one request and returns whether it passes a guard; `undefined` if it does not arrive here. */
 function judge(way: readonly Step[], path: string): boolean | undefined {
   let rest = path
   let guarded = false
@@ -105,7 +105,7 @@ function judge(way: readonly Step[], path: string): boolean | undefined {
   return guarded
 }
 
-/** The part of a path that a layer takes, or `undefined` where it does not match. */
+/** The part of a path that a layer consumes; `undefined` if it does not match. */
 function matched(layer: ExpressLayer, path: string): string | undefined {
   try {
     const match = layer.match(path)
@@ -116,7 +116,7 @@ function matched(layer: ExpressLayer, path: string): string | undefined {
   }
 }
 
-// A guard first in a route of all methods stands before later routes too; behind something else, `next('route')` would go around it.
+// A guard that comes first in a route of all methods also protects later routes. If it is not first, `next('route')` could skip it.
 function isGuardLayer({ handle, route }: ExpressLayer): boolean {
   if (route === undefined) return isGuard(handle)
   const [first] = route.stack
@@ -147,7 +147,7 @@ function patternsOf(layer: ExpressLayer): readonly (string | undefined)[] {
   return [readRegexp(layer.regexp)]
 }
 
-// Express 4 keeps no more of a mount's path than what path-to-regexp 0.1 made of it. What is misread matches no sample, and counts as not judged.
+// Express 4 keeps only the regular expression of a mount path, from path-to-regexp 0.1. A misread one matches no sample, and counts as unguarded.
 function readRegexp(regexp: RegExp | undefined): string | undefined {
   if (regexp === undefined) return undefined
   let count = 0

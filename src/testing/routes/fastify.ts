@@ -9,10 +9,10 @@ type Declared = { readonly instance: object; readonly options: RouteOptions }
 /** The hooks that run before a handler. */
 const HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const
 
-// Fastify tells of a route when it is declared, and never again.
+// Fastify exposes a route only when it is declared.
 const declared = new WeakMap<object, Declared[]>()
 
-/** Hears of the routes of every Fastify server that is made meanwhile. */
+/** Runs the work, and records the routes of every Fastify server that it creates. */
 export async function listening<T>(work: () => Promise<T>): Promise<T> {
   const hear = (message: unknown): void => {
     const { fastify } = Object(message) as {
@@ -33,9 +33,9 @@ export async function listening<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * The routes of a Fastify server, those of plugins included.
+ * The routes of a Fastify server, including those of plugins.
  *
- * @throws InvalidInputError `invalid_input`, field `app`, for a server that was made before
+ * @throws InvalidInputError `invalid_input`, field `app`, for a server that was created earlier
  */
 export async function fastifyRoutes(app: { ready(): PromiseLike<unknown> }): Promise<readonly FoundRoute[]> {
   const routes = declared.get(app)
@@ -52,7 +52,7 @@ export async function fastifyRoutes(app: { ready(): PromiseLike<unknown> }): Pro
     guarded: isGuard(options.handler) || HOOKS.some((name) => hooksOf(instance, options, name).some(isGuard)),
     handlers: [options.handler],
   }))
-  // Fastify adds a HEAD to each GET: that is one finding, not two.
+  // Fastify adds a HEAD route to each GET, which is reported as one route.
   const listed = new Set(found.flatMap(({ methods, path, guarded }) => (methods.includes('GET') && !guarded ? [path] : [])))
   return found.map((route) => ({
     ...route,
@@ -64,7 +64,7 @@ function methodsOf({ method }: RouteOptions): readonly string[] {
   return [method].flat()
 }
 
-// Those of the context, as they are once everything is loaded, and those of the route.
+// The hooks of the context, after everything is loaded, and those of the route.
 function hooksOf(instance: object, options: RouteOptions, name: string): readonly unknown[] {
   const hooks: unknown = Reflect.get(instance, hooksSymbol(instance) ?? '')
   return [Reflect.get(Object(hooks), name) ?? [], Reflect.get(options, name) ?? []].flat()

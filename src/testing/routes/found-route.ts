@@ -1,20 +1,20 @@
-/** A route of an application, and whether it was found to stand behind a guard of latchkey. */
+/** A route of an application, and whether a latchkey guard was found to protect it. */
 export type FoundRoute = {
   readonly methods: readonly string[]
   readonly path: string
   readonly guarded: boolean
-  /** What runs for it, the last of which answers; where it is asked for. */
+  /** The functions that run for the route, the last of which responds. Set only by adapters whose callers need it. */
   readonly handlers?: readonly Layer[]
 }
 
-/** A middleware or a handler: what it is called with is its framework's business. */
+/** A middleware or a handler of any framework. */
 // biome-ignore lint/complexity/noBannedTypes: only its identity, its length and its text are looked at
 export type Layer = Function
 
-/** The methods that stand for all of them, together. */
+/** A route with all of these methods counts as a route for every method. */
 const COMMON = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
-/** The names of a route: one for each method, or `ALL` for every method. A HEAD that stands beside its GET is left out. */
+/** The names of a route: one for each method, or `ALL` for every method. HEAD is omitted if there is a GET. */
 export function namesOf({ methods, path }: FoundRoute): readonly string[] {
   const all = new Set(methods.map((method) => method.toUpperCase()))
   if (all.has('ALL') || COMMON.every((method) => all.has(method))) return [`ALL ${path}`]

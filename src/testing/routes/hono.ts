@@ -5,22 +5,22 @@ import { samplePaths } from './sample-paths.js'
 
 type HonoRoute = { readonly method: string; readonly path: string; readonly handler: Layer }
 
-/** The routes of a Hono application, those of applications inside of it included. */
+/** The routes of a Hono application, including those of nested applications. */
 export function honoRoutes(app: { readonly routes: readonly HonoRoute[] }): readonly FoundRoute[] {
   const entries = app.routes.map(({ method, path, handler }) => ({ method: method.toUpperCase(), path, handler: ownHandler(handler) }))
-  // A router of our own: that of the application takes no routes any more once it was asked.
+  // A separate router, because the application's accepts no more routes after its first match.
   const router = new TrieRouter<number>()
   for (const [at, { method, path }] of entries.entries()) router.add(method, path, at)
   const reached = (method: string, path: string): readonly number[] => router.match(method, path)[0].map(([at]) => at)
 
   return entries.flatMap(({ method, path, handler }, at): readonly FoundRoute[] => {
     if (isGuard(handler) || isMiddleware(method, handler)) return []
-    // A route of all methods needs a guard of all methods.
+    // A route for all methods needs a guard for all methods.
     const ways = samplePaths(path)
       .map((sample) => reached(method, sample))
       .filter((way) => way.includes(at))
     const guarded = ways.length > 0 && ways.every((way) => way.some((other) => other < at && isBefore(other)))
-    // An earlier middleware of the same route, and what follows it in one call of `get`, is one route.
+    // A middleware and the handlers after it in one call of `get` are reported as one route.
     return [{ methods: [method], path, guarded }]
   })
 
@@ -30,13 +30,13 @@ export function honoRoutes(app: { readonly routes: readonly HonoRoute[] }): read
   }
 }
 
-// What `route` put around a handler of an application with an error handler of its own.
+// Unwraps a handler that `route` wrapped because its application has its own error handler.
 function ownHandler(handler: Layer): Layer {
   const inner: unknown = Reflect.get(handler, '__COMPOSED_HANDLER')
   return typeof inner === 'function' ? ownHandler(inner) : handler
 }
 
-// `use` makes a route of all methods; what `mount` makes looks alike, but answers.
+// `use` creates a route for all methods. `mount` creates a similar one, but it responds.
 function isMiddleware(method: string, handler: Layer): boolean {
   return method === 'ALL' && handler.length >= 2 && !/\bapplicationHandler\b/.test(String(handler))
 }

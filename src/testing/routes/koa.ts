@@ -3,10 +3,10 @@ import { type FoundRoute, joinPaths, type Layer } from './found-route.js'
 import { samplePaths } from './sample-paths.js'
 
 type Captured = (layer: Layer) => { readonly [name: string]: unknown }
-/** Does a guard stand before this path? */
+/** Whether a guard protects this path. */
 type Passed = (path: string) => boolean
 
-/** What @koa/router keeps of a route, or of what `use` added. */
+/** An entry of @koa/router for a route, or for middleware that `use` added. */
 type RouterLayer = {
   readonly path: string | RegExp
   readonly methods: readonly string[]
@@ -15,7 +15,7 @@ type RouterLayer = {
 }
 type Router = { readonly stack: readonly RouterLayer[]; readonly exclusive?: unknown }
 
-/** The routes of the routers of a Koa application, and of what koa-mount and koa-compose put into it. */
+/** The routes of a Koa application's routers, and of those that koa-mount and koa-compose nest in it. */
 export function koaRoutes(app: { readonly middleware: readonly Layer[] }, captured: Captured): readonly FoundRoute[] {
   return walk(app.middleware, '', () => false, captured).routes
 }
@@ -56,7 +56,7 @@ function walk(
   return { routes, passed }
 }
 
-// koa-mount compares as it is written: another case goes past it.
+// koa-mount is case-sensitive: a path in another case bypasses it.
 function under(prefix: string, before: Passed): Passed {
   const start = prefix.replace(/\/$/, '')
   return (path) => before(path) || path === start || path.startsWith(`${start}/`)
@@ -71,7 +71,7 @@ function routesOf(router: Router, prefix: string, before: Passed): readonly Foun
       const guarded = isClosed(layer.stack) || isReachedGuarded({ layer, earlier, prefix, before })
       return { methods: [method], path, guarded }
     })
-    // A GET brings its HEAD along, and one verdict serves for all of a kind.
+    // Groups the methods by verdict, because each GET comes with a HEAD.
     return [true, false].map((guarded) => ({
       methods: found.filter((route) => route.guarded === guarded).flatMap((route) => route.methods),
       path,
@@ -94,12 +94,12 @@ function isReachedGuarded({ layer, earlier, prefix, before }: Reached): boolean 
   return paths.every((path) => before(joinPaths(prefix, path)) || guards.some((guard) => matches(guard, path)))
 }
 
-// A path that stands for every path: nothing but a guard of the whole application lets it pass.
+// An unreadable path can be any path, so only a guard of the whole application protects it.
 function isPassed(path: string | undefined, before: Passed): boolean {
   return path === undefined ? before('') && before('/') && before('//') : before('') || samplePaths(path).every(before)
 }
 
-// A handler without `next` answers, so a guard behind it comes too late.
+// A handler without `next` responds, so a guard after it comes too late.
 function isClosed(stack: readonly Layer[]): boolean {
   const guard = stack.findIndex((layer) => isGuard(layer))
   return guard !== -1 && stack.slice(0, guard).every((layer) => layer.length >= 2)
@@ -117,7 +117,7 @@ function isRouter(value: unknown): value is Router {
   return Array.isArray(Object(value).stack)
 }
 
-// What the two packages return looks like any middleware but for its text.
+// The middleware of these two packages can be recognized only by its source text.
 function isMount(layer: Layer): boolean {
   return /\bmountPath = prefix\b/.test(String(layer))
 }

@@ -11,10 +11,10 @@ type Nest = {
   readonly config: { getGlobalGuards(): readonly unknown[]; getGlobalRequestGuards(): readonly Wrapper[] }
 }
 
-/** A method of a controller that answers requests. */
+/** A controller method that handles requests. */
 type Endpoint = { readonly declared: string; readonly paths: readonly string[]; readonly guarded: boolean }
 
-/** Is this an application of Nest? */
+/** Whether this is a Nest application. */
 export function isNest(app: object): app is Nest {
   const { getHttpAdapter, container, config } = Object(app)
   return (
@@ -22,38 +22,38 @@ export function isNest(app: object): app is Nest {
   )
 }
 
-/** The application of Express or Fastify below, with all its routes. */
+/** The underlying Express or Fastify application, with all its routes. */
 export async function underNest(app: Nest): Promise<object> {
   await app.init()
   return app.getHttpAdapter().getInstance()
 }
 
 /**
- * Marks the routes that guards of controllers, methods or the application protect, about which the framework below knows nothing.
+ * Marks the routes that guards of controllers, methods or the application protect, which are unknown to the underlying framework.
  *
- * A route is looked up by what Nest copies from a method to its handler. Methods of several controllers may say the same: prefixes and versions stand before
- * the path of the controller, so a route belongs to one of those whose path it ends with. It counts as guarded where all that it may belong to are.
+ * A route is looked up by the metadata that Nest copies from a method to its handler. Methods of several controllers may have the same metadata. Prefixes and
+ * versions precede the controller's path, so a route belongs to one of those whose path it ends with. It counts as guarded only if all of these are guarded.
  */
 export function markedByNest(app: Nest, routes: readonly FoundRoute[], captured: Captured): readonly FoundRoute[] {
   const endpoints = endpointsOf(app)
   return routes.flatMap(({ handlers = [], ...route }) => {
     const [last] = handlers.slice(-1)
     if (last !== undefined && isNotFound(captured(last).targetCallback)) return []
-    // On Fastify, one more function stands around that of a path with parameters.
+    // On Fastify, the handler of a path with parameters is wrapped once more.
     const inner = last === undefined || metadata('method', last) !== undefined ? last : captured(last).handler
     const guarded = typeof inner === 'function' && isGuarded(route, inner, endpoints)
     return { ...route, guarded: route.guarded || guarded }
   })
 }
 
-// Below a global prefix Nest answers 404 by a route of its own.
+// Below a global prefix, Nest responds with 404 through its own route.
 function isNotFound(callback: unknown): boolean {
   return typeof callback === 'function' && /new \w*\.?NotFoundException\(`Cannot /.test(String(callback))
 }
 
 function isGuarded({ path }: FoundRoute, handler: Layer, endpoints: readonly Endpoint[]): boolean {
   const own = declaredOn(handler)
-  // The platform's adapter writes wildcards in its own way.
+  // The platform's adapter rewrites wildcards.
   const isPlain = /^[\w/:.~-]*$/.test(path)
   const possible = endpoints.filter(
     ({ declared, paths }) => declared === own && (!isPlain || paths.some((end) => end === '/' || path.endsWith(end))),
@@ -76,7 +76,7 @@ function endpointsOf({ container, config }: Nest): readonly Endpoint[] {
       return methodsOf(metatype).map((handler) => {
         const ofMethod = listed(metadata('__guards__', handler)).map(instanceOf)
         const isPublic = metadata(PUBLIC_METADATA, handler) === true
-        // As the guards themselves see it: what is said of a method counts more than what is said of its class, and that more than what is said of all.
+        // As in the guards themselves: `@Public` on a method lifts the guards of its class and of the application, and on a class those of the application.
         const guards = [
           ...ofMethod,
           ...(isPublic ? [] : ofClass),
@@ -106,7 +106,7 @@ function listed(value: unknown): readonly unknown[] {
   return value === undefined ? [] : [value].flat()
 }
 
-// The package reflect-metadata, without which no application of Nest is made.
+// From the package reflect-metadata, which every Nest application has.
 function metadata(key: string, target: object): unknown {
   const read: unknown = Reflect.get(Reflect, 'getMetadata')
   return typeof read === 'function' ? Reflect.apply(read, Reflect, [key, target]) : undefined

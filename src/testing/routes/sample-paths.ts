@@ -1,22 +1,22 @@
-/** Values of a parameter that differ in what a pattern may ask of them. */
+/** Parameter values that satisfy different patterns. */
 const VALUES = ['a', '7', 'Q-x_9', 'x.y~z', '%20', 'latchkey-looks-for-routes']
 const RESTS = ['', 'a', '7/b.c', 'x-y/%20/z']
 
 /** One part of a pattern: text, `:name` with its own pattern and a modifier, or `*` with or without a name. */
 const PART = /\/?:\w+(?:\([^()]*\)|\{[^{}]*\})?[?+*]?|\/?\*\w*|[^:*]+/g
-/** What no sample can be made of. */
+/** Syntax for which no sample can be generated. */
 const UNREADABLE = /[()[\]|^$+?\\{}]/
 
 /**
- * Paths that a pattern may match, in variety; none for a pattern that cannot be read. Whether the pattern does match them, and what else does, is asked of the
- * framework's own matcher: a guard counts only where it matches each path that the route matches.
+ * Various paths that a pattern may match; none if the pattern cannot be read. The framework's own matcher decides whether the route and its guards match
+ * them: a guard counts only if it matches every path that the route matches.
  */
 export function samplePaths(pattern: string): readonly string[] {
   const samples = [...new Set(withAndWithout(pattern).flatMap(fill))]
   return [...new Set(samples.flatMap(variants))]
 }
 
-// `{/:id}` of path-to-regexp 8 may be left out.
+// In path-to-regexp 8, `{/:id}` is optional.
 function withAndWithout(pattern: string): readonly string[] {
   if (!/\{\//.test(pattern)) return [pattern]
   return [pattern.replace(/\{(\/[^{}]*)\}/g, '$1'), pattern.replace(/\{\/[^{}]*\}/g, '')]
@@ -45,7 +45,7 @@ function isOptional(part: string): boolean {
   return /^\/?:.*[?*]$/.test(part)
 }
 
-// Routers differ in whether case and a slash at the end count: the route's own says which of these it takes.
+// Routers differ in whether letter case and a trailing slash matter. The route's own matcher decides which variants it accepts.
 function variants(path: string): readonly string[] {
   const loud = path.replace(/%..|[a-z]/g, (found) => (found.startsWith('%') ? found : found.toUpperCase()))
   return [path, loud, ...(path.endsWith('/') ? [] : [`${path}/`])]

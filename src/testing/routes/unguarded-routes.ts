@@ -45,7 +45,7 @@ function namesIn(routes: readonly FoundRoute[]): readonly string[] {
   return [...new Set(routes.filter(({ guarded }) => !guarded).flatMap(namesOf))]
 }
 
-// Applications and routers of Express are functions, too.
+// Express applications and routers are functions, too.
 function isMaker(app: unknown): app is Layer & (() => MaybePromise<object>) {
   return typeof app === 'function' && !('handle' in app)
 }

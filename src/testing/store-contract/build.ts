@@ -6,7 +6,7 @@ import { ensureEqual } from '../assert.js'
 import { randomText } from '../random.js'
 import type { Stage } from './types.js'
 
-/** The instant at which the stories of the cases begin. */
+/** The instant at which the cases begin. */
 export const START = 1_700_000_000_000
 
 /** A prefix that no other case has. */
@@ -14,7 +14,7 @@ export function newPrefix(): string {
   return `t${randomText(15).toLowerCase()}`
 }
 
-/** A token with what every token has, and with `fields`. */
+/** A token with the required fields, and with `fields`. */
 export function token(prefix: string, fields: Partial<StoredToken> = {}): StoredToken {
   const createdAt = fields.createdAt ?? START
   return {
@@ -31,7 +31,7 @@ export function token(prefix: string, fields: Partial<StoredToken> = {}): Stored
   }
 }
 
-/** An audit event with what every event has, and with `fields`. */
+/** An audit event with the required fields, and with `fields`. */
 export function event(prefix: string, fields: Partial<StoredEvent> = {}): StoredEvent {
   const action: AuditAction = 'token.created'
   return { id: randomText(20), at: START, action, prefix, actorId: 'alice', ...fields }
@@ -42,7 +42,7 @@ export function changed(old: StoredToken, fields: Partial<StoredToken>): StoredT
   return { ...old, version: old.version + 1, updatedAt: old.updatedAt + 1, ...fields }
 }
 
-/** Puts tokens into a store, a hundred with each commit, each with its event. */
+/** Inserts tokens into a store, a hundred per commit, each with its event. */
 export async function insert(store: TokenStore, tokens: readonly StoredToken[]): Promise<void> {
   for (let start = 0; start < tokens.length; start += 100) {
     const inserts = tokens.slice(start, start + 100)
@@ -51,7 +51,7 @@ export async function insert(store: TokenStore, tokens: readonly StoredToken[]):
   }
 }
 
-/** Makes one token and puts it into the stage's store. */
+/** Creates one token and inserts it into the stage's store. */
 export async function inserted(stage: Stage, fields: Partial<StoredToken> = {}): Promise<StoredToken> {
   const made = token(stage.prefix, fields)
   await insert(stage.store, [made])
@@ -74,7 +74,7 @@ export async function findOne(store: TokenStore, id: string): Promise<StoredToke
   return found
 }
 
-/** Lists with what every query has. */
+/** Lists tokens with the required parts of a query, and with `query`. */
 export async function list(stage: Stage, query: Partial<ListQuery> = {}): Promise<readonly ListedToken[]> {
   return stage.store.list({ prefix: stage.prefix, now: START, limit: 1000, ...query })
 }
@@ -89,12 +89,12 @@ export async function eventIds(stage: Stage, store: TokenStore = stage.store): P
   return (await store.events({ prefix: stage.prefix, limit: 1000 })).map(({ id }) => id)
 }
 
-/** A batch of usage with what every batch has. */
+/** A usage batch with the required fields, and with `fields`. */
 export function batch(fields: Partial<UsageBatch>): UsageBatch {
   return { nodeId: randomText(12), seq: 1, at: START, counts: [], addresses: [], lastUses: [], ...fields }
 }
 
-/** The stamp of a bulk revocation, with an id of its own. */
+/** The stamp of a bulk revocation, with a new id. */
 export function bulkStamp(fields: Partial<RevocationStamp> = {}): RevocationStamp {
   return { revokedAt: START + 5000, revokedBy: 'carol', revokedCode: 'bulk', bulkId: randomText(16), ...fields }
 }
@@ -107,7 +107,7 @@ export function bulkEvent(prefix: string, { bulkId, revokedBy }: RevocationStamp
 /** The entries of the feed after a cursor, read to its end. */
 export type FeedNews = Pick<FeedPage, 'cursor' | 'ids' | 'owners' | 'bulk' | 'everything'>
 
-/** Everything that the feed says behind a cursor, read to its end. */
+/** Reads the feed from a cursor to its end. */
 export async function readFeed(store: TokenStore, after: string, limit = 100): Promise<FeedNews> {
   let news: FeedNews = { cursor: after, ids: [], owners: [], bulk: [], everything: false }
   for (;;) {

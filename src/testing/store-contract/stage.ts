@@ -4,7 +4,7 @@ import type { Stage, StoreCase, StoreContractOptions, StoreSubject } from './typ
 
 const DEFAULT_OPERATIONS = 2000
 
-/** Runs one case over a store made for it, and puts the store away whatever happens. */
+/** Runs one case on a store created for it, and disposes of the store in any case. */
 export async function runCase(subjectCase: StoreCase, options: StoreContractOptions): Promise<void> {
   const subject = await options.create()
   const { store } = subject
@@ -29,7 +29,7 @@ export async function runCase(subjectCase: StoreCase, options: StoreContractOpti
     for (const handle of opened) await handle.migrate?.()
     await subjectCase.run(stage)
   } catch (failure) {
-    // What the case found matters more than what goes wrong while the store is put away after it.
+    // The failure of the case matters more than a failure to dispose of the store.
     await putAway(opened, subject).catch(() => {})
     throw failure
   }

@@ -54,12 +54,12 @@ export type Stage = {
   readonly store: TokenStore
   /** The second handle, or the first again. */
   readonly second: TokenStore
-  /** Both handles in turn, for work that several processes do at once. */
+  /** Alternates between the handles, for concurrent work of several processes. */
   handle(turn: number): TokenStore
   reopen(): Promise<TokenStore>
   readonly trimFeed: (() => MaybePromise<unknown>) | undefined
   readonly beginTransaction: (() => MaybePromise<BegunTransaction>) | undefined
-  /** No other case works under this prefix. */
+  /** No other case uses this prefix. */
   readonly prefix: string
   readonly operations: number
 }

@@ -46,9 +46,9 @@ return out
 `
 
 /**
- * `whyNoUsage(at, counts, addresses, lastUses)`: the error with which a key of somebody else would refuse one of these rows, if there is one. A script is not
- * undone where it fails half-way, so that this is asked before anything is written. `addUsage(…)`: adds so many of each, whose arguments begin at a position,
- * to the usage of the tokens that exist.
+ * `whyNoUsage(at, counts, addresses, lastUses)`: returns the error that a foreign key would cause for one of these rows, if any. A script is not rolled back
+ * if it fails halfway, so this is checked before anything is written. `addUsage(…)`: adds these numbers of rows, whose arguments begin at position `at`, to
+ * the usage of the tokens that exist.
  */
 export const usageWriter: string = `
 local function whyNoUsage(at, counts, addresses, lastUses)
@@ -86,7 +86,7 @@ end
 local function addUsage(at, counts, addresses, lastUses)
   local function take() at = at + 1 return ARGV[at - 1] end
   local states = {}
-  -- Of the token of an erased owner no address is kept: it has that name, was revoked, and stands in no index of an owner.
+  -- No address is kept for a token of an erased owner: it has that name, is revoked, and is in no owner's index.
   local function known(id)
     if not states[id] then
       local t = call('HMGET', P .. 't:' .. id, 'n', 'ra', 'x')
@@ -143,15 +143,15 @@ ${usageWriter}
 local counts, addresses, lastUses = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local why = whyNoUsage(6, counts, addresses, lastUses)
 if why then return redis.error_reply(why) end
--- A week: far longer than any node goes on retrying a flush.
+-- A week, which is far longer than a node retries a flush.
 call('SET', node, ARGV[2], 'EX', 604800)
 addUsage(6, counts, addresses, lastUses)
 return 1
 `
 
 /**
- * ARGV: first and last period, from, to, limit and step (empty where there is none), ids. Answers for each id its counters and its addresses with instant and
- * count; with a step sums in place of counters, each as a step's beginning and whether it was allowed, and no addresses.
+ * ARGV: first and last period, from, to, limit and step (empty if there is none), ids. Returns for each id its counters, and its addresses with instant and
+ * count. With a step, returns sums instead of counters, each with the beginning of its step and whether the use was allowed, and no addresses.
  */
 export const reportUsage: string = `
 local from, to = tonumber(ARGV[3]) or -math.huge, tonumber(ARGV[4]) or math.huge
@@ -195,10 +195,10 @@ return out
 `
 
 /**
- * ARGV: of each lease node, cursor, and the instant it runs out.
+ * ARGV: node, cursor and expiry of each lease.
  *
- * Forgets leases that 24 looks in a row, an hour apart, found not renewed. Neither the instants in them, which other wall clocks wrote, nor a server's
- * clock that jumps remove the lease of a running node.
+ * Removes leases that 24 consecutive checks, an hour apart, found not renewed. Neither the instants in the leases, which other wall clocks wrote, nor a jump
+ * of the server's clock removes the lease of a running node.
  */
 export const renewLeases: string = `
 for i = 1, #ARGV, 3 do

@@ -1,6 +1,6 @@
 /**
- * Places are whole numbers, each of one event, in the log of a prefix. Whoever writes to the server beside the store could put a second event at a
- * place, which no reader would come to: it is answered as damaged. What stands in another index only is no event of the log, and has no body.
+ * Places in the log of a prefix are integers, one for each event. Another client of the server could add a second event at a place, which readers would skip,
+ * so it is returned as damaged. An id that is only in another index is not an event of the log, and has no body.
  */
 const eventAt = `
 local FARTHEST = 9007199254740991
@@ -13,7 +13,7 @@ local function eventAt(log, id, score)
 end
 `
 
-/** A step through the audit events. ARGV: lists of index keys as JSON, the log the last; `seq` to start behind or empty; how many. Answers seq, id, body … */
+/** A step through the audit events. ARGV: lists of index keys as JSON, the log last; the `seq` to start after, or empty; a limit. Returns seq, id, body … */
 export const eventStep: string = `${eventAt}
 local choices = cjson.decode(ARGV[1])
 local log = choices[#choices][1]
@@ -29,8 +29,8 @@ return out
 `
 
 /**
- * The same, oldest first. Of each key so many are read, and what lies behind the end of a full one waits for the next step. An event that
- * stands in two of the keys comes once.
+ * Like `eventStep`, oldest first. Reads the same number of events from each key, and leaves those after the end of a full one to the next step. Returns an
+ * event that is in two of the keys once.
  */
 export const eventStepOldest: string = `${eventAt}
 local choices = cjson.decode(ARGV[1])

@@ -1,9 +1,9 @@
 /**
- * One step of a list: ARGV[1] is the query as JSON (`ListStep`), whose instants are exact as doubles. Answers where to go on (score
- * and id, empty at the end), then record, last use and its address of each token that matches.
+ * One step of a list. ARGV: the query as JSON (`ListStep`), whose instants are exact as doubles. Returns where to continue (score and id, empty at the end),
+ * then the record, the last use and its address of each matching token.
  *
- * A step looks at `budget` tokens at most, so that Redis is never held up for long, and starts from the smallest index that covers
- * the query. Indexes ordered by another instant (expiry, rotation due …) serve where they hold few tokens, which are then sorted here.
+ * A step examines at most `budget` tokens, so that it never blocks Redis for long, and starts from the smallest index that covers the query. Indexes in
+ * another order (expiry, rotation due …) are used if they contain few tokens, which are then sorted here.
  */
 export const listStep: string = `
 local q = cjson.decode(ARGV[1])
@@ -27,7 +27,7 @@ end
 
 local function visit(id)
   if q.idStartsWith and string.sub(id, 1, #q.idStartsWith) ~= q.idStartsWith then return false end
-  -- Apart, because a search looks at very many names that do not match.
+  -- Separate, because a search examines very many names that do not match.
   if q.name and not string.find(call('HGET', P .. 't:' .. id, 'n') or '', q.name, 1, true) then return false end
   local t = call('HMGET', P .. 't:' .. id, 'v', 'q', 'x', 'ra', 'da', 'nb', 'ex', 'du', 'rp')
   if not t[1] or not within(t[3], q) then return false end
@@ -53,7 +53,7 @@ local function visit(id)
   return found >= q.limit
 end
 
--- A few tokens in no useful order: put in the order of the list, then visited.
+-- Sorts a few tokens into list order, then visits them.
 local function visitAll(ids)
   local rows = {}
   for from = 1, #ids, 1000 do
@@ -69,8 +69,8 @@ local function visitAll(ids)
   end
 end
 
--- The tokens past their expiry, in the order of the list: each is moved there once, a bounded number at a time, by the first who asks
--- for so many. Whoever asks with an earlier clock sees the status of each by that. Answers nil where the server takes no writes.
+-- Moves expired tokens to an index in list order: each once, and a bounded number per call. A query with an earlier clock
+-- still checks the status of each token. Returns nil if the server accepts no writes.
 local function lapse(now)
   local soon = P .. 'soon' .. q.all[1]
   local ids = call('ZRANGEBYSCORE', soon, '-inf', now, 'LIMIT', 0, q.budget)
@@ -111,7 +111,7 @@ if set then
   if only == 'expired' and count < size then
     local taken = lapse(now)
     if taken == q.budget then
-      -- There are more: come again for the same place.
+      -- There are more, so the next step continues from the same place.
       out[1], out[2] = num(q.score or 9007199254740991), q.id or ''
       return out
     end
@@ -124,5 +124,5 @@ if score then out[1], out[2] = score, id end
 return out
 `
 
-/** ARGV: a list of names, where to begin in it, and how many are wanted at most. */
+/** ARGV: a list of names, the position to start from, a limit. */
 export const distinctNames: string = `return call('ZRANGEBYLEX', P .. ARGV[1], ARGV[2], '+', 'LIMIT', 0, ARGV[3])`

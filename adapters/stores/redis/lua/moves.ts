@@ -15,8 +15,8 @@ return call('HGET', P .. 'moves', ARGV[1]) or ''
 `
 
 /**
- * ARGV: prefix as JSON, what is expected, what is written, both as `readMove` answers them or empty, the channel, and the call's own name. Answers 1 where it
- * was done.
+ * ARGV: prefix as JSON, the expected and the new state, both as `readMove` returns them or empty, the channel, and the call's own name. Returns 1 if the state
+ * was written.
  */
 export const saveMove: string = `
 local done = answered(ARGV[5])

@@ -1,9 +1,9 @@
 /**
- * The start of every script. KEYS[1] is the root of all key names (the part with the hash tag); the scripts derive every other
- * key from it, so that all of them live in one slot of a cluster.
+ * The start of every script. KEYS[1] is the root of all key names (the part with the hash tag). The scripts derive every other key from it, so that all keys
+ * are in one slot of a cluster.
  *
- * Lua's `<` on strings follows the server's locale, `tostring` writes large numbers with an exponent, and cjson turns an empty
- * list into an empty object: hence the comparison by bytes, `%.0f`, and records that pass through as opaque text.
+ * Lua's `<` compares strings by the server's locale, `tostring` writes large numbers with an exponent, and cjson turns an empty list into an empty object.
+ * The scripts therefore compare by bytes, format numbers with `%.0f`, and pass records through as opaque text.
  */
 export const prelude: string = `
 local P = KEYS[1]
@@ -20,12 +20,12 @@ local function less(a, b)
   return #a < #b
 end
 
--- Some clients send a script again when the connection broke before its answer came. The answer of one that changed something is
--- kept for a minute under a name that only this call has.
+-- Some clients resend a script if the connection broke before its answer arrived. The answer of a script that changed
+-- something is kept for a minute under a name that only this call has.
 local function answered(name) return call('GET', P .. 'done:' .. name) end
 local function remember(name, answer) call('SET', P .. 'done:' .. name, answer, 'EX', 60) end
 
--- The bulk revocation that is not written into every token yet. Readers apply it; writers apply it to what they touch.
+-- The bulk revocation that has not been written into every token yet. Readers apply it; writers apply it to the tokens they touch.
 local function loadJob()
   local stored = call('HMGET', P .. 'job', 'seq', 'spec')
   if not stored[1] then return nil end
@@ -40,7 +40,7 @@ local function lines(keys)
   return out
 end
 
--- Does a token stand in all of the indexes that a filter names, and in one of its tenants'?
+-- Returns whether a token is in all of the indexes of a filter, and in one of its tenants' indexes.
 local function within(indexes, spec)
   spec.allLines = spec.allLines or lines(spec.all)
   for _, line in ipairs(spec.allLines) do
@@ -54,21 +54,21 @@ local function within(indexes, spec)
   return false
 end
 
--- Does the job revoke this token? touched: the feed position at which the token was last written.
+-- Returns whether the job revokes this token. touched: the feed position at which the token was last written.
 local function revokedBy(job, touched, indexes, revokedAt)
   return job and not revokedAt and tonumber(touched) < job.seq and within(indexes, job)
 end
 
 local function firstIndex(indexes) return string.match(indexes, '[^\\n]+') end
 
--- The index of a token's tenant, and the tenant as JSON; nil where it has none.
+-- The index of a token's tenant, and the tenant as JSON; nil if it has none.
 local function tenantIn(indexes)
   local first, second = string.match(indexes, '^\\n([^\\n]+)\\n([^\\n]+)\\n')
   local lead = first and string.sub(first, 1, -2) .. ',"tenant",'
   if lead and string.sub(second, 1, #lead) == lead then return second, string.sub(second, #lead + 1, -2) end
 end
 
--- The lists of a prefix's tenants and owners, and of the owners of a tenant, each with its entry, which is the index that the token stands in.
+-- The lists of a prefix's tenants and owners, and of a tenant's owners, each with the token's entry, which is the name of an index.
 local function namesIn(indexes)
   local first, tenant = firstIndex(indexes), tenantIn(indexes)
   local lists = {}
@@ -80,7 +80,7 @@ local function namesIn(indexes)
   return lists
 end
 
--- The sets that count the living tokens of a tenant, and of an owner within it: scored by when a token expires.
+-- The sets that count the live tokens of a tenant, and of an owner in it, scored by the token's expiry.
 local function liveKeys(indexes)
   local lead = #firstIndex(indexes) - 1
   local keys = {}
@@ -91,7 +91,7 @@ local function liveKeys(indexes)
   return keys
 end
 
--- A record as a bulk revocation leaves it: the stamp is put behind it, and readers apply it.
+-- A record after a bulk revocation: the stamp is appended, and readers apply it.
 local function stamped(record, version, stamp) return record .. '\\n' .. num(version + 1) .. '\\n' .. stamp end
 
 local function stampToken(id, version, indexes, createdAt, stamp, at)
@@ -102,7 +102,7 @@ local function stampToken(id, version, indexes, createdAt, stamp, at)
   for _, set in ipairs({ 'soon', 'old', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
 end
 
--- Writes a pending bulk revocation into one token, and answers its fields as they are then: v, q, x, ca, ra.
+-- Writes a pending bulk revocation into one token, and returns its resulting fields: v, q, x, ca, ra.
 local function settle(job, id)
   local t = call('HMGET', P .. 't:' .. id, 'v', 'q', 'x', 'ca', 'ra')
   if t[1] and revokedBy(job, t[2], t[3], t[5]) then
@@ -112,7 +112,7 @@ local function settle(job, id)
   return t
 end
 
--- The rank, in descending order, of the first member behind a position that need not exist any more.
+-- The rank, in descending order, of the first member after a position, whose member may no longer exist.
 local function rankBehind(key, score, id)
   local own = call('ZSCORE', key, id)
   if own and tonumber(own) == score then return call('ZREVRANK', key, id) + 1 end
@@ -126,8 +126,8 @@ local function rankBehind(key, score, id)
   return low
 end
 
--- Visits the members of sorted sets, merged, in descending order of score and then of bytes, behind a position, at most budget
--- of them, until visit answers true. Answers the position reached, or nil at the end.
+-- Visits the merged members of sorted sets after a position, in descending order of score and then of bytes, until visit
+-- returns true or budget members were visited. Returns the position reached, or nil at the end.
 local function walk(keys, score, id, budget, visit)
   local size = math.max(8, math.floor(budget / math.max(1, #keys)))
   local heads = {}
@@ -157,7 +157,7 @@ local function walk(keys, score, id, budget, visit)
   return num(score), member
 end
 
--- Of several lists of keys that all hold what is looked for, the one with the fewest members.
+-- Returns the list of keys with the fewest members, of several that all contain what is wanted.
 local function narrowest(choices, twin)
   local best, fewest
   for _, keys in ipairs(choices) do
@@ -173,7 +173,7 @@ local function writeEvent(seq, id, body, keys)
   for key in string.gmatch(keys, '[^\\n]+') do call('ZADD', P .. key, num(seq), id) end
 end
 
--- Appends to the change feed, keeps its history bounded in small steps, and wakes who follows it.
+-- Appends to the change feed, trims its history in small steps, and wakes its followers.
 local function appendFeed(last, entries, history, channel)
   local first = last - #entries
   for i, entry in ipairs(entries) do call('ZADD', P .. 'feed', num(first + i), num(first + i) .. ':' .. entry) end

@@ -8,8 +8,8 @@ return 1
 `
 
 /**
- * ARGV: instants before which counts and addresses are too old, or empty; the period in which the first lies; whether addresses of last uses go; then ids. Whole periods go at
- * once, in the period of the instant itself the fields that are older. Answers 1 while there is more.
+ * ARGV: the instants before which counts and addresses are too old, or empty; the period that contains the first; whether to remove the addresses of last
+ * uses; ids. Removes whole periods at once, and the older fields in the period of the instant itself. Returns 1 while there is more.
  */
 export const trimUsage: string = `
 local more = 0

@@ -2,13 +2,12 @@ import { refuseMoving } from './moves.js'
 
 /**
  * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's id, body (without id, tenant, count and salt) and index
- * keys, the length of the feed's history, the channel, how many tokens may be looked at in one go, the call's own name, the feed's entry,
- * what the name of an event's tenant index begins with, the salt that those of the events follow from, or nothing, and the prefix as JSON.
+ * keys, the length of the feed's history, the channel, how many tokens one script may examine, the call's own name, the feed's entry, the
+ * start of the name of an event's tenant index, the salt from which those of the events are derived (or empty), and the prefix as JSON.
  *
- * A small one is written into every token here and now. A large one would hold Redis up: its exact counts are taken from the sizes of
- * the indexes and a job is written, which takes effect at once, since every reader applies it, and is written into the tokens by
- * `driveJob` afterwards. Answers `done`, `job`, `busy` (an earlier job must be driven to its end first) or `known`, the number of tokens,
- * and the bodies of the events.
+ * A small revocation is written into every token immediately. A large one would block Redis: its exact counts are taken from the sizes of the indexes, and a
+ * job is written. The job takes effect at once, since every reader applies it, and `driveJob` then writes it into the tokens. Returns `done`, `job`, `busy`
+ * (an earlier job must be completed first) or `known`, the number of tokens, and the bodies of the events.
  */
 export const revokeTokens: string = `
 local spec = cjson.decode(ARGV[1])
@@ -28,7 +27,7 @@ local limit = tonumber(ARGV[7])
 local job = loadJob()
 local keys, size = narrowest(spec.choices, '')
 
--- How many tokens of which tenant, which is JSON, or the empty text for those that have none.
+-- The number of tokens by tenant as JSON, or by the empty text for tokens without a tenant.
 local touched, counts, total = {}, {}, 0
 local function add(tenant, count)
   if count == 0 then return end
@@ -46,7 +45,7 @@ local function finish()
   local seq = call('INCRBY', P .. 'ev:head', #touched) - #touched
   for i, tenant in ipairs(touched) do
     local body = string.sub(ARGV[3], 1, -2) .. ',"id":' .. cjson.encode(eventId(i)) .. ',"count":' .. num(counts[tenant])
-    -- 128 bits, by a function that leads neither back nor to the salt of another event.
+    -- 128 bits of a one-way function, which reveal neither this salt nor that of another event.
     if ARGV[11] ~= '' then body = body .. ',"salt":"' .. string.sub(redis.sha1hex(ARGV[11] .. ' ' .. num(i)), 1, 32) .. '"' end
     local indexes = ARGV[4]
     if tenant ~= '' then
@@ -92,7 +91,7 @@ local function unrevoked(sets)
   names[#names + 1] = P .. 'r' .. sets[1]
   return every - call('ZINTERCARD', #names, unpack(names))
 end
--- How many of a tenant, which stands in the name of its index.
+-- The number of tokens of a tenant, which is part of the name of its index.
 local lead = string.sub(spec.all[1], 1, -2) .. ',"tenant",'
 local function addTenant(index)
   add(string.sub(index, #lead + 1, -2), unrevoked({ index, unpack(spec.all, 2) }))
@@ -107,7 +106,7 @@ local head = finish()
 if not head then return out end
 spec.choices = nil
 call('HSET', P .. 'job', 'seq', num(head), 'spec', ARGV[1], 'at', '1')
--- Read by MGET along with every record.
+-- MGET reads this flag together with every record.
 call('SET', P .. 'job:on', '1')
 for i, key in ipairs(keys) do call('HSET', P .. 'job', 'key' .. i, key) end
 out[1] = 'job'

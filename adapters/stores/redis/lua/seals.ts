@@ -1,4 +1,4 @@
-/** ARGV: prefix as JSON, and the places of the first and the last seal. Answers how many there are, and the bodies of those asked for. */
+/** ARGV: prefix as JSON, and the positions of the first and last seal. Returns the number of seals, and the bodies of the requested ones. */
 export const readSeals: string = `
 local key = P .. 'seals:' .. ARGV[1]
 return { call('LLEN', key), unpack(call('LRANGE', key, ARGV[2], ARGV[3])) }

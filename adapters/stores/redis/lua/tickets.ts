@@ -1,8 +1,8 @@
 /**
- * ARGV: prefix as JSON, digest, token, the instant it runs out, how many may live, now, and the instant before which old ones are forgotten.
+ * ARGV: prefix as JSON, digest, token, expiry, the maximum number of live tickets, now, and the instant before which old ones are removed.
  * Returns 1 if the ticket was stored.
  *
- * One sorted set holds the tickets of a prefix by when they run out, one those of each token, and a hash says whose each is.
+ * One sorted set contains the tickets of a prefix by expiry, one those of each token, and a hash maps each ticket to its token.
  */
 export const saveTicket: string = `
 local all, whose = P .. 'tickets:' .. ARGV[1], P .. 'tickets:of:' .. ARGV[1]
@@ -14,7 +14,7 @@ for _, digest in ipairs(call('ZRANGEBYSCORE', all, '-inf', '(' .. ARGV[7], 'LIMI
 end
 local indexes = call('HGET', P .. 't:' .. ARGV[3], 'x')
 if not indexes or firstIndex(indexes) ~= 'l:[' .. ARGV[1] .. ']' then return 0 end
--- A client may have sent the same ticket before.
+-- The client may have resent the same ticket.
 if call('HGET', whose, ARGV[2]) == ARGV[3] then return 1 end
 local own = P .. 'tk:' .. ARGV[3]
 if call('ZCOUNT', own, '(' .. ARGV[6], '+inf') >= tonumber(ARGV[5]) then return 0 end

@@ -1,6 +1,6 @@
 import { refuseMoving } from './moves.js'
 
-/** What writes a token with its indexes, and what removes one. `t.expected`: it is there already, with the indexes `oldX` and the instant `oldCa`. */
+/** Functions that write and remove a token with its indexes. `t.expected`: the token exists, with the indexes `oldX` and the instant `oldCa`. */
 export const tokenWriters: string = `
 local function unindex(id, indexes)
   for key in string.gmatch(indexes, '[^\\n]+') do
@@ -76,10 +76,10 @@ return out
  * that each expects), ids, owners, events (id, body, index keys), caps (index, most, now), and erasures (id, body before and after, index keys
  * before and after).
  *
- * Answers the empty text; or the id that is in the way, `exceeded` with the position of a cap, or `busy` where a bulk revocation has to be
- * driven to its end before tokens can be counted.
+ * Returns the empty text, the conflicting id, `exceeded` with the position of a cap, or `busy` if a bulk revocation must be completed before tokens can be
+ * counted.
  *
- * Everything is checked before anything is written, and the first write is one that a full server refuses: Redis does not roll back.
+ * Everything is checked before anything is written, and the first write is one that a full server refuses, because Redis does not roll back.
  */
 export const commitChange: string = `
 local done = answered(ARGV[9])
@@ -124,7 +124,7 @@ end
 for _, erasure in ipairs(erasures) do
   if call('GET', P .. 'ev:' .. erasure.id) ~= erasure.old then return erasure.id end
 end
--- A pending revocation names whom it is about, and so must not outlive what is cut.
+-- A pending revocation names whose tokens it revokes, so it must not outlive the feed that is cut.
 if job and (#caps > 0 or ARGV[11] == '1') then return 'busy' end
 for i, cap in ipairs(caps) do
   local key = P .. 'v' .. cap.index

@@ -5,7 +5,7 @@ import { changed, event, eventIds, findOne, insert, inserted, list, readFeed, ST
 import type { Stage, StoreCases } from '../types.js'
 
 const OWNED = { tenantId: 'a', ownerId: 'bob' } as const
-/** More than a store writes in one go. */
+/** More than a store writes at once. */
 const MANY = 2_100
 
 function cap(stage: Stage, max: number, whose: { tenantId?: string; ownerId: string } | { tenantId: string } = OWNED): TokenCap {

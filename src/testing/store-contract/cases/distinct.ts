@@ -3,7 +3,7 @@ import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
 import { insert, replace, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
-/** Names that careless stores mix up, or take for something of their own. */
+/** Names that a careless store would confuse with each other or with names of its own. */
 const NAMES = [
   'a',
   'A',
@@ -28,7 +28,7 @@ const NAMES = [
   '\u{ff5e}',
 ]
 
-/** Everything that a query answers, in pages of `limit`. */
+/** The whole result of a query, read in pages of `limit`. */
 async function readAll(store: TokenStore, query: Omit<DistinctQuery, 'after' | 'limit'>, limit: number): Promise<readonly string[]> {
   const values: string[] = []
   for (;;) {

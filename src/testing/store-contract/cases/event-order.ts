@@ -75,18 +75,18 @@ export const eventOrderCases: StoreCases = {
         const working = Promise.all(work).finally(() => {
           writing = false
         })
-        // Whoever fails is heard of below.
+        // Failures are reported below.
         working.catch(() => {})
         const seen: ListedEvent[] = []
         let last = false
         while (!last) {
-          // Decided before the page is read: what was committed by then must be in it.
+          // Decided before the page is read, because everything committed by then must be in it.
           last = !writing
           const after = seen.at(-1)?.seq
           const page = await oldest(stage, { limit: 7, ...(after !== undefined && { after }) })
           seen.push(...page)
           if (page.length > 0) last = false
-          // A store that reads from memory would leave its writers no turn.
+          // A store that reads from memory would otherwise never yield to its writers.
           else await pause(1)
         }
         await working

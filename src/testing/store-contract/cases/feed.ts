@@ -8,13 +8,13 @@ const WRITERS = 32
 const ROUNDS = 8
 const NOTHING = { ids: [], owners: [], bulk: [], everything: false }
 
-/** Follows the feed until `done`, then to its end, and answers each id at its first appearance. */
+/** Follows the feed until `done` and then to its end, and returns each id at its first occurrence. */
 async function follow(stage: Stage, after: string, limit: number, done: () => boolean): Promise<string[]> {
   const seen = new Set<string>()
   let cursor = after
   for (let turn = 0; ; turn += 1) {
     const last = done()
-    // A cursor is good on every handle: that of one process tells another how far it has come.
+    // A cursor is valid on every handle, because processes tell each other how far they have read.
     const page = await stage.handle(turn).changes(cursor, limit)
     ensure(!page.everything, 'the feed must not say everything where no history is gone')
     ensure(page.ids.length + page.owners.length + page.bulk.length <= limit, `a page of the feed must not hold more than ${limit} changes`)
@@ -155,7 +155,7 @@ export const feedCases: StoreCases = {
         const old = await end(stage.store)
         await inserted(stage)
         const trim = stage.trimFeed
-        // A store that keeps its whole history has nothing to lose: the old cursor must then tell all.
+        // A store that keeps its whole history loses nothing, so the old cursor must still return every change.
         if (trim === undefined) {
           ensureEqual((await readFeed(stage.store, old)).ids.length, 1, 'a cursor must stay good as long as its history is kept')
           return
@@ -231,7 +231,7 @@ export const feedCases: StoreCases = {
             wakes += 1
           })
           try {
-            // A hint may get lost: one of twenty must arrive.
+            // A wake-up is only a hint and may be lost, but one of twenty must arrive.
             for (let attempt = 0; attempt < 20 && wakes === 0; attempt += 1) {
               await insert(writer, [token(stage.prefix)])
               for (let wait = 0; wait < 25 && wakes === 0; wait += 1) await pause(10)

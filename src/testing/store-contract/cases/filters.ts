@@ -12,7 +12,7 @@ async function insertNamed(stage: Stage, byName: { readonly [name: string]: Part
   return new Map(made.map((each) => [each.name, each]))
 }
 
-/** Shows for each status which tokens have it at `now`, and that every token has exactly one. */
+/** Checks which tokens have each status at `now`, and that every token has exactly one. */
 async function ensureStatuses(
   stage: Stage,
   now: number,
@@ -51,7 +51,7 @@ export const filterCases: StoreCases = {
         const ended = { revokedAt: START - 5, revokedBy: 'bob' }
         await insertNamed(stage, {
           'revoked first': { ...ended, ...off, ...future, ...past },
-          // Revocation and deactivation are facts, not schedules: they count also where a clock elsewhere ran ahead.
+          // Revocation and deactivation are facts, not schedules. They apply even if the clock that wrote them was ahead.
           'revoked ahead': { revokedAt: START + 5000, revokedBy: 'bob' },
           'inactive next': { ...off, ...future, ...past },
           'pending next': { ...future, ...past },

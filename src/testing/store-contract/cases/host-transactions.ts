@@ -3,7 +3,7 @@ import { ensure, ensureEqual } from '../../assert.js'
 import { event, eventIds, findOne, inserted, newPrefix, readFeed, START, token } from '../build.js'
 import type { BegunTransaction, Stage, StoreCases } from '../types.js'
 
-/** New tokens with an event each. */
+/** New tokens, each with an event. */
 function addition(stage: Stage, count = 1, fields: Partial<Addition> = {}): Addition {
   const inserts = Array.from({ length: count }, () => token(stage.prefix))
   return { inserts, events: inserts.map(({ id }) => event(stage.prefix, { tokenId: id })), ...fields }
@@ -11,7 +11,7 @@ function addition(stage: Stage, count = 1, fields: Partial<Addition> = {}): Addi
 
 const idsOf = (rows: readonly { readonly id: string }[] = []): string[] => rows.map(({ id }) => id).sort()
 
-/** Runs a case with an open transaction; where the store takes no part in any, there is nothing to run. */
+/** Runs a case with an open transaction. Does nothing for stores that do not support host transactions. */
 async function within(stage: Stage, run: (begun: BegunTransaction, add: (addition: Addition) => Promise<AdditionResult>) => Promise<void>) {
   const { store, beginTransaction } = stage
   if (store.commitIn === undefined || beginTransaction === undefined) return

@@ -4,7 +4,7 @@ import { inserted, START } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
 async function leases(stage: Stage, now: number): Promise<NodeLease[]> {
-  // Leases are not bound to a prefix, so those of other instances are left out here.
+  // Leases belong to no prefix, so those of other instances are filtered out.
   const all = await stage.second.leases(now)
   return all.filter(({ nodeId }) => nodeId.startsWith(stage.prefix)).toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
 }
@@ -83,7 +83,7 @@ export const leaseCases: StoreCases = {
         const year = 366 * 24 * 3_600_000
         const [behind, right, ahead] = [of('a', START - year), of('b', START), of('c', START + 10 * year)]
         for (const lease of [behind, right, ahead]) await store.renewLease(lease)
-        // Stores that tidy up now and then do so within these.
+        // Enough renewals that a store with occasional cleanup runs it.
         for (let turn = 1; turn <= 64; turn += 1) await second.renewLease({ ...ahead, expiresAt: ahead.expiresAt + turn })
         if (store.renewLeases !== undefined) await store.renewLeases([right, of('c', ahead.expiresAt + 64)])
         ensureEqual(await leases(stage, 0), [behind, right, of('c', ahead.expiresAt + 64)], 'nobody removed the lease of another')

@@ -10,7 +10,7 @@ type Movable = Required<Pick<TokenStore, 'readMove' | 'saveMove' | 'restore'>>
 
 const move = (state: MoveState, fields: Partial<Move> = {}): Move => ({ state, moveId: 'm1', runId: 'r1', ...fields })
 
-/** A case for stores that can be moved; for others there is nothing to run. */
+/** A case for stores that support moves. Does nothing for other stores. */
 function movable(title: string, run: (stage: Stage, movable: Movable, second: Movable) => Promise<void>): StoreCase {
   return {
     title,
@@ -32,14 +32,14 @@ async function isRefused(call: () => unknown): Promise<boolean> {
   }
 }
 
-/** A place in the order that no event of this store has reached. */
+/** A position in the order that no event of this store has reached. */
 async function placeAhead({ store, prefix }: Stage): Promise<number> {
   await store.commit({ events: [event(prefix)] })
   const [last] = await store.events({ prefix, limit: 1 })
   return (last?.seq ?? 0) + 1_000_000 + Math.floor(Math.random() * 1_000_000)
 }
 
-/** Something of each kind that a store keeps. */
+/** One item of each kind that a store keeps. */
 async function kept(
   stage: Stage,
 ): Promise<Required<Omit<Restored, 'prefix' | 'runId' | 'removedTokens' | 'removedEvents' | 'removedConsumers'>>> {
@@ -73,7 +73,7 @@ async function kept(
   }
 }
 
-/** All of the prefix, as `kept` writes it. */
+/** All data of the prefix, in the form that `kept` returns. */
 async function contentOf({ second, prefix }: Stage): Promise<unknown> {
   const tokens = await second.list({ prefix, now: START, limit: 1000 })
   const { counts, addresses } = await second.usage({ tokenIds: tokens.map(({ id }) => id) })

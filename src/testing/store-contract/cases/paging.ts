@@ -30,7 +30,7 @@ async function readPages(
   throw new Error('the list never ends')
 }
 
-/** Forty tokens in four instants, with ids of which the order by bytes is not that of a dictionary. */
+/** Forty tokens created at four instants, whose ids sort differently by bytes than in a dictionary. */
 function sameInstants(stage: Stage): StoredToken[] {
   return Array.from({ length: 40 }, (_, index) => {
     const made = token(stage.prefix, { createdAt: START + (index % 4), name: `Stable ${index}` })
@@ -79,7 +79,7 @@ export const pagingCases: StoreCases = {
             stage.store,
             instants.map((createdAt) => token(stage.prefix, { createdAt, name: 'Newcomer' })),
           )
-          // The row that the next page starts behind may itself be gone by then.
+          // The row after which the next page starts may be gone by then.
           const last = page.at(-1)
           const victim = left.find(({ id }) => id === last?.id) ?? left[round % Math.max(1, left.length)]
           if (victim === undefined) return

@@ -21,7 +21,7 @@ const SAMPLES: { readonly [Kind in FieldKind]: unknown } = {
   flag: true,
 }
 
-/** Every field that the table of fields has, those with values that are hard to keep spelled out. */
+/** Every field of the table of fields; those with values that are hard to store are written out. */
 const everyField: Partial<StoredToken> = {
   ...samples(),
   pepperId: 'p1aB2cD3',

@@ -4,7 +4,7 @@ import { randomText } from '../../random.js'
 import { batch, event, findOne, insert, inserted, list, readFeed, START, token } from '../build.js'
 import type { StoreCases } from '../types.js'
 
-/** Lists that show a certain token; the last shows any. */
+/** List queries that match a certain token. The last one matches any. */
 const LISTS: readonly Partial<ListQuery>[] = [
   { tenantIds: ['a'] },
   { ownerId: 'o' },
@@ -40,7 +40,7 @@ export const removalCases: StoreCases = {
           ensureEqual(result, { ok: true }, `the ${round} removal of an id must be accepted`)
         }
         ensureEqual(await findOne(stage.store, gone.id), undefined, 'a removed token must not be found')
-        // Another node may have counted uses before, which it writes now.
+        // Another node may have counted uses earlier that it writes only now.
         ensureEqual(
           await stage.second.recordUsage(batch({ counts: uses.slice(0, 1), addresses, lastUses: [{ tokenId: gone.id, at: START }] })),
           true,

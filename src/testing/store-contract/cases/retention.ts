@@ -17,7 +17,7 @@ const use = (tokenId: string, bucketAt: number, endpoint: string): UsageCount =>
 })
 const from = (tokenId: string, ip: string, lastAt: number): UsageAddress => ({ tokenId, ip, count: 1, lastAt })
 
-/** Trims until there is no more, as a sweep does. */
+/** Trims until nothing is left to trim, as a sweep does. */
 async function trimAll(stage: Stage, trim: UsageTrim): Promise<void> {
   for (let turn = 0; await stage.handle(turn).trimUsage(trim); turn += 1) ensure(turn < 1000, 'trimUsage must come to an end')
 }
@@ -59,7 +59,7 @@ export const retentionCases: StoreCases = {
       title: 'usage is trimmed by hour and address for the given tokens only, and the last use stays',
       async run(stage) {
         const [{ id }, { id: other }] = [await inserted(stage), await inserted(stage)]
-        // Some on both sides of a month, however a store cuts time up.
+        // On both sides of a month, however a store divides time.
         const hours = [-1500, -900, -700, -3, -1, 0, 1].map((offset) => BUCKET + offset * HOUR)
         const counts = [id, other].flatMap((token) => hours.flatMap((at) => [use(token, at, 'GET /a'), use(token, at, 'GET /b')]))
         const addresses = [id, other].flatMap((token) => [from(token, '192.0.2.1', BUCKET - 1), from(token, '192.0.2.2', BUCKET)])
@@ -90,7 +90,7 @@ export const retentionCases: StoreCases = {
           trimAll(stage, { tokenIds: [id], countsBefore: BUCKET, addressesBefore: BUCKET }),
           stage.second.recordUsage(batch({ counts: [use(id, BUCKET, 'GET /a')], addresses: [from(id, '10.0.0.1', BUCKET)] })),
         ])
-        // What was counted meanwhile is of now: the rest is gone.
+        // Only uses that were counted meanwhile are recent. The rest must be gone.
         await trimAll(stage, { tokenIds: [id], countsBefore: BUCKET, addressesBefore: BUCKET })
         const left = await stage.store.usage({ tokenIds: [id] })
         ensureEqual(left.counts, [{ ...use(id, BUCKET, 'GET /a'), count: 2 }], 'the present hour must be whole')

@@ -153,7 +153,7 @@ export const revokeWhereCases: StoreCases = {
         const there = await inserted(stage, { ownerId: 'o', rotationDueAt: START })
         const elsewhere = await inserted(stage, { ownerId: 'p' })
         ensureEqual(await revokeWhere(stage, { ownerId: 'o' }), 1, 'the one token of the owner')
-        // Its instant lies before the revocation, as when the clocks of two processes differ.
+        // Its instant is before the revocation, as if the clocks of two processes differ.
         const later = await inserted(stage, { ownerId: 'o', createdAt: START - 1 })
         const moved = await replace(stage.second, elsewhere, { ownerId: 'o' })
         ensureEqual(await findOne(stage.second, later.id), later, 'a token inserted afterwards must not be revoked')

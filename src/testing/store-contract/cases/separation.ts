@@ -3,7 +3,7 @@ import { ensureEqual, ensureSameMembers } from '../../assert.js'
 import { bulkEvent, bulkStamp, event, findOne, insert, inserted, list, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
-/** Names that careless stores mix up with one another, or with something of their own. */
+/** Names that a careless store would confuse with each other or with names of its own. */
 const NAMES = [
   ...['a', 'A', 'a ', ' a', 'a  ', 'á', 'a\u0301', 'aa', 'ａ', 'a:b', 'a', 'a/b', 'a|b', 'a,b', 'a.b', 'a b', 'a%b', 'a\\b', 'ab'],
   ...['%', '_', '*', '?', '\\', "'", '"', '[', '{a}', '{', '}', '$1', '0', '00', 'null', 'undefined', 'true', 'NaN', '-1', '1e0'],

@@ -13,7 +13,7 @@ export function use(tokenId: string, fields: Partial<UsageCount> = {}): UsageCou
   return { tokenId, bucketAt: BUCKET, endpoint: 'GET /stock', outcome: 'allowed', scope: '', count: 1, ...fields }
 }
 
-/** How much of usage one query reads. */
+/** Cases about the bounds of a usage query. */
 export const usageBoundCases: StoreCases['cases'] = [
   {
     title: 'no address is kept of a token whose owner was erased, however late a node writes it',

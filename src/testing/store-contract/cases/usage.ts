@@ -154,7 +154,7 @@ export const usageCases: StoreCases = {
               const counted: UsageBatch = batch({
                 nodeId: `node-${stage.prefix}-${writer}`,
                 seq,
-                // Each writer in an order of its own, as maps fill.
+                // Each writer uses a different order.
                 counts: tokens.map((_each, index) => use(tokens[(index + writer) % 3]?.id ?? '', { count: writer + 1 })),
                 addresses: tokens.map(({ id }) => ({ tokenId: id, ip: '192.0.2.1', count: 1, lastAt: START + writer })),
                 lastUses: tokens.map(({ id }) => ({ tokenId: id, at: START + writer })),

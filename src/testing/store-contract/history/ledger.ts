@@ -35,12 +35,12 @@ export type Ledger = {
 
 const REASON = 'history'
 
-/** So many tokens are looked at together in the end. */
+/** The number of tokens that are checked at once in the end. */
 const LOOKED_AT_ONCE = 32
 
 const ANSWERS: readonly Code[] = ['conflict', 'token_limit_reached', 'not_found']
 
-/** A conflict, or a token that is gone, is an answer; anything else is a fault of the store. */
+/** Returns whether the work was refused: a conflict or a missing token is a valid answer. Anything else is a fault of the store. */
 async function refused(work: Promise<unknown>): Promise<boolean> {
   try {
     await work
@@ -51,7 +51,7 @@ async function refused(work: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Verifies and holds the answer against what was acknowledged before it began and begun before it ended. */
+/** Verifies, and checks the answer against what was acknowledged before it began and what was begun before it ended. */
 export async function verify(tokens: Latchkey, known: Known): Promise<void> {
   const wasDead = known.dead
   const { ok } = await tokens.verify(known.token)
@@ -103,7 +103,7 @@ export async function revoke(tokens: Latchkey, known: Known): Promise<void> {
   known.dead = true
 }
 
-/** Revokes all tokens of the present owner; those created from now on get a new one. */
+/** Revokes all tokens of the current owner. Tokens created from now on get a new owner. */
 export async function revokeAll(ledger: Ledger, tokens: Latchkey): Promise<void> {
   const { owner } = ledger
   ledger.owners += 1

@@ -7,7 +7,7 @@ import { create, type Known, type Ledger, revoke, revokeAll, rotate, settle, upd
 const CLIENTS = 64
 const FIRST_TOKENS = 24
 
-/** Several clients at once work with few tokens, so that they meet. */
+/** Picks from few tokens, so that concurrent clients compete for them. */
 function pick(ledger: Ledger): Known {
   const recent = ledger.tokens.slice(-FIRST_TOKENS)
   const known =
@@ -28,9 +28,9 @@ async function step(ledger: Ledger, client: number): Promise<void> {
 }
 
 /**
- * 64 clients of two instances create, verify, update, rotate and revoke at random, and hold every answer against what was acknowledged.
+ * 64 clients of two instances create, verify, update, rotate and revoke at random, and check every answer against what was acknowledged.
  *
- * The instances cache nothing, so that it is the store that is tried.
+ * The instances cache nothing, so that the store itself is tested.
  */
 export async function runHistory(stage: Stage): Promise<void> {
   const instance = (store: Stage['store']): Ledger['instances'][0] =>
