@@ -1,5 +1,5 @@
 /**
- * A service that keeps its token in a file, rotates it with no human and without one failed request, and finds it again after a restart.
+ * A service that keeps its token in a file, rotates it without manual steps or failed requests, and still has it after a restart.
  *
  * Run it: `npx tsx examples/client.ts`
  */
@@ -15,7 +15,7 @@ import { fileStorage } from 'latchkey/client/node'
 import { authenticate, management, requireScopes } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
 
-// The server: an API, and the management API beside it. Nobody is signed in here, so only /self and /self/rotate answer.
+// The server: an API and the management API. Nobody is signed in here, so only /self and /self/rotate respond.
 const tokens = latchkey({
   prefix: 'acme_live',
   store: memoryStore(),
@@ -30,7 +30,7 @@ const server = app.listen(0, '127.0.0.1')
 await once(server, 'listening')
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-// The holder: all it gets is a token, once, and it keeps that in a file.
+// The holder: it gets a token once, and keeps it in a file.
 const { token } = await tokens.system.create({
   name: 'ERP',
   tenantId: 'acme',
@@ -55,7 +55,7 @@ try {
     }
   }
   const workers = [work(), work(), work(), work()]
-  // It would happen by itself after thirty days, and nobody wants to wait for that here.
+  // Rotation would happen automatically after thirty days. This example does not wait for that.
   for (let rotation = 1; rotation <= 3; rotation += 1) {
     await new Promise((resolve) => setTimeout(resolve, 300))
     await client.rotate()
@@ -65,7 +65,7 @@ try {
   await Promise.all(workers)
   console.log(`worked with ${callers.size} tokens, ${failed} requests failed`)
 
-  // The next start has the first token in its environment still, which is to end. The file knows better.
+  // After a restart, the environment still contains the first token, which has been replaced. The file has the current one.
   const restarted = started()
   console.log(`after a restart: ${(await restarted.fetch(`${origin}/api/stock`)).status}`)
   await restarted.settled()

@@ -1,22 +1,22 @@
 /**
- * A store of one's own: everything in one file, one JSON line for each change, synced before it is acknowledged.
+ * A custom store: everything in one file, one JSON line for each change, synced before it is acknowledged.
  *
- * The lines are the truth, and what is in memory is what they add up to: opening the store means reading them again. Good for one
- * process and some ten thousand tokens. `docs/writing-a-store.md` explains it; its test runs the store contract over it.
+ * The lines are the source of truth, and the state in memory is derived from them: opening the store reads them again. Suitable for
+ * one process and some ten thousand tokens. `docs/writing-a-store.md` explains it, and its test runs the store contract on it.
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { BulkResult, NodeLease, StoredTicket, TokenStore } from 'latchkey'
 import { listDistinct, listEvents, listSeals, listTokens, readFeed, reportUsage } from './custom-store/queries.js'
 import { apply, conflictOf, emptyState, exceededCap, keyOf, type Line, type State } from './custom-store/state.js'
 
-/** The file while it is open, and what its lines add up to. */
+/** The open file, and the state that its lines produce. */
 type Log = { readonly file: FileHandle; readonly state: State; size: number }
 
 async function openLog(path: string): Promise<Log> {
   const file = await open(path, 'a+', 0o600)
   try {
     const bytes = await file.readFile()
-    // A line without its end was being written when the power went. Nobody was told that it had happened.
+    // An incomplete last line was being written when the power failed. The change was never acknowledged.
     const size = bytes.lastIndexOf('\n') + 1
     if (size < bytes.length) await file.truncate(size)
     const state = emptyState()
@@ -28,14 +28,14 @@ async function openLog(path: string): Promise<Log> {
   }
 }
 
-/** Writes a line, and lets it count once it is on the disk. */
+/** Writes a line, and applies it once it is on the disk. */
 async function write(log: Log, line: Line): Promise<BulkResult> {
   const text = JSON.stringify(line)
   if ((await log.file.stat()).size !== log.size) throw new Error('log store: another process writes to the file, which only one may')
   await log.file.appendFile(`${text}\n`)
   await log.file.datasync()
   log.size += Buffer.byteLength(text) + 1
-  // Parsed again: what counts is what the file says, and it shares nothing with the caller's objects.
+  // Parsed again, so that the state is what the file contains, and shares nothing with the caller's objects.
   return apply(log.state, JSON.parse(text))
 }
 
@@ -63,7 +63,7 @@ export function logStore(path: string): TokenStore {
     await (await closing)?.file.close()
   }
 
-  /** One change at a time, so that nothing comes between comparing and setting. */
+  /** Runs one change at a time, so that nothing happens between comparing and setting. */
   async function inTurn<T>(work: (log: Log) => Promise<T>): Promise<T> {
     const mine = turn.then(async () => work(await log()))
     turn = mine.catch(shut).catch(() => {})
@@ -155,11 +155,11 @@ export function logStore(path: string): TokenStore {
         return false
       }),
 
-    // Leases need no file: when this process ends, so does the only node.
+    // Leases need no file, because the only node ends with this process.
     renewLease: (lease) => void leases.set(lease.nodeId, lease),
     leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),
 
-    // Nor do tickets: who opens a connection asks for one seconds before.
+    // Neither do tickets, because they are requested seconds before they are used.
     async saveTicket(ticket, { max, now, forgetBefore }) {
       const { state } = await log()
       if (state.tokens.get(ticket.tokenId)?.prefix !== ticket.prefix) return false

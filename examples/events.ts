@@ -1,4 +1,4 @@
-// A stream of server-sent events that ends when its token does: revoked, deactivated or expired, on whichever node.
+// A stream of server-sent events that ends when its token is revoked, deactivated or expires, on any node.
 // Run it with `npx tsx examples/events.ts`, and paste the lines that it prints.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -28,14 +28,14 @@ app.get('/api/stock/events', requireScopes('inventory:read'), (req, res) => {
   }, 250)
   const end = (): void => {
     clearInterval(timer)
-    // The reason says why: `token_revoked`, `token_expired` …
+    // The reason's code: `token_revoked`, `token_expired` …
     res.end(`event: end\ndata: ${JSON.stringify({ code: signal.reason.code })}\n\n`)
   }
   if (signal.aborted) end()
   else signal.addEventListener('abort', end, { once: true })
   res.on('close', () => clearInterval(timer))
 })
-// Stands for the page on which your users revoke their tokens.
+// A placeholder for the page on which your users revoke their tokens.
 app.post('/revoke/:id', async (req, res) => {
   await tokens.system.revoke(req.params.id, { reason: 'asked for' })
   res.json({ revoked: true })

@@ -1,4 +1,4 @@
-// What `npm start` runs: an inventory API on Express, its tokens in a SQLite file, and the lines to try it with.
+// `npm start` runs this: an inventory API on Express with its tokens in a SQLite file. It prints commands to try.
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import express, { type Request } from 'express'
 import { latchkey } from 'latchkey'
@@ -10,7 +10,7 @@ import { firstToken, printTour } from './support/tour.js'
 
 const port = Number(process.env.PORT ?? 3000)
 const file = process.env.TOKENS_DB ?? 'tokens.db'
-// Stands for your own sign-in: whoever has this key administrates the tokens. A new one at every start.
+// A placeholder for your own sign-in: anyone with this key manages the tokens. A new key is created at every start.
 const adminKey = process.env.ADMIN_KEY ?? randomBytes(18).toString('base64url')
 
 const tokens = latchkey({
@@ -39,7 +39,7 @@ app.put('/api/stock/:item', requireScopes('inventory:write'), express.json(), (r
   res.json({ stock: Object.fromEntries(stock) })
 })
 app.use('/admin/tokens', management(tokens, { actor: administrator, dashboard: dashboard({ title: 'Inventory API' }) }))
-// So that a browser can open the page, too.
+// Lets a browser open the page, too.
 app.get('/sign-in', (req, res) => {
   res.cookie('admin', String(req.query.key), { httpOnly: true, sameSite: 'strict' }).redirect('/admin/tokens/')
 })

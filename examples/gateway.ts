@@ -1,4 +1,4 @@
-// A gateway exchanges API tokens for signed ones; two services behind it verify them offline, each for itself only.
+// A gateway exchanges API tokens for signed tokens. Two services behind it verify them offline, each only for itself.
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
@@ -18,7 +18,7 @@ async function listen(app: Hono): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
 }
 
-// The gateway: the only one that has the store.
+// The gateway: only it has the store.
 const tokens = latchkey({
   prefix: 'acme_live',
   store: memoryStore(),

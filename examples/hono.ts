@@ -16,7 +16,7 @@ const tokens: Latchkey = latchkey({
 })
 
 const app = new Hono()
-// Hono itself knows no addresses: say where to find the client's.
+// Hono does not provide the client's address, so say where to find it.
 app.use('/api/*', authenticate(tokens, { ip: (c) => getConnInfo(c).remote.address }))
 app.get('/api/stock', requireScopes('inventory:read'), (c) => c.json({ bolts: 1200, caller: c.var.principal?.name }))
 app.put('/api/stock', requireScopes('inventory:write'), (c) => c.body(null, 204))

@@ -11,7 +11,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 const KEYS = 10_000
 const CLIENTS = 8
 
-// What the team has today: a table of hashes, and a middleware that looks them up.
+// The team's current code: a table of hashes, and middleware that looks them up.
 type Row = { readonly hash: string; readonly label: string; readonly user: string; readonly revoked: boolean }
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex')
 const keys = Array.from({ length: KEYS }, () => `sk_${randomBytes(16).toString('hex')}`)
@@ -24,7 +24,7 @@ const oldMiddleware: RequestHandler = (req, res, next) => {
   else next()
 }
 
-// What it adds.
+// The new code.
 const old = sha256Tokens({ prefix: 'sk_', length: 35 })
 const tokens = latchkey({
   prefix: 'acme_live',
@@ -50,7 +50,7 @@ const call = async (key: string): Promise<number> => {
   return response.status
 }
 
-// Clients that call all the time, each with its own keys, one after the other.
+// Clients that call continuously, each with its own keys in turn.
 const answers = { before: 0, during: 0, after: 0, refused: 0 }
 let phase: 'before' | 'during' | 'after' = 'before'
 let stopped = false
@@ -76,7 +76,7 @@ phase = 'during'
 const report = await tokens.system.import(table.values(), {
   format: old,
   map,
-  // Between two hundreds, the requests that wait are answered.
+  // Lets pending requests run after every hundred rows.
   onProgress: () => new Promise((resolve) => setImmediate(resolve)),
 })
 console.log(`imported: ${report.imported}, problems: ${report.failed}`)
@@ -87,7 +87,7 @@ stopped = true
 await clients
 console.log(`before, during and after the move: calls answered, ${answers.refused} refused`)
 
-// Old keys are tokens like any other now.
+// Old keys are now ordinary tokens.
 const [key = '', other = '', revoked = ''] = [keys[0], keys[1], keys[99]]
 const { record } = await tokens.introspect(key)
 const rotated = await tokens.system.rotate(record?.id ?? '', { overlap: '1h' })

@@ -15,7 +15,7 @@ const tokens: Latchkey = latchkey({
   scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' },
 })
 
-// The guard stands in a router without a prefix, together with what it guards: see docs/frameworks/koa.md.
+// The guard is in a router without a prefix, together with the routes it guards: see docs/frameworks/koa.md.
 const guarded = new Router()
 guarded.use(authenticate(tokens))
 guarded.get('/api/stock', requireScopes('inventory:read'), (ctx) => {

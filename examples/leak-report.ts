@@ -1,4 +1,4 @@
-// A scanner finds a token on the public web and reports it: the token is dead in the same request.
+// A scanner finds a token on the public web and reports it. The same request revokes the token.
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
@@ -9,7 +9,7 @@ import { authenticate } from 'latchkey/hono'
 import { leakReports } from 'latchkey/leaks'
 import { memoryStore } from 'latchkey/stores/memory'
 
-// Stands for the scanner: it publishes its key, and signs what it sends.
+// A stand-in for the scanner, which publishes its key and signs its reports.
 const scanner = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const published = { public_keys: [{ key_identifier: 'key-1', key: scanner.publicKey.export({ type: 'spki', format: 'pem' }) }] }
 

@@ -50,7 +50,7 @@ class HealthController {
     }),
   ],
   controllers: [StockController, HealthController],
-  // Whatever is not @Public needs a token.
+  // Every route that is not @Public requires a token.
   providers: [{ provide: APP_GUARD, useClass: LatchkeyGuard }],
 })
 class AppModule {}

@@ -1,4 +1,4 @@
-// Mails the owner of a token before it ends. Two hours pass with each second here, so that you see it within 20 seconds.
+// Mails the owner of a token before it expires. Here, two hours pass in each second, so it happens within 20 seconds.
 // Run it with `npx tsx examples/notices.ts`.
 import { type AuditEvent, latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
@@ -9,11 +9,11 @@ const tokens = latchkey({
   store: memoryStore(),
   scopes: { 'inventory:read': 'See stock' },
   notices: { expiring: ['1d'] },
-  // Leave this out: the system's own clock is the default.
+  // Omit this in your application: the default is the system clock.
   clock: () => began + (Date.now() - began) * 7200,
 })
 
-/** Stands for the way in which your service sends mail. Give it the event's id, so that one that comes again is not sent twice. */
+/** A placeholder for your mail service. Pass it the event's id, so that a repeated event is not mailed twice. */
 async function mail(to: string, subject: string, messageId: string): Promise<void> {
   console.log(`to ${to}, message ${messageId}: ${subject}`)
 }

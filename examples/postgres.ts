@@ -1,7 +1,7 @@
 /**
- * An application that has a Postgres pool already, and keeps its tokens in a schema beside its own tables; a second node has its own pool.
+ * An application with an existing Postgres pool that keeps its tokens in a schema next to its own tables. A second node has its own pool.
  *
- * Run it with a Postgres of your own: `DATABASE_URL=postgres://postgres@127.0.0.1:5432/test npx tsx examples/postgres.ts`
+ * Run it with your own Postgres: `DATABASE_URL=postgres://postgres@127.0.0.1:5432/test npx tsx examples/postgres.ts`
  */
 import { latchkey } from 'latchkey'
 import { postgresStore } from 'latchkey/stores/postgres'
@@ -10,7 +10,7 @@ import { escapeIdentifier, Pool } from 'pg'
 const url = process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/test'
 const schema = process.env.TOKENS_SCHEMA ?? 'latchkey_example'
 
-// The pool of the application: its own queries and the tokens share it. latchkey never closes it.
+// The application's pool, which latchkey shares and never closes.
 const pool = new Pool({ connectionString: url, max: 5 })
 pool.on('error', (error) => console.error(`an idle connection was lost: ${error.message}`))
 
@@ -20,7 +20,7 @@ try {
   await pool.query(`create schema if not exists ${escapeIdentifier(schema)}`)
 
   const store = postgresStore({ pool, schema })
-  // Done by itself at the first use. Do it on purpose in a deployment step, or have `migrationSql('postgres', { schema })` printed and run.
+  // Runs automatically at the first use. In a deployment step, call it explicitly, or print `migrationSql('postgres', { schema })` and run that.
   await store.migrate()
 
   const here = latchkey({ prefix: 'acme_live', store, scopes: catalogue })

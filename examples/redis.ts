@@ -1,7 +1,7 @@
 /**
- * Two nodes on one Redis: a token made on the one works on the other, and revoking it on the one ends it on the other.
+ * Two nodes on one Redis: a token created on one node works on the other, and revoking it on one ends it on the other.
  *
- * Run it with a Redis of your own: `REDIS_URL=redis://127.0.0.1:6379 npx tsx examples/redis.ts`
+ * Run it with your own Redis: `REDIS_URL=redis://127.0.0.1:6379 npx tsx examples/redis.ts`
  */
 import { type Latchkey, latchkey } from 'latchkey'
 import { redisStore } from 'latchkey/stores/redis'
@@ -9,7 +9,7 @@ import { redisStore } from 'latchkey/stores/redis'
 const url = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
 const keyPrefix = process.env.KEY_PREFIX ?? '{latchkey-example}:'
 
-/** What each of your processes does once, when it starts. */
+/** Each of your processes does this once at startup. */
 const startNode = (name: string) =>
   latchkey({
     prefix: 'acme_live',
@@ -35,7 +35,7 @@ try {
   await berlin.system.revoke(record.id, { reason: 'the robot was sold' })
   console.log('berlin revoked it')
   await see('berlin', berlin, token)
-  // The other node is woken through Redis; without that it would ask again within two seconds at the latest.
+  // Redis wakes the other node. Without the wake-up, it would check again within two seconds.
   while (await see('lisbon', lisbon, token)) await new Promise((resolve) => setTimeout(resolve, 20))
 
   const { items } = await lisbon.system.events({ tokenId: record.id })

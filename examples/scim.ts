@@ -1,4 +1,4 @@
-// A person leaves: the identity provider sends SCIM `active: false`, and every token of theirs is dead in the same request.
+// A person leaves: the identity provider sends SCIM `active: false`, and the same request revokes all of their tokens.
 // Run it with `npx tsx examples/scim.ts`.
 import { latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
@@ -12,13 +12,13 @@ const tokens = latchkey({
 })
 const mayProvision = requireScopes('scim:write')
 
-/** PATCH, PUT and DELETE of /scim/v2/Users/:id. The provider calls with a token of yours that belongs to its tenant. */
+/** PATCH, PUT and DELETE of /scim/v2/Users/:id. The provider authenticates with one of your tokens, which belongs to its tenant. */
 async function provision(request: Request): Promise<Response> {
   const { principal, response } = await authenticate(tokens, request, { require: mayProvision, endpoint: '/scim/v2/Users/:id' })
   if (response) return response
   if (principal.tenantId === undefined) return new Response(null, { status: 403 })
   const change: Change = await changeOf(request)
-  // A directory that gets a 2xx believes that it is done: what is not understood must not look like success.
+  // A directory treats any 2xx as done, so an unsupported change must not look like success.
   if (change === 'unknown') return Response.json({ status: '501', detail: 'This change is not supported.' }, { status: 501 })
   if (change === 'leaves') {
     const ownerId = decodeURIComponent(new URL(request.url).pathname.split('/').at(-1) ?? '')

@@ -1,4 +1,4 @@
-// An audit that proves itself: somebody with access to the database changes an event, and a head that was kept elsewhere tells.
+// A tamper-evident audit: someone with access to the database changes an event, and a head that was kept elsewhere reveals it.
 // Run it with `npx tsx examples/sealed-audit.ts`.
 import { latchkey } from 'latchkey'
 import { verifyAuditExport, verifyEventProof } from 'latchkey/audit'
@@ -8,7 +8,7 @@ const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { '
 const { record } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'], ownerId: 'bob' })
 await tokens.system.revoke(record.id, { reason: 'laptop lost' })
 
-// With the option `sealing` this happens in time. Keep the head where the database's administrator cannot write.
+// The option `sealing` does this on a schedule. Keep the head where the database's administrator cannot write.
 const head = await tokens.system.sealAudit()
 if (head === undefined) throw new Error('there are events')
 console.log(`seal ${head.number}: ${head.hash}`)

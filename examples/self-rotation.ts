@@ -1,7 +1,7 @@
 /**
- * An integration that rotates its own token on a schedule by plain HTTP, with no human and without one failed request, while it works at full load.
+ * An integration that rotates its own token on a schedule over plain HTTP under full load, without manual steps or failed requests.
  *
- * `latchkey/client` does this for you, and survives lost answers and crashes: see `examples/client.ts`.
+ * `latchkey/client` does this for you, and handles lost responses and crashes: see `examples/client.ts`.
  *
  * Run it: `npx tsx examples/self-rotation.ts`
  */
@@ -16,7 +16,7 @@ const ROTATIONS = 4
 const WORKERS = 8
 const OVERLAP_SECONDS = 1
 
-// The server: an API, and the management API beside it. Nobody is signed in here, so only /self and /self/rotate answer.
+// The server: an API and the management API. Nobody is signed in here, so only /self and /self/rotate respond.
 const tokens = latchkey({
   prefix: 'acme_live',
   store: memoryStore(),
@@ -31,7 +31,7 @@ const server = app.listen(0, '127.0.0.1')
 await once(server, 'listening')
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-// The integration: all it gets is a token, once.
+// The integration: it gets a token once.
 const first = await tokens.system.create({
   name: 'Warehouse sync',
   tenantId: 'acme',
@@ -43,7 +43,7 @@ const retired: string[] = []
 const outcomes = new Map<number, number>()
 let working = true
 
-/** Works without a pause, each time with the token of the moment. */
+/** Works continuously, each time with the current token. */
 async function work(): Promise<void> {
   while (working) {
     const response = await fetch(`${origin}/stock`, { headers: { authorization: `Bearer ${current}` } })
@@ -52,22 +52,22 @@ async function work(): Promise<void> {
   }
 }
 
-/** Waits until its token is due, and replaces it. The overlap is for the requests that are under way with the old one. */
+/** Waits until the token is due for rotation, and replaces it. The overlap is for requests in flight with the old one. */
 async function rotateWhenDue(): Promise<void> {
   const headers = { authorization: `Bearer ${current}`, 'content-type': 'application/json' }
   const self = (await (await fetch(`${origin}/tokens/self`, { headers })).json()) as { record: { id: string; rotationDueAt: string } }
-  // Nobody wants to watch for the hour that the token is good for: here it counts as due after a second.
+  // The rotation is due after an hour. In this example, it counts as due after a second.
   const dueIn = Math.max(0, Date.parse(self.record.rotationDueAt) - Date.now())
   await new Promise((resolve) => setTimeout(resolve, Math.min(dueIn, 1000)))
   const response = await fetch(`${origin}/tokens/self/rotate`, {
     method: 'POST',
-    // One random key for each rotation: a request that is sent again rotates nothing twice, and can ask for what got lost on the way.
+    // One random key per rotation: a repeated request does not rotate twice, and can recover a lost response.
     headers: { ...headers, 'idempotency-key': crypto.randomUUID() },
     body: JSON.stringify({ overlap: OVERLAP_SECONDS }),
   })
   if (response.status !== 201) throw new Error(`the rotation answered ${response.status}: ${await response.text()}`)
   const { token } = (await response.json()) as { token: string }
-  // In your own integration: keep it durably here, before it is used.
+  // In your own integration, store it durably here, before using it.
   retired.push(current)
   current = token
 }

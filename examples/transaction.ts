@@ -1,4 +1,4 @@
-// A customer and its token, made together or not at all, in one transaction on SQLite.
+// Creates a customer and its token together or not at all, in one transaction on SQLite.
 // Run it with `npx tsx examples/transaction.ts`.
 import { latchkey } from 'latchkey'
 import { sqliteStore } from 'latchkey/stores/sqlite'
@@ -25,7 +25,7 @@ async function signUp(tenantId: string): Promise<string> {
 
 const token = await signUp('globex')
 console.log(`committed: ${(await tokens.verify(token)).ok}`)
-// The customer exists already, so the second token is never made.
+// The customer already exists, so the second token is not created.
 await signUp('globex').catch(() => console.log('rolled back'))
 const { items } = await tokens.system.events()
 console.log(`tokens: ${(await tokens.system.list()).items.length}, events: ${items.map(({ action }) => action).join(', ')}`)

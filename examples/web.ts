@@ -1,4 +1,4 @@
-/** latchkey for anything that speaks Request and Response: `npx tsx examples/web.ts` calls the handler, with no server at all. */
+/** latchkey on the standard Request and Response: `npx tsx examples/web.ts` calls the handler without a server. */
 import { type Latchkey, latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { authenticate, management, requireScopes } from 'latchkey/web'
@@ -16,7 +16,7 @@ const mayWrite = requireScopes('inventory:write')
 const mayReadHere = requireScopes('inventory:read', { warehouse: warehouseOf })
 const manage = management(tokens, { mountPath: '/admin/tokens', actor: (request) => demoUser(request.headers.get('x-demo-user')) })
 
-/** What you hand to `Bun.serve`, `Deno.serve`, a Worker's `fetch`, or a route of Next.js. */
+/** Pass this to `Bun.serve`, `Deno.serve`, a Worker's `fetch`, or a Next.js route. */
 async function handle(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url)
   if (pathname.startsWith('/admin/tokens')) return manage(request)

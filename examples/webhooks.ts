@@ -1,4 +1,4 @@
-// Webhooks: one event goes to a receiver, which verifies it with the reference library. A receiver that was down gets it again, with the same id.
+// Webhooks: an event is sent to a receiver, which verifies it with the reference library. A receiver that was down gets it again with the same id.
 // Run it with `npx tsx examples/webhooks.ts`.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -15,12 +15,12 @@ const tokens = latchkey({
   logger: false,
 })
 
-// The receiver stands for a system of somebody else's. It shares nothing with the sender but its secret.
+// A stand-in for another party's system. It shares only a secret with the sender.
 const seen = new Set<string>()
 let verifier: Webhook | undefined
 let isDown = true
 const receiver = express()
-// The bytes as they came: a body that was parsed cannot be verified any more.
+// Keeps the raw bytes, because a parsed body can no longer be verified.
 receiver.post('/hooks', express.raw({ type: 'application/json' }), (request, response) => {
   if (isDown) {
     isDown = false
@@ -50,10 +50,10 @@ const { port } = server.address() as AddressInfo
 const url = `http://127.0.0.1:${port}/hooks`
 
 const hooks = webhooks(tokens, {
-  // In production: a secret of its own, from where you keep your secrets.
+  // In production, use a separate secret from your secret store.
   webhookKey: crypto.getRandomValues(new Uint8Array(32)),
   endpoints: [{ id: 'crm', url, actions: ['token.revoked'], from: 'start' }],
-  // Receivers on this machine are for examples and tests.
+  // Only for examples and tests: allows receivers on this machine.
   allowPrivate: ['127.0.0.1'],
   retry: { first: 0.1 },
 })

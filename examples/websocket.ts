@@ -1,4 +1,4 @@
-// WebSockets with tokens: programs send theirs in a header, pages get a ticket for theirs first. Run it: npx tsx examples/websocket.ts
+// WebSockets with tokens: programs send theirs in a header, and pages exchange theirs for a ticket first. Run it: npx tsx examples/websocket.ts
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -15,7 +15,7 @@ const app = express()
 app.post('/ticket', authenticate(tokens), async (req, res) => {
   res.set('cache-control', 'no-store').json(await createTicket(tokens, req.principal))
 })
-// What createTicket() throws, such as rate_limited, in the form of every other refusal.
+// Answers errors of createTicket(), such as rate_limited, in the same form as every other refusal.
 const answerErrors: ErrorRequestHandler = (error, _req, res, next) => {
   if (!isLatchkeyError(error) || res.headersSent) return next(error)
   const { status, code, message: detail, retryAfterSeconds } = error
@@ -50,7 +50,7 @@ const headers = { authorization: `Bearer ${token}` }
 const program = new WebSocket(`ws://127.0.0.1:${port}/`, { headers })
 console.log('by its token:', String((await once(program, 'message'))[0]))
 
-// A page: a browser can send no header with a WebSocket, so it offers the ticket beside a subprotocol of the application.
+// A page: a browser cannot set headers on a WebSocket, so it offers the ticket next to a subprotocol of the application.
 const answer = await fetch(`http://127.0.0.1:${port}/ticket`, { method: 'POST', headers })
 const { protocol } = (await answer.json()) as { protocol: string }
 const page = new WebSocket(`ws://127.0.0.1:${port}/`, [protocol, 'stock.v1'])

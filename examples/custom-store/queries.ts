@@ -28,7 +28,7 @@ function isRotationDue(token: StoredToken, from: number, now: number): boolean {
   return !ended && token.rotationDueAt !== undefined && token.rotationDueAt >= from && token.rotationDueAt <= now
 }
 
-/** Lower case for ASCII letters only: other letters have rules that differ from database to database. */
+/** Lower-cases only ASCII letters. The rules for other letters differ between databases. */
 function fold(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }
@@ -126,7 +126,7 @@ function bySteps(counts: readonly UsageCount[], from: number, stepMs: number): U
 export function readFeed({ feed, feedFloor }: State, after: string | undefined, limit: number): FeedPage {
   const end = { cursor: String(feed.length), ids: [], owners: [], bulk: [], more: false }
   if (after === undefined) return { ...end, everything: false }
-  // What came before a cursor that is not one of ours cannot be told: then anything may have changed.
+  // After an unknown cursor, any token may have changed.
   if (!/^\d{1,15}$/.test(after) || Number(after) > feed.length || Number(after) < feedFloor) return { ...end, everything: true }
   const next = Math.min(feed.length, Number(after) + limit)
   const entries = feed.slice(Number(after), next)

@@ -32,7 +32,7 @@ export type Line =
 
 type FeedEntry = { readonly id?: string; readonly owner?: OwnerChange; readonly bulk?: TokenFilter }
 
-/** What the lines add up to. */
+/** The state that the lines produce. */
 export type State = {
   readonly tokens: Map<string, StoredToken>
   readonly events: ListedEvent[]
@@ -40,7 +40,7 @@ export type State = {
   readonly eventIds: Set<string>
   /** A cursor of the feed is an index into this list. */
   readonly feed: FeedEntry[]
-  /** What lies before this index was cut. */
+  /** Entries before this index were cut off. */
   feedFloor: number
   readonly counts: Map<string, UsageCount>
   readonly addresses: Map<string, UsageAddress>
@@ -68,7 +68,7 @@ export function emptyState(): State {
   }
 }
 
-/** The first id that stands in the way of a change: nothing of it may happen then. */
+/** The first id that conflicts with a change. In that case, no part of the change is applied. */
 export function conflictOf(state: State, { inserts = [], updates = [], erasures = [], events }: Change): string | undefined {
   const taken = inserts.find(({ id }) => state.tokens.has(id))
   const stale = updates.find(({ record, expectedVersion }) => state.tokens.get(record.id)?.version !== expectedVersion)
@@ -82,7 +82,7 @@ function isAs(stored: StoredEvent, { id, prefix, salt, erased }: StoredEvent): b
   return stored.id === id && stored.prefix === prefix && isSame
 }
 
-/** The position of the first cap that would not hold once a change is made; -1 where all of them would. */
+/** The position of the first cap that a change would exceed; -1 if there is none. */
 export function exceededCap(state: State, { caps = [], inserts = [], updates = [], removals = [] }: Change): number {
   if (caps.length === 0) return -1
   const after = new Map(state.tokens)
@@ -96,7 +96,7 @@ function countsFor(token: StoredToken, { prefix, tenantId, ownerId, now }: Token
   return token.revokedAt === undefined && (token.expiresAt === undefined || now < token.expiresAt)
 }
 
-/** Lets a line count, and answers which tokens a bulk revocation touched. */
+/** Applies a line, and returns the result of a bulk revocation. */
 export function apply(state: State, line: Line): BulkResult {
   if (line.do === 'revoke') return applyRevocation(state, line)
   if (line.do === 'change') applyChange(state, line.change)
@@ -109,7 +109,7 @@ export function apply(state: State, line: Line): BulkResult {
   return { count: 0, events: [] }
 }
 
-/** Under which name a consumer is kept. */
+/** The key of a consumer. */
 export function keyOf({ prefix, name }: Pick<ConsumerState, 'prefix' | 'name'>): string {
   return JSON.stringify([prefix, name])
 }
@@ -144,7 +144,7 @@ function applyChange(state: State, change: Change): void {
       for (const [key, { tokenId }] of usage) if (tokenId === id) usage.delete(key)
     }
   }
-  // Gone from what is read, not from the file: a log that is to forget is written anew, without the lines that it no longer needs.
+  // Removed from the state, not from the file. To remove it there, rewrite the log without lines that are no longer needed.
   for (const { after } of erasures) {
     const index = state.events.findIndex(({ id }) => id === after.id)
     const seq = state.events[index]?.seq
@@ -162,7 +162,7 @@ function applyRevocation(state: State, { filter, stamp, event }: Extract<Line, {
     state.tokens.set(token.id, { ...token, ...stamp, version: token.version + 1, updatedAt: stamp.revokedAt })
     counts.set(token.tenantId, (counts.get(token.tenantId) ?? 0) + 1)
   }
-  // One event for each tenant: who may see one tenant's learns nothing of the others.
+  // One event for each tenant, so that those who see one tenant's events learn nothing about the others.
   const events = [...counts].map(([tenantId, count], index) => ({
     ...event,
     id: index === 0 ? event.id : `${event.id}_${index + 1}`,
@@ -171,12 +171,12 @@ function applyRevocation(state: State, { filter, stamp, event }: Extract<Line, {
     count,
   }))
   for (const each of events) tell(state, each)
-  // What touched nothing says nothing; else every node would read again what has not changed.
+  // If no token matched, the feed gets no entry, which would make every node reload unchanged records.
   if (matching.length > 0) state.feed.push({ bulk: filter })
   return { count: matching.length, events }
 }
 
-/** One-way, so that the salt of one event opens no other; the same whenever the file is read again. */
+/** Derived one way, so that the salt of one event does not reveal others, and deterministic, so that reading the file again gives the same salt. */
 function saltOf(salt: string, index: number): string {
   return createHash('sha256').update(`${salt} ${index}`).digest('hex').slice(0, 32)
 }
@@ -184,9 +184,9 @@ function saltOf(salt: string, index: number): string {
 function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: UsageBatch): void {
   if (seq <= (state.batches.get(nodeId) ?? 0)) return
   state.batches.set(nodeId, seq)
-  // Of a token that was removed meanwhile nothing may come back.
+  // Ignores the usage of tokens that were removed meanwhile.
   const isKnown = ({ tokenId }: { readonly tokenId: string }): boolean => state.tokens.has(tokenId)
-  // And of one whose owner was erased, no address.
+  // Ignores the addresses of a token whose owner was erased.
   const isErased = ({ tokenId }: { readonly tokenId: string }): boolean => {
     const token = state.tokens.get(tokenId)
     return token?.name === 'erased' && token.ownerId === undefined && token.revokedAt !== undefined
@@ -209,7 +209,7 @@ function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: 
 
 const MOST_ADDRESSES = 1000
 
-/** Keeps the most recent addresses of a token: anybody can call from very many. */
+/** Keeps only the most recent addresses of a token, because a caller can use very many. */
 function forgetOldAddresses({ addresses }: State, tokenId: string): void {
   const own = [...addresses].filter(([, address]) => address.tokenId === tokenId)
   if (own.length <= 2 * MOST_ADDRESSES) return
@@ -217,12 +217,12 @@ function forgetOldAddresses({ addresses }: State, tokenId: string): void {
   for (const [key] of oldest) addresses.delete(key)
 }
 
-/** Absent: no condition. An empty list: a condition that nothing meets. */
+/** Without a list, every value matches. With an empty list, none does. */
 export function isIn<T>(value: T | undefined, list: readonly T[] | undefined): boolean {
   return list === undefined || (value !== undefined && list.includes(value))
 }
 
-/** Does every given field match? */
+/** Whether the token matches every given field. */
 export function matches(token: StoredToken, { prefix, ids, tenantIds, ownerId, createdBy, rootId }: TokenFilter): boolean {
   return (
     token.prefix === prefix &&

@@ -1,4 +1,4 @@
-/** What a request about a user means for the user's tokens: they end, nothing happens to them, or the request is not understood. */
+/** The effect of a request on a user's tokens: they end, nothing happens, or the request is not supported. */
 export type Change = 'leaves' | 'stays' | 'unknown'
 
 const USER = 'urn:ietf:params:scim:schemas:core:2.0:user:'
@@ -15,7 +15,7 @@ export async function changeOf(request: Request): Promise<Change> {
   return changes.find((change) => change === 'leaves') ?? changes.find((change) => change === 'unknown') ?? 'stays'
 }
 
-/** One operation of a PATCH: `value` is that of `active` under its own path, or holds it among other attributes without one. */
+/** Reads one operation of a PATCH. With the path `active`, `value` is its value; without a path, `value` contains it among other attributes. */
 function operation(given: unknown): Change {
   if (!isObject(given)) return 'unknown'
   const op = String(given.op).toLowerCase()
@@ -37,7 +37,7 @@ function active(value: unknown): Change {
   return text === 'false' ? 'leaves' : text === 'true' ? 'stays' : 'unknown'
 }
 
-/** Names of attributes are the same in any letters, and with or without the schema in front (RFC 7643 §2.1, RFC 7644 §3.10). */
+/** Attribute names are case-insensitive, and may be prefixed with the schema (RFC 7643 §2.1, RFC 7644 §3.10). */
 function withoutSchema(name: string): string {
   const small = name.toLowerCase()
   return small.startsWith(USER) ? small.slice(USER.length) : small

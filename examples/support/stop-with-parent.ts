@@ -1,7 +1,7 @@
 /**
- * Stops the example once the shell that npm put before it is gone: npm ends only that one when it is told to end.
+ * Stops the example when the shell that npm started it in is gone, because npm terminates only that shell.
  *
- * A server of your own is better started by `node` itself, so that a signal reaches it.
+ * Start your own server directly with `node`, so that signals reach it.
  */
 export function stopWithParent(stop: () => void): void {
   if (process.env.npm_lifecycle_event !== 'start') return

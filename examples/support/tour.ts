@@ -1,18 +1,18 @@
 import type { Latchkey, TokenRecord } from 'latchkey'
 
-/** The token of the first start, with its text; or what is left of it on later starts: the record. */
+/** The token of the first start. Its text is known only then; later starts have only the record. */
 export type First = { readonly token?: string; readonly record: TokenRecord }
 
 const NAME = 'Warehouse scanner'
 
-/** Makes a token when the file is new. Later it can only be named: its text is shown once. */
+/** Creates a token if the file is new. Later only its record is available, because its text is shown once. */
 export async function firstToken(tokens: Latchkey<'inventory:read' | 'inventory:write'>): Promise<First> {
   const { items } = await tokens.system.list({ name: NAME, status: 'active', limit: 1 })
   const [record] = items
   return record === undefined ? tokens.system.create({ name: NAME, scopes: ['inventory:read'] }) : { record }
 }
 
-/** Prints lines to paste, each with what it answers. */
+/** Prints commands to paste, each with its expected result. */
 export function printTour(tour: { origin: string; file: string; adminKey: string; first: First }): void {
   const { origin, file, adminKey, first } = tour
   const { record, token } = first

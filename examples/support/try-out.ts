@@ -1,6 +1,6 @@
 import type { Latchkey } from 'latchkey'
 
-/** Calls an API as its users would, and prints what each call answers. The routes are those of the framework examples. */
+/** Calls an API as its users would, and prints each response. The routes are those of the framework examples. */
 export async function tryOut(tokens: Latchkey, call: (path: string, init?: RequestInit) => Promise<Response>): Promise<void> {
   const { token, record } = await tokens.system.create({
     name: 'Warehouse scanner',
@@ -24,7 +24,7 @@ export async function tryOut(tokens: Latchkey, call: (path: string, init?: Reque
   await show('revoked', '/api/stock', holder)
 }
 
-/** Stands for your own sign-in. A header that anybody can send is none: look at your session here. */
+/** A placeholder for your own sign-in. Anyone can send a header, so check your session here. */
 export function demoUser(user: string | null | undefined): { id: string; tenants: string[]; manages: 'all' } | undefined {
   return user === 'ada' ? { id: 'ada', tenants: ['acme'], manages: 'all' } : undefined
 }

@@ -9,7 +9,7 @@ const SIGNALS = [
   ['SIGTERM', 143],
 ] as const
 
-// The second one, for whoever cannot wait, ends the process at once.
+// A second signal ends the process at once.
 for (const [signal, code] of SIGNALS) {
   process.once(signal, () => void lifetime.end().finally(() => process.exit(code)))
 }
@@ -18,5 +18,5 @@ const code = await run(
   { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, cwd: process.cwd() },
   lifetime,
 )
-// What the configuration opened for itself, such as a pool, would keep the process alive.
+// Resources that the configuration opened itself, such as a pool, would keep the process alive.
 process.exit(code)

@@ -13,9 +13,9 @@ const EXIT_CODES = `
 Exit codes: 0 done; 1 refused or failed; 2 the command line was wrong; 3 the store did not answer, so nothing could be decided.
 `
 
-/** Runs one command line to its end, and answers the code to exit with. Never rejects. */
+/** Runs one command line to its end, and returns the exit code. Never rejects. */
 export async function run(args: readonly string[], streams: Streams, lifetime: Lifetime): Promise<ExitCode> {
-  // Each write tells its own writer; without a listener Node would throw besides.
+  // Each write reports its own error. Without a listener, Node would also throw.
   streams.stdout.on('error', () => undefined)
   streams.stderr.on('error', () => undefined)
   const lines = new HeldLines()
@@ -71,7 +71,7 @@ function buildProgram(
 }
 
 async function tell(streams: Streams, error: unknown): Promise<ExitCode> {
-  // Told already; help that was asked for is no error.
+  // Already reported. Requested help is not an error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (error instanceof OutputClosedError) return EXIT.ok
   const { exitCode, sentence } = readFault(error)

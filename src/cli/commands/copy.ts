@@ -16,7 +16,7 @@ const OUTCOMES: { readonly [Step in CopyStep]: string } = {
   cancel: 'Canceled. The old store accepts changes, and the new one accepts no tokens.',
 }
 
-/** Rows between two lines of progress. */
+/** The number of rows between two progress messages. */
 const EVERY = 10_000
 
 /** `copy` */
@@ -45,7 +45,7 @@ export function addCopy(program: Command, perform: Perform): void {
   })
 }
 
-/** An interrupt ends it at the next rows, and lets changes in again where it had refused them. */
+/** Copies until the step is done. An interrupt stops it at the next rows. If it had begun to refuse changes, they are accepted again. */
 async function copyUntilEnd({ tokens, streams, onEnd }: Session, target: Session['tokens'], step: CopyStep): Promise<CopyReport> {
   const abort = new AbortController()
   const running = copy(tokens, target, { step, signal: abort.signal, onProgress: progressTo(streams) })

@@ -42,7 +42,7 @@ export function addCreate(program: Command, perform: Perform): void {
   })
 }
 
-// What the values may be is for the library to say, which names the field that is wrong.
+// The library validates the values and names the invalid field.
 function readInput(options: Options): CreateInput & { readonly idempotencyKey?: undefined } {
   if (options.scope === undefined && options.inherit === undefined) {
     throw new CommandError(EXIT.usage, 'give the token its scopes with --scope, or use --inherit')

@@ -9,11 +9,11 @@ import { type Streams, say, write, writeTable } from '../lib/output.js'
 import { printable } from '../lib/printable.js'
 import type { Session } from '../lib/session.js'
 
-/** Names no token: asking for it makes the instance read the store and the feed. */
+/** The id of no token. Requesting it makes the instance read the store and the feed. */
 const NOBODY = '0'.repeat(16)
-/** So many events are looked at. All of them: `verify-audit`. */
+/** The number of events to check. `verify-audit` checks all of them. */
 const EVENTS = 500
-/** So many tokens are looked at, the newest. */
+/** The number of tokens to check, newest first. */
 const TOKENS = 100
 
 const UNKNOWN_SETTINGS: Check = { name: 'settings', detail: `unknown: ${OTHER_COPY}` }
@@ -49,7 +49,7 @@ export function addDoctor(program: Command, perform: Perform): void {
   })
 }
 
-/** A table of all that was looked at, and below it what to do. */
+/** Writes a table of all checks, followed by what to do. */
 async function show(streams: Streams, checks: readonly Check[]): Promise<void> {
   const rows = checks.map((check) => [check.name, check.ok === undefined ? '' : check.ok ? 'ok' : 'FAILED', check.detail])
   await writeTable(streams, ['check', '', 'detail'], rows, { whole: true })

@@ -10,7 +10,7 @@ import { readRows } from '../lib/rows.js'
 
 type Options = { readonly format: string; readonly map: string; readonly dryRun?: boolean; readonly delimiter?: string }
 
-/** Rows between two lines of progress. */
+/** The number of rows between two progress messages. */
 const EVERY = 10_000
 
 /** `import` */
@@ -39,7 +39,7 @@ export function addImport(program: Command, perform: Perform): void {
         if (rows % EVERY === 0) await say(streams, `${rows} rows`)
       },
     })
-    // What map() threw may quote a row, and a row holds a secret.
+    // An error from map() may quote a row, which contains a secret.
     const told = {
       ...report,
       problems: report.problems.map(({ cause: _, ...problem }) => ({ ...problem, line: lines.lineOf(problem.row) })),

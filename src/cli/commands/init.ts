@@ -36,7 +36,7 @@ async function init(streams: Streams, options: Options): Promise<void> {
   const { framework = project.framework, store = project.store, prefix = project.prefix } = options
   if (!isPrefix(prefix)) throw new CommandError(EXIT.usage, '--prefix must be lower-case words joined by _, such as acme_live')
   const ending = project.typescript ? 'ts' : 'mjs'
-  // Whoever names a store or a prefix wants a new instance.
+  // Naming a store or a prefix asks for a new instance.
   const instance = options.store === undefined && options.prefix === undefined ? project.instance : undefined
   const files: readonly File[] = [
     { name: `latchkey.config.${ending}`, text: instance === undefined ? configText(store, prefix) : reexportText(instance) },
@@ -69,7 +69,7 @@ function withoutRoute(project: Project): string {
 function missingPackages(project: Project, framework: Framework | undefined, store: StoreName | undefined): readonly string[] {
   const wanted = ['latchkey', ...(store === undefined ? [] : STORES[store].packages), ...(framework === 'koa' ? ['@koa/router'] : [])]
   const missing = wanted.filter((name) => !project.has(name) && !(name === 'ioredis' && project.has('redis')))
-  // Node 20 reads no TypeScript of its own, and no Node finds `tokens.ts` where `tokens.js` is imported.
+  // Node 20 cannot load TypeScript, and no version of Node finds `tokens.ts` if `tokens.js` is imported.
   const native = store !== undefined && Boolean(Reflect.get(process.features, 'typescript'))
   return project.typescript && !native && !project.has('jiti') ? [...missing, 'jiti'] : missing
 }

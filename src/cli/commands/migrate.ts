@@ -26,13 +26,13 @@ export function addMigrate(program: Command, perform: Perform): void {
       return
     }
     if (store.migrate === undefined) throw new CommandError(EXIT.failed, `the ${store.name} store has nothing to set up`)
-    // Not within the deadline of a request: a large table takes its time.
+    // Without a request's deadline, because a large table takes time.
     await store.migrate()
     await answer({ migrated: true }, () => say(streams, `The store ${store.name} is set up.`))
   })
 }
 
-/** Stores on SQL print it; the port does not ask for it. */
+/** Returns the SQL from a SQL store. It is not part of the store port. */
 function printedBy(store: { readonly name: string; readonly migrationSql?: unknown }): Promise<string> {
   if (typeof store.migrationSql !== 'function') throw new CommandError(EXIT.failed, `the ${store.name} store has no SQL to print`)
   return store.migrationSql()

@@ -7,7 +7,7 @@ import { collect, given, numberOrText, readId, readTerms, type Terms } from '../
 
 type Options = Terms & { readonly remove?: readonly string[] }
 
-/** What `--remove` takes away, by the name of the option that sets it. */
+/** The fields that `--remove` can remove, by the name of the option that sets them. */
 const REMOVABLE: ReadonlyMap<string, string> = new Map([
   ['description', 'description'],
   ['resource', 'resources'],

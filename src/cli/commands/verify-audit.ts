@@ -37,7 +37,7 @@ async function readHead(cwd: string, file: string): Promise<KnownHead> {
   const text = await readFile(resolve(cwd, file), 'utf8').catch(() => {
     throw new CommandError(EXIT.usage, `--head: ${file} cannot be read`)
   })
-  // Heads that were appended as they came stand one to a line, and the last one counts. Their fields are checked by the library.
+  // A file of appended heads has one per line, and the last one counts. The library validates their fields.
   const lines = text.trim().split('\n')
   return readJson('the file of --head', lines.every(isJson) ? lines.at(-1) : text) as KnownHead
 }

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os'
 import type { Actor } from '../../model/actor.js'
 import { ownActor } from '../../model/own-actor.js'
 
-/** Who acts: `cli:` and the user of the system, or the name that was given. Whoever can read the configuration can do everything. */
+/** The actor: `cli:` and the system's user name, or the given name. Anyone who can read the configuration can do everything. */
 export function cliActor(name: string | undefined): Actor {
   return ownActor({ id: `cli:${name ?? systemUser()}`, tenants: '*', manages: 'all' })
 }
@@ -11,7 +11,7 @@ function systemUser(): string {
   try {
     return userInfo().username
   } catch {
-    // Containers run under numbers that have no name.
+    // Containers often run under user ids without a name.
     return `uid-${process.getuid?.() ?? 'unknown'}`
   }
 }

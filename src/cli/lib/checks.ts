@@ -3,16 +3,16 @@ import type { Health } from '../../model/health.js'
 import type { TokenRecord } from '../../model/record.js'
 import { readFault } from './fault.js'
 
-/** One thing that was looked at. `ok` is absent for what is told without a judgment, `advice` where there is nothing to do. */
+/** The result of one check. `ok` is absent if it is neither good nor bad, `advice` if there is nothing to do. */
 export type Check = { readonly name: string; readonly ok?: boolean; readonly detail: string; readonly advice?: string }
 
 const DAY_MS = 86_400_000
-/** Clocks that are further apart than this are told. Beside it counts how long the question took. */
+/** A larger difference between clocks is reported. The duration of the query is taken into account. */
 const MOST_APART_MS = 1_000
-/** So many tokens with one address look like a proxy. */
+/** This many tokens with the same address suggest a proxy. */
 const PROXIED = 5
 
-/** What the store says about its server, and how far its clock is from that of this node. Where the store is known to fail, this may fail in silence. */
+/** The store's diagnosis of its server, and the offset of its clock from this node's. If the store is known to fail, a failure here is not reported again. */
 export async function serverChecks(inside: Internals, storeAnswers: boolean): Promise<readonly Check[]> {
   const { clock } = inside.settings
   try {
@@ -40,7 +40,7 @@ function clockCheck(offsetMs: number, doubtMs: number): Check {
   }
 }
 
-/** What a move of the tokens out of this store, or into it, means for this node. */
+/** The checks for each state of a move to or from this store. */
 const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check } = {
   leaving: { name: 'move', detail: 'the tokens are being copied to another store; this one still accepts changes' },
   fenced: {
@@ -69,7 +69,7 @@ const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check }
   },
 }
 
-/** What `health()` tells. Where the store is known to fail, the audit was not read. */
+/** The checks from `health()`. If the store is known to fail, the audit was not read. */
 export function healthChecks({ store, feed, consumers, damagedEvents }: Health, storeAnswers: boolean): readonly Check[] {
   return [
     { name: 'breaker', ok: store.breaker === 'closed', detail: store.breaker },
@@ -119,10 +119,10 @@ const WITHOUT_PEPPER: Check = {
   advice: 'Set one: forged tokens then cost no read, and an attacker who can write to the store cannot plant a token.',
 }
 
-/** How the instance is set up. */
+/** The checks of the instance's settings. */
 export function settingsChecks(inside: Internals): readonly Check[] {
   const { retention, digesters } = inside.settings
-  const days = (ms: number | undefined): string => (ms === undefined ? 'for ever' : `${Math.round((ms / DAY_MS) * 10) / 10} days`)
+  const days = (ms: number | undefined): string => (ms === undefined ? 'forever' : `${Math.round((ms / DAY_MS) * 10) / 10} days`)
   return [
     digesters.some(({ pepperId }) => pepperId === undefined) ? WITHOUT_PEPPER : { name: 'pepper', detail: 'set' },
     { name: 'staleness', detail: `a revocation reaches every node within ${inside.readings().maxStalenessSeconds} s` },
@@ -133,7 +133,7 @@ export function settingsChecks(inside: Internals): readonly Check[] {
   ]
 }
 
-/** Do the recorded addresses look like those of clients? How a framework trusts its proxies is not to be seen from here, but what comes of it is. */
+/** Checks whether the recorded addresses look like those of clients. The framework's proxy settings are not visible here, but their effect is. */
 export function addressCheck(records: readonly TokenRecord[]): Check {
   const name = 'client addresses'
   const seen = records.flatMap(({ lastUsedIp }) => lastUsedIp ?? [])

@@ -7,7 +7,7 @@ import { CommandError, EXIT } from './fault.js'
 
 const NAMES = ['latchkey.config.ts', 'latchkey.config.mjs', 'latchkey.config.js'] as const
 
-/** Errors of Node about a file that is not plain JavaScript: what it cannot load at all, and what it loads but cannot strip or resolve. */
+/** Node's errors for a file that is not plain JavaScript: it cannot be loaded at all, or its types or imports cannot be processed. */
 const NEEDS_TRANSPILER: ReadonlySet<unknown> = new Set([
   'ERR_UNKNOWN_FILE_EXTENSION',
   'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX',
@@ -15,7 +15,7 @@ const NEEDS_TRANSPILER: ReadonlySet<unknown> = new Set([
   'ERR_MODULE_NOT_FOUND',
 ])
 
-/** The nearest configuration, from this folder upward. */
+/** Finds the nearest configuration, from this folder upward. */
 export function findConfig(cwd: string, given: string | undefined, option = '--config'): string {
   if (given !== undefined) {
     const file = resolve(cwd, given)
@@ -33,14 +33,14 @@ export function findConfig(cwd: string, given: string | undefined, option = '--c
   )
 }
 
-/** Runs the configuration, and answers the instance that it exports as `tokens` or by default. */
+/** Runs the configuration, and returns the instance that it exports as `tokens` or by default. */
 export async function loadInstance(file: string): Promise<Latchkey> {
   const found = instanceIn(await runModule(file))
   if (found !== undefined) return found
   throw new CommandError(EXIT.failed, `${file} must export the result of latchkey(options): export const tokens = latchkey({ … })`)
 }
 
-/** Runs a module that an option names, and answers the function that it exports under a name or by default. */
+/** Runs a module that an option names, and returns the function that it exports under a name or by default. */
 export async function loadFunction(cwd: string, option: string, given: string, name: string): Promise<(...args: never) => unknown> {
   const file = findConfig(cwd, given, option)
   const outer = Object(await runModule(file))
@@ -86,14 +86,14 @@ async function findJiti(): Promise<Jiti | undefined> {
   }
 }
 
-/** CommonJS that was imported has its exports inside of `default`. */
+/** Imported CommonJS has its exports in `default`. */
 function instanceIn(module: unknown): Latchkey | undefined {
   const outer = Object(module)
   const inner = Object(outer.default)
   return [outer.tokens, outer.default, inner.tokens, inner.default].find(isInstance)
 }
 
-/** By its methods: a configuration may load the CommonJS copy of the package, or one of its own. */
+/** Checks the methods, because a configuration may load another copy of the package, such as its CommonJS build. */
 function isInstance(value: unknown): value is Latchkey {
   return (
     typeof value === 'object' &&

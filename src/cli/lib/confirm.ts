@@ -3,9 +3,9 @@ import { CommandError, EXIT, oneLine } from './fault.js'
 import type { Streams } from './output.js'
 
 /**
- * Asks before what cannot be undone. Without a terminal there is nobody to ask, and nothing is done.
+ * Asks for confirmation of a change that cannot be undone. Without a terminal there is nobody to ask, so nothing is done.
  *
- * @throws CommandError for every answer but yes
+ * @throws CommandError for any answer other than yes
  */
 export async function confirmFinal(streams: Streams, question: string): Promise<void> {
   if (streams.stdin.isTTY !== true || streams.stderr.isTTY !== true) {

@@ -3,14 +3,14 @@ import { describeFault } from '../../store/describe-fault.js'
 import { redact } from '../../token/redact.js'
 import { printable } from './printable.js'
 
-/** How the process ends. Documented in docs/cli.md, and never renumbered: scripts depend on them. */
+/** The exit codes. They are documented in docs/cli.md and never renumbered, because scripts depend on them. */
 export const EXIT = {
   ok: 0,
   /** Refused, or failed. Nothing was changed unless the message says so. */
   failed: 1,
-  /** The command line or a value in it was wrong. */
+  /** The command line or one of its values was invalid. */
   usage: 2,
-  /** The store did not answer: it is not known whether the change was made. */
+  /** The store did not answer, so whether the change was made is unknown. */
   undecided: 3,
 } as const
 
@@ -26,12 +26,12 @@ export class CommandError extends Error {
   }
 }
 
-/** The reader of the output has gone, as `head` does. */
+/** The reader of the output closed it, as `head` does. */
 export class OutputClosedError extends Error {}
 
 const MAX_SENTENCE = 1000
 
-/** What to tell of an error, in one line without a stack or a token, and how to end. */
+/** Describes an error in one line without a stack or a token, with its exit code. */
 export function readFault(error: unknown): { readonly exitCode: ExitCode; readonly sentence: string } {
   if (error instanceof CommandError) return { exitCode: error.exitCode, sentence: oneLine(error.message) }
   if (!isLatchkeyError(error)) {
@@ -46,12 +46,12 @@ function exitCodeOf(code: string): ExitCode {
   return code === 'invalid_input' ? EXIT.usage : EXIT.failed
 }
 
-/** A driver's message may quote a connection string, so its kind and code are told; our own errors are written to be read. */
+/** A driver's message may quote a connection string, so only its kind and code are shown. Messages of our own errors are safe to show. */
 function describeCause(cause: unknown): string {
   return isLatchkeyError(cause) ? cause.message : describeFault(cause)
 }
 
-/** One line that shows no token, fit for a terminal. */
+/** Makes text safe for a terminal: one line without tokens. */
 export function oneLine(text: string): string {
   return printable(redact(text).replace(/\s*[\r\n]+\s*/g, ' ')).slice(0, MAX_SENTENCE)
 }

@@ -2,12 +2,12 @@ import { isErrorLike } from '../../errors.js'
 import { oneLine } from './fault.js'
 
 const CONSOLE: Console = console
-/** How an instance begins a line about a fault on the console. */
+/** The start of an instance's console message about a fault. */
 const LINE = /^latchkey LATCHKEY_\w+ /
-/** A command that goes on for longer after a fault tells nothing of it itself. */
+/** A command that runs longer than this after a fault does not report it itself. */
 const LONGEST_MS = 3_000
 
-/** Holds back what the instance of the configuration writes to the console about faults, until it is known whether the command says the same. */
+/** Holds back the instance's console messages about faults until it is known whether the command reports the same fault. */
 export class HeldLines {
   readonly #write: Console['error'] = CONSOLE.error
   readonly #own: Console['error']
@@ -25,12 +25,12 @@ export class HeldLines {
     CONSOLE.error = this.#own
   }
 
-  /** The command says this itself. */
+  /** Called when the command reports this fault itself. */
   told(error: unknown): void {
     if (isErrorLike(error)) this.#told.push(oneLine(error.message))
   }
 
-  /** Writes what nobody was told, and holds nothing back anymore. */
+  /** Writes the messages that were not reported otherwise, and stops holding messages back. */
   end(): void {
     if (CONSOLE.error === this.#own) CONSOLE.error = this.#write
     this.#release()

@@ -1,10 +1,10 @@
 import { isLatchkeyError } from '../../errors.js'
 import { type Internals, internalsOf } from '../../instance.js'
 
-/** Why an instance has no internals here. */
+/** Why an instance's internals are not available here. */
 export const OTHER_COPY = 'the configuration loads a different copy of latchkey than this command'
 
-/** The internals of the instance; `undefined` where the configuration loads another copy of the package, as `require` does beside `import`. */
+/** The internals of the instance; `undefined` if the configuration loads another copy of the package, for example with `require` instead of `import`. */
 export function findInternals(tokens: unknown): Internals | undefined {
   try {
     return internalsOf(tokens)

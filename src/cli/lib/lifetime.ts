@@ -1,7 +1,7 @@
-/** A store that hangs is not waited for longer than this. */
+/** The longest wait for a hanging store, in milliseconds. */
 const LONGEST_END_MS = 5000
 
-/** What must be closed before the process ends, however it ends. */
+/** Resources that must be closed before the process ends, however it ends. */
 export class Lifetime {
   readonly #closers: (() => Promise<void>)[] = []
   #ending: Promise<void> | undefined
@@ -10,7 +10,7 @@ export class Lifetime {
     this.#closers.push(close)
   }
 
-  /** Closes everything, once. Never rejects: what cannot be closed is told by the instance itself. */
+  /** Closes everything, once. Never rejects: the instance itself reports what it cannot close. */
   end(): Promise<void> {
     this.#ending ??= Promise.race([
       Promise.allSettled(this.#closers.map((close) => close())),

@@ -1,18 +1,18 @@
-/** Rows that are imported together, after which progress is told. */
+/** The progress of an import, reported after each batch. */
 type Told = { readonly rows: number; readonly failed: number }
 
-/** Remembers on which lines the rows of batches with failures began: of a million good rows, nothing. */
+/** Remembers the line numbers of the rows in batches with failures. A million good rows take no memory. */
 export class Lines {
   readonly #lines = new Map<number, number>()
   readonly #batch: number[] = []
   #told: Told = { rows: 0, failed: 0 }
 
-  /** The next row begins here. */
+  /** Records the line on which the next row begins. */
   note(line: number): void {
     this.#batch.push(line)
   }
 
-  /** These rows were looked at, so many of which failed. */
+  /** Records the progress after a batch. */
   told({ rows, failed }: Told): void {
     const lines = this.#batch.splice(0, rows - this.#told.rows)
     if (failed > this.#told.failed && this.#told.failed < MAX_PROBLEMS) {
@@ -26,5 +26,5 @@ export class Lines {
   }
 }
 
-/** As many as a report names. */
+/** The maximum number of problems in a report. */
 const MAX_PROBLEMS = 100

@@ -3,15 +3,15 @@ import { CommandError, EXIT, OutputClosedError } from './fault.js'
 import { say, write } from './output.js'
 import type { Session } from './session.js'
 
-/** When a token ends, so that a lifetime typed without its unit (`90` is 90 seconds) is noticed at once. */
+/** Describes when a token expires, so that a lifetime without its unit (`90` is 90 seconds) is noticed at once. */
 export function lifetimeOf({ expiresAt }: TokenRecord): string {
   return expiresAt === undefined ? 'never expires' : `expires at ${expiresAt.toISOString()}`
 }
 
 /**
- * Shows a new token, once. For people it is the only line on `stdout`, so that `TOKEN=$(latchkey create …)` holds it.
+ * Shows a new token once. Without `--json`, it is the only line on `stdout`, so that `TOKEN=$(latchkey create …)` works.
  *
- * @throws CommandError when nobody read it: it is gone
+ * @throws CommandError if the output was closed before the token was read: the token is then lost
  */
 export async function showMinted({ streams, answer }: Session, { token, record }: Minted, sentence: string): Promise<void> {
   try {

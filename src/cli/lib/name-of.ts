@@ -2,7 +2,7 @@ import type { TokenHandle } from '../../instance.js'
 import { mustGet } from '../../management/must-get.js'
 
 /**
- * What to call a token before it is ended.
+ * Describes a token in a question before it is ended.
  *
  * @throws NotFoundError `not_found`
  */

@@ -4,7 +4,7 @@ import { isErrorLike } from '../../errors.js'
 import { OutputClosedError, oneLine } from './fault.js'
 import { printable, printableJson } from './printable.js'
 
-/** The streams of the process. Answers go to `stdout`; everything that is said beside them to `stderr`. */
+/** The streams of the process. Results go to `stdout`, and all other messages to `stderr`. */
 export type Streams = {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: Writable
@@ -12,7 +12,7 @@ export type Streams = {
   readonly cwd: string
 }
 
-/** Writes text, and resolves once the system has taken it. */
+/** Writes text, and resolves once the system has accepted it. */
 export function write(stream: Writable, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, (error) => {
@@ -26,7 +26,7 @@ export function writeJson(streams: Streams, value: unknown): Promise<void> {
   return write(streams.stdout, `${printableJson(value)}\n`)
 }
 
-/** Says something to people. That nobody reads it is no reason to fail. */
+/** Writes a message to `stderr`. Does not fail if nobody reads it. */
 export async function say(streams: Streams, text: string): Promise<void> {
   await write(streams.stderr, `${oneLine(text)}\n`).catch(() => undefined)
 }
@@ -34,7 +34,7 @@ export async function say(streams: Streams, text: string): Promise<void> {
 const MAX_CELL = 60
 const PLAIN = { style: { head: [], border: [], compact: true } }
 
-/** A table with a row for each item; long cells are cut, `--json` has them whole. With `whole` they are not cut: it is them that somebody asked for. */
+/** Writes a table with a row for each item. Long cells are cut, unless `whole` is set because the command is about their content; `--json` never cuts. */
 export function writeTable(
   streams: Streams,
   head: readonly string[],
@@ -46,7 +46,7 @@ export function writeTable(
   return write(streams.stdout, `${table.toString()}\n`)
 }
 
-/** A table with a row for each field that is there. */
+/** Writes a table with a row for each field that is present. */
 export function writeFields(streams: Streams, fields: object): Promise<void> {
   const table = new Table(PLAIN)
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) table.push([name, cell(value)])

@@ -1,12 +1,12 @@
 /** Control characters, which move a terminal's cursor, and invisible ones, which reorder or hide text. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
-/** Text as a terminal may show it: a name that somebody chose cannot give orders to it. */
+/** Makes text safe for a terminal: a chosen name must not control it. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }
 
-/** JSON as a terminal may show it; it means the same. */
+/** JSON with the same meaning that is safe for a terminal. */
 export function printableJson(value: unknown): string {
   const text = JSON.stringify(value, null, 2)
   return text.replace(UNSAFE, (character) => (character === '\n' ? character : escapeUnits(character)))

@@ -5,7 +5,7 @@ import { isPrefix } from '../../token/parse.js'
 import { CommandError, EXIT } from './fault.js'
 import { FRAMEWORKS, type Framework, type StoreName } from './templates.js'
 
-/** What `init` needs to know about a project. */
+/** The facts about a project that `init` needs. */
 export type Project = {
   readonly framework: Framework | undefined
   readonly store: StoreName

@@ -2,10 +2,10 @@ import { type CastingContext, CsvError, parse } from 'csv-parse'
 import { CommandError, EXIT } from './fault.js'
 import { brokenLine, type Row } from './row.js'
 
-/** A longer row is a quote that was never closed. */
+/** A longer row means that a quote was never closed. */
 const LONGEST_ROW = 1_048_576
 
-/** What is wrong with a row, by the parser's code. Its message quotes the row. */
+/** Our messages by the parser's code, because the parser's own message quotes the row. */
 const FAULTS: { readonly [code: string]: string } = {
   CSV_RECORD_INCONSISTENT_COLUMNS: 'has more or fewer cells than the header',
   CSV_INVALID_CLOSING_QUOTE: 'has text after a closing quote',
@@ -14,7 +14,7 @@ const FAULTS: { readonly [code: string]: string } = {
   CSV_MAX_RECORD_SIZE: 'is longer than 1 MB: is there a quote that is never closed?',
 }
 
-/** The rows of a table whose first line names its columns (RFC 4180), read as they are asked for. An empty cell is absent, unless it is quoted. */
+/** Reads the rows of a table whose first line names its columns (RFC 4180), on demand. An empty cell is absent, unless it is quoted. */
 export async function* readTable(input: NodeJS.ReadableStream, delimiter: string): AsyncGenerator<Row> {
   const parser = parse({
     bom: true,

@@ -2,10 +2,10 @@ import { isTokenId } from '../../token/parse.js'
 import { CommandError, EXIT } from './fault.js'
 import { type Streams, say } from './output.js'
 
-/** A token of any prefix, also one cut short: its id, and some of its secret. */
+/** A token of any prefix, possibly truncated: its id, and part of its secret. */
 const TOKEN = /(?:^|_)([0-9A-Za-z]{16})_[0-9A-Za-z]+\s*$/
 
-/** The id in an argument. Somebody may paste a whole token: it is cut to its id, and never repeated. */
+/** Reads the id from an argument. A pasted token is reduced to its id, and never repeated in messages. */
 export async function readId(streams: Streams, text: string): Promise<string> {
   const id = TOKEN.exec(text)?.[1]
   if (id === undefined) {
@@ -21,19 +21,19 @@ export function numberOrText(text: string): number | string {
   return /^\d+$/.test(text) ? Number(text) : text
 }
 
-/** An input without what was not given: the library asks where an `undefined` comes from. */
+/** Removes options that were not given, because the library refuses an explicit `undefined`. */
 export function given<T extends object>(input: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>
   }
 }
 
-/** One more value of an option that may be repeated. */
+/** Collects the values of a repeatable option. */
 export function collect(value: string, values: readonly string[] = []): readonly string[] {
   return [...values, value]
 }
 
-/** `warehouse=w1`, repeated, as resources. */
+/** Reads repeated `warehouse=w1` pairs as resources. */
 export function readResources(pairs: readonly string[] | undefined): { readonly [dimension: string]: readonly string[] } | undefined {
   if (pairs === undefined) return undefined
   const found = new Map<string, string[]>()
@@ -43,13 +43,13 @@ export function readResources(pairs: readonly string[] | undefined): { readonly 
     const dimension = pair.slice(0, at)
     const values = found.get(dimension) ?? []
     found.set(dimension, values)
-    // `warehouse=` alone reaches nothing in that dimension.
+    // `warehouse=` alone allows nothing in that dimension.
     if (at + 1 < pair.length) values.push(pair.slice(at + 1))
   }
   return Object.fromEntries(found)
 }
 
-/** JSON in an option. */
+/** Reads JSON from an option. */
 export function readJson(option: string, text: string | undefined): unknown {
   if (text === undefined) return undefined
   try {
@@ -59,7 +59,7 @@ export function readJson(option: string, text: string | undefined): unknown {
   }
 }
 
-/** A whole number in an option. */
+/** Reads an integer from an option. */
 export function readCount(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new CommandError(EXIT.usage, '--limit must be a whole number')
   return Number(text)
@@ -79,7 +79,7 @@ export type Terms = {
   readonly metadata?: string
 }
 
-/** The same, by the names that the library gives them. */
+/** Converts the terms to the library's field names. */
 export function readTerms(options: Terms): { readonly [field: string]: unknown } {
   const { name, description, scope: scopes, expiresIn, expiresAt, notBefore, allowedIp: allowedIps, rotateEvery } = options
   const resources = readResources(options.resource)

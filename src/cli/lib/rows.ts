@@ -6,12 +6,12 @@ import type { Streams } from './output.js'
 import { readTable } from './read-table.js'
 import { brokenLine, type Row } from './row.js'
 
-/** The characters between the cells of tables, by the endings of their files. */
+/** The delimiters of tables by file extension. */
 const DELIMITERS: { readonly [ending: string]: string } = { '.csv': ',', '.tsv': '\t' }
 
 /**
- * The rows of a file, read as they are asked for: of a table with a delimiter or an ending that names one, else of JSON lines. No message quotes a line,
- * which may hold a secret.
+ * Reads the rows of a file on demand: of a table if there is a delimiter or the file's extension implies one, otherwise of JSON lines. No message quotes a
+ * line, because it may contain a secret.
  */
 export function readRows({ cwd, stdin }: Streams, name: string, delimiter?: string): AsyncIterable<Row> {
   const file = resolve(cwd, name)

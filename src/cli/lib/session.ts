@@ -14,21 +14,21 @@ export type CommonOptions = {
   readonly yes?: boolean
 }
 
-/** What a command works with: the instance of the configuration, and its verbs as the user of the command line performs them. */
+/** The context of a command: the configured instance, and its verbs with the command line's user as the actor. */
 export type Session = {
   readonly tokens: Latchkey
   readonly handle: TokenHandle
   readonly streams: Streams
   readonly configFile: string
-  /** The instance of another file, which an option names. It is closed like the first. */
+  /** Opens the instance of another configuration, which an option names. It is closed like the first one. */
   openOther(option: string, file: string): Promise<Latchkey>
-  /** Does this too when the process ends. */
+  /** Registers work to do when the process ends. */
   onEnd(work: () => Promise<void>): void
-  /** Answers as JSON where that was asked for, else as people read it. */
+  /** Writes a result: as JSON if requested, otherwise in readable form. */
   answer(value: unknown, forPeople: () => Promise<void>): Promise<void>
-  /** The answer says this fault: the instance's own line about it is left out. */
+  /** Marks a fault as reported by the result, so that the instance's own message about it is omitted. */
   told(error: unknown): void
-  /** Asks before what cannot be undone. */
+  /** Asks for confirmation of a change that cannot be undone. */
   confirm(question: () => string | Promise<string>): Promise<void>
 }
 

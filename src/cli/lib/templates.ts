@@ -31,7 +31,7 @@ export const tokens = latchkey({
 
 type Route = { readonly imports: string; readonly body: string }
 
-/** `typed` in front of what only TypeScript reads. */
+/** `typed` marks text that only TypeScript files contain. */
 const ROUTES: { readonly [Name in Framework]: (typed: (text: string) => string) => Route } = {
   express: () => ({
     imports: "import express from 'express'",
