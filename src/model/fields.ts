@@ -59,8 +59,8 @@ export type Field = {
 
 /** Every stored field of a token. Records add `hint` and `status`, which are derived from these. */
 export const FIELDS = {
-  /** Names the token: 16 base62 characters, random, public, never a secret. */
-  id: { kind: 'id', since: 1, required: true, description: 'Names the token: 16 base62 characters, random, public, never a secret.' },
+  /** Identifies the token: 16 base62 characters, random, public, never a secret. */
+  id: { kind: 'id', since: 1, required: true, description: 'Identifies the token: 16 base62 characters, random, public, never a secret.' },
   /** 1 at first, then incremented with every change. */
   version: { kind: 'count', since: 1, required: true, description: '1 at first, then incremented with every change.' },
   /** The prefix of the token's text. */
@@ -75,7 +75,7 @@ export const FIELDS = {
   },
   /** Which pepper the digest depends on. Absent: none. */
   pepperId: { kind: 'word', since: 1, description: 'Which pepper the digest depends on. Absent: none.' },
-  /** Name of the token for people. */
+  /** Human-readable name of the token. */
   name: {
     kind: 'text',
     since: 1,
@@ -84,7 +84,7 @@ export const FIELDS = {
     min: 1,
     max: 200,
     audited: true,
-    description: 'Name of the token for people.',
+    description: 'Human-readable name of the token.',
   },
   /** Purpose of the token. */
   description: {
@@ -125,13 +125,13 @@ export const FIELDS = {
     audited: true,
     description: 'Scopes of the catalogue, wildcards such as `inventory:*`, groups such as `@staff`. Empty: nothing.',
   },
-  /** True: the token carries the current permissions of its owner instead of scopes of its own. */
+  /** True: the token carries the current permissions of its owner instead of its own scopes. */
   inherit: {
     kind: 'flag',
     since: 1,
     set: 'create',
     audited: true,
-    description: 'True: the token carries the current permissions of its owner instead of scopes of its own.',
+    description: 'True: the token carries the current permissions of its owner instead of its own scopes.',
   },
   /** Data that the token may access, by dimension. An absent dimension is unrestricted; an empty list allows nothing. */
   resources: {

@@ -37,7 +37,7 @@ const action = z.enum(ACTIONS, { error: noneOf(ACTIONS) })
 const page = {
   action: z
     .union([action, z.array(action)], { error: noneOf(ACTIONS, true) })
-    .meta({ description: 'Any of these.' })
+    .meta({ description: 'Only events with one of these actions.' })
     .optional(),
   limit: limitShape,
   order: z
@@ -52,11 +52,11 @@ const page = {
 
 /** Input schema of `events`. */
 export const eventsShape: z.ZodType<Given> = z.strictObject({
-  tokenId: word.meta({ description: 'About this token only, which may no longer exist.' }).optional(),
-  tenantId: word.meta({ description: 'Of this tenant only.' }).optional(),
-  actorId: word.meta({ description: 'By this actor only.' }).optional(),
-  from: instantSchema.meta({ description: 'From this instant on.' }).optional(),
-  to: instantSchema.meta({ description: 'Before this instant.' }).optional(),
+  tokenId: word.meta({ description: 'Only events about this token, which may no longer exist.' }).optional(),
+  tenantId: word.meta({ description: 'Only events of this tenant.' }).optional(),
+  actorId: word.meta({ description: 'Only events by this actor.' }).optional(),
+  from: instantSchema.meta({ description: 'Only events at or after this instant.' }).optional(),
+  to: instantSchema.meta({ description: 'Only events before this instant.' }).optional(),
   ...page,
 })
 

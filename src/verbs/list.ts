@@ -56,22 +56,22 @@ export const cursorShape: z.ZodType<string | undefined> = text(1, MAX_CURSOR)
 
 /** Input schema of `list`. */
 export const listShape: z.ZodType<Given> = z.strictObject({
-  tenantId: word.meta({ description: 'Of this tenant only.' }).optional(),
-  ownerId: word.meta({ description: 'Of this owner only.' }).optional(),
-  createdBy: word.meta({ description: 'Created by this actor only.' }).optional(),
+  tenantId: word.meta({ description: 'Only tokens of this tenant.' }).optional(),
+  ownerId: word.meta({ description: 'Only tokens of this owner.' }).optional(),
+  createdBy: word.meta({ description: 'Only tokens that this actor created.' }).optional(),
   status: z
     .union([status, z.array(status)], { error: noneOf(STATUSES, true) })
-    .meta({ description: 'In any of these states.' })
+    .meta({ description: 'Only tokens with one of these statuses.' })
     .optional(),
-  name: text(0, 65_536).meta({ description: 'Part of the name, in either case.' }).optional(),
+  name: text(0, 65_536).meta({ description: 'Part of the name. The case of ASCII letters is ignored.' }).optional(),
   id: text(0, 200).meta({ description: 'The first characters of the id, or of the token as it is shown: `acme_live_4kQ0…`.' }).optional(),
   ids: idsSchema.meta({ description: 'Only these tokens, at most 100; those that you may not see are omitted.' }).optional(),
-  rotationDue: flag.meta({ description: 'Due for rotation.' }).optional(),
-  expiresWithin: durationSchema().meta({ description: 'Expiring within this time.' }).optional(),
-  neverExpires: flag.meta({ description: 'Without an expiry.' }).optional(),
-  unusedFor: durationSchema().meta({ description: 'Older than this and unused for this long.' }).optional(),
-  neverUsed: flag.meta({ description: 'Never used at all.' }).optional(),
-  imported: flag.meta({ description: 'Imported, and still used in the format of another system.' }).optional(),
+  rotationDue: flag.meta({ description: 'Only tokens that are due for rotation.' }).optional(),
+  expiresWithin: durationSchema().meta({ description: 'Only tokens that expire within this time.' }).optional(),
+  neverExpires: flag.meta({ description: 'Only tokens that never expire.' }).optional(),
+  unusedFor: durationSchema().meta({ description: 'Only tokens that are older than this and were not used for this long.' }).optional(),
+  neverUsed: flag.meta({ description: 'Only tokens that were never used.' }).optional(),
+  imported: flag.meta({ description: 'Only imported tokens that are still in the format of another system.' }).optional(),
   limit: limitShape,
   cursor: cursorShape,
 })

@@ -13,7 +13,7 @@ export type OwnersGiven = NamesGiven & { tenantId?: string | undefined }
 /** Input schema of `owners`. */
 export const ownersShape: ShapeOf<OwnersGiven> = z.strictObject({
   ...tenantsShape.shape,
-  tenantId: text(1, 200).meta({ description: 'Of tokens of this tenant only.' }).optional(),
+  tenantId: text(1, 200).meta({ description: 'Only owners of tokens of this tenant.' }).optional(),
 })
 
 /**

@@ -23,8 +23,8 @@ type Given = {
 /** Input schema of `revokeAll`. */
 export const revokeAllShape: z.ZodType<Given> = z
   .strictObject({
-    tenantId: text(1, 200).meta({ description: 'Of this tenant.' }).optional(),
-    ownerId: text(1, 200).meta({ description: 'Of this owner.' }).optional(),
+    tenantId: text(1, 200).meta({ description: 'Only tokens of this tenant.' }).optional(),
+    ownerId: text(1, 200).meta({ description: 'Only tokens of this owner.' }).optional(),
     all: z
       .literal(true, { error: 'must be true, or omitted' })
       .meta({ description: 'Every token that you may see. Cannot be combined with the other fields.' })

@@ -10,7 +10,7 @@ const MOST = 1000
 /** Tokens that need action are counted up to a lower limit, because each kind needs its own search, which reads whole records. */
 const MOST_DUE = 100
 
-const countsShape = z.strictObject({ tenantId: text(1, 200).meta({ description: 'Of this tenant only.' }).optional() })
+const countsShape = z.strictObject({ tenantId: text(1, 200).meta({ description: 'Only tokens of this tenant.' }).optional() })
 
 /** Statuses of tokens that need no action. */
 const ALIVE = ['active', 'pending', 'inactive'] as const

@@ -63,7 +63,7 @@ export const namePage: z.ZodType = z
   })
   .meta({ id: 'NamePage', description: 'A page may be short or empty even if more follow. The last page has no `nextCursor`.' })
 
-const upTo = z.strictObject({ count, more: z.literal(true).optional() }).meta({ description: 'With `more` there are more than these.' })
+const upTo = z.strictObject({ count, more: z.literal(true).optional() }).meta({ description: 'If `more` is true, there are more than `count`.' })
 
 /** How many tokens there are of each kind. */
 export const tokenCounts: z.ZodType = z
@@ -172,7 +172,7 @@ export const scopeList: z.ZodType = z
       .int()
       .meta({ description: 'How long usage counts are kept; omitted if they are kept forever. Older uses are in no count.' })
       .optional(),
-    inherit: z.boolean().meta({ description: "Whether a token may carry its owner's permissions instead of scopes of its own." }),
+    inherit: z.boolean().meta({ description: "Whether a token may carry its owner's permissions instead of its own scopes." }),
   })
   .meta({ id: 'ScopeList', description: 'The scopes, the groups, and the server’s rules for new tokens.' })
 
