@@ -9,7 +9,7 @@ import { tryEach } from './parts.js'
 
 const MAX_WAITING = 10_000
 
-/** What proved an imported token by its slow hash, and what is to be kept in place of that hash. */
+/** The slow hash that proved an imported token, and the digest to store instead. */
 type Proven = {
   readonly hash: string
   readonly digest: string
@@ -21,47 +21,47 @@ export type ImportedChangesOptions = {
   readonly store: GuardedStore
   readonly clock: () => number
   readonly announce: (events: readonly StoredEvent[]) => void
-  /** This token may have changed. */
+  /** Called when this token may have changed. */
   readonly changed: (id: string) => void
 }
 
-/** What to write: a digest in place of a slow hash, or the end of a token. Answers `undefined` where there is nothing left to do. */
+/** Returns what to write: a digest in place of a slow hash, or the revocation of a token; `undefined` if there is nothing left to do. */
 type Step = (stored: StoredToken, now: number) => Promise<{ readonly record: StoredToken; readonly event: StoredEvent } | undefined>
 
 /**
- * Writes what verification found out about imported tokens, some time after, off the request's path: a digest of ours in place of a slow hash, and the
- * end of a token whose secret another format imported as well, where that one was revoked.
+ * Writes changes that verification found necessary for imported tokens, later and off the request's path: our digest in place of a slow hash, and the
+ * revocation of a token whose secret was also imported in another format and revoked there.
  *
- * Until a digest is written, it is remembered, so that this node computes the slow hash of a token once. A change in between wins, such as a
- * revocation: only what is to be changed is, and only in the record as it is by then.
+ * A digest is remembered until it is written, so that this node computes the slow hash of a token only once. Other changes in between, such as a revocation,
+ * are kept: a step changes only its own fields, in the then current record.
  */
 export class ImportedChanges {
   readonly #options: ImportedChangesOptions
   readonly #waiting: Map<string, Proven> = new Map()
-  /** By the id of the token that is to end, the one that was revoked. */
+  /** The ids of revoked tokens, by the id of the token to revoke because of them. */
   readonly #ending: Map<string, string> = new Map()
 
   constructor(options: ImportedChangesOptions) {
     this.#options = options
   }
 
-  /** Is there something that is not written yet? */
+  /** Whether there is anything left to write. */
   get pending(): boolean {
     return this.#waiting.size > 0 || this.#ending.size > 0
   }
 
-  /** Was this token, with this slow hash, proven by what has this digest? */
+  /** Whether this token, with this slow hash, was proven by a secret with this digest. */
   isProven(id: string, hash: string, digest: string): boolean {
     const proven = this.#waiting.get(id)
     return proven !== undefined && proven.hash === hash && equalDigests(proven.digest, digest)
   }
 
-  /** Replaces a slow hash by what it was proven to be. */
+  /** Replaces a slow hash by the digest of the secret that matched it. */
   rehash(id: string, proven: Proven): void {
     if (this.#waiting.size < MAX_WAITING) this.#waiting.set(id, proven)
   }
 
-  /** Revokes a token because another one that the same secret proves was revoked. */
+  /** Revokes a token because another token with the same secret was revoked. */
   end(id: string, revokedId: string): void {
     if (this.#ending.size < MAX_WAITING) this.#ending.set(id, revokedId)
   }
@@ -77,7 +77,7 @@ export class ImportedChanges {
 
   async #write<T>(waiting: Map<string, T>, stepOf: (item: T) => Step): Promise<void> {
     const [failure] = await tryEach([...waiting], async ([id, item]) => {
-      // Behind the others, until it is done: they do not wait for one that the store does not take.
+      // Moves to the back of the queue until it succeeds, so that the others do not wait for one that the store rejects.
       waiting.delete(id)
       waiting.set(id, item)
       if (await this.#change(id, stepOf(item))) waiting.delete(id)
@@ -85,12 +85,12 @@ export class ImportedChanges {
     if (failure !== undefined) throw failure[1]
   }
 
-  /** `false`: somebody else changed the token meanwhile. */
+  /** Returns `false` if the token was changed by someone else meanwhile. */
   async #change(id: string, step: Step): Promise<boolean> {
     const { store, clock, announce, changed } = this.#options
     const stored = await store.findOne(id)
     const next = stored && (await step(stored, clock()))
-    // Removed, or done by another node.
+    // The token was removed, or another node did this already.
     if (stored === undefined || next === undefined) return true
     const { record, event } = next
     try {

@@ -63,7 +63,9 @@ export const namePage: z.ZodType = z
   })
   .meta({ id: 'NamePage', description: 'A page may be short or empty even if more follow. The last page has no `nextCursor`.' })
 
-const upTo = z.strictObject({ count, more: z.literal(true).optional() }).meta({ description: 'If `more` is true, there are more than `count`.' })
+const upTo = z
+  .strictObject({ count, more: z.literal(true).optional() })
+  .meta({ description: 'If `more` is true, there are more than `count`.' })
 
 /** How many tokens there are of each kind. */
 export const tokenCounts: z.ZodType = z

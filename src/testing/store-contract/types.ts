@@ -25,7 +25,7 @@ export type StoreSubject = {
   reopen(): MaybePromise<TokenStore>
   /** Drops the history of the change feed up to now, as the store does by itself once the feed has grown long. */
   trimFeed?(): MaybePromise<unknown>
-  /** Begins a transaction on a connection of the host's own, for a store that offers `commitIn`. No other call is made while it is open. */
+  /** Begins a transaction on a separate connection, for a store that offers `commitIn`. No other call is made while it is open. */
   beginTransaction?(): MaybePromise<BegunTransaction>
   /** Called after the case, even if it failed. The handles are closed first. */
   dispose?(): MaybePromise<unknown>
