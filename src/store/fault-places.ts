@@ -1,7 +1,12 @@
 import type { StoreMethod } from './methods.js'
 
 /** What a log line adds to a fault: a code, which docs/diagnostics.md explains, and advice. */
-export type FaultHelp = { readonly code: `LATCHKEY_${string}`; readonly advice: string }
+export type FaultHelp = {
+  readonly code: `LATCHKEY_${string}`
+  readonly advice: string
+  /** Replaces the advice if the error's message already says what to do. @default nothing */
+  readonly effect?: string
+}
 
 /** The code of faults in the host's own functions. */
 export const CALLBACK_FAILED = 'LATCHKEY_CALLBACK_FAILED'
@@ -9,6 +14,7 @@ export const CALLBACK_FAILED = 'LATCHKEY_CALLBACK_FAILED'
 const STORE: FaultHelp = {
   code: 'LATCHKEY_STORE_FAILED',
   advice: 'Check that the database runs, can be reached and is not overloaded; requests that need it are answered with 503.',
+  effect: 'Requests that need the store are answered with 503.',
 }
 const CALLBACK: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests that depend on it are refused until then.' }
 const CALLBACK_ASIDE: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests are answered regardless.' }

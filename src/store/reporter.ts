@@ -1,5 +1,6 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import { redact } from '../token/redact.js'
+import { isAdvised } from './advised.js'
 import { copyFault, describeFault } from './describe-fault.js'
 import { CALLBACK_FAILED, type FaultPlace, helpFor, kindOf } from './fault-places.js'
 
@@ -93,12 +94,12 @@ function presentable(where: FaultPlace, error: unknown): LatchkeyError {
 }
 
 function lineOf({ where, error }: FaultReport, suppressed: number): string {
-  const { code, advice } = helpFor(where)
+  const { code, advice, effect = advice } = helpFor(where)
   const cause = isErrorLike(error.cause) ? `${error.cause.name}: ${error.cause.message}` : error.cause
   const why = typeof cause === 'string' ? `${error.message} (${cause})` : error.message
   const more = suppressed === 0 ? '' : ` ${suppressed} more since the last line.`
   const docs = `See node_modules/latchkey/docs/diagnostics.md#${code.toLowerCase()}`
-  return `latchkey ${code} ${where}: ${oneLine(why)}. ${advice}${more} ${docs}`
+  return `latchkey ${code} ${where}: ${oneLine(why)}. ${isAdvised(error) ? effect : advice}${more} ${docs}`
 }
 
 // Quoted text may come from any source, so tokens, line breaks, and terminal control characters are removed.

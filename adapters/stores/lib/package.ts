@@ -1,4 +1,5 @@
 import { isErrorLike, StoreUnavailableError } from '../../../src/errors.js'
+import { advised } from '../../../src/store/advised.js'
 
 // A driver is loaded by a literal `await import('pg')` inside a `try` in the same function. Of the forms tried with common bundlers, only this one is
 // found by all of them, and tolerated by all of them if the package is not installed.
@@ -18,14 +19,19 @@ function isModuleOnly(error: unknown): boolean {
   return /import statement outside a module|unexpected token '?export|must use import to load es module/i.test(error.message)
 }
 
-/** The message if a store's packages fail to load; `undefined` for any other error. */
-export function loadFailure(store: string, packages: string, error: unknown): StoreUnavailableError | undefined {
-  if (isMissing(error)) {
-    return new StoreUnavailableError(`${store} store: a package that it needs is missing: run "npm install ${packages}"`)
-  }
+/** Says that a store cannot run without a package: `kysely is not installed`, and the packages to install. */
+export function notInstalled(store: string, what: string, packages: string): StoreUnavailableError {
+  return advised(new StoreUnavailableError(`${store} store: ${what}: run "npm install ${packages}"`))
+}
+
+/** The message if a package of a store fails to load: install it, together with the others that the store needs. `undefined` for any other error. */
+export function loadFailure(store: string, name: string, error: unknown, packages: string = name): StoreUnavailableError | undefined {
+  if (isMissing(error)) return notInstalled(store, `${name} is not installed`, packages)
   if (!isModuleOnly(error)) return undefined
-  return new StoreUnavailableError(
-    `${store} store: a package that it needs is an ES module, which a CommonJS test runner such as Jest cannot load: use kysely 0.28 there, or run Jest with --experimental-vm-modules`,
+  return advised(
+    new StoreUnavailableError(
+      `${store} store: ${name} is an ES module, which a CommonJS test runner such as Jest cannot load: use kysely 0.28 there, or run Jest with --experimental-vm-modules`,
+    ),
   )
 }
 

@@ -1,4 +1,5 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+import { advised } from '../../../src/store/advised.js'
 import { ConnectionLostError } from '../../../src/store/deadline.js'
 
 /** The meaning of a reply's first word, or of a socket error's code, for whoever runs the server. */
@@ -34,7 +35,8 @@ export function redisFailure(error: unknown): LatchkeyError {
   const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1]
   // A reply from a server has a first word; other failures mean that the connection was lost.
   const Failure = advice === undefined ? ConnectionLostError : StoreUnavailableError
-  return new Failure(`redis: ${advice ?? UNREACHED}`, new Error(text))
+  const failure = new Failure(`redis: ${advice ?? UNREACHED}`, new Error(text))
+  return advice === undefined || advice.includes(': ') ? advised(failure) : failure
 }
 
 function describe(error: unknown): string {

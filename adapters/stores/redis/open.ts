@@ -1,7 +1,8 @@
 import { lookup } from 'node:dns/promises'
 import type { RedisOptions } from 'ioredis'
 import { StoreUnavailableError } from '../../../src/errors.js'
-import { isMissing } from '../lib/package.js'
+import { advised } from '../../../src/store/advised.js'
+import { isMissing, notInstalled } from '../lib/package.js'
 import { judgeTransport, type Transport, type TransportWarning } from '../lib/transport.js'
 import type { RedisClient } from './client.js'
 import { letProcessEnd } from './unref.js'
@@ -52,7 +53,7 @@ export async function openClient(url: string, load: Packages = packages): Promis
   if (ioredis !== undefined) return openIoredis(ioredis, url)
   const redis = await load.redis()
   if (redis !== undefined) return openNodeRedis(redis, url)
-  throw new StoreUnavailableError('redis: no client is installed: run npm install ioredis (or npm install redis)')
+  throw notInstalled('redis', 'neither ioredis nor redis is installed', 'ioredis')
 }
 
 /** Returns `undefined` if the package is not installed. If it is installed but broken, throws its error. */
@@ -86,7 +87,7 @@ function databaseOf(url: string): number | undefined {
   if (!protocol.startsWith('redis')) return undefined
   const named = [pathname.replace(/^\//, ''), searchParams.get('db') ?? ''].filter((db) => db !== '')
   if (named.length > 1 || named.some((db) => !/^\d{1,9}$/.test(db))) {
-    throw new StoreUnavailableError('redis: the database in the url must be one number, as in redis://localhost:6379/2')
+    throw advised(new StoreUnavailableError('redis: the database in the url must be one number, as in redis://localhost:6379/2'))
   }
   return named[0] === undefined ? undefined : Number(named[0])
 }

@@ -1,4 +1,5 @@
 import { isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
+import { advised } from '../../../src/store/advised.js'
 import { ConnectionLostError } from '../../../src/store/deadline.js'
 import type { Fault } from './quirks.js'
 
@@ -16,7 +17,6 @@ const messages: { readonly [Kind in Fault]: string } = {
   locked: 'the database is locked: find the transaction that stays open',
   permission: 'the database user lacks a permission: grant it the rights that the documentation lists',
   damaged: 'the file is damaged or not a database: restore it from a backup',
-  driver_missing: 'its driver is not installed',
   closed: 'the given connection is closed: give the store one that stays open',
   unknown: 'the database failed',
 }
@@ -39,5 +39,6 @@ export const unavailable = (store: string, faultOf: (error: unknown) => Fault, e
   if (isLatchkeyError(error)) return error
   const fault = faultOf(error)
   const Failure = fault === 'connection' ? ConnectionLostError : StoreUnavailableError
-  return new Failure(`${store} store: ${messages[fault]}`, cleaned(error))
+  const failure = new Failure(`${store} store: ${messages[fault]}`, cleaned(error))
+  return messages[fault].includes(': ') ? advised(failure) : failure
 }

@@ -20,7 +20,7 @@ export type SqlStore = TokenStore & {
 export type Lazy = {
   readonly name: SqlDialect
   readonly tables: MigrationSqlOptions
-  /** For the message when a package is missing: `kysely pg`. */
+  /** What to install if Kysely is missing: `kysely pg`. */
   readonly packages: string
   open(): Promise<Opened>
 }
@@ -36,7 +36,7 @@ export const lazyStore = ({ name, tables, packages, open }: Lazy): Omit<SqlStore
     if (opening !== undefined) return opening
     const mine = open().catch((error: unknown) => {
       if (opening === mine) opening = undefined
-      throw loadFailure(name, packages, error) ?? error
+      throw loadFailure(name, 'kysely', error, packages) ?? error
     })
     opening = mine
     return mine

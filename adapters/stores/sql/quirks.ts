@@ -26,7 +26,6 @@ export type Fault =
   | 'locked'
   | 'permission'
   | 'damaged'
-  | 'driver_missing'
   | 'closed'
   | 'unknown'
 

@@ -82,7 +82,7 @@ const loadDriver = async (): Promise<Driver> => {
   try {
     return exported(await import('mysql2')) as Driver
   } catch (error) {
-    throw loadFailure('mysql', 'kysely mysql2', error) ?? report(error)
+    throw loadFailure('mysql', 'mysql2', error) ?? report(error)
   }
 }
 

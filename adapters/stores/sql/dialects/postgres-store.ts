@@ -98,7 +98,7 @@ const loadDriver = async (): Promise<Driver> => {
   try {
     return exported(await import('pg')) as Driver
   } catch (error) {
-    throw loadFailure('postgres', 'kysely pg', error) ?? report(error)
+    throw loadFailure('postgres', 'pg', error) ?? report(error)
   }
 }
 

@@ -2,7 +2,8 @@ import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { StoreUnavailableError } from '../../../../src/errors.js'
-import { exported, isMissing } from '../../lib/package.js'
+import { advised } from '../../../../src/store/advised.js'
+import { exported, isMissing, notInstalled } from '../../lib/package.js'
 import { type NodeDatabase, type SqliteHandle, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
 
 type Constructor = new (path: string) => SyncDatabase | NodeDatabase
@@ -17,7 +18,8 @@ const builtIn = (): Constructor | undefined => {
 
 const absent = (name: string, error: unknown): undefined => {
   if (isMissing(error)) return undefined
-  throw new StoreUnavailableError(`sqlite store: the package ${name} is installed but does not load on this machine: reinstall it`, error)
+  const message = `sqlite store: the package ${name} is installed but does not load on this machine: reinstall it`
+  throw advised(new StoreUnavailableError(message, error))
 }
 
 const loadLibsql = async (): Promise<Constructor | undefined> => {
@@ -45,12 +47,13 @@ const LOADERS: { readonly [Name in SqliteDriver]: () => Constructor | undefined 
 /** The drivers that can open a path. */
 export type SqliteDriver = 'node:sqlite' | 'libsql' | 'better-sqlite3'
 
-const NONE =
-  'this Node has no node:sqlite, and neither libsql nor better-sqlite3 is installed: run "npm install libsql", or use Node 22.13 or newer'
-const REMEDIES: { readonly [Name in SqliteDriver]: string } = {
-  'node:sqlite': 'this Node has no node:sqlite: use Node 22.13 or newer, or leave out the option driver',
-  libsql: 'libsql is not installed: run "npm install libsql"',
-  'better-sqlite3': 'better-sqlite3 is not installed: run "npm install better-sqlite3"',
+const NONE = 'neither libsql nor better-sqlite3 is installed, and this Node has no node:sqlite'
+const NOT_BUILT_IN = 'this Node has no node:sqlite: use Node 22.13 or newer, or leave out the option driver'
+
+const noDriver = (wanted: SqliteDriver | undefined): StoreUnavailableError => {
+  if (wanted === undefined) return notInstalled('sqlite', NONE, 'libsql')
+  if (wanted === 'node:sqlite') return advised(new StoreUnavailableError(`sqlite store: ${NOT_BUILT_IN}`))
+  return notInstalled('sqlite', `${wanted} is not installed`, wanted)
 }
 
 /** Finds the first driver that is installed and loads. */
@@ -65,11 +68,11 @@ export const findDriver = async (wanted?: SqliteDriver): Promise<Constructor> =>
     }
   }
   if (broken !== undefined) throw broken
-  throw new StoreUnavailableError(`sqlite store: ${wanted === undefined ? NONE : REMEDIES[wanted]}`)
+  throw noDriver(wanted)
 }
 
 const missing = (folder: string): StoreUnavailableError =>
-  new StoreUnavailableError(`sqlite store: the folder ${folder} does not exist: create it first`)
+  advised(new StoreUnavailableError(`sqlite store: the folder ${folder} does not exist: create it first`))
 
 /** Creates the file for its owner only, before a driver creates it for everyone. SQLite gives its -wal and -shm files the same mode. */
 const createFile = async (path: string): Promise<void> => {
@@ -84,7 +87,7 @@ const createFile = async (path: string): Promise<void> => {
     if (code === 'ENOENT' || code === 'ENOTDIR') throw missing(folder)
     const help =
       code === 'EISDIR' ? 'it is a folder: give the path of a file' : `give this process permission to read and write it (${code})`
-    throw new StoreUnavailableError(`sqlite store: cannot open ${path}: ${help}`)
+    throw advised(new StoreUnavailableError(`sqlite store: cannot open ${path}: ${help}`))
   }
 }
 
