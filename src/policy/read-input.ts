@@ -10,7 +10,8 @@ const ELSEWHERE: readonly (readonly [name: string, elsewhere: readonly string[]]
   ['limit', ['pagesize', 'perpage']],
   ['name', ['search', 'query', 'title', 'label']],
   ['scopes', ['permissions', 'abilities', 'roles']],
-  ['expiresIn', ['ttl', 'maxage', 'lifetime', 'expiry']],
+  ['expiresIn', ['ttl', 'maxage', 'lifetime', 'expires', 'expire', 'expiry', 'expiration', 'exp']],
+  ['expiresAt', ['expires', 'expire', 'expiry', 'expiration', 'exp', 'expirydate', 'expirationdate', 'validuntil']],
   ['ownerId', ['userid', 'user']],
   ['tenantId', ['orgid', 'organizationid', 'companyid', 'clientid']],
   ['allowedIps', ['ips', 'allowlist', 'whitelist', 'ipwhitelist']],
@@ -28,15 +29,40 @@ const ELSEWHERE: readonly (readonly [name: string, elsewhere: readonly string[]]
 
 const bare = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '')
 
-/** Returns the message for an unknown name. It suggests the name that was probably meant: `expiresIn` for `expires`, `expires_in` or `expiresInDays`. */
+/** The unit at the end of a name for a duration in other libraries. Here, the unit is part of the value. */
+const UNIT = /(?:ms|millis|milliseconds|minutes|hours|days|weeks)$/
+
+/** More suggestions than this do not help. */
+const MAX_SUGGESTIONS = 3
+
+/** Returns the message for an unknown name. It suggests the names that were probably meant: `expiresIn` for `expires_in` or `ttl`. */
 export function unknownName(key: string, names: readonly string[]): string {
+  const meant = probablyMeant(key, names).map((name) => JSON.stringify(name))
+  const last = meant.pop()
+  if (last === undefined) return 'unknown field'
+  const list = meant.length === 0 ? last : `${meant.join(', ')} or ${last}`
+  return `unknown field; did you mean ${list}${difference(key, last)}?`
+}
+
+function probablyMeant(key: string, names: readonly string[]): readonly string[] {
   const start = bare(key)
-  const name =
-    ELSEWHERE.find(([known, elsewhere]) => elsewhere.includes(start) && names.includes(known))?.[0] ??
-    names.find((known) => start !== '' && bare(known).startsWith(start)) ??
-    names.find((known) => known.length > 3 && start.startsWith(bare(known))) ??
-    closest(key, names)
-  return `unknown field${name === undefined ? '' : `; did you mean ${JSON.stringify(name)}?`}`
+  if (start === '') return []
+  for (const word of [start, start.replace(UNIT, '')]) {
+    const known = ELSEWHERE.filter(([name, elsewhere]) => elsewhere.includes(word) && names.includes(name))
+    if (known.length > 0) return known.map(([name]) => name)
+  }
+  const same = names.filter((name) => bare(name) === start)
+  const longer = names.filter((name) => bare(name).startsWith(start))
+  for (const found of [same, longer]) if (found.length > 0 && found.length <= MAX_SUGGESTIONS) return found
+  const name = names.find((known) => known.length > 3 && start.startsWith(bare(known))) ?? closest(key, names)
+  return name === undefined ? [] : [name]
+}
+
+/** Says how the value must change too, because the wrong name promised another meaning. */
+function difference(key: string, meant: string): string {
+  if (bare(key) === 'required' && meant === '"optional"') return ', which is the opposite'
+  const unit = UNIT.test(bare(key)) && !UNIT.test(bare(meant.slice(1, -1)))
+  return unit ? ', with the unit in the value, as in "90d"' : ''
 }
 
 /**

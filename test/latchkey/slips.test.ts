@@ -61,7 +61,8 @@ describe('mistakes that TypeScript would catch are reported with the correct for
   it.each([
     ['permissions', 'scopes'],
     ['ttl', 'expiresIn'],
-    ['expiry', 'expiresIn'],
+    ['expires', 'expiresIn" or "expiresAt'],
+    ['expiry', 'expiresIn" or "expiresAt'],
     ['expires_at', 'expiresAt'],
     ['userId', 'ownerId'],
     ['orgId', 'tenantId'],

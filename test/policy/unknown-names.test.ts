@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest'
+import { unknownName } from '../../src/policy/read-input.js'
+
+const FIELDS = ['name', 'scopes', 'expiresAt', 'expiresIn', 'notBefore', 'rotateEvery']
+
+it.each(['expires', 'expire', 'expiry', 'expiration', 'exp'])(
+  'suggests both ways to write an expiry for a name that may mean either: %s',
+  (key) => {
+    expect(unknownName(key, FIELDS)).toBe('unknown field; did you mean "expiresIn" or "expiresAt"?')
+  },
+)
+
+it.each([
+  ['ttl', 'expiresIn'],
+  ['expires_in', 'expiresIn'],
+  ['expiryDate', 'expiresAt'],
+  ['validUntil', 'expiresAt'],
+])('suggests the one expiry that a name can mean: %s', (key, meant) => {
+  expect(unknownName(key, FIELDS)).toBe(`unknown field; did you mean "${meant}"?`)
+})
+
+it.each([
+  ['expiresInDays', 'expiresIn'],
+  ['rotate_every_hours', 'rotateEvery'],
+  ['ttlMinutes', 'expiresIn'],
+])('says that the unit belongs in the value, because a bare number would be seconds: %s', (key, meant) => {
+  expect(unknownName(key, FIELDS)).toBe(`unknown field; did you mean "${meant}", with the unit in the value, as in "90d"?`)
+})
+
+it('names every field that starts with the given name', () => {
+  expect(unknownName('created', ['createdBefore', 'createdAfter', 'createdBy'])).toBe(
+    'unknown field; did you mean "createdBefore", "createdAfter" or "createdBy"?',
+  )
+})
+
+it('says that optional is the opposite of required', () => {
+  expect(unknownName('required', ['optional', 'realm'])).toBe('unknown field; did you mean "optional", which is the opposite?')
+})
+
+it('suggests nothing for an unrelated name', () => {
+  expect(unknownName('color', FIELDS)).toBe('unknown field')
+})
