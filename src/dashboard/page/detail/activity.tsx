@@ -11,7 +11,7 @@ import { Button } from '../ui/button.js'
 import { ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
 import { Chart } from './chart.js'
-import { type Bar, barsOf, endpointsOf, hoursOf, RANGES, type Range, type Share, startOf } from './series.js'
+import { type Bar, barsOf, endpointsOf, hoursOf, periodsOf, RANGES, type Range, type Share, startsOf } from './series.js'
 
 const MOST_ROWS = 8
 
@@ -33,12 +33,10 @@ function Counted({ id }: { readonly id: string }): JSX.Element {
   const ranges = (Object.keys(RANGES) as Range[]).filter((name) => name === 'day' || hoursOf(name) <= kept)
   const [range, setRange] = useState<Range>(ranges.includes('week') ? 'week' : 'day')
   const { data, problem } = useLoad(`${id} ${range}`, async (signal) => {
-    const start = startOf(range)
-    const usage = await call<Usage>('GET', `${id}/usage`, {
-      query: { from: new Date(start).toISOString(), step: RANGES[range].step / 1000 },
-      signal,
-    })
-    return { bars: barsOf(usage, range, start), endpoints: endpointsOf(usage), addresses: usage.addresses }
+    const starts = startsOf(range)
+    const parts = await Promise.all(periodsOf(range, starts).map((period) => loadPeriod(id, period, RANGES[range].step, signal)))
+    const buckets = parts.flatMap((part) => part.buckets)
+    return { bars: barsOf({ buckets }, starts), endpoints: endpointsOf({ buckets }), addresses: parts.at(-1)?.addresses ?? [] }
   })
   return (
     <>
@@ -82,6 +80,16 @@ function Counted({ id }: { readonly id: string }): JSX.Element {
     </>
   )
 }
+
+type Period = ReturnType<typeof periodsOf>[number]
+
+const loadPeriod = (id: string, { from, to }: Period, step: number, signal: AbortSignal): Promise<Usage> =>
+  call('GET', `${id}/usage`, {
+    query: { from: isoOf(from), ...(to !== undefined && { to: isoOf(to) }), step: step / 1000 },
+    signal,
+  })
+
+const isoOf = (at: number): string => new Date(at).toISOString()
 
 function OverTime({ bars }: { readonly bars: readonly Bar[] }): JSX.Element {
   const [point, setPoint] = useState<Bar | undefined>()

@@ -16,21 +16,29 @@ export type Range = keyof typeof RANGES
 export const hoursOf = (range: Range): number => (RANGES[range].bars * RANGES[range].step) / HOUR
 export type Bar = { readonly at: number; readonly allowed: number; readonly refused: number }
 
-/** The start of the first bar. Daily bars begin at midnight in the user's time zone. */
-export function startOf(range: Range, now: number = Date.now()): number {
+/** The starts of the bars. Daily bars begin at midnight in the user's time zone, even if the clocks changed meanwhile. */
+export function startsOf(range: Range, now: number = Date.now()): readonly number[] {
   const { bars, step } = RANGES[range]
-  if (step === HOUR) return Math.floor(now / HOUR) * HOUR - (bars - 1) * HOUR
-  const midnight = new Date(now)
-  midnight.setHours(24, 0, 0, 0)
-  return midnight.getTime() - bars * step
+  const hour = Math.floor(now / HOUR) * HOUR
+  const today = new Date(now)
+  const [year, month, tomorrow] = [today.getFullYear(), today.getMonth(), today.getDate() + 1]
+  return Array.from({ length: bars }, (_, index) =>
+    step === HOUR ? hour - (bars - 1 - index) * HOUR : new Date(year, month, tomorrow, ((index - bars) * step) / HOUR).getTime(),
+  )
+}
+
+/** The periods in which every bar has the same length, except the last one of a period. The last period has no end. */
+export function periodsOf(range: Range, starts: readonly number[]): readonly { readonly from: number; readonly to?: number }[] {
+  const { step } = RANGES[range]
+  const ends = starts.filter((at, index) => index > 0 && at - (starts[index - 1] ?? at) !== step)
+  return [starts[0] ?? 0, ...ends].map((from, index) => ({ from, ...(ends[index] !== undefined && { to: ends[index] }) }))
 }
 
 /** Uses by bar, including empty bars. */
-export function barsOf(usage: Usage, range: Range, start: number): readonly Bar[] {
-  const { bars, step } = RANGES[range]
-  const sums = Array.from({ length: bars }, (_, index) => ({ at: start + index * step, allowed: 0, refused: 0 }))
-  for (const { at, outcome, count } of usage.buckets) {
-    const bar = sums[Math.floor((Date.parse(at) - start) / step)]
+export function barsOf({ buckets }: Pick<Usage, 'buckets'>, starts: readonly number[]): readonly Bar[] {
+  const sums = starts.map((at) => ({ at, allowed: 0, refused: 0 }))
+  for (const { at, outcome, count } of buckets) {
+    const bar = sums.findLast((one) => one.at <= Date.parse(at))
     if (bar === undefined) continue
     if (outcome === 'allowed') bar.allowed += count
     else bar.refused += count
@@ -41,9 +49,9 @@ export function barsOf(usage: Usage, range: Range, start: number): readonly Bar[
 export type Share = { readonly label: string; readonly allowed: number; readonly refused: number }
 
 /** Uses by endpoint, the most used first. */
-export function endpointsOf(usage: Usage): readonly Share[] {
+export function endpointsOf({ buckets }: Pick<Usage, 'buckets'>): readonly Share[] {
   const sums = new Map<string, { label: string; allowed: number; refused: number }>()
-  for (const { endpoint, outcome, count } of usage.buckets) {
+  for (const { endpoint, outcome, count } of buckets) {
     const sum = sums.get(endpoint) ?? { label: endpoint, allowed: 0, refused: 0 }
     sums.set(endpoint, sum)
     sum[outcome === 'allowed' ? 'allowed' : 'refused'] += count
