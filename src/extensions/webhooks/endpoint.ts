@@ -89,7 +89,7 @@ export class Endpoint {
   }
 
   async #handle(event: ListedEvent, signal: AbortSignal): Promise<void> {
-    if (!this.#wants(event)) return
+    if (!this.wants(event)) return
     const outcome = await this.deliver(event, signal)
     if (outcome.delivered) return
     // The attempt was aborted, which is not the receiver's fault.
@@ -97,7 +97,8 @@ export class Endpoint {
     await this.#failed(event, outcome)
   }
 
-  #wants({ action, tenantId }: ListedEvent): boolean {
+  /** Whether the receiver may get this event. */
+  wants({ action, tenantId }: ListedEvent): boolean {
     const { tenantId: wanted } = this.#options
     return (this.#actions === undefined || this.#actions.has(action)) && (wanted === undefined || tenantId === wanted)
   }

@@ -36,7 +36,7 @@ export type Webhooks = {
   secretOf(endpoint: string): string
   /** Returns the dead letters of one endpoint or of all, oldest first. */
   deadLetters(filter?: { readonly endpoint?: string }): Promise<readonly DeadLetter[]>
-  /** Resends a dead letter immediately, with the same `webhook-id`. */
+  /** Resends a dead letter immediately, with the same `webhook-id`, if the endpoint's `actions` and `tenantId` still include it. */
   resend(letter: DeadLetterInput): Promise<Resent>
   /** Removes a dead letter from the list. */
   discard(letter: DeadLetterInput): Promise<void>
@@ -129,6 +129,8 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
       const endpoint = endpointOf(slot.endpoint)
       const event = await eventOf(slot)
       if (event === undefined) return { delivered: false, failure: 'event_removed' } as const
+      // The endpoint may since have been given to another tenant.
+      if (!endpoint.wants(event)) return { delivered: false, failure: 'not_for_endpoint' } as const
       const outcome = await endpoint.deliver(event, stopping.signal)
       if (!outcome.delivered) return { delivered: false, failure: outcome.failure } as const
       // If another call was faster, the dead letter is still off the list.

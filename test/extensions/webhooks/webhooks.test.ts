@@ -230,6 +230,24 @@ describe('webhooks', () => {
     expect(await hooks.deadLetters()).toEqual([])
   })
 
+  it('an endpoint that was given to another tenant gets no dead letter of the one before', async () => {
+    const { tokens } = hearing()
+    await mint(tokens, { tenantId: 'acme' })
+    const acme = await receiver((_, response) => response.writeHead(500).end())
+    const before = start(tokens, acme.url, {
+      retry: { attempts: 1 },
+      endpoints: [{ id: 'crm', url: acme.url, from: 'start', tenantId: 'acme' }],
+    })
+    await until(async () => (await before.deadLetters()).length === 1)
+    await before.stop()
+    const globex = await receiver()
+    const hooks = start(tokens, globex.url, { endpoints: [{ id: 'crm', url: globex.url, tenantId: 'globex' }] })
+    const [letter] = await hooks.deadLetters()
+    expect(await hooks.resend(letter!)).toEqual({ delivered: false, failure: 'not_for_endpoint' })
+    expect(globex.seen).toEqual([])
+    expect(await hooks.deadLetters()).toHaveLength(1)
+  })
+
   it('an endpoint lists its newest dead letters up to a limit and reports each that it drops', async () => {
     const { tokens, told } = hearing()
     for (let turn = 0; turn < MOST_DEAD_LETTERS + 3; turn += 1) await mint(tokens)
