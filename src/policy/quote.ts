@@ -3,6 +3,9 @@ import { redact } from '../token/redact.js'
 /** Longer inputs are truncated in messages. */
 const MAX_QUOTED = 64
 
+/** JSON escapes only some of the characters that command a terminal, and none that reorder the text around them. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
 let withheld = false
 
 /** Reads an input that messages must not quote, such as a row of an imported table: they say `the value` instead. Only for synchronous readers. */
@@ -21,7 +24,8 @@ export function quote(input: unknown): string {
   if (withheld) return 'the value'
   if (typeof input === 'string') {
     const shown = redact(input.slice(0, 4 * MAX_QUOTED))
-    return JSON.stringify(shown.length > MAX_QUOTED || input.length > 4 * MAX_QUOTED ? `${shown.slice(0, MAX_QUOTED)}…` : shown)
+    const text = JSON.stringify(shown.length > MAX_QUOTED || input.length > 4 * MAX_QUOTED ? `${shown.slice(0, MAX_QUOTED)}…` : shown)
+    return text.replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
   }
   if (input === null || input === undefined || typeof input === 'boolean' || typeof input === 'number') return String(input)
   return isList(input) ? 'a list' : `a value of type ${typeof input}`

@@ -13,6 +13,10 @@ test('quote() shows short values on one line, and only the type of others', () =
   ])
 })
 
+test('quote() shows characters that command a terminal or reorder text as escapes', () => {
+  expect(quote('a\u001b[2J\u009b31m\u007f\u202e\u{e0061}\u2028')).toBe('"a\\u001b[2J\\u{9b}31m\\u{7f}\\u{202e}\\u{e0061}\\u{2028}"')
+})
+
 test('quote() truncates long text', () => {
   expect(quote('x'.repeat(64))).toBe(`"${'x'.repeat(64)}"`)
   for (const length of [65, 255, 256, 257, 1_000_000]) expect(quote('x'.repeat(length))).toBe(`"${'x'.repeat(64)}…"`)
