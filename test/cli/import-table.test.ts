@@ -81,7 +81,7 @@ describe('latchkey import of a table', () => {
     ['a row with too many cells', 'label,hash\na,b\nc,d,half a sec\n', /line 3 has more or fewer cells than the header/],
     ['text after a quote', 'label,hash\na,"half a sec" x\n', /line 2 has text after a closing quote/],
     ['a quote inside a cell', 'label,hash\na,half "a sec\n', /line 2 has a quote in the middle of a cell/],
-    ['two columns with the same name', 'hash,hash\na,b\n', /two columns of the header are called "hash"/],
+    ['two columns with the same name', 'hash,hash\na,b\n', /columns 1 and 2 of the header have the same name/],
     ['a column without a name', 'hash,\na,b\n', /column 2 of the header has no name/],
   ])('import rejects %s without quoting a cell', async (_, text, message) => {
     shell.write('broken.csv', text)
