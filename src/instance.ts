@@ -12,6 +12,7 @@ import type { ConsumerHealth, Health } from './model/health.js'
 import type { ImportInput, ImportReport } from './model/import.js'
 import type { MaybePromise } from './model/json.js'
 import type { ListInput, NameLists } from './model/list-input.js'
+import type { Presenter } from './model/presenter.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, UpdateInput } from './model/record.js'
 import type { Erased, OwnerForecast, OwnerGone, OwnerGoneInput, OwnerInput, RevokeAllInput, RevokeInput } from './model/revocation.js'
@@ -247,9 +248,9 @@ export type Internals = Decider & {
   createTicket(principal: unknown): Promise<Ticket>
   /** Records a refused request, coalesced; nobody waits for it. */
   noteAttempt(attempted: Attempted): void
-  /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. */
-  identify(token: string, allowance?: Allowance): Promise<TokenRecord | undefined>
-  introspect(token: string, allowance: Allowance): Promise<Introspection>
+  /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. Wrong secrets are charged to `from`. */
+  identify(token: string, allowance?: Allowance, from?: Presenter): Promise<TokenRecord | undefined>
+  introspect(token: string, allowance: Allowance, from: Presenter): Promise<Introspection>
   /** As `consume` of the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
   follow(name: string, handler: ListedEventHandler, options: { readonly from: 'start' | 'now'; readonly timeoutMs: number }): EventConsumer
   /** The audit, the state of its consumers, and how the server is set up. Throws once the instance is closed. */

@@ -125,8 +125,8 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     resolve: (grants) => settings.catalogue.resolveFrom('the scopes of a session or a foreign principal', grants),
     suggest: (scope) => closest(scope, settings.catalogue.names),
     standing: (id, ip, leftMs) => standing(open(), id, ip, leftMs),
-    identify: async (token, allowance) => identify(forOneCall(open(), allowance), token),
-    introspect: async (token, allowance) => introspect(forOneCall(open(), allowance), token),
+    identify: async (token, allowance, from) => identify(forOneCall(open(), allowance), token, from),
+    introspect: async (token, allowance, from) => introspect(forOneCall(open(), allowance), token, from),
     follow: (name, handler, options) => follow(open(), name, handler, options),
     store: () => open().store,
   }

@@ -3,6 +3,7 @@ import { endTogether } from '../cache/signals.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { ForeignShapes } from '../model/foreign-shapes.js'
 import type { MaybePromise } from '../model/json.js'
+import type { Presenter } from '../model/presenter.js'
 import type { VerifyContext } from '../model/principal.js'
 import type { StoredToken } from '../model/record.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
@@ -154,12 +155,12 @@ async function entryOf(
 }
 
 /** Reads the stored token behind a credential in an imported format from the primary, if the secret matches. Chooses as `findImported` does. */
-export async function findStoredImported(context: Context, token: unknown): Promise<StoredToken | undefined> {
+export async function findStoredImported(context: Context, token: unknown, from: Presenter): Promise<StoredToken | undefined> {
   const { imported, store } = context
   if (imported === undefined) return undefined
   const { proven } = await choose<StoredToken>(context, imported, imported.claims(token), {
     find: async ({ id }) => (await store.find([id])).get(id),
-    proves: (claim, stored) => imported.proves(claim, provableOf(stored), undefined, context.allowance?.leftMs),
+    proves: (claim, stored) => imported.proves(claim, provableOf(stored), from, context.allowance?.leftMs),
     isSlow: ({ importedHash }) => importedHash !== undefined,
   })
   return proven

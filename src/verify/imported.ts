@@ -3,6 +3,7 @@ import { BoundedMap } from '../cache/bounded-map.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { FormatClaim, TokenFormat } from '../model/format.js'
 import type { MaybePromise } from '../model/json.js'
+import type { Presenter } from '../model/presenter.js'
 import type { StoredToken } from '../model/record.js'
 import { hasEnded, type Imports } from '../policy/imports.js'
 import type { Report } from '../store/reporter.js'
@@ -107,7 +108,7 @@ export class Imported {
    *
    * @throws StoreUnavailableError `store_unavailable`, if a slow hash could not be compared in time
    */
-  proves({ id, format, credential, body }: Claim, record: Provable, ip: string | undefined, leftMs?: number): MaybePromise<boolean> {
+  proves({ id, format, credential, body }: Claim, record: Provable, from: Presenter, leftMs?: number): MaybePromise<boolean> {
     if (record.id !== id || record.importedFrom !== format.name) return false
     const { digesters, changes, slow, scheduleFlush } = this.#options
     const { importedHash: hash } = record
@@ -118,7 +119,7 @@ export class Imported {
     const name = defaultEngine.sha256(`${id} ${digest} ${defaultEngine.sha256(hash)}`)
     // Another format may have a token with the same key but a different secret. Its slow hash is not computed again for every request.
     if (this.#wrong.get(name) !== undefined) return false
-    return slow.compare(name, id, format, credential, hash, ip, leftMs).then((same) => {
+    return slow.compare(name, id, format, credential, hash, from, leftMs).then((same) => {
       if (!same) this.#wrong.set(name, { visited: false })
       if (same) {
         changes.rehash(id, { hash, digest, pepperId })

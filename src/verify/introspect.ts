@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../errors.js'
+import type { Presenter } from '../model/presenter.js'
 import type { Introspection } from '../model/principal.js'
 import type { StoredToken } from '../model/record.js'
 import { refusalOf } from '../policy/status.js'
@@ -14,8 +15,8 @@ import { viewRecord } from './view-record.js'
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  */
-export async function introspect(context: Context, token: unknown): Promise<Introspection> {
-  const stored = await findByToken(context, token)
+export async function introspect(context: Context, token: unknown, from?: Presenter): Promise<Introspection> {
+  const stored = await findByToken(context, token, from)
   if (stored === undefined) return { active: false }
   const { catalogue, clock } = context.settings
   // As in `decide`: a token that is refused anyway causes no call of the option `owner`.

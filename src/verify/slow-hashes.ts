@@ -2,6 +2,7 @@ import { Budget, type Rate } from '../cache/budget.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { TokenFormat } from '../model/format.js'
 import type { MaybePromise } from '../model/json.js'
+import type { Presenter } from '../model/presenter.js'
 import { callerOf, siteOf } from '../policy/network.js'
 import { type CallSite, callOut } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
@@ -50,15 +51,15 @@ export class SlowHashes {
     format: TokenFormat,
     credential: string,
     hash: string,
-    ip: string | undefined,
+    from: Presenter,
     leftMs?: number,
   ): Promise<boolean> {
     const known = this.#underWay.get(name)
     // The caller that started it may have more time left.
     if (known !== undefined) return await callOut({ ...this.#siteOf(format, credential), leftMs }, () => known)
-    const caller = callerOf(ip) ?? ''
+    const { site, caller } = namesOf(from)
     if (this.#guesses.spent(caller)) throw new StoreUnavailableError('too many wrong secrets for imported tokens came from this address')
-    const party = { token, site: siteOf(ip) ?? '', caller }
+    const party = { token, site, caller }
     if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)
     const found = this.#compare(format, credential, hash, party, leftMs)
     this.#underWay.set(name, found)
@@ -134,6 +135,13 @@ export class SlowHashes {
     this.#waiting.delete(last)
     last.refuse(refusal)
   }
+}
+
+function namesOf(from: Presenter): Pick<Party, 'site' | 'caller'> {
+  if (typeof from !== 'object') return { site: siteOf(from) ?? '', caller: callerOf(from) ?? '' }
+  // No address contains a space.
+  const name = `id ${from.id}`
+  return { site: name, caller: name }
 }
 
 function countIn(parties: readonly Party[], turn: (typeof TURNS)[number], party: Party): number {

@@ -93,7 +93,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     // RFC 8693 §2.2.2: an invalid subject token is an invalid_request.
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     // The signed token outlives this lookup without the store, so it must reflect the primary's current state and not a cache.
-    const parent = await inside.introspect(form.get('subject_token') ?? '', allowance)
+    const parent = await inside.introspect(form.get('subject_token') ?? '', allowance, address)
     if (!parent.active || !isAllowedFrom(parent.record, address)) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     const { record } = parent
     const now = Math.floor(clock() / 1000)

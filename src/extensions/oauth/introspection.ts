@@ -43,7 +43,7 @@ export function introspection<S extends string>(
     const allowance = newAllowance(inside)
     const client = await authenticateClient(clientOf, request, realm, inside, allowance)
     const token = await readTokenForm(request, allowance)
-    const found = await inside.introspect(token, allowance)
+    const found = await inside.introspect(token, allowance, { id: `client:${client.id}` })
     if (!found.active || !mayKnow(client, found.record.tenantId)) return answerJson(200, { active: false })
     return answerJson(200, { ...describe(found), ...(issuer !== undefined && { iss: issuer }) })
   })

@@ -36,7 +36,7 @@ export function revocation<S extends string>(tokens: Latchkey<S>, options: Revoc
   return endpoint('revoke', inside.report, async (request) => {
     const allowance = newAllowance(inside)
     const client = await authenticateClient(clientOf, request, realm, inside, allowance)
-    const record = await identify(await readTokenForm(request, allowance), allowance)
+    const record = await identify(await readTokenForm(request, allowance), allowance, { id: `client:${client.id}` })
     if (record === undefined) return new Response(null, DONE)
     // RFC 7009 §2.1: tell the client that the token is not its own. It already holds the token, so this reveals nothing.
     if (!mayKnow(client, record.tenantId)) {
@@ -82,7 +82,7 @@ export function revocationByPossession<S extends string>(
     }
     budget.spend(caller)
     const allowance = newAllowance(inside)
-    const record = await inside.identify(await readTokenForm(request, allowance), allowance)
+    const record = await inside.identify(await readTokenForm(request, allowance), allowance, address)
     if (record !== undefined) {
       const holder = inside.actAs(ownActor({ id: `token:${record.id}`, tenants: '*', manages: 'all' }), address, allowance)
       await holder.handle.revoke(record.id, { reason: 'reported by a holder of the token' })
