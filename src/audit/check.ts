@@ -8,6 +8,9 @@ import { type FullSeal, headOf, NO_SEAL, readBareSeal, readSeal, type Seal, seal
 /** One entry of an exported audit. A seal is followed by the events that it covers, in the store's order. */
 export type AuditEntry = { readonly seal: unknown; readonly event?: undefined } | { readonly event: ListedEvent; readonly seal?: undefined }
 
+/** More of them are reported without their position. */
+const MOST_UNSEALED = 1000
+
 /** Checks an audit, entry by entry, against its seals, and the seals against anchors kept outside the database. */
 export class AuditCheck {
   readonly #anchors: AuditAnchors
@@ -19,6 +22,8 @@ export class AuditCheck {
   #sealed = 0
   #erased = 0
   #behind = 0
+  /** The first events since the last seal that no seal covers. */
+  #unsealed: Pick<ListedEvent, 'seq' | 'id'>[] = []
   #lastSeq = -1
   /** Whether a signature or the head vouches for the seals up to here. */
   #isSigned = false
@@ -70,6 +75,7 @@ export class AuditCheck {
     const expected = (this.#last?.number ?? 0) + 1
     const seal = readSeal(value)
     const bare = seal ?? readBareSeal(value)
+    this.#refuseUnsealed(bare?.number ?? expected)
     if (seal === undefined) this.#wrong(bare?.number ?? expected, 'the seal is damaged')
     if (bare === undefined) return
     this.#prefix ??= bare.prefix
@@ -110,8 +116,20 @@ export class AuditCheck {
     if (this.#last !== undefined && seq <= this.#last.lastSeq) this.#range?.event(event)
     else {
       this.#behind += 1
+      if (this.#unsealed.length < MOST_UNSEALED) this.#unsealed.push({ seq, id: eventId })
       if (damaged !== undefined) this.#problems.add({ kind: 'changed', seq, eventId, message: damagedMessage(damaged) })
     }
+  }
+
+  // Only events after the last seal may be unsealed. Anywhere else in an export, one would pass for a part of the sealed history.
+  #refuseUnsealed(seal: number): void {
+    for (let at = 0; at < this.#behind; at += 1) {
+      const { seq, id: eventId } = this.#unsealed[at] ?? {}
+      const place = { ...(seq !== undefined && { seq }), ...(eventId !== undefined && { eventId }) }
+      this.#problems.add({ kind: 'inserted', seal, ...place, message: 'the event precedes a seal that does not cover it' })
+    }
+    this.#behind = 0
+    this.#unsealed = []
   }
 
   #endRange(): void {

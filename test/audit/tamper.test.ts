@@ -170,6 +170,24 @@ describe('changes to a sealed audit', () => {
     )
   })
 
+  it('detects an event that was put in front of a seal of an export, instead of behind the last one', async () => {
+    const spread = spreadOut(honest)
+    forgeable.forge(spread)
+    const kept = (await tokens.system.verifyAudit()).head as AuditHead
+    const lines = await exported(tokens.system.exportAudit())
+    forgeable.forge(undefined)
+    for (const [at, { seal }] of lines.entries()) {
+      if (seal === undefined) continue
+      const next = lines[at + 1]?.event as ListedEvent
+      const forged = { event: { ...next, id: 'forged', seq: next.seq - 1 } }
+      const report = await verifyAuditExport(lines.toSpliced(at, 0, forged), { head: kept })
+      expect(report).toMatchObject({ ok: false, behind: 0 })
+      expect(report.problems[0]).toMatchObject({ kind: 'inserted', seq: next.seq - 1, eventId: 'forged' })
+    }
+    const last = { ...(lines.at(-1)?.event as ListedEvent), id: 'later', seq: 1_000_000 }
+    expect(await verifyAuditExport([...lines, { event: last }], { head: kept })).toMatchObject({ ok: true, behind: 1 })
+  })
+
   it('detects two events that were swapped', async () => {
     await fc.assert(
       fc.asyncProperty(indexes, indexes, async (first, second) => {
