@@ -138,7 +138,8 @@ export class SlowHashes {
 }
 
 function namesOf(from: Presenter): Pick<Party, 'site' | 'caller'> {
-  if (typeof from !== 'object') return { site: siteOf(from) ?? '', caller: callerOf(from) ?? '' }
+  // A callback for addresses may also return null.
+  if (typeof from !== 'object' || from === null) return { site: siteOf(from) ?? '', caller: callerOf(from) ?? '' }
   // No address contains a space.
   const name = `id ${from.id}`
   return { site: name, caller: name }

@@ -40,5 +40,7 @@ it('lets no stranger and no client use up the guesses of another client, an acto
   expect(await reporter('quiet').reportLeak({ token: 'k-4-secret', action: 'notify' })).toMatchObject({ known: true })
   expect((await revocation(tokens, { client })(form('k-5-secret', 'quiet'))).status).toBe(200)
   expect((await report(form('k-6-secret', '198.51.100.8'))).status).toBe(200)
-  for (const key of [5, 6]) expect(await verdict(tokens.verify(`k-${key}-secret`))).toBe('token_revoked')
+  const unknown = revocationByPossession(tokens, { ip: () => null as never })
+  expect((await unknown(form('k-7-secret', ''))).status).toBe(200)
+  for (const key of [5, 6, 7]) expect(await verdict(tokens.verify(`k-${key}-secret`))).toBe('token_revoked')
 })
