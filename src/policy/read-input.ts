@@ -24,6 +24,8 @@ const ELSEWHERE: readonly (readonly [name: string, elsewhere: readonly string[]]
   ['url', ['connectionstring', 'uri', 'dsn', 'host', 'port']],
   ['path', ['file', 'filename']],
   ['client', ['redis']],
+  ['keyPrefix', ['prefix', 'namespace']],
+  ['tablePrefix', ['prefix', 'namespace']],
   ['tokenId', ['id']],
 ]
 

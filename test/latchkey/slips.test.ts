@@ -49,6 +49,13 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     ["another Postgres library's options", call(postgresStore, { connectionString: 'postgres://x' }), 'did you mean "url"?'],
     ["another MySQL library's options", call(mysqlStore, { host: 'x' }), 'did you mean "url"?'],
     ["another Redis library's options", call(redisStore, { redis: {} }), 'did you mean "client"?'],
+    ['a Redis prefix', call(redisStore, { url: 'redis://x', prefix: 'x:' }), 'prefix: unknown field; did you mean "keyPrefix"?'],
+    ['a table prefix', call(postgresStore, { url: 'postgres://x', prefix: 'x_' }), 'prefix: unknown field; did you mean "tablePrefix"?'],
+    ['a Postgres url that is not set', call(postgresStore, { url: undefined }), 'url: is undefined: check where it comes from'],
+    ['a MySQL url that is not set', call(mysqlStore, { url: undefined }), 'url: is undefined: check where it comes from'],
+    ['a Redis url that is not set', call(redisStore, { url: undefined }), 'url: is undefined: check where it comes from'],
+    ['a SQLite path that is not set', call(sqliteStore, { path: undefined }), 'path: is undefined: check where it comes from'],
+    ['a pool that is not set', call(postgresStore, { pool: undefined }), 'pool: is undefined: check where it comes from'],
     ["another SQLite library's options", call(sqliteStore, { filename: 'x' }), 'did you mean "path"?'],
   ])('the error message shows the correct form after this mistake: %s', (_slip, act, says) =>
     expect(act).toThrow(expect.objectContaining({ code: 'invalid_input', message: expect.stringContaining(says) })),

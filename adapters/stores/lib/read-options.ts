@@ -1,6 +1,9 @@
 import { InvalidInputError } from '../../../src/errors.js'
 import { type OptionReader, passing, readOption } from '../../../src/policy/option-reader.js'
 
+/** The options that name a database. */
+const SOURCES = ['url', 'path', 'pool', 'kysely', 'client', 'database'] as const
+
 /**
  * Reads the options of a store. `handleName` is the one that takes what the host has open.
  *
@@ -12,7 +15,18 @@ export function readStoreOptions<T>(store: string, handleName: string, reader: O
   if (isObjectOfAClass(options)) {
     throw new InvalidInputError('options', `must be an object that names the handle: ${store}({ ${handleName}: … })`)
   }
+  refuseLostSource(options)
   return readOption(reader, options, 'options')
+}
+
+/** Names an address or handle that is `undefined`, such as an environment variable that is not set, if no other source is given. */
+function refuseLostSource(options: unknown): void {
+  if (typeof options !== 'object' || options === null) return
+  const given = SOURCES.filter((name) => Object.hasOwn(options, name))
+  const [lost] = given
+  if (lost === undefined || given.some((name) => Reflect.get(options, name) !== undefined)) return
+  const example = lost === 'url' ? ', such as an environment variable that is not set' : ''
+  throw new InvalidInputError(lost, `is undefined: check where it comes from${example}`)
 }
 
 /** Returns whether this is the driver's own pool, client or handle. Options are written as an object literal in the call. */

@@ -6,7 +6,7 @@ import { lifetimeOf, showMinted } from '../lib/minted.js'
 import { collect, given, numberOrText, readTerms, type Terms } from '../lib/read-values.js'
 
 type Options = Terms & {
-  readonly name: string
+  readonly name?: string
   readonly inherit?: true
   readonly tenant?: string
   readonly owner?: string
@@ -18,7 +18,7 @@ export function addCreate(program: Command, perform: Perform): void {
     .command('create')
     .summary('create a token and show it once')
     .description('Creates a token. It is printed once, alone on standard output, and never stored.')
-    .requiredOption('--name <name>', 'name of the token, for people')
+    .option('--name <name>', 'name of the token, for people')
     .option('--scope <scope>', 'a scope, a wildcard or an @group to grant; repeatable', collect)
     .option('--inherit', 'grant whatever its owner may do, instead of scopes')
     .option('--description <text>', 'what the token is for')
@@ -42,8 +42,10 @@ export function addCreate(program: Command, perform: Perform): void {
   })
 }
 
+// The name is checked here, because commander reports a missing required option before the misspelled one that explains it.
 // The library validates the values and names the invalid field.
 function readInput(options: Options): CreateInput & { readonly idempotencyKey?: undefined } {
+  if (options.name === undefined) throw new CommandError(EXIT.usage, 'give the token a name with --name')
   if (options.scope === undefined && options.inherit === undefined) {
     throw new CommandError(EXIT.usage, 'give the token its scopes with --scope, or use --inherit')
   }
