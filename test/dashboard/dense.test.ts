@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import type { World } from './support/host.js'
 import { seed } from './support/seed.js'
-import { stage } from './support/stage.js'
+import { stage, wider } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -56,6 +56,27 @@ describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
       await page.reload()
       await column.waitFor()
     }))
+
+  it.each([320, 1440])("a token's page shows long scopes in full, so that similar ones can be told apart, at %i pixels", (width) => {
+    const scopes = ['read', 'write'].map((action) => `${'warehouse-inventory'.repeat(3)}:${action}`)
+    return play(
+      {
+        context: { viewport: { width, height: 900 } },
+        options: { scopes: Object.fromEntries(scopes.map((scope) => [scope, 'Stock'])), groups: {} },
+        before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes }),
+      },
+      async ({ page }) => {
+        await page.getByRole('link', { name: 'ERP' }).click()
+        const chips = page.locator('.facts .chip')
+        await expect.poll(() => chips.count()).toBe(2)
+        const cut = await chips.evaluateAll((all) =>
+          all.filter((chip) => chip.scrollWidth > chip.clientWidth).map((chip) => chip.textContent),
+        )
+        expect(cut).toEqual([])
+        expect(await wider(page.locator('main'))).toEqual([])
+      },
+    )
+  })
 
   it('Previous and Next look disabled when there is no such page', () =>
     play({ before: seed, at: '?size=10' }, async ({ page }) => {
