@@ -29,6 +29,8 @@ export type Health = {
   }
   /** The first 100 damaged audit events that this node has read since its start. */
   readonly damagedEvents: readonly DamagedEvent[]
+  /** The first 100 tokens that this node could not read since its start. They are refused, no list has them, and they cannot be changed. */
+  readonly damagedTokens: readonly DamagedToken[]
   /** The consumers of audit events, webhooks among them: those that run on this node, and every other that ever ran on some node. */
   readonly consumers: readonly ConsumerHealth[]
 }
@@ -39,6 +41,13 @@ export type DamagedEvent = {
   /** Its position in the store's order. */
   readonly seq: number
   /** The unreadable fields. */
+  readonly fields: readonly string[]
+}
+
+/** A token whose row in the store is damaged. */
+export type DamagedToken = {
+  readonly id: string
+  /** The unreadable fields; `record` if none can be read. */
   readonly fields: readonly string[]
 }
 

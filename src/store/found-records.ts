@@ -1,6 +1,9 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredToken } from '../model/record.js'
-import { readStored } from './read-stored.js'
+import { damagedToken } from './damaged-tokens.js'
+import { readStored, unreadableFields } from './read-stored.js'
+
+type OnCorrupt = (id: string, fields: readonly string[], error: unknown) => void
 
 /**
  * The records that a store returned for the requested ids.
@@ -11,10 +14,10 @@ import { readStored } from './read-stored.js'
 export class FoundRecords {
   readonly #rows: Map<string, unknown> = new Map()
   readonly #storeName: string
-  readonly #report: (error: unknown) => void
+  readonly #report: OnCorrupt
 
   /** @throws StoreUnavailableError `store_unavailable`, if a row was not requested: the other rows cannot be trusted either */
-  constructor(rows: readonly unknown[], ids: readonly string[], storeName: string, report: (error: unknown) => void) {
+  constructor(rows: readonly unknown[], ids: readonly string[], storeName: string, report: OnCorrupt) {
     this.#storeName = storeName
     this.#report = report
     const asked = new Set(ids)
@@ -35,9 +38,26 @@ export class FoundRecords {
   get(id: string): StoredToken | undefined {
     try {
       return this.#rows.has(id) ? readStored<StoredToken>(this.#rows.get(id), this.#storeName) : undefined
-    } catch (error) {
-      this.#report(error)
-      throw error
+    } catch {
+      throw this.#corrupt(id)
     }
+  }
+
+  /**
+   * Returns the record of an id if all of it could be read. For a decision, what is left of a damaged record is enough, because it refuses.
+   *
+   * @throws StoreUnavailableError `store_unavailable`
+   */
+  whole(id: string): StoredToken | undefined {
+    const record = this.get(id)
+    if (record !== undefined && unreadableFields(record).length > 0) throw this.#corrupt(id)
+    return record
+  }
+
+  #corrupt(id: string): StoreUnavailableError {
+    const fields = unreadableFields(this.#rows.get(id))
+    const error = damagedToken(id, fields)
+    this.#report(id, fields, error)
+    return error
   }
 }

@@ -4,6 +4,7 @@ import type { ListedToken, StoredToken } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import { Breaker } from './breaker.js'
 import { DamagedEvents } from './damaged-events.js'
+import { DamagedTokens, type OnDamagedToken } from './damaged-tokens.js'
 import { readDiagnosis, type StoreDiagnosis } from './diagnosis.js'
 import { checkDated, saltEvents } from './events-to-write.js'
 import { FoundRecords } from './found-records.js'
@@ -32,7 +33,6 @@ import type {
 } from './port.js'
 import { readConsumers, readDistinct, readEvents, readFeedPage, readPlaced, readSeals, readTicket, readUsage } from './read-answers.js'
 import { readAddition, readBulkResult, readCommit, takesNoPart } from './read-commit.js'
-import { readStored } from './read-stored.js'
 import type { Report } from './reporter.js'
 import { ignored, SETUP_DEADLINE_MS, StoreCalls } from './store-calls.js'
 
@@ -47,12 +47,14 @@ export class GuardedStore extends StoreCalls {
   /** The approximate number of rows that a usage batch may have. */
   readonly usageRows: number
   readonly damaged: DamagedEvents
+  readonly damagedTokens: DamagedTokens
   private readonly breaker: Breaker
 
   /** Without `moves`, calls are not restricted during a move to another store. */
   constructor(store: TokenStore, deadlineMs: number, monotonic: () => number, report: Report, moves?: MoveWatch) {
     super(store, deadlineMs, report, moves)
     this.damaged = new DamagedEvents(report)
+    this.damagedTokens = new DamagedTokens(report, this.name)
     this.breaker = new Breaker(monotonic, (error) => report('store.find', error))
     this.usageRows = Math.max(1, Number(store.usageRows) || DEFAULT_USAGE_ROWS)
   }
@@ -81,23 +83,17 @@ export class GuardedStore extends StoreCalls {
     return this.breaker.isOpen
   }
 
-  /** Reads the record with this id, in order to change it. */
+  /** Reads the record with this id, in order to change it. Throws if its row cannot be read whole: nothing may be written from what is left. */
   async findOne(id: string): Promise<StoredToken | undefined> {
     const ids = [id]
-    const found = await this.manage(
-      'find',
-      () => this.store.find(ids),
-      (answer) => this.found(ids, answer),
-    )
-    return found.get(id)
+    const read = (answer: unknown): FoundRecords => this.found(ids, answer)
+    return (await this.manage('find', () => this.store.find(ids), read)).whole(id)
   }
 
-  async list(query: ListQuery): Promise<readonly ListedToken[]> {
-    return await this.manage(
-      'list',
-      () => this.store.list(query),
-      (answer) => this.rows(answer, 'list').map((row) => readStored<ListedToken>(row, this.name)),
-    )
+  /** Omits tokens whose rows cannot be read, and reports them: one damaged row must not hide the others. */
+  async list(query: ListQuery, onDamaged?: OnDamagedToken): Promise<readonly ListedToken[]> {
+    const rows = (answer: unknown): readonly unknown[] => this.rows(answer, 'list')
+    return await this.damagedTokens.page(query, (page) => this.manage('list', () => this.store.list(page), rows), onDamaged)
   }
 
   async distinct(query: DistinctQuery): Promise<readonly string[]> {
@@ -293,6 +289,9 @@ export class GuardedStore extends StoreCalls {
   private readonly noteReplica = (error: unknown): void => this.report('replica', error)
 
   private found(ids: readonly string[], answer: unknown): FoundRecords {
-    return new FoundRecords(this.rows(answer, 'find'), ids, this.name, (error) => this.report('store.find', error))
+    return new FoundRecords(this.rows(answer, 'find'), ids, this.name, (id, fields, error) => {
+      this.damagedTokens.note(id, fields)
+      this.report('store.find', error)
+    })
   }
 }

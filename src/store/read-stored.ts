@@ -22,7 +22,11 @@ const IS: { readonly [Kind in FieldKind]: (value: unknown) => boolean } = {
 type Check = { readonly required: boolean; readonly instant: boolean; readonly is: (value: unknown) => boolean }
 
 const CHECKS: ReadonlyMap<string, Check> = new Map(
-  FIELD_ROWS.map(([name, field]) => [name, { required: field.required === true, instant: field.kind === 'instant', is: IS[field.kind] }]),
+  FIELD_ROWS.map(([name, { kind, required = false }]) => {
+    const instant = kind === 'instant'
+    // Nothing is compared with the instants that every record has, so an unreadable one would not refuse the token.
+    return [name, { required, instant: instant && !required, is: instant && required ? Number.isFinite : IS[kind] }]
+  }),
 )
 const REQUIRED = FIELD_ROWS.filter(([, field]) => field.required).length
 
@@ -41,6 +45,22 @@ export function readStored<T extends StoredToken | ListedToken>(answer: unknown,
     throw new StoreUnavailableError(`the ${storeName} store returned something that is not a token record`)
   }
   return copy as T
+}
+
+/**
+ * Returns the fields of a row that cannot be read, also instants that are not finite; none if the row is sound. A store that already left some out names
+ * them in `damaged`.
+ */
+export function unreadableFields(row: unknown): readonly string[] {
+  const record = copyOf(row)
+  if (record === undefined) return ['record']
+  if (isTexts(record.damaged)) return record.damaged as readonly string[]
+  if (isSound(record) && Object.values(record).every((value) => typeof value !== 'number' || Number.isFinite(value))) return []
+  const wrong = [...CHECKS].filter(([name, { required, instant, is }]) => {
+    const value = record[name]
+    return value === undefined ? required : !(instant ? Number.isFinite : is)(value)
+  })
+  return wrong.length > 0 ? wrong.map(([name]) => name) : ['digest']
 }
 
 function copyOf(answer: unknown): { [field: string]: unknown } | undefined {

@@ -1,20 +1,20 @@
 import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
 import { eraseFrom } from '../audit/erasure.js'
-import { ConflictError, GrantDeniedError } from '../errors.js'
+import { ConflictError, GrantDeniedError, StoreUnavailableError } from '../errors.js'
 import { isErased, type ListedEvent, type StoredEvent } from '../model/event.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { Erased } from '../model/revocation.js'
 import { refuseUndefined } from '../policy/read-input.js'
 import { readShape, text } from '../policy/shape.js'
-import type { Replacement, TokenFilter } from '../store/port.js'
+import type { ListQuery, Replacement, TokenFilter } from '../store/port.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import { checkTenant, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
 import { commit, MAX_TRIES, tooManyChanges } from './lib/change.js'
-import { eraseRecord, namesOwner, personalTo } from './lib/personal.js'
+import { eraseRecord, mayName, namesOwner, personalTo } from './lib/personal.js'
 import { sealFirst } from './lib/seals.js'
 
 /** Number of records read and written per batch. */
@@ -36,6 +36,8 @@ type Task = {
   readonly tenantIds: readonly string[] | undefined
   /** Ids of the tokens whose owner was erased in this call. */
   readonly erased: Set<string>
+  /** Ids of the tokens that may name the owner but cannot be read. */
+  readonly damaged: Set<string>
 }
 
 /**
@@ -48,6 +50,7 @@ type Task = {
  * @throws InvalidInputError `invalid_input`
  * @throws GrantDeniedError `grant_denied`, for an actor that manages only its own tokens, does not manage this tenant, or is the owner
  * @throws ConflictError `conflict`, while the owner has a token that is not revoked
+ * @throws StoreUnavailableError `store_unavailable`, after everything else was erased, if tokens that may name the owner are damaged in the store
  */
 export async function erase(context: Context, actor: ReadActor, input: unknown): Promise<Erased> {
   const { ownerId, tenantId } = readShape(shape, input, 'erase()')
@@ -56,7 +59,14 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   checkTenant(actor, tenantId)
   if (actor.id === ownerId)
     throw new GrantDeniedError('ownerId', 'is yourself: the audit must name who erased whom, so somebody else must do it')
-  const task: Task = { context, actor, ownerId, tenantIds: tenantId === undefined ? undefined : [tenantId], erased: new Set() }
+  const task: Task = {
+    context,
+    actor,
+    ownerId,
+    tenantIds: tenantId === undefined ? undefined : [tenantId],
+    erased: new Set(),
+    damaged: new Set(),
+  }
   const now = context.settings.clock()
   // Otherwise this node would write its buffered data after the erasure.
   await Promise.all(context.buffers.map((buffer) => buffer.flush(now, true)))
@@ -77,6 +87,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   const ids = [...task.erased]
   for (let from = 0; from < ids.length; from += BATCH) await forgetAddresses(context, ids.slice(from, from + BATCH))
   await commit(context, { cutsFeed: true, events: [] })
+  if (task.damaged.size > 0) throw incomplete([...task.damaged])
   return { tokens, events }
 }
 
@@ -114,11 +125,14 @@ async function eraseRecords(task: Task): Promise<number> {
   let count = 0
   let after: ListedToken | undefined
   do {
-    const page: readonly ListedToken[] = await context.store.list({
+    const query: ListQuery = {
       ...filterOf(task),
       now: context.settings.clock(),
       limit: BATCH,
       ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),
+    }
+    const page: readonly ListedToken[] = await context.store.list(query, (row) => {
+      if (mayName(row, ownerId)) task.damaged.add(row.id)
     })
     const named = page.filter((token) => namesOwner(token, ownerId))
     if (named.length > 0) count += await eraseBatch(task, named)
@@ -130,6 +144,13 @@ async function eraseRecords(task: Task): Promise<number> {
     after = page.length === BATCH ? page.at(-1) : undefined
   } while (after !== undefined)
   return count
+}
+
+function incomplete(ids: readonly string[]): StoreUnavailableError {
+  const which = ids.slice(0, 10).join(', ') + (ids.length > 10 ? ` and ${ids.length - 10} more` : '')
+  return new StoreUnavailableError(
+    `everything else was erased, but these tokens are damaged in the store: ${which}. Restore or delete their rows, then repeat`,
+  )
 }
 
 async function eraseBatch(task: Task, named: readonly ListedToken[]): Promise<number> {

@@ -1,4 +1,5 @@
 import type { ListedToken, TokenRecord } from '../model/record.js'
+import { damagedToken } from '../store/damaged-tokens.js'
 import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
@@ -13,7 +14,7 @@ import { withLastUse } from './lib/last-use.js'
  * @throws StoreUnavailableError `store_unavailable`
  */
 export async function get(context: Context, actor: ReadActor, id: unknown): Promise<TokenRecord | undefined> {
-  const stored = await findListed(context, id)
+  const stored = await findListed(context, actor, id)
   if (stored === undefined || !canSee(actor, stored)) {
     noteOutOfReach(context, actor, 'get', { id })
     return undefined
@@ -21,10 +22,18 @@ export async function get(context: Context, actor: ReadActor, id: unknown): Prom
   return viewRecord(withLastUse(context, stored), context.settings.clock())
 }
 
-/** Returns the stored token with its last use. */
-export async function findListed(context: Context, id: unknown): Promise<ListedToken | undefined> {
+/**
+ * Returns the stored token with its last use.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, also if its row is damaged
+ */
+export async function findListed(context: Context, actor: ReadActor, id: unknown): Promise<ListedToken | undefined> {
   checkId('id', id)
   if (!isTokenId(id)) return undefined
-  const rows = await context.store.list({ prefix: context.settings.prefix, ids: [id], now: context.settings.clock(), limit: 1 })
+  const query = { prefix: context.settings.prefix, ids: [id], now: context.settings.clock(), limit: 1 }
+  const rows = await context.store.list(query, (damaged, fields) => {
+    // Whoever may see the token must not think that there is none.
+    if (canSee(actor, damaged)) throw damagedToken(id, fields)
+  })
   return rows.find((row) => row.id === id)
 }

@@ -24,6 +24,7 @@ export async function health(context: Context, closed: boolean): Promise<Health>
     },
     usage: { pending: usage?.waiting ?? 0, dropped: usage?.dropped ?? 0 },
     damagedEvents: store.damaged.found,
+    damagedTokens: store.damagedTokens.found,
     consumers,
   }
 }

@@ -43,7 +43,7 @@ export const usageShape: z.ZodType<Given> = z.strictObject({
 export async function usage(context: Context, actor: ReadActor, id: unknown, range: unknown): Promise<UsageReport> {
   const { from, to, end, stepMs } = readRange(range, context.settings.clock())
   await flushUsage(context)
-  const stored = await findListed(context, id)
+  const stored = await findListed(context, actor, id)
   if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
   const rows = await (stepMs === HOUR_MS ? readOnce : readInSteps)(context, { tokenId: stored.id, from, to, end, stepMs })
   if (rows === undefined) throw tooMany(stepMs)

@@ -13,6 +13,7 @@ describe('health()', () => {
       feed: { ok: true },
       usage: { pending: 0, dropped: 0 },
       damagedEvents: [],
+      damagedTokens: [],
       consumers: [],
     })
     // At its first use, an instance checks once whether its store is being moved.

@@ -162,7 +162,7 @@ describe('SQLite faults', () => {
     expect(found.get(late.id)?.expiresAt).toBeNaN()
     expect(found.get(bare.id)).toMatchObject({ scopes: [], allowedIps: [], expiresAt: Number.NaN })
     const { inherit, metadata, ...rest } = heir
-    expect(found.get(heir.id)).toEqual({ ...rest, scopes: [], resources: {}, allowedIps: [], expiresAt: Number.NaN })
+    expect(found.get(heir.id)).toEqual({ ...rest, scopes: [], resources: {}, allowedIps: [], expiresAt: Number.NaN, damaged: ['metadata'] })
   })
 
   it('says which package to install if there is no SQLite driver', async () => {

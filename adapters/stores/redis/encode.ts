@@ -35,6 +35,18 @@ export function decodeToken(stored: unknown): StoredToken {
   return { ...token, ...by, revokedAt, updatedAt: revokedAt, version: Number(version) }
 }
 
+/** Decodes a token that this store has under an id. If its record is damaged, only the id is known. */
+export function decodeTokenOf(id: string, stored: unknown): StoredToken {
+  try {
+    const token = decodeToken(stored)
+    if (token.id === id) return token
+  } catch {
+    // Treated like the record of another token.
+  }
+  const damaged = { id, damaged: ['record'] }
+  return damaged as object as StoredToken
+}
+
 /** Encodes an event as script arguments: id, body, index keys. */
 export function encodeEvent(event: StoredEvent): readonly [id: string, body: string, indexes: string] {
   return [event.id, JSON.stringify(event), `\n${indexesOfEvent(event).join('\n')}\n`]

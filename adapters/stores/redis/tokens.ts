@@ -5,7 +5,7 @@ import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import { onlyCutsFeed, prefixOf } from '../../../src/store/moving.js'
 import type { Change, CommitResult, DistinctQuery, EventErasure, ListQuery, TokenCap } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeEvent, decodeToken, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf, unexpected } from './encode.js'
+import { decodeEvent, decodeTokenOf, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf, unexpected } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'
 import { nameOf, ownersOf, personIndex, tenantIndex, tenantsOf } from './keys.js'
 import { scripts } from './scripts.js'
@@ -26,7 +26,7 @@ export async function findTokens(connection: Connection, ids: readonly string[])
   const records = listOf(await connection.getMany([...wanted.map((id) => `r:${id}`), 'job:on'])).slice()
   const pending = records.pop() !== null
   const found = pending ? listOf(await connection.run(scripts.find, wanted)) : records
-  return { tokens: found.flatMap((record) => (record === null ? [] : decodeToken(record))), pending }
+  return { tokens: wanted.flatMap((id, at) => (found[at] == null ? [] : decodeTokenOf(id, found[at]))), pending }
 }
 
 /** Commits a change. `settle` writes a pending bulk revocation into all of its tokens, so that live tokens can be counted. */
@@ -125,10 +125,10 @@ export async function listTokens(connection: Connection, query: ListQuery): Prom
     query.after === undefined ? {} : { score: query.after.createdAt, id: wellFormed(query.after.id) }
   while (page.length < limit) {
     const answer = listOf(await connection.run(scripts.list, [JSON.stringify({ ...filter, ...behind, limit: limit - page.length })]))
-    for (const [record, lastUsedAt, lastUsedIp] of groupsOf(answer, 3, 2)) {
-      const token = decodeToken(record)
+    for (const [id, record, lastUsedAt, lastUsedIp] of groupsOf(answer, 4, 2)) {
+      const token = decodeTokenOf(String(id), record)
       // The script compares UTF-8, in which all halves of surrogate pairs are equal.
-      if (name !== undefined && !foldAscii(token.name).includes(name)) continue
+      if (name !== undefined && !foldAscii(token.name ?? '').includes(name)) continue
       page.push({
         ...token,
         ...(lastUsedAt === '' ? {} : { lastUsedAt: Number(lastUsedAt) }),

@@ -67,10 +67,11 @@ function progressTo(streams: Streams): (progress: CopyProgress) => Promise<void>
   }
 }
 
-async function writeReport(streams: Streams, { parts, damagedEvents }: CopyReport): Promise<void> {
+async function writeReport(streams: Streams, { parts, damagedEvents, damagedTokens }: CopyReport): Promise<void> {
   if (parts !== undefined) {
     const rows = Object.entries(parts).map(([name, { count, written, hash }]) => [name, count, written, hash])
     await writeTable(streams, ['', 'rows', 'written', 'sha256'], rows, { whole: true })
   }
+  if (damagedTokens.length > 0) await say(streams, `Damaged tokens, not copied: ${damagedTokens.join(', ')}`)
   if (damagedEvents.length > 0) await say(streams, `Damaged events, copied without their unreadable parts: ${damagedEvents.join(', ')}`)
 }

@@ -70,7 +70,7 @@ const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check }
 }
 
 /** The checks from `health()`. If the store is known to fail, the audit was not read. */
-export function healthChecks({ store, feed, consumers, damagedEvents }: Health, storeAnswers: boolean): readonly Check[] {
+export function healthChecks({ store, feed, consumers, damagedEvents, damagedTokens }: Health, storeAnswers: boolean): readonly Check[] {
   return [
     { name: 'breaker', ok: store.breaker === 'closed', detail: store.breaker },
     ...(store.move === undefined ? [] : [MOVES[store.move]]),
@@ -81,6 +81,7 @@ export function healthChecks({ store, feed, consumers, damagedEvents }: Health, 
     },
     wakeUps(feed.wakeUps),
     auditCheck(damagedEvents, storeAnswers),
+    tokensCheck(damagedTokens, storeAnswers),
     ...consumers.map(({ name, lagSeconds, failures }) => ({
       name: `consumer ${name}`,
       ok: failures === 0,
@@ -99,6 +100,18 @@ function auditCheck(damaged: Health['damagedEvents'], storeAnswers: boolean): Ch
     ok: false,
     detail: `damaged: ${damaged.map(({ id, seq }) => `event ${id} at position ${seq}`).join(', ')}`,
     advice: 'Restore these rows from a backup, and find out who changed them.',
+  }
+}
+
+function tokensCheck(damaged: Health['damagedTokens'], storeAnswers: boolean): Check {
+  if (damaged.length === 0) {
+    return storeAnswers ? { name: 'tokens', ok: true, detail: 'the newest tokens can be read' } : { name: 'tokens', detail: 'not read' }
+  }
+  return {
+    name: 'tokens',
+    ok: false,
+    detail: `damaged: ${damaged.map(({ id, fields }) => `token ${id} (${fields.join(', ')})`).join(', ')}`,
+    advice: 'Restore these rows from a backup, and find out who changed them. Until then, these tokens are refused, and no list has them.',
   }
 }
 

@@ -1,6 +1,5 @@
 import { ConflictError } from '../../errors.js'
 import { type Internals, internalsOf, type Latchkey } from '../../instance.js'
-import type { ListedEvent } from '../../model/event.js'
 import { BALANCED, boundOfNode } from '../../policy/cache-bounds.js'
 import { callback } from '../../policy/option-kinds.js'
 import { objectOf, oneOf, passing, readOption } from '../../policy/option-reader.js'
@@ -49,6 +48,8 @@ export type CopyReport = {
   readonly parts?: { readonly [Name in PartName]: CopiedPart }
   /** Events that are partly unreadable in the old store. The readable part of each was copied. */
   readonly damagedEvents: readonly string[]
+  /** Tokens that cannot be read in the old store. They were not copied, so the new store does not know them. */
+  readonly damagedTokens: readonly string[]
 }
 
 const DEADLINE_MS = 30_000
@@ -91,7 +92,7 @@ export async function copy(from: Latchkey, to: Latchkey, options: CopyOptions = 
   const pair = { from: storeOf(old), to: storeOf(now), prefix: from.prefix }
   if (step === 'cancel') {
     await cancel(pair, () => forget(pair.to, now))
-    return { step, damagedEvents: [] }
+    return { step, damagedEvents: [], damagedTokens: [] }
   }
   const run = new Run(await Markers.take(pair), { old, now }, { onProgress, signal })
   if (step === 'copy') await run.copy()
@@ -114,7 +115,7 @@ class Run {
   readonly #options: Pick<CopyOptions, 'onProgress' | 'signal'>
   readonly #still: readonly AnyPart[]
   readonly #usage: AnyPart
-  readonly #damaged = new Set<string>()
+  readonly #damaged = { events: new Set<string>(), tokens: new Set<string>() }
   readonly #copied: Copied = {}
 
   constructor(
@@ -127,13 +128,17 @@ class Run {
     this.#now = now
     this.#instances = [old, now]
     this.#options = options
-    const { still, usage } = partsOf(markers.pair.prefix, ({ id }: ListedEvent) => this.#damaged.add(id))
+    const { still, usage } = partsOf(markers.pair.prefix, {
+      event: ({ id }) => this.#damaged.events.add(id),
+      token: ({ id }) => this.#damaged.tokens.add(id),
+    })
     this.#still = still
     this.#usage = usage
   }
 
   report(step: CopyStep): CopyReport {
-    return { step, parts: this.#copied as Required<Copied>, damagedEvents: [...this.#damaged] }
+    const { events, tokens } = this.#damaged
+    return { step, parts: this.#copied as Required<Copied>, damagedEvents: [...events], damagedTokens: [...tokens] }
   }
 
   async copy(): Promise<void> {

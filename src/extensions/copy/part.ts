@@ -1,6 +1,7 @@
 import { canonicalJson } from '../../audit/canonical.js'
 import type { ListedEvent } from '../../model/event.js'
 import type { ListedToken, StoredToken } from '../../model/record.js'
+import type { OnDamagedToken } from '../../store/damaged-tokens.js'
 import type { Restored } from '../../store/moving.js'
 import type { MovingStore } from '../../store/moving-store.js'
 import type { ConsumerState, StoredSeal } from '../../store/port.js'
@@ -39,15 +40,20 @@ function byPlace(a: Place, b: Place): number {
   return a.id === b.id ? 0 : a.id < b.id ? 1 : -1
 }
 
-function listPage(store: MovingStore, prefix: string, { createdAt, id }: Place, limit: number): Promise<readonly ListedToken[]> {
+function listPage(
+  store: MovingStore,
+  prefix: string,
+  { place: { createdAt, id } = AT_FIRST, limit, onDamaged }: { place: Place | undefined; limit: number; onDamaged?: OnDamagedToken },
+): Promise<readonly ListedToken[]> {
   const after = createdAt === AT_FIRST.createdAt ? {} : { after: { createdAt, id } }
-  return store.list({ prefix, now: 0, limit, ...after })
+  return store.list({ prefix, now: 0, limit, ...after }, onDamaged)
 }
 
-function tokensOf(prefix: string): Part<StoredToken> {
+/** Tokens that cannot be read are not copied; `onDamaged` is called. Written from what is left of it, a token could be valid again. */
+function tokensOf(prefix: string, onDamaged: OnDamagedToken): Part<StoredToken> {
   return {
     name: 'tokens',
-    page: async (store, after) => (await listPage(store, prefix, after ?? AT_FIRST, PAGE)).map(withoutUse),
+    page: async (store, place) => (await listPage(store, prefix, { place, limit: PAGE, onDamaged })).map(withoutUse),
     compare: byPlace,
     textOf: canonicalJson,
     write: (tokens) => [{ tokens }],
@@ -99,7 +105,7 @@ function consumersOf(prefix: string): Part<ConsumerState> {
 function usageOfTokens(prefix: string): Part<TokenUsage> {
   return {
     name: 'usage',
-    page: async (store, after) => usageOf(store, await listPage(store, prefix, after ?? AT_FIRST, USAGE_PAGE)),
+    page: async (store, after) => usageOf(store, await listPage(store, prefix, { place: after, limit: USAGE_PAGE })),
     compare: byPlace,
     textOf: canonicalJson,
     write: writtenUsage,
@@ -112,8 +118,8 @@ export type AnyPart = Part<unknown>
 /** Returns the parts that do not change while changes are refused, in the order in which they are copied, and the usage, which keeps changing. */
 export function partsOf(
   prefix: string,
-  onDamaged: (event: ListedEvent) => void,
+  onDamaged: { readonly event: (event: ListedEvent) => void; readonly token: OnDamagedToken },
 ): { readonly still: readonly AnyPart[]; readonly usage: AnyPart } {
-  const still = [tokensOf(prefix), eventsOf(prefix, onDamaged), sealsOf(prefix), consumersOf(prefix)]
+  const still = [tokensOf(prefix, onDamaged.token), eventsOf(prefix, onDamaged.event), sealsOf(prefix), consumersOf(prefix)]
   return { still: still as readonly unknown[] as readonly AnyPart[], usage: usageOfTokens(prefix) as Part<never> as AnyPart }
 }

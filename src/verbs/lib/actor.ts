@@ -119,7 +119,7 @@ export function publicActor(actor: ReadActor): Actor {
 }
 
 /** Checks whether the actor can see, and so manage, this token. */
-export function canSee(actor: ReadActor, token: Pick<StoredToken, 'tenantId' | 'createdBy'>): boolean {
+export function canSee(actor: ReadActor, token: Partial<Pick<StoredToken, 'tenantId' | 'createdBy'>>): boolean {
   if (actor.manages === 'own' && token.createdBy !== actor.id) return false
   if (actor.tenants === undefined) return true
   return token.tenantId !== undefined && actor.tenants.includes(token.tenantId)

@@ -24,6 +24,11 @@ export function namesOwner(token: StoredToken, ownerId: string): boolean {
   return IDS.some((field) => token[field] === ownerId)
 }
 
+/** Checks whether a damaged row names the owner, or cannot be searched for that. */
+export function mayName(row: Partial<StoredToken>, ownerId: string): boolean {
+  return typeof row.createdBy !== 'string' || IDS.some((field) => row[field] === ownerId)
+}
+
 /**
  * Returns the next version of a record without the owner's id. If the owner owned the token, also removes everything that people wrote about it, its allowed
  * addresses, and the fingerprint of the request that created it.

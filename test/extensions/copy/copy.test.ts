@@ -295,7 +295,7 @@ describe('an interrupted copy', () => {
     expect(await refusal(mint(before))).toBe('done')
     await copy(before, after, { step: 'fence' })
     expect(await refusal(mint(before))).toBe('store_moving')
-    expect(await copy(before, after, { step: 'cancel' })).toEqual({ step: 'cancel', damagedEvents: [] })
+    expect(await copy(before, after, { step: 'cancel' })).toEqual({ step: 'cancel', damagedEvents: [], damagedTokens: [] })
     expect(await refusal(mint(before))).toBe('done')
     await copy(before, after, { step: 'open' })
     expect(ids(await after.system.list({ limit: 100 }))).toHaveLength(4)

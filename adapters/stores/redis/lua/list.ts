@@ -1,6 +1,6 @@
 /**
  * One step of a list. ARGV: the query as JSON (`ListStep`), whose instants are exact as doubles. Returns where to continue (score and id, empty at the end),
- * then the record, the last use and its address of each matching token.
+ * then the id, the record, the last use and its address of each matching token.
  *
  * A step examines at most `budget` tokens, so that it never blocks Redis for long, and starts from the smallest index that covers the query. Indexes in
  * another order (expiry, rotation due …) are used if they contain few tokens, which are then sorted here.
@@ -46,6 +46,7 @@ local function visit(id)
   if q.neverUsed and use[1] then return false end
   if q.unusedSince and use[1] and tonumber(use[1]) >= q.unusedSince then return false end
   local record = call('GET', P .. 'r:' .. id)
+  out[#out + 1] = id
   out[#out + 1] = pending and stamped(record, tonumber(t[1]), job.stamp) or record
   out[#out + 1] = use[1] or ''
   out[#out + 1] = use[2] or ''

@@ -55,7 +55,7 @@ local function removeToken(id)
 end
 `
 
-/** ARGV: ids. Returns the record of each that exists, with a pending bulk revocation applied. If none is pending, MGET reads the records instead. */
+/** ARGV: ids. Returns the record of each, or nil if it does not exist, with a pending bulk revocation applied. If none is pending, MGET reads the records instead. */
 export const findTokens: string = `
 local job = loadJob()
 local out = {}
@@ -64,8 +64,8 @@ for _, id in ipairs(ARGV) do
   if record then
     local t = call('HMGET', P .. 't:' .. id, 'v', 'q', 'x', 'ra')
     if revokedBy(job, t[2], t[3], t[4]) then record = stamped(record, tonumber(t[1]), job.stamp) end
-    out[#out + 1] = record
   end
+  out[#out + 1] = record
 end
 return out
 `

@@ -59,17 +59,17 @@ export const tokenToRow = (token: StoredToken): TokenRow & { name_folded: string
 export const rowToToken = (row: TokenRow): StoredToken => {
   const cells: { readonly [Column in TokenColumn]: Cell } = row
   const token: { [field: string]: unknown } = {}
-  let damaged = false
+  const damaged: string[] = []
   for (const { field, column, read } of COLUMNS) {
     const cell = cells[column]
     // A driver may return NULL as undefined, but a missing column must not be mistaken for NULL.
     if (cell === undefined && !(column in cells)) throw new StoreUnavailableError(`the database's result lacks the column ${column}`)
     if (cell === null || cell === undefined) continue
     const value = read(cell)
-    if (value === DAMAGED) damaged = true
+    if (value === DAMAGED) damaged.push(field)
     token[field] = value
   }
-  return (damaged ? closed(token) : token) as StoredToken
+  return (damaged.length > 0 ? closed(token, damaged) : token) as StoredToken
 }
 
 // Nothing is granted, from no address; `NaN` as the expiry fails every comparison.
@@ -77,14 +77,14 @@ const NOTHING: { readonly [Kind in FieldKind]?: unknown } = { grants: [], networ
 const OPENING: ReadonlySet<FieldKind> = new Set(['grants', 'networks', 'resources', 'json', 'flag'])
 
 /** Closes a token with damaged text, which must neither give access nor fail the other records that were read with it. */
-const closed = (token: { readonly [field: string]: unknown }): object => {
+const closed = (token: { readonly [field: string]: unknown }, damaged: readonly string[]): object => {
   const rest: { [field: string]: unknown } = { ...token }
   for (const { field, kind } of FIELD_COLUMNS) {
     if (!OPENING.has(kind)) continue
     delete rest[field]
     if (kind in NOTHING) rest[field] = NOTHING[kind]
   }
-  return { ...rest, expiresAt: Number.NaN }
+  return { ...rest, expiresAt: Number.NaN, damaged }
 }
 
 /** Converts a row of `list`: the token and its last use. */

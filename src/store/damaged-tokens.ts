@@ -1,0 +1,88 @@
+import { StoreUnavailableError } from '../errors.js'
+import type { DamagedToken } from '../model/health.js'
+import type { ListedToken } from '../model/record.js'
+import type { ListQuery } from './port.js'
+import { readStored, unreadableFields } from './read-stored.js'
+import type { Report } from './reporter.js'
+
+const MOST = 100
+/** The most rows that a store returns at once. */
+const MOST_ROWS = 1001
+
+/** Called with each row that cannot be read: what the store returned of it, at least its id. */
+export type OnDamagedToken = (row: Partial<ListedToken> & { readonly id: string }, fields: readonly string[]) => void
+
+/** The rows of tokens that this node could not read. Each is reported once. */
+export class DamagedTokens {
+  readonly #report: Report
+  readonly #storeName: string
+  readonly #found: Map<string, DamagedToken> = new Map()
+
+  constructor(report: Report, storeName: string) {
+    this.#report = report
+    this.#storeName = storeName
+  }
+
+  get found(): readonly DamagedToken[] {
+    return [...this.#found.values()]
+  }
+
+  /** Records that a row cannot be read. Returns whether that is news. */
+  note(id: string, fields: readonly string[]): boolean {
+    if (this.#found.has(id) || this.#found.size === MOST) return false
+    this.#found.set(id, { id, fields: [...fields] })
+    return true
+  }
+
+  /**
+   * Returns a page of readable tokens. Reads on behind damaged rows, so that a page is shorter than its limit only at the end of the list.
+   *
+   * @throws StoreUnavailableError `store_unavailable`, if the store returns something without an id, or a thousand rows whose place is unreadable
+   */
+  async page(
+    query: ListQuery,
+    read: (query: ListQuery) => Promise<readonly unknown[]>,
+    onDamaged?: OnDamagedToken,
+  ): Promise<readonly ListedToken[]> {
+    const tokens: ListedToken[] = []
+    let from = query
+    let placeless = 0
+    for (;;) {
+      const limit = Math.min(query.limit - tokens.length + placeless, MOST_ROWS)
+      const rows = await read({ ...from, limit })
+      const damaged = rows.filter((row) => !this.#take(row, tokens, onDamaged))
+      if (damaged.length === 0 || rows.length < limit || tokens.length >= query.limit) return tokens.slice(0, query.limit)
+      const after = rows.findLast(hasPlace)
+      placeless = after === undefined ? rows.length : 0
+      // Otherwise this would go on forever.
+      if (placeless === MOST_ROWS || (after !== undefined && after.id === from.after?.id)) {
+        throw new StoreUnavailableError(`the ${this.#storeName} store's list cannot be continued behind damaged tokens`)
+      }
+      if (after !== undefined) from = { ...query, after: { createdAt: after.createdAt, id: after.id } }
+    }
+  }
+
+  /** Returns whether the row could be read. */
+  #take(row: unknown, tokens: ListedToken[], onDamaged: OnDamagedToken | undefined): boolean {
+    const fields = unreadableFields(row)
+    if (fields.length === 0) return tokens.push(readStored<ListedToken>(row, this.#storeName)) > 0
+    const id: unknown = Reflect.get(Object(row), 'id')
+    if (typeof id !== 'string')
+      throw new StoreUnavailableError(`the ${this.#storeName} store returned something that is not a token record`)
+    if (this.note(id, fields)) this.#report('store.list', damagedToken(id, fields))
+    onDamaged?.({ ...Object(row), id }, fields)
+    return false
+  }
+}
+
+/** The error about a token whose row cannot be read. */
+export function damagedToken(id: string, fields: readonly string[]): StoreUnavailableError {
+  return new StoreUnavailableError(
+    `token ${id} is damaged in the store: ${fields.join(', ')} cannot be read. It is refused, and no list has it`,
+  )
+}
+
+function hasPlace(row: unknown): row is { readonly createdAt: number; readonly id: string } {
+  const { createdAt, id } = Object(row) as { readonly createdAt?: unknown; readonly id?: unknown }
+  return typeof createdAt === 'number' && Number.isFinite(createdAt) && typeof id === 'string'
+}

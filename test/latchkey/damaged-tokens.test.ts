@@ -1,0 +1,154 @@
+import type { Minted, TokenStore } from 'latchkey'
+import { copy } from 'latchkey/copy'
+import { memoryStore } from 'latchkey/stores/memory'
+import { redisStore } from 'latchkey/stores/redis'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { interceptStore } from 'latchkey/testing'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { findDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
+import { ownFolder } from '../stores/sql/databases.js'
+import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
+import { service } from '../support/services.js'
+import { codeOf, instance, mint, refusal, verdict } from './harness.js'
+
+/** A store, and how to damage the row of a token in it. */
+type Subject = { readonly store: TokenStore; readonly damage: (id: string) => unknown; readonly fields: readonly string[] }
+type Kind = 'sqlite, no JSON' | 'sqlite, no list' | 'sqlite, no instant' | 'redis' | 'a store of the host'
+
+async function sqlite(assignment: string, field: string): Promise<Subject> {
+  const folder = await ownFolder()
+  onTestFinished(() => folder.remove())
+  const file = folder.path('tokens.db')
+  const Driver = await findDriver()
+  const damage = (id: string): void => {
+    const database = new Driver(file)
+    const update = database.prepare(`update latchkey_tokens set ${assignment} where id = ?`) as { run(...values: string[]): unknown }
+    update.run(id)
+    database.close()
+  }
+  return { store: sqliteStore(file), damage, fields: [field] }
+}
+
+async function redis(url: string): Promise<Subject> {
+  const keyPrefix = newKeyPrefix()
+  onTestFinished(() => withRedis(url, (client) => removeKeys(client, keyPrefix)))
+  const damage = (id: string): Promise<unknown> => withRedis(url, (client) => client.set(`${keyPrefix}r:${id}`, '{"broken'))
+  return { store: redisStore({ url, keyPrefix, onWarning: () => undefined }), damage, fields: ['record'] }
+}
+
+function ownStore(): Subject {
+  const damaged = new Set<string>()
+  const harm = (row: { readonly id: string }): object => (damaged.has(row.id) ? { ...row, name: 7 } : row)
+  const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
+    const answer = await proceed()
+    return method === 'find' || method === 'list' ? (answer as { id: string }[]).map(harm) : answer
+  })
+  return { store, damage: (id) => damaged.add(id), fields: ['name'] }
+}
+
+async function subjectOf(kind: Kind, skip: (why?: string) => never): Promise<Subject> {
+  if (kind === 'sqlite, no JSON') return await sqlite(`scopes = '["stock:'`, 'scopes')
+  if (kind === 'sqlite, no list') return await sqlite(`scopes = '5'`, 'scopes')
+  if (kind === 'sqlite, no instant') return await sqlite(`created_at = 'soon'`, 'createdAt')
+  if (kind === 'a store of the host') return ownStore()
+  const { url, skip: why } = await service('redis')
+  return url === undefined ? skip(why) : await redis(url)
+}
+
+const KINDS = ['sqlite, no JSON', 'sqlite, no list', 'sqlite, no instant', 'redis', 'a store of the host'] as const
+
+describe.each(KINDS)('a damaged token on %s', (kind) => {
+  /** Five tokens, of which the second, third and last are damaged. */
+  async function five(skip: (why?: string) => never) {
+    const { store, damage, fields } = await subjectOf(kind, skip)
+    let now = Date.now() - 120_000
+    const faults: string[] = []
+    const tokens = instance({
+      store,
+      clock: () => now,
+      cache: false,
+      onError: ({ where, error }) => faults.push(`${where}: ${error.message}`),
+    })
+    const minted: Minted[] = []
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      minted.push(await mint(tokens, { name, expiresIn: 60 }))
+      now += 1
+    }
+    const bad = [1, 2, 4].flatMap((at) => minted[at] ?? [])
+    const good = [3, 0].flatMap((at) => minted[at] ?? [])
+    for (const { record } of bad) await damage(record.id)
+    return { store, tokens, faults, fields, bad, good, clock: () => now, pass: (ms: number) => (now += ms) }
+  }
+
+  it('is refused, cannot be changed, and is named instead of being taken for one that does not exist', async ({ skip }) => {
+    const { tokens, bad, good, fields } = await five(skip)
+    for (const { token } of good) expect(await verdict(tokens.verify(token))).toBe('ok')
+    for (const { token, record } of bad) {
+      expect(await verdict(tokens.verify(token))).toMatch(/^(store_unavailable|token_expired)$/)
+      for (const change of [
+        () => tokens.system.get(record.id),
+        () => tokens.system.update(record.id, { name: 'New' }),
+        () => tokens.system.rotate(record.id),
+      ]) {
+        const error = (await change().catch((fault: unknown) => fault)) as Error
+        expect([codeOf(error), error.message]).toEqual(['store_unavailable', expect.stringContaining(`token ${record.id} is damaged`)])
+        expect(error.message).toContain(fields.join(', '))
+      }
+    }
+  })
+
+  it('blocks no list of the others, whatever the size of a page, and is reported once', async ({ skip }) => {
+    const { tokens, bad, good, fields, faults } = await five(skip)
+    const ids = good.map(({ record }) => record.id)
+    for (const limit of [1, 2, 3, 100]) {
+      const seen: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = await tokens.system.list({ limit, cursor })
+        seen.push(...page.items.map(({ id }) => id))
+        cursor = page.nextCursor
+      } while (cursor !== undefined)
+      expect([limit, seen]).toEqual([limit, ids])
+    }
+    const { damagedTokens } = await tokens.health()
+    expect([...damagedTokens].sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+      bad.map(({ record }) => ({ id: record.id, fields })).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    )
+    for (const { record } of bad) {
+      const told = faults.filter((fault) => fault.includes(record.id))
+      expect(told).toEqual([expect.stringMatching(/^store\.list: token \w+ is damaged in the store: .* cannot be read/)])
+    }
+  })
+
+  it('does not keep prune from removing the others', async ({ skip }) => {
+    const { tokens, pass } = await five(skip)
+    pass(61_000)
+    expect(await tokens.system.prune({ before: new Date(Date.now() - 58_000) })).toEqual({ count: 2 })
+  })
+
+  it('is named by erase after everything else was erased, if it may name the owner', async ({ skip }) => {
+    const { store, damage } = await subjectOf(kind, skip)
+    const tokens = instance({ store, cache: false })
+    const [one, two, other] = [
+      await mint(tokens, { name: 'Of Ada', ownerId: 'ada' }),
+      await mint(tokens, { name: 'Also of Ada', ownerId: 'ada' }),
+      await mint(tokens, { name: 'Of Bob', ownerId: 'bob' }),
+    ]
+    await tokens.system.revokeAll({ ownerId: 'ada' })
+    await damage(two.record.id)
+    const error = (await tokens.system.erase({ ownerId: 'ada' }).catch((fault: unknown) => fault)) as Error
+    expect([codeOf(error), error.message]).toEqual(['store_unavailable', expect.stringContaining(two.record.id)])
+    expect((await tokens.system.get(one.record.id))?.name).toBe('erased')
+    expect((await tokens.system.get(other.record.id))?.name).toBe('Of Bob')
+  })
+
+  it('is not copied to another store, which would otherwise have to guess what it was, and is named', async ({ skip }) => {
+    const { tokens, bad, good, clock } = await five(skip)
+    const after = instance({ store: memoryStore(), cache: false, clock })
+    const { parts, damagedTokens } = await copy(tokens, after)
+    expect([parts?.tokens.count, [...damagedTokens].sort()]).toEqual([2, bad.map(({ record }) => record.id).sort()])
+    expect(await refusal(copy(tokens, after, { step: 'open' }))).toBe('done')
+    for (const { token } of good) expect(await verdict(after.verify(token))).toBe('ok')
+    for (const { token } of bad) expect(await verdict(after.verify(token))).toBe('token_unknown')
+  })
+})
