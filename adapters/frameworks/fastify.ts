@@ -54,7 +54,10 @@ const platform: Platform<FastifyRequest> = {
 }
 
 // Async, because Fastify cannot catch an exception from a callback-style plugin.
-const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authenticate(app, { tokens, ...options }) {
+const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authenticate(app, given) {
+  // Fastify always passes options to a plugin, so this was called as on other frameworks.
+  if (given === undefined) throw new InvalidInputError('authenticate', 'is a plugin: app.register(authenticate, { tokens })')
+  const { tokens, ...options } = given
   if ('prefix' in options) {
     throw new InvalidInputError(
       'prefix',

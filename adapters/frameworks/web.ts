@@ -72,6 +72,9 @@ export async function authenticate(tokens: Authenticator, request: Request, give
   if (typeof given !== 'object' || given === null) throw new InvalidInputError('options', 'must be an object')
   const { ip, endpoint, require, waitUntil, ...options } = given
   checkWaitUntil(waitUntil)
+  if (require !== undefined && typeof require !== 'function') {
+    throw new InvalidInputError('require', "must be the result of requireScopes, such as requireScopes('inventory:read')")
+  }
   const decide = guardOf(tokens, options)
   if (ip === undefined) addresses.delete(request)
   else addresses.set(Object(request), ip)
