@@ -1,3 +1,4 @@
+import { LatchkeyError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import { secretsIn } from '../../http/request.js'
 import type { Internals } from '../../instance.js'
@@ -57,19 +58,30 @@ export async function authenticateClient(
     report,
     secrets: () => secretsIn(request.headers, []),
   }
-  const client = await callOut(site, () => clientOf(request), readClient)
+  const client = await callOut(
+    site,
+    () => clientOf(request),
+    (answer) => readClient(answer, report),
+  )
   // RFC 6749 §5.2, RFC 9110 §15.5.2: a 401 carries a challenge.
   if (client === undefined)
     throw oauthError(401, 'invalid_client', 'identify your client', { 'www-authenticate': `Basic realm="${realm}"` })
   return client
 }
 
-function readClient(answer: unknown): Client | undefined {
+function readClient(answer: unknown, report: Report): Client | undefined {
   if (typeof answer !== 'object' || answer === null) return undefined
   const { id, tenants } = answer as Partial<Record<keyof Client, unknown>>
-  if (typeof id !== 'string' || id === '') return undefined
-  if (tenants === '*') return { id, tenants }
-  return Array.isArray(tenants) && tenants.every((tenant) => typeof tenant === 'string') ? { id, tenants: [...tenants] } : undefined
+  if (typeof id === 'string' && id !== '') {
+    if (tenants === '*') return { id, tenants }
+    if (Array.isArray(tenants) && tenants.every((tenant) => typeof tenant === 'string')) return { id, tenants: [...tenants] }
+  }
+  // The client would see only that it is unknown, and the host nothing.
+  report(
+    'client',
+    new LatchkeyError('misconfigured', 'client() must return { id, tenants }, with an id and a list of tenants or "*", or undefined'),
+  )
+  return undefined
 }
 
 /** The options shared by all client endpoints. */

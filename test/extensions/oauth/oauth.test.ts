@@ -1,4 +1,4 @@
-import { latchkey } from 'latchkey'
+import { type FaultReport, latchkey } from 'latchkey'
 import { introspection, protectedResource, revocation, revocationByPossession, whoami } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
 import * as oauth from 'oauth4webapi'
@@ -8,14 +8,15 @@ const INACTIVE = '{"active":false}'
 
 type Owned = { scopes: string[]; resources?: { [dimension: string]: string[] } }
 
-const createTokens = (options: { now?: () => number; owner?: () => Owned | null } = {}) => {
-  const { now, owner } = options
+const createTokens = (options: { now?: () => number; owner?: () => Owned | null; onError?: (fault: FaultReport) => void } = {}) => {
+  const { now, owner, onError } = options
   const tokens = latchkey({
     prefix: 'acme_live',
     store: memoryStore(),
     scopes: { 'inventory:read': 'See stock', 'inventory:write': 'Change stock' },
     ...(now !== undefined && { clock: now }),
     ...(owner !== undefined && { owner }),
+    ...(onError !== undefined && { onError, logger: false as const }),
   })
   const create = (more: object = {}) => tokens.system.create({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:read'], ...more })
   return { tokens, create }
@@ -121,6 +122,18 @@ describe('introspection (RFC 7662)', () => {
       expect(response.status).toBe(401)
       expect(response.headers.get('www-authenticate')).toMatch(/^Basic /)
       expect(await response.json()).toMatchObject({ error: 'invalid_client' })
+    }
+  })
+
+  it('an answer of client() that is no client is reported to the host, and an unknown client is not', async () => {
+    const heard: FaultReport[] = []
+    const { tokens, create } = createTokens({ onError: (fault) => heard.push(fault) })
+    const { token } = await create()
+    for (const answer of [undefined, null, false] as const) await introspection(tokens, { client: () => answer })(form({ token }))
+    expect(heard).toEqual([])
+    for (const answer of [{ id: 'x' }, { tenants: '*' }, { id: 'x', tenants: 'acme' }, { id: 'x', tenants: [7] }]) {
+      expect((await introspection(tokens, { client: () => answer as never })(form({ token }))).status).toBe(401)
+      expect(heard.splice(0)).toMatchObject([{ where: 'client', error: { message: expect.stringContaining('{ id, tenants }') } }])
     }
   })
 
