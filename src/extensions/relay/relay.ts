@@ -15,7 +15,7 @@ import { createWire } from './wire.js'
 
 /** The maximum pace at which nodes are woken, and at which the reader is told about this node's own changes. */
 const WAKES = { gapMs: 80, burst: 3, collectMs: 5 } as const
-/** A reader that has not received its own messages for this long stops relaying. */
+/** A reader that has not received its own messages for this long reports its connection as lost. */
 const DEAF_MS = 1_500
 /** How long to wait before asking the store for its identity again. */
 const OPEN_AGAIN_MS = 5_000
