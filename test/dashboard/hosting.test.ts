@@ -62,6 +62,22 @@ describe.skipIf(skip !== undefined)(`a host that customizes the page ${skip ?? '
       },
     ))
 
+  it('the summary and the review of a new token show the names of its tenant and owner', () =>
+    play({ before: seed, start: naming }, async ({ page }) => {
+      await press(page, 'Create token')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Name').fill('ERP')
+      await dialog.getByRole('radio', { name: 'One tenant' }).check()
+      await dialog.getByRole('combobox', { name: 'Tenant' }).selectOption('acme')
+      await dialog.getByRole('combobox', { name: 'Owner' }).fill('erp')
+      await dialog.getByRole('checkbox', { name: /^orders:read / }).check()
+      for (const shown of ['Acme Corporation (acme)', 'Erika Pohl (erp)'])
+        await dialog.getByRole('definition').filter({ hasText: shown }).waitFor()
+      await confirm(page, 'Review')
+      for (const shown of ['Acme Corporation (acme)', 'Erika Pohl (erp)'])
+        await dialog.getByRole('definition').filter({ hasText: shown }).waitFor()
+    }))
+
   it('configured metadata keys become form fields and columns', () =>
     play({ before: seed, dashboard: { metadata: [{ key: 'team', label: 'Team' }] } }, async ({ page, world }) => {
       await press(page, 'Columns')

@@ -135,6 +135,19 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
     })
   })
 
+  it('a section whose user has signed out offers to try again, and addresses are not said to depend on the range', () =>
+    play(one, async ({ page }) => {
+      let signedOut = true
+      await page.route(/\/usage\?from/, (route) => (signedOut ? route.fulfill({ status: 401, body: '{}' }) : route.fallback()))
+      await page.getByRole('link', { name: 'ERP' }).click()
+      const use = page.getByRole('region', { name: 'Usage' })
+      await use.getByText('You are not signed in').waitFor()
+      signedOut = false
+      await use.getByRole('button', { name: 'Try again' }).click()
+      await page.getByRole('region', { name: 'By address' }).getByText('No addresses recorded.').waitFor()
+      await page.getByRole('region', { name: 'By endpoint' }).getByText('No calls in this period.').waitFor()
+    }))
+
   it('the page does not claim "no calls" when usage failed to load', () =>
     play(one, async ({ page }) => {
       await page.route(/\/usage\?from/, (route) => route.fulfill({ status: 500, body: '' }))

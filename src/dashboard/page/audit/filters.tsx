@@ -5,6 +5,7 @@ import { t } from '../lib/text.js'
 import type { AuditEvent } from '../lib/types.js'
 import { go, type Place } from '../lib/url.js'
 import { Choice, Debounced } from '../ui/filter.js'
+import { actionOf } from './query.js'
 import { useSuggestions } from './suggest.js'
 
 /** Who, what, which token, and when. */
@@ -28,7 +29,7 @@ export function EventFilters({ place, shown }: { readonly place: Place; readonly
         </div>
         <Choice
           label={t('audit.action')}
-          value={place.action ?? ''}
+          value={actionOf(place.action) ?? ''}
           options={[
             ['', t('audit.anyAction')],
             ...ACTIONS.map((action): [string, string] => [action, t(`event.${action}`)]).sort(([, a], [, b]) => collator.compare(a, b)),

@@ -1,6 +1,10 @@
+import { ACTIONS } from '../../../model/event.js'
 import { call, type Query } from '../lib/api.js'
 import type { AuditEvent, Page } from '../lib/types.js'
 import type { Place } from '../lib/url.js'
+
+/** An action from the URL, if there is such an action. */
+export const actionOf = (text: string | undefined): string | undefined => ACTIONS.find((action) => action === text)
 
 const DAY = /^\d{4}-\d\d-\d\d$/
 
@@ -9,7 +13,7 @@ export function eventFilters({ tenant, actor, action, about, from, to }: Place):
   return {
     tenantId: tenant?.slice(0, 200),
     actorId: actor?.trim().slice(0, 200),
-    action,
+    action: actionOf(action),
     tokenId: about?.trim().slice(0, 200),
     from: startOf(from, 0),
     to: startOf(to, 1),

@@ -32,7 +32,7 @@ function Counted({ id }: { readonly id: string }): JSX.Element {
   // Before the counts that are kept, an empty chart would suggest that there were no calls.
   const ranges = (Object.keys(RANGES) as Range[]).filter((name) => name === 'day' || hoursOf(name) <= kept)
   const [range, setRange] = useState<Range>(ranges.includes('week') ? 'week' : 'day')
-  const { data, problem } = useLoad(`${id} ${range}`, async (signal) => {
+  const { data, problem, reload } = useLoad(`${id} ${range}`, async (signal) => {
     const starts = startsOf(range)
     const parts = await Promise.all(periodsOf(range, starts).map((period) => loadPeriod(id, period, RANGES[range].step, signal)))
     const buckets = parts.flatMap((part) => part.buckets)
@@ -54,19 +54,23 @@ function Counted({ id }: { readonly id: string }): JSX.Element {
         </div>
         {data ? <OverTime bars={data.bars} /> : <div class="chart chart-none-yet">{!problem && t('use.loading')}</div>}
         {kept < hoursOf('quarter') && <p class="sub">{t('use.kept', { span: spanText(kept) })}</p>}
-        <ProblemLine problem={problem} />
+        <ProblemLine problem={problem} reload={reload} />
       </section>
       {data && (
         <div class="two-cards">
           <section class="card" aria-labelledby="endpoints">
             <h2 id="endpoints">{t('use.endpoints')}</h2>
-            <Shares shares={data.endpoints.map((share) => ({ ...share, label: share.label || t('use.unknownEndpoint') }))} />
+            <Shares
+              none={t('use.none')}
+              shares={data.endpoints.map((share) => ({ ...share, label: share.label || t('use.unknownEndpoint') }))}
+            />
           </section>
           <section class="card" aria-labelledby="addresses">
             <h2 id="addresses">
               {t('use.addresses')} <span class="aside">{t('use.addressesNote')}</span>
             </h2>
             <Shares
+              none={t('use.noAddresses')}
               shares={data.addresses.map(({ ip, count, lastAt }) => ({
                 label: ip,
                 allowed: count,
@@ -142,9 +146,10 @@ function OverTime({ bars }: { readonly bars: readonly Bar[] }): JSX.Element {
 }
 
 /** Counts as horizontal bars, with refused calls in another color. */
-function Shares({ shares }: { readonly shares: readonly (Share & { readonly note?: JSX.Element })[] }): JSX.Element {
+function Shares(props: { readonly none: string; readonly shares: readonly (Share & { readonly note?: JSX.Element })[] }): JSX.Element {
+  const { none, shares } = props
   const [all, setAll] = useState(false)
-  if (shares.length === 0) return <p class="muted none">{t('use.none')}</p>
+  if (shares.length === 0) return <p class="muted none">{none}</p>
   const most = Math.max(...shares.map(({ allowed, refused }) => allowed + refused))
   const part = (count: number): string => `${(count / most) * 100}%`
   const hidden = shares.length - MOST_ROWS

@@ -19,7 +19,7 @@ type Props = { readonly token: Token; readonly onChanged: () => void }
 /** Shows which of a token's scopes its calls needed, and offers to remove the others. */
 export function Advisor({ token, onChanged }: Props): JSX.Element {
   const span = useSpan(MONTH_HOURS)
-  const { data, problem } = useLoad(`${token.id} ${token.version}`, (signal) =>
+  const { data, problem, reload } = useLoad(`${token.id} ${token.version}`, (signal) =>
     call<Usage>('GET', `${token.id}/usage`, {
       query: { from: new Date(sinceHours(span)).toISOString(), step: '1d' },
       signal,
@@ -37,7 +37,7 @@ export function Advisor({ token, onChanged }: Props): JSX.Element {
       {data === undefined && problem === undefined && <p class="muted none">{t('use.loading')}</p>}
       {data !== undefined && <p class="muted none">{t(verdictOf(data, unused), { span: spanText(span) })}</p>}
       {found && <Chips items={unused} most={100} />}
-      <ProblemLine problem={problem} />
+      <ProblemLine problem={problem} reload={reload} />
       {asking && <Remove token={token} unused={unused} span={spanText(span)} onClose={() => setAsking(false)} onChanged={onChanged} />}
     </section>
   )

@@ -59,7 +59,8 @@ export function Audit({ id, onExplain }: { readonly id: string; readonly onExpla
           <Entry key={event.id} event={event} onExplain={onExplain} />
         ))}
       </ol>
-      <ProblemLine problem={problem ?? first.problem} />
+      <ProblemLine problem={problem} />
+      <ProblemLine problem={first.problem} reload={first.reload} />
       {cursor !== undefined && (
         <Button kind="quiet" busy={busy} onClick={() => void more()}>
           {t('action.more')}

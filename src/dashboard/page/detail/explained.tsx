@@ -31,7 +31,7 @@ const NOT_OFFERED: ReadonlySet<number | undefined> = new Set([403, 404, 405])
 
 /** The answer to a question: the verdict first, then every step. */
 export function Explained({ id, version, query, round, onProblem }: Props): JSX.Element {
-  const { data, problem, loading } = useLoad(`${id} ${version} ${round}`, (signal) =>
+  const { data, problem, loading, reload } = useLoad(`${id} ${version} ${round}`, (signal) =>
     call<Explanation>('GET', `${id}/explain`, { query, signal }),
   )
   const answer = loading || problem !== undefined ? undefined : data
@@ -48,7 +48,7 @@ export function Explained({ id, version, query, round, onProblem }: Props): JSX.
   return (
     <div class="explained">
       {loading && <p class="muted">{t('use.loading')}</p>}
-      <ProblemLine problem={problem} />
+      <ProblemLine problem={problem} reload={reload} />
       {answer && (
         <>
           <Verdict answer={answer} query={query} />

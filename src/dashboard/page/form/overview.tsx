@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { day, duration } from '../lib/format.js'
 import { textOfIds } from '../lib/ids.js'
+import { type Kind, labelOf, nameIn, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Scopes } from '../lib/types.js'
 import { type Draft, endsAt, resourcesOf } from './draft.js'
@@ -24,9 +25,19 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
       )}
       <dl class="facts">
         <Fact label={t('form.client')}>
-          {draft.reach === 'every' ? <strong class="risk">{t('form.clientEvery')}</strong> : draft.tenantId || t('form.choose')}
+          {draft.reach === 'every' ? (
+            <strong class="risk">{t('form.clientEvery')}</strong>
+          ) : draft.tenantId ? (
+            <Named kind="tenants" id={draft.tenantId} />
+          ) : (
+            t('form.choose')
+          )}
         </Fact>
-        {draft.ownerId && <Fact label={t('form.owner')}>{draft.ownerId}</Fact>}
+        {draft.ownerId && (
+          <Fact label={t('form.owner')}>
+            <Named kind="owners" id={draft.ownerId} />
+          </Fact>
+        )}
         <Fact label={t('form.scopes')}>
           {draft.inherit ? (
             t('form.ownersScopes')
@@ -64,6 +75,11 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
       </dl>
     </div>
   )
+}
+
+/** An id, with the host's name if it is known already: asking for it would send a request for each letter that is typed. */
+function Named({ kind, id }: { readonly kind: Kind; readonly id: string }): JSX.Element {
+  return <bdi>{labelOf({ id, name: nameIn(useNames()[kind], id) })}</bdi>
 }
 
 /** A term and its description. */

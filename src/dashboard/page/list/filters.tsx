@@ -8,9 +8,8 @@ import { useWorld } from '../lib/world.js'
 import { Choice, Debounced } from '../ui/filter.js'
 import { Icon } from '../ui/icons.js'
 import { Picker } from '../ui/picker.js'
-import { ORDERS, sortOf, VIEWS, type View, viewOf } from './query.js'
+import { ORDERS, STATUSES, sortOf, statusOf, VIEWS, type View, viewOf } from './query.js'
 
-const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
 /** Filters that need usage counts. */
 const USES: ReadonlySet<View> = new Set(['neverUsed', 'unused'])
 
@@ -85,7 +84,7 @@ export function Filters({ place, me, sorts }: Props): JSX.Element {
         )}
         <Choice
           label={t('list.status')}
-          value={place.status ?? ''}
+          value={statusOf(place) ?? ''}
           options={[['', t('list.anyStatus')], ...STATUSES.map((status): [string, string] => [status, t(`status.${status}`)])]}
           onChange={(status) => narrowTo({ status })}
         />

@@ -15,6 +15,10 @@ export type Column = 'name' | 'client' | 'lastUsed' | 'expires' | 'created'
 const MOST = 1000
 const ALIVE = ['active', 'pending', 'inactive'] as const
 
+export const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
+
+// Addresses are typed and shared: a value that is not offered is no filter.
+export const statusOf = (place: Place): string | undefined => STATUSES.find((status) => status === place.status)
 export const sizeOf = (place: Place): number => Number(SIZES.find((size) => size === place.size) ?? '25')
 export const viewOf = (place: Place): View => VIEWS.find((view) => view === place.view) ?? 'all'
 export const pageOf = (place: Place): number => Math.max(1, Math.trunc(Number(place.page ?? '1')) || 1)
@@ -29,7 +33,7 @@ export function sortOf(place: Place): { column: Column; descending: boolean } {
   return column === undefined ? { column: 'created', descending: true } : { column: column as Column, descending: minus === '-' }
 }
 
-export const isFiltered = (place: Place): boolean => Boolean(place.q || place.tenant || place.status || viewOf(place) !== 'all')
+export const isFiltered = (place: Place): boolean => Boolean(place.q || place.tenant || statusOf(place) || viewOf(place) !== 'all')
 
 /** The page's filters as API parameters. */
 export function filtersOf(place: Place): Query {
@@ -38,7 +42,7 @@ export function filtersOf(place: Place): Query {
     name: place.q?.slice(0, 200),
     tenantId: place.tenant?.slice(0, 200),
     // The views only concern tokens that have not ended.
-    status: place.status ?? (view === 'all' || view === 'rotationDue' ? undefined : ALIVE),
+    status: statusOf(place) ?? (view === 'all' || view === 'rotationDue' ? undefined : ALIVE),
     ...(view === 'neverUsed' && { neverUsed: true }),
     ...(view === 'unused' && { unusedFor: '90d' }),
     ...(view === 'noExpiry' && { neverExpires: true }),

@@ -25,6 +25,9 @@ const STATES: { readonly [kind in ProblemKind]: State } = {
   refused: { icon: 'warn', title: 'state.failed.title', tone: 'danger' },
 }
 
+/** Asking again cannot help. */
+const FINAL: ReadonlySet<ProblemKind> = new Set(['forbidden', 'missing'])
+
 type Props = {
   readonly problem: Problem
   readonly reload: () => void
@@ -35,7 +38,6 @@ type Props = {
 /** A whole-page state for data that could not be loaded. */
 export function ProblemState({ problem, reload, retryAt, main }: Props): JSX.Element {
   const { icon, title, text, tone } = STATES[problem.kind]
-  const final = problem.kind === 'forbidden' || problem.kind === 'missing'
   return (
     <Blank
       main={main}
@@ -58,7 +60,7 @@ export function ProblemState({ problem, reload, retryAt, main }: Props): JSX.Ele
           {t('action.reload')}
         </Button>
       )}
-      {!final && (
+      {!FINAL.has(problem.kind) && (
         <Button icon="rotate" onClick={reload}>
           {t('action.retry')}
         </Button>
@@ -67,8 +69,8 @@ export function ProblemState({ problem, reload, retryAt, main }: Props): JSX.Ele
   )
 }
 
-/** A problem on one line, in a dialog or form. Typed text is kept, so a signed-out user signs in using another tab. */
-export function ProblemLine({ problem }: { readonly problem: Problem | undefined }): JSX.Element {
+/** A problem on one line, in a dialog, form or section. Typed text is kept, so a signed-out user signs in using another tab. */
+export function ProblemLine({ problem, reload }: { readonly problem: Problem | undefined; readonly reload?: () => void }): JSX.Element {
   return (
     <div role="alert">
       {problem && (
@@ -92,6 +94,11 @@ export function ProblemLine({ problem }: { readonly problem: Problem | undefined
                 {t('action.newTab')}
               </a>
             </>
+          )}
+          {reload && !FINAL.has(problem.kind) && (
+            <Button kind="quiet" onClick={reload}>
+              {t('action.retry')}
+            </Button>
           )}
         </p>
       )}

@@ -55,6 +55,7 @@ export const detail: DashboardTexts = {
   'use.endpoints': 'حسب نقطة النهاية',
   'use.addresses': 'حسب العنوان',
   'use.addressesNote': 'بغض النظر عن المدة',
+  'use.noAddresses': 'لا عناوين مسجّلة.',
   'use.unknownEndpoint': 'غير معروفة',
   'advisor.title': 'أقل الصلاحيات',
   'advisor.noCalls': 'لا استدعاءات في آخر {span}، فلا يُعرف ما يلزمه من نطاقات.',

@@ -55,6 +55,7 @@ export const detail: DashboardTexts = {
   'use.endpoints': 'Nach Endpunkt',
   'use.addresses': 'Nach Adresse',
   'use.addressesNote': 'unabhängig vom Zeitraum',
+  'use.noAddresses': 'Keine Adressen erfasst.',
   'use.unknownEndpoint': 'Unbekannt',
   'advisor.title': 'Geringste Rechte',
   'advisor.noCalls': 'Keine Aufrufe über {span}. Welche Scopes es braucht, ist daher nicht bekannt.',

@@ -54,6 +54,7 @@ export const detail = {
   'use.endpoints': 'By endpoint',
   'use.addresses': 'By address',
   'use.addressesNote': 'not limited to this range',
+  'use.noAddresses': 'No addresses recorded.',
   'use.unknownEndpoint': 'Unknown',
 
   'advisor.title': 'Least privilege',
