@@ -290,6 +290,27 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('combobox', { name: 'Action' }).inputValue()).toBe('')
     }))
 
+  it('the list disappears when its user has signed out in another tab, and returns when they sign in', () =>
+    play({ before: many(2) }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Token 1' }).waitFor()
+      const back = (): Promise<boolean> => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+      const cookies = await page.context().cookies()
+      await press(page, 'Create token')
+      await page.getByRole('dialog').getByLabel('Name').fill('Draft')
+      await page.context().clearCookies()
+      const refused = page.waitForResponse((response) => response.status() === 401)
+      await back()
+      await refused
+      await expect.poll(() => page.getByRole('dialog').getByLabel('Name').inputValue()).toBe('Draft')
+      await page.keyboard.press('Escape')
+      await confirm(page, 'Discard')
+      await page.getByRole('heading', { name: 'You are not signed in' }).waitFor()
+      await expect.poll(() => page.getByText('Token 1').count()).toBe(0)
+      await page.context().addCookies(cookies)
+      await back()
+      await page.getByRole('link', { name: 'Token 1' }).waitFor()
+    }))
+
   it('the list resets with a message when another user has signed in', () =>
     play({ before: many(4) }, async ({ page, world }) => {
       await page.getByRole('checkbox', { name: 'Select Token 3' }).check()

@@ -8,6 +8,7 @@ import { learnShapes } from './lib/cut.js'
 import { whenFree } from './lib/guard.js'
 import { useLoad } from './lib/hooks.js'
 import { NamesContext, useLoadedNames } from './lib/names.js'
+import { Problem } from './lib/problem.js'
 import { t } from './lib/text.js'
 import type { Me, Scopes, World } from './lib/types.js'
 import { cutAddress, type Place, usePlace } from './lib/url.js'
@@ -25,16 +26,19 @@ export function App(): JSX.Element {
   const place = usePlace()
   const { data: world, problem, retryAt, reload } = useLoad('world', loadWorld)
   const name = useAccountSwitch(world?.me.id, reload)
+  const signedOut = problem?.kind === 'signedOut'
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         {t('app.skip')}
       </button>
-      <TopBar me={world?.me} name={name} />
+      <TopBar me={signedOut ? undefined : world?.me} name={name} />
       <main id="main" tabIndex={-1}>
-        {problem !== undefined && world === undefined && <ProblemState main problem={problem} retryAt={retryAt} reload={reload} />}
+        {problem !== undefined && (world === undefined || signedOut) && (
+          <ProblemState main problem={problem} retryAt={retryAt} reload={reload} />
+        )}
         {problem === undefined && world === undefined && <Loading />}
-        {world !== undefined && (
+        {world !== undefined && !signedOut && (
           // Another user sees other tokens, so no state of the previous user is kept.
           <WorldContext.Provider key={world.me.id} value={world}>
             <Named>
@@ -79,21 +83,25 @@ async function loadWorld(signal: AbortSignal): Promise<World> {
   return { me, scopes, usageCounted: scopes.usage }
 }
 
-// Users may sign in as someone else in another tab. Unsaved input and a token that is shown once stay until they are closed.
+// Users may sign out or sign in as someone else in another tab. Unsaved input and a token that is shown once stay until they are closed.
 function useAccountSwitch(id: string | undefined, reload: () => void): string | undefined {
   const [latest, setLatest] = useState(id)
   useEffect(() => {
     setLatest(id)
     if (id === undefined) return
-    let known = id
+    let known: string | undefined = id
     let stop = (): void => {}
     const check = async (): Promise<void> => {
       if (document.visibilityState !== 'visible') return
-      const me = await call<Me>('GET', 'me').catch(() => undefined)
-      if (me === undefined || me.id === known) return
-      known = me.id
-      setLatest(me.id)
-      say(t('app.nowSignedInAs', { name: me.id }))
+      const me = await call<Me>('GET', 'me').catch(Problem.of)
+      if (me instanceof Problem && me.kind !== 'signedOut') return
+      const now = me instanceof Problem ? undefined : me.id
+      if (now === known) return
+      known = now
+      if (now !== undefined && now !== id) {
+        setLatest(now)
+        say(t('app.nowSignedInAs', { name: now }))
+      }
       stop()
       stop = whenFree(reload)
     }
