@@ -63,6 +63,8 @@ describe.skipIf(skip)(`a streaming replica for cache misses ${skip ?? ''}`, () =
       store,
       scopes: SCOPES,
       cache: { maxStaleness: '2s' },
+      // The servers of this test share the machine with other tests.
+      deadline: '20s',
       onError: (fault) => faults.push(fault),
       logger: false,
     })
