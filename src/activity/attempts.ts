@@ -82,9 +82,8 @@ export class Attempts {
 
   #hasRoom(share: string): boolean {
     if (this.#kinds.size < MAX_ACTORS) return true
-    const largest = this.#kinds.largest()
-    const newest = largest.at(-1)
-    if (newest === undefined || largest.length <= this.#kinds.sizeOf(share) + 1) return false
+    const newest = this.#kinds.crowding(share).at(-1)
+    if (newest === undefined) return false
     this.#kinds.remove(newest)
     return true
   }

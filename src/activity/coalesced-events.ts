@@ -175,10 +175,9 @@ export class CoalescedEvents {
   // If all room is taken, whoever has the most gives some up.
   #hasRoom(share: string): boolean {
     if (this.#tallies.size < MAX_KEYS) return true
-    const largest = this.#tallies.largest()
-    const [oldest = ''] = largest
+    const [oldest = ''] = this.#tallies.crowding(share)
     const tally = this.#tallies.get(oldest)
-    if (tally === undefined || largest.length <= this.#tallies.sizeOf(share) + 1) return false
+    if (tally === undefined) return false
     this.#overflow += tally.count
     this.#tallies.remove(oldest)
     return true

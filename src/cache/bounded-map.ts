@@ -71,10 +71,6 @@ export class Shares<V> {
     return this.#entries.get(key)?.value
   }
 
-  sizeOf(share: string): number {
-    return this.#keys.get(share)?.size ?? 0
-  }
-
   /** Adds a value at the end of its share, and moves the share to the end. */
   put(key: string, share: string, value: V): void {
     this.remove(key)
@@ -95,9 +91,18 @@ export class Shares<V> {
 
   /** Returns the keys of the largest share, in order. */
   largest(): readonly string[] {
-    let largest: ReadonlySet<string> = new Set()
-    for (const keys of this.#keys.values()) if (keys.size > largest.size) largest = keys
-    return [...largest]
+    return this.#largerThan(0)
+  }
+
+  /** Returns the keys of the largest share, in order, if it would still be larger after `share` grew by one; otherwise none. */
+  crowding(share: string): readonly string[] {
+    return this.#largerThan((this.#keys.get(share)?.size ?? 0) + 1)
+  }
+
+  #largerThan(size: number): readonly string[] {
+    let largest: ReadonlySet<string> | undefined
+    for (const keys of this.#keys.values()) if (keys.size > (largest?.size ?? size)) largest = keys
+    return largest === undefined ? [] : [...largest]
   }
 
   /** Yields one entry of each share, then the next of each. Tolerates insertions and removals during iteration. */
