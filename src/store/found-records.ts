@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredToken } from '../model/record.js'
-import { damagedToken } from './damaged-tokens.js'
+import { damagedToken } from './damaged.js'
 import { readStored, unreadableFields } from './read-stored.js'
 
 type OnCorrupt = (id: string, fields: readonly string[], error: unknown) => void

@@ -47,6 +47,12 @@ export function readStored<T extends StoredToken | ListedToken>(answer: unknown,
   return copy as T
 }
 
+/** Like `readStored`, for a record that has to be complete: returns `undefined` if any field cannot be read. */
+export function readWhole<T extends StoredToken | ListedToken>(row: unknown): T | undefined {
+  const copy = copyOf(row)
+  return copy !== undefined && !namesDamage(copy) && isWhole(copy) ? (copy as T) : undefined
+}
+
 /**
  * Returns the fields of a row that cannot be read, also instants that are not finite; none if the row is sound. A store that already left some out names
  * them in `damaged`.
@@ -54,8 +60,8 @@ export function readStored<T extends StoredToken | ListedToken>(answer: unknown,
 export function unreadableFields(row: unknown): readonly string[] {
   const record = copyOf(row)
   if (record === undefined) return ['record']
-  if (isTexts(record.damaged)) return record.damaged as readonly string[]
-  if (isSound(record) && Object.values(record).every((value) => typeof value !== 'number' || Number.isFinite(value))) return []
+  if (namesDamage(record)) return record.damaged
+  if (isWhole(record)) return []
   const wrong = [...CHECKS].filter(([name, { required, instant, is }]) => {
     const value = record[name]
     return value === undefined ? required : !(instant ? Number.isFinite : is)(value)
@@ -69,6 +75,14 @@ function copyOf(answer: unknown): { [field: string]: unknown } | undefined {
   } catch {
     return undefined
   }
+}
+
+function namesDamage(record: { readonly damaged?: unknown }): record is { readonly damaged: readonly string[] } {
+  return isTexts(record.damaged) && (record.damaged as readonly string[]).length > 0
+}
+
+function isWhole(record: { [field: string]: unknown }): boolean {
+  return isSound(record) && Object.values(record).every((value) => typeof value !== 'number' || Number.isFinite(value))
 }
 
 // Iterates over the record's own fields, which are far fewer than all possible fields.

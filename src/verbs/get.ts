@@ -1,5 +1,5 @@
 import type { ListedToken, TokenRecord } from '../model/record.js'
-import { damagedToken } from '../store/damaged-tokens.js'
+import { damagedToken } from '../store/damaged.js'
 import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'

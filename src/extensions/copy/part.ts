@@ -1,7 +1,7 @@
 import { canonicalJson } from '../../audit/canonical.js'
 import type { ListedEvent } from '../../model/event.js'
 import type { ListedToken, StoredToken } from '../../model/record.js'
-import type { OnDamagedToken } from '../../store/damaged-tokens.js'
+import type { OnDamagedToken } from '../../store/damaged.js'
 import type { Restored } from '../../store/moving.js'
 import type { MovingStore } from '../../store/moving-store.js'
 import type { ConsumerState, StoredSeal } from '../../store/port.js'

@@ -1,13 +1,54 @@
 import { StoreUnavailableError } from '../errors.js'
-import type { DamagedToken } from '../model/health.js'
+import type { ListedEvent } from '../model/event.js'
+import type { DamagedEvent, DamagedToken } from '../model/health.js'
 import type { ListedToken } from '../model/record.js'
 import type { ListQuery } from './port.js'
-import { readStored, unreadableFields } from './read-stored.js'
+import { readWhole, unreadableFields } from './read-stored.js'
 import type { Report } from './reporter.js'
 
 const MOST = 100
 /** The most rows that a store returns at once. */
 const MOST_ROWS = 1001
+
+/** What was found damaged, each thing once, up to a bound. */
+class Found<K, V> {
+  readonly #byKey: Map<K, V> = new Map()
+
+  get all(): readonly V[] {
+    return [...this.#byKey.values()]
+  }
+
+  /** Returns whether it is news. */
+  note(key: K, damaged: V): boolean {
+    if (this.#byKey.has(key) || this.#byKey.size === MOST) return false
+    this.#byKey.set(key, damaged)
+    return true
+  }
+}
+
+/** The damaged events that this node has read. Each is reported once. */
+export class DamagedEvents {
+  readonly #report: Report
+  readonly #found: Found<number, DamagedEvent> = new Found()
+
+  constructor(report: Report) {
+    this.#report = report
+  }
+
+  get found(): readonly DamagedEvent[] {
+    return this.#found.all
+  }
+
+  /** Records the damaged events on a page, and returns the page. */
+  look(page: readonly ListedEvent[]): readonly ListedEvent[] {
+    for (const { id, seq, damaged } of page) {
+      if (damaged === undefined || !this.#found.note(seq, { id, seq, fields: [...damaged] })) continue
+      const what = `event ${id} of the audit, at position ${seq}, is damaged in the store`
+      this.#report('store.events', new StoreUnavailableError(`${what}: ${damaged.join(', ')} cannot be read. See verifyAudit()`))
+    }
+    return page
+  }
+}
 
 /** Called with each row that cannot be read: what the store returned of it, at least its id. */
 export type OnDamagedToken = (row: Partial<ListedToken> & { readonly id: string }, fields: readonly string[]) => void
@@ -16,7 +57,7 @@ export type OnDamagedToken = (row: Partial<ListedToken> & { readonly id: string 
 export class DamagedTokens {
   readonly #report: Report
   readonly #storeName: string
-  readonly #found: Map<string, DamagedToken> = new Map()
+  readonly #found: Found<string, DamagedToken> = new Found()
 
   constructor(report: Report, storeName: string) {
     this.#report = report
@@ -24,14 +65,12 @@ export class DamagedTokens {
   }
 
   get found(): readonly DamagedToken[] {
-    return [...this.#found.values()]
+    return this.#found.all
   }
 
   /** Records that a row cannot be read. Returns whether that is news. */
   note(id: string, fields: readonly string[]): boolean {
-    if (this.#found.has(id) || this.#found.size === MOST) return false
-    this.#found.set(id, { id, fields: [...fields] })
-    return true
+    return this.#found.note(id, { id, fields: [...fields] })
   }
 
   /**
@@ -64,8 +103,9 @@ export class DamagedTokens {
 
   /** Returns whether the row could be read. */
   #take(row: unknown, tokens: ListedToken[], onDamaged: OnDamagedToken | undefined): boolean {
+    const token = readWhole<ListedToken>(row)
+    if (token !== undefined) return tokens.push(token) > 0
     const fields = unreadableFields(row)
-    if (fields.length === 0) return tokens.push(readStored<ListedToken>(row, this.#storeName)) > 0
     const id: unknown = Reflect.get(Object(row), 'id')
     if (typeof id !== 'string')
       throw new StoreUnavailableError(`the ${this.#storeName} store returned something that is not a token record`)
