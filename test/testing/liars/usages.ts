@@ -6,7 +6,7 @@ import { type Liar, single } from './liar.js'
 export const usageLiars: readonly Liar[] = [
   {
     name: 'usage that loses parallel increments',
-    caughtBy: 'counts are exact when 50 parallel writers from two instances send every batch twice',
+    caughtBy: 'counts are exact when 100 parallel writers from two instances send every batch twice',
     create() {
       const honest = memoryStore()
       const rows = new Map<string, UsageCount>()

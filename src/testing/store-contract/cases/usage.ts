@@ -144,12 +144,12 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'counts are exact when 50 parallel writers from two instances send every batch twice',
+      title: 'counts are exact when 100 parallel writers from two instances send every batch twice',
       async run(stage) {
         const tokens = [token(stage.prefix), token(stage.prefix), token(stage.prefix)]
         await insert(stage.store, tokens)
         await Promise.all(
-          Array.from({ length: 50 }, async (_, writer) => {
+          Array.from({ length: 100 }, async (_, writer) => {
             for (const seq of [1, 2]) {
               const counted: UsageBatch = batch({
                 nodeId: `node-${stage.prefix}-${writer}`,
@@ -165,9 +165,9 @@ export const usageCases: StoreCases = {
         )
         for (const { id } of tokens) {
           const { counts: counted, addresses } = await stage.store.usage({ tokenIds: [id] })
-          ensureEqual(counted, [use(id, { count: 2_550 })], '2 batches of 1 to 50 must add up to 2,550')
-          ensureEqual(addresses, [{ tokenId: id, ip: '192.0.2.1', count: 100, lastAt: START + 49 }], 'addresses must add up too')
-          ensureEqual((await lastUse(stage, id))[0], START + 49, 'the last use must be the latest of all')
+          ensureEqual(counted, [use(id, { count: 10_100 })], '2 batches of 1 to 100 must add up to 10,100')
+          ensureEqual(addresses, [{ tokenId: id, ip: '192.0.2.1', count: 200, lastAt: START + 99 }], 'addresses must add up too')
+          ensureEqual((await lastUse(stage, id))[0], START + 99, 'the last use must be the latest of all')
         }
       },
     },
