@@ -119,6 +119,24 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   webhook: { code: 'LATCHKEY_WEBHOOK_FAILED', advice: 'Check the receiver; later events wait for this one, in order.' },
 }
 
+// A symbol of the registry, because a store may come from another copy of the package than the reporter.
+const ADVISED: symbol = /* @__PURE__ */ Symbol.for('latchkey.advised')
+
+/** Marks an error whose message already says what to do, so that its log line adds no general advice. */
+export function advised<E extends Error>(error: E): E {
+  return Object.defineProperty(error, ADVISED, { value: true })
+}
+
+/** The same, if the error's text says what to do, which stands after a colon. */
+export function advisedBy<E extends Error>(text: string, error: E): E {
+  return text.includes(': ') ? advised(error) : error
+}
+
+/** Returns whether the message of this error already says what to do. */
+export function isAdvised(error: object): boolean {
+  return Reflect.get(error, ADVISED) === true
+}
+
 /** Returns the kind of a fault, which gets at most one log line a minute. All calls to the store are one kind. */
 export function kindOf(place: FaultPlace): string {
   return place.startsWith('store.') ? 'store' : place

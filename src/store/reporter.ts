@@ -1,8 +1,7 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import { redact } from '../token/redact.js'
-import { isAdvised } from './advised.js'
 import { copyFault, describeFault } from './describe-fault.js'
-import { CALLBACK_FAILED, type FaultPlace, helpFor, kindOf } from './fault-places.js'
+import { CALLBACK_FAILED, type FaultPlace, helpFor, isAdvised, kindOf } from './fault-places.js'
 
 /** A fault that latchkey answered with 503 or worked around. */
 export type FaultReport = {

@@ -1,5 +1,5 @@
 import { isErrorLike, StoreUnavailableError } from '../../../src/errors.js'
-import { advised } from '../../../src/store/advised.js'
+import { advised } from '../../../src/store/fault-places.js'
 
 // A driver is loaded by a literal `await import('pg')` inside a `try` in the same function. Of the forms tried with common bundlers, only this one is
 // found by all of them, and tolerated by all of them if the package is not installed.

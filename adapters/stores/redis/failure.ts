@@ -1,6 +1,6 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
-import { advised } from '../../../src/store/advised.js'
 import { ConnectionLostError } from '../../../src/store/deadline.js'
+import { advisedBy } from '../../../src/store/fault-places.js'
 
 /** The meaning of a reply's first word, or of a socket error's code, for whoever runs the server. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
@@ -35,8 +35,8 @@ export function redisFailure(error: unknown): LatchkeyError {
   const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1]
   // A reply from a server has a first word; other failures mean that the connection was lost.
   const Failure = advice === undefined ? ConnectionLostError : StoreUnavailableError
-  const failure = new Failure(`redis: ${advice ?? UNREACHED}`, new Error(text))
-  return advice === undefined || advice.includes(': ') ? advised(failure) : failure
+  const told = advice ?? UNREACHED
+  return advisedBy(told, new Failure(`redis: ${told}`, new Error(text)))
 }
 
 function describe(error: unknown): string {

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import type { RedisOptions } from 'ioredis'
 import { StoreUnavailableError } from '../../../src/errors.js'
-import { advised } from '../../../src/store/advised.js'
+import { advised } from '../../../src/store/fault-places.js'
 import { isMissing, notInstalled } from '../lib/package.js'
 import { judgeTransport, type Transport, type TransportWarning } from '../lib/transport.js'
 import type { RedisClient } from './client.js'

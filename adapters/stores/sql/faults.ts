@@ -1,6 +1,6 @@
 import { isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../../../src/errors.js'
-import { advised } from '../../../src/store/advised.js'
 import { ConnectionLostError } from '../../../src/store/deadline.js'
+import { advisedBy } from '../../../src/store/fault-places.js'
 import type { Fault } from './quirks.js'
 
 const messages: { readonly [Kind in Fault]: string } = {
@@ -39,6 +39,5 @@ export const unavailable = (store: string, faultOf: (error: unknown) => Fault, e
   if (isLatchkeyError(error)) return error
   const fault = faultOf(error)
   const Failure = fault === 'connection' ? ConnectionLostError : StoreUnavailableError
-  const failure = new Failure(`${store} store: ${messages[fault]}`, cleaned(error))
-  return messages[fault].includes(': ') ? advised(failure) : failure
+  return advisedBy(messages[fault], new Failure(`${store} store: ${messages[fault]}`, cleaned(error)))
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { StoreUnavailableError } from '../../../../src/errors.js'
-import { advised } from '../../../../src/store/advised.js'
+import { advised } from '../../../../src/store/fault-places.js'
 import { exported, isMissing, notInstalled } from '../../lib/package.js'
 import { type NodeDatabase, type SqliteHandle, type SyncDatabase, sqliteHandle } from './sqlite-handle.js'
 
