@@ -80,8 +80,16 @@ export function healthChecks({ store, feed, consumers, damagedEvents, damagedTok
       detail: feed.lagSeconds === undefined ? 'not read yet' : `last read to the end ${feed.lagSeconds.toFixed(1)} s ago`,
     },
     wakeUps(feed.wakeUps),
-    auditCheck(damagedEvents, storeAnswers),
-    tokensCheck(damagedTokens, storeAnswers),
+    damageCheck('audit', { what: 'events', damaged: damagedEvents.map(({ id, seq }) => `event ${id} at position ${seq}`) }, storeAnswers),
+    damageCheck(
+      'tokens',
+      {
+        what: 'tokens',
+        damaged: damagedTokens.map(({ id, fields }) => `token ${id} (${fields.join(', ')})`),
+        effect: ' Until then, these tokens are refused, and no list has them.',
+      },
+      storeAnswers,
+    ),
     ...consumers.map(({ name, lagSeconds, failures }) => ({
       name: `consumer ${name}`,
       ok: failures === 0,
@@ -91,28 +99,15 @@ export function healthChecks({ store, feed, consumers, damagedEvents, damagedTok
   ]
 }
 
-function auditCheck(damaged: Health['damagedEvents'], storeAnswers: boolean): Check {
-  if (damaged.length === 0) {
-    return storeAnswers ? { name: 'audit', ok: true, detail: 'the newest events can be read' } : { name: 'audit', detail: 'not read' }
-  }
-  return {
-    name: 'audit',
-    ok: false,
-    detail: `damaged: ${damaged.map(({ id, seq }) => `event ${id} at position ${seq}`).join(', ')}`,
-    advice: 'Restore these rows from a backup, and find out who changed them.',
-  }
-}
+type Damage = { readonly what: 'events' | 'tokens'; readonly damaged: readonly string[]; readonly effect?: string }
 
-function tokensCheck(damaged: Health['damagedTokens'], storeAnswers: boolean): Check {
-  if (damaged.length === 0) {
-    return storeAnswers ? { name: 'tokens', ok: true, detail: 'the newest tokens can be read' } : { name: 'tokens', detail: 'not read' }
+/** Whether the rows that were read were whole. If the store is known to fail, none was read. */
+function damageCheck(name: string, { what, damaged, effect = '' }: Damage, storeAnswers: boolean): Check {
+  if (damaged.length > 0) {
+    const advice = `Restore these rows from a backup, and find out who changed them.${effect}`
+    return { name, ok: false, detail: `damaged: ${damaged.join(', ')}`, advice }
   }
-  return {
-    name: 'tokens',
-    ok: false,
-    detail: `damaged: ${damaged.map(({ id, fields }) => `token ${id} (${fields.join(', ')})`).join(', ')}`,
-    advice: 'Restore these rows from a backup, and find out who changed them. Until then, these tokens are refused, and no list has them.',
-  }
+  return storeAnswers ? { name, ok: true, detail: `the newest ${what} can be read` } : { name, detail: 'not read' }
 }
 
 function wakeUps(state: Health['feed']['wakeUps']): Check {
