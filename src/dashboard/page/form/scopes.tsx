@@ -127,8 +127,10 @@ function Box(props: {
         <span class="action" aria-hidden="true">
           {headOf(actionOf(name))}
         </span>
+      ) : name === '*' ? (
+        label
       ) : (
-        <>{name === '*' ? label : <code>{label}</code>}</>
+        <code>{label}</code>
       )}
       {locked && <Icon name="lock" />}
     </label>

@@ -7,7 +7,7 @@ import { announce } from './announce.js'
 import { Button } from './button.js'
 import { Debounced } from './filter.js'
 import { usePopover } from './popover.js'
-import { NamesProblem } from './problem.js'
+import { NamesProblem, suggestionHint } from './problem.js'
 
 type Props = {
   readonly kind: Kind
@@ -57,13 +57,7 @@ function Search({ kind, value, any, onChange, close }: Omit<Props, 'label' | 'sh
           <Option id={typed} text={t('picker.typed', { text: typed })} chosen={value} onChoose={choose} />
         )}
       </ul>
-      <div role="alert">
-        {problem && (
-          <p class="problem-line">
-            <NamesProblem problem={problem} /> {t('picker.failed')}
-          </p>
-        )}
-      </div>
+      <div role="alert">{problem && <p class="problem-line">{suggestionHint(problem)}</p>}</div>
     </>
   )
 }
