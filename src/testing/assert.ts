@@ -1,3 +1,5 @@
+import { isLatchkeyError } from '../errors.js'
+
 /** A broken expectation, with a message that a reader without the source can act on. */
 export class ContractError extends Error {
   constructor(message: string) {
@@ -55,4 +57,14 @@ function around(text: string, other: string): string {
   while (first < text.length && text[first] === other[first]) first += 1
   const start = Math.max(0, first - 120)
   return `${start > 0 ? '…' : ''}${text.slice(start, start + 400)}${start + 400 < text.length ? '…' : ''}`
+}
+
+/** Returns whether a call is refused because the store is being moved. */
+export async function isFenced(call: () => unknown): Promise<boolean> {
+  try {
+    await call()
+    return false
+  } catch (error) {
+    return isLatchkeyError(error) && error.code === 'store_moving'
+  }
 }

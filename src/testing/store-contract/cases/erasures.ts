@@ -1,8 +1,7 @@
-import { isLatchkeyError } from '../../../errors.js'
 import type { StoredEvent } from '../../../model/event.js'
 import type { Move } from '../../../store/moving.js'
 import type { EventErasure } from '../../../store/port.js'
-import { ensure, ensureEqual } from '../../assert.js'
+import { ensure, ensureEqual, isFenced } from '../../assert.js'
 import { batch, bulkEvent, bulkStamp, event, inserted, list, newPrefix, readFeed, START } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
@@ -24,15 +23,6 @@ async function erasureOf(stage: Stage, id: string): Promise<EventErasure> {
   const [before] = await eventsOf(stage, { id })
   if (before === undefined) throw new Error('the event must be there')
   return { before, after: erasedOf(before) }
-}
-
-async function isRefused(call: () => unknown): Promise<boolean> {
-  try {
-    await call()
-    return false
-  } catch (error) {
-    return isLatchkeyError(error) && error.code === 'store_moving'
-  }
 }
 
 export const erasureCases: StoreCases = {
@@ -143,7 +133,7 @@ export const erasureCases: StoreCases = {
           const next: Move = { state, moveId: 'm1', runId: 'r1' }
           ensure(await store.saveMove(prefix, expected, next), 'the move must be written')
           expected = next
-          ensure(await isRefused(() => second.commit(mine)), `${state} must refuse an erasure with store_moving`)
+          ensure(await isFenced(() => second.commit(mine)), `${state} must refuse an erasure with store_moving`)
         }
         ensureEqual((await eventsOf(stage))[0]?.actorId, 'bob', 'the event must stay as it is')
         ensureEqual(await second.commit(theirs), { ok: true }, 'an erasure of another prefix must be accepted')

@@ -1,7 +1,6 @@
-import { isLatchkeyError } from '../../../errors.js'
 import type { Move, MoveState, Restored, RestoreResult } from '../../../store/moving.js'
 import type { TokenStore } from '../../../store/port.js'
-import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
+import { ensure, ensureEqual, ensureSameMembers, isFenced } from '../../assert.js'
 import { randomText } from '../../random.js'
 import { batch, bulkEvent, bulkStamp, event, eventIds, findOne, insert, inserted, newPrefix, readFeed, START, token } from '../build.js'
 import type { Stage, StoreCase, StoreCases } from '../types.js'
@@ -22,15 +21,6 @@ function movable(title: string, run: (stage: Stage, movable: Movable, second: Mo
 }
 
 const isMovable = (store: TokenStore): store is TokenStore & Movable => store.saveMove !== undefined
-
-async function isRefused(call: () => unknown): Promise<boolean> {
-  try {
-    await call()
-    return false
-  } catch (error) {
-    return isLatchkeyError(error) && error.code === 'store_moving'
-  }
-}
 
 /** A position in the order that no event of this store has reached. */
 async function placeAhead({ store, prefix }: Stage): Promise<number> {
@@ -126,9 +116,9 @@ export const moveCases: StoreCases = {
         for (const state of ['fenced', 'left', 'gone', 'arriving', 'ready'] as const) {
           ensure(await store.saveMove(prefix, expected, move(state)), 'the move must be written')
           expected = move(state)
-          ensure(await isRefused(() => stage.second.commit(change)), `${state} must refuse a commit with store_moving`)
+          ensure(await isFenced(() => stage.second.commit(change)), `${state} must refuse a commit with store_moving`)
           const bulk = (): unknown => stage.second.revokeWhere({ prefix }, stamp, bulkEvent(prefix, stamp))
-          ensure(await isRefused(bulk), `${state} must refuse a bulk revocation with store_moving`)
+          ensure(await isFenced(bulk), `${state} must refuse a bulk revocation with store_moving`)
         }
         ensureEqual(await findOne(stage.second, stored.id), stored, 'what is there must stay as it is')
         ensureEqual(await findOne(stage.second, change.inserts[0]?.id ?? ''), undefined, 'nothing of a refused change may be left')
@@ -144,7 +134,7 @@ export const moveCases: StoreCases = {
         const made = Array.from({ length: 24 }, () => token(prefix))
         const outcomes = made.map(async (one, turn) => {
           const commit = (): unknown => stage.handle(turn).commit({ inserts: [one], events: [event(prefix, { tokenId: one.id })] })
-          return (await isRefused(commit)) ? 'refused' : 'done'
+          return (await isFenced(commit)) ? 'refused' : 'done'
         })
         ensure(await store.saveMove(prefix, undefined, move('fenced')), 'the fence must be written')
         const there = new Set((await stage.second.find(made.map(({ id }) => id))).map(({ id }) => id))
@@ -166,7 +156,7 @@ export const moveCases: StoreCases = {
       const made = token(prefix)
       const begun = await beginTransaction()
       const add = (): unknown => stage.store.commitIn?.(begun.transaction, { inserts: [made], events: [event(prefix)] })
-      const refused = await isRefused(add)
+      const refused = await isFenced(add)
       await begun.commit()
       ensure(refused, 'commitIn must refuse it with store_moving')
       ensureEqual(await findOne(stage.second, made.id), undefined, 'nothing of it may be left')
