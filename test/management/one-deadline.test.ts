@@ -5,13 +5,11 @@ import { introspection, revocation, revocationByPossession, whoami } from 'latch
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, type StoreMethod } from 'latchkey/testing'
 import { management } from 'latchkey/web'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import { never, onFakeTimers, slow } from '../support/slow-calls.js'
 
 // The first request loads this module, which takes real time instead of fake time.
 await import('../../src/management/app.js')
-
-const never = (): Promise<never> => new Promise(() => undefined)
-const slow = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 900))
 
 const hangs = { points: 10, duration: 60, consume: never, penalty: never, reward: never }
 const instance = (more: Partial<LatchkeyOptions> = {}) =>
@@ -41,12 +39,7 @@ async function ending(call: () => Response | Promise<Response>) {
 const UNDECIDED = { status: 503, retryAfter: true, after: 1000 }
 const form = (fields: Record<string, string>) => new Request('https://api.example/', { method: 'POST', body: new URLSearchParams(fields) })
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+onFakeTimers()
 
 it('a management call spends at most one deadline on its actor and rate limits together', async () => {
   const actor = async () => {

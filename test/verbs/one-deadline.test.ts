@@ -1,15 +1,13 @@
 import { type LatchkeyOptions, latchkey, type TokenHandle } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, type StoreMethod } from 'latchkey/testing'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { ending, onFakeTimers, SLOW_MS, slow, UNDECIDED } from '../support/slow-calls.js'
 
 // The first call loads this module, which takes real time that fake timers do not control.
 await import('../../src/verbs/by-name.js')
 
-const SLOW_MS = 900
 const WHOLE = { id: 'root', tenants: '*', manages: 'all' } as const
-
-const slow = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SLOW_MS))
 
 /** An instance over a store that answers each call to these methods just before the deadline. */
 async function setUp(methods: readonly StoreMethod[], more: Partial<LatchkeyOptions> = {}) {
@@ -34,25 +32,7 @@ async function setUp(methods: readonly StoreMethod[], more: Partial<LatchkeyOpti
   return { tokens, store, state, errors, ...made }
 }
 
-/** How a call ends, and when. */
-async function ending(call: () => Promise<unknown>) {
-  const begunAt = performance.now()
-  const ended = call().then(
-    (value) => ({ value, after: performance.now() - begunAt }),
-    (error: { code?: string }) => ({ code: error.code, after: performance.now() - begunAt }),
-  )
-  await vi.advanceTimersByTimeAsync(30_000)
-  return await ended
-}
-
-const UNDECIDED = { code: 'store_unavailable', after: 1000 }
-
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+onFakeTimers()
 
 describe('one deadline for all store calls of a verb', () => {
   const ALL = ['find', 'list', 'commit', 'events', 'usage', 'placeEvents', 'recordUsage'] as const

@@ -2,15 +2,12 @@ import { type LatchkeyOptions, latchkey, type TokenStore } from 'latchkey'
 import { ownTokens } from 'latchkey/import'
 import { accept, foreignTokens } from 'latchkey/jwt'
 import { memoryStore } from 'latchkey/stores/memory'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createGuard } from '../../src/http/authenticate.js'
 import type { RequestLike } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import { accepting } from '../imports/world.js'
-
-const SLOW_MS = 900
-const slow = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SLOW_MS))
-const never = (): Promise<never> => new Promise(() => undefined)
+import { ending, never, onFakeTimers, slow, UNDECIDED } from '../support/slow-calls.js'
 
 /** A store whose reads take most of the deadline once it is `late`. */
 function slowStore() {
@@ -54,25 +51,7 @@ async function setUp(more: Partial<LatchkeyOptions>) {
   return { tokens, token }
 }
 
-/** The result of a call and the time it took. */
-async function ending(call: () => Promise<unknown>) {
-  const begunAt = performance.now()
-  const ended = call().then(
-    (value) => ({ value, after: performance.now() - begunAt }),
-    (error: { code?: string }) => ({ code: error.code, after: performance.now() - begunAt }),
-  )
-  await vi.advanceTimersByTimeAsync(20_000)
-  return await ended
-}
-
-const UNDECIDED = { code: 'store_unavailable', after: 1000 }
-
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+onFakeTimers()
 
 describe('one decision has one deadline', () => {
   it('a decision has one deadline for the store and a hanging owner callback', async () => {
