@@ -1,4 +1,4 @@
-import { ConflictError } from '../../errors.js'
+import { ConflictError, isLatchkeyError } from '../../errors.js'
 import type { Move, MoveState } from '../../store/moving.js'
 import type { MovingStore } from '../../store/moving-store.js'
 import { generateId } from '../../token/generate.js'
@@ -56,15 +56,22 @@ export class Markers {
     if (source !== undefined && source.state !== 'leaving') throw conflict(refusalOf(source.state, from.name))
     const leaving: Move = { ...arriving, state: 'leaving' }
     if (!(await from.saveMove(prefix, source, leaving))) throw superseded()
-    if (!(await to.saveMove(prefix, undefined, arriving))) {
-      await from.saveMove(prefix, leaving, source)
-      throw conflict('both instances use the same store, or another copy has just started')
+    try {
+      if ((await to.readMove(prefix)) !== undefined) throw taken()
+      // Before the store is marked: from then on it accepts no tokens, and a later run continues without this check.
+      await refuseContent(pair)
+      if (!(await to.saveMove(prefix, undefined, arriving))) throw taken()
+    } catch (error) {
+      // After an outage the new store may be marked, and a later run must recognize it. Until then nothing is restricted here.
+      if (isLatchkeyError(error) && error.code === 'conflict') await from.saveMove(prefix, leaving, source)
+      throw error
     }
-    const full = await contentOf(pair)
-    if (full !== undefined) {
-      await to.saveMove(prefix, arriving, undefined)
-      await from.saveMove(prefix, leaving, source)
-      throw conflict(`the ${to.name} store already contains ${full} of the prefix ${prefix}: copy into an empty one`)
+    try {
+      // Its nodes may have written something before it was marked.
+      await refuseContent(pair)
+    } catch (error) {
+      if (await to.saveMove(prefix, arriving, undefined).catch(() => false)) await from.saveMove(prefix, leaving, source)
+      throw error
     }
     return new Markers(pair, leaving, arriving)
   }
@@ -145,7 +152,16 @@ function refusalOf(state: MoveState, name: string): string {
   return `the ${name} store is itself being copied into`
 }
 
-async function contentOf({ to, prefix }: Pair): Promise<string | undefined> {
+function taken(): ConflictError {
+  return conflict('both instances use the same store, or another copy has just started')
+}
+
+async function refuseContent({ to, prefix }: Pair): Promise<void> {
+  const full = await contentOf(to, prefix)
+  if (full !== undefined) throw conflict(`the ${to.name} store already contains ${full} of the prefix ${prefix}: copy into an empty one`)
+}
+
+async function contentOf(to: MovingStore, prefix: string): Promise<string | undefined> {
   if ((await to.list({ prefix, now: 0, limit: 1 })).length > 0) return 'tokens'
   if ((await to.events({ prefix, limit: 1 })).length > 0) return 'events'
   if ((await to.seals({ prefix, limit: 1 })).length > 0) return 'seals'

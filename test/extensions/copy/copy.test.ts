@@ -357,6 +357,23 @@ describe('rejected copies', () => {
     await copy(nodeOver(memoryStore()), begun)
     await expect(copy(before, begun)).rejects.toThrow('contains an unfinished copy of another store')
   })
+
+  it('a store with tokens stays in service, and keeps them, when a copy into it fails before it has found them', async () => {
+    const store = memoryStore()
+    let fails = false
+    const list: TokenStore['list'] = (query) => {
+      if (fails) throw new Error('the connection was lost')
+      return store.list(query)
+    }
+    const [before, full] = [nodeOver(memoryStore()), nodeOver({ ...store, list })]
+    const { token } = await mint(full)
+    fails = true
+    expect(await refusal(copy(before, full))).toBe('store_unavailable')
+    fails = false
+    expect(await refusal(mint(full))).toBe('done')
+    await expect(copy(before, full)).rejects.toThrow('already contains tokens of the prefix acme_test')
+    expect(await verdict(full.verify(token))).toBe('ok')
+  })
 })
 
 it.skipIf(postgres.skip)(
