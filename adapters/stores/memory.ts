@@ -215,7 +215,10 @@ export function memoryStore(): TokenStore {
     saveConsumer: (state) => consumers.save(state),
     removeConsumer: (consumer) => consumers.remove(consumer),
     seals: (query) => seals.page(query),
-    saveSeal: (seal) => seals.save(seal),
+    saveSeal(seal) {
+      refuseWhileMoving(moves.get(seal.prefix))
+      return seals.save(seal)
+    },
     removeEvents: (prefix, ids) => events.remove(prefix, ids),
     trimUsage(trim) {
       usage.trim(trim)

@@ -258,7 +258,12 @@ export interface TokenStore {
   /** A compare-and-set: removes a consumer only if the stored version is this one. Returns whether it was removed. */
   removeConsumer(consumer: ConsumerVersion): MaybePromise<boolean>
   seals(query: SealQuery): MaybePromise<readonly StoredSeal[]>
-  /** Adds a seal only if its number follows the newest one of its prefix, or is 1 if there is none. Returns whether it was written. */
+  /**
+   * Adds a seal only if its number follows the newest one of its prefix, or is 1 if there is none. Returns whether it was written. A fence refuses it
+   * as it does a commit: a seal that was added after the copy would be missing in the new store, although the host may have published its head.
+   *
+   * @throws StoreMovingError `store_moving`
+   */
   saveSeal(seal: StoredSeal): MaybePromise<boolean>
   /** Removes up to 1000 audit events of a prefix by their ids. Ids that no longer exist are ignored. */
   removeEvents(prefix: string, ids: readonly string[]): MaybePromise<void>

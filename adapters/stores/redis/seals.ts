@@ -1,3 +1,4 @@
+import { StoreMovingError } from '../../../src/errors.js'
 import type { SealQuery, StoredSeal } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { flagOf, listOf } from './encode.js'
@@ -14,5 +15,7 @@ export async function readSeals(connection: Connection, { prefix, after = 0, ord
 
 /** Adds a seal, unless a seal with its number exists. */
 export async function saveSeal(connection: Connection, { prefix, number, body }: StoredSeal): Promise<boolean> {
-  return flagOf(await connection.run(scripts.saveSeal, [JSON.stringify(prefix), number, body]))
+  const answer = await connection.run(scripts.saveSeal, [JSON.stringify(prefix), number, body])
+  if (String(answer) === '-1') throw new StoreMovingError()
+  return flagOf(answer)
 }

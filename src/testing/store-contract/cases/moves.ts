@@ -119,13 +119,19 @@ export const moveCases: StoreCases = {
           ensure(await isFenced(() => stage.second.commit(change)), `${state} must refuse a commit with store_moving`)
           const bulk = (): unknown => stage.second.revokeWhere({ prefix }, stamp, bulkEvent(prefix, stamp))
           ensure(await isFenced(bulk), `${state} must refuse a bulk revocation with store_moving`)
+          const seal = (): unknown => stage.second.saveSeal({ prefix, number: 1, body: '{}' })
+          ensure(await isFenced(seal), `${state} must refuse a seal with store_moving`)
         }
         ensureEqual(await findOne(stage.second, stored.id), stored, 'what is there must stay as it is')
         ensureEqual(await findOne(stage.second, change.inserts[0]?.id ?? ''), undefined, 'nothing of a refused change may be left')
         ensureEqual(await eventIds(stage), before, 'nor an event of it')
+        ensureEqual(await stage.second.seals({ prefix, limit: 9 }), [], 'nor a seal')
+        const theirs = newPrefix()
+        ensure(await stage.second.saveSeal({ prefix: theirs, number: 1, body: '{}' }), 'a seal of another prefix is not refused')
         await insert(stage.second, [token(newPrefix())])
         ensure(await store.saveMove(prefix, expected, move('leaving')), 'the move must go back')
         ensureEqual(await stage.second.commit(change), { ok: true }, 'leaving refuses nothing')
+        ensure(await stage.second.saveSeal({ prefix, number: 1, body: '{}' }), 'not even a seal')
       },
     ),
     movable('a change that races with the fence is there once the fence is, or is refused', async (stage, store) => {
