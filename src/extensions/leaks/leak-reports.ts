@@ -13,6 +13,7 @@ import { verifySignature } from './signature.js'
 export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_scanning'
 
 const MAX_BYTES = 8 * 1024 * 1024
+const NO_MATCH = 'the signature does not match the report'
 const AT_ONCE = 64
 // RFC 9110 §5.1
 const headerName = string('must be the name of a header').and(
@@ -91,13 +92,13 @@ export function leakReports<S extends string>(
     const identifier = request.headers.get(identifierHeader)
     const signature = request.headers.get(signatureHeader)
     if (identifier === null || signature === null) return answerProblem('credential_missing', 'the report is not signed')
+    // Before the body, which a stranger could make megabytes long.
+    const key = await ring.find(identifier)
+    if (key === undefined) return answerProblem('credential_malformed', NO_MATCH)
     const bytes = await readRawBody(request, maxBytes)
     // If a body parser ran first, the stream is empty.
     if (bytes.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
-    const key = await ring.find(identifier)
-    if (key === undefined || !(await verifySignature(key, signature, bytes))) {
-      return answerProblem('credential_malformed', 'the signature does not match the report')
-    }
+    if (!(await verifySignature(key, signature, bytes))) return answerProblem('credential_malformed', NO_MATCH)
     const finds = readReport(bytes)
     return answerJson(200, await labels(finds, act))
   }

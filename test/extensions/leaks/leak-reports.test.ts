@@ -155,6 +155,25 @@ describe('an invalid leak report', () => {
     expect(sender.fetches).toBe(2)
   })
 
+  it('a leak report that names an unknown key is rejected before its body is read', async () => {
+    const { tokens } = createTokens()
+    const sender = createSender()
+    let pulls = 0
+    const endless = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => {
+          pulls += 1
+          controller.enqueue(new Uint8Array(1024))
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const { headers } = createSender().request(body, { identifier: 'unknown' })
+    const request = new Request('https://api.example/leaks', { method: 'POST', headers, body: endless, duplex: 'half' } as RequestInit)
+    expect((await leakReports(tokens, { fetch: sender.fetch })(request)).status).toBe(400)
+    expect(pulls).toBe(0)
+  })
+
   it('a leak report without signature headers is rejected', async () => {
     const { tokens } = createTokens()
     const response = await leakReports(tokens, { fetch: createSender().fetch })(

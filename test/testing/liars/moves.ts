@@ -1,8 +1,19 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import type { Move } from '../../../src/store/moving.js'
 import { refuseWhileMoving } from '../../../src/store/moving.js'
+import type { TokenStore } from '../../../src/store/port.js'
 import { pause } from '../../../src/testing/pause.js'
 import { type Liar, single } from './liar.js'
+
+/** The state of moves, unknown to the store itself. */
+const keptBeside = (moves: Map<string, Move>): Required<Pick<TokenStore, 'readMove' | 'saveMove'>> => ({
+  readMove: (prefix) => moves.get(prefix),
+  saveMove(prefix, _, next) {
+    if (next === undefined) moves.delete(prefix)
+    else moves.set(prefix, next)
+    return true
+  },
+})
 
 export const moveLiars: readonly Liar[] = [
   {
@@ -13,12 +24,7 @@ export const moveLiars: readonly Liar[] = [
       const moves = new Map<string, Move>()
       return single({
         ...store,
-        readMove: (prefix) => moves.get(prefix),
-        saveMove(prefix, _, next) {
-          if (next === undefined) moves.delete(prefix)
-          else moves.set(prefix, next)
-          return true
-        },
+        ...keptBeside(moves),
         async commit(change) {
           refuseWhileMoving(moves.get(change.events[0]?.prefix ?? ''))
           await pause(1)
@@ -35,12 +41,27 @@ export const moveLiars: readonly Liar[] = [
       const moves = new Map<string, Move>()
       return single({
         ...store,
-        readMove: (prefix) => moves.get(prefix),
-        saveMove(prefix, _, next) {
-          if (next === undefined) moves.delete(prefix)
-          else moves.set(prefix, next)
-          return true
+        ...keptBeside(moves),
+        commit(change) {
+          for (const { prefix } of change.events) refuseWhileMoving(moves.get(prefix))
+          return store.commit(change)
         },
+        revokeWhere(filter, stamp, event) {
+          refuseWhileMoving(moves.get(filter.prefix))
+          return store.revokeWhere(filter, stamp, event)
+        },
+      })
+    },
+  },
+  {
+    name: 'the fence holds back changes, and no seals',
+    caughtBy: 'while a move fences it, every change is refused and leaves nothing, and one of another prefix is not',
+    create() {
+      const store = memoryStore()
+      const moves = new Map<string, Move>()
+      return single({
+        ...store,
+        ...keptBeside(moves),
         commit(change) {
           for (const { prefix } of change.events) refuseWhileMoving(moves.get(prefix))
           return store.commit(change)
