@@ -24,7 +24,8 @@ export function readCursor(cursor: unknown, query: unknown, parts: number, field
   if (typeof cursor === 'string' && cursor.length <= MAX_CURSOR) {
     const pieces = cursor.split('-')
     const sum = pieces.pop()
-    if (pieces.length === parts && sum === bind(pieces.join('-'), query)) return pieces.map(decodeURIComponent)
+    const position = pieces.length === parts && sum === bind(pieces.join('-'), query) ? decoded(pieces) : undefined
+    if (position !== undefined) return position
   }
   throw new InvalidInputError(field, 'is not a cursor of this query: start again without one')
 }
@@ -40,6 +41,16 @@ export function positionOf([createdAt, id]: readonly string[]): { readonly creat
 /** The separator between parts must not appear inside a part. */
 function encode(part: string | number): string {
   return encodeURIComponent(part).replaceAll('-', '%2D')
+}
+
+// Anybody can compute the checksum. No store keeps a NUL, and not every database accepts one in a query.
+function decoded(pieces: readonly string[]): readonly string[] | undefined {
+  try {
+    const parts = pieces.map(decodeURIComponent)
+    return parts.some((part) => part.includes('\0')) ? undefined : parts
+  } catch {
+    return undefined
+  }
 }
 
 function bind(text: string, query: unknown): string {
