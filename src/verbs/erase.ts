@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
 import { eraseFrom } from '../audit/erasure.js'
-import { ConflictError, GrantDeniedError, StoreUnavailableError } from '../errors.js'
+import { ConflictError, GrantDeniedError, InvalidInputError, StoreUnavailableError } from '../errors.js'
 import { isErased, type ListedEvent, type StoredEvent } from '../model/event.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { Erased } from '../model/revocation.js'
@@ -11,7 +11,7 @@ import type { ListQuery, Replacement, TokenFilter } from '../store/port.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
-import { checkTenant, type ReadActor } from './lib/actor.js'
+import { checkTenant, isNobody, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
 import { commit, MAX_TRIES, tooManyChanges } from './lib/change.js'
 import { eraseRecord, mayName, namesOwner, personalTo } from './lib/personal.js'
@@ -55,6 +55,7 @@ type Task = {
 export async function erase(context: Context, actor: ReadActor, input: unknown): Promise<Erased> {
   const { ownerId, tenantId } = readShape(shape, input, 'erase()')
   refuseUndefined(input, ['tenantId'], 'to mean every tenant')
+  if (isNobody(ownerId)) throw new InvalidInputError('ownerId', 'is not a person: latchkey writes this into the audit itself')
   if (actor.manages === 'own') throw new GrantDeniedError('actor', 'erasing requires an actor who manages all tokens of the tenant')
   checkTenant(actor, tenantId)
   if (actor.id === ownerId)

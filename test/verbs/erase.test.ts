@@ -200,6 +200,20 @@ describe('erase', () => {
     expect(() => tokens.as({ ...ADMIN, id: 'erased' })).toThrow(/stands for people who were erased/)
   })
 
+  it('erases nobody whom the audit names by a word of its own, and so never writes more with each call', async () => {
+    const tokens = instance()
+    const made = await mint(tokens, { tenantId: 't1' })
+    const others = await tokens.as({ ...ADMIN, id: ID }).create({ name: 'ERP', scopes: ['stock:read'], tenantId: 't1' })
+    await tokens.as(ADMIN).erase({ ownerId: ID, tenantId: 't1' })
+    const before = (await tokens.system.events({ limit: 1000 })).items
+    for (const ownerId of ['system', 'erased', 'anonymous', `token:${made.record.id}`]) {
+      expect(await refusal(tokens.as(ADMIN).erase({ ownerId, tenantId: 't1' })), ownerId).toBe('invalid_input ownerId')
+    }
+    expect((await tokens.system.events({ limit: 1000 })).items).toEqual(before)
+    expect(await tokens.system.get(others.record.id)).toMatchObject({ createdBy: 'erased', version: 2 })
+    expect(await tokens.system.get(made.record.id)).toMatchObject({ createdBy: 'system', version: 1 })
+  })
+
   it('keeps what others wrote about an erased owner, and explains the erased past as unknown', async () => {
     const time = { now: Date.UTC(2030, 0, 1) }
     const tokens = instance({ clock: () => time.now, usage: false })

@@ -100,6 +100,11 @@ export function readActor(input: unknown): ReadActor {
   })
 }
 
+/** Checks whether the audit uses this id for what is nobody in particular: the application, a token, an unknown caller, everybody who was erased. */
+export function isNobody(id: string): boolean {
+  return id === SYSTEM.id || id === ERASED || id === 'anonymous' || id.startsWith('token:')
+}
+
 /** Checks whether the actor is the holder of a token, acting with that token alone. Only latchkey itself creates such actors. */
 export function isHolder({ id }: ReadActor): boolean {
   return id.startsWith('token:')
