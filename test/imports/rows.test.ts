@@ -101,6 +101,20 @@ it('stores a plain token nowhere, and refuses a row whose terms contain it', asy
   expect(kept).not.toContain(token)
 })
 
+it.each([String.raw`pw-7\Tq9\ertzuiop`, 'pw-7"Tq9"ertzuiop'])(
+  'finds a token with characters that JSON escapes in the terms of its row: %s',
+  async (token) => {
+    const format = plainTokens({ name: 'any', length: token.length })
+    const tokens = accepting([format])
+    const terms = [{ name: `was ${token}` }, { metadata: { was: token } }, { ownerId: token }]
+    for (const more of terms) {
+      const { problems } = await tokens.system.import([{ token }], { format, map: () => ({ ...map(), ...more }) })
+      expect(problems).toEqual([{ row: 1, field: '', message: expect.stringContaining('the terms contain the token') }])
+    }
+    expect(JSON.stringify((await tokens.system.events()).items)).not.toContain('ertzuiop')
+  },
+)
+
 it('names the row and field of a problem without repeating values of the row', async () => {
   const tokens = accepting([old])
   const value = 'Tq7w-ertz.9'

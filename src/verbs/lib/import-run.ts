@@ -128,7 +128,7 @@ export class ImportRun {
     const material = readRow(format, source)
     const { key } = material
     const given = withoutQuotes(() => readShape(createShape, terms, 'the result of map()'))
-    if (material.proof !== undefined && material.token !== undefined && JSON.stringify(given).includes(material.token)) {
+    if (material.proof !== undefined && material.token !== undefined && JSON.stringify(given).includes(escaped(material.token))) {
       throw new InvalidInputError([], 'the terms contain the token, which must not be stored')
     }
     if (given.idempotencyKey !== undefined)
@@ -234,6 +234,11 @@ function textsIn(row: unknown): readonly string[] {
   } catch {
     return []
   }
+}
+
+/** The text as it appears within a string in JSON. */
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
 }
 
 function isTelling(value: unknown): value is string {
