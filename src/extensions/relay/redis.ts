@@ -31,6 +31,9 @@ type NodeRedis = Emitter & {
   destroy(): unknown
 }
 
+type Hearer = (message: string) => void
+type Channel = { readonly hearers: Set<Hearer>; readonly tell: Hearer }
+
 /** A connection that listens on all channels. */
 type Listening = { add(channel: string, hear: (message: string) => void): Promise<unknown>; remove(channel: string): void; close(): void }
 
@@ -53,20 +56,45 @@ const schema = objectOf({
 export function redisTransport(options: RedisTransportOptions): RelayTransport {
   const { client } = readOption(schema, options, 'options')
   let listening: Listening | undefined
-  const channels = new Set<string>()
+  const channels = new Map<string, Channel>()
+
+  function leave(name: string, channel: Channel, mine: Hearer): void {
+    channel.hearers.delete(mine)
+    if (channel.hearers.size === 0 && channels.get(name) === channel) channels.delete(name)
+  }
   return {
     publish: (channel, message) => client.publish(channel, message),
-    async subscribe(channel, hear) {
+    async subscribe(name, hear) {
       listening ??= listenOn(client.duplicate())
-      channels.add(channel)
-      await listening.add(channel, hear)
+      const channel = channels.get(name) ?? createChannel()
+      channels.set(name, channel)
+      const mine: Hearer = (message) => hear(message)
+      channel.hearers.add(mine)
+      try {
+        await listening.add(name, channel.tell)
+      } catch (error) {
+        leave(name, channel, mine)
+        throw error
+      }
       return () => {
-        channels.delete(channel)
-        listening?.remove(channel)
+        leave(name, channel, mine)
+        if (channels.has(name)) return
+        listening?.remove(name)
         if (channels.size > 0) return
         listening?.close()
         listening = undefined
       }
+    },
+  }
+}
+
+/** A channel on which several relays of this process may listen. */
+function createChannel(): Channel {
+  const hearers = new Set<Hearer>()
+  return {
+    hearers,
+    tell: (message) => {
+      for (const hear of hearers) hear(message)
     },
   }
 }

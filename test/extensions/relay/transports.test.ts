@@ -85,6 +85,24 @@ for (const { name, url, skip, open } of kinds) {
       await again()
     })
 
+    it('the transport serves the relays of two stores on one channel, and the second still hears after the first has stopped', async () => {
+      const transport = await opened()
+      const channel = channelOf()
+      const [first, second]: [string[], string[]] = [[], []]
+      const stop = await transport.subscribe(channel, (message) => void first.push(message))
+      const stopSecond = await transport.subscribe(channel, (message) => void second.push(message))
+      const heard = (message: string, by: readonly string[]) => async (): Promise<boolean> => {
+        await transport.publish(channel, message)
+        return by.includes(message)
+      }
+      await expect.poll(heard('a', second)).toBe(true)
+      await expect.poll(heard('b', first)).toBe(true)
+      await stop()
+      await expect.poll(heard('c', second)).toBe(true)
+      expect(first).not.toContain('c')
+      await stopSecond()
+    })
+
     it('the transport delivers messages of the largest size that the relay writes', async () => {
       const transport = await opened()
       const channel = channelOf()
