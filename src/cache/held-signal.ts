@@ -1,6 +1,22 @@
 /** The key under which a signal references its controller, which must live as long as the signal. */
 const CONTROLLER = Symbol('controller')
 
+/** Some Workers have no weak references. There, a signal is kept until its request is over or its token ends. */
+const COLLECTS = typeof WeakRef === 'function' && typeof FinalizationRegistry === 'function'
+
+/** A reference to a controller that does not keep it. */
+export type ControllerRef = { deref(): AbortController | undefined }
+
+/** Creates such a reference. */
+export function refTo(controller: AbortController): ControllerRef {
+  return COLLECTS ? new WeakRef(controller) : { deref: () => controller }
+}
+
+/** Creates a registry that calls back when a controller was garbage-collected; `undefined` where that is never known. */
+export function createCollected(): FinalizationRegistry<() => void> | undefined {
+  return COLLECTS ? new FinalizationRegistry((forget) => forget()) : undefined
+}
+
 /** Called when a signal gets its first listener or loses its last one. */
 type OnListeners = (some: boolean) => void
 
@@ -25,9 +41,11 @@ export function createHeldSignal(onListeners: OnListeners): AbortController {
       const [type, listener, options] = args
       Reflect.apply(add, signal, args)
       if (type !== 'abort' || (typeof listener !== 'function' && typeof listener !== 'object') || listener === null) return
+      const until: unknown = Reflect.get(Object(options), 'signal')
+      // Then the listener was not added.
+      if (until instanceof AbortSignal && until.aborted) return
       listeners.add(listener)
       onListeners(true)
-      const until: unknown = typeof options === 'object' ? options.signal : undefined
       if (until instanceof AbortSignal) until.addEventListener('abort', () => forget(listener), { once: true })
     }),
     removeEventListener: own(function removeEventListener(...args: Parameters<typeof remove>): void {

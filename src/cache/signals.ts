@@ -4,18 +4,9 @@ import type { Filtered } from '../store/compile-filter.js'
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
 import type { Entry } from './entry.js'
-import { createHeldSignal } from './held-signal.js'
+import { type ControllerRef, createCollected, createHeldSignal, refTo } from './held-signal.js'
 
 const RETRY_MS = 1000
-
-/** Some Workers have no weak references. There, a signal is kept until its request is over or its token ends. */
-const COLLECTS = typeof WeakRef === 'function' && typeof FinalizationRegistry === 'function'
-
-type Ref = { deref(): AbortController | undefined }
-
-function refTo(controller: AbortController): Ref {
-  return COLLECTS ? new WeakRef(controller) : { deref: () => controller }
-}
 
 /** The signal of one request. */
 export type RequestSignal = {
@@ -39,7 +30,7 @@ function filteredOf({ id, tenantId, ownerId, createdBy, rootId }: Entry): Filter
 
 type Watch = {
   /** One for each active request whose signal is still referenced. */
-  readonly requests: Set<Ref>
+  readonly requests: Set<ControllerRef>
   /** Controllers with listeners: they must fire even if nothing else references them. */
   readonly awaited: Set<AbortController>
   /** This token and those that it ends with, by id, as bulk changes are matched against them. */
@@ -74,7 +65,7 @@ export class Signals {
   /** By the id of a token: the watched tokens that end together with it. */
   readonly #together: Map<string, Set<string>> = new Map()
   /** For requests whose end is never reported: a signal that was garbage-collected needs no watch. */
-  readonly #collected: FinalizationRegistry<() => void> | undefined = COLLECTS ? new FinalizationRegistry((forget) => forget()) : undefined
+  readonly #collected: ReturnType<typeof createCollected> = createCollected()
   #stopped = false
 
   constructor(source: SignalSource) {
@@ -152,7 +143,7 @@ export class Signals {
     }
   }
 
-  #forget(id: string, watch: Watch, ref: Ref): void {
+  #forget(id: string, watch: Watch, ref: ControllerRef): void {
     watch.requests.delete(ref)
     const controller = ref.deref()
     if (controller !== undefined) watch.awaited.delete(controller)
@@ -171,9 +162,9 @@ export class Signals {
     else void this.#source.background.run(() => this.#check(id, watch))
   }
 
-  /** Checks the watched tokens that match, after a bulk change. */
+  /** Checks the watched tokens that match, after a bulk change. What a check under way is about to read may match too. */
   checkWhere(matches: (token: Filtered) => boolean): void {
-    for (const [id, { about }] of [...this.#watches]) if ([...about.values()].some(matches)) this.#look(id)
+    for (const [id, { about, checking }] of [...this.#watches]) if (checking || [...about.values()].some(matches)) this.#look(id)
   }
 
   /** Checks every watched token, after the feed was lost or reported that anything may have changed. */
@@ -209,7 +200,11 @@ export class Signals {
         if (entry === undefined && each === id) return 'token_unknown'
         // A token that is gone had already ended, so it can be dropped.
         if (entry === undefined) watch.lifecycles.delete(each)
-        else watch.lifecycles.set(each, entry.lifecycle)
+        else {
+          watch.lifecycles.set(each, entry.lifecycle)
+          // A token joins a line of rotations with its first rotation.
+          watch.about.set(each, filteredOf(entry))
+        }
       }
       this.#arm(id, watch)
       return this.#refusal(watch)

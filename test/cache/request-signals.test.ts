@@ -140,4 +140,46 @@ describe('request signals', () => {
       return signals.size === 0
     })
   })
+
+  it('keeps no signal for a listener that was never added, because the client had already left', async () => {
+    const { signals, entry } = watching()
+    for (let made = 0; made < 500; made += 1) {
+      signals.open(entry()).signal.addEventListener('abort', () => undefined, { signal: AbortSignal.abort() })
+    }
+    await until(() => {
+      collect()
+      return signals.size < 10
+    })
+  })
+
+  it('accepts the same options of listeners as every other signal', async () => {
+    const { signals, entry, revoke } = watching()
+    const one = entry()
+    let fired = 0
+    const listen = () => (fired += 1)
+    const { signal } = signals.open(one)
+    Reflect.apply(signal.addEventListener, signal, ['abort', listen, null])
+    revoke(one.id)
+    await until(() => fired === 1)
+  })
+
+  it('reads a token again if a bulk change arrives while what it would match is being read', async () => {
+    const one = compileEntry(token('acme_test'), catalogue)
+    const rotated = (lifecycle: object): Entry => Object.create(one, { rootId: { value: one.id }, lifecycle: { value: lifecycle } })
+    const reads: ((entry: Entry) => void)[] = []
+    const signals = new Signals({
+      report: () => undefined,
+      read: () => new Promise((resolve) => reads.push(resolve)),
+      follow: () => undefined,
+      fresh: () => true,
+      clock: () => Date.now(),
+      background: new Background(),
+    })
+    const { signal } = signals.open(one)
+    signals.checkWhere(({ rootId }) => rootId === one.id)
+    reads[0]?.(rotated({}))
+    await until(() => reads.length === 2)
+    reads[1]?.(rotated({ revokedAt: 1 }))
+    await until(() => signal.aborted)
+  })
 })

@@ -2,7 +2,7 @@ import type { Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { codeOf, instance, mint, pause, principalOf, type Scope, until, warm } from '../latchkey/harness.js'
+import { codeOf, instance, mint, pause, principalOf, type Scope, until, verdict, warm } from '../latchkey/harness.js'
 
 const ENDINGS: { readonly [verb: string]: readonly [(tokens: Latchkey<Scope>, id: string) => Promise<unknown>, string] } = {
   revoke: [(tokens, id) => tokens.system.revoke(id), 'token_revoked'],
@@ -30,6 +30,25 @@ describe('the signal of a principal', () => {
       })
     }
   }
+
+  it.each(['here', 'on another node'] as const)(
+    'fires the signal of a token that was rotated while its request was open when its line of rotations is revoked %s',
+    async (where) => {
+      const options = { store: memoryStore(), cache: { maxStaleness: 30 }, onReuse: 'revoke_lineage' } as const
+      const tokens = instance(options)
+      const reused = where === 'here' ? tokens : instance(options)
+      const first = await mint(tokens)
+      const { signal } = await principalOf(tokens.verify(first.token))
+      await warm(tokens, first.token)
+      const second = await tokens.system.rotate(first.record.id, { overlap: '1d' })
+      await tokens.system.rotate(second.record.id)
+      await pause(30)
+      expect(signal.aborted).toBe(false)
+      expect(await verdict(reused.verify(second.token))).toBe('token_revoked')
+      await until(() => signal.aborted)
+      expect(codeOf(signal.reason)).toBe('token_revoked')
+    },
+  )
 
   it('fires the signal without a cache too, when the token ends on another node', async () => {
     const store = memoryStore()

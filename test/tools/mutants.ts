@@ -87,7 +87,9 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'if (watch.checking) watch.again = true', become: 'if (watch.checking) return' },
     { find: '// The token may have changed between the decision and this moment.\n    this.changed(entry.id)', become: '' },
     { find: 'this.#source.follow()', become: '' },
-    { find: 'else watch.lifecycles.set(each, entry.lifecycle)\n', become: '\n' },
+    { find: 'watch.lifecycles.set(each, entry.lifecycle)\n', become: '\n' },
+    { find: 'watch.about.set(each, filteredOf(entry))', become: '' },
+    { find: 'if (checking || ', become: 'if (' },
   ],
   'src/verbs/lib/change.ts': [
     { find: 'context.records.changed(id)\n  return found', become: 'return found' },
