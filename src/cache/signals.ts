@@ -24,9 +24,12 @@ export function endTogether(entry: Entry, others: readonly Entry[]): void {
 }
 
 // Copies only the required fields, because the entry may leave the cache long before the work ends.
-function filteredOf({ id, tenantId, ownerId, createdBy, rootId }: Entry): Filtered {
+function filteredOf({ id, tenantId, ownerId, createdBy, rootId }: Filtered): Filtered {
   return { id, tenantId, ownerId, createdBy, rootId }
 }
+
+/** What is watched of a token. */
+export type Watched = Filtered & { readonly lifecycle: Lifecycle }
 
 type Watch = {
   /** One for each active request whose signal is still referenced. */
@@ -44,7 +47,8 @@ type Watch = {
 
 /** Dependencies of the watch. */
 export type SignalSource = {
-  readonly read: (id: string) => Promise<Entry | undefined>
+  /** `own`: the token of the request, not one that it ends with. */
+  readonly read: (id: string, own: boolean) => Promise<Watched | undefined>
   /** Starts following changes from other nodes. */
   readonly follow: () => void
   /** Returns whether a silent feed still means that nothing has changed. */
@@ -196,7 +200,7 @@ export class Signals {
   async #verdict(id: string, watch: Watch): Promise<RefusalCode | 'store_unavailable' | undefined> {
     try {
       for (const each of watch.about.keys()) {
-        const entry = await this.#source.read(each)
+        const entry = await this.#source.read(each, each === id)
         if (entry === undefined && each === id) return 'token_unknown'
         // A token that is gone had already ended, so it can be dropped.
         if (entry === undefined) watch.lifecycles.delete(each)

@@ -66,6 +66,20 @@ export function hasEnded({ until }: TokenFormat, now: number): boolean {
   return until !== undefined && !(now < until)
 }
 
+/**
+ * Returns when a token ends because of the format that it was imported in; `undefined` if never. A service that only follows what was derived from such
+ * tokens need not know their formats.
+ */
+export function endOfFormat(imports: Imports | undefined, importedFrom: string | undefined): number | undefined {
+  return importedFrom === undefined ? undefined : imports?.formats.find(({ name }) => name === importedFrom)?.until
+}
+
+/** Returns whether a token has ended with the format that it was imported in. */
+export function endedWithFormat(imports: Imports | undefined, importedFrom: string | undefined, now: number): boolean {
+  const end = endOfFormat(imports, importedFrom)
+  return end !== undefined && !(now < end)
+}
+
 function isFormat(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const { name, until, scheme, shape, distinct, read, row, verify } = value as { readonly [K in keyof TokenFormat]?: unknown }

@@ -1,5 +1,6 @@
 import { InvalidInputError, LatchkeyError } from '../errors.js'
 import { TICKET_PROTOCOL, type Ticket } from '../model/ticket.js'
+import { endedWithFormat } from '../policy/imports.js'
 import { refusalOf } from '../policy/status.js'
 import { generateSecret } from '../token/generate.js'
 import { digestTicket } from '../token/ticket.js'
@@ -29,7 +30,8 @@ export async function createTicket(context: Context, principal: unknown): Promis
   const present = await context.records.readAgain(entry.id, context.allowance?.leftMs)
   const now = settings.clock()
   if (!Number.isSafeInteger(now)) throw new InvalidInputError('clock', 'must return whole milliseconds')
-  const code = present === undefined ? 'token_unknown' : refusalOf(present.lifecycle, now)
+  const known = present !== undefined && !endedWithFormat(settings.imports, present.parts.importedFrom, now)
+  const code = known ? refusalOf(present.lifecycle, now) : 'token_unknown'
   if (code !== undefined) throw new LatchkeyError(code, 'the token of this principal is no longer valid')
   const ticket = generateSecret(settings.random)
   const [digester] = settings.digesters

@@ -10,12 +10,14 @@ import { FreshRead, SharedRead } from '../activity/shared-read.js'
 import { UsageRecorder } from '../activity/usage.js'
 import { Budget, type Rate } from '../cache/budget.js'
 import { createElapsedClock } from '../cache/elapsed.js'
+import type { Entry } from '../cache/entry.js'
 import { Owners } from '../cache/owners.js'
 import { RecordCache } from '../cache/records.js'
-import { Signals } from '../cache/signals.js'
+import { Signals, type Watched } from '../cache/signals.js'
 import { countOne, Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
 import { nodeIdOf } from '../policy/cache-bounds.js'
+import { endOfFormat } from '../policy/imports.js'
 import { Rates } from '../rate-limit/rates.js'
 import { Allowance } from '../store/deadline.js'
 import { GuardedStore } from '../store/guarded-store.js'
@@ -113,7 +115,7 @@ export function buildContext(settings: Settings): Context {
     },
   )
   const signals = new Signals({
-    read: (id) => records.readAgain(id),
+    read: async (id, own) => watchedOf(own ? settings.imports : undefined, await records.readAgain(id)),
     follow: () => records.follower.start(),
     fresh: () => records.follower.fresh,
     clock,
@@ -193,6 +195,21 @@ export function buildContext(settings: Settings): Context {
 /** Returns the context of one call. Everything the call waits for shares the allowance, which is the option `deadline` by default. */
 export function forOneCall(context: Context, allowance: Allowance = new Allowance(context.settings)): Context {
   return { ...context, store: context.store.sharing(allowance), allowance }
+}
+
+/** The signal of a token that was imported in a format with an end fires at that end. */
+function watchedOf(imports: Settings['imports'], entry: Entry | undefined): Watched | undefined {
+  const end = endOfFormat(imports, entry?.parts.importedFrom)
+  if (entry === undefined || end === undefined) return entry
+  const { id, tenantId, ownerId, createdBy, rootId, revokedAt, deactivatedAt, notBefore, expiresAt = end } = entry
+  return {
+    id,
+    tenantId,
+    ownerId,
+    createdBy,
+    rootId,
+    lifecycle: { revokedAt, deactivatedAt, notBefore, expiresAt: Math.min(expiresAt, end) },
+  }
 }
 
 function createOwners(

@@ -1,5 +1,6 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { Verification, VerifyContext } from '../model/principal.js'
+import { endedWithFormat } from '../policy/imports.js'
 import { callOut, dueFrom, leftUntil } from '../store/deadline.js'
 import type { StoredTicket } from '../store/port.js'
 import { digestTicket, isTicket } from '../token/ticket.js'
@@ -38,7 +39,9 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
   if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
   try {
     const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))
-    return entry === undefined ? refuseUnknown(context) : await decideFor(context, entry, request, dueAt)
+    // A format that has ended refuses what was derived from its tokens, too.
+    const known = entry !== undefined && !endedWithFormat(settings.imports, entry.parts.importedFrom, settings.clock())
+    return known ? await decideFor(context, entry, request, dueAt) : refuseUnknown(context)
   } catch (error) {
     // A 503 asks the client to retry with the same ticket. The response does not wait for this write.
     void context.background.run(() => giveBack(context, taken))

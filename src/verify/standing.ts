@@ -2,6 +2,7 @@ import type { Entry } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
 import type { Standing } from '../cache/standing.js'
 import type { MaybePromise } from '../model/json.js'
+import { endedWithFormat } from '../policy/imports.js'
 import { refusalOf } from '../policy/status.js'
 import { dueFrom, isThenable, leftUntil } from '../store/deadline.js'
 import type { Context } from './context.js'
@@ -27,7 +28,10 @@ export function standing(context: Context, id: string, ip?: string, leftMs?: num
 
 function judge(context: Context, entry: Entry | undefined, leftMs: number | undefined): MaybePromise<Standing> {
   if (entry === undefined) return { code: 'token_unknown' }
-  const code = refusalOf(entry.lifecycle, context.settings.clock())
+  const { imports, clock } = context.settings
+  const now = clock()
+  if (endedWithFormat(imports, entry.parts.importedFrom, now)) return { code: 'token_unknown' }
+  const code = refusalOf(entry.lifecycle, now)
   if (code !== undefined) return { code }
   if (context.owners === undefined || entry.ownerId === undefined) return standingOf(context, entry, undefined)
   const owned = context.owners.of(entry.ownerId, entry.tenantId, leftMs)

@@ -2,7 +2,7 @@ import type { Latchkey, LatchkeyOptions, TokenFormat } from 'latchkey'
 import { plainTokens, sha256Tokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
-import { type Scope, until, verdict } from '../latchkey/harness.js'
+import { pause, type Scope, until, verdict } from '../latchkey/harness.js'
 import { accepting, oldToken } from './world.js'
 
 const shape = { prefix: 'sk_', length: 35 }
@@ -70,6 +70,20 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     const { tokens, token } = await imported(both, { clock: () => now })
     now += 2000
     expect(await verdict(tokens.verify(token))).toBe('ok')
+  })
+
+  it('keeps a request open when the format of the other record of its secret ends', async () => {
+    let now = Date.now()
+    const both = formats.map((format) => (format === hashed ? { ...hashed, until: now + 1000 } : format))
+    const { tokens, token, ...made } = await imported(both, { clock: () => now })
+    const verified = await tokens.verify(token)
+    if (!verified.ok) throw new Error('was refused')
+    const { signal, tokenId } = verified.principal
+    now += 2000
+    await tokens.system.update(tokenId ?? '', { description: 'read again' })
+    await tokens.system.update(made.hashed, { description: 'read again' })
+    await pause(30)
+    expect(signal.aborted).toBe(tokenId === made.hashed)
   })
 
   it.each(['revoke', 'deactivate'] as const)(

@@ -9,7 +9,7 @@ import { newAllowance } from '../../store/deadline.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import { learnShape } from '../../token/redact.js'
-import { claimsOf, isAllowedFrom } from '../oauth/claims.js'
+import { claimsOf, endsAtSeconds, isAllowedFrom } from '../oauth/claims.js'
 import { endpoint, oauthError, Refused } from '../oauth/client.js'
 import { isSigningKey, type SigningKey } from './keys.js'
 import { MAX_LENGTH, SIGNED_SHAPE } from './read-claims.js'
@@ -97,7 +97,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     if (!parent.active || !isAllowedFrom(parent.record, address)) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     const { record } = parent
     const now = Math.floor(clock() / 1000)
-    const exp = Math.min(now + expiresIn, Math.floor((record.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY) / 1000))
+    const exp = Math.min(now + expiresIn, endsAtSeconds(record, inside.settings.imports) ?? Number.POSITIVE_INFINITY)
     if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to end')
     const scope = readScope(form, parent.scopes)
     const resources = readNarrower(form, parent.resources)

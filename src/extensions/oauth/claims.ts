@@ -1,4 +1,5 @@
 import type { TokenRecord } from '../../model/record.js'
+import { endOfFormat, type Imports } from '../../policy/imports.js'
 import { compileNetworks } from '../../policy/network.js'
 
 /**
@@ -26,6 +27,12 @@ export function claimsOf(record: TokenRecord): Record<string, unknown> {
     ...(record.tenantId !== undefined && { tenant_id: record.tenantId }),
     ...(record.allowedIps !== undefined && { allowed_ips: record.allowedIps }),
   }
+}
+
+/** Returns when a token ends, in whole seconds: at its expiry, or with the format that it was imported in. `undefined`: never. */
+export function endsAtSeconds({ expiresAt, importedFrom }: TokenRecord, imports: Imports | undefined): number | undefined {
+  const ends = [expiresAt?.getTime(), endOfFormat(imports, importedFrom)].filter((end) => end !== undefined)
+  return ends.length === 0 ? undefined : Math.floor(Math.min(...ends) / 1000)
 }
 
 /** Checks whether a token may be used from this address. */

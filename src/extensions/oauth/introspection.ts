@@ -4,7 +4,7 @@ import type { Introspection } from '../../model/principal.js'
 import { someText } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
 import { newAllowance } from '../../store/deadline.js'
-import { claimsOf } from './claims.js'
+import { claimsOf, endsAtSeconds } from './claims.js'
 import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, readTokenForm } from './client.js'
 
 /** Options of `introspection`. */
@@ -45,7 +45,8 @@ export function introspection<S extends string>(
     const token = await readTokenForm(request, allowance)
     const found = await inside.introspect(token, allowance, { id: `client:${client.id}` })
     if (!found.active || !mayKnow(client, found.record.tenantId)) return answerJson(200, { active: false })
-    return answerJson(200, { ...describe(found), ...(issuer !== undefined && { iss: issuer }) })
+    const exp = endsAtSeconds(found.record, inside.settings.imports)
+    return answerJson(200, { ...describe(found), ...(exp !== undefined && { exp }), ...(issuer !== undefined && { iss: issuer }) })
   })
 }
 
@@ -59,7 +60,6 @@ function describe({ record, scopes, resources }: Extract<Introspection, { active
     jti: record.id,
     iat: Math.floor(record.createdAt.getTime() / 1000),
     ...(record.notBefore !== undefined && { nbf: Math.ceil(record.notBefore.getTime() / 1000) }),
-    ...(record.expiresAt !== undefined && { exp: Math.floor(record.expiresAt.getTime() / 1000) }),
     ...(resources !== undefined && { resources }),
   }
 }
