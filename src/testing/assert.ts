@@ -1,6 +1,6 @@
 import { isLatchkeyError } from '../errors.js'
 
-/** A broken expectation, with a message that a reader without the source can act on. */
+/** A failed check, with a message that makes sense without the source. */
 export class ContractError extends Error {
   constructor(message: string) {
     super(message)
@@ -20,7 +20,7 @@ export function ensureEqual(actual: unknown, expected: unknown, what: string): v
   if (is !== should) throw new ContractError(`${what}\n  expected ${around(should, is)}\n  but got  ${around(is, should)}`)
 }
 
-/** Fails unless both hold the same texts, in any order and as often. */
+/** Fails unless both contain the same strings equally often, in any order. */
 export function ensureSameMembers(actual: readonly string[], expected: readonly string[], what: string): void {
   ensureEqual([...actual].sort(), [...expected].sort(), what)
 }

@@ -6,15 +6,15 @@ import { ensureEqual } from '../assert.js'
 import { randomText } from '../random.js'
 import type { Stage } from './types.js'
 
-/** The instant at which the cases begin. */
+/** The time at which every case starts. */
 export const START = 1_700_000_000_000
 
-/** A prefix that no other case has. */
+/** A prefix that no other case uses. */
 export function newPrefix(): string {
   return `t${randomText(15).toLowerCase()}`
 }
 
-/** A token with the required fields, and with `fields`. */
+/** A token with the required fields, plus `fields`. */
 export function token(prefix: string, fields: Partial<StoredToken> = {}): StoredToken {
   const createdAt = fields.createdAt ?? START
   return {
@@ -31,7 +31,7 @@ export function token(prefix: string, fields: Partial<StoredToken> = {}): Stored
   }
 }
 
-/** An audit event with the required fields, and with `fields`. */
+/** An audit event with the required fields, plus `fields`. */
 export function event(prefix: string, fields: Partial<StoredEvent> = {}): StoredEvent {
   const action: AuditAction = 'token.created'
   return { id: randomText(20), at: START, action, prefix, actorId: 'alice', ...fields }
@@ -47,7 +47,7 @@ export async function insert(store: TokenStore, tokens: readonly StoredToken[]):
   for (let start = 0; start < tokens.length; start += 100) {
     const inserts = tokens.slice(start, start + 100)
     const events = inserts.map((made) => event(made.prefix, { tokenId: made.id, at: made.createdAt }))
-    ensureEqual(await store.commit({ inserts, events }), { ok: true }, 'commit must accept new tokens with new ids')
+    ensureEqual(await store.commit({ inserts, events }), { ok: true }, 'commit() must accept new tokens with new ids')
   }
 }
 
@@ -63,7 +63,7 @@ export async function replace(store: TokenStore, old: StoredToken, fields: Parti
   const record = changed(old, fields)
   const events = [event(old.prefix, { action: 'token.updated', tokenId: old.id })]
   const result = await store.commit({ updates: [{ expectedVersion: old.version, record }], events })
-  ensureEqual(result, { ok: true }, 'commit must accept an update that expects the present version')
+  ensureEqual(result, { ok: true }, 'commit() must accept an update that expects the current version')
   return record
 }
 
@@ -74,12 +74,12 @@ export async function findOne(store: TokenStore, id: string): Promise<StoredToke
   return found
 }
 
-/** Lists tokens with the required parts of a query, and with `query`. */
+/** Lists tokens with the required parts of a query, plus `query`. */
 export async function list(stage: Stage, query: Partial<ListQuery> = {}): Promise<readonly ListedToken[]> {
   return stage.store.list({ prefix: stage.prefix, now: START, limit: 1000, ...query })
 }
 
-/** The names of a list, in its order. */
+/** The names of the listed tokens, in list order. */
 export async function listNames(stage: Stage, query: Partial<ListQuery> = {}): Promise<string[]> {
   return (await list(stage, query)).map(({ name }) => name)
 }
@@ -89,7 +89,7 @@ export async function eventIds(stage: Stage, store: TokenStore = stage.store): P
   return (await store.events({ prefix: stage.prefix, limit: 1000 })).map(({ id }) => id)
 }
 
-/** A usage batch with the required fields, and with `fields`. */
+/** A usage batch with the required fields, plus `fields`. */
 export function batch(fields: Partial<UsageBatch>): UsageBatch {
   return { nodeId: randomText(12), seq: 1, at: START, counts: [], addresses: [], lastUses: [], ...fields }
 }
@@ -104,7 +104,7 @@ export function bulkEvent(prefix: string, { bulkId, revokedBy }: RevocationStamp
   return event(prefix, { action: 'tokens.revoked', actorId: revokedBy, bulkId, ...fields })
 }
 
-/** The entries of the feed after a cursor, read to its end. */
+/** The feed entries after a cursor, up to the end of the feed. */
 export type FeedNews = Pick<FeedPage, 'cursor' | 'ids' | 'owners' | 'bulk' | 'everything'>
 
 /** Reads the feed from a cursor to its end. */

@@ -22,7 +22,7 @@ function countsOf(events: readonly StoredEvent[]): string[] {
   return events.map(({ tenantId, count }) => `${JSON.stringify(tenantId) ?? 'none'}: ${count}`)
 }
 
-/** The trail of one token that a revocation in three tenants ended. */
+/** Checks the audit trail of one token after a bulk revocation across three tenants. */
 async function ensureTrail(
   stage: Stage,
   { id: tokenId, tenantId }: StoredToken,
@@ -33,16 +33,24 @@ async function ensureTrail(
   const own = await read(stage, { tokenId })
   const trail = await read(stage, { tokenId, bulk })
   const what = `the trail of a token in ${tenantId ?? 'no tenant'}`
-  ensureEqual(idsOf(trail), [part?.id, ...idsOf(own)], `${what} must begin with the event of the revocation in its tenant`)
+  ensureEqual(idsOf(trail), [part?.id, ...idsOf(own)], `${what} must begin with the revocation event of its tenant`)
   const after = trail[0]?.seq ?? 0
-  ensureEqual(await read(stage, { tokenId, bulk, after }), own, `${what} must go on behind the revocation`)
-  ensureEqual(idsOf(await read(stage, { tokenId, bulk, limit: 1 })), [part?.id], `${what}, one event a page`)
+  ensureEqual(await read(stage, { tokenId, bulk, after }), own, `${what} must continue after the revocation`)
+  ensureEqual(idsOf(await read(stage, { tokenId, bulk, limit: 1 })), [part?.id], `${what} must not exceed the limit`)
   const actions = ['token.created'] as const
-  ensureEqual(await read(stage, { tokenId, bulk, actions }), await read(stage, { tokenId, actions }), `${what}, by action`)
-  ensureEqual(await read(stage, { tokenId, bulk, tenantIds: ['zz'] }), [], `${what} must be bound to the tenants that are asked for`)
+  ensureEqual(
+    await read(stage, { tokenId, bulk, actions }),
+    await read(stage, { tokenId, actions }),
+    `${what} must follow the action filter`,
+  )
+  ensureEqual(await read(stage, { tokenId, bulk, tenantIds: ['zz'] }), [], `${what} must follow the tenant filter`)
   const byBob = await read(stage, { tokenId, bulk, createdBy: 'eve' })
-  ensureEqual(idsOf(byBob), [part?.id], `${what} must hold the revocation whoever created the token`)
-  ensureEqual(await stage.store.events({ prefix: `${stage.prefix}x`, tokenId, bulk, limit: 9 }), [], `${what} must be bound to its prefix`)
+  ensureEqual(idsOf(byBob), [part?.id], `${what} must contain the revocation regardless of createdBy`)
+  ensureEqual(
+    await stage.store.events({ prefix: `${stage.prefix}x`, tokenId, bulk, limit: 9 }),
+    [],
+    `${what} must contain only events of its prefix`,
+  )
 }
 
 export const bulkEventCases: StoreCases = {
@@ -60,27 +68,31 @@ export const bulkEventCases: StoreCases = {
         const stamp = bulkStamp()
         const template = bulkEvent(stage.prefix, stamp, { reason: 'audit', ip: '192.0.2.1', details: { filter: { all: true } } })
         const { count, events } = await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, template)
-        ensureEqual(count, 8, 'the count must be that of all tenants')
-        ensureSameMembers(countsOf(events), ['"a": 3', '"A": 1', '"a\\"]": 1', '"😀 b": 1', 'none: 2'], 'the answered events')
+        ensureEqual(count, 8, 'revokeWhere() must count the revoked tokens of all tenants')
+        ensureSameMembers(
+          countsOf(events),
+          ['"a": 3', '"A": 1', '"a\\"]": 1', '"😀 b": 1', 'none: 2'],
+          'revokeWhere() must return one event with its count for each tenant and one for no tenant',
+        )
         const ids = [template.id, ...[2, 3, 4, 5].map((number) => `${template.id}_${number}`)]
-        ensureSameMembers(idsOf(events), ids, 'the ids of the events')
+        ensureSameMembers(idsOf(events), ids, 'the first event must have the given id, and the others the given id followed by _2, _3 …')
         const stored = await read(stage, { actions: ['tokens.revoked'] })
-        ensureEqual(stored.length, 5, 'the answered events and no others must be stored')
+        ensureEqual(stored.length, 5, 'the returned events, and no others, must be stored')
         for (const { seq: _, ...each } of stored) {
           ensureEqual(
             each,
             events.find(({ id }) => id === each.id),
-            'the stored events must be those that were answered',
+            'each stored event must equal the returned event',
           )
           const { tenantId, ...rest } = each
           ensureEqual(
             rest,
             { ...template, id: each.id, count: each.count },
-            'an event must say what it was told to, beside tenant and count',
+            'each event must have the given fields, apart from its id, tenant and count',
           )
         }
         const ofA = await read(stage, { tenantIds: ['a'], actions: ['tokens.revoked'] })
-        ensureEqual(countsOf(ofA), ['"a": 3'], 'whoever sees the events of one tenant must see its event and no other')
+        ensureEqual(countsOf(ofA), ['"a": 3'], 'events() of one tenant must return only the event of that tenant')
       },
     },
     {
@@ -94,11 +106,11 @@ export const bulkEventCases: StoreCases = {
         const salt = '0123456789abcdef0123456789abcdef'
         await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, bulkEvent(stage.prefix, stamp, { salt }))
         const salts = (await read(stage, { actions: ['tokens.revoked'] })).map((each) => each.salt)
-        ensureEqual([salts.length, new Set(salts).size], [3, 3], 'with the salt of one event nobody must open the commitments of another')
+        ensureEqual([salts.length, new Set(salts).size], [3, 3], 'each event of a bulk revocation must have its own salt')
         ensureEqual(
           [...salts, salt].map((each) => each?.length),
           [32, 32, 32, 32],
-          'each salt must have as many digits as the one given',
+          'each salt must be as long as the given one',
         )
       },
     },
@@ -109,8 +121,12 @@ export const bulkEventCases: StoreCases = {
         const stamp = bulkStamp()
         await revoke(stage, { tenantIds: ['a'] }, stamp)
         const found = await findOne(stage.second, mine.id)
-        ensureEqual([found?.bulkId, found?.revokedCode], [stamp.bulkId, 'bulk'], 'a revoked token must carry the stamp')
-        ensureEqual(await findOne(stage.second, other.id), other, 'a token that does not match must stay as it is')
+        ensureEqual(
+          [found?.bulkId, found?.revokedCode],
+          [stamp.bulkId, 'bulk'],
+          'a revoked token must have the bulkId and the revokedCode of the stamp',
+        )
+        ensureEqual(await findOne(stage.second, other.id), other, 'revokeWhere() must not change a token that does not match')
       },
     },
     {
@@ -123,10 +139,10 @@ export const bulkEventCases: StoreCases = {
         const { cursor } = await stage.store.changes(undefined, 10)
         await ensureFails(
           async () => stage.store.revokeWhere({ prefix: stage.prefix }, stamp, template),
-          'revokeWhere must throw where its event exists already',
+          'revokeWhere() must throw if its event id exists',
         )
-        ensureEqual(await findOne(stage.store, old.id), old, 'nothing must be revoked without its event')
-        ensureEqual((await readFeed(stage.store, cursor)).bulk, [], 'nothing must be told that did not happen')
+        ensureEqual(await findOne(stage.store, old.id), old, 'a failed revokeWhere() must revoke nothing')
+        ensureEqual((await readFeed(stage.store, cursor)).bulk, [], 'a failed revokeWhere() must add no feed entry')
       },
     },
     {

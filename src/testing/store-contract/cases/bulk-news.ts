@@ -50,18 +50,22 @@ export const bulkNewsCases: StoreCases = {
         const found = await stage.store.find(tokens.map(({ id }) => id))
         const ended = found.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id)
         const news = await readFeed(stage.second, cursor)
-        ensure(!news.everything, 'a bulk revocation must not empty the caches of those that it does not concern')
+        ensure(!news.everything, 'the feed must not report everything for a bulk revocation')
         const says = (each: StoredToken): boolean =>
           news.ids.includes(each.id) || news.bulk.some((told) => told.prefix === each.prefix && compileFilter(told)(each))
         ensureSameMembers(
           tokens.filter(says).map(({ id }) => id),
           ended,
-          'the feed must match the tokens that were revoked, and only those',
+          'the feed must match exactly the revoked tokens',
         )
         ensure(!says(foreign), 'the feed must not match the tokens of another prefix')
         const later = await inserted(stage)
         const next = await readFeed(stage.second, news.cursor)
-        ensureEqual([next.ids, next.bulk, next.everything], [[later.id], [], false], 'behind it the feed must go on as before')
+        ensureEqual(
+          [next.ids, next.bulk, next.everything],
+          [[later.id], [], false],
+          'the feed must continue as usual after a bulk revocation',
+        )
       },
     })),
     {
@@ -71,11 +75,11 @@ export const bulkNewsCases: StoreCases = {
         const tokens = tenantIds.filter((_, index) => index % 300 === 0).map((tenantId) => token(stage.prefix, { tenantId }))
         await insert(stage.store, tokens)
         const { cursor } = await stage.store.changes(undefined, 10)
-        ensureEqual((await revoke(stage, { tenantIds })).count, tokens.length, 'every one of the tenants must be reached')
+        ensureEqual((await revoke(stage, { tenantIds })).count, tokens.length, 'revokeWhere() must revoke the tokens of every given tenant')
         const { bulk, ids, everything } = await readFeed(stage.second, cursor)
         const told = (each: StoredToken): boolean =>
           everything || ids.includes(each.id) || bulk.some((filter) => compileFilter(filter)(each))
-        ensure(tokens.every(told), 'the feed may say more than was touched, and must not say less')
+        ensure(tokens.every(told), 'the feed must cover every revoked token')
       },
     },
     {
@@ -86,11 +90,23 @@ export const bulkNewsCases: StoreCases = {
         const before = await stage.store.events({ prefix: stage.prefix, limit: 100 })
         const { cursor } = await stage.store.changes(undefined, 10)
         for (const filter of [...FILTERS, { tenantIds: [] }, { ids: [] }]) {
-          ensureEqual(await revoke(stage, filter), { count: 0, events: [] }, `nothing is left to revoke by ${JSON.stringify(filter)}`)
+          ensureEqual(
+            await revoke(stage, filter),
+            { count: 0, events: [] },
+            `revokeWhere() must revoke nothing if no token is left to match ${JSON.stringify(filter)}`,
+          )
         }
-        ensureEqual(await stage.store.events({ prefix: stage.prefix, limit: 100 }), before, 'what touched nothing must leave no event')
+        ensureEqual(
+          await stage.store.events({ prefix: stage.prefix, limit: 100 }),
+          before,
+          'a bulk revocation that matches no token must write no event',
+        )
         const { cursor: _, ...news } = await readFeed(stage.second, cursor)
-        ensureEqual(news, { ids: [], owners: [], bulk: [], everything: false }, 'what touched nothing must empty no cache')
+        ensureEqual(
+          news,
+          { ids: [], owners: [], bulk: [], everything: false },
+          'a bulk revocation that matches no token must add no feed entry',
+        )
       },
     },
   ],

@@ -5,7 +5,7 @@ import { changed, event, eventIds, findOne, insert, inserted, list, readFeed, ST
 import type { Stage, StoreCases } from '../types.js'
 
 const OWNED = { tenantId: 'a', ownerId: 'bob' } as const
-/** More than a store writes at once. */
+/** More tokens than a store writes in one batch. */
 const MANY = 2_100
 
 function cap(stage: Stage, max: number, whose: { tenantId?: string; ownerId: string } | { tenantId: string } = OWNED): TokenCap {
@@ -26,10 +26,11 @@ export const capCases: StoreCases = {
         const results = await Promise.all(
           Array.from({ length: 32 }, async (_, turn) => stage.handle(turn).commit(adding(stage, [cap(stage, 5)]))),
         )
-        ensureEqual(results.filter(({ ok }) => ok).length, 5, 'exactly 5 of 32 inserts must win under a cap of 5')
-        for (const result of results) if (!result.ok) ensureEqual(result, { ok: false, exceeded: 0 }, 'the others must name the cap')
-        ensureEqual((await list(stage)).length, 5, 'only the winners’ tokens must exist')
-        ensureEqual((await eventIds(stage)).length, 5, 'only the winners’ events must exist')
+        ensureEqual(results.filter(({ ok }) => ok).length, 5, 'exactly 5 of 32 inserts must succeed under a cap of 5')
+        for (const result of results)
+          if (!result.ok) ensureEqual(result, { ok: false, exceeded: 0 }, 'the other inserts must report the exceeded cap')
+        ensureEqual((await list(stage)).length, 5, 'only the tokens of successful inserts must exist')
+        ensureEqual((await eventIds(stage)).length, 5, 'only the events of successful inserts must exist')
       },
     },
     {
@@ -39,10 +40,10 @@ export const capCases: StoreCases = {
         const { cursor } = await stage.store.changes(undefined, 10)
         const before = await eventIds(stage)
         const change = adding(stage, [cap(stage, 2), cap(stage, 1, { tenantId: 'a' })])
-        ensureEqual(await stage.store.commit(change), { ok: false, exceeded: 1 }, 'the second cap must be named')
-        ensureEqual(await findOne(stage.store, change.inserts?.[0]?.id ?? ''), undefined, 'the token must not be there')
-        ensureEqual(await eventIds(stage), before, 'the event must not be there')
-        ensureEqual((await readFeed(stage.store, cursor)).ids, [], 'the feed must not tell of it')
+        ensureEqual(await stage.store.commit(change), { ok: false, exceeded: 1 }, 'commit() must report the position of the exceeded cap')
+        ensureEqual(await findOne(stage.store, change.inserts?.[0]?.id ?? ''), undefined, 'a change that exceeds a cap must write no token')
+        ensureEqual(await eventIds(stage), before, 'a change that exceeds a cap must write no event')
+        ensureEqual((await readFeed(stage.store, cursor)).ids, [], 'a change that exceeds a cap must add no feed entry')
       },
     },
     {
@@ -57,24 +58,40 @@ export const capCases: StoreCases = {
           token(stage.prefix, { tenantId: 'a' }),
           token(`${stage.prefix}x`, OWNED),
         ])
-        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 1)])), { ok: true }, 'none of these counts')
-        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 1)])), { ok: false, exceeded: 0 }, 'the one that was added counts')
+        ensureEqual(
+          await stage.store.commit(adding(stage, [cap(stage, 1)])),
+          { ok: true },
+          'a cap must not count revoked, expired or unrelated tokens',
+        )
+        ensureEqual(
+          await stage.store.commit(adding(stage, [cap(stage, 1)])),
+          { ok: false, exceeded: 0 },
+          'a cap must count a token that was just added',
+        )
         const ownTenantless = adding(stage, [cap(stage, 2, { ownerId: 'bob' })], { ownerId: 'bob' })
-        ensureEqual(await stage.store.commit(ownTenantless), { ok: true }, 'without a tenant, tokens that have none count')
+        ensureEqual(
+          await stage.store.commit(ownTenantless),
+          { ok: true },
+          'an owner cap without a tenant must count only tokens without a tenant',
+        )
         await insert(stage.store, [
           token(stage.prefix, { ...OWNED, deactivatedAt: START, deactivatedBy: 'x' }),
           token(stage.prefix, { ...OWNED, notBefore: START + 1 }),
           token(stage.prefix, { ...OWNED, expiresAt: START + 1 }),
           token(stage.prefix, { ...OWNED, replacedById: 'abcdefghijklmnop' }),
         ])
-        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 5)])), { ok: false, exceeded: 0 }, 'each of these counts')
-        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 6)])), { ok: true }, 'and each of them once')
+        ensureEqual(
+          await stage.store.commit(adding(stage, [cap(stage, 5)])),
+          { ok: false, exceeded: 0 },
+          'a cap must count inactive, pending, expiring and replaced tokens',
+        )
+        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 6)])), { ok: true }, 'a cap must count each token only once')
         const inTenant = adding(stage, [cap(stage, 9, { tenantId: 'a' })], { tenantId: 'a' })
-        ensureEqual(await stage.store.commit(inTenant), { ok: true }, 'of a tenant, the tokens of every owner and of none count')
+        ensureEqual(await stage.store.commit(inTenant), { ok: true }, 'a tenant cap must accept the last token that fits')
         ensureEqual(
           await stage.store.commit({ ...adding(stage, inTenant.caps ?? [], { tenantId: 'a' }) }),
           { ok: false, exceeded: 0 },
-          'and no further token fits',
+          'a tenant cap must count the tokens of every owner and those without an owner',
         )
       },
     },
@@ -86,16 +103,24 @@ export const capCases: StoreCases = {
         const told = () => [event(stage.prefix, { action: 'token.updated' })]
         const renamed = changed(first, { name: 'Other' })
         const rename: Change = { updates: [{ expectedVersion: 1, record: renamed }], caps: [cap(stage, 1)], events: told() }
-        ensureEqual(await stage.store.commit(rename), { ok: true }, 'a token that counts already does not count twice')
+        ensureEqual(await stage.store.commit(rename), { ok: true }, 'an update must not count a token twice')
         const extended = { expectedVersion: 1, record: changed(second, { expiresAt: START + 1000 }) }
         const revive: Change = { updates: [extended], caps: [cap(stage, 1)], events: told() }
-        ensureEqual(await stage.store.commit(revive), { ok: false, exceeded: 0 }, 'an expired token that is to live again counts')
+        ensureEqual(
+          await stage.store.commit(revive),
+          { ok: false, exceeded: 0 },
+          'a cap must count an expired token that an update extends',
+        )
         const ended = { expectedVersion: 2, record: changed(renamed, { revokedAt: START, revokedBy: 'x', revokedCode: 'manual' as const }) }
         const swap: Change = { updates: [ended, extended], caps: [cap(stage, 1)], events: told() }
-        ensureEqual(await stage.store.commit(swap), { ok: true }, 'a token that ends in the same change makes room')
+        ensureEqual(await stage.store.commit(swap), { ok: true }, 'a token revoked in the same change must make room')
         const replace: Change = { ...adding(stage, [cap(stage, 1)]), removals: [second.id] }
-        ensureEqual(await stage.store.commit(replace), { ok: true }, 'so does one that is removed')
-        ensureEqual(await stage.store.commit(adding(stage, [cap(stage, 1)])), { ok: false, exceeded: 0 }, 'then there is no more room')
+        ensureEqual(await stage.store.commit(replace), { ok: true }, 'a token removed in the same change must make room')
+        ensureEqual(
+          await stage.store.commit(adding(stage, [cap(stage, 1)])),
+          { ok: false, exceeded: 0 },
+          'a full cap must refuse another token',
+        )
       },
     },
     {
@@ -103,7 +128,11 @@ export const capCases: StoreCases = {
       async run(stage) {
         const first = await inserted(stage, OWNED)
         const again: Change = { inserts: [token(stage.prefix, { ...OWNED, id: first.id })], caps: [cap(stage, 1)], events: [] }
-        ensureEqual(await stage.store.commit(again), { ok: false, conflict: first.id }, 'a retry must be told that the token is there')
+        ensureEqual(
+          await stage.store.commit(again),
+          { ok: false, conflict: first.id },
+          'commit() must report a duplicate id as a conflict, even if a cap is exceeded',
+        )
       },
     },
     {
@@ -115,8 +144,12 @@ export const capCases: StoreCases = {
         )
         const stamp = { revokedAt: START, revokedBy: 'x', revokedCode: 'bulk', bulkId: 'abcdefghijklmnop' } as const
         const done = await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, event(stage.prefix, { action: 'tokens.revoked' }))
-        ensureEqual(done.count, MANY, 'every token must be revoked')
-        ensureEqual(await stage.second.commit(adding(stage, [cap(stage, 1)])), { ok: true }, 'a new token must fit')
+        ensureEqual(done.count, MANY, 'revokeWhere() must revoke every token')
+        ensureEqual(
+          await stage.second.commit(adding(stage, [cap(stage, 1)])),
+          { ok: true },
+          'a cap must have room again after a bulk revocation',
+        )
       },
     },
   ],

@@ -9,17 +9,17 @@ async function ensureRefused(stage: Stage, change: Change, conflict: string, wha
   const tokensBefore = await list(stage)
   const eventsBefore = await eventIds(stage)
   const { cursor } = await stage.store.changes(undefined, 10)
-  ensureEqual(await stage.store.commit(change), { ok: false, conflict }, `commit must refuse ${what} and name the id`)
-  ensureEqual(await list(stage), tokensBefore, `${what}: a refused change must leave every token as it was`)
-  ensureEqual(await eventIds(stage), eventsBefore, `${what}: a refused change must not leave an event`)
+  ensureEqual(await stage.store.commit(change), { ok: false, conflict }, `commit() must refuse ${what} and report the id as the conflict`)
+  ensureEqual(await list(stage), tokensBefore, `${what}: a refused change must leave every token unchanged`)
+  ensureEqual(await eventIds(stage), eventsBefore, `${what}: a refused change must write no event`)
   for (const { id } of change.inserts ?? []) {
     const before = tokensBefore.find((each) => each.id === id)
     if (before === undefined && id !== conflict) {
-      ensureEqual(await findOne(stage.store, id), undefined, `${what}: a refused change must not leave its other inserts`)
+      ensureEqual(await findOne(stage.store, id), undefined, `${what}: a refused change must write none of its inserts`)
     }
   }
   const { cursor: _, ...news } = await readFeed(stage.store, cursor)
-  ensureEqual(news, { ids: [], owners: [], bulk: [], everything: false }, `${what}: the feed must not tell a refused change`)
+  ensureEqual(news, { ids: [], owners: [], bulk: [], everything: false }, `${what}: a refused change must add no feed entry`)
 }
 
 export const commitCases: StoreCases = {
@@ -30,9 +30,9 @@ export const commitCases: StoreCases = {
       async run(stage) {
         const first = await inserted(stage)
         const again = token(stage.prefix, { id: first.id, name: 'Impostor' })
-        await ensureRefused(stage, { inserts: [again], events: [event(stage.prefix)] }, first.id, 'an id that exists')
+        await ensureRefused(stage, { inserts: [again], events: [event(stage.prefix)] }, first.id, 'an insert with an existing id')
         const other = token(`${stage.prefix}x`, { id: first.id })
-        await ensureRefused(stage, { inserts: [other], events: [] }, first.id, 'an id that exists under another prefix')
+        await ensureRefused(stage, { inserts: [other], events: [] }, first.id, 'an insert with an existing id of another prefix')
       },
     },
     {
@@ -47,7 +47,7 @@ export const commitCases: StoreCases = {
             stage,
             { updates: [{ expectedVersion, record }], events },
             old.id,
-            `version ${expectedVersion} where 2 is stored`,
+            `an update that expects version ${expectedVersion} while 2 is stored`,
           )
         }
       },
@@ -70,7 +70,7 @@ export const commitCases: StoreCases = {
           updates: [{ expectedVersion: 1, record: changed(old, {}) }],
           events: [event(stage.prefix), event(stage.prefix, { id: known })],
         }
-        await ensureRefused(stage, change, known, 'an event that exists')
+        await ensureRefused(stage, change, known, 'an event with an existing id')
       },
     },
     {
@@ -89,16 +89,16 @@ export const commitCases: StoreCases = {
           stage,
           { ...parts, inserts: [token(stage.prefix)], updates: [good2, stale2] },
           stale.id,
-          'a stale update after a good one',
+          'a stale update after a valid one',
         )
         await ensureRefused(
           stage,
           { ...parts, inserts: [token(stage.prefix)], updates: [stale2, good2] },
           stale.id,
-          'a stale update before a good one',
+          'a stale update before a valid one',
         )
         const inserts = [token(stage.prefix), token(stage.prefix, { id: present.id })]
-        await ensureRefused(stage, { ...parts, inserts, updates: [good2] }, present.id, 'a known id among good inserts')
+        await ensureRefused(stage, { ...parts, inserts, updates: [good2] }, present.id, 'an existing id among valid inserts')
       },
     },
     {
@@ -112,18 +112,18 @@ export const commitCases: StoreCases = {
         const { cursor } = await stage.store.changes(undefined, 10)
         const ownersChanged = [{ ownerId: `owner-${stage.prefix}` }]
         const change = { inserts: [made], updates: [{ expectedVersion: 1, record }], removals: [removed.id], ownersChanged, events: told }
-        ensureEqual(await stage.store.commit(change), { ok: true }, 'commit must accept a change with all parts')
+        ensureEqual(await stage.store.commit(change), { ok: true }, 'commit() must accept a change with all parts')
 
-        ensureEqual(await list(stage), [made, record], 'insert, update and removal must all have happened')
+        ensureEqual(await list(stage), [made, record], 'commit() must apply the insert, the update and the removal')
         const added = (await eventIds(stage)).filter((id) => !before.includes(id))
         ensureSameMembers(
           added,
           told.map(({ id }) => id),
-          'the events must be there',
+          'commit() must write the events of the change',
         )
         const feed = await readFeed(stage.store, cursor)
-        ensureSameMembers([...new Set(feed.ids)], [made.id, kept.id, removed.id], 'the feed must tell each token of the change')
-        ensureEqual(feed.owners, ownersChanged, 'the feed must tell the owner')
+        ensureSameMembers([...new Set(feed.ids)], [made.id, kept.id, removed.id], 'the feed must list each token of the change')
+        ensureEqual(feed.owners, ownersChanged, 'the feed must list the changed owner')
       },
     },
     {
@@ -133,10 +133,10 @@ export const commitCases: StoreCases = {
         const last = made[99] ?? token(stage.prefix)
         const good = { inserts: made.slice(0, 99), events: made.map(({ id }) => event(stage.prefix, { tokenId: id })) }
         await stage.store.commit({ inserts: [last], events: [] })
-        await ensureRefused(stage, { ...good, inserts: made }, last.id, 'the hundredth insert exists')
-        ensureEqual(await stage.store.commit(good), { ok: true }, 'commit must accept a hundred parts')
-        ensureEqual((await list(stage)).length, 100, 'every insert must be there')
-        ensureEqual((await eventIds(stage)).length, 100, 'every event must be there')
+        await ensureRefused(stage, { ...good, inserts: made }, last.id, 'a hundred inserts of which the last id exists')
+        ensureEqual(await stage.store.commit(good), { ok: true }, 'commit() must accept a change with 99 inserts and 100 events')
+        ensureEqual((await list(stage)).length, 100, 'commit() must write every insert of the change')
+        ensureEqual((await eventIds(stage)).length, 100, 'commit() must write every event of the change')
       },
     },
   ],

@@ -3,7 +3,7 @@ import { ensure, ensureEqual, ensureSameMembers } from '../../assert.js'
 import { insert, replace, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
-/** Names that a careless store would confuse with each other or with names of its own. */
+/** Names that a careless store could confuse with each other or with its own keywords. */
 const NAMES = [
   'a',
   'A',
@@ -34,10 +34,10 @@ async function readAll(store: TokenStore, query: Omit<DistinctQuery, 'after' | '
   for (;;) {
     const after = values.at(-1)
     const page = await store.distinct({ ...query, limit, ...(after !== undefined && { after }) })
-    ensure(page.length <= limit, 'a page must not be longer than its limit')
+    ensure(page.length <= limit, 'distinct() must not return more values than the limit')
     values.push(...page)
     if (page.length < limit) return values
-    ensure(values.length <= 10 * NAMES.length, 'pages must come to an end')
+    ensure(values.length <= 10 * NAMES.length, 'paging through distinct() must come to an end')
   }
 }
 
@@ -59,20 +59,25 @@ export const distinctCases: StoreCases = {
     {
       title: 'each tenant and each owner is answered once, byte for byte, in pages of any size',
       async run(stage) {
-        await ensureAll(stage, { field: 'tenantId' }, [], 'no tenants where there are no tokens')
+        await ensureAll(stage, { field: 'tenantId' }, [], 'distinct() must return no tenants for a prefix without tokens')
         const made = NAMES.flatMap((name, at) => [
           token(stage.prefix, { tenantId: name, ownerId: name }),
           token(stage.prefix, { tenantId: name, ownerId: NAMES[(at + 1) % NAMES.length] ?? '' }),
           token(stage.prefix, { tenantId: name }),
         ])
         await insert(stage.store, [...made, token(stage.prefix, { ownerId: 'everywhere' }), token(stage.prefix)])
-        await ensureAll(stage, { field: 'tenantId' }, NAMES, 'every tenant')
-        await ensureAll(stage, { field: 'ownerId' }, [...NAMES, 'everywhere'], 'every owner')
+        await ensureAll(stage, { field: 'tenantId' }, NAMES, 'distinct() must return every tenant once')
+        await ensureAll(stage, { field: 'ownerId' }, [...NAMES, 'everywhere'], 'distinct() must return every owner once')
         for (const [at, tenantId] of NAMES.entries()) {
           const owners = [tenantId, NAMES[(at + 1) % NAMES.length] ?? '']
-          await ensureAll(stage, { field: 'ownerId', tenantId }, owners, `the owners of the tenant ${JSON.stringify(tenantId)}`)
+          await ensureAll(
+            stage,
+            { field: 'ownerId', tenantId },
+            owners,
+            `distinct() must return exactly the owners of the tenant ${JSON.stringify(tenantId)}`,
+          )
         }
-        await ensureAll(stage, { field: 'ownerId', tenantId: 'nobody' }, [], 'a tenant without tokens has no owners')
+        await ensureAll(stage, { field: 'ownerId', tenantId: 'nobody' }, [], 'distinct() must return no owners for a tenant without tokens')
       },
     },
     {
@@ -82,14 +87,24 @@ export const distinctCases: StoreCases = {
         if (kept === undefined || moved === undefined || gone === undefined) return
         const alone = token(stage.prefix, { tenantId: 'alone', ownerId: 'kept' })
         await insert(stage.store, [kept, moved, gone, alone])
-        await ensureAll(stage, { field: 'ownerId' }, ['kept', 'moved', 'gone'], 'owners at first')
+        await ensureAll(stage, { field: 'ownerId' }, ['kept', 'moved', 'gone'], 'distinct() must return the owner of every token')
         await replace(stage.store, kept, { revokedAt: kept.createdAt + 1, revokedBy: 'alice', revokedCode: 'manual' })
         await replace(stage.store, moved, { ownerId: 'heir' })
         const removal = { removals: [gone.id, alone.id], events: [] }
-        ensureEqual(await stage.store.commit(removal), { ok: true }, 'commit must accept removals')
-        await ensureAll(stage, { field: 'ownerId' }, ['kept', 'heir'], 'owners')
-        await ensureAll(stage, { field: 'ownerId', tenantId: 't' }, ['kept', 'heir'], 'the owners of a tenant')
-        await ensureAll(stage, { field: 'tenantId' }, ['t'], 'tenants')
+        ensureEqual(await stage.store.commit(removal), { ok: true }, 'commit() must accept removals')
+        await ensureAll(
+          stage,
+          { field: 'ownerId' },
+          ['kept', 'heir'],
+          'distinct() must return the current owners of all tokens, even revoked ones',
+        )
+        await ensureAll(
+          stage,
+          { field: 'ownerId', tenantId: 't' },
+          ['kept', 'heir'],
+          'distinct() must return the current owners of the tokens of a tenant',
+        )
+        await ensureAll(stage, { field: 'tenantId' }, ['t'], 'distinct() must not return a tenant whose tokens were all removed')
       },
     },
     {
@@ -100,10 +115,22 @@ export const distinctCases: StoreCases = {
         const { prefix } = stage
         const [first, middle = '', last] = await stage.store.distinct({ prefix, field: 'tenantId', limit: 10 })
         const gone = made.filter(({ tenantId }) => tenantId === middle).map(({ id }) => id)
-        ensureEqual(await stage.store.commit({ removals: gone, events: [] }), { ok: true }, 'commit must accept a removal')
-        ensureEqual(await stage.store.distinct({ prefix, field: 'tenantId', limit: 10 }), [first, last], 'what is left')
-        ensureEqual(await stage.store.distinct({ prefix, field: 'tenantId', after: middle, limit: 10 }), [last], 'behind what is gone')
-        ensureEqual(await stage.store.distinct({ prefix: `${prefix}_x`, field: 'tenantId', limit: 10 }), ['d'], 'the other prefix')
+        ensureEqual(await stage.store.commit({ removals: gone, events: [] }), { ok: true }, 'commit() must accept a removal')
+        ensureEqual(
+          await stage.store.distinct({ prefix, field: 'tenantId', limit: 10 }),
+          [first, last],
+          'distinct() must not return the value of a removed token',
+        )
+        ensureEqual(
+          await stage.store.distinct({ prefix, field: 'tenantId', after: middle, limit: 10 }),
+          [last],
+          'distinct() must continue after a value that no longer exists',
+        )
+        ensureEqual(
+          await stage.store.distinct({ prefix: `${prefix}_x`, field: 'tenantId', limit: 10 }),
+          ['d'],
+          'distinct() must return only values of its prefix',
+        )
       },
     },
   ],

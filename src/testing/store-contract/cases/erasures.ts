@@ -21,7 +21,7 @@ async function eventsOf(stage: Stage, more = {}): Promise<readonly StoredEvent[]
 /** The erasure of an event in its currently stored state. */
 async function erasureOf(stage: Stage, id: string): Promise<EventErasure> {
   const [before] = await eventsOf(stage, { id })
-  if (before === undefined) throw new Error('the event must be there')
+  if (before === undefined) throw new Error('the event to erase does not exist')
   return { before, after: erasedOf(before) }
 }
 
@@ -37,14 +37,18 @@ export const erasureCases: StoreCases = {
         const [first, second, third] = await eventsOf(stage)
         const erasure = await erasureOf(stage, events[1]?.id ?? '')
         const told = event(stage.prefix, { action: 'owner.erased' })
-        ensureEqual(await stage.store.commit({ erasures: [erasure], events: [told] }), { ok: true }, 'commit must erase')
+        ensureEqual(await stage.store.commit({ erasures: [erasure], events: [told] }), { ok: true }, 'commit() must accept an erasure')
         const rows = await eventsOf(stage)
-        ensureEqual(rows.slice(0, 3), [first, { ...erasure.after, seq: Reflect.get(second ?? {}, 'seq') }, third], 'in the same place')
-        ensureEqual(rows[3]?.id, told.id, 'and the event of the same commit behind them')
+        ensureEqual(
+          rows.slice(0, 3),
+          [first, { ...erasure.after, seq: Reflect.get(second ?? {}, 'seq') }, third],
+          'an erased event must keep its position, and other events must not change',
+        )
+        ensureEqual(rows[3]?.id, told.id, 'an event of the same commit must come after the existing events')
         const ids = async (more: object): Promise<string[]> => (await eventsOf(stage, more)).map(({ id }) => id)
-        ensureEqual(await ids({ createdBy: 'bob' }), [events[2]?.id], 'nothing is found by what is gone')
-        ensureEqual(await ids({ tenantIds: ['t'] }), [events[1]?.id], 'what is left is found as before')
-        ensureEqual(await ids({ tokenId: said.tokenId }), [events[1]?.id], 'also by its token')
+        ensureEqual(await ids({ createdBy: 'bob' }), [events[2]?.id], 'events() must not find an event by an erased field')
+        ensureEqual(await ids({ tenantIds: ['t'] }), [events[1]?.id], 'events() must still find an erased event by its tenant')
+        ensureEqual(await ids({ tokenId: said.tokenId }), [events[1]?.id], 'events() must still find an erased event by its token')
       },
     },
     {
@@ -54,7 +58,11 @@ export const erasureCases: StoreCases = {
         const stranger = event(newPrefix(), { salt: SALT })
         await stage.store.commit({ events: [one, other, stranger] })
         const [first, second] = [await erasureOf(stage, one.id), await erasureOf(stage, other.id)]
-        ensureEqual(await stage.store.commit({ erasures: [first], events: [] }), { ok: true }, 'the first is made')
+        ensureEqual(
+          await stage.store.commit({ erasures: [first], events: [] }),
+          { ok: true },
+          'commit() must accept the first erasure of an event',
+        )
         const again = { before: first.after, after: { ...first.after, after: { more: 1 } } }
         const gone = { before: event(stage.prefix), after: event(stage.prefix) }
         const foreign = { before: { ...stranger, prefix: stage.prefix }, after: erasedOf({ ...stranger, prefix: stage.prefix }) }
@@ -62,10 +70,18 @@ export const erasureCases: StoreCases = {
         const before = await eventsOf(stage)
         for (const bad of [first, gone, foreign, cut]) {
           const result = await stage.second.commit({ erasures: [second, bad], events: [event(stage.prefix)] })
-          ensureEqual(result, { ok: false, conflict: bad.before.id }, 'commit must refuse it and name the event')
-          ensureEqual(await eventsOf(stage), before, 'a refused change must leave every event as it was')
+          ensureEqual(
+            result,
+            { ok: false, conflict: bad.before.id },
+            'commit() must refuse an erasure whose event is missing or has changed, and report its id as the conflict',
+          )
+          ensureEqual(await eventsOf(stage), before, 'a refused erasure must leave every event unchanged')
         }
-        ensureEqual(await stage.store.commit({ erasures: [again], events: [] }), { ok: true }, 'more is erased of what was read again')
+        ensureEqual(
+          await stage.store.commit({ erasures: [again], events: [] }),
+          { ok: true },
+          'commit() must accept a further erasure based on the current event',
+        )
       },
     },
     {
@@ -80,8 +96,8 @@ export const erasureCases: StoreCases = {
             async (_, turn) => await stage.handle(turn).commit({ erasures: [erasure], events: [event(stage.prefix)] }),
           ),
         )
-        ensureEqual(results.filter(({ ok }) => ok).length, 1, 'exactly one must be made')
-        ensureEqual((await eventsOf(stage)).length, 2, 'and leave its event')
+        ensureEqual(results.filter(({ ok }) => ok).length, 1, 'exactly one of 8 concurrent erasures must succeed')
+        ensureEqual((await eventsOf(stage)).length, 2, 'only the successful erasure must write its event')
       },
     },
     {
@@ -93,15 +109,18 @@ export const erasureCases: StoreCases = {
         const stamp = bulkStamp()
         await stage.second.revokeWhere({ prefix: stage.prefix, ownerId: 'bob' }, stamp, bulkEvent(stage.prefix, stamp))
         const end = (await stage.second.changes(undefined, 10)).cursor
-        ensureEqual(await stage.store.commit({ cutsFeed: true, events: [] }), { ok: true }, 'commit must cut the feed')
+        ensureEqual(await stage.store.commit({ cutsFeed: true, events: [] }), { ok: true }, 'commit() must accept a cut of the feed')
         const behind = await stage.second.changes(start, 10)
-        ensure(behind.everything, 'behind the cut anything may have changed')
-        ensureEqual([behind.owners, behind.bulk], [[], []], 'and nothing of what was said is told')
-        ensureEqual((await stage.second.changes(end, 10)).everything, false, 'who has read it misses nothing')
+        ensure(behind.everything, 'a cursor from before the cut must report that everything may have changed')
+        ensureEqual([behind.owners, behind.bulk], [[], []], 'the feed must not return entries from before the cut')
+        ensureEqual((await stage.second.changes(end, 10)).everything, false, 'a cursor at the end of the feed must stay valid after a cut')
         await stage.store.commit({ ownersChanged: [{ ownerId: 'eve' }], events: [] })
-        ensureEqual((await readFeed(stage.second, end)).owners, [{ ownerId: 'eve' }], 'and reads on')
-        ensure(stage.second.reached((await stage.second.changes(undefined, 10)).cursor, end), 'positions still have their order')
-        ensure((await list(stage, { ids: [made.id] }))[0]?.revokedAt !== undefined, 'the revocation stays')
+        ensureEqual((await readFeed(stage.second, end)).owners, [{ ownerId: 'eve' }], 'the feed must return changes made after the cut')
+        ensure(
+          stage.second.reached((await stage.second.changes(undefined, 10)).cursor, end),
+          'reached() must still compare positions from before and after a cut',
+        )
+        ensure((await list(stage, { ids: [made.id] }))[0]?.revokedAt !== undefined, 'a cut of the feed must not undo a revocation')
       },
     },
     {
@@ -113,9 +132,21 @@ export const erasureCases: StoreCases = {
         await stage.store.recordUsage(batch({ addresses, lastUses }))
         await stage.second.trimUsage({ tokenIds: [id], lastAddresses: true })
         const [row] = await list(stage, { ids: [id] })
-        ensureEqual([row?.lastUsedAt, row?.lastUsedIp], [START, undefined], 'the address must be gone, the instant must stay')
-        ensureEqual((await list(stage, { ids: [other] }))[0]?.lastUsedIp, '192.0.2.1', 'the last use of another token must stay')
-        ensureEqual((await stage.store.usage({ tokenIds: [id] })).addresses, addresses, 'other addresses were not asked for')
+        ensureEqual(
+          [row?.lastUsedAt, row?.lastUsedIp],
+          [START, undefined],
+          'trimUsage() must remove the address of the last use and keep its time',
+        )
+        ensureEqual(
+          (await list(stage, { ids: [other] }))[0]?.lastUsedIp,
+          '192.0.2.1',
+          'trimUsage() must keep the last use of another token',
+        )
+        ensureEqual(
+          (await stage.store.usage({ tokenIds: [id] })).addresses,
+          addresses,
+          'trimUsage() with only lastAddresses must keep the other addresses',
+        )
       },
     },
     {
@@ -131,15 +162,19 @@ export const erasureCases: StoreCases = {
         let expected: Move | undefined
         for (const state of ['fenced', 'left', 'gone', 'arriving', 'ready'] as const) {
           const next: Move = { state, moveId: 'm1', runId: 'r1' }
-          ensure(await store.saveMove(prefix, expected, next), 'the move must be written')
+          ensure(await store.saveMove(prefix, expected, next), 'saveMove() must write the move')
           expected = next
-          ensure(await isFenced(() => second.commit(mine)), `${state} must refuse an erasure with store_moving`)
+          ensure(await isFenced(() => second.commit(mine)), `a move in the state ${state} must refuse an erasure with store_moving`)
         }
-        ensureEqual((await eventsOf(stage))[0]?.actorId, 'bob', 'the event must stay as it is')
-        ensureEqual(await second.commit(theirs), { ok: true }, 'an erasure of another prefix must be accepted')
-        ensureEqual(await second.commit({ cutsFeed: true, events: [] }), { ok: true }, 'so must a cut of the feed, which is of no prefix')
-        ensure(await store.saveMove(prefix, expected, undefined), 'the move must end')
-        ensureEqual(await second.commit(mine), { ok: true }, 'then the erasure must be accepted')
+        ensureEqual((await eventsOf(stage))[0]?.actorId, 'bob', 'a refused erasure must not change the event')
+        ensureEqual(await second.commit(theirs), { ok: true }, 'commit() must accept an erasure of another prefix')
+        ensureEqual(
+          await second.commit({ cutsFeed: true, events: [] }),
+          { ok: true },
+          'commit() must accept a cut of the feed, which belongs to no prefix',
+        )
+        ensure(await store.saveMove(prefix, expected, undefined), 'saveMove() must remove the move')
+        ensureEqual(await second.commit(mine), { ok: true }, 'commit() must accept the erasure once the move was removed')
       },
     },
   ],

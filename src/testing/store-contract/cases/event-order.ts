@@ -37,10 +37,14 @@ export const eventOrderCases: StoreCases = {
           { tenantIds: [] },
           { actions: [] },
         ]
-        ensureEqual(idsOf(await oldest(stage)), idsOf(events), 'the order must be that of the commits, whatever the instants say')
+        ensureEqual(idsOf(await oldest(stage)), idsOf(events), 'events() must follow the order of the commits, whatever their times')
         for (const query of queries) {
           const newest = await stage.store.events({ prefix: stage.prefix, limit: 1000, ...query })
-          ensureEqual(idsOf(await oldest(stage, query)), idsOf(newest).reverse(), `oldest first of ${JSON.stringify(query)}`)
+          ensureEqual(
+            idsOf(await oldest(stage, query)),
+            idsOf(newest).reverse(),
+            `oldest first must be the reverse of newest first for ${JSON.stringify(query)}`,
+          )
         }
       },
     },
@@ -54,9 +58,21 @@ export const eventOrderCases: StoreCases = {
         const trail = { tokenId: made.id, bulk: { bulkId: stamp.bulkId, tenantId: 'a' } }
         const actionsOf = (rows: readonly ListedEvent[]): string[] => rows.map(({ action }) => action)
         const rows = await oldest(stage, trail)
-        ensureEqual(actionsOf(rows), ['token.created', 'tokens.revoked', 'token.refused'], 'the trail, oldest first')
-        ensureEqual(actionsOf(await oldest(stage, { ...trail, limit: 2 })), ['token.created', 'tokens.revoked'], 'its first page')
-        ensureEqual(actionsOf(await oldest(stage, { ...trail, after: rows[1]?.seq ?? 0 })), ['token.refused'], 'its second page')
+        ensureEqual(
+          actionsOf(rows),
+          ['token.created', 'tokens.revoked', 'token.refused'],
+          'the audit trail must contain the bulk revocation at its position',
+        )
+        ensureEqual(
+          actionsOf(await oldest(stage, { ...trail, limit: 2 })),
+          ['token.created', 'tokens.revoked'],
+          'the first page of the audit trail must end with the bulk revocation',
+        )
+        ensureEqual(
+          actionsOf(await oldest(stage, { ...trail, after: rows[1]?.seq ?? 0 })),
+          ['token.refused'],
+          'the second page of the audit trail must continue after the bulk revocation',
+        )
       },
     },
     {
@@ -94,7 +110,7 @@ export const eventOrderCases: StoreCases = {
           seen.every(({ seq }, index) => index === 0 || seq > (seen[index - 1]?.seq ?? 0)),
           'seq must grow from event to event',
         )
-        ensureEqual(idsOf(seen).toSorted(), written.toSorted(), 'every event must have been read exactly once')
+        ensureEqual(idsOf(seen).toSorted(), written.toSorted(), 'a reader must see every event exactly once')
       },
     },
   ],

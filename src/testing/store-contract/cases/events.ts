@@ -29,7 +29,7 @@ async function read(stage: Stage, query: Partial<EventQuery> = {}): Promise<read
 }
 
 async function commitOneByOne(stage: Stage, events: readonly StoredEvent[]): Promise<void> {
-  for (const each of events) ensureEqual(await stage.store.commit({ events: [each] }), { ok: true }, 'commit must accept a new event')
+  for (const each of events) ensureEqual(await stage.store.commit({ events: [each] }), { ok: true }, 'commit() must accept a new event')
 }
 
 export const eventCases: StoreCases = {
@@ -41,12 +41,12 @@ export const eventCases: StoreCases = {
         const [full, bare] = [event(stage.prefix, everyField), event(stage.prefix)]
         await commitOneByOne(stage, [full, bare])
         const [second, first] = await read(stage)
-        ensureEqual(first, { ...full, seq: first?.seq }, 'an event with every field')
-        ensureEqual(second, { ...bare, seq: second?.seq }, 'an event with no optional field')
+        ensureEqual(first, { ...full, seq: first?.seq }, 'events() must return every field as it was stored')
+        ensureEqual(second, { ...bare, seq: second?.seq }, 'events() must leave absent fields absent')
         const empty = event(stage.prefix, { reason: '', count: 0, before: {}, after: {}, details: {} })
         await commitOneByOne(stage, [empty])
         const [newest] = await read(stage)
-        ensureEqual(newest, { ...empty, seq: newest?.seq }, 'an event with empty values')
+        ensureEqual(newest, { ...empty, seq: newest?.seq }, 'events() must return empty values as they were stored')
       },
     },
     {
@@ -58,7 +58,7 @@ export const eventCases: StoreCases = {
         ensureEqual(
           rows.map(({ id }) => id),
           events.map(({ id }) => id).reverse(),
-          'the order must be that of the commits',
+          'events() must follow the order of the commits',
         )
         const seqs = rows.map(({ seq }) => seq)
         ensure(
@@ -76,7 +76,7 @@ export const eventCases: StoreCases = {
         const seen: string[] = []
         let page = await read(stage, { limit: 4 })
         while (page.length > 0) {
-          ensure(page.length <= 4, 'a page must not hold more rows than its limit')
+          ensure(page.length <= 4, 'events() must not return more rows than the limit')
           seen.push(...page.map(({ id }) => id))
           await commitOneByOne(stage, [event(stage.prefix), event(stage.prefix)])
           const after = page.at(-1)?.seq
@@ -85,7 +85,7 @@ export const eventCases: StoreCases = {
         ensureSameMembers(
           seen,
           events.map(({ id }) => id),
-          'each event that was there at the start exactly once',
+          'the pages must contain each event from before the first page exactly once',
         )
       },
     },
@@ -124,12 +124,12 @@ export const eventCases: StoreCases = {
           ensureSameMembers(
             ids,
             events.filter(matches).map(({ id }) => id),
-            `events of ${JSON.stringify(query)}`,
+            `events() must return exactly the events that match ${JSON.stringify(query)}`,
           )
         }
         const [, second] = await read(stage, { tenantIds: ['a'], limit: 2 })
         const behind = await read(stage, { tenantIds: ['a'], after: second?.seq ?? 0 })
-        ensureEqual(behind.length, 2, 'a filter must hold behind a position too')
+        ensureEqual(behind.length, 2, 'events() must also apply a filter after a position')
       },
     },
     {
@@ -145,9 +145,9 @@ export const eventCases: StoreCases = {
         ensureSameMembers(
           rows.map(({ id }) => id),
           events.map(({ id }) => id),
-          'every acknowledged event must be there',
+          'every acknowledged event must be stored',
         )
-        ensureEqual(new Set(rows.map(({ seq }) => seq)).size, 96, 'no two events may have the same seq')
+        ensureEqual(new Set(rows.map(({ seq }) => seq)).size, 96, 'each event must have its own seq')
       },
     },
   ],

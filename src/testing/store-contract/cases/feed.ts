@@ -16,7 +16,7 @@ async function follow(stage: Stage, after: string, limit: number, done: () => bo
     const last = done()
     // A cursor is valid on every handle, because processes tell each other how far they have read.
     const page = await stage.handle(turn).changes(cursor, limit)
-    ensure(!page.everything, 'the feed must not say everything where no history is gone')
+    ensure(!page.everything, 'the feed must not report everything while its history is complete')
     ensure(page.ids.length + page.owners.length + page.bulk.length <= limit, `a page of the feed must not hold more than ${limit} changes`)
     for (const id of page.ids) seen.add(id)
     cursor = page.cursor
@@ -28,7 +28,7 @@ async function follow(stage: Stage, after: string, limit: number, done: () => bo
 async function end(store: TokenStore): Promise<string> {
   const page = await store.changes(undefined, 10)
   const { cursor: _, ...news } = page
-  ensureEqual(news, { ...NOTHING, more: false }, 'changes(undefined) must be empty')
+  ensureEqual(news, { ...NOTHING, more: false }, 'changes(undefined) must return no changes')
   return page.cursor
 }
 
@@ -47,12 +47,16 @@ export const feedCases: StoreCases = {
         await stage.store.commit({ ownersChanged: [{ ownerId: 'owner-1' }, { ownerId: 'owner-2', tenantId: 'a' }], events: [] })
         for (const limit of [1, 2, 100]) {
           const feed = await readFeed(stage.store, start, limit)
-          ensureEqual(feed.ids, [a.id, b.id, a.id, c.id, b.id], `ids in commit order, in pages of ${limit}`)
+          ensureEqual(feed.ids, [a.id, b.id, a.id, c.id, b.id], `the feed must list token ids in commit order, in pages of ${limit}`)
           const owners = [{ ownerId: 'owner-1' }, { ownerId: 'owner-2', tenantId: 'a' }]
-          ensureEqual(feed.owners, owners, `owners with their tenants, in commit order, in pages of ${limit}`)
-          ensureEqual([feed.bulk, feed.everything], [[], false], 'no change here concerns more than it names')
+          ensureEqual(feed.owners, owners, `the feed must list owners with their tenants in commit order, in pages of ${limit}`)
+          ensureEqual(
+            [feed.bulk, feed.everything],
+            [[], false],
+            'changes of single tokens and owners must not be reported as bulk revocations or as everything',
+          )
           const { cursor: _, ...news } = await stage.second.changes(feed.cursor, limit)
-          ensureEqual(news, { ...NOTHING, more: false }, 'behind its end the feed must be empty')
+          ensureEqual(news, { ...NOTHING, more: false }, 'changes() must return nothing after the end of the feed')
         }
       },
     },
@@ -62,7 +66,7 @@ export const feedCases: StoreCases = {
         const start = await end(stage.store)
         await stage.store.commit({ events: [event(stage.prefix, { action: 'token.refused' })] })
         const { cursor: _, ...news } = await readFeed(stage.store, start)
-        ensureEqual(news, NOTHING, 'an event must not empty caches')
+        ensureEqual(news, NOTHING, 'an event alone must add no feed entry')
       },
     },
     {
@@ -76,7 +80,7 @@ export const feedCases: StoreCases = {
         ensureSameMembers(
           told.map((owner) => JSON.stringify(owner)),
           owners.map((owner) => JSON.stringify(owner)),
-          'owners and tenants as they were given',
+          'the feed must return owners and tenants exactly as they were given',
         )
       },
     },
@@ -111,12 +115,13 @@ export const feedCases: StoreCases = {
             ensureEqual(
               told,
               tokens.map(({ id }) => id),
-              'changes of one writer must come in the order of its commits',
+              'the feed must list the changes of one writer in the order of its commits',
             )
           }
         }
         const later = (await readFeed(stage.store, start)).ids.filter((id, index, ids) => ids.indexOf(id) === index)
-        for (const order of orders) ensureEqual(order, later, 'the order must be the same for those who follow and those who read later')
+        for (const order of orders)
+          ensureEqual(order, later, 'a reader that follows the feed and one that reads it later must see the same order')
       },
     },
     {
@@ -143,9 +148,9 @@ export const feedCases: StoreCases = {
           if (strange === cursor) continue
           const page = await stage.store.changes(strange, 10)
           const what = `the cursor ${JSON.stringify(strange.slice(0, 40))}`
-          ensure(page.everything, `${what} must be answered with everything: what came before cannot be told`)
+          ensure(page.everything, `changes() with ${what} must report that everything may have changed`)
           const { cursor: _, ...news } = await readFeed(stage.store, page.cursor)
-          ensureEqual(news, NOTHING, `${what}: behind the answered cursor the feed must be in order again`)
+          ensureEqual(news, NOTHING, `${what}: the returned cursor must continue from the end of the feed`)
         }
       },
     },
@@ -157,17 +162,17 @@ export const feedCases: StoreCases = {
         const trim = stage.trimFeed
         // A store that keeps its whole history loses nothing, so the old cursor must still return every change.
         if (trim === undefined) {
-          ensureEqual((await readFeed(stage.store, old)).ids.length, 1, 'a cursor must stay good as long as its history is kept')
+          ensureEqual((await readFeed(stage.store, old)).ids.length, 1, 'a cursor must stay valid as long as its history is kept')
           return
         }
         await trim()
         const page = await stage.store.changes(old, 10)
-        ensure(page.everything, 'where the history behind a cursor is gone the feed must answer everything')
+        ensure(page.everything, 'changes() must report everything for a cursor whose history was removed')
         const present = await end(stage.store)
         const made = await inserted(stage)
         for (const cursor of [page.cursor, present]) {
           const feed = await readFeed(stage.second, cursor)
-          ensureEqual([feed.ids, feed.everything], [[made.id], false], 'from a present cursor the feed must go on as before')
+          ensureEqual([feed.ids, feed.everything], [[made.id], false], 'the feed must continue from a current cursor after it was trimmed')
         }
       },
     },
@@ -180,13 +185,13 @@ export const feedCases: StoreCases = {
           await stage.handle(version).commit({ updates: [{ expectedVersion: version, record }], events: [event(stage.prefix)] })
           const notBefore = await end(stage.handle(version + 1))
           const [found] = await stage.store.find([made.id], { notBefore })
-          ensureEqual(found?.name, record.name, 'what was changed up to a position must be found by a read that names it')
+          ensureEqual(found?.name, record.name, 'find() with notBefore must return at least the state at that position')
           const newer = await inserted(stage)
           const all = await stage.second.find([made.id, newer.id], { notBefore })
           ensureSameMembers(
             all.map(({ id }) => id),
             [made.id, newer.id],
-            'a token that was made behind the position must be found',
+            'find() with notBefore must also return tokens created after that position',
           )
         }
       },
@@ -215,10 +220,10 @@ export const feedCases: StoreCases = {
         const target = await end(stage.store)
         let page = await stage.store.changes(start, 1)
         while (page.more) {
-          ensure(!stage.store.reached(page.cursor, target), 'a reader that has more to read has not reached the end')
+          ensure(!stage.store.reached(page.cursor, target), 'reached() must be false while the reader has more to read')
           page = await stage.store.changes(page.cursor, 1)
         }
-        ensure(stage.store.reached(page.cursor, target), 'a reader that has read all has reached the end')
+        ensure(stage.store.reached(page.cursor, target), 'reached() must be true once the reader has read everything')
       },
     },
     {
@@ -236,7 +241,7 @@ export const feedCases: StoreCases = {
               await insert(writer, [token(stage.prefix)])
               for (let wait = 0; wait < 25 && wakes === 0; wait += 1) await pause(10)
             }
-            ensure(wakes > 0, 'subscribe must wake after a change')
+            ensure(wakes > 0, 'subscribe() must wake after a change')
           } finally {
             await stop()
           }

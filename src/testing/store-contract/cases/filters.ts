@@ -20,7 +20,7 @@ async function ensureStatuses(
 ): Promise<void> {
   for (const status of STATUSES) {
     const names = await listNames(stage, { statuses: [status], now })
-    ensureSameMembers(names, expected[status] ?? [], `tokens that are ${status} at ${now - START} ms`)
+    ensureSameMembers(names, expected[status] ?? [], `list() must return exactly the tokens that are ${status} after ${now - START} ms`)
   }
 }
 
@@ -68,9 +68,9 @@ export const filterCases: StoreCases = {
         ensureSameMembers(
           await listNames(stage, { statuses: ['pending', 'active'] }),
           ['pending next', 'active last'],
-          'any of two statuses',
+          'list() must return tokens with any of the given statuses',
         )
-        ensureEqual((await listNames(stage, { statuses: STATUSES })).length, 6, 'all statuses together must answer every token')
+        ensureEqual((await listNames(stage, { statuses: STATUSES })).length, 6, 'list() with all statuses must return every token')
         ensureEqual(await listNames(stage, { statuses: [] }), [], 'an empty list of statuses must match nothing')
       },
     },
@@ -84,18 +84,34 @@ export const filterCases: StoreCases = {
           none: {},
         })
         const idOf = (name: string): string => byName.get(name)?.id ?? ''
-        ensureSameMembers(await listNames(stage, { tenantIds: ['a', 'c', 'zz'] }), ['one', 'three'], 'tokens of two tenants')
+        ensureSameMembers(
+          await listNames(stage, { tenantIds: ['a', 'c', 'zz'] }),
+          ['one', 'three'],
+          'tenantIds must match the tokens of every given tenant',
+        )
         ensureEqual(await listNames(stage, { tenantIds: [] }), [], 'an empty list of tenants must match nothing')
-        ensureSameMembers(await listNames(stage, { ownerId: 'o' }), ['one', 'two'], 'tokens of an owner')
-        ensureSameMembers(await listNames(stage, { createdBy: 'bob' }), ['one', 'three'], 'tokens of a creator')
-        ensureSameMembers(await listNames(stage, { ids: [idOf('two'), randomText(16), idOf('none')] }), ['two', 'none'], 'tokens by ids')
+        ensureSameMembers(await listNames(stage, { ownerId: 'o' }), ['one', 'two'], 'ownerId must match exactly the tokens of the owner')
+        ensureSameMembers(
+          await listNames(stage, { createdBy: 'bob' }),
+          ['one', 'three'],
+          'createdBy must match exactly the tokens of the creator',
+        )
+        ensureSameMembers(
+          await listNames(stage, { ids: [idOf('two'), randomText(16), idOf('none')] }),
+          ['two', 'none'],
+          'ids must match exactly the given tokens that exist',
+        )
         ensureEqual(await listNames(stage, { ids: [] }), [], 'an empty list of ids must match nothing')
         ensureEqual(
           await listNames(stage, { tenantIds: ['a', 'b', 'c'], ownerId: 'o', createdBy: 'bob' }),
           ['one'],
-          'all fields must match',
+          'list() must return only tokens that match all given fields',
         )
-        ensureSameMembers(await listNames(stage), ['one', 'two', 'three', 'none'], 'no filter must answer every token of the prefix')
+        ensureSameMembers(
+          await listNames(stage),
+          ['one', 'two', 'three', 'none'],
+          'list() without a filter must return every token of the prefix',
+        )
       },
     },
     {
@@ -107,25 +123,25 @@ export const filterCases: StoreCases = {
           past: { expiresAt: START - 1 },
           never: {},
         })
-        ensureSameMembers(await listNames(stage, { expiresBefore: START + 11 }), ['soon', 'past'], 'expiresAt must lie before the instant')
+        ensureSameMembers(await listNames(stage, { expiresBefore: START + 11 }), ['soon', 'past'], 'expiresBefore must be exclusive')
         ensureSameMembers(
           await listNames(stage, { expiresBefore: START + 12 }),
           ['soon', 'later', 'past'],
-          'expiresAt must lie before the instant',
+          'expiresBefore must match every token that expires before it',
         )
         const between = { expiresFrom: START + 10, expiresBefore: START + 11 }
-        ensureEqual(await listNames(stage, between), ['soon'], 'expiresAt must lie between the two instants, the first included')
-        ensureEqual(await listNames(stage, { ...between, statuses: ['expired'] }), [], 'expiresFrom together with a status')
+        ensureEqual(await listNames(stage, between), ['soon'], 'expiresFrom must be inclusive and expiresBefore exclusive')
+        ensureEqual(await listNames(stage, { ...between, statuses: ['expired'] }), [], 'expiresFrom and the status must both match')
         const expired = { expiresFrom: START - 1, expiresBefore: START + 1, statuses: ['expired'] } as const
-        ensureEqual(await listNames(stage, expired), ['past'], 'expiresFrom together with a status')
+        ensureEqual(await listNames(stage, expired), ['past'], 'expiresFrom and the status must both match')
         ensureSameMembers(
           await listNames(stage, { expiresFrom: START + 10 }),
           ['soon', 'later'],
-          'expiresAt must not lie before the instant',
+          'expiresFrom must match tokens that expire then or later',
         )
-        ensureEqual(await listNames(stage, { neverExpires: true }), ['never'], 'tokens without an expiry')
+        ensureEqual(await listNames(stage, { neverExpires: true }), ['never'], 'neverExpires must match tokens without an expiry')
         const upcoming = await listNames(stage, { expiresBefore: START + 12, statuses: ['active'] })
-        ensureSameMembers(upcoming, ['soon', 'later'], 'expiresBefore together with a status')
+        ensureSameMembers(upcoming, ['soon', 'later'], 'expiresBefore and the status must both match')
       },
     },
     {
@@ -143,11 +159,15 @@ export const filterCases: StoreCases = {
           unscheduled: {},
         })
         const names = await listNames(stage, { rotationDue: true })
-        ensureSameMembers(names, ['due', 'due and inactive', 'expires next'], 'tokens due for rotation')
+        ensureSameMembers(names, ['due', 'due and inactive', 'expires next'], 'rotationDue must match only tokens due for rotation')
         await insertNamed(stage, { 'due for long': { ...due, rotationDueAt: START - 1 } })
         const from = await listNames(stage, { rotationDue: true, rotationDueFrom: START })
-        ensureSameMembers(from, ['due', 'due and inactive', 'expires next'], 'tokens due for rotation since an instant')
-        ensureEqual((await listNames(stage, { rotationDue: true, rotationDueFrom: START - 1 })).length, 4, 'the instant itself counts')
+        ensureSameMembers(from, ['due', 'due and inactive', 'expires next'], 'rotationDueFrom must not match tokens that were due earlier')
+        ensureEqual(
+          (await listNames(stage, { rotationDue: true, rotationDueFrom: START - 1 })).length,
+          4,
+          'rotationDueFrom must be inclusive',
+        )
       },
     },
     {
@@ -155,15 +175,15 @@ export const filterCases: StoreCases = {
       async run(stage) {
         const old = { importedFrom: 'bcrypt', importedHash: '$2b$10$abcdefghijklmnopqrstuv' }
         const byName = await insertNamed(stage, { made: {}, first: { ...old, ownerId: 'o' }, second: old })
-        ensureSameMembers(await listNames(stage, { imported: true }), ['first', 'second'], 'imported tokens')
-        ensureSameMembers(await listNames(stage, { imported: true, ownerId: 'o' }), ['first'], 'imported tokens of an owner')
+        ensureSameMembers(await listNames(stage, { imported: true }), ['first', 'second'], 'imported must match only imported tokens')
+        ensureSameMembers(await listNames(stage, { imported: true, ownerId: 'o' }), ['first'], 'imported and ownerId must both match')
         const { importedHash: _, ...rest } = byName.get('second') ?? token(stage.prefix)
         await stage.store.commit({ updates: [{ expectedVersion: 1, record: { ...rest, version: 2 } }], events: [] })
         const rows = await list(stage, { imported: true })
         ensureSameMembers(
           rows.map(({ name, importedHash }) => `${name} ${importedHash}`),
           [`first ${old.importedHash}`, 'second undefined'],
-          'the hash that a token was imported with goes, and the token stays imported',
+          'a token must stay imported after its importedHash was removed',
         )
       },
     },
@@ -180,13 +200,17 @@ export const filterCases: StoreCases = {
             ],
           }),
         )
-        ensureEqual(await listNames(stage, { neverUsed: true }), ['never'], 'tokens never used')
-        ensureSameMembers(await listNames(stage, { unusedSince: START + 10 }), ['never'], 'a use at the instant is not before it')
-        ensureSameMembers(await listNames(stage, { unusedSince: START + 11 }), ['never', 'early'], 'never used, or last used before')
+        ensureEqual(await listNames(stage, { neverUsed: true }), ['never'], 'neverUsed must match exactly the tokens that were never used')
+        ensureSameMembers(await listNames(stage, { unusedSince: START + 10 }), ['never'], 'unusedSince must be exclusive')
+        ensureSameMembers(
+          await listNames(stage, { unusedSince: START + 11 }),
+          ['never', 'early'],
+          'unusedSince must match tokens never used or last used before it',
+        )
         ensureSameMembers(
           await listNames(stage, { unusedSince: START + 21 }),
           ['never', 'early', 'late'],
-          'never used, or last used before',
+          'unusedSince must match tokens never used or last used before it',
         )
         const uses = (await list(stage)).map(({ name, lastUsedAt, lastUsedIp }) => [name, lastUsedAt, lastUsedIp]).sort()
         const expected = [
@@ -194,8 +218,8 @@ export const filterCases: StoreCases = {
           ['late', START + 20, undefined],
           ['never', undefined, undefined],
         ]
-        ensureEqual(uses, expected, 'list must answer the last use')
-        ensureEqual((await stage.store.find([early ?? '']))[0]?.version, 1, 'a use must not change the record')
+        ensureEqual(uses, expected, 'list() must return the last use')
+        ensureEqual((await stage.store.find([early ?? '']))[0]?.version, 1, 'recordUsage() must not change the token')
       },
     },
     {
@@ -208,7 +232,7 @@ export const filterCases: StoreCases = {
           ensureEqual(
             (await list(stage, { limit })).map(({ id }) => id),
             newest.map(({ id }) => id),
-            `the newest ${limit}`,
+            `list() with the limit ${limit} must return the newest ${limit} tokens`,
           )
         }
       },
@@ -230,9 +254,17 @@ export const filterCases: StoreCases = {
           ['qx', []],
         ]
         for (const [idStartsWith, names] of found) {
-          ensureSameMembers(await listNames(stage, { idStartsWith }), names, `tokens whose id begins with ${idStartsWith}`)
+          ensureSameMembers(
+            await listNames(stage, { idStartsWith }),
+            names,
+            `list() must return exactly ids that start with ${idStartsWith}`,
+          )
         }
-        ensureEqual(await listNames(stage, { idStartsWith: 'QxaB', nameContains: '3' }), ['3'], 'other filters hold too')
+        ensureEqual(
+          await listNames(stage, { idStartsWith: 'QxaB', nameContains: '3' }),
+          ['3'],
+          'idStartsWith and nameContains must both match',
+        )
       },
     },
     {
@@ -249,10 +281,10 @@ export const filterCases: StoreCases = {
           { neverExpires: true },
           { statuses: ['active'] },
         ] as const) {
-          ensureEqual(await listNames(stage, gone), [], `after the update nothing matches ${JSON.stringify(gone)}`)
+          ensureEqual(await listNames(stage, gone), [], `after an update, a token must no longer match ${JSON.stringify(gone)}`)
         }
         for (const now of [{ ownerId: 'p' }, { nameContains: 'after' }, { tenantIds: ['a'] }, { statuses: ['expired'] }] as const) {
-          ensureEqual(await listNames(stage, now), ['After'], `after the update the token matches ${JSON.stringify(now)}`)
+          ensureEqual(await listNames(stage, now), ['After'], `after an update, the token must match ${JSON.stringify(now)}`)
         }
       },
     },

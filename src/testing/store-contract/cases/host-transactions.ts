@@ -39,8 +39,14 @@ export const hostTransactionCases: StoreCases = {
     {
       title: 'a store that supports host transactions has both methods, and the suite can begin a transaction',
       async run({ store, beginTransaction }) {
-        ensure((store.commitIn === undefined) === (store.placeEvents === undefined), 'commitIn and placeEvents come together')
-        ensure(store.commitIn === undefined || beginTransaction !== undefined, 'commitIn is not tried: give the subject beginTransaction()')
+        ensure(
+          (store.commitIn === undefined) === (store.placeEvents === undefined),
+          'a store must implement both commitIn() and placeEvents(), or neither',
+        )
+        ensure(
+          store.commitIn === undefined || beginTransaction !== undefined,
+          'commitIn() cannot be tested: the subject must provide beginTransaction()',
+        )
       },
     },
     {
@@ -49,16 +55,21 @@ export const hostTransactionCases: StoreCases = {
         const { cursor } = await stage.store.changes(undefined, 1)
         const given = addition(stage, 2)
         await within(stage, async ({ commit }, add) => {
-          ensureEqual(await add(given), { ok: true }, 'an addition with new ids must be accepted')
+          ensureEqual(await add(given), { ok: true }, 'commitIn() must accept an addition with new ids')
           await commit()
-          for (const made of given.inserts ?? []) ensureEqual(await findOne(stage.second, made.id), made, 'the token must be there')
-          ensureEqual(await placed(stage, newPrefix()), [], 'events of another prefix are none of its')
+          for (const made of given.inserts ?? [])
+            ensureEqual(await findOne(stage.second, made.id), made, 'a token must be stored once its transaction is committed')
+          ensureEqual(await placed(stage, newPrefix()), [], 'placeEvents() must not place events of another prefix')
           const found = await Promise.all([0, 1].map((turn) => stage.handle(turn).placeEvents?.(stage.prefix)))
-          ensureEqual(idsOf(found.flatMap((each) => each ?? [])), idsOf(given.events), 'each event must be placed, by one of them')
-          ensureEqual(await placed(stage), [], 'none must be placed twice')
-          ensureEqual((await eventIds(stage)).sort(), idsOf(given.events), 'the events must be in the audit')
+          ensureEqual(
+            idsOf(found.flatMap((each) => each ?? [])),
+            idsOf(given.events),
+            'concurrent placeEvents() calls must together place each event once',
+          )
+          ensureEqual(await placed(stage), [], 'placeEvents() must not place an event twice')
+          ensureEqual((await eventIds(stage)).sort(), idsOf(given.events), 'events() must return the placed events')
           const told = (await readFeed(stage.store, cursor)).ids
-          for (const { id } of given.inserts ?? []) ensure(told.includes(id), 'the feed must name the tokens')
+          for (const { id } of given.inserts ?? []) ensure(told.includes(id), 'the feed must list the tokens of placed events')
         })
       },
     },
@@ -67,11 +78,11 @@ export const hostTransactionCases: StoreCases = {
       async run(stage) {
         const given = addition(stage)
         await within(stage, async ({ rollback }, add) => {
-          ensureEqual(await add(given), { ok: true }, 'an addition with new ids must be accepted')
+          ensureEqual(await add(given), { ok: true }, 'commitIn() must accept an addition with new ids')
           await rollback()
-          ensureEqual(await findOne(stage.store, given.inserts?.[0]?.id ?? ''), undefined, 'the token must not be there')
-          ensureEqual(await placed(stage), [], 'there must be no event to place')
-          ensureEqual(await eventIds(stage), [], 'the event must not be there')
+          ensureEqual(await findOne(stage.store, given.inserts?.[0]?.id ?? ''), undefined, 'a rolled-back transaction must leave no token')
+          ensureEqual(await placed(stage), [], 'a rolled-back transaction must leave no event to place')
+          ensureEqual(await eventIds(stage), [], 'a rolled-back transaction must leave no event')
         })
       },
     },
@@ -84,13 +95,17 @@ export const hostTransactionCases: StoreCases = {
         await within(stage, async ({ commit }, add) => {
           const [other] = addition(stage).inserts ?? []
           const clash = await add({ inserts: other === undefined ? [stored] : [other, stored], events: [event(stage.prefix)] })
-          ensureEqual(clash, { ok: false, conflict: stored.id, stored }, 'the id that exists must be named, with the token that has it')
+          ensureEqual(
+            clash,
+            { ok: false, conflict: stored.id, stored },
+            'commitIn() must report an existing id as the conflict and return its token',
+          )
           const known = await add(addition(stage, 1, { events: [event(stage.prefix, { id: before[0] ?? '' })] }))
-          ensureEqual(known, { ok: false, conflict: before[0] }, 'so must the event that exists')
-          ensureEqual(await add(fine), { ok: true }, 'the transaction must go on as if nothing had been asked')
+          ensureEqual(known, { ok: false, conflict: before[0] }, 'commitIn() must report an existing event id as the conflict')
+          ensureEqual(await add(fine), { ok: true }, 'the transaction must continue after a refused addition')
           await commit()
-          ensureEqual(await placed(stage), idsOf(fine.events), 'nothing of what was refused may be left')
-          ensureEqual(await findOne(stage.store, other?.id ?? ''), undefined, 'nor a token of it')
+          ensureEqual(await placed(stage), idsOf(fine.events), 'only the events of accepted additions must be left to place')
+          ensureEqual(await findOne(stage.store, other?.id ?? ''), undefined, 'a refused addition must write no token')
         })
       },
     },
@@ -103,12 +118,12 @@ export const hostTransactionCases: StoreCases = {
           return { inserts: [made], events: [event(stage.prefix)], caps: [{ prefix: stage.prefix, tenantId: 'a', max: 2, now: START }] }
         }
         await within(stage, async ({ commit }, add) => {
-          ensureEqual(await add(capped()), { ok: true }, 'there is room for one')
-          ensureEqual(await add(capped()), { ok: false, exceeded: 0 }, 'the cap must count what this transaction added')
-          ensureEqual(await add(addition(stage)), { ok: true }, 'the transaction must go on as if nothing had been asked')
+          ensureEqual(await add(capped()), { ok: true }, 'commitIn() must accept a token that fits the cap')
+          ensureEqual(await add(capped()), { ok: false, exceeded: 0 }, 'a cap must count tokens that the same transaction added')
+          ensureEqual(await add(addition(stage)), { ok: true }, 'the transaction must continue after a refused addition')
           await commit()
           const left = await stage.store.list({ prefix: stage.prefix, now: START, limit: 10 })
-          ensureEqual(left.length, 3, 'only what was accepted must be there')
+          ensureEqual(left.length, 3, 'only the tokens of accepted additions must be stored')
         })
       },
     },
@@ -120,13 +135,17 @@ export const hostTransactionCases: StoreCases = {
           await add(given)
           await commit()
           const between = event(stage.prefix)
-          ensureEqual(await stage.store.commit({ events: [between] }), { ok: true }, 'an event by itself must be accepted')
+          ensureEqual(await stage.store.commit({ events: [between] }), { ok: true }, 'commit() must accept a change with only an event')
           const stamp = { revokedAt: START + 1, revokedBy: 'carol', revokedCode: 'bulk', bulkId: 'bulk-in-order' } as const
           const bulk = event(stage.prefix, { action: 'tokens.revoked', bulkId: stamp.bulkId })
           await stage.store.revokeWhere({ prefix: stage.prefix }, stamp, bulk)
           const order = (await stage.store.events({ prefix: stage.prefix, order: 'oldest', limit: 10 })).map(({ id }) => id)
-          ensureEqual(order, [between.id, ...idsOf(given.events), bulk.id], 'what waited must stand before the revocation, behind the rest')
-          ensureEqual(await placed(stage), [], 'nothing must be left to place')
+          ensureEqual(
+            order,
+            [between.id, ...idsOf(given.events), bulk.id],
+            'events that wait to be placed must come after existing events and before the revocation',
+          )
+          ensureEqual(await placed(stage), [], 'revokeWhere() must leave no event to place')
         })
       },
     },
@@ -138,8 +157,8 @@ export const hostTransactionCases: StoreCases = {
         for (const wrong of [{}, [], () => undefined]) {
           const given = addition(stage)
           const answer = await store.commitIn(wrong, given)
-          ensure(typeof answer.refused === 'string' && !answer.ok, 'the answer must say why it is refused')
-          ensureEqual(await findOne(store, given.inserts?.[0]?.id ?? ''), undefined, 'the token must not be there')
+          ensure(typeof answer.refused === 'string' && !answer.ok, 'commitIn() must refuse a value that is not a transaction, and say why')
+          ensureEqual(await findOne(store, given.inserts?.[0]?.id ?? ''), undefined, 'a refused addition must write no token')
         }
       },
     },

@@ -20,9 +20,9 @@ export const leaseCases: StoreCases = {
         const long = { nodeId: `${stage.prefix}-b`, cursor, expiresAt: START + 20 }
         await stage.store.renewLease(short)
         await stage.second.renewLease(long)
-        ensureEqual(await leases(stage, START + 9), [short, long], 'both are alive a millisecond before')
-        ensureEqual(await leases(stage, START + 10), [long], 'one has run out at its instant')
-        ensureEqual(await leases(stage, START + 20), [], 'both have run out')
+        ensureEqual(await leases(stage, START + 9), [short, long], 'leases() must return a lease one millisecond before its expiry')
+        ensureEqual(await leases(stage, START + 10), [long], 'leases() must not return a lease at its expiry')
+        ensureEqual(await leases(stage, START + 20), [], 'leases() must not return expired leases')
       },
     },
     {
@@ -34,9 +34,13 @@ export const leaseCases: StoreCases = {
         await inserted(stage)
         const { cursor } = await stage.store.changes(undefined, 1)
         await stage.store.renewLease({ nodeId, cursor, expiresAt: START + 30 })
-        ensureEqual(await leases(stage, START + 20), [{ nodeId, cursor, expiresAt: START + 30 }], 'one lease, as renewed')
+        ensureEqual(
+          await leases(stage, START + 20),
+          [{ nodeId, cursor, expiresAt: START + 30 }],
+          'a renewal must replace the expiry and the cursor of the lease',
+        )
         await stage.store.renewLease({ nodeId, cursor, expiresAt: START })
-        ensureEqual(await leases(stage, START), [], 'a node that leaves gives its lease an instant that has passed')
+        ensureEqual(await leases(stage, START), [], 'a renewal with a past expiry must end the lease')
       },
     },
     {
@@ -52,7 +56,7 @@ export const leaseCases: StoreCases = {
         ensureEqual(
           await leases(stage, START),
           nodes.toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1)),
-          'one lease for each node',
+          'leases() must return one lease for each node',
         )
       },
     },
@@ -67,11 +71,11 @@ export const leaseCases: StoreCases = {
         await store.renewLeases([])
         await store.renewLeases(of(START + 10, 0, 1000))
         await second.renewLease({ nodeId: `${prefix}-0001`, cursor, expiresAt: START + 20 })
-        ensureEqual((await leases(stage, START + 9)).length, 1000, 'all are registered')
-        ensureEqual(await leases(stage, START + 10), of(START + 20, 1, 2), 'each is renewed by itself')
+        ensureEqual((await leases(stage, START + 9)).length, 1000, 'renewLeases() must register every lease')
+        ensureEqual(await leases(stage, START + 10), of(START + 20, 1, 2), 'renewing one lease must not renew the others')
         const [there, back] = [of(START + 30, 0, 600), of(START + 30, 400, 1000).toReversed()]
         await Promise.all([0, 1, 2, 3].map(async (turn) => stage.handle(turn).renewLeases?.(turn % 2 === 0 ? there : back)))
-        ensureEqual(await leases(stage, START + 29), of(START + 30, 0, 1000), 'all are renewed, also where two renew them at once')
+        ensureEqual(await leases(stage, START + 29), of(START + 30, 0, 1000), 'concurrent renewLeases() calls must renew every lease')
       },
     },
     {
@@ -86,7 +90,11 @@ export const leaseCases: StoreCases = {
         // Enough renewals that a store with occasional cleanup runs it.
         for (let turn = 1; turn <= 64; turn += 1) await second.renewLease({ ...ahead, expiresAt: ahead.expiresAt + turn })
         if (store.renewLeases !== undefined) await store.renewLeases([right, of('c', ahead.expiresAt + 64)])
-        ensureEqual(await leases(stage, 0), [behind, right, of('c', ahead.expiresAt + 64)], 'nobody removed the lease of another')
+        ensureEqual(
+          await leases(stage, 0),
+          [behind, right, of('c', ahead.expiresAt + 64)],
+          'a renewal must not remove the leases of other nodes',
+        )
       },
     },
   ],

@@ -9,7 +9,7 @@ export const lifeCases: StoreCases = {
     {
       title: 'has a name',
       run(stage) {
-        ensure(typeof stage.store.name === 'string' && stage.store.name.length > 0, 'a store must say what messages call it')
+        ensure(typeof stage.store.name === 'string' && stage.store.name.length > 0, 'the name of a store must be a non-empty string')
       },
     },
     {
@@ -18,7 +18,7 @@ export const lifeCases: StoreCases = {
         const made = await inserted(stage)
         await Promise.all(Array.from({ length: 10 }, async (_, turn) => stage.handle(turn).migrate?.()))
         await stage.store.migrate?.()
-        ensureEqual(await findOne(stage.store, made.id), made, 'a token must survive migrate')
+        ensureEqual(await findOne(stage.store, made.id), made, 'migrate() must not change existing tokens')
       },
     },
     {
@@ -36,28 +36,36 @@ export const lifeCases: StoreCases = {
 
         const store = await stage.reopen()
         const revoked = { ...made, ...stamp, version: 2, updatedAt: START + 7 }
-        ensureEqual(await findOne(store, made.id), revoked, 'the token must be there, revoked')
+        ensureEqual(await findOne(store, made.id), revoked, 'the revoked token must survive reopening the store')
         const [row] = await store.list({ prefix: stage.prefix, now: START, limit: 10 })
-        ensureEqual(row, { ...revoked, lastUsedAt: START + 5 }, 'the list must show it with its last use')
+        ensureEqual(row, { ...revoked, lastUsedAt: START + 5 }, 'the last use of a token must survive reopening the store')
         const told = await store.events({ prefix: stage.prefix, limit: 10 })
         ensureEqual(
           told.map(({ action }) => action),
           ['tokens.revoked', 'token.created'],
-          'the events must be there',
+          'audit events must survive reopening the store',
         )
         await store.recordUsage(batch({ nodeId, seq: 1, counts: [count] }))
-        ensureEqual((await store.usage({ tokenIds: [made.id] })).counts, [count], 'usage must be there, and a repeated batch still known')
+        ensureEqual(
+          (await store.usage({ tokenIds: [made.id] })).counts,
+          [count],
+          'usage must survive reopening the store, and a repeated batch must not count again',
+        )
         const page = await readFeed(store, start)
-        ensure(page.everything || page.bulk.length === 1, 'a cursor from before must tell the revocation, or everything')
+        ensure(page.everything || page.bulk.length === 1, 'a cursor from before reopening must report the revocation, or everything')
         const later = await store.commit({ inserts: [{ ...made, id: [...made.id].reverse().join('') }], events: [event(stage.prefix)] })
-        ensureEqual(later, { ok: true }, 'the store must go on')
+        ensureEqual(later, { ok: true }, 'commit() must accept a change after reopening the store')
         const seqs = (await store.events({ prefix: stage.prefix, limit: 10 })).map(({ seq }) => seq)
         ensureEqual(
           seqs,
           seqs.toSorted((a, b) => b - a),
-          'seq must go on growing',
+          'seq must keep growing after reopening the store',
         )
-        ensureEqual((await readFeed(store, page.cursor)).ids, [[...made.id].reverse().join('')], 'the feed must go on')
+        ensureEqual(
+          (await readFeed(store, page.cursor)).ids,
+          [[...made.id].reverse().join('')],
+          'the feed must list changes made after reopening the store',
+        )
       },
     },
     {
@@ -70,12 +78,13 @@ export const lifeCases: StoreCases = {
         ensureEqual(
           readDiagnosis(diagnosis),
           diagnosis,
-          'a finding has a name of its own in lower case, a detail, and perhaps ok and advice',
+          'each finding must have a unique lowercase name, a detail, and optionally ok and advice',
         )
-        ensure(diagnosis.findings.length > 0, 'a diagnosis must find something')
-        for (const { ok, advice } of diagnosis.findings) ensure(ok !== false || advice !== undefined, 'what is wrong needs advice')
-        ensureEqual(await findOne(stage.store, made.id), made, 'a token must survive it')
-        ensureEqual((await readFeed(stage.store, cursor)).ids, [], 'the feed must not tell of it')
+        ensure(diagnosis.findings.length > 0, 'diagnose() must return at least one finding')
+        for (const { ok, advice } of diagnosis.findings)
+          ensure(ok !== false || advice !== undefined, 'a finding with ok: false must have advice')
+        ensureEqual(await findOne(stage.store, made.id), made, 'diagnose() must not change a token')
+        ensureEqual((await readFeed(stage.store, cursor)).ids, [], 'diagnose() must add no feed entry')
       },
     },
     {

@@ -35,7 +35,7 @@ export const loadCases: StoreCases = {
             ensureEqual(
               await stage.handle(index).commit({ updates, events: [event(stage.prefix, { action: 'token.updated' })] }),
               { ok: true },
-              'a fresh update',
+              'commit() must accept an update that expects the current version',
             )
             record = next
           }
@@ -53,17 +53,21 @@ export const loadCases: StoreCases = {
         ensureSameMembers(
           left,
           [...living, ...made].map(({ id }) => id),
-          'the purged tokens must be gone and no others',
+          'the purged tokens, and no others, must be gone',
         )
         for (const { id } of living) {
-          ensureEqual((await findOne(stage.store, id))?.version, 7, 'six updates of each living token')
-          ensureEqual((await stage.store.usage({ tokenIds: [id] })).counts[0]?.count, 48, 'eight nodes counted six uses each')
+          ensureEqual((await findOne(stage.store, id))?.version, 7, 'each live token must have version 7 after six updates')
+          ensureEqual(
+            (await stage.store.usage({ tokenIds: [id] })).counts[0]?.count,
+            48,
+            'usage() must count six uses from each of eight nodes',
+          )
         }
         const told = await stage.store.events({ prefix: stage.prefix, actions: ['token.pruned', 'token.updated'], limit: 1000 })
-        ensureEqual(told.length, 10 + 16 * 6, 'every purge and update must have left its event')
+        ensureEqual(told.length, 10 + 16 * 6, 'every purge and update must have written its event')
         const seen = new Set((await readFeed(stage.store, cursor, 50)).ids)
         const missed = [...dead, ...living, ...made].map(({ id }) => id).filter((id) => !seen.has(id))
-        ensureEqual(missed, [], 'the feed must tell every insert, update and removal')
+        ensureEqual(missed, [], 'the feed must list every insert, update and removal')
       },
     },
   ],

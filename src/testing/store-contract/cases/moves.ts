@@ -22,7 +22,7 @@ function movable(title: string, run: (stage: Stage, movable: Movable, second: Mo
 
 const isMovable = (store: TokenStore): store is TokenStore & Movable => store.saveMove !== undefined
 
-/** A position in the order that no event of this store has reached. */
+/** A position beyond every event of this store. */
 async function placeAhead({ store, prefix }: Stage): Promise<number> {
   await store.commit({ events: [event(prefix)] })
   const [last] = await store.events({ prefix, limit: 1 })
@@ -83,26 +83,26 @@ export const moveCases: StoreCases = {
       title: 'a store that can be moved has all three methods',
       run({ store }) {
         const offered = [store.readMove, store.saveMove, store.restore].filter((method) => method !== undefined)
-        ensure(offered.length % 3 === 0, 'readMove, saveMove and restore come together')
+        ensure(offered.length % 3 === 0, 'a store must implement all of readMove(), saveMove() and restore(), or none')
       },
     },
     movable('a move is written by whoever expects what is there, for each prefix, and survives', async (stage, store, second) => {
       const { prefix } = stage
       const { cursor } = await stage.store.changes(undefined, 1)
-      ensureEqual(await store.readMove(prefix), undefined, 'at first there is none')
-      ensureEqual(await store.saveMove(prefix, move('leaving'), move('fenced')), false, 'a move that is not there must not be replaced')
+      ensureEqual(await store.readMove(prefix), undefined, 'a new prefix must have no move')
+      ensureEqual(await store.saveMove(prefix, move('leaving'), move('fenced')), false, 'saveMove() must not replace a missing move')
       const runs = Array.from({ length: 16 }, (_, index) => move('leaving', { runId: `run-${index}` }))
       const won = await Promise.all(runs.map((next, turn) => (turn % 2 === 0 ? store : second).saveMove(prefix, undefined, next)))
-      ensureEqual(won.filter(Boolean).length, 1, 'of many at once exactly one must write it')
+      ensureEqual(won.filter(Boolean).length, 1, 'exactly one of 16 concurrent saveMove() calls must succeed')
       const written = runs[won.indexOf(true)]
-      ensureEqual(await second.readMove(prefix), written, 'the one that was told so must be the one that is stored')
-      ensure((await readFeed(stage.second, cursor)).everything, 'the feed must say that everything may have changed')
-      ensureEqual(await store.readMove(newPrefix()), undefined, 'another prefix has none')
+      ensureEqual(await second.readMove(prefix), written, 'the stored move must be the one whose saveMove() returned true')
+      ensure((await readFeed(stage.second, cursor)).everything, 'the feed must report that everything may have changed')
+      ensureEqual(await store.readMove(newPrefix()), undefined, 'another prefix must have no move')
       await stage.store.close?.()
       const again = await stage.reopen()
-      ensureEqual(await again.readMove?.(prefix), written, 'it must survive')
-      ensureEqual(await again.saveMove?.(prefix, written, undefined), true, 'it must be removed where it is expected')
-      ensureEqual(await again.readMove?.(prefix), undefined, 'and be gone then')
+      ensureEqual(await again.readMove?.(prefix), written, 'a move must survive reopening the store')
+      ensureEqual(await again.saveMove?.(prefix, written, undefined), true, 'saveMove() must remove the move that it expects')
+      ensureEqual(await again.readMove?.(prefix), undefined, 'the move must be gone after it was removed')
     }),
     movable(
       'while a move fences it, every change is refused and leaves nothing, and one of another prefix is not',
@@ -114,24 +114,24 @@ export const moveCases: StoreCases = {
         const change = { inserts: [token(prefix)], events: [event(prefix)] }
         let expected: Move | undefined
         for (const state of ['fenced', 'left', 'gone', 'arriving', 'ready'] as const) {
-          ensure(await store.saveMove(prefix, expected, move(state)), 'the move must be written')
+          ensure(await store.saveMove(prefix, expected, move(state)), 'saveMove() must write the move')
           expected = move(state)
-          ensure(await isFenced(() => stage.second.commit(change)), `${state} must refuse a commit with store_moving`)
+          ensure(await isFenced(() => stage.second.commit(change)), `a move in the state ${state} must refuse a commit with store_moving`)
           const bulk = (): unknown => stage.second.revokeWhere({ prefix }, stamp, bulkEvent(prefix, stamp))
-          ensure(await isFenced(bulk), `${state} must refuse a bulk revocation with store_moving`)
+          ensure(await isFenced(bulk), `a move in the state ${state} must refuse a bulk revocation with store_moving`)
           const seal = (): unknown => stage.second.saveSeal({ prefix, number: 1, body: '{}' })
-          ensure(await isFenced(seal), `${state} must refuse a seal with store_moving`)
+          ensure(await isFenced(seal), `a move in the state ${state} must refuse a seal with store_moving`)
         }
-        ensureEqual(await findOne(stage.second, stored.id), stored, 'what is there must stay as it is')
-        ensureEqual(await findOne(stage.second, change.inserts[0]?.id ?? ''), undefined, 'nothing of a refused change may be left')
-        ensureEqual(await eventIds(stage), before, 'nor an event of it')
-        ensureEqual(await stage.second.seals({ prefix, limit: 9 }), [], 'nor a seal')
+        ensureEqual(await findOne(stage.second, stored.id), stored, 'a refused bulk revocation must not change a token')
+        ensureEqual(await findOne(stage.second, change.inserts[0]?.id ?? ''), undefined, 'a refused commit must write no token')
+        ensureEqual(await eventIds(stage), before, 'a refused change must write no event')
+        ensureEqual(await stage.second.seals({ prefix, limit: 9 }), [], 'a refused seal must not be stored')
         const theirs = newPrefix()
-        ensure(await stage.second.saveSeal({ prefix: theirs, number: 1, body: '{}' }), 'a seal of another prefix is not refused')
+        ensure(await stage.second.saveSeal({ prefix: theirs, number: 1, body: '{}' }), 'saveSeal() must accept a seal of another prefix')
         await insert(stage.second, [token(newPrefix())])
-        ensure(await store.saveMove(prefix, expected, move('leaving')), 'the move must go back')
-        ensureEqual(await stage.second.commit(change), { ok: true }, 'leaving refuses nothing')
-        ensure(await stage.second.saveSeal({ prefix, number: 1, body: '{}' }), 'not even a seal')
+        ensure(await store.saveMove(prefix, expected, move('leaving')), 'saveMove() must set the move back to leaving')
+        ensureEqual(await stage.second.commit(change), { ok: true }, 'a move in the state leaving must not refuse a commit')
+        ensure(await stage.second.saveSeal({ prefix, number: 1, body: '{}' }), 'a move in the state leaving must not refuse a seal')
       },
     ),
     movable('a change that races with the fence is there once the fence is, or is refused', async (stage, store) => {
@@ -142,71 +142,72 @@ export const moveCases: StoreCases = {
           const commit = (): unknown => stage.handle(turn).commit({ inserts: [one], events: [event(prefix, { tokenId: one.id })] })
           return (await isFenced(commit)) ? 'refused' : 'done'
         })
-        ensure(await store.saveMove(prefix, undefined, move('fenced')), 'the fence must be written')
+        ensure(await store.saveMove(prefix, undefined, move('fenced')), 'saveMove() must write the fence')
         const there = new Set((await stage.second.find(made.map(({ id }) => id))).map(({ id }) => id))
         for (const [index, outcome] of (await Promise.all(outcomes)).entries()) {
           const isThere = there.has(made[index]?.id ?? '')
           ensureEqual(
             isThere,
             outcome === 'done',
-            `a change that is ${outcome} must ${outcome === 'done' ? '' : 'not '}stand before the fence`,
+            `a commit that was ${outcome} must ${outcome === 'done' ? '' : 'not '}be stored once the fence is written`,
           )
         }
-        ensure(await store.saveMove(prefix, move('fenced'), undefined), 'the fence must be lifted')
+        ensure(await store.saveMove(prefix, move('fenced'), undefined), 'saveMove() must lift the fence')
       }
     }),
     movable('an addition to a transaction of the host is refused while a move fences it', async (stage, store) => {
       const { beginTransaction, prefix } = stage
       if (stage.store.commitIn === undefined || beginTransaction === undefined) return
-      ensure(await store.saveMove(prefix, undefined, move('fenced')), 'the fence must be written')
+      ensure(await store.saveMove(prefix, undefined, move('fenced')), 'saveMove() must write the fence')
       const made = token(prefix)
       const begun = await beginTransaction()
       const add = (): unknown => stage.store.commitIn?.(begun.transaction, { inserts: [made], events: [event(prefix)] })
       const refused = await isFenced(add)
       await begun.commit()
-      ensure(refused, 'commitIn must refuse it with store_moving')
-      ensureEqual(await findOne(stage.second, made.id), undefined, 'nothing of it may be left')
-      ensureEqual(await stage.store.placeEvents?.(prefix), [], 'nor an event')
+      ensure(refused, 'commitIn() must refuse an addition to a fenced prefix with store_moving')
+      ensureEqual(await findOne(stage.second, made.id), undefined, 'a refused addition must write no token')
+      ensureEqual(await stage.store.placeEvents?.(prefix), [], 'a refused addition must leave no event to place')
     }),
     movable('what is restored comes back as it was, events in their places, and later ones behind them', async (stage, store) => {
       const { prefix } = stage
       const given = await kept(stage)
       const [first] = await eventIds(stage)
-      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
+      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'saveMove() must write the move')
       const write = (more: Partial<Restored>): unknown => store.restore({ prefix, runId: 'r1', ...more })
-      ensureEqual(await write(given), 'written', 'what another store kept must be written')
+      ensureEqual(await write(given), 'written', 'restore() must write the data of another store')
       const content = await contentOf(stage)
-      for (const each of given.tokens) ensureEqual(await findOne(stage.second, each.id), each, 'each token must be as it was')
+      for (const each of given.tokens) ensureEqual(await findOne(stage.second, each.id), each, 'a restored token must be unchanged')
       const listed = await stage.second.events({ prefix, order: 'oldest', limit: 10 })
-      ensureEqual(listed.slice(1), given.events, 'each event must be as it was, in its place')
+      ensureEqual(listed.slice(1), given.events, 'a restored event must keep its content and its position')
       const [full] = given.tokens
-      ensureEqual(await stage.second.events({ prefix, tokenId: full?.id ?? '', limit: 9 }), given.events.slice(0, 1), 'and be found')
+      const ofToken = await stage.second.events({ prefix, tokenId: full?.id ?? '', limit: 9 })
+      ensureEqual(ofToken, given.events.slice(0, 1), 'events() must find a restored event by its token')
       const { lastUsedAt, lastUsedIp } = (await stage.second.list({ prefix, tenantIds: ['a'], now: START, limit: 1 }))[0] ?? {}
-      ensureEqual([lastUsedAt, lastUsedIp], [START + 9, '::1'], 'the last use must be told')
-      ensureEqual((await stage.second.consumers(prefix))[0], given.consumers[0], 'a consumer must be where it was')
-      ensureEqual(await stage.second.seals({ prefix, limit: 9 }), given.seals, 'so must the seals')
-      ensureEqual(await write(given), 'written', 'it may come again')
-      ensureEqual(await contentOf(stage), content, 'and changes nothing then')
+      ensureEqual([lastUsedAt, lastUsedIp], [START + 9, '::1'], 'list() must return the restored last use')
+      ensureEqual((await stage.second.consumers(prefix))[0], given.consumers[0], 'a restored consumer must be unchanged')
+      ensureEqual(await stage.second.seals({ prefix, limit: 9 }), given.seals, 'restored seals must be unchanged')
+      ensureEqual(await write(given), 'written', 'restore() must accept the same data again')
+      ensureEqual(await contentOf(stage), content, 'restoring the same data again must change nothing')
       await write({ removedEvents: [first ?? ''], removedConsumers: ['siem', 'unknown'] })
-      ensureEqual(await stage.second.consumers(prefix), [], 'a consumer that is gone must be removed')
+      ensureEqual(await stage.second.consumers(prefix), [], 'restore() must remove the consumers named in removedConsumers')
       ensureSameMembers(
         await eventIds(stage),
         given.events.map(({ id }) => id),
-        'an event that is gone must be removed',
+        'restore() must remove the events named in removedEvents',
       )
-      ensure(await store.saveMove(prefix, move('arriving'), undefined), 'the move must end')
+      ensure(await store.saveMove(prefix, move('arriving'), undefined), 'saveMove() must remove the move')
       const later = event(prefix)
       await stage.second.commit({ events: [later] })
       const seqs = (await stage.second.events({ prefix, order: 'oldest', limit: 10 })).map(({ seq }) => seq)
-      ensure((seqs.at(-1) ?? 0) > (given.events[1]?.seq ?? 0), 'what is committed later must stand behind what was restored')
-      ensureEqual((await eventIds(stage))[0], later.id, 'and come first in the list')
+      ensure((seqs.at(-1) ?? 0) > (given.events[1]?.seq ?? 0), 'a later event must get a higher seq than every restored event')
+      ensureEqual((await eventIds(stage))[0], later.id, 'events() must list a later event before the restored ones')
     }),
     movable(
       'what is restored replaces what was there: a token in every list, an event in its place, the usage as a whole',
       async (stage, store) => {
         const { prefix } = stage
         const given = await kept(stage)
-        ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
+        ensure(await store.saveMove(prefix, undefined, move('arriving')), 'saveMove() must write the move')
         const write = (more: Partial<Restored>): unknown => store.restore({ prefix, runId: 'r1', ...more })
         await write(given)
         const [full, plain] = given.tokens
@@ -225,24 +226,27 @@ export const moveCases: StoreCases = {
           consumers: [{ prefix, name: 'siem', version: 3, position: 1 }],
           seals: [seal],
         })
-        ensureEqual(await findOne(stage.second, full.id), moved, 'the token must be the new one')
+        ensureEqual(await findOne(stage.second, full.id), moved, 'restore() must replace the stored token')
         const listed = await stage.second.list({ prefix, now: START, limit: 9 })
         ensureEqual(
           listed.map(({ id }) => id),
           [full.id, plain.id],
-          'in its new place',
+          'list() must return a replaced token at its new position',
         )
-        ensureEqual(listed[0]?.lastUsedAt, START + 1, 'with its new last use, though it is older')
-        ensureEqual(await stage.second.list({ prefix, tenantIds: ['a'], now: START, limit: 9 }), [], 'and in no list of before')
-        ensureEqual(await stage.second.usage({ tokenIds: [full.id] }), { counts: [], addresses: [] }, 'no use of before may be left')
+        ensureEqual(listed[0]?.lastUsedAt, START + 1, 'restore() must replace the last use, even with an older one')
+        const ofOldTenant = await stage.second.list({ prefix, tenantIds: ['a'], now: START, limit: 9 })
+        ensureEqual(ofOldTenant, [], 'list() must not find a replaced token by its old tenant')
+        const used = await stage.second.usage({ tokenIds: [full.id] })
+        ensureEqual(used, { counts: [], addresses: [] }, 'restore() must replace the stored usage')
         const query = { prefix, limit: 9, tokenId: full.id }
-        ensureEqual(await stage.second.events({ ...query, tenantIds: ['b'] }), erased, 'the event must be the new one')
-        ensureEqual(await stage.second.events({ ...query, tenantIds: ['a'] }), [], 'and in no list of before')
-        ensureEqual((await stage.second.consumers(prefix))[0]?.version, 3, 'the consumer must be the new one')
-        ensureEqual((await stage.second.seals({ prefix, limit: 9 }))[0], seal, 'so must the seal')
+        ensureEqual(await stage.second.events({ ...query, tenantIds: ['b'] }), erased, 'restore() must replace the stored event')
+        ensureEqual(await stage.second.events({ ...query, tenantIds: ['a'] }), [], 'events() must not find an event by its old tenant')
+        ensureEqual((await stage.second.consumers(prefix))[0]?.version, 3, 'restore() must replace the stored consumer')
+        ensureEqual((await stage.second.seals({ prefix, limit: 9 }))[0], seal, 'restore() must replace the stored seal')
         await write({ removedTokens: [full.id] })
-        ensureEqual(await findOne(stage.second, full.id), undefined, 'a token that is gone must be removed')
-        ensureEqual((await stage.second.list({ prefix, now: START, limit: 9 })).length, 1, 'from the lists too')
+        ensureEqual(await findOne(stage.second, full.id), undefined, 'restore() must remove the tokens named in removedTokens')
+        const left = await stage.second.list({ prefix, now: START, limit: 9 })
+        ensureEqual(left.length, 1, 'list() must not return a token that restore() removed')
       },
     ),
     movable('a run that was superseded restores nothing', async (stage, store, second) => {
@@ -250,13 +254,13 @@ export const moveCases: StoreCases = {
       const given = await kept(stage)
       const write = (runId: string): unknown => second.restore({ prefix, runId, ...given })
       const ids = await eventIds(stage)
-      ensureEqual(await write('r1'), 'superseded', 'without a move nothing may be written')
-      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
-      ensure(await store.saveMove(prefix, move('arriving'), move('arriving', { runId: 'r2' })), 'another run must be able to go on')
-      ensureEqual(await write('r1'), 'superseded', 'the run before must not write')
-      ensureEqual(await stage.store.list({ prefix, now: START, limit: 9 }), [], 'no token may be there')
-      ensureEqual(await eventIds(stage), ids, 'nor an event')
-      ensureEqual(await write('r2'), 'written', 'the run that goes on writes')
+      ensureEqual(await write('r1'), 'superseded', 'restore() without a move must write nothing')
+      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'saveMove() must write the move')
+      ensure(await store.saveMove(prefix, move('arriving'), move('arriving', { runId: 'r2' })), 'another run must be able to take over')
+      ensureEqual(await write('r1'), 'superseded', 'restore() of a superseded run must write nothing')
+      ensureEqual(await stage.store.list({ prefix, now: START, limit: 9 }), [], 'a superseded run must restore no token')
+      ensureEqual(await eventIds(stage), ids, 'a superseded run must restore no event')
+      ensureEqual(await write('r2'), 'written', 'restore() of the current run must write')
     }),
     movable('what belongs to another prefix is neither replaced nor removed', async (stage, store) => {
       const { prefix } = stage
@@ -264,31 +268,32 @@ export const moveCases: StoreCases = {
       const theirs = token(other)
       await insert(stage.store, [theirs])
       const [told] = await stage.store.events({ prefix: other, limit: 1 })
-      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
+      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'saveMove() must write the move')
       const write = async (more: Partial<Restored>): Promise<RestoreResult> => store.restore({ prefix, runId: 'r1', ...more })
       const mine = token(prefix)
-      ensureEqual(await write({ tokens: [mine, { ...theirs, prefix }] }), 'taken', 'an id of another prefix is taken')
-      ensureEqual(await findOne(stage.second, mine.id), undefined, 'and nothing is written then')
-      if (told !== undefined) ensureEqual(await write({ events: [{ ...told, prefix }] }), 'taken', 'so is the id of its event')
+      ensureEqual(await write({ tokens: [mine, { ...theirs, prefix }] }), 'taken', 'restore() must refuse a token id of another prefix')
+      ensureEqual(await findOne(stage.second, mine.id), undefined, 'a refused restore() must write nothing')
+      if (told !== undefined) ensureEqual(await write({ events: [{ ...told, prefix }] }), 'taken', 'a foreign event id must be refused')
       await write({ removedTokens: [theirs.id], removedEvents: [told?.id ?? ''] })
-      ensureEqual(await findOne(stage.second, theirs.id), theirs, 'its token must stay')
-      ensureEqual((await stage.second.events({ prefix: other, limit: 9 })).length, 1, 'and its event')
+      ensureEqual(await findOne(stage.second, theirs.id), theirs, 'restore() must not remove a token of another prefix')
+      const left = await stage.second.events({ prefix: other, limit: 9 })
+      ensureEqual(left.length, 1, 'restore() must not remove an event of another prefix')
     }),
     movable('uses are counted on what was restored', async (stage, store) => {
       const { prefix } = stage
       const given = await kept(stage)
-      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'the move must be written')
+      ensure(await store.saveMove(prefix, undefined, move('arriving')), 'saveMove() must write the move')
       await store.restore({ prefix, runId: 'r1', ...given })
       const [usage] = given.usage
       const rest = { tokenId: usage?.tokenId ?? '', rest: true, counts: usage?.counts ?? [], addresses: [] } as const
       await store.restore({ prefix, runId: 'r1', usage: [rest] })
-      ensure(await store.saveMove(prefix, move('arriving'), undefined), 'the move must end')
+      ensure(await store.saveMove(prefix, move('arriving'), undefined), 'saveMove() must remove the move')
       await stage.second.recordUsage(batch({ nodeId: randomText(12), counts: usage?.counts ?? [] }))
       const { counts } = await stage.store.usage({ tokenIds: [usage?.tokenId ?? ''] })
       ensureEqual(
         counts.map(({ count }) => count),
         [123],
-        'all of them must be counted together',
+        'new uses must be added to the restored counts',
       )
     }),
   ],

@@ -20,7 +20,7 @@ async function readPages(
   const rows: ListedToken[] = []
   let page = await list(stage, { ...query, limit })
   for (let round = 0; round < 1000; round += 1) {
-    ensure(page.length <= limit, `a page must not hold more than ${limit} rows`)
+    ensure(page.length <= limit, `list() must not return more than ${limit} rows`)
     rows.push(...page)
     const last = page.at(-1)
     if (page.length < limit || last === undefined) return rows
@@ -54,14 +54,14 @@ export const pagingCases: StoreCases = {
         ensureEqual(
           (await list(stage)).map(({ id }) => id),
           order,
-          'createdAt descending, then id descending by bytes',
+          'list() must sort by createdAt, then by the bytes of the id, both descending',
         )
         for (const limit of [1, 3, 10, 40]) {
           const rows = await readPages(stage, { limit })
           ensureEqual(
             rows.map(({ id }) => id),
             order,
-            `pages of ${limit} must add up to the list`,
+            `pages of ${limit} must add up to the whole list`,
           )
         }
       },
@@ -90,9 +90,9 @@ export const pagingCases: StoreCases = {
         ensureEqual(
           seen,
           stable.toSorted(newestFirst).map(({ id }) => id),
-          'each stable row exactly once and in order',
+          'the pages must contain each unchanged row exactly once, in order',
         )
-        ensureEqual(new Set(rows.map(({ id }) => id)).size, rows.length, 'no row twice')
+        ensureEqual(new Set(rows.map(({ id }) => id)).size, rows.length, 'the pages must not contain a row twice')
       },
     },
     {
@@ -112,10 +112,10 @@ export const pagingCases: StoreCases = {
         ensureEqual(
           rows.map(({ id }) => id),
           made.toSorted(newestFirst).map(({ id }) => id),
-          'rows behind the place must not move',
+          'the pages must not skip rows when earlier rows stop matching',
         )
         const active = await readPages(stage, { statuses: ['active'] })
-        ensureEqual(active.length, 30 - revoked.size, 'a new list must not show rows that left the filter')
+        ensureEqual(active.length, 30 - revoked.size, 'a new list must not contain rows that no longer match')
       },
     },
     {
@@ -157,7 +157,7 @@ export const pagingCases: StoreCases = {
           ensureEqual(
             rows.map(({ id }) => id),
             order,
-            `pages of ${JSON.stringify(Object.keys(query))} must add up to the list`,
+            `pages filtered by ${JSON.stringify(Object.keys(query))} must add up to the whole list`,
           )
         }
       },
@@ -186,7 +186,7 @@ export const pagingCases: StoreCases = {
           ensureEqual(
             answered,
             rows.map(({ id }) => id),
-            `a position taken from tenant a’s list, used with ${JSON.stringify(query)}`,
+            `a position from the list of tenant a must also work with ${JSON.stringify(query)}`,
           )
         }
       },
@@ -197,11 +197,23 @@ export const pagingCases: StoreCases = {
         const made = Array.from({ length: 6 }, (_, index) => token(stage.prefix, { createdAt: START + 10 * index }))
         await insert(stage.store, made)
         const names = async (after: Position): Promise<number[]> => (await list(stage, { after })).map(({ createdAt }) => createdAt - START)
-        ensureEqual(await names({ createdAt: START + 25, id: '0'.repeat(16) }), [20, 10, 0], 'behind an instant between rows')
-        ensureEqual(await names({ createdAt: START - 1, id: 'z'.repeat(16) }), [], 'behind the oldest')
-        ensureEqual((await names({ createdAt: START + 1e9, id: '0' })).length, 6, 'before the newest')
-        ensureEqual(await names({ createdAt: START + 20, id: '~' }), [20, 10, 0], 'behind a higher id of the same instant')
-        ensureEqual(await names({ createdAt: START + 20, id: '' }), [10, 0], 'behind a lower id of the same instant')
+        ensureEqual(
+          await names({ createdAt: START + 25, id: '0'.repeat(16) }),
+          [20, 10, 0],
+          'a position between two rows must continue with the next row',
+        )
+        ensureEqual(await names({ createdAt: START - 1, id: 'z'.repeat(16) }), [], 'a position after the oldest row must return nothing')
+        ensureEqual((await names({ createdAt: START + 1e9, id: '0' })).length, 6, 'a position before the newest row must return every row')
+        ensureEqual(
+          await names({ createdAt: START + 20, id: '~' }),
+          [20, 10, 0],
+          'a position with a higher id and the same createdAt must return the row',
+        )
+        ensureEqual(
+          await names({ createdAt: START + 20, id: '' }),
+          [10, 0],
+          'a position with a lower id and the same createdAt must skip the row',
+        )
       },
     },
   ],

@@ -11,7 +11,7 @@ async function increment(stage: Stage, turn: number, id: string): Promise<void> 
     const events = [event(stage.prefix, { action: 'token.updated', tokenId: id })]
     const result = await stage.handle(turn).commit({ updates: [{ expectedVersion: record.version, record: next }], events })
     if (result.ok) return
-    ensureEqual(result.conflict, id, 'a stale update must name the token')
+    ensureEqual(result.conflict, id, 'commit() must report the token of a stale update as the conflict')
   }
 }
 
@@ -34,24 +34,29 @@ export const raceCases: StoreCases = {
           ),
         )
         const winners = attempts.filter((_, index) => results[index]?.ok)
-        ensureEqual(winners.length, 1, 'exactly one of 100 compare-and-set updates of one version must win')
-        for (const result of results) if (!result.ok) ensureEqual(result.conflict, old.id, 'the others must name the token that was stale')
+        ensureEqual(winners.length, 1, 'exactly one of 100 updates that expect the same version must succeed')
+        for (const result of results)
+          if (!result.ok) ensureEqual(result.conflict, old.id, 'the other updates must report the stale token as the conflict')
         const [winner] = winners
         const present = await findOne(stage.store, old.id)
-        ensureEqual(present, winner?.update.record, 'the stored record must be the winner’s')
+        ensureEqual(present, winner?.update.record, 'the stored record must be the one that the successful commit wrote')
         ensureSameMembers(
           (await list(stage)).map(({ id }) => id),
           [old.id, winner?.successor.id ?? ''],
-          'only the winner’s successor must exist',
+          'only the successor of the successful rotation must exist',
         )
         const rotations = await stage.store.events({ prefix: stage.prefix, actions: ['token.rotated'], limit: 100 })
         ensureEqual(
           rotations.map(({ id }) => id),
           [winner?.told.id],
-          'only the winner’s event must exist',
+          'only the event of the successful rotation must exist',
         )
         const feed = await readFeed(stage.store, cursor)
-        ensureSameMembers([...new Set(feed.ids)], [old.id, winner?.successor.id ?? ''], 'the feed must tell the winner’s change only')
+        ensureSameMembers(
+          [...new Set(feed.ids)],
+          [old.id, winner?.successor.id ?? ''],
+          'the feed must list only the tokens of the successful rotation',
+        )
       },
     },
     {
@@ -66,14 +71,15 @@ export const raceCases: StoreCases = {
           attempts.map(async ({ made, told }, turn) => stage.handle(turn).commit({ inserts: [made], events: [told] })),
         )
         const winners = attempts.filter((_, index) => results[index]?.ok)
-        ensureEqual(winners.length, 1, 'exactly one of 32 inserts of one id must win')
-        for (const result of results) if (!result.ok) ensureEqual(result.conflict, id, 'the others must name the id')
-        ensureEqual(await findOne(stage.store, id), winners[0]?.made, 'the stored record must be the winner’s')
+        ensureEqual(winners.length, 1, 'exactly one of 32 inserts with the same id must succeed')
+        for (const result of results)
+          if (!result.ok) ensureEqual(result.conflict, id, 'the other inserts must report the id as the conflict')
+        ensureEqual(await findOne(stage.store, id), winners[0]?.made, 'the stored record must be the one that the successful insert wrote')
         const events = await stage.store.events({ prefix: stage.prefix, limit: 100 })
         ensureEqual(
           events.map((each) => each.id),
           [winners[0]?.told.id],
-          'only the winner’s event must exist',
+          'only the event of the successful insert must exist',
         )
       },
     },
@@ -88,12 +94,13 @@ export const raceCases: StoreCases = {
           ),
         )
         const winners = made.filter((_, index) => results[index]?.ok)
-        ensureEqual(winners.length, 1, 'exactly one of 32 commits of one event must win')
-        for (const result of results) if (!result.ok) ensureEqual(result.conflict, id, 'the others must name the event')
+        ensureEqual(winners.length, 1, 'exactly one of 32 commits with the same event id must succeed')
+        for (const result of results)
+          if (!result.ok) ensureEqual(result.conflict, id, 'the other commits must report the event id as the conflict')
         ensureEqual(
           (await list(stage)).map((each) => each.id),
           winners.map((each) => each.id),
-          'only the winner’s token must exist',
+          'only the token of the successful commit must exist',
         )
       },
     },
@@ -108,7 +115,7 @@ export const raceCases: StoreCases = {
         )
         const record = await findOne(stage.store, id)
         ensureEqual(record?.metadata, { count: 48 }, '48 acknowledged increments must add up to 48')
-        ensureEqual(record?.version, 49, 'each acknowledged update must count one version')
+        ensureEqual(record?.version, 49, 'each acknowledged update must increment the version once')
       },
     },
     {
@@ -122,9 +129,9 @@ export const raceCases: StoreCases = {
             return stage.handle(turn).commit({ updates, events: [event(stage.prefix, { action: 'token.updated' })] })
           }),
         )
-        ensure(results.filter(({ ok }) => ok).length === 1, 'exactly one of 24 changes of the same two versions must win')
+        ensure(results.filter(({ ok }) => ok).length === 1, 'exactly one of 24 changes that expect the same two versions must succeed')
         const names = (await stage.store.find([a.id, b.id])).map(({ name }) => name)
-        ensureEqual(new Set(names).size, 1, 'both tokens must carry the change of one writer')
+        ensureEqual(new Set(names).size, 1, 'both tokens must have been changed by the same writer')
       },
     },
   ],

@@ -21,7 +21,7 @@ const SAMPLES: { readonly [Kind in FieldKind]: unknown } = {
   flag: true,
 }
 
-/** Every field of the table of fields; those with values that are hard to store are written out. */
+/** Every token field. Fields whose values are hard to store are written out. */
 const everyField: Partial<StoredToken> = {
   ...samples(),
   pepperId: 'p1aB2cD3',
@@ -57,9 +57,9 @@ function samples(): Partial<StoredToken> {
 }
 
 async function ensureKept(stage: Stage, made: StoredToken, what: string): Promise<void> {
-  ensureEqual(await findOne(stage.store, made.id), made, `find must answer ${what} as it was stored`)
-  ensureEqual(await findOne(stage.second, made.id), made, `find through another handle must answer ${what} as it was stored`)
-  ensureEqual(await list(stage, { ids: [made.id] }), [made], `list must answer ${what} as it was stored`)
+  ensureEqual(await findOne(stage.store, made.id), made, `find() must return ${what} as it was stored`)
+  ensureEqual(await findOne(stage.second, made.id), made, `find() through another handle must return ${what} as it was stored`)
+  ensureEqual(await list(stage, { ids: [made.id] }), [made], `list() must return ${what} as it was stored`)
 }
 
 export const recordCases: StoreCases = {
@@ -93,7 +93,7 @@ export const recordCases: StoreCases = {
         const made = await inserted(stage)
         const [found] = await stage.store.find([made.id])
         const nulls = Object.entries(found ?? {}).filter(([, value]) => value === null)
-        ensureEqual(nulls, [], 'what is absent must be undefined or left out')
+        ensureEqual(nulls, [], 'absent fields must be undefined or left out, not null')
         await ensureKept(stage, made, 'a token with no optional field')
       },
     },
@@ -110,7 +110,7 @@ export const recordCases: StoreCases = {
       async run(stage) {
         for (const instant of [0, 1, 999, 2_147_483_648, 4_294_967_297, START + 123, START + 999, LAST_INSTANT]) {
           const made = await inserted(stage, { createdAt: instant, updatedAt: instant, notBefore: instant, expiresAt: instant })
-          await ensureKept(stage, made, `instants of ${instant} ms`)
+          await ensureKept(stage, made, `a token with times of ${instant} ms`)
         }
       },
     },
@@ -144,7 +144,7 @@ export const recordCases: StoreCases = {
         const kept = structuredClone(made)
         scopes.push('billing:read')
         metadata.team = 'two'
-        ensureEqual(await findOne(stage.store, made.id), kept, 'a store must not keep the objects that it was given')
+        ensureEqual(await findOne(stage.store, made.id), kept, 'a store must not keep references to the objects that it was given')
       },
     },
     {
@@ -154,17 +154,17 @@ export const recordCases: StoreCases = {
         await insert(stage.store, made)
         const byId = new Map(made.map((each) => [each.id, each]))
         for (const found of await stage.store.find(made.map(({ id }) => id))) {
-          ensureEqual(found, byId.get(found.id), 'find must answer each record as it was stored')
+          ensureEqual(found, byId.get(found.id), 'find() must return each record as it was stored')
           byId.delete(found.id)
         }
-        ensureEqual([...byId.keys()], [], 'find must answer every one of 500 known ids')
+        ensureEqual([...byId.keys()], [], 'find() must return all of 500 known ids')
 
         const half = made.slice(0, 250).map(({ id }) => id)
         const mixed = half.flatMap((id) => [randomText(16), id])
         const found = (await stage.store.find(mixed)).map(({ id }) => id)
-        ensureSameMembers(found, half, 'find must answer the known ids and no others')
-        ensureEqual(await stage.store.find([]), [], 'find([]) must answer nothing')
-        ensureEqual(await stage.store.find([randomText(16)]), [], 'find must answer nothing for an unknown id')
+        ensureSameMembers(found, half, 'find() must return the known ids and no others')
+        ensureEqual(await stage.store.find([]), [], 'find([]) must return nothing')
+        ensureEqual(await stage.store.find([randomText(16)]), [], 'find() must return nothing for an unknown id')
       },
     },
     {
@@ -173,12 +173,12 @@ export const recordCases: StoreCases = {
         const stem = randomText(15)
         const lower = await inserted(stage, { id: `${stem}a` })
         const upper = await inserted(stage, { id: `${stem}A`, name: 'Upper' })
-        ensureEqual(await findOne(stage.store, lower.id), lower, 'an id must not find one that differs by case')
-        ensureEqual(await findOne(stage.store, upper.id), upper, 'an id must not find one that differs by case')
+        ensureEqual(await findOne(stage.store, lower.id), lower, 'find() must distinguish ids that differ only by case')
+        ensureEqual(await findOne(stage.store, upper.id), upper, 'find() must distinguish ids that differ only by case')
         for (const other of [`${stem}b`, stem, `${stem}a `, ` ${stem}a`, `${stem}%`, `${stem}_`, `${stem}á`]) {
-          ensureEqual(await stage.store.find([other]), [], `find must answer nothing for ${JSON.stringify(other)}`)
+          ensureEqual(await stage.store.find([other]), [], `find() must return nothing for the unknown id ${JSON.stringify(other)}`)
         }
-        ensureEqual(await list(stage, { ids: [upper.id] }), [upper], 'list by ids must not find an id that differs by case')
+        ensureEqual(await list(stage, { ids: [upper.id] }), [upper], 'list() must distinguish ids that differ only by case')
       },
     },
     {
@@ -192,10 +192,10 @@ export const recordCases: StoreCases = {
           record = next
           for (const handle of [stage.store, stage.second]) {
             const found = await findOne(handle, record.id)
-            ensure(found?.version === record.version, `find must not answer an older version once commit has answered (round ${round})`)
+            ensure(found?.version === record.version, `find() must not return an older version once commit() has returned (round ${round})`)
           }
           const [row] = await list(stage, { ids: [record.id] })
-          ensure(row?.version === record.version, `list must not answer an older version once commit has answered (round ${round})`)
+          ensure(row?.version === record.version, `list() must not return an older version once commit() has returned (round ${round})`)
         }
       },
     },

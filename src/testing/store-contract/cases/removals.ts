@@ -37,28 +37,32 @@ export const removalCases: StoreCases = {
         const removals = [gone.id, randomText(16)]
         for (const round of ['first', 'second']) {
           const result = await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'token.pruned' })] })
-          ensureEqual(result, { ok: true }, `the ${round} removal of an id must be accepted`)
+          ensureEqual(result, { ok: true }, `commit() must accept the ${round} removal of the same id`)
         }
-        ensureEqual(await findOne(stage.store, gone.id), undefined, 'a removed token must not be found')
-        // Another node may have counted uses earlier that it writes only now.
+        ensureEqual(await findOne(stage.store, gone.id), undefined, 'find() must not return a removed token')
+        // Another node may write uses now that it counted before the removal.
         ensureEqual(
           await stage.second.recordUsage(batch({ counts: uses.slice(0, 1), addresses, lastUses: [{ tokenId: gone.id, at: START }] })),
           true,
-          'uses of a removed token must be taken',
+          'recordUsage() must accept uses of a removed token',
         )
         ensureEqual(
           (await list(stage)).map(({ id }) => id),
           [kept.id],
-          'a removed token must not be listed',
+          'list() must not return a removed token',
         )
         ensureEqual(
           await stage.store.usage({ tokenIds: [gone.id] }),
           { counts: [], addresses: [] },
-          'the usage of a removed token must be gone, and not come back',
+          'the usage of a removed token must be gone and must not come back',
         )
-        ensureEqual((await stage.store.usage({ tokenIds: [kept.id] })).counts, uses.slice(1), 'the usage of other tokens must stay')
+        ensureEqual(
+          (await stage.store.usage({ tokenIds: [kept.id] })).counts,
+          uses.slice(1),
+          'a removal must keep the usage of other tokens',
+        )
         const events = await stage.store.events({ prefix: stage.prefix, tokenId: gone.id, limit: 10 })
-        ensureEqual(events.length, 1, 'the events of a removed token must stay')
+        ensureEqual(events.length, 1, 'a removal must keep the events of the removed token')
       },
     },
     {
@@ -69,12 +73,16 @@ export const removalCases: StoreCases = {
         await stage.store.recordUsage(batch({ lastUses: [{ tokenId: old.id, at: START, ip: '192.0.2.1' }] }))
         await stage.store.commit({ removals: [old.id], events: [event(stage.prefix, { action: 'token.pruned' })] })
         for (const query of LISTS) {
-          ensureEqual(await list(stage, query), [], `a removed token must not be listed by ${JSON.stringify(query)}`)
+          ensureEqual(await list(stage, query), [], `list() must not find a removed token by ${JSON.stringify(query)}`)
         }
         const again = await inserted(stage, { id: old.id, createdAt: START + 50, name: 'Other' })
-        ensureEqual(await list(stage), [again], 'the new token must be listed once, without the last use of the old one')
+        ensureEqual(await list(stage), [again], 'a token that reuses an id must be listed once, without the last use of the old token')
         for (const query of LISTS.slice(0, -1)) {
-          ensureEqual(await list(stage, query), [], `the new token must not be listed by ${JSON.stringify(query)}, as the old one was`)
+          ensureEqual(
+            await list(stage, query),
+            [],
+            `list() must not find a token that reuses an id by ${JSON.stringify(query)} of the old token`,
+          )
         }
       },
     },
@@ -87,9 +95,9 @@ export const removalCases: StoreCases = {
         const { cursor } = await stage.store.changes(undefined, 10)
         const removals = made.map(({ id }) => id)
         const result = await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'token.pruned', count: 1000 })] })
-        ensureEqual(result, { ok: true }, 'commit must accept a thousand removals')
-        ensureEqual(await list(stage), [kept], 'all of them must be gone and no other')
-        ensureSameMembers([...new Set((await readFeed(stage.store, cursor)).ids)], removals, 'the feed must tell each of them')
+        ensureEqual(result, { ok: true }, 'commit() must accept a thousand removals')
+        ensureEqual(await list(stage), [kept], 'commit() must remove all of the given tokens and no others')
+        ensureSameMembers([...new Set((await readFeed(stage.store, cursor)).ids)], removals, 'the feed must list every removed token')
       },
     },
   ],

@@ -19,7 +19,8 @@ const from = (tokenId: string, ip: string, lastAt: number): UsageAddress => ({ t
 
 /** Trims until nothing is left to trim, as a sweep does. */
 async function trimAll(stage: Stage, trim: UsageTrim): Promise<void> {
-  for (let turn = 0; await stage.handle(turn).trimUsage(trim); turn += 1) ensure(turn < 1000, 'trimUsage must come to an end')
+  for (let turn = 0; await stage.handle(turn).trimUsage(trim); turn += 1)
+    ensure(turn < 1000, 'trimUsage() must return false once nothing is left to trim')
 }
 
 export const retentionCases: StoreCases = {
@@ -36,12 +37,16 @@ export const retentionCases: StoreCases = {
         await stage.store.removeEvents(stage.prefix, [...ids.slice(4, 6), ...ids.slice(10)])
         await stage.store.removeEvents(stage.prefix, [])
         const rows = await stage.second.events({ prefix: stage.prefix, limit: 100 })
-        ensureEqual(rows, before.slice(2, 6), 'what stays must be as it was')
+        ensureEqual(rows, before.slice(2, 6), 'removeEvents() must leave the other events unchanged')
         const ofTenant = await stage.store.events({ prefix: stage.prefix, tenantIds: ['t0'], order: 'oldest', limit: 100 })
-        ensureEqual(ofTenant, rows.filter(({ tenantId }) => tenantId === 't0').toReversed(), 'and in every filter')
-        ensureEqual(await stage.store.commit({ events: [event(stage.prefix)] }), { ok: true }, 'commit must accept a new event')
+        ensureEqual(
+          ofTenant,
+          rows.filter(({ tenantId }) => tenantId === 't0').toReversed(),
+          'a filtered list must contain the remaining events and no removed ones',
+        )
+        ensureEqual(await stage.store.commit({ events: [event(stage.prefix)] }), { ok: true }, 'commit() must accept a new event')
         const [newest] = await stage.store.events({ prefix: stage.prefix, limit: 1 })
-        ensure((newest?.seq ?? 0) > (before[0]?.seq ?? 0), 'a seq must not be given out twice, also where the newest event was removed')
+        ensure((newest?.seq ?? 0) > (before[0]?.seq ?? 0), 'a new event must get a higher seq than every earlier event, even a removed one')
       },
     },
     {
@@ -50,16 +55,16 @@ export const retentionCases: StoreCases = {
         const [own, other] = [event(stage.prefix), event(newPrefix())]
         await stage.store.commit({ events: [own, other] })
         await stage.store.removeEvents(stage.prefix, [other.id])
-        ensureEqual(await eventIds(stage), [own.id], 'the own event must stay')
+        ensureEqual(await eventIds(stage), [own.id], 'removeEvents() must keep an event whose id was not given')
         const [kept] = await stage.store.events({ prefix: other.prefix, limit: 1 })
-        ensureEqual(kept?.id, other.id, 'the event of the other prefix must stay')
+        ensureEqual(kept?.id, other.id, 'removeEvents() must not remove an event of another prefix')
       },
     },
     {
       title: 'usage is trimmed by hour and address for the given tokens only, and the last use stays',
       async run(stage) {
         const [{ id }, { id: other }] = [await inserted(stage), await inserted(stage)]
-        // On both sides of a month, however a store divides time.
+        // Spread over several months, in case a store partitions usage by time.
         const hours = [-1500, -900, -700, -3, -1, 0, 1].map((offset) => BUCKET + offset * HOUR)
         const counts = [id, other].flatMap((token) => hours.flatMap((at) => [use(token, at, 'GET /a'), use(token, at, 'GET /b')]))
         const addresses = [id, other].flatMap((token) => [from(token, '192.0.2.1', BUCKET - 1), from(token, '192.0.2.2', BUCKET)])
@@ -69,14 +74,18 @@ export const retentionCases: StoreCases = {
         ensureEqual(
           await of(id),
           { counts: counts.filter(({ tokenId, bucketAt }) => tokenId === id && bucketAt >= BUCKET), addresses: addresses.slice(1, 2) },
-          'what is older must be gone, what begins at the instant must stay',
+          'trimUsage() must remove usage before the given times and keep usage at or after them',
         )
-        ensureEqual((await stage.store.usage({ tokenIds: [other] })).counts.length, 14, 'the usage of other tokens must stay')
+        ensureEqual((await stage.store.usage({ tokenIds: [other] })).counts.length, 14, 'trimUsage() must keep the usage of other tokens')
         const [row] = await list(stage, { ids: [id] })
-        ensureEqual([row?.lastUsedAt, row?.lastUsedIp], [BUCKET - 1, '192.0.2.1'], 'the last use must stay')
-        ensureEqual(await stage.store.trimUsage({ tokenIds: [], countsBefore: BUCKET }), false, 'of no token there is nothing to trim')
+        ensureEqual([row?.lastUsedAt, row?.lastUsedIp], [BUCKET - 1, '192.0.2.1'], 'trimUsage() must keep the last use')
+        ensureEqual(
+          await stage.store.trimUsage({ tokenIds: [], countsBefore: BUCKET }),
+          false,
+          'trimUsage() must return false for an empty list of tokens',
+        )
         await trimAll(stage, { tokenIds: [other] })
-        ensureEqual((await stage.store.usage({ tokenIds: [other] })).addresses.length, 2, 'without an instant nothing is too old')
+        ensureEqual((await stage.store.usage({ tokenIds: [other] })).addresses.length, 2, 'trimUsage() without times must remove nothing')
       },
     },
     {
@@ -90,14 +99,18 @@ export const retentionCases: StoreCases = {
           trimAll(stage, { tokenIds: [id], countsBefore: BUCKET, addressesBefore: BUCKET }),
           stage.second.recordUsage(batch({ counts: [use(id, BUCKET, 'GET /a')], addresses: [from(id, '10.0.0.1', BUCKET)] })),
         ])
-        // Only uses that were counted meanwhile are recent. The rest must be gone.
+        // Only the current hour is recent enough to stay. Everything older must be gone.
         await trimAll(stage, { tokenIds: [id], countsBefore: BUCKET, addressesBefore: BUCKET })
         const left = await stage.store.usage({ tokenIds: [id] })
-        ensureEqual(left.counts, [{ ...use(id, BUCKET, 'GET /a'), count: 2 }], 'the present hour must be whole')
+        ensureEqual(
+          left.counts,
+          [{ ...use(id, BUCKET, 'GET /a'), count: 2 }],
+          'a trim must not lose counts at or after its time, even counts recorded while it runs',
+        )
         ensureEqual(
           left.addresses.map(({ ip, lastAt }) => [ip, lastAt]),
           [['10.0.0.1', BUCKET]],
-          'an address that was seen meanwhile must stay',
+          'a trim must keep an address that was used again while it ran',
         )
       },
     },

@@ -13,7 +13,7 @@ function revoked(old: StoredToken, by: RevocationStamp = stamp): StoredToken {
 async function revokeWhere(stage: Stage, filter: Omit<TokenFilter, 'prefix'>, by: RevocationStamp = stamp): Promise<number> {
   const { count, events } = await stage.store.revokeWhere({ prefix: stage.prefix, ...filter }, by, bulkEvent(stage.prefix, by))
   const sum = events.reduce((total, event) => total + (event.count ?? 0), 0)
-  ensureEqual(sum, count, 'the counts of the events must add up to the count')
+  ensureEqual(sum, count, 'the counts of the returned events must add up to the returned count')
   return count
 }
 
@@ -26,16 +26,17 @@ export const revokeWhereCases: StoreCases = {
         const mine = [await inserted(stage, { tenantId: 'a' }), await inserted(stage, { tenantId: 'a', ownerId: 'o', expiresAt: 1 })]
         const others = [await inserted(stage, { tenantId: 'b' }), await inserted(stage), token(`${stage.prefix}x`, { tenantId: 'a' })]
         await insert(stage.store, others.slice(2))
-        ensureEqual(await revokeWhere(stage, { tenantIds: ['a'] }), 2, 'revokeWhere must answer how many it revoked')
+        ensureEqual(await revokeWhere(stage, { tenantIds: ['a'] }), 2, 'revokeWhere() must return the number of tokens that it revoked')
         for (const old of mine) {
           ensureEqual(
             await findOne(stage.second, old.id),
             revoked(old),
-            'stamp, one more version and updatedAt must be written, and nothing else',
+            'revokeWhere() must write the stamp, version + 1 and updatedAt, and nothing else',
           )
         }
-        for (const old of others) ensureEqual(await findOne(stage.store, old.id), old, 'a token that does not match must stay as it is')
-        ensureEqual((await list(stage, { statuses: ['revoked'] })).length, 2, 'list must show the revocation')
+        for (const old of others)
+          ensureEqual(await findOne(stage.store, old.id), old, 'revokeWhere() must not change a token that does not match')
+        ensureEqual((await list(stage, { statuses: ['revoked'] })).length, 2, 'list() must return the revoked tokens as revoked')
       },
     },
     {
@@ -44,10 +45,10 @@ export const revokeWhereCases: StoreCases = {
         const before = { revokedAt: START + 1, revokedBy: 'dave', revokedCode: 'manual', revokedReason: 'first' } as const
         const old = await inserted(stage, { ...before, version: 7 })
         const fresh = await inserted(stage)
-        ensureEqual(await revokeWhere(stage, {}), 1, 'a token that is revoked already must not count')
-        ensureEqual(await findOne(stage.store, old.id), old, 'the first revocation must stay')
-        ensureEqual(await findOne(stage.store, fresh.id), revoked(fresh), 'the other token must be revoked')
-        ensureEqual(await revokeWhere(stage, {}), 0, 'a second time there must be nothing left to revoke')
+        ensureEqual(await revokeWhere(stage, {}), 1, 'revokeWhere() must not count a token that was already revoked')
+        ensureEqual(await findOne(stage.store, old.id), old, 'revokeWhere() must not change an earlier revocation')
+        ensureEqual(await findOne(stage.store, fresh.id), revoked(fresh), 'revokeWhere() must revoke the token that was not yet revoked')
+        ensureEqual(await revokeWhere(stage, {}), 0, 'a second revokeWhere() must find nothing left to revoke')
       },
     },
     {
@@ -56,7 +57,7 @@ export const revokeWhereCases: StoreCases = {
         const old = await inserted(stage)
         const by = bulkStamp()
         await revokeWhere(stage, { ids: [old.id] }, by)
-        ensureEqual(await findOne(stage.store, old.id), revoked(old, by), 'a stamp without a reason must not invent one')
+        ensureEqual(await findOne(stage.store, old.id), revoked(old, by), 'a stamp without a reason must store no reason')
       },
     },
     {
@@ -89,10 +90,12 @@ export const revokeWhereCases: StoreCases = {
         const others = [await inserted(stage, { tenantId: 'a' }), await inserted(stage, { tenantId: 'a', rootId: '0000000000000001' })]
         const foreign = token(`${stage.prefix}x`, { rootId: first.id })
         await insert(stage.store, [foreign])
-        ensureEqual(await revokeWhere(stage, { rootId: first.id, tenantIds: ['b'] }), 0, 'line and tenant must both match')
-        ensureEqual(await revokeWhere(stage, { rootId: first.id }), 3, 'every token of the line must be revoked')
-        for (const old of line) ensureEqual(await findOne(stage.second, old.id), revoked(old), 'a token of the line must be revoked')
-        for (const old of [...others, foreign]) ensureEqual(await findOne(stage.store, old.id), old, 'others must stay as they are')
+        ensureEqual(await revokeWhere(stage, { rootId: first.id, tenantIds: ['b'] }), 0, 'rootId and tenant must both match')
+        ensureEqual(await revokeWhere(stage, { rootId: first.id }), 3, 'revokeWhere() by rootId must count every token of the chain')
+        for (const old of line)
+          ensureEqual(await findOne(stage.second, old.id), revoked(old), 'revokeWhere() by rootId must revoke every token of the chain')
+        for (const old of [...others, foreign])
+          ensureEqual(await findOne(stage.store, old.id), old, 'revokeWhere() by rootId must not change other tokens')
       },
     },
     {
@@ -108,9 +111,9 @@ export const revokeWhereCases: StoreCases = {
           })
           const [rotated] = await Promise.all([rotate, revokeWhere(stage, { rootId: '0000000000000001' }, bulkStamp())])
           const found = await stage.store.find([old.id, next.id])
-          ensureEqual(found.length, rotated.ok ? 2 : 1, 'the successor must be there if its commit was acknowledged')
+          ensureEqual(found.length, rotated.ok ? 2 : 1, 'the successor must be stored if, and only if, the rotation was acknowledged')
           const alive = found.filter(({ revokedAt }) => revokedAt === undefined).map(({ id }) => id)
-          ensureEqual(alive, [], 'no token of the line must be alive after revokeWhere has answered')
+          ensureEqual(alive, [], 'every token of the chain must be revoked once revokeWhere() has returned')
         }
       },
     },
@@ -119,15 +122,15 @@ export const revokeWhereCases: StoreCases = {
       async run(stage) {
         const made = Array.from({ length: 1100 }, (_, index) => token(stage.prefix, { createdAt: START + (index % 7) }))
         await insert(stage.store, made)
-        ensureEqual(await revokeWhere(stage, {}), 1100, 'every token must be counted')
-        ensureEqual(await list(stage, { statuses: ['active'] }), [], 'no token must be left active')
+        ensureEqual(await revokeWhere(stage, {}), 1100, 'revokeWhere() must count every token that it revoked')
+        ensureEqual(await list(stage, { statuses: ['active'] }), [], 'revokeWhere() must leave no token active')
         const found = (
           await Promise.all([0, 400, 800].map((start) => stage.store.find(made.slice(start, start + 400).map(({ id }) => id))))
         ).flat()
         ensureSameMembers(
           found.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id),
           made.map(({ id }) => id),
-          'find must show every token revoked',
+          'find() must return every token as revoked',
         )
       },
     },
@@ -141,10 +144,10 @@ export const revokeWhereCases: StoreCases = {
           return stage.handle(turn).commit({ updates, events: [event(stage.prefix, { action: 'token.updated', tokenId: old.id })] })
         }
         const [count] = await Promise.all([revokeWhere(stage, {}), ...made.map(update)])
-        ensureEqual(count, 20, 'every token must be counted, updated or not')
+        ensureEqual(count, 20, 'revokeWhere() must count every token, even one that is updated at the same time')
         const found = await stage.store.find(made.map(({ id }) => id))
         const alive = found.filter(({ revokedAt }) => revokedAt === undefined).map(({ id }) => id)
-        ensureEqual(alive, [], 'no token must be alive after revokeWhere has answered')
+        ensureEqual(alive, [], 'every token must be revoked once revokeWhere() has returned')
       },
     },
     {
@@ -152,27 +155,31 @@ export const revokeWhereCases: StoreCases = {
       async run(stage) {
         const there = await inserted(stage, { ownerId: 'o', rotationDueAt: START })
         const elsewhere = await inserted(stage, { ownerId: 'p' })
-        ensureEqual(await revokeWhere(stage, { ownerId: 'o' }), 1, 'the one token of the owner')
-        // Its instant is before the revocation, as if the clocks of two processes differ.
+        ensureEqual(await revokeWhere(stage, { ownerId: 'o' }), 1, 'revokeWhere() must revoke the one token of the owner')
+        // Its creation time is before the revocation, as if the clocks of two processes differed.
         const later = await inserted(stage, { ownerId: 'o', createdAt: START - 1 })
         const moved = await replace(stage.second, elsewhere, { ownerId: 'o' })
-        ensureEqual(await findOne(stage.second, later.id), later, 'a token inserted afterwards must not be revoked')
-        ensureEqual(await findOne(stage.second, elsewhere.id), moved, 'a token that changes into the filter must not be revoked')
-        ensureEqual((await list(stage, { statuses: ['active'] })).length, 2, 'list must agree')
-        ensureEqual(await list(stage, { rotationDue: true }), [], 'a revoked token is not due for rotation')
+        ensureEqual(await findOne(stage.second, later.id), later, 'a token inserted after revokeWhere() must not be revoked')
+        ensureEqual(await findOne(stage.second, elsewhere.id), moved, 'a token that matches only after revokeWhere() must not be revoked')
+        ensureEqual((await list(stage, { statuses: ['active'] })).length, 2, 'list() must return both later tokens as active')
+        ensureEqual(await list(stage, { rotationDue: true }), [], 'a revoked token must not be due for rotation')
 
         const stale = { expectedVersion: 1, record: changed(there, { name: 'Revived' }) }
         const refused = await stage.second.commit({ updates: [stale], events: [event(stage.prefix)] })
-        ensureEqual(refused, { ok: false, conflict: there.id }, 'an update that does not know of the revocation must be refused')
+        ensureEqual(refused, { ok: false, conflict: there.id }, 'an update that expects the version before the revocation must be refused')
         const noted = await replace(stage.second, revoked(there), { description: 'Ended with its owner' })
-        ensureEqual(await findOne(stage.store, there.id), noted, 'an update that knows of it must be kept')
+        ensureEqual(await findOne(stage.store, there.id), noted, 'an update that expects the revoked version must be stored')
 
         const again = bulkStamp({ revokedAt: START + 9000, revokedBy: 'dave' })
-        ensureEqual(await revokeWhere(stage, {}, again), 2, 'a second revocation must count what was still alive')
-        ensureEqual(await findOne(stage.store, there.id), noted, 'and leave what the first one ended')
-        ensureEqual(await findOne(stage.store, later.id), revoked(later, again), 'and stamp the others')
+        ensureEqual(await revokeWhere(stage, {}, again), 2, 'a second revokeWhere() must count only the tokens not yet revoked')
+        ensureEqual(await findOne(stage.store, there.id), noted, 'a second revokeWhere() must not change tokens that were already revoked')
+        ensureEqual(
+          await findOne(stage.store, later.id),
+          revoked(later, again),
+          'a second revokeWhere() must stamp the tokens not yet revoked',
+        )
         await stage.store.commit({ removals: [there.id], events: [event(stage.prefix, { action: 'token.pruned' })] })
-        ensureEqual((await list(stage)).length, 2, 'a revoked token can be removed')
+        ensureEqual((await list(stage)).length, 2, 'commit() must be able to remove a revoked token')
       },
     },
     {
@@ -191,23 +198,23 @@ export const revokeWhereCases: StoreCases = {
         ensureEqual(
           counts.reduce((sum, count) => sum + count, 0),
           60,
-          'the counts must add up to the tokens',
+          'the counts of concurrent revocations must add up to the number of tokens',
         )
         const found = await stage.store.find(made.map(({ id }) => id))
         ensureEqual(
           found.filter(({ version }) => version !== 2),
           [],
-          'each token must be revoked once',
+          'each token must be revoked exactly once',
         )
         for (const [turn, count] of counts.entries()) {
           const mine = found.filter(({ revokedBy }) => revokedBy === `admin-${turn}`)
-          ensureEqual(mine.length, count, 'each revocation must have stamped as many as it counted')
+          ensureEqual(mine.length, count, 'each revocation must have stamped as many tokens as it counted')
         }
         const told = await stage.store.events({ prefix: stage.prefix, actions: ['tokens.revoked'], limit: 10 })
         for (const [turn, { bulkId }] of stamps.entries()) {
           const mine = told.filter((each) => each.bulkId === bulkId)
           const sum = mine.reduce((total, each) => total + (each.count ?? 0), 0)
-          ensureEqual(sum, counts[turn], 'the events of each revocation must say the same count')
+          ensureEqual(sum, counts[turn], 'the counts of the events of a revocation must add up to the count that it returned')
         }
       },
     },
@@ -219,13 +226,13 @@ export const revokeWhereCases: StoreCases = {
         const during = Array.from({ length: 20 }, () => token(stage.prefix))
         const [count] = await Promise.all([revokeWhere(stage, {}), ...during.map((each, turn) => insert(stage.handle(turn), [each]))])
         const ended = new Set((await list(stage, { statuses: ['revoked'] })).map(({ id }) => id))
-        ensureEqual(ended.size, count, 'the count must be that of the tokens revoked')
+        ensureEqual(ended.size, count, 'revokeWhere() must return exactly the number of revoked tokens')
         ensureEqual(
           before.filter(({ id }) => !ended.has(id)),
           [],
-          'every token acknowledged before must be revoked',
+          'every token acknowledged before revokeWhere() must be revoked',
         )
-        ensureEqual((await list(stage)).length, 40, 'every insert must be there')
+        ensureEqual((await list(stage)).length, 40, 'every acknowledged insert must be stored')
       },
     },
   ],

@@ -3,7 +3,7 @@ import { ensureEqual, ensureSameMembers } from '../../assert.js'
 import { bulkEvent, bulkStamp, event, findOne, insert, inserted, list, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
-/** Names that a careless store would confuse with each other or with names of its own. */
+/** Names that a careless store could confuse with each other or with its own keywords. */
 const NAMES = [
   ...['a', 'A', 'a ', ' a', 'a  ', 'á', 'a\u0301', 'aa', 'ａ', 'a:b', 'a', 'a/b', 'a|b', 'a,b', 'a.b', 'a b', 'a%b', 'a\\b', 'ab'],
   ...['%', '_', '*', '?', '\\', "'", '"', '[', '{a}', '{', '}', '$1', '0', '00', 'null', 'undefined', 'true', 'NaN', '-1', '1e0'],
@@ -21,18 +21,18 @@ async function ensureApart(stage: Stage, field: Field): Promise<void> {
   await insert(stage.store, made)
   for (const [index, name] of NAMES.entries()) {
     const rows = await list(stage, only(field, name))
-    ensureEqual(rows, [made[index]], `${field} ${JSON.stringify(name)} must list its own token only`)
+    ensureEqual(rows, [made[index]], `list() by ${field} ${JSON.stringify(name)} must return only its own token`)
   }
   for (const [index, name] of NAMES.entries()) {
     if (index % 5 !== 0) continue
     const filter = { prefix: stage.prefix, ...only(field, name) }
     const stamp = bulkStamp()
     const { count } = await stage.store.revokeWhere(filter, stamp, bulkEvent(stage.prefix, stamp))
-    ensureEqual(count, 1, `revoking by ${field} ${JSON.stringify(name)} must revoke its own token only`)
+    ensureEqual(count, 1, `revokeWhere() by ${field} ${JSON.stringify(name)} must revoke only its own token`)
   }
   const revoked = (await list(stage, { statuses: ['revoked'] })).map(({ id }) => id)
   const expected = made.filter((_, index) => index % 5 === 0).map(({ id }) => id)
-  ensureSameMembers(revoked, expected, `revoking by ${field} must leave the tokens of similar names alone`)
+  ensureSameMembers(revoked, expected, `revokeWhere() must not revoke tokens with a similar ${field}`)
 }
 
 export const separationCases: StoreCases = {
@@ -49,7 +49,7 @@ export const separationCases: StoreCases = {
         for (const [index, name] of NAMES.entries()) {
           for (const query of [{ tenantIds: [name] }, { createdBy: name }, { tokenId: name }]) {
             const found = (await stage.store.events({ prefix: stage.prefix, limit: 100, ...query })).map(({ id }) => id)
-            ensureEqual(found, [events[index]?.id], `events of ${JSON.stringify(query)} must be its own only`)
+            ensureEqual(found, [events[index]?.id], `events() must return only the event that matches ${JSON.stringify(query)} exactly`)
           }
         }
       },
@@ -69,7 +69,7 @@ export const separationCases: StoreCases = {
           { nameContains: 'ware' },
           { ids: [mine.id, theirs.id] },
         ]) {
-          const what = `a list by ${JSON.stringify(Object.keys(query))} must be bound to its prefix`
+          const what = `list() filtered by ${JSON.stringify(Object.keys(query))} must return only tokens of its prefix`
           ensureEqual(await list(stage, query), [mine], what)
           ensureEqual(await list(stage, { ...query, prefix: other }), [theirs], what)
         }
@@ -77,13 +77,13 @@ export const separationCases: StoreCases = {
         ensureEqual(
           told.map(({ tokenId }) => tokenId),
           [theirs.id],
-          'events must be bound to their prefix',
+          'events() must return only events of its prefix',
         )
         const byTenant = { prefix: stage.prefix, tenantIds: ['a'], ids: [mine.id, theirs.id] }
         const stamp = bulkStamp()
         const { count } = await stage.store.revokeWhere(byTenant, stamp, bulkEvent(stage.prefix, stamp))
-        ensureEqual(count, 1, 'revokeWhere must be bound to its prefix')
-        ensureEqual(await findOne(stage.store, theirs.id), theirs, 'a token of another prefix must stay as it is')
+        ensureEqual(count, 1, 'revokeWhere() must revoke only tokens of its prefix')
+        ensureEqual(await findOne(stage.store, theirs.id), theirs, 'revokeWhere() must not change a token of another prefix')
       },
     },
   ],

@@ -41,7 +41,11 @@ async function insertNames(stage: Stage, names: readonly string[]): Promise<void
 }
 
 async function ensureFinds(stage: Stage, nameContains: string, names: readonly string[]): Promise<void> {
-  ensureSameMembers(await listNames(stage, { nameContains }), names, `names that contain ${JSON.stringify(nameContains.slice(0, 60))}`)
+  ensureSameMembers(
+    await listNames(stage, { nameContains }),
+    names,
+    `list() must return exactly the names that contain ${JSON.stringify(nameContains.slice(0, 60))}`,
+  )
 }
 
 export const textCases: StoreCases = {

@@ -23,11 +23,15 @@ export const ticketCases: StoreCases = {
       async run(stage) {
         const { id } = await inserted(stage)
         const made = ticket(stage, id, 1, { expiresAt: 9_007_199_254_740_000 })
-        ensureEqual(await stage.store.takeTicket(stage.prefix, made.digest), undefined, 'there is no ticket yet')
-        ensureEqual(await stage.store.saveTicket(made, room()), true, 'a ticket of a token must be kept')
-        ensureEqual(await stage.second.takeTicket(stage.prefix, made.digest), made, 'every field must come back')
-        ensureEqual(await stage.store.takeTicket(stage.prefix, made.digest), undefined, 'it must be gone for every handle')
-        ensureEqual(await stage.second.takeTicket(stage.prefix, made.digest), undefined, 'it must stay gone')
+        ensureEqual(
+          await stage.store.takeTicket(stage.prefix, made.digest),
+          undefined,
+          'takeTicket() must return nothing before the ticket was saved',
+        )
+        ensureEqual(await stage.store.saveTicket(made, room()), true, 'saveTicket() must store a ticket of an existing token')
+        ensureEqual(await stage.second.takeTicket(stage.prefix, made.digest), made, 'takeTicket() must return every saved field')
+        ensureEqual(await stage.store.takeTicket(stage.prefix, made.digest), undefined, 'a redeemed ticket must be gone for every handle')
+        ensureEqual(await stage.second.takeTicket(stage.prefix, made.digest), undefined, 'a redeemed ticket must stay gone')
       },
     },
     {
@@ -39,7 +43,11 @@ export const ticketCases: StoreCases = {
           const taken = await Promise.all(
             Array.from({ length: 32 }, async (_, turn) => stage.handle(turn).takeTicket(stage.prefix, digest(number))),
           )
-          ensureEqual(taken.filter((each) => each !== undefined).length, 1, 'exactly one must get the ticket')
+          ensureEqual(
+            taken.filter((each) => each !== undefined).length,
+            1,
+            'exactly one of 32 concurrent takeTicket() calls must get the ticket',
+          )
         }
       },
     },
@@ -47,11 +55,19 @@ export const ticketCases: StoreCases = {
       title: 'a ticket of a missing token is not stored',
       async run(stage) {
         const absent = token(stage.prefix)
-        ensureEqual(await stage.store.saveTicket(ticket(stage, absent.id, 1), room()), false, 'there is no such token')
-        ensureEqual(await stage.store.takeTicket(stage.prefix, digest(1)), undefined, 'what is refused must leave nothing')
+        ensureEqual(
+          await stage.store.saveTicket(ticket(stage, absent.id, 1), room()),
+          false,
+          'saveTicket() must refuse a ticket of a missing token',
+        )
+        ensureEqual(await stage.store.takeTicket(stage.prefix, digest(1)), undefined, 'a refused ticket must not be stored')
         const { id } = await inserted(stage)
         const prefix = newPrefix()
-        ensureEqual(await stage.store.saveTicket(ticket(stage, id, 2, { prefix }), room()), false, 'the token has another prefix')
+        ensureEqual(
+          await stage.store.saveTicket(ticket(stage, id, 2, { prefix }), room()),
+          false,
+          'saveTicket() must refuse a ticket of a token of another prefix',
+        )
       },
     },
     {
@@ -63,12 +79,20 @@ export const ticketCases: StoreCases = {
         const kept = await Promise.all(
           Array.from({ length: 24 }, async (_, turn) => stage.handle(turn).saveTicket(ticket(stage, id, turn), room({ max: 5 }))),
         )
-        ensureEqual(kept.filter(Boolean).length, 5, 'one that has run out takes no room')
-        ensureEqual(await stage.store.saveTicket(ticket(stage, other.id, 100), room({ max: 5 })), true, 'each token has room of its own')
+        ensureEqual(kept.filter(Boolean).length, 5, 'exactly 5 tickets must fit a limit of 5, not counting an expired one')
+        ensureEqual(
+          await stage.store.saveTicket(ticket(stage, other.id, 100), room({ max: 5 })),
+          true,
+          'each token must have its own limit',
+        )
         await stage.store.takeTicket(stage.prefix, digest(kept.indexOf(true)))
-        ensureEqual(await stage.store.saveTicket(ticket(stage, id, 101), room({ max: 5 })), true, 'one that was taken makes room')
+        ensureEqual(await stage.store.saveTicket(ticket(stage, id, 101), room({ max: 5 })), true, 'a redeemed ticket must make room')
         const later = room({ max: 5, now: START + 30_000 })
-        ensureEqual(await stage.store.saveTicket(ticket(stage, id, 102, { expiresAt: START + 60_000 }), later), true, 'so does time')
+        ensureEqual(
+          await stage.store.saveTicket(ticket(stage, id, 102, { expiresAt: START + 60_000 }), later),
+          true,
+          'an expired ticket must make room',
+        )
       },
     },
     {
@@ -82,10 +106,17 @@ export const ticketCases: StoreCases = {
           await stage.handle(number).saveTicket(late, room({ now: START + 60_000, forgetBefore: START + 40_000 }))
         }
         for (let number = 0; number < 20; number += 1) {
-          ensureEqual(await stage.store.takeTicket(stage.prefix, digest(number)), undefined, 'what ran out before must be forgotten')
+          ensureEqual(
+            await stage.store.takeTicket(stage.prefix, digest(number)),
+            undefined,
+            'saveTicket() must remove tickets that expired before forgetBefore',
+          )
         }
-        ensure((await stage.store.takeTicket(stage.prefix, digest(99))) !== undefined, 'what is younger must stay')
-        ensure((await stage.store.takeTicket(stage.prefix, digest(100))) !== undefined, 'what lives must stay')
+        ensure(
+          (await stage.store.takeTicket(stage.prefix, digest(99))) !== undefined,
+          'a ticket that did not expire before forgetBefore must stay',
+        )
+        ensure((await stage.store.takeTicket(stage.prefix, digest(100))) !== undefined, 'a live ticket must stay')
       },
     },
     {
@@ -94,8 +125,11 @@ export const ticketCases: StoreCases = {
         const prefix = newPrefix()
         const { id } = await inserted(stage)
         await stage.store.saveTicket(ticket(stage, id, 1), room())
-        ensureEqual(await stage.store.takeTicket(prefix, digest(1)), undefined, 'it belongs to another prefix')
-        ensure((await stage.store.takeTicket(stage.prefix, digest(1))) !== undefined, 'it must still be there')
+        ensureEqual(await stage.store.takeTicket(prefix, digest(1)), undefined, 'takeTicket() must not return a ticket of another prefix')
+        ensure(
+          (await stage.store.takeTicket(stage.prefix, digest(1))) !== undefined,
+          'takeTicket() must not remove a ticket of another prefix',
+        )
       },
     },
   ],

@@ -5,7 +5,7 @@ import { batch, inserted, START } from '../build.js'
 import type { StoreCases } from '../types.js'
 
 export const HOUR = 3_600_000
-/** The hour in which the cases begin. */
+/** The hour in which every case starts. */
 export const BUCKET: number = START - (START % HOUR)
 
 /** One counter. */
@@ -36,12 +36,24 @@ export const usageBoundCases: StoreCases['cases'] = [
       await stage.store.recordUsage(late(START))
       await stage.store.recordUsage(late(START + 1))
       const { counts, addresses } = await stage.store.usage({ tokenIds })
-      ensureEqual(counts.map(({ tokenId, count }) => [tokenId, count]).sort(), tokenIds.map((id) => [id, 2]).sort(), 'uses are counted')
+      ensureEqual(
+        counts.map(({ tokenId, count }) => [tokenId, count]).sort(),
+        tokenIds.map((id) => [id, 2]).sort(),
+        'recordUsage() must count uses of every token, even if its owner was erased',
+      )
       const places = addresses.map(({ tokenId }) => tokenId)
-      ensureEqual(places.sort(), others.map(({ id }) => id).sort(), 'tokens with addresses')
+      ensureEqual(
+        places.sort(),
+        others.map(({ id }) => id).sort(),
+        'usage() must return the addresses of every token except the one whose owner was erased',
+      )
       const listed = await stage.store.list({ prefix: stage.prefix, ids: tokenIds, now: START, limit: 10 })
       for (const { id, lastUsedAt, lastUsedIp } of listed) {
-        ensureEqual([lastUsedAt, lastUsedIp], [START + 1, id === erased.id ? undefined : ip], 'the last use')
+        ensureEqual(
+          [lastUsedAt, lastUsedIp],
+          [START + 1, id === erased.id ? undefined : ip],
+          'list() must return the last use, without its address if the owner was erased',
+        )
       }
     },
   },
@@ -58,10 +70,10 @@ export const usageBoundCases: StoreCases['cases'] = [
         [31, 30],
       ] as const) {
         const { counts: found } = await stage.store.usage({ tokenIds: [a.id, b.id], from: BUCKET, limit })
-        ensureEqual(found.length, expected, `counters of 30, at most ${limit}`)
+        ensureEqual(found.length, expected, `usage() with the limit ${limit} must return ${expected} of 30 counters`)
       }
       const { counts: later } = await stage.store.usage({ tokenIds: [a.id, b.id], from: BUCKET + 28 * HOUR, limit: 2 })
-      ensureEqual(later, made.slice(28), 'what lies outside the range must not count against the limit')
+      ensureEqual(later, made.slice(28), 'counters outside the range must not count toward the limit')
     },
   },
   {
@@ -101,9 +113,13 @@ export const usageBoundCases: StoreCases['cases'] = [
           ],
           addresses: [],
         },
-        'sums by step',
+        'usage() with stepMs must return one sum per step for allowed uses and one for refused uses',
       )
-      ensureEqual((await stage.store.usage({ ...query, limit: 3 })).counts.length, 3, 'sums, at most three')
+      ensureEqual(
+        (await stage.store.usage({ ...query, limit: 3 })).counts.length,
+        3,
+        'usage() with stepMs must return no more sums than the limit',
+      )
     },
   },
 ]

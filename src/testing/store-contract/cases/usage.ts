@@ -55,9 +55,13 @@ export const usageCases: StoreCases = {
           }
           return 0
         }
-        ensureEqual((await counts(stage, id)).toSorted(compare), expected.toSorted(compare), 'counts by key')
+        ensureEqual(
+          (await counts(stage, id)).toSorted(compare),
+          expected.toSorted(compare),
+          'usage() must return one sum for each hour, endpoint, outcome and scope',
+        )
         const ascii = (await counts(stage, id)).filter(({ endpoint }) => !endpoint.includes('😀'))
-        ensureEqual(ascii, ascii.toSorted(compare), 'rows must come in ascending order of bucket, endpoint, outcome and scope')
+        ensureEqual(ascii, ascii.toSorted(compare), 'usage() must return rows in ascending order of bucketAt, endpoint, outcome and scope')
       },
     },
     {
@@ -66,10 +70,18 @@ export const usageCases: StoreCases = {
         const { id } = await inserted(stage)
         const hours = [0, 1, 2, 3].map((hour) => use(id, { bucketAt: BUCKET + hour * HOUR }))
         await stage.store.recordUsage(batch({ counts: hours }))
-        ensureEqual(await counts(stage, id, { from: BUCKET + HOUR }), hours.slice(1), 'from')
-        ensureEqual(await counts(stage, id, { to: BUCKET + 2 * HOUR }), hours.slice(0, 2), 'to')
-        ensureEqual(await counts(stage, id, { from: BUCKET + HOUR, to: BUCKET + 2 * HOUR }), hours.slice(1, 2), 'from and to')
-        ensureEqual(await counts(stage, id, { from: BUCKET + HOUR, to: BUCKET + HOUR }), [], 'an empty range')
+        ensureEqual(await counts(stage, id, { from: BUCKET + HOUR }), hours.slice(1), 'usage() must treat from as inclusive')
+        ensureEqual(await counts(stage, id, { to: BUCKET + 2 * HOUR }), hours.slice(0, 2), 'usage() must treat to as exclusive')
+        ensureEqual(
+          await counts(stage, id, { from: BUCKET + HOUR, to: BUCKET + 2 * HOUR }),
+          hours.slice(1, 2),
+          'usage() must treat from as inclusive and to as exclusive',
+        )
+        ensureEqual(
+          await counts(stage, id, { from: BUCKET + HOUR, to: BUCKET + HOUR }),
+          [],
+          'usage() must return nothing for an empty range',
+        )
       },
     },
     ...usageBoundCases,
@@ -80,11 +92,15 @@ export const usageCases: StoreCases = {
         const addresses = [a, b].map(({ id }) => ({ tokenId: id, ip: '192.0.2.1', count: 3, lastAt: START }))
         await stage.store.recordUsage(batch({ counts: [use(a.id), use(b.id, { count: 5 })], addresses }))
         const both = await stage.store.usage({ tokenIds: [a.id, b.id, c.id] })
-        ensureEqual(both.counts.map(({ count }) => count).sort(), [1, 5], 'counts of two tokens')
-        ensureEqual(both.addresses.length, 2, 'addresses of two tokens')
+        ensureEqual(both.counts.map(({ count }) => count).sort(), [1, 5], 'usage() must return the counts of both tokens')
+        ensureEqual(both.addresses.length, 2, 'usage() must return the addresses of both tokens')
         const { id } = token(stage.prefix)
         for (const tokenIds of [[c.id], [id], []]) {
-          ensureEqual(await stage.store.usage({ tokenIds }), { counts: [], addresses: [] }, 'tokens without usage')
+          ensureEqual(
+            await stage.store.usage({ tokenIds }),
+            { counts: [], addresses: [] },
+            'usage() must return nothing for tokens without usage',
+          )
         }
       },
     },
@@ -105,17 +121,17 @@ export const usageCases: StoreCases = {
           await send(2),
           await send(3, stage.second),
         ]
-        ensureEqual(answers, [true, false, false, true, false, false], 'it must answer whether the batch was counted now')
+        ensureEqual(answers, [true, false, false, true, false, false], 'recordUsage() must return whether it counted the batch')
         const empty = { counts: [], addresses: [], lastUses: [] }
         const ofOther = batch({ nodeId: `${nodeId}-c`, seq: 1, ...empty })
         const closed = [await stage.store.recordUsage(ofOther), await stage.store.recordUsage({ ...ofOther, counts: [use(id)] })]
-        ensureEqual(closed, [true, false], 'an empty batch takes its number like any other')
+        ensureEqual(closed, [true, false], 'an empty batch must use up its seq like any other')
         await Promise.all(Array.from({ length: 10 }, (_, turn) => send(4, stage.handle(turn))))
-        ensureEqual((await counts(stage, id))[0]?.count, 3, 'batches 1, 3 and 4 must count once each, 2 came late')
+        ensureEqual((await counts(stage, id))[0]?.count, 3, 'batches 1, 3 and 4 must count once each, and the late batch 2 not at all')
         const { addresses } = await stage.store.usage({ tokenIds: [id] })
-        ensureEqual(addresses[0]?.count, 3, 'the same for addresses')
+        ensureEqual(addresses[0]?.count, 3, 'the addresses of batches 1, 3 and 4 must count once each')
         for (const node of [`${nodeId}-b`, `${nodeId} `, nodeId.toUpperCase()]) await send(1, stage.store, node)
-        ensureEqual((await counts(stage, id))[0]?.count, 6, 'the same seq of other nodes must count')
+        ensureEqual((await counts(stage, id))[0]?.count, 6, 'batches with the same seq from other nodes must count')
       },
     },
     {
@@ -138,9 +154,9 @@ export const usageCases: StoreCases = {
         ensureEqual(
           again,
           offs.map(() => false),
-          'none may count twice',
+          'a repeated batch must not count again, whatever the clock of its node',
         )
-        ensureEqual((await counts(stage, id))[0]?.count, offs.length, 'the count')
+        ensureEqual((await counts(stage, id))[0]?.count, offs.length, 'each batch must count exactly once')
       },
     },
     {
@@ -165,9 +181,13 @@ export const usageCases: StoreCases = {
         )
         for (const { id } of tokens) {
           const { counts: counted, addresses } = await stage.store.usage({ tokenIds: [id] })
-          ensureEqual(counted, [use(id, { count: 10_100 })], '2 batches of 1 to 100 must add up to 10,100')
-          ensureEqual(addresses, [{ tokenId: id, ip: '192.0.2.1', count: 200, lastAt: START + 99 }], 'addresses must add up too')
-          ensureEqual((await lastUse(stage, id))[0], START + 99, 'the last use must be the latest of all')
+          ensureEqual(counted, [use(id, { count: 10_100 })], 'the counts of 200 concurrent batches must add up to 10,100')
+          ensureEqual(
+            addresses,
+            [{ tokenId: id, ip: '192.0.2.1', count: 200, lastAt: START + 99 }],
+            'the address counts of 200 concurrent batches must add up to 200',
+          )
+          ensureEqual((await lastUse(stage, id))[0], START + 99, 'the last use must be the latest of all batches')
         }
       },
     },
@@ -180,9 +200,9 @@ export const usageCases: StoreCases = {
         }
         await record(START + 20, '192.0.2.20')
         await record(START + 10, '192.0.2.10')
-        ensureEqual(await lastUse(stage, id), [START + 20, '192.0.2.20'], 'an older use must change nothing')
+        ensureEqual(await lastUse(stage, id), [START + 20, '192.0.2.20'], 'an older use must not replace the last use')
         await record(START + 30, '192.0.2.30')
-        ensureEqual(await lastUse(stage, id), [START + 30, '192.0.2.30'], 'a later use must be kept')
+        ensureEqual(await lastUse(stage, id), [START + 30, '192.0.2.30'], 'a later use must replace the last use')
         await record(START + 40)
         ensureEqual(await lastUse(stage, id), [START + 40, undefined], 'a later use from an unknown address must not keep the old address')
       },
@@ -200,15 +220,15 @@ export const usageCases: StoreCases = {
         for (let start = 0; start < made.length; start += 150)
           await stage.store.recordUsage(batch({ addresses: made.slice(start, start + 150) }))
         const { addresses } = await stage.store.usage({ tokenIds: [id] })
-        ensureEqual(addresses.length, 1000, 'at most 1,000 addresses are answered')
-        ensureEqual(addresses[0], made.at(-1), 'the most recent comes first')
+        ensureEqual(addresses.length, 1000, 'usage() must return at most 1,000 addresses')
+        ensureEqual(addresses[0], made.at(-1), 'usage() must return the most recent address first')
         ensure(
           addresses.every(({ lastAt }, index) => index === 0 || lastAt <= (addresses[index - 1]?.lastAt ?? 0)),
-          'most recent first',
+          'usage() must return addresses in order of lastAt, most recent first',
         )
         await stage.store.recordUsage(batch({ addresses: [{ tokenId: id, ip: made.at(-1)?.ip ?? '', count: 4, lastAt: START }] }))
         const [newest] = (await stage.store.usage({ tokenIds: [id] })).addresses
-        ensureEqual(newest, { ...made.at(-1), count: 5 }, 'an older sighting must be counted and must not move the instant back')
+        ensureEqual(newest, { ...made.at(-1), count: 5 }, 'an older use of an address must be counted and must not move its lastAt back')
       },
     },
     {
@@ -223,7 +243,7 @@ export const usageCases: StoreCases = {
         }
         await stage.store.recordUsage(batch({ addresses: [seen('192.0.2.1', START + 9000)] }))
         const { addresses } = await stage.store.usage({ tokenIds: [id] })
-        ensureEqual(addresses[0], seen('192.0.2.1', START + 9000), 'an address that thousands of later ones pushed out must be forgotten')
+        ensureEqual(addresses[0], seen('192.0.2.1', START + 9000), 'a dropped address must be counted from zero when it is used again')
         ensureEqual(addresses.slice(1), later.slice(-999).reverse(), 'the most recent addresses must be kept')
       },
     },
@@ -240,9 +260,13 @@ export const usageCases: StoreCases = {
         })
         await stage.store.recordUsage(whole)
         const report = await stage.store.usage({ tokenIds: ids })
-        ensureEqual([report.counts.length, report.addresses.length], [500, 500], 'a row for each token')
+        ensureEqual(
+          [report.counts.length, report.addresses.length],
+          [500, 500],
+          'usage() must return one count and one address for each token',
+        )
         const last = (await list(stage)).map(({ lastUsedAt }) => lastUsedAt)
-        ensureEqual(last, whole.lastUses.map(({ at }) => at).reverse(), 'a last use for each token')
+        ensureEqual(last, whole.lastUses.map(({ at }) => at).reverse(), 'list() must return the last use of each token')
       },
     },
     {
@@ -257,10 +281,14 @@ export const usageCases: StoreCases = {
         await stage.store.recordUsage(
           batch({ counts: [use(id), use(id, { count: 4 })], addresses: [address, { ...address, lastAt: START + 9 }], lastUses }),
         )
-        ensureEqual(await counts(stage, id), [use(id, { count: 5 })], 'one row with the sum')
+        ensureEqual(await counts(stage, id), [use(id, { count: 5 })], 'counts with the same key must be stored as one row with their sum')
         const { addresses } = await stage.store.usage({ tokenIds: [id] })
-        ensureEqual(addresses, [{ ...address, count: 4, lastAt: START + 9 }], 'one address with the sum and the later instant')
-        ensureEqual((await lastUse(stage, id))[0], START + 2, 'the later of two last uses')
+        ensureEqual(
+          addresses,
+          [{ ...address, count: 4, lastAt: START + 9 }],
+          'equal addresses must be stored as one row with their sum and the later time',
+        )
+        ensureEqual((await lastUse(stage, id))[0], START + 2, 'the last use must be the later of two in one batch')
       },
     },
   ],

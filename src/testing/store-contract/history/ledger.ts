@@ -29,13 +29,13 @@ export type Ledger = {
   readonly tokens: Known[]
   owner: Owner
   owners: number
-  /** Acknowledged operations that leave one event each. */
+  /** Acknowledged operations, each of which writes one event. */
   readonly told: { 'token.created': number; 'token.updated': number; 'token.rotated': number; 'tokens.revoked': number }
 }
 
 const REASON = 'history'
 
-/** The number of tokens that are checked at once in the end. */
+/** The number of tokens that the final check reads at once. */
 const LOOKED_AT_ONCE = 32
 
 const ANSWERS: readonly Code[] = ['conflict', 'token_limit_reached', 'not_found']
@@ -51,12 +51,12 @@ async function refused(work: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Verifies, and checks the answer against what was acknowledged before it began and what was begun before it ended. */
+/** Verifies a token, and checks the result against what was acknowledged before the call began and what had begun before it ended. */
 export async function verify(tokens: Latchkey, known: Known): Promise<void> {
   const wasDead = known.dead
   const { ok } = await tokens.verify(known.token)
-  ensure(!(ok && wasDead), `${known.id} was accepted by a verification that began after its revocation or rotation was acknowledged`)
-  ensure(ok || known.ending || known.owner.revoking, `${known.id} was refused although nobody had begun to revoke or rotate it`)
+  ensure(!(ok && wasDead), `token ${known.id} was accepted by a verification that began after its revocation or rotation was acknowledged`)
+  ensure(ok || known.ending || known.owner.revoking, `token ${known.id} was refused, but no revocation or rotation of it had begun`)
 }
 
 export async function create(ledger: Ledger, tokens: Latchkey): Promise<void> {
@@ -71,11 +71,11 @@ export async function create(ledger: Ledger, tokens: Latchkey): Promise<void> {
 export async function update(ledger: Ledger, tokens: Latchkey, known: Known): Promise<void> {
   const wasDead = known.dead
   const record = await tokens.system.get(known.id)
-  ensure(record !== undefined, `${known.id} was created and cannot be found`)
+  ensure(record !== undefined, `token ${known.id} was created but cannot be found`)
   const count = record.metadata?.count
-  ensure(typeof count === 'number', `${known.id} has lost its metadata`)
+  ensure(typeof count === 'number', `token ${known.id} has lost its metadata`)
   if (await refused(tokens.system.update(known.id, { metadata: { count: count + 1 } }, { version: record.version }))) return
-  ensure(!wasDead, `${known.id} was updated although its revocation had been acknowledged before`)
+  ensure(!wasDead, `token ${known.id} was updated after its revocation or rotation was acknowledged`)
   known.updates += 1
   ledger.told['token.updated'] += 1
 }
@@ -93,7 +93,7 @@ export async function rotate(ledger: Ledger, tokens: Latchkey, known: Known): Pr
   ledger.told['token.created'] += 1
   const { record, token } = successor
   const count = record.metadata?.count
-  ensure(typeof count === 'number', `${record.id} did not get the metadata of the token that it replaces`)
+  ensure(typeof count === 'number', `token ${record.id} must have the metadata of the token that it replaces`)
   ledger.tokens.push({ id: record.id, token, owner: known.owner, ending: false, dead: false, updates: count, successors: 0 })
 }
 
@@ -115,7 +115,7 @@ export async function revokeAll(ledger: Ledger, tokens: Latchkey): Promise<void>
   if (count > 0) ledger.told['tokens.revoked'] += 1
 }
 
-/** Checks that must hold when all clients are done. */
+/** Checks what must hold once all clients are done. */
 export async function settle(ledger: Ledger): Promise<void> {
   const [tokens, other] = ledger.instances
   let revoked = 0
@@ -123,10 +123,11 @@ export async function settle(ledger: Ledger): Promise<void> {
     await verify(tokens, known)
     await verify(other, known)
     const record = await other.system.get(known.id)
-    ensureEqual(record?.metadata, { count: known.updates }, `${known.id}: every acknowledged update must have counted, and no other`)
-    ensure(known.successors <= 1, `${known.id} was rotated twice`)
+    ensureEqual(record?.metadata, { count: known.updates }, `token ${known.id} must contain every acknowledged update, and no others`)
+    ensure(known.successors <= 1, `token ${known.id} was rotated twice`)
     if (record?.revokedReason === REASON) revoked += 1
-    if (known.dead) ensureEqual(record?.status, 'revoked', `${known.id} was revoked or rotated`)
+    if (known.dead)
+      ensureEqual(record?.status, 'revoked', `token ${known.id} must be revoked after its revocation or rotation was acknowledged`)
   }
   for (let at = 0; at < ledger.tokens.length; at += LOOKED_AT_ONCE) {
     await Promise.all(ledger.tokens.slice(at, at + LOOKED_AT_ONCE).map(look))
@@ -138,5 +139,5 @@ export async function settle(ledger: Ledger): Promise<void> {
     for (const { action } of page.items) if (action in found) found[action as keyof typeof found] += 1
     cursor = page.nextCursor
   } while (cursor !== undefined)
-  ensureEqual(found, { ...ledger.told, 'token.revoked': revoked }, 'every acknowledged change must have left exactly one event')
+  ensureEqual(found, { ...ledger.told, 'token.revoked': revoked }, 'every acknowledged change must have written exactly one event')
 }
