@@ -1,11 +1,11 @@
 import { objectOf } from '../../src/policy/option-reader.js'
-import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
+import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
 import type { TransportWarning } from './lib/transport.js'
 import type { MysqlConnection, MysqlPool, MysqlPromisePool } from './sql/dialects/mysql-connection.js'
 import type { MysqlSource } from './sql/dialects/mysql-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
-import { mysqlUrl, serverShape } from './sql/options.js'
+import { isKysely, mysqlUrl, serverShape } from './sql/options.js'
 import { namesOf } from './sql/schema/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
@@ -29,14 +29,15 @@ export type MysqlStoreOptions = {
 
 const isPool = (value: object): boolean => 'getConnection' in value || ('pool' in value && typeof value.pool === 'object')
 
-const schema = exactlyOneOf(
-  objectOf({
-    url: mysqlUrl.optional(),
-    pool: handle<MysqlPool | MysqlPromisePool>(isPool, 'must be a pool of mysql2').optional(),
-    ...serverShape,
-  }),
-  ['url', 'pool', 'kysely'],
-)
+const shape = {
+  url: mysqlUrl.optional(),
+  pool: handle<MysqlPool | MysqlPromisePool>(isPool, 'must be a pool of mysql2').optional(),
+  ...serverShape,
+}
+
+const schema = exactlyOneOf(objectOf(shape), ['url', 'pool', 'kysely'])
+
+const sources: Sources = { store: 'mysqlStore', address: 'url', handles: { pool: isPool, kysely: isKysely }, options: shape }
 
 /**
  * Keeps tokens in MySQL (8.0.17 or newer) or MariaDB (10.4 or newer), for any number of nodes, which find each other's changes by polling.
@@ -48,7 +49,7 @@ const schema = exactlyOneOf(
  * ```
  */
 export const mysqlStore = (options: MysqlStoreOptions): SqlStore => {
-  const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions('mysqlStore', 'pool', schema, options)
+  const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions(sources, schema, options)
   const names = namesOf(rest)
   let source: MysqlSource
   if (pool !== undefined) source = { pool: 'pool' in pool ? pool.pool : pool }

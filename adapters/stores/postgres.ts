@@ -1,11 +1,11 @@
 import { objectOf } from '../../src/policy/option-reader.js'
-import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
+import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
 import type { TransportWarning } from './lib/transport.js'
 import type { PostgresClient, PostgresPool } from './sql/dialects/postgres-connection.js'
 import type { PostgresSource } from './sql/dialects/postgres-store.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
 import { lazyStore, type SqlStore } from './sql/lazy.js'
-import { postgresUrl, serverShape } from './sql/options.js'
+import { isKysely, postgresUrl, serverShape } from './sql/options.js'
 import { namesOf, schemaName } from './sql/schema/table-names.js'
 
 export { type MigrationSqlOptions, migrationSql, type SqlDialect } from './sql/schema/migration-sql.js'
@@ -37,24 +37,31 @@ export type PostgresStoreOptions = {
   readonly onWarning?: ((warning: TransportWarning) => void) | undefined
 }
 
+const isPool = (value: object): boolean => 'connect' in value
+// A client has one connection, and connects only once.
+const isClient = (value: object): boolean => 'connectionParameters' in value
+
 const sourceShape = {
   url: postgresUrl.optional(),
-  pool: handle<PostgresPool>((value) => 'connect' in value, 'must be a Pool of pg').optional(),
+  pool: handle<PostgresPool>(isPool, 'must be a Pool of pg')
+    .and((pool) => !isClient(pool), 'must be a Pool of pg, not a Client')
+    .optional(),
   kysely: serverShape.kysely,
   poolSize: serverShape.poolSize,
 }
 
 const SOURCES = ['url', 'pool', 'kysely'] as const
 
-const schema = exactlyOneOf(
-  objectOf({
-    ...serverShape,
-    ...sourceShape,
-    read: exactlyOneOf(objectOf(sourceShape), SOURCES).optional(),
-    schema: schemaName.optional(),
-  }),
-  SOURCES,
-)
+const shape = {
+  ...serverShape,
+  ...sourceShape,
+  read: exactlyOneOf(objectOf(sourceShape), SOURCES).optional(),
+  schema: schemaName.optional(),
+}
+
+const schema = exactlyOneOf(objectOf(shape), SOURCES)
+
+const sources: Sources = { store: 'postgresStore', address: 'url', handles: { pool: isPool, kysely: isKysely }, options: shape }
 
 type Given = { readonly url?: string | undefined; readonly pool?: PostgresPool | undefined; readonly kysely?: KyselyHandle | undefined }
 
@@ -75,7 +82,7 @@ const sourceOf = ({ url = '', pool, kysely }: Given, poolSize: number, warn: (wa
  * ```
  */
 export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
-  const { url, pool, kysely, read, poolSize, onWarning, ...rest } = readStoreOptions('postgresStore', 'pool', schema, options)
+  const { url, pool, kysely, read, poolSize, onWarning, ...rest } = readStoreOptions(sources, schema, options)
   const names = namesOf(rest)
   const source = sourceOf({ url, pool, kysely }, poolSize, onWarning)
   const replica = read && sourceOf(read, read.poolSize, onWarning)

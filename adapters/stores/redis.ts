@@ -1,7 +1,7 @@
 import { callback, wholeNumber } from '../../src/policy/option-kinds.js'
 import { objectOf, passing } from '../../src/policy/option-reader.js'
 import type { TokenStore } from '../../src/store/port.js'
-import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
+import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
 import { emitWarning } from './lib/transport.js'
 import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLeases, reportUsage } from './redis/activity.js'
 import { begin, type RedisWarning } from './redis/begin.js'
@@ -62,7 +62,7 @@ export type RedisStoreOptions = {
  * ```
  */
 export function redisStore(options: RedisStoreOptions): TokenStore {
-  const { url, client, keyPrefix, feedHistory, onWarning } = readStoreOptions('redisStore', 'client', schema, options)
+  const { url, client, keyPrefix, feedHistory, onWarning } = readStoreOptions(sources, schema, options)
   const root = rootOf(keyPrefix)
   const connection = checked(client === undefined ? ownConnection(() => openClient(url ?? ''), root) : givenConnection(client, root))
   const place = { history: feedHistory, channel: `${root}wake` }
@@ -136,16 +136,17 @@ function isPlainUrl(url: string): boolean {
   return /^\/?\d*$/.test(pathname) && [...searchParams.keys()].every((name) => name === 'connectionName')
 }
 
-const schema = exactlyOneOf(
-  objectOf({
-    // The URL may contain a password, so messages never include it.
-    url: passing<string>(isRedisUrl, 'must be a url that begins with redis://, rediss:// or unix://, or the path of a socket')
-      .and(isPlainUrl, 'must end with the number of a database or nothing; for connection options other than connectionName, pass a client')
-      .optional(),
-    client: handle<RedisClient>(isRedisClient, 'must be an ioredis or a node-redis client').optional(),
-    keyPrefix: passing<string>(isKeyPrefix, KEY_PREFIX).optional(),
-    feedHistory: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(100_000),
-    onWarning: callback<(warning: RedisWarning) => void>().default(emitWarning),
-  }),
-  ['url', 'client'],
-)
+const shape = {
+  // The URL may contain a password, so messages never include it.
+  url: passing<string>(isRedisUrl, 'must be a url that begins with redis://, rediss:// or unix://, or the path of a socket')
+    .and(isPlainUrl, 'must end with the number of a database or nothing; for connection options other than connectionName, pass a client')
+    .optional(),
+  client: handle<RedisClient>(isRedisClient, 'must be an ioredis or a node-redis client').optional(),
+  keyPrefix: passing<string>(isKeyPrefix, KEY_PREFIX).optional(),
+  feedHistory: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(100_000),
+  onWarning: callback<(warning: RedisWarning) => void>().default(emitWarning),
+}
+
+const schema = exactlyOneOf(objectOf(shape), ['url', 'client'])
+
+const sources: Sources = { store: 'redisStore', address: 'url', handles: { client: isRedisClient }, options: shape }

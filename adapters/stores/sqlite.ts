@@ -3,7 +3,7 @@ import { InvalidInputError } from '../../src/errors.js'
 import type { Duration } from '../../src/model/record.js'
 import { duration } from '../../src/policy/option-kinds.js'
 import { objectOf, oneOf, readBy } from '../../src/policy/option-reader.js'
-import { exactlyOneOf, handle, readStoreOptions } from './lib/read-options.js'
+import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
 import type { NodeDatabase, SyncDatabase } from './sql/dialects/sqlite-handle.js'
 import type { SqliteDriver } from './sql/dialects/sqlite-open.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
@@ -47,7 +47,7 @@ const isDatabase = (value: object): boolean => 'prepare' in value || 'executeQue
  */
 export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
   const options = typeof input === 'string' ? { path: input } : input
-  const { path = '', database, driver, busyTimeout, ...rest } = readStoreOptions('sqliteStore', 'database', schema, options)
+  const { path = '', database, driver, busyTimeout, ...rest } = readStoreOptions(sources, schema, options)
   const names = namesOf(rest)
   const source = database !== undefined ? { database } : { path, ...(driver !== undefined && { driver }) }
   const lazy: Lazy = {
@@ -78,16 +78,17 @@ const readPath = (path: unknown): string => {
   throw new InvalidInputError([], 'must be file: followed by the path of a file on this machine')
 }
 
-const schema = exactlyOneOf(
-  objectOf({
-    path: readBy(readPath).optional(),
-    database: handle<SyncDatabase | NodeDatabase | KyselyHandle>(
-      isDatabase,
-      'must be a database of node:sqlite, better-sqlite3 or libsql, or a Kysely instance',
-    ).optional(),
-    driver: oneOf(DRIVERS, `must be ${DRIVERS.join(' or ')}`).optional(),
-    tablePrefix: tablePrefix.optional(),
-    busyTimeout: duration({ min: 0, max: 60, fraction: true }).default(1.5),
-  }),
-  ['path', 'database'],
-)
+const shape = {
+  path: readBy(readPath).optional(),
+  database: handle<SyncDatabase | NodeDatabase | KyselyHandle>(
+    isDatabase,
+    'must be a database of node:sqlite, better-sqlite3 or libsql, or a Kysely instance',
+  ).optional(),
+  driver: oneOf(DRIVERS, `must be ${DRIVERS.join(' or ')}`).optional(),
+  tablePrefix: tablePrefix.optional(),
+  busyTimeout: duration({ min: 0, max: 60, fraction: true }).default(1.5),
+}
+
+const schema = exactlyOneOf(objectOf(shape), ['path', 'database'])
+
+const sources: Sources = { store: 'sqliteStore', address: 'path', handles: { database: isDatabase }, options: shape }

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { addInit } from './commands/init.js'
 import { COMMANDS } from './commands.js'
@@ -8,6 +8,7 @@ import { HeldLines } from './lib/held-lines.js'
 import type { Lifetime } from './lib/lifetime.js'
 import { type Streams, say, write } from './lib/output.js'
 import { openSession } from './lib/session.js'
+import { SuggestingCommand } from './lib/suggest.js'
 
 const EXIT_CODES = `
 Exit codes: 0 done; 1 refused or failed; 2 the command line was wrong; 3 the store did not answer, so nothing could be decided.
@@ -48,7 +49,7 @@ function buildProgram(
   streams: Streams,
   emit: (stream: NodeJS.WritableStream & Streams['stdout'], text: string) => void,
 ): Command {
-  const program = new Command('latchkey')
+  const program = new SuggestingCommand('latchkey')
     .description('Manages API tokens from the command line, using the instance that latchkey.config.ts exports.')
     .option('--config <file>', 'the file that exports the instance (default: the nearest latchkey.config.ts, .mjs or .js)')
     .option('--as <name>', 'name of the actor in the audit, as cli:<name> (default: the system user)')

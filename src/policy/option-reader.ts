@@ -88,15 +88,15 @@ type Fields<F extends OptionFields> = { [Name in keyof F]: OptionOf<F[Name]> }
 export const anything: OptionReader<unknown> = new OptionReader((input) => input)
 
 /** Accepts a value that passes a test. */
-export function passing<T>(test: (value: unknown) => boolean, error: string | (() => string)): OptionReader<T> {
+export function passing<T>(test: (value: unknown) => boolean, error: string | ((input: unknown) => string)): OptionReader<T> {
   return new OptionReader((input, place, found) => {
     if (test(input)) return input as T
-    return misfit(found, place, missing(input, place, typeof error === 'string' ? error : error()))
+    return misfit(found, place, missing(input, place, typeof error === 'string' ? error : error(input)))
   })
 }
 
 /** One of these values. */
-export function oneOf<const T extends string | false>(values: readonly T[], error: string): OptionReader<T> {
+export function oneOf<const T extends string | false>(values: readonly T[], error: string | ((input: unknown) => string)): OptionReader<T> {
   return passing<T>((value) => values.includes(value as T), error)
 }
 

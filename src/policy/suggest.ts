@@ -38,7 +38,9 @@ function editDistance(a: string, b: string, limit: number): number {
 export function noneOf(names: readonly string[], orList: boolean = false): (issue: { readonly input?: unknown }) => string {
   const list = `must be one of ${names.join(', ')}${orList ? ', or a list of them' : ''}`
   return ({ input }) => {
-    const meant = typeof input === 'string' ? closest(input, names) : undefined
+    const wrong: unknown = Array.isArray(input) ? input.find((given) => !names.includes(given)) : input
+    const meant =
+      typeof wrong === 'string' ? (closest(wrong, names) ?? names.find((name) => wrong.length > 2 && name.includes(wrong))) : undefined
     return meant === undefined ? list : `${list}; did you mean ${JSON.stringify(meant)}?`
   }
 }

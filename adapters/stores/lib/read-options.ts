@@ -1,32 +1,89 @@
 import { InvalidInputError } from '../../../src/errors.js'
 import { type OptionReader, passing, readOption } from '../../../src/policy/option-reader.js'
+import { redact } from '../../../src/token/redact.js'
 
-/** The options that name a database. */
-const SOURCES = ['url', 'path', 'pool', 'kysely', 'client', 'database'] as const
+/** What a store is given its database by: an address, or one of the handles that the host has open, the usual one first. */
+export type Sources = {
+  readonly store: string
+  readonly address: 'url' | 'path'
+  readonly handles: { readonly [name: string]: (value: object) => boolean }
+  /** Every option of the store. */
+  readonly options: object
+}
 
 /**
- * Reads the options of a store. `handleName` is the one that takes what the host has open.
+ * Reads the options of a store.
  *
  * @throws `invalid_input`
  */
-export function readStoreOptions<T>(store: string, handleName: string, reader: OptionReader<T>, options: unknown): T {
+export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, options: unknown): T {
+  const { store, address } = sources
   // The text is most likely a connection string that contains a password, so it is not repeated.
-  if (typeof options === 'string') throw new InvalidInputError('options', `${store} takes an object, not a string: ${store}({ url })`)
-  if (isObjectOfAClass(options)) {
-    throw new InvalidInputError('options', `must be an object that names the handle: ${store}({ ${handleName}: … })`)
+  if (typeof options === 'string') {
+    throw new InvalidInputError('options', `${store} takes an object, not a string: ${store}({ ${address}: … })`)
   }
-  refuseLostSource(options)
+  if (isPromise(options)) throw new InvalidInputError('options', 'must be an object, not a promise: await it')
+  if (isObjectOfAClass(options)) {
+    throw new InvalidInputError('options', `must be an object that names what it is given: ${store}({ ${nameFor(sources, options)}: … })`)
+  }
+  if (typeof options === 'object' && options !== null) {
+    const given = [sources.address, ...Object.keys(sources.handles)].filter((name) => Object.hasOwn(options, name))
+    refuseLostSource(options, given)
+    for (const [name, value] of entriesOf(options)) refuseMisnamed(sources, name, value, given.length === 0)
+  }
   return readOption(reader, options, 'options')
 }
 
+/** The options as far as they can be read: their reader reports a getter that throws. */
+function entriesOf(options: object): readonly (readonly [string, unknown])[] {
+  try {
+    return Object.entries(options)
+  } catch {
+    return []
+  }
+}
+
 /** Names an address or handle that is `undefined`, such as an environment variable that is not set, if no other source is given. */
-function refuseLostSource(options: unknown): void {
-  if (typeof options !== 'object' || options === null) return
-  const given = SOURCES.filter((name) => Object.hasOwn(options, name))
+function refuseLostSource(options: object, given: readonly string[]): void {
   const [lost] = given
   if (lost === undefined || given.some((name) => Reflect.get(options, name) !== undefined)) return
   const example = lost === 'url' ? ', such as an environment variable that is not set' : ''
   throw new InvalidInputError(lost, `is undefined: check where it comes from${example}`)
+}
+
+/** Refuses a handle or an address that another option takes. Only without any source can an unknown option be meant as one. */
+function refuseMisnamed(sources: Sources, name: string, value: unknown, withoutSource: boolean): void {
+  const { address, handles, options } = sources
+  const isHandle = Object.hasOwn(handles, name)
+  const isKnown = Object.hasOwn(options, name)
+  if (name === address || isHandle) {
+    if (value instanceof URL) throw new InvalidInputError(name, 'must be text, not a URL object: give its href')
+    const other = typeof value === 'string' ? address : handleFor(sources, value)
+    const fits = other === name || other === undefined || handles[name]?.(Object(value))
+    if (!fits) throw new InvalidInputError(name, `takes something else; did you mean "${other}"?`)
+  } else if (withoutSource && !isKnown) {
+    const meant = isObjectOfAClass(value) || isAddress(address, name, value) ? nameFor(sources, value) : undefined
+    if (meant !== undefined) throw new InvalidInputError(redact(name), `unknown field; did you mean "${meant}"?`)
+  }
+}
+
+/** The parts of an address in the settings of the drivers. */
+const PARTS = ['host', 'port', 'user', 'username', 'password', 'database', 'socket', 'connection']
+
+function isAddress(address: Sources['address'], name: string, value: unknown): boolean {
+  if (address === 'path') return typeof value === 'string' && !/prefix$/i.test(name)
+  return (typeof value === 'string' && /^[a-z][a-z0-9+.-]*:\/\//i.test(value)) || (value !== undefined && PARTS.includes(name))
+}
+
+/** The option that takes this value, by its kind. */
+function nameFor(sources: Sources, value: unknown): string {
+  if (value instanceof URL || !isObjectOfAClass(value)) return sources.address
+  return handleFor(sources, value) ?? Object.keys(sources.handles)[0] ?? sources.address
+}
+
+function handleFor({ handles }: Sources, value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  return Object.keys(handles).find((name) => handles[name]?.(value))
 }
 
 /** Returns whether this is the driver's own pool, client or handle. Options are written as an object literal in the call. */
@@ -35,6 +92,10 @@ function isObjectOfAClass(value: unknown): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   // Another realm has its own `Object`.
   return prototype !== null && Object.getPrototypeOf(prototype) !== null
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value
 }
 
 /** A reader for options of which exactly one must be given. */
@@ -47,5 +108,13 @@ export function exactlyOneOf<T extends object>(reader: OptionReader<T>, names: r
 
 /** An object that the host owns and passes in. `error` says which one. */
 export function handle<T>(isHandle: (value: object) => boolean, error: string): OptionReader<T> {
-  return passing<T>((value) => typeof value === 'object' && value !== null && isHandle(value), error)
+  return passing<T>(
+    (value) => typeof value === 'object' && value !== null && isHandle(value),
+    (value) => error + misgiven(value),
+  )
+}
+
+function misgiven(value: unknown): string {
+  if (typeof value === 'function') return ', not a function: call it'
+  return isPromise(value) ? ', not a promise: await it' : ''
 }

@@ -6,7 +6,8 @@ import { emitWarning, type TransportWarning } from '../lib/transport.js'
 import type { KyselyHandle } from './kysely-engine.js'
 import { tablePrefix } from './schema/table-names.js'
 
-const isKysely = (value: object): boolean => 'executeQuery' in value && 'withoutPlugins' in value
+/** Returns whether this is a Kysely instance. */
+export const isKysely = (value: object): boolean => 'executeQuery' in value && 'withoutPlugins' in value
 
 /** A Kysely instance that the host owns. */
 export const kyselyHandle: OptionReader<KyselyHandle> = handle(isKysely, 'must be a Kysely instance')

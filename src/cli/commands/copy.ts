@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { type CopyProgress, type CopyReport, type CopyStep, copy } from '../../extensions/copy/index.js'
 import type { Perform } from '../lib/command.js'
-import { CommandError, EXIT } from '../lib/fault.js'
 import { type Streams, say, writeTable } from '../lib/output.js'
 import type { Session } from '../lib/session.js'
+import { choiceOption } from '../lib/suggest.js'
 
-type Options = { readonly to: string; readonly step: string }
+type Options = { readonly to: string; readonly step: CopyStep }
 
 const STEPS: readonly CopyStep[] = ['copy', 'fence', 'open', 'cancel']
 
@@ -28,10 +28,8 @@ export function addCopy(program: Command, perform: Perform): void {
       'Copies everything that the store keeps under the prefix to the store of another configuration. Steps: copy (changes are still accepted), fence (changes are refused, the rest is copied and compared), open (the new store takes over permanently), cancel.',
     )
     .requiredOption('--to <file>', 'the configuration of the new store')
-    .option('--step <step>', 'copy, fence, open or cancel', 'copy')
-  perform<Options>(command, async (session, { to, step: given }) => {
-    const step = STEPS.find((known) => known === given)
-    if (step === undefined) throw new CommandError(EXIT.usage, `--step: must be one of ${STEPS.join(', ')}`)
+    .addOption(choiceOption('--step <step>', 'what to do next', STEPS).default('copy'))
+  perform<Options>(command, async (session, { to, step }) => {
     const target = await session.openOther('--to', to)
     if (step === 'open') {
       await session.confirm(() => `Let the store of ${to} take over permanently? The old store will no longer accept or refuse tokens.`)

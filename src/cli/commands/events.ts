@@ -1,8 +1,9 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { ACTIONS, type AuditAction } from '../../model/event.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
 import { given, numberOrText, readCount, readId } from '../lib/read-values.js'
+import { choiceOption } from '../lib/suggest.js'
 
 type Options = {
   readonly tenant?: string
@@ -23,11 +24,11 @@ export function addEvents(program: Command, perform: Perform): void {
     .description('Reads the audit, newest first, a page at a time.')
     .argument('[id]', 'id of the token (default: all tokens)')
     .option('--tenant <id>', 'only of this tenant')
-    .addOption(new Option('--action <action...>', 'only these actions, such as token.revoked').choices(ACTIONS))
+    .addOption(choiceOption('--action <action...>', 'only these actions, such as token.revoked', ACTIONS))
     .option('--actor <id>', 'only events of this actor, such as cli:ada')
     .option('--from <instant>', 'from this instant on', numberOrText)
     .option('--to <instant>', 'before this instant', numberOrText)
-    .addOption(new Option('--order <order>', 'which events come first').choices(['newest', 'oldest']).default('newest'))
+    .addOption(choiceOption('--order <order>', 'which events come first', ['newest', 'oldest']).default('newest'))
     .option('--limit <count>', 'how many, 1 to 1000 (default: 50)', readCount)
     .option('--cursor <cursor>', 'continue where the previous page ended')
   perform<Options>(command, async ({ handle, streams, answer }, options, [text]) => {

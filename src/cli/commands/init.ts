@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { isPrefix } from '../../token/parse.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { type Streams, say, writeJson } from '../lib/output.js'
 import { type Project, readProject } from '../lib/project.js'
+import { choiceOption } from '../lib/suggest.js'
 import { configText, FRAMEWORKS, type Framework, reexportText, routeText, STORES, type StoreName } from '../lib/templates.js'
 
 type Options = { readonly framework?: Framework; readonly store?: StoreName; readonly prefix?: string; readonly json?: boolean }
@@ -23,10 +24,8 @@ export function addInit(program: Command, streams: Streams): void {
     .command('init')
     .summary('write a configuration and a protected route for your framework')
     .description('Writes latchkey.config and, for the framework in package.json, a module with a protected route. Never overwrites a file.')
-    .addOption(new Option('--framework <name>', 'the framework (default: the one in package.json)').choices(FRAMEWORKS))
-    .addOption(
-      new Option('--store <name>', 'where tokens are stored (default: by the driver in package.json)').choices(Object.keys(STORES)),
-    )
+    .addOption(choiceOption('--framework <name>', 'the framework (default: the one in package.json)', FRAMEWORKS))
+    .addOption(choiceOption('--store <name>', 'where tokens are stored (default: by the driver in package.json)', Object.keys(STORES)))
     .option('--prefix <prefix>', 'the prefix of tokens (default: the name in package.json, and _live)')
   command.action(() => init(streams, command.optsWithGlobals()))
 }

@@ -1,9 +1,10 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { ListInput } from '../../model/list-input.js'
 import { STATUSES, type TokenStatus } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
 import { given, numberOrText, readCount } from '../lib/read-values.js'
+import { choiceOption } from '../lib/suggest.js'
 
 type Options = {
   readonly tenant?: string
@@ -27,7 +28,7 @@ export function addList(program: Command, perform: Perform): void {
     .option('--tenant <id>', 'only of this tenant')
     .option('--owner <id>', 'only of this owner')
     .option('--created-by <id>', 'only those created by this actor, such as cli:ada')
-    .addOption(new Option('--status <status...>', 'with one of these statuses').choices(STATUSES))
+    .addOption(choiceOption('--status <status...>', 'with one of these statuses', STATUSES))
     .option('--name <text>', 'whose name contains this text')
     .option('--rotation-due', 'whose rotation is due')
     .option('--expires-within <duration>', 'expiring within this time, such as 14d', numberOrText)

@@ -1,9 +1,10 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { UpdateInput } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { say } from '../lib/output.js'
 import { collect, given, numberOrText, readId, readTerms, type Terms } from '../lib/read-values.js'
+import { choiceOption } from '../lib/suggest.js'
 
 type Options = Terms & { readonly remove?: readonly string[] }
 
@@ -35,7 +36,7 @@ export function addUpdate(program: Command, perform: Perform): void {
     .option('--allowed-ip <address>', 'an address or CIDR range that it works from; repeatable, replaces all current ones', collect)
     .option('--rotate-every <duration>', 'how often it should be rotated', numberOrText)
     .option('--metadata <json>', 'a JSON object with your own data')
-    .addOption(new Option('--remove <what...>', 'remove these fields').choices([...REMOVABLE.keys()]))
+    .addOption(choiceOption('--remove <what...>', 'remove these fields', [...REMOVABLE.keys()]))
   perform<Options>(command, async ({ handle, streams, answer }, options, [text = '']) => {
     const changes = readChanges(options)
     const id = await readId(streams, text)

@@ -5,6 +5,7 @@ import { readNetworks } from '../../policy/network.js'
 import { duration, plainText, someText, wholeNumber } from '../../policy/option-kinds.js'
 import { listOf, OptionReader, objectOf, oneOf, passing, readBy, readOption, string } from '../../policy/option-reader.js'
 import { refuseUndefined } from '../../policy/read-input.js'
+import { noneOf } from '../../policy/suggest.js'
 import { type Destination, readDestination } from './destination.js'
 
 /** A destination for events. */
@@ -86,7 +87,10 @@ const endpoint = objectOf({
   id: string('must be text').and((id) => ID.test(id), 'must be a name such as "crm": 1 to 40 letters, digits, "-", "_" and "."'),
   // The URL may contain a secret, so no message includes it.
   url: string('must be text'),
-  actions: listOf(oneOf(ACTIONS, 'is not an audit action'), { min: 1, range: 'must not be empty' }).optional(),
+  actions: listOf(
+    oneOf(ACTIONS, (input) => noneOf(ACTIONS)({ input })),
+    { min: 1, range: 'must not be empty' },
+  ).optional(),
   tenantId: plainText(1, 255).optional(),
   from: oneOf(['now', 'start'], "must be 'now' or 'start'").default('now'),
 })

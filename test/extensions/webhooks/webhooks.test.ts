@@ -383,6 +383,7 @@ describe('webhooks', () => {
     for (const id of ['', 'a b', '.crm', 'x'.repeat(41), 'a:b', 7]) expect(await call(of({ id }))).toBe('invalid_input endpoints.0.id')
     for (const name of ['tenantId', 'actions']) expect(await call(of({ [name]: undefined }))).toBe(`invalid_input endpoints.0.${name}`)
     expect(await call(of({ actions: ['token.revokd'] }))).toBe('invalid_input endpoints.0.actions.0')
+    expect(() => webhooks(tokens, of({ actions: ['token.revokd'] }) as WebhookOptions)).toThrow(/did you mean "token.revoked"\?$/)
     expect(await call(of({ url: 'https://user:secret@example.com/' }))).toBe('invalid_input endpoints.0.url')
     expect(await call({ ...good, endpoints: [endpoint, endpoint] })).toBe('invalid_input endpoints.1.id')
     expect(await call({ ...good, retry: { attempts: 0 } })).toBe('invalid_input retry.attempts')

@@ -1,0 +1,98 @@
+import { Command, Option } from 'commander'
+import { noneOf } from '../../policy/suggest.js'
+import { CommandError, EXIT } from './fault.js'
+
+/** Our commands, options and values, with the words for them in other products. */
+const ELSEWHERE: ReadonlyMap<string, readonly string[]> = new Map([
+  ['create', ['new', 'add', 'generate', 'issue']],
+  ['list', ['ls']],
+  ['show', ['get', 'view', 'inspect', 'describe']],
+  ['update', ['edit', 'set', 'modify']],
+  ['rotate', ['renew', 'regenerate', 'roll']],
+  ['deactivate', ['disable', 'suspend', 'pause']],
+  ['activate', ['enable', 'resume']],
+  ['revoke', ['delete', 'remove', 'rm', 'destroy']],
+  ['events', ['log', 'logs', 'audit', 'history']],
+  ['verify-audit', ['audit']],
+  ['doctor', ['check', 'health']],
+  ['init', ['setup']],
+  ['name', ['label', 'title', 'search', 'query']],
+  ['description', ['desc', 'note', 'comment']],
+  ['scope', ['scopes', 'permission', 'permissions', 'role', 'roles']],
+  ['owner', ['owner-id', 'user', 'user-id']],
+  ['tenant', ['tenant-id', 'org', 'org-id', 'organization']],
+  ['expires-in', ['ttl', 'lifetime', 'expires', 'expire', 'expiry', 'expiration']],
+  ['expires-at', ['expires', 'expire', 'expiry', 'expiration', 'expiry-date', 'valid-until']],
+  ['allowed-ip', ['ip', 'ips', 'cidr', 'allowlist', 'whitelist']],
+  ['overlap', ['grace', 'grace-period']],
+  ['limit', ['page-size', 'per-page']],
+  ['cursor', ['page', 'offset']],
+  ['order', ['sort']],
+  ['from', ['since', 'after']],
+  ['to', ['until', 'before']],
+  ['json', ['output', 'format']],
+  ['yes', ['y', 'force']],
+  ['active', ['enabled']],
+  ['inactive', ['disabled', 'suspended']],
+  ['revoked', ['deleted']],
+  ['newest', ['desc']],
+  ['oldest', ['asc']],
+  ['postgres', ['postgresql', 'pg']],
+  ['mysql', ['mariadb']],
+])
+
+/** The unit at the end of an option for a duration. Here, the unit is part of the value. */
+const UNIT = /-(?:minutes|hours|days|weeks)$/
+
+/** Returns those of our words that a word of another product stands for. */
+function meantBy(word: string, ours: readonly string[]): readonly string[] {
+  const plain = word
+    .replace(/[a-z](?=[A-Z])/g, '$&-')
+    .replaceAll('_', '-')
+    .toLowerCase()
+  return ours.filter((name) => ELSEWHERE.get(name)?.includes(plain) || name === plain)
+}
+
+/** A command whose errors for an unknown command or option suggest ours for the words of other products, and for others the most similar one. */
+export class SuggestingCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new SuggestingCommand(name)
+  }
+
+  override error(message: string, options?: Parameters<Command['error']>[1]): never {
+    const [start, kind, word = ''] = /^error: unknown (command|option) '([^'=]+)/.exec(message) ?? []
+    if (start === undefined) return super.error(message, options)
+    const hint = kind === 'command' ? commandFor(this, word) : optionFor(this, word)
+    return super.error(hint === undefined ? message : `${start}' (Did you mean ${hint}?)`, options)
+  }
+}
+
+function commandFor({ commands }: Command, word: string): string | undefined {
+  const names = commands.map((command) => command.name())
+  return orNothing(meantBy(word, names))
+}
+
+function optionFor({ options, parent }: Command, flag: string): string | undefined {
+  const names = [...options, ...(parent?.options ?? [])].flatMap(({ long }) => long?.slice(2) ?? [])
+  const word = flag.replace(/^--?/, '')
+  const meant = (name: string): string | undefined => orNothing(meantBy(name, names).map((name) => `--${name}`))
+  const plain = word.replace(UNIT, '')
+  const hint = meant(plain)
+  return hint === undefined || plain === word ? hint : `${hint}, with the unit in the value, as in 90d`
+}
+
+function orNothing(names: readonly string[]): string | undefined {
+  return names.length === 0 ? undefined : names.join(' or ')
+}
+
+/** An option with a closed set of values. The error for another value lists them and suggests one, but does not repeat the value. */
+export function choiceOption(flags: string, description: string, values: readonly string[]): Option {
+  const option = new Option(flags, description).choices(values)
+  const say = noneOf(values)
+  return option.argParser<string | readonly string[]>((value, before) => {
+    if (!values.includes(value)) {
+      throw new CommandError(EXIT.usage, `${option.long}: ${say({ input: meantBy(value, values)[0] ?? value })}`)
+    }
+    return option.variadic ? [...(Array.isArray(before) ? before : []), value] : value
+  })
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openShell, type Shell } from './support.js'
+
+let shell: Shell
+beforeAll(async () => {
+  shell = await openShell()
+})
+afterAll(() => shell.close())
+
+async function refusal(line: string): Promise<string> {
+  const { code, stdout, stderr } = await shell.run(...line.split(' '))
+  expect([code, stdout]).toEqual([2, ''])
+  expect(stderr).toMatch(/^latchkey: [^\n]+\n$/)
+  return stderr
+}
+
+it.each([
+  ['list --status activ', '--status: must be one of revoked, inactive, pending, expired, active; did you mean "active"?'],
+  ['list --status active --status ACTIVE', 'did you mean "active"?'],
+  ['list --status active disabled', 'did you mean "inactive"?'],
+  ['list --status enabled', 'did you mean "active"?'],
+  ['list --status deleted', 'did you mean "revoked"?'],
+  ['events --action token.revokd', 'did you mean "token.revoked"?'],
+  ['events --action revoked', 'did you mean "token.revoked"?'],
+  ['events --order newst', '--order: must be one of newest, oldest; did you mean "newest"?'],
+  ['events --order asc', 'did you mean "oldest"?'],
+  ['events --order desc', 'did you mean "newest"?'],
+  ['update 0000000000000000 --remove expires', 'did you mean "expires-at"?'],
+  ['update 0000000000000000 --remove scopes', '--remove: must be one of description, resource, expires-at'],
+  ['scanner-rules --format gitleak', '--format: must be one of gitleaks, trufflehog, secretlint, pattern; did you mean "gitleaks"?'],
+  ['init --framework expres', '--framework: must be one of express, fastify, koa, hono; did you mean "express"?'],
+  ['init --store postgresql', '--store: must be one of sqlite, postgres, mysql, redis; did you mean "postgres"?'],
+  ['init --store mariadb', 'did you mean "mysql"?'],
+  ['copy --to latchkey.config.mjs --step fense', '--step: must be one of copy, fence, open, cancel; did you mean "fence"?'],
+])('the error for a value that an option does not have lists all and suggests the nearest: %s', async (line, text) => {
+  expect(await refusal(line)).toContain(text)
+})
+
+it('the error for an unrelated value lists the allowed ones and suggests none', async () => {
+  expect(await refusal('list --status zebra')).toBe('latchkey: --status: must be one of revoked, inactive, pending, expired, active\n')
+})
+
+it.each([
+  ['create --ttl 30d', "unknown option '--ttl' (Did you mean --expires-in?)"],
+  ['create --ttl=30d', "unknown option '--ttl' (Did you mean --expires-in?)"],
+  ['create --lifetime 30d', '--expires-in?'],
+  ['create --expires 30d', '--expires-in or --expires-at?'],
+  ['create --expires-in-days 30', "unknown option '--expires-in-days' (Did you mean --expires-in, with the unit in the value, as in 90d?)"],
+  ['create --ttl-hours 30', '--expires-in, with the unit in the value, as in 90d?'],
+  ['create --valid-until 2030-01-01', '--expires-at?'],
+  ['create --owner-id ada', '--owner?'],
+  ['create --user ada', '--owner?'],
+  ['create --userId ada', '--owner?'],
+  ['create --tenant-id acme', '--tenant?'],
+  ['create --org acme', '--tenant?'],
+  ['create --permission inventory:read', '--scope?'],
+  ['create --permissions inventory:read', '--scope?'],
+  ['create --scopes inventory:read', '--scope?'],
+  ['create --role admin', '--scope?'],
+  ['create --title ERP', '--name?'],
+  ['create --label ERP', '--name?'],
+  ['create --desc ERP', '--description?'],
+  ['create --note ERP', '--description?'],
+  ['create --ip 192.0.2.1', '--allowed-ip?'],
+  ['create --cidr 192.0.2.0/24', '--allowed-ip?'],
+  ['rotate 0000000000000000 --grace 1d', '--overlap?'],
+  ['rotate 0000000000000000 --grace-period 1d', '--overlap?'],
+  ['list --search ERP', '--name?'],
+  ['list --page-size 10', '--limit?'],
+  ['list --page 2', '--cursor?'],
+  ['list --output json', '--json?'],
+  ['revoke 0000000000000000 --force', '--yes?'],
+  ['revoke 0000000000000000 -y', '--yes?'],
+  ['events --since 2030-01-01', '--from?'],
+  ['events --until 2030-01-01', '--to?'],
+  ['events --sort asc', '--order?'],
+])('the error for an option of other products names ours: %s', async (line, text) => {
+  expect(await refusal(line)).toContain(text)
+})
+
+it.each([
+  ['delete 0000000000000000', "unknown command 'delete' (Did you mean revoke?)"],
+  ['remove 0000000000000000', "unknown command 'remove' (Did you mean revoke?)"],
+  ['rm 0000000000000000', 'revoke?'],
+  ['ls', 'list?'],
+  ['new', 'create?'],
+  ['add', 'create?'],
+  ['generate', 'create?'],
+  ['issue', 'create?'],
+  ['disable 0000000000000000', 'deactivate?'],
+  ['suspend 0000000000000000', 'deactivate?'],
+  ['enable 0000000000000000', 'activate?'],
+  ['get 0000000000000000', 'show?'],
+  ['inspect 0000000000000000', 'show?'],
+  ['edit 0000000000000000', 'update?'],
+  ['renew 0000000000000000', 'rotate?'],
+  ['regenerate 0000000000000000', 'rotate?'],
+  ['logs', 'events?'],
+  ['audit', 'events or verify-audit?'],
+  ['check', 'doctor?'],
+  ['setup', 'init?'],
+])('the error for a command of other products names ours: %s', async (line, text) => {
+  expect(await refusal(line)).toContain(text)
+})
+
+it.each([
+  ['show 0000000000000000 --ttl 30d', "unknown option '--ttl'"],
+  ['frobnicate', "unknown command 'frobnicate'"],
+])('nothing is suggested that the command does not have: %s', async (line, text) => {
+  expect(await refusal(line)).toBe(`latchkey: ${text}\n`)
+})
