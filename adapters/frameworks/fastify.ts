@@ -55,8 +55,7 @@ const platform: Platform<FastifyRequest> = {
 
 // Async, because Fastify cannot catch an exception from a callback-style plugin.
 const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authenticate(app, given) {
-  // Fastify always passes options to a plugin, so this was called as on other frameworks.
-  if (given === undefined) throw new InvalidInputError('authenticate', 'is a plugin: app.register(authenticate, { tokens })')
+  checkRegistered(app, given, 'authenticate', '{ tokens }')
   const { tokens, ...options } = given
   if ('prefix' in options) {
     throw new InvalidInputError(
@@ -68,6 +67,12 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
   if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal', undefined)
   const authenticateRequest: onRequestHookHandler = (request, reply, done) => enter(request, reply, done)
   app.addHook('onRequest', options.optional === true ? authenticateRequest : markGuard(authenticateRequest))
+}
+
+// Otherwise it was called as on other frameworks, or the instance was given in place of the options.
+function checkRegistered(app: object, options: object, name: string, write: string): void {
+  if ('addHook' in Object(app) && 'tokens' in Object(options)) return
+  throw new InvalidInputError(name, `is a plugin: app.register(${name}, ${write})`)
 }
 
 function createEntrance(
@@ -174,7 +179,9 @@ export function protect<const First extends FirstInput, const Rest extends RestI
  * await app.register(management, { prefix: '/admin/tokens', tokens, actor: (request) => currentUser(request) })
  * ```
  */
-export const management: FastifyPluginAsync<ManagementOptions> = async function management(app, { tokens, prefix: _, ...options }) {
+export const management: FastifyPluginAsync<ManagementOptions> = async function management(app, given) {
+  checkRegistered(app, given, 'management', '{ tokens, actor, prefix }')
+  const { tokens, prefix: _, ...options } = given
   const api = openManagement(tokens, options)
   const checkTrust = createTrustCheck(platform.believesCallers)
   const answer = markGuard(async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {

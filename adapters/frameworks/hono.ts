@@ -1,17 +1,17 @@
 import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono'
 import { basePath, routePath } from 'hono/route'
 import { endpointName } from '../../src/activity/endpoint-name.js'
-import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
 import { checkWaitUntil, handOver } from '../../src/http/hand-over.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
-import type { AuthenticateOptions as Options } from '../../src/http/options.js'
+import { checkOptions, type AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import { watchedBody } from '../../src/http/watched-body.js'
-import type { Authenticator, Latchkey } from '../../src/instance.js'
+import { type Authenticator, deciderOf, type Latchkey } from '../../src/instance.js'
+import { checkActor } from '../../src/management/check-actor.js'
 import { createManagement, type ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
@@ -63,7 +63,8 @@ export type ManagementOptions = Manage & {
  * ```
  */
 export function authenticate(tokens: Authenticator, given: AuthenticateOptions = {}): MiddlewareHandler {
-  if (typeof given !== 'object' || given === null) throw new InvalidInputError('options', 'must be an object')
+  deciderOf(tokens)
+  checkOptions(given)
   const { ip, waitUntil, ...options } = given
   checkWaitUntil(waitUntil)
   const decide = createGuard<Context>(tokens, options, {
@@ -156,9 +157,9 @@ export function protect<const First extends FirstInput, const Rest extends RestI
  * ```
  */
 export function management(tokens: Latchkey, given: ManagementOptions): Hono {
-  const { actor, ip, waitUntil, ...options } = Object(given) as ManagementOptions
+  checkActor(tokens, given)
+  const { actor, ip, waitUntil, ...options } = given
   checkWaitUntil(waitUntil)
-  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')
   const api = createManagement(tokens, options)
   const manageTokens: Handler = (c) => {
     const caller = {

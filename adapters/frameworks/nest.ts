@@ -48,11 +48,13 @@ type Engine = { readonly decide: Authenticate<HttpRequest>; readonly options: La
 const OPTIONS = Symbol('options of LatchkeyModule.forRoot(), imported once in the root module')
 const ENGINE = Symbol('LatchkeyModule.forRoot(), imported once in the root module')
 
+function withoutTokens(): InvalidInputError {
+  return new InvalidInputError('tokens', 'must be given as an option: LatchkeyModule.forRoot({ tokens })')
+}
+
 function createEngine(options: LatchkeyModuleOptions): Engine {
   const { tokens, management: _, ...rest } = Object(options) as LatchkeyModuleOptions
-  if (tokens === undefined && 'system' in Object(options)) {
-    throw new InvalidInputError('tokens', 'must be given as an option: LatchkeyModule.forRoot({ tokens })')
-  }
+  if (!('tokens' in Object(options))) throw withoutTokens()
   return { decide: createGuard(tokens, rest, platform), options }
 }
 
@@ -195,11 +197,16 @@ export class LatchkeyModule implements NestModule {
 
   /** Takes the options directly. */
   static forRoot(options: LatchkeyModuleOptions): DynamicModule {
+    if (!('tokens' in Object(options))) throw withoutTokens()
     return LatchkeyModule.forRootAsync({ useFactory: () => options })
   }
 
   /** Takes the options from a factory, which may be asynchronous and inject other providers. */
-  static forRootAsync({ imports = [], inject = [], useFactory }: LatchkeyModuleAsyncOptions): DynamicModule {
+  static forRootAsync(options: LatchkeyModuleAsyncOptions): DynamicModule {
+    const { imports = [], inject = [], useFactory } = Object(options) as LatchkeyModuleAsyncOptions
+    if (typeof useFactory !== 'function') {
+      throw new InvalidInputError('useFactory', 'must return the options: LatchkeyModule.forRootAsync({ useFactory })')
+    }
     return {
       module: LatchkeyModule,
       global: true,

@@ -4,11 +4,12 @@ import { admissionOf } from '../../src/http/admission.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
 import { checkWaitUntil, handOver } from '../../src/http/hand-over.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
-import type { AuthenticateOptions as Options } from '../../src/http/options.js'
+import { checkOptions, type AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
-import type { Authenticator, Latchkey } from '../../src/instance.js'
+import { type Authenticator, deciderOf, type Latchkey } from '../../src/instance.js'
+import { checkActor } from '../../src/management/check-actor.js'
 import { createManagement, type ManagementOptions as Manage } from '../../src/management/index.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
@@ -69,10 +70,14 @@ export function authenticate(
 ): Promise<Outcome>
 export function authenticate(tokens: Authenticator, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
 export async function authenticate(tokens: Authenticator, request: Request, given: AuthenticateOptions = {}): Promise<OptionalOutcome> {
-  if (typeof given !== 'object' || given === null) throw new InvalidInputError('options', 'must be an object')
+  if (isRequest(tokens)) throw new InvalidInputError('tokens', 'comes before the request: authenticate(tokens, request)')
+  deciderOf(tokens)
+  checkRequest(request, 'authenticate(tokens, request)')
+  refuseScopes(given)
+  checkOptions(given)
   const { ip, endpoint, require, waitUntil, ...options } = given
   checkWaitUntil(waitUntil)
-  if (require !== undefined && typeof require !== 'function') {
+  if (require !== undefined && (typeof require !== 'function' || Object.is(require, requireScopes))) {
     throw new InvalidInputError('require', "must be the result of requireScopes, such as requireScopes('inventory:read')")
   }
   const decide = guardOf(tokens, options)
@@ -106,6 +111,7 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 ): ScopeChecker {
   const check = createScopeCheck<Request>(args)
   return async function requireScopesOfRequest(request) {
+    if (!isRequest(request)) throw new InvalidInputError('request', 'must be the Request that authenticate() accepted')
     const refusal = await check(request)
     return refusal === undefined ? undefined : toResponse(refusal)
   }
@@ -121,16 +127,38 @@ export function requireScopes<const First extends FirstInput, const Rest extends
  * ```
  */
 export function management(tokens: Latchkey, given: ManagementOptions): (request: Request) => Promise<Response> {
-  const { actor, mountPath, ip, waitUntil, ...options } = Object(given) as ManagementOptions
+  checkActor(tokens, given)
+  const { actor, mountPath, ip, waitUntil, ...options } = given
   checkWaitUntil(waitUntil)
-  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')
   if (typeof mountPath !== 'string' || (mountPath !== '' && !mountPath.startsWith('/')))
     throw new InvalidInputError('mountPath', 'must be the path of the API, such as /admin/tokens')
   const api = createManagement(tokens, options)
   return async function manageTokens(request) {
+    checkRequest(request, 'pass the one that your server received')
     const caller = { actor: () => actor(request), principal: admissionOf(request)?.principal, ip: () => ip?.(request) }
     return api.fetch(request, { ...caller, waitUntil: waitUntil && ((work) => waitUntil(work, request)) }, mountPath)
   }
+}
+
+// Nothing is read here, because reading a request may run the host's code.
+function isRequest(value: unknown): value is Request {
+  return typeof value === 'object' && value !== null && 'headers' in value && !('rawHeaders' in value)
+}
+
+function checkRequest(request: unknown, write: string): void {
+  if (isRequest(request)) return
+  let hint = `: ${write}`
+  if ('then' in Object(request)) hint = ', not a promise: await it'
+  if ('rawHeaders' in Object(request)) hint = ', not one of Node: import from latchkey/express, latchkey/koa or latchkey/fastify'
+  throw new InvalidInputError('request', `must be a standard Request${hint}`)
+}
+
+// Another framework's way to name scopes.
+function refuseScopes(options: unknown): void {
+  const isBare = typeof options === 'string' || typeof options === 'function' || Array.isArray(options)
+  const field = ['scopes', 'scope', 'permissions'].find((name) => name in Object(options))
+  if (!isBare && field === undefined) return
+  throw new InvalidInputError(field ?? 'options', "authenticate() takes scopes as { require: requireScopes('inventory:read') }")
 }
 
 /** The addresses of requests, read as soon as a guard runs. */

@@ -132,7 +132,10 @@ const refuseMisconfigured = createRefusals<IncomingMessage>()
 function socketOf(request: unknown): Duplex {
   const socket: unknown = typeof request === 'object' && request !== null ? Reflect.get(request, 'socket') : undefined
   if (typeof Object(socket).on === 'function' && typeof Object(socket).listeners === 'function') return socket as Duplex
-  throw new InvalidInputError('request', 'must be the request that a Node server passes to its `upgrade` listener')
+  throw new InvalidInputError(
+    'request',
+    'must be the request that a Node server passes to its `upgrade` listener: authenticateUpgrade(tokens, request)',
+  )
 }
 
 function findDoor(tokens: Authenticator, options: UpgradeOptions): Door | undefined {

@@ -2,6 +2,7 @@ import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { callback, flag } from '../policy/option-kinds.js'
 import { anything, objectOf, readOption } from '../policy/option-reader.js'
+import { quote } from '../policy/quote.js'
 import { refuseUndefined } from '../policy/read-input.js'
 import { type ResourceMode, resourceMode } from '../policy/resource-mode.js'
 import type { CredentialSource } from './credential.js'
@@ -63,10 +64,25 @@ const reader = objectOf({
  * @throws InvalidInputError `invalid_input`
  */
 export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOptions<R> {
-  refuseScopes(options)
+  checkOptions(options)
   const read = readOption(reader, options, 'options') as AuthenticateOptions<R>
   refuseUndefined(options, ['resources'], 'to use the setting of the instance')
   return read
+}
+
+/**
+ * Refuses values that are no options at all. A promise or a standard `Request` has no properties of its own, so it would count as no options.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function checkOptions(options: unknown): void {
+  refuseScopes(options)
+  if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', `must be an object, not ${quote(options)}`)
+  const has = (name: string): boolean => name in Object(options)
+  if (has('then')) throw new InvalidInputError('options', 'must be an object, not a promise: await it')
+  if (has('headers') || has('req')) {
+    throw new InvalidInputError('options', 'must be an object of options, not a request: authenticate(tokens) returns the middleware')
+  }
 }
 
 // Refuses scopes here: nothing would check them, but the host would assume that something does.

@@ -34,6 +34,9 @@ const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
  */
 export function readRequirement<R>(args: readonly unknown[]): Requirement<R> {
   const rest: unknown[] = [...args]
+  if (isUncalled(rest)) {
+    throw new InvalidInputError('scopes', "must be names: call requireScopes('inventory:read') first, and use what it returns")
+  }
   const last = rest.at(-1)
   const resources = rest.length > 1 && typeof last === 'object' && last !== null ? readSources<R>(rest.pop()) : []
   const [first] = rest
@@ -46,6 +49,13 @@ export function readRequirement<R>(args: readonly unknown[]): Requirement<R> {
   if (scopes.length === 0) throw new InvalidInputError('scopes', 'requireScopes requires at least one scope')
   const names = scopes.map(readScope)
   return { scopes: names, any, name: [...new Set(names)].sort().join(' '), resources }
+}
+
+/** A framework passes requests, and a decorator that is not called receives a class. */
+function isUncalled([first, ...others]: readonly unknown[]): boolean {
+  if (typeof first === 'function') return true
+  const isObject = typeof first === 'object' && first !== null && !Array.isArray(first)
+  return isObject && (others.length > 0 || 'headers' in first) && !('any' in first) && !('catalogue' in first)
 }
 
 function readScope(scope: unknown, index: number): string {

@@ -4,7 +4,8 @@ export function misgiven(tokens: unknown): string {
   if (typeof tokens === 'string') return ', and comes first: authenticate(tokens), protect(tokens, scope)'
   const has = (name: string): boolean => name in Object(tokens)
   if (has('then')) return ', not a promise: await it'
-  if (has('headers')) return ', not a request: call authenticate(tokens) once, and use the middleware that it returns'
+  if (has('headers') || has('req')) return ', not a request: call authenticate(tokens) once, and use the middleware that it returns'
+  if (has('tokens')) return ', not an object that contains it: authenticate(tokens)'
   if (has('revokeAll')) return ', not a handle with the verbs: give the instance itself'
   if (has('commit')) return ', not a store: latchkey({ prefix, store, scopes })'
   return ''

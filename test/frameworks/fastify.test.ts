@@ -117,7 +117,7 @@ describe('the Fastify plugin', () => {
     for (const options of [{ tokens, prefix: '/api' }, { tokens, optinal: true }, { tokens: undefined }, {}]) {
       const app = Fastify()
       await expect((async () => app.register(authenticate, options as never))()).rejects.toThrow(
-        /unknown (?:option|field)|must be the result of/,
+        /unknown (?:option|field)|must be the result of|app.register\(authenticate, \{ tokens \}\)/,
       )
     }
     const app = Fastify()

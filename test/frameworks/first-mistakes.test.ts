@@ -1,19 +1,176 @@
-import { expect, it } from 'vitest'
-import { authenticate as fastifyAuthenticate } from '../../adapters/frameworks/fastify.js'
-import { authenticate } from '../../adapters/frameworks/web.js'
-import { testLatchkey } from '../../src/testing/index.js'
+import express from 'express'
+import fastify from 'fastify'
+import { Hono } from 'hono'
+import Koa from 'koa'
+import { latchkey } from 'latchkey'
+import * as onExpress from 'latchkey/express'
+import * as onFastify from 'latchkey/fastify'
+import * as onHono from 'latchkey/hono'
+import * as onKoa from 'latchkey/koa'
+import { LatchkeyModule, RequireScopes } from 'latchkey/nest'
+import { memoryStore } from 'latchkey/stores/memory'
+import { testLatchkey } from 'latchkey/testing'
+import * as onWeb from 'latchkey/web'
+import { authenticateUpgrade } from 'latchkey/ws'
+import { afterAll, afterEach, expect, it, vi } from 'vitest'
+import { served } from '../support/http/tokens.js'
 
-it("authenticate() for web requests says how to write a scope given as text in 'require'", async () => {
-  const { tokens, tokenFor } = testLatchkey({ scopes: { 'inventory:read': 'See stock' } })
-  const headers = { authorization: `Bearer ${await tokenFor({ scopes: ['inventory:read'] })}` }
-  const tried = authenticate(tokens, new Request('https://x/stock', { headers }), { require: 'inventory:read' as never })
-  await expect(tried).rejects.toMatchObject({ code: 'invalid_input', message: expect.stringContaining("requireScopes('inventory:read')") })
-  await tokens.close()
+const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
+afterAll(() => tokens.close())
+afterEach(() => void vi.restoreAllMocks())
+
+const request = new Request('https://x/stock')
+const nodeRequest = { headers: {}, rawHeaders: [], method: 'GET' }
+const actor = () => undefined
+const next = () => undefined
+
+/** Makes a call that TypeScript would reject, as JavaScript code can. Returns the error, thrown or as a rejection. */
+async function errorOf(made: unknown, ...args: readonly unknown[]): Promise<{ readonly code?: unknown; readonly message: string }> {
+  try {
+    await Reflect.apply(made as () => unknown, undefined, args)
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('the call was accepted')
+}
+
+const MIDDLEWARE = [
+  ['Express', onExpress, [nodeRequest, {}, next]],
+  ['Koa', onKoa, [{ headers: {}, req: nodeRequest }, next]],
+  ['Hono', onHono, [{ req: { raw: request } }, next]],
+] as const
+
+it.each(MIDDLEWARE)('on %s, functions passed as middleware without calling them say to call them', async (_name, adapter, args) => {
+  const uncalled = 'must be the result of latchkey(options), not a request: call '
+  for (const made of [adapter.authenticate, adapter.protect, adapter.management])
+    expect(await errorOf(made, ...args)).toMatchObject({ code: 'invalid_input', message: expect.stringContaining(uncalled) })
+  const message = expect.stringContaining("requireScopes('inventory:read') first, and use what it returns")
+  expect(await errorOf(adapter.requireScopes, ...args)).toMatchObject({ code: 'invalid_input', message })
+})
+
+it.each(MIDDLEWARE)('on %s, wrong arguments are rejected with what to write', async (_name, adapter, [first]) => {
+  const cases: readonly (readonly [unknown, readonly unknown[], string])[] = [
+    [adapter.authenticate, [], 'tokens: must be the result of latchkey(options)'],
+    [adapter.authenticate, [Promise.resolve(tokens)], 'not a promise: await it'],
+    [adapter.authenticate, [{ tokens }], 'not an object that contains it: authenticate(tokens)'],
+    [adapter.authenticate, [tokens, 'inventory:read'], "protect(tokens, 'inventory:read')"],
+    [adapter.authenticate, [tokens, ['inventory:read']], "protect(tokens, 'inventory:read')"],
+    [adapter.authenticate, [tokens, null], 'options: must be an object'],
+    [adapter.authenticate, [tokens, Promise.resolve({})], 'options: must be an object, not a promise: await it'],
+    [adapter.authenticate, [tokens, first, {}, next], 'options: must be an object of options, not a request'],
+    [adapter.authenticate, [tokens, request], 'options: must be an object of options, not a request'],
+    [adapter.protect, [tokens], 'at least one scope'],
+    [adapter.protect, [Promise.resolve(tokens), 'inventory:read'], 'not a promise: await it'],
+    [adapter.management, [undefined, { actor }], 'tokens: must be the result of latchkey(options)'],
+    [adapter.management, [{ tokens, actor }], 'not an object that contains it'],
+    [adapter.management, [tokens], 'actor: must be a function'],
+    [adapter.management, [tokens, actor], 'actor: must be given as an option: management(tokens, { actor })'],
+    [adapter.management, [tokens, { actor: { id: 'ada' } }], 'actor: must be a function'],
+  ]
+  for (const [made, args, says] of cases) {
+    const error = await errorOf(made, ...args)
+    expect([error.code, error.message]).toEqual(['invalid_input', expect.stringContaining(says)])
+  }
+})
+
+it('on web requests, wrong arguments are rejected with what to write', async () => {
+  const mayRead = onWeb.requireScopes('inventory:read')
+  const cases: readonly (readonly [unknown, readonly unknown[], string])[] = [
+    [onWeb.authenticate, [tokens], 'request: must be a standard Request: authenticate(tokens, request)'],
+    [onWeb.authenticate, [tokens, Promise.resolve(request)], 'request: must be a standard Request, not a promise: await it'],
+    [onWeb.authenticate, [tokens, { require: mayRead }], 'request: must be a standard Request: authenticate(tokens, request)'],
+    [onWeb.authenticate, [tokens, nodeRequest], 'request: must be a standard Request, not one of Node'],
+    [onWeb.authenticate, [request, tokens], 'tokens: comes before the request: authenticate(tokens, request)'],
+    [onWeb.authenticate, [request], 'tokens: comes before the request: authenticate(tokens, request)'],
+    [onWeb.authenticate, [undefined, request], 'tokens: must be the result of latchkey(options)'],
+    [onWeb.authenticate, [Promise.resolve(tokens), request], 'not a promise: await it'],
+    [onWeb.authenticate, [tokens, request, 'inventory:read'], "require: requireScopes('inventory:read')"],
+    [onWeb.authenticate, [tokens, request, ['inventory:read']], "require: requireScopes('inventory:read')"],
+    [onWeb.authenticate, [tokens, request, { scopes: ['inventory:read'] }], "require: requireScopes('inventory:read')"],
+    [onWeb.authenticate, [tokens, request, mayRead], "require: requireScopes('inventory:read')"],
+    [onWeb.authenticate, [tokens, request, { require: 'inventory:read' }], "requireScopes('inventory:read')"],
+    [onWeb.authenticate, [tokens, request, { require: onWeb.requireScopes }], 'requireScopes'],
+    [mayRead, [], 'request: must be the Request that authenticate() accepted'],
+    [onWeb.management, [undefined, { actor, mountPath: '/x' }], 'tokens: must be the result of latchkey(options)'],
+    [onWeb.management, [request], 'tokens: must be the result of latchkey(options), not a request'],
+    [onWeb.management, [tokens], 'actor: must be a function'],
+    [onWeb.management, [tokens, actor], 'actor: must be given as an option'],
+    [onWeb.management(tokens, { actor, mountPath: '/x' }), [], 'request: must be a standard Request'],
+  ]
+  for (const [made, args, says] of cases) {
+    const error = await errorOf(made, ...args)
+    expect([error.code, error.message]).toEqual(['invalid_input', expect.stringContaining(says)])
+  }
 })
 
 it('authenticate of Fastify says that it must be registered if it is called as on other frameworks', async () => {
   const { tokens } = testLatchkey({ scopes: { 'inventory:read': 'See stock' } })
-  const called = (fastifyAuthenticate as (tokens: unknown) => Promise<void>)(tokens)
-  await expect(called).rejects.toThrow('app.register(authenticate, { tokens })')
+  const says = 'app.register(authenticate, { tokens })'
+  for (const args of [[tokens], [tokens, {}], [tokens, null], [tokens, { tokens }], [nodeRequest, {}, next]])
+    expect((await errorOf(onFastify.authenticate, ...args)).message).toContain(says)
+  for (const args of [[tokens], [tokens, null], [tokens, { actor }], [nodeRequest, {}, next]])
+    expect((await errorOf(onFastify.management, ...args)).message).toContain('app.register(management, { tokens, actor, prefix })')
+  for (const args of [[onFastify.authenticate, tokens], [onFastify.authenticate], [onFastify.management, tokens]]) {
+    const app = fastify()
+    Reflect.apply(app.register as () => unknown, app, args)
+    const register = args[0] === onFastify.management ? 'app.register(management, { tokens, actor, prefix })' : says
+    await expect(app.ready()).rejects.toThrow(register)
+  }
+  const app = fastify()
+  app.register(onFastify.authenticate, { tokens: Promise.resolve(tokens) as never })
+  await expect(app.ready()).rejects.toThrow('not a promise: await it')
   await tokens.close()
+})
+
+it('on Nest, wrong arguments are rejected with what to write', async () => {
+  const says = 'LatchkeyModule.forRoot({ tokens })'
+  expect((await errorOf(LatchkeyModule.forRoot)).message).toContain(says)
+  expect((await errorOf(LatchkeyModule.forRoot, tokens)).message).toContain(says)
+  const factory = expect.stringContaining('LatchkeyModule.forRootAsync({ useFactory })')
+  for (const args of [[], [{ tokens }], [() => ({ tokens })]]) {
+    expect(await errorOf(LatchkeyModule.forRootAsync, ...args)).toMatchObject({ code: 'invalid_input', message: factory })
+  }
+  class StockController {
+    list(): void {}
+  }
+  const method = [StockController.prototype, 'list', Object.getOwnPropertyDescriptor(StockController.prototype, 'list')]
+  for (const args of [method, [StockController]])
+    expect((await errorOf(RequireScopes, ...args)).message).toContain("requireScopes('inventory:read') first, and use what it returns")
+})
+
+it('authenticateUpgrade() without the request of the listener says how to call it', async () => {
+  for (const args of [[], [tokens], [nodeRequest, tokens], [tokens, request]])
+    expect((await errorOf(authenticateUpgrade, ...args)).message).toContain('authenticateUpgrade(tokens, request)')
+})
+
+it.each([
+  ['authenticate', onExpress.authenticate, onKoa.authenticate, onHono.authenticate, onFastify.authenticate],
+  ['protect', onExpress.protect, onKoa.protect, onHono.protect, onFastify.protect],
+  ['requireScopes', onExpress.requireScopes, onKoa.requireScopes, onHono.requireScopes, onFastify.requireScopes],
+])('applications that use %s without calling it answer no request and say why', async (_name, byExpress, byKoa, byHono, byFastify) => {
+  const log = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+  const why = /app\.register|call authenticate\(tokens\) once|first, and use what it returns/
+
+  const app = express().use(byExpress as never, (_req, res) => void res.send('open'))
+  const [status, text] = await served(app, async (origin) => {
+    const answer = await fetch(origin)
+    return [answer.status, await answer.text()] as const
+  })
+  expect([status, text.replaceAll('&#39;', "'")]).toEqual([400, expect.stringMatching(why)])
+
+  const errors: unknown[] = []
+  const koa = new Koa().use(byKoa as never).use((ctx) => {
+    ctx.body = 'open'
+  })
+  koa.on('error', (error) => void errors.push(error))
+  await served(koa.callback(), async (origin) => expect(await (await fetch(origin)).text()).not.toContain('open'))
+  expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(why) })])
+
+  const hono = new Hono().use(byHono as never).get('/', (c) => c.text('open'))
+  expect((await hono.request('/')).status).toBe(500)
+  expect(String(log.mock.calls.at(-1)?.[0])).toMatch(why)
+
+  const server = fastify()
+  server.get('/', { onRequest: byFastify as never }, () => 'open')
+  expect((await server.inject('/')).json()).toMatchObject({ message: expect.stringMatching(why) })
 })

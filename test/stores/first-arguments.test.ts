@@ -83,18 +83,18 @@ it.each([
 it.each([
   ['postgresStore', 'postgresStore({ pool: … })', postgresStore, pool],
   ['postgresStore', 'postgresStore({ kysely: … })', postgresStore, onPostgres],
-  ['postgresStore', 'postgresStore({ url: … })', postgresStore, POSTGRES],
+  ['postgresStore', 'postgresStore({ url })', postgresStore, POSTGRES],
   ['postgresStore', 'postgresStore({ url: … })', postgresStore, new URL(POSTGRES)],
   ['mysqlStore', 'mysqlStore({ pool: … })', mysqlStore, mysqlPool],
   ['mysqlStore', 'mysqlStore({ pool: … })', mysqlStore, promisePool],
   ['mysqlStore', 'mysqlStore({ kysely: … })', mysqlStore, onMysql],
-  ['mysqlStore', 'mysqlStore({ url: … })', mysqlStore, MYSQL],
+  ['mysqlStore', 'mysqlStore({ url })', mysqlStore, MYSQL],
   ['sqliteStore', 'sqliteStore({ database: … })', sqliteStore, database],
   ['sqliteStore', 'sqliteStore({ database: … })', sqliteStore, onSqlite],
   ['sqliteStore', 'sqliteStore({ path: … })', sqliteStore, new URL('file:///tokens.db')],
   ['redisStore', 'redisStore({ client: … })', redisStore, ioredis],
   ['redisStore', 'redisStore({ client: … })', redisStore, nodeRedis],
-  ['redisStore', 'redisStore({ url: … })', redisStore, REDIS],
+  ['redisStore', 'redisStore({ url })', redisStore, REDIS],
 ])('%s, given a bare handle or address, says to write %s', (_name, says, store, value) => {
   const message = messageOf(store, value)
   expect(message).toContain(says)

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import { InvalidInputError } from '../../../src/errors.js'
 import { admissionOf } from '../../../src/http/admission.js'
 import type { Latchkey } from '../../../src/instance.js'
+import { checkActor } from '../../../src/management/check-actor.js'
 import { createManagement, type Management, type ManagementOptions as Options } from '../../../src/management/index.js'
 import type { Actor } from '../../../src/model/actor.js'
 import type { MaybePromise } from '../../../src/model/json.js'
@@ -28,8 +28,8 @@ export type Arrival = {
 
 /** Creates the API and checks that there is a way to identify the caller. */
 export function openManagement<R>(tokens: Latchkey, given: ManagementOptions<R>): Management & { readonly actor: ActorOf<R> } {
-  const { actor, ...options } = Object(given) as ManagementOptions<R>
-  if (typeof actor !== 'function') throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')
+  checkActor(tokens, given)
+  const { actor, ...options } = given
   return { ...createManagement(tokens, options), actor }
 }
 

@@ -20,7 +20,7 @@ export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, o
   const { store, address } = sources
   // The text is most likely a connection string that contains a password, so it is not repeated.
   if (typeof options === 'string') {
-    throw new InvalidInputError('options', `${store} takes an object, not a string: ${store}({ ${address}: … })`)
+    throw new InvalidInputError('options', `${store} takes an object, not a string: ${store}({ ${address} })`)
   }
   if (isPromise(options)) throw new InvalidInputError('options', 'must be an object, not a promise: await it')
   if (isObjectOfAClass(options)) {

@@ -1,0 +1,15 @@
+import { InvalidInputError } from '../errors.js'
+import { internalsOf } from '../instance.js'
+
+/**
+ * Checks the arguments of `management` as far as the adapters share them, before they are taken apart.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function checkActor(tokens: unknown, options: unknown): void {
+  internalsOf(tokens)
+  if (typeof options === 'function') throw new InvalidInputError('actor', 'must be given as an option: management(tokens, { actor })')
+  if (typeof Reflect.get(Object(options), 'actor') !== 'function') {
+    throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')
+  }
+}
