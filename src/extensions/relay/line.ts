@@ -107,7 +107,7 @@ export class Line {
     const way = message.to === EVERYBODY ? `${message.from} to all` : message.from
     if (message.seq <= (this.#heard.get(way) ?? 0) && !isAnswer(message)) return
     if (this.#heard.size >= MAX_SENDERS && !this.#heard.has(way)) this.#heard.clear()
-    this.#heard.set(way, message.seq)
+    this.#heard.set(way, Math.max(message.seq, this.#heard.get(way) ?? 0))
     hear(message)
   }
 }
