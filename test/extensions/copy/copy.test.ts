@@ -31,6 +31,8 @@ function bare(store: TokenStore) {
   return nodeOver(store, options as object)
 }
 
+type Instance = ReturnType<typeof nodeOver>
+
 async function files() {
   const folder = await ownFolder()
   onTestFinished(() => folder.remove())
@@ -356,6 +358,14 @@ describe('rejected copies', () => {
     const begun = nodeOver(memoryStore())
     await copy(nodeOver(memoryStore()), begun)
     await expect(copy(before, begun)).rejects.toThrow('contains an unfinished copy of another store')
+  })
+
+  it('copy() accepts a prefix that is also the name of a property of every object', async () => {
+    const { old, to } = await files()
+    const [before, after] = [old, to].map((file) => nodeOver(sqliteStore(file), { prefix: 'constructor' })) as [Instance, Instance]
+    const { token } = await mint(before)
+    await copy(before, after, { step: 'open' })
+    expect(await verdict(after.verify(token))).toBe('ok')
   })
 
   it('a store with tokens stays in service, and keeps them, when a copy into it fails before it has found them', async () => {

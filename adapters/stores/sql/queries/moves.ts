@@ -6,7 +6,8 @@ import { wide } from '../schema/wide.js'
 
 type Moves = { readonly [prefix: string]: Move }
 
-const parse = (detail: string | undefined): Moves => JSON.parse(detail ?? '{}') as Moves
+// Without a prototype: a prefix may have the name of a property of every object.
+const parse = (detail: string | undefined): Moves => Object.assign(Object.create(null), JSON.parse(detail ?? '{}'))
 
 const only = ({ builder }: Sql) => builder.selectFrom('moves').select('detail').where('id', '=', 1)
 
