@@ -40,18 +40,26 @@ local function lines(keys)
   return out
 end
 
--- Returns whether a token is in all of the indexes of a filter, and in one of its tenants' indexes.
+-- The index of a token's tenant, and the tenant as JSON; nil if it has none.
+local function tenantIn(indexes)
+  local first, second = string.match(indexes, '^\\n([^\\n]+)\\n([^\\n]+)\\n')
+  local lead = first and string.sub(first, 1, -2) .. ',"tenant",'
+  if lead and string.sub(second, 1, #lead) == lead then return second, string.sub(second, #lead + 1, -2) end
+end
+
+-- Returns whether a token is in all of the indexes of a filter, and in one of its tenants' indexes, of which there may be thousands.
 local function within(indexes, spec)
   spec.allLines = spec.allLines or lines(spec.all)
   for _, line in ipairs(spec.allLines) do
     if not string.find(indexes, line, 1, true) then return false end
   end
   if not spec.any then return true end
-  spec.anyLines = spec.anyLines or lines(spec.any)
-  for _, line in ipairs(spec.anyLines) do
-    if string.find(indexes, line, 1, true) then return true end
+  if not spec.anyOf then
+    spec.anyOf = {}
+    for _, index in ipairs(spec.any) do spec.anyOf[index] = true end
   end
-  return false
+  local tenant = tenantIn(indexes)
+  return tenant ~= nil and spec.anyOf[tenant] == true
 end
 
 -- Returns whether the job revokes this token. touched: the feed position at which the token was last written.
@@ -60,13 +68,6 @@ local function revokedBy(job, touched, indexes, revokedAt)
 end
 
 local function firstIndex(indexes) return string.match(indexes, '[^\\n]+') end
-
--- The index of a token's tenant, and the tenant as JSON; nil if it has none.
-local function tenantIn(indexes)
-  local first, second = string.match(indexes, '^\\n([^\\n]+)\\n([^\\n]+)\\n')
-  local lead = first and string.sub(first, 1, -2) .. ',"tenant",'
-  if lead and string.sub(second, 1, #lead) == lead then return second, string.sub(second, #lead + 1, -2) end
-end
 
 -- The lists of a prefix's tenants and owners, and of a tenant's owners, each with the token's entry, which is the name of an index.
 local function namesIn(indexes)
@@ -127,30 +128,49 @@ local function rankBehind(key, score, id)
 end
 
 -- Visits the merged members of sorted sets after a position, in descending order of score and then of bytes, until visit
--- returns true or budget members were visited. Returns the position reached, or nil at the end.
+-- returns true or budget members were visited. Returns the position reached, or nil at the end. The sets are in a heap,
+-- because there may be thousands.
 local function walk(keys, score, id, budget, visit)
   local size = math.max(8, math.floor(budget / math.max(1, #keys)))
   local heads = {}
-  for i, key in ipairs(keys) do
-    heads[i] = { key = P .. key, rank = score and rankBehind(P .. key, score, id) or 0, page = {}, at = 1 }
-  end
-  local seen, score, member = 0, nil, nil
-  while seen < budget do
-    local best
-    score, member = nil, nil
-    for _, head in ipairs(heads) do
-      if head.at > #head.page and not head.ended then
-        head.page, head.at = call('ZREVRANGE', head.key, head.rank, head.rank + size - 1, 'WITHSCORES'), 1
-        head.rank = head.rank + size
-        head.ended = #head.page < 2 * size
-      end
-      if head.at <= #head.page then
-        local m, s = head.page[head.at], tonumber(head.page[head.at + 1])
-        if not best or s > score or (s == score and less(member, m)) then best, score, member = head, s, m end
-      end
+  local function advance(head)
+    if head.at > #head.page and not head.ended then
+      head.page, head.at = call('ZREVRANGE', head.key, head.rank, head.rank + size - 1, 'WITHSCORES'), 1
+      head.rank = head.rank + size
+      head.ended = #head.page < 2 * size
     end
+    if head.at > #head.page then return false end
+    head.member, head.score = head.page[head.at], tonumber(head.page[head.at + 1])
+    head.at = head.at + 2
+    return true
+  end
+  local function precedes(a, b) return a.score > b.score or (a.score == b.score and less(b.member, a.member)) end
+  local function sink(at)
+    while true do
+      local first = at
+      for child = 2 * at, math.min(2 * at + 1, #heads) do
+        if precedes(heads[child], heads[first]) then first = child end
+      end
+      if first == at then return end
+      heads[at], heads[first] = heads[first], heads[at]
+      at = first
+    end
+  end
+  for _, key in ipairs(keys) do
+    local head = { key = P .. key, rank = score and rankBehind(P .. key, score, id) or 0, page = {}, at = 1 }
+    if advance(head) then heads[#heads + 1] = head end
+  end
+  for at = math.floor(#heads / 2), 1, -1 do sink(at) end
+  local seen, member = 0, nil
+  while seen < budget do
+    local best = heads[1]
     if not best then return nil end
-    best.at = best.at + 2
+    score, member = best.score, best.member
+    if not advance(best) then
+      heads[1] = heads[#heads]
+      heads[#heads] = nil
+    end
+    sink(1)
     seen = seen + 1
     if visit(member, score) then break end
   end
