@@ -2,7 +2,7 @@ import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/model/usage.js'
 import type { EventQuery, FeedPage, NodeLease, OwnerChange, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
-import { decodeEntry, decodeListed, flagOf, groupsOf, listOf, type Row } from './encode.js'
+import { decodeEntry, decodeListed, flagOf, groupsOf, listOf, type Row, unexpected } from './encode.js'
 import { eventIndex } from './keys.js'
 import { scripts } from './scripts.js'
 
@@ -20,8 +20,9 @@ export function periodOf(instant: number): number {
 /** The maximum number of addresses to return, most recent first. */
 const MAX_ADDRESSES = 1_000
 
-/** The number of ids per script when reporting usage. */
+/** The number of ids per script when reporting usage, and of counters after which a script stops. */
 const REPORT_STEP = 50
+const REPORT_COUNTERS = 10_000
 
 /** One page of the audit, from the smallest index that covers the query. */
 export async function readEvents(connection: Connection, query: EventQuery): Promise<readonly ListedEvent[]> {
@@ -151,16 +152,19 @@ export async function recordUsage(connection: Connection, batch: UsageBatch): Pr
 }
 
 export async function reportUsage(connection: Connection, { tokenIds, from, to, limit, stepMs }: UsageQuery): Promise<UsageRows> {
-  const ids = [...new Set(tokenIds)]
+  let ids: readonly string[] = [...new Set(tokenIds)]
   const first = from === undefined ? '-inf' : periodOf(from)
   const last = to === undefined ? '+inf' : periodOf(to)
   const counts: UsageCount[] = []
   const addresses: UsageAddress[] = []
-  for (let start = 0; start < ids.length; start += REPORT_STEP) {
+  let behind = ''
+  while (ids.length > 0) {
     const left = limit === undefined ? '' : limit - counts.length
-    const args = [first, last, from ?? '', to ?? '', left, stepMs ?? '', ...ids.slice(start, start + REPORT_STEP)]
-    for (const row of listOf(await connection.run(scripts.reportUsage, args))) {
-      const [id, counters, places] = listOf(row)
+    const args = [first, last, from ?? '', to ?? '', left, stepMs ?? '', REPORT_COUNTERS, behind, ...ids.slice(0, REPORT_STEP)]
+    const rows = listOf(await connection.run(scripts.reportUsage, args))
+    if (rows.length === 0) throw unexpected()
+    for (const row of rows) {
+      const [id, counters, places, rest] = listOf(row)
       const tokenId = String(id)
       for (const [field, count] of groupsOf(listOf(counters), 2)) {
         const [bucketAt, endpoint, outcome, scope]: [number, string, string, string] = JSON.parse(String(field))
@@ -169,10 +173,12 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to, 
       for (const [ip, lastAt, count] of groupsOf(listOf(places), 3)) {
         addresses.push({ tokenId, ip: String(ip), count: Number(count), lastAt: Number(lastAt) })
       }
+      behind = String(rest)
     }
+    ids = ids.slice(behind === '' ? rows.length : rows.length - 1)
   }
   return {
-    counts: counts.sort(
+    counts: (stepMs === undefined ? counts : summed(counts)).sort(
       (a, b) =>
         a.bucketAt - b.bucketAt ||
         byBytes(a.endpoint, b.endpoint) ||
@@ -182,6 +188,16 @@ export async function reportUsage(connection: Connection, { tokenIds, from, to, 
     ),
     addresses: addresses.sort((a, b) => b.lastAt - a.lastAt || byBytes(a.ip, b.ip)).slice(0, MAX_ADDRESSES),
   }
+}
+
+/** Adds up the sums of one step that came from two scripts. */
+function summed(counts: readonly UsageCount[]): UsageCount[] {
+  const sums = new Map<string, UsageCount>()
+  for (const row of counts) {
+    const key = JSON.stringify([row.tokenId, row.bucketAt, row.outcome])
+    sums.set(key, { ...row, count: row.count + (sums.get(key)?.count ?? 0) })
+  }
+  return [...sums.values()]
 }
 
 function byBytes(a: string, b: string): number {
