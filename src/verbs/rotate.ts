@@ -43,8 +43,8 @@ export const rotateShape: z.ZodType<Given> = z
  *
  * @throws NotFoundError `not_found`
  * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor may grant, or an owner that the actor may not name
- * @throws ConflictError `conflict`, when it was rotated already or is not active; `idempotency_key_reused`; `token_limit_reached`, when too many predecessors
- * are still in their overlap
+ * @throws ConflictError `conflict`, when it is revoked, expired or inactive, or was already rotated; `idempotency_key_reused`;
+ * `token_limit_reached`, when too many predecessors are still in their overlap
  */
 export async function rotate(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Minted | Replayed> {
   const { overlap = 0, idempotencyKey } = readShape(rotateShape, input === undefined ? {} : input, 'rotate()')
