@@ -104,6 +104,21 @@ it.each([
 })
 
 it.each([
+  ['create ERP --scope inventory:read', '(Did you mean --name?)'],
+  ['list ERP', '(Did you mean --name?)'],
+  ['create --name ERP --scope inventory:read inventory:write', 'Repeat --scope for each scope'],
+  ['create --name Big ERP --scope inventory:read', 'put a name with spaces in quotes'],
+  ['create --name ERP --scope inventory:read,inventory:write', '--scope takes one scope: repeat it'],
+  ['update 0000000000000000 --scope inventory:read,inventory:write', '--scope takes one scope: repeat it'],
+])('the error for a value in the wrong place says where it goes: %s', async (line, text) => {
+  expect(await refusal(line)).toContain(text)
+})
+
+it('no hint is added to excess arguments of a command without a name', async () => {
+  expect(await refusal('revoke-all x')).toBe("latchkey: too many arguments for 'revoke-all'. Expected 0 arguments but got 1.\n")
+})
+
+it.each([
   ['show 0000000000000000 --ttl 30d', "unknown option '--ttl'"],
   ['frobnicate', "unknown command 'frobnicate'"],
 ])('nothing is suggested that the command does not have: %s', async (line, text) => {

@@ -82,6 +82,9 @@ export type Terms = {
 /** Converts the terms to the library's field names. */
 export function readTerms(options: Terms): { readonly [field: string]: unknown } {
   const { name, description, scope: scopes, expiresIn, expiresAt, notBefore, allowedIp: allowedIps, rotateEvery } = options
+  if (scopes?.some((scope) => scope.includes(','))) {
+    throw new CommandError(EXIT.usage, '--scope takes one scope: repeat it, as in --scope inventory:read --scope inventory:write')
+  }
   const resources = readResources(options.resource)
   const metadata = readJson('--metadata', options.metadata)
   return { name, description, scopes, resources, allowedIps, metadata, expiresIn, expiresAt, notBefore, rotateEvery }

@@ -61,10 +61,19 @@ export class SuggestingCommand extends Command {
 
   override error(message: string, options?: Parameters<Command['error']>[1]): never {
     const [start, kind, word = ''] = /^error: unknown (command|option) '([^'=]+)/.exec(message) ?? []
-    if (start === undefined) return super.error(message, options)
+    if (start === undefined)
+      return super.error(options?.code === 'commander.excessArguments' ? message + excessHint(this) : message, options)
     const hint = kind === 'command' ? commandFor(this, word) : optionFor(this, word)
     return super.error(hint === undefined ? message : `${start}' (Did you mean ${hint}?)`, options)
   }
+}
+
+/** What a word that belongs to no option was probably meant as: the name, or one more scope. */
+function excessHint(command: Command): string {
+  const { name, scope } = command.opts<{ readonly name?: string; readonly scope?: readonly string[] }>()
+  if (scope !== undefined && name !== undefined) return ' Repeat --scope for each scope, and put a name with spaces in quotes.'
+  const hasName = command.options.some(({ long }) => long === '--name')
+  return hasName && name === undefined ? ' (Did you mean --name?)' : ''
 }
 
 function commandFor({ commands }: Command, word: string): string | undefined {
