@@ -1,7 +1,7 @@
 import { warnOnConsole } from '../model/console-warning.js'
 import type { Definitions } from './definitions.js'
 import { quote } from './quote.js'
-import { covers, isGrant, isGroupReference, isScopeName, isWildcard } from './scope.js'
+import { covers, isGrant, isGroupReference, isScopeName, isWildcard, MAX_SCOPE_LENGTH } from './scope.js'
 import { closest } from './suggest.js'
 
 /** Returns a message that says why a token cannot have a grant; `undefined` if it can. */
@@ -49,10 +49,30 @@ export function tellOfAsked(definitions: Definitions, scope: string): void {
   tell(definitions, 'principal.allows()', scope)
 }
 
+/** How many names are remembered per instance. A host that passes more, such as names with ids in them, causes no more warnings. */
+const MAX_EXAMINED = 5000
+
+/** Names from the host that were examined, by where they came from: it passes the same ones with every request, and suggestions take long to find. */
+const examined: WeakMap<Definitions, Map<string, Set<string>>> = new WeakMap()
+
+function examinedFrom(definitions: Definitions, where: string): Set<string> {
+  const all = examined.get(definitions) ?? new Map<string, Set<string>>()
+  examined.set(definitions, all)
+  const from = all.get(where) ?? new Set<string>()
+  all.set(where, from)
+  return from
+}
+
 /** Warns the developer, once per name, about scopes from the host that are probably misspelled. Other unknown names may be the host's own permissions. */
 export function tellOfSlips(definitions: Definitions, where: string, grants: readonly string[]): void {
+  let before: Set<string> | undefined
   for (const grant of grants) {
-    if (definitions.known.has(grant) || whyNotGrantable(definitions, grant) === undefined) continue
+    // Nothing that long can be a misspelled name.
+    if (definitions.known.has(grant) || grant.length > MAX_SCOPE_LENGTH) continue
+    before ??= examinedFrom(definitions, where)
+    if (before.has(grant) || before.size >= MAX_EXAMINED) continue
+    before.add(grant)
+    if (whyNotGrantable(definitions, grant) === undefined) continue
     if (definitions.groups.has(grant) || suggestion(definitions, grant) !== '') tell(definitions, where, grant)
   }
 }
