@@ -93,6 +93,28 @@ it('searches text with many possible token starts in time linear in its length',
     const text = begin.repeat(Math.ceil(2 ** 20 / begin.length))
     expect(redact(`${text} end`)).toContain(' end')
   }
+  // Headers without an end before a payload without one.
+  const headers = 'eyJ-'.repeat(200)
+  const payload = 'a'.repeat(2 ** 22)
+  expect(redact(`${headers}.eyJ${payload} end`)).toContain(' end')
+  expect(redact(`${`${headers}.`.repeat(2 ** 12)}.eyJ${payload} end`)).toContain(' end')
+})
+
+it('removes signed tokens wherever they begin and end', () => {
+  foreignTokens({ issuer: 'https://id.test', audience: 'api', keys: { url: 'https://id.test/keys' }, principal: () => null } as never)
+  const signed = `${base64url({ alg: 'RS256' })}.${base64url({ sub: 'ada' })}.${hex(32)}`
+  for (const [text, left] of [
+    [`a ${signed}, b "${signed}"`, 'a …, b "…"'],
+    [`x-${signed}`, 'x-…'],
+    [`next=%22${signed}%22`, 'next=%22…%22'],
+    [`line\\n${signed}`, 'line\\n…'],
+    [`eyJ.${signed}`, 'eyJ.…'],
+    [`${'-'.repeat(3000)}${signed}`, `${'-'.repeat(3000)}…`],
+    [`word${signed}`, `word${signed}`],
+    [`${signed.split('.').slice(0, 2).join('.')}.short`, `${signed.split('.').slice(0, 2).join('.')}.short`],
+  ] as const) {
+    expect(redact(text)).toBe(left)
+  }
 })
 
 // A credential without a recognizable format. Only the request that presented it shows that it is one.

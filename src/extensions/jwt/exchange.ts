@@ -8,11 +8,11 @@ import { readResources, resourcesWithin } from '../../policy/resource.js'
 import { newAllowance } from '../../store/deadline.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
-import { learnShape } from '../../token/redact.js'
+import { learnSigned } from '../../token/redact.js'
 import { claimsOf, endsAtSeconds, isAllowedFrom } from '../oauth/claims.js'
 import { endpoint, oauthError, Refused } from '../oauth/client.js'
 import { isSigningKey, type SigningKey } from './keys.js'
-import { MAX_LENGTH, SIGNED_SHAPE } from './read-claims.js'
+import { MAX_LENGTH } from './read-claims.js'
 import { signClaims } from './sign.js'
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -71,7 +71,7 @@ const schema = objectOf({
 export function exchange<S extends string>(tokens: Latchkey<S>, options: ExchangeOptions): (request: Request) => Promise<Response> {
   const { issuer, audiences, keys, expiresIn, ip, clock = () => Date.now() } = readOption(schema, options, 'options')
   const [key] = keys
-  learnShape(SIGNED_SHAPE)
+  learnSigned()
 
   const inside = internalsOf(tokens)
   const { report, deadlineMs } = inside

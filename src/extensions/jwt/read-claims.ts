@@ -19,9 +19,6 @@ const REFUSED_HEADERS = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'crit', 
 export const MAX_LENGTH = 8192
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
-/** A signed token within other text. Both of its first parts are JSON objects in base64url, and few headers are longer. */
-export const SIGNED_SHAPE = 'eyJ[\\w-]{8,1024}\\.eyJ[\\w-]{8,}\\.[\\w-]{16,}'
-
 /** Checks whether a text has the form of a compact JWT. */
 export function looksSigned(token: unknown): token is string {
   return typeof token === 'string' && token.length <= MAX_LENGTH && COMPACT.test(token)

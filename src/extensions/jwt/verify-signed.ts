@@ -15,14 +15,14 @@ import { isSafeAddress } from '../../policy/safe-address.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
 import { faultShape, readFaults } from '../../store/fault-options.js'
 import { createReporter, type FaultOptions, type Report } from '../../store/reporter.js'
-import { learnShape } from '../../token/redact.js'
+import { learnSigned } from '../../token/redact.js'
 import { intersectResources } from '../../verify/permissions.js'
 import { isAllowedFrom } from '../oauth/claims.js'
 import type { Verifier } from './accept.js'
 import { decideAndCount } from './decide-and-count.js'
 import type { JwkSet } from './jwk.js'
 import { createFetchJson, discoverKeys, type Fetch, type KeySource, localKeys, remoteKeys } from './key-source.js'
-import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims, SIGNED_SHAPE } from './read-claims.js'
+import { type Claims, claimedIssuer, isGoodHeader, looksSigned, readClaims } from './read-claims.js'
 import { type Identity, SignedPrincipal } from './signed-principal.js'
 
 const HOUR_SECONDS = 3600
@@ -169,7 +169,7 @@ export function foreignTokens(options: ForeignTokenOptions): Verifier {
 }
 
 function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rules): Verifier {
-  learnShape(SIGNED_SHAPE)
+  learnSigned()
   const { issuer, clockTolerance: skew, maxLifetime: longest = rules.maxLifetime, clock = () => Date.now() } = options
   const audiences = [options.audience].flat()
   const report = rules.report ?? createReporter(readFaults(options))
