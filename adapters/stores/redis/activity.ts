@@ -9,6 +9,9 @@ import { scripts } from './scripts.js'
 /** The minimum and maximum number of events to read in one step; the filter may drop most of them. */
 const EVENT_STEP = { least: 100, most: 1_000 }
 
+/** Merging the events of more tenants than this would block the server, so the log is read instead. */
+const MERGED_TENANTS = 500
+
 /** Each hash holds the counters of 30 days, so that a query reads little more than its range. */
 const PERIOD = 30 * 86_400_000
 
@@ -30,10 +33,13 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
   const { prefix, tokenId, bulk, tenantIds, actions, createdBy, limit } = query
   // The events that `bulk` adds are not in the indexes that narrow the rest of the query.
   const added = bulk === undefined ? [] : [eventIndex(prefix, 'bulk', bulk.bulkId)]
+  const reached = tenantIds && new Set(tenantIds)
+  const areMerged = reached !== undefined && reached.size <= MERGED_TENANTS
+  const least = reached === undefined || areMerged ? EVENT_STEP.least : EVENT_STEP.most
   const choices = [
     ...(tokenId === undefined ? [] : [[eventIndex(prefix, 'token', tokenId), ...added]]),
     ...(createdBy === undefined ? [] : [[eventIndex(prefix, 'creator', createdBy), ...added]]),
-    ...(tenantIds === undefined ? [] : [[...new Set(tenantIds)].map((tenantId) => eventIndex(prefix, 'tenant', tenantId))]),
+    ...(areMerged ? [[...reached].map((tenantId) => eventIndex(prefix, 'tenant', tenantId))] : []),
     ...(actions === undefined ? [] : [[...new Set(actions)].map((action) => eventIndex(prefix, 'action', action))]),
     [eventIndex(prefix)],
   ]
@@ -41,7 +47,7 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
   let after = query.after
   let shown: number | undefined
   while (page.length < limit) {
-    const wanted = Math.min(Math.max(limit - page.length, EVENT_STEP.least), EVENT_STEP.most)
+    const wanted = Math.min(Math.max(limit - page.length, least), EVENT_STEP.most)
     const { rows, more } = await readStep(connection, query, [JSON.stringify(choices), after ?? '', wanted])
     for (const [seq, id, body] of rows) {
       after = Number(seq)
@@ -49,7 +55,7 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
       if (body === '' || after === shown) continue
       shown = after
       const event = decodeListed(body, { prefix, id: String(id) })
-      if (page.length < limit && matches(event, query)) page.push({ ...event, seq: after })
+      if (page.length < limit && matches(event, query, reached)) page.push({ ...event, seq: after })
     }
     if (!more) break
   }
@@ -63,7 +69,7 @@ async function readOne(connection: Connection, query: EventQuery, id: string): P
   const seq = Number(place)
   const event = decodeListed(body, { prefix, id })
   const isBehind = after === undefined || (order === 'oldest' ? seq > after : seq < after)
-  return isBehind && matches(event, query) ? [{ ...event, seq }] : []
+  return isBehind && matches(event, query, query.tenantIds && new Set(query.tenantIds)) ? [{ ...event, seq }] : []
 }
 
 type Step = { readonly rows: readonly Row[]; readonly more: boolean }
@@ -78,18 +84,22 @@ async function readStep(connection: Connection, { order }: EventQuery, args: rea
 }
 
 // It is unknown whom a damaged event concerns, so only queries for all events return it.
-function matches(event: ListedEvent | StoredEvent, query: EventQuery): boolean {
-  if (!('damaged' in event)) return matchesFields(event, query)
+function matches(event: ListedEvent | StoredEvent, query: EventQuery, reached: ReadonlySet<string> | undefined): boolean {
+  if (!('damaged' in event)) return matchesFields(event, query, reached)
   const { prefix: _, id: __, order: ___, after: ____, limit: _____, ...filter } = query
   return Object.values(filter).every((value) => value === undefined)
 }
 
-function matchesFields(event: StoredEvent, { tokenId, bulk, tenantIds, actions, createdBy, actorId, from, to }: EventQuery): boolean {
+function matchesFields(
+  event: StoredEvent,
+  { tokenId, bulk, actions, createdBy, actorId, from, to }: EventQuery,
+  reached: ReadonlySet<string> | undefined,
+): boolean {
   const isAbout = (tokenId === undefined || event.tokenId === tokenId) && (createdBy === undefined || event.createdBy === createdBy)
   const isPart = bulk !== undefined && event.bulkId === bulk.bulkId && event.tenantId === bulk.tenantId
   return (
     (isAbout || isPart) &&
-    (tenantIds === undefined || (event.tenantId !== undefined && tenantIds.includes(event.tenantId))) &&
+    (reached === undefined || (event.tenantId !== undefined && reached.has(event.tenantId))) &&
     (actions === undefined || actions.includes(event.action)) &&
     (actorId === undefined || event.actorId === actorId) &&
     (from === undefined || event.at >= from) &&
