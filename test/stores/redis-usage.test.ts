@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { reportUsage } from '../../adapters/stores/redis/activity.js'
 import type { Connection } from '../../adapters/stores/redis/connection.js'
+import { trimUsage } from '../../adapters/stores/redis/retention.js'
 import { instance, mint } from '../latchkey/harness.js'
 import { everyStore } from '../support/every-store.js'
 
@@ -52,6 +53,21 @@ it('continues where a Redis script stopped, within a token and between tokens, a
   ])
 })
 
+it('trims the tokens that a Redis script did not get to with the next one', async () => {
+  const answers = [
+    [0, 1],
+    [1, 2],
+    [0, 1],
+  ]
+  const asked: unknown[] = []
+  const run: Connection['run'] = async (_script, args) => {
+    asked.push(args.slice(5))
+    return answers.shift()
+  }
+  expect(await trimUsage({ run } as Connection, { tokenIds: ['a', 'b', 'c', 'd'], countsBefore: 1 })).toBe(true)
+  expect(asked).toEqual([['a', 'b', 'c', 'd'], ['b', 'c', 'd'], ['d']])
+})
+
 it.skipIf(redis === undefined || redis.skip !== undefined)(
   'reports every use of tokens with more counters than one Redis script reads',
   async () => {
@@ -78,6 +94,8 @@ it.skipIf(redis === undefined || redis.skip !== undefined)(
     expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(3 * 70 * 24 * 8)
     const steps = (await store.usage({ tokenIds: ids, from, stepMs: 7 * DAY_MS })).counts
     expect(steps).toHaveLength(2 * 10 * 2)
+    while (await store.trimUsage({ tokenIds: ids, countsBefore: from + 69 * DAY_MS }));
+    expect((await store.usage({ tokenIds: ids })).counts).toHaveLength(2 * 24 * 8)
     for (const { tokenId, count } of steps) expect(count).toBe(7 * 24 * 4 * (ids.indexOf(tokenId) + 1))
   },
 )

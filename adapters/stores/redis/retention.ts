@@ -1,11 +1,12 @@
 import type { UsageTrim } from '../../../src/model/usage.js'
 import { periodOf } from './activity.js'
 import type { Connection } from './connection.js'
-import { decodeListed, encodeEvent, flagOf, isOfAnother, listOf } from './encode.js'
+import { decodeListed, encodeEvent, flagOf, isOfAnother, listOf, unexpected } from './encode.js'
 import { scripts } from './scripts.js'
 
-/** The number of tokens per script when trimming usage. */
+/** The number of tokens per script when trimming usage, and of counters after which a script stops. */
 const TRIM_STEP = 10
+const TRIM_COUNTERS = 10_000
 
 /** Removes audit events by their ids. */
 export async function removeEvents(connection: Connection, prefix: string, ids: readonly string[]): Promise<void> {
@@ -26,15 +27,13 @@ export async function trimUsage(
 ): Promise<boolean> {
   const period = countsBefore === undefined ? '' : periodOf(countsBefore)
   let more = false
-  for (let start = 0; start < tokenIds.length; start += TRIM_STEP) {
-    const args = [
-      countsBefore ?? '',
-      addressesBefore ?? '',
-      period,
-      lastAddresses === true ? 1 : 0,
-      ...tokenIds.slice(start, start + TRIM_STEP),
-    ]
-    if (flagOf(await connection.run(scripts.trimUsage, args))) more = true
+  let left = tokenIds
+  while (left.length > 0) {
+    const fixed = [countsBefore ?? '', addressesBefore ?? '', period, lastAddresses === true ? 1 : 0, TRIM_COUNTERS]
+    const [unfinished, count] = listOf(await connection.run(scripts.trimUsage, [...fixed, ...left.slice(0, TRIM_STEP)]))
+    if (flagOf(unfinished)) more = true
+    if (!(Number(count) > 0)) throw unexpected()
+    left = left.slice(Number(count))
   }
   return more
 }

@@ -9,11 +9,12 @@ return 1
 
 /**
  * ARGV: the instants before which counts and addresses are too old, or empty; the period that contains the first; whether to remove the addresses of last
- * uses; ids. Removes whole periods at once, and the older fields in the period of the instant itself. Returns 1 while there is more.
+ * uses; the number of fields after which to stop; ids. Removes whole periods at once, and the older fields in the period of the instant itself.
+ * Returns 1 while there is more, and how many of the tokens it got to.
  */
 export const trimUsage: string = `
-local more = 0
-for i = 5, #ARGV do
+local more, seen = 0, 0
+for i = 6, #ARGV do
   local id = ARGV[i]
   if ARGV[4] == '1' then call('HDEL', P .. 'ul:' .. id, 'ip') end
   if ARGV[1] ~= '' then
@@ -22,7 +23,9 @@ for i = 5, #ARGV do
       call('UNLINK', P .. 'uc:' .. period .. ':' .. id)
     end
     local key, old = P .. 'uc:' .. ARGV[3] .. ':' .. id, {}
-    for _, field in ipairs(call('HKEYS', key)) do
+    local fields = call('HKEYS', key)
+    seen = seen + #fields
+    for _, field in ipairs(fields) do
       local at = string.match(field, '^%[(%d+)')
       if at and tonumber(at) < tonumber(ARGV[1]) then old[#old + 1] = field end
     end
@@ -37,6 +40,7 @@ for i = 5, #ARGV do
     end
     if #gone == 200 then more = 1 end
   end
+  if seen >= tonumber(ARGV[5]) then return { more, i - 5 } end
 end
-return more
+return { more, #ARGV - 5 }
 `
