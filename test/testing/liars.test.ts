@@ -32,7 +32,7 @@ describe('the store contract', () => {
   })
 
   it.concurrent.each(LIARS)(
-    'the store contract rejects $name: $caughtBy',
+    'the store contract rejects a store that $name: $caughtBy',
     async ({ caughtBy, create }) => {
       const named = casesOf(create).filter(({ title }) => title === caughtBy)
       expect(named).toHaveLength(1)

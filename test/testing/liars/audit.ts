@@ -5,7 +5,7 @@ import { type Liar, single } from './liar.js'
 
 export const auditLiars: readonly Liar[] = [
   {
-    name: 'events oldest first that go by their instants',
+    name: "sorts events with `order: 'oldest'` by timestamp",
     caughtBy: 'oldest first is the reverse of newest first, for every filter',
     create() {
       const honest = memoryStore()
@@ -19,7 +19,7 @@ export const auditLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'events that are seen in another order than they were numbered in',
+    name: 'shows an event after one with a higher seq',
     caughtBy: 'a reader that continues after the last event misses none and sees none twice while 16 writers commit',
     create() {
       const honest = memoryStore()
@@ -42,7 +42,7 @@ export const auditLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'a seal whose number is compared, and written a moment later',
+    name: 'compares the number of a seal first and writes the seal later',
     caughtBy: 'when many seal at once, exactly one writes each number',
     create() {
       const honest = memoryStore()
@@ -63,7 +63,7 @@ export const auditLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'a consumer that is read, compared, and written a moment later',
+    name: 'compares the version of a consumer first and writes its state later',
     caughtBy: 'when many claim a consumer at once, exactly one succeeds',
     create() {
       const honest = memoryStore()
@@ -82,7 +82,7 @@ export const auditLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'a consumer that is removed whatever its version',
+    name: 'removes a consumer without comparing its version',
     caughtBy: 'a consumer is removed only at its version, and its name begins anew',
     create() {
       const honest = memoryStore()
@@ -96,7 +96,7 @@ export const auditLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'places of events that are counted by what is there',
+    name: 'reuses the seq of a removed event',
     caughtBy: 'removed events are gone, the others keep their positions, and no position is reused',
     create() {
       const honest = memoryStore()

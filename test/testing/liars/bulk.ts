@@ -3,7 +3,7 @@ import { type Liar, single } from './liar.js'
 
 export const bulkLiars: readonly Liar[] = [
   {
-    name: 'one event for a bulk revocation of many tenants',
+    name: 'writes one event for a bulk revocation of several tenants',
     caughtBy: 'a bulk revocation writes one event for each affected tenant and one for tokens without a tenant, each with its count',
     create() {
       const honest = memoryStore()
@@ -11,15 +11,15 @@ export const bulkLiars: readonly Liar[] = [
         ...honest,
         async revokeWhere(filter, stamp, event) {
           const { count } = await honest.revokeWhere(filter, stamp, { ...event, prefix: `${event.prefix} elsewhere` })
-          const told = { ...event, id: `${event.id} all`, count }
-          if (count > 0) await honest.commit({ events: [told] })
-          return { count, events: count > 0 ? [told] : [] }
+          const written = { ...event, id: `${event.id} all`, count }
+          if (count > 0) await honest.commit({ events: [written] })
+          return { count, events: count > 0 ? [written] : [] }
         },
       })
     },
   },
   {
-    name: 'one salt for the events of a bulk revocation',
+    name: 'gives all events of a bulk revocation the same salt',
     caughtBy: 'each event of a bulk revocation has its own salt',
     create() {
       const honest = memoryStore()
@@ -33,7 +33,7 @@ export const bulkLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'bulk revocation without its mark on the tokens',
+    name: 'does not record a bulk revocation on the tokens',
     caughtBy: 'each revoked token records the bulk revocation that ended it',
     create() {
       const honest = memoryStore()
@@ -44,7 +44,7 @@ export const bulkLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'event of a bulk revocation that touched nothing',
+    name: 'writes an event for a bulk revocation that matches no token',
     caughtBy: 'a bulk revocation that matches no token writes no event and no feed entry',
     create() {
       const honest = memoryStore()
@@ -59,7 +59,7 @@ export const bulkLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'trail without bulk revocations',
+    name: 'omits the bulk revocation from the audit trail of a token',
     caughtBy: "the audit trail of a token contains only the bulk revocation that ended it, with its own tenant's event",
     create() {
       const honest = memoryStore()
@@ -67,7 +67,7 @@ export const bulkLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'trail that shows what a bulk revocation did to others',
+    name: 'shows events of a bulk revocation for other tenants in the audit trail of a token',
     caughtBy: "the audit trail of a token contains only the bulk revocation that ended it, with its own tenant's event",
     create() {
       const honest = memoryStore()

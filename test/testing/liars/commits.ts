@@ -24,7 +24,7 @@ async function isFull(store: TokenStore, { caps: [cap] = [] }: Pick<Change, 'cap
 
 export const commitLiars: readonly Liar[] = [
   {
-    name: 'a cap that is counted a moment before the insert',
+    name: 'checks the cap first and inserts the token later',
     caughtBy: 'of 32 parallel inserts, exactly as many succeed as a cap allows',
     create() {
       const honest = memoryStore()
@@ -39,7 +39,7 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'a cap that is checked before the ids',
+    name: 'checks the cap before the ids',
     caughtBy: 'a duplicate id is reported as a conflict, not as an exceeded cap',
     create() {
       const honest = memoryStore()
@@ -50,7 +50,7 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'no compare in compare-and-set',
+    name: 'does not compare versions',
     caughtBy: 'of 100 parallel rotations of one token, exactly one succeeds, and only its successor and event exist',
     create() {
       const honest = memoryStore()
@@ -65,7 +65,7 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'compare and set in two steps',
+    name: 'compares the version first and writes the record later',
     caughtBy: 'no update is lost when concurrent writers retry',
     create() {
       const honest = memoryStore()
@@ -83,21 +83,21 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'event outside the transaction',
+    name: 'writes the audit event before the change, in a separate step',
     caughtBy: 'an update with a stale version is a conflict and changes nothing',
     create() {
       const honest = memoryStore()
       return single({
         ...honest,
         async commit({ events, ...change }) {
-          const told = await honest.commit({ events })
-          return told.ok ? honest.commit({ ...change, events: [] }) : told
+          const recorded = await honest.commit({ events })
+          return recorded.ok ? honest.commit({ ...change, events: [] }) : recorded
         },
       })
     },
   },
   {
-    name: 'event after the answer',
+    name: 'writes the audit event after commit() resolves',
     caughtBy: 'of 100 parallel rotations of one token, exactly one succeeds, and only its successor and event exist',
     create() {
       const honest = memoryStore()
@@ -112,7 +112,7 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'parts of a change one after another',
+    name: 'writes the parts of a change separately',
     caughtBy: 'a change with one invalid part writes none of its valid parts',
     create() {
       const honest = memoryStore()
@@ -132,7 +132,7 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'revoke that forgets half',
+    name: 'revokes only half of the matching tokens',
     caughtBy: 'revokeWhere() revokes all of 1,100 tokens',
     create() {
       const honest = memoryStore()
@@ -149,7 +149,7 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'delete instead of revoke',
+    name: 'deletes tokens instead of revoking them',
     caughtBy: 'revokeWhere() revokes, stamps and counts the matching tokens, and changes no others',
     create() {
       const honest = memoryStore()
@@ -165,7 +165,7 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'bulk revocation read first and written later',
+    name: 'reads first and writes later in a bulk revocation',
     caughtBy: 'a concurrent update cannot undo a bulk revocation',
     create() {
       const honest = memoryStore()
@@ -188,7 +188,7 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'bulk revocation that goes on as a rule',
+    name: 'stores a bulk revocation as a rule that also revokes later tokens',
     caughtBy: 'a bulk revocation affects only tokens that match when it runs',
     create() {
       const honest = memoryStore()

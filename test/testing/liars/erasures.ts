@@ -19,7 +19,7 @@ function overlaid(write: (store: TokenStore, left: Map<string, ListedEvent>) => 
 
 export const erasureLiars: readonly Liar[] = [
   {
-    name: 'an erasure that does not look at what is stored',
+    name: 'accepts an erasure of an event that changed in the meantime',
     caughtBy: 'erasing an event that was removed or erased further in the meantime is a conflict and changes nothing',
     create: () =>
       single(
@@ -29,7 +29,7 @@ export const erasureLiars: readonly Liar[] = [
       ),
   },
   {
-    name: 'an erasure whose filters still go by what is gone',
+    name: 'filters events by fields that were erased',
     caughtBy: 'the remaining fields of an erased event keep its position, and filters use them',
     create: () =>
       single(
@@ -40,7 +40,7 @@ export const erasureLiars: readonly Liar[] = [
       ),
   },
   {
-    name: 'a feed that is never cut',
+    name: 'does not trim the feed on request',
     caughtBy: 'after the feed is trimmed, readers that missed entries must assume that everything changed, and the others continue',
     create() {
       const honest = memoryStore()
@@ -48,7 +48,7 @@ export const erasureLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'last uses that keep their address',
+    name: 'keeps the addresses of last uses',
     caughtBy: 'addresses of last uses are removed on request, and their times stay',
     create() {
       const honest = memoryStore()

@@ -61,7 +61,7 @@ function withPages(change: (page: FeedPage) => FeedPage): TokenStore {
 
 export const feedLiars: readonly Liar[] = [
   {
-    name: 'feed by timestamp',
+    name: 'orders the feed by timestamp',
     caughtBy: 'without a cursor, the feed returns its end; from there it lists every later change in commit order',
     create: () =>
       single(
@@ -72,7 +72,7 @@ export const feedLiars: readonly Liar[] = [
       ),
   },
   {
-    name: 'feed that skips a late commit',
+    name: 'takes the numbers of the feed from a sequence',
     caughtBy: 'readers that follow 32 concurrent writers miss nothing and agree on the order',
     create() {
       let sequence = 0
@@ -88,12 +88,12 @@ export const feedLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'feed that is silent about bulk revocations',
+    name: 'omits bulk revocations from the feed',
     caughtBy: 'the feed says what was touched by {"ownerId":"o"}, and no more',
     create: () => single(withPages((page) => ({ ...page, bulk: [] }))),
   },
   {
-    name: 'feed that names one tenant of many',
+    name: 'names only the first of several tenants in the feed',
     caughtBy: 'the feed says what was touched by {"tenantIds":["b","zz","a"],"createdBy":"bob"}, and no more',
     create: () =>
       single(
@@ -106,12 +106,12 @@ export const feedLiars: readonly Liar[] = [
       ),
   },
   {
-    name: 'feed that empties every cache after a bulk revocation',
+    name: 'reports in the feed that everything changed after a bulk revocation',
     caughtBy: 'the feed says what was touched by {"tenantIds":["a"]}, and no more',
     create: () => single(withPages((page) => ({ ...page, bulk: [], everything: page.everything || page.bulk.length > 0 }))),
   },
   {
-    name: 'feed that tells of bulk revocations that touched nothing',
+    name: 'adds a feed entry for a bulk revocation that matches no token',
     caughtBy: 'a bulk revocation that matches no token writes no event and no feed entry',
     create() {
       const honest = memoryStore()
@@ -126,12 +126,12 @@ export const feedLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'feed that forgets in which tenant an owner changed',
+    name: 'omits from the feed the tenant in which an owner changed',
     caughtBy: 'without a cursor, the feed returns its end; from there it lists every later change in commit order',
     create: () => single(withPages((page) => ({ ...page, owners: page.owners.map(({ ownerId }) => ({ ownerId })) }))),
   },
   {
-    name: 'feed that takes a strange cursor for its end',
+    name: 'treats an invalid cursor as the end of the feed',
     caughtBy: 'an invalid cursor or one beyond the end reports that everything changed, and reading continues from the end',
     create() {
       const honest = memoryStore()
@@ -145,7 +145,7 @@ export const feedLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'positions compared as texts',
+    name: 'compares positions as strings',
     caughtBy: 'reached() compares positions, not strings',
     create: () => single({ ...memoryStore(), reached: (cursor, target) => cursor >= target }),
   },

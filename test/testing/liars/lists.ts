@@ -8,7 +8,7 @@ function withoutPosition({ after: _, ...query }: ListQuery): ListQuery {
 
 export const listLiars: readonly Liar[] = [
   {
-    name: 'offset paging',
+    name: 'pages by offset',
     caughtBy: 'each unchanged row is returned exactly once while others are inserted, revoked and removed between pages',
     create() {
       const honest = memoryStore()
@@ -27,7 +27,7 @@ export const listLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'cursor not bound to its tenant',
+    name: 'continues the query that a position came from, whatever the query',
     caughtBy: 'a position works with every query, which returns its own rows after it',
     create() {
       const honest = memoryStore()
@@ -47,7 +47,7 @@ export const listLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'search text taken for a pattern',
+    name: 'treats search text as a pattern',
     caughtBy: 'every character matches only itself',
     create() {
       const honest = memoryStore()
@@ -64,7 +64,7 @@ export const listLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'owners of every tenant for those of one',
+    name: 'lists the owners of all tenants for one tenant',
     caughtBy: 'each tenant and each owner is answered once, byte for byte, in pages of any size',
     create() {
       const honest = memoryStore()
@@ -72,7 +72,7 @@ export const listLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'names of tokens that are gone',
+    name: 'lists owners whose tokens were removed',
     caughtBy: 'a tenant or an owner is answered as long as it has a token, whatever became of that',
     create() {
       const honest = memoryStore()
@@ -92,7 +92,7 @@ export const listLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'an empty list taken for no filter',
+    name: 'treats an empty list as no filter',
     caughtBy: 'all given fields of the filter must match, and an empty list matches nothing',
     create() {
       const honest = memoryStore()
@@ -106,7 +106,7 @@ export const listLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'expiry a millisecond late',
+    name: 'expires tokens a millisecond late',
     caughtBy: 'status is exact at the millisecond',
     create() {
       const honest = memoryStore()
@@ -114,7 +114,7 @@ export const listLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'padded tenants',
+    name: 'ignores trailing spaces in tenants',
     caughtBy: 'tenants are distinguished byte for byte, whatever their names',
     create() {
       const honest = memoryStore()

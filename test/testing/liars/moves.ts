@@ -17,7 +17,7 @@ const keptBeside = (moves: Map<string, Move>): Required<Pick<TokenStore, 'readMo
 
 export const moveLiars: readonly Liar[] = [
   {
-    name: 'a change looks for the fence, and is made a moment later',
+    name: 'checks for the fence first and writes the change later',
     caughtBy: 'a change that races with the fence is there once the fence is, or is refused',
     create() {
       const store = memoryStore()
@@ -34,7 +34,7 @@ export const moveLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'the fence lets an erasure pass that has no event',
+    name: 'lets an erasure without an event past the fence',
     caughtBy: 'while a move fences the prefix of an erasure, the erasure is refused, and one of another prefix is not',
     create() {
       const store = memoryStore()
@@ -54,7 +54,7 @@ export const moveLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'the fence holds back changes, and no seals',
+    name: 'stops changes at the fence but not seals',
     caughtBy: 'while a move fences it, every change is refused and leaves nothing, and one of another prefix is not',
     create() {
       const store = memoryStore()
@@ -74,7 +74,7 @@ export const moveLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'restored events get new places',
+    name: 'assigns new positions to restored events',
     caughtBy: 'what is restored comes back as it was, events in their places, and later ones behind them',
     create() {
       const store = memoryStore()
@@ -89,7 +89,7 @@ export const moveLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'whoever copied before goes on writing',
+    name: 'lets an earlier copy keep writing',
     caughtBy: 'a run that was superseded restores nothing',
     create() {
       const store = memoryStore()

@@ -6,7 +6,7 @@ import { type Liar, single } from './liar.js'
 
 export const readLiars: readonly Liar[] = [
   {
-    name: 'case-insensitive ids',
+    name: 'compares ids case-insensitively',
     caughtBy: 'ids are distinguished byte for byte',
     create() {
       const honest = memoryStore()
@@ -25,7 +25,7 @@ export const readLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'find that answers another id',
+    name: 'returns another record for an unknown id',
     caughtBy: 'find() returns the records of up to 500 ids at once and omits unknown ids',
     create() {
       const honest = memoryStore()
@@ -44,7 +44,7 @@ export const readLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'stale read after commit',
+    name: 'reads from a replica',
     caughtBy: 'every read that starts after a commit sees it, through every handle',
     create() {
       const honest = memoryStore()
@@ -62,7 +62,7 @@ export const readLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'null where there is nothing',
+    name: 'returns null for absent fields',
     caughtBy: 'absent fields stay absent, not null',
     create() {
       const honest = memoryStore()
@@ -74,7 +74,7 @@ export const readLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'instants in seconds',
+    name: 'rounds times to seconds',
     caughtBy: 'times keep every millisecond',
     create() {
       const honest = memoryStore()
@@ -87,7 +87,7 @@ export const readLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'data lost on close',
+    name: 'loses its data when it closes',
     caughtBy: 'everything that was acknowledged is still stored after closing and reopening',
     create: () => ({ store: memoryStore(), reopen: () => memoryStore() }),
   },

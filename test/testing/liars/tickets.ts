@@ -17,7 +17,7 @@ function withTickets(tickets: Map<string, StoredTicket>, methods: Pick<TokenStor
 
 export const ticketLiars: readonly Liar[] = [
   {
-    name: 'a ticket is read, and removed a moment later',
+    name: 'reads a ticket first and removes it later',
     caughtBy: 'when many redeem one ticket at once, exactly one succeeds',
     create() {
       const tickets = new Map<string, StoredTicket>()
@@ -34,7 +34,7 @@ export const ticketLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'tickets are counted, and one more is kept a moment later',
+    name: 'counts tickets first and saves another later',
     caughtBy: 'a token never has more live tickets than the limit, however many are saved at once',
     create() {
       const tickets = new Map<string, StoredTicket>()

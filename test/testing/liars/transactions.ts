@@ -72,22 +72,22 @@ function transacting({ atOnce, placesAgain, countsCommitted }: Sabotage): StoreS
 
 export const transactionLiars: readonly Liar[] = [
   {
-    name: 'an addition is written at once, whatever becomes of the transaction',
+    name: 'writes an addition immediately, even if the transaction rolls back',
     caughtBy: 'a rolled-back transaction writes nothing',
     create: () => transacting({ atOnce: true }),
   },
   {
-    name: 'an event that was placed is placed again',
+    name: 'places an event twice',
     caughtBy: 'additions are stored after the commit, and their events get their position exactly once',
     create: () => transacting({ placesAgain: true }),
   },
   {
-    name: 'a cap leaves out what the transaction added',
+    name: 'does not count what the transaction added toward a cap',
     caughtBy: 'caps count what the transaction sees, and the transaction can continue after one is exceeded',
     create: () => transacting({ countsCommitted: true }),
   },
   {
-    name: 'a bulk revocation leaves waiting events for later',
+    name: 'does not place waiting events before a bulk revocation',
     caughtBy: 'events are placed after those written in the meantime, and before those of a bulk revocation',
     create: () => transacting({}),
   },

@@ -5,7 +5,7 @@ import { type Liar, single } from './liar.js'
 
 export const usageLiars: readonly Liar[] = [
   {
-    name: 'usage that loses parallel increments',
+    name: 'loses parallel increments of usage',
     caughtBy: 'counts are exact when 100 parallel writers from two instances send every batch twice',
     create() {
       const honest = memoryStore()
@@ -37,7 +37,7 @@ export const usageLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'usage that counts a repeated batch again',
+    name: 'counts a repeated batch again',
     caughtBy: 'a batch is counted once, however often it is sent, and a late batch with a lower seq is ignored',
     create() {
       const honest = memoryStore()
@@ -52,7 +52,7 @@ export const usageLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'last use that goes back',
+    name: 'overwrites the last use with an older one',
     caughtBy: 'the last use never moves back, and its address belongs to it',
     create() {
       const honest = memoryStore()
@@ -74,7 +74,7 @@ export const usageLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'usage that does not tell scopes apart',
+    name: 'omits the scope from usage counters',
     caughtBy: 'counts are summed by token, hour, endpoint, outcome and scope, and sorted in that order',
     create() {
       const honest = memoryStore()
@@ -85,7 +85,7 @@ export const usageLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'addresses without a bound',
+    name: 'keeps an unlimited number of addresses for a token',
     caughtBy: 'the addresses of a token are bounded: the most recent stay, and dropped ones are counted from zero',
     create() {
       const honest = memoryStore()
@@ -113,7 +113,7 @@ export const usageLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'usage that knows no limit',
+    name: 'ignores the limit of usage()',
     caughtBy: 'usage() returns no more counters than the limit',
     create() {
       const honest = memoryStore()
@@ -121,7 +121,7 @@ export const usageLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'usage that adds up from the hour, not from the beginning of the range',
+    name: 'sums usage from a multiple of the step, not from the start of the range',
     caughtBy: 'counters are summed by step from the start of the range, allowed and refused uses separately',
     create() {
       const honest = memoryStore()
