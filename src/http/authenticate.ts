@@ -9,6 +9,7 @@ import { tellableFault } from '../store/describe-fault.js'
 import { limitsOf } from '../verify/route-check.js'
 import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
 import { askHost } from './ask-host.js'
+import { atOnce } from './at-once.js'
 import { createCredentialReader } from './credential.js'
 import { type OnWarning, warn } from './diagnostics.js'
 import { type AuthenticateOptions, readOptions, systemMonotonic } from './options.js'
@@ -140,7 +141,9 @@ export function createGuard<R extends object>(
   /** Reads the request. Returns `undefined` when the client cannot be identified: reading its address may run the host's code. */
   const read = (request: R): RequestLike | undefined => {
     try {
-      return platform.read(request)
+      const seen = platform.read(request)
+      atOnce('ip', seen.ip)
+      return seen
     } catch (error) {
       report('ip', tellableFault('ip failed', error, secretsOf(request)))
       return undefined

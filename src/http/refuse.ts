@@ -1,8 +1,8 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { RateState } from '../model/principal.js'
-import { isThenable } from '../store/deadline.js'
 import { tellableFault } from '../store/describe-fault.js'
 import type { Report } from '../store/reporter.js'
+import { atOnce } from './at-once.js'
 import { createChallenges } from './challenge.js'
 import { type CredentialReader, createCredentialReader } from './credential.js'
 import type { PlainResponse, Problem, RefusedCode } from './problem.js'
@@ -78,11 +78,7 @@ export function createRefusals<R>(options: RefusalOptions<R> = {}): Refuse<R> {
 // An error in the host's function must not block a refusal, so the default body is sent instead.
 function ownBody<R>(errorBody: ErrorBody<R>, problem: Problem, request: R, failed: (error: unknown) => void): string | undefined {
   try {
-    const body: unknown = errorBody({ ...problem }, request)
-    if (isThenable(body)) {
-      Promise.resolve(body).catch(() => undefined)
-      throw new StoreUnavailableError('errorBody returned a promise; it must return synchronously')
-    }
+    const body: unknown = atOnce('errorBody', errorBody({ ...problem }, request))
     const text: unknown = typeof body === 'object' && body !== null ? JSON.stringify(body) : undefined
     if (typeof text === 'string' && /^[{[]/.test(text)) return text
     throw new StoreUnavailableError('errorBody did not return an object')

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { isLatchkeyError } from '../errors.js'
+import { atOnce } from '../http/at-once.js'
 import { warn } from '../http/diagnostics.js'
 import { handOver } from '../http/hand-over.js'
 import { secretsIn } from '../http/request.js'
@@ -161,7 +162,7 @@ export function createApp(
 
   const addressBy = (find: () => string | undefined, secrets: () => readonly string[]): string | undefined => {
     try {
-      return find()
+      return atOnce('ip', find())
     } catch (error) {
       throw unidentified(inside, error, secrets())
     }

@@ -1,3 +1,4 @@
+import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
@@ -78,7 +79,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
   return endpoint('exchange', report, async (request) => {
     const form = await readForm(request)
     const audience = readAudience(form, audiences)
-    const address = ip?.(request)
+    const address = atOnce('ip', ip?.(request))
     const allowance = newAllowance(inside)
     const verification = await tokens.verify(form.get('subject_token') ?? '', {
       method: 'POST',
