@@ -35,7 +35,8 @@ describe('events, oldest first', () => {
 
   it('follows events without a gap while two nodes write to one store', async () => {
     const store = sqliteStore(':memory:')
-    const nodes = [instance({ store }), instance({ store })]
+    // A busy machine may take longer than usual.
+    const nodes = [instance({ store, deadline: '30s' }), instance({ store, deadline: '30s' })]
     let writing = true
     const work = Promise.all(
       nodes.map(async (node) => {

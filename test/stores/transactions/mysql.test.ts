@@ -63,7 +63,8 @@ describe.skipIf(mysql.skip)(`transactions of the host in MySQL ${mysql.skip ?? '
             query(options: { readonly sql: string }, ...rest: unknown[]) {
               if (!waits || !statements[moment].test(options.sql)) return query(options, ...rest)
               waits = false
-              return void then().then(() => query(options, ...rest))
+              // A query that a promise resolves to would be awaited, which mysql2 refuses.
+              return void then().then(() => void query(options, ...rest))
             },
           })
         })
