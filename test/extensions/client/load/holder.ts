@@ -22,7 +22,8 @@ const client = createClient({
     return storage.save(state)
   },
   overlap: `${overlapHours}h`,
-  deadline: 5,
+  // Only what hangs takes that long, also on a busy machine.
+  deadline: 15,
   onError: ({ code, message }) => errors.push(`${code}: ${message}`),
 })
 
