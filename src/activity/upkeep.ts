@@ -3,7 +3,7 @@ import { isInstant } from '../policy/instant.js'
 import type { FaultPlace } from '../store/fault-places.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
-import type { Background } from '../store/timer.js'
+import { type Background, createTurns } from '../store/timer.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
 const FIRST_LOOK_MS = 5_000
@@ -101,8 +101,12 @@ export class Upkeep {
     this.#tellOfClocks(claim.position, now)
     try {
       const times = { now, since: claim.position, sure: await this.#sureInstant(claim.position, now) }
+      const giveWay = createTurns(this.#options.monotonic)
       // Checked between small batches: if it returns false, another node has taken over, and the rest is done next time.
-      const done = await this.#task.run(times, async () => !this.#stopped && (await claim.hold()))
+      const done = await this.#task.run(times, async () => {
+        await giveWay()
+        return !this.#stopped && (await claim.hold())
+      })
       if (this.#stopped || done === false) return
       claim.setTo(now)
       this.#doneAt = now

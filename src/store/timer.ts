@@ -51,3 +51,20 @@ export function startTimer(run: () => void, delayMs: number): Timer {
   if (typeof unref === 'function') Reflect.apply(unref, timer, [])
   return timer
 }
+
+/** How long work may go on before everything else gets its turn. */
+const TURN_MS = 20
+
+/**
+ * Lets long work give way. Stores that answer at once, as SQLite and memory do, would otherwise keep the event loop until the last page. Call it between
+ * two pages: it waits only if the turn is over by this clock, and so never where a test stopped the clock and all timers.
+ */
+export function createTurns(monotonic: () => number): () => Promise<void> {
+  let began = monotonic()
+  return async () => {
+    if (monotonic() - began < TURN_MS) return
+    // Not like `startTimer`: the work that waits here would never end if the process ended meanwhile.
+    await new Promise<void>((resolve) => void setTimeout(resolve))
+    began = monotonic()
+  }
+}
