@@ -48,13 +48,14 @@ type Engine = { readonly decide: Authenticate<HttpRequest>; readonly options: La
 const OPTIONS = Symbol('options of LatchkeyModule.forRoot(), imported once in the root module')
 const ENGINE = Symbol('LatchkeyModule.forRoot(), imported once in the root module')
 
-function withoutTokens(): InvalidInputError {
-  return new InvalidInputError('tokens', 'must be given as an option: LatchkeyModule.forRoot({ tokens })')
+function checkTokens(options: unknown): void {
+  if ('tokens' in Object(options)) return
+  throw new InvalidInputError('tokens', 'must be given as an option: LatchkeyModule.forRoot({ tokens })')
 }
 
 function createEngine(options: LatchkeyModuleOptions): Engine {
-  const { tokens, management: _, ...rest } = Object(options) as LatchkeyModuleOptions
-  if (!('tokens' in Object(options))) throw withoutTokens()
+  checkTokens(options)
+  const { tokens, management: _, ...rest } = options
   return { decide: createGuard(tokens, rest, platform), options }
 }
 
@@ -197,7 +198,7 @@ export class LatchkeyModule implements NestModule {
 
   /** Takes the options directly. */
   static forRoot(options: LatchkeyModuleOptions): DynamicModule {
-    if (!('tokens' in Object(options))) throw withoutTokens()
+    checkTokens(options)
     return LatchkeyModule.forRootAsync({ useFactory: () => options })
   }
 

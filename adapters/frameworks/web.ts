@@ -4,7 +4,7 @@ import { admissionOf } from '../../src/http/admission.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
 import { checkWaitUntil, handOver } from '../../src/http/hand-over.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
-import { checkOptions, type AuthenticateOptions as Options } from '../../src/http/options.js'
+import { checkOptions, type AuthenticateOptions as Options, scopesIn } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
@@ -14,6 +14,7 @@ import { createManagement, type ManagementOptions as Manage } from '../../src/ma
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
+import { unawaited } from '../../src/policy/misgiven.js'
 
 /** The principal of the request, or the response to send instead. With neither, `optional` was set and no token was sent. */
 export type Outcome =
@@ -147,18 +148,16 @@ function isRequest(value: unknown): value is Request {
 
 function checkRequest(request: unknown, write: string): void {
   if (isRequest(request)) return
-  let hint = `: ${write}`
-  if ('then' in Object(request)) hint = ', not a promise: await it'
+  let hint = unawaited(request) || `: ${write}`
   if ('rawHeaders' in Object(request)) hint = ', not one of Node: import from latchkey/express, latchkey/koa or latchkey/fastify'
   throw new InvalidInputError('request', `must be a standard Request${hint}`)
 }
 
 // Another framework's way to name scopes.
 function refuseScopes(options: unknown): void {
-  const isBare = typeof options === 'string' || typeof options === 'function' || Array.isArray(options)
-  const field = ['scopes', 'scope', 'permissions'].find((name) => name in Object(options))
-  if (!isBare && field === undefined) return
-  throw new InvalidInputError(field ?? 'options', "authenticate() takes scopes as { require: requireScopes('inventory:read') }")
+  const field = typeof options === 'function' ? 'options' : scopesIn(options)
+  if (field === undefined) return
+  throw new InvalidInputError(field, "authenticate() takes scopes as { require: requireScopes('inventory:read') }")
 }
 
 /** The addresses of requests, read as soon as a guard runs. */

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
+import { unawaited } from '../policy/misgiven.js'
 import { callback, flag } from '../policy/option-kinds.js'
 import { anything, objectOf, readOption } from '../policy/option-reader.js'
 import { quote } from '../policy/quote.js'
@@ -78,18 +79,23 @@ export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOpt
 export function checkOptions(options: unknown): void {
   refuseScopes(options)
   if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', `must be an object, not ${quote(options)}`)
-  const has = (name: string): boolean => name in Object(options)
-  if (has('then')) throw new InvalidInputError('options', 'must be an object, not a promise: await it')
-  if (has('headers') || has('req')) {
+  const promise = unawaited(options)
+  if (promise !== '') throw new InvalidInputError('options', `must be an object${promise}`)
+  if ('headers' in options || 'req' in options) {
     throw new InvalidInputError('options', 'must be an object of options, not a request: authenticate(tokens) returns the middleware')
   }
 }
 
+/** Returns the field of these options that names scopes, or `options` if they are nothing but scopes. */
+export function scopesIn(options: unknown): string | undefined {
+  if (typeof options === 'string' || Array.isArray(options)) return 'options'
+  return ['scopes', 'scope', 'permissions'].find((name) => name in Object(options))
+}
+
 // Refuses scopes here: nothing would check them, but the host would assume that something does.
 function refuseScopes(options: unknown): void {
-  const named = typeof options === 'string' || Array.isArray(options)
-  const field = ['scopes', 'scope', 'permissions'].find((name) => name in Object(options))
-  if (!named && field === undefined) return
+  const field = scopesIn(options)
+  if (field === undefined) return
   const where = "name scopes in requireScopes('inventory:read') after it, or in protect(tokens, 'inventory:read')"
-  throw new InvalidInputError(field ?? 'options', `authenticate() checks no scopes: ${where}`)
+  throw new InvalidInputError(field, `authenticate() checks no scopes: ${where}`)
 }

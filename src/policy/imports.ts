@@ -66,18 +66,23 @@ export function hasEnded({ until }: TokenFormat, now: number): boolean {
   return until !== undefined && !(now < until)
 }
 
+/** Returns the format that a token was imported in, if this instance has it, whether or not it has ended. */
+export function formatOf(imports: Imports | undefined, importedFrom: string | undefined): TokenFormat | undefined {
+  return importedFrom === undefined ? undefined : imports?.formats.find(({ name }) => name === importedFrom)
+}
+
 /**
  * Returns when a token ends because of the format that it was imported in; `undefined` if never. A service that only follows what was derived from such
  * tokens need not know their formats.
  */
 export function endOfFormat(imports: Imports | undefined, importedFrom: string | undefined): number | undefined {
-  return importedFrom === undefined ? undefined : imports?.formats.find(({ name }) => name === importedFrom)?.until
+  return formatOf(imports, importedFrom)?.until
 }
 
 /** Returns whether a token has ended with the format that it was imported in. */
 export function endedWithFormat(imports: Imports | undefined, importedFrom: string | undefined, now: number): boolean {
-  const end = endOfFormat(imports, importedFrom)
-  return end !== undefined && !(now < end)
+  const format = formatOf(imports, importedFrom)
+  return format !== undefined && hasEnded(format, now)
 }
 
 function isFormat(value: unknown): boolean {

@@ -1,9 +1,14 @@
+/** Completes the sentence of an error message if a promise was passed; otherwise empty. */
+export function unawaited(value: unknown): string {
+  return 'then' in Object(value) ? ', not a promise: await it' : ''
+}
+
 /** Explains how to pass an instance, given the value that was passed instead. Completes the sentence of an error message. */
 export function misgiven(tokens: unknown): string {
   if (typeof tokens === 'function') return ', not a function: call it, and give what it returns'
   if (typeof tokens === 'string') return ', and comes first: authenticate(tokens), protect(tokens, scope)'
   const has = (name: string): boolean => name in Object(tokens)
-  if (has('then')) return ', not a promise: await it'
+  if (has('then')) return unawaited(tokens)
   if (has('headers') || has('req')) return ', not a request: call authenticate(tokens) once, and use the middleware that it returns'
   if (has('tokens')) return ', not an object that contains it: authenticate(tokens)'
   if (has('revokeAll')) return ', not a handle with the verbs: give the instance itself'

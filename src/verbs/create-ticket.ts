@@ -1,12 +1,11 @@
 import { InvalidInputError, LatchkeyError } from '../errors.js'
 import { TICKET_PROTOCOL, type Ticket } from '../model/ticket.js'
-import { endedWithFormat } from '../policy/imports.js'
-import { refusalOf } from '../policy/status.js'
 import { generateSecret } from '../token/generate.js'
 import { digestTicket } from '../token/ticket.js'
 import type { Context } from '../verify/context.js'
 import { TokenPrincipal } from '../verify/principal.js'
 import { FORGET_AFTER_MS, TICKET_MS } from '../verify/redeem.js'
+import { refusalOfEntry } from '../verify/standing.js'
 
 /** Maximum number of unused tickets per token, well above what a service needs for its users at any one time. */
 const MAX_TICKETS = 1000
@@ -30,8 +29,7 @@ export async function createTicket(context: Context, principal: unknown): Promis
   const present = await context.records.readAgain(entry.id, context.allowance?.leftMs)
   const now = settings.clock()
   if (!Number.isSafeInteger(now)) throw new InvalidInputError('clock', 'must return whole milliseconds')
-  const known = present !== undefined && !endedWithFormat(settings.imports, present.parts.importedFrom, now)
-  const code = known ? refusalOf(present.lifecycle, now) : 'token_unknown'
+  const code = present === undefined ? 'token_unknown' : refusalOfEntry(context, present, now)
   if (code !== undefined) throw new LatchkeyError(code, 'the token of this principal is no longer valid')
   const ticket = generateSecret(settings.random)
   const [digester] = settings.digesters

@@ -1,7 +1,7 @@
 import { compileEntry, type Entry, rootIdOf } from '../cache/entry.js'
 import { isLatchkeyError } from '../errors.js'
 import type { ExplainStep } from '../model/explanation.js'
-import { hasEnded, type Imports } from '../policy/imports.js'
+import { formatOf, hasEnded, type Imports } from '../policy/imports.js'
 import { compileNetworks } from '../policy/network.js'
 import { type Lifecycle, type LifecycleRefusal, refusalOf } from '../policy/status.js'
 import { limitKey } from '../rate-limit/key.js'
@@ -38,7 +38,7 @@ function recordStep({ settings }: Context, { record, at, past }: Moment): Explai
 /** Returns whether the format that a token was imported in is accepted. */
 function isRecognized(imports: Imports | undefined, importedFrom: string | undefined, at: number): boolean {
   if (importedFrom === undefined) return true
-  const format = imports?.formats.find(({ name }) => name === importedFrom)
+  const format = formatOf(imports, importedFrom)
   return format !== undefined && !hasEnded(format, at)
 }
 

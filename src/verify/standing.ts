@@ -1,6 +1,7 @@
 import type { Entry } from '../cache/entry.js'
 import type { Owned } from '../cache/owners.js'
 import type { Standing } from '../cache/standing.js'
+import type { RefusalCode } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { endedWithFormat } from '../policy/imports.js'
 import { refusalOf } from '../policy/status.js'
@@ -26,12 +27,14 @@ export function standing(context: Context, id: string, ip?: string, leftMs?: num
   return context.records.read(id, ip, leftMs).then((read) => judge(context, read, leftUntil(dueAt, settings)))
 }
 
+/** Returns why what is derived from a token is refused at this instant, as far as its lifecycle and the format that it was imported in decide. */
+export function refusalOfEntry({ settings }: Context, entry: Entry, now: number): RefusalCode | undefined {
+  return endedWithFormat(settings.imports, entry.parts.importedFrom, now) ? 'token_unknown' : refusalOf(entry.lifecycle, now)
+}
+
 function judge(context: Context, entry: Entry | undefined, leftMs: number | undefined): MaybePromise<Standing> {
   if (entry === undefined) return { code: 'token_unknown' }
-  const { imports, clock } = context.settings
-  const now = clock()
-  if (endedWithFormat(imports, entry.parts.importedFrom, now)) return { code: 'token_unknown' }
-  const code = refusalOf(entry.lifecycle, now)
+  const code = refusalOfEntry(context, entry, context.settings.clock())
   if (code !== undefined) return { code }
   if (context.owners === undefined || entry.ownerId === undefined) return standingOf(context, entry, undefined)
   const owned = context.owners.of(entry.ownerId, entry.tenantId, leftMs)

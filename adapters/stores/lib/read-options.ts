@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../../src/errors.js'
+import { unawaited } from '../../../src/policy/misgiven.js'
 import { type OptionReader, passing, readOption } from '../../../src/policy/option-reader.js'
 import { redact } from '../../../src/token/redact.js'
 
@@ -22,7 +23,8 @@ export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, o
   if (typeof options === 'string') {
     throw new InvalidInputError('options', `${store} takes an object, not a string: ${store}({ ${address} })`)
   }
-  if (isPromise(options)) throw new InvalidInputError('options', 'must be an object, not a promise: await it')
+  const promise = unawaited(options)
+  if (promise !== '') throw new InvalidInputError('options', `must be an object${promise}`)
   if (isObjectOfAClass(options)) {
     throw new InvalidInputError('options', `must be an object that names what it is given: ${store}({ ${nameFor(sources, options)}: … })`)
   }
@@ -94,10 +96,6 @@ function isObjectOfAClass(value: unknown): boolean {
   return prototype !== null && Object.getPrototypeOf(prototype) !== null
 }
 
-function isPromise(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value
-}
-
 /** A reader for options of which exactly one must be given. */
 export function exactlyOneOf<T extends object>(reader: OptionReader<T>, names: readonly (string & keyof T)[]): OptionReader<T> {
   return reader.and(
@@ -110,11 +108,6 @@ export function exactlyOneOf<T extends object>(reader: OptionReader<T>, names: r
 export function handle<T>(isHandle: (value: object) => boolean, error: string): OptionReader<T> {
   return passing<T>(
     (value) => typeof value === 'object' && value !== null && isHandle(value),
-    (value) => error + misgiven(value),
+    (value) => error + (typeof value === 'function' ? ', not a function: call it' : unawaited(value)),
   )
-}
-
-function misgiven(value: unknown): string {
-  if (typeof value === 'function') return ', not a function: call it'
-  return isPromise(value) ? ', not a promise: await it' : ''
 }

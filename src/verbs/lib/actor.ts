@@ -102,11 +102,11 @@ export function readActor(input: unknown): ReadActor {
 
 /** Checks whether the audit uses this id for what is nobody in particular: the application, a token, an unknown caller, everybody who was erased. */
 export function isNobody(id: string): boolean {
-  return id === SYSTEM.id || id === ERASED || id === 'anonymous' || id.startsWith('token:')
+  return id === SYSTEM.id || id === ERASED || id === 'anonymous' || isHolder({ id })
 }
 
 /** Checks whether the actor is the holder of a token, acting with that token alone. Only latchkey itself creates such actors. */
-export function isHolder({ id }: ReadActor): boolean {
+export function isHolder({ id }: Pick<ReadActor, 'id'>): boolean {
   return id.startsWith('token:')
 }
 
