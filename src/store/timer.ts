@@ -55,16 +55,19 @@ export function startTimer(run: () => void, delayMs: number): Timer {
 /** How long work may go on before everything else gets its turn. */
 const TURN_MS = 20
 
+// Taken at the start: `close()` waits for work that gives way, and would never end in a host's test that replaced the timers meanwhile.
+const { setTimeout: later } = globalThis
+
 /**
  * Lets long work give way. Stores that answer at once, as SQLite and memory do, would otherwise keep the event loop until the last page. Call it between
- * two pages: it waits only if the turn is over by this clock, and so never where a test stopped the clock and all timers.
+ * two pages: it waits only if the turn is over by this clock.
  */
 export function createTurns(monotonic: () => number): () => Promise<void> {
   let began = monotonic()
   return async () => {
     if (monotonic() - began < TURN_MS) return
     // Not like `startTimer`: the work that waits here would never end if the process ended meanwhile.
-    await new Promise<void>((resolve) => void setTimeout(resolve))
+    await new Promise<void>((resolve) => void later(resolve))
     began = monotonic()
   }
 }

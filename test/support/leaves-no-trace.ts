@@ -24,7 +24,9 @@ const before = state()
 
 afterAll(() => {
   vi.resetConfig()
-  expect(vi.isFakeTimers()).toBe(false)
+  const fake = vi.isFakeTimers()
+  vi.useRealTimers()
+  expect(fake).toBe(false)
   expect([Date, globalThis.fetch, process.stdout.write, ...CONSOLE.map((name) => console[name])].filter(vi.isMockFunction)).toEqual([])
   expect(state()).toEqual(before)
 })

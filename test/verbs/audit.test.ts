@@ -97,20 +97,20 @@ describe('the audit', () => {
   it('shows each tenant only its own share of a bulk revocation', async () => {
     const told: AuditEvent[] = []
     const tokens = instance({ onEvent: (event) => void told.push(event) })
-    await Promise.all(['t1', 't1', 't2', 't3', undefined].map((tenantId) => mint(tokens, tenantId === undefined ? {} : { tenantId })))
+    await Promise.all(['t1', 't1', 'globex', 't3', undefined].map((tenantId) => mint(tokens, tenantId === undefined ? {} : { tenantId })))
     told.length = 0
-    const partner = { id: 'pat', tenants: ['t1', 't2'], manages: 'all' } as const
+    const partner = { id: 'pat', tenants: ['t1', 'globex'], manages: 'all' } as const
     expect(await tokens.as(partner).revokeAll({ all: true })).toEqual({ count: 3 })
     expect(await tokens.as(partner).revokeAll({ all: true })).toEqual({ count: 0 })
     expect(told.map(({ action, tenantId, count }) => [action, tenantId, count]).sort()).toEqual([
+      ['tokens.revoked', 'globex', 1],
       ['tokens.revoked', 't1', 2],
-      ['tokens.revoked', 't2', 1],
     ])
     expect(new Set(told.map(({ bulkId }) => bulkId)).size).toBe(1)
     expect(new Set(told.map(({ id }) => id)).size).toBe(2)
     const { items } = await tokens.as({ id: 'tom', tenants: ['t1'], manages: 'all' }).events({ action: 'tokens.revoked' })
     expect(items).toHaveLength(1)
-    expect(JSON.stringify(items)).not.toContain('t2')
+    expect(JSON.stringify(items)).not.toContain('globex')
   })
 
   it('shows the bulk revocation that ended a token in its trail, to everyone who may see the token', async () => {

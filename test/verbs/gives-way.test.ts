@@ -1,7 +1,7 @@
 import type { TokenStore } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { sqliteStore } from 'latchkey/stores/sqlite'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { readOptions } from '../../src/options.js'
 import { createHandle } from '../../src/verbs/handle.js'
 import { SYSTEM } from '../../src/verbs/lib/actor.js'
@@ -54,6 +54,18 @@ describe.each(STORES)('long work on %s, which answers at once', (_, open) => {
     const context = await worn(store)
     const turns = await turnsDuring(() => Promise.all(upkeepOf(context).map((upkeep) => upkeep.look())))
     expect(turns).toBeGreaterThan(COUNT / 500)
+    await store.close?.()
+  })
+
+  it("upkeep ends although a host's test replaced all timers", async () => {
+    const store = open()
+    const context = await worn(store)
+    vi.useFakeTimers()
+    try {
+      await Promise.all(upkeepOf(context).map((upkeep) => upkeep.look()))
+    } finally {
+      vi.useRealTimers()
+    }
     await store.close?.()
   })
 
