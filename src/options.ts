@@ -84,7 +84,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly rateLimit?: RateLimitOptions
   /**
    * The response to a rotated token that is presented after its end. Its holder has a successor, so someone else may have the old token, and a
-   * `token.reused` event is recorded. `revoke_lineage` also revokes every token in its line of rotations, including the one in use.
+   * `token.reused` event is recorded. `revoke_lineage` also revokes every token in its lineage, including the one in use.
    *
    * @default only the event
    */

@@ -28,7 +28,7 @@ export type LineageOptions = {
 }
 
 /**
- * Revokes whole rotation lines, one after the other, without delaying the request that caused it.
+ * Revokes whole lineages, one after the other, without delaying the request that caused it.
  *
  * A revocation is one transaction: it ends every token of the line, including a successor created at the same moment, or none of them. The next flush
  * retries a failure. A second revocation, here or on another node, finds nothing left to end and writes nothing.

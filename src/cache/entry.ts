@@ -91,7 +91,7 @@ export class Entry {
     return this.parts.notBefore
   }
 
-  /** The first token of its line of rotations. Absent: it was never rotated. */
+  /** The first token of its lineage. Absent: it was never rotated. */
   get rootId(): string | undefined {
     return this.parts.rootId
   }
@@ -122,7 +122,7 @@ export type Parts = {
   readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
 }
 
-/** Returns the id of the first token in this token's line of rotations. */
+/** Returns the id of the first token in this token's lineage. */
 export function rootIdOf({ id, rootId }: { readonly id: string; readonly rootId?: string | undefined }): string {
   return rootId ?? id
 }

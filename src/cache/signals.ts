@@ -206,7 +206,7 @@ export class Signals {
         if (entry === undefined) watch.lifecycles.delete(each)
         else {
           watch.lifecycles.set(each, entry.lifecycle)
-          // A token joins a line of rotations with its first rotation.
+          // A token joins a lineage with its first rotation.
           watch.about.set(each, filteredOf(entry))
         }
       }

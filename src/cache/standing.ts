@@ -22,7 +22,7 @@ export type TokenHolder = {
   readonly principal: Principal
   readonly tokenId: string
   readonly tenantId: string | undefined
-  /** The first token of its line of rotations. */
+  /** The first token of its lineage. */
   readonly rootId: string
   /** The scopes that it is currently granted. */
   readonly granted: ScopeSet

@@ -227,11 +227,12 @@ export const FIELDS = {
   replacesId: { kind: 'id', since: 1, audited: true, description: 'The token that this one replaces.' },
   /** The token that replaces this one. */
   replacedById: { kind: 'id', since: 1, audited: true, description: 'The token that replaces this one.' },
-  /** The first token in the line of rotations of this token; set on that first token too. Absent: it was never rotated. */
+  /** The first token of the lineage of this token (the tokens that rotation made one from another), which has it too. Absent: it was never rotated. */
   rootId: {
     kind: 'id',
     since: 1,
-    description: 'The first token in the line of rotations of this token; set on that first token too. Absent: it was never rotated.',
+    description:
+      'The first token of the lineage of this token (the tokens that rotation made one from another), which has it too. Absent: it was never rotated.',
   },
   /** Fingerprint of the request that created the token with an idempotency key, or of its imported row. The token id is derived from the same. */
   requestHash: {

@@ -8,7 +8,7 @@ const PLAIN = /^[a-z0-9._@+-]{1,64}$/
 /**
  * Returns the key under which a limiter counts the uses of a token; `undefined` if the limit does not apply to it.
  *
- * A token is counted under the first token of its line of rotations, so rotating gives no fresh quota. An owner is counted separately in each tenant,
+ * A token is counted under the first token of its lineage, so rotating gives no fresh quota. An owner is counted separately in each tenant,
  * because two tenants may use the same id for two people.
  */
 export function limitKey(
@@ -33,7 +33,7 @@ export function actorKey({ name }: ReadLimit, prefix: string, { id, tenants }: A
   return `${name}:${prefix}:actor:${where}:${short(id)}`
 }
 
-/** Returns the key under which a limiter counts the calls of a token to `/self`, by the first token of its line of rotations. */
+/** Returns the key under which a limiter counts the calls of a token to `/self`, by the first token of its lineage. */
 export function holderKey({ name }: ReadLimit, prefix: string, rootId: string): string {
   return `${name}:${prefix}:self:${rootId}`
 }

@@ -23,7 +23,7 @@ export type TokenFilter = {
   readonly tenantIds?: readonly string[]
   readonly ownerId?: string
   readonly createdBy?: string
-  /** Tokens in this line of rotations: those with this `rootId`. */
+  /** Tokens in this lineage: those with this `rootId`. */
   readonly rootId?: string
 }
 

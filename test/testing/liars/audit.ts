@@ -83,7 +83,7 @@ export const auditLiars: readonly Liar[] = [
   },
   {
     name: 'removes a consumer without comparing its version',
-    caughtBy: 'a consumer is removed only at its version, and its name begins anew',
+    caughtBy: 'a consumer is removed only if its version matches, and its name can be used again',
     create() {
       const honest = memoryStore()
       return single({

@@ -89,12 +89,12 @@ export const feedLiars: readonly Liar[] = [
   },
   {
     name: 'omits bulk revocations from the feed',
-    caughtBy: 'the feed says what was touched by {"ownerId":"o"}, and no more',
+    caughtBy: 'a bulk revocation by {"ownerId":"o"} announces exactly the tokens that it affected',
     create: () => single(withPages((page) => ({ ...page, bulk: [] }))),
   },
   {
     name: 'names only the first of several tenants in the feed',
-    caughtBy: 'the feed says what was touched by {"tenantIds":["b","zz","a"],"createdBy":"bob"}, and no more',
+    caughtBy: 'a bulk revocation by {"tenantIds":["b","zz","a"],"createdBy":"bob"} announces exactly the tokens that it affected',
     create: () =>
       single(
         withPages((page) => ({
@@ -107,7 +107,7 @@ export const feedLiars: readonly Liar[] = [
   },
   {
     name: 'reports in the feed that everything changed after a bulk revocation',
-    caughtBy: 'the feed says what was touched by {"tenantIds":["a"]}, and no more',
+    caughtBy: 'a bulk revocation by {"tenantIds":["a"]} announces exactly the tokens that it affected',
     create: () => single(withPages((page) => ({ ...page, bulk: [], everything: page.everything || page.bulk.length > 0 }))),
   },
   {

@@ -65,7 +65,7 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'lists the owners of all tenants for one tenant',
-    caughtBy: 'each tenant and each owner is answered once, byte for byte, in pages of any size',
+    caughtBy: 'each tenant and each owner is listed exactly once, byte for byte, whatever the page size',
     create() {
       const honest = memoryStore()
       return single({ ...honest, distinct: ({ tenantId: _, ...query }) => honest.distinct(query) })
@@ -73,7 +73,7 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'lists owners whose tokens were removed',
-    caughtBy: 'a tenant or an owner is answered as long as it has a token, whatever became of that',
+    caughtBy: 'a tenant or an owner is listed as long as it has a token, whatever the status of that token',
     create() {
       const honest = memoryStore()
       const known = new Set<string>()

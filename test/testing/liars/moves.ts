@@ -18,7 +18,7 @@ const keptBeside = (moves: Map<string, Move>): Required<Pick<TokenStore, 'readMo
 export const moveLiars: readonly Liar[] = [
   {
     name: 'checks for the fence first and writes the change later',
-    caughtBy: 'a change that races with the fence is there once the fence is, or is refused',
+    caughtBy: 'a change that races with the fence is either stored before it or refused',
     create() {
       const store = memoryStore()
       const moves = new Map<string, Move>()
@@ -75,7 +75,7 @@ export const moveLiars: readonly Liar[] = [
   },
   {
     name: 'assigns new positions to restored events',
-    caughtBy: 'what is restored comes back as it was, events in their places, and later ones behind them',
+    caughtBy: 'restored records are unchanged, restored events keep their positions, and later events follow them',
     create() {
       const store = memoryStore()
       let seq = 5_000_000

@@ -9,7 +9,7 @@ async function revoke(stage: Stage, filter: Omit<TokenFilter, 'prefix'>, stamp: 
   return stage.store.revokeWhere({ prefix: stage.prefix, ...filter }, stamp, bulkEvent(stage.prefix, stamp))
 }
 
-/** Tokens of two tenants, two owners, two creators and two lines of rotations, and some without a tenant or a line. */
+/** Tokens of two tenants, two owners, two creators and two lineages, and some without a tenant or a line. */
 async function crowd(stage: Stage): Promise<readonly StoredToken[]> {
   const tokens = ['a', 'b', undefined].flatMap((tenantId) =>
     ['o', 'p'].flatMap((ownerId) =>
@@ -40,7 +40,7 @@ export const bulkNewsCases: StoreCases = {
   title: 'bulk revocations in the change feed',
   cases: [
     ...FILTERS.map((filter) => ({
-      title: `the feed says what was touched by ${JSON.stringify(filter)}, and no more`,
+      title: `a bulk revocation by ${JSON.stringify(filter)} announces exactly the tokens that it affected`,
       async run(stage: Stage) {
         const tokens = await crowd(stage)
         const foreign = token(`${stage.prefix}x`, { tenantId: 'a', ownerId: 'o' })

@@ -49,7 +49,7 @@ export const consumerCases: StoreCases = {
       },
     },
     {
-      title: 'a consumer is removed only at its version, and its name begins anew',
+      title: 'a consumer is removed only if its version matches, and its name can be used again',
       async run(stage) {
         const { prefix } = stage
         const other = state(stage, { name: 'billing' })

@@ -57,7 +57,7 @@ export const distinctCases: StoreCases = {
   title: 'tenants and owners',
   cases: [
     {
-      title: 'each tenant and each owner is answered once, byte for byte, in pages of any size',
+      title: 'each tenant and each owner is listed exactly once, byte for byte, whatever the page size',
       async run(stage) {
         await ensureAll(stage, { field: 'tenantId' }, [], 'distinct() must return no tenants for a prefix without tokens')
         const made = NAMES.flatMap((name, at) => [
@@ -81,7 +81,7 @@ export const distinctCases: StoreCases = {
       },
     },
     {
-      title: 'a tenant or an owner is answered as long as it has a token, whatever became of that',
+      title: 'a tenant or an owner is listed as long as it has a token, whatever the status of that token',
       async run(stage) {
         const [kept, moved, gone] = ['kept', 'moved', 'gone'].map((name) => token(stage.prefix, { tenantId: 't', ownerId: name }))
         if (kept === undefined || moved === undefined || gone === undefined) return
@@ -108,7 +108,7 @@ export const distinctCases: StoreCases = {
       },
     },
     {
-      title: 'a position need not be there any more, and prefixes do not see each other',
+      title: 'a page may start after a name that no longer exists, and each prefix has names of its own',
       async run(stage) {
         const made = ['b', 'd', 'f'].map((tenantId) => token(stage.prefix, { tenantId }))
         await insert(stage.store, [...made, token(`${stage.prefix}_x`, { tenantId: 'd' })])

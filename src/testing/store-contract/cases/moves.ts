@@ -134,7 +134,7 @@ export const moveCases: StoreCases = {
         ensure(await stage.second.saveSeal({ prefix, number: 1, body: '{}' }), 'a move in the state leaving must not refuse a seal')
       },
     ),
-    movable('a change that races with the fence is there once the fence is, or is refused', async (stage, store) => {
+    movable('a change that races with the fence is either stored before it or refused', async (stage, store) => {
       const { prefix } = stage
       for (let round = 0; round < 5; round += 1) {
         const made = Array.from({ length: 24 }, () => token(prefix))
@@ -168,7 +168,7 @@ export const moveCases: StoreCases = {
       ensureEqual(await findOne(stage.second, made.id), undefined, 'a refused addition must write no token')
       ensureEqual(await stage.store.placeEvents?.(prefix), [], 'a refused addition must leave no event to place')
     }),
-    movable('what is restored comes back as it was, events in their places, and later ones behind them', async (stage, store) => {
+    movable('restored records are unchanged, restored events keep their positions, and later events follow them', async (stage, store) => {
       const { prefix } = stage
       const given = await kept(stage)
       const [first] = await eventIds(stage)
@@ -203,7 +203,7 @@ export const moveCases: StoreCases = {
       ensureEqual((await eventIds(stage))[0], later.id, 'events() must list a later event before the restored ones')
     }),
     movable(
-      'what is restored replaces what was there: a token in every list, an event in its place, the usage as a whole',
+      'restoring replaces what was there: a token in every list, an event at its position, and all of the usage',
       async (stage, store) => {
         const { prefix } = stage
         const given = await kept(stage)
