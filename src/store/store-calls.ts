@@ -30,6 +30,8 @@ export class StoreCalls {
   private readonly state: StoreState
   /** Absent: each call has a separate deadline. */
   private readonly allowance: Allowance | undefined
+  /** Absent: the work is short. */
+  private readonly turn: (() => Promise<void>) | undefined
   /** Absent: the store does not support moves, or a move does not restrict these calls. */
   protected readonly moves: MoveWatch | undefined
   /** Called for each outgoing call. The function that it returns is called when that call ends, with its error, if any. */
@@ -54,6 +56,11 @@ export class StoreCalls {
   /** Returns the same store with calls that share one deadline. No call starts once it has passed. */
   sharing(allowance: Allowance): this {
     return Object.assign(Object.create(this), { allowance })
+  }
+
+  /** Returns the same store for long work. Each call of a verb first waits for `turn`, which gives way to other work when its turn is over. */
+  givingWay(turn: () => Promise<void>): this {
+    return Object.assign(Object.create(this), { turn })
   }
 
   /** Sets a callback for the first use of the store. */
@@ -110,7 +117,8 @@ export class StoreCalls {
   // Verbs wait for the setup without a limit, unless their deadline covers it, as that of a request does. A verification waits only within its deadline.
   protected async manage<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
     this.refuseEnded()
-    const { allowance } = this
+    const { allowance, turn } = this
+    if (turn !== undefined) await turn()
     if (!this.state.ready && allowance?.coversSetUp !== true) await apart(allowance, () => this.prepare())
     if (deadlineMs === undefined) return await this.call(method, call, read)
     return await apart(allowance, async () => this.call(method, call, read, deadlineMs))

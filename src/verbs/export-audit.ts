@@ -1,5 +1,6 @@
 import type { AuditEntry } from '../audit/check.js'
 import { auditEntries } from '../audit/entries.js'
+import { givingWay } from '../verify/build-context.js'
 import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
 
@@ -10,5 +11,5 @@ import { checkSeesAll, type ReadActor } from './lib/actor.js'
  */
 export function exportAudit(context: Context, actor: ReadActor): AsyncIterable<AuditEntry> {
   checkSeesAll(actor, 'the export contains the events of every tenant and every token')
-  return auditEntries(context.store, context.settings.prefix)
+  return auditEntries(givingWay(context).store, context.settings.prefix)
 }

@@ -3,7 +3,7 @@ import type { CreateInput, Minted, Replayed } from '../model/record.js'
 import type { OwnerForecast, OwnerGone, OwnerGoneInput } from '../model/revocation.js'
 import type { CreateOptions } from '../model/transaction.js'
 import { type Allowance, apart } from '../store/deadline.js'
-import { forOneCall } from '../verify/build-context.js'
+import { forOneCall, givingWay } from '../verify/build-context.js'
 import type { Context } from '../verify/context.js'
 import { consume } from './consume.js'
 import { exportAudit } from './export-audit.js'
@@ -27,22 +27,26 @@ async function load(): Promise<Verbs> {
  */
 export function createHandle(open: () => Context, actor: ReadActor, allowance?: Allowance): TokenHandle {
   // Every call passes through here or the function below, so every refusal is recorded.
-  async function inSteps<T>(
+  async function attempt<T>(
     verb: keyof TokenHandle,
     call: (context: Context, verbs: Verbs) => Promise<T>,
-    target: Target = {},
+    target: Target | undefined,
   ): Promise<T> {
     const context = open()
     try {
       // Loading happens once per process, so it does not count against this request's deadline.
       return await call(context, loaded ?? (await apart(allowance, load)))
     } catch (error) {
-      noteRefused(context, actor, verb, error, target)
+      noteRefused(context, actor, verb, error, target ?? {})
       throw error
     }
   }
   function run<T>(verb: keyof TokenHandle, call: (context: Context, verbs: Verbs) => Promise<T>, target?: Target): Promise<T> {
-    return inSteps(verb, (context, verbs) => call(forOneCall(context, allowance), verbs), target)
+    return attempt(verb, (context, verbs) => call(forOneCall(context, allowance), verbs), target)
+  }
+  // Each step has a deadline of its own, and other work gets its turn between the steps.
+  function inSteps<T>(verb: keyof TokenHandle, call: (context: Context, verbs: Verbs) => Promise<T>, target?: Target): Promise<T> {
+    return attempt(verb, (context, verbs) => call(givingWay(context), verbs), target)
   }
   function createAs(input: CreateInput & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
   function createAs(input: CreateInput, options?: CreateOptions): Promise<Minted | Replayed>

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Page } from '../model/record.js'
 import { readShape, text } from '../policy/shape.js'
+import { givingWay } from '../verify/build-context.js'
 import type { Context } from '../verify/context.js'
 import type { ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
@@ -28,7 +29,7 @@ export async function owners(context: Context, actor: ReadActor, input: unknown)
   const bound = ['owners', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
   const reached = tenantId === undefined || actor.tenants === undefined || actor.tenants.includes(tenantId)
   if (!reached) noteOutOfReach(context, actor, 'owners', {})
-  return await pageOfNames(reached ? namesFor(context, actor, tenantId) : givenNames([]), { ...asked, limit, cursor }, bound)
+  return await pageOfNames(reached ? namesFor(givingWay(context), actor, tenantId) : givenNames([]), { ...asked, limit, cursor }, bound)
 }
 
 function namesFor(context: Context, actor: ReadActor, tenantId: string | undefined): Names {

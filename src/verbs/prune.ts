@@ -6,7 +6,6 @@ import type { ListedToken } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
 import { hasEnded } from '../policy/imports.js'
 import { readShape } from '../policy/shape.js'
-import { createTurns } from '../store/timer.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
@@ -44,9 +43,7 @@ export async function prune(
   if (goOn === undefined) await refuseAhead(context, before)
   let count = 0
   let after: ListedToken | undefined
-  const giveWay = createTurns(context.settings.monotonic)
   do {
-    await giveWay()
     const now = context.settings.clock()
     const page: readonly ListedToken[] = await context.store.list({
       prefix: context.settings.prefix,

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Page } from '../model/record.js'
 import { readShape, text } from '../policy/shape.js'
+import { givingWay } from '../verify/build-context.js'
 import type { Context } from '../verify/context.js'
 import type { ReadActor } from './lib/actor.js'
 import { distinctNames, givenNames, namesOfOwn, pageOfNames } from './lib/names.js'
@@ -27,7 +28,7 @@ export const tenantsShape: ShapeOf<NamesGiven> = z.strictObject({
 export async function tenants(context: Context, actor: ReadActor, input: unknown): Promise<Page<string>> {
   const { limit, cursor, ...asked } = readShape(tenantsShape, input === undefined ? {} : input, 'tenants()')
   const bound = ['tenants', context.settings.prefix, asked, actor.tenants, actor.manages === 'own' ? actor.id : null]
-  return await pageOfNames(namesFor(context, actor), { ...asked, limit, cursor }, bound)
+  return await pageOfNames(namesFor(givingWay(context), actor), { ...asked, limit, cursor }, bound)
 }
 
 function namesFor(context: Context, actor: ReadActor) {

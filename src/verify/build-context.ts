@@ -23,7 +23,7 @@ import { Allowance } from '../store/deadline.js'
 import { GuardedStore } from '../store/guarded-store.js'
 import { MoveWatch } from '../store/move-watch.js'
 import { createReporter, type FaultReport, type Report } from '../store/reporter.js'
-import { Background } from '../store/timer.js'
+import { Background, createTurns } from '../store/timer.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Buffered, Context } from './context.js'
@@ -195,6 +195,11 @@ export function buildContext(settings: Settings): Context {
 /** Returns the context of one call. Everything the call waits for shares the allowance, which is the option `deadline` by default. */
 export function forOneCall(context: Context, allowance: Allowance = new Allowance(context.settings)): Context {
   return { ...context, store: context.store.sharing(allowance), allowance }
+}
+
+/** Returns the context of work that reads many pages. Stores that answer at once would otherwise keep the event loop until the last page. */
+export function givingWay(context: Context): Context {
+  return { ...context, store: context.store.givingWay(createTurns(context.settings.monotonic)) }
 }
 
 /** The signal of a token that was imported in a format with an end fires at that end. */

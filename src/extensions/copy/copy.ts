@@ -5,6 +5,7 @@ import { callback } from '../../policy/option-kinds.js'
 import { objectOf, oneOf, passing, readOption } from '../../policy/option-reader.js'
 import { MovingStore } from '../../store/moving-store.js'
 import { type NodeLease, PLACED_AT_ONCE } from '../../store/port.js'
+import { createTurns } from '../../store/timer.js'
 import { checkOptions } from './check-options.js'
 import { cancel, Markers, superseded } from './markers.js'
 import { type AnyPart, type PartName, partsOf, type Rows } from './part.js'
@@ -89,7 +90,8 @@ export async function copy(from: Latchkey, to: Latchkey, options: CopyOptions = 
   const { step, onProgress, signal } = readOption(reader, options, 'copy()')
   const [old, now] = [internalsOf(from), internalsOf(to)]
   checkOptions({ from, to, old, now })
-  const pair = { from: storeOf(old), to: storeOf(now), prefix: from.prefix }
+  const turn = createTurns(old.settings.monotonic)
+  const pair = { from: storeOf(old).givingWay(turn), to: storeOf(now).givingWay(turn), prefix: from.prefix }
   if (step === 'cancel') {
     await cancel(pair, () => forget(pair.to, now))
     return { step, damagedEvents: [], damagedTokens: [] }

@@ -1,6 +1,7 @@
 import type { ListedToken } from '../../model/record.js'
 import type { OwnerForecast } from '../../model/revocation.js'
 import type { TokenFilter } from '../../store/port.js'
+import { givingWay } from '../../verify/build-context.js'
 import type { Context } from '../../verify/context.js'
 import { viewRecord } from '../../verify/view-record.js'
 import { withLastUse } from './last-use.js'
@@ -13,12 +14,13 @@ const RECENT_MS = 30 * 86_400_000
 /** Counts the live tokens that match, and lists those whose end would be noticed first. Bounded in time and memory. */
 export async function forecast(context: Context, filter: TokenFilter): Promise<OwnerForecast> {
   const now = context.settings.clock()
+  const { store } = givingWay(context)
   let live = 0
   let usedRecently = 0
   let shown: readonly ListedToken[] = []
   let after: { readonly createdAt: number; readonly id: string } | undefined
   for (;;) {
-    const page = await context.store.list({
+    const page = await store.list({
       ...filter,
       statuses: ['active', 'pending', 'inactive'],
       now,

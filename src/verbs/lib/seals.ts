@@ -10,8 +10,8 @@ import type { Context } from '../../verify/context.js'
 
 const LONGEST_SIGNATURE = 4000
 
-/** Numbers of the newest heads that this node has passed to `onSeal`. */
-const told: WeakMap<Context, number> = new WeakMap()
+/** Numbers of the newest heads that this node has passed to `onSeal`, by the settings of its instance. */
+const told: WeakMap<Context['settings'], number> = new WeakMap()
 
 /**
  * Returns the newest seal of the audit.
@@ -110,13 +110,14 @@ function readSignature(answer: unknown): string {
 
 // If the host does not accept a head, it is passed again next time.
 async function tellHost(context: Context, seal: Seal | undefined): Promise<void> {
-  const { sealing, deadlineMs } = context.settings
+  const { settings } = context
+  const { sealing, deadlineMs } = settings
   const onSeal = sealing?.onSeal
-  if (seal === undefined || onSeal === undefined || (told.get(context) ?? 0) >= seal.number) return
+  if (seal === undefined || onSeal === undefined || (told.get(settings) ?? 0) >= seal.number) return
   const head: AuditHead = headOf(seal)
   try {
     await callOut({ what: 'the option sealing.onSeal', where: 'onSeal', deadlineMs, report: context.report }, () => onSeal(head))
-    told.set(context, Math.max(told.get(context) ?? 0, seal.number))
+    told.set(settings, Math.max(told.get(settings) ?? 0, seal.number))
   } catch {
     // The error was reported to the host, and sealing continues.
   }
