@@ -11,7 +11,7 @@ const { path = '', skip } = findChromium()
 
 const lines = (page: Page): Promise<string[]> => page.locator('.audit-line').allTextContents()
 
-const NO_NAMES = { token: () => undefined, tenant: () => undefined, person: () => undefined }
+const NO_NAMES = { token: new Map(), tenant: new Map(), person: new Map() }
 
 describe('events as CSV', () => {
   const event = { id: '1', at: '2030-01-01T00:00:00.000Z', action: 'token.created', actorId: 'ann' }
@@ -36,7 +36,7 @@ describe('events as CSV', () => {
 
   it('the CSV export names tokens, tenants and people next to their IDs and neutralizes formulas in names', () => {
     const known = { ...event, tokenId: '4kQ0tXb2LrVn8ZcD', tenantId: 'acme' }
-    const names = { token: () => '=ERP', tenant: () => 'Acme Inc.', person: () => undefined }
+    const names = { token: new Map([['4kQ0tXb2LrVn8ZcD', '=ERP']]), tenant: new Map([['acme', 'Acme Inc.']]), person: new Map() }
     expect(csvOf([known], names).split('\r\n')[1]).toMatch(/"ann","","4kQ0tXb2LrVn8ZcD","'=ERP","acme","Acme Inc."/)
   })
 })

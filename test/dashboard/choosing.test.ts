@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
@@ -50,6 +51,47 @@ describe.skipIf(skip !== undefined)(`the tenant filter ${skip ?? ''}`, () => {
         await expect.poll(() => new URL(page.url()).searchParams.get('tenant')).toBe(null)
       },
     ))
+
+  it('names beyond the first 500 are shown before a change is confirmed, in the list, in the audit log and in its export', () => {
+    const many = Array.from({ length: 501 }, (_, at) => ({ id: `i${at}`, name: `A ${at}` }))
+    return play(
+      {
+        before: seed,
+        start: expressWith({
+          tenants: () => [...many, { id: 'acme', name: 'Zenith' }, { id: 'zeta', name: 'Zeta Ltd' }],
+          owners: () => [...many, { id: 'ada@acme.example', name: 'Zaida' }, { id: 'zoe', name: 'Zoe Zander' }],
+        }),
+      },
+      async ({ page }) => {
+        await page
+          .getByRole('row', { name: /Support desk/ })
+          .getByText('days ago by Zaida')
+          .waitFor()
+        await press(page, 'Create token')
+        const dialog = page.getByRole('dialog')
+        await dialog.getByLabel('Name').fill('ERP')
+        await dialog.getByRole('radio', { name: 'One tenant' }).check()
+        await dialog.getByRole('combobox', { name: 'Tenant' }).fill('zeta')
+        await dialog.getByRole('checkbox', { name: /^orders:read / }).check()
+        await dialog.getByRole('combobox', { name: 'Owner' }).fill('zoe')
+        // Before typing pauses.
+        await confirm(page, 'Review')
+        for (const shown of ['Zeta Ltd (zeta)', 'Zoe Zander (zoe)'])
+          await dialog.getByRole('definition').filter({ hasText: shown }).waitFor()
+        await page.keyboard.press('Escape')
+        await confirm(page, 'Discard')
+        await press(page, 'Revoke all')
+        await dialog.getByRole('combobox', { name: 'Tenant' }).fill('zeta')
+        await dialog.getByText('Zeta Ltd (zeta)').waitFor()
+        await page.keyboard.press('Escape')
+        await confirm(page, 'Discard')
+        await page.getByRole('link', { name: 'Audit log' }).click()
+        await expect.poll(() => page.locator('datalist option[value="ada@acme.example"]').getAttribute('label')).toMatch(/^Zaida/)
+        const [saved] = await Promise.all([page.waitForEvent('download'), press(page, 'Export CSV')])
+        expect(await readFile((await saved.path()) ?? '', 'utf8')).toMatch(/"ada@acme.example","Zaida",.*,"acme","Zenith",/)
+      },
+    )
+  })
 
   it('the tenant filter accepts a typed ID when tenants cannot be listed', () =>
     play(

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { call, type Query } from '../lib/api.js'
 import { useLoad, useMaybe, useTask } from '../lib/hooks.js'
-import { type Suggestions, useChoices } from '../lib/names.js'
+import { type Kind, useChoices, useLabel } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Page, Token } from '../lib/types.js'
 import { useWorld } from '../lib/world.js'
@@ -30,8 +30,6 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
   const [which, setWhich] = useState<'client' | 'owner' | 'everywhere'>('client')
   const [tenant, setTenant] = useState(before)
   const [owner, setOwner] = useState('')
-  const clients = useChoices('tenants', tenant)
-  const owners = useChoices('owners', owner)
   const [typed, setTyped] = useState('')
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useTask()
@@ -84,8 +82,8 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
         }}
         hint={which === 'everywhere' ? t('revokeAll.everywhereHint') : undefined}
       />
-      {which === 'client' && <Whom label={t('list.client')} value={tenant} offered={clients} onInput={setTenant} />}
-      {which === 'owner' && <Whom label={t('form.owner')} value={owner} offered={owners} onInput={setOwner} />}
+      {which === 'client' && <Whom kind="tenants" label={t('list.client')} value={tenant} onInput={setTenant} />}
+      {which === 'owner' && <Whom kind="owners" label={t('form.owner')} value={owner} onInput={setOwner} />}
       <div role="status">
         {asked && (
           <Banner tone="danger">
@@ -105,17 +103,20 @@ export function RevokeAll({ of, onClose, onDone }: Props): JSX.Element {
 }
 
 function Whom(props: {
+  readonly kind: Kind
   readonly label: string
   readonly value: string
-  readonly offered: Suggestions
   readonly onInput: (id: string) => void
 }): JSX.Element {
-  const { label, value, offered, onInput } = props
+  const { kind, label, value, onInput } = props
+  const offered = useChoices(kind, value)
+  const id = value.trim()
+  const name = useLabel(kind, id)
   return (
     <TextField
       first
       label={label}
-      hint={suggestionHint(offered.problem)}
+      hint={suggestionHint(offered.problem, name === id ? undefined : name)}
       value={value}
       most={200}
       onInput={onInput}

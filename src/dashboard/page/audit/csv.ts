@@ -1,16 +1,12 @@
 import type { AuditEvent } from '../lib/types.js'
 
 /** The names of ids, where known. */
-export type EventNames = {
-  readonly token: (id: string) => string | undefined
-  readonly tenant: (id: string) => string | undefined
-  readonly person: (id: string) => string | undefined
-}
+export type EventNames = { readonly [of in 'token' | 'tenant' | 'person']: ReadonlyMap<string, string> }
 
 const named =
   (id: 'tokenId' | 'tenantId' | 'actorId', find: keyof EventNames) =>
   (event: AuditEvent, names: EventNames): unknown =>
-    event[id] === undefined ? undefined : names[find](event[id])
+    event[id] === undefined ? undefined : names[find].get(event[id])
 
 type Cell = keyof AuditEvent | ((event: AuditEvent, names: EventNames) => unknown)
 

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { Entry } from '../detail/audit.js'
 import type { Query } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
-import { type NamedList, useNames } from '../lib/names.js'
+import { loadNames, useNames } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import { useTitle } from '../lib/title.js'
 import type { AuditEvent, Page } from '../lib/types.js'
@@ -39,9 +39,20 @@ export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
   const save = (): Promise<void> =>
     run(async () => {
       const { items, more } = await collect(query)
-      const tokens = await nameTokens(items)
-      const names = { token: (id: string) => tokens.get(id), tenant: ofList(tenants), person: ofList(owners) }
-      download('audit.csv', 'text/csv;charset=utf-8', csvOf(items, names))
+      const [token, tenant, person] = await Promise.all([
+        nameTokens(items),
+        loadNames(
+          'tenants',
+          tenants,
+          items.flatMap(({ tenantId }) => tenantId ?? []),
+        ),
+        loadNames(
+          'owners',
+          owners,
+          items.map(({ actorId }) => actorId),
+        ),
+      ])
+      download('audit.csv', 'text/csv;charset=utf-8', csvOf(items, { token, tenant, person }))
       say(t(more ? 'export.more' : 'export.done', { count: items.length }))
     })
   return (
@@ -102,11 +113,6 @@ function Events({ place, query, first }: { readonly place: Place; readonly query
     </>
   )
 }
-
-const ofList =
-  (list: NamedList | undefined) =>
-  (id: string): string | undefined =>
-    list?.items.find((one) => one.id === id)?.name
 
 /** Everything that matches, up to a bound. */
 async function collect(query: Query): Promise<{ readonly items: readonly AuditEvent[]; readonly more: boolean }> {

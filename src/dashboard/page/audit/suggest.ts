@@ -1,3 +1,4 @@
+import { useEffect } from 'preact/hooks'
 import { useLoad } from '../lib/hooks.js'
 import { nameIn, useNames } from '../lib/names.js'
 import type { AuditEvent } from '../lib/types.js'
@@ -13,14 +14,18 @@ type Choices = readonly (readonly [string, string])[]
 /** Suggests recent actors and tokens by name; others can be typed. The events do not wait for them. */
 export function useSuggestions(shown: readonly AuditEvent[] | undefined): { readonly actors: Choices; readonly tokens: Choices } {
   const { me } = useWorld()
-  const { owners } = useNames()
+  const { owners, want } = useNames()
   const { data } = useLoad(String(shown !== undefined), async (signal) => {
     if (shown === undefined) return undefined
     const { items } = await loadEvents({ limit: NEWEST }, signal)
     return { items, names: await nameTokens(items) }
   })
   const events = [...(data?.items ?? []), ...(shown ?? [])]
-  const actors = [me.id, ...events.map(({ actorId }) => actorId), ...(owners?.items ?? []).map(({ id }) => id)]
+  const acted = [...new Set(events.map(({ actorId }) => actorId))]
+  useEffect(() => {
+    for (const id of acted) want('owners', id)
+  }, [acted.join('\n'), want])
+  const actors = [me.id, ...acted, ...(owners?.items ?? []).map(({ id }) => id)]
   return {
     actors: choicesOf(actors, (id) => nameIn(owners, id)),
     tokens: choicesOf(

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
-import { briefMoment, number, spanText } from '../lib/format.js'
+import { briefMoment, clockTime, number, spanText } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
 import { useSpan } from '../lib/span.js'
 import { t } from '../lib/text.js'
@@ -11,7 +11,7 @@ import { Button } from '../ui/button.js'
 import { ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
 import { Chart } from './chart.js'
-import { type Bar, barsOf, endpointsOf, hoursOf, periodsOf, RANGES, type Range, type Share, startsOf } from './series.js'
+import { type Bar, barsOf, countedFrom, endpointsOf, hoursOf, periodsOf, RANGES, type Range, type Share, startsOf } from './series.js'
 
 const MOST_ROWS = 8
 
@@ -102,6 +102,8 @@ function OverTime({ bars }: { readonly bars: readonly Bar[] }): JSX.Element {
       bars.reduce((all, bar) => ({ allowed: all.allowed + bar.allowed, refused: all.refused + bar.refused }), { allowed: 0, refused: 0 }),
     [bars],
   )
+  // Bars of several hours begin with a whole day.
+  const midnight = bars[0]?.at ?? 0
   const used = bars.filter(({ allowed, refused }) => allowed + refused > 0)
   return (
     <>
@@ -118,6 +120,7 @@ function OverTime({ bars }: { readonly bars: readonly Bar[] }): JSX.Element {
         <Chart bars={bars} onPoint={setPoint} />
         {used.length === 0 && <p class="chart-none">{t('use.none')}</p>}
       </div>
+      {countedFrom(midnight) < midnight && <p class="sub">{t('use.hours', { time: clockTime(countedFrom(midnight)) })}</p>}
       {used.length > 0 && (
         <details class="as-table">
           <summary>{t('use.table')}</summary>

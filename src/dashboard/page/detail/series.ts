@@ -27,18 +27,25 @@ export function startsOf(range: Range, now: number = Date.now()): readonly numbe
   )
 }
 
+/**
+ * From when on calls count to a bar. Calls are counted by full hours in UTC: where midnight is not at one of these, the hour around it counts to the
+ * new day, as most or half of it belongs there.
+ */
+export const countedFrom = (start: number): number => Math.floor(start / HOUR) * HOUR
+
 /** The periods in which every bar has the same length, except the last one of a period. The last period has no end. */
 export function periodsOf(range: Range, starts: readonly number[]): readonly { readonly from: number; readonly to?: number }[] {
   const { step } = RANGES[range]
-  const ends = starts.filter((at, index) => index > 0 && at - (starts[index - 1] ?? at) !== step)
-  return [starts[0] ?? 0, ...ends].map((from, index) => ({ from, ...(ends[index] !== undefined && { to: ends[index] }) }))
+  const counted = starts.map(countedFrom)
+  const ends = counted.filter((at, index) => index > 0 && at - (counted[index - 1] ?? at) !== step)
+  return [counted[0] ?? 0, ...ends].map((from, index) => ({ from, ...(ends[index] !== undefined && { to: ends[index] }) }))
 }
 
 /** Uses by bar, including empty bars. */
 export function barsOf({ buckets }: Pick<Usage, 'buckets'>, starts: readonly number[]): readonly Bar[] {
   const sums = starts.map((at) => ({ at, allowed: 0, refused: 0 }))
   for (const { at, outcome, count } of buckets) {
-    const bar = sums.findLast((one) => one.at <= Date.parse(at))
+    const bar = sums.findLast((one) => countedFrom(one.at) <= Date.parse(at))
     if (bar === undefined) continue
     if (outcome === 'allowed') bar.allowed += count
     else bar.refused += count

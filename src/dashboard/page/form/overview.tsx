@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { day, duration } from '../lib/format.js'
 import { textOfIds } from '../lib/ids.js'
-import { type Kind, labelOf, nameIn, useNames } from '../lib/names.js'
+import { type Kind, useLabel } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Scopes } from '../lib/types.js'
 import { type Draft, endsAt, resourcesOf } from './draft.js'
@@ -77,9 +77,8 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
   )
 }
 
-/** An id, with the host's name if it is known already: asking for it would send a request for each letter that is typed. */
 function Named({ kind, id }: { readonly kind: Kind; readonly id: string }): JSX.Element {
-  return <bdi>{labelOf({ id, name: nameIn(useNames()[kind], id) })}</bdi>
+  return <bdi>{useLabel(kind, id)}</bdi>
 }
 
 /** A term and its description. */

@@ -1,5 +1,5 @@
 import { type Context, createContext } from 'preact'
-import { useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useContext, useEffect, useMemo, useState } from 'preact/hooks'
 import { call } from './api.js'
 import { useLoad } from './hooks.js'
 import { Problem } from './problem.js'
@@ -45,13 +45,19 @@ export function useName(kind: Kind, id: string): string {
   return nameIn(list, id)
 }
 
+/** The label of an id that may still be typed. Its name is requested when typing pauses. */
+export function useLabel(kind: Kind, id: string): string {
+  useName(kind, usePaused(id))
+  return labelOf({ id, name: nameIn(useNames()[kind], id) })
+}
+
 /** The label in a drop-down. */
 export const labelOf = ({ id, name }: NamedId): string => (name === undefined || name === id ? id : `${name} (${id})`)
 
 /** For a drop-down: each id with its name. */
 export const choicesOf = (list: NamedList | undefined): Choices => (list?.items ?? []).map((one) => [one.id, labelOf(one)])
 
-export type Suggestions = { readonly choices: Choices; readonly problem: Problem | undefined }
+type Suggestions = { readonly choices: Choices; readonly problem: Problem | undefined }
 
 /** Loads the first tenants and owners. */
 export function useLoadedNames(): Names {
@@ -85,13 +91,32 @@ function useKind(kind: Kind): readonly [NamedList | undefined, (id: string) => v
       }
     }
     return (id: string): void => {
-      if (data?.named !== true || data.nextCursor === undefined || asked.has(id)) return
+      if (id === '' || !isPartial(data) || asked.has(id)) return
       asked.add(id)
       batch.push(id)
       if (batch.length === 1) setTimeout(ask)
     }
   }, [kind, data])
   return [list, want, problem ?? without]
+}
+
+/** Whether the host has more names than were loaded. */
+const isPartial = (list: NamedList | undefined): boolean => list?.named === true && list.nextCursor !== undefined
+
+/** The names of many ids at once, where the host provides them. Names that cannot be loaded are missing. */
+export async function loadNames(kind: Kind, list: NamedList | undefined, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = [...(list?.items ?? [])]
+  const known = new Set(found.map(({ id }) => id))
+  const missing = isPartial(list) ? [...new Set(ids)].filter((id) => !known.has(id)) : []
+  try {
+    for (let at = 0; at < missing.length; at += MOST_IDS) {
+      const { items } = await call<NamedList>('GET', kind, { query: { ids: missing.slice(at, at + MOST_IDS), limit: MOST_IDS } })
+      found.push(...items)
+    }
+  } catch {
+    // Ids are shown for names that could not be loaded.
+  }
+  return new Map(found.flatMap(({ id, name }) => (name === undefined ? [] : [[id, name] as const])))
 }
 
 /** Finds names that match a text, from a cursor on. Reads several server pages if they are short. */
@@ -117,18 +142,24 @@ export async function findNames(
 /** The suggestions of a field: the whole list if it is short, otherwise the matches of what is typed; and why there are none, if loading them failed. */
 export function useChoices(kind: Kind, typed: string, tenantId = ''): Suggestions {
   const { [kind]: list, problem: before } = useNames()
-  const [search, setSearch] = useState(typed)
-  const stop = useRef(() => {})
-  useEffect(() => {
-    stop.current = whenPaused(
-      () => setSearch(typed),
-      () => undefined,
-    )
-    return () => stop.current()
-  }, [typed])
+  const search = usePaused(typed)
   const ask = list !== undefined && (list.nextCursor !== undefined || tenantId !== '')
   const { data, problem } = useLoad(ask ? JSON.stringify([kind, search, tenantId]) : '', (signal) =>
     ask ? findNames(kind, { ...(search !== '' && { search }), ...(tenantId !== '' && { tenantId }) }, signal) : Promise.resolve(undefined),
   )
   return { choices: choicesOf(ask ? data : list), problem: ask ? problem : list === undefined ? before : undefined }
+}
+
+/** A typed text, once typing pauses. */
+function usePaused(typed: string): string {
+  const [text, setText] = useState(typed)
+  useEffect(
+    () =>
+      whenPaused(
+        () => setText(typed),
+        () => undefined,
+      ),
+    [typed],
+  )
+  return text
 }

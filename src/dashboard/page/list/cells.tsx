@@ -65,7 +65,7 @@ export function StatusNote({ token }: { readonly token: Token }): JSX.Element | 
   if (at === undefined) return null
   return (
     <p class="sub note cut" title={`${ago(at, now)} · ${exact(at)} · ${by ?? ''}`}>
-      <Rich k="status.by" time={ago(at, now)} name={by ?? ''} />
+      <Rich k="status.by" time={ago(at, now)} name={by && <User id={by} />} />
     </p>
   )
 }

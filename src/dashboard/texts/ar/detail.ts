@@ -47,6 +47,7 @@ export const detail: DashboardTexts = {
   'use.none': 'لا استدعاءات في هذه المدة.',
   'use.notCounted': 'لا يعدّ هذا الخادم الاستخدام.',
   'use.kept': 'تُحفظ الأعداد مدة {span}.',
+  'use.hours': 'تُحسب الطلبات بالساعات الكاملة بتوقيت UTC، لذلك يبدأ كل يوم هنا عند {time}.',
   'use.loading': 'جارٍ التحميل…',
   'use.all': 'عرض الكل ({count})',
   'use.less': 'عرض أقل',

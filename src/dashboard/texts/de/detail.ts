@@ -47,6 +47,7 @@ export const detail: DashboardTexts = {
   'use.none': 'Keine Aufrufe in diesem Zeitraum.',
   'use.notCounted': 'Dieser Server zählt keine Aufrufe.',
   'use.kept': 'Zählungen werden {span} lang aufbewahrt.',
+  'use.hours': 'Aufrufe werden nach vollen UTC-Stunden gezählt, daher beginnt hier jeder Tag um {time}.',
   'use.loading': 'Wird geladen…',
   'use.all': 'Alle {count} anzeigen',
   'use.less': 'Weniger anzeigen',

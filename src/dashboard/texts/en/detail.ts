@@ -46,6 +46,7 @@ export const detail = {
   'use.none': 'No calls in this period.',
   'use.notCounted': 'This server does not count usage.',
   'use.kept': 'Counts are kept for {span}.',
+  'use.hours': 'Calls are counted by full UTC hours, so each day here begins at {time}.',
   'use.loading': 'Loading…',
   'use.all': 'Show all {count}',
   'use.less': 'Show fewer',
