@@ -1,3 +1,5 @@
+import { endpointName } from '../../activity/endpoint-name.js'
+import { startUse, type Use } from '../../http/admission.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
@@ -22,6 +24,7 @@ const JWT = 'urn:ietf:params:oauth:token-type:jwt'
 const MAX_BYTES = 32 * 1024
 const DEFAULT_SECONDS = 300
 const MAX_SECONDS = 3600
+const ENDPOINT = endpointName('POST', 'exchange')
 const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i
 const ONCE = [
   'grant_type',
@@ -79,29 +82,29 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
   return endpoint('exchange', report, async (request) => {
     const form = await readForm(request)
     const audience = readAudience(form, audiences)
+    const asked = readAsked(form)
     const address = atOnce('ip', ip?.(request))
     const allowance = newAllowance(inside)
-    const verification = await tokens.verify(form.get('subject_token') ?? '', {
-      method: 'POST',
-      endpoint: 'exchange',
-      ...(address !== undefined && { ip: address }),
-    })
-    if (!verification.ok && verification.code === 'rate_limited') {
-      throw new Refused(
-        answerProblem('rate_limited', 'too many requests', { 'retry-after': String(Math.ceil(verification.retryAfterSeconds ?? 1)) }),
-      )
-    }
+    const subject = form.get('subject_token') ?? ''
+    const verification = await inside.decide(subject, { method: 'POST', ...(address !== undefined && { ip: address }) })
+    if (!verification.ok && verification.code === 'rate_limited') throw rateLimited(verification.retryAfterSeconds)
     // RFC 8693 §2.2.2: an invalid subject token is an invalid_request.
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     // The signed token outlives this lookup without the store, so it must reflect the primary's current state and not a cache.
-    const parent = await inside.introspect(form.get('subject_token') ?? '', allowance, address)
+    const parent = await inside.introspect(subject, allowance, address)
     if (!parent.active || !isAllowedFrom(parent.record, address)) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     const { record } = parent
     const now = Math.floor(clock() / 1000)
     const exp = Math.min(now + expiresIn, endsAtSeconds(record, inside.settings.imports) ?? Number.POSITIVE_INFINITY)
     if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to end')
-    const scope = readScope(form, parent.scopes)
-    const resources = readNarrower(form, parent.resources)
+    // Counted as allowed only once the signed token exists.
+    const use = startUse(inside, verification.principal, address)
+    const scope = asked.scope ?? parent.scopes
+    if (!scope.every((one) => parent.scopes.includes(one)))
+      throw refusedUse(use, 'scope_insufficient', 'the subject token does not have all of these scopes')
+    const resources = asked.resources ?? parent.resources
+    if (asked.resources !== undefined && !resourcesWithin(asked.resources, parent.resources))
+      throw refusedUse(use, 'resource_denied', 'the subject token has no access to some of these resources')
     const token = await signClaims(
       {
         iss: issuer,
@@ -121,6 +124,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     )
     if (token.length > MAX_LENGTH)
       throw oauthError(400, 'invalid_request', 'the signed token would be too long to send: request fewer scopes or resources')
+    use.done(ENDPOINT)
     // RFC 8693 §2.2.1
     return answerJson(200, {
       access_token: token,
@@ -160,27 +164,33 @@ function readAudience(form: URLSearchParams, audiences: readonly string[]): stri
   return named
 }
 
-function readScope(form: URLSearchParams, granted: readonly string[]): readonly string[] {
-  const asked = form.get('scope')
-  if (asked === null) return granted
-  const scopes = asked.split(' ').filter((scope) => scope !== '')
-  if (!scopes.every((scope) => granted.includes(scope)))
-    throw oauthError(400, 'invalid_scope', 'the subject token does not have all of these scopes')
-  return [...new Set(scopes)]
-}
+/** The narrower permissions that the client requests. */
+type Asked = { readonly scope: readonly string[] | undefined; readonly resources: Resources | undefined }
 
-function readNarrower(form: URLSearchParams, granted: Resources | undefined): Resources | undefined {
-  const asked = form.get('resources')
-  if (asked === null) return granted
-  let resources: Resources
+// Read before the decision, because a malformed request says nothing about the token.
+function readAsked(form: URLSearchParams): Asked {
+  const scopes = form.get('scope')?.split(' ')
+  const scope = scopes === undefined ? undefined : [...new Set(scopes)].filter((one) => one !== '')
+  const json = form.get('resources')
   try {
-    resources = readResources('resources', JSON.parse(asked))
+    return { scope, resources: json === null ? undefined : readResources('resources', JSON.parse(json)) }
   } catch {
     throw oauthError(400, 'invalid_request', 'resources must be a JSON object of lists')
   }
-  if (!resourcesWithin(resources, granted))
-    throw oauthError(400, 'invalid_request', 'the subject token has no access to some of these resources')
-  return resources
+}
+
+/** Counts the use as refused, which spends the token's budget of refusals, and returns the answer. */
+function refusedUse(use: Use, code: 'scope_insufficient' | 'resource_denied', description: string): Refused {
+  const spent = use.refusalsSpent()
+  use.refused(spent === undefined ? code : 'rate_limited')
+  use.done(ENDPOINT)
+  if (spent !== undefined) return rateLimited(spent.resetSeconds)
+  return oauthError(400, code === 'scope_insufficient' ? 'invalid_scope' : 'invalid_request', description)
+}
+
+function rateLimited(retryAfterSeconds = 1): Refused {
+  const retryAfter = String(Math.ceil(retryAfterSeconds))
+  return new Refused(answerProblem('rate_limited', 'too many requests', { 'retry-after': retryAfter }))
 }
 
 /** Publishes the public keys (RFC 7517 §5): for `GET /.well-known/jwks.json`. */

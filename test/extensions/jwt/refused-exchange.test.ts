@@ -1,0 +1,79 @@
+import { latchkey } from 'latchkey'
+import { exchange, generateSigningKey } from 'latchkey/jwt'
+import { memoryStore } from 'latchkey/stores/memory'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { describe, expect, it } from 'vitest'
+import { ACCESS_TOKEN, createGateway, GRANT, ISSUER } from './support.js'
+
+const GRANTED = { scopes: ['inventory:read'], resources: { warehouse: ['w1'] } }
+
+describe('a refused exchange', () => {
+  it.each([
+    ['a scope that the token lacks', { scope: 'inventory:write' }, 'scope_insufficient'],
+    ['resources that the token lacks', { resources: '{"warehouse":["w9"]}' }, 'resource_denied'],
+  ])('an exchange for %s counts as refused, in usage and in the audit', async (_, more, outcome) => {
+    const { ask, create, tokens } = await createGateway()
+    const { token, record } = await create(GRANTED)
+    expect((await ask(token, more)).status).toBe(400)
+    const { total, refused } = (await tokens.system.usage(record.id)) ?? {}
+    expect({ total, refused }).toMatchObject({ total: 0, refused: 1 })
+    await tokens.flush()
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.refused' })
+    expect(items.map(({ code }) => code)).toEqual([outcome])
+  })
+
+  it('an exchange counts one allowed use', async () => {
+    const { ask, create, tokens } = await createGateway()
+    const { token, record } = await create(GRANTED)
+    expect((await ask(token)).status).toBe(200)
+    expect(await tokens.system.usage(record.id)).toMatchObject({ total: 1, refused: 0, endpoints: [{ endpoint: 'POST exchange' }] })
+  })
+
+  it.each([
+    ['for malformed resources', { resources: '[' }],
+    ['for another audience', { audience: 'elsewhere' }],
+  ])('an exchange %s counts no use', async (_, more) => {
+    const { ask, create, tokens } = await createGateway()
+    const { token, record } = await create(GRANTED)
+    expect((await ask(token, more)).status).toBe(400)
+    expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
+  })
+
+  it('a token that ended in the primary counts no allowed use', async () => {
+    const store = memoryStore()
+    const options = { prefix: 'acme_live', scopes: { a: 'b' }, cache: false, logger: false } as const
+    const { system } = latchkey({ ...options, store })
+    const { token, record } = await system.create({ name: 'x', scopes: ['a'] })
+    let reads = 0
+    const find: typeof store.find = async (ids) => {
+      reads += 1
+      // Between the decision and the look at the primary.
+      if (reads === 2) await system.revoke(record.id)
+      return await store.find(ids)
+    }
+    const node = latchkey({ ...options, store: { ...store, find } })
+    const buy = exchange(node, { issuer: ISSUER, audiences: ['stock'], keys: [await generateSigningKey()] })
+    const body = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN })
+    expect((await buy(new Request(ISSUER, { method: 'POST', body }))).status).toBe(400)
+    expect(await node.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
+  })
+
+  it('refused exchanges are limited apart from allowed ones', async () => {
+    const limiter = new RateLimiterMemory({ points: 2, duration: 60 })
+    const tokens = latchkey({
+      prefix: 'acme_live',
+      store: memoryStore(),
+      scopes: { a: 'b', c: 'd' },
+      rateLimit: { limits: [{ name: 'token', by: 'token', limiter }], onFailure: 'refuse' },
+    })
+    const { token } = await tokens.system.create({ name: 'x', scopes: ['a'] })
+    const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [await generateSigningKey()] })
+    const ask = async (scope: string) => {
+      const body = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN, scope })
+      return (await buy(new Request(ISSUER, { method: 'POST', body }))).status
+    }
+    const statuses: number[] = []
+    for (const scope of ['c', 'c', 'c', 'c', 'a', 'a', 'a']) statuses.push(await ask(scope))
+    expect(statuses).toEqual([400, 400, 400, 429, 200, 200, 429])
+  })
+})
