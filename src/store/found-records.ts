@@ -46,12 +46,16 @@ export class FoundRecords {
   /**
    * Returns the record of an id if all of it could be read. For a decision, what is left of a damaged record is enough, because it refuses.
    *
+   * To a caller that may not know of a damaged record, judged by what is left of it, there is none.
+   *
    * @throws StoreUnavailableError `store_unavailable`
    */
-  whole(id: string): StoredToken | undefined {
-    const record = this.get(id)
-    if (record !== undefined && unreadableFields(record).length > 0) throw this.#corrupt(id)
-    return record
+  whole(id: string, mayKnow: (row: Partial<StoredToken>) => boolean = () => true): StoredToken | undefined {
+    const row = this.#rows.get(id)
+    if (row === undefined || unreadableFields(row).length === 0) return this.get(id)
+    const error = this.#corrupt(id)
+    if (mayKnow({ ...Object(row) })) throw error
+    return undefined
   }
 
   #corrupt(id: string): StoreUnavailableError {

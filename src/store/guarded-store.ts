@@ -82,11 +82,14 @@ export class GuardedStore extends StoreCalls {
     return this.breaker.isOpen
   }
 
-  /** Reads the record with this id, in order to change it. Throws if its row cannot be read whole: nothing may be written from what is left. */
-  async findOne(id: string): Promise<StoredToken | undefined> {
+  /**
+   * Reads the record with this id, in order to change it. Throws if its row cannot be read whole: nothing may be written from what is left. To a caller that
+   * may not know of such a row, there is none.
+   */
+  async findOne(id: string, mayKnow?: (row: Partial<StoredToken>) => boolean): Promise<StoredToken | undefined> {
     const ids = [id]
     const read = (answer: unknown): FoundRecords => this.found(ids, answer)
-    return (await this.manage('find', () => this.store.find(ids), read)).whole(id)
+    return (await this.manage('find', () => this.store.find(ids), read)).whole(id, mayKnow)
   }
 
   /** Omits tokens whose rows cannot be read, and reports them: one damaged row must not hide the others. */

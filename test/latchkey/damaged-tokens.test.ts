@@ -55,6 +55,10 @@ async function subjectOf(kind: Kind, skip: (why?: string) => never): Promise<Sub
   return url === undefined ? skip(why) : await redis(url)
 }
 
+async function codeOfCall(call: Promise<unknown>): Promise<string> {
+  return await call.then(() => 'done', codeOf)
+}
+
 const KINDS = ['sqlite, no JSON', 'sqlite, no list', 'sqlite, no instant', 'redis', 'a store of the host'] as const
 
 describe.each(KINDS)('a damaged token on %s', (kind) => {
@@ -94,6 +98,29 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
         expect([codeOf(error), error.message]).toEqual(['store_unavailable', expect.stringContaining(`token ${record.id} is damaged`)])
         expect(error.message).toContain(fields.join(', '))
       }
+    }
+  })
+
+  it('does not exist for an actor who may not see it', async ({ skip }) => {
+    const { store, damage } = await subjectOf(kind, skip)
+    const tokens = instance({ store, cache: false })
+    const { record } = await mint(tokens, { tenantId: 'acme' })
+    await damage(record.id)
+    for (const actor of [
+      { id: 'ada', tenants: ['globex'], manages: 'all' },
+      { id: 'bob', tenants: '*', manages: 'own' },
+    ] as const) {
+      const handle = tokens.as(actor)
+      const answers = (id: string) =>
+        Promise.all([
+          ...[handle.get(id), handle.events({ tokenId: id }), handle.list({ ids: [id] })],
+          handle.usageOf({ ids: [id], from: new Date(0), step: '365d' }),
+          ...[handle.update(id, { name: 'New' }), handle.rotate(id), handle.revoke(id), handle.activate(id), handle.deactivate(id)].map(
+            codeOfCall,
+          ),
+          ...[handle.usage(id), handle.explain(id)].map(codeOfCall),
+        ])
+      expect(await answers(record.id)).toEqual(await answers('0'.repeat(16)))
     }
   })
 

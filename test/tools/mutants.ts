@@ -95,8 +95,9 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'context.records.changed(id)\n  return found', become: 'return found' },
     { find: 'for (const { record } of change.updates ?? []) context.records.changed(record.id)', become: '' },
     { find: 'expectedVersion: current.version, record: next.record', become: 'expectedVersion: current.version, record: current' },
-    { find: ' || !canSee(actor, found)', become: '' },
-    { find: 'found.prefix !== context.settings.prefix || ', become: '' },
+    { find: ' && canSee(actor, token)', become: '' },
+    { find: '(token.prefix ?? prefix) === prefix && ', become: '' },
+    { find: ' && maySee(found)', become: '' },
   ],
   'src/verbs/lib/barrier.ts': [
     { find: 'settings.maxStalenessMs + settings.serveStaleMs', become: 'settings.maxStalenessMs' },

@@ -117,9 +117,11 @@ export function checkId(field: string, id: unknown): asserts id is string {
 
 /** Returns the stored token from the primary, if this actor may see it. */
 export async function seenBy(context: Context, actor: ReadActor, id: string): Promise<StoredToken | undefined> {
-  const found = isTokenId(id) ? await context.store.findOne(id) : undefined
-  if (found === undefined || found.prefix !== context.settings.prefix || !canSee(actor, found)) return undefined
-  return found
+  const { prefix } = context.settings
+  // The prefix of a damaged token may be unreadable.
+  const maySee = (token: Partial<StoredToken>): boolean => (token.prefix ?? prefix) === prefix && canSee(actor, token)
+  const found = isTokenId(id) ? await context.store.findOne(id, maySee) : undefined
+  return found !== undefined && maySee(found) ? found : undefined
 }
 
 /**
