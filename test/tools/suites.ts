@@ -19,10 +19,13 @@ export const LONG: string[] = [
   // The other tests in that folder run in a browser.
   'test/dashboard/!(served).test.ts',
   'test/docs/blocks.test.ts',
+  'test/examples/**/*.test.ts',
   'test/extensions/client/browser.test.ts',
   'test/extensions/client/load.test.ts',
+  'test/extensions/relay/many-nodes.test.ts',
   'test/extensions/webhooks/crash.test.ts',
   'test/flood/**/*.test.ts',
+  'test/management/self-rotation.test.ts',
   'test/operations/**/*.test.ts',
   'test/stores/dead-links.test.ts',
   'test/stores/exit.test.ts',
