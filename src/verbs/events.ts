@@ -147,7 +147,8 @@ function queryFor(prefix: string, given: Given, actor: ReadActor): Omit<EventQue
   if (tokenId !== undefined) checkId('tokenId', tokenId)
   if (tenantId !== undefined && actor.tenants !== undefined && !actor.tenants.includes(tenantId)) return undefined
   const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
-  const actions = given.action === undefined ? undefined : [given.action].flat()
+  // A caller can repeat a value a thousand times in one URL.
+  const actions = given.action === undefined ? undefined : [...new Set([given.action].flat())]
   return {
     prefix,
     ...(tokenId !== undefined && { tokenId }),

@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import type { FaultReport } from 'latchkey'
 import * as onHono from 'latchkey/hono'
 import { exchange, generateSigningKey } from 'latchkey/jwt'
-import { whoami } from 'latchkey/oauth'
+import { revocationByPossession, whoami } from 'latchkey/oauth'
 import * as onWeb from 'latchkey/web'
 import { authenticateUpgrade } from 'latchkey/ws'
 import { expect, it } from 'vitest'
@@ -50,6 +50,10 @@ const PLACES: { readonly [place: string]: (world: World) => Promise<number> } = 
       subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
     })
     return (await sell(new Request('https://auth.example/token', { method: 'POST', body }))).status
+  },
+  async revocationByPossession({ tokens, token }) {
+    const body = new URLSearchParams({ token })
+    return (await revocationByPossession(tokens, { ip })(new Request('https://auth.example/revoke', { method: 'POST', body }))).status
   },
   async authenticateUpgrade({ tokens, token }) {
     const headers = { authorization: `Bearer ${token}` }

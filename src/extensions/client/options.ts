@@ -112,11 +112,8 @@ export function readOptions(options: ClientOptions): Settings {
     deadlineMs: readDuration('deadline', deadline, 0.01, 3600) * 1000,
     fetch,
     report(error) {
-      try {
-        onError(error)
-      } catch {
-        // A failing listener must not stop a rotation.
-      }
+      // A failing listener, asynchronous or not, must stop neither a rotation nor the process.
+      void (async () => onError(error))().catch(() => undefined)
     },
   }
 }

@@ -1,4 +1,5 @@
 import { Budget } from '../../cache/budget.js'
+import { atOnce } from '../../http/at-once.js'
 import { answerProblem } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import { ownActor } from '../../model/own-actor.js'
@@ -73,7 +74,7 @@ export function revocationByPossession<S extends string>(
   const inside = internalsOf(tokens)
   const budget = new Budget({ burst: perMinute, perSecond: perMinute / 60 })
   return endpoint('revokeByPossession', inside.report, async (request) => {
-    const address = ip?.(request)
+    const address = atOnce('ip', ip?.(request))
     const caller = callerOf(address) ?? ''
     if (budget.spent(caller)) {
       throw new Refused(

@@ -43,11 +43,8 @@ export function createRelayedStore(store: TokenStore, options: RelayOptions, clo
     const now = clock.now()
     if (now < warnAgainAt) return
     warnAgainAt = now + WARN_AGAIN_MS
-    try {
-      onWarning({ code: 'LATCHKEY_RELAY_REFUSED', message: REFUSED })
-    } catch {
-      // A failing listener must not stop the relay.
-    }
+    // A failing listener, asynchronous or not, must stop neither the relay nor the process.
+    void (async () => onWarning({ code: 'LATCHKEY_RELAY_REFUSED', message: REFUSED }))().catch(() => undefined)
   }
   const relay = new Relay(store, { transport, key, channel, clock, refused })
   const through = Object.fromEntries(

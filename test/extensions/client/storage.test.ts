@@ -362,15 +362,40 @@ it('errors, inspected objects and URLs contain no token and no key', async () =>
   for (const text of [...printed, ...warned, ...urls]) expect(text).not.toMatch(secret)
 })
 
-it('a listener that throws does not stop the client', async () => {
-  const { client } = holder(world, shelf(await world.mint({ scopes: ['inventory:read'] })), {
-    onError: () => {
+it.each<[string, () => void]>([
+  [
+    'throws',
+    () => {
       throw new Error('listener')
     },
+  ],
+  [
+    'rejects',
+    async () => {
+      throw new Error('listener')
+    },
+  ],
+])('a listener that %s does not stop the client', async (_, fail) => {
+  let told = 0
+  const { client } = holder(world, shelf(await world.mint({ scopes: ['inventory:read'] })), {
+    onError: () => {
+      told += 1
+      return fail()
+    },
   })
-  expect((await call(client)).status).toBe(200)
-  await client.settled()
-  expect((await call(client)).status).toBe(200)
+  const rejected: unknown[] = []
+  const note = (reason: unknown): void => void rejected.push(reason)
+  process.on('unhandledRejection', note)
+  try {
+    expect((await call(client)).status).toBe(200)
+    await client.settled()
+    expect((await call(client)).status).toBe(200)
+    await new Promise((resolve) => setTimeout(resolve))
+  } finally {
+    process.off('unhandledRejection', note)
+  }
+  expect(told).toBeGreaterThan(0)
+  expect(rejected).toEqual([])
 })
 
 const ok = { manage: MANAGE, save() {}, load() {} }
