@@ -18,7 +18,9 @@ function nodeOn(store: TokenStore, faults: FaultReport[] = []) {
   return { tokens, seen, run, forget: (name = 'siem') => tokens.system.forgetConsumer(name) }
 }
 
-/** Starts a call and lets time pass until it has ended. */
+const { setTimeout: later } = globalThis
+
+/** Starts a call and lets time pass until it has ended, with a real turn each second for work that gives way. */
 async function inTime<T>(call: Promise<T>): Promise<{ readonly outcome: T; readonly seconds: number }> {
   let ended = false
   const outcome = call.finally(() => {
@@ -26,7 +28,10 @@ async function inTime<T>(call: Promise<T>): Promise<{ readonly outcome: T; reado
   })
   outcome.catch(() => undefined)
   let seconds = 0
-  for (; !ended && seconds < 60; seconds += 1) await vi.advanceTimersByTimeAsync(SECOND)
+  for (; !ended && seconds < 60; seconds += 1) {
+    await vi.advanceTimersByTimeAsync(SECOND)
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => later(resolve))
+  }
   return { outcome: await outcome, seconds }
 }
 
