@@ -89,6 +89,7 @@ export async function authenticateUpgrade(
   request: IncomingMessage,
   options: UpgradeOptions = DEFAULTS,
 ): Promise<UpgradeOutcome> {
+  if (isListener(tokens, request)) return refuseListener(tokens, request)
   const socket = socketOf(request)
   // Nothing else listens to the socket while the decision is pending.
   if (!socket.listeners('error').includes(ignoreErrors)) socket.on('error', ignoreErrors)
@@ -128,6 +129,19 @@ export async function createTicket(tokens: Latchkey, principal: Principal | unde
 
 const DEFAULTS: UpgradeOptions = Object.freeze({})
 const refuseMisconfigured = createRefusals<IncomingMessage>()
+
+/** Whether a server called `authenticateUpgrade` itself, as the listener of its `upgrade` event: with the request and its connection. */
+function isListener(first: unknown, second: unknown): first is IncomingMessage {
+  return typeof first === 'object' && first !== null && second !== undefined && Reflect.get(first, 'socket') === second
+}
+
+// Nobody handles the result.
+function refuseListener(request: IncomingMessage, socket: unknown): RefusedUpgrade {
+  warn('LATCHKEY_W013', undefined, "write server.on('upgrade', (request, socket) => …) and call authenticateUpgrade(tokens, request) there")
+  const refusal = refused(refuseMisconfigured('misconfigured', request), socket as Duplex)
+  refusal.reject()
+  return refusal
+}
 
 function socketOf(request: unknown): Duplex {
   const socket: unknown = typeof request === 'object' && request !== null ? Reflect.get(request, 'socket') : undefined

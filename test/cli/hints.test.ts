@@ -27,6 +27,8 @@ it.each([
   ['update 0000000000000000 --remove scopes', '--remove: must be one of description, resource, expires-at'],
   ['scanner-rules --format gitleak', '--format: must be one of gitleaks, trufflehog, secretlint, pattern; did you mean "gitleaks"?'],
   ['init --framework expres', '--framework: must be one of express, fastify, koa, hono; did you mean "express"?'],
+  ['init --framework nest', 'hono; for nest, leave the option out and see node_modules/latchkey/docs/frameworks/nest.md'],
+  ['init --framework Next.js', 'hono; for Next.js, leave the option out and see node_modules/latchkey/docs/frameworks/next.md'],
   ['init --store postgresql', '--store: must be one of sqlite, postgres, mysql, redis; did you mean "postgres"?'],
   ['init --store mariadb', 'did you mean "mysql"?'],
   ['copy --to latchkey.config.mjs --step fense', '--step: must be one of copy, fence, open, cancel; did you mean "fence"?'],
@@ -74,6 +76,10 @@ it.each([
   ['audit', 'events or verify-audit?'],
   ['check', 'doctor?'],
   ['setup', 'init?'],
+  ['version', '--version?'],
+  ['tokens', 'list?'],
+  ['token create', 'create?'],
+  ['keys delete 0000000000000000', 'revoke?'],
 ])('the error for a command of other products names ours: %s', async (line, text) => {
   expect(await refusal(line)).toContain(text)
 })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import type { FaultReport, Warning } from 'latchkey'
 import { testLatchkey } from 'latchkey/testing'
 import type { UpgradeOptions } from 'latchkey/ws'
@@ -177,6 +178,14 @@ describe('an upgrade request', () => {
       expect(told).toEqual([expect.stringMatching(`^LATCHKEY_W013 .*: ${field}`)])
     }
     await expect(createTicket(tokens, undefined)).rejects.toMatchObject({ code: 'invalid_input', field: 'principal' })
+  })
+
+  it('authenticateUpgrade() as the listener itself refuses the connection and ends neither the process nor the server', async () => {
+    const server = createServer().on('upgrade', authenticateUpgrade as never)
+    opened.push(() => void server.close())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    for (let tries = 0; tries < 2; tries += 1) expect(codeOf(await ask(port))).toEqual([500, 'misconfigured'])
   })
 
   it('authenticateUpgrade() refuses with an invalid instance or options, and throws only for an invalid request', async () => {

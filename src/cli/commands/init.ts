@@ -18,13 +18,18 @@ const PAGES = [
   ['next', 'next'],
 ] as const
 
+function pageOf(framework: string): string | undefined {
+  const page = PAGES.find(([, name]) => framework.toLowerCase().replace(/\.?js$/, '') === name)?.[1]
+  return page && `for ${framework}, leave the option out and see node_modules/latchkey/docs/frameworks/${page}.md`
+}
+
 /** `init`, which works without a configuration. */
 export function addInit(program: Command, streams: Streams): void {
   const command = program
     .command('init')
     .summary('write a configuration and a protected route for your framework')
     .description('Writes latchkey.config and, for the framework in package.json, a module with a protected route. Never overwrites a file.')
-    .addOption(choiceOption('--framework <name>', 'the framework (default: the one in package.json)', FRAMEWORKS))
+    .addOption(choiceOption('--framework <name>', 'the framework (default: the one in package.json)', FRAMEWORKS, pageOf))
     .addOption(choiceOption('--store <name>', 'where tokens are stored (default: by the driver in package.json)', Object.keys(STORES)))
     .option('--prefix <prefix>', 'the prefix of tokens (default: the name in package.json, and _live)')
   command.action(() => init(streams, command.optsWithGlobals()))

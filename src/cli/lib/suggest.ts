@@ -76,9 +76,13 @@ function excessHint(command: Command): string {
   return hasName && name === undefined ? ' (Did you mean --name?)' : ''
 }
 
-function commandFor({ commands }: Command, word: string): string | undefined {
+/** What other command lines write before the verb, as in `token create`. */
+const NOUN = /^(?:api-?)?(?:tokens?|keys?)$/
+
+function commandFor({ commands, args }: Command, word: string): string | undefined {
   const names = commands.map((command) => command.name())
-  return orNothing(meantBy(word, names))
+  if (NOUN.test(word)) return args[1] === undefined ? 'list' : orNothing(meantBy(args[1], names))
+  return word === 'version' ? '--version' : orNothing(meantBy(word, names))
 }
 
 function optionFor({ options, parent }: Command, flag: string): string | undefined {
@@ -94,13 +98,25 @@ function orNothing(names: readonly string[]): string | undefined {
   return names.length === 0 ? undefined : names.join(' or ')
 }
 
-/** An option with a closed set of values. The error for another value lists them and suggests one, but does not repeat the value. */
-export function choiceOption(flags: string, description: string, values: readonly string[]): Option {
+/**
+ * An option with a closed set of values. The error for another value lists them and suggests one, but does not repeat the value. `beside` says more about
+ * values that people expect there.
+ */
+export function choiceOption(
+  flags: string,
+  description: string,
+  values: readonly string[],
+  beside?: (value: string) => string | undefined,
+): Option {
   const option = new Option(flags, description).choices(values)
   const say = noneOf(values)
   return option.argParser<string | readonly string[]>((value, before) => {
     if (!values.includes(value)) {
-      throw new CommandError(EXIT.usage, `${option.long}: ${say({ input: meantBy(value, values)[0] ?? value })}`)
+      const more = beside?.(value)
+      throw new CommandError(
+        EXIT.usage,
+        `${option.long}: ${say({ input: meantBy(value, values)[0] ?? value })}${more === undefined ? '' : `; ${more}`}`,
+      )
     }
     return option.variadic ? [...(Array.isArray(before) ? before : []), value] : value
   })
