@@ -244,7 +244,7 @@ export type Internals = Decider & {
   holderOf(principal: unknown): TokenHolder | undefined
   /** Whether one of these is an imported token, good or not, within one deadline. Counts nothing but the guesses of this address. */
   holdsImported(credentials: Iterable<string>, ip: string | undefined, leftMs?: number): Promise<boolean>
-  /** Makes a ticket of the token that a principal of this instance was made from. */
+  /** Creates a ticket for the token behind a principal of this instance. */
   createTicket(principal: unknown): Promise<Ticket>
   /** Records a refused request, coalesced; nobody waits for it. */
   noteAttempt(attempted: Attempted): void

@@ -66,7 +66,8 @@ export class LineageRevoker {
   #tellFull(): void {
     if (!this.#toldFull) {
       this.#toldFull = true
-      const message = 'lines of rotated tokens were not revoked after an old token was used: too many revocations are waiting for the store'
+      const message =
+        'lineages of rotated tokens were not revoked after an old token was used: too many revocations are waiting for the store'
       this.#options.report('flush', new StoreUnavailableError(message))
     }
   }

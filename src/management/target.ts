@@ -4,7 +4,7 @@ export function pathIn(target: string): string {
 }
 
 /**
- * Checks whether a path is in its normal form, unlike `/x/../y` and `/x/%2e%2e/y` (RFC 3986 §6.2.2). Also rejects `/x//y`, which some routers treat as `/x/y`
+ * Checks whether a path is normalized, unlike `/x/../y` and `/x/%2e%2e/y` (RFC 3986 §6.2.2). Also rejects `/x//y`, which some routers treat as `/x/y`
  * but path rules do not.
  */
 export function isNormalPath(path: string): boolean {
@@ -13,7 +13,7 @@ export function isNormalPath(path: string): boolean {
   return url.pathname === path && !path.includes('//')
 }
 
-/** Checks whether the path of a request target is in its normal form. */
+/** Checks whether the path of a request target is normalized. */
 export function isNormalTarget(target: string): boolean {
   const [path = ''] = pathIn(target).split('?')
   return isNormalPath(path || '/')

@@ -19,7 +19,7 @@ export type KnownHead = Pick<AuditHead, 'number' | 'hash'>
 /** Checks the signature of a seal's hash, as `sealVerifier` of `latchkey/audit` does. */
 export type VerifySignature = (hash: string, signature: string) => MaybePromise<boolean>
 
-/** What an audit is checked against. Without either, it is only checked for consistency with itself. */
+/** What an audit is checked against. Without either, only its internal consistency is checked. */
 export type AuditAnchors = {
   /** A head that was kept outside the database, preferably the newest. */
   readonly head?: KnownHead | undefined

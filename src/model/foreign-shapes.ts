@@ -2,6 +2,6 @@
 export type ForeignShapes = {
   /** Their `Authorization` schemes, in lower case. */
   readonly schemes: readonly string[]
-  /** Returns whether this could be one of them. */
+  /** Returns whether this credential could be one of theirs. */
   readonly admits: (credential: string) => boolean
 }

@@ -3,7 +3,7 @@ import { redact } from '../token/redact.js'
 /** Longer inputs are truncated in messages. */
 const MAX_QUOTED = 64
 
-/** JSON escapes only some of the characters that command a terminal, and none that reorder the text around them. */
+/** JSON escapes only some of the characters that control a terminal, and none that reorder the text around them. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 let withheld = false

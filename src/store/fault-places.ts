@@ -80,7 +80,7 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   consumerBehind: {
     code: 'LATCHKEY_CONSUMER_BEHIND',
     advice:
-      'Find out why the consumer is stuck, keep events longer, or forget it with forgetConsumer() if nothing runs it anymore; the event consumer.behind names it too.',
+      'Find out why the consumer is stuck, keep events longer, or forget it with forgetConsumer() if it no longer runs; consumer.behind names it too.',
   },
   deadLetter: { code: 'LATCHKEY_DEAD_LETTER', advice: 'Fix the receiver, and resend the events that deadLetters() lists.' },
   endpoint: OWN,

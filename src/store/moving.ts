@@ -59,7 +59,7 @@ export type Restored = {
  */
 export type RestoreResult = 'written' | 'superseded' | 'taken'
 
-/** Returns whether these are the same or both absent. */
+/** Returns whether both are the same move in the same state, or both are absent. */
 export function isSameMove(a: Move | undefined, b: Move | undefined): boolean {
   return a?.state === b?.state && a?.moveId === b?.moveId && a?.runId === b?.runId
 }

@@ -204,7 +204,7 @@ export interface TokenStore {
   readonly usageRows?: number
   /** Returns the records of up to 500 ids, in any order; unknown ids are omitted. Reads from the primary unless `age` permits an older state. */
   find(ids: readonly string[], age?: ReadAge): MaybePromise<readonly StoredToken[]>
-  /** A row that cannot be read whole is returned with what is left of it, at least its `id`: one damaged row must not hide the others. */
+  /** A row that is only partly readable is returned with its readable fields, at least its `id`: one damaged row must not hide the others. */
   list(query: ListQuery): MaybePromise<readonly ListedToken[]>
   /**
    * Returns the distinct values in a stable order of the store's choice. The cost depends on the number of values on the page, not on how many tokens

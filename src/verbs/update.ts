@@ -72,7 +72,7 @@ async function checkTerms(context: Context, actor: ReadActor, current: StoredTok
   }
 }
 
-// A kept scope counts as a new grant if the change widens where, how long or for whom the token works. Wider reach also applies to newly added scopes.
+// A kept scope counts as a new grant if the change widens where, how long or for whom the token works. Newly added scopes also widen the reach.
 function keptBy(current: StoredToken, next: StoredToken): Kept {
   const wider =
     !resourcesWithin(next.resources, current.resources) ||

@@ -21,7 +21,7 @@ export type AskedAbout = {
   readonly resources: Resources | undefined
 }
 
-/** An owner's permissions: `null` if it is gone, `undefined` if no owner limits the token, or that they are unknown. */
+/** An owner's permissions (`null` if the owner is gone, `undefined` if no owner limits the token), or the fact that they are unknown. */
 export type OwnerFound = { readonly owned: Owned | null | undefined } | { readonly owned?: undefined; readonly unknown: true }
 
 /** The facts of a step. */

@@ -209,7 +209,7 @@ describe('consumer names', () => {
     run('siem-0')
     await expect.poll(() => faults).not.toEqual([])
     expect(faults[0]).toMatchObject({ where: 'consumer', error: { code: 'conflict' } })
-    expect(faults[0]?.error.message).toContain('forget one that nothing runs')
+    expect(faults[0]?.error.message).toContain('forget one that no longer runs')
     await expect.poll(() => seen).toHaveLength(1)
     expect((await namesIn(store)).sort()).toEqual(names.toSorted())
     expect(await forget('siem-1')).toBe(true)

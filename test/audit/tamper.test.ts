@@ -209,7 +209,7 @@ describe('changes to a sealed audit', () => {
     for (const report of await verifyBoth(tables)) expect(kindsOf(report)).toEqual(['reordered'])
   })
 
-  it('detects lines of an export that were swapped, doubled or cut', async () => {
+  it('detects lines of an export that were swapped, duplicated or truncated', async () => {
     const at = fc.nat({ max: entries.length - 1 })
     await fc.assert(
       fc.asyncProperty(at, at, fc.constantFrom('swap', 'double', 'cut', 'drop'), async (first, second, act) => {
@@ -279,7 +279,7 @@ describe('changes to a sealed audit', () => {
     )
   })
 
-  it('detects missing, doubled and reordered seals', async () => {
+  it('detects missing, duplicated and reordered seals', async () => {
     await fc.assert(
       fc.asyncProperty(fc.shuffledSubarray(honest.seals, { minLength: 1 }), async (seals) => {
         fc.pre(JSON.stringify(seals) !== JSON.stringify(honest.seals))

@@ -39,7 +39,7 @@ describe('the scopes of an owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 
-  it('looks an owner up at every verification unless the options allow caching, and never without an owner', async () => {
+  it('looks up the owner at every verification unless the options allow caching, and never for a token without an owner', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const tokens = instance({ owner: owners.owner })
@@ -50,7 +50,7 @@ describe('the scopes of an owner', () => {
     expect(owners.asked).toBe(5)
   })
 
-  it('looks an owner up with its tenant, and caches each tenant separately', async () => {
+  it('looks up an owner with its tenant, and caches each tenant separately', async () => {
     const seen: unknown[] = []
     const tokens = instance({
       owner: (owner) => {
@@ -123,7 +123,7 @@ describe('the scopes of an owner', () => {
     await until(async () => (await verdict(tokens.verify(token))) === 'owner_denied')
   })
 
-  it('looks an owner up again on every node after ownerChanged()', async () => {
+  it('looks up an owner again on every node after ownerChanged()', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const store = memoryStore()
@@ -143,7 +143,7 @@ describe('the scopes of an owner', () => {
     expect((await here.system.events({ action: 'owner.changed' })).items).toMatchObject([{ actorId: 'system' }])
   })
 
-  it('looks an owner up again only in the tenant that changed and for tokens without a tenant', async () => {
+  it('looks up an owner again only in the tenant that changed and for tokens without a tenant', async () => {
     const asked: (string | undefined)[] = []
     const shared = memoryStore()
     const options = {

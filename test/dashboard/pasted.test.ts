@@ -60,7 +60,7 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
     }),
   )
 
-  it('the search leaves names of people and things unchanged', () =>
+  it('the search leaves names that are not secrets unchanged', () =>
     play(old, async ({ page }) => {
       for (const text of ['Donaudampfschifffahrtsgesellschaft', 'the-key-of-the-nightly-job', 'auth0|507f1f77bcf8', '42', 'sk_test']) {
         await page.getByRole('searchbox', { name: 'Search by name' }).fill(text)

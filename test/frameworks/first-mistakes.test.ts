@@ -40,15 +40,18 @@ const MIDDLEWARE = [
   ['Hono', onHono, [{ req: { raw: request } }, next]],
 ] as const
 
-it.each(MIDDLEWARE)('on %s, functions passed as middleware without calling them say to call them', async (_name, adapter, args) => {
-  const uncalled = 'must be the result of latchkey(options), not a request: call '
-  for (const made of [adapter.authenticate, adapter.protect, adapter.management])
-    expect(await errorOf(made, ...args)).toMatchObject({ code: 'invalid_input', message: expect.stringContaining(uncalled) })
-  const message = expect.stringContaining("requireScopes('inventory:read') first, and use what it returns")
-  expect(await errorOf(adapter.requireScopes, ...args)).toMatchObject({ code: 'invalid_input', message })
-})
+it.each(MIDDLEWARE)(
+  'on %s, a factory passed as middleware without calling it fails with a hint to call it',
+  async (_name, adapter, args) => {
+    const uncalled = 'must be the result of latchkey(options), not a request: call '
+    for (const made of [adapter.authenticate, adapter.protect, adapter.management])
+      expect(await errorOf(made, ...args)).toMatchObject({ code: 'invalid_input', message: expect.stringContaining(uncalled) })
+    const message = expect.stringContaining("requireScopes('inventory:read') first, and use what it returns")
+    expect(await errorOf(adapter.requireScopes, ...args)).toMatchObject({ code: 'invalid_input', message })
+  },
+)
 
-it.each(MIDDLEWARE)('on %s, wrong arguments are rejected with what to write', async (_name, adapter, [first]) => {
+it.each(MIDDLEWARE)('on %s, wrong arguments are rejected with a hint about what to write', async (_name, adapter, [first]) => {
   const cases: readonly (readonly [unknown, readonly unknown[], string])[] = [
     [adapter.authenticate, [], 'tokens: must be the result of latchkey(options)'],
     [adapter.authenticate, [Promise.resolve(tokens)], 'not a promise: await it'],

@@ -84,7 +84,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     return { store, tokens, faults, fields, bad, good, clock: () => now, pass: (ms: number) => (now += ms) }
   }
 
-  it('is refused, cannot be changed, and is named instead of being taken for one that does not exist', async ({ skip }) => {
+  it('a damaged token is refused, cannot be changed, and is reported by id instead of as unknown', async ({ skip }) => {
     const { tokens, bad, good, fields } = await five(skip)
     for (const { token } of good) expect(await verdict(tokens.verify(token))).toBe('ok')
     for (const { token, record } of bad) {
@@ -101,7 +101,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     }
   })
 
-  it('does not exist for an actor who may not see it', async ({ skip }) => {
+  it('a damaged token does not exist for an actor who may not see it', async ({ skip }) => {
     const { store, damage } = await subjectOf(kind, skip)
     const tokens = instance({ store, cache: false })
     const { record } = await mint(tokens, { tenantId: 'acme' })
@@ -124,7 +124,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     }
   })
 
-  it('blocks no list of the others, whatever the size of a page, and is reported once', async ({ skip }) => {
+  it('a damaged token blocks no list of the others, whatever the page size, and is reported once', async ({ skip }) => {
     const { tokens, bad, good, fields, faults } = await five(skip)
     const ids = good.map(({ record }) => record.id)
     for (const limit of [1, 2, 3, 100]) {
@@ -147,13 +147,13 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     }
   })
 
-  it('does not keep prune from removing the others', async ({ skip }) => {
+  it('a damaged token does not keep prune from removing the others', async ({ skip }) => {
     const { tokens, pass } = await five(skip)
     pass(61_000)
     expect(await tokens.system.prune({ before: new Date(Date.now() - 58_000) })).toEqual({ count: 2 })
   })
 
-  it('is named by erase after everything else was erased, if it may name the owner', async ({ skip }) => {
+  it('a damaged token that may belong to the owner is named in the error of erase, after everything else was erased', async ({ skip }) => {
     const { store, damage } = await subjectOf(kind, skip)
     const tokens = instance({ store, cache: false })
     const [one, two, other] = [
@@ -169,7 +169,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     expect((await tokens.system.get(other.record.id))?.name).toBe('Of Bob')
   })
 
-  it('is not copied to another store, which would otherwise have to guess what it was, and is named', async ({ skip }) => {
+  it('a damaged token is named and not copied to another store, which would have to guess what it was', async ({ skip }) => {
     const { tokens, bad, good, clock } = await five(skip)
     const after = instance({ store: memoryStore(), cache: false, clock })
     const { parts, damagedTokens } = await copy(tokens, after)

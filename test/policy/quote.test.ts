@@ -13,7 +13,7 @@ test('quote() shows short values on one line, and only the type of others', () =
   ])
 })
 
-test('quote() shows characters that command a terminal or reorder text as escapes', () => {
+test('quote() shows characters that control a terminal or reorder text as escapes', () => {
   expect(quote('a\u001b[2J\u009b31m\u007f\u202e\u{e0061}\u2028')).toBe('"a\\u001b[2J\\u{9b}31m\\u{7f}\\u{202e}\\u{e0061}\\u{2028}"')
 })
 

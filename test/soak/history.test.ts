@@ -21,7 +21,7 @@ describe('the history of a soak', () => {
     expect(history.latestMs).toBe(2000)
   })
 
-  it('reports a verification that was accepted past the bound, whichever of the two it learns of first', () => {
+  it('reports a verification that was accepted past the bound, whether it learns of the verification or the revocation first', () => {
     const [first, second] = [withToken(), withToken()]
     for (const history of [first, second]) history.ending('a', 900)
     first.done('revoke', ended, ['a'])
@@ -49,7 +49,7 @@ describe('the history of a soak', () => {
     ])
   })
 
-  it('reports how long a token was answered 503 in outages that began while there was no primary', () => {
+  it('reports how long a token was answered with 503 in outages that began while there was no primary', () => {
     const history = new History(2000)
     const outages = [
       [0, 900],

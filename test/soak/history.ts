@@ -21,7 +21,7 @@ export class History {
   verifications = 0
   unavailable = 0
   unanswered = 0
-  /** When each node answered 503 about a token. */
+  /** When each node answered with 503 about a token. */
   readonly outages: Map<string, Span[]> = new Map()
   /** The longest time from the acknowledgment of an end to the last accepted verification. */
   latestMs: number = Number.NEGATIVE_INFINITY
@@ -89,7 +89,7 @@ export class History {
     for (const id of report.again) this.violations.push(`${node} accepted ${id} again after it had refused it`)
   }
 
-  /** The longest time that a token was answered 503 at this node, among outages that began in one of these times. */
+  /** The longest time that a token was answered with 503 at this node, among outages that began in one of these times. */
   longestOutageMs(node: string, times: readonly Span[]): number {
     const begun = (this.outages.get(node) ?? []).filter(([from]) => times.some(([first, last]) => from >= first && from <= last))
     return Math.max(0, ...begun.map(([from, to]) => to - from))

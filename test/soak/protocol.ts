@@ -29,6 +29,6 @@ export type Report = {
   readonly again: readonly string[]
   readonly verifications: number
   readonly unavailable: number
-  /** Periods in which a token was answered 503, until it was decided again. */
+  /** Periods in which a token was answered with 503, until it was decided again. */
   readonly outages: readonly Span[]
 }

@@ -21,7 +21,7 @@ const nodes = option('nodes', 8)
 const seed = option('seed', Math.trunc(Math.random() * 2 ** 31))
 const maxStaleness = 2
 
-/** How long a token may be answered 503 around a failover. */
+/** How long a token may be answered with 503 around a failover. */
 const MOST_UNAVAILABLE_MS = 10_000
 
 const missing = replicationMissing()
@@ -52,7 +52,7 @@ try {
   const { problems, events } = await auditProblems(pair, history)
   const done = Object.entries(history.acknowledged).map(([what, times]) => `${times} ${what}`)
   console.log(`ran for ${((performance.now() - began) / 60_000).toFixed(1)} minutes`)
-  console.log(`verifications: ${history.verifications}, of which ${history.unavailable} were answered 503`)
+  console.log(`verifications: ${history.verifications}, of which ${history.unavailable} were answered with 503`)
   console.log(`changes acknowledged: ${done.join(', ')}; without an answer: ${history.unanswered}`)
   console.log(`disturbances: ${[...happened].map(([name, times]) => `${times} × ${name}`).join(', ')}`)
   const latest = history.latestMs.toFixed(0)

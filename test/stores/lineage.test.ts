@@ -14,7 +14,7 @@ describe('the lineage of server runs', () => {
     expect(lineage.age).toBeGreaterThan(1)
   })
 
-  it('refuses a run that another run has followed', () => {
+  it('refuses a run that another run has already replaced', () => {
     const lineage = new Lineage()
     lineage.note(row('b', 'a'))
     expect(() => lineage.note(row('a', ''))).toThrow('replaced this one')

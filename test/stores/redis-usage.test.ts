@@ -53,7 +53,7 @@ it('continues where a Redis script stopped, within a token and between tokens, a
   ])
 })
 
-it('trims the tokens that a Redis script did not get to with the next one', async () => {
+it('the next Redis script trims the tokens that the previous one did not reach', async () => {
   const answers = [
     [0, 1],
     [1, 2],

@@ -60,7 +60,7 @@ describe('create under an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
-  it('replays a create later, and if the same instant is given in another form', async () => {
+  it('replays a create after some time, even if its expiry is written in another form', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now, expiry: { default: 1000 } })
     const at = now + 60_000

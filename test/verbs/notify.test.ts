@@ -326,7 +326,7 @@ describe('notices', () => {
     expect(told).toContain('token.expired')
   })
 
-  it('gives notices of new cases after a clock was set back', async () => {
+  it('still writes notices of new cases after a clock was set back', async () => {
     const { make, look, told, clock } = node()
     clock.now += 10 * DAY
     await look()
@@ -338,7 +338,7 @@ describe('notices', () => {
     expect(await told()).toEqual(['token.expiring 1'])
   })
 
-  it('gives no notices by a clock without a valid time', async () => {
+  it('writes no notices while its clock has no valid time', async () => {
     const { make, look, told, clock, store } = node()
     await make({ expiresIn: '2d' })
     for (const at of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e18]) {

@@ -161,7 +161,7 @@ describe('ownerGone', () => {
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
 
-  it('makes every node look a departed owner up again, by the same write', async () => {
+  it('makes every node look up a departed owner again, through the same write', async () => {
     const store = memoryStore()
     let known: { scopes: string[] } | null = { scopes: ['stock:read'] }
     const options = { store, owner: () => known, cache: { ownerStaleness: '60s', maxStaleness: '60s' } } as const

@@ -3,7 +3,7 @@ import { unawaited } from '../../../src/policy/misgiven.js'
 import { type OptionReader, passing, readOption } from '../../../src/policy/option-reader.js'
 import { redact } from '../../../src/token/redact.js'
 
-/** What a store is given its database by: an address, or one of the handles that the host has open, the usual one first. */
+/** The ways to give a store its database: by address, or as one of the handles that the host has open, the usual one first. */
 export type Sources = {
   readonly store: string
   readonly address: 'url' | 'path'

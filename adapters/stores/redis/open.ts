@@ -171,7 +171,7 @@ export async function transportOfUrl(url: string): Promise<Transport | undefined
   }
 }
 
-/** Evaluates the connection to a server. */
+/** Returns a warning if the connection to this address can be read or modified in transit. */
 export async function judgeUrl(url: string): Promise<TransportWarning | undefined> {
   const transport = await transportOfUrl(url)
   return transport && judgeTransport('redis', transport)

@@ -7,7 +7,7 @@ import { say } from '../lib/output.js'
 export function addForgetConsumer(program: Command, perform: Perform): void {
   const command = program
     .command('forget-consumer')
-    .summary('remove the position of a consumer that nothing runs anymore')
+    .summary('remove the position of a consumer that no longer runs')
     .description(
       'Removes the position of a consumer of events, and the dead letters of a webhook (webhook:<id>). Refused while a node runs it. If a node died while it ran the consumer, this takes up to 30 seconds.',
     )

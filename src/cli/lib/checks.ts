@@ -94,7 +94,7 @@ export function healthChecks({ store, feed, consumers, damagedEvents, damagedTok
       name: `consumer ${name}`,
       ok: failures === 0,
       detail: `${lagSeconds === undefined ? 'position unknown' : `${lagSeconds.toFixed(1)} s behind`}, ${failures} failures`,
-      ...((lagSeconds ?? 0) * 1000 > DAY_MS && { advice: `If nothing runs it anymore: npx latchkey forget-consumer ${name}` }),
+      ...((lagSeconds ?? 0) * 1000 > DAY_MS && { advice: `If it no longer runs: npx latchkey forget-consumer ${name}` }),
     })),
   ]
 }

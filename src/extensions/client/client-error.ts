@@ -9,7 +9,7 @@ export type ClientErrorCode =
   | 'token_missing'
   /** `load`, `save` or `lock` failed, hung or answered nonsense. */
   | 'storage_failed'
-  /** The management API did not answer in time, or answered 429 or 5xx. The client tries again later. */
+  /** The management API did not answer in time, or answered with 429 or 5xx. The client tries again later. */
   | 'server_unavailable'
   /** The management API answered something that it never answers. The client tries again later. */
   | 'answer_invalid'

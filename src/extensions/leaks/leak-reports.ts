@@ -123,7 +123,7 @@ function readAction(answer: unknown): LeakAction {
 }
 
 function alreadyRead(): Response {
-  return answerProblem('misconfigured', 'something read the body before latchkey, or is missing: mount this handler before any body parser')
+  return answerProblem('misconfigured', 'the request body was already read, or is missing: mount this handler before any body parser')
 }
 
 /** The sender's feedback format. It identifies each token by its hash, never by its text. */

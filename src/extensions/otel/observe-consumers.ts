@@ -8,7 +8,7 @@ type ConsumerInstrument = {
   readonly read: (consumer: ConsumerHealth) => number | undefined
 }
 
-/** The metrics of each consumer. Their only attribute is its name, which comes from the host's code. */
+/** The metrics of each consumer. Their only attribute is the consumer's name, which comes from the host's code. */
 export const CONSUMER_INSTRUMENTS: { readonly [name: string]: ConsumerInstrument } = {
   'latchkey.consumer.lag': {
     kind: 'createObservableGauge',

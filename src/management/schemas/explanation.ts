@@ -11,7 +11,7 @@ const scope = z.strictObject({
   scope: z.string(),
   exists: z.boolean().meta({ description: 'Whether it is in the catalogue.' }),
   held: z.boolean().meta({ description: 'Whether the token has the scope. Omitted if unknown.' }).optional(),
-  grants: texts.meta({ description: "The token's grants that include it." }),
+  grants: texts.meta({ description: "The token's grants that include this scope." }),
   owner: z.boolean().meta({ description: 'Whether the owner holds it now.' }).optional(),
   givenBy: texts.meta({ description: "If none of the token's grants includes it: grants that would." }).optional(),
 })

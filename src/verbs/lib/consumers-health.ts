@@ -12,7 +12,7 @@ export async function consumersHealth(context: Context): Promise<readonly Consum
   const lags = new Map<string, number>()
   const letters = new Map<string, number>()
   await within(context.settings.deadlineMs, readStored(context, positions, lags, letters))
-  // Two consumers with the same name on one node are reported as one. The one that reads knows about failures.
+  // Two consumers with the same name on one node are reported as one. Only the one that reads events knows about failures.
   const states = new Map<string, { failures: number; failedMsAgo?: number }>()
   for (const { name, state } of context.consumers.running) {
     const known = states.get(name)

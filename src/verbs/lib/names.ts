@@ -103,7 +103,7 @@ export function namesInTurn(each: readonly Names[]): Names {
   }
 }
 
-/** Lists the names in the tokens that an actor created, newest first. A name appears once on each page that has a token with it. */
+/** Lists the names in the tokens that an actor created, newest first. A name appears once per page, on every page that contains one of its tokens. */
 export function namesOfOwn({ store, settings }: Context, actor: ReadActor, field: DistinctQuery['field'], tenantId?: string): Names {
   const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
   const query = { prefix: settings.prefix, createdBy: actor.id, ...(tenantIds !== undefined && { tenantIds }), now: settings.clock() }

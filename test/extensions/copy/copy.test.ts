@@ -135,7 +135,7 @@ describe('during a copy', () => {
     ])
   })
 
-  it('waits for an old node that is cut off as long as its own lease says', async () => {
+  it("waits for an old node that is cut off until that node's own lease ends", async () => {
     const [store, to] = [memoryStore(), memoryStore()]
     const [old, now] = [nodeOver(store, QUICK), nodeOver(to, QUICK)]
     await mint(old)

@@ -216,7 +216,7 @@ describe('an issuer found by discovery', () => {
         state.metadata += 1
         return { issuer: 'https://auth.example', jwks_uri: state.uri }
       }
-      if (url !== state.uri) throw new StoreUnavailableError('the issuer answered 404')
+      if (url !== state.uri) throw new StoreUnavailableError('the issuer answered with 404')
       return { keys: [publicJwk] }
     }
     const clock = (): number => state.now

@@ -76,7 +76,7 @@ const draw = (): void => {
   for (const listener of listeners) listener()
 }
 
-/** The scroll position of each place, by its number in the history. */
+/** The scroll position of each history entry, by index. */
 const scrolled = new Map<number, number>()
 let index = numberIn(history.state, 'index')
 let over = isOver()

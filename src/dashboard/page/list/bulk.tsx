@@ -23,7 +23,7 @@ type Props = {
 
 const STOP: Question = { title: 'bulk.leave.title', text: 'bulk.leave.text', yes: 'bulk.leave.stop', no: 'bulk.leave.stay' }
 
-/** A change of several tokens in progress. */
+/** A bulk change in progress. */
 type Run = { stopped: boolean }
 
 /** Actions for the selected tokens. A running change continues and is reported even if the selection changes. */

@@ -109,7 +109,11 @@ export const erasureCases: StoreCases = {
         const stamp = bulkStamp()
         await stage.second.revokeWhere({ prefix: stage.prefix, ownerId: 'bob' }, stamp, bulkEvent(stage.prefix, stamp))
         const end = (await stage.second.changes(undefined, 10)).cursor
-        ensureEqual(await stage.store.commit({ cutsFeed: true, events: [] }), { ok: true }, 'commit() must accept a cut of the feed')
+        ensureEqual(
+          await stage.store.commit({ cutsFeed: true, events: [] }),
+          { ok: true },
+          'commit() must accept a change that cuts the feed',
+        )
         const behind = await stage.second.changes(start, 10)
         ensure(behind.everything, 'a cursor from before the cut must report that everything may have changed')
         ensureEqual([behind.owners, behind.bulk], [[], []], 'the feed must not return entries from before the cut')
@@ -120,7 +124,7 @@ export const erasureCases: StoreCases = {
           stage.second.reached((await stage.second.changes(undefined, 10)).cursor, end),
           'reached() must still compare positions from before and after a cut',
         )
-        ensure((await list(stage, { ids: [made.id] }))[0]?.revokedAt !== undefined, 'a cut of the feed must not undo a revocation')
+        ensure((await list(stage, { ids: [made.id] }))[0]?.revokedAt !== undefined, 'cutting the feed must not undo a revocation')
       },
     },
     {
@@ -171,7 +175,7 @@ export const erasureCases: StoreCases = {
         ensureEqual(
           await second.commit({ cutsFeed: true, events: [] }),
           { ok: true },
-          'commit() must accept a cut of the feed, which belongs to no prefix',
+          'commit() must accept a change that cuts the feed, which belongs to no prefix',
         )
         ensure(await store.saveMove(prefix, expected, undefined), 'saveMove() must remove the move')
         ensureEqual(await second.commit(mine), { ok: true }, 'commit() must accept the erasure once the move was removed')
