@@ -132,7 +132,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
    */
   consume(name: string, handler: EventHandler, options?: ConsumeOptions): EventConsumer
   /**
-   * Removes the position of a consumer that nothing runs any more, and the dead letters of a webhook, which is named `webhook:<id>`. Resolves to
+   * Removes the position of a consumer that no longer runs, and the dead letters of a webhook, which is named `webhook:<id>`. Resolves to
    * whether it existed. If a node died while it ran the consumer, this takes up to 30 seconds. Throws a `conflict` while a node runs it.
    */
   forgetConsumer(name: string): Promise<boolean>

@@ -235,7 +235,7 @@ export function readOptions(options: LatchkeyOptions): Settings {
     deadlineMs: given.deadline * 1000,
     onEvent: given.onEvent,
     faults: readFaults(given),
-    // Asked anew each time, so that a fake clock which the host installs later is followed.
+    // Read each time, so that a fake clock that the host installs later takes effect.
     clock: wholeMilliseconds(given.clock ?? (() => Date.now())),
     monotonic: () => performance.now(),
     random: given.random ?? platformRandom,

@@ -139,7 +139,7 @@ export class Rates {
     }
     const read = (answer: unknown): Taken => {
       const taken = answer as Taken
-      // This came after the deadline: the request was answered without it.
+      // The limiter answered after the deadline, and the request was decided without it.
       if (abandoned && taken.allowed) this.#giveBack(taken)
       return taken
     }

@@ -10,7 +10,7 @@ const MOST = 100
 /** The most rows that a store returns at once. */
 const MOST_ROWS = 1001
 
-/** What was found damaged, each thing once, up to a bound. */
+/** The damaged rows found so far: each one once, up to a bound. */
 class Found<K, V> {
   readonly #byKey: Map<K, V> = new Map()
 
@@ -95,7 +95,7 @@ export class DamagedTokens {
       placeless = after === undefined ? rows.length : 0
       // Otherwise this would go on forever.
       if (placeless === MOST_ROWS || (after !== undefined && after.id === from.after?.id)) {
-        throw new StoreUnavailableError(`the ${this.#storeName} store's list cannot be continued behind damaged tokens`)
+        throw new StoreUnavailableError(`the ${this.#storeName} store's list cannot be continued past damaged tokens`)
       }
       if (after !== undefined) from = { ...query, after: { createdAt: after.createdAt, id: after.id } }
     }

@@ -114,7 +114,7 @@ export class StoreCalls {
     this.report(where, error)
   }
 
-  // Verbs wait for the setup without a limit, unless their deadline covers it, as that of a request does. A verification waits only within its deadline.
+  // Verbs wait for the setup without a limit, unless their deadline covers it, as it does for HTTP requests. A verification waits only within its deadline.
   protected async manage<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
     this.refuseEnded()
     const { allowance, turn } = this

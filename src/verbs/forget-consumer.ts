@@ -9,7 +9,7 @@ import type { ReadActor } from './lib/actor.js'
 const LOOK_EVERY_MS = 1_000
 
 /**
- * Removes the position of a consumer that no node runs any more, and the dead letters of a webhook. Returns whether anything was removed.
+ * Removes the position of a consumer that no longer runs, and the dead letters of a webhook. Returns whether anything was removed.
  *
  * A node that crashed leaves its claim behind. As with a takeover, the node counts as dead only after the claim has not moved for its full duration.
  *

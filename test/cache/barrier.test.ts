@@ -38,7 +38,7 @@ describe('revoke with waitForNodes', () => {
     ['years ahead', 30_000 * HOUR_MS],
     ['three hours ahead', 3 * HOUR_MS],
   ] as const) {
-    it(`waits with waitForNodes for a node whose clock is ${which}`, async () => {
+    it(`waitForNodes waits for a node whose clock is ${which}`, async () => {
       const shared = memoryStore()
       const slow = lateStore(shared)
       const here = instance({ store: shared, cache: { maxStaleness: 30 } })
@@ -55,7 +55,7 @@ describe('revoke with waitForNodes', () => {
     })
   }
 
-  it('waits with waitForNodes for a dead node once, and no longer after its lease has been unchanged for long', async () => {
+  it('waitForNodes waits for a dead node once, and no longer after its lease has been unchanged for long', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()
@@ -81,7 +81,7 @@ describe('revoke with waitForNodes', () => {
     expect(second.yet).toBe(true)
   })
 
-  it('waits with waitForNodes for a disconnected node only until its bound, after which that node accepts nothing', async () => {
+  it('waitForNodes waits for a disconnected node only until its bound, after which that node accepts nothing', async () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
     const here = instance({ store: shared, cache: { maxStaleness: 0.3 } })

@@ -37,7 +37,7 @@ for (const kind of ['postgres', 'redis'] as const) {
     it('refuses tokens after the bound on a node that is cut off from the store', () => check(scenarios.storeGone(cluster, 1, 'cut')))
     it('refuses tokens after the bound when the store goes silent', () => check(scenarios.storeGone(cluster, 1, 'drop')))
     it('accepts nothing past the bound after a node was stopped', () => check(scenarios.frozen(cluster, 2, 1200)))
-    it('waits with waitForNodes for a disconnected node no longer than the bound', () => check(scenarios.barrier(cluster, 1, 'cut')))
-    it('waits with waitForNodes for a stopped node no longer than the bound', () => check(scenarios.barrier(cluster, 1, 'frozen')))
+    it('waitForNodes waits for a disconnected node no longer than the bound', () => check(scenarios.barrier(cluster, 1, 'cut')))
+    it('waitForNodes waits for a stopped node no longer than the bound', () => check(scenarios.barrier(cluster, 1, 'frozen')))
   })
 }

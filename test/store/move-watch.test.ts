@@ -43,7 +43,7 @@ it('needs no other read to rule out a move after a feed page that continues the 
   expect(asked()).toBe(2)
 })
 
-it('asks for the state of a move after a feed page behind an unknown cursor', async () => {
+it('reads the state of a move again after each feed page that follows an unknown cursor', async () => {
   const { guarded, asked } = watched(memoryStore())
   const { cursor } = await guarded.changes(undefined, 1)
   await guarded.commit({ ownersChanged: [{ ownerId: 'o' }], events: [] })

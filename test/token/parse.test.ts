@@ -21,7 +21,7 @@ test('refuses tokens of other prefixes, even of prefixes that start or end alike
   }
 })
 
-test('parses from the right, even if the parts look like each other', () => {
+test('parses from the right, even if the parts look alike', () => {
   // The prefix ends like an id, and the id and the secret consist of letters of the prefix.
   const prefix = 'a_aaaaaaaaaaaaaaaa'
   const text = `${prefix}_${'a'.repeat(16)}_${'a'.repeat(49)}`

@@ -189,7 +189,7 @@ describe('sealing', () => {
       ({ method, number }) => (method === 'seals' && number % 3 === 0 ? { do: 'fail', error: down } : undefined),
     ],
     ['a call that reaches the store twice', ({ method }) => (method === 'saveSeal' ? { do: 'duplicate' } : undefined)],
-  ])('leaves one sound chain of seals after %s', async (_where, plan) => {
+  ])('leaves one valid chain of seals after %s', async (_where, plan) => {
     const store = faultyStore(memoryStore())
     const { make, handle } = node({ store })
     await make(300)

@@ -62,7 +62,7 @@ function refuseMisnamed(sources: Sources, name: string, value: unknown, withoutS
     if (value instanceof URL) throw new InvalidInputError(name, 'must be text, not a URL object: give its href')
     const other = typeof value === 'string' ? address : handleFor(sources, value)
     const fits = other === name || other === undefined || handles[name]?.(Object(value))
-    if (!fits) throw new InvalidInputError(name, `takes something else; did you mean "${other}"?`)
+    if (!fits) throw new InvalidInputError(name, `does not take this value; did you mean "${other}"?`)
   } else if (withoutSource && !isKnown) {
     const meant = isObjectOfAClass(value) || isAddress(address, name, value) ? nameFor(sources, value) : undefined
     if (meant !== undefined) throw new InvalidInputError(redact(name), `unknown field; did you mean "${meant}"?`)

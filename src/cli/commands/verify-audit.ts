@@ -27,7 +27,7 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
           { whole: true },
         )
       }
-      if (report.anchor === 'none') await say(streams, 'Without --head this shows only that the audit is consistent with itself.')
+      if (report.anchor === 'none') await say(streams, 'Without --head this shows only that the audit is internally consistent.')
     })
     return report.ok ? EXIT.ok : EXIT.failed
   })

@@ -220,7 +220,7 @@ class Run {
       for (let passes = 0; differs && passes < MOST_PASSES; passes += 1) differs = !isSame(await this.#pass(part, 'last'))
       if (differs) throw mismatch(part.name)
     }
-    // Compares all parts together once nothing is written any more.
+    // Compares all parts together once nothing is written anymore.
     for (const part of parts) if (!isSame(await this.#pass(part, 'last', false))) throw mismatch(part.name)
   }
 

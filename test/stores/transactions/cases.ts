@@ -239,7 +239,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await followed(tokens)).filter(({ action }) => action === 'token.created')).toHaveLength(3)
   })
 
-  it('places the first change after the commit behind the creation in the audit', { timeout: 120_000 }, async () => {
+  it('lists changes made after the commit after the creation in the audit', { timeout: 120_000 }, async () => {
     const [one, two] = [await node(), await node({ usage: false })]
     const ids: string[] = []
     await within(async (transaction) => {

@@ -74,7 +74,7 @@ const prove = async (client: ListenClient, send: SendNotice): Promise<void> => {
     if (!sent) return
     await within(PROOF_MS, heard).catch(() => {
       throw new StoreUnavailableError(
-        'postgres store: notifications do not arrive, as behind a pooler in transaction mode: changes from other nodes are found by polling',
+        'postgres store: notifications do not arrive (a pooler in transaction mode drops them), so changes from other nodes are found by polling',
       )
     })
   } finally {
