@@ -166,7 +166,7 @@ export class Signals {
     else void this.#source.background.run(() => this.#check(id, watch))
   }
 
-  /** Checks the watched tokens that match, after a bulk change. What a check under way is about to read may match too. */
+  /** Checks the watched tokens that match after a bulk change, and again those being checked, because what their check reads may match too. */
   checkWhere(matches: (token: Filtered) => boolean): void {
     for (const [id, { about, checking }] of [...this.#watches]) if (checking || [...about.values()].some(matches)) this.#look(id)
   }

@@ -152,7 +152,7 @@ describe('request signals', () => {
     })
   })
 
-  it('accepts the same options of listeners as every other signal', async () => {
+  it('accepts the same listener options as every other signal', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     let fired = 0

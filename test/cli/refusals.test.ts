@@ -20,7 +20,7 @@ describe('exit codes', () => {
       'latchkey: no token with id "0000000000000000" that this actor may see (not_found)',
     ],
     ['a token that cannot be revoked', ['revoke', NOBODY, '--yes'], 1, '(not_found)'],
-    ['a scope that is not in the catalog', ['create', '--name', 'x', '--scope', 'inventory:reed'], 2, 'did you mean "inventory:read"?'],
+    ['a scope that is not in the catalogue', ['create', '--name', 'x', '--scope', 'inventory:reed'], 2, 'did you mean "inventory:read"?'],
     ['missing scopes', ['create', '--name', 'x'], 2, '--scope'],
     ['an invalid duration', ['create', '--name', 'x', '--scope', 'inventory:read', '--expires-in', '5 days'], 2, 'expiresIn:'],
     ['a missing option', ['create', '--scope', 'inventory:read'], 2, 'give the token a name with --name'],

@@ -116,7 +116,7 @@ describe('setup mistakes', () => {
     expect(told).toEqual([expect.objectContaining({ code: 'LATCHKEY_W012', message: both })])
   })
 
-  it('a required scope that is not in the catalog causes a warning with a suggestion', async () => {
+  it('a required scope that is not in the catalogue causes a warning with a suggestion', async () => {
     const { told, onWarning } = collector()
     const request = withToken()
     await createGuard(

@@ -137,7 +137,7 @@ describe('a scope check', () => {
     expect(await check(['a:read'], throwing)).toEqual([503, 'store_unavailable'])
   })
 
-  it('a scope check does not find inherited property names in the catalog', async () => {
+  it('a scope check does not find inherited property names in the catalogue', async () => {
     const all = { ...fakePrincipal([]), allows: () => true }
     expect(await check(['constructor' as 'a:read'], all)).toEqual([403, 'scope_insufficient'])
   })

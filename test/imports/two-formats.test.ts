@@ -115,7 +115,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
   })
 })
 
-it('accepts nothing of a format that has ended, even beside one that does not know the token', async () => {
+it('accepts nothing of a format that has ended, even alongside one that does not know the token', async () => {
   let now = Date.now()
   const ending = { ...hashed, until: now + 1000 }
   const tokens = accepting([ending, plain], { clock: () => now })

@@ -12,7 +12,7 @@ const catalogue = compileCatalogue({
 })
 
 describe('resolve', () => {
-  test("resolve() keeps the given order of names, and the catalog's order within wildcards and groups", () => {
+  test("resolve() keeps the given order of names, and the catalogue's order within wildcards and groups", () => {
     expect(catalogue.names).toEqual(['b:read', 'a:write', 'a:read', 'c:all'])
     expect(catalogue.resolve(['a:read', 'b:read']).names).toEqual(['a:read', 'b:read'])
     expect(catalogue.resolve(['b:read', 'a:*']).names).toEqual(['b:read', 'a:write', 'a:read'])
@@ -85,7 +85,7 @@ describe('resolve', () => {
     expect(catalogue.resolve([...long, 'b:read']).names).toEqual(['b:read'])
   })
 
-  test('resolve() returns the closure of what the grants cover, for any catalog', () => {
+  test('resolve() returns the closure of what the grants cover, for any catalogue', () => {
     const name = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 3 }).map((parts) => parts.join(':'))
     const shape = fc.uniqueArray(name, { minLength: 1, maxLength: 12 }).chain((names) => {
       const some = fc.subarray(names)
@@ -180,7 +180,7 @@ describe('grantable', () => {
     expect(catalogue.grantable([], ['a:*'], ['@staff'])).toBe('a:*')
   })
 
-  test("an actor's grants never exceed the actor's scopes, even after catalog and groups grow", () => {
+  test("an actor's grants never exceed the actor's scopes, even after catalogue and groups grow", () => {
     const before = {
       scopes: { 'a:x': '', 'a:y': '', 'b:x': '', c: '' },
       groups: { g: ['a:x'], h: ['b:*'] },

@@ -83,11 +83,11 @@ test('names inherited by objects are ordinary scopes and groups', () => {
   expect(catalogue.resolve(['@constructor']).names).toEqual([])
 })
 
-test('an empty catalog is valid: its tokens only identify their holders', () => {
+test('an empty catalogue is valid: its tokens only identify their holders', () => {
   expect(compileCatalogue({ scopes: {} }).names).toEqual([])
 })
 
-test('later changes to the options do not change the catalog', () => {
+test('later changes to the options do not change the catalogue', () => {
   const options = { scopes: { ...scopes } as Record<string, string>, groups: { staff: ['inventory:read'] } }
   const catalogue = compileCatalogue(options)
   options.groups.staff.push('inventory:write')

@@ -47,7 +47,7 @@ describe.each(traps())('%s', (_name, input) => {
     expect(catalogue.resolve([input as string]).names).toEqual([])
   })
 
-  test('hostile input creates no catalog', () => {
+  test('hostile input creates no catalogue', () => {
     const refusal = expect.objectContaining({ code: 'invalid_input' })
     expect(() => compileCatalogue({ scopes: input })).toThrow(refusal)
     expect(() => compileCatalogue({ scopes: {}, groups: input })).toThrow(refusal)

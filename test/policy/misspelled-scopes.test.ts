@@ -4,7 +4,7 @@ import { authenticate } from 'latchkey/web'
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest'
 
 // For example `{ scopes: ['inventry:read'] }`: without a warning, an unknown name looks like a missing scope.
-describe('scopes that are not in the catalog', () => {
+describe('scopes that are not in the catalogue', () => {
   let emit: MockInstance<typeof process.emitWarning>
   beforeEach(() => {
     emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)

@@ -54,7 +54,7 @@ test.each(resources)('a token limited to the resources %s may access %s: %s', (g
   expect(resourcesAllow(jsonOf(granted) as Resources | undefined, jsonOf(asked) as AskedResources)).toBe(yes(allowed))
 })
 
-test('with allowWildcard, * covers every scope of the catalog', () => {
+test('with allowWildcard, * covers every scope of the catalogue', () => {
   const open = compileCatalogue({ ...options, allowWildcard: true })
   expect(open.resolve(['*']).names).toEqual(open.names)
   expect(open.grantable(['*'], ['*', '@office', 'inventory:*', 'billing:read'], [])).toBeUndefined()

@@ -51,7 +51,7 @@ describe('tokenFor', () => {
     },
   )
 
-  it('testLatchkey() takes the catalog of the application’s own instance', async () => {
+  it('testLatchkey() takes the catalogue of the application’s own instance', async () => {
     const own = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })
     const { tokenFor, tokens } = testLatchkey({ scopes: own.catalogue })
     const token = await tokenFor({ scopes: ['inventory:write'] })
@@ -83,7 +83,7 @@ describe('tokenFor', () => {
     ['a time that contradicts the status', { status: 'expired', expiresIn: '1d' }, /expiresIn: contradicts status: 'expired'/],
     ['an idempotency key', { idempotencyKey: 'k' }, /idempotencyKey: is not available for test tokens/],
     ['a misspelled field', { scope: ['inventory:read'] }, /scope: unknown field; did you mean "scopes"\?/],
-    ['a scope that is not in the catalog', { scopes: ['inventory:delete'] }, /scopes/],
+    ['a scope that is not in the catalogue', { scopes: ['inventory:delete'] }, /scopes/],
   ])('tokenFor() rejects %s', async (_name, input, message) => {
     await expect(testLatchkey({ scopes }).tokenFor(input as never)).rejects.toThrow(message)
   })

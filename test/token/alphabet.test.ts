@@ -8,7 +8,7 @@ test('knows exactly the 62 letters and digits among all UTF-16 code units', () =
   expect(BASE62).toMatch(/^[0-9]{10}[A-Z]{26}[a-z]{26}$/)
 })
 
-test('checks the given range and nothing beside it', () => {
+test('checks the given range and nothing outside it', () => {
   expect(isBase62('_abc_', 1, 4)).toBe(true)
   expect(isBase62('_abc_', 0, 4)).toBe(false)
   expect(isBase62('_abc_', 1, 5)).toBe(false)

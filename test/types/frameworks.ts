@@ -25,11 +25,11 @@ export const good = [
 ]
 
 export const bad = [
-  // @ts-expect-error: not in the catalog
+  // @ts-expect-error: not in the catalogue
   onExpress.requireScopes('inventory:raed'),
-  // @ts-expect-error: a scope outside the catalog after a valid one
+  // @ts-expect-error: a scope outside the catalogue after a valid one
   onKoa.requireScopes('inventory:read', 'inventory:raed'),
-  // @ts-expect-error: not in the catalog
+  // @ts-expect-error: not in the catalogue
   onFastify.requireScopes({ any: ['inventory:raed'] }),
   // @ts-expect-error: at least one scope is required
   onHono.requireScopes(),
@@ -111,7 +111,7 @@ export class Lobby {
     return ''
   }
 
-  // @ts-expect-error: not in the catalog
+  // @ts-expect-error: not in the catalogue
   @onNest.RequireScopes('inventory:raed')
   misspelled(): string {
     return ''

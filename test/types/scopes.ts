@@ -17,14 +17,14 @@ declare module 'latchkey' {
 }
 
 export const known: ScopeName = 'inventory:read'
-// @ts-expect-error: not in the catalog
+// @ts-expect-error: not in the catalogue
 export const unknown: ScopeName = 'inventory:raed'
 
 export const instance: Latchkey<'inventory:read' | 'inventory:write'> = tokens
 
 export const created = [
   tokens.system.create({ name: 'a', scopes: ['inventory:read', 'inventory:*', '@staff'] }),
-  // @ts-expect-error: not in the catalog
+  // @ts-expect-error: not in the catalogue
   tokens.system.create({ name: 'a', scopes: ['inventory:raed'] }),
   // @ts-expect-error: verbs need an actor
   tokens.create({ name: 'a', scopes: [] }),
@@ -45,7 +45,7 @@ export const created = [
 
 export const updated = [
   tokens.system.update('id', { scopes: ['inventory:write', '@staff'] }),
-  // @ts-expect-error: not in the catalog
+  // @ts-expect-error: not in the catalogue
   tokens.system.update('id', { scopes: ['inventory:raed'] }),
 ]
 
@@ -57,13 +57,13 @@ export const grouped = (named: readonly string[]) => [
     groups: { staff: ['a:read', 'a:*'], all: ['*'] },
     allowWildcard: true,
   }),
-  // @ts-expect-error: groups hold only scopes of the catalog
+  // @ts-expect-error: groups hold only scopes of the catalogue
   latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'a:read': 'Read' }, groups: { staff: ['a:raed'] } }),
   latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'a:read': 'Read' } as Record<string, string>, groups: { staff: named } }),
 ]
 
 export const allowed = (principal: Principal<ScopeName>): boolean => principal.allows('inventory:write', { warehouse: 'w1' })
-// @ts-expect-error: not in the catalog
+// @ts-expect-error: not in the catalogue
 export const misspelt = (principal: Principal<ScopeName>): boolean => principal.allows('inventory:wriet')
 
 export const implied = () =>
@@ -71,7 +71,7 @@ export const implied = () =>
     prefix: 'acme',
     store: memoryStore(),
     scopes: { 'a:read': 'Read', 'a:write': 'Write' },
-    // @ts-expect-error: only scopes of the catalog can be implied
+    // @ts-expect-error: only scopes of the catalogue can be implied
     implies: { 'a:write': ['a:raed'] },
   })
 

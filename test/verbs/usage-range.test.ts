@@ -47,7 +47,7 @@ describe('usage of a token', () => {
     expect((await tokens.system.usage(record.id, { from: now - 10 * HOUR })).buckets).toHaveLength(1100)
     expect(await refusal(tokens.system.usage(record.id, { from: now - 367 * DAY }))).toBe('invalid_input from')
   })
-  it('adds usage up in longer steps, which also reports the busiest tokens', async () => {
+  it('adds up usage in longer steps, which also reports the busiest tokens', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })

@@ -158,7 +158,7 @@ describe('during a copy', () => {
     expect(opened.yet).toBe(true)
   })
 
-  it('ends only once an old node without a cache accepts nothing anymore', async () => {
+  it('open ends only once an old node without a cache no longer accepts anything', async () => {
     const [store, to] = [memoryStore(), memoryStore()]
     const running = nodeOver(store, { cache: false, usage: false })
     const [old, now] = [nodeOver(store, { ...QUICK, usage: false }), nodeOver(to, { ...QUICK, usage: false })]
