@@ -30,7 +30,7 @@ export type LineageOptions = {
 /**
  * Revokes whole lineages, one after the other, without delaying the request that caused it.
  *
- * A revocation is one transaction: it ends every token of the line, including a successor created at the same moment, or none of them. The next flush
+ * A revocation is one transaction: it ends every token of the lineage, including a successor created at the same moment, or none of them. The next flush
  * retries a failure. A second revocation, here or on another node, finds nothing left to end and writes nothing.
  */
 export class LineageRevoker {
@@ -44,13 +44,13 @@ export class LineageRevoker {
     this.#options = options
   }
 
-  /** Returns whether a line is still waiting to be revoked. */
+  /** Returns whether a lineage is still waiting to be revoked. */
   get pending(): boolean {
     return this.#waiting.size > 0
   }
 
   /**
-   * Revokes this line, unless that was done before: a line whose tokens have all ended gets no new ones. If too many are waiting, the last one of the
+   * Revokes this lineage, unless that was done before: a lineage whose tokens have all ended gets no new ones. If too many are waiting, the last one of the
    * tenant with the most is dropped, so that no tenant prevents the revocation of another's.
    */
   note(rootId: string, { id, tenantId }: Filtered, at: number): void {
@@ -73,7 +73,7 @@ export class LineageRevoker {
   }
 
   /**
-   * Resolves when every line that was noted before this call is revoked.
+   * Resolves when every lineage that was noted before this call is revoked.
    *
    * @throws StoreUnavailableError `store_unavailable`; the next flush tries again
    */

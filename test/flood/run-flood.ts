@@ -26,7 +26,7 @@ export function tell(flooded: Flooded, pepper: boolean): string {
   return [
     `${flooded.junk} distinct junk tokens ${pepper ? 'with' : 'without'} a pepper in ${flooded.seconds.toFixed(1)} s`,
     `heap grew by ${flooded.heapGrowthMiB.toFixed(1)} MiB at most`,
-    `${flooded.storeReads} ids asked of the store`,
+    `${flooded.storeReads} ids looked up in the store`,
     `a good token took ${quiet.median.toFixed(2)} µs (median) when quiet, ${flood.median.toFixed(2)} in the flood: ${(flood.median / quiet.median).toFixed(2)} times`,
     `p99 ${quiet.p99.toFixed(1)} and ${flood.p99.toFixed(1)} µs`,
     JSON.stringify(flooded.codes),
