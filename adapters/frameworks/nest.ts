@@ -108,7 +108,7 @@ Inject(ENGINE)(LatchkeyGuard, undefined, 0)
 export function RequireScopes<const First extends FirstInput, const Rest extends RestInput<First, HttpRequest>>(
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): MethodDecorator & ClassDecorator {
-  const check = createScopeCheck<HttpRequest>(args, endpointOf)
+  const check = createScopeCheck<HttpRequest>(args, endpointOf, 'RequireScopes')
   // A separate class, because Nest combines the guards of class and method, while other metadata is replaced.
   class ScopesGuard extends LatchkeyGuard {
     constructor(engine: unknown) {

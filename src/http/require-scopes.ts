@@ -7,7 +7,7 @@ import { warn } from './diagnostics.js'
 import { CALLBACK_DEADLINE_MS, systemMonotonic } from './options.js'
 import type { PlainResponse } from './problem.js'
 import { createRefusals } from './refuse.js'
-import { type Requirement, type ResourceSource, readRequirement } from './requirement.js'
+import { type Requirement, type ResourceSource, readRequirement, type ScopeCall } from './requirement.js'
 import { tellRoute } from './tell-route.js'
 
 /** Checks an admitted request. Returns `undefined` if it may continue, otherwise the refusal. Never throws and never rejects. */
@@ -24,8 +24,12 @@ const refuseUnguarded = createRefusals<unknown>()
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid
  */
-export function createScopeCheck<R extends object>(args: readonly unknown[], routeOf?: (request: R) => string): ScopeCheck<R> {
-  const requirement = readRequirement<R>(args)
+export function createScopeCheck<R extends object>(
+  args: readonly unknown[],
+  routeOf?: (request: R) => string,
+  call?: ScopeCall,
+): ScopeCheck<R> {
+  const requirement = readRequirement<R>(args, call)
   noteCopy()
   return (request) => {
     const admission = admissionOf(request)

@@ -25,28 +25,32 @@ export type Requirement<R> = {
   readonly resources: readonly (readonly [dimension: string, source: ResourceSource<R>])[]
 }
 
+/** `requireScopes`, or the decorator of Nest. */
+export type ScopeCall = 'requireScopes' | 'RequireScopes'
+
 const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
 
 /**
- * Reads the arguments of `requireScopes` once, when the route is defined.
+ * Reads the arguments of `requireScopes` once, when the route is defined. Errors show it as the framework spells it.
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function readRequirement<R>(args: readonly unknown[]): Requirement<R> {
+export function readRequirement<R>(args: readonly unknown[], call: ScopeCall = 'requireScopes'): Requirement<R> {
   const rest: unknown[] = [...args]
   if (isUncalled(rest)) {
-    throw new InvalidInputError('scopes', "must be names: call requireScopes('inventory:read') first, and use what it returns")
+    throw new InvalidInputError('scopes', `must be names: call ${call}('inventory:read') first, and use what it returns`)
   }
   const last = rest.at(-1)
   const resources = rest.length > 1 && typeof last === 'object' && last !== null ? readSources<R>(rest.pop()) : []
   const [first] = rest
-  if (Array.isArray(first)) throw new InvalidInputError('scopes', "must be separate arguments, not a list: requireScopes('a:b', 'c:d')")
+  if (Array.isArray(first)) throw new InvalidInputError('scopes', `must be separate arguments, not a list: ${call}('a:b', 'c:d')`)
   if (typeof first === 'object' && first !== null && 'catalogue' in first) {
-    throw new InvalidInputError('scopes', "come first: requireScopes('a:b') takes no instance, and protect(tokens, 'a:b') does")
+    const takes = call === 'requireScopes' ? ", and protect(tokens, 'a:b') does" : ': LatchkeyModule does'
+    throw new InvalidInputError('scopes', `come first: ${call}('a:b') takes no instance${takes}`)
   }
   const any = rest.length === 1 && typeof first === 'object' && first !== null
   const scopes: readonly unknown[] = any ? readAny(first) : rest
-  if (scopes.length === 0) throw new InvalidInputError('scopes', 'requireScopes requires at least one scope')
+  if (scopes.length === 0) throw new InvalidInputError('scopes', `${call} requires at least one scope`)
   const names = scopes.map(readScope)
   return { scopes: names, any, name: [...new Set(names)].sort().join(' '), resources }
 }

@@ -138,7 +138,7 @@ it('on Nest, wrong arguments are rejected with what to write', async () => {
   }
   const method = [StockController.prototype, 'list', Object.getOwnPropertyDescriptor(StockController.prototype, 'list')]
   for (const args of [method, [StockController]])
-    expect((await errorOf(RequireScopes, ...args)).message).toContain("requireScopes('inventory:read') first, and use what it returns")
+    expect((await errorOf(RequireScopes, ...args)).message).toContain("call RequireScopes('inventory:read') first, and use what it returns")
 })
 
 it('authenticateUpgrade() without the request of the listener says how to call it', async () => {
