@@ -17,13 +17,21 @@ export function focusWrong(): void {
 
 /** When the focused element is removed or disabled, such as a bar whose work is done, moves the focus to the title. */
 export function keepFocus(place: Element): void {
-  let last: Element | null = null
-  const isLost = (): boolean =>
-    last !== null && (!last.isConnected || last.matches(':disabled')) && document.activeElement === document.body
+  let last: HTMLElement | null = null
   document.addEventListener('focusin', ({ target }) => {
-    last = target instanceof Element ? target : null
+    last = target instanceof HTMLElement ? target : null
   })
-  // The browser removes the focus from a disabled element only in the next frame.
-  const check = (): void => void requestAnimationFrame(() => isLost() && focusMain())
-  new MutationObserver(check).observe(place, { childList: true, subtree: true, attributeFilter: ['disabled'] })
+  const check = (): void => {
+    const { activeElement } = document
+    if (last === null || (last.isConnected && !last.matches(':disabled')) || (activeElement !== document.body && activeElement !== last))
+      return
+    // The browser takes the focus from a disabled element only some frames later.
+    last.blur()
+    focusMain()
+  }
+  new MutationObserver(() => void requestAnimationFrame(check)).observe(place, {
+    childList: true,
+    subtree: true,
+    attributeFilter: ['disabled'],
+  })
 }
