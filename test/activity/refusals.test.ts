@@ -94,7 +94,7 @@ describe('refused uses of a known token', () => {
     ['a tenant', { tenantId: 'mallory' }, { tenantId: 'victim' }],
     ['an owner without a tenant', { ownerId: 'mallory' }, { ownerId: 'victim' }],
   ])('neither hides nor delays refused uses of others because of %s with many of them', async (_, flood, other) => {
-    const tokens = instance({ usage: { flushEvery: 60 } })
+    const tokens = instance({ usage: { flushEvery: 60 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 2100 }, () => mint(tokens, flood)))
     const victims = [await mint(tokens, other), await mint(tokens, other)]
     await tokens.system.revokeAll({ all: true })
@@ -106,7 +106,7 @@ describe('refused uses of a known token', () => {
   })
 
   it('gives refused uses of another tenant their turn in the budget of a minute', async () => {
-    const tokens = instance({ usage: { flushEvery: 0.02 } })
+    const tokens = instance({ usage: { flushEvery: 0.02 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 500 }, () => mint(tokens, { tenantId: 'mallory' })))
     const victim = await mint(tokens, { tenantId: 'victim' })
     await tokens.system.revokeAll({ all: true })

@@ -56,6 +56,22 @@ it('refuses management to an imported token with colons in its format or many wo
   expect(await answerTo(tokens, { authorization: `Bearer ${others} k1:secret` })).toBe('token_cannot_manage')
 })
 
+it('reads no more words of a request than it looks up, however many a stranger sends', async () => {
+  let reads = 0
+  const counted = ownTokens({
+    name: 'counted',
+    key: (credential) => {
+      reads += 1
+      return /^k([0-9]+)$/.exec(credential)?.[1]
+    },
+    verify: () => false,
+  })
+  const tokens = accepting([counted])
+  const words = Array.from({ length: 2000 }, (_, at) => `k${at}`).join(' ')
+  expect(await answerTo(tokens, { authorization: `Bearer ${words}` })).toBe('token_cannot_manage')
+  expect(reads).toBeLessThan(50)
+})
+
 it('allows management with a credential of the host that only looks like an imported token', async () => {
   const tokens = accepting([plainTokens({ prefix: 'sk_' })])
   expect(await answerTo(tokens, { authorization: 'Bearer sk_of-the-host' })).toBe(200)

@@ -9,7 +9,7 @@ describe('update', () => {
       await new Promise((resolve) => setImmediate(resolve))
       return proceed()
     })
-    const tokens = instance({ store, cache: false })
+    const tokens = instance({ store, cache: false, deadline: '60s' })
     const { record } = await mint(tokens)
     // Each update adds its own change to what it finds. The names differ, so each update is a change.
     await Promise.all(Array.from({ length: 100 }, (_, n) => tokens.system.update(record.id, { name: `n${n}`, metadata: { [`k${n}`]: n } })))
