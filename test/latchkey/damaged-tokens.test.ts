@@ -7,6 +7,7 @@ import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { findDriver } from '../../adapters/stores/sql/dialects/sqlite-open.js'
 import { ownFolder } from '../stores/sql/databases.js'
+import { storedToken } from '../support/records.js'
 import { newKeyPrefix, removeKeys, withRedis } from '../support/redis.js'
 import { service } from '../support/services.js'
 import { codeOf, instance, mint, refusal, verdict } from './harness.js'
@@ -177,5 +178,15 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     expect(await refusal(copy(tokens, after, { step: 'open' }))).toBe('done')
     for (const { token } of good) expect(await verdict(after.verify(token))).toBe('ok')
     for (const { token } of bad) expect(await verdict(after.verify(token))).toBe('token_unknown')
+  })
+
+  it('keeps a store from counting as empty when another is copied into it', async ({ skip }) => {
+    const { store, damage } = await subjectOf(kind, skip)
+    const lost = storedToken({ prefix: 'acme_test' })
+    await store.migrate?.()
+    await store.commit({ inserts: [lost], events: [] })
+    await damage(lost.id)
+    const error = (await copy(instance(), instance({ store })).catch((fault: unknown) => fault)) as Error
+    expect([codeOf(error), error.message]).toEqual(['conflict', expect.stringContaining('already contains tokens')])
   })
 })

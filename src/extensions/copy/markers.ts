@@ -162,7 +162,11 @@ async function refuseContent({ to, prefix }: Pair): Promise<void> {
 }
 
 async function contentOf(to: MovingStore, prefix: string): Promise<string | undefined> {
-  if ((await to.list({ prefix, now: 0, limit: 1 })).length > 0) return 'tokens'
+  let damaged = false
+  const tokens = await to.list({ prefix, now: 0, limit: 1 }, () => {
+    damaged = true
+  })
+  if (damaged || tokens.length > 0) return 'tokens'
   if ((await to.events({ prefix, limit: 1 })).length > 0) return 'events'
   if ((await to.seals({ prefix, limit: 1 })).length > 0) return 'seals'
   return (await to.consumers(prefix)).length > 0 ? 'consumers' : undefined
