@@ -111,9 +111,15 @@ export class ImportedChanges {
     const after = { revokedAt: new Date(now).toISOString(), revokedBy: 'system', ...(revokedCode !== undefined && { revokedCode }) }
     return {
       record: { ...rest, ...revocation, version: stored.version + 1, updatedAt: now },
-      event: { ...eventOf('token.revoked', stored, now), after, details: { sameSecretAs: revokedId } },
+      event: { ...eventOf('token.revoked', stored, now), after, details: namedFor(stored, revoked) },
     }
   }
+}
+
+// Whoever sees one of the tokens must not learn of the other in a tenant, or by a creator, that it does not see.
+function namedFor(stored: StoredToken, revoked: StoredToken): NonNullable<StoredEvent['details']> {
+  const areSeenTogether = stored.tenantId === revoked.tenantId && stored.createdBy === revoked.createdBy
+  return areSeenTogether ? { sameSecretAs: revoked.id } : { sameSecretElsewhere: true }
 }
 
 function rehashed(stored: StoredToken, { hash, digest, pepperId }: Proven, now: number): Awaited<ReturnType<Step>> {

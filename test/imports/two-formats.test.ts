@@ -15,11 +15,11 @@ const BOTH = [
 ] as const
 
 /** A secret imported in two formats, which the import does not detect because the plain table comes first. */
-async function imported(formats: readonly TokenFormat[], options: Partial<LatchkeyOptions<Scope>> = {}) {
+async function imported(formats: readonly TokenFormat[], options: Partial<LatchkeyOptions<Scope>> = {}, ofHashed = map) {
   const tokens = accepting(formats, options)
   const { token, row } = oldToken(1)
   expect(await tokens.system.import([{ token }], { format: plain, map })).toMatchObject({ imported: 1 })
-  expect(await tokens.system.import([row], { format: hashed, map })).toMatchObject({ imported: 1 })
+  expect(await tokens.system.import([row], { format: hashed, map: ofHashed })).toMatchObject({ imported: 1 })
   return { tokens, token, row, hashed: await idOf(tokens, 'hashed'), plain: await idOf(tokens, 'plain') }
 }
 
@@ -51,6 +51,16 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(items.filter(({ action }) => action === 'token.revoked')).toMatchObject([
       { actorId: 'system', details: { sameSecretAs: made.hashed }, after: { revokedCode: 'manual' } },
     ])
+  })
+
+  it('does not show the administrators of one tenant the id of the record in another', async () => {
+    const { tokens, token, ...made } = await imported(formats, {}, () => ({ ...map(), tenantId: 'globex' }))
+    await tokens.system.revoke(made.hashed)
+    expect(await verdict(tokens.verify(token))).toBe('token_revoked')
+    await tokens.flush()
+    const { items } = await tokens.as({ id: 'boss', tenants: ['acme'], manages: 'all' }).events({ tokenId: made.plain })
+    expect(items[0]).toMatchObject({ action: 'token.revoked', details: { sameSecretElsewhere: true } })
+    expect(JSON.stringify(items)).not.toContain(made.hashed)
   })
 
   it('refuses a secret imported twice even when the format of its revoked record ends', async () => {

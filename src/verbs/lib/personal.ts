@@ -16,7 +16,7 @@ const KEPT_DETAILS: ReadonlySet<string> = new Set([
   ...['successorId', 'overlapSeconds', 'replacesId', 'replacedById', 'reusedId', 'ids', 'before', 'expiresAt', 'rotationDueAt'],
   ...['thresholdSeconds', 'unusedSince', 'lastUsedAt', 'deactivatesAt', 'sinceSeconds', 'createdAt'],
   // These link a removed token to its trail, explain why a token ended with another, and determine how long an import marker stays.
-  ...['bulkId', 'sameSecretAs', 'importedFrom', 'until', 'rehashed'],
+  ...['bulkId', 'sameSecretAs', 'sameSecretElsewhere', 'importedFrom', 'until', 'rehashed'],
 ])
 
 /** Checks whether this token names the owner as its owner, as its creator, or as the actor that stopped it. */
