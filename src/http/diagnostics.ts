@@ -60,12 +60,18 @@ const told = new WeakMap<object, Map<WarningCode, Set<string>>>()
 const CONSOLE = {}
 
 /** Reports a mistake, once per code and subject. If callers can influence the subject, `once` gives a different key to report it by. */
-export function warn(code: WarningCode, onWarning?: OnWarning, subject = '', once: string = subject): void {
+export function warn(
+  code: WarningCode,
+  onWarning?: OnWarning,
+  subject: string | (() => string) = '',
+  once: string = String(subject),
+): void {
   const seen = seenBy(onWarning ?? CONSOLE, code)
   if (seen.has(once) || seen.size >= MAX_TOLD) return
   seen.add(once)
-  const message = subject === '' ? MESSAGES[code] : `${MESSAGES[code]}: ${subject}`
   try {
+    const about = typeof subject === 'string' ? subject : subject()
+    const message = about === '' ? MESSAGES[code] : `${MESSAGES[code]}: ${about}`
     if (onWarning === undefined) warnOnConsole(code, message)
     else Promise.resolve(onWarning({ code, message, docs: docsOf(code) })).catch(() => undefined)
   } catch {

@@ -71,7 +71,7 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
   if (principal === undefined) return guard.refuse('credential_missing', request)
   const held = heldScope(principal, requirement, (scope) => {
     const known = isKnown(guard.decider.catalogue, scope)
-    if (!known) warn('LATCHKEY_W004', guard.onWarning, `${scope}${meant(guard, scope)}`, scope)
+    if (!known) warn('LATCHKEY_W004', guard.onWarning, () => `${scope}${meant(guard, scope)}`, scope)
     return known
   })
   admission.use?.required(requirement.any && held !== undefined ? held : requirement.name)

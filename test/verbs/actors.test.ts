@@ -195,6 +195,7 @@ describe('an actor that is absent or incomplete', () => {
     ['the id of a token holder', { ...good, id: `token:${'A'.repeat(16)}` }, 'actor.id'],
     ['the id of a client', { ...good, id: 'client:x' }, 'actor.id'],
     ['the id of a command-line user', { ...good, id: 'cli:root' }, 'actor.id'],
+    ['the id of a sender of leak reports', { ...good, id: 'leaks:github' }, 'actor.id'],
     ['the id of an anonymous actor', { ...good, id: 'anonymous' }, 'actor.id'],
     [
       'the id of a command-line user, with marks from JSON',

@@ -2,6 +2,7 @@ import { isInvalidInput, StoreUnavailableError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
+import { ownActor } from '../../model/own-actor.js'
 import { address, callback, plainText, wholeNumber } from '../../policy/option-kinds.js'
 import { either, objectOf, oneOf, readOption, string } from '../../policy/option-reader.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
@@ -78,7 +79,7 @@ export function leakReports<S extends string>(
   const { report, deadlineMs } = internalsOf(tokens)
   const site: CallSite = { what: 'the action callback', where: 'endpoint', deadlineMs, report }
   const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), { report, deadlineMs })
-  const reporter = tokens.as({ id: `leaks:${sender}`, tenants: '*', manages: 'all' })
+  const reporter = tokens.as(ownActor({ id: `leaks:${sender}`, tenants: '*', manages: 'all' }))
 
   async function act(find: Find): Promise<boolean> {
     const { token, type, url, source } = find

@@ -59,8 +59,8 @@ const READER = objectOf(
   { others: 'drop' },
 )
 
-/** Ids that only latchkey itself writes into the audit: those of a token's holder, an OAuth client, a command-line user, and an anonymous caller. */
-const RESERVED = /^(?:token|client|cli):|^anonymous$/
+/** Ids that only latchkey itself writes into the audit: those of a token's holder, an OAuth client, a command-line user, a sender of leak reports, and an anonymous caller. */
+const RESERVED = /^(?:token|client|cli|leaks):|^anonymous$/
 
 /**
  * Validates an actor. A missing or incomplete actor is an error, never "unrestricted", and a string is never an actor.
@@ -86,7 +86,7 @@ export function readActor(input: unknown): ReadActor {
   if (RESERVED.test(id) && !isOwnActor(input)) {
     throw new InvalidInputError(
       'actor.id',
-      'is reserved: latchkey writes "token:", "client:", "cli:" and "anonymous" itself; use another prefix',
+      'is reserved: latchkey writes "token:", "client:", "cli:", "leaks:" and "anonymous" itself; use another prefix',
     )
   }
   if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" stands for people who were erased`)
