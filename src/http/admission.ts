@@ -122,6 +122,16 @@ export function startUse(decider: Decider, principal: Principal, ip: string | un
   return new RequestUse(decider, principal, ip)
 }
 
+/**
+ * Records that a check after the admission refused the request with this code. Returns the rate state if the token has no refusals left: then the refusal is
+ * `rate_limited` instead.
+ */
+export function refuseUse(use: Use | undefined, code: Exclude<UseOutcome, 'allowed'>): RateState | undefined {
+  const spent = use?.refusalsSpent()
+  use?.refused(spent === undefined ? code : 'rate_limited')
+  return spent
+}
+
 class RequestUse implements Use {
   readonly tokenId: string | undefined
   readonly #decider: Decider

@@ -2,7 +2,7 @@ import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import { callOut, isThenable } from '../store/deadline.js'
 import { heldScope, isKnown, reaches, resourceValues } from '../verify/route-check.js'
-import { type Admission, admissionOf, type Guard } from './admission.js'
+import { type Admission, admissionOf, type Guard, refuseUse } from './admission.js'
 import { warn } from './diagnostics.js'
 import { CALLBACK_DEADLINE_MS, systemMonotonic } from './options.js'
 import type { PlainResponse } from './problem.js'
@@ -125,8 +125,7 @@ function refusal<R>(
   admission: Admission,
   request: R,
 ): PlainResponse {
-  const spent = admission.use?.refusalsSpent()
-  admission.use?.refused(spent === undefined ? code : 'rate_limited')
+  const spent = refuseUse(admission.use, code)
   if (spent !== undefined) {
     return admission.guard.refuse('rate_limited', request, { retryAfterSeconds: spent.resetSeconds, rates: [spent] })
   }

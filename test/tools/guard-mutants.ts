@@ -24,7 +24,6 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       find: 'return isThenable(answer) ? Promise.resolve(answer).catch(unavailable) : answer',
       become: 'return isThenable(answer) ? Promise.resolve(answer).catch(() => undefined) : answer',
     },
-    { find: "spent === undefined ? code : 'rate_limited'", become: 'code' },
     { find: 'if (spent !== undefined) {', become: 'if (false) {' },
   ],
   'src/http/admission.ts': [
@@ -33,6 +32,7 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'Mark.cancel(mark)\n', become: 'void 0\n' },
     { find: 'if (admission === undefined) admissions.delete(request)', become: 'if (admission === undefined) void 0' },
     { find: '|| mark !== undefined) {', become: ') {' },
+    { find: "spent === undefined ? code : 'rate_limited'", become: 'code' },
   ],
   'src/http/authenticate.ts': [
     { find: 'admit(request, undefined)\n', become: '' },

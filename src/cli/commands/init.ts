@@ -18,9 +18,11 @@ const PAGES = [
   ['next', 'next'],
 ] as const
 
+const pathOf = (page: string): string => `node_modules/latchkey/docs/frameworks/${page}.md`
+
 function pageOf(framework: string): string | undefined {
   const page = PAGES.find(([, name]) => framework.toLowerCase().replace(/\.?js$/, '') === name)?.[1]
-  return page && `for ${framework}, leave the option out and see node_modules/latchkey/docs/frameworks/${page}.md`
+  return page && `for ${framework}, leave the option out and see ${pathOf(page)}`
 }
 
 /** `init`, which works without a configuration. */
@@ -67,7 +69,7 @@ function withoutRoute(project: Project): string {
   const page = PAGES.find(([name]) => project.has(name))?.[1]
   return page === undefined
     ? `None of ${FRAMEWORKS.join(', ')} is in package.json, so no route was written.`
-    : `No route was written: see node_modules/latchkey/docs/frameworks/${page}.md.`
+    : `No route was written: see ${pathOf(page)}.`
 }
 
 function missingPackages(project: Project, framework: Framework | undefined, store: StoreName | undefined): readonly string[] {

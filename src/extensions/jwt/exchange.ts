@@ -1,5 +1,5 @@
 import { endpointName } from '../../activity/endpoint-name.js'
-import { startUse, type Use } from '../../http/admission.js'
+import { refuseUse, startUse, type Use } from '../../http/admission.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
@@ -181,8 +181,7 @@ function readAsked(form: URLSearchParams): Asked {
 
 /** Counts the use as refused, which spends the token's budget of refusals, and returns the answer. */
 function refusedUse(use: Use, code: 'scope_insufficient' | 'resource_denied', description: string): Refused {
-  const spent = use.refusalsSpent()
-  use.refused(spent === undefined ? code : 'rate_limited')
+  const spent = refuseUse(use, code)
   use.done(ENDPOINT)
   if (spent !== undefined) return rateLimited(spent.resetSeconds)
   return oauthError(400, code === 'scope_insufficient' ? 'invalid_scope' : 'invalid_request', description)

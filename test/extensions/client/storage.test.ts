@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { type ClientState, createClient } from 'latchkey/client'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { FAILING_LISTENERS } from '../../support/failing-listeners.js'
 import { call, holder, idOf, MANAGE, makeWorld, shelf, type World } from './world.js'
 
 let world: World
@@ -362,20 +363,7 @@ it('errors, inspected objects and URLs contain no token and no key', async () =>
   for (const text of [...printed, ...warned, ...urls]) expect(text).not.toMatch(secret)
 })
 
-it.each<[string, () => void]>([
-  [
-    'throws',
-    () => {
-      throw new Error('listener')
-    },
-  ],
-  [
-    'rejects',
-    async () => {
-      throw new Error('listener')
-    },
-  ],
-])('a listener that %s does not stop the client', async (_, fail) => {
+it.each(FAILING_LISTENERS)('a listener that %s does not stop the client', async (_, fail) => {
   let told = 0
   const { client } = holder(world, shelf(await world.mint({ scopes: ['inventory:read'] })), {
     onError: () => {

@@ -1,23 +1,11 @@
 import { relayedStore } from 'latchkey/relay'
 import { memoryStore } from 'latchkey/stores/memory'
 import { expect, it, vi } from 'vitest'
+import { FAILING_LISTENERS } from '../../support/failing-listeners.js'
 
 const KEY = 'a key of the relay with 32 characters'
 
-it.each<[string, () => unknown]>([
-  [
-    'throws',
-    () => {
-      throw new Error('listener')
-    },
-  ],
-  [
-    'rejects',
-    async () => {
-      throw new Error('listener')
-    },
-  ],
-])('a warning listener that %s does not end the process when a stranger writes to the channel', async (_, fail) => {
+it.each(FAILING_LISTENERS)('a warning listener that %s does not end the process when a stranger writes to the channel', async (_, fail) => {
   const hearers: ((message: string) => void)[] = []
   const transport = {
     publish: () => undefined,
