@@ -5,6 +5,7 @@ import type { ListedToken } from '../model/record.js'
 import type { ListQuery } from './port.js'
 import { readWhole, unreadableFields } from './read-stored.js'
 import type { Report } from './reporter.js'
+import { refuseTooWide } from './token-page.js'
 
 const MOST = 100
 /** The most rows that a store returns at once. */
@@ -76,6 +77,7 @@ export class DamagedTokens {
   /**
    * Returns a page of readable tokens. Reads on behind damaged rows, so that a page is shorter than its limit only at the end of the list.
    *
+   * @throws InvalidInputError `invalid_input`, if the store cannot search that many tokens by name
    * @throws StoreUnavailableError `store_unavailable`, if the store returns something without an id, or a thousand rows whose place is unreadable
    */
   async page(
@@ -89,6 +91,7 @@ export class DamagedTokens {
     for (;;) {
       const limit = Math.min(query.limit - tokens.length + placeless, MOST_ROWS)
       const rows = await read({ ...from, limit })
+      refuseTooWide(rows)
       const damaged = rows.filter((row) => !this.#take(row, tokens, onDamaged))
       if (damaged.length === 0 || rows.length < limit || tokens.length >= query.limit) return tokens.slice(0, query.limit)
       const after = rows.findLast(hasPlace)

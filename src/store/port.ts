@@ -1,13 +1,15 @@
 import type { AuditAction, ListedEvent, StoredEvent } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
-import type { ListedToken, RevokedCode, StoredToken, TokenStatus } from '../model/record.js'
+import type { RevokedCode, StoredToken, TokenStatus } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import type { StoreDiagnosis } from './diagnosis.js'
 import type { ConsumerState, ConsumerVersion, SealQuery, StoredSeal, StoredTicket, TicketRoom } from './kept.js'
 import type { Move, Restored, RestoreResult } from './moving.js'
 import type { ReadAge } from './read-age.js'
+import { MOST_SEARCHED, type TokenPage } from './token-page.js'
 
-export type { ConsumerState, ConsumerVersion, ReadAge, SealQuery, StoredSeal, StoredTicket, TicketRoom }
+export type { ConsumerState, ConsumerVersion, ReadAge, SealQuery, StoredSeal, StoredTicket, TicketRoom, TokenPage }
+export { MOST_SEARCHED }
 
 /**
  * The store port: the one interface between latchkey and a database. Methods may return a result or a promise.
@@ -205,7 +207,7 @@ export interface TokenStore {
   /** Returns the records of up to 500 ids, in any order; unknown ids are omitted. Reads from the primary unless `age` permits an older state. */
   find(ids: readonly string[], age?: ReadAge): MaybePromise<readonly StoredToken[]>
   /** A row that is only partly readable is returned with its readable fields, at least its `id`: one damaged row must not hide the others. */
-  list(query: ListQuery): MaybePromise<readonly ListedToken[]>
+  list(query: ListQuery): MaybePromise<TokenPage>
   /**
    * Returns the distinct values in a stable order of the store's choice. The cost depends on the number of values on the page, not on how many tokens
    * share one.

@@ -45,7 +45,8 @@ for (const name of values.stores.split(',')) {
         `${Math.round((size - filled) / seconds).toLocaleString('en')}/s`,
       ])
       filled = size
-      for (const page of await measurePages(subject, size)) pages.set(page.name, [...(pages.get(page.name) ?? []), page.ms.toFixed(2)])
+      for (const page of await measurePages(subject, size))
+        pages.set(page.name, [...(pages.get(page.name) ?? []), page.ms?.toFixed(2) ?? 'refused'])
     }
     say(`\n### ${name}\n`)
     say(

@@ -99,6 +99,41 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     })
   })
 
+  it('a search that the store refuses says how to narrow it, and still finds tokens by the beginning of their ID', () => {
+    let id = ''
+    const make = async ({ tokens }: World): Promise<void> => {
+      id = (await tokens.system.create({ name: 'Web shop', scopes: [] })).record.id
+    }
+    return play({ before: make }, async ({ page }) => {
+      await page.getByRole('link', { name: 'Web shop' }).waitFor()
+      // As a store without an index for names answers when it holds many tokens.
+      await page.route(
+        (url) => url.searchParams.has('name'),
+        (route) =>
+          route.fulfill({
+            status: 400,
+            contentType: 'application/problem+json',
+            body: JSON.stringify({
+              code: 'invalid_input',
+              detail: 'name: cannot be looked for among more than 100,000 tokens in this store',
+            }),
+          }),
+      )
+      const search = page.getByRole('searchbox', { name: 'Search by name' })
+      const told = page.locator('.banner').getByText('There are too many tokens to search their names for this.')
+      await search.fill('shop')
+      await told.waitFor()
+      expect(await page.getByRole('heading', { name: 'No matching tokens' }).count()).toBe(0)
+      for (const text of [id.slice(0, 8), id]) {
+        await search.fill(text)
+        await page.getByRole('link', { name: 'Web shop' }).waitFor()
+        await told.waitFor()
+      }
+      await search.fill('')
+      await expect.poll(() => told.count()).toBe(0)
+    })
+  })
+
   it('imported tokens have a view, a column and a fact about their origin once there are any', () => {
     const old = sha256Tokens({ name: 'legacy-keys', prefix: 'sk_', length: 35 })
     const imports = { key: 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0P', formats: [old] }

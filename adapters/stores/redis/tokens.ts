@@ -3,7 +3,16 @@ import { StoreMovingError } from '../../../src/errors.js'
 import type { ListedToken, StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import { onlyCutsFeed, prefixOf } from '../../../src/store/moving.js'
-import type { Change, CommitResult, DistinctQuery, EventErasure, ListQuery, TokenCap } from '../../../src/store/port.js'
+import {
+  type Change,
+  type CommitResult,
+  type DistinctQuery,
+  type EventErasure,
+  type ListQuery,
+  MOST_SEARCHED,
+  type TokenCap,
+  type TokenPage,
+} from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeEvent, decodeTokenOf, encodeEvent, encodeOwner, encodeToken, groupsOf, listOf, unexpected } from './encode.js'
 import { indexFilter, wellFormed } from './filter.js'
@@ -110,7 +119,7 @@ function capIndex(cap: TokenCap): string {
 }
 
 /** Reads one page in steps. Each step examines a limited number of tokens, and continues where the last one stopped. */
-export async function listTokens(connection: Connection, query: ListQuery): Promise<readonly ListedToken[]> {
+export async function listTokens(connection: Connection, query: ListQuery): Promise<TokenPage> {
   const { statuses, nameContains, idStartsWith, rotationDue, rotationDueFrom, expiresFrom, expiresBefore, now, limit } = query
   const { neverExpires, unusedSince, neverUsed } = query
   const name = nameContains === undefined ? undefined : foldAscii(nameContains)
@@ -119,12 +128,14 @@ export async function listTokens(connection: Connection, query: ListQuery): Prom
     ...{ statuses, idStartsWith, rotationDue, rotationDueFrom, expiresFrom, expiresBefore, neverExpires, unusedSince, neverUsed, now },
     budget: LIST_STEP,
     name: name === undefined ? undefined : wellFormed(name),
+    most: MOST_SEARCHED,
   }
   const page: ListedToken[] = []
   let behind: { score?: number; id?: string } =
     query.after === undefined ? {} : { score: query.after.createdAt, id: wellFormed(query.after.id) }
   while (page.length < limit) {
     const answer = listOf(await connection.run(scripts.list, [JSON.stringify({ ...filter, ...behind, limit: limit - page.length })]))
+    if (answer[0] === 'too wide') return Object.assign([], { tooWide: 'store' as const })
     for (const [id, record, lastUsedAt, lastUsedIp] of groupsOf(answer, 4, 2)) {
       const token = decodeTokenOf(String(id), record)
       // The script compares UTF-8, in which all halves of surrogate pairs are equal.

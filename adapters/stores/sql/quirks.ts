@@ -64,6 +64,8 @@ export type Quirks = {
    * Returns how many there are, counted up to a bound, and the condition that uses the index.
    */
   readonly nameIndex?: NameIndex
+  /** Counts the index of names on a server that uses it without being told: a query with one row and the column `found`, which is 0 if the index could not be created. */
+  nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
   /** Whether an update through an index waits for uncommitted inserts. An update by primary key never does. */
   readonly waitsForInserts?: true
   /** Whether a statement can step through the groups of an index, but not seek by a value that it has just found. */

@@ -1,5 +1,5 @@
 import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
-import type { ListedToken, StoredToken } from '../../../src/model/record.js'
+import type { StoredToken } from '../../../src/model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../../../src/model/usage.js'
 import type { Move, Restored, RestoreResult } from '../../../src/store/moving.js'
 import type {
@@ -21,6 +21,7 @@ import type {
   StoredTicket,
   TicketRoom,
   TokenFilter,
+  TokenPage,
   TokenStore,
 } from '../../../src/store/port.js'
 import type { Sql } from './context.js'
@@ -61,7 +62,7 @@ export const openStore = (sql: Sql, host: HostAccess): OpenStore => {
       const rows = engine.find === undefined ? (await engine.run(query)).rows : ((await engine.find(query)) as readonly TokenRow[])
       return rows.map(rowToToken)
     },
-    list: (query: ListQuery): Promise<readonly ListedToken[]> => list(sql, query),
+    list: (query: ListQuery): Promise<TokenPage> => list(sql, query),
     distinct: (query: DistinctQuery): Promise<readonly string[]> => distinct(sql, query),
     commit: (change: Change): Promise<CommitResult> => commit(sql, change),
     commitIn: (transaction: object, addition: Addition): Promise<AdditionResult> => commitIn(sql, host, transaction, addition),

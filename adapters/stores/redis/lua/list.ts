@@ -92,6 +92,15 @@ if q.ids then
   return out
 end
 
+-- In the order of their ids. Without an index, a search for a few characters would visit every token.
+if q.idStartsWith then
+  local key, low, high = P .. 'ids' .. q.all[1], '[' .. q.idStartsWith, '(' .. q.idStartsWith .. '{'
+  if call('ZLEXCOUNT', key, low, high) <= 10 * q.budget then
+    visitAll(call('ZRANGEBYLEX', key, low, high))
+    return out
+  end
+end
+
 local twin = (only == 'revoked' and not job) and 'r' or ''
 local keys, size = narrowest(q.choices, twin)
 local set, low, high
@@ -119,6 +128,8 @@ if set then
     if taken then keys = { 'old' .. q.all[1] } end
   end
 end
+-- Reading this many names takes seconds.
+if q.name and not q.idStartsWith and size > q.most then return { 'too wide' } end
 for i, key in ipairs(keys) do keys[i] = twin .. key end
 local score, id = walk(keys, q.score, q.id, q.budget, visit)
 if score then out[1], out[2] = score, id end

@@ -9,6 +9,7 @@ local function unindex(id, indexes)
   end
   for _, key in ipairs(liveKeys(indexes)) do call('ZREM', key, id) end
   for _, set in ipairs({ 'exp', 'soon', 'old', 'nb', 'due', 'off' }) do call('ZREM', P .. set .. firstIndex(indexes), id) end
+  call('ZREM', P .. 'ids' .. firstIndex(indexes), id)
   for _, name in ipairs(namesIn(indexes)) do
     if call('EXISTS', P .. name[2]) == 0 then call('ZREM', name[1], name[2]) end
   end
@@ -36,6 +37,7 @@ local function writeToken(t, head)
   for _, key in ipairs(liveKeys(t.x)) do
     if t.ra == '' then call('ZADD', key, t.ex == '' and '+inf' or t.ex, t.id) elseif t.expected then call('ZREM', key, t.id) end
   end
+  call('ZADD', P .. 'ids' .. firstIndex(t.x), 0, t.id)
   for _, name in ipairs(namesIn(t.x)) do call('ZADD', name[1], 0, name[2]) end
   place('exp', t, t.ex, t.ex ~= '')
   place('soon', t, t.ex, t.ex ~= '' and t.ra == '' and t.da == '')

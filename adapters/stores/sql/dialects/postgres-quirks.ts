@@ -7,7 +7,7 @@ import { namesPlugin } from '../schema/names-plugin.js'
 import { postgresMigrations } from '../schema/postgres-migrations.js'
 import type { Tables } from '../schema/schema.js'
 import type { Names } from '../schema/table-names.js'
-import { TOKEN_COLUMNS } from '../schema/token-columns.js'
+import { TOKEN_COLUMNS, type Wide } from '../schema/token-columns.js'
 import { IDLE_MS } from '../silence.js'
 import { bumpPostgres } from './postgres-bump.js'
 import { diagnosePostgres } from './postgres-diagnose.js'
@@ -75,6 +75,9 @@ const BEGIN = 'begin isolation level read committed'
 export const BEGIN_BOUNDED: string = `${BEGIN}; set local idle_in_transaction_session_timeout = ${IDLE_MS}`
 
 /** Postgres. */
+const tableOf = ({ schema, tablePrefix }: Names, table: string): string =>
+  `${schema === undefined ? '' : `"${schema}".`}"${tablePrefix}${table}"`
+
 export const postgresQuirks: Quirks = {
   dialect: 'postgres',
   builder: (names): Builder =>
@@ -96,6 +99,10 @@ export const postgresQuirks: Quirks = {
     return (ids) => (ids.length === 1 ? { ...one, parameters: ids } : { ...many, parameters: [ids] })
   },
   nameContains: (folded) => sql`${sql.ref('tokens.name_folded')} like ${`%${escapeLike(folded)}%`}`,
+  nameIndexes(names) {
+    const text = 'select count(*) as found from pg_class where oid = to_regclass($1)'
+    return CompiledQuery.raw(text, [tableOf(names, 'tokens_name')]) as CompiledQuery<{ readonly found: Wide }>
+  },
   fromJson: (columns) => {
     const typed = Object.entries(columns).map(([column, type]) => `${column} ${type}`)
     return `select ${Object.keys(columns).join(', ')} from json_to_recordset($1::json) as given(${typed.join(', ')})`
@@ -111,7 +118,7 @@ export const postgresQuirks: Quirks = {
   }),
   announce: (names) => CompiledQuery.raw('select pg_notify($1, $2)', [channelOf(names), '']),
   faultOf,
-  table: ({ schema, tablePrefix }, table) => `${schema === undefined ? '' : `"${schema}".`}"${tablePrefix}${table}"`,
+  table: tableOf,
   migrations: postgresMigrations,
   diagnose: diagnosePostgres,
 }

@@ -1,5 +1,5 @@
 import { type Expression, type SqlBool, sql } from 'kysely'
-import type { ListQuery } from '../../../../src/store/port.js'
+import { type ListQuery, MOST_SEARCHED, type TokenPage } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { wide } from '../schema/wide.js'
 
@@ -26,35 +26,65 @@ export type Plan = {
 }
 
 const WALK: Plan = { sort: false }
+const NONE: Plan = { narrow: sql<SqlBool>`1 = 0`, sort: true }
+
+/** Why there is no plan: the walk would read too many names. */
+export type TooWide = NonNullable<TokenPage['tooWide']>
 
 /** Counts up to a bound, so counting never costs more than the query that it chooses. */
-const atMost = async ({ builder, engine }: Sql, most: number, condition: Expression<SqlBool>, prefix: string): Promise<boolean> => {
+const atMost = async (
+  { builder, engine }: Sql,
+  most: number,
+  conditions: readonly Expression<SqlBool>[],
+  prefix: string,
+): Promise<boolean> => {
   const rows = builder
     .selectFrom('tokens')
     .select(sql<number>`1`.as('one'))
     .where('prefix', '=', prefix)
-    .where(() => condition)
+    .where((eb) => eb.and([...conditions]))
     .limit(most + 1)
   const counted = builder.selectFrom(rows.as('some')).select((eb) => eb.fn.countAll().as('found'))
   const result = await engine.run(counted.compile())
   return wide(result.rows[0]?.found ?? 0) <= most
 }
 
-const named = async (context: Sql, query: ListQuery, folded: string): Promise<Plan> => {
+/** Walks the list if it is short enough to read every name. */
+const unindexed = async (context: Sql, query: ListQuery, tooWide: TooWide): Promise<Plan | TooWide> => {
+  const { tenantIds, ownerId, idStartsWith, prefix } = query
+  if (idStartsWith !== undefined) return WALK
+  const among: Expression<SqlBool>[] = []
+  if (tenantIds !== undefined) among.push(ofTenants(tenantIds))
+  if (ownerId !== undefined) among.push(sql<SqlBool>`${sql.ref('tokens.owner_id')} = ${ownerId}`)
+  return (await atMost(context, MOST_SEARCHED, among, prefix)) ? WALK : tooWide
+}
+
+const ofTenants = (tenantIds: readonly string[]): Expression<SqlBool> =>
+  tenantIds.length === 0 ? sql<SqlBool>`1 = 0` : sql<SqlBool>`${sql.ref('tokens.tenant_id')} in (${sql.join([...tenantIds])})`
+
+const hasNameIndex = async ({ names, quirks, engine }: Sql): Promise<boolean> => {
+  if (quirks.nameIndexes === undefined) return false
+  const { rows } = await engine.run(quirks.nameIndexes(names))
+  return wide(rows[0]?.found ?? 0) > 0
+}
+
+const named = async (context: Sql, query: ListQuery, folded: string): Promise<Plan | TooWide> => {
   const { names, quirks, engine } = context
   const index = quirks.nameIndex
   const { length } = [...folded.slice(0, 2 * SEARCHABLE.to)]
-  if (index === undefined || length < SEARCHABLE.from || length >= SEARCHABLE.to) return WALK
+  if (length >= SEARCHABLE.to) return NONE
+  if (index === undefined && !(await hasNameIndex(context))) return unindexed(context, query, 'store')
+  if (length < SEARCHABLE.from) return unindexed(context, query, 'text')
+  if (index === undefined) return WALK
   if (query.tenantIds?.length === 1) {
-    const ofTenant = sql<SqlBool>`${sql.ref('tokens.tenant_id')} = ${query.tenantIds[0]}`
-    if (await atMost(context, SMALL_TENANT, ofTenant, query.prefix)) return WALK
+    if (await atMost(context, SMALL_TENANT, [ofTenants(query.tenantIds)], query.prefix)) return WALK
   }
   try {
     const { rows } = await engine.run(index.count(names, folded, FEW + 1))
     return wide(rows[0]?.found ?? 0) <= FEW ? { narrow: index.condition(names, folded), sort: true, hide: true } : WALK
   } catch (error) {
     // The search table could not be created on this server.
-    if (quirks.faultOf(error) === 'tables_missing') return WALK
+    if (quirks.faultOf(error) === 'tables_missing') return unindexed(context, query, 'store')
     throw error
   }
 }
@@ -75,15 +105,14 @@ const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, no
  * A walk in list order is fast if matches are common and reads everything if they are rare; a narrow index is the opposite. A server with missing
  * or old statistics guesses wrong, so the rare matches are counted first.
  */
-export const planOf = async (context: Sql, query: ListQuery, folded: string): Promise<Plan> => {
+export const planOf = async (context: Sql, query: ListQuery, folded: string): Promise<Plan | TooWide> => {
   if (query.ids !== undefined) return { sort: true }
   if (folded !== '') return named(context, query, folded)
   if (query.tenantIds !== undefined && query.tenantIds.length > MOST_TENANTS) {
-    const ofThese = sql<SqlBool>`${sql.ref('tokens.tenant_id')} in (${sql.join([...query.tenantIds])})`
-    return { sort: await atMost(context, FEW, ofThese, query.prefix) }
+    return { sort: await atMost(context, FEW, [ofTenants(query.tenantIds)], query.prefix) }
   }
   const within = windowOf(query)
-  if (within !== undefined) return (await atMost(context, FEW_EXPIRED, within, query.prefix)) ? { narrow: within, sort: true } : WALK
+  if (within !== undefined) return (await atMost(context, FEW_EXPIRED, [within], query.prefix)) ? { narrow: within, sort: true } : WALK
   if (query.statuses?.length !== 1) return WALK
   const [status] = query.statuses
   if (status !== 'pending' && status !== 'expired') return WALK
@@ -91,5 +120,5 @@ export const planOf = async (context: Sql, query: ListQuery, folded: string): Pr
     status === 'pending'
       ? sql<SqlBool>`${sql.ref('tokens.not_before')} > ${query.now}`
       : sql<SqlBool>`${sql.ref('tokens.expires_at')} <= ${query.now}`
-  return (await atMost(context, status === 'expired' ? FEW_EXPIRED : FEW, narrow, query.prefix)) ? { narrow, sort: true } : WALK
+  return (await atMost(context, status === 'expired' ? FEW_EXPIRED : FEW, [narrow], query.prefix)) ? { narrow, sort: true } : WALK
 }

@@ -1,7 +1,6 @@
 import { type CompiledQuery, type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
-import type { ListedToken } from '../../../../src/model/record.js'
 import { foldAscii } from '../../../../src/policy/fold-ascii.js'
-import type { ListQuery } from '../../../../src/store/port.js'
+import type { ListQuery, TokenPage } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import type { Tables } from '../schema/schema.js'
 import { TOKEN_COLUMNS, type TokenRow, type Wide } from '../schema/token-columns.js'
@@ -90,9 +89,10 @@ const compile = (context: Sql, query: ListQuery, folded: string, plan: Plan): Co
 }
 
 /** One page of tokens, newest first, from a keyset cursor. */
-export const list = async (context: Sql, query: ListQuery): Promise<readonly ListedToken[]> => {
+export const list = async (context: Sql, query: ListQuery): Promise<TokenPage> => {
   const folded = foldAscii(query.nameContains ?? '')
   const plan = await planOf(context, query, folded)
+  if (typeof plan === 'string') return Object.assign([], { tooWide: plan })
   const { rows } = await context.engine.run(compile(context, query, folded, plan))
   return rows.map(rowToListed)
 }

@@ -102,6 +102,7 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
       <Strip place={place} round={round} ready={wasThere.current} />
       <Filters place={place} me={me} sorts={narrow} />
       {rows?.cut && <Banner tone="info">{t('list.sortNote')}</Banner>}
+      {rows?.wide && <Banner tone="info">{t('list.wide')}</Banner>}
       {rows?.outside && (
         <Banner tone="info">
           <Rich k="list.outside" name={rows.outside.name} />{' '}
@@ -117,9 +118,11 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
       ) : rows === undefined ? (
         <Skeleton />
       ) : items.length === 0 ? (
-        <div class="card">
-          <EmptyList filtered={isFiltered(place)} onCreate={create} />
-        </div>
+        !rows.wide && (
+          <div class="card">
+            <EmptyList filtered={isFiltered(place)} onCreate={create} />
+          </div>
+        )
       ) : (
         <div class={`results ${loading ? 'stale' : ''}`} aria-busy={loading}>
           {narrow ? <Cards {...shown} /> : <Table {...shown} />}
@@ -151,7 +154,8 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   )
 }
 
-function foundText({ items, page }: Rows): string {
+function foundText({ items, page, wide }: Rows): string {
+  if (wide) return t('list.wide')
   if (items.length === 0) return t('empty.none.title')
   return page === 1 ? t('list.found', { count: items.length }) : `${t('list.found', { count: items.length })}. ${t('list.page', { page })}`
 }

@@ -60,6 +60,8 @@ export type Rows = {
   readonly more: boolean
   /** Whether more tokens match than could be sorted. */
   readonly cut: boolean
+  /** Whether there are too many tokens for this store to search their names. */
+  readonly wide?: boolean | undefined
   /** A token that was found by its id, but does not match the filters. */
   readonly outside?: Token
 }
@@ -72,12 +74,25 @@ export async function loadRows(place: Place, prefix: string, signal: AbortSignal
   if (place.q !== undefined && isId(place.q)) return oneOrNamed(place, place.q, filters, signal)
   const [known, rows] = await Promise.all([
     loadByHint(place, filters, prefix, signal),
-    column === 'created' && descending ? loadPage(filters, size, pageOf(place), signal) : undefined,
+    column === 'created' && descending
+      ? loadPage(filters, size, pageOf(place), signal).catch(unlessWide({ page: 1, more: false }))
+      : undefined,
   ])
   if (rows !== undefined) return { ...rows, items: rows.page === 1 ? union(known, rows.items) : rows.items, cut: false }
-  const all = await call<Page<Token>>('GET', '.', { query: { ...filters, limit: MOST }, signal })
+  const all = await loadNamed(filters, signal)
   const sorted = union(known, all.items).sort((a, b) => compare(a, b, column) * (descending ? -1 : 1))
-  return { ...sliceOf(sorted, place), cut: all.nextCursor !== undefined }
+  return { ...sliceOf(sorted, place), cut: all.nextCursor !== undefined, wide: all.wide }
+}
+
+const loadNamed = (filters: Query, signal: AbortSignal): Promise<Page<Token> & { readonly wide?: boolean }> =>
+  call<Page<Token>>('GET', '.', { query: { ...filters, limit: MOST }, signal }).catch(unlessWide({}))
+
+/** Turns the refusal of a search by name, which some stores give if there are too many tokens, into an empty result. */
+function unlessWide<T extends object>(empty: T): (error: unknown) => T & { readonly items: readonly Token[]; readonly wide: boolean } {
+  return (error) => {
+    if (error instanceof Problem && error.status === 400 && error.fields.name !== undefined) return { ...empty, items: [], wide: true }
+    throw error
+  }
 }
 
 /** Takes the current page from all loaded rows. */
@@ -118,11 +133,12 @@ async function oneOrNamed(place: Place, id: string, filters: Query, signal: Abor
       throw error
     }),
     call<Page<Token>>('GET', '.', { query: { ...others, ids: [id], limit: 1 }, signal }),
-    call<Page<Token>>('GET', '.', { query: { ...filters, limit: MOST }, signal }),
+    loadNamed(filters, signal),
   ])
   return {
     ...sliceOf(union(one === undefined ? [] : [one], named.items), place),
     cut: named.nextCursor !== undefined,
+    wide: named.wide,
     ...(one !== undefined && inside.items.length === 0 && { outside: one }),
   }
 }

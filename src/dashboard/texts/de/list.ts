@@ -106,5 +106,7 @@ export const list: DashboardTexts = {
   'lifecycle.stale': 'Jemand anderes hat dieses Token geändert. Es wurde neu geladen; sehen Sie es sich an, bevor Sie weitermachen.',
   'view.imported': 'Importiert',
   'list.countedUntil': 'zuletzt bekannt: {time}',
+  'list.wide':
+    'Für diese Suche nach Namen gibt es zu viele Tokens. Geben Sie mindestens drei Buchstaben ein, wählen Sie einen {client}, oder suchen Sie nach der ID.',
   'list.outside': '{name} wurde über die ID gefunden, passt aber nicht zu den Filtern.',
 }
