@@ -5,7 +5,7 @@ import { join } from 'node:path'
 /** Folders with tests that drive only the core: `latchkey()` with the memory store, or one module. */
 const FOLDERS = ['verify', 'latchkey', 'policy', 'token', 'cache', 'verbs', 'rate-limit', 'activity', 'model', 'store', 'http', 'imports']
 /** Any adapter except the memory store, or a separate process, which coverage does not see. */
-const BEYOND_THE_CORE = /latchkey\/(?:express|fastify|hono|koa|nest|web)|stores\/(?!memory)|servers\.js|child_process/
+const BEYOND_THE_CORE = /latchkey\/(?:express|fastify|hono|koa|nest|web)|stores\/(?!memory)|servers\.js|\/crash\/|child_process/
 
 /** The lines of each file that a test ran. */
 export type Coverage = ReadonlyMap<string, ReadonlySet<number>>
