@@ -36,6 +36,9 @@ const SUITES: readonly Suite[] = [
   next,
 ]
 
+/** While one suite waits for npm, another uses the processor. */
+const AT_ONCE = 2
+
 const all = process.argv.includes('--all')
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const unknown = named.filter((name) => SUITES.every((suite) => suite.name !== name))
@@ -44,10 +47,14 @@ if (unknown.length > 0) throw new Error(`no such suite: ${unknown.join(', ')}; t
 const work = await mkdtemp(join(tmpdir(), 'latchkey-consumer-'))
 const bench = createBench(work, process.env.LATCHKEY_TARBALL ?? (await pack(work)), all)
 try {
-  for (const suite of SUITES) {
-    if (named.length > 0 ? !named.includes(suite.name) : !all && !suite.sample) continue
-    await bench.check(`${suite.name}: setup and run`, () => suite.run(bench))
+  const waiting = SUITES.filter(({ name, sample }) => (named.length > 0 ? named.includes(name) : all || sample))
+  const runNext = async (): Promise<void> => {
+    for (let suite = waiting.shift(); suite !== undefined; suite = waiting.shift()) {
+      const { name, run } = suite
+      await bench.check(`${name}: setup and run`, () => run(bench))
+    }
   }
+  await Promise.all(Array.from({ length: AT_ONCE }, runNext))
 } finally {
   if (!process.argv.includes('--keep')) await rm(work, { recursive: true, force: true })
   else console.log(`kept ${work}`)

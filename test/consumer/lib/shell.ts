@@ -29,7 +29,7 @@ export const must = async (command: string, args: readonly string[], cwd: string
 
 const TOKEN = /\b[a-z][a-z0-9_]*_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}\b/
 const LISTENING = /^listening on (\d+)$/m
-const START_MS = 20_000
+const START_MS = 60_000
 
 /** A server program that has printed a token and is listening. */
 export type Running = { readonly token: string; readonly port: number; stop(): Promise<void> }
