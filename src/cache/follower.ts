@@ -20,7 +20,7 @@ export type FeedListener = {
   bulkChanged(filters: readonly TokenFilter[]): void
   ownerChanged(owner: OwnerChange): void
   everythingChanged(): void
-  /** A read of the feed failed, or none succeeded within the bound. */
+  /** No read of the feed has succeeded within the bound. Called once per bound while this lasts. */
   lost(): void
 }
 
@@ -50,6 +50,7 @@ export class Follower {
   #reading: Promise<void> | undefined
   #again = false
   #timer: ReturnType<typeof setTimeout> | undefined
+  #boundTimer: ReturnType<typeof setTimeout> | undefined
   #unsubscribe: (() => MaybePromise<void>) | undefined
   #subscribing = false
   #wakeUps: 'ok' | 'lost' | undefined
@@ -109,6 +110,7 @@ export class Follower {
   start(): void {
     if (this.#running) return
     this.#running = true
+    this.#watchBound()
     void this.#background.run(() => this.#round())
   }
 
@@ -123,6 +125,7 @@ export class Follower {
     this.#running = false
     this.#freshUntil = Number.NEGATIVE_INFINITY
     clearTimeout(this.#timer)
+    clearTimeout(this.#boundTimer)
     await this.#reading
     await this.#endSubscription()
     try {
@@ -161,7 +164,6 @@ export class Follower {
       await this.#renewLease()
     } catch (error) {
       this.#report('feed', error)
-      this.#listener.lost()
     }
   }
 
@@ -226,6 +228,18 @@ export class Follower {
       if (this.#running) this.#freshUntil = began + this.#maxStalenessMs
       return
     }
+  }
+
+  // On a timer of its own, so that the listener hears of it when the bound passes, even while a read of the feed hangs.
+  #watchBound(): void {
+    const leftMs = this.fresh ? this.#freshUntil - this.#monotonic() : this.#maxStalenessMs
+    this.#boundTimer = this.#background.timer(
+      () => {
+        if (!this.fresh) this.#listener.lost()
+        this.#watchBound()
+      },
+      Math.max(1, leftMs),
+    )
   }
 
   // Asks again while an answer is slow, and takes the first one: a call on a connection that died silently must not delay the follower.

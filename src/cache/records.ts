@@ -142,11 +142,21 @@ export class RecordCache {
       if (entry === undefined) this.noteGuess(ip)
       return entry
     } catch (error) {
-      const entry = this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined
+      const entry = this.#stale(id)
       if (entry === undefined) throw error
       this.#options.report('verify', error)
       return entry
     }
+  }
+
+  /** Returns whether work with this token may go on while the store cannot be read: a silent feed still counts, or a new request would be served anyway. */
+  bridges(id: string): boolean {
+    return this.follower.fresh || this.#stale(id) !== undefined
+  }
+
+  // The entry that a verification falls back to if the store fails.
+  #stale(id: string): Entry | undefined {
+    return this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined
   }
 
   /** Reads the entry from the store, bypassing the cache and pending reads. */

@@ -51,8 +51,8 @@ export type SignalSource = {
   readonly read: (id: string, own: boolean) => Promise<Watched | undefined>
   /** Starts following changes from other nodes. */
   readonly follow: () => void
-  /** Returns whether a silent feed still means that nothing has changed. */
-  readonly fresh: () => boolean
+  /** Returns whether work with this token may go on although its record cannot be read. */
+  readonly bridges: (id: string) => boolean
   readonly clock: () => number
   readonly report: Report
   readonly background: Background
@@ -214,8 +214,8 @@ export class Signals {
       return this.#refusal(watch)
     } catch (error) {
       this.#source.report('verify', error)
-      // Neither the feed nor the store can confirm the token anymore, so the work ends, just as a new request would be refused.
-      if (!this.#source.fresh()) return 'store_unavailable'
+      // Nothing can confirm the token anymore, so the work ends, just as a new request would be refused.
+      if (![...watch.about.keys()].every(this.#source.bridges)) return 'store_unavailable'
       this.#later(id, watch, RETRY_MS)
       return this.#refusalByClock(watch)
     }

@@ -109,15 +109,13 @@ export function buildContext(settings: Settings): Context {
         owners?.everythingChanged()
         signals.checkAll()
       },
-      lost: () => {
-        if (!records.follower.fresh) signals.checkAll()
-      },
+      lost: () => signals.checkAll(),
     },
   )
   const signals = new Signals({
     read: async (id, own) => watchedOf(own ? settings.imports : undefined, await records.readAgain(id)),
     follow: () => records.follower.start(),
-    fresh: () => records.follower.fresh,
+    bridges: (id) => records.bridges(id),
     clock,
     report,
     background,

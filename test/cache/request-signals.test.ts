@@ -26,7 +26,7 @@ function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string
       return entry && Object.create(entry, { lifecycle: { value: revoked.has(id) ? { revokedAt: 1 } : {} } })
     },
     follow: () => undefined,
-    fresh: () => true,
+    bridges: () => true,
     clock: () => Date.now(),
     background: new Background(),
   })
@@ -171,7 +171,7 @@ describe('request signals', () => {
       report: () => undefined,
       read: () => new Promise((resolve) => reads.push(resolve)),
       follow: () => undefined,
-      fresh: () => true,
+      bridges: () => true,
       clock: () => Date.now(),
       background: new Background(),
     })

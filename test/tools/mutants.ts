@@ -66,7 +66,8 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
       find: 'this.#timer = this.#background.timer(() => void this.#round(), this.#maxStalenessMs / 4)',
       become: 'this.#timer = this.#background.timer(() => undefined, 1)',
     },
-    { find: 'this.#listener.lost()', become: '' },
+    { find: 'if (!this.fresh) this.#listener.lost()', become: '' },
+    { find: 'this.fresh ? this.#freshUntil - this.#monotonic() : this.#maxStalenessMs', become: '10 * this.#maxStalenessMs' },
     { find: 'this.epoch += 1', become: 'this.epoch = 1' },
     { find: 'if (page.more) continue', become: '' },
     { find: 'this.#cursor = page.cursor', become: '' },
@@ -80,7 +81,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'await this.#writeLease(head.cursor)', become: '' },
   ],
   'src/cache/signals.ts': [
-    { find: "if (!this.#source.fresh()) return 'store_unavailable'", become: '' },
+    { find: "if (![...watch.about.keys()].every(this.#source.bridges)) return 'store_unavailable'", become: '' },
     { find: "if (entry === undefined && each === id) return 'token_unknown'", become: '' },
     { find: '[id, ...(this.#together.get(id) ?? [])]', become: '[id]' },
     { find: '[...about.values()].some(matches)', become: '[...about.values()].slice(0, 1).some(matches)' },
