@@ -195,7 +195,7 @@ export type Decider = {
   readonly monotonic?: (() => number) | undefined
   /** How long a decision may take. Absent: it follows the deadline that `decide` is given. */
   readonly deadlineMs?: number | undefined
-  /** What decides about the API tokens, where this one takes other tokens beside them. */
+  /** The decider for API tokens, if this one also accepts other kinds of tokens. */
   readonly root?: Decider | undefined
   /** As `decide`, for a ticket, which is spent by it. Absent: it knows no tickets. */
   redeem?(ticket: string, context?: VerifyContext): MaybePromise<Verification>

@@ -30,7 +30,7 @@ export function attemptsName(endpoint: string): string {
 
 const OF_WEBHOOK = /^\.(webhook:[^:]{1,40}):(?:attempts|dead:\d{1,3})$/
 
-/** Returns whether this is a row that the webhook with this name keeps beside its position. */
+/** Returns whether this is a row that the webhook with this name keeps in addition to its position. */
 export function isBeside({ name }: ConsumerState, consumer: string): boolean {
   return OF_WEBHOOK.exec(name)?.[1] === consumer
 }

@@ -11,7 +11,7 @@ export function misgiven(tokens: unknown): string {
   if (has('then')) return unawaited(tokens)
   if (has('headers') || has('req')) return ', not a request: call authenticate(tokens) once, and use the middleware that it returns'
   if (has('tokens')) return ', not an object that contains it: authenticate(tokens)'
-  if (has('revokeAll')) return ', not a handle with the verbs: give the instance itself'
+  if (has('revokeAll')) return ', not a handle with the verbs: pass the instance itself'
   if (has('commit')) return ', not a store: latchkey({ prefix, store, scopes })'
   return ''
 }

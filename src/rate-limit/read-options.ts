@@ -23,7 +23,7 @@ const common = {
   name: string().and((name) => NAME.test(name), 'must be 1 to 32 lower-case letters, digits, _ and -, starting with a letter'),
   limiter: passing<RateLimit['limiter']>(
     isLimiter,
-    'must be a limiter such as new RateLimiterRedis({ … }): points, duration, consume, penalty and reward',
+    'must be a limiter such as new RateLimiterRedis({ … }), with points, duration, consume, penalty and reward',
   ),
   points: passing<NonNullable<RateLimit['points']>>(
     (value) => isPoints(value) || typeof value === 'function',

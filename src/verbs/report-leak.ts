@@ -59,7 +59,7 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
     const updates = step === undefined ? [] : [{ expectedVersion: current.version, record: step.record }]
     const result = await commit(context, { updates, events })
     if (result.ok) return { known: true, repeated, record: viewRecord(step?.record ?? current, now) }
-    // This find was reported before. Only the action may be left to do, if it has not been done.
+    // This leak was reported before. At most its action remains to be done.
     if (result.conflict === leak.id) repeated = true
   }
   throw tooManyChanges()

@@ -21,7 +21,7 @@ type Choice<T> = {
   readonly proven: T | undefined
   /** A token that exists, but has a different secret. */
   readonly other: T | undefined
-  /** Further good tokens with the same secret. */
+  /** Further valid tokens with the same secret. */
   readonly beside: readonly T[]
 }
 
@@ -54,7 +54,7 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
       const found = await look.find(claim, proven.length > 0)
       if (found === undefined) continue
       const isBad = isRefused(context, found)
-      // A format that is no longer accepted can only refuse. A good token after a proven good one is not worth a slow hash;
+      // A format that is no longer accepted can only refuse. A valid token after a proven one is not worth a slow hash;
       // after a refused one it is, because it may have to be revoked with it.
       if (claim.ended ? !isBad : proven.length > 0 && refused === undefined && !isBad && look.isSlow(found)) continue
       if (await look.proves(claim, found)) {

@@ -18,7 +18,9 @@ export function page(measured: readonly Measured[]): string {
     verdictTable(verdicts),
     ...(missed.length === 0 ? [] : ['## Aims that are not met, and why', missed.map(reason).join('\n')]),
     '## Figures',
-    ...measured.map(({ name, result }) => `By \`npm run bench -- --only=${name}\`, on ${result.on}:\n\n${show(result, false).trim()}`),
+    ...measured.map(
+      ({ name, result }) => `Measured by \`npm run bench -- --only=${name}\` on ${result.on}:\n\n${show(result, false).trim()}`,
+    ),
   ]
   return `${parts.join('\n\n')}\n`
 }

@@ -38,7 +38,7 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
     for (let at = 0; at < count; at += 1) work()
   }
   const must = (ok: boolean): void => {
-    if (!ok) throw new Error('the benchmark refused a good token')
+    if (!ok) throw new Error('the benchmark refused a valid token')
   }
   const request = { ip: '192.0.2.7', method: 'GET', endpoint: '/stock/:id' }
   const digestOf = options.pepper === undefined ? undefined : pepperedDigest(options.pepper)
@@ -78,7 +78,7 @@ export async function benchVerify(options: { tokens: number; rounds: number; cou
         ...(digestOf === undefined
           ? [{ name: 'textbook: regular expression, createHash, timingSafeEqual', run: each(() => must(textbookVerify(records, pick()))) }]
           : []),
-        { name: 'latchkey, malformed junk', run: each(() => deciderOf(tokens).decide(junk)) },
+        { name: 'latchkey, malformed credential', run: each(() => deciderOf(tokens).decide(junk)) },
         { name: 'latchkey, wrong checksum', run: each(() => deciderOf(tokens).decide(wrongSum[pickAt()])) },
       ],
       options,

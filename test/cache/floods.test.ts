@@ -42,8 +42,8 @@ describe('a flood of tokens that do not exist', () => {
     const began = performance.now()
     for (let n = 0; n < 200_000; n += 1) {
       // In turn: not a token, a wrong checksum, a right checksum.
-      const junk = n % 3 === 0 ? `junk ${n}` : n % 3 === 1 ? `${stranger(n).slice(0, -6)}000000` : stranger(n)
-      const code = await verdict(deciderOf(tokens).decide(junk, { ip: `10.0.${(n >> 8) & 3}.1` }))
+      const forged = n % 3 === 0 ? `forged ${n}` : n % 3 === 1 ? `${stranger(n).slice(0, -6)}000000` : stranger(n)
+      const code = await verdict(deciderOf(tokens).decide(forged, { ip: `10.0.${(n >> 8) & 3}.1` }))
       codes.set(code, (codes.get(code) ?? 0) + 1)
     }
     const seconds = (performance.now() - began) / 1000
@@ -215,10 +215,10 @@ describe('a queue of reads', () => {
       await Promise.resolve()
     }
     expect(new Set(await Promise.all(answers))).toEqual(new Set(['ok']))
-    const junk = await Promise.all(
+    const forged = await Promise.all(
       Array.from({ length: 30_000 }, (_, n) => verdict(tokens.verify(stranger(n), { ip: `10.1.${n >> 8}.${n & 255}` }))),
     )
-    expect(new Set(junk)).toEqual(new Set(['token_unknown', 'store_unavailable']))
+    expect(new Set(forged)).toEqual(new Set(['token_unknown', 'store_unavailable']))
     expect(await verdict(tokens.verify(made[0]?.token ?? ''))).toBe('ok')
   })
 })

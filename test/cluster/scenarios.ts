@@ -173,7 +173,7 @@ export async function storeGone(cluster: Cluster, trials: number, mode: 'cut' | 
   )
   return {
     ...found,
-    notes: [`a good token answered from memory again ${Math.max(...recovered).toFixed(0)} ms after the link was back, at most`],
+    notes: [`a valid token was verified from memory again ${Math.max(...recovered).toFixed(0)} ms after the link was back, at most`],
   }
 }
 
@@ -193,13 +193,13 @@ export async function frozen(cluster: Cluster, trials: number, forMs: number): P
   return { ...found, notes: [`stopped for ${(forMs / 1000).toFixed(1)} s each time`] }
 }
 
-/** A node's clock is stepped forward and back. No good token is refused because of it, and none is accepted longer. */
+/** A node's clock is stepped forward and back. No valid token is refused because of it, and none is accepted longer. */
 export async function steppedClock(cluster: Cluster, trials: number): Promise<Finding> {
   const { chief, others, maxStalenessMs } = cluster
   const node = others[0] ?? chief
   const HOUR_MS = 3_600_000
   let turn = 0
-  const refusedGood: string[] = []
+  const refusedValid: string[] = []
   try {
     const run = async (): Promise<Trial> => {
       const [good] = await chief.create(1)
@@ -209,11 +209,11 @@ export async function steppedClock(cluster: Cluster, trials: number): Promise<Fi
       const before = () => node.stepClock(turn % 2 === 0 ? HOUR_MS : -HOUR_MS)
       const done = await trial(cluster, { nodes: [node], before, revoke: ({ id }) => chief.revoke(id) })
       const seen = await node.watched(good.token)
-      if (seen.refused > 0) refusedGood.push(`a good token was refused ${seen.refused} times: ${JSON.stringify(seen.codes)}`)
+      if (seen.refused > 0) refusedValid.push(`a valid token was refused ${seen.refused} times: ${JSON.stringify(seen.codes)}`)
       return done
     }
     const found = await judge('clock stepped by an hour', trials, maxStalenessMs, run, only('token_revoked'))
-    return { ...found, violations: [...found.violations, ...refusedGood] }
+    return { ...found, violations: [...found.violations, ...refusedValid] }
   } finally {
     await node.stepClock(0)
   }

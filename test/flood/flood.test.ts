@@ -3,23 +3,23 @@ import { GuessingBudget } from '../../src/cache/guessing.js'
 import { complaints, runFlood, tell } from './run-flood.js'
 
 // `npm run test:flood` sends ten million tokens.
-const JUNK = 300_000
+const FORGED = 300_000
 
 describe('a flood of distinct forged tokens', { timeout: 120_000 }, () => {
-  it('affects neither memory, the store nor valid tokens in a flood without a pepper', async () => {
-    const flooded = await runFlood({ junk: JUNK, pepper: false })
+  it('without a pepper, a flood affects neither memory nor the store nor valid tokens', async () => {
+    const flooded = await runFlood({ forged: FORGED, pepper: false })
     console.log(tell(flooded, false))
     expect(complaints(flooded)).toEqual([])
     expect(Object.keys(flooded.codes).sort()).toEqual(['store_unavailable', 'token_malformed', 'token_unknown'])
     expect(flooded.storeReads).toBeGreaterThan(0)
   })
 
-  it('never reaches the store in a flood with a pepper', async () => {
-    const flooded = await runFlood({ junk: JUNK, pepper: true })
+  it('with a pepper, a flood never reaches the store', async () => {
+    const flooded = await runFlood({ forged: FORGED, pepper: true })
     console.log(tell(flooded, true))
     expect(complaints(flooded)).toEqual([])
     expect(flooded.storeReads).toBe(0)
-    expect(flooded.codes).toEqual({ token_malformed: JUNK })
+    expect(flooded.codes).toEqual({ token_malformed: FORGED })
   })
 })
 

@@ -6,12 +6,12 @@ import { defaultEngine } from '../../src/token/hash.js'
 import { quantile } from '../bench/paired.js'
 
 /** The size of a flood, and whether it meets a pepper. */
-export type FloodOptions = { readonly junk: number; readonly pepper: boolean }
+export type FloodOptions = { readonly forged: number; readonly pepper: boolean }
 
 /** The effects of a flood. */
 export type Flooded = {
   /** Distinct tokens that do not exist: in turn malformed, with a wrong checksum, and with a right one. */
-  readonly junk: number
+  readonly forged: number
   readonly codes: { readonly [code: string]: number }
   readonly seconds: number
   /** Ids that were looked up in the store. */
@@ -20,19 +20,19 @@ export type Flooded = {
   readonly storeReadsAllowed: number
   /** The largest growth of the heap after garbage collection. */
   readonly heapGrowthMiB: number
-  /** The verification time of a good token, in microseconds: after other good tokens, and after as many forged ones. */
+  /** The verification time of a valid token, in microseconds: after other valid tokens, and after as many forged ones. */
   readonly quietMicros: { readonly median: number; readonly p99: number }
   readonly floodMicros: { readonly median: number; readonly p99: number }
-  readonly goodRefused: number
+  readonly validRefused: number
 }
 
 const ADDRESSES = 8
-const GOOD = 1000
+const VALID = 1000
 const PIECE = 64
 const SAMPLES = 5_000
 const SECRET = 'S7rAnGe'.repeat(6)
 
-const { junk, pepper } = JSON.parse(process.argv[2] ?? '{}') as FloodOptions
+const { forged, pepper } = JSON.parse(process.argv[2] ?? '{}') as FloodOptions
 const collect = (): number => {
   global.gc?.()
   return process.memoryUsage().heapUsed / 1_048_576
@@ -64,29 +64,29 @@ function stranger(n: number): string {
   return body + (n % 3 === 1 ? '000000' : checksum(defaultEngine.sha256(body)))
 }
 
-const good: string[] = []
-for (let at = 0; at < GOOD; at += 1) good.push((await tokens.system.create({ name: `good ${at}`, scopes: ['stock:read'] })).token)
-for (let round = 0; round < 2; round += 1) for (const token of good) await tokens.verify(token)
+const valid: string[] = []
+for (let at = 0; at < VALID; at += 1) valid.push((await tokens.system.create({ name: `valid ${at}`, scopes: ['stock:read'] })).token)
+for (let round = 0; round < 2; round += 1) for (const token of valid) await tokens.verify(token)
 
-let goodRefused = 0
+let validRefused = 0
 let next = 0
-async function verifyGood(): Promise<number> {
-  next = (next + 1) % GOOD
+async function verifyValid(): Promise<number> {
+  next = (next + 1) % VALID
   const began = process.hrtime.bigint()
-  const decided = deciderOf(tokens).decide(good[next], { ip: '192.0.2.1' })
+  const decided = deciderOf(tokens).decide(valid[next], { ip: '192.0.2.1' })
   // A decision made at once is timed before the await, which would also charge it for the flood's pending answers.
   const late = decided instanceof Promise
   const micros = (): number => Number(process.hrtime.bigint() - began) / 1000
   const atOnce = micros()
   const answer = await decided
-  if (!answer.ok) goodRefused += 1
+  if (!answer.ok) validRefused += 1
   return late ? micros() : atOnce
 }
 
 const quiet: number[] = []
 for (let at = 0; at < SAMPLES; at += 1) {
-  for (let other = 0; other < PIECE; other += 1) void deciderOf(tokens).decide(good[(at * PIECE + other) % GOOD], { ip: '192.0.2.1' })
-  quiet.push(await verifyGood())
+  for (let other = 0; other < PIECE; other += 1) void deciderOf(tokens).decide(valid[(at * PIECE + other) % VALID], { ip: '192.0.2.1' })
+  quiet.push(await verifyValid())
   if (at % 8 === 0) await tick()
 }
 
@@ -97,7 +97,7 @@ const readsBefore = storeReads
 const heapBefore = collect()
 let heapGrowthMiB = 0
 const began = performance.now()
-for (let n = 0; n < junk; n += 1) {
+for (let n = 0; n < forged; n += 1) {
   const answer = deciderOf(tokens).decide(stranger(n), { ip: `10.0.0.${n % ADDRESSES}` })
   if (answer instanceof Promise)
     answer.then(
@@ -106,8 +106,8 @@ for (let n = 0; n < junk; n += 1) {
     )
   else count(answer.ok ? 'ok' : answer.code)
   if (n % PIECE !== 0) continue
-  if (during.length < SAMPLES) during.push(await verifyGood())
-  else during[n % SAMPLES] = await verifyGood()
+  if (during.length < SAMPLES) during.push(await verifyValid())
+  else during[n % SAMPLES] = await verifyValid()
   if (n % (PIECE * 8) === 0) await tick()
   if (n % (PIECE * 1000) === 0) heapGrowthMiB = Math.max(heapGrowthMiB, collect() - heapBefore)
 }
@@ -116,7 +116,7 @@ await tick()
 heapGrowthMiB = Math.max(heapGrowthMiB, collect() - heapBefore)
 const spread = (samples: readonly number[]) => ({ median: quantile(samples, 0.5), p99: quantile(samples, 0.99) })
 const result: Flooded = {
-  junk,
+  forged,
   codes: Object.fromEntries(codes),
   seconds,
   storeReads: storeReads - readsBefore,
@@ -125,7 +125,7 @@ const result: Flooded = {
   heapGrowthMiB,
   quietMicros: spread(quiet),
   floodMicros: spread(during),
-  goodRefused,
+  validRefused,
 }
 console.log(JSON.stringify(result))
 await tokens.close()

@@ -215,7 +215,7 @@ describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
     expect((await tokens.system.list()).items).toHaveLength(before)
   })
 
-  it('a session opens no WebSocket for a page on another site', async () => {
+  it('a page on another site cannot open a WebSocket with a session', async () => {
     const origin = await start()
     const shake = async (headers: object): Promise<string> => {
       const handshake = {

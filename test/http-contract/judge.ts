@@ -23,7 +23,7 @@ export async function judge(world: World, site: VectorGroup['site'], vector: Vec
   let response: WireResponse | undefined
   try {
     const responses = await exchange(world.port, world.fill(vector.request))
-    if (responses.length > 1) return [`${responses.length} answers came to one request`]
+    if (responses.length > 1) return [`one request got ${responses.length} responses`]
     response = responses[0]
   } catch (error) {
     if (!('closed' in vector.expect)) return [`the exchange failed: ${error instanceof Error ? error.message : String(error)}`]

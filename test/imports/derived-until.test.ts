@@ -65,7 +65,7 @@ describe('when the format of an imported token ends, what was derived from it en
     expect(await internalsOf(tokens).standing(tokenId)).toMatchObject({ code: 'token_unknown' })
   })
 
-  it('tells services that introspect when it ends', async () => {
+  it('introspection reports when an imported token stops being accepted', async () => {
     const { tokens, token, end } = await ending()
     const introspect = introspection(tokens, { client: () => ({ id: 'gateway', tenants: '*' }) })
     const asked = await introspect(new Request(ISSUER, { method: 'POST', body: new URLSearchParams({ token }) }))

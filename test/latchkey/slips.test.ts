@@ -30,7 +30,7 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     ['a part of an option by another name', call(latchkey, { ...options, store, cache: { ttl: 5 } }), 'did you mean "maxStaleness"?'],
     ['a promise of the instance', call(authenticate, Promise.resolve(tokens)), 'not a promise: await it'],
     ['a function instead of the instance', call(authenticate, () => tokens), 'not a function: call it'],
-    ['a handle instead of the instance', call(authenticate, tokens.system), 'give the instance itself'],
+    ['a handle instead of the instance', call(authenticate, tokens.system), 'pass the instance itself'],
     ['a store instead of the instance', call(authenticate, store), 'not a store: latchkey({ prefix, store, scopes })'],
     ['authenticate itself used as middleware', call(authenticate, { headers: {} }, {}, () => {}), 'call authenticate(tokens) once'],
     [

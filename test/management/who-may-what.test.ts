@@ -5,26 +5,31 @@ import { admin, bearer, type Harness, harness, partner, superadmin, user } from 
 
 // Whose token it is, by creator and tenant.
 const OWNERS = {
-  'the user’s own': { actor: user, tenantId: 'acme' },
-  'another user’s of the tenant': { actor: { ...user, id: 'vic' }, tenantId: 'acme' },
-  'the administrator’s of the tenant': { actor: admin, tenantId: 'acme' },
-  'one of the other tenant of the partner': { actor: partner, tenantId: 'bolt' },
-  'one of a foreign tenant': { actor: superadmin, tenantId: 'corp' },
-  'one without a tenant': { actor: superadmin, tenantId: undefined },
+  'the user’s own token': { actor: user, tenantId: 'acme' },
+  'another user’s token in the tenant': { actor: { ...user, id: 'vic' }, tenantId: 'acme' },
+  'the administrator’s token in the tenant': { actor: admin, tenantId: 'acme' },
+  'a token in the partner’s other tenant': { actor: partner, tenantId: 'bolt' },
+  'a token in a foreign tenant': { actor: superadmin, tenantId: 'corp' },
+  'a token without a tenant': { actor: superadmin, tenantId: undefined },
 } as const satisfies { readonly [whose: string]: { readonly actor: Actor; readonly tenantId: string | undefined } }
 type Whose = keyof typeof OWNERS
 
 const ACTORS: readonly { readonly who: string; readonly actor: Actor; readonly sees: readonly Whose[] }[] = [
-  { who: 'a client’s user', actor: user, sees: ['the user’s own'] },
+  { who: 'a client’s user', actor: user, sees: ['the user’s own token'] },
   {
     who: 'an administrator of one tenant',
     actor: admin,
-    sees: ['the user’s own', 'another user’s of the tenant', 'the administrator’s of the tenant'],
+    sees: ['the user’s own token', 'another user’s token in the tenant', 'the administrator’s token in the tenant'],
   },
   {
     who: 'a partner of two',
     actor: partner,
-    sees: ['the user’s own', 'another user’s of the tenant', 'the administrator’s of the tenant', 'one of the other tenant of the partner'],
+    sees: [
+      'the user’s own token',
+      'another user’s token in the tenant',
+      'the administrator’s token in the tenant',
+      'a token in the partner’s other tenant',
+    ],
   },
   { who: 'a superadmin', actor: superadmin, sees: Object.keys(OWNERS) as Whose[] },
 ]

@@ -108,12 +108,12 @@ it.each([
   ['a promise of a client', redisStore, { client: Promise.resolve(nodeRedis) }, 'not a promise: await it'],
   ['a function that creates a pool', postgresStore, { pool: () => pool }, 'pool: must be a Pool of pg, not a function: call it'],
   ['a client instead of a pool', postgresStore, { pool: client }, 'pool: must be a Pool of pg, not a Client'],
-  ['a URL object', postgresStore, { url: new URL(POSTGRES) }, 'url: must be text, not a URL object: give its href'],
+  ['a URL object', postgresStore, { url: new URL(POSTGRES) }, 'url: must be text, not a URL object: pass its href'],
   ['a URL object under another name', redisStore, { uri: new URL(REDIS) }, 'uri: unknown field; did you mean "url"?'],
   ['the settings of a connection', postgresStore, { connection: { host: 'localhost' } }, 'connection: unknown field; did you mean "url"?'],
   ['the settings of a socket', redisStore, { socket: { host: 'localhost' } }, 'socket: unknown field; did you mean "url"?'],
   ['only another option', postgresStore, { tablePrefx: 'x_' }, 'tablePrefx: unknown field; did you mean "tablePrefix"?'],
-  ['an unknown option beside the pool', postgresStore, { pool, logger: new Map() }, 'logger: unknown field'],
+  ['an unknown option alongside the pool', postgresStore, { pool, logger: new Map() }, 'logger: unknown field'],
 ])('the error for %s says what to change', (_mistake, store, options, says) => {
   expect(messageOf(store, options)).toContain(says)
 })

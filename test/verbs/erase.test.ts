@@ -142,7 +142,7 @@ for (const { kind, skip, place } of await everyStore()) {
 }
 
 describe('erase', () => {
-  it('refuses to erase an owner while one of its tokens works or could work again', async () => {
+  it('refuses to erase an owner who still has a token that works or could work again', async () => {
     const time = { now: Date.UTC(2030, 0, 1) }
     const tokens = instance({ clock: () => time.now })
     await mint(tokens, { ownerId: ID, expiresIn: '1h' })

@@ -59,7 +59,7 @@ function refuseMisnamed(sources: Sources, name: string, value: unknown, withoutS
   const isHandle = Object.hasOwn(handles, name)
   const isKnown = Object.hasOwn(options, name)
   if (name === address || isHandle) {
-    if (value instanceof URL) throw new InvalidInputError(name, 'must be text, not a URL object: give its href')
+    if (value instanceof URL) throw new InvalidInputError(name, 'must be text, not a URL object: pass its href')
     const other = typeof value === 'string' ? address : handleFor(sources, value)
     const fits = other === name || other === undefined || handles[name]?.(Object(value))
     if (!fits) throw new InvalidInputError(name, `does not take this value; did you mean "${other}"?`)

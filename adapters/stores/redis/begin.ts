@@ -24,8 +24,8 @@ export async function begin(connection: Connection): Promise<readonly RedisWarni
   if (server.layout > LAYOUT) {
     throw new StoreUnavailableError('redis: the data was written by a later version of latchkey: update the package')
   }
-  return concernsOf(server).map(({ kind, says, breaks, advice }) => ({
+  return concernsOf(server).map(({ kind, says, effect, advice }) => ({
     code: `LATCHKEY_REDIS_${kind}`,
-    message: `redis: ${says} ${breaks} ${advice}`,
+    message: `redis: ${says} ${effect} ${advice}`,
   }))
 }

@@ -13,7 +13,7 @@ export async function diagnoseRedis(connection: Connection, transport: Transport
   const concerns = concernsOf(server)
   const judged = (name: string, fine: string, ...kinds: readonly RedisConcern['kind'][]): StoreFinding => {
     const [found] = concerns.filter(({ kind }) => kinds.includes(kind))
-    return finding(name, fine, found && { says: `${found.says} ${found.breaks}`, advice: found.advice })
+    return finding(name, fine, found && { says: `${found.says} ${found.effect}`, advice: found.advice })
   }
   const known = <T>(value: string | undefined, told: T): readonly T[] => (value === undefined ? [] : [told])
   const way = transport ?? wayOf(await connection.client())

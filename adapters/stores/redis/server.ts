@@ -38,11 +38,11 @@ function splitOnce(line: string): readonly [string, string] {
   return [line.slice(0, colon), line.slice(colon + 1)]
 }
 
-/** A server setting that weakens a promise of latchkey: the finding, which promise it weakens, and what to do. */
+/** A server setting under which latchkey may lose data or decide by old data: the finding, its effect, and what to do. */
 export type RedisConcern = {
   readonly kind: 'NOT_PERSISTENT' | 'FSYNC' | 'EVICTION' | 'REPLICA' | 'UNCHECKED'
   readonly says: string
-  readonly breaks: string
+  readonly effect: string
   readonly advice: string
 }
 
@@ -67,15 +67,14 @@ export function concernsOf({ facts, fsync }: Server): readonly RedisConcern[] {
 const NOT_PERSISTENT: RedisConcern = {
   kind: 'NOT_PERSISTENT',
   says: 'appendonly is off, so a crash loses every change since the last snapshot.',
-  breaks:
-    'This breaks promise 5 (no change is acknowledged before it and its audit event are durable) and promise 7 (a revoked token would work again).',
+  effect: 'Changes that latchkey acknowledged, and their audit events, would be gone, and tokens revoked in that time would work again.',
   advice: 'Set: appendonly yes, appendfsync always.',
 }
 
 const REPLICA: RedisConcern = {
   kind: 'REPLICA',
   says: 'this server is a replica, which returns stale data.',
-  breaks: 'This breaks promise 2 (no verification sees the state before a revocation).',
+  effect: 'Verifications could accept tokens that were already revoked.',
   advice: 'Connect to the primary.',
 }
 
@@ -84,7 +83,7 @@ function lateSync(fsync: string): RedisConcern {
   return {
     kind: 'FSYNC',
     says: `appendfsync is ${fsync.slice(0, 40)}, so a power failure can lose ${loss}.`,
-    breaks: 'This weakens promise 5 (durable before it is acknowledged) and promise 7 (a token revoked in that time would work again).',
+    effect: 'Changes that latchkey acknowledged in that time would be gone, and tokens revoked in that time would work again.',
     advice: 'Set: appendfsync always.',
   }
 }
@@ -93,7 +92,7 @@ function evicting(policy: string): RedisConcern {
   return {
     kind: 'EVICTION',
     says: `maxmemory-policy is ${policy.slice(0, 40)}, so a full server drops keys.`,
-    breaks: 'This breaks promise 5 (tokens and their audit events are kept) and promise 9 (usage counts are exact).',
+    effect: 'Tokens and audit events could disappear, and usage counts could be too low.',
     advice: 'Set: maxmemory-policy noeviction.',
   }
 }
@@ -102,7 +101,7 @@ function unchecked(settings: readonly string[]): RedisConcern {
   return {
     kind: 'UNCHECKED',
     says: `the server does not allow reading its settings, so ${settings.join(', ')} could not be checked.`,
-    breaks: 'Promises 5 and 7 need appendonly yes with appendfsync always, and maxmemory-policy noeviction.',
+    effect: 'To lose no acknowledged change, latchkey needs appendonly yes with appendfsync always, and maxmemory-policy noeviction.',
     advice: "Check them in your provider's console.",
   }
 }

@@ -49,7 +49,7 @@ function* isSetUp(quirks: Quirks, names: Names): Steps<boolean> {
   }
 }
 
-const MIGRATE = 'Run npx latchkey migrate, or what migrate --print prints, as a user who may change tables.'
+const MIGRATE = 'Run npx latchkey migrate, or the SQL that migrate --print prints, as a user who may alter tables.'
 
 /** What the server says about itself, dialect by dialect. */
 export const diagnose = (sql: Sql): Promise<StoreDiagnosis> =>

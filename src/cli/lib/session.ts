@@ -20,7 +20,7 @@ export type Session = {
   readonly handle: TokenHandle
   readonly streams: Streams
   readonly configFile: string
-  /** Opens the instance of another configuration, which an option names. It is closed like the first one. */
+  /** Opens the instance of the configuration file that an option names. It is closed like the first one. */
   openOther(option: string, file: string): Promise<Latchkey>
   /** Registers work to do when the process ends. */
   onEnd(work: () => Promise<void>): void

@@ -12,7 +12,7 @@ import { explain as deExplain } from './de/explain.js'
 import { form as deForm } from './de/form.js'
 import { list as deList } from './de/list.js'
 
-/** The languages that come with the page, beside English. */
+/** The languages that come with the page, in addition to English. */
 export const languages: { readonly [language: string]: DashboardTexts } = {
   ar: { ...arApp, ...arList, ...arDetail, ...arExplain, ...arForm, ...arActs },
   de: { ...deApp, ...deList, ...deDetail, ...deExplain, ...deForm, ...deActs },

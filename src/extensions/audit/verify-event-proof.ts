@@ -15,7 +15,7 @@ import type { AuditAnchors } from '../../model/audit.js'
 export async function verifyEventProof(proof: EventProof, anchors: AuditAnchors): Promise<ProofVerification> {
   const read = readAnchors(anchors, 'verifyEventProof()')
   if (read.head === undefined && read.verifySignature === undefined) {
-    throw new InvalidInputError('head', 'is missing: give a head that you kept, or verifySignature')
+    throw new InvalidInputError('head', 'is missing: pass a head that you kept, or verifySignature')
   }
   return await checkProof(proof, read)
 }

@@ -112,7 +112,7 @@ export async function commitIn(
  */
 export function checkId(field: string, id: unknown): asserts id is string {
   if (typeof id !== 'string') throw new InvalidInputError(field, 'must be the id of a token, a string, as in record.id')
-  if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: give its id, as in record.id')
+  if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: pass its id, as in record.id')
 }
 
 /** Returns the stored token from the primary, if this actor may see it. */

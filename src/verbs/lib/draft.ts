@@ -43,9 +43,9 @@ export function readDraft(context: Context, given: Given, actor: ReadActor, now:
 
 function readGrants(context: Context, { scopes, inherit }: Partial<StoredToken>): readonly string[] {
   if (inherit === true) {
-    if (scopes !== undefined) throw new InvalidInputError('inherit', 'replaces scopes: give only one of them')
+    if (scopes !== undefined) throw new InvalidInputError('inherit', 'replaces scopes: pass only one of them')
     return []
   }
-  if (scopes === undefined) throw new InvalidInputError('scopes', 'is required: give a list of scopes, or inherit: true')
+  if (scopes === undefined) throw new InvalidInputError('scopes', 'is required: pass a list of scopes, or inherit: true')
   return readScopes(context.settings.catalogue, scopes)
 }

@@ -68,7 +68,7 @@ export function withoutNull(given: GivenFields): Partial<StoredToken> {
 export function endOf(input: Input, given: GivenFields, now: number): number | null | undefined {
   const { expiresIn: seconds } = input
   if (typeof seconds !== 'number') return given.expiresAt
-  if (given.expiresAt != null) throw new InvalidInputError('expiresIn', 'means the same as expiresAt: give only one of them')
+  if (given.expiresAt != null) throw new InvalidInputError('expiresIn', 'means the same as expiresAt: pass only one of them')
   return now + seconds * 1000
 }
 
@@ -100,7 +100,7 @@ export function checkLifetime(
 ): void {
   const { createdAt, notBefore, expiresAt } = life
   if (expiresAt === undefined) {
-    if (limits.required) throw new InvalidInputError('expiresAt', 'is required here: give expiresAt or expiresIn')
+    if (limits.required) throw new InvalidInputError('expiresAt', 'is required: pass expiresAt or expiresIn')
     if (limits.maxSeconds !== undefined) {
       throw new InvalidInputError('expiresAt', `is required here, because tokens live at most ${limits.maxSeconds} seconds`)
     }

@@ -52,7 +52,7 @@ async function measure(framework: string, quick: boolean): Promise<Result> {
   const verdicts = names.flatMap((name): Verdict[] => {
     const limit = LIMITS[name]
     if (limit === undefined) return []
-    return [atMost(`CPU added to a request in ${framework}, against ${name}`, limit, ours / added(name), '×', WHY)]
+    return [atMost(`CPU added per request in ${framework}, relative to ${name}`, limit, ours / added(name), '×', WHY)]
   })
   const head = ['variant', 'CPU µs per request (median)', 'added', 'latchkey’s share of that']
   return { tables: [{ title: `CPU time of a request: ${framework}`, head, rows }], verdicts }

@@ -33,7 +33,7 @@ export const misses: Section = async ({ quick }) => {
     }
     const pick = (at: number) => made[at % made.length] ?? { token: '', id: '' }
     const ours = async (at: number): Promise<void> => {
-      if (!(await tokens.verify(pick(at).token)).ok) throw new Error('the benchmark refused a good token')
+      if (!(await tokens.verify(pick(at).token)).ok) throw new Error('the benchmark refused a valid token')
     }
     const oneByOne = async (at: number): Promise<void> => {
       const { token, id } = pick(at)
@@ -77,7 +77,7 @@ export const misses: Section = async ({ quick }) => {
 function verdictsOf(many: readonly Cost[], single: readonly Cost[], finds: number): Verdict[] {
   return [
     atLeast(
-      `misses per second, ${CONCURRENCY} at a time, against one query per miss`,
+      `misses per second, ${CONCURRENCY} at a time, relative to one query per miss`,
       4,
       ratioOf(many, 'wall', (a, b) => a / b),
       '×',
@@ -85,7 +85,7 @@ function verdictsOf(many: readonly Cost[], single: readonly Cost[], finds: numbe
     ),
     atMost('queries for 1,000 concurrent misses of one token', 1, finds, ''),
     atMost(
-      'time of a single miss, against the raw driver call',
+      'time of a single miss, relative to the raw driver call',
       1.15,
       ratioOf(single, 'wall', (a, b) => b / a),
       '×',
@@ -97,7 +97,7 @@ function verdictsOf(many: readonly Cost[], single: readonly Cost[], finds: numbe
 function whyMany([single, ours, bare, checked]: readonly Cost[]): string {
   const reached = (cost: Cost | undefined): string => times(ratioOf([single, cost].filter(isThere), 'wall', (a, b) => a / b))
   const cpu = (cost: Cost | undefined): number => quantile(cost?.cpu ?? [], 0.5)
-  return `In the same run, the driver alone, with the same statement for the same ids, reaches ${reached(bare)}. With only the store’s records, a check of every field and the hash of the token added, it reaches ${reached(checked)}; these take ${fixed(cpu(checked) - cpu(bare), 1)} µs of CPU time per miss. The other ${fixed(cpu(ours) - cpu(checked), 1)} µs pay for the deadline, the guard against outages, the compiled record and the decision.`
+  return `In the same run, the driver alone, running the same statement for the same ids, reaches ${reached(bare)}. With only the store’s records, a check of every field and the hash of the token added, it reaches ${reached(checked)}; these take ${fixed(cpu(checked) - cpu(bare), 1)} µs of CPU time per miss. The other ${fixed(cpu(ours) - cpu(checked), 1)} µs pay for the deadline, the guard against outages, the compiled record and the decision.`
 }
 
 const isThere = (cost: Cost | undefined): cost is Cost => cost !== undefined

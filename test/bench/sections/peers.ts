@@ -43,7 +43,13 @@ export const peers: Section = async ({ quick }) => {
     const ratio = other.p10 / base.p10
     rows.push([name, fixed(other.p10), fixed(base.p10), times(ratio)])
     verdicts.push(
-      atLeast(`CPU of a verification by ${name}, against latchkey`, aim, ratio, '×', name.startsWith('prefixed') ? WHY_HASH : WHY_FLOOR),
+      atLeast(
+        `CPU per verification with ${name}, relative to latchkey`,
+        aim,
+        ratio,
+        '×',
+        name.startsWith('prefixed') ? WHY_HASH : WHY_FLOOR,
+      ),
     )
   }
   await compare('prefixed-api-key with a Map', await prefixedApiKey(), 3, 2000)
@@ -57,7 +63,7 @@ export const peers: Section = async ({ quick }) => {
   }
   await ours.tokens.close()
   const head = ['peer', 'CPU µs of the peer (p10)', 'CPU µs of latchkey (p10)', 'ratio']
-  return { tables: [{ title: 'Verification by others', head, rows }], verdicts }
+  return { tables: [{ title: 'Verification with other libraries', head, rows }], verdicts }
 }
 
 const WHY_HASH =
@@ -76,7 +82,7 @@ async function latchkeyVariant(): Promise<{ tokens: Latchkey; variant(slice: num
   const run = (count: number): void => {
     for (let at = 0; at < count; at += 1) {
       const verification = deciderOf(tokens).decide(texts[at % KEYS] ?? '')
-      if (!('ok' in verification) || !verification.ok) throw new Error('the benchmark refused a good token')
+      if (!('ok' in verification) || !verification.ok) throw new Error('the benchmark refused a valid token')
       deciderOf(tokens).countUse(verification.principal, { endpoint: 'GET /stock/:id' })
     }
   }

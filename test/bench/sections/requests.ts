@@ -103,20 +103,20 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
     tables: [
       {
         title: `CPU time of a request, compared with a guard with the same duties: ${framework}`,
-        head: ['variant', 'CPU µs per request (median)', 'added', 'latchkey against it'],
+        head: ['variant', 'CPU µs per request (median)', 'added', 'latchkey relative to it'],
         rows,
       },
     ],
     verdicts: [
       atMost(
-        `CPU added to a request in ${framework}, against a guard with the same duties`,
+        `CPU added per request in ${framework}, relative to a guard with the same duties`,
         1.15,
         ours / hand,
         '×',
         whyMore(ours, hand, addedBy(VERIFYING)),
       ),
       atMost(
-        `CPU added to a request in ${framework}, against the build of 0.1.0`,
+        `CPU added per request in ${framework}, relative to the build of 0.1.0`,
         0.67,
         ours / before,
         '×',

@@ -21,9 +21,9 @@ export const throughput: Section = async ({ quick }) => {
       rows.push([framework, name, fixed(quantile(own, 0.5)), `${fixed(Math.min(...own))} to ${fixed(Math.max(...own))}`])
     }
     const ours = quantile(ratios.latchkey ?? [], 0.5)
-    verdicts.push(atLeast(`requests per second in ${framework}, against the hand-written optimum (not gated)`, 0.97, ours, '×', WHY))
+    verdicts.push(atLeast(`requests per second in ${framework}, relative to the hand-written optimum (not gated)`, 0.97, ours, '×', WHY))
   }
-  const head = ['framework', 'variant', 'against the optimum (median)', 'range']
+  const head = ['framework', 'variant', 'relative to the optimum (median)', 'range']
   const title = `Requests per second, ${generations} generations of the process`
   return {
     tables: [{ title, head, rows }],

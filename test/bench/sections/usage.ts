@@ -26,13 +26,7 @@ export const usage: Section = async ({ quick }) => {
     const [single, batch] = await onPostgres(url, rounds)
     rows.push(row('Postgres: an awaited UPDATE for each token', single), row('Postgres: in batches, with counts and addresses', batch))
     verdicts.push(
-      atLeast(
-        'CPU to record the use of a token on Postgres, single UPDATE against batch',
-        25,
-        single.cpuMicros / batch.cpuMicros,
-        '×',
-        WHY,
-      ),
+      atLeast('CPU to record one use on Postgres, single UPDATE relative to a batch', 25, single.cpuMicros / batch.cpuMicros, '×', WHY),
     )
   }
   const { perToken, longestBlock } = await onSqlite(rounds)

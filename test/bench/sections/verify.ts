@@ -30,12 +30,12 @@ function verdictsOf(rows: readonly Measured[]): Verdict[] {
   const ratio = (part: string): number => rows.find(({ name }) => name.includes(part))?.ratioMedian ?? Number.NaN
   const ours = ratio('(decide and count)')
   return [
-    atMost('warm verification as adapters call it, against the hand-written floor', 1.35, ours, '×', WHY_FLOOR),
-    atMost('`await tokens.verify()`, against verification as adapters call it', 1.25, ratio('await verify()') / ours, '×'),
-    atLeast('textbook code, against latchkey', 1.8, ratio('textbook') / ours, '×'),
-    atMost('malformed junk, against the floor', 0.25, ratio('malformed'), '×'),
-    atMost('wrong checksum, against the floor', 0.8, ratio('wrong checksum'), '×', WHY_CHECKSUM),
-    atLeast('throughput with usage on, against off', 0.9, ratio('usage off') / ours, '×', WHY_USAGE),
+    atMost('warm verification as adapters call it, relative to the hand-written floor', 1.35, ours, '×', WHY_FLOOR),
+    atMost('`await tokens.verify()`, relative to verification as adapters call it', 1.25, ratio('await verify()') / ours, '×'),
+    atLeast('textbook code, relative to latchkey', 1.8, ratio('textbook') / ours, '×'),
+    atMost('malformed credential, relative to the floor', 0.25, ratio('malformed'), '×'),
+    atMost('wrong checksum, relative to the floor', 0.8, ratio('wrong checksum'), '×', WHY_CHECKSUM),
+    atLeast('throughput with usage counting, relative to without', 0.9, ratio('usage off') / ours, '×', WHY_USAGE),
   ]
 }
 

@@ -123,7 +123,7 @@ export const credentialVectors: readonly Vector[] = [
   { name: 'two headers, the second empty', request: whoami(bearer('reader'), 'Authorization:'), expect: malformed },
   { name: 'three headers', request: whoami(bearer('reader'), bearer('reader'), bearer('reader')), expect: malformed },
   {
-    name: 'a token beside unrelated headers',
+    name: 'a token alongside unrelated headers',
     request: whoami('Accept: */*', bearer('reader'), 'X-Trace: 1', 'X-Authorization: Bearer {writer}'),
     expect: reader,
   },
@@ -142,7 +142,7 @@ export const credentialVectors: readonly Vector[] = [
     'query ',
   ),
   {
-    name: 'a query beside the header changes nothing',
+    name: 'a token in the query alongside the header changes nothing',
     request: get('/api/whoami?access_token={writer}', bearer('reader')),
     expect: reader,
   },

@@ -90,7 +90,7 @@ export const sessionVectors: readonly Vector[] = [
   { name: 'a method of its own', request: request('PURGE /api/whoami', as('chief'), CROSS), expect: { closed: true } },
   { name: 'reading from another site changes nothing', request: get('/api/stock', as('chief'), CROSS), expect: { ran: 'stock' } },
   {
-    name: 'a token beside a session counts',
+    name: 'a token alongside a session counts',
     request: get('/api/stock', as('chief'), bearer('reader')),
     expect: { ran: 'stock', as: 'reader' },
   },
@@ -100,15 +100,15 @@ export const sessionVectors: readonly Vector[] = [
     expect: { ran: 'change', as: 'writer' },
   },
   {
-    name: 'a bad token beside a session',
+    name: 'an invalid token alongside a session',
     request: get('/api/stock', as('chief'), bearer('revoked')),
     expect: { refused: 'token_revoked' },
   },
-  { name: 'a forged token beside a session', request: get('/api/stock', as('chief'), bearer('wrong-secret')), expect: invalid },
-  { name: 'a bad key beside a session', request: get('/api/stock', as('chief'), 'X-Api-Key: {unknown}'), expect: invalid },
-  { name: 'another scheme beside a session', request: get('/api/stock', as('chief'), 'Authorization: Digest a="1"'), expect: missing },
+  { name: 'a forged token alongside a session', request: get('/api/stock', as('chief'), bearer('wrong-secret')), expect: invalid },
+  { name: 'an invalid key alongside a session', request: get('/api/stock', as('chief'), 'X-Api-Key: {unknown}'), expect: invalid },
+  { name: 'another scheme alongside a session', request: get('/api/stock', as('chief'), 'Authorization: Digest a="1"'), expect: missing },
   {
-    name: 'an empty credential beside a session',
+    name: 'an empty credential alongside a session',
     request: get('/api/stock', as('chief'), 'Authorization: '),
     expect: { refused: 'credential_malformed' },
   },
@@ -130,7 +130,7 @@ export const foreignVectors: readonly Vector[] = [
   },
   { name: 'one that it does not know', request: get('/api/stock', 'Authorization: Bearer legacy-2'), expect: invalid },
   {
-    name: 'one that it does not know, beside a session',
+    name: 'one that it does not know, alongside a session',
     request: get('/api/stock', 'Authorization: Bearer legacy-2', as('chief')),
     expect: invalid,
   },

@@ -15,7 +15,7 @@ export const methodVectors: readonly Vector[] = [
     ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     (method) => request(`${method} /api/whoami`, bearer('reader')),
     { ran: 'whoami', as: 'reader' },
-    'a good token, ',
+    'a valid token, ',
   ),
   ...each(
     ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
@@ -32,7 +32,7 @@ export const methodVectors: readonly Vector[] = [
   ),
   { name: 'HEAD on a route for GET, no token', request: request('HEAD /api/stock'), expect: missing },
   {
-    name: 'HEAD on a route for GET, good token',
+    name: 'HEAD on a route for GET, valid token',
     request: request('HEAD /api/stock', bearer('reader')),
     expect: { ran: 'stock', as: 'reader' },
   },
@@ -41,7 +41,7 @@ export const methodVectors: readonly Vector[] = [
     request: request('HEAD /api/stock', bearer('nothing')),
     expect: { refused: 'scope_insufficient', scope: 'inventory:read' },
   },
-  { name: 'OPTIONS on a route for GET, good token', request: request('OPTIONS /api/stock', bearer('reader')), expect: { closed: true } },
+  { name: 'OPTIONS on a route for GET, valid token', request: request('OPTIONS /api/stock', bearer('reader')), expect: { closed: true } },
   {
     name: 'a preflight without a token',
     request: request(
@@ -87,13 +87,13 @@ export const methodVectors: readonly Vector[] = [
     expect: missing,
   },
   {
-    name: 'a body with a good token',
+    name: 'a body with a valid token',
     request: `${request('POST /api/stock', 'Content-Type: application/json', 'Content-Length: 2', bearer('writer'))}{}`,
     expect: { ran: 'change', as: 'writer' },
   },
   { name: 'HTTP/1.0 without a token', request: 'GET /api/whoami HTTP/1.0\r\nHost: contract.test\r\n\r\n', expect: missing },
   {
-    name: 'HTTP/1.0 with a good token',
+    name: 'HTTP/1.0 with a valid token',
     request: `GET /api/whoami HTTP/1.0\r\nHost: contract.test\r\n${bearer('reader')}\r\n\r\n`,
     expect: { ran: 'whoami', as: 'reader' },
   },

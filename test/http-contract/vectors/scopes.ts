@@ -105,7 +105,7 @@ export const scopeVectors: readonly Vector[] = [
     expect: { refused: 'scope_insufficient', scope: 'inventory:read' },
   },
   {
-    name: 'requireScopes without authenticate, with a good token',
+    name: 'requireScopes without authenticate, with a valid token',
     request: get('/bare', bearer('reader')),
     expect: { refused: 'misconfigured' },
   },

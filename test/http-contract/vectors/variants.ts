@@ -7,7 +7,7 @@ const forwarded = (value: string, name: string): string => get('/api/whoami', `X
 export const optionalVectors: readonly Vector[] = [
   { name: 'no token', request: get('/api/whoami'), expect: { ran: 'whoami' } },
   { name: 'another scheme', request: get('/api/whoami', 'Authorization: Basic YTpi'), expect: { ran: 'whoami' } },
-  { name: 'a good token', request: get('/api/whoami', bearer('reader')), expect: { ran: 'whoami', as: 'reader' } },
+  { name: 'a valid token', request: get('/api/whoami', bearer('reader')), expect: { ran: 'whoami', as: 'reader' } },
   ...each(['', 'Bearer', 'Bearer a b', 'Bearer {reader}, x'], (value) => get('/api/whoami', `Authorization: ${value}`), {
     refused: 'credential_malformed',
   }),
@@ -24,7 +24,11 @@ export const optionalVectors: readonly Vector[] = [
   { name: 'no token where a scope is needed', request: get('/api/stock'), expect: { refused: 'credential_missing' } },
   { name: 'no token where any of two scopes is needed', request: get('/api/either'), expect: { refused: 'credential_missing' } },
   { name: 'no token where a resource is needed', request: get('/api/warehouses/w1'), expect: { refused: 'credential_missing' } },
-  { name: 'a good token where a scope is needed', request: get('/api/stock', bearer('reader')), expect: { ran: 'stock', as: 'reader' } },
+  {
+    name: 'a valid token on a route that requires a scope',
+    request: get('/api/stock', bearer('reader')),
+    expect: { ran: 'stock', as: 'reader' },
+  },
   {
     name: 'too little scope',
     request: get('/api/stock', bearer('nothing')),
@@ -88,7 +92,7 @@ export const apiKeyVectors: readonly Vector[] = [
     expect: { refused: 'credential_missing' },
   },
   {
-    name: 'Authorization beside the header does not matter',
+    name: 'an Authorization field alongside the custom header does not matter',
     request: get('/api/whoami', 'Authorization: Basic YTpi', 'X-Api-Key: {reader}'),
     expect: { ran: 'whoami', as: 'reader' },
   },
@@ -130,7 +134,7 @@ export const presentationVectors: readonly Vector[] = [
     request: get('/api/whoami', 'Authorization: Bearer limited-30'),
     expect: { refused: 'rate_limited', retryAfter: '30' },
   },
-  { name: 'a good token', request: get('/api/whoami', bearer('reader')), expect: { ran: 'whoami', as: 'reader' } },
+  { name: 'a valid token', request: get('/api/whoami', bearer('reader')), expect: { ran: 'whoami', as: 'reader' } },
 ]
 
 /** With the framework's trust-proxy setting on. */

@@ -48,7 +48,7 @@ describe.skipIf(mysql.skip)(`transactions of the host in MySQL ${mysql.skip ?? '
     transactionCases({ open, begin: () => called('begin'), idle: () => called(undefined), others: true })
   })
 
-  describe('beside a bulk revocation', () => {
+  describe('during a bulk revocation', () => {
     const pools: Pool[] = []
     afterAll(() => Promise.all(pools.map((pool) => pool.promise().end())))
     const statements = { count: /^select `tenant_id`, count/, end: /^select `id` from .*`revoked_at` is null/ }

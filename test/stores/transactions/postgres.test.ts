@@ -32,7 +32,7 @@ describe.skipIf(postgres.skip)(`transactions of the host in Postgres ${postgres.
     transactionCases({ open, begin: () => client(begin), idle: () => client(undefined), others: true })
   })
 
-  describe('beside a bulk revocation', () => {
+  describe('during a bulk revocation', () => {
     const pools: Pool[] = []
     afterAll(() => Promise.all(pools.map((pool) => pool.end())))
     const statements = { count: /^select "tenant_id", count/, end: /^update .*"bulk_id" =/ }

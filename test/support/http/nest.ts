@@ -45,7 +45,7 @@ function controllerOf(base: string, routes: readonly SiteRoute[]): new () => obj
 }
 
 /** `@RequireScopes` itself authenticates, so it never runs without authentication. */
-const BARE = ['requireScopes without authenticate, with a good token', 'requireScopes without authenticate, without a token']
+const BARE = ['requireScopes without authenticate, with a valid token', 'requireScopes without authenticate, without a token']
 /** Nest runs its guards after Fastify has read the body. */
 const BODY_FIRST = [
   'Expect: 100-continue without a token',

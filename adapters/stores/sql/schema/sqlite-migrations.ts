@@ -39,7 +39,7 @@ export const sqliteMigrations = ({ tablePrefix }: Names): readonly Migration[] =
     primaryKey: (table) => {
       // Written out, because the search table refers to it, and VACUUM may renumber hidden ones.
       if (table.name === 'tokens') return { before: ['row_id integer primary key'], after: ['unique (id)'] }
-      // An integer key is the row itself, without an index beside it.
+      // An integer key is the row itself, without a separate index.
       return undefined
     },
     feedRow: (table) =>
