@@ -199,6 +199,8 @@ export type Decider = {
   readonly root?: Decider | undefined
   /** As `decide`, for a ticket, which is spent by it. Absent: it knows no tickets. */
   redeem?(ticket: string, context?: VerifyContext): MaybePromise<Verification>
+  /** Makes the ticket of this principal valid again, after a fault of the host refused its connection. */
+  giveBackTicket?(principal: Principal): void
   /** Where the principal, whose use was allowed, has no refusals left: what the route asks for is not looked into. */
   refusalsSpent?(principal: Principal): RateState | undefined
   /** Writes what was counted and recorded off the path of requests. Absent: there is nothing of the kind. */

@@ -23,7 +23,7 @@ import { holdsImported, shapesOf } from './verify/find-imported.js'
 import { identify } from './verify/identify.js'
 import { introspect } from './verify/introspect.js'
 import { TokenPrincipal } from './verify/principal.js'
-import { redeem } from './verify/redeem.js'
+import { giveBackTicket, redeem } from './verify/redeem.js'
 import { standing } from './verify/standing.js'
 import { countUse, decide, verify } from './verify/verify.js'
 import { demandIn } from './verify/verify-slips.js'
@@ -103,6 +103,9 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     },
     decide: (token, request) => orUndecided(() => decide(open(), token, request)),
     redeem: (ticket, request) => orUndecided(() => redeem(open(), ticket, request)),
+    giveBackTicket: (principal) => {
+      if (closing === undefined) giveBackTicket(context, principal)
+    },
     holderOf: (principal) => TokenPrincipal.holderFor(principal, context.signalOf),
     holdsImported: async (credentials, ip, leftMs) => holdsImported(open(), credentials, ip, leftMs),
     createTicket: async (principal) => createTicket(forOneCall(open()), principal),

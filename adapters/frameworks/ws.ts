@@ -100,7 +100,11 @@ export async function authenticateUpgrade(
   if (response !== undefined) return refused(response, socket)
   const refusal = await check?.(request)
   use?.done(endpoint)
-  if (refusal !== undefined) return refused(refusal, socket)
+  if (refusal !== undefined) {
+    // A resource function failed, so the connection was neither allowed nor denied.
+    if (refusal.code === 'store_unavailable' && principal !== undefined) decide.guard.decider.giveBackTicket?.(principal)
+    return refused(refusal, socket)
+  }
   if (principal === undefined) return refused(decide.guard.refuse('credential_missing', request), socket)
   // Only the host knows when a session ends.
   if (use === undefined) return { ok: true, principal, watch: () => undefined }

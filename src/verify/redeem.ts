@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from '../errors.js'
-import type { Verification, VerifyContext } from '../model/principal.js'
+import type { Principal, Verification, VerifyContext } from '../model/principal.js'
 import { endedWithFormat } from '../policy/imports.js'
 import { callOut, dueFrom, leftUntil } from '../store/deadline.js'
 import type { StoredTicket } from '../store/port.js'
@@ -41,16 +41,32 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
     const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))
     // A format that has ended refuses what was derived from its tokens, too.
     const known = entry !== undefined && !endedWithFormat(settings.imports, entry.parts.importedFrom, settings.clock())
-    return known ? await decideFor(context, entry, request, dueAt) : refuseUnknown(context)
+    if (!known) return refuseUnknown(context)
+    const verification = await decideFor(context, entry, request, dueAt)
+    if (verification.ok) redeemed.set(verification.principal, taken)
+    return verification
   } catch (error) {
-    // A 503 asks the client to retry with the same ticket. The response does not wait for this write.
-    void context.background.run(() => giveBack(context, taken))
+    giveBack(context, taken)
     throw error
   }
 }
 
+/** The tickets that principals were admitted with. */
+const redeemed: WeakMap<Principal, StoredTicket> = new WeakMap()
+
+/** Makes a ticket valid again after a fault of the host refused its connection. Works once for each principal, and only if it was admitted with a ticket. */
+export function giveBackTicket(context: Context, principal: Principal): void {
+  const taken = redeemed.get(principal)
+  if (taken !== undefined && redeemed.delete(principal)) giveBack(context, taken)
+}
+
+// A 503 asks the client to retry with the same ticket. The response does not wait for this write.
+function giveBack(context: Context, taken: StoredTicket): void {
+  void context.background.run(() => saveAgain(context, taken))
+}
+
 /** Saves a ticket again. If this fails, the ticket is lost: it admitted nobody, and it can never be used twice. */
-async function giveBack({ settings, store }: Context, taken: StoredTicket): Promise<void> {
+async function saveAgain({ settings, store }: Context, taken: StoredTicket): Promise<void> {
   const now = settings.clock()
   await store.saveTicket(taken, { max: Number.MAX_SAFE_INTEGER, now, forgetBefore: now - FORGET_AFTER_MS }).catch(() => undefined)
 }

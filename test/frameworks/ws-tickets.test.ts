@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { type Latchkey, latchkey, type Principal } from 'latchkey'
 import { accept, generateSigningKey, verifySigned } from 'latchkey/jwt'
 import { memoryStore } from 'latchkey/stores/memory'
-import { createTicket } from 'latchkey/ws'
+import { createTicket, type UpgradeOptions } from 'latchkey/ws'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { kit } from '../support/http/tokens.js'
@@ -219,6 +219,46 @@ describe('a ticket', () => {
     const { protocol } = await createTicket(tokens, verification.principal)
     expect(codeOf(await offer(alone.port, `${protocol}, chat`))).toEqual(INVALID)
     expect((await offer(beside.port, `${protocol}, chat`)).status).toBe(101)
+  })
+
+  it('a ticket works again if a resource function of the host failed, and then opens one connection', async () => {
+    const { tokens, token } = await kit()
+    const verification = await tokens.verify(token)
+    if (!verification.ok) throw new Error(verification.code)
+    const key = await generateSigningKey()
+    const verifier = verifySigned({ issuer: 'https://issuer.example', audience: 'x', keys: { keys: [key.publicJwk as never] } })
+    const rooms = (): string | Promise<string> => {
+      if (failures === 0) return 'r1'
+      failures -= 1
+      if (failures === 0) throw new Error('the database of rooms is down')
+      return Promise.reject(new Error('the database of rooms is down'))
+    }
+    let failures = 0
+    for (const door of [tokens, accept(tokens, verifier)]) {
+      failures = 2
+      const served = await serveSockets(door, { scopes: ['a:read', { room: rooms }] })
+      after.push(served.close)
+      const { protocol } = await createTicket(tokens, verification.principal)
+      for (let turn = 0; turn < 2; turn += 1) {
+        expect(codeOf(await offer(served.port, `${protocol}, chat`))).toEqual([503, 'store_unavailable'])
+      }
+      const answers = await Promise.all(Array.from({ length: 8 }, () => offer(served.port, `${protocol}, chat`)))
+      expect(answers.map(({ status }) => status).sort()).toEqual([101, ...Array.from({ length: 7 }, () => 401)])
+    }
+  })
+
+  it('a ticket is spent by a connection that is refused for its scope or resource', async () => {
+    const { tokens, create } = await kit()
+    const { token } = await create({ resources: { room: ['r2'] } })
+    const verification = await tokens.verify(token)
+    if (!verification.ok) throw new Error(verification.code)
+    for (const options of [{ scopes: ['a:read', { room: () => 'r1' }] }, { scopes: ['a:write'] }] as UpgradeOptions[]) {
+      const served = await serveSockets(tokens, options)
+      after.push(served.close)
+      const { protocol } = await createTicket(tokens, verification.principal)
+      expect((await offer(served.port, `${protocol}, chat`)).status).toBe(403)
+      expect(codeOf(await offer(served.port, `${protocol}, chat`))).toEqual(INVALID)
+    }
   })
 
   it('a ticket counts as a use of its token, and the number of open tickets is limited', async () => {

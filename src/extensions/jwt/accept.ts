@@ -37,6 +37,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
       return verifier === undefined ? own.decide(token, context) : verifier.decide(token, context, own.deadlineMs)
     },
     ...(own.redeem !== undefined && { redeem: own.redeem }),
+    giveBackTicket: (principal) => own.giveBackTicket?.(principal),
     refusalsSpent: (principal) => own.refusalsSpent?.(principal),
     flush: async () => own.flush?.(),
     isOwn: (credential) => (looksSigned(credential) && byIssuer.has(claimedIssuer(credential))) || own.isOwn?.(credential) !== false,
