@@ -2,7 +2,7 @@ import { callback, wholeNumber } from '../../src/policy/option-kinds.js'
 import { objectOf, passing } from '../../src/policy/option-reader.js'
 import type { TokenStore } from '../../src/store/port.js'
 import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
-import { emitWarning } from './lib/transport.js'
+import { emitWarning, notify } from './lib/transport.js'
 import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLeases, reportUsage } from './redis/activity.js'
 import { begin, type RedisWarning } from './redis/begin.js'
 import { createBulk } from './redis/bulk.js'
@@ -103,9 +103,9 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
     restore: (restored) => restore(connection, restored),
     reached: hasReached,
     async migrate() {
-      for (const warning of await begin(connection)) onWarning(warning)
+      for (const warning of await begin(connection)) notify(onWarning, warning)
       const transport = url === undefined ? undefined : await judgeUrl(url)
-      if (transport !== undefined) onWarning(transport)
+      if (transport !== undefined) notify(onWarning, transport)
       bulk.resume()
     },
     diagnose: async () => diagnoseRedis(connection, url === undefined ? undefined : await transportOfUrl(url)),

@@ -67,8 +67,13 @@ export function tellOnce(store: string, warn: (warning: TransportWarning) => voi
     const warning = told ? undefined : judgeTransport(store, transport)
     if (warning === undefined) return
     told = true
-    warn(warning)
+    notify(warn, warning)
   }
+}
+
+/** Calls the host's listener. If it fails, asynchronously or not, neither the store nor the process does. */
+export function notify<W>(listener: (warning: W) => unknown, warning: W): void {
+  void (async () => listener(warning))().catch(() => undefined)
 }
 
 /** Emits a process warning if the options name no listener. */
