@@ -145,7 +145,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   prune(input: { readonly before: InstantInput }): Promise<{ readonly count: number }>
 }
 
-/** Marks what this library made to decide about tokens, so that the types take nothing else. */
+/** Marks the authenticators that this library creates, so that the types accept no other objects. */
 export const AUTHENTICATOR: unique symbol = Symbol('latchkey.authenticator')
 
 /** The first argument of `authenticate`: an instance, a verifier of signed tokens, or several combined. */

@@ -118,7 +118,7 @@ export type Parts = {
   readonly importedFrom: string | undefined
   /** Its slow hash, until it is replaced by a digest. */
   readonly importedHash: string | undefined
-  /** Returns whether an address is allowed. Absent: every address is. */
+  /** Returns whether an address is allowed. If absent, every address is allowed. */
   readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
 }
 

@@ -36,7 +36,7 @@ export function readDuration(place: InputPlace, input: unknown, limits: Duration
   }
   if (fraction === undefined && !Number.isInteger(seconds)) throw new InvalidInputError(place, `must be whole seconds, not ${seconds}`)
   if (seconds > CENTURY_SECONDS) {
-    throw new InvalidInputError(place, `is ${quote(input)}, more than a hundred years; if this is milliseconds, give seconds`)
+    throw new InvalidInputError(place, `is ${quote(input)}, more than a hundred years; if this is in milliseconds, convert it to seconds`)
   }
   if (seconds < min) throw new InvalidInputError(place, `must be at least ${min} seconds, not ${quote(input)}`)
   if (seconds > max) throw new InvalidInputError(place, `must be at most ${max} seconds, not ${quote(input)}`)

@@ -68,7 +68,7 @@ export function createTurns(monotonic: () => number): () => Promise<void> {
     // Not like `startTimer`: the work that waits here would never end if the process ended meanwhile.
     await new Promise<void>((resolve) => {
       setTimeout(resolve)
-      // In a host's test that replaced the timers, work must neither outlast the time that the test lets pass, nor wait for a time that never comes.
+      // If a host's test uses fake timers, the fake timer may never fire, so a real one resumes the work as well.
       if (setTimeout !== original) original(resolve)
     })
     began = monotonic()

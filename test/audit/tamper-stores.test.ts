@@ -11,7 +11,7 @@ import { prunedAndErased } from './pruned-and-erased.js'
 
 type Row = Readonly<Record<string, unknown>>
 
-/** A database that others can access besides latchkey's store. */
+/** A database to which others have access too, bypassing latchkey's store. */
 type Place = {
   readonly store: TokenStore
   readonly quote: '"' | '`'

@@ -64,7 +64,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
       await press(page, 'Revoke')
       await page
         .getByRole('dialog')
-        .getByText(/so something may depend on it/)
+        .getByText(/so check whether something still uses it/)
         .waitFor()
       await page.keyboard.press('Escape')
       await press(page, 'Rotate')

@@ -5,7 +5,7 @@ import { checksum } from '../../src/token/checksum.js'
 import { defaultEngine } from '../../src/token/hash.js'
 import { quantile } from '../bench/paired.js'
 
-/** The size of a flood, and whether it meets a pepper. */
+/** The size of a flood, and whether the instance has a pepper. */
 export type FloodOptions = { readonly forged: number; readonly pepper: boolean }
 
 /** The effects of a flood. */

@@ -163,7 +163,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
         outgoing.on('close', () => resolve())
         outgoing.write(JSON.stringify(INPUT), () => outgoing.destroy())
       })
-      // Wait, because the failure would be something that happens later.
+      // A token created by the aborted request would appear only later.
       await new Promise((resolve) => setTimeout(resolve, 60))
       expect((await call('GET', '/')).body.items).toEqual([])
     })

@@ -48,7 +48,7 @@ test('parses a new token into its parts, and matches the stored digest and the c
   )
 })
 
-/** Every way to make one kind of slip, by the name of the slip. Each function yields all results. */
+/** The kinds of typing mistakes. Each function yields every text that one such mistake can produce. */
 const slips: Record<string, (token: string) => Iterable<string>> = {
   *change(token) {
     for (let at = 0; at < token.length; at++) {

@@ -26,7 +26,7 @@ export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, o
   const promise = unawaited(options)
   if (promise !== '') throw new InvalidInputError('options', `must be an object${promise}`)
   if (isObjectOfAClass(options)) {
-    throw new InvalidInputError('options', `must be an object that names what it is given: ${store}({ ${nameFor(sources, options)}: … })`)
+    throw new InvalidInputError('options', `must be an options object: ${store}({ ${nameFor(sources, options)}: … })`)
   }
   if (typeof options === 'object' && options !== null) {
     const given = [sources.address, ...Object.keys(sources.handles)].filter((name) => Object.hasOwn(options, name))

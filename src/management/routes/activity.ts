@@ -106,7 +106,7 @@ export const usageOfTokens: Route = {
   path: '/usage',
   operationId: 'getUsageOfTokens',
   tag: 'Activity',
-  summary: 'How much several tokens were used',
+  summary: 'Usage of several tokens',
   description: 'Counts in even time steps, for a sparkline beside each row of a list. Tokens that you may not see are omitted.',
   query: summariesShape,
   answers: [{ status: 200, description: 'Counts by step, for each token.', schema: usageSummaries }],

@@ -81,7 +81,7 @@ const GROUPS: readonly StoreCases[] = [
  */
 export function storeContract({ describe, it }: ContractRunner, options: StoreContractOptions): void {
   const timeout = (options.timeoutSeconds ?? 60) * 1000
-  describe(`${options.name} keeps the store contract`, () => {
+  describe(`${options.name} fulfills the store contract`, () => {
     for (const { title, cases } of GROUPS) {
       describe(title, () => {
         for (const each of cases) it(each.title, () => runCase(each, options), timeout)

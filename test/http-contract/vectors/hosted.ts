@@ -162,22 +162,22 @@ export const severalVectors: readonly Vector[] = [
     expect: { ran: 'stock', as: 'reader' },
   },
   {
-    name: 'a program changes by Basic',
+    name: 'a program makes a change with Basic credentials',
     request: request('POST /api/stock', 'Authorization: Basic {writer-as-user}'),
     expect: { ran: 'change', as: 'writer' },
   },
   {
-    name: 'a page of the same origin by Basic',
+    name: 'a page of the same origin with Basic credentials',
     request: request('POST /api/stock', 'Authorization: Basic {writer-as-user}', SAME),
     expect: { ran: 'change', as: 'writer' },
   },
   {
-    name: 'a page of another site by Basic',
+    name: 'a page of another site with Basic credentials',
     request: request('POST /api/stock', 'Authorization: Basic {writer-as-user}', CROSS),
     expect: crossSite,
   },
   {
-    name: 'a page of another origin by Basic',
+    name: 'a page of another origin with Basic credentials',
     request: request('POST /api/stock', 'Authorization: Basic {writer-as-user}', 'Origin: http://evil.test'),
     expect: crossSite,
   },

@@ -21,9 +21,13 @@ export const optionalVectors: readonly Vector[] = [
     request: get('/api/whoami', 'Authorization: Bearer fault-rejects-undefined'),
     expect: { refused: 'store_unavailable' },
   },
-  { name: 'no token where a scope is needed', request: get('/api/stock'), expect: { refused: 'credential_missing' } },
-  { name: 'no token where any of two scopes is needed', request: get('/api/either'), expect: { refused: 'credential_missing' } },
-  { name: 'no token where a resource is needed', request: get('/api/warehouses/w1'), expect: { refused: 'credential_missing' } },
+  { name: 'no token on a route that requires a scope', request: get('/api/stock'), expect: { refused: 'credential_missing' } },
+  {
+    name: 'no token on a route that requires either of two scopes',
+    request: get('/api/either'),
+    expect: { refused: 'credential_missing' },
+  },
+  { name: 'no token on a route that requires a resource', request: get('/api/warehouses/w1'), expect: { refused: 'credential_missing' } },
   {
     name: 'a valid token on a route that requires a scope',
     request: get('/api/stock', bearer('reader')),

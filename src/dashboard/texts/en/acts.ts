@@ -48,7 +48,7 @@ export const acts = {
   'revoke.maybe': 'It may have been revoked anyway.',
   'revoke.checking': 'Checking when it was last used…',
   'revoke.unknown': 'Its usage could not be loaded. Something may depend on it.',
-  'revoke.notCounted': 'This server does not count usage, so something may depend on it.',
+  'revoke.notCounted': 'This server does not count usage, so check whether something still uses it.',
   'revoke.reason': 'Reason',
   'revoke.reasonHint': 'Saved with the token and in the audit log.',
   'revoke.confirm': 'Revoke permanently',

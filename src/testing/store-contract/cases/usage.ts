@@ -232,7 +232,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'the addresses of a token are bounded: the most recent stay, and dropped ones are counted from zero',
+      title: 'the number of addresses of a token is bounded: the most recent stay, and one that was dropped starts again at zero',
       async run(stage) {
         const { id } = await inserted(stage)
         const seen = (ip: string, lastAt: number, count = 1): UsageAddress => ({ tokenId: id, ip, count, lastAt })
