@@ -75,6 +75,16 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       },
     ))
 
+  it('a single token is described in the singular: in the bulk Revoke dialog and by its number of calls', () =>
+    play(two, async ({ page, world }) => {
+      const { token } = await world.tokens.system.create({ name: 'CI', scopes: ['orders:read'] })
+      await world.tokens.verify(token)
+      await world.tokens.flush()
+      await page.reload()
+      await page.getByRole('img', { name: '1 call in the last 14 days' }).waitFor()
+      await (await selectAndRevoke(page, 'ERP')).getByText('It has never been used, so nothing is known to depend on it.').waitFor()
+    }))
+
   it('Revoke all shows how many tokens are in use, how often, and when last, before the button is pressed', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {

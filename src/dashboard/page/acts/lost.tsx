@@ -10,6 +10,7 @@ import { Dialog } from '../ui/dialog.js'
 import { useHeldClose } from '../ui/leave.js'
 import { ProblemLine } from '../ui/problem.js'
 import { StatusBadge } from '../ui/token.js'
+import { sayWhy, useWho, whyRefused } from './already.js'
 
 type Props = {
   readonly record: Token
@@ -25,7 +26,16 @@ export function Lost({ record, earlier, onClose, onMade }: Props): JSX.Element {
   const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run } = useTask()
   const close = useHeldClose(busy, onClose)
-  const rotate = (): Promise<void> => run(async () => onMade(await make(`${record.id}/rotate`, { overlap: 0 })))
+  const who = useWho()
+  const rotate = (): Promise<void> =>
+    run(async () => {
+      try {
+        onMade(await make(`${record.id}/rotate`, { overlap: 0 }))
+      } catch (error) {
+        sayWhy(await whyRefused(error, record.id, 'rotate', who))
+        onClose()
+      }
+    })
   return (
     <Dialog
       title={t('lost.title')}

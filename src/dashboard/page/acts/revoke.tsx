@@ -1,7 +1,8 @@
 import type { ComponentChildren, JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { call } from '../lib/api.js'
 import { useLoad, useMaybe, useTask } from '../lib/hooks.js'
+import { Problem } from '../lib/problem.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Page, Token } from '../lib/types.js'
@@ -12,7 +13,9 @@ import { TextField } from '../ui/fields.js'
 import { useGuardedClose } from '../ui/leave.js'
 import { Maybe, ProblemLine } from '../ui/problem.js'
 import { say } from '../ui/toasts.js'
+import { sayWhy, useWho } from './already.js'
 import { Breaks } from './breaks.js'
+import { endToken } from './end.js'
 import { LastUse, Together } from './together.js'
 
 /** Asks for confirmation before a token is revoked, and shows what will break. */
@@ -28,10 +31,17 @@ export function Revoke({
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useTask()
   const close = useMaybe(problem, onDone, onClose)
+  const who = useWho()
+  const tried = useRef(false)
+  tried.current ||= problem?.open === true
   const revoke = (): Promise<void> =>
     run(async () => {
-      await call('POST', `${token.id}/revoke`, { body: reason === '' ? {} : { reason } })
-      say(t('revoke.done'))
+      try {
+        await endToken(token, reason, who, tried.current)
+        say(t('revoke.done'))
+      } catch (error) {
+        sayWhy(Problem.of(error))
+      }
       onClose()
       onDone()
     })
@@ -75,7 +85,7 @@ export function RevokeSelected(props: {
       onConfirm={() => props.onConfirm(reason)}
     >
       <Banner tone="danger">
-        <p>{t('together.text')}</p>
+        <p>{t(tokens.length === 1 ? 'revoke.text' : 'together.text')}</p>
         <Together tokens={data?.items} problem={problem} />
       </Banner>
       <ul class="plain-list">

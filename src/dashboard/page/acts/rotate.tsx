@@ -15,6 +15,7 @@ import { Pills } from '../ui/fields.js'
 import { useHeldClose } from '../ui/leave.js'
 import { Maybe, ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
+import { sayWhy, useWho, whyRefused } from './already.js'
 
 const OVERLAPS = [
   { value: '0', label: 'rotate.now' },
@@ -27,7 +28,7 @@ const OVERLAPS = [
 type Props = {
   readonly token: Token
   readonly onClose: () => void
-  /** The token may have been rotated, although no response arrived. */
+  /** The token may have been rotated although no response arrived, or someone else changed it first. */
   readonly onChanged: () => void
   readonly onMade: (minted: Minted, oldEndsAt: number | null) => void
 }
@@ -38,6 +39,7 @@ export function Rotate({ token, onClose, onChanged, onMade }: Props): JSX.Elemen
   const [make] = useState(() => makeOnce<Minted>())
   const { busy, problem, run } = useTask()
   const close = useHeldClose(busy, useMaybe(problem, onChanged, onClose))
+  const who = useWho()
   const now = useNow()
   const { usageCounted } = useWorld()
   const { data } = useLoad(token.id, (signal) => call<Token>('GET', token.id, { signal }))
@@ -47,8 +49,14 @@ export function Rotate({ token, onClose, onChanged, onMade }: Props): JSX.Elemen
   const capped = token.expiresAt !== undefined && Date.parse(token.expiresAt) < end ? Date.parse(token.expiresAt) : undefined
   const rotate = (): Promise<void> =>
     run(async () => {
-      const minted = await make(`${token.id}/rotate`, { overlap: seconds })
-      onMade(minted, seconds === 0 ? null : (capped ?? Date.now() + seconds * 1000))
+      try {
+        const minted = await make(`${token.id}/rotate`, { overlap: seconds })
+        onMade(minted, seconds === 0 ? null : (capped ?? Date.now() + seconds * 1000))
+      } catch (error) {
+        sayWhy(await whyRefused(error, token.id, 'rotate', who))
+        onClose()
+        onChanged()
+      }
     })
   return (
     <Dialog

@@ -57,7 +57,7 @@ function Counted({ tokens, more, problem }: Props): JSX.Element | null {
       <p>
         <strong>
           {last === undefined
-            ? t(imported.length === 0 ? 'together.unused' : 'together.unusedImported')
+            ? t(`${tokens.length === 1 ? 'revoke' : 'together'}.${imported.length === 0 ? 'unused' : 'unusedImported'}`)
             : t(recent.length === 0 ? 'together.usedBefore' : 'together.used', { count: recent.length })}
         </strong>{' '}
         {last?.lastUsedAt !== undefined && <Rich k="together.last" time={<Ago at={last.lastUsedAt} />} name={last.name} />}

@@ -1,10 +1,10 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { sayWhy, useWho, whyRefused } from '../acts/already.js'
 import { holds } from '../form/differences.js'
 import { call } from '../lib/api.js'
 import { spanText } from '../lib/format.js'
 import { useLoad, useMaybe, useTask } from '../lib/hooks.js'
-import { Problem } from '../lib/problem.js'
 import { MONTH_HOURS, sinceHours, useSpan } from '../lib/span.js'
 import { t } from '../lib/text.js'
 import type { Token, Usage } from '../lib/types.js'
@@ -54,6 +54,7 @@ type RemoveProps = Props & { readonly unused: readonly string[]; readonly span: 
 function Remove({ token, unused, span, onClose, onChanged }: RemoveProps): JSX.Element {
   const { busy, problem, run } = useTask()
   const close = useMaybe(problem, onChanged, onClose)
+  const who = useWho()
   const kept = token.scopes.filter((scope) => !unused.includes(scope))
   const remove = (): Promise<void> =>
     run(async () => {
@@ -61,10 +62,13 @@ function Remove({ token, unused, span, onClose, onChanged }: RemoveProps): JSX.E
         await call('PATCH', token.id, { body: { scopes: kept }, version: token.version })
         say(t('form.saved'))
       } catch (error) {
-        if (Problem.of(error).status !== 412) throw error
-        // An earlier response was lost, and the only change since then is the requested one.
-        const now = await call<Token>('GET', token.id)
-        say(t(now.version === token.version + 1 && holds({ scopes: kept }, now) ? 'form.saved' : 'lifecycle.stale'))
+        const problem = await whyRefused(error, token.id, 'edit', who)
+        if (problem.told !== undefined || problem.status !== 412) sayWhy(problem)
+        else {
+          // An earlier response was lost, and the only change since then is the requested one.
+          const now = await call<Token>('GET', token.id)
+          say(t(now.version === token.version + 1 && holds({ scopes: kept }, now) ? 'form.saved' : 'lifecycle.stale'))
+        }
       }
       onClose()
       onChanged()

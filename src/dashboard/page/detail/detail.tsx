@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { isOver, isRotatable, isStopped } from '../acts/able.js'
 import { type Act, Acts } from '../acts/acts.js'
+import { useWho } from '../acts/already.js'
 import { flipAndSay } from '../acts/flip.js'
 import { call } from '../lib/api.js'
 import { useLoad, useTask } from '../lib/hooks.js'
@@ -28,7 +29,9 @@ type Props = { readonly id: string; readonly place: Place }
 /** One token: its details, its usage, and the available actions. */
 export function Detail({ id, place }: Props): JSX.Element {
   const loaded = useLoad(id, (signal) => load(id, signal))
-  const { data: token, problem, reload } = loaded
+  const { problem, reload } = loaded
+  // A token that was removed meanwhile is not shown as if it still existed.
+  const token = problem?.kind === 'missing' ? undefined : loaded.data
   const [round, setRound] = useState(0)
   const changed = (): void => {
     reload()
@@ -123,7 +126,8 @@ function Actions(props: { readonly token: Token; readonly onOpen: (act: Act) => 
   const { busy, problem, run } = useTask()
   const over = isOver(token)
   const inactive = isStopped(token)
-  const flipNow = (): Promise<void> => run(() => flipAndSay(token).then(onChanged))
+  const who = useWho()
+  const flipNow = (): Promise<void> => run(() => flipAndSay(token, who).then(onChanged))
   return (
     <div>
       <div class="head-actions">

@@ -47,7 +47,7 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
   const changes = changesOf(draft, before)
   const leave = (): void => {
     onClose()
-    if (theirs !== undefined || lost.current !== undefined) onSaved()
+    if (theirs !== undefined || lost.current !== undefined || problem?.kind === 'missing') onSaved()
   }
   const close = useGuardedClose(isChanged(draft, before), leave)
 

@@ -33,7 +33,9 @@ export function t(key: Key, blanks: Blanks = {}): string {
 /** The text before its placeholders are filled in. Prefers the language's own plural forms to those of English. */
 export function pattern(key: Key, { count }: Blanks): string {
   const form = typeof count === 'number' ? `${key}.${plurals.select(count)}` : key
-  const text = config.texts?.[form] ?? config.texts?.[key] ?? english[form] ?? texts[key]
+  // Most languages have no plural form for zero, but some texts need one.
+  const none = count === 0 ? `${key}.zero` : form
+  const text = config.texts?.[none] ?? config.texts?.[form] ?? config.texts?.[key] ?? english[none] ?? english[form] ?? texts[key]
   return text.replace(/\{([Cc]lients?)\}/g, (whole, noun: string) => nouns[noun] ?? whole)
 }
 

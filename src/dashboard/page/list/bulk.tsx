@@ -1,8 +1,9 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { useWho } from '../acts/already.js'
+import { endToken } from '../acts/end.js'
 import { flip } from '../acts/flip.js'
 import { RevokeSelected } from '../acts/revoke.js'
-import { call } from '../lib/api.js'
 import { guard } from '../lib/guard.js'
 import { Problem } from '../lib/problem.js'
 import { t } from '../lib/text.js'
@@ -37,6 +38,7 @@ export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element | null {
   const startable = able(({ deactivatedAt }) => deactivatedAt !== undefined)
   const revocable = able(() => true)
 
+  const who = useWho()
   const present = useRef(true)
   useEffect(
     () => () => {
@@ -68,10 +70,10 @@ export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element | null {
     <div class="bulk" role="region" aria-label={t('list.selected', { count: tokens.length })}>
       <strong role="status">{working ? t('bulk.working', working) : t('list.selected', { count: tokens.length })}</strong>
       <span class="bulk-actions">
-        <Button icon="pause" disabled={stoppable.length === 0 || busy} onClick={() => void each(stoppable, flip)}>
+        <Button icon="pause" disabled={stoppable.length === 0 || busy} onClick={() => void each(stoppable, (token) => flip(token, who))}>
           {t('action.deactivate')}
         </Button>
-        <Button icon="play" disabled={startable.length === 0 || busy} onClick={() => void each(startable, flip)}>
+        <Button icon="play" disabled={startable.length === 0 || busy} onClick={() => void each(startable, (token) => flip(token, who))}>
           {t('action.activate')}
         </Button>
         <Button kind="danger" icon="ban" disabled={revocable.length === 0 || busy} onClick={() => setRevoking(true)}>
@@ -87,7 +89,7 @@ export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element | null {
           onClose={() => setRevoking(false)}
           onConfirm={(reason) => {
             setRevoking(false)
-            void each(revocable, (token) => call('POST', `${token.id}/revoke`, { body: reason === '' ? {} : { reason } }))
+            void each(revocable, (token) => endToken(token, reason, who))
           }}
         />
       )}

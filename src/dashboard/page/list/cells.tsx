@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
+import { ago } from '../lib/ago.js'
 import { useNow } from '../lib/clock.js'
-import { ago, briefMoment, day, exact } from '../lib/format.js'
+import { briefMoment, day, exact } from '../lib/format.js'
 import { Rich } from '../lib/rich.js'
 import { standingOf } from '../lib/status.js'
 import { t } from '../lib/text.js'

@@ -37,7 +37,7 @@ export function Failures({ done, failures, onClose }: Props): JSX.Element {
           </li>
         ))}
       </ul>
-      <p class="muted">{t('bulk.stay')}</p>
+      {failures.some(({ problem }) => problem.told === undefined) && <p class="muted">{t('bulk.stay')}</p>}
     </Dialog>
   )
 }

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { isOver, isRotatable, isStopped } from '../acts/able.js'
 import type { Act } from '../acts/acts.js'
+import { useWho } from '../acts/already.js'
 import { flipAndSay } from '../acts/flip.js'
 import { Problem } from '../lib/problem.js'
 import { t } from '../lib/text.js'
@@ -18,9 +19,10 @@ type Props = { readonly token: Token; readonly onAct: OnAct; readonly onChanged:
 export function RowMenu({ token, onAct, onChanged }: Props): JSX.Element {
   const over = isOver(token)
   const stopped = isStopped(token)
+  const who = useWho()
   const flipNow = async (): Promise<void> => {
     try {
-      await flipAndSay(token)
+      await flipAndSay(token, who)
     } catch (error) {
       say(problemSentence(Problem.of(error)))
     }

@@ -113,9 +113,14 @@ export function Maybe({ problem, text }: { readonly problem: Problem | undefined
 
 /** A problem as one sentence. */
 export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Element {
+  const told = changedText(problem)
+  if (told !== undefined) return <span>{told}</span>
   if (problem.kind !== 'refused' && problem.kind !== 'forbidden') return <>{t(STATES[problem.kind].title)}.</>
   return <ServerText text={problem.message} code={problem.code} />
 }
+
+/** What someone else did to the token. The server's message is about versions, which users do not see. */
+const changedText = ({ told, status }: Problem): string | undefined => told ?? (status === 412 ? t('code.conflict') : undefined)
 
 /** Like `ProblemText`, for names, which may come from the host application. */
 export function NamesProblem({ problem }: { readonly problem: Problem }): JSX.Element {
@@ -134,6 +139,8 @@ export const suggestionHint = (problem: Problem | undefined, hint?: string): Com
 
 /** Like `ProblemText`, as plain text. */
 export function problemSentence(problem: Problem): string {
+  const told = changedText(problem)
+  if (told !== undefined) return told
   if (problem.kind !== 'refused' && problem.kind !== 'forbidden') return `${t(STATES[problem.kind].title)}.`
   return config.language.startsWith('en') ? problem.message : textOr(`code.${problem.code}`, t('code.other'))
 }

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
+import { ago } from '../lib/ago.js'
 import { useNow } from '../lib/clock.js'
-import { ago, exact, moment } from '../lib/format.js'
+import { exact, moment } from '../lib/format.js'
 
 /** A relative time that is kept up to date, with the exact UTC time on hover and for machines. */
 export function Ago({ at }: { readonly at: string | number }): JSX.Element {

@@ -6,6 +6,7 @@ export const app: DashboardTexts = {
   'app.subtitle': 'أنشئ الرموز التي تستدعي واجهتك البرمجية، وراقبها ودوِّرها وألغِها.',
   'word.client': 'المستأجر',
   'word.clients': 'المستأجرين',
+  'time.justNow': 'قبل لحظات',
   'app.skip': 'انتقل إلى المحتوى',
   'app.signedInAs': 'مسجَّل الدخول باسم {name}',
   'app.nowSignedInAs': 'أنت الآن مسجَّل الدخول باسم {name}',

@@ -110,6 +110,7 @@ export const detail: DashboardTexts = {
   'audit.token.expired': 'نبّه إلى انتهاء {token}',
   'audit.token.unused': 'نبّه إلى أن أحدًا لا يستخدم {token}',
   'audit.token.old_still_used': 'نبّه إلى أن {token} ما زال مستخدمًا رغم تدويره',
+  'audit.tokens.revoked.one': 'ألغى رمزًا واحدًا',
   'audit.tokens.revoked': 'ألغى دفعة واحدة رموزًا عددها {count}',
   'audit.owner.changed': 'غيّر صلاحيات مالك {token}',
   'audit.owner.gone': 'أبلغ عن مغادرة مالك',

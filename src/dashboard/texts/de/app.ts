@@ -6,6 +6,7 @@ export const app: DashboardTexts = {
   'app.subtitle': 'Tokens, die Ihre API aufrufen: erstellen, beobachten, rotieren und widerrufen.',
   'word.client': 'Mandant',
   'word.clients': 'Mandanten',
+  'time.justNow': 'gerade eben',
   'app.skip': 'Zum Inhalt springen',
   'app.signedInAs': 'Angemeldet als {name}',
   'app.nowSignedInAs': 'Sie sind jetzt als {name} angemeldet',

@@ -110,7 +110,7 @@ export const detail: DashboardTexts = {
   'audit.token.unused': 'hat gemeldet: {token} wird nicht benutzt',
   'audit.token.old_still_used': 'hat gemeldet: {token} wird trotz Rotation noch benutzt',
   'audit.tokens.revoked': 'hat {count} Tokens auf einmal widerrufen',
-  'audit.tokens.revoked.one': 'hat 1 Token auf einmal widerrufen',
+  'audit.tokens.revoked.one': 'hat 1 Token widerrufen',
   'audit.owner.changed': 'hat die Rechte des Inhabers geändert: {token}',
   'audit.owner.gone': 'hat gemeldet, dass ein Inhaber gegangen ist',
   'audit.owner.transferred': 'hat den Inhaber gewechselt: {token}',

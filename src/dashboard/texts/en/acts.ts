@@ -75,6 +75,12 @@ export const acts = {
   'together.usedAt': 'last used {time}',
   'together.neverUsed': 'never used',
 
+  'already.revoked': 'It was already revoked by {name} ({time}).',
+  'already.rotated': 'It was already rotated by {name} ({time}).',
+  'already.deactivated': 'It was already deactivated by {name} ({time}).',
+  'already.activated': 'It was already activated by {name} ({time}).',
+  'already.expired': 'It has expired, so it can no longer be rotated.',
+  'already.gone': 'It no longer exists, or you no longer have access to it.',
   'revokeAll.title': 'Revoke all tokens',
   'revokeAll.text': 'Every matching token will stop working. This cannot be undone.',
   'revokeAll.which': 'Which tokens',
@@ -92,6 +98,7 @@ export const acts = {
   'revokeAll.word': 'revoke everything',
   'revokeAll.confirm': 'Revoke these tokens',
   'revokeAll.maybe': 'They may have been revoked anyway.',
+  'revokeAll.done.zero': 'All of these tokens were already revoked.',
   'revokeAll.done': '{count} tokens revoked',
   'revokeAll.done.one': '1 token revoked',
 } as const

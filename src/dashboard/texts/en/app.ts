@@ -4,6 +4,7 @@ export const app = {
   'app.subtitle': 'Create, monitor, rotate and revoke the tokens that call your API.',
   'word.client': 'Tenant',
   'word.clients': 'Tenants',
+  'time.justNow': 'just now',
   'app.skip': 'Skip to content',
   'app.signedInAs': 'Signed in as {name}',
   'app.nowSignedInAs': 'You are now signed in as {name}',

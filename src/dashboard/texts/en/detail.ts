@@ -113,7 +113,7 @@ export const detail = {
   'audit.token.unused': 'reported that {token} is unused',
   'audit.token.old_still_used': 'reported that {token} is still used although it was rotated',
   'audit.tokens.revoked': 'revoked {count} tokens at once',
-  'audit.tokens.revoked.one': 'revoked 1 token at once',
+  'audit.tokens.revoked.one': 'revoked 1 token',
   'audit.management.refused': 'was denied a change',
   'audit.owner.changed': 'changed what the owner of {token} may do',
   'audit.owner.gone': 'reported that an owner left',
