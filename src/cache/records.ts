@@ -38,7 +38,7 @@ export type RecordListener = {
 /** Settings of the record cache. */
 export type RecordCacheOptions = {
   readonly nodeId: () => string
-  /** Tokens with other prefixes are not cached. */
+  /** Tokens with other prefixes do not exist for this instance. */
   readonly prefix: string
   readonly catalogue: Catalogue
   /** Absent: nothing is cached, and every verification reads the store. */
@@ -93,9 +93,10 @@ export class RecordCache {
       store,
       () => ({ epoch: this.follower.epoch, position: this.follower.positionSince(this.#changedAt) }),
       (load, record) => {
-        const entry = record === undefined ? undefined : compileEntry(record, options.catalogue)
+        // Environments may share a store. To each other, their tokens do not exist.
+        const entry = record?.prefix === options.prefix ? compileEntry(record, options.catalogue) : undefined
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
-        const kept = this.#keeps && (record === undefined || record.prefix === options.prefix) && !this.#isExpected(load.id)
+        const kept = this.#keeps && !this.#isExpected(load.id)
         if (kept && load.epoch === this.follower.epoch && !load.outdated) {
           if (entry === undefined) this.#misses.set(flat(load.id), { visited: false, until: options.elapsed() + MISS_MS })
           else this.#entries.set(entry.id, entry)
