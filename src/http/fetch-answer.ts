@@ -1,4 +1,5 @@
 import { CODES, type Code } from '../errors.js'
+import { ByteBuffer } from './byte-buffer.js'
 
 /** Thrown when a body exceeds the size limit. */
 export class TooLargeError extends Error {
@@ -33,26 +34,15 @@ export function answerProblem(code: Code, detail: string, headers: Record<string
  */
 export async function readRawBody(request: Bodied, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw new TooLargeError()
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const buffer = new ByteBuffer(maxBytes)
   const reader = request.body?.getReader()
   for (;;) {
     const chunk = await reader?.read()
-    if (chunk?.value === undefined) break
-    size += chunk.value.byteLength
-    if (size > maxBytes) {
-      await reader?.cancel().catch(() => undefined)
-      throw new TooLargeError()
-    }
-    chunks.push(chunk.value)
+    if (chunk?.value === undefined) return buffer.bytes
+    if (buffer.add(chunk.value)) continue
+    await reader?.cancel().catch(() => undefined)
+    throw new TooLargeError()
   }
-  const bytes = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return bytes
 }
 
 /**

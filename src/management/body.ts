@@ -1,3 +1,4 @@
+import { ByteBuffer } from '../http/byte-buffer.js'
 import { fieldsWhere } from '../model/fields.js'
 import { fault, RequestFault } from './fault.js'
 import { checkParsed, parseStrictJson } from './json.js'
@@ -85,17 +86,13 @@ async function readText(request: Request, maxBytes: number): Promise<string | un
   if (request.bodyUsed) throw fault('body', [], TAKEN)
   if (request.body === null) return ''
   const reader = request.body.getReader()
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const buffer = new ByteBuffer(maxBytes)
   for (;;) {
     const chunk = await readChunk(reader)
-    if (chunk === undefined) return decode(chunks)
-    size += chunk.byteLength
-    if (size > maxBytes) {
-      reader.cancel().catch(() => undefined)
-      throw tooLarge(maxBytes)
-    }
-    chunks.push(chunk)
+    if (chunk === undefined) return decode(buffer.bytes)
+    if (buffer.add(chunk)) continue
+    reader.cancel().catch(() => undefined)
+    throw tooLarge(maxBytes)
   }
 }
 
@@ -108,10 +105,9 @@ async function readChunk(reader: { read(): Promise<{ done: boolean; value?: Uint
   }
 }
 
-function decode(chunks: readonly Uint8Array[]): string {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+function decode(bytes: Uint8Array): string {
   try {
-    return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('') + decoder.decode()
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     throw fault('body', [], 'the body is not UTF-8')
   }
@@ -122,7 +118,7 @@ function textOf(parsed: unknown, maxBytes: number): string | undefined {
   const bytes = typeof parsed === 'string' ? new TextEncoder().encode(parsed) : parsed
   if (!(bytes instanceof Uint8Array)) return undefined
   if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes)
-  return decode([bytes])
+  return decode(bytes)
 }
 
 function sizeOf(parsed: unknown): number {

@@ -11,8 +11,8 @@ export const MOST_SEARCHED = 100_000
 export type TokenPage = readonly ListedToken[] & { readonly tooWide?: 'text' | 'store' }
 
 const MOST = MOST_SEARCHED.toLocaleString('en')
-const BY_TEXT = `is too short to look for among more than ${MOST} tokens: write at least three characters, or add tenantId or ownerId`
-const BY_STORE = `cannot be looked for among more than ${MOST} tokens in this store: add tenantId or ownerId, or search by id`
+const BY_TEXT = `is too short to look for among more than ${MOST} tokens: write at least three characters, or add tenantId, ownerId or createdBy`
+const BY_STORE = `cannot be looked for among more than ${MOST} tokens in this store: add tenantId, ownerId or createdBy, or search by id`
 
 /**
  * Refuses a search that is too wide for its store.

@@ -15,7 +15,7 @@ import { ownDatabase, ownFolder, ownSchema } from './sql/databases.js'
 
 const PREFIX = 'acme_test'
 const TOO_SHORT = /^name: is too short to look for among more than 100,000 tokens: write at least three characters/
-const NO_INDEX = /^name: cannot be looked for among more than 100,000 tokens in this store: add tenantId or ownerId/
+const NO_INDEX = /^name: cannot be looked for among more than 100,000 tokens in this store: add tenantId, ownerId or createdBy/
 
 type Place = {
   readonly store: TokenStore
@@ -130,6 +130,11 @@ for (const [kind, { skip, open }] of Object.entries(places)) {
     for (const more of narrowed) expect(await found(tokens, { name: 'ne', ...more })).toEqual([record.id])
     // Exactly as many as are read.
     expect(await found(tokens, { name: 'ne', tenantId: 'large' })).toEqual([])
+    // The tokens of a colleague in the same tenant do not count for someone who manages only their own.
+    const member = tokens.as({ id: 'member', tenants: ['large'], manages: 'own', scopes: ['stock:read'] })
+    const own = await member.create({ name: 'Needle 2', scopes: ['stock:read'], tenantId: 'large' })
+    expect((await member.list({ name: 'ne' })).items.map(({ id }) => id)).toEqual([own.record.id])
+    await expect(found(tokens, { name: 'ne', tenantId: 'large' })).rejects.toThrow(indexed ? TOO_SHORT : NO_INDEX)
     // Anyone whose tenants are few enough can search them.
     const admin = tokens.as({ id: 'admin', tenants: ['small'], manages: 'all' })
     expect((await admin.list({ name: 'ne' })).items.map(({ id }) => id)).toEqual([record.id])

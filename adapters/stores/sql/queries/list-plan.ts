@@ -51,11 +51,12 @@ const atMost = async (
 
 /** Walks the list if it is short enough to read every name. */
 const unindexed = async (context: Sql, query: ListQuery, tooWide: TooWide): Promise<Plan | TooWide> => {
-  const { tenantIds, ownerId, idStartsWith, prefix } = query
+  const { tenantIds, ownerId, createdBy, idStartsWith, prefix } = query
   if (idStartsWith !== undefined) return WALK
   const among: Expression<SqlBool>[] = []
   if (tenantIds !== undefined) among.push(ofTenants(tenantIds))
   if (ownerId !== undefined) among.push(sql<SqlBool>`${sql.ref('tokens.owner_id')} = ${ownerId}`)
+  if (createdBy !== undefined) among.push(sql<SqlBool>`${sql.ref('tokens.created_by')} = ${createdBy}`)
   return (await atMost(context, MOST_SEARCHED, among, prefix)) ? WALK : tooWide
 }
 
