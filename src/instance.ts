@@ -275,24 +275,24 @@ export function registerInstance(face: object, inside: Internals): void {
 }
 
 /**
- * The decider behind what a host gave. A forgotten `await`, or options in its place, is better told at once.
+ * The decider behind what a host gave. An error shows `write`, the call as it should be written.
  *
  * @throws InvalidInputError `invalid_input`, field `tokens`
  */
-export function deciderOf(tokens: unknown): Decider {
-  return found(deciders, tokens)
+export function deciderOf(tokens: unknown, write?: string): Decider {
+  return found(deciders, tokens, write)
 }
 
 /** Returns the internal interface of an instance. Throws as `deciderOf` does. */
-export function internalsOf(tokens: unknown): Internals {
-  return found(internals, tokens)
+export function internalsOf(tokens: unknown, write?: string): Internals {
+  return found(internals, tokens, write)
 }
 
-function found<T>(map: WeakMap<object, T>, tokens: unknown): T {
+function found<T>(map: WeakMap<object, T>, tokens: unknown, write: string | undefined): T {
   const inside = typeof tokens === 'object' && tokens !== null ? map.get(tokens) : undefined
   if (inside === undefined) {
     const copies = aboutCopies()
-    const hint = copies === undefined ? misgiven(tokens) : `; ${copies}`
+    const hint = copies === undefined ? misgiven(tokens, write) : `; ${copies}`
     throw new InvalidInputError('tokens', `must be the result of latchkey(options)${hint}`)
   }
   return inside

@@ -26,7 +26,7 @@ import { TokenPrincipal } from './verify/principal.js'
 import { giveBackTicket, redeem } from './verify/redeem.js'
 import { standing } from './verify/standing.js'
 import { countUse, decide, verify } from './verify/verify.js'
-import { demandIn } from './verify/verify-slips.js'
+import { demandIn, tellOfNoText } from './verify/verify-slips.js'
 
 /**
  * Creates an instance over a store. It verifies tokens, and provides handles to manage them.
@@ -150,7 +150,11 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
         return undecided(error, token)
       }
     },
-    introspect: async (token) => introspect(forOneCall(open()), token),
+    introspect: async (token) => {
+      const context = open()
+      if (typeof token !== 'string') tellOfNoText(context, token, 'introspect', 'not active')
+      return introspect(forOneCall(context), token)
+    },
     as: (actor) => createHandle(open, readActor(actor)),
     system: createHandle(open, SYSTEM),
     flush: async () => open().flush(),

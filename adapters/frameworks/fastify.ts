@@ -10,7 +10,7 @@ import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import { tellRoute } from '../../src/http/tell-route.js'
 import { createTrustCheck } from '../../src/http/trust-check.js'
-import type { Authenticator, Latchkey } from '../../src/instance.js'
+import { type Authenticator, deciderOf, type Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
 import { pathIn } from '../../src/management/target.js'
 import type { Actor } from '../../src/model/actor.js'
@@ -163,6 +163,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
   tokens: Authenticator,
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): ScopeHook {
+  deciderOf(tokens, 'protect(tokens, scope)')
   const enter = createEntrance(tokens, {})
   const check = requireScopes(...args)
   return markGuard(function protectRequest(incoming, outgoing, done) {

@@ -63,7 +63,7 @@ export type ManagementOptions = Manage & {
  * ```
  */
 export function authenticate(tokens: Authenticator, given: AuthenticateOptions = {}): MiddlewareHandler {
-  deciderOf(tokens)
+  deciderOf(tokens, 'authenticate(tokens)')
   checkOptions(given)
   const { ip, waitUntil, ...options } = given
   checkWaitUntil(waitUntil)
@@ -136,6 +136,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
   tokens: Authenticator,
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): MiddlewareHandler {
+  deciderOf(tokens, 'protect(tokens, scope)')
   const enter = authenticate(tokens)
   const check = requireScopes(...args)
   return markGuard(async function protectRequest(c, next) {

@@ -8,7 +8,7 @@ import type { PlainResponse } from '../../src/http/problem.js'
 import type { Platform } from '../../src/http/request.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import { createTrustCheck } from '../../src/http/trust-check.js'
-import type { Authenticator, Latchkey } from '../../src/instance.js'
+import { type Authenticator, deciderOf, type Latchkey } from '../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../src/management/index.js'
 import { pathIn } from '../../src/management/target.js'
 import type { Actor } from '../../src/model/actor.js'
@@ -109,6 +109,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
   tokens: Authenticator,
   ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
 ): Middleware {
+  deciderOf(tokens, 'protect(tokens, scope)')
   const enter = authenticate(tokens)
   const check = requireScopes(...args)
   return markGuard(function protectRequest(ctx: Context, next: Next) {

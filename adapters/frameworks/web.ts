@@ -72,7 +72,7 @@ export function authenticate(
 export function authenticate(tokens: Authenticator, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
 export async function authenticate(tokens: Authenticator, request: Request, given: AuthenticateOptions = {}): Promise<OptionalOutcome> {
   if (isRequest(tokens)) throw new InvalidInputError('tokens', 'comes before the request: authenticate(tokens, request)')
-  deciderOf(tokens)
+  deciderOf(tokens, 'authenticate(tokens, request)')
   checkRequest(request, 'authenticate(tokens, request)')
   refuseScopes(given)
   checkOptions(given)

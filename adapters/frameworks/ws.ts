@@ -89,7 +89,7 @@ export async function authenticateUpgrade(
   request: IncomingMessage,
   options: UpgradeOptions = DEFAULTS,
 ): Promise<UpgradeOutcome> {
-  if (isListener(tokens, request)) return refuseListener(tokens, request)
+  if (isListener(tokens, request)) return refuseListener(tokens, request, CALL_INSTEAD)
   const socket = socketOf(request)
   // Nothing else listens to the socket while the decision is pending.
   if (!socket.listeners('error').includes(ignoreErrors)) socket.on('error', ignoreErrors)
@@ -128,20 +128,25 @@ export async function authenticateUpgrade(
  * ```
  */
 export async function createTicket(tokens: Latchkey, principal: Principal | undefined): Promise<Ticket> {
-  return await internalsOf(tokens).createTicket(principal)
+  // As a listener. The server ignores the result, and a rejection would end the process.
+  if (isListener(tokens, principal)) return refuseListener(tokens, principal, CREATE_INSTEAD) as never
+  return await internalsOf(tokens, 'createTicket(tokens, principal)').createTicket(principal)
 }
 
 const DEFAULTS: UpgradeOptions = Object.freeze({})
 const refuseMisconfigured = createRefusals<IncomingMessage>()
 
-/** Whether a server called `authenticateUpgrade` itself, as the listener of its `upgrade` event: with the request and its connection. */
+const CALL_INSTEAD = "write server.on('upgrade', (request, socket) => …) and call authenticateUpgrade(tokens, request) there"
+const CREATE_INSTEAD = 'createTicket(tokens, principal) is for an HTTP route, and authenticateUpgrade(tokens, request) for the upgrade'
+
+/** Whether a server called a function of this module itself, as the listener of its `upgrade` event: with the request and its connection. */
 function isListener(first: unknown, second: unknown): first is IncomingMessage {
   return typeof first === 'object' && first !== null && second !== undefined && Reflect.get(first, 'socket') === second
 }
 
 // Nobody handles the result.
-function refuseListener(request: IncomingMessage, socket: unknown): RefusedUpgrade {
-  warn('LATCHKEY_W013', undefined, "write server.on('upgrade', (request, socket) => …) and call authenticateUpgrade(tokens, request) there")
+function refuseListener(request: IncomingMessage, socket: unknown, instead: string): RefusedUpgrade {
+  warn('LATCHKEY_W013', undefined, instead)
   const refusal = refused(refuseMisconfigured('misconfigured', request), socket as Duplex)
   refusal.reject()
   return refusal

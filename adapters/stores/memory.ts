@@ -12,6 +12,7 @@ import {
   refuseWhileMoving,
 } from '../../src/store/moving.js'
 import type { Change, CommitResult, NodeLease, TokenCap, TokenFilter, TokenStore } from '../../src/store/port.js'
+import { refuseFurther } from './lib/read-options.js'
 import { createConsumers } from './memory/consumers.js'
 import { createEvents } from './memory/events.js'
 import { createFeed, type FeedEntry } from './memory/feed.js'
@@ -46,7 +47,9 @@ const FORGET_LEASES_AFTER = 24 * 3_600_000
  * const tokens = latchkey({ prefix: 'acme_test', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
  * ```
  */
-export function memoryStore(): TokenStore {
+export function memoryStore(): TokenStore
+export function memoryStore(...further: readonly unknown[]): TokenStore {
+  refuseFurther(further, 'memoryStore() takes no options')
   const records = createRecords()
   const usage = createUsage()
   const feed = createFeed(FEED_HISTORY)

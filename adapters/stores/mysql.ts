@@ -1,5 +1,5 @@
 import { objectOf } from '../../src/policy/option-reader.js'
-import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
+import { exactlyOneOf, handle, readStoreOptions, refuseFurther, type Sources } from './lib/read-options.js'
 import type { TransportWarning } from './lib/transport.js'
 import type { MysqlConnection, MysqlPool, MysqlPromisePool } from './sql/dialects/mysql-connection.js'
 import type { MysqlSource } from './sql/dialects/mysql-store.js'
@@ -48,7 +48,8 @@ const sources: Sources = { store: 'mysqlStore', address: 'url', handles: { pool:
  * const store = mysqlStore({ url: process.env.DATABASE_URL })
  * ```
  */
-export const mysqlStore = (options: MysqlStoreOptions): SqlStore => {
+export const mysqlStore: (options: MysqlStoreOptions) => SqlStore = (options, ...further: readonly unknown[]) => {
+  refuseFurther(further, 'must be one object: mysqlStore({ url, … })')
   const { url = '', pool, kysely, poolSize, onWarning, ...rest } = readStoreOptions(sources, schema, options)
   const names = namesOf(rest)
   let source: MysqlSource

@@ -1,5 +1,5 @@
 import { objectOf } from '../../src/policy/option-reader.js'
-import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
+import { exactlyOneOf, handle, readStoreOptions, refuseFurther, type Sources } from './lib/read-options.js'
 import type { TransportWarning } from './lib/transport.js'
 import type { PostgresClient, PostgresPool } from './sql/dialects/postgres-connection.js'
 import type { PostgresSource } from './sql/dialects/postgres-store.js'
@@ -81,7 +81,8 @@ const sourceOf = ({ url = '', pool, kysely }: Given, poolSize: number, warn: (wa
  * const store = postgresStore({ url: process.env.DATABASE_URL })
  * ```
  */
-export const postgresStore = (options: PostgresStoreOptions): SqlStore => {
+export const postgresStore: (options: PostgresStoreOptions) => SqlStore = (options, ...further: readonly unknown[]) => {
+  refuseFurther(further, 'must be one object: postgresStore({ url, … })')
   const { url, pool, kysely, read, poolSize, onWarning, ...rest } = readStoreOptions(sources, schema, options)
   const names = namesOf(rest)
   const source = sourceOf({ url, pool, kysely }, poolSize, onWarning)

@@ -1,7 +1,7 @@
 import { callback, wholeNumber } from '../../src/policy/option-kinds.js'
 import { objectOf, passing } from '../../src/policy/option-reader.js'
 import type { TokenStore } from '../../src/store/port.js'
-import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
+import { exactlyOneOf, handle, readStoreOptions, refuseFurther, type Sources } from './lib/read-options.js'
 import { emitWarning, notify } from './lib/transport.js'
 import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLeases, reportUsage } from './redis/activity.js'
 import { begin, type RedisWarning } from './redis/begin.js'
@@ -61,7 +61,9 @@ export type RedisStoreOptions = {
  * const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'inventory:read': 'See stock' } })
  * ```
  */
-export function redisStore(options: RedisStoreOptions): TokenStore {
+export function redisStore(options: RedisStoreOptions): TokenStore
+export function redisStore(options: RedisStoreOptions, ...further: readonly unknown[]): TokenStore {
+  refuseFurther(further, 'must be one object: redisStore({ url, … })')
   const { url, client, keyPrefix, feedHistory, onWarning } = readStoreOptions(sources, schema, options)
   const root = rootOf(keyPrefix)
   const connection = checked(client === undefined ? ownConnection(() => openClient(url ?? ''), root) : givenConnection(client, root))

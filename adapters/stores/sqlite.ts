@@ -3,7 +3,7 @@ import { InvalidInputError } from '../../src/errors.js'
 import type { Duration } from '../../src/model/record.js'
 import { duration } from '../../src/policy/option-kinds.js'
 import { objectOf, oneOf, readBy } from '../../src/policy/option-reader.js'
-import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
+import { exactlyOneOf, handle, readStoreOptions, refuseFurther, type Sources } from './lib/read-options.js'
 import type { NodeDatabase, SyncDatabase } from './sql/dialects/sqlite-handle.js'
 import type { SqliteDriver } from './sql/dialects/sqlite-open.js'
 import type { KyselyHandle } from './sql/kysely-engine.js'
@@ -45,7 +45,8 @@ const isDatabase = (value: object): boolean => 'prepare' in value || 'executeQue
  * const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore('tokens.db'), scopes: { 'inventory:read': 'See stock' } })
  * ```
  */
-export const sqliteStore = (input: string | SqliteStoreOptions): SqlStore => {
+export const sqliteStore: (input: string | SqliteStoreOptions) => SqlStore = (input, ...further: readonly unknown[]) => {
+  refuseFurther(further, 'must be one object: sqliteStore({ path, … })')
   const options = typeof input === 'string' ? { path: input } : input
   const { path = '', database, driver, busyTimeout, ...rest } = readStoreOptions(sources, schema, options)
   const names = namesOf(rest)

@@ -42,7 +42,7 @@ export function createGuard<R extends object>(
   options: AuthenticateOptions<R>,
   platform: Platform<R>,
 ): Authenticate<R> {
-  const decider = deciderOf(tokens)
+  const decider = deciderOf(tokens, 'authenticate(tokens)')
   noteCopy()
   const {
     optional = false,

@@ -49,7 +49,7 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
     'many tokens are used from one address, so their callers share one budget for forged-token lookups: set the option pepper, or let the framework find each client’s address',
   LATCHKEY_W012:
     'a change was refused because the page’s origin differs from the request’s host: if a proxy rewrites Host, have it forward the original Host, or add the page’s origin to allowedOrigins of management()',
-  LATCHKEY_W013: 'authenticateUpgrade() received an invalid argument, so the connection was answered with 500',
+  LATCHKEY_W013: 'authenticateUpgrade() or createTicket() received an invalid argument, so the connection was answered with 500',
   LATCHKEY_W014: 'a request to management() is outside its mount path, so it was answered with 404: check the option mountPath',
   LATCHKEY_W015:
     'the principal could not be set because the request already has a read-only principal property: the request was answered with 500',

@@ -82,11 +82,18 @@ function readSources<R>(input: unknown): readonly (readonly [string, ResourceSou
   return entries.map(([dimension, source]) => {
     if (!DIMENSION.test(dimension)) throw new InvalidInputError(`resources.${dimension}`, 'is not the name of a resource')
     if (!isSource<R>(source)) {
-      throw new InvalidInputError(`resources.${dimension}`, 'must be a string, a list of strings, or a function of the request')
+      throw new InvalidInputError(
+        `resources.${dimension}`,
+        `must be a string, a list of strings, or a function of the request${orOption(dimension)}`,
+      )
     }
     return [dimension, Array.isArray(source) ? [...source] : source] as const
   })
 }
+
+const OPTIONS = ['optional', 'credential', 'realm', 'session', 'foreign', 'errorBody', 'resourceMetadata', 'resources', 'onWarning']
+
+const orOption = (name: string): string => (OPTIONS.includes(name) ? `; an option is for authenticate(tokens, { ${name} })` : '')
 
 function isSource<R>(source: unknown): source is ResourceSource<R> {
   return typeof source === 'function' || resourceValues(source) !== undefined

@@ -7,7 +7,7 @@ import { internalsOf } from '../instance.js'
  * @throws InvalidInputError `invalid_input`
  */
 export function checkActor(tokens: unknown, options: unknown): void {
-  internalsOf(tokens)
+  internalsOf(tokens, 'management(tokens, { actor })')
   if (typeof options === 'function') throw new InvalidInputError('actor', 'must be given as an option: management(tokens, { actor })')
   if (typeof Reflect.get(Object(options), 'actor') !== 'function') {
     throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')

@@ -3,15 +3,21 @@ export function unawaited(value: unknown): string {
   return 'then' in Object(value) ? ', not a promise: await it' : ''
 }
 
-/** Explains how to pass an instance, given the value that was passed instead. Completes the sentence of an error message. */
-export function misgiven(tokens: unknown): string {
+/**
+ * Explains how to pass an instance, given the value that was passed instead. Completes the sentence of an error message. `write` is the call as it should
+ * be written.
+ */
+export function misgiven(tokens: unknown, write?: string): string {
   if (typeof tokens === 'function') return ', not a function: call it, and give what it returns'
-  if (typeof tokens === 'string') return ', and comes first: authenticate(tokens), protect(tokens, scope)'
+  if (typeof tokens === 'string') return `, and comes first${asIn(write)}`
   const has = (name: string): boolean => name in Object(tokens)
   if (has('then')) return unawaited(tokens)
-  if (has('headers') || has('req')) return ', not a request: call authenticate(tokens) once, and use the middleware that it returns'
-  if (has('tokens')) return ', not an object that contains it: authenticate(tokens)'
+  if (has('headers') || has('req'))
+    return `, not a request: ${write === undefined ? 'pass the instance first' : `call ${write} first, and use what it returns`}`
+  if (has('tokens')) return `, not an object that contains it${asIn(write)}`
   if (has('revokeAll')) return ', not a handle with the verbs: pass the instance itself'
   if (has('commit')) return ', not a store: latchkey({ prefix, store, scopes })'
   return ''
 }
+
+const asIn = (write: string | undefined): string => (write === undefined ? '' : `: ${write}`)

@@ -1,4 +1,5 @@
 import { type InputIssue, InvalidInputError, isInvalidInput } from '../errors.js'
+import { unawaited } from './misgiven.js'
 import { closest } from './suggest.js'
 
 /** The maximum number of problems to report at once. */
@@ -81,6 +82,7 @@ export function readInput<T>(
   let result: ReturnType<typeof read>
   try {
     refuseSpecialKeys(input)
+    refusePromise(input, root)
     result = read()
   } catch (error) {
     if (isInvalidInput(error)) throw error
@@ -126,6 +128,12 @@ export function refuseLostLimits(answer: unknown, limits: readonly string[], roo
     const slip = Reflect.ownKeys(answer).find((key) => typeof key === 'string' && closest(key, [limit]) !== undefined)
     if (slip !== undefined) throw new InvalidInputError([root, slip], `unknown field; did you mean "${limit}"?`)
   }
+}
+
+// A promise has no fields, so it would count as an input without any. JSON contains no functions.
+function refusePromise(input: unknown, root: string): void {
+  const hint = unawaited(input)
+  if (hint !== '' && typeof Reflect.get(Object(input), 'then') === 'function') throw new InvalidInputError(root, `must be an object${hint}`)
 }
 
 // JSON.parse creates `__proto__` as an own key, and readers handle it differently.

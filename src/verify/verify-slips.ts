@@ -7,15 +7,42 @@ const SCHEME = /^bearer +/i
 
 const told: WeakSet<Context> = new WeakSet()
 
-/** Warns the developer, once per instance, that a whole `Authorization` header was passed instead of only the token. */
-export function tellOfScheme(context: Context, given: unknown): void {
-  if (typeof given !== 'string' || !SCHEME.test(given) || told.has(context)) return
+/** Warns the developer, once per instance, that a whole `Authorization` header was passed instead of only the token, or no text at all. */
+export function tellOfMalformed(context: Context, given: unknown): void {
+  if (typeof given !== 'string') tellOfNoText(context, given, 'verify', 'token_malformed')
+  else tellOfScheme(context, given)
+}
+
+function tellOfScheme(context: Context, given: string): void {
+  if (!SCHEME.test(given) || told.has(context)) return
   if (context.settings.parse(given.replace(SCHEME, '')) === undefined) return
   told.add(context)
   warnOnConsole(
     'LATCHKEY_VERIFY_BEARER',
     'verify() was given "Bearer " and a token, which is token_malformed: pass the token alone, without "Bearer "',
   )
+}
+
+/** Warns the developer, once per instance, that a promise, a request or its headers were passed instead of a token. */
+export function tellOfNoText(context: Context, given: unknown, verb: 'verify' | 'introspect', answer: string): void {
+  if (typeof given !== 'object' || given === null || told.has(context)) return
+  const kind = kindOf(given)
+  if (kind === undefined) return
+  told.add(context)
+  const instead = kind === 'a promise' ? 'await it' : 'pass the token alone, or let authenticate(tokens) read the request'
+  warnOnConsole('LATCHKEY_VERIFY_NOT_TEXT', `${verb}() was given ${kind}, which is ${answer}: ${instead}`)
+}
+
+function kindOf(given: object): string | undefined {
+  try {
+    // The token may come from JSON, which contains no functions.
+    if (typeof Reflect.get(given, 'then') === 'function') return 'a promise'
+    if ('headers' in given) return 'a request'
+    if ('authorization' in given || given instanceof Headers) return 'the headers of a request'
+  } catch {
+    // An object that cannot be read is no slip that we know.
+  }
+  return undefined
 }
 
 /** What callers may expect verify() to check. The fields are read one by one, because every verification passes here. */

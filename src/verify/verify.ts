@@ -22,7 +22,7 @@ import { findImported } from './find-imported.js'
 import { TokenPrincipal } from './principal.js'
 import { principalOf } from './principal-of.js'
 import { noteReuse } from './reuse.js'
-import { tellOfScheme } from './verify-slips.js'
+import { tellOfMalformed } from './verify-slips.js'
 
 type Refused = Extract<Verification, { ok: false }>
 type Allowed = Extract<Verification, { ok: true }>
@@ -286,7 +286,7 @@ export function verify(context: Context, token: unknown, request: VerifyContext 
 
 function counted(context: Context, verification: Verification, request: VerifyContext | undefined, token?: unknown): Verification {
   if (verification.ok) note(context, verification.principal, endpointOf(request), '', request?.ip, 'allowed')
-  else if (verification.code === 'token_malformed') tellOfScheme(context, token)
+  else if (verification.code === 'token_malformed') tellOfMalformed(context, token)
   return verification
 }
 

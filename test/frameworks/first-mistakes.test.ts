@@ -11,7 +11,7 @@ import { LatchkeyModule, RequireScopes } from 'latchkey/nest'
 import { memoryStore } from 'latchkey/stores/memory'
 import { testLatchkey } from 'latchkey/testing'
 import * as onWeb from 'latchkey/web'
-import { authenticateUpgrade } from 'latchkey/ws'
+import { authenticateUpgrade, createTicket } from 'latchkey/ws'
 import { afterAll, afterEach, expect, it, vi } from 'vitest'
 import { served } from '../support/http/tokens.js'
 
@@ -44,8 +44,14 @@ it.each(MIDDLEWARE)(
   'on %s, a factory passed as middleware without calling it fails with a hint to call it',
   async (_name, adapter, args) => {
     const uncalled = 'must be the result of latchkey(options), not a request: call '
-    for (const made of [adapter.authenticate, adapter.protect, adapter.management])
-      expect(await errorOf(made, ...args)).toMatchObject({ code: 'invalid_input', message: expect.stringContaining(uncalled) })
+    for (const [made, write] of [
+      [adapter.authenticate, 'authenticate(tokens)'],
+      [adapter.protect, 'protect(tokens, scope)'],
+      [adapter.management, 'management(tokens, { actor })'],
+    ] as const) {
+      const message = expect.stringContaining(`${uncalled}${write} first, and use what it returns`)
+      expect(await errorOf(made, ...args)).toMatchObject({ code: 'invalid_input', message })
+    }
     const message = expect.stringContaining("requireScopes('inventory:read') first, and use what it returns")
     expect(await errorOf(adapter.requireScopes, ...args)).toMatchObject({ code: 'invalid_input', message })
   },
@@ -63,6 +69,7 @@ it.each(MIDDLEWARE)('on %s, wrong arguments are rejected with a hint about what 
     [adapter.authenticate, [tokens, first, {}, next], 'options: must be an object of options, not a request'],
     [adapter.authenticate, [tokens, request], 'options: must be an object of options, not a request'],
     [adapter.protect, [tokens], 'at least one scope'],
+    [adapter.protect, [tokens, 'inventory:read', { optional: true }], 'an option is for authenticate(tokens, { optional })'],
     [adapter.protect, [Promise.resolve(tokens), 'inventory:read'], 'not a promise: await it'],
     [adapter.management, [undefined, { actor }], 'tokens: must be the result of latchkey(options)'],
     [adapter.management, [{ tokens, actor }], 'not an object that contains it'],
@@ -146,13 +153,18 @@ it('authenticateUpgrade() without the request of the listener says how to call i
     expect((await errorOf(authenticateUpgrade, ...args)).message).toContain('authenticateUpgrade(tokens, request)')
 })
 
+it('createTicket() as a route handler says how to call it', async () => {
+  const says = expect.stringContaining('not a request: call createTicket(tokens, principal) first')
+  expect(await errorOf(createTicket, nodeRequest, {}, next)).toMatchObject({ code: 'invalid_input', message: says })
+})
+
 it.each([
   ['authenticate', onExpress.authenticate, onKoa.authenticate, onHono.authenticate, onFastify.authenticate],
   ['protect', onExpress.protect, onKoa.protect, onHono.protect, onFastify.protect],
   ['requireScopes', onExpress.requireScopes, onKoa.requireScopes, onHono.requireScopes, onFastify.requireScopes],
 ])('applications that use %s without calling it answer no request and say why', async (_name, byExpress, byKoa, byHono, byFastify) => {
   const log = vi.spyOn(console, 'error').mockImplementation(() => undefined)
-  const why = /app\.register|call authenticate\(tokens\) once|first, and use what it returns/
+  const why = /app\.register|first, and use what it returns/
 
   const app = express().use(byExpress as never, (_req, res) => void res.send('open'))
   const [status, text] = await served(app, async (origin) => {

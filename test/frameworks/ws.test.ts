@@ -180,8 +180,11 @@ describe('an upgrade request', () => {
     await expect(createTicket(tokens, undefined)).rejects.toMatchObject({ code: 'invalid_input', field: 'principal' })
   })
 
-  it('authenticateUpgrade() as the listener itself refuses the connection and ends neither the process nor the server', async () => {
-    const server = createServer().on('upgrade', authenticateUpgrade as never)
+  it.each([
+    ['authenticateUpgrade', authenticateUpgrade],
+    ['createTicket', createTicket],
+  ])('%s() as the listener itself refuses the connection and ends neither the process nor the server', async (_name, listener) => {
+    const server = createServer().on('upgrade', listener as never)
     opened.push(() => void server.close())
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const { port } = server.address() as AddressInfo

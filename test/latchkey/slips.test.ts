@@ -1,6 +1,6 @@
 import express from 'express'
 import { latchkey } from 'latchkey'
-import { authenticate, protect, requireScopes } from 'latchkey/express'
+import { authenticate, management, protect, requireScopes } from 'latchkey/express'
 import { memoryStore } from 'latchkey/stores/memory'
 import { mysqlStore } from 'latchkey/stores/mysql'
 import { postgresStore } from 'latchkey/stores/postgres'
@@ -32,7 +32,20 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     ['a function instead of the instance', call(authenticate, () => tokens), 'not a function: call it'],
     ['a handle instead of the instance', call(authenticate, tokens.system), 'pass the instance itself'],
     ['a store instead of the instance', call(authenticate, store), 'not a store: latchkey({ prefix, store, scopes })'],
-    ['authenticate itself used as middleware', call(authenticate, { headers: {} }, {}, () => {}), 'call authenticate(tokens) once'],
+    ['authenticate itself used as middleware', call(authenticate, { headers: {} }, {}, () => {}), 'call authenticate(tokens) first'],
+    ['protect itself used as middleware', call(protect, { headers: {} }, {}, () => {}), 'call protect(tokens, scope) first'],
+    ['management itself used as middleware', call(management, { headers: {} }, {}, () => {}), 'call management(tokens, { actor }) first'],
+    ['protect with a store', call(protect, store, 'inventory:read'), 'not a store: latchkey({ prefix, store, scopes })'],
+    ['an object that contains the instance for protect', call(protect, { tokens }, 'inventory:read'), 'protect(tokens, scope)'],
+    ['options for the memory store', call(memoryStore, { path: 'tokens.db' }), 'memoryStore() takes no options'],
+    ['options after the path of a database', call(sqliteStore, 'x.db', { tablePrefix: 'x_' }), 'sqliteStore({ path, … })'],
+    [
+      'a second argument for the Postgres store',
+      call(postgresStore, { url: 'postgres://x' }, { tablePrefix: 'x_' }),
+      'postgresStore({ url, … })',
+    ],
+    ['a second argument for the MySQL store', call(mysqlStore, { url: 'mysql://x' }, {}), 'mysqlStore({ url, … })'],
+    ['a second argument for the Redis store', call(redisStore, { url: 'redis://x' }, {}), 'redisStore({ url, … })'],
     [
       'scopes in the options of authenticate',
       call(authenticate, tokens, { scopes: ['inventory:read'] }),
@@ -88,6 +101,16 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     const { record } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
     const updated = tokens.system.update(record.id, { [field]: false } as never)
     await expect(updated).rejects.toThrow('activate, deactivate and revoke are separate calls')
+  })
+
+  it.each(['get', 'revoke', 'rotate'] as const)('%s() with a promise of an ID says to await it', async (verb) => {
+    const answer = call(tokens.system[verb], Promise.resolve('x'))() as Promise<unknown>
+    await expect(answer).rejects.toThrow('as in record.id, not a promise: await it')
+  })
+
+  it.each(['list', 'events', 'create'] as const)('%s() with a promise of its input is rejected, and says to await it', async (verb) => {
+    const answer = call(tokens.system[verb], Promise.resolve({}))() as Promise<unknown>
+    await expect(answer).rejects.toThrow('must be an object, not a promise: await it')
   })
 
   it('a record passed instead of its ID is rejected with a hint', async () => {

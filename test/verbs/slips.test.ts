@@ -102,6 +102,43 @@ describe('mistakes in calls to the verbs', () => {
     await tokens.close()
   })
 
+  it.each([
+    ['a promise', Promise.resolve('x'), 'verify() was given a promise, which is token_malformed: await it'],
+    ['a web request', new Request('http://a.test'), 'pass the token alone'],
+    ['the headers of a web request', new Headers({ authorization: 'Bearer x' }), 'pass the token alone'],
+    ['the headers of a Node request', { authorization: 'Bearer x' }, 'pass the token alone'],
+    ['a Node request', { headers: {} }, 'authenticate(tokens)'],
+  ])('verify() refuses %s instead of a token, and warns the developer once', async (_name, given, says) => {
+    const { tokens } = await kit()
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      for (const other of [undefined, null, 7, {}, [], JSON.parse('{"then":1}')]) await tokens.verify(other as never)
+      expect(emit).not.toHaveBeenCalled()
+      for (let calls = 0; calls < 2; calls += 1) expect(await tokens.verify(given as never)).toEqual({ ok: false, code: 'token_malformed' })
+      expect(emit).toHaveBeenCalledTimes(1)
+      expect(emit).toHaveBeenCalledWith(expect.stringContaining(says), { type: 'LatchkeyWarning', code: 'LATCHKEY_VERIFY_NOT_TEXT' })
+      expect(await readFile(new URL('../../docs/diagnostics.md', import.meta.url), 'utf8')).toContain('## LATCHKEY_VERIFY_NOT_TEXT\n')
+    } finally {
+      emit.mockRestore()
+      await tokens.close()
+    }
+  })
+
+  it('introspect() answers a promise of a token with a warning, too', async () => {
+    const { tokens } = await kit()
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      expect(await tokens.introspect(Promise.resolve('x') as never)).toEqual({ active: false })
+      expect(emit).toHaveBeenCalledWith(expect.stringContaining('introspect() was given a promise, which is not active: await it'), {
+        type: 'LatchkeyWarning',
+        code: 'LATCHKEY_VERIFY_NOT_TEXT',
+      })
+    } finally {
+      emit.mockRestore()
+      await tokens.close()
+    }
+  })
+
   it('refuses a token passed to verify() with its scheme, and warns the developer once', async () => {
     const { tokens, token } = await kit()
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)

@@ -4,6 +4,7 @@ import { type Code, ConflictError, InvalidInputError, isLatchkeyError, NotFoundE
 import type { StoredEvent } from '../../model/event.js'
 import type { MaybePromise } from '../../model/json.js'
 import type { StoredToken, TokenRecord } from '../../model/record.js'
+import { unawaited } from '../../policy/misgiven.js'
 import { readShape } from '../../policy/shape.js'
 import type { Addition, Change, CommitResult, TokenCap } from '../../store/port.js'
 import { isTokenId } from '../../token/parse.js'
@@ -111,7 +112,7 @@ export async function commitIn(
  * @throws InvalidInputError `invalid_input`
  */
 export function checkId(field: string, id: unknown): asserts id is string {
-  if (typeof id !== 'string') throw new InvalidInputError(field, 'must be the id of a token, a string, as in record.id')
+  if (typeof id !== 'string') throw new InvalidInputError(field, `must be the id of a token, a string, as in record.id${unawaited(id)}`)
   if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: pass its id, as in record.id')
 }
 
