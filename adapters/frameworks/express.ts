@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
 import { endpointName } from '../../src/activity/endpoint-name.js'
+import { InvalidInputError } from '../../src/errors.js'
 import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
@@ -172,6 +173,12 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
 
 // Express extends these Node objects in place.
 function onExpress(req: IncomingMessage, res: ServerResponse): readonly [Request, Response] {
+  if (typeof Object(res).setHeader !== 'function') {
+    throw new InvalidInputError(
+      'request',
+      'is not one of Express: import from latchkey/koa, latchkey/fastify, latchkey/hono or latchkey/web',
+    )
+  }
   return [req as Request, res as Response]
 }
 

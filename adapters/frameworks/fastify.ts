@@ -75,6 +75,11 @@ function checkRegistered(app: object, options: object, name: string, write: stri
   throw new InvalidInputError(name, `is a plugin: app.register(${name}, ${write})`)
 }
 
+// The result of `protect` or `requireScopes` was registered. Fastify cannot catch an exception from a callback-style plugin.
+function refuseRegistered(done: HookHandlerDoneFunction): void {
+  done(new InvalidInputError('register', 'the guard is a hook: app.get(path, { onRequest: protect(tokens, scope) }, handler)'))
+}
+
 function createEntrance(
   tokens: Authenticator,
   options: Options<FastifyRequest>,
@@ -142,6 +147,7 @@ export function requireScopes<const First extends FirstInput, const Rest extends
   const check = createScopeCheck<FastifyRequest>(args, endpointOf)
 
   return markGuard(function requireScopesOfRequest(incoming, outgoing, done) {
+    if ('addHook' in incoming) return refuseRegistered(done)
     const request = incoming as FastifyRequest
     const reply = outgoing as FastifyReply
     const refusal = check(request)
@@ -167,6 +173,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
   const enter = createEntrance(tokens, {})
   const check = requireScopes(...args)
   return markGuard(function protectRequest(incoming, outgoing, done) {
+    if ('addHook' in incoming) return refuseRegistered(done)
     enter(incoming as FastifyRequest, outgoing as FastifyReply, () => check(incoming, outgoing, done))
   })
 }

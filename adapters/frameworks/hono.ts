@@ -1,6 +1,7 @@
 import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono'
 import { basePath, routePath } from 'hono/route'
 import { endpointName } from '../../src/activity/endpoint-name.js'
+import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { createGuard } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
@@ -80,6 +81,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
   const { vary, optional, decider, secretsOf } = decide.guard
   const leave = (c: Context): void => handOver(decider, waitUntil && ((work) => waitUntil(work, c)), { secrets: () => secretsOf(c) })
   const authenticateRequest: MiddlewareHandler = async (c, next) => {
+    checkContext(c)
     const outcome = decide(c)
     const { response, principal, use } = isThenable(outcome) ? await outcome : outcome
     if (response !== undefined) {
@@ -173,6 +175,11 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
     return api.fetch(c.req.raw, caller, basePath(c))
   }
   return new Hono().all('/*', markGuard(manageTokens))
+}
+
+function checkContext(c: unknown): void {
+  if (Object(Object(c).req).raw !== undefined && typeof Object(c).header === 'function') return
+  throw new InvalidInputError('request', 'is not one of Hono: import from latchkey/express, latchkey/koa, latchkey/fastify or latchkey/web')
 }
 
 // On Node, the request as it was before it became a `Request`.

@@ -74,6 +74,9 @@ export class LatchkeyGuard implements CanActivate {
   readonly #decide: Authenticate<HttpRequest>
 
   constructor(engine: unknown) {
+    if (typeof Object(engine).decide !== 'function') {
+      throw new InvalidInputError('engine', 'is passed by Nest: write @UseGuards(LatchkeyGuard), without new')
+    }
     this.#decide = (engine as Engine).decide
     // A host class that extends this one makes its own decision.
     if (new.target === LatchkeyGuard && !this.#decide.guard.optional) markGuard(this)

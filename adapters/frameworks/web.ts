@@ -70,7 +70,18 @@ export function authenticate(
   options?: AuthenticateOptions & { readonly optional?: false | undefined },
 ): Promise<Outcome>
 export function authenticate(tokens: Authenticator, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
-export async function authenticate(tokens: Authenticator, request: Request, given: AuthenticateOptions = {}): Promise<OptionalOutcome> {
+export function authenticate(tokens: Authenticator, request: Request, given: AuthenticateOptions = {}): Promise<OptionalOutcome> {
+  const outcome = decideOn(tokens, request, given)
+  // Without `await`, both would be `undefined`, and a handler that looks only for a response would let everybody in.
+  for (const name of ['response', 'principal']) void Object.defineProperty(outcome, name, { get: refuseUnawaited })
+  return outcome
+}
+
+function refuseUnawaited(): never {
+  throw new InvalidInputError('outcome', 'authenticate() returns a promise: await it')
+}
+
+async function decideOn(tokens: Authenticator, request: Request, given: AuthenticateOptions): Promise<OptionalOutcome> {
   if (isRequest(tokens)) throw new InvalidInputError('tokens', 'comes before the request: authenticate(tokens, request)')
   deciderOf(tokens, 'authenticate(tokens, request)')
   checkRequest(request, 'authenticate(tokens, request)')

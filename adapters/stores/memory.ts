@@ -1,3 +1,4 @@
+import { InvalidInputError } from '../../src/errors.js'
 import type { StoredToken } from '../../src/model/record.js'
 import { bulkEvents } from '../../src/store/bulk-events.js'
 import { compileFilter } from '../../src/store/compile-filter.js'
@@ -12,7 +13,6 @@ import {
   refuseWhileMoving,
 } from '../../src/store/moving.js'
 import type { Change, CommitResult, NodeLease, TokenCap, TokenFilter, TokenStore } from '../../src/store/port.js'
-import { refuseFurther } from './lib/read-options.js'
 import { createConsumers } from './memory/consumers.js'
 import { createEvents } from './memory/events.js'
 import { createFeed, type FeedEntry } from './memory/feed.js'
@@ -49,7 +49,7 @@ const FORGET_LEASES_AFTER = 24 * 3_600_000
  */
 export function memoryStore(): TokenStore
 export function memoryStore(...further: readonly unknown[]): TokenStore {
-  refuseFurther(further, 'memoryStore() takes no options')
+  if (further.some((value) => value !== undefined)) throw new InvalidInputError('options', 'memoryStore() takes no options')
   const records = createRecords()
   const usage = createUsage()
   const feed = createFeed(FEED_HISTORY)

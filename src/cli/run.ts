@@ -33,6 +33,7 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
   })
   try {
     if (args.length === 0) program.help({ error: true })
+    refuseUnknownTopic(program, args)
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {
     code = await tell(streams, error)
@@ -42,6 +43,15 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
   await lifetime.end()
   lines.end()
   return code
+}
+
+// Otherwise the help of everything is printed, as if there were no such slip.
+function refuseUnknownTopic(program: Command, [first, ...topic]: readonly string[]): void {
+  const [name] = topic
+  if (first !== 'help' || name === undefined || name.startsWith('-') || name === 'help') return
+  if (program.commands.some((command) => command.name() === name)) return
+  program.args = topic
+  program.error(`error: unknown command '${name}'`)
 }
 
 function buildProgram(

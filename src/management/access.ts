@@ -189,12 +189,12 @@ async function ask(actor: unknown, site: CallSite): Promise<unknown> {
 
 /** Only a complete actor counts as signed in. */
 function readAnswer(inside: Internals, answer: unknown, ip: string | undefined, allowance: Allowance): Asking {
-  const asking = typeof answer === 'object' && answer !== null ? tryRead(inside, answer, ip, allowance) : undefined
+  const asking = answer ? tryRead(inside, answer, ip, allowance) : undefined
   if (asking === undefined || asking.actor.tenants.length === 0) throw new Refusal('actor_missing', 'sign in to manage tokens')
   return asking
 }
 
-function tryRead(inside: Internals, answer: object, ip: string | undefined, allowance: Allowance): Asking | undefined {
+function tryRead(inside: Internals, answer: unknown, ip: string | undefined, allowance: Allowance): Asking | undefined {
   try {
     return inside.actAs(answer, ip, allowance)
   } catch (error) {

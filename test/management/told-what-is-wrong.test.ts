@@ -25,6 +25,27 @@ describe('setup mistakes are reported to the developer', () => {
     }
   })
 
+  it('an actor that is only a name is reported to the developer, and a falsy one is not', async () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      for (const [actor, times] of [
+        [undefined, 0],
+        [null, 0],
+        [false, 0],
+        ['', 0],
+        ['ada', 1],
+      ] as const) {
+        const { tokens, call } = api(actor)
+        expect((await call(new Request('http://localhost/t/me'))).status).toBe(401)
+        expect(emit).toHaveBeenCalledTimes(times)
+        await tokens.close()
+      }
+      expect(emit).toHaveBeenCalledWith(expect.stringContaining('not a string'), expect.objectContaining({ code: 'LATCHKEY_W006' }))
+    } finally {
+      emit.mockRestore()
+    }
+  })
+
   it('a request outside the mount path is reported once, and the response mentions neither tokens nor the mount path', async () => {
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     try {

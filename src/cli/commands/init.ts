@@ -12,17 +12,34 @@ import { configText, FRAMEWORKS, type Framework, reexportText, routeText, STORES
 type Options = { readonly framework?: Framework; readonly store?: StoreName; readonly prefix?: string; readonly json?: boolean }
 type File = { readonly name: string; readonly text: string }
 
-/** Frameworks whose guarded route takes more than one module, with the page that describes it. */
-const PAGES = [
-  ['@nestjs/core', 'nest'],
+/** Frameworks that no route is written for, by package, with the page that describes them and the other names that people use. */
+const PAGES: readonly (readonly [name: string, page: string, others?: readonly string[]])[] = [
+  ['@nestjs/core', 'nest', ['nest']],
   ['next', 'next'],
-] as const
+  ['@trpc/server', 'trpc', ['trpc']],
+  ['elysia', 'h3-elysia'],
+  ['h3', 'h3-elysia', ['nitro', 'nuxt']],
+  ['@types/aws-lambda', 'aws-lambda', ['lambda', 'aws-lambda', 'aws', 'serverless']],
+  ['graphql-ws', 'graphql-ws'],
+  ['socket.io', 'socket-io', ['socket-io', 'socketio', 'socket']],
+  ['passport', 'passport'],
+]
+
+/** Others that pass standard requests. */
+const ON_WEB =
+  /^(?:web|fetch|workers?|cloudflare|wrangler|bun|deno|remix|astro|svelte|sveltekit|solid|graphql|graphql-yoga|yoga|apollo|react-router)$/
 
 const pathOf = (page: string): string => `node_modules/latchkey/docs/frameworks/${page}.md`
 
 function pageOf(framework: string): string | undefined {
-  const page = PAGES.find(([, name]) => framework.toLowerCase().replace(/\.?js$/, '') === name)?.[1]
-  return page && `for ${framework}, leave the option out and see ${pathOf(page)}`
+  const lower = framework.toLowerCase()
+  for (const name of [lower, lower.replace(/\.?js$/, '')]) {
+    const page = PAGES.find(([own, , others]) => own === name || others?.includes(name))?.[1] ?? (ON_WEB.test(name) ? 'web' : undefined)
+    if (page !== undefined) return `for ${framework}, leave the option out and see ${pathOf(page)}`
+    if (name === 'ws' || name === 'websocket')
+      return `for ${framework}, leave the option out and see node_modules/latchkey/docs/websockets.md`
+  }
+  return undefined
 }
 
 /** `init`, which works without a configuration. */
