@@ -49,7 +49,7 @@ export function headOf(seal: Seal): AuditHead {
   return { prefix, number, hash: sealHash(seal), lastSeq, at: new Date(at), ...(signature !== undefined && { signature }) }
 }
 
-/** Creates the seal of these events that follows another. Without events, it only records a removal. */
+/** Creates the next seal, over these events. Without events, it only records a removal. */
 export function nextSeal(
   before: Seal | undefined,
   { prefix, at, leaves, prunedThrough }: { prefix: string; at: number; leaves: readonly Leaf[]; prunedThrough?: number | undefined },

@@ -251,7 +251,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
           await page.keyboard.press('Tab')
           if ((await page.evaluate(() => document.activeElement?.textContent)) === name) return
         }
-        throw new Error(`Tab never comes to ${name}`)
+        throw new Error(`Tab never reaches ${name}`)
       }
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await tabTo('ERP')

@@ -120,7 +120,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       await dialog.getByText('One owner', { exact: true }).click()
       await dialog.getByLabel('Owner', { exact: true }).fill('ann')
       await dialog.getByText('2 tokens will be revoked.').waitFor()
-      await dialog.getByText('This server does not count usage, so something may depend on them.').waitFor()
+      await dialog.getByText('This server does not count usage, so check whether something still uses them.').waitFor()
       expect(await dialog.getByText(/never|ever been/).count()).toBe(0)
     }))
 

@@ -399,7 +399,7 @@ describe('Nest setup', () => {
     await expect(start('Express', { tokens, ...wrong } as never)).rejects.toThrow(message)
   })
 
-  it('the application does not start with anything but an instance as tokens', async () => {
+  it('the application refuses to start if tokens is not an instance', async () => {
     await expect(start('Express', { tokens: {} as Authenticator })).rejects.toThrow(/tokens/)
   })
 

@@ -59,7 +59,7 @@ export const acts = {
   'together.text': 'Every call that uses them will be refused. This cannot be undone.',
   'together.checking': 'Checking when they were last used…',
   'together.unknown': 'Their usage could not be loaded. Something may depend on them.',
-  'together.notCounted': 'This server does not count usage, so something may depend on them.',
+  'together.notCounted': 'This server does not count usage, so check whether something still uses them.',
   'together.unused': 'None of them has ever been used, so nothing is known to depend on them.',
   'together.unusedImported': 'None of them has been used here. Some were imported, and their earlier use is unknown.',
   'together.used': '{count} of them were used in the last 30 days. Calls that use them will fail.',
