@@ -199,8 +199,8 @@ describe.skipIf(skip !== undefined)(`on other media ${skip ?? ''}`, () => {
           .locator(selector)
           .first()
           .evaluate((node, property) => getComputedStyle(node).getPropertyValue(property), name)
-      await expect.poll(() => page.locator('.spark rect:not(.none)').count()).toBeGreaterThan(0)
-      expect(await style('.spark rect:not(.none)', 'fill')).not.toBe(await style('.card', 'background-color'))
+      await expect.poll(() => page.locator('.spark path:not(.none):not([d=""])').count()).toBeGreaterThan(0)
+      expect(await style('.spark path:not(.none):not([d=""])', 'fill')).not.toBe(await style('.card', 'background-color'))
       expect(await style('.badge', 'border-top-style')).toBe('solid')
       expect(await style('.view[aria-pressed="true"]', 'background-color')).not.toBe(
         await style('.view[aria-pressed="false"]', 'background-color'),

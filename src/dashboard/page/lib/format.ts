@@ -48,8 +48,15 @@ export function duration(seconds: number): string {
   return units(seconds / length, unit)
 }
 
-const units = (count: number, unit: string): string =>
-  new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(count)
+const unitFormats = new Map<string, Intl.NumberFormat>()
+
+// Making a formatter takes long, and a list needs the same one for every row.
+function units(count: number, unit: string): string {
+  const format =
+    unitFormats.get(unit) ?? new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 })
+  unitFormats.set(unit, format)
+  return format.format(count)
+}
 
 /** “30 days”, “24 hours”: days from three on, and whole ones. */
 export const spanText = (hours: number): string => (hours < 72 ? units(hours, 'hour') : units(Math.floor(hours / 24), 'day'))

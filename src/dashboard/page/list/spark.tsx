@@ -21,26 +21,19 @@ export function Spark({ summary }: { readonly summary: Summary | undefined }): J
   const text = t('list.sparkline', { count: summary.total, span: spanText(span) })
   const heights = barsOf(summary)
   const most = Math.max(1, ...heights)
-  const width = WIDTH / STEPS
   return (
     <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} width={WIDTH} height={HEIGHT} role="img" aria-label={text}>
       <title>{text}</title>
-      {heights.map((count, index) => {
-        const height = count === 0 ? 1 : Math.max(3, (count / most) * HEIGHT)
-        return (
-          <rect
-            key={index}
-            class={count === 0 ? 'none' : ''}
-            x={index * width}
-            y={HEIGHT - height}
-            width={width - 1}
-            height={height}
-            rx="0.75"
-          />
-        )
-      })}
+      <path class="none" d={pathOf(heights.map((count) => (count === 0 ? 1 : 0)))} />
+      <path d={pathOf(heights.map((count) => (count === 0 ? 0 : Math.max(3, (count / most) * HEIGHT))))} />
     </svg>
   )
+}
+
+// One path for all bars, because a list has many tokens.
+function pathOf(heights: readonly number[]): string {
+  const width = WIDTH / STEPS
+  return heights.map((height, index) => (height === 0 ? '' : `M${index * width} ${HEIGHT}v${-height}h${width - 1}v${height}z`)).join('')
 }
 
 function barsOf({ steps }: Summary): readonly number[] {
