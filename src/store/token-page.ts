@@ -10,10 +10,6 @@ export const MOST_SEARCHED = 100_000
  */
 export type TokenPage = readonly ListedToken[] & { readonly tooWide?: 'text' | 'store' }
 
-const MOST = MOST_SEARCHED.toLocaleString('en')
-const BY_TEXT = `is too short to look for among more than ${MOST} tokens: write at least three characters, or add tenantId, ownerId or createdBy`
-const BY_STORE = `cannot be looked for among more than ${MOST} tokens in this store: add tenantId, ownerId or createdBy, or search by id`
-
 /**
  * Refuses a search that is too wide for its store.
  *
@@ -21,5 +17,11 @@ const BY_STORE = `cannot be looked for among more than ${MOST} tokens in this st
  */
 export function refuseTooWide(page: readonly unknown[]): void {
   const { tooWide } = page as { readonly tooWide?: unknown }
-  if (tooWide !== undefined) throw new InvalidInputError('name', tooWide === 'text' ? BY_TEXT : BY_STORE)
+  if (tooWide === undefined) return
+  const most = MOST_SEARCHED.toLocaleString('en')
+  const problem =
+    tooWide === 'text'
+      ? `is too short to look for among more than ${most} tokens: write at least three characters, or add tenantId, ownerId or createdBy`
+      : `cannot be looked for among more than ${most} tokens in this store: add tenantId, ownerId or createdBy, or search by id`
+  throw new InvalidInputError('name', problem)
 }
