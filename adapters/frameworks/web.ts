@@ -15,6 +15,7 @@ import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { unawaited } from '../../src/policy/misgiven.js'
+import { suppliedBy } from '../../src/policy/option-reader.js'
 
 /** The principal of the request, or the response to send instead. With neither, `optional` was set and no token was sent. */
 export type Outcome =
@@ -87,7 +88,8 @@ async function decideOn(tokens: Authenticator, request: Request, given: Authenti
   checkRequest(request, 'authenticate(tokens, request)')
   refuseScopes(given)
   checkOptions(given)
-  const { ip, endpoint, require, waitUntil, ...options } = given
+  const { ip: _ip, endpoint: _endpoint, require: _require, waitUntil: _waitUntil, ...options } = given
+  const { ip, endpoint, require, waitUntil } = suppliedBy(given, ['ip', 'endpoint', 'require', 'waitUntil'])
   checkWaitUntil(waitUntil)
   if (require !== undefined && (typeof require !== 'function' || Object.is(require, requireScopes))) {
     throw new InvalidInputError('require', "must be the result of requireScopes, such as requireScopes('inventory:read')")

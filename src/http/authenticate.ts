@@ -44,15 +44,8 @@ export function createGuard<R extends object>(
 ): Authenticate<R> {
   const decider = deciderOf(tokens, 'authenticate(tokens)')
   noteCopy()
-  const {
-    optional = false,
-    credential,
-    realm,
-    errorBody,
-    resourceMetadata,
-    resources = decider.resources,
-    onWarning,
-  } = readOptions(options)
+  const read = readOptions(options)
+  const { optional = false, credential, realm, errorBody, resourceMetadata, resources = decider.resources, onWarning } = read
   const reader = createCredentialReader(credential, platform.upgrades === true, decider.imported)
   const { report, monotonic = systemMonotonic } = decider
   const secretsOf = (request: R): readonly string[] => {
@@ -63,7 +56,7 @@ export function createGuard<R extends object>(
       return []
     }
   }
-  const host = askHost(options, decider, secretsOf)
+  const host = askHost(read, decider, secretsOf)
   const checkSharing = decider.looksUpForgeries === true ? sharingCheckOf(decider) : undefined
   const refuse = createRefusals<R>({ realm, reader, errorBody, resourceMetadata, report, secretsOf })
   const ownFields = reader.fields.filter((name) => name !== 'authorization')
@@ -139,7 +132,7 @@ export function createGuard<R extends object>(
   const checkTrust = createTrustCheck(platform.believesCallers, onWarning)
 
   /** Reads the request. Returns `undefined` when the client cannot be identified: reading its address may run the host's code. */
-  const read = (request: R): RequestLike | undefined => {
+  const readRequest = (request: R): RequestLike | undefined => {
     try {
       const seen = platform.read(request)
       atOnce('ip', seen.ip)
@@ -153,7 +146,7 @@ export function createGuard<R extends object>(
   const decide = (request: R): MaybePromise<GuardOutcome> => {
     const before = admissionOf(request)
     admit(request, undefined)
-    const seen = read(request)
+    const seen = readRequest(request)
     if (seen === undefined) return { response: refuse('store_unavailable', request) }
     checkTrust(request)
     const presented = reader.read(seen.headers)

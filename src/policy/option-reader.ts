@@ -178,12 +178,25 @@ export function objectOf<F extends OptionFields>(
     }
     const given: [string, unknown][] = others === 'keep' ? Object.entries(input).filter(([name]) => !Object.hasOwn(fields, name)) : []
     for (const [name, reader] of Object.entries(fields)) {
-      const value = reader.at(Reflect.get(input, name), [...place, name], found)
-      if (value !== undefined || name in input) given.push([name, value])
+      const has = supplies(input, name)
+      const value = reader.at(has ? Reflect.get(input, name) : undefined, [...place, name], found)
+      if (value !== undefined || has) given.push([name, value])
     }
     if (others === 'refuse') refuseOthers(input, names, place, found)
-    return Object.fromEntries(given) as Fields<F>
+    // Without a prototype, so that an option that is absent stays absent.
+    return Object.assign(Object.create(null), Object.fromEntries(given)) as Fields<F>
   })
+}
+
+/** Returns these options without a prototype, so that what is absent stays absent. */
+export function suppliedBy<T extends object, K extends keyof T & string>(input: T, names: readonly K[]): Pick<T, K> {
+  const given = names.filter((name) => supplies(input, name)).map((name) => [name, input[name]])
+  return Object.assign(Object.create(null), Object.fromEntries(given))
+}
+
+// Classes of the host may supply options, but `Object.prototype` does not: other code may have polluted it.
+function supplies(input: object, name: string): boolean {
+  return name in input && (!(name in Object.prototype) || Object.hasOwn(input, name))
 }
 
 function refuseOthers(input: object, names: readonly string[], place: Place, found: Found): void {
