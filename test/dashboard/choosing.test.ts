@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
-import { expressWith } from './support/host.js'
+import { expressWith, type World } from './support/host.js'
 import { seed } from './support/seed.js'
 import { confirm, press, stage } from './support/stage.js'
 
@@ -89,6 +89,27 @@ describe.skipIf(skip !== undefined)(`the tenant filter ${skip ?? ''}`, () => {
         await expect.poll(() => page.locator('datalist option[value="ada@acme.example"]').getAttribute('label')).toMatch(/^Zaida/)
         const [saved] = await Promise.all([page.waitForEvent('download'), press(page, 'Export CSV')])
         expect(await readFile((await saved.path()) ?? '', 'utf8')).toMatch(/"ada@acme.example","Zaida",.*,"acme","Zenith",/)
+      },
+    )
+  })
+
+  it('tenants are sorted by the names that are shown, not by their ids', () => {
+    const make = async ({ tokens }: World): Promise<void> => {
+      for (const tenantId of ['acme', 'bolt']) await tokens.system.create({ name: `Token of ${tenantId}`, tenantId, scopes: [] })
+    }
+    return play(
+      {
+        before: make,
+        at: '?sort=client',
+        start: expressWith({
+          tenants: () => [
+            { id: 'acme', name: 'Zenith' },
+            { id: 'bolt', name: 'Alpha' },
+          ],
+        }),
+      },
+      async ({ page }) => {
+        await expect.poll(() => page.locator('a.token-name').allTextContents()).toEqual(['Token of bolt', 'Token of acme'])
       },
     )
   })

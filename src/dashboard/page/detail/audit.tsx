@@ -11,7 +11,7 @@ import { Icon, type IconName } from '../ui/icons.js'
 import { ProblemLine } from '../ui/problem.js'
 import { Ago } from '../ui/time.js'
 import { Client, User } from '../ui/who.js'
-import { valueText } from './value.js'
+import { Value } from './value.js'
 
 const LIMIT = 20
 
@@ -163,10 +163,10 @@ export function Entry({ event, among, onExplain }: EntryProps): JSX.Element {
                   <tr key={field}>
                     <th scope="row">{fieldName(field)}</th>
                     <td>
-                      <bdi>{valueText(event.before?.[field], field)}</bdi>
+                      <Value value={event.before?.[field]} field={field} />
                     </td>
                     <td>
-                      <bdi>{valueText(event.after?.[field], field)}</bdi>
+                      <Value value={event.after?.[field]} field={field} />
                     </td>
                   </tr>
                 ))}

@@ -11,6 +11,7 @@ import { announce } from '../ui/announce.js'
 import { Banner } from '../ui/banner.js'
 import { Icon, type IconName } from '../ui/icons.js'
 import { ProblemLine } from '../ui/problem.js'
+import { User } from '../ui/who.js'
 import { reasonOf } from './reason.js'
 
 type Props = {
@@ -108,7 +109,7 @@ function Verdict({ answer, query }: { readonly answer: Explanation; readonly que
         <strong>{t('explain.refused')}</strong> {answer.code && <code>{answer.code}</code>}
       </p>
       <p>
-        <Rich k={why.k} {...why.blanks} />
+        <Rich k={why.k} {...why.blanks} {...ownerOf(step)} />
       </p>
       <p>
         <Rich k={what.k} {...what.blanks} />
@@ -151,7 +152,7 @@ function Line({ step }: { readonly step: Step }): JSX.Element {
         </p>
         {reason !== undefined && (
           <p class="sub">
-            <Rich k={reason.why.k} {...reason.why.blanks} /> <Rich k={reason.what.k} {...reason.what.blanks} />
+            <Rich k={reason.why.k} {...reason.why.blanks} {...ownerOf(step)} /> <Rich k={reason.what.k} {...reason.what.blanks} />
           </p>
         )}
         {step.unknown !== undefined && <p class="sub">{t(`explain.not.${step.unknown}`)}</p>}
@@ -165,3 +166,6 @@ function lookOf({ ok }: Step): { readonly tone: 'passed' | 'refuses' | 'unknown'
   if (ok === undefined) return { tone: 'unknown', icon: 'info' }
   return ok ? { tone: 'passed', icon: 'check' } : { tone: 'refuses', icon: 'ban' }
 }
+
+const ownerOf = ({ step, ownerId }: Step): { readonly owner?: JSX.Element } =>
+  step === 'owner' && ownerId !== undefined ? { owner: <User id={ownerId} /> } : {}

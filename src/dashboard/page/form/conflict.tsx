@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { valueText } from '../detail/value.js'
+import { Value } from '../detail/value.js'
 import type { Problem } from '../lib/problem.js'
 import { Rich } from '../lib/rich.js'
 import { fieldName, t } from '../lib/text.js'
@@ -111,7 +111,7 @@ function Row(props: { readonly row: Difference; readonly chosen: Side | undefine
   const { row, chosen, onChoose } = props
   const { field, before, theirs, mine, both } = row
   const cell = (side: Side, value: unknown): JSX.Element => {
-    const text = <bdi>{valueText(value, field)}</bdi>
+    const text = <Value value={value} field={field} />
     if (!both || chosen === undefined) return text
     return (
       <label class="choice">
@@ -124,7 +124,7 @@ function Row(props: { readonly row: Difference; readonly chosen: Side | undefine
     <tr class={both ? 'both' : undefined}>
       <th scope="row">{fieldName(field)}</th>
       <td data-label={t('conflict.before')}>
-        <bdi>{valueText(before, field)}</bdi>
+        <Value value={before} field={field} />
       </td>
       <td data-label={t('conflict.theirs')}>
         {row.changedThere ? cell('theirs', theirs) : <span class="muted">{t('conflict.unchanged')}</span>}

@@ -5,6 +5,7 @@ import { RevokeAll } from '../acts/revoke-all.js'
 import { Create } from '../form/create.js'
 import { call } from '../lib/api.js'
 import { useLoad, useNarrow, useTight } from '../lib/hooks.js'
+import { useNames } from '../lib/names.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import { useTitle } from '../lib/title.js'
@@ -23,7 +24,7 @@ import { Chooser } from './chooser.js'
 import { columnsFor, columnsHere, keepChosen, readChosen } from './columns.js'
 import { Filters } from './filters.js'
 import { Pager } from './pager.js'
-import { isFiltered, loadRows, type Rows } from './query.js'
+import { isFiltered, loadRows, type Rows, sortOf } from './query.js'
 import { Skeleton } from './skeleton.js'
 import type { Uses } from './spark.js'
 import { Strip } from './strip.js'
@@ -46,7 +47,10 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   const [revokingAll, setRevokingAll] = useState(false)
   const [acting, setActing] = useState<{ readonly token: Token; readonly act: Act } | undefined>()
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
-  const loaded = useLoad(JSON.stringify(place), (signal) => loadRows(place, me.prefix, signal))
+  const { tenants } = useNames()
+  // Sorted again once the names by which clients are shown are known.
+  const named = sortOf(place).column === 'client' && tenants !== undefined
+  const loaded = useLoad(JSON.stringify([place, named]), (signal) => loadRows(place, me.prefix, tenants, signal))
   const { data: rows, problem, loading, reload } = loaded
   const items = rows?.items ?? []
   // The counts stay if a filter could not be loaded.

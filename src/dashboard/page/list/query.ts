@@ -1,6 +1,7 @@
 import { call, type Query } from '../lib/api.js'
 import { isId } from '../lib/cut.js'
 import { collator } from '../lib/format.js'
+import { loadNames, type NamedList } from '../lib/names.js'
 import { Problem } from '../lib/problem.js'
 import type { Page, Token } from '../lib/types.js'
 import type { Place } from '../lib/url.js'
@@ -67,7 +68,7 @@ export type Rows = {
 }
 
 /** Loads the tokens of a place: a page in an order that the API supports, or up to 1,000 rows, which are sorted here. */
-export async function loadRows(place: Place, prefix: string, signal: AbortSignal): Promise<Rows> {
+export async function loadRows(place: Place, prefix: string, tenants: NamedList | undefined, signal: AbortSignal): Promise<Rows> {
   const size = sizeOf(place)
   const { column, descending } = sortOf(place)
   const filters = filtersOf(place)
@@ -80,7 +81,10 @@ export async function loadRows(place: Place, prefix: string, signal: AbortSignal
   ])
   if (rows !== undefined) return { ...rows, items: rows.page === 1 ? union(known, rows.items) : rows.items, cut: false }
   const all = await loadNamed(filters, signal)
-  const sorted = union(known, all.items).sort((a, b) => compare(a, b, column) * (descending ? -1 : 1))
+  const items = union(known, all.items)
+  const ids = items.flatMap(({ tenantId }) => tenantId ?? [])
+  const names = column === 'client' ? await loadNames('tenants', tenants, ids) : new Map<string, string>()
+  const sorted = items.sort((a, b) => compare(a, b, column, names) * (descending ? -1 : 1))
   return { ...sliceOf(sorted, place), cut: all.nextCursor !== undefined, wide: all.wide }
 }
 
@@ -143,9 +147,10 @@ async function oneOrNamed(place: Place, id: string, filters: Query, signal: Abor
   }
 }
 
-function compare(a: Token, b: Token, column: Column): number {
+function compare(a: Token, b: Token, column: Column, names: ReadonlyMap<string, string>): number {
+  const client = ({ tenantId = '' }: Token): string => names.get(tenantId) ?? tenantId
   if (column === 'name') return collator.compare(a.name, b.name)
-  if (column === 'client') return collator.compare(a.tenantId ?? '', b.tenantId ?? '')
+  if (column === 'client') return collator.compare(client(a), client(b))
   // Never used sorts before any use; no expiry sorts after any expiry.
   if (column === 'lastUsed') return instant(a.lastUsedAt, 0) - instant(b.lastUsedAt, 0)
   if (column === 'expires') return instant(a.expiresAt, 8.64e15) - instant(b.expiresAt, 8.64e15)
