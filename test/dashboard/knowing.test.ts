@@ -189,7 +189,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
     play({ ...one, clock: true }, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       const [created] = [page.locator('.audit time').first()]
-      await expect.poll(() => created.textContent()).toBe('now')
+      await expect.poll(() => created.textContent()).toBe('just now')
       await page.clock.runFor(2 * HOUR)
       await expect.poll(() => created.textContent()).toBe('2 hours ago')
     }))
