@@ -177,8 +177,10 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   return new Hono().all('/*', markGuard(manageTokens))
 }
 
-function checkContext(c: unknown): void {
-  if (Object(Object(c).req).raw !== undefined && typeof Object(c).header === 'function') return
+// The requests of Express, and the contexts of Koa.
+function checkContext(c: object): void {
+  const { req } = c as { readonly req?: object }
+  if (!('rawHeaders' in c) && !(typeof req === 'object' && 'rawHeaders' in req)) return
   throw new InvalidInputError('request', 'is not one of Hono: import from latchkey/express, latchkey/koa, latchkey/fastify or latchkey/web')
 }
 
