@@ -174,7 +174,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
 // Express extends these Node objects in place.
 function onExpress(req: IncomingMessage, res: ServerResponse): readonly [Request, Response] {
   // The contexts of Koa and Hono, and the requests of Fastify. A host's unit test may pass any other object.
-  if ('req' in req || 'raw' in req) {
+  if (req.rawHeaders === undefined && ('req' in req || 'raw' in req)) {
     throw new InvalidInputError(
       'request',
       'is not one of Express: import from latchkey/koa, latchkey/fastify, latchkey/hono or latchkey/web',

@@ -15,7 +15,7 @@ import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { unawaited } from '../../src/policy/misgiven.js'
-import { suppliedBy } from '../../src/policy/option-reader.js'
+import { supplied } from '../../src/policy/option-reader.js'
 
 /** The principal of the request, or the response to send instead. With neither, `optional` was set and no token was sent. */
 export type Outcome =
@@ -74,13 +74,14 @@ export function authenticate(tokens: Authenticator, request: Request, options: A
 export function authenticate(tokens: Authenticator, request: Request, given: AuthenticateOptions = {}): Promise<OptionalOutcome> {
   const outcome = decideOn(tokens, request, given)
   // Without `await`, both would be `undefined`, and a handler that looks only for a response would let everybody in.
-  for (const name of ['response', 'principal']) void Object.defineProperty(outcome, name, { get: refuseUnawaited })
-  return outcome
+  return Object.defineProperties(outcome, UNAWAITED)
 }
 
 function refuseUnawaited(): never {
   throw new InvalidInputError('outcome', 'authenticate() returns a promise: await it')
 }
+
+const UNAWAITED = { response: { get: refuseUnawaited }, principal: { get: refuseUnawaited } }
 
 async function decideOn(tokens: Authenticator, request: Request, given: AuthenticateOptions): Promise<OptionalOutcome> {
   if (isRequest(tokens)) throw new InvalidInputError('tokens', 'comes before the request: authenticate(tokens, request)')
@@ -89,7 +90,8 @@ async function decideOn(tokens: Authenticator, request: Request, given: Authenti
   refuseScopes(given)
   checkOptions(given)
   const { ip: _ip, endpoint: _endpoint, require: _require, waitUntil: _waitUntil, ...options } = given
-  const { ip, endpoint, require, waitUntil } = suppliedBy(given, ['ip', 'endpoint', 'require', 'waitUntil'])
+  const [ip, endpoint] = [supplied(given, 'ip'), supplied(given, 'endpoint')]
+  const [require, waitUntil] = [supplied(given, 'require'), supplied(given, 'waitUntil')]
   checkWaitUntil(waitUntil)
   if (require !== undefined && (typeof require !== 'function' || Object.is(require, requireScopes))) {
     throw new InvalidInputError('require', "must be the result of requireScopes, such as requireScopes('inventory:read')")

@@ -1,5 +1,5 @@
-import { InvalidInputError } from '../../src/errors.js'
 import type { StoredToken } from '../../src/model/record.js'
+import { refuseFurther } from '../../src/policy/refuse-further.js'
 import { bulkEvents } from '../../src/store/bulk-events.js'
 import { compileFilter } from '../../src/store/compile-filter.js'
 import type { StoreFinding } from '../../src/store/diagnosis.js'
@@ -49,7 +49,7 @@ const FORGET_LEASES_AFTER = 24 * 3_600_000
  */
 export function memoryStore(): TokenStore
 export function memoryStore(...further: readonly unknown[]): TokenStore {
-  if (further.some((value) => value !== undefined)) throw new InvalidInputError('options', 'memoryStore() takes no options')
+  refuseFurther(further, 'memoryStore() takes no options')
   const records = createRecords()
   const usage = createUsage()
   const feed = createFeed(FEED_HISTORY)

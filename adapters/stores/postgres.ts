@@ -1,5 +1,6 @@
 import { objectOf } from '../../src/policy/option-reader.js'
-import { exactlyOneOf, handle, readStoreOptions, refuseFurther, type Sources } from './lib/read-options.js'
+import { refuseFurther } from '../../src/policy/refuse-further.js'
+import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
 import type { TransportWarning } from './lib/transport.js'
 import type { PostgresClient, PostgresPool } from './sql/dialects/postgres-connection.js'
 import type { PostgresSource } from './sql/dialects/postgres-store.js'

@@ -188,10 +188,9 @@ export function objectOf<F extends OptionFields>(
   })
 }
 
-/** Returns these options without a prototype, so that what is absent stays absent. */
-export function suppliedBy<T extends object, K extends keyof T & string>(input: T, names: readonly K[]): Pick<T, K> {
-  const given = names.filter((name) => supplies(input, name)).map((name) => [name, input[name]])
-  return Object.assign(Object.create(null), Object.fromEntries(given))
+/** Returns the option with this name, if the host supplies it. */
+export function supplied<T extends object, K extends keyof T & string>(input: T, name: K): T[K] | undefined {
+  return supplies(input, name) ? input[name] : undefined
 }
 
 // Classes of the host may supply options, but `Object.prototype` does not: other code may have polluted it.

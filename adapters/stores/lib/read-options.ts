@@ -36,15 +36,6 @@ export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, o
   return readOption(reader, options, 'options')
 }
 
-/**
- * Refuses further arguments of a store function, which would be ignored.
- *
- * @throws `invalid_input`
- */
-export function refuseFurther(further: readonly unknown[], write: string): void {
-  if (further.some((value) => value !== undefined)) throw new InvalidInputError('options', write)
-}
-
 /** The options as far as they can be read: their reader reports a getter that throws. */
 function entriesOf(options: object): readonly (readonly [string, unknown])[] {
   try {

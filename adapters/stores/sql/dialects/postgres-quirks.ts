@@ -74,10 +74,10 @@ const BEGIN = 'begin isolation level read committed'
  */
 export const BEGIN_BOUNDED: string = `${BEGIN}; set local idle_in_transaction_session_timeout = ${IDLE_MS}`
 
-/** Postgres. */
 const tableOf = ({ schema, tablePrefix }: Names, table: string): string =>
   `${schema === undefined ? '' : `"${schema}".`}"${tablePrefix}${table}"`
 
+/** Postgres. */
 export const postgresQuirks: Quirks = {
   dialect: 'postgres',
   builder: (names): Builder =>

@@ -1,7 +1,8 @@
 import { type Expression, type SqlBool, sql } from 'kysely'
-import { type ListQuery, MOST_SEARCHED, type TokenPage } from '../../../../src/store/port.js'
+import { type ListQuery, MOST_SEARCHED, type TokenFilter, type TokenPage } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { wide } from '../schema/wide.js'
+import { filterConditions } from './filter.js'
 
 /** Up to this many rows are sorted; beyond it, the store walks the list in order until the page is full. */
 const FEW = 2_000
@@ -32,17 +33,11 @@ const NONE: Plan = { narrow: sql<SqlBool>`1 = 0`, sort: true }
 export type TooWide = NonNullable<TokenPage['tooWide']>
 
 /** Counts up to a bound, so counting never costs more than the query that it chooses. */
-const atMost = async (
-  { builder, engine }: Sql,
-  most: number,
-  conditions: readonly Expression<SqlBool>[],
-  prefix: string,
-): Promise<boolean> => {
+const atMost = async ({ builder, engine }: Sql, most: number, filter: TokenFilter, narrow?: Expression<SqlBool>): Promise<boolean> => {
   const rows = builder
     .selectFrom('tokens')
     .select(sql<number>`1`.as('one'))
-    .where('prefix', '=', prefix)
-    .where((eb) => eb.and([...conditions]))
+    .where((eb) => eb.and([...filterConditions(eb, filter), ...(narrow === undefined ? [] : [narrow])]))
     .limit(most + 1)
   const counted = builder.selectFrom(rows.as('some')).select((eb) => eb.fn.countAll().as('found'))
   const result = await engine.run(counted.compile())
@@ -51,17 +46,9 @@ const atMost = async (
 
 /** Walks the list if it is short enough to read every name. */
 const unindexed = async (context: Sql, query: ListQuery, tooWide: TooWide): Promise<Plan | TooWide> => {
-  const { tenantIds, ownerId, createdBy, idStartsWith, prefix } = query
-  if (idStartsWith !== undefined) return WALK
-  const among: Expression<SqlBool>[] = []
-  if (tenantIds !== undefined) among.push(ofTenants(tenantIds))
-  if (ownerId !== undefined) among.push(sql<SqlBool>`${sql.ref('tokens.owner_id')} = ${ownerId}`)
-  if (createdBy !== undefined) among.push(sql<SqlBool>`${sql.ref('tokens.created_by')} = ${createdBy}`)
-  return (await atMost(context, MOST_SEARCHED, among, prefix)) ? WALK : tooWide
+  if (query.idStartsWith !== undefined) return WALK
+  return (await atMost(context, MOST_SEARCHED, query)) ? WALK : tooWide
 }
-
-const ofTenants = (tenantIds: readonly string[]): Expression<SqlBool> =>
-  tenantIds.length === 0 ? sql<SqlBool>`1 = 0` : sql<SqlBool>`${sql.ref('tokens.tenant_id')} in (${sql.join([...tenantIds])})`
 
 const hasNameIndex = async ({ names, quirks, engine }: Sql): Promise<boolean> => {
   if (quirks.nameIndexes === undefined) return false
@@ -77,9 +64,8 @@ const named = async (context: Sql, query: ListQuery, folded: string): Promise<Pl
   if (index === undefined && !(await hasNameIndex(context))) return unindexed(context, query, 'store')
   if (length < SEARCHABLE.from) return unindexed(context, query, 'text')
   if (index === undefined) return WALK
-  if (query.tenantIds?.length === 1) {
-    if (await atMost(context, SMALL_TENANT, [ofTenants(query.tenantIds)], query.prefix)) return WALK
-  }
+  const { prefix, tenantIds } = query
+  if (tenantIds?.length === 1 && (await atMost(context, SMALL_TENANT, { prefix, tenantIds }))) return WALK
   try {
     const { rows } = await engine.run(index.count(names, folded, FEW + 1))
     return wide(rows[0]?.found ?? 0) <= FEW ? { narrow: index.condition(names, folded), sort: true, hide: true } : WALK
@@ -109,11 +95,10 @@ const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, no
 export const planOf = async (context: Sql, query: ListQuery, folded: string): Promise<Plan | TooWide> => {
   if (query.ids !== undefined) return { sort: true }
   if (folded !== '') return named(context, query, folded)
-  if (query.tenantIds !== undefined && query.tenantIds.length > MOST_TENANTS) {
-    return { sort: await atMost(context, FEW, [ofTenants(query.tenantIds)], query.prefix) }
-  }
+  const { prefix, tenantIds } = query
+  if (tenantIds !== undefined && tenantIds.length > MOST_TENANTS) return { sort: await atMost(context, FEW, { prefix, tenantIds }) }
   const within = windowOf(query)
-  if (within !== undefined) return (await atMost(context, FEW_EXPIRED, [within], query.prefix)) ? { narrow: within, sort: true } : WALK
+  if (within !== undefined) return (await atMost(context, FEW_EXPIRED, { prefix }, within)) ? { narrow: within, sort: true } : WALK
   if (query.statuses?.length !== 1) return WALK
   const [status] = query.statuses
   if (status !== 'pending' && status !== 'expired') return WALK
@@ -121,5 +106,5 @@ export const planOf = async (context: Sql, query: ListQuery, folded: string): Pr
     status === 'pending'
       ? sql<SqlBool>`${sql.ref('tokens.not_before')} > ${query.now}`
       : sql<SqlBool>`${sql.ref('tokens.expires_at')} <= ${query.now}`
-  return (await atMost(context, status === 'expired' ? FEW_EXPIRED : FEW, [narrow], query.prefix)) ? { narrow, sort: true } : WALK
+  return (await atMost(context, status === 'expired' ? FEW_EXPIRED : FEW, { prefix }, narrow)) ? { narrow, sort: true } : WALK
 }

@@ -1,23 +1,18 @@
 import type { JSX } from 'preact'
 import { duration, moment } from '../lib/format.js'
-import { type Kind, useName } from '../lib/names.js'
 import { t } from '../lib/text.js'
+import { Name } from '../ui/who.js'
 
 /** Any value of a record, for a comparison: people and clients by name, everything else as plain text. */
 export function Value({ value, field }: { readonly value: unknown; readonly field: string }): JSX.Element {
-  if (typeof value === 'string' && field === 'ownerId') return <Named kind="owners" id={value} />
-  if (typeof value === 'string' && field === 'tenantId') return <Named kind="tenants" id={value} />
+  // Without a link, which inside a label would leave the form.
+  if (typeof value === 'string' && field === 'ownerId') return <Name kind="owners" id={value} />
+  if (typeof value === 'string' && field === 'tenantId') return <Name kind="tenants" id={value} />
   return <bdi>{valueText(value, field)}</bdi>
 }
 
-// Without a link, which inside a label would leave the form.
-function Named({ kind, id }: { readonly kind: Kind; readonly id: string }): JSX.Element {
-  const name = useName(kind, id)
-  return <bdi title={name === id ? undefined : id}>{name}</bdi>
-}
-
 /** Any value of a record as plain text, for a comparison. */
-export function valueText(value: unknown, field = ''): string {
+function valueText(value: unknown, field = ''): string {
   if (value === undefined || value === null) return t('detail.none')
   if (typeof value === 'number' && field.startsWith('rotateEvery')) return duration(value)
   if (typeof value === 'string') return /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? moment(value) : value

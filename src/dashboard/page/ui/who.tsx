@@ -1,27 +1,27 @@
 import type { JSX } from 'preact'
 import { config } from '../lib/config.js'
-import { useName } from '../lib/names.js'
+import { type Kind, useName } from '../lib/names.js'
 
 /** A tenant by name, with a link to the host's page about it. */
 export function Client({ id }: { readonly id: string }): JSX.Element {
-  return <Linked template={config.clientUrl} id={id} text={useName('tenants', id)} />
+  return <Linked template={config.clientUrl} kind="tenants" id={id} />
 }
 
 /** A person by name, with a link to the host's page about them. */
 export function User({ id }: { readonly id: string }): JSX.Element {
-  return <Linked template={config.userUrl} id={id} text={useName('owners', id)} />
+  return <Linked template={config.userUrl} kind="owners" id={id} />
 }
 
-function Linked({
-  template,
-  id,
-  text,
-}: {
-  readonly template: string | undefined
-  readonly id: string
-  readonly text: string
-}): JSX.Element {
-  const shown = <bdi title={text === id ? undefined : id}>{text}</bdi>
+type Named = { readonly kind: Kind; readonly id: string }
+
+/** A tenant or person by name, without a link. */
+export function Name({ kind, id }: Named): JSX.Element {
+  const name = useName(kind, id)
+  return <bdi title={name === id ? undefined : id}>{name}</bdi>
+}
+
+function Linked({ template, kind, id }: Named & { readonly template: string | undefined }): JSX.Element {
+  const shown = <Name kind={kind} id={id} />
   if (template === undefined) return shown
   return (
     <a class="host-link" href={template.replaceAll('{id}', encodeURIComponent(id))}>

@@ -1,0 +1,10 @@
+import { InvalidInputError } from '../errors.js'
+
+/**
+ * Refuses further arguments of a store function, which would be ignored.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function refuseFurther(further: readonly unknown[], write: string): void {
+  if (further.some((value) => value !== undefined)) throw new InvalidInputError('options', write)
+}
