@@ -16,6 +16,7 @@ import { pathIn } from '../../src/management/target.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
+import { detached } from '../../src/policy/option-reader.js'
 import { isThenable } from '../../src/store/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf } from './node/fetch.js'
@@ -56,7 +57,7 @@ const platform: Platform<FastifyRequest> = {
 // Async, because Fastify cannot catch an exception from a callback-style plugin.
 const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authenticate(app, given) {
   checkRegistered(app, given, 'authenticate', '{ tokens }')
-  const { tokens, ...options } = given
+  const { tokens, ...options } = detached(given, ['tokens'])
   if ('prefix' in options) {
     throw new InvalidInputError(
       'prefix',
@@ -189,7 +190,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
  */
 export const management: FastifyPluginAsync<ManagementOptions> = async function management(app, given) {
   checkRegistered(app, given, 'management', '{ tokens, actor, prefix }')
-  const { tokens, prefix: _, ...options } = given
+  const { tokens, prefix: _, ...options } = detached(given, ['tokens', 'actor'])
   const api = openManagement(tokens, options)
   const checkTrust = createTrustCheck(platform.believesCallers)
   const answer = markGuard(async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {

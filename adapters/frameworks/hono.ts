@@ -17,6 +17,7 @@ import { createManagement, type ManagementOptions as Manage } from '../../src/ma
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
+import { detached } from '../../src/policy/option-reader.js'
 import { isThenable } from '../../src/store/deadline.js'
 import { endRequest, endRequestWith, hasSignal } from '../../src/verify/principal.js'
 import { onClose } from './node/close.js'
@@ -66,7 +67,7 @@ export type ManagementOptions = Manage & {
 export function authenticate(tokens: Authenticator, given: AuthenticateOptions = {}): MiddlewareHandler {
   deciderOf(tokens, 'authenticate(tokens)')
   checkOptions(given)
-  const { ip, waitUntil, ...options } = given
+  const { ip, waitUntil, ...options } = detached(given, ['ip', 'waitUntil'])
   checkWaitUntil(waitUntil)
   const decide = createGuard<Context>(tokens, options, {
     read: (c) => ({
@@ -161,7 +162,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
  */
 export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   checkActor(tokens, given)
-  const { actor, ip, waitUntil, ...options } = given
+  const { actor, ip, waitUntil, ...options } = detached(given, ['actor', 'ip', 'waitUntil'])
   checkWaitUntil(waitUntil)
   const api = createManagement(tokens, options)
   const manageTokens: Handler = (c) => {

@@ -24,6 +24,7 @@ import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
 import { createScopeCheck } from '../../src/http/require-scopes.js'
 import type { Authenticator } from '../../src/instance.js'
+import { detached } from '../../src/policy/option-reader.js'
 import { admitAs, endpointOf, type HttpRequest, type HttpResponse, platform, send, setHeaders } from './nest/http.js'
 import { type ManagementOptions, mountManagement } from './nest/management.js'
 import { RefusedException } from './nest/refused-exception.js'
@@ -43,7 +44,7 @@ export type LatchkeyModuleAsyncOptions = Pick<ModuleMetadata, 'imports'> &
   Pick<FactoryProvider<LatchkeyModuleOptions>, 'inject' | 'useFactory'>
 
 type Metadata = Parameters<Reflector['get']>[1]
-type Engine = { readonly decide: Authenticate<HttpRequest>; readonly options: LatchkeyModuleOptions }
+type Engine = Pick<LatchkeyModuleOptions, 'tokens' | 'management'> & { readonly decide: Authenticate<HttpRequest> }
 
 const OPTIONS = Symbol('options of LatchkeyModule.forRoot(), imported once in the root module')
 const ENGINE = Symbol('LatchkeyModule.forRoot(), imported once in the root module')
@@ -55,8 +56,8 @@ function checkTokens(options: unknown): void {
 
 function createEngine(options: LatchkeyModuleOptions): Engine {
   checkTokens(options)
-  const { tokens, management: _, ...rest } = options
-  return { decide: createGuard(tokens, rest, platform), options }
+  const { tokens, management, ...rest } = detached(options, ['tokens', 'management'])
+  return { decide: createGuard(tokens, rest, platform), tokens, management }
 }
 
 /**
@@ -225,7 +226,7 @@ export class LatchkeyModule implements NestModule {
 
   /** Mounts the management API. Called by Nest. */
   configure(): void {
-    const { tokens, management } = this.#engine.options
+    const { tokens, management } = this.#engine
     if (management !== undefined) mountManagement(this.#host.httpAdapter, tokens, management)
   }
 }

@@ -15,7 +15,7 @@ import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { unawaited } from '../../src/policy/misgiven.js'
-import { supplied } from '../../src/policy/option-reader.js'
+import { detached } from '../../src/policy/option-reader.js'
 
 /** The principal of the request, or the response to send instead. With neither, `optional` was set and no token was sent. */
 export type Outcome =
@@ -89,9 +89,7 @@ async function decideOn(tokens: Authenticator, request: Request, given: Authenti
   checkRequest(request, 'authenticate(tokens, request)')
   refuseScopes(given)
   checkOptions(given)
-  const { ip: _ip, endpoint: _endpoint, require: _require, waitUntil: _waitUntil, ...options } = given
-  const [ip, endpoint] = [supplied(given, 'ip'), supplied(given, 'endpoint')]
-  const [require, waitUntil] = [supplied(given, 'require'), supplied(given, 'waitUntil')]
+  const { ip, endpoint, require, waitUntil, ...options } = detached(given, ['ip', 'endpoint', 'require', 'waitUntil'])
   checkWaitUntil(waitUntil)
   if (require !== undefined && (typeof require !== 'function' || Object.is(require, requireScopes))) {
     throw new InvalidInputError('require', "must be the result of requireScopes, such as requireScopes('inventory:read')")
@@ -144,7 +142,7 @@ export function requireScopes<const First extends FirstInput, const Rest extends
  */
 export function management(tokens: Latchkey, given: ManagementOptions): (request: Request) => Promise<Response> {
   checkActor(tokens, given)
-  const { actor, mountPath, ip, waitUntil, ...options } = given
+  const { actor, mountPath, ip, waitUntil, ...options } = detached(given, ['actor', 'mountPath', 'ip', 'waitUntil'])
   checkWaitUntil(waitUntil)
   if (typeof mountPath !== 'string' || (mountPath !== '' && !mountPath.startsWith('/')))
     throw new InvalidInputError('mountPath', 'must be the path of the API, such as /admin/tokens')

@@ -12,6 +12,7 @@ import type { AnyScope, ScopeArguments } from '../../src/http/requirement.js'
 import { type Authenticator, internalsOf, type Latchkey } from '../../src/instance.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import type { Ticket } from '../../src/model/ticket.js'
+import { detached, supplied } from '../../src/policy/option-reader.js'
 import { refuseUndefined } from '../../src/policy/read-input.js'
 import { onClose } from './node/close.js'
 import { answerOn, ignoreErrors } from './ws/answer.js'
@@ -165,7 +166,7 @@ function findDoor(tokens: Authenticator, options: UpgradeOptions): Door | undefi
   try {
     return doorOf(tokens, options)
   } catch (error) {
-    const onWarning: unknown = Object(options).onWarning
+    const onWarning: unknown = supplied<UpgradeOptions, 'onWarning'>(Object(options), 'onWarning')
     warn('LATCHKEY_W013', typeof onWarning === 'function' ? (onWarning as OnWarning) : undefined, isErrorLike(error) ? error.message : '')
     return undefined
   }
@@ -193,7 +194,7 @@ function doorOf(tokens: Authenticator, options: UpgradeOptions): Door {
 function openDoor(tokens: Authenticator, given: UpgradeOptions): Door {
   // Without this option more is allowed, so one that was lost by mistake must not go unnoticed.
   refuseUndefined(given, ['scopes'], 'to require none')
-  const { scopes, ip, endpoint = 'upgrade', ...options } = given
+  const { scopes, ip, endpoint = 'upgrade', ...options } = detached(given, ['scopes', 'ip', 'endpoint'])
   if (Object.hasOwn(options, 'optional'))
     throw new InvalidInputError('optional', 'a connection without a token needs no authenticateUpgrade()')
   if (ip !== undefined && typeof ip !== 'function') throw new InvalidInputError('ip', 'must be a function of the request')

@@ -2,7 +2,7 @@ import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import { unawaited } from '../policy/misgiven.js'
 import { callback, flag } from '../policy/option-kinds.js'
-import { anything, objectOf, readOption } from '../policy/option-reader.js'
+import { anything, objectOf, readOption, supplies } from '../policy/option-reader.js'
 import { quote } from '../policy/quote.js'
 import { refuseUndefined } from '../policy/read-input.js'
 import { type ResourceMode, resourceMode } from '../policy/resource-mode.js'
@@ -81,7 +81,7 @@ export function checkOptions(options: unknown): void {
   if (typeof options !== 'object' || options === null) throw new InvalidInputError('options', `must be an object, not ${quote(options)}`)
   const promise = unawaited(options)
   if (promise !== '') throw new InvalidInputError('options', `must be an object${promise}`)
-  if ('headers' in options || 'req' in options) {
+  if (supplies(options, 'headers') || supplies(options, 'req')) {
     throw new InvalidInputError('options', 'must be an object of options, not a request: authenticate(tokens) returns the middleware')
   }
 }
@@ -89,7 +89,7 @@ export function checkOptions(options: unknown): void {
 /** Returns the field of these options that names scopes, or `options` if they are nothing but scopes. */
 export function scopesIn(options: unknown): string | undefined {
   if (typeof options === 'string' || Array.isArray(options)) return 'options'
-  return ['scopes', 'scope', 'permissions'].find((name) => name in Object(options))
+  return ['scopes', 'scope', 'permissions'].find((name) => supplies(Object(options), name))
 }
 
 // Refuses scopes here: nothing would check them, but the host would assume that something does.

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../errors.js'
 import { internalsOf } from '../instance.js'
+import { supplied } from '../policy/option-reader.js'
 
 /**
  * Checks the arguments of `management` as far as the adapters share them, before they are taken apart.
@@ -9,7 +10,7 @@ import { internalsOf } from '../instance.js'
 export function checkActor(tokens: unknown, options: unknown): void {
   internalsOf(tokens, 'management(tokens, { actor })')
   if (typeof options === 'function') throw new InvalidInputError('actor', 'must be given as an option: management(tokens, { actor })')
-  if (typeof Reflect.get(Object(options), 'actor') !== 'function') {
+  if (typeof supplied<{ actor?: unknown }, 'actor'>(Object(options), 'actor') !== 'function') {
     throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')
   }
 }

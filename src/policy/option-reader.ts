@@ -188,13 +188,21 @@ export function objectOf<F extends OptionFields>(
   })
 }
 
+/**
+ * Returns these options without a prototype, so that what is absent stays absent. Options with these names may also come from a class of the host.
+ */
+export function detached<T extends object>(input: T, names: readonly (keyof T & string)[]): T {
+  const given = names.filter((name) => supplies(input, name)).map((name) => [name, input[name]])
+  return Object.assign(Object.create(null), input, Object.fromEntries(given))
+}
+
 /** Returns the option with this name, if the host supplies it. */
 export function supplied<T extends object, K extends keyof T & string>(input: T, name: K): T[K] | undefined {
   return supplies(input, name) ? input[name] : undefined
 }
 
-// Classes of the host may supply options, but `Object.prototype` does not: other code may have polluted it.
-function supplies(input: object, name: string): boolean {
+/** Whether the host supplies this option. Its classes may, but `Object.prototype` does not: other code may have polluted it. */
+export function supplies(input: object, name: string): boolean {
   return name in input && (!(name in Object.prototype) || Object.hasOwn(input, name))
 }
 

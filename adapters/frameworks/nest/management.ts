@@ -4,6 +4,7 @@ import type { Authenticator, Latchkey } from '../../../src/instance.js'
 import type { ManagementOptions as Manage } from '../../../src/management/index.js'
 import type { Actor } from '../../../src/model/actor.js'
 import type { MaybePromise } from '../../../src/model/json.js'
+import { detached } from '../../../src/policy/option-reader.js'
 import { management as onExpress } from '../express.js'
 import { management as onFastify } from '../fastify.js'
 import type { HttpRequest } from './http.js'
@@ -22,7 +23,7 @@ export type ManagementOptions = Manage & {
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  */
 export function mountManagement(adapter: AbstractHttpAdapter, tokens: Authenticator, given: ManagementOptions): void {
-  const { path, actor, ...options } = Object(given) as ManagementOptions
+  const { path, actor, ...options } = detached<ManagementOptions>(Object(given), ['path', 'actor'])
   if (typeof path !== 'string' || !path.startsWith('/')) {
     throw new InvalidInputError('management.path', 'must be the whole path of the API, such as /admin/tokens')
   }

@@ -6,6 +6,7 @@ import { checkActor } from '../../../src/management/check-actor.js'
 import { createManagement, type Management, type ManagementOptions as Options } from '../../../src/management/index.js'
 import type { Actor } from '../../../src/model/actor.js'
 import type { MaybePromise } from '../../../src/model/json.js'
+import { detached } from '../../../src/policy/option-reader.js'
 import { answerByFetch, type WholeResponse } from './fetch.js'
 import { hasBody } from './has-body.js'
 
@@ -29,7 +30,7 @@ export type Arrival = {
 /** Creates the API and checks that there is a way to identify the caller. */
 export function openManagement<R>(tokens: Latchkey, given: ManagementOptions<R>): Management & { readonly actor: ActorOf<R> } {
   checkActor(tokens, given)
-  const { actor, ...options } = given
+  const { actor, ...options } = detached(given, ['actor'])
   return { ...createManagement(tokens, options), actor }
 }
 

@@ -1,11 +1,12 @@
-import { LatchkeyError } from '../../errors.js'
+import { isInvalidInput, LatchkeyError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import { secretsIn } from '../../http/request.js'
 import type { Internals } from '../../instance.js'
-import { callback, someText } from '../../policy/option-kinds.js'
-import type { OptionReader } from '../../policy/option-reader.js'
+import { callback, plainText, someText } from '../../policy/option-kinds.js'
+import { type OptionReader, objectOf, readOption } from '../../policy/option-reader.js'
 import { type Allowance, type CallSite, callOut } from '../../store/deadline.js'
 import type { Report } from '../../store/reporter.js'
+import { tenantsReader } from '../../verbs/lib/actor.js'
 
 /** The caller of a client endpoint: a resource server or an application. */
 export type Client = {
@@ -69,19 +70,20 @@ export async function authenticateClient(
   return client
 }
 
+// The audit shows the id as `client:…`, and an actor's id has at most 200 characters.
+const clientReader = objectOf({ id: plainText(1, 193), tenants: tenantsReader }, { others: 'drop' })
+
 function readClient(answer: unknown, report: Report): Client | undefined {
   if (typeof answer !== 'object' || answer === null) return undefined
-  const { id, tenants } = answer as Partial<Record<keyof Client, unknown>>
-  if (typeof id === 'string' && id !== '') {
-    if (tenants === '*') return { id, tenants }
-    if (Array.isArray(tenants) && tenants.every((tenant) => typeof tenant === 'string')) return { id, tenants: [...tenants] }
+  try {
+    return readOption(clientReader, answer, 'client()')
+  } catch (error) {
+    if (!isInvalidInput(error)) throw error
+    // The client would see only that it is unknown, and the host nothing.
+    const expected = 'client() must return { id, tenants }, with an id and a list of tenants or "*", or undefined'
+    report('client', new LatchkeyError('misconfigured', `${expected} (${error.message})`))
+    return undefined
   }
-  // The client would see only that it is unknown, and the host nothing.
-  report(
-    'client',
-    new LatchkeyError('misconfigured', 'client() must return { id, tenants }, with an id and a list of tenants or "*", or undefined'),
-  )
-  return undefined
 }
 
 /** The options shared by all client endpoints. */

@@ -46,10 +46,12 @@ const LIMITS = ['scopes', 'resources'] as const
 const MOST_TENANTS = 10_000
 const TENANTS = "must be a list of tenant ids, or '*' for all"
 const tenant = plainText(1, Number.POSITIVE_INFINITY)
+/** Reads the tenants that somebody acts in. */
+export const tenantsReader: OptionReader<'*' | string[]> = either([oneOf(['*'], TENANTS), listOf(tenant)], TENANTS)
 const READER = objectOf(
   {
     id: plainText(1, 200),
-    tenants: either([oneOf(['*'], TENANTS), listOf(tenant)], TENANTS),
+    tenants: tenantsReader,
     manages: oneOf(['own', 'all'], "must be 'own' or 'all'"),
     scopes: listOf(string(), { error: 'must be a list of scopes; omit it for an actor that may grant every scope' }).optional(),
     resources: readBy((input) => readResources([], input)).optional(),

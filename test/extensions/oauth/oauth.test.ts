@@ -137,6 +137,35 @@ describe('introspection (RFC 7662)', () => {
     }
   })
 
+  it.each([
+    ['a token', (token: string) => token],
+    ['control characters', () => 'gate\nway'],
+    ['invisible characters', () => 'gate\u202eway'],
+    ['more characters than an actor may have', () => 'x'.repeat(194)],
+  ])('a client whose id has %s is unknown, and nothing of the id is recorded', async (_, idOf) => {
+    const heard: FaultReport[] = []
+    const { tokens, create } = createTokens({ onError: (fault) => heard.push(fault) })
+    const { token } = await create()
+    const id = idOf(token)
+    for (const serve of [introspection, revocation]) {
+      const answer = serve(tokens, { client: () => ({ id, tenants: ['globex'] }) })
+      expect((await answer(form({ token }))).status).toBe(401)
+    }
+    await tokens.flush()
+    const { items } = await tokens.system.events()
+    expect(items.map(({ action }) => action)).toEqual(['token.created'])
+    expect(heard.map(({ where }) => where)).toEqual(['client', 'client'])
+    expect(JSON.stringify(heard.map(({ error }) => error.message))).not.toContain(token)
+  })
+
+  it('a client whose id is as long as an id may be revokes a token', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create()
+    const revoke = revocation(tokens, { client: () => ({ id: 'x'.repeat(193), tenants: ['acme'] }) })
+    expect((await revoke(form({ token }))).status).toBe(200)
+    expect(await tokens.system.get(record.id)).toMatchObject({ status: 'revoked', revokedBy: `client:${'x'.repeat(193)}` })
+  })
+
   it('OAuth endpoints answer 503, never "inactive", when the store or the client() callback fails', async () => {
     const store = memoryStore()
     const { token } = await latchkey({ prefix: 'acme_live', store, scopes: { a: 'b' } }).system.create({ name: 'x', scopes: ['a'] })
