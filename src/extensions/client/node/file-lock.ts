@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rm } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
+import { NO_TEXT, readText } from './read-text.js'
 
 /** The timing by which a lock distinguishes live holders from dead ones. */
 export type LockTimes = {
@@ -86,7 +87,20 @@ async function tryCreate(path: string, { beatMs }: LockTimes): Promise<HeldLock 
 }
 
 async function isOwnedBy(path: string, owner: string): Promise<boolean> {
-  return (await unless('ENOENT', readFile(path, 'utf8'))) === owner
+  return (await readOwner(path)) === owner
+}
+
+// Anyone who can write beside the token may have put something else in the place of the lock. It has no owner, and is removed like the lock of a dead process.
+async function readOwner(path: string): Promise<string | undefined> {
+  try {
+    return await readText(path)
+  } catch (error) {
+    const code: unknown = Reflect.get(Object(error), 'code')
+    if (code === NO_TEXT || code === 'ELOOP') return ''
+    if (code !== 'ENOENT') throw error
+    // Of a link, only its target is missing.
+    return (await unless('ENOENT', lstat(path))) === undefined ? undefined : ''
+  }
 }
 
 async function touch(file: FileHandle): Promise<void> {
@@ -95,7 +109,7 @@ async function touch(file: FileHandle): Promise<void> {
 }
 
 async function look(path: string): Promise<{ readonly owner: string; readonly sign: string }> {
-  const [owner, stats] = await Promise.all([unless('ENOENT', readFile(path, 'utf8')), unless('ENOENT', stat(path))])
+  const [owner, stats] = await Promise.all([readOwner(path), unless('ENOENT', lstat(path))])
   return { owner: owner ?? '', sign: stats === undefined ? '' : `${owner} ${stats.ino} ${stats.mtimeMs}` }
 }
 

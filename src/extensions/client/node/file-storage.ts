@@ -1,7 +1,8 @@
-import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ClientStorage } from '../options.js'
 import { type HeldLock, type LockTimes, nameOf, takeLock, unless } from './file-lock.js'
+import { readText } from './read-text.js'
 
 const TIMES: LockTimes = { beatMs: 1000, staleMs: 6000, pollMs: 100, patienceMs: 30_000 }
 
@@ -35,15 +36,15 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
     async load() {
       const path = await resolved()
       // Reads the note first. If a rotation ends in between, the note then matches no token.
-      const rotation = (await unless('ENOENT', readFile(`${path}.rotation`, 'utf8')))?.trim()
-      const token = (await unless('ENOENT', readFile(path, 'utf8')))?.trim()
+      const rotation = (await unless('ENOENT', readText(`${path}.rotation`)))?.trim()
+      const token = (await unless('ENOENT', readText(path)))?.trim()
       if (token === undefined || token === '') return undefined
       return rotation === undefined ? { token } : { token, rotation }
     },
     async save({ token, rotation }) {
       const path = await resolved()
       if (rotation !== undefined) await replace(`${path}.rotation`, rotation)
-      if ((await unless('ENOENT', readFile(path, 'utf8')))?.trim() !== token) await replace(path, `${token}\n`)
+      if ((await unless('ENOENT', readText(path)))?.trim() !== token) await replace(path, `${token}\n`)
       if (rotation === undefined) await rm(`${path}.rotation`, { force: true })
     },
     async lock(work) {

@@ -1,0 +1,31 @@
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+
+/** The code of the error for what is not a small file. */
+export const NO_TEXT = 'NO_TEXT'
+
+/** Far more than any of these files has. */
+const MOST_BYTES = 64 * 1024
+
+/**
+ * Reads a small file.
+ *
+ * Anyone who can write beside the token may have put something else there. Opening a pipe would block a thread of the process until somebody writes
+ * to it, and a device or a huge file could fill its memory.
+ */
+export async function readText(path: string): Promise<string> {
+  // Windows has no such flag, and no such pipes among its files.
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  try {
+    if (!(await file.stat()).isFile()) throw refused('not a regular file')
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(MOST_BYTES + 1), 0, MOST_BYTES + 1, 0)
+    if (bytesRead > MOST_BYTES) throw refused('the file is too large')
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}
+
+function refused(message: string): Error {
+  return Object.assign(new Error(message), { code: NO_TEXT })
+}
