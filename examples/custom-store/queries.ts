@@ -46,7 +46,8 @@ function isListed(token: StoredToken, usedAt: number | undefined, query: ListQue
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
     (query.unusedSince === undefined || usedAt === undefined || usedAt < query.unusedSince) &&
     (query.neverUsed === undefined || usedAt === undefined) &&
-    (query.imported === undefined || token.importedFrom !== undefined)
+    (query.imported === undefined || token.importedFrom !== undefined) &&
+    (query.notReplaced === undefined || token.replacedById === undefined)
   )
 }
 

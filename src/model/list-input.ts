@@ -19,6 +19,8 @@ export type ListInput = {
   readonly neverUsed?: boolean | undefined
   /** Tokens that were imported, and are presented in the format of the system that issued them. */
   readonly imported?: boolean | undefined
+  /** Tokens without a successor. After a rotation, the old token ends on its own. */
+  readonly notReplaced?: boolean | undefined
   /** 1 to 1000. @default 50 */
   readonly limit?: number | undefined
   readonly cursor?: string | undefined

@@ -53,6 +53,8 @@ export type ListQuery = TokenFilter & {
   readonly neverUsed?: true
   /** Tokens that have an `importedFrom`. */
   readonly imported?: true
+  /** Tokens that have no `replacedById`. */
+  readonly notReplaced?: true
   /** The caller's current time, for `statuses` and `rotationDue`. */
   readonly now: number
   /** Only rows after this one in list order. The row itself may no longer exist. */

@@ -34,6 +34,7 @@ type Given = {
   unusedFor?: number | undefined
   neverUsed?: boolean | undefined
   imported?: boolean | undefined
+  notReplaced?: boolean | undefined
   limit?: number | undefined
   cursor?: string | undefined
 }
@@ -72,6 +73,7 @@ export const listShape: z.ZodType<Given> = z.strictObject({
   unusedFor: durationSchema().meta({ description: 'Only tokens that are older than this and were not used for this long.' }).optional(),
   neverUsed: flag.meta({ description: 'Only tokens that were never used.' }).optional(),
   imported: flag.meta({ description: 'Only imported tokens that are still in the format of another system.' }).optional(),
+  notReplaced: flag.meta({ description: 'Only tokens that were not replaced by a rotation.' }).optional(),
   limit: limitShape,
   cursor: cursorShape,
 })
@@ -149,5 +151,6 @@ function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): 
     ...(unusedFor !== undefined && { unusedSince: now - unusedFor * 1000 }),
     ...(given.neverUsed === true && { neverUsed: true }),
     ...(given.imported === true && { imported: true }),
+    ...(given.notReplaced === true && { notReplaced: true }),
   }
 }

@@ -118,6 +118,21 @@ describe('a token through the management API', () => {
     await tokens.close()
   })
 
+  it('a token that was already replaced is not counted as expiring, and notReplaced leaves it out of a list', async () => {
+    const { call, create, tokens } = harness()
+    const { id } = await create(admin, { name: 'rotated', expiresIn: 3600 })
+    const expiring = async (): Promise<unknown> => (await call('GET', '/counts', { actor: admin })).body.expiring
+    const listed = async (query: string): Promise<string[]> =>
+      (await call('GET', `/?${query}`, { actor: admin })).body.items.map((item: { id: string }) => item.id)
+    expect(await expiring()).toEqual({ count: 1 })
+    const successor = (await call('POST', `/${id}/rotate`, { actor: admin, body: { overlap: 600 } })).body.record.id
+    expect((await listed('expiresWithin=1d')).toSorted()).toEqual([id, successor].toSorted())
+    expect(await listed('expiresWithin=1d&notReplaced=true')).toEqual([successor])
+    expect(await listed(`ids=${id}&notReplaced=true`)).toEqual([])
+    expect(await expiring()).toEqual({ count: 1 })
+    await tokens.close()
+  })
+
   it("a token's usage is reported by endpoint and address, and its events are listed", async () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(admin)

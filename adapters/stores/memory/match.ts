@@ -21,7 +21,8 @@ export function matcherOf(query: ListQuery): (token: StoredToken, lastUse: LastU
     (query.neverExpires === undefined || token.expiresAt === undefined) &&
     (query.unusedSince === undefined || lastUse === undefined || lastUse.at < query.unusedSince) &&
     (query.neverUsed === undefined || lastUse === undefined) &&
-    (query.imported === undefined || token.importedFrom !== undefined)
+    (query.imported === undefined || token.importedFrom !== undefined) &&
+    (query.notReplaced === undefined || token.replacedById === undefined)
 }
 
 /** Returns whether this token counts against a cap. */

@@ -121,11 +121,12 @@ function capIndex(cap: TokenCap): string {
 /** Reads one page in steps. Each step examines a limited number of tokens, and continues where the last one stopped. */
 export async function listTokens(connection: Connection, query: ListQuery): Promise<TokenPage> {
   const { statuses, nameContains, idStartsWith, rotationDue, rotationDueFrom, expiresFrom, expiresBefore, now, limit } = query
-  const { neverExpires, unusedSince, neverUsed } = query
+  const { neverExpires, unusedSince, neverUsed, notReplaced } = query
   const name = nameContains === undefined ? undefined : foldAscii(nameContains)
   const filter = {
     ...indexFilter(query),
-    ...{ statuses, idStartsWith, rotationDue, rotationDueFrom, expiresFrom, expiresBefore, neverExpires, unusedSince, neverUsed, now },
+    ...{ statuses, idStartsWith, rotationDue, rotationDueFrom, expiresFrom, expiresBefore, now },
+    ...{ neverExpires, unusedSince, neverUsed, notReplaced },
     budget: LIST_STEP,
     name: name === undefined ? undefined : wellFormed(name),
     most: MOST_SEARCHED,

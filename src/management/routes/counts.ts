@@ -36,9 +36,9 @@ export const countTokens: Route = {
     const [total, active, expiring, rotationDue, unused] = await Promise.all([
       count(MOST, {}),
       count(MOST, { status: 'active' }),
-      count(MOST_DUE, { status: ALIVE, expiresWithin: '7d' }),
+      count(MOST_DUE, { status: ALIVE, expiresWithin: '7d', notReplaced: true }),
       count(MOST_DUE, { rotationDue: true }),
-      inside.settings.usage === undefined ? undefined : count(MOST_DUE, { status: ALIVE, unusedFor: '90d' }),
+      inside.settings.usage === undefined ? undefined : count(MOST_DUE, { status: ALIVE, unusedFor: '90d', notReplaced: true }),
     ])
     return { status: 200, body: { total, active, expiring, rotationDue, ...(unused !== undefined && { unused }) } }
   },

@@ -37,6 +37,7 @@ local function visit(id)
   if q.expiresFrom and not (t[7] and tonumber(t[7]) >= q.expiresFrom) then return false end
   if q.expiresBefore and not (t[7] and tonumber(t[7]) < q.expiresBefore) then return false end
   if q.neverExpires and t[7] then return false end
+  if q.notReplaced and t[9] then return false end
   if q.rotationDue then
     if revoked or t[9] or not t[8] or tonumber(t[8]) > q.now then return false end
     if q.rotationDueFrom and tonumber(t[8]) < q.rotationDueFrom then return false end

@@ -39,6 +39,7 @@ const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan:
         if (query.rotationDueFrom !== undefined) conditions.push(eb('tokens.rotation_due_at', '>=', query.rotationDueFrom))
         if (query.expiresFrom !== undefined) conditions.push(eb('tokens.expires_at', '>=', query.expiresFrom))
         if (query.expiresBefore !== undefined) conditions.push(eb('tokens.expires_at', '<', query.expiresBefore))
+        if (query.notReplaced) conditions.push(eb('tokens.replaced_by_id', 'is', null))
         if (query.imported) conditions.push(eb('tokens.imported_from', 'is not', null))
         if (query.neverExpires) conditions.push(eb('tokens.expires_at', 'is', null))
         const uses = eb.selectFrom('last_uses').select('last_uses.token_id').whereRef('last_uses.token_id', '=', 'tokens.id')

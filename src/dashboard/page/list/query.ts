@@ -45,10 +45,11 @@ export function filtersOf(place: Place): Query {
     // The views only concern tokens that have not ended.
     status: statusOf(place) ?? (view === 'all' || view === 'rotationDue' ? undefined : ALIVE),
     ...(view === 'neverUsed' && { neverUsed: true }),
-    ...(view === 'unused' && { unusedFor: '90d' }),
+    ...(view === 'unused' && { unusedFor: '90d', notReplaced: true }),
     ...(view === 'noExpiry' && { neverExpires: true }),
-    ...(view === 'expiringWeek' && { expiresWithin: '7d' }),
-    ...(view === 'expiring' && { expiresWithin: '30d' }),
+    // The old token of a rotation ends on its own: nothing is left to do about it.
+    ...(view === 'expiringWeek' && { expiresWithin: '7d', notReplaced: true }),
+    ...(view === 'expiring' && { expiresWithin: '30d', notReplaced: true }),
     ...(view === 'rotationDue' && { rotationDue: true }),
     ...(view === 'imported' && { imported: true }),
   }

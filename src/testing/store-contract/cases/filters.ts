@@ -145,6 +145,14 @@ export const filterCases: StoreCases = {
       },
     },
     {
+      title: 'notReplaced leaves out the tokens that have a successor',
+      async run(stage) {
+        await insertNamed(stage, { old: { replacedById: randomText(16), expiresAt: START + 9 }, new: { expiresAt: START + 9 } })
+        for (const query of [{}, { expiresBefore: START + 10 }, { neverUsed: true, statuses: ['active'] }] as const)
+          ensureEqual(await listNames(stage, { ...query, notReplaced: true }), ['new'], 'notReplaced must match no replaced token')
+      },
+    },
+    {
       title: 'rotationDue returns tokens that are due and can still be rotated',
       async run(stage) {
         const due = { rotateEverySeconds: 60, rotationDueAt: START }

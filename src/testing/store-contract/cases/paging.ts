@@ -1,6 +1,7 @@
 import type { ListedToken, StoredToken } from '../../../model/record.js'
 import type { ListQuery } from '../../../store/port.js'
 import { ensure, ensureEqual } from '../../assert.js'
+import { randomText } from '../../random.js'
 import { event, insert, list, replace, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
@@ -132,7 +133,7 @@ export const pagingCases: StoreCases = {
         }
         const made = Array.from({ length: 24 }, (_, index) => token(stage.prefix, { ...common, createdAt: START - (index % 3) }))
         const others = Array.from({ length: 24 }, (_, index) =>
-          token(stage.prefix, { createdAt: START - (index % 3), name: 'Other', expiresAt: START - 1 }),
+          token(stage.prefix, { createdAt: START - (index % 3), name: 'Other', expiresAt: START - 1, replacedById: randomText(16) }),
         )
         await insert(stage.store, [...made, ...others])
         const order = made.toSorted(newestFirst).map(({ id }) => id)
@@ -150,6 +151,7 @@ export const pagingCases: StoreCases = {
           { expiresBefore: START + 61, statuses: ['active'] },
           { neverUsed: true, ownerId: 'o' },
           { imported: true },
+          { notReplaced: true },
           { unusedSince: START, nameContains: 'me' },
         ]
         for (const query of queries) {
