@@ -38,9 +38,12 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
   let after = settled.get(context) ?? 0
   let isSettled = true
   while (await goOn()) {
-    const page = await context.store.events({ prefix, order: 'oldest', after, limit: EVENTS_A_BATCH })
+    const found = await context.store.events({ prefix, order: 'oldest', after, limit: EVENTS_A_BATCH + 1 })
+    const page = found.slice(0, EVENTS_A_BATCH)
     const isOld = (event: ListedEvent): boolean => event.at < before && event.seq <= (sealed ?? Number.POSITIVE_INFINITY)
-    const old = page.filter((event) => isOld(event) && !mustStay(event) && !keepsFromReturning(context, event, now))
+    // The newest event stays. Everything that has read or sealed the events up to it continues after its place, also in a copy of this store.
+    const older = found.length > page.length ? page : page.slice(0, -1)
+    const old = older.filter((event) => isOld(event) && !mustStay(event) && !keepsFromReturning(context, event, now))
     const end = old.at(-1)
     if (end !== undefined) {
       await tellWhoIsBehind(context, old)

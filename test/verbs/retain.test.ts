@@ -67,17 +67,27 @@ describe('retention', () => {
     expect(await handle.get(id)).toBeDefined()
   })
 
-  it('removes any number of events past their retention, and leaves the rest', async () => {
-    const { make, pass, sweep, actions, handle } = node(kept({ events: '30d' }))
+  it('removes any number of events past their retention, and leaves the rest and the newest one', async () => {
+    const { make, pass, sweep, handle } = node(kept({ events: '30d' }))
     for (let index = 0; index < 450; index += 1) await make(`old ${index}`)
     pass(20)
     const id = await make('young')
     pass(11)
     await sweep()
     expect((await handle.events({ limit: 10 })).items.map(({ tokenId }) => tokenId)).toEqual([id])
-    pass(30)
+    await make('newest')
+    pass(100)
     await sweep()
-    expect(await actions()).toEqual([])
+    await sweep()
+    expect((await handle.events()).items.map(({ after }) => after?.name)).toEqual(['newest'])
+  })
+
+  it.each([1, 200, 201, 400, 401])('keeps the newest of %i events that are all past their retention', async (count) => {
+    const { store, make, pass, sweep } = node(kept({ events: '30d' }))
+    for (let index = 0; index < count; index += 1) await make(`old ${index}`)
+    pass(31)
+    await sweep()
+    expect((await store.events({ prefix: 'acme_test', limit: 10 })).map(({ seq }) => seq)).toEqual([count])
   })
 
   it('continues the removal past an event from the future and an event that has to stay', async () => {
@@ -111,8 +121,9 @@ describe('retention', () => {
     expect(counted.events).toBe(10)
     await make('young')
     pass(31)
+    await make('newest')
     await sweep()
-    expect(await actions()).toHaveLength(450)
+    expect(await actions()).toHaveLength(451)
     const every = (retention: RetentionOptions) =>
       upkeepTasks(node(kept(retention)).context).flatMap(({ name, everyMs }) => (name === '.retention-usage' ? everyMs / 3_600_000 : []))
     expect([every({}), every({ usage: '2h' }), every({ usage: '3d', addresses: false })]).toEqual([[24], [1], [3]])
@@ -207,9 +218,10 @@ describe('retention', () => {
     await store.saveConsumer({ prefix: 'acme_test', name: '.webhook:crm:dead:0', version: 1, position: 2, holder: `${id} 8 0 timeout` })
     await store.saveConsumer({ prefix: 'acme_test', name: '.webhook:crm:dead:1', version: 1, position: 0 })
     pass(31)
+    await make('newest')
     await sweep()
     await sweep()
-    expect(await actions()).toEqual(['consumer.behind'])
+    expect(await actions()).toEqual(['token.created', 'consumer.behind'])
     const [notice] = (await handle.events({ action: 'consumer.behind' })).items
     expect(notice?.details).toEqual({ consumer: 'webhook:crm', eventId: id })
   })
@@ -228,7 +240,7 @@ describe('retention', () => {
     })
     expect(await actions()).toHaveLength(250)
     await sweep()
-    expect(await actions()).toEqual([])
+    expect(await actions()).toHaveLength(1)
     expect(await other.actions()).toEqual(['token.created'])
   })
 
