@@ -397,8 +397,8 @@ describe('retention of a sealed audit', () => {
     await first.make(10)
     first.pass(31 * DAY)
     await first.retain()
-    expect(await first.store.events({ prefix: 'acme_test', limit: 100 })).toEqual([])
-    expect(await first.handle.verifyAudit()).toMatchObject({ ok: true, pruned: 20, anchor: 'none' })
+    expect(await first.store.events({ prefix: 'acme_test', limit: 100 })).toHaveLength(1)
+    expect(await first.handle.verifyAudit()).toMatchObject({ ok: true, pruned: 19, anchor: 'none' })
     const never = node(old)
     await never.make(3)
     never.pass(31 * DAY)
@@ -416,7 +416,7 @@ describe('retention of a sealed audit', () => {
     store.behave()
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 10, pruned: 0 })
     await retain()
-    expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 0, pruned: 10 })
+    expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 1, pruned: 9 })
   })
 
   it('causes no false alarm while a verification, sealing and writers run', async () => {
