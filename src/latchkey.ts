@@ -26,7 +26,7 @@ import { TokenPrincipal } from './verify/principal.js'
 import { giveBackTicket, redeem } from './verify/redeem.js'
 import { standing } from './verify/standing.js'
 import { countUse, decide, verify } from './verify/verify.js'
-import { demandIn, tellOfNoText } from './verify/verify-slips.js'
+import { demandIn, readContext, tellOfNoText } from './verify/verify-slips.js'
 
 /**
  * Creates an instance over a store. It verifies tokens, and provides handles to manage them.
@@ -138,7 +138,8 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     prefix,
     catalogue,
     // One promise and no more: this is the call that hosts make for every request.
-    verify: (token, request) => {
+    verify: (token, given) => {
+      const request = readContext(given)
       const misplaced = request === undefined ? undefined : demandIn(request)
       if (misplaced !== undefined) return Promise.reject(misplaced)
       try {

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { type InputIssue, isInvalidInput } from '../errors.js'
 import { redact } from '../token/redact.js'
+import { detached } from './option-reader.js'
 import { whyNotPlain } from './plain-text.js'
 import { quote } from './quote.js'
 import { MAX_ISSUES, readInput, unknownName } from './read-input.js'
@@ -52,12 +53,17 @@ function issuesOf(issue: z.core.$ZodIssue, input: unknown, schema: z.ZodType): r
  */
 export function readShape<T>(schema: z.ZodType<T>, input: unknown, root: string): T {
   return readInput(input, root, () => {
-    const result = schema.safeParse(input, { error: explain })
-    if (result.success) return { value: result.data }
+    const given = isFields(input) && schema instanceof z.ZodObject ? detached(input, Object.keys(schema.shape)) : input
+    const result = schema.safeParse(given, { error: explain })
+    if (result.success) return { value: isFields(result.data) ? detached(result.data, []) : result.data }
     // A misspelled name explains a missing field, so it comes first.
     const found = [...result.error.issues].sort((a, b) => rankOf(a) - rankOf(b))
-    return { issues: found.flatMap((issue) => issuesOf(issue, input, schema)) }
+    return { issues: found.flatMap((issue) => issuesOf(issue, given, schema)) }
   })
+}
+
+function isFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function rankOf(issue: z.core.$ZodIssue): number {

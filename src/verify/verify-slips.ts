@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors.js'
 import { warnOnConsole } from '../model/console-warning.js'
 import type { VerifyContext } from '../model/principal.js'
+import { detached } from '../policy/option-reader.js'
 import type { Context } from './context.js'
 
 const SCHEME = /^bearer +/i
@@ -43,6 +44,15 @@ function kindOf(given: object): string | undefined {
     // An object that cannot be read is no slip that we know.
   }
   return undefined
+}
+
+const FIELDS: readonly string[] = ['ip', 'method', 'endpoint', 'scopes', 'scope', 'require', 'resources']
+
+/** Returns what a caller of verify() says about the request. While other code has put one of these fields on `Object.prototype`, that one is left out. */
+export function readContext(given: VerifyContext | undefined): VerifyContext | undefined {
+  // Every verification passes here, so a copy is made only then.
+  if (given === undefined || !FIELDS.some((name) => name in Object.prototype)) return given
+  return detached(given, FIELDS as readonly (keyof VerifyContext & string)[])
 }
 
 /** What callers may expect verify() to check. The fields are read one by one, because every verification passes here. */

@@ -1,11 +1,12 @@
 import { endpointName } from '../../activity/endpoint-name.js'
 import type { Authenticator, Decider } from '../../instance.js'
 import type { Verification, VerifyContext } from '../../model/principal.js'
-import { demandIn } from '../../verify/verify-slips.js'
+import { demandIn, readContext } from '../../verify/verify-slips.js'
 
 /** Creates `verify` for a decider: it decides, and counts one use if the token is accepted. */
 export function decideAndCount(decider: Decider): Authenticator['verify'] {
-  return async function verify(token, context) {
+  return async function verify(token, given) {
+    const context = readContext(given)
     const misplaced = context === undefined ? undefined : demandIn(context)
     if (misplaced !== undefined) throw misplaced
     const verification = await decide(decider, token, context)
