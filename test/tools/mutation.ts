@@ -58,8 +58,10 @@ const survivors: string[] = []
 let total = 0
 try {
   const covered: (readonly [test: string, Coverage])[] = []
-  for (const test of coreTests()) {
+  const tests = coreTests()
+  for (const test of tests) {
     covered.push([test, coverageOf(folder, test, files)])
+    if (covered.length % 10 === 0) console.log(`coverage: ${covered.length} of ${tests.length} test files`)
   }
   console.log(`${covered.length} test files of the core, ${files.length} files with mutants`)
   for (const [file, mutants] of chosen) {
