@@ -32,6 +32,21 @@ describe('warnings', () => {
     expect(told.at(-1)?.code).toBe('LATCHKEY_W003')
   })
 
+  it('a misspelled scope is looked up once, however many requests its route refuses', async () => {
+    const { told, onWarning } = collector()
+    const suggest = vi.fn(() => 'inventory:read')
+    const tokens = fakeTokens(() => allowing(fakePrincipal(['inventory:read'])), { catalogue: { 'inventory:read': 'Read' }, suggest })
+    const guard = createGuard(tokens, { onWarning }, fakePlatform())
+    const check = createScopeCheck<FakeRequest>(['inventory:raed'])
+    for (let turn = 0; turn < 3; turn += 1) {
+      const request = withToken()
+      await guard(request)
+      expect(await check(request)).toMatchObject({ status: 403 })
+    }
+    expect(told.map(({ message }) => message)).toEqual([expect.stringContaining('inventory:raed; did you mean inventory:read?')])
+    expect(suggest).toHaveBeenCalledTimes(1)
+  })
+
   it('a warning listener that throws or rejects does no harm', async () => {
     expect(() =>
       warn('LATCHKEY_W001', () => {
