@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises'
 import type { Options } from 'tsup'
-import { requireBuiltins, requireModules } from './test/tools/commonjs.js'
+import { requireBuiltins } from './test/tools/commonjs.js'
 import { DECLARED, entries, PROGRAM } from './test/tools/entries.js'
+import { BEFORE_COMMONJS } from './test/tools/few-files.js'
 import { noteInputs } from './test/tools/inputs.js'
 import { requirePage } from './test/tools/page.js'
 
@@ -33,13 +34,12 @@ const options: Options[] = [
   {
     ...shared,
     entry: Object.fromEntries(entries),
-    outExtension: () => ({ js: '.cjs' }),
+    outDir: BEFORE_COMMONJS,
     // These are ES modules only, which Jest cannot `require`. The ES modules of this package import them, so that a fix in them reaches
     // users without a release of ours.
     noExternal: ['jose', /^@noble\/hashes/],
     treeshake: false,
     esbuildPlugins: [noteInputs('cjs')],
-    plugins: [requireModules()],
   },
 ]
 

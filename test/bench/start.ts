@@ -4,7 +4,7 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { quantile, table } from './paired.js'
-import { type Built, buildCommit, buildStart } from './start/build.js'
+import { type Built, buildCommit, buildPublished } from './start/build.js'
 
 // npm run bench:start -- [--against=v0.1.0] [--rounds=21]
 // The CPU time that a fresh process takes to import latchkey, compared with another commit. One process each, in turn.
@@ -35,9 +35,10 @@ const FLOOR = [
 ] as const
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url))
+mkdirSync(cache, { recursive: true })
 const folder = mkdtempSync(join(cache, 'latchkey-start-'))
 try {
-  const builds: readonly Built[] = [await buildCommit(join(folder, 'against'), against), await buildStart(join(folder, 'here'))]
+  const builds: readonly Built[] = [await buildCommit(join(folder, 'against'), against), await buildPublished(join(folder, 'here'))]
   const rows = SETS.map(([name, entries]) => {
     const [then = [], now = []] = measure(builds, entries)
     const ratio = quantile(

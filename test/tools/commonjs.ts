@@ -2,13 +2,12 @@ import { builtinModules } from 'node:module'
 import { transform } from 'esbuild'
 import type { Options } from 'tsup'
 
-type Plugin = NonNullable<Options['plugins']>[number]
 type EsbuildPlugin = NonNullable<Options['esbuildPlugins']>[number]
 
 /** `await import('pg')`, in the function that also catches its failure. There, bundlers tolerate a missing package, for `require` too. */
 const DRIVER = /\bawait import\((?=["'][^."'])/g
 
-/** Converts a built ES module to CommonJS, without `import()`, which Jest refuses. */
+/** Converts a built ES module to CommonJS, without `import()`, which Jest refuses. esbuild splits ES modules only. */
 export async function toCommonJs(code: string): Promise<string> {
   const { code: text } = await transform(code.replace(DRIVER, 'require('), {
     format: 'cjs',
@@ -19,11 +18,6 @@ export async function toCommonJs(code: string): Promise<string> {
     logLevel: 'error',
   })
   return text
-}
-
-/** Lets tsup write CommonJS with shared chunks, which esbuild supports only for ES modules. */
-export function requireModules(): Plugin {
-  return { name: 'require-modules', renderChunk: async (code) => ({ code: await toCommonJs(code) }) }
 }
 
 /** Lets bundled CommonJS `require` platform modules inside an ES module, which has no `require`. */

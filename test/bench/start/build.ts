@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Metafile } from 'esbuild'
+import { fewFiles, replaceFiles } from '../../tools/few-files.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -60,16 +61,25 @@ function entriesIn(sources: string): { readonly [entry: string]: string } {
   return Object.fromEntries(there)
 }
 
-/** Builds the sources of a commit. */
+/** Builds the sources of a folder as they are published: in few files, if its build joins them. */
+export async function buildPublished(folder: string, sources: string = ROOT): Promise<Built> {
+  const built = await buildStart(folder, sources)
+  if (!existsSync(join(sources, 'test/tools/few-files.ts'))) return built
+  const names = Object.keys(entriesIn(sources))
+  await replaceFiles(folder, 'mjs', await fewFiles(new Map(names.map((name) => [name, join(folder, `${name}.mjs`)])), 'mjs'))
+  return built
+}
+
+/** Builds the sources of a commit as they were published. */
 export async function buildCommit(folder: string, commit: string): Promise<Built> {
   const sources = join(folder, 'sources')
   mkdirSync(sources, { recursive: true })
-  const archive = execFileSync('git', ['archive', commit, 'src', 'adapters', 'tsconfig.json', 'package.json'], {
+  const archive = execFileSync('git', ['archive', commit, 'src', 'adapters', 'test/tools', 'tsconfig.json', 'package.json'], {
     cwd: ROOT,
     maxBuffer: 1 << 28,
   })
   execFileSync('tar', ['-x', '-C', sources], { input: archive })
-  return buildStart(join(folder, 'built'), sources)
+  return buildPublished(join(folder, 'built'), sources)
 }
 
 /** The packages and library sources that an import of these entries loads immediately. */

@@ -1,0 +1,100 @@
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Plugin, rolldown } from 'rolldown'
+import { toCommonJs } from './commonjs.js'
+import { entries, PROGRAM } from './entries.js'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Entries that run in programs without the rest of latchkey: a token's holder, and receivers of messages, files or tables. */
+const APART = { holder: ['client', 'client/node'], receiver: ['webhooks', 'leaks', 'audit', 'import'] } as const
+/** Entries that are alternatives to each other. What all of them load is shared. */
+const ALIKE = { http: ['express', 'fastify', 'koa', 'hono', 'web'], sql: ['stores/sqlite', 'stores/postgres', 'stores/mysql'] } as const
+
+/** A built file: its path in the folder of the build, and its code. */
+export type BuiltFile = { readonly path: string; readonly code: string }
+
+/**
+ * Joins built ES modules into few files. Splitting by entries alone leaves dozens of small ones, and each costs every new process about as much as a warm
+ * verification costs a thousand times.
+ *
+ * All that `latchkey` loads becomes one file, except what an entry in `APART` also loads.
+ */
+export async function fewFiles(built: ReadonlyMap<string, string>, extension: string): Promise<readonly BuiltFile[]> {
+  let groups: ReadonlyMap<string, string> = new Map()
+  const findGroups: Plugin = {
+    name: 'find-groups',
+    buildEnd() {
+      const importsOf = (path: string): readonly string[] => this.getModuleInfo(path)?.importedIds ?? []
+      groups = groupsOf(new Map([...built].map(([name, path]) => [name, reachedFrom(path, importsOf)])))
+    },
+  }
+  const bundle = await rolldown({
+    input: Object.fromEntries(built),
+    platform: 'node',
+    external: (id) => !id.startsWith('.') && !id.startsWith('/'),
+    plugins: [findGroups],
+  })
+  const { output } = await bundle.generate({
+    format: 'esm',
+    entryFileNames: `[name].${extension}`,
+    // Without the hash of the first build.
+    chunkFileNames: ({ name }) => `${name.replace(/-[0-9A-Z]{8}$/, '')}-[hash].${extension}`,
+    minifyInternalExports: false,
+    codeSplitting: {
+      groups: NAMES.map((name, at) => ({ name, priority: NAMES.length - at, test: (path) => groups.get(path) === name })),
+    },
+  })
+  await bundle.close()
+  return output.flatMap((file) => (file.type === 'chunk' ? [{ path: file.fileName, code: file.code }] : []))
+}
+
+const NAMES = [...Object.keys(APART), 'core', ...Object.keys(ALIKE)]
+
+/** What a file imports, directly or not, other than with `import()`. */
+function reachedFrom(path: string, importsOf: (path: string) => readonly string[]): ReadonlySet<string> {
+  const reached = new Set([path])
+  for (const each of reached) for (const imported of importsOf(each)) reached.add(imported)
+  return reached
+}
+
+/** The group of each file that has one. */
+function groupsOf(reached: ReadonlyMap<string, ReadonlySet<string>>): ReadonlyMap<string, string> {
+  const core = reached.get('index') ?? new Set()
+  const isIn = (names: readonly string[], path: string): boolean[] => names.map((name) => reached.get(name)?.has(path) === true)
+  const groups = new Map<string, string>()
+  for (const path of new Set([...reached.values()].flatMap((paths) => [...paths]))) {
+    const apart = Object.entries(APART).find(([, names]) => isIn(names, path).includes(true))
+    const alike = Object.entries(ALIKE).find(([, names]) => !isIn(names, path).includes(false))
+    const group = core.has(path) ? (apart?.[0] ?? 'core') : alike?.[0]
+    if (group !== undefined) groups.set(path, group)
+  }
+  return groups
+}
+
+/** Replaces all files of a build that have this extension. */
+export async function replaceFiles(folder: string, extension: string, files: readonly BuiltFile[]): Promise<void> {
+  const old = await readdir(folder, { recursive: true })
+  for (const name of old.filter((name) => name.endsWith(`.${extension}`))) await rm(join(folder, name))
+  for (const { path, code } of files) {
+    const place = join(folder, path)
+    await mkdir(dirname(place), { recursive: true })
+    await writeFile(place, code)
+    if (code.startsWith('#!')) await chmod(place, 0o755)
+  }
+}
+
+/** Where the ES modules are built that become CommonJS. */
+export const BEFORE_COMMONJS = 'node_modules/.cache/latchkey-commonjs'
+
+// Part of `npm run build`.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const builtIn = (folder: string, names: Iterable<string>): ReadonlyMap<string, string> =>
+    new Map([...names].map((name) => [name, join(ROOT, folder, `${name}.js`)]))
+  await replaceFiles(join(ROOT, 'dist'), 'js', await fewFiles(builtIn('dist', [...entries.keys(), ...PROGRAM.keys()]), 'js'))
+  const modules = await fewFiles(builtIn(BEFORE_COMMONJS, entries.keys()), 'cjs')
+  const commonJs = await Promise.all(modules.map(async ({ path, code }) => ({ path, code: await toCommonJs(code) })))
+  await replaceFiles(join(ROOT, 'dist'), 'cjs', commonJs)
+  await rm(join(ROOT, BEFORE_COMMONJS), { recursive: true })
+}
