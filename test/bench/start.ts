@@ -4,12 +4,13 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { quantile, table } from './paired.js'
-import { type Built, buildCommit, buildPublished } from './start/build.js'
+import { type Built, buildCommit, buildPublished, sizeOfCore } from './start/build.js'
 
 // npm run bench:start -- [--against=v0.1.0] [--rounds=21]
 // The CPU time that a fresh process takes to import latchkey, compared with another commit. One process each, in turn.
 const option = (name: string, fallback: string): string =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? fallback
+const kilo = (bytes: number): string => (bytes / 1000).toFixed(1)
 const against = option('against', 'HEAD')
 const rounds = Number(option('rounds', '21'))
 
@@ -68,6 +69,15 @@ try {
     table(
       ['a fresh process imports', 'CPU ms (median)'],
       floor.map(([name], at) => [name, quantile(spent[at] ?? [], 0.5).toFixed(1)]),
+    ),
+  )
+  const { parts, bytes, compressed } = await sizeOfCore()
+  console.log(`\n\`import "latchkey"\` loads ${kilo(bytes)} kB of minified code at once, ${kilo(compressed)} kB compressed by Brotli:\n`)
+  const largest = [...parts].sort(([, one], [, other]) => other - one).filter(([, size]) => size > 0)
+  console.log(
+    table(
+      ['part', 'kB, minified'],
+      largest.map(([part, size]) => [`\`${part}\``, kilo(size)]),
     ),
   )
 } finally {

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync } from 'node:zlib'
 import { build, type Metafile } from 'esbuild'
 import { fewFiles, replaceFiles } from '../../tools/few-files.js'
 
@@ -80,6 +81,40 @@ export async function buildCommit(folder: string, commit: string): Promise<Built
   })
   execFileSync('tar', ['-x', '-C', sources], { input: archive })
   return buildPublished(join(folder, 'built'), sources)
+}
+
+/** What `import "latchkey"` loads: bytes of minified code by folder or package, and of all of it together with and without compression. */
+export async function sizeOfCore(): Promise<{
+  readonly parts: ReadonlyMap<string, number>
+  readonly bytes: number
+  readonly compressed: number
+}> {
+  const { metafile, outputFiles } = await build({
+    entryPoints: ['src/index.ts'],
+    outdir: 'size',
+    absWorkingDir: ROOT,
+    bundle: true,
+    splitting: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    metafile: true,
+    logLevel: 'warning',
+  })
+  const names = new Set(['size/index.js'])
+  for (const name of names) {
+    for (const { path, kind } of metafile.outputs[name]?.imports ?? [])
+      if (kind === 'import-statement' && path in metafile.outputs) names.add(path)
+  }
+  const parts = new Map<string, number>()
+  for (const [path, { bytesInOutput }] of [...names].flatMap((name) => Object.entries(metafile.outputs[name]?.inputs ?? {}))) {
+    const [part = path] = /^(?:node_modules\/(?:@[^/]+\/)?[^/]+|src\/[^/]+)/.exec(path) ?? []
+    parts.set(part, (parts.get(part) ?? 0) + bytesInOutput)
+  }
+  const code = Buffer.concat(outputFiles.filter(({ path }) => names.has(relative(ROOT, path))).map(({ contents }) => contents))
+  return { parts, bytes: code.length, compressed: brotliCompressSync(code).length }
 }
 
 /** The packages and library sources that an import of these entries loads immediately. */
