@@ -30,7 +30,17 @@ import type {
   TokenFilter,
   TokenStore,
 } from './port.js'
-import { readConsumers, readDistinct, readEvents, readFeedPage, readPlaced, readSeals, readTicket, readUsage } from './read-answers.js'
+import {
+  readConsumers,
+  readDistinct,
+  readEvents,
+  readFeedPage,
+  readLeases,
+  readPlaced,
+  readSeals,
+  readTicket,
+  readUsage,
+} from './read-answers.js'
 import { readAddition, readBulkResult, readCommit, takesNoPart } from './read-commit.js'
 import type { Report } from './reporter.js'
 import { ignored, SETUP_DEADLINE_MS, StoreCalls } from './store-calls.js'
@@ -207,7 +217,7 @@ export class GuardedStore extends StoreCalls {
     return await this.manage(
       'leases',
       () => this.store.leases(now),
-      (answer) => this.rows(answer, 'leases') as readonly NodeLease[],
+      (answer) => this.sound(readLeases(answer), 'leases'),
     )
   }
 

@@ -5,6 +5,7 @@ import type {
   DistinctQuery,
   EventQuery,
   FeedPage,
+  NodeLease,
   OwnerChange,
   SealQuery,
   StoredSeal,
@@ -55,6 +56,16 @@ export function readConsumers(answer: unknown, prefix: string): readonly Consume
 function isConsumer(value: object): value is ConsumerState {
   const { prefix, name, version, position, holder } = value as { readonly [K in keyof ConsumerState]?: unknown }
   return typeof prefix === 'string' && typeof name === 'string' && isCount(version) && isCount(position) && isOptionalText(holder)
+}
+
+/** Reads the leases, or `undefined` if the result is invalid. */
+export function readLeases(answer: unknown): readonly NodeLease[] | undefined {
+  return isListOf(answer, isLease) ? answer : undefined
+}
+
+function isLease(value: object): value is NodeLease {
+  const { nodeId, cursor, expiresAt } = value as { readonly [K in keyof NodeLease]?: unknown }
+  return typeof nodeId === 'string' && typeof cursor === 'string' && Number.isFinite(expiresAt)
 }
 
 /** Reads seals in the requested order, or `undefined` if the result is invalid. A removed seal leaves a gap, which `verifyAudit` reports. */

@@ -1,10 +1,12 @@
 import { endpointName } from '../../activity/endpoint-name.js'
+import { StoreUnavailableError } from '../../errors.js'
 import { refuseUse, startUse, type Use } from '../../http/admission.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Duration } from '../../model/record.js'
+import { isInstant } from '../../policy/instant.js'
 import { address, callback, duration, someText } from '../../policy/option-kinds.js'
 import { objectOf, passing, readOption, someOf } from '../../policy/option-reader.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
@@ -94,7 +96,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     const parent = await inside.introspect(subject, allowance, address)
     if (!parent.active || !isAllowedFrom(parent.record, address)) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     const { record } = parent
-    const now = Math.floor(clock() / 1000)
+    const now = readSeconds(clock)
     const exp = Math.min(now + expiresIn, endsAtSeconds(record, inside.settings.imports) ?? Number.POSITIVE_INFINITY)
     if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to end')
     // Counted as allowed only once the signed token exists.
@@ -162,6 +164,13 @@ function readAudience(form: URLSearchParams, audiences: readonly string[]): stri
   if (!audiences.includes(named) || form.has('resource'))
     throw oauthError(400, 'invalid_target', 'this server issues no tokens for this audience')
   return named
+}
+
+// `JSON.stringify` would turn an invalid end into `null`, which some services take for a token that never ends.
+function readSeconds(clock: () => unknown): number {
+  const now = clock()
+  if (!isInstant(now)) throw new StoreUnavailableError('nothing can be signed: the option clock returned an invalid time')
+  return Math.floor(now / 1000)
 }
 
 /** The narrower permissions that the client requests. */

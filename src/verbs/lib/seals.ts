@@ -7,6 +7,7 @@ import { isInstant } from '../../policy/instant.js'
 import { callOut } from '../../store/deadline.js'
 import type { StoredSeal } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
+import { MAX_TRIES } from './change.js'
 
 const LONGEST_SIGNATURE = 4000
 
@@ -43,8 +44,10 @@ export function mustOpen(stored: StoredSeal): FullSeal {
 export async function sealUp(context: Context, goOn: () => Promise<boolean> = async () => true): Promise<Seal | undefined> {
   const { prefix } = context.settings
   let written: FullSeal | undefined
+  const progress = new Progress(context)
   for (;;) {
     const before: FullSeal | undefined = written ?? (await newestSeal(context))
+    progress.check(before)
     await tellHost(context, before)
     if (!(await goOn())) return before
     const page = await context.store.events({ prefix, order: 'oldest', after: before?.lastSeq ?? 0, limit: SEALED_AT_ONCE })
@@ -67,13 +70,34 @@ export async function sealFirst(context: Context, goOn?: () => Promise<boolean>)
 
 /** Records in the seals that events up to a place may be removed. Call it before removing them. */
 export async function sealRemoval(context: Context, seq: number): Promise<void> {
+  const progress = new Progress(context)
   for (;;) {
     const before = await newestSeal(context)
+    progress.check(before)
     const through = Math.min(seq, before?.lastSeq ?? 0)
     if (before === undefined || (before.prunedThrough ?? 0) >= through) return
     const written = await addSeal(context, before, [], through)
     await tellHost(context, written)
     if (written !== undefined) return
+  }
+}
+
+/** Whoever loses to another node finds its seal. A store that shows none would be asked forever. */
+class Progress {
+  readonly #storeName: string
+  #newest = 0
+  #tries = 0
+
+  constructor({ store }: Context) {
+    this.#storeName = store.name
+  }
+
+  /** @throws StoreUnavailableError `store_unavailable`, if the store refuses every seal that follows this one */
+  check({ number }: Pick<Seal, 'number'> = { number: 0 }): void {
+    this.#tries = number > this.#newest ? 0 : this.#tries + 1
+    this.#newest = Math.max(number, this.#newest)
+    if (this.#tries <= MAX_TRIES) return
+    throw new StoreUnavailableError(`the ${this.#storeName} store refuses every seal that follows the newest one that it returns`)
   }
 }
 
