@@ -1,5 +1,6 @@
 import type { Definitions } from './definitions.js'
 import { expand, flatten } from './expand.js'
+import { inclusionOf } from './inclusion.js'
 import { readDefinitions } from './read-definitions.js'
 import { coversGrant, isScopeName } from './scope.js'
 import { intersect, NO_SCOPES, type ScopeSet } from './scope-set.js'
@@ -30,6 +31,10 @@ export type Catalogue = {
    * that group or `*`.
    */
   grantable(actorGrants: readonly string[], wanted: readonly string[], kept: readonly string[]): string | undefined
+  /** Returns what a token can be given at all: scopes, the wildcard of each first word, `*` where the options allow it, and groups. */
+  grants(): readonly string[]
+  /** Like `grants`, limited to what an actor with `actorGrants` may give. */
+  grantableOf(actorGrants: readonly string[]): readonly string[]
   /** Returns the grants in the list that include a scope; without a list, all possible grants that include it, the narrowest first. */
   givers(scope: string, grants?: readonly string[]): readonly string[]
 }
@@ -69,6 +74,14 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
     return set
   }
 
+  /** Returns whether an actor with these grants may give a grant. Reads the actor's grants once, for all the grants that it is asked about. */
+  function giverOf(actorGrants: readonly string[]): (grant: string) => boolean {
+    const held = resolve(actorGrants)
+    // Plain names cover no wildcard and no group.
+    const wide = new Set(flatten(definitions, textsOf(actorGrants)).filter((pattern) => !isScopeName(pattern)))
+    return (grant) => (isScopeName(grant) ? held.has(grant) : wide.has(grant) || [...wide].some((pattern) => coversGrant(pattern, grant)))
+  }
+
   return Object.freeze({
     names: definitions.names,
     resolve,
@@ -79,25 +92,35 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
     intersect,
     whyNotGrantable: (grant: unknown) => whyNotGrantable(definitions, grant),
     givers(scope: string, grants?: readonly string[]): readonly string[] {
-      // Bypasses the cached sets: one pass over all grants must not evict the sets that tokens share.
-      return (grants === undefined ? candidates(definitions, scope) : textsOf(grants)).filter((grant) =>
-        expand(definitions, [grant]).has(scope),
-      )
+      return (grants === undefined ? candidates(definitions, scope) : textsOf(grants)).filter(inclusionOf(definitions, scope))
     },
     grantable(actorGrants: readonly string[], wanted: readonly string[], keptGrants: readonly string[]): string | undefined {
-      const held = resolve(actorGrants)
-      const patterns = flatten(definitions, textsOf(actorGrants))
-      const beyond = wanted.find((grant) => {
-        if (keptGrants.includes(grant)) return false
-        if (whyNotGrantable(definitions, grant) !== undefined) return true
-        if (isScopeName(grant)) return !held.has(grant)
-        return !patterns.some((pattern) => coversGrant(pattern, grant))
-      })
+      const mayGive = giverOf(actorGrants)
+      const beyond = wanted.find(
+        (grant) => !keptGrants.includes(grant) && (whyNotGrantable(definitions, grant) !== undefined || !mayGive(grant)),
+      )
       // Warn only if a grant is refused: an actor's scopes may include permissions that only the host knows.
       if (beyond !== undefined) tellOfSlips(definitions, 'the scopes of an actor', textsOf(actorGrants))
       return beyond
     },
+    grantableOf(actorGrants: readonly string[]): readonly string[] {
+      const all = grantsOf(definitions)
+      const found = all.filter(giverOf(actorGrants))
+      if (found.length < all.length) tellOfSlips(definitions, 'the scopes of an actor', textsOf(actorGrants))
+      return found
+    },
+    grants: () => grantsOf(definitions),
   })
+}
+
+function grantsOf({ names, groups, allowWildcard }: Definitions): readonly string[] {
+  const words = new Set(names.filter((name) => name.includes(':')).map((name) => name.slice(0, name.indexOf(':'))))
+  return [
+    ...names,
+    ...Array.from(words, (word) => `${word}:*`),
+    ...(allowWildcard ? ['*'] : []),
+    ...Array.from(groups.keys(), (name) => `@${name}`),
+  ]
 }
 
 function candidates({ names, groups, allowWildcard }: Definitions, scope: string): readonly string[] {

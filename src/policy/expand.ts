@@ -1,5 +1,5 @@
 import type { Definitions } from './definitions.js'
-import { covers, isGroupReference, isWildcard } from './scope.js'
+import { isGroupReference, isWildcard } from './scope.js'
 import { type ScopeSet, scopeSet } from './scope-set.js'
 import { tellOfAsked } from './why-not-grantable.js'
 
@@ -20,11 +20,14 @@ export function flatten(definitions: Definitions, grants: readonly string[]): re
   return grants.flatMap((grant) => [grant, ...membersOf(definitions, grant)]).filter((grant) => grant !== '*' || definitions.allowWildcard)
 }
 
+// One pass over the catalogue, however many members a group has.
 function coveredBy(definitions: Definitions, grant: string): readonly string[] {
   const patterns = flatten(definitions, [grant])
-  return patterns.some((pattern) => isWildcard(pattern) || isGroupReference(pattern))
-    ? definitions.names.filter((name) => patterns.some((pattern) => covers(pattern, name)))
-    : []
+  const wildcards = patterns.filter(isWildcard)
+  if (wildcards.length === 0 && !isGroupReference(grant)) return []
+  const plain = new Set(patterns)
+  const beginnings = wildcards.map((wildcard) => wildcard.slice(0, -1))
+  return definitions.names.filter((name) => plain.has(name) || beginnings.some((beginning) => name.startsWith(beginning)))
 }
 
 function membersOf(definitions: Definitions, grant: string): readonly string[] {

@@ -30,18 +30,9 @@ import type {
   TokenFilter,
   TokenStore,
 } from './port.js'
-import {
-  readConsumers,
-  readDistinct,
-  readEvents,
-  readFeedPage,
-  readLeases,
-  readPlaced,
-  readSeals,
-  readTicket,
-  readUsage,
-} from './read-answers.js'
+import { readConsumers, readDistinct, readEvents, readFeedPage, readPlaced, readSeals, readTicket, readUsage } from './read-answers.js'
 import { readAddition, readBulkResult, readCommit, takesNoPart } from './read-commit.js'
+import { readLeases } from './read-leases.js'
 import type { Report } from './reporter.js'
 import { ignored, SETUP_DEADLINE_MS, StoreCalls } from './store-calls.js'
 

@@ -5,7 +5,6 @@ import type {
   DistinctQuery,
   EventQuery,
   FeedPage,
-  NodeLease,
   OwnerChange,
   SealQuery,
   StoredSeal,
@@ -58,16 +57,6 @@ function isConsumer(value: object): value is ConsumerState {
   return typeof prefix === 'string' && typeof name === 'string' && isCount(version) && isCount(position) && isOptionalText(holder)
 }
 
-/** Reads the leases, or `undefined` if the result is invalid. */
-export function readLeases(answer: unknown): readonly NodeLease[] | undefined {
-  return isListOf(answer, isLease) ? answer : undefined
-}
-
-function isLease(value: object): value is NodeLease {
-  const { nodeId, cursor, expiresAt } = value as { readonly [K in keyof NodeLease]?: unknown }
-  return typeof nodeId === 'string' && typeof cursor === 'string' && Number.isFinite(expiresAt)
-}
-
 /** Reads seals in the requested order, or `undefined` if the result is invalid. A removed seal leaves a gap, which `verifyAudit` reports. */
 export function readSeals(answer: unknown, { prefix, after = 0, order, limit }: SealQuery): readonly StoredSeal[] | undefined {
   if (!isListOf(answer, isSeal) || answer.length > limit) return undefined
@@ -108,7 +97,7 @@ function isFilter(value: object): value is TokenFilter {
   )
 }
 
-function isListOf<T>(value: unknown, is: (item: object) => item is T & object): value is readonly T[] {
+export function isListOf<T>(value: unknown, is: (item: object) => item is T & object): value is readonly T[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null && is(item))
 }
 

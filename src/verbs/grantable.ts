@@ -6,22 +6,6 @@ import type { ReadActor } from './lib/actor.js'
  *
  * Looks only at the actor, to tell a form what to offer. `create` and `update` decide whether a grant is allowed.
  */
-export function grantable(context: Context, actor: ReadActor): readonly string[] {
-  return candidates(context).filter((grant) => mayGrant(context, actor, grant))
-}
-
-function candidates({ settings }: Context): readonly string[] {
-  const { catalogue, groups, allowWildcard } = settings
-  const words = new Set(catalogue.names.filter((name) => name.includes(':')).map((name) => name.slice(0, name.indexOf(':'))))
-  return [
-    ...catalogue.names,
-    ...[...words].map((word) => `${word}:*`),
-    ...(allowWildcard ? ['*'] : []),
-    ...Object.keys(groups).map((name) => `@${name}`),
-  ]
-}
-
-function mayGrant({ settings }: Context, actor: ReadActor, grant: string): boolean {
-  if (settings.catalogue.whyNotGrantable(grant) !== undefined) return false
-  return actor.scopes === undefined || settings.catalogue.grantable(actor.scopes, [grant], []) === undefined
+export function grantable({ settings: { catalogue } }: Context, actor: ReadActor): readonly string[] {
+  return actor.scopes === undefined ? catalogue.grants() : catalogue.grantableOf(actor.scopes)
 }
