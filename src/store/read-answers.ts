@@ -1,5 +1,6 @@
 import type { ListedEvent, StoredEvent } from '../model/event.js'
-import type { UsageQuery, UsageRows } from '../model/usage.js'
+import type { UsageAddress, UsageCount, UsageQuery, UsageRows } from '../model/usage.js'
+import { isInstant } from '../policy/instant.js'
 import type {
   ConsumerState,
   DistinctQuery,
@@ -115,7 +116,17 @@ export function isCount(value: unknown): value is number {
 
 /** Reads counters and addresses. Refuses results over the limit: a store that ignores it would make the response unbounded. */
 export function readUsage(answer: unknown, { limit = Number.POSITIVE_INFINITY }: UsageQuery): UsageRows | undefined {
-  const { counts, addresses } = Object(answer) as Partial<UsageRows>
-  if (!Array.isArray(counts) || !Array.isArray(addresses)) return undefined
+  const { counts, addresses } = Object(answer) as { readonly [K in keyof UsageRows]?: unknown }
+  if (!isListOf(counts, isUsageCount) || !isListOf(addresses, isUsageAddress)) return undefined
   return counts.length <= limit ? { counts, addresses } : undefined
+}
+
+function isUsageCount(value: object): value is UsageCount {
+  const { tokenId, bucketAt, endpoint, scope, outcome, count } = value as { readonly [K in keyof UsageCount]?: unknown }
+  return isTexts([tokenId, endpoint, scope, outcome]) && isInstant(bucketAt) && isCount(count)
+}
+
+function isUsageAddress(value: object): value is UsageAddress {
+  const { tokenId, ip, count, lastAt } = value as { readonly [K in keyof UsageAddress]?: unknown }
+  return isTexts([tokenId, ip]) && isCount(count) && isInstant(lastAt)
 }

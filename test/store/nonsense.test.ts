@@ -25,6 +25,23 @@ describe('a custom store that returns nonsense', () => {
     await tokens.close()
   })
 
+  const COUNT = { tokenId: 'x', bucketAt: 0, endpoint: '', scope: '', outcome: 'allowed', count: 1 }
+  it.each([
+    ['a counter is null', { counts: [null], addresses: [] }],
+    ['a counter has no scope', { counts: [{ ...COUNT, scope: undefined }], addresses: [] }],
+    ['a counter is of no instant', { counts: [{ ...COUNT, bucketAt: 8.64e15 + 1 }], addresses: [] }],
+    ['an address is null', { counts: [COUNT], addresses: [null] }],
+    ['an address was last seen at no instant', { counts: [], addresses: [{ tokenId: 'x', ip: '::1', count: 1, lastAt: Number.NaN }] }],
+  ])('usage is refused as undecided if %s', async (_, answer) => {
+    const { tokens } = over({ usage: () => answer })
+    const { record } = await tokens.system.create({ name: 'ERP', scopes: ['a'] })
+    const refused = { code: 'store_unavailable', message: expect.stringContaining('usage()') }
+    await expect(tokens.system.usage(record.id)).rejects.toMatchObject(refused)
+    await expect(tokens.system.usage(record.id, { step: '1d' })).rejects.toMatchObject(refused)
+    await expect(tokens.system.usageOf({ ids: [record.id], from: new Date(Date.now() - 86_400_000) })).rejects.toMatchObject(refused)
+    await tokens.close()
+  })
+
   it('sealAudit() ends if the store never returns the seals that it has', async () => {
     const { tokens } = over({ seals: () => [], saveSeal: () => false })
     await tokens.system.create({ name: 'ERP', scopes: ['a'] })
