@@ -63,7 +63,7 @@ try {
   await new Promise((resolve) => setTimeout(resolve, 100))
   working = false
   await Promise.all(workers)
-  console.log(`worked with ${callers.size} tokens, ${failed} requests failed`)
+  console.log(`${callers.size} tokens worked, ${failed} requests failed`)
 
   // After a restart, the environment still contains the first token, which has been replaced. The file has the current one.
   const restarted = started()

@@ -96,7 +96,7 @@ export function logStore(path: string): TokenStore {
 
     revokeWhere: (filter, stamp, event) =>
       inTurn(async (log) => {
-        if (log.state.eventIds.has(event.id)) throw new Error(`log store: there is an event ${event.id} already`)
+        if (log.state.eventIds.has(event.id)) throw new Error(`log store: event ${event.id} already exists`)
         return await change(log, { do: 'revoke', filter, stamp, event })
       }),
 

@@ -55,7 +55,7 @@ const answer = await fetch(`${auth}/token`, {
   }),
 })
 const { access_token: signed, expires_in: seconds } = (await answer.json()) as { access_token: string; expires_in: number }
-console.log(`exchanged: good for ${seconds} seconds`)
+console.log(`exchanged: valid for ${seconds} seconds`)
 
 const call = async (url: string, credential: string): Promise<string> => {
   const response = await fetch(url, { headers: { authorization: `Bearer ${credential}` } })

@@ -66,7 +66,7 @@ export type ErrorDetails = {
   readonly cause?: unknown
 }
 
-/** Marks the errors of every copy and every realm. It says what an error is, and lets nobody do anything. */
+/** Marks the errors of every copy and every realm. It identifies an error and grants nothing. */
 const BRAND: symbol = /* @__PURE__ */ Symbol.for('latchkey.error')
 
 /** The base class of every latchkey error: `switch (error.code)` narrows it, and named subclasses support `instanceof`. */
@@ -91,7 +91,7 @@ export class LatchkeyError<C extends Code = Code> extends Error {
 }
 
 /**
- * Is this an error of latchkey?
+ * Returns whether this is a latchkey error.
  *
  * `instanceof` works only within one copy of the package and one realm. This function also recognizes errors of another copy, such as the CommonJS
  * build next to the ES module, and of another realm, such as that of a Jest test.
@@ -109,12 +109,12 @@ export function isLatchkeyError(error: unknown): error is LatchkeyError {
   }
 }
 
-/** Is this an error of latchkey about an input, with its issues? It may be of another copy. */
+/** Returns whether this is a latchkey error about an input, with its issues. It may be from another copy. */
 export function isInvalidInput(error: unknown): error is InvalidInputError {
   return isLatchkeyError(error) && error.code === 'invalid_input' && Array.isArray(Reflect.get(error, 'issues'))
 }
 
-/** Is this an error, of whatever realm? In Jest, what the platform throws is an instance of no `Error` of the tests' realm. */
+/** Returns whether this is an error, from any realm. In Jest, errors thrown by the platform are not instances of the tests' own `Error`. */
 export function isErrorLike(value: unknown): value is Error {
   try {
     return (
@@ -134,7 +134,7 @@ export type InputIssue = { readonly path: readonly PropertyKey[]; readonly messa
 /** The invalid part of an input: a path, or the same path as dotted text. */
 export type InputPlace = string | readonly PropertyKey[]
 
-/** The place of a member of what stands at another place. */
+/** The path of a member, from the path of its parent. */
 export function placeIn(place: InputPlace, key: PropertyKey): readonly PropertyKey[] {
   return [...pathOf(place), key]
 }
@@ -172,7 +172,7 @@ export class StoreMovingError extends LatchkeyError<'store_moving'> {
 /** The token does not exist, or this actor may not see it. */
 export class NotFoundError extends LatchkeyError<'not_found'> {
   constructor(id: string) {
-    // Somebody may have given the token where its id belongs: only what has the form of an id is repeated.
+    // Somebody may have passed the token where its id belongs, so only text in the form of an id is repeated.
     const shown = /^[0-9A-Za-z]{16}$/.test(id) ? `id ${JSON.stringify(id)}` : 'such an id'
     super('not_found', `no token with ${shown} that this actor may see`)
   }

@@ -187,35 +187,35 @@ export type Decider = {
   readonly catalogue?: { readonly [scope: string]: string } | undefined
   /** How to treat a route that does not name the data a token is limited to. @default 'implicit' */
   readonly resources?: ResourceMode | undefined
-  /** Tells the host of a fault that was answered with 503 or swallowed. */
+  /** Reports to the host a fault that was answered with 503 or swallowed. */
   readonly report: Report
-  /** As `verify`, but answers at once where no I/O is needed, and leaves the count of an allowed use to `countUse`. `deadlineMs`: for one without its own. */
+  /** Like `verify`, but returns synchronously if no I/O is needed, and leaves counting an allowed use to `countUse`. `deadlineMs` applies if it has no deadline of its own. */
   decide(token: unknown, context?: VerifyContext, deadlineMs?: number): MaybePromise<Verification>
   /** The monotonic clock that deadlines are measured by. @default performance.now() */
   readonly monotonic?: (() => number) | undefined
-  /** How long a decision may take. Absent: it follows the deadline that `decide` is given. */
+  /** How long a decision may take. Absent: the deadline passed to `decide` applies. */
   readonly deadlineMs?: number | undefined
   /** The decider for API tokens, if this one also accepts other kinds of tokens. */
   readonly root?: Decider | undefined
-  /** As `decide`, for a ticket, which is spent by it. Absent: it knows no tickets. */
+  /** Like `decide`, for a ticket, which this call uses up. Absent: tickets are not supported. */
   redeem?(ticket: string, context?: VerifyContext): MaybePromise<Verification>
   /** Makes the ticket of this principal valid again, after a fault of the host refused its connection. */
   giveBackTicket?(principal: Principal): void
-  /** Where the principal, whose use was allowed, has no refusals left: what the route asks for is not looked into. */
+  /** Returns the rate state if the principal, whose use was allowed, has no refusals left. The route's requirements are then not checked. */
   refusalsSpent?(principal: Principal): RateState | undefined
-  /** Writes what was counted and recorded off the path of requests. Absent: there is nothing of the kind. */
+  /** Writes what was counted and recorded outside the request path. Absent: there is nothing to write. */
   flush?(): Promise<void>
-  /** Is this one of its own credentials, good or not? Everything is where it cannot tell. */
+  /** Returns whether this is one of its own credentials, valid or not; `true` if it cannot tell. */
   isOwn?(credential: string): boolean
-  /** Credentials of other systems, whose tokens were imported. Absent: it knows none. */
+  /** Credentials of other systems, whose tokens were imported. Absent: none. */
   readonly imported?: ForeignShapes | undefined
-  /** Does a forged token cost a read of the store? Without a pepper it may, and so does one in the shape of another system. @default false */
+  /** Whether a forged token may cost a read of the store: without a pepper, or in the format of another system, it does. @default false */
   readonly looksUpForgeries?: boolean | undefined
   /** Resolves grants to scopes of the catalogue. */
   resolve?(grants: readonly string[]): ScopeSet
   /** The scope that a misspelled one most likely meant. */
   suggest?(scope: string): string | undefined
-  /** Counts one use that `decide` allowed. `scope`: what the route required. A refusal that followed is named in `outcome`. */
+  /** Counts one use that `decide` allowed. `scope` is what the route required; `outcome` names a refusal that followed. */
   countUse(
     principal: Principal,
     use: { readonly endpoint?: string; readonly scope?: string; readonly ip?: string; readonly outcome?: UseOutcome },
@@ -228,38 +228,38 @@ export type Internals = Decider & {
     Settings,
     'groups' | 'expiry' | 'allowWildcard' | 'usage' | 'owner' | 'clock' | 'retention' | 'store' | 'digesters' | 'imports' | 'monotonic'
   >
-  /** For how long a node may believe what it has read, in milliseconds, also while the store is away. */
+  /** How long a node may trust what it has read, in milliseconds, even while the store is unavailable. */
   readonly boundMs: number
   readonly deadlineMs: number
   readonly vitals: Vitals
-  /** How the instance stands, as far as that is known here. */
+  /** The state of the instance, as far as it is known without I/O. */
   readings(): Readings
-  /** How the consumers are doing, as far as the store says so within the deadline. None before its first use. */
+  /** The state of the consumers, as far as the store returns it within the deadline. Empty before the first use of the store. */
   consumers(): Promise<readonly ConsumerHealth[]>
-  /** Tells of each call to the store, and of its end; `undefined` tells nobody. */
+  /** Calls `watch` for each call to the store, and the returned function when that call ends; `undefined` stops this. */
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
   /** Returns the current permissions of the token with this id, whoever presents it. Answers from memory where `decide` would; counts nothing. */
   standing(id: string, ip?: string, leftMs?: number): MaybePromise<Standing>
-  /** The verbs as this actor performs them, who acts from this address unless it names another; and the actor as it was read. With an `allowance`, the verbs share it. */
+  /** The verbs bound to this actor, whose address is `ip` unless it names another, and the actor as it was read. With an `allowance`, the verbs share it. */
   actAs(actor: unknown, ip?: string, allowance?: Allowance): { readonly handle: TokenHandle; readonly actor: Actor }
-  /** The token that this instance made a principal from, whatever the properties of that say by now; `undefined` for anything else. */
+  /** The token from which this instance created a principal, even if the principal's properties were overwritten; `undefined` for anything else. */
   holderOf(principal: unknown): TokenHolder | undefined
-  /** Whether one of these is an imported token, good or not, within one deadline. Counts nothing but the guesses of this address. */
+  /** Returns whether one of these is an imported token, valid or not, within one deadline. Counts only the guesses of this address. */
   holdsImported(credentials: Iterable<string>, ip: string | undefined, leftMs?: number): Promise<boolean>
   /** Creates a ticket for the token behind a principal of this instance. */
   createTicket(principal: unknown): Promise<Ticket>
   /** Records a refused request, coalesced; nobody waits for it. */
   noteAttempt(attempted: Attempted): void
-  /** Whose token is this, whatever its status? Reads the primary; decides and counts nothing. `undefined`: none of ours. Wrong secrets are charged to `from`. */
+  /** Returns the record of this token, whatever its status, or `undefined` if it is not ours. Reads the primary; decides and counts nothing. Wrong secrets are charged to `from`. */
   identify(token: string, allowance?: Allowance, from?: Presenter): Promise<TokenRecord | undefined>
   introspect(token: string, allowance: Allowance, from: Presenter): Promise<Introspection>
-  /** As `consume` of the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
+  /** Like `consume` as the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
   follow(name: string, handler: ListedEventHandler, options: { readonly from: 'start' | 'now'; readonly timeoutMs: number }): EventConsumer
   /** The audit, the state of its consumers, and how the server is set up. Throws once the instance is closed. */
   store(): Pick<GuardedStore, 'events' | 'consumers' | 'saveConsumer' | 'diagnose'>
 }
 
-// Kept apart from the objects that hosts hold: nobody can hand in a decider of its own.
+// Kept apart from the objects that hosts hold, so that nobody can pass in their own decider.
 const deciders: WeakMap<object, Decider> = new WeakMap()
 const internals: WeakMap<object, Internals> = new WeakMap()
 
@@ -268,14 +268,14 @@ export function registerDecider(face: Authenticator, decider: Decider): void {
   deciders.set(face, decider)
 }
 
-/** Lets the management API and the extensions find what is behind an instance. */
+/** Lets the management API and the extensions find the internals of an instance. */
 export function registerInstance(face: object, inside: Internals): void {
   deciders.set(face, inside)
   internals.set(face, inside)
 }
 
 /**
- * The decider behind what a host gave. An error shows `write`, the call as it should be written.
+ * Returns the decider behind an object that a host passed. An error shows `write`, the call as it should be written.
  *
  * @throws InvalidInputError `invalid_input`, field `tokens`
  */

@@ -70,7 +70,7 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
   app.addHook('onRequest', options.optional === true ? authenticateRequest : markGuard(authenticateRequest))
 }
 
-// Otherwise it was called as on other frameworks, or the instance was given in place of the options.
+// Otherwise it was called as on other frameworks, or the instance was passed in place of the options.
 function checkRegistered(app: object, options: object, name: string, write: string): void {
   if ('addHook' in Object(app) && 'tokens' in Object(options)) return
   throw new InvalidInputError(name, `is a plugin: app.register(${name}, ${write})`)

@@ -51,7 +51,7 @@ const ENGINE = Symbol('LatchkeyModule.forRoot(), imported once in the root modul
 
 function checkTokens(options: unknown): void {
   if ('tokens' in Object(options)) return
-  throw new InvalidInputError('tokens', 'must be given as an option: LatchkeyModule.forRoot({ tokens })')
+  throw new InvalidInputError('tokens', 'must be passed as an option: LatchkeyModule.forRoot({ tokens })')
 }
 
 function createEngine(options: LatchkeyModuleOptions): Engine {

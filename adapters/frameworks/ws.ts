@@ -119,7 +119,7 @@ export async function authenticateUpgrade(
  * Permissions are decided when the ticket is used: the scopes, addresses and limits are those of the token at that time, and if the token has ended,
  * so has its ticket.
  *
- * @throws InvalidInputError `invalid_input` if the principal is not of an API token of this instance but, for example, of a session
+ * @throws InvalidInputError `invalid_input` if the principal does not come from an API token of this instance but, for example, from a session
  * @throws LatchkeyError `rate_limited` while the token has a thousand unused tickets
  * @example
  * ```ts

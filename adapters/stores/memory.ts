@@ -23,7 +23,7 @@ import { createSeals } from './memory/seals.js'
 import { createTickets } from './memory/tickets.js'
 import { createUsage } from './memory/usage.js'
 
-/** Number of change feed entries that are kept. A follower further behind is told that everything may have changed. */
+/** Number of change feed entries that are kept. For a follower further behind, the feed reports that everything may have changed. */
 const FEED_HISTORY = 50_000
 
 const IN_MEMORY: StoreFinding = {
@@ -155,7 +155,7 @@ export function memoryStore(...further: readonly unknown[]): TokenStore {
     }
   }
 
-  /** By id if ids are given, otherwise all of the prefix. */
+  /** By id if the query has ids, otherwise all of the prefix. */
   function candidates(filter: TokenFilter): Iterable<StoredToken> {
     if (filter.ids === undefined) return records.newestFirst(filter.prefix)
     return [...new Set(filter.ids)].flatMap((id) => records.get(id) ?? []).filter(({ prefix }) => prefix === filter.prefix)

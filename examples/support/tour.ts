@@ -22,12 +22,12 @@ export function printTour(tour: { origin: string; file: string; adminKey: string
     token === undefined
       ? [
           `The tokens of the last start are still in ${file}; "${record.name}" is ${record.hint}`,
-          'Its text was shown when it was made, and is kept nowhere. Put it in, or make another:',
+          'Its text was shown when it was created, and is not stored. Insert it here, or create another:',
           '',
           `TOKEN=${record.hint}`,
           `${post} -d '{"name":"Another scanner","scopes":["inventory:read"]}' ${origin}/admin/tokens   # → 201, with its token`,
         ]
-      : [`A token for "${record.name}", shown this once (${file} keeps a digest of it):`, '', `TOKEN=${token}`]
+      : [`A token for "${record.name}", shown only once (${file} keeps a digest of it):`, '', `TOKEN=${token}`]
   console.log(`
 latchkey on Express: ${origin}. Paste these into another terminal.
 

@@ -20,7 +20,7 @@ export async function tryOut(tokens: Latchkey, call: (path: string, init?: Reque
   await show('a scope it lacks', '/api/stock', holder, 'PUT')
   await show('the administrator', `/admin/tokens/${record.id}`, { 'x-demo-user': 'ada' })
   await show('nobody', `/admin/tokens/${record.id}`, {})
-  await tokens.system.revoke(record.id, { reason: 'the tour is over' })
+  await tokens.system.revoke(record.id, { reason: 'the tour has ended' })
   await show('revoked', '/api/stock', holder)
 }
 

@@ -134,7 +134,7 @@ export class CoalescedEvents {
     else if (events.length > 1) for (const event of events) await this.#write([event])
   }
 
-  // For several events, only writing each one separately can tell.
+  // For several events, only writing each one separately can show that.
   async #stands(events: readonly StoredEvent[]): Promise<boolean> {
     const [event] = events
     if (event === undefined || events.length > 1) return false

@@ -18,7 +18,7 @@ export const WEBHOOK = 'webhook:'
 /**
  * One node's claim on a consumer: the holder may read, and advances its position.
  *
- * No wall clock decides. The store keeps a version, which the holder advances. Another node takes over once it has seen the same version for the
+ * The wall clock plays no part. The store keeps a version, which the holder advances. Another node takes over once it has seen the same version for the
  * whole duration of the claim on its own monotonic clock; the holder trusts its claim for no longer than that, counted from before its last write. So
  * the holder has given up before anybody else begins, and the store refuses any later write, because the version has changed. For the same reason, a
  * waiting node may use slightly stale rows: either its write is refused, or nothing has changed since.
@@ -81,7 +81,7 @@ export class ConsumerClaim {
     if (this.held && this.#elapsed() < this.#renewAt) return true
     return await this.#inTurn(async () => {
       try {
-        // A save may have succeeded even though its answer was lost; a read tells.
+        // A save may have succeeded even though its answer was lost; a read shows whether it did.
         return (this.held && (await this.#write())) || (await this.#take())
       } catch (error) {
         if (this.held) return true
@@ -184,7 +184,7 @@ export function claimMs(holder: string | undefined): number {
   return holder?.endsWith(QUIET) === true ? QUIET_CLAIM_MS : CLAIM_MS
 }
 
-/** Returns whether a webhook endpoint reads under this name. No host consumer does. */
+/** Returns whether a webhook endpoint reads events under this name. No host consumer does. */
 export function isWebhook(name: string): boolean {
   return name.startsWith(WEBHOOK)
 }

@@ -45,9 +45,9 @@ export class Parts<T> {
   }
 
   /**
-   * Writes what is left, and then what `next` gives until that is nothing.
+   * Writes what is left, and then what `next` returns, until it returns nothing.
    *
-   * @throws StoreUnavailableError `store_unavailable`; what was taken over is sent again by the next call, and nothing more is taken over before
+   * @throws StoreUnavailableError `store_unavailable`; the next call sends what was accepted again, and takes nothing new before that succeeded
    */
   async send(next: () => T | undefined): Promise<void> {
     const refused: Part<T>[] = []

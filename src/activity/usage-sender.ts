@@ -18,7 +18,7 @@ type UsageSenderOptions = {
  * Numbers sheets of uses and writes them, one after the other.
  *
  * A failed write is resent unchanged, under its own number, so that a store which had written it after all counts it once. A number is reused only
- * after an empty batch has taken its place: the store's answer tells whether the original was counted.
+ * after an empty batch has taken its place: the store's answer shows whether the original was counted.
  */
 export class UsageSender {
   readonly #store: GuardedStore
@@ -57,7 +57,7 @@ export class UsageSender {
     return undefined
   }
 
-  /** @throws StoreUnavailableError `store_unavailable`; nothing is lost, the next call goes on */
+  /** @throws StoreUnavailableError `store_unavailable`; nothing is lost, and the next call continues */
   async send(next: () => UsageSheet | undefined): Promise<void> {
     await this.#parts.send(next)
   }

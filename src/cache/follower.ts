@@ -230,7 +230,7 @@ export class Follower {
     }
   }
 
-  // On a timer of its own, so that the listener hears of it when the bound passes, even while a read of the feed hangs.
+  // On a separate timer, so that the listener is notified when the bound passes, even while a read of the feed hangs.
   #watchBound(): void {
     const leftMs = this.fresh ? this.#freshUntil - this.#monotonic() : this.#maxStalenessMs
     this.#boundTimer = this.#background.timer(

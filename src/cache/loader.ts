@@ -20,7 +20,7 @@ export type Load<T> = {
   readonly reject: (error: unknown) => void
   /** The deadline of its callers, on the monotonic clock. */
   readonly dueAt: number
-  /** Whether the read was sent to the store. Until then any caller may join; afterwards only one that accepts data of its age. */
+  /** Whether the read was sent to the store. Until then any caller may join; afterwards only one that accepts data of that age. */
   sent: boolean
   /** The follower's epoch when the read was sent. */
   epoch: number

@@ -69,7 +69,7 @@ export class Owners {
   }
 
   /**
-   * Forgets the known permissions of this owner in this tenant, or in all tenants if none is given. Answers that are still pending land in a slot that
+   * Forgets the known permissions of this owner in this tenant, or in all tenants if none is passed. Answers that are still pending land in a slot that
    * nobody reads.
    */
   changed({ ownerId, tenantId }: OwnerChange): void {

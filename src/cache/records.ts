@@ -23,7 +23,7 @@ const MAX_EXPECTED = 10_000
 
 type Miss = { visited: boolean; readonly until: number }
 
-/** Told by the cache what has changed. */
+/** Receives changes from the cache. */
 export type RecordListener = {
   /** This token may have changed; the cache no longer returns its old state. */
   changed(id: string): void

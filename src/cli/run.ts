@@ -45,7 +45,7 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
   return code
 }
 
-// Otherwise the help of everything is printed, as if there were no such slip.
+// Otherwise the help of all commands is printed, as if there were no mistake.
 function refuseUnknownTopic(program: Command, [first, ...topic]: readonly string[]): void {
   const [name] = topic
   if (first !== 'help' || name === undefined || name.startsWith('-') || name === 'help') return

@@ -78,7 +78,7 @@ const DETAILS: { readonly [Name in RefusedCode]: string } = {
   misconfigured: 'The server is not set up correctly.',
 }
 
-/** Maps codes that an unauthenticated caller must not tell apart (malformed, unknown, wrong secret) to one code. */
+/** Maps codes that an unauthenticated caller must not be able to distinguish (malformed, unknown, wrong secret) to one code. */
 const PUBLIC_CODES: { readonly [code: string]: RefusedCode } = {
   token_malformed: 'token_invalid',
   token_unknown: 'token_invalid',

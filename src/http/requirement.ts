@@ -38,7 +38,7 @@ const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
 export function readRequirement<R>(args: readonly unknown[], call: ScopeCall = 'requireScopes'): Requirement<R> {
   const rest: unknown[] = [...args]
   if (isUncalled(rest)) {
-    throw new InvalidInputError('scopes', `must be scope names: call ${call}('inventory:read') first, and use what it returns`)
+    throw new InvalidInputError('scopes', `must be scope names: call ${call}('inventory:read') first, and use its result`)
   }
   const last = rest.at(-1)
   const resources = rest.length > 1 && typeof last === 'object' && last !== null ? readSources<R>(rest.pop()) : []

@@ -9,7 +9,7 @@ import { supplied } from '../policy/option-reader.js'
  */
 export function checkActor(tokens: unknown, options: unknown): void {
   internalsOf(tokens, 'management(tokens, { actor })')
-  if (typeof options === 'function') throw new InvalidInputError('actor', 'must be given as an option: management(tokens, { actor })')
+  if (typeof options === 'function') throw new InvalidInputError('actor', 'must be passed as an option: management(tokens, { actor })')
   if (typeof supplied<{ actor?: unknown }, 'actor'>(Object(options), 'actor') !== 'function') {
     throw new InvalidInputError('actor', 'must be a function that returns the person who sends the request')
   }

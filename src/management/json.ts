@@ -77,7 +77,7 @@ function refuseRepeatedKeys(text: string): void {
 
 function noteKey(open: Open, keys: Set<string>, key: string, stack: readonly Open[]): void {
   open.step = key
-  if (keys.has(key)) throw fault('body', pathOf(stack), `${pointerTo(pathOf(stack))} is given twice`)
+  if (keys.has(key)) throw fault('body', pathOf(stack), `${pointerTo(pathOf(stack))} appears twice`)
   keys.add(key)
 }
 

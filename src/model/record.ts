@@ -53,7 +53,7 @@ type Shown<T> = { [K in keyof T]: T[K] }
 type Required_<F> = F extends { required: true } ? true : false
 type Kind<F, Kinds> = F extends { kind: infer K extends keyof Kinds } ? Kinds[K] : never
 
-/** Fields whose values are words of a closed set. */
+/** Fields whose values come from a closed set of words. */
 type Words = { deactivatedReach: Reach; revokedCode: RevokedCode }
 type Value<K, F, Kinds> = K extends keyof Words ? Words[K] : Kind<F, Kinds>
 

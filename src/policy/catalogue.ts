@@ -14,7 +14,7 @@ export type Catalogue = {
   readonly names: readonly string[]
   /**
    * Expands the current permissions of a token with these grants: plain names in the order given, wildcards and groups in the order of the catalogue, then what
-   * those imply. A name that does not exist (anymore) gives nothing. Equal grants get the same object.
+   * those imply. A name that does not exist (anymore) is ignored. Equal grants get the same object.
    */
   resolve(grants: readonly string[]): ScopeSet
   /** Like `resolve`, for scopes from the host: warns the developer about names that are probably misspelled. */

@@ -67,12 +67,12 @@ function readDate(place: InputPlace, input: unknown): number {
 
 function checkRange(place: InputPlace, at: number): number {
   if (at < 0) throw new InvalidInputError(place, `is ${at}, before 1970`)
-  if (at > 0 && at < LEAST_PLAUSIBLE_MS) throw new InvalidInputError(place, `is ${at}, which looks like seconds; give milliseconds`)
+  if (at > 0 && at < LEAST_PLAUSIBLE_MS) throw new InvalidInputError(place, `is ${at}, which looks like seconds; pass milliseconds`)
   return checkMax(place, at)
 }
 
 function checkMax(place: InputPlace, at: number): number {
-  if (at > MAX_INSTANT) throw new InvalidInputError(place, `is ${at}, beyond the year 9999; give milliseconds since the epoch`)
+  if (at > MAX_INSTANT) throw new InvalidInputError(place, `is ${at}, beyond the year 9999; pass milliseconds since the epoch`)
   return at === 0 ? 0 : at
 }
 

@@ -8,12 +8,12 @@ export function unawaited(value: unknown): string {
  * be written.
  */
 export function misgiven(tokens: unknown, write?: string): string {
-  if (typeof tokens === 'function') return ', not a function: call it, and give what it returns'
+  if (typeof tokens === 'function') return ', not a function: call it, and pass its result'
   if (typeof tokens === 'string') return `, and comes first${asIn(write)}`
   const has = (name: string): boolean => name in Object(tokens)
   if (has('then')) return unawaited(tokens)
   if (has('headers') || has('req'))
-    return `, not a request: ${write === undefined ? 'pass the instance first' : `call ${write} first, and use what it returns`}`
+    return `, not a request: ${write === undefined ? 'pass the instance first' : `call ${write} first, and use its result`}`
   if (has('tokens')) return `, not an object that contains it${asIn(write)}`
   if (has('revokeAll')) return ', not a handle with the verbs: pass the instance itself'
   if (has('commit')) return ', not a store: latchkey({ prefix, store, scopes })'

@@ -123,7 +123,7 @@ export function refuseLostLimits(answer: unknown, limits: readonly string[], roo
   for (const limit of limits) {
     if (limit in answer) {
       if (Reflect.get(answer, limit) !== undefined) continue
-      throw new InvalidInputError([root, limit], `is undefined: omit it where there is no such limit, or check where it comes from`)
+      throw new InvalidInputError([root, limit], `is undefined: omit it if there is no such limit, or check where it comes from`)
     }
     const slip = Reflect.ownKeys(answer).find((key) => typeof key === 'string' && closest(key, [limit]) !== undefined)
     if (slip !== undefined) throw new InvalidInputError([root, slip], `unknown field; did you mean "${limit}"?`)

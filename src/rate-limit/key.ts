@@ -8,7 +8,7 @@ const PLAIN = /^[a-z0-9._@+-]{1,64}$/
 /**
  * Returns the key under which a limiter counts the uses of a token; `undefined` if the limit does not apply to it.
  *
- * A token is counted under the first token of its lineage, so rotating gives no fresh quota. An owner is counted separately in each tenant,
+ * A token is counted under the first token of its lineage, so rotating does not reset a quota. An owner is counted separately in each tenant,
  * because two tenants may use the same id for two people.
  */
 export function limitKey(

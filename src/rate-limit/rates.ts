@@ -49,7 +49,7 @@ export class Rates {
 
   /**
    * Takes one use from every limit that `keyOf` returns a key for, or from none. `subject` is the caller, which `points` functions receive. `leftMs` is
-   * what earlier calls left of the deadline; the limits share it.
+   * the part of the deadline that earlier calls left; the limits share it.
    *
    * @throws StoreUnavailableError `store_unavailable`, if a limiter fails and `onFailure` is `refuse`
    */

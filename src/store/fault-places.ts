@@ -127,7 +127,7 @@ export function advised<E extends Error>(error: E): E {
   return Object.defineProperty(error, ADVISED, { value: true })
 }
 
-/** The same, if the error's text says what to do, which stands after a colon. */
+/** The same, if the error's text says what to do, after a colon. */
 export function advisedBy<E extends Error>(text: string, error: E): E {
   return text.includes(': ') ? advised(error) : error
 }

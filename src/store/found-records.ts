@@ -44,9 +44,9 @@ export class FoundRecords {
   }
 
   /**
-   * Returns the record of an id if all of it could be read. For a decision, what is left of a damaged record is enough, because it refuses.
+   * Returns the record of an id if all of it could be read. For a decision, the rest of a damaged record is enough, because it is refused.
    *
-   * To a caller that may not know of a damaged record, judged by what is left of it, there is none.
+   * Returns `undefined` to a caller that, judging by the rest of a damaged record, may not know of it.
    *
    * @throws StoreUnavailableError `store_unavailable`
    */

@@ -25,7 +25,7 @@ export function readAddition(answer: unknown, addition: Addition, store: string)
 
 /** The result for a store that does not support the host's transactions. */
 export function takesNoPart(store: string): AdditionResult {
-  return { ok: false, refused: `cannot be given: the ${store} store does not support transactions` }
+  return { ok: false, refused: `cannot be set: the ${store} store does not support transactions` }
 }
 
 /** Reads the result of a bulk revocation; `undefined` if it is invalid. */

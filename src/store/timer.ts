@@ -58,7 +58,7 @@ const TURN_MS = 20
 const { setTimeout: original } = globalThis
 
 /**
- * Lets long work give way. Stores that answer at once, as SQLite and memory do, would otherwise keep the event loop until the last page. Call it between
+ * Lets long work give way. Stores that answer at once, as SQLite and memory do, would otherwise block the event loop until the last page. Call it between
  * two pages: it waits only if the turn is over by this clock.
  */
 export function createTurns(monotonic: () => number): () => Promise<void> {

@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../errors.js'
 import type { ListedToken } from '../model/record.js'
 
-/** A store that has no index for a search by name looks among at most this many tokens: it must read each name, which takes seconds if there are more. */
+/** A store that has no index of names searches at most this many tokens by name: it must read each of them, which takes seconds if there are more. */
 export const MOST_SEARCHED = 100_000
 
 /**
@@ -21,7 +21,7 @@ export function refuseTooWide(page: readonly unknown[]): void {
   const most = MOST_SEARCHED.toLocaleString('en')
   const problem =
     tooWide === 'text'
-      ? `is too short to look for among more than ${most} tokens: write at least three characters, or add tenantId, ownerId or createdBy`
-      : `cannot be looked for among more than ${most} tokens in this store: add tenantId, ownerId or createdBy, or search by id`
+      ? `is too short to search for among more than ${most} tokens: write at least three characters, or add tenantId, ownerId or createdBy`
+      : `cannot be searched for among more than ${most} tokens in this store: add tenantId, ownerId or createdBy, or search by id`
   throw new InvalidInputError('name', problem)
 }

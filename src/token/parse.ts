@@ -34,7 +34,7 @@ export function createParser(prefix: string): (token: unknown) => ParsedToken | 
   }
 }
 
-/** Parses a token with any prefix, from the right. Used by scanners, and to tell a token with another prefix from junk. */
+/** Parses a token with any prefix, from the right. Used by scanners, and to distinguish a token with another prefix from junk. */
 export function parseAnyToken(token: unknown): (ParsedToken & { readonly prefix: string }) | undefined {
   if (typeof token !== 'string' || token.length <= TAIL_LENGTH || token.length > MAX_PREFIX_LENGTH + TAIL_LENGTH) return undefined
   const prefix = token.slice(0, token.length - TAIL_LENGTH)

@@ -7,7 +7,7 @@ const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Z
 
 type Remove = (text: string) => string
 
-/** Removes accepted tokens of other systems from a text, by what they are learned from. */
+/** Functions that remove accepted tokens of other systems from a text, by the format or example they were learned from. */
 const foreign: Map<unknown, Remove> = new Map()
 /** Not within a word: `monkey_` does not begin with the prefix `key_`. An escape before it, in a URL or in JSON, is not part of a word. */
 const BEGINS = String.raw`(?<!(?<![%\\]|%[0-9A-Fa-f])[0-9A-Za-z])`

@@ -33,7 +33,7 @@ export async function retain(context: Context, now: number, goOn: () => Promise<
 
 async function removeEvents(context: Context, now: number, before: number, goOn: () => Promise<boolean>): Promise<void> {
   const { prefix } = context.settings
-  // Events are sealed before they are removed, and the seals record the removal. Verification can then tell retention from tampering.
+  // Events are sealed before they are removed, and the seals record the removal. Verification can then distinguish retention from tampering.
   const sealed = await sealFirst(context, goOn)
   let after = settled.get(context) ?? 0
   let isSettled = true

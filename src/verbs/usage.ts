@@ -147,7 +147,7 @@ function eachScope(row: UsageCount): readonly UsageCount[] {
     .map((scope) => ({ ...row, scope }))
 }
 
-/** Returns the grants that no allowed use required, or `undefined` when a counter does not tell what its uses required. */
+/** Returns the grants that no allowed use required, or `undefined` when a counter does not show what its uses required. */
 function unusedAmong(catalogue: Catalogue, grants: readonly string[], rows: readonly UsageCount[]): readonly string[] | undefined {
   const allowed = rows.filter(({ outcome }) => outcome === 'allowed')
   if (allowed.some(hidesScopes)) return undefined

@@ -176,7 +176,7 @@ export class TokenPrincipal extends OwnPrincipal implements Principal {
   }
 }
 
-/** Whom a principal stands for that was not made from a stored record. */
+/** The identity of a principal that was not made from a stored record. */
 export type Bearer = {
   readonly kind: Exclude<Principal['kind'], 'token'>
   readonly tokenId?: string | undefined
@@ -215,7 +215,7 @@ export abstract class GrantedPrincipal extends OwnPrincipal implements Principal
 
   abstract get signal(): AbortSignal
 
-  /** Returns whom such a principal stands for, even if its properties were overwritten; `undefined` for anything else. */
+  /** Returns the identity of such a principal, even if its properties were overwritten; `undefined` for anything else. */
   static bearerOf(principal: unknown): Bearer | undefined {
     return typeof principal === 'object' && principal !== null && #bearer in principal ? principal.#bearer : undefined
   }

@@ -35,7 +35,7 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
     return refuseUnknown(context)
   }
   const left = taken.expiresAt - settings.clock()
-  // Such a long rest cannot come from clocks that differ between nodes: the instant is corrupt.
+  // Such a long remaining life cannot come from clocks that differ between nodes: the instant is corrupt.
   if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
   try {
     const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))

@@ -13,8 +13,8 @@ import { intersectResources, scopesInForce } from './permissions.js'
  * Returns the current permissions of the token with this id, whoever presents it, or why it would be refused. Answers from memory where `decide` would;
  * counts nothing.
  *
- * For what was derived from a token, and must end and be narrowed with it. If the token no longer exists, the read is charged to `ip`. `leftMs` is what
- * earlier calls left of the deadline.
+ * Used for credentials derived from a token, which must end and be narrowed with it. If the token no longer exists, the read is charged to `ip`. `leftMs` is
+ * the part of the deadline that earlier calls left.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide (thrown or rejected)
  */
@@ -27,7 +27,7 @@ export function standing(context: Context, id: string, ip?: string, leftMs?: num
   return context.records.read(id, ip, leftMs).then((read) => judge(context, read, leftUntil(dueAt, settings)))
 }
 
-/** Returns why what is derived from a token is refused at this instant, as far as its lifecycle and the format that it was imported in decide. */
+/** Returns why a credential derived from a token is refused at this instant, as far as its lifecycle and import format decide. */
 export function refusalOfEntry({ settings }: Context, entry: Entry, now: number): RefusalCode | undefined {
   return endedWithFormat(settings.imports, entry.parts.importedFrom, now) ? 'token_unknown' : refusalOf(entry.lifecycle, now)
 }

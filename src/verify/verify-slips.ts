@@ -20,7 +20,7 @@ function tellOfScheme(context: Context, given: string): void {
   told.add(context)
   warnOnConsole(
     'LATCHKEY_VERIFY_BEARER',
-    'verify() was given "Bearer " and a token, which is token_malformed: pass the token alone, without "Bearer "',
+    'verify() received "Bearer " and a token, which is token_malformed: pass the token alone, without "Bearer "',
   )
 }
 
@@ -31,7 +31,7 @@ export function tellOfNoText(context: Context, given: unknown, verb: 'verify' | 
   if (kind === undefined) return
   told.add(context)
   const instead = kind === 'a promise' ? 'await it' : 'pass the token alone, or let authenticate(tokens) read the request'
-  warnOnConsole('LATCHKEY_VERIFY_NOT_TEXT', `${verb}() was given ${kind}, which is ${answer}: ${instead}`)
+  warnOnConsole('LATCHKEY_VERIFY_NOT_TEXT', `${verb}() received ${kind}, which is ${answer}: ${instead}`)
 }
 
 function kindOf(given: object): string | undefined {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { deciderOf, type Internals } from '../../src/instance.js'
 import { instance } from '../latchkey/harness.js'
 
-/** How many actors are told apart in one minute, and how many kinds of attempts of each. */
+/** How many actors are distinguished in one minute, and how many kinds of attempts of each. */
 const [ACTORS, KINDS] = [1000, 8]
 
 function world() {
@@ -20,7 +20,7 @@ function world() {
   return { attempt, seenIn }
 }
 
-it('actors of one tenant, however many are refused, do not blur what those of another attempted', async () => {
+it("refused actors of one tenant, however many, do not obscure the attempts of another tenant's actors", async () => {
   const { attempt, seenIn } = world()
   for (let at = 0; at < 2 * ACTORS; at += 1) attempt(`u${at}`, 'crowded', 'create')
   attempt('zoe', 'quiet', 'update')
@@ -31,7 +31,7 @@ it('actors of one tenant, however many are refused, do not blur what those of an
   ])
 })
 
-it('attempts of two people of one id in two tenants are recorded in their own tenants, and told apart', async () => {
+it('attempts of two people with the same id in two tenants are recorded separately, each in its own tenant', async () => {
   const { attempt, seenIn } = world()
   for (let at = 0; at < KINDS + 2; at += 1) attempt('bob', 'loud', `${at}`)
   attempt('bob', 'quiet', 'update')

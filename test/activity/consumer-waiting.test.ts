@@ -116,7 +116,7 @@ describe('idle consumers', () => {
     expect(reader.node.saves - saves).toBeLessThan(7 * NAMES.length + 10)
   })
 
-  it('delivers an event of its own node to idle consumers at once, and one of another node within a second', async () => {
+  it('delivers an event of the same node to idle consumers at once, and one of another node within a second', async () => {
     const { reader, waiting } = await readerAndWaiting()
     await quiet()
     await mint(reader.tokens)

@@ -11,7 +11,7 @@ const TOKENS = 60
 
 describe.each(await everyKind())('notices of nodes that are killed while they write them on $kind', ({ kind, skip }) => {
   it.skipIf(skip)(
-    'gives each notice once for each token and threshold, whichever node continues after a crash',
+    'writes each notice once per token and threshold, whichever node continues after a crash',
     async () => {
       const place = await newPlace(kind)
       const tokens = openAt(place)

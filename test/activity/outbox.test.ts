@@ -22,7 +22,7 @@ function held() {
 }
 
 describe('the outbox', () => {
-  it('checks the outbox again for callers that arrive during a check, and never gives them the earlier result', async () => {
+  it('checks the outbox again for callers that arrive during a check, and never returns the earlier result to them', async () => {
     const { looks, outbox } = held()
     const done: number[] = []
     const calls = [1, 2, 3, 4].map((call) => outbox.place().then(() => done.push(call)))

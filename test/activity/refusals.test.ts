@@ -105,7 +105,7 @@ describe('refused uses of a known token', () => {
     expect(told.map(({ count }) => count)).toEqual([1, 1])
   })
 
-  it('gives refused uses of another tenant their turn in the budget of a minute', async () => {
+  it('gives the refused uses of another tenant their turn in the per-minute budget', async () => {
     const tokens = instance({ usage: { flushEvery: 0.02 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 500 }, () => mint(tokens, { tenantId: 'mallory' })))
     const victim = await mint(tokens, { tenantId: 'victim' })

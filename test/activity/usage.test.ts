@@ -132,7 +132,7 @@ describe('usage', () => {
     ])
   })
 
-  it('records no address for uses with a wrong secret, and lets them push out none', async () => {
+  it('records no address for uses with a wrong secret, so they displace none', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const forged = mintToken('acme_test', record.id, digester, platformRandom).token

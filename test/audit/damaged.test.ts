@@ -81,7 +81,7 @@ describe.each(['sqlite', 'redis'] as const)('a damaged event on %s', (kind) => {
     },
   )
 
-  it('reports an event that was damaged before sealing forever, and seals the events around it', async ({ skip }) => {
+  it('keeps reporting an event that was damaged before sealing, and seals the events around it', async ({ skip }) => {
     const { store, damage } = await subjectOf(kind, skip)
     const tokens = instance({ store })
     const [, second = ''] = await three(tokens)

@@ -111,7 +111,7 @@ describe('erasing personal fields', () => {
     expect(eraseFields(all, () => true)).toBe(all)
   })
 
-  it('accepts no value in place of an erased field, and no other stand-in for an actor', () => {
+  it('accepts no value in place of an erased field, and no other placeholder for an actor', () => {
     const erased = eraseFields(EVENT, (path) => path === 'reason' || path === 'actorId')
     expect(() => eventDigest({ ...erased, reason: 'Bob left' })).toThrow(TypeError)
     expect(() => eventDigest({ ...erased, actorId: 'mallory' })).toThrow(TypeError)

@@ -47,14 +47,14 @@ const ACTS: { readonly [name: string]: Act } = {
   'removes the body of an event': ({ client, root }, { id }) => client.del(`${root}ev:${id}`),
   'removes an event from the log, and leaves its body': ({ client, log }, { id }) => client.zrem(log, id),
   'puts the body of another in its place': ({ client, root }, { id }, { body }) => client.set(`${root}ev:${id}`, body),
-  'leaves text that is no event': ({ client, root }, { id }) => client.set(`${root}ev:${id}`, 'x'),
+  'leaves text that is not an event': ({ client, root }, { id }) => client.set(`${root}ev:${id}`, 'x'),
   'lets two change places': async ({ client, log }, one, other) => {
     await client.zadd(log, one.seq, other.id)
     await client.zadd(log, other.seq, one.id)
   },
-  'moves one in front of all': ({ client, log }, { id }) => client.zadd(log, -7, id),
+  'moves one before all others': ({ client, log }, { id }) => client.zadd(log, -7, id),
   'moves one behind all': ({ client, log }, { id }) => client.zadd(log, 1_000_000, id),
-  'moves one to a place that is no number': ({ client, log }, { id, seq }) => client.zadd(log, seq % 2 === 0 ? '-inf' : '+inf', id),
+  'moves one to a place that is not a number': ({ client, log }, { id, seq }) => client.zadd(log, seq % 2 === 0 ? '-inf' : '+inf', id),
   'moves one to the place of another': ({ client, log }, { id }, { seq }) => client.zadd(log, seq, id),
   ...Object.fromEntries(
     // Two events at one position are ordered by their ids.

@@ -125,7 +125,7 @@ describe('revoke with waitForNodes', () => {
     },
   )
 
-  it('costs the store the same however many calls wait', async () => {
+  it('costs the store the same, however many calls wait', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()

@@ -33,7 +33,7 @@ async function twoNodes() {
   return { here, there, near, far }
 }
 
-/** Waits until a node has heard of everything committed before. */
+/** Waits until a node has learned of everything committed before. */
 async function heard(node: Latchkey<Scope>, writer: Latchkey<Scope>): Promise<void> {
   const marker = await made(writer)
   await warm(node, marker.token)
@@ -125,7 +125,7 @@ describe('a bulk revocation', () => {
     expect(read).toEqual([])
   })
 
-  it('hears of a hundred bulk revocations at once', async () => {
+  it('learns of a hundred bulk revocations at once', async () => {
     const { here, there } = await twoNodes()
     const tokens = await Promise.all(Array.from({ length: 100 }, (_, index) => made(here, { tenantId: `t${index}` })))
     for (const { token } of tokens) await warm(there, token)

@@ -33,7 +33,7 @@ describe('a cached entry', () => {
     }
   })
 
-  it('tells owner and creator apart, even if other tokens share the remaining fields', () => {
+  it('distinguishes owner and creator, even if other tokens share the remaining fields', () => {
     const people: readonly Partial<StoredToken>[] = [
       { ownerId: 'ann', createdBy: 'ann' },
       { ownerId: 'ann', createdBy: 'bob' },

@@ -85,7 +85,7 @@ describe('a flood of tokens that do not exist', () => {
     for (let use = 0; use < 1500; use += 1) expect(await verdict(tokens.verify(token, { ip: '10.0.0.1' }))).toBe('ok')
   })
 
-  it('asks the store about one unknown id only once in a while', async () => {
+  it('asks the store about one unknown id only occasionally', async () => {
     const counter = counting()
     const tokens = instance({ store: counter.store, cache: { maxStaleness: 60 } })
     await warm(tokens, (await mint(tokens)).token)

@@ -206,7 +206,7 @@ describe('a change whose outcome is unknown', () => {
 })
 
 describe('a change that another node made first', () => {
-  // No wake-ups and a wide bound: this node's memory is old, and it has not heard of the change.
+  // No wake-ups and a wide bound: this node's memory is old, and it has not learned of the change.
   async function behind(): Promise<{ here: Latchkey<Scope>; there: Latchkey<Scope>; token: string; id: string }> {
     const shared = memoryStore()
     const { subscribe: _, ...deaf } = shared

@@ -29,7 +29,7 @@ function contradiction(verification: Done, log: readonly Done[]): string | undef
   }
 }
 
-/** Why a node that has heard everything contradicts what was done on any node. */
+/** Why a node that has received every report contradicts what was done on any node. */
 function stale(verification: Done, log: readonly Done[]): string | undefined {
   const over = log.filter(({ ok, ended }) => ok && ended < verification.began)
   if (verification.ok && over.some(({ verb }) => FINAL.has(verb))) return 'accepted although ended elsewhere'

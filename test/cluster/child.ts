@@ -59,7 +59,7 @@ export class Child<Command> {
     await ended
   }
 
-  /** Lets the process say goodbye, and kills it if that takes too long. */
+  /** Lets the process shut down, and kills it if that takes too long. */
   async close(goodbye: Command): Promise<void> {
     this.thaw()
     const patience = setTimeout(() => void this.kill(), 3000)

@@ -37,7 +37,7 @@ export async function relayTrouble(cluster: Cluster, trials: number, trouble: Re
   let disturbed = false
   try {
     return await judgeRevocations(cluster, judged, async () => {
-      // The first trial meets the moment of failure; the others meet what remains of it.
+      // The first trial runs as the failure begins; the others run while it lasts.
       if (!disturbed) await set(true)
       disturbed = true
     })

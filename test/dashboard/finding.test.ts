@@ -115,12 +115,12 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
             contentType: 'application/problem+json',
             body: JSON.stringify({
               code: 'invalid_input',
-              detail: 'name: cannot be looked for among more than 100,000 tokens in this store',
+              detail: 'name: cannot be searched for among more than 100,000 tokens in this store',
             }),
           }),
       )
       const search = page.getByRole('searchbox', { name: 'Search by name' })
-      const told = page.locator('.banner').getByText('There are too many tokens to search their names for this.')
+      const told = page.locator('.banner').getByText('There are too many tokens for this search by name.')
       await search.fill('shop')
       await told.waitFor()
       expect(await page.getByRole('heading', { name: 'No matching tokens' }).count()).toBe(0)
@@ -317,7 +317,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await expect.poll(() => page.title()).toBe('Acme')
     }))
 
-  it('a filter value in the URL that does not exist filters nothing, instead of failing for good', () =>
+  it('a filter value in the URL that does not exist filters nothing, instead of failing permanently', () =>
     play({ before: many(2), at: '?status=bogus&view=bogus&sort=bogus&size=7&page=x' }, async ({ page }) => {
       await page.getByRole('link', { name: 'Token 1' }).waitFor()
       await expect.poll(() => page.getByRole('combobox', { name: 'Status' }).inputValue()).toBe('')

@@ -7,7 +7,7 @@ it('the gateway example shows which service accepts which token', async () => {
   vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)))
   await import('../../examples/gateway.js')
   expect(lines).toEqual([
-    'exchanged: good for 300 seconds',
+    'exchanged: valid for 300 seconds',
     'stock with the signed token: 200 {"service":"stock","caller":"ERP"}',
     expect.stringMatching(/^billing with the token for stock: 401 .*"token_invalid"/),
     expect.stringMatching(/^stock with the API token: 401 .*"token_invalid"/),

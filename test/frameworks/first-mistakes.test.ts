@@ -49,10 +49,10 @@ it.each(MIDDLEWARE)(
       [adapter.protect, 'protect(tokens, scope)'],
       [adapter.management, 'management(tokens, { actor })'],
     ] as const) {
-      const message = expect.stringContaining(`${uncalled}${write} first, and use what it returns`)
+      const message = expect.stringContaining(`${uncalled}${write} first, and use its result`)
       expect(await errorOf(made, ...args)).toMatchObject({ code: 'invalid_input', message })
     }
-    const message = expect.stringContaining("requireScopes('inventory:read') first, and use what it returns")
+    const message = expect.stringContaining("requireScopes('inventory:read') first, and use its result")
     expect(await errorOf(adapter.requireScopes, ...args)).toMatchObject({ code: 'invalid_input', message })
   },
 )
@@ -74,7 +74,7 @@ it.each(MIDDLEWARE)('on %s, wrong arguments are rejected with a hint about what 
     [adapter.management, [undefined, { actor }], 'tokens: must be the result of latchkey(options)'],
     [adapter.management, [{ tokens, actor }], 'not an object that contains it'],
     [adapter.management, [tokens], 'actor: must be a function'],
-    [adapter.management, [tokens, actor], 'actor: must be given as an option: management(tokens, { actor })'],
+    [adapter.management, [tokens, actor], 'actor: must be passed as an option: management(tokens, { actor })'],
     [adapter.management, [tokens, { actor: { id: 'ada' } }], 'actor: must be a function'],
   ]
   for (const [made, args, says] of cases) {
@@ -132,7 +132,7 @@ it('authenticate of Fastify says that it must be registered if it is called as o
   await tokens.close()
 })
 
-it('on Nest, wrong arguments are rejected with what to write', async () => {
+it('on Nest, the error for wrong arguments shows what to write', async () => {
   const says = 'LatchkeyModule.forRoot({ tokens })'
   expect((await errorOf(LatchkeyModule.forRoot)).message).toContain(says)
   expect((await errorOf(LatchkeyModule.forRoot, tokens)).message).toContain(says)
@@ -145,7 +145,7 @@ it('on Nest, wrong arguments are rejected with what to write', async () => {
   }
   const method = [StockController.prototype, 'list', Object.getOwnPropertyDescriptor(StockController.prototype, 'list')]
   for (const args of [method, [StockController]])
-    expect((await errorOf(RequireScopes, ...args)).message).toContain("call RequireScopes('inventory:read') first, and use what it returns")
+    expect((await errorOf(RequireScopes, ...args)).message).toContain("call RequireScopes('inventory:read') first, and use its result")
 })
 
 it('authenticateUpgrade() without the request of the listener says how to call it', async () => {
@@ -164,7 +164,7 @@ it.each([
   ['requireScopes', onExpress.requireScopes, onKoa.requireScopes, onHono.requireScopes, onFastify.requireScopes],
 ])('applications that use %s without calling it answer no request and say why', async (_name, byExpress, byKoa, byHono, byFastify) => {
   const log = vi.spyOn(console, 'error').mockImplementation(() => undefined)
-  const why = /app\.register|first, and use what it returns/
+  const why = /app\.register|first, and use its result/
 
   const app = express().use(byExpress as never, (_req, res) => void res.send('open'))
   const [status, text] = await served(app, async (origin) => {

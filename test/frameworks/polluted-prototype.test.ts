@@ -34,7 +34,7 @@ describe('options that are read while Object.prototype is polluted', () => {
     expect((await authenticate(tokens, new Request('https://api.example/'), { realm: 'stock' })).response?.status).toBe(401)
   })
 
-  it('options of a class of the host still count', async () => {
+  it('options inherited from a class of the host still apply', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { scopes: ['stock:read'] })
     class Protection {
@@ -46,7 +46,7 @@ describe('options that are read while Object.prototype is polluted', () => {
     expect((await authenticate(tokens, request, new Protection())).response?.status).toBe(403)
   })
 
-  it('a polluted `ip` is not believed to be the address of the client', async () => {
+  it("a polluted `ip` is not used as the client's address", async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { allowedIps: ['192.0.2.7'] })
     pollute('ip', '192.0.2.7')

@@ -226,7 +226,7 @@ describe('a WebSocket ends with its token', () => {
   it.each([
     ['revoked', 'token_revoked'],
     ['deactivated', 'token_inactive'],
-  ])('a WebSocket is closed with a close frame that gives the reason when its token is %s', async (how, reason) => {
+  ])('a WebSocket is closed with a close frame that states the reason when its token is %s', async (how, reason) => {
     const { tokens, token, id } = await kit()
     const { port, admitted } = await serve(tokens)
     const webSocket = await open(port, [], bearer(token).headers)

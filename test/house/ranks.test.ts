@@ -18,7 +18,7 @@ const sources = await Promise.all(
 )
 
 describe('the layout', () => {
-  it('every place of the layout exists, so that an empty scan cannot pass', () => {
+  it('every folder of the layout exists, so that an empty scan cannot pass', () => {
     const places = new Set(sources.map(({ path }) => rankOf(path)))
     expect(places.size).toBe(PLACES.length)
   })
@@ -71,7 +71,7 @@ describe('the scan of imports', () => {
     ['adapters/frameworks/express.ts', 'latchkey'],
     ['adapters/frameworks/express.ts', '../../test/support/services.js'],
     ['adapters/stores/redis.ts', 'pg'],
-  ])('the import scan rejects that %s imports %s', (path, specifier) => {
+  ])('the import scan does not let %s import %s', (path, specifier) => {
     expect(violationsOf(path, `import { thing } from '${specifier}'`)).toHaveLength(1)
   })
 
@@ -83,7 +83,7 @@ describe('the scan of imports', () => {
     ['adapters/frameworks/express.ts', '../../src/http/authenticate.js'],
     ['adapters/stores/sqlite.ts', './sql/store.js'],
     ['adapters/stores/mysql.ts', 'mysql2/promise'],
-  ])('the import scan allows that %s imports %s', (path, specifier) => {
+  ])('the import scan lets %s import %s', (path, specifier) => {
     expect(violationsOf(path, `import type { Thing } from '${specifier}'`)).toEqual([])
   })
 })

@@ -41,7 +41,7 @@ export function receive(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     const timer = setTimeout(() => {
-      reject(new Error(`no end of the answer within ${DEADLINE_MS / 1000} s, so far ${JSON.stringify(text().slice(0, 300))}`))
+      reject(new Error(`the response did not end within ${DEADLINE_MS / 1000} s, so far ${JSON.stringify(text().slice(0, 300))}`))
       socket.destroy()
     }, DEADLINE_MS)
     const text = (): string => Buffer.concat(chunks).toString('latin1')
@@ -64,7 +64,7 @@ export function parseResponses(stream: string, methods: readonly string[]): read
   let rest = stream
   while (rest !== '') {
     const end = rest.indexOf('\r\n\r\n')
-    if (end === -1) throw new Error(`no end of the head: ${JSON.stringify(rest.slice(0, 200))}`)
+    if (end === -1) throw new Error(`the head did not end: ${JSON.stringify(rest.slice(0, 200))}`)
     const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n')
     const status = Number(statusLine.split(' ')[1])
     rest = rest.slice(end + 4)

@@ -87,7 +87,7 @@ describe('the result of a decision', () => {
   })
 })
 
-it('a guard tells only its own instance that the request was already admitted', async () => {
+it('a guard informs only its own instance that the request was already admitted', async () => {
   const seen: unknown[] = []
   const listening = (): Latchkey =>
     fakeTokens((_token, context) => {

@@ -78,7 +78,7 @@ describe('errorBody', () => {
     ['what makes no JSON', () => ({ toJSON: () => undefined })],
     ['what makes text', () => ({ toJSON: () => 'text' })],
     [
-      'an array of its own class that throws',
+      'an array of a custom class that throws',
       () =>
         new Proxy(
           {},

@@ -7,7 +7,7 @@ import { accepting } from './world.js'
 const rows = Array.from({ length: 10 }, (_, key) => ({ key, hash: `hash of ${key}` }))
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-it('lets no stranger and no client use up the guesses of another client, an actor, or an address', async () => {
+it('no stranger or client can use up the guesses of another client, an actor, or an address', async () => {
   // Budgets are refilled by this clock.
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())

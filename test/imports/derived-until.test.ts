@@ -56,7 +56,7 @@ describe('when the format of an imported token ends, what was derived from it en
     expect((await exchanged()).expires_in).toBe(10)
   })
 
-  it('refuses its signed tokens at services that follow the parent', async () => {
+  it('its signed tokens are refused by services that follow the parent', async () => {
     const { tokens, token, service, exchanged, pass } = await ending()
     const { access_token: signed } = await exchanged()
     expect(await verdict(service.verify(signed))).toBe('ok')

@@ -106,7 +106,7 @@ it('compares at most four tokens at once, and limits the delay by one that hangs
   expect(await later).toBe('ok')
 })
 
-it.each([[1], ['true'], [undefined], [{}]])('decides nothing if a comparison returns %j', async (answer) => {
+it.each([[1], ['true'], [undefined], [{}]])('answers 503 if a comparison returns %j', async (answer) => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format])
   await tokens.system.import(rows, { format, map })

@@ -77,7 +77,7 @@ it('never treats a latchkey token as one of another format, whatever its prefix 
   await other.close()
 })
 
-it('refuses junk without a store call, and knows no old token on an instance without imports', async () => {
+it('refuses junk without a store call, and recognizes no old token on an instance without imports', async () => {
   const store = faultyStore(memoryStore())
   const tokens = accepting([old], { store })
   const { token, row } = oldToken(1)
@@ -149,7 +149,7 @@ it('decides nothing if a function of a format throws or returns nonsense, and qu
   expect(faults.join(' ')).not.toContain('the-old-secret')
 })
 
-it('treats a token as unknown after its format ends, explains why, and gives a notice of those in use beforehand', async () => {
+it('treats a token as unknown after its format ends, explains why, and writes a notice of those in use beforehand', async () => {
   const until = new Date(START + 60 * DAY)
   const format = sha256Tokens({ prefix: 'sk_', until })
   const world = node({ imports: { key: IMPORT_KEY, formats: [format] } })

@@ -54,7 +54,7 @@ describe('outages are reported', () => {
     expect(places()).not.toContain('verify')
   })
 
-  it.each([['hang'], ['answer']] as const)('a store that does %s is reported', async (what) => {
+  it.each([['hang'], ['answer']] as const)('a store that misbehaves is reported: %s', async (what) => {
     const { store, tokens, places } = hear({ cache: false })
     const { token } = await mint(tokens)
     store.behave({ find: what === 'hang' ? { do: 'hang' } : { do: 'answer', value: 5 } })

@@ -62,7 +62,7 @@ export async function warm(tokens: Latchkey<Scope>, token: string): Promise<numb
     await answer
     await pause(1)
   }
-  throw new Error('the record never came to be answered from memory')
+  throw new Error('the record was never answered from memory')
 }
 
 export function pause(milliseconds: number): Promise<void> {
@@ -75,7 +75,7 @@ export async function until(what: () => unknown): Promise<void> {
     if (await what()) return
     await pause(5)
   }
-  throw new Error(`never came true: ${String(what)}`)
+  throw new Error(`did not become true: ${String(what)}`)
 }
 
 /** The IDs of all events, oldest first. */

@@ -108,7 +108,7 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     await expect(answer).rejects.toThrow('as in record.id, not a promise: await it')
   })
 
-  it.each(['list', 'events', 'create'] as const)('%s() with a promise of its input is rejected, and says to await it', async (verb) => {
+  it.each(['list', 'events', 'create'] as const)('%s() rejects a promise of its input and says to await it', async (verb) => {
     const answer = call(tokens.system[verb], Promise.resolve({}))() as Promise<unknown>
     await expect(answer).rejects.toThrow('must be an object, not a promise: await it')
   })

@@ -61,7 +61,7 @@ describe('modules loaded by an import', () => {
       port1.on('message', (url) => loaded.push(url)).unref()
       const hook = 'let port; export const initialize = (data) => { port = data }; export const load = (url, context, next) => { port.postMessage(url); return next(url, context) }'
       register('data:text/javascript,' + encodeURIComponent(hook), { data: port2, transferList: [port2] })
-      // What is told of a module arrives in order, but later.
+      // Reports about a module arrive in order, but later.
       const schemas = async (mark) => {
         await import('data:text/javascript,//' + mark)
         while (!loaded.some((url) => url.endsWith(mark))) await new Promise((resolve) => setImmediate(resolve))

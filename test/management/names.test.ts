@@ -76,7 +76,7 @@ describe('tenants and owners to choose from', () => {
     ])
   })
 
-  it('GET /owners does not ask the host about a tenant out of reach of the actor, and records the attempt', async () => {
+  it("GET /owners does not ask the host about a tenant outside the actor's reach, and records the attempt", async () => {
     const asked: unknown[] = []
     const owners = (_: unknown, of: { readonly tenantId?: string }) => {
       asked.push(of)

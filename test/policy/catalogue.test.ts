@@ -167,7 +167,7 @@ test('large scope sets answer like small ones', () => {
 })
 
 describe('grantable', () => {
-  test('grantable() returns the first grant that may not be given', () => {
+  test('grantable() returns the first grant that the actor may not make', () => {
     expect(catalogue.grantable(['a:*'], ['a:read', 'b:read', 'c:all'], [])).toBe('b:read')
     expect(catalogue.grantable([], ['a:read'], [])).toBe('a:read')
     expect(catalogue.grantable(['a:*'], [], [])).toBeUndefined()

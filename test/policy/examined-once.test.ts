@@ -13,7 +13,7 @@ const permissions = (from: number, to: number) => Array.from({ length: to - from
 
 // The option `owner` is asked with every verification, so what it answers must not be compared with the whole catalogue each time.
 describe('scopes of the host that the catalogue does not have', () => {
-  it('are compared with the catalogue once, however often they come', () => {
+  it('scopes outside the catalogue are compared with it once, however often they occur', () => {
     const { resolveFrom } = catalogue()
     const owned = ['inventory:read', ...permissions(0, 50)]
     resolveFrom('the scopes of an owner', owned)
@@ -22,7 +22,7 @@ describe('scopes of the host that the catalogue does not have', () => {
     expect(closest).not.toHaveBeenCalled()
   })
 
-  it('are compared no more once there were too many different ones', () => {
+  it('scopes outside the catalogue are no longer compared after too many different ones', () => {
     const { resolveFrom } = catalogue()
     for (let from = 0; from < 6000; from += 50) resolveFrom('the scopes of an owner', permissions(from, from + 50))
     vi.mocked(closest).mockClear()

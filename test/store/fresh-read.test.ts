@@ -14,7 +14,7 @@ function held() {
 }
 
 describe('a read that many share', () => {
-  it('begins after each of them asked, and once for all who asked meanwhile', async () => {
+  it('a shared read begins after every caller asked, and once for all who asked in the meantime', async () => {
     const { reads, shared } = held()
     const first = shared.next()
     const [second, third] = [shared.next(), shared.next()]
@@ -33,7 +33,7 @@ describe('a read that many share', () => {
     expect(await fourth).toBe(3)
   })
 
-  it('does not begin within the gap', async () => {
+  it('a shared read does not begin within the gap', async () => {
     const { reads, shared } = held()
     const first = shared.next()
     reads[0]?.arrive(1)
@@ -47,7 +47,7 @@ describe('a read that many share', () => {
     expect(await second).toBe(2)
   })
 
-  it('that fails fails for those who share it, and for nobody behind it', async () => {
+  it('a failed shared read fails for the callers who share it, and for no later ones', async () => {
     const { reads, shared } = held()
     const [first, second] = [shared.next(), shared.next()]
     reads[0]?.fail(new Error('gone'))

@@ -73,7 +73,7 @@ describe('a fault', () => {
     expect(lines[0]).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
   })
 
-  it('logs to the console if no logger is given, and nowhere if logger is false', () => {
+  it('logs to the console if no logger is set, and nowhere if logger is false', () => {
     const spy = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     try {
       createReporter({})('owner', down())

@@ -184,10 +184,10 @@ describe.skipIf(running.skip)(`the Redis database in a URL ${running.skip ?? ''}
 
   it.each(Object.entries(clients))('refuses a Redis database that does not exist or is not a number: %s', async (_, open) => {
     for (const path of ['/99999', '?db=99999']) {
-      expect(await opening(open(`redis://${host}${path}`))).toContain('the database in the url does not exist on this server')
+      expect(await opening(open(`redis://${host}${path}`))).toContain('the database in the URL does not exist on this server')
     }
     for (const path of ['/abc', '/-1', '/1.5', '/1?db=2', '?db=x', '/0/1']) {
-      expect(await opening(open(`redis://${host}${path}`))).toContain('the database in the url must be one number')
+      expect(await opening(open(`redis://${host}${path}`))).toContain('the database in the URL must be one number')
     }
   })
 

@@ -22,11 +22,11 @@ afterEach(async () => {
 
 type Over = { readonly store: TokenStore; readonly waiting?: () => number }
 
-/** Drops every connection of a warm pool at once, like a firewall that forgets them: neither side is told, and new connections work. */
+/** Drops every connection of a warm pool at once, like a firewall that forgets them: neither side is notified, and new connections work. */
 const proveItComesBack = async (url: string, port: number, over: (url: string) => Over): Promise<void> => {
   const proxy = await proxyBefore(url, port)
   const { store, waiting = () => 0 } = over(proxy.url)
-  // The proxy must close before the host's pool ends. Otherwise the pool waits for the dead connections to say goodbye.
+  // The proxy must close before the host's pool ends. Otherwise the pool waits for the dead connections to close.
   cleanups.push(() => proxy.close())
   const tokens = latchkey({ prefix: 'acme_test', store, scopes: { 'inventory:read': 'See stock' }, cache: 'fresh', logger: false })
   cleanups.push(() => tokens.close())

@@ -72,7 +72,7 @@ it.each([
   ['redisStore', 'client', redisStore, ioredis, ['redis', 'db', 'connection', 'ioredis', 'url', 'pool']],
   ['redisStore', 'client', redisStore, nodeRedis, ['redis', 'db', 'connection', 'cluster', 'url']],
   ['redisStore', 'url', redisStore, REDIS, ['uri', 'connectionString', 'connection', 'redis', 'redisUrl', 'client']],
-])('%s suggests "%s" for what was given under another name', (_name, meant, store, value, others) => {
+])('%s suggests "%s" for a value passed under another name', (_name, meant, store, value, others) => {
   for (const other of others) {
     const message = messageOf(store, { [other]: value })
     expect(message).toMatch(new RegExp(`^${other}: .*did you mean "${meant}"\\?`))
@@ -95,7 +95,7 @@ it.each([
   ['redisStore', 'redisStore({ client: … })', redisStore, ioredis],
   ['redisStore', 'redisStore({ client: … })', redisStore, nodeRedis],
   ['redisStore', 'redisStore({ url })', redisStore, REDIS],
-])('%s, given a bare handle or address, says to write %s', (_name, says, store, value) => {
+])('%s, passed a bare handle or address, says to write %s', (_name, says, store, value) => {
   const message = messageOf(store, value)
   expect(message).toContain(says)
   expect(message).not.toContain('hunter2')

@@ -29,7 +29,7 @@ describe('the memory store', () => {
     expect((await store.find([made.id]))[0]).toBe(found)
   })
 
-  it('keeps no reference to the records given to the memory store', async () => {
+  it('keeps no reference to the records passed to the memory store', async () => {
     const store = memoryStore()
     const warehouses = ['w1']
     const made = token('acme', { resources: { warehouse: warehouses } })

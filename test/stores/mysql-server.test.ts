@@ -48,7 +48,7 @@ describe.skipIf(mysql.skip)(`the MySQL store and its server ${mysql.skip ?? ''}`
   })
 })
 
-describe.skipIf(mysql.skip)(`connections that the host gives a MySQL store ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`connections that the host passes to a MySQL store ${mysql.skip ?? ''}`, () => {
   let place: OwnPlace
 
   beforeAll(async () => {

@@ -3,7 +3,7 @@ import { type ListenClient, listen } from '../../adapters/stores/sql/dialects/po
 
 const silent = (): Promise<never> => new Promise(() => {})
 
-/** Never sends a notification, so none can prove the connection. */
+/** Never sends a notification, so none can prove that the connection works. */
 const unsent = async (): Promise<never> => {
   throw new Error('no connection')
 }

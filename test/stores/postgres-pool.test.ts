@@ -44,7 +44,7 @@ describe.skipIf(postgres.skip)(`a Postgres pool with options that change rows ${
   } as never
 
   it.each([
-    ['type parsers of its own', { types: parsed }],
+    ['its own type parsers', { types: parsed }],
     [
       'a statement timeout, a name and session options',
       { statement_timeout: 60_000, application_name: '東', options: '-c datestyle=german -c bytea_output=escape' },
@@ -184,7 +184,7 @@ describe.skipIf(postgres.skip)(`a Postgres pool with options that change rows ${
     expect(await other.find([added.id])).toEqual([added])
   })
 
-  it('leaves a commit alone that the host did not await before it released the connection', async () => {
+  it('leaves alone a commit that the host did not await before it released the connection', async () => {
     const pool = pooled({ max: 1 })
     const store = postgresStore({ pool, schema: place.schema })
     await store.migrate()

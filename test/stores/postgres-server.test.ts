@@ -55,7 +55,7 @@ describe.skipIf(postgres.skip)(`the Postgres store and its server ${postgres.ski
   })
 })
 
-describe.skipIf(postgres.skip)(`connections that the host gives a Postgres store ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`connections that the host passes to a Postgres store ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
 
   beforeAll(async () => {

@@ -87,7 +87,7 @@ describe.skipIf(redis.skip)(`a Redis client that reshapes its replies ${redis.sk
     expect(await refusalOf(over(ioredis()))).toContain('text comes back as other text')
   })
 
-  it('takes no reply of a transaction that the host has open on its ioredis client for a conflict, or for a no', async () => {
+  it("mistakes no reply in the host's open ioredis transaction for a conflict or a negative answer", async () => {
     const client = ioredis()
     const store = over(client)
     const [before, within, after] = [storedToken(), storedToken(), storedToken()]

@@ -29,7 +29,7 @@ describe.skipIf(redis.skip)(`the Redis store ${redis.skip ?? ''}`, () => {
     return { store, keyPrefix }
   }
 
-  /** A store whose connections can be told apart from others by name. */
+  /** A store whose connections can be distinguished from others by name. */
   function openNamed(): { store: TokenStore; connections: () => Promise<number> } {
     const name = `latchkey-${newKeyPrefix().slice(6, 22)}`
     const { store } = open({ url: `${url}${url.includes('?') ? '&' : '?'}connectionName=${name}` })
@@ -202,7 +202,7 @@ describe.skipIf(redis.skip)(`the Redis store ${redis.skip ?? ''}`, () => {
     expect((await admin.keys(`${mark}*`)).length).toBeGreaterThan(10)
   })
 
-  it('bounds the history of the Redis feed, and tells readers further behind that everything may have changed', async () => {
+  it('bounds the history of the Redis feed, and reports to readers further behind that everything may have changed', async () => {
     const { store, keyPrefix } = open({ feedHistory: 20 })
     const start = (await store.changes(undefined, 10)).cursor
     for (let index = 0; index < 100; index += 1) await store.commit({ inserts: [storedToken()], events: [] })
@@ -259,7 +259,7 @@ describe.skipIf(redis.skip)(`the Redis store ${redis.skip ?? ''}`, () => {
     expect(await found).toEqual([token])
   })
 
-  it('leaves a given Redis client open, and closes its own connections', async () => {
+  it("leaves the host's Redis client open, and closes its own connections", async () => {
     await withRedis(url, async (client) => {
       const { store } = open({ client })
       await store.subscribe?.(() => {})

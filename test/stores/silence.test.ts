@@ -78,7 +78,7 @@ describe('silent connections', () => {
 
 const KNOWN = /known_int/
 
-describe('the pool of a host', () => {
+describe("a host's pool", () => {
   it('removes dead Postgres connections from a pool: one after a hung read, the others before they are used', async () => {
     let dead = false
     const released: unknown[] = []

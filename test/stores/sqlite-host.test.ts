@@ -47,7 +47,7 @@ describe('a Kysely instance over libsql', () => {
     const kysely = over(folder.path('tokens.db'))
     await expect(async () => sqliteStore({ database: kysely }).migrate()).rejects.toMatchObject({
       code: 'store_unavailable',
-      message: expect.stringMatching(/over libsql .* give the store the libsql database itself, or its path/),
+      message: expect.stringMatching(/over libsql .* pass the store the libsql database itself, or its path/),
     })
     await kysely.destroy()
     await folder.remove()
@@ -151,7 +151,7 @@ describe('the search by name on SQLite', () => {
 })
 
 describe('the change feed of a SQL store', () => {
-  it('trims a long SQL feed in small steps, and tells readers that are behind', async () => {
+  it('trims a long SQL feed in small steps, and reports this to readers that are behind', async () => {
     const database = new Database(':memory:')
     const store = sqliteStore({ database })
     await store.migrate?.()

@@ -25,7 +25,7 @@ function copyProject(): string {
 
 function mutate(source: string, { find, become }: Mutant): string {
   const parts = source.split(find)
-  if (parts.length !== 2) throw new Error(`stands in the file ${parts.length - 1} times, not once: ${find}`)
+  if (parts.length !== 2) throw new Error(`occurs in the file ${parts.length - 1} times, not once: ${find}`)
   return parts.join(become)
 }
 

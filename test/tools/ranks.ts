@@ -21,7 +21,7 @@ export const PLACES = [
   'src/dashboard/',
   'src/management/',
   'src/extensions/',
-  // Knows no driver. The tools for hosts' tests keep their tokens there.
+  // Imports no driver. The tools for hosts' tests store their tokens in it.
   'adapters/stores/memory',
   'src/testing/',
   'src/index.ts',

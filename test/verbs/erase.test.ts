@@ -200,7 +200,7 @@ describe('erase', () => {
     expect(() => tokens.as({ ...ADMIN, id: 'erased' })).toThrow(/stands for people who were erased/)
   })
 
-  it('erases nobody whom the audit names by a word of its own, and so never writes more with each call', async () => {
+  it("refuses to erase the audit's reserved names, so repeated calls write nothing more", async () => {
     const tokens = instance()
     const made = await mint(tokens, { tenantId: 't1' })
     const others = await tokens.as({ ...ADMIN, id: ID }).create({ name: 'ERP', scopes: ['stock:read'], tenantId: 't1' })

@@ -58,7 +58,7 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
 }
 
 describe.each(STORES)('long work on %s, which answers at once', (_, open) => {
-  it('upkeep that reads every token gives way to requests between its pages', async () => {
+  it('upkeep that reads every token yields to requests between its pages', async () => {
     const store = open()
     const context = await worn(store)
     const turns = await turnsDuring(() => Promise.all(upkeepOf(context).map((upkeep) => upkeep.look())))
@@ -78,7 +78,7 @@ describe.each(STORES)('long work on %s, which answers at once', (_, open) => {
     await store.close?.()
   })
 
-  it('prune() gives way to requests between its pages', async () => {
+  it('prune() yields to requests between its pages', async () => {
     const store = open()
     const context = await worn(store)
     const handle = createHandle(() => context, SYSTEM)
@@ -103,7 +103,7 @@ describe.each(STORES)('long work on %s, which answers at once', (_, open) => {
     ],
     ['import()', (handle) => handle.import(OLD, { format, map: terms })],
     ['import() in a dry run', (handle) => handle.import(OLD, { format, map: terms, dryRun: true })],
-  ])('%s gives way to requests between its pages', async (_name, work) => {
+  ])('%s yields to requests between its pages', async (_name, work) => {
     const store = open()
     const context = await worn(store)
     const handle = createHandle(() => context, SYSTEM)
@@ -111,7 +111,7 @@ describe.each(STORES)('long work on %s, which answers at once', (_, open) => {
     await store.close?.()
   })
 
-  it.each(['tenants', 'owners'] as const)('%s() gives way to requests between the tokens of its actor', async (verb) => {
+  it.each(['tenants', 'owners'] as const)('%s() yields to requests between the tokens of its actor', async (verb) => {
     const store = open()
     const context = await worn(store)
     const handle = createHandle(() => context, { ...SYSTEM, id: 'bob', manages: 'own' })
@@ -119,7 +119,7 @@ describe.each(STORES)('long work on %s, which answers at once', (_, open) => {
     await store.close?.()
   })
 
-  it('a forecast of ownerGone() gives way to requests between its pages', async () => {
+  it('a forecast of ownerGone() yields to requests between its pages', async () => {
     const store = open()
     const context = await worn(store)
     const inserts = Array.from({ length: COUNT }, () => storedToken({ prefix: 'acme_test', ownerId: 'eve' }))
@@ -129,7 +129,7 @@ describe.each(STORES)('long work on %s, which answers at once', (_, open) => {
     await store.close?.()
   })
 
-  it('copy() gives way to requests between its pages', async () => {
+  it('copy() yields to requests between its pages', async () => {
     const stores = [open(), open()] as const
     await worn(stores[0])
     const [from, to] = stores.map((store) => latchkey({ prefix: 'acme_test', scopes: SCOPES, store, logger: false, notices: false }))

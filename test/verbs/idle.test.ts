@@ -6,7 +6,7 @@ import { DAY, HOUR, node, START } from './notices-world.js'
 const POLICY = { expiry: { unused: '180d' } } as const
 
 describe('a notice of an unused token', () => {
-  it('gives a notice of an unused token after 90 days, and again only after 90 more', async () => {
+  it('writes a notice about an unused token after 90 days, and again only after 90 more', async () => {
     const { make, use, look, told, clock, events } = node()
     const id = await make({ tenantId: 't1' })
     for (let days = 0; days < 250; days += 1) {
@@ -48,7 +48,7 @@ describe('a notice of an unused token', () => {
     for (const id of [inactive, revoked, expired, replaced]) expect(told).not.toContain(id)
   })
 
-  it('gives one notice for each token that was already unused before the first check', async () => {
+  it('writes one notice for each token that was already unused before the first check', async () => {
     let commits = 0
     const store = interceptStore(memoryStore(), ({ method }, proceed) => {
       if (method === 'commit') commits += 1
@@ -101,7 +101,7 @@ describe('the option expiry.unused', () => {
     expect(await events('token.deactivated')).toMatchObject([{ actorId: 'system', reason: 'unused', tokenId: id }])
   })
 
-  it('gives a week to tokens that were unused for years when expiry.unused is turned on', async () => {
+  it('allows a week for tokens that were unused for years when expiry.unused is turned on', async () => {
     const { make, look, clock, handle, events } = node(POLICY)
     const id = await make()
     clock.now += 1000 * DAY

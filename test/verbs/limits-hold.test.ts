@@ -18,7 +18,7 @@ describe('a successor', () => {
     expect(inSeconds((await kind.system.rotate(defaulted.record.id)).record.expiresAt)).toBe(3600)
   })
 
-  it('never gives a successor a longer life than a new token may have', async () => {
+  it('never creates a successor with a longer life than a new token may have', async () => {
     const store = memoryStore()
     const now = Date.now()
     const { record } = await mint(instance({ store, clock: () => now }), { expiresIn: '90d' })
@@ -28,7 +28,7 @@ describe('a successor', () => {
 })
 
 describe('an id', () => {
-  it('never reuses an id, even if its token was pruned and the idempotency key comes again', async () => {
+  it('never reuses an id, even if its token was pruned and the idempotency key is sent again', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const input = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: 'k1' } as const

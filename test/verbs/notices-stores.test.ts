@@ -16,7 +16,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
     }
   }
 
-  it.skipIf(skip)('gives each notice once if two nodes check at the same time while clocks step', async () => {
+  it.skipIf(skip)('writes each notice once if two nodes check at the same time while clocks step', async () => {
     const open = await openers()
     const clock = { now: START }
     const nodes = [node({ store: open(), ...POLICY }, clock), node({ store: open(), ...POLICY }, clock)]
@@ -36,7 +36,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
   })
 
   it.skipIf(skip)(
-    'gives each notice once if a node dies between writing notices and saving its progress',
+    'writes each notice once if a node dies between writing notices and saving its progress',
     async () => {
       const open = await openers()
       const clock = { now: START }
@@ -71,7 +71,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
     30_000,
   )
 
-  it.skipIf(skip)('gives each notice once if nodes move an expiry back and forth during a check, and an answer is lost', async () => {
+  it.skipIf(skip)('writes each notice once if nodes move an expiry back and forth during a check, and an answer is lost', async () => {
     const open = await openers()
     const clock = { now: START }
     let lost = false
@@ -104,7 +104,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
     expect([events.length, new Set(events.map(({ tokenId }) => tokenId)).size]).toEqual([10, 10])
   })
 
-  it.skipIf(skip)('gives notices of unused tokens and of old ones in use, and deactivates an unused token unless it is used', async () => {
+  it.skipIf(skip)('writes notices of unused tokens and of old ones in use, and deactivates an unused token unless it is used', async () => {
     const open = await openers()
     const { make, use, look, told, clock, handle } = node({ store: open(), ...POLICY })
     const [unused, used, old] = [await make(), await make(), await make()]

@@ -5,7 +5,7 @@ import { instance } from '../latchkey/harness.js'
 import { DAY, HOUR, MINUTE, node, START } from './notices-world.js'
 
 describe('a notice of a token that is about to expire', () => {
-  it('gives a notice 30, 7 and 1 days before a token expires, and when it expires, once each', async () => {
+  it('writes a notice 30, 7 and 1 days before a token expires, and when it expires, once each', async () => {
     const { make, look, told, clock, events } = node()
     const id = await make({ expiresIn: '90d', ownerId: 'u7', tenantId: 't1' })
     for (let hours = 0; hours < 24 * 92; hours += 6) {
@@ -28,7 +28,7 @@ describe('a notice of a token that is about to expire', () => {
     })
   })
 
-  it('gives notices only at thresholds shorter than the life of the token', async () => {
+  it('writes notices only at thresholds shorter than the life of the token', async () => {
     const { make, look, told, clock } = node()
     await look()
     clock.now += MINUTE
@@ -44,7 +44,7 @@ describe('a notice of a token that is about to expire', () => {
     expect(await told()).toEqual(['token.expiring 1', 'token.expired', 'token.expiring 7'])
   })
 
-  it('gives a notice only of the nearest threshold after a period without checks', async () => {
+  it('writes a notice only of the nearest threshold after a period without checks', async () => {
     const { make, look, told, clock } = node()
     await make({ expiresIn: '90d' })
     await look()
@@ -56,7 +56,7 @@ describe('a notice of a token that is about to expire', () => {
     expect(await told()).toEqual(['token.expiring 7', 'token.expired'])
   })
 
-  it('gives no notice of tokens that ended before the first check', async () => {
+  it('writes no notice of tokens that ended before the first check', async () => {
     const { make, look, told, clock } = node()
     await make({ expiresIn: '2d' })
     await make({ expiresIn: '40d' })
@@ -65,7 +65,7 @@ describe('a notice of a token that is about to expire', () => {
     expect(await told()).toEqual(['token.expiring 7'])
   })
 
-  it('gives no expiry notice for tokens that were revoked, deactivated, rotated or pruned', async () => {
+  it('writes no expiry notice for tokens that were revoked, deactivated, rotated or pruned', async () => {
     const { make, look, told, clock, handle } = node()
     const ids = await Promise.all([1, 2, 3, 4].map(() => make({ expiresIn: '40d' })))
     const [revoked = '', inactive = '', rotated = '', pruned = ''] = ids
@@ -81,7 +81,7 @@ describe('a notice of a token that is about to expire', () => {
     expect(await told()).toEqual(['token.expired'])
   })
 
-  it('gives expiry notices again for a token whose expiry was moved', async () => {
+  it('writes expiry notices again for a token whose expiry was moved', async () => {
     const { make, look, told, clock, handle, events } = node({ notices: { unused: false } })
     const id = await make({ expiresIn: '40d' })
     await look()
@@ -118,7 +118,7 @@ describe('a change that moves an instant past a threshold', () => {
     await handle.deactivate(id)
     await handle.activate(id)
     await handle.update(id, { expiresIn: '60d' })
-    // The expiry moves back to an instant whose notice was already given.
+    // The expiry moves back to an instant whose notice was already written.
     await handle.update(id, { expiresAt: new Date(end) })
     await look()
     expect(await told()).toEqual(['token.expiring 7'])
@@ -129,7 +129,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect(await told()).toEqual(['token.expiring 7', 'token.expiring 1', 'token.expired'])
   })
 
-  it('gives no notice of a distant expiry or of the five-day life of a new token', async () => {
+  it('writes no notice of a distant expiry or of the five-day life of a new token', async () => {
     const { make, look, told, handle, clock } = node()
     const [short, long] = [await make({ expiresIn: '5d' }), await make({ expiresIn: '90d' })]
     await look()
@@ -141,7 +141,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect(await told()).toEqual([])
   })
 
-  it('gives a notice that became due while the token was inactive once the token is active again', async () => {
+  it('writes a notice that became due while the token was inactive once the token is active again', async () => {
     const { make, look, told, handle, clock } = node({ notices: { unused: false } })
     const id = await make({ expiresIn: '90d', rotateEvery: '10d' })
     await look()
@@ -154,7 +154,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect((await told()).sort()).toEqual(['token.expiring 7', 'token.rotation_due'])
   })
 
-  it('gives a notice of an old token in use when its overlap is cut, and none of an unused one', async () => {
+  it('writes a notice of an old token in use when its overlap is cut, and none of an unused one', async () => {
     const { make, look, told, use, handle, clock } = node()
     const [used, unused] = [await make(), await make()]
     for (const id of [used, unused]) await handle.rotate(id, { overlap: '7d' })
@@ -166,7 +166,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect(await told()).toEqual(['token.old_still_used 1'])
   })
 
-  it('gives the notice of a change even if the current check has already passed the token', async () => {
+  it('writes the notice of a change even if the current check has already passed the token', async () => {
     const clock = { now: START }
     const store = memoryStore()
     const ahead = { now: START }
@@ -183,7 +183,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect(await editor.told()).toEqual(['token.expiring 7'])
   })
 
-  it('gives no notice of a change if notices are off', async () => {
+  it('writes no notice of a change if notices are off', async () => {
     const silent = node({ notices: false })
     await silent.handle.update(await silent.make({ expiresIn: '90d' }), { expiresIn: '5d' })
     expect(await silent.told()).toEqual([])
@@ -191,7 +191,7 @@ describe('a change that moves an instant past a threshold', () => {
 })
 
 describe('a notice that rotation is due', () => {
-  it('gives one notice each time rotation is due, and none for tokens that cannot be rotated', async () => {
+  it('writes one notice each time rotation is due, and none for tokens that cannot be rotated', async () => {
     const { make, look, told, clock, handle, events } = node()
     const id = await make({ rotateEvery: '1h' })
     await handle.deactivate(await make({ rotateEvery: '1h' }))
@@ -235,7 +235,7 @@ describe('a notice that rotation is due', () => {
 })
 
 describe('a notice of an old token that is still used', () => {
-  it('gives a notice shortly before an overlap ends if the old token is still used, and none after a switch', async () => {
+  it('writes a notice shortly before an overlap ends if the old token is still used, and none after a switch', async () => {
     const { make, use, look, told, clock, handle, events } = node()
     const [still, switched, never] = [await make(), await make(), await make()]
     const successors = await Promise.all([still, switched, never].map((id) => handle.rotate(id, { overlap: '7d' })))
@@ -265,7 +265,7 @@ describe('a notice of an old token that is still used', () => {
     expect(await told()).not.toContain('token.expired')
   })
 
-  it('gives a notice one hour before a short overlap ends, or none at all', async () => {
+  it('writes a notice one hour before a short overlap ends, or none at all', async () => {
     const { make, use, look, told, clock, handle } = node()
     const [hours, minutes] = [await make(), await make()]
     await look()
@@ -282,7 +282,7 @@ describe('a notice of an old token that is still used', () => {
 })
 
 describe('notices', () => {
-  it('gives each notice from only one of many nodes that check at once', async () => {
+  it('writes each notice from only one of many nodes that check at once', async () => {
     const store = memoryStore()
     const clock = { now: START }
     const nodes = Array.from({ length: 5 }, () => node({ store }, clock))
@@ -306,7 +306,7 @@ describe('notices', () => {
     expect(seen).toEqual(['token.created', 'token.expiring'])
   })
 
-  it('gives a notice on time or late, but never twice, however clocks step', async () => {
+  it('writes a notice on time or late, but never twice, however clocks step', async () => {
     const store = memoryStore()
     const [right, wrong] = [node({ store }), node({ store })]
     await right.make({ expiresIn: '100d' })
@@ -349,7 +349,7 @@ describe('notices', () => {
     expect((await store.consumers('acme_test')).map(({ position }) => position).every((position) => position === 0)).toBe(true)
   })
 
-  it('gives notices at the configured thresholds, or none if notices are off', async () => {
+  it('writes notices at the configured thresholds, or none if notices are off', async () => {
     const chosen = node({ notices: { expiring: ['60d', '3d'], expired: false, rotationDue: false } })
     const off = node({ notices: false })
     for (const { make, look, clock } of [chosen, off]) {

@@ -114,7 +114,7 @@ it('waits for other nodes outside the deadline of a change, and reports the chan
   expect(ended).toMatchObject({ value: { status: 'revoked' } })
 })
 
-it('gives a bulk revocation a minute to write, and a prune one deadline for each step', async () => {
+it('allows a bulk revocation a minute to write, and a prune one deadline for each step', async () => {
   const { tokens, store } = await setUp([])
   store.behave({ revokeWhere: { do: 'delay', milliseconds: 5000 } })
   expect(await ending(() => tokens.system.revokeAll({ all: true }))).toMatchObject({ value: { count: 1 }, after: 5000 })

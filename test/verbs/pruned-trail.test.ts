@@ -39,7 +39,7 @@ describe.each(stores)('the trail of a pruned token on $kind', ({ place, skip }) 
     expect(await trail(other, elsewhere.record.id)).toEqual([...before, 'token.pruned'])
   })
 
-  it.skipIf(skip)('still tells how a token ended after its owner was erased', async () => {
+  it.skipIf(skip)('still shows how a token ended after its owner was erased', async () => {
     const tokens = nodeOf(await place())
     const boss = tokens.as({ id: 'boss', tenants: ['acme'], manages: 'all' })
     const { record } = await boss.create({ name: 'x', tenantId: 'acme', ownerId: 'zoe', scopes: ['stock:read'] })

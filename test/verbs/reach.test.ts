@@ -25,7 +25,7 @@ describe('a deactivation', () => {
     }
   })
 
-  it('gives a deactivation by the application the greatest reach', async () => {
+  it('treats a deactivation by the application as having the greatest reach', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1' })
     await tokens.system.deactivate(record.id)

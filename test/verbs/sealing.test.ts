@@ -377,7 +377,7 @@ describe('retention of a sealed audit', () => {
     expect(await handle.verifyAudit({ head })).toMatchObject({ ok: true, sealed: 5, pruned: 303, behind: 0 })
     const report = await verifyAuditExport(await exported(handle.exportAudit()), { head })
     expect(report).toMatchObject({ ok: true, sealed: 5, pruned: 303 })
-    // An earlier export proves complete against the roots that the seals keep.
+    // An earlier export still verifies in full against the roots in the seals.
     const kept = lines.flatMap(({ event }) => event ?? [])
     const seals = (await exported(handle.exportAudit())).flatMap(({ seal }) => (seal === undefined ? [] : [seal as FullSeal]))
     const merged = seals.flatMap((seal): AuditEntry[] => {

@@ -12,7 +12,7 @@ async function kit() {
 }
 
 describe('mistakes in calls to the verbs', () => {
-  it('refuses options of the first edition instead of ignoring them', async () => {
+  it('refuses options of the first version instead of ignoring them', async () => {
     const { tokens, id } = await kit()
     const old = { actor: ADA } as never
     for (const call of [tokens.system.update(id, { name: 'x' }, old), tokens.system.activate(id, old), tokens.system.deactivate(id, old)]) {
@@ -103,7 +103,7 @@ describe('mistakes in calls to the verbs', () => {
   })
 
   it.each([
-    ['a promise', Promise.resolve('x'), 'verify() was given a promise, which is token_malformed: await it'],
+    ['a promise', Promise.resolve('x'), 'verify() received a promise, which is token_malformed: await it'],
     ['a web request', new Request('http://a.test'), 'pass the token alone'],
     ['the headers of a web request', new Headers({ authorization: 'Bearer x' }), 'pass the token alone'],
     ['the headers of a Node request', { authorization: 'Bearer x' }, 'pass the token alone'],
@@ -129,7 +129,7 @@ describe('mistakes in calls to the verbs', () => {
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     try {
       expect(await tokens.introspect(Promise.resolve('x') as never)).toEqual({ active: false })
-      expect(emit).toHaveBeenCalledWith(expect.stringContaining('introspect() was given a promise, which is not active: await it'), {
+      expect(emit).toHaveBeenCalledWith(expect.stringContaining('introspect() received a promise, which is not active: await it'), {
         type: 'LatchkeyWarning',
         code: 'LATCHKEY_VERIFY_NOT_TEXT',
       })

@@ -16,7 +16,7 @@ async function useEndpoints(store: TokenStore, tokenId: string, now: number, end
 }
 
 describe('usage of a token', () => {
-  it('reports the usage of the last 30 days if no range is given', async () => {
+  it('reports the usage of the last 30 days if no range is passed', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })

@@ -110,7 +110,7 @@ describe('a wrong clock', () => {
     }
     expect((await right.handle.get(used))?.status).toBe('active')
     expect(await right.events('token.deactivated')).toEqual([])
-    // A node that is far behind delays removals, and the host hears of it.
+    // A node that is far behind delays removals, and this is reported to the host.
     if (off > 0) expect((await right.events('token.pruned')).length).toBeGreaterThan(10)
     if (Math.abs(off) > HOUR) expect(heard[0]).toMatch(/^clock: the clock of another node is \d+ minutes ahead/)
   })

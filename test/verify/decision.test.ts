@@ -180,7 +180,7 @@ describe('owners', () => {
   const both = ['stock:read', 'stock:write'] as const
 
   it.each(['at once', 'later'])(
-    'an owner who answers %s decides only for its tokens in its tenant, and limits scopes and resources',
+    "an owner lookup that returns %s affects only that owner's tokens in the tenant, and limits scopes and resources",
     async (when) => {
       const answers = new Map<string | undefined, { scopes: readonly string[]; resources?: Record<string, readonly string[]> }>([
         ['t1', { scopes: ['stock:read', 'billing:read'], resources: { warehouse: ['w1', 'w3'], zone: ['north'] } }],

@@ -1,4 +1,4 @@
-/** The parts of a Node request, over either protocol, that tell whether it has a body. */
+/** The parts of a Node request, over either protocol, that show whether it has a body. */
 export type Sent = {
   readonly headers: { readonly [name: string]: unknown }
   readonly httpVersionMajor: number
@@ -6,7 +6,7 @@ export type Sent = {
 }
 
 /**
- * Returns whether this request has a body (RFC 9112 §6.3). HTTP/2 needs neither header field; there, the end of the header block tells (RFC 9113
+ * Returns whether this request has a body (RFC 9112 §6.3). HTTP/2 needs neither header field; there, the end of the header block shows it (RFC 9113
  * §8.1).
  */
 export function hasBody({ headers, httpVersionMajor, stream }: Sent): boolean {

@@ -3,7 +3,7 @@ import { unawaited } from '../../../src/policy/misgiven.js'
 import { type OptionReader, passing, readOption } from '../../../src/policy/option-reader.js'
 import { redact } from '../../../src/token/redact.js'
 
-/** The ways to give a store its database: by address, or as one of the handles that the host has open, the usual one first. */
+/** The ways to pass a store its database: by address, or as one of the handles that the host has open, the usual one first. */
 export type Sources = {
   readonly store: string
   readonly address: 'url' | 'path'
@@ -45,7 +45,7 @@ function entriesOf(options: object): readonly (readonly [string, unknown])[] {
   }
 }
 
-/** Names an address or handle that is `undefined`, such as an environment variable that is not set, if no other source is given. */
+/** Names an address or handle that is `undefined`, such as an environment variable that is not set, if no other source is set. */
 function refuseLostSource(options: object, given: readonly string[]): void {
   const [lost] = given
   if (lost === undefined || given.some((name) => Reflect.get(options, name) !== undefined)) return
@@ -96,7 +96,7 @@ function isObjectOfAClass(value: unknown): boolean {
   return prototype !== null && Object.getPrototypeOf(prototype) !== null
 }
 
-/** A reader for options of which exactly one must be given. */
+/** A reader for options of which exactly one must be set. */
 export function exactlyOneOf<T extends object>(reader: OptionReader<T>, names: readonly (string & keyof T)[]): OptionReader<T> {
   return reader.and(
     (given) => names.filter((name) => given[name] !== undefined).length === 1,

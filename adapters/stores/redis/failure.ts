@@ -4,7 +4,7 @@ import { advisedBy } from '../../../src/store/fault-places.js'
 
 /** The meaning of a reply's first word, or of a socket error's code, for whoever runs the server. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [/^(NOAUTH|WRONGPASS)|invalid (username-)?password/i, 'the server refused the credentials: check the user and password in the url'],
+  [/^(NOAUTH|WRONGPASS)|invalid (username-)?password/i, 'the server refused the credentials: check the user and password in the URL'],
   [/^NOPERM/, 'the user lacks a permission: it needs EVAL, EVALSHA, INFO and all keys and channels under the key prefix (see the docs)'],
   [/^READONLY/, 'this is a read-only replica: connect to the primary'],
   [/^OOM/, 'the server is out of memory and refused the write: raise maxmemory'],
@@ -12,16 +12,16 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^LOADING/, 'the server is still loading its data'],
   [/^(BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|MOVED|ASK|CROSSSLOT)/, 'the server cannot respond at the moment'],
   [/unknown (redis )?command/i, 'the server is too old: latchkey requires Redis 7 or Valkey'],
-  [/^WRONGTYPE/, 'a key under the key prefix belongs to something else: give the store a key prefix of its own'],
-  [/DB index/i, 'the database in the url does not exist on this server: check its number, and the setting databases'],
-  [/ENOTFOUND|EAI_AGAIN/, 'the host name cannot be resolved: check the url'],
-  [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing responds at that address: check the url, and that the server runs'],
+  [/^WRONGTYPE/, 'a key under the key prefix belongs to something else: choose another key prefix'],
+  [/DB index/i, 'the database in the URL does not exist on this server: check its number, and the setting databases'],
+  [/ENOTFOUND|EAI_AGAIN/, 'the host name cannot be resolved: check the URL'],
+  [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing responds at that address: check the URL, and that the server is running'],
   [/call stack|string length|too big/i, 'the change is too large for one command: split it'],
   [/self.signed|certificate|SSL|TLS/i, 'the encrypted connection failed: check the certificate, or redis:// against rediss://'],
   [/Script|user_script|ERR/, 'the server refused the request'],
 ]
 
-const UNREACHED = 'no connection: check that the server runs and can be reached'
+const UNREACHED = 'no connection: check that the server is running and can be reached'
 
 /**
  * Maps any failure of a client or server to an error of this store.

@@ -87,7 +87,7 @@ function databaseOf(url: string): number | undefined {
   if (!protocol.startsWith('redis')) return undefined
   const named = [pathname.replace(/^\//, ''), searchParams.get('db') ?? ''].filter((db) => db !== '')
   if (named.length > 1 || named.some((db) => !/^\d{1,9}$/.test(db))) {
-    throw advised(new StoreUnavailableError('redis: the database in the url must be one number, as in redis://localhost:6379/2'))
+    throw advised(new StoreUnavailableError('redis: the database in the URL must be one number, as in redis://localhost:6379/2'))
   }
   return named[0] === undefined ? undefined : Number(named[0])
 }

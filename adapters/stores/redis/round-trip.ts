@@ -78,7 +78,7 @@ async function checkReplies(connection: Connection): Promise<void> {
   }
   if (differences.length > 0) {
     throw new StoreUnavailableError(
-      `redis: the client changes replies: ${[...new Set(differences)].join('; ')}: give the store a client without reply transformers or similar settings`,
+      `redis: the client changes replies: ${[...new Set(differences)].join('; ')}: pass the store a client without reply transformers or similar settings`,
     )
   }
 }

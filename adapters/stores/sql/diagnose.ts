@@ -24,7 +24,7 @@ export const textsOf = (entries: readonly (readonly [unknown, unknown])[]): Fact
 
 /** The concern about a server that accepts no changes. */
 export const READ_ONLY: Concern = {
-  says: 'the server is read-only, like a replica: changes fail, and a replica returns the state before a revocation',
+  says: 'the server is read-only, like a replica: changes fail, and a replica can return the state from before a revocation',
   advice: 'Connect to the primary.',
 }
 

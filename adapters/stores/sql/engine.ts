@@ -25,7 +25,7 @@ export interface Engine {
   close(): MaybePromise<void>
 }
 
-/** Yields one query and gives its result the query's type. */
+/** Yields one query, and types its result accordingly. */
 export function* ask<R>(query: { compile(): CompiledQuery<R> }): Steps<QueryResult<R>> {
   return (yield query.compile()) as QueryResult<R>
 }

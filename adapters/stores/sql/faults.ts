@@ -6,7 +6,7 @@ import type { Fault } from './quirks.js'
 const messages: { readonly [Kind in Fault]: string } = {
   duplicate: 'a row with the same key already exists',
   contention: 'other transactions kept conflicting with this one: retry',
-  connection: 'the database cannot be reached: check that it runs, and the address in the options',
+  connection: 'the database cannot be reached: check that it is running, and the address in the options',
   encryption:
     "the encrypted connection failed: check the server's certificate, and whether the server's TLS settings match the connection string",
   authentication: 'the database refused the login: check the user and password in the options, and whether the database requires TLS',
@@ -17,7 +17,7 @@ const messages: { readonly [Kind in Fault]: string } = {
   locked: 'the database is locked: find the transaction that stays open',
   permission: 'the database user lacks a permission: grant it the rights that the documentation lists',
   damaged: 'the file is damaged or not a database: restore it from a backup',
-  closed: 'the given connection is closed: give the store one that stays open',
+  closed: 'the connection passed to it is closed: pass one that stays open',
   unknown: 'the database failed',
 }
 

@@ -64,7 +64,7 @@ export type Quirks = {
    * Returns how many there are, counted up to a bound, and the condition that uses the index.
    */
   readonly nameIndex?: NameIndex
-  /** Counts the index of names on a server that uses it without being told: a query with one row and the column `found`, which is 0 if the index could not be created. */
+  /** Counts the index of names on a server that uses it without a hint: a query with one row and the column `found`, which is 0 if the index could not be created. */
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
   /** Whether an update through an index waits for uncommitted inserts. An update by primary key never does. */
   readonly waitsForInserts?: true
@@ -88,7 +88,7 @@ export type Quirks = {
   migrationLock(names: Names): MigrationLock
   /** Notifies the subscribers of a commit, within its transaction. */
   announce?(names: Names): CompiledQuery
-  /** Reads what a driver threw. */
+  /** Classifies an error that a driver threw. */
   faultOf(error: unknown): Fault
   /** The quoted name of a table. */
   table(names: Names, table: keyof Tables | 'migrations'): string

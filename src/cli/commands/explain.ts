@@ -74,7 +74,7 @@ function scopeFacts({ scope, exists, held, grants, owner, givenBy }: ExplainedSc
 }
 
 function resourceFacts({ dimension, asked, missing }: ExplainedResource): readonly string[] {
-  if (asked.length === 0) return [`${dimension}: the token is limited, and no value was given`]
+  if (asked.length === 0) return [`${dimension}: the token is limited, and no value was passed`]
   const isMissing = new Set(missing)
   return asked.map(
     (value) =>

@@ -117,7 +117,7 @@ function wakeUps(state: Health['feed']['wakeUps']): Check {
     name: 'wake-ups',
     ok: false,
     detail: 'lost: changes on other nodes take up to the staleness bound',
-    advice: 'Let the store keep one connection of its own open, bypassing any pooler in transaction mode.',
+    advice: 'Let the store keep a separate connection open, bypassing any pooler in transaction mode.',
   }
 }
 

@@ -12,7 +12,7 @@ export async function readId(streams: Streams, text: string): Promise<string> {
     if (!isTokenId(text)) throw new CommandError(EXIT.usage, 'the id must be 16 letters and digits, as `latchkey list` shows it')
     return text
   }
-  await say(streams, `latchkey: a whole token was given where its id, ${id}, is enough. It may now be in your shell history: rotate it`)
+  await say(streams, `latchkey: a whole token was passed where its id, ${id}, is enough. It may now be in your shell history: rotate it`)
   return id
 }
 
@@ -21,7 +21,7 @@ export function numberOrText(text: string): number | string {
   return /^\d+$/.test(text) ? Number(text) : text
 }
 
-/** Removes options that were not given, because the library refuses an explicit `undefined`. */
+/** Removes options that were not set, because the library refuses an explicit `undefined`. */
 export function given<T extends object>(input: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>

@@ -44,7 +44,7 @@ const ELSEWHERE: ReadonlyMap<string, readonly string[]> = new Map([
 /** The unit at the end of an option for a duration. Here, the unit is part of the value. */
 const UNIT = /-(?:minutes|hours|days|weeks)$/
 
-/** Returns those of our words that a word of another product stands for. */
+/** Returns our words for a word of another product. */
 function meantBy(word: string, ours: readonly string[]): readonly string[] {
   const plain = word
     .replace(/[a-z](?=[A-Z])/g, '$&-')

@@ -6,7 +6,7 @@ import type { AuditAnchors } from '../../model/audit.js'
 /**
  * Verifies that `proof.event` is in the audit that a head, a signature, or both vouch for. Needs no store.
  *
- * @throws InvalidInputError `invalid_input` if neither a head nor a signature is given: without them, a proof proves nothing
+ * @throws InvalidInputError `invalid_input` if neither a head nor a signature is passed: without them, a proof proves nothing
  * @example
  * ```ts
  * const { ok } = await verifyEventProof(proof, { head })

@@ -5,21 +5,21 @@ import { redact } from '../../token/redact.js'
 export type ClientErrorCode =
   /** An option or an argument is wrong. */
   | 'invalid_input'
-  /** There is no token to begin with: neither `load` nor `token` gave one. */
+  /** There is no token to begin with: neither `load` nor `token` provided one. */
   | 'token_missing'
-  /** `load`, `save` or `lock` failed, hung or answered nonsense. */
+  /** `load`, `save` or `lock` failed, hung or returned nonsense. */
   | 'storage_failed'
   /** The management API did not answer in time, or answered with 429 or 5xx. The client tries again later. */
   | 'server_unavailable'
-  /** The management API answered something that it never answers. The client tries again later. */
+  /** The management API sent a response that it never sends. The client tries again later. */
   | 'answer_invalid'
   /** The management API refuses to rotate the token, for instance because it lacks `tokens:rotate-self`. */
   | 'rotation_refused'
-  /** The token is dead: revoked, expired or unknown. A person has to put a new one in its place. */
+  /** The token is dead: revoked, expired or unknown. A person has to replace it with a new one. */
   | 'token_refused'
   /** Somebody else rotated the token, and the successor is not in the storage. A person has to put it there. */
   | 'token_replaced'
-  /** The token has an end that rotation does not move. A person has to create a new one before that. */
+  /** The token expires, and rotation does not extend it. A person has to create a new one before then. */
   | 'token_ending'
 
 /** Details of a `ClientError`, in addition to its message. */

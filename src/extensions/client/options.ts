@@ -97,7 +97,7 @@ export function readOptions(options: ClientOptions): Settings {
   for (const name of Object.keys(others)) demand(false, name, 'is not an option')
   const functions = { save, fetch, onError, ...(load !== undefined && { load }), ...(lock !== undefined && { lock }) }
   for (const [name, value] of Object.entries(functions)) demand(typeof value === 'function', name, 'must be a function')
-  demand(token === undefined ? load !== undefined : isToken(token), 'token', 'must be a token unless load() is given')
+  demand(token === undefined ? load !== undefined : isToken(token), 'token', 'must be a token unless load() is set')
   const base = readUrl('manage', manage, /^/)
   const names = origins ?? [base.origin]
   demand(Array.isArray(names) && names.length > 0, 'origins', 'must be a list')

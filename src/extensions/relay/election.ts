@@ -67,7 +67,7 @@ export class Election {
     const suspected = this.#suspects.get(from) ?? Number.NEGATIVE_INFINITY
     if (now < suspected) return
     if (this.#state !== 'listening') {
-      // The node with the lower id reads. A node with a higher id hears our beats and steps down.
+      // The node with the lower id reads. A node with a higher id receives our beats and steps down.
       if (from > this.#id) return
       this.#become('listening', vote === 'beat' ? from : undefined)
       this.#heardAt = now

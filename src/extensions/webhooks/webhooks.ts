@@ -129,7 +129,7 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
       const endpoint = endpointOf(slot.endpoint)
       const event = await eventOf(slot)
       if (event === undefined) return { delivered: false, failure: 'event_removed' } as const
-      // The endpoint may since have been given to another tenant.
+      // The endpoint may since have been reassigned to another tenant.
       if (!endpoint.wants(event)) return { delivered: false, failure: 'not_for_endpoint' } as const
       const outcome = await endpoint.deliver(event, stopping.signal)
       if (!outcome.delivered) return { delivered: false, failure: outcome.failure } as const

@@ -140,7 +140,7 @@ export const getMe: Route = {
   operationId: 'getMe',
   tag: 'Permissions',
   summary: 'Who is asking',
-  description: 'Who you are to this API, which tenants you act in, and what you may grant: everything a form has to offer.',
+  description: 'Who you are to this API, which tenants you act in, and what you may grant: everything that a form needs.',
   answers: [{ status: 200, description: 'You.', schema: me }],
   refusals: [],
   async run({ tokens, inside, settings }, { actor, handle }) {

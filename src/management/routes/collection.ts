@@ -39,7 +39,7 @@ export const createToken: Route = {
     },
     {
       name: 'retryable',
-      summary: 'A creation that is safe to send again',
+      summary: 'A creation that is safe to retry',
       headers: { 'Idempotency-Key': 'f2b7a1f0-warehouse' },
       body: {
         name: 'Warehouse sync',

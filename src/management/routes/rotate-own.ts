@@ -43,7 +43,7 @@ export async function rotateOwn(handle: TokenHandle, id: string, given: unknown,
   const idempotencyKey = readIdempotencyKey(headers)
   // The response contains a token, so the key acts as a secret. Someone who stole the old token, which works during its overlap, must not be able to guess it.
   if (lostId !== undefined && !RANDOM_UUID.test(idempotencyKey ?? '')) {
-    throw fault('header', ['idempotency-key'], 'Idempotency-Key must be a random (version 4) UUID when lostId is given')
+    throw fault('header', ['idempotency-key'], 'Idempotency-Key must be a random (version 4) UUID if lostId is set')
   }
   let result = await handle.rotate(id, { overlap, idempotencyKey })
   if (lostId === undefined) return result

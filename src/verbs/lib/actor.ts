@@ -102,7 +102,7 @@ export function readActor(input: unknown): ReadActor {
   })
 }
 
-/** Checks whether the audit uses this id for what is nobody in particular: the application, a token, an unknown caller, everybody who was erased. */
+/** Checks whether the audit uses this id for no particular person: the application, a token, an unknown caller, everybody who was erased. */
 export function isNobody(id: string): boolean {
   return id === SYSTEM.id || id === ERASED || id === 'anonymous' || isHolder({ id })
 }
@@ -196,8 +196,8 @@ export type Kept = {
  */
 export function checkGrant(catalogue: Catalogue, actor: ReadActor, wanted: Grant, kept?: Kept): void {
   if (actor.tenants !== undefined && (wanted.tenantId === undefined || !actor.tenants.includes(wanted.tenantId))) {
-    const which = wanted.tenantId === undefined ? 'a token without a tenant is valid for all tenants' : 'this is not one of them'
-    throw new GrantDeniedError('tenantId', `you act in ${actor.tenants.length} tenant(s), and ${which}: name one of yours`)
+    const why = wanted.tenantId === undefined ? 'a token without a tenant is valid for all tenants' : 'this is not one of your tenants'
+    throw new GrantDeniedError('tenantId', `${why}: name one of your tenants`)
   }
   if (actor.manages === 'own' && wanted.ownerId !== actor.id && kept?.reach !== true) {
     throw new GrantDeniedError('ownerId', 'you can create only tokens that you own yourself')

@@ -146,7 +146,7 @@ export type Step = { readonly record: StoredToken; readonly event: StoredEvent; 
  * Reads a token, changes it, and writes it back only if nobody else has changed it meanwhile. Otherwise starts over with the new version.
  *
  * @throws NotFoundError `not_found`
- * @throws ConflictError `conflict`, when `version` is given and is not the current version, or after too many concurrent changes
+ * @throws ConflictError `conflict`, when `version` is passed and is not the current version, or after too many concurrent changes
  */
 export async function changeToken(
   context: Context,

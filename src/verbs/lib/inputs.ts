@@ -26,7 +26,7 @@ export const createShape: z.ZodType<Input> = z
     expiresIn,
     idempotencyKey: text(1, 255).optional(),
   })
-  .meta({ id: 'CreateToken', description: 'A new token. Give either `scopes` or `inherit`.' })
+  .meta({ id: 'CreateToken', description: 'A new token. Pass either `scopes` or `inherit`.' })
 
 /** Input schema of `update`. */
 export const updateShape: z.ZodType<Input> = z
@@ -41,7 +41,7 @@ export const updateShape: z.ZodType<Input> = z
   })
   .meta({ id: 'UpdateToken', description: 'The fields to change. Omitted fields are unchanged; `null` removes a field.' })
 
-/** Input fields. `undefined` means that the field is not given, `null` that it is to be removed. */
+/** Input fields. `undefined` means that the field was not passed, `null` that it is to be removed. */
 export type GivenFields = { readonly [Name in keyof StoredToken]?: StoredToken[Name] | null }
 
 /** Returns the known fields in an input. An empty optional text counts as removed. */
@@ -61,9 +61,9 @@ export function withoutNull(given: GivenFields): Partial<StoredToken> {
 }
 
 /**
- * Returns the expiry given by either of its two inputs, or `undefined` if neither is given.
+ * Returns the expiry given by either of its two inputs, or `undefined` if neither is passed.
  *
- * @throws InvalidInputError `invalid_input`, when both are given
+ * @throws InvalidInputError `invalid_input`, when both are passed
  */
 export function endOf(input: Input, given: GivenFields, now: number): number | null | undefined {
   const { expiresIn: seconds } = input

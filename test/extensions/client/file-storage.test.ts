@@ -178,7 +178,7 @@ it('writes nothing after losing its lock, and leaves the new owner’s lock alon
   await writeFile(path, TOKEN)
   await storage.lock(async () => {
     await createFileStorage(path, QUICK).lock(async () => {
-      await expect(storage.save({ token: NEXT })).rejects.toThrow('the lock of the file was lost')
+      await expect(storage.save({ token: NEXT })).rejects.toThrow('the file lock was lost')
     })
   })
   expect(await readFile(path, 'utf8')).toBe(TOKEN)
@@ -186,7 +186,7 @@ it('writes nothing after losing its lock, and leaves the new owner’s lock alon
 })
 
 it('writes nothing without the lock', async () => {
-  await expect(Promise.resolve(fileStorage(path).save({ token: TOKEN }))).rejects.toThrow('the lock of the file was lost')
+  await expect(Promise.resolve(fileStorage(path).save({ token: TOKEN }))).rejects.toThrow('the file lock was lost')
   expect(await readdir(folder)).toEqual([])
 })
 

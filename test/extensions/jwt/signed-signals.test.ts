@@ -28,7 +28,7 @@ async function abandoned(verifier: Verifier, text: string, use: (principal: Prin
     signals.push(new WeakRef(principal.signal))
   }
   return async () => {
-    // What was looked at is kept until the turn ends.
+    // An object that was read through a WeakRef is kept until the turn ends.
     await pause(1)
     collect()
     await pause(1)

@@ -125,7 +125,7 @@ describe('introspection (RFC 7662)', () => {
     }
   })
 
-  it('an answer of client() that is no client is reported to the host, and an unknown client is not', async () => {
+  it('an invalid result of client() is reported to the host, and an unknown client is not', async () => {
     const heard: FaultReport[] = []
     const { tokens, create } = createTokens({ onError: (fault) => heard.push(fault) })
     const { token } = await create()

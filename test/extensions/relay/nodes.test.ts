@@ -4,14 +4,14 @@ import { BOUND_MS, bodyOf, changeAndJudge, only, readerOf, running } from './jud
 import { createWorld, KEY, mostInASecond } from './world.js'
 
 describe('with a well-behaved broker', () => {
-  it('one node reads for all nodes, and the others hear of a change at once', async () => {
+  it('one node reads for all nodes, and the others learn of a change at once', async () => {
     const world = await running()
     world.calls.length = 0
     expect(await changeAndJudge(world, world.nodes)).toBeLessThan(100)
     expect(new Set(world.others.map((one) => one.lastRead() < world.time.now() - 6_000))).toEqual(new Set([true]))
   })
 
-  it('constant changes cost at most 20 queries a second, and every node hears of each within 100 ms', async () => {
+  it('constant changes cost at most 20 queries a second, and every node learns of each within 100 ms', async () => {
     const { time, memory, nodes, calls } = await running(30)
     const from = time.now()
     const before = nodes.map(({ heard }) => heard.length)

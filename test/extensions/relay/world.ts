@@ -65,7 +65,7 @@ export type Node = {
   lastRead(): number
   /** Stops the node immediately, without cleanup. */
   die(): void
-  /** The time at which it heard of each change. */
+  /** The time at which it learned of each change. */
   readonly heard: number[]
   readonly faults: unknown[]
 }

@@ -230,7 +230,7 @@ describe('webhooks', () => {
     expect(await hooks.deadLetters()).toEqual([])
   })
 
-  it('an endpoint that was given to another tenant gets no dead letter of the one before', async () => {
+  it('an endpoint reassigned to another tenant gets no dead letters of the previous tenant', async () => {
     const { tokens } = hearing()
     await mint(tokens, { tenantId: 'acme' })
     const acme = await receiver((_, response) => response.writeHead(500).end())

@@ -40,7 +40,7 @@ export const sessionVectors: readonly Vector[] = [
   { name: 'no session', request: get('/api/stock'), expect: missing },
   { name: 'an unknown session', request: get('/api/stock', as('stranger')), expect: missing },
   ...['throws', 'rejects', 'half', 'lost-tenant', 'lost-scopes', 'text', 'odd-resources'].map((id) => ({
-    name: `a callback that goes wrong: ${id}`,
+    name: `a failing callback: ${id}`,
     request: get('/api/stock', as(id)),
     expect: undecided,
   })),
@@ -57,14 +57,14 @@ export const sessionVectors: readonly Vector[] = [
     expect: crossSite,
   },
   { name: 'a change from nowhere', request: request('POST /api/stock', as('chief'), 'Sec-Fetch-Site: none'), expect: crossSite },
-  { name: 'a site that is said twice', request: request('POST /api/stock', as('chief'), SAME, CROSS), expect: crossSite },
+  { name: 'Sec-Fetch-Site sent twice', request: request('POST /api/stock', as('chief'), SAME, CROSS), expect: crossSite },
   {
-    name: 'a site that is said twice, the other way round',
+    name: 'Sec-Fetch-Site sent twice, in reverse order',
     request: request('POST /api/stock', as('chief'), CROSS, SAME),
     expect: crossSite,
   },
   {
-    name: 'the site counts before the origin',
+    name: 'Sec-Fetch-Site takes precedence over Origin',
     request: request('POST /api/stock', as('chief'), CROSS, 'Origin: http://contract.test'),
     expect: crossSite,
   },
@@ -87,7 +87,7 @@ export const sessionVectors: readonly Vector[] = [
     expect: crossSite,
   },
   { name: 'a change that does not say where it comes from', request: request('POST /api/stock', as('chief')), expect: crossSite },
-  { name: 'a method of its own', request: request('PURGE /api/whoami', as('chief'), CROSS), expect: { closed: true } },
+  { name: 'a custom method', request: request('PURGE /api/whoami', as('chief'), CROSS), expect: { closed: true } },
   { name: 'reading from another site changes nothing', request: get('/api/stock', as('chief'), CROSS), expect: { ran: 'stock' } },
   {
     name: 'a token alongside a session counts',
@@ -117,40 +117,64 @@ export const sessionVectors: readonly Vector[] = [
 /** Foreign bearer tokens. */
 export const foreignVectors: readonly Vector[] = [
   {
-    name: 'a bearer that the host knows',
+    name: 'a bearer credential that the host recognizes',
     request: get('/api/stock', 'Authorization: Bearer legacy-1'),
     expect: { ran: 'stock', as: 'legacy' },
   },
-  { name: 'in a header of its own', request: get('/api/stock', 'X-Api-Key: legacy-1'), expect: { ran: 'stock', as: 'legacy' } },
-  { name: 'as a password', request: get('/api/stock', basic('ada', 'legacy-1')), expect: { ran: 'stock', as: 'legacy' } },
   {
-    name: 'without the scope',
+    name: 'a foreign credential in a custom header',
+    request: get('/api/stock', 'X-Api-Key: legacy-1'),
+    expect: { ran: 'stock', as: 'legacy' },
+  },
+  {
+    name: 'a foreign credential as a password',
+    request: get('/api/stock', basic('ada', 'legacy-1')),
+    expect: { ran: 'stock', as: 'legacy' },
+  },
+  {
+    name: 'a foreign credential without the scope',
     request: request('POST /api/stock', 'Authorization: Bearer legacy-1'),
     expect: { refused: 'scope_insufficient', scope: 'inventory:write' },
   },
-  { name: 'one that it does not know', request: get('/api/stock', 'Authorization: Bearer legacy-2'), expect: invalid },
   {
-    name: 'one that it does not know, alongside a session',
+    name: 'a bearer credential that the host does not recognize',
+    request: get('/api/stock', 'Authorization: Bearer legacy-2'),
+    expect: invalid,
+  },
+  {
+    name: 'a bearer credential that the host does not recognize, alongside a session',
     request: get('/api/stock', 'Authorization: Bearer legacy-2', as('chief')),
     expect: invalid,
   },
   ...['throws', 'rejects', 'half', 'lost-tenant'].map((key) => ({
-    name: `a callback that goes wrong: ${key}`,
+    name: `a failing callback: ${key}`,
     request: get('/api/stock', `Authorization: Bearer ${key}`),
     expect: undecided,
   })),
   // The foreign callback admits everything that begins like one of our tokens, so it must never be called for these.
   ...forgeryNames
     .filter((name) => !['without-prefix', 'dashed-prefix', 'id-only', 'reversed'].includes(name))
-    .map((name) => ({ name: `a token of ours is no foreign bearer: ${name}`, request: get('/api/stock', bearer(name)), expect: invalid })),
-  { name: 'nor is one of ours that ended', request: get('/api/stock', bearer('expired')), expect: { refused: 'token_expired' } },
-  { name: 'nor what begins with our prefix', request: get('/api/stock', 'Authorization: Bearer acme_live_x'), expect: invalid },
+    .map((name) => ({
+      name: `a latchkey token is never a foreign credential: ${name}`,
+      request: get('/api/stock', bearer(name)),
+      expect: invalid,
+    })),
+  {
+    name: 'a latchkey token that ended is never a foreign credential',
+    request: get('/api/stock', bearer('expired')),
+    expect: { refused: 'token_expired' },
+  },
+  {
+    name: 'text that begins with our prefix is never a foreign credential',
+    request: get('/api/stock', 'Authorization: Bearer acme_live_x'),
+    expect: invalid,
+  },
 ]
 
 /** Tokens in Basic, and several credential locations at once. */
 export const severalVectors: readonly Vector[] = [
   { name: 'a token as bearer', request: get('/api/stock', bearer('reader')), expect: { ran: 'stock', as: 'reader' } },
-  { name: 'a token in a header of its own', request: get('/api/stock', 'X-Api-Key: {reader}'), expect: { ran: 'stock', as: 'reader' } },
+  { name: 'a token in a custom header', request: get('/api/stock', 'X-Api-Key: {reader}'), expect: { ran: 'stock', as: 'reader' } },
   {
     name: 'a token as user name',
     request: get('/api/stock', 'Authorization: Basic {reader-as-user}'),

@@ -44,8 +44,8 @@ export const tokenVectors: readonly Vector[] = [
       ['broken-owner', 'store_unavailable'],
     ] as const
   ).flatMap(([name, code]): readonly Vector[] => [
-    { name: `${name}, where any token would do`, request: get('/api/whoami', bearer(name)), expect: { refused: code } },
-    { name: `${name}, where a scope is needed`, request: get('/api/stock', bearer(name)), expect: { refused: code } },
+    { name: `${name}, where any token is sufficient`, request: get('/api/whoami', bearer(name)), expect: { refused: code } },
+    { name: `${name}, where a scope is required`, request: get('/api/stock', bearer(name)), expect: { refused: code } },
     { name: `${name}, by HEAD`, request: request('HEAD /api/stock', bearer(name)), expect: { refused: code } },
     { name: `${name}, in a nested router`, request: get('/api/nested/stock', bearer(name)), expect: { refused: code } },
   ]),

@@ -144,13 +144,13 @@ export const presentationVectors: readonly Vector[] = [
 /** With the framework's trust-proxy setting on. */
 export const proxiedVectors: readonly Vector[] = [
   {
-    name: 'the address that the proxy tells is the client’s',
+    name: 'the address that the proxy reports is the client’s',
     request: forwarded('203.0.113.7', 'remote'),
     expect: { ran: 'whoami', as: 'remote' },
   },
   { name: 'IPv4-mapped IPv6 equals IPv4', request: forwarded('::ffff:203.0.113.7', 'remote'), expect: { ran: 'whoami', as: 'remote' } },
-  { name: 'another address than the proxy’s own', request: forwarded('203.0.113.8', 'local'), expect: { refused: 'ip_denied' } },
-  { name: 'text that is no address', request: forwarded('unknown', 'remote'), expect: { refused: 'ip_denied' } },
+  { name: 'an address other than the proxy’s own', request: forwarded('203.0.113.8', 'local'), expect: { refused: 'ip_denied' } },
+  { name: 'text that is not an address', request: forwarded('unknown', 'remote'), expect: { refused: 'ip_denied' } },
   { name: 'no forwarding header', request: get('/api/whoami', bearer('local')), expect: { ran: 'whoami', as: 'local' } },
   { name: 'no limit on addresses', request: forwarded('unknown', 'reader'), expect: { ran: 'whoami', as: 'reader' } },
 ]

@@ -37,7 +37,7 @@ const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => 
 
 type HostKysely = Kysely<Record<string, never>>
 
-/** Transactions of a Kysely instance, which is not read until the first of them begins. */
+/** Transactions of a Kysely instance, which is not accessed until the first of them begins. */
 export const kyselySubject = (kysely: () => HostKysely): Pick<TransactionSubject, 'begin' | 'idle'> => ({
   async begin() {
     const transaction = await kysely().startTransaction().execute()

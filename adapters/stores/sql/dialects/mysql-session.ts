@@ -28,7 +28,9 @@ const RULES: { readonly [variable: string]: readonly Rule[] } = {
       says: 'remove EMPTY_STRING_IS_NULL from sql_mode: empty strings would be read as absent',
     },
   ],
-  autocommit: [{ refuses: switchedOff, says: 'turn on autocommit: without it, a connection keeps reading the state before a revocation' }],
+  autocommit: [
+    { refuses: switchedOff, says: 'turn on autocommit: without it, a connection keeps reading the state from before a revocation' },
+  ],
   sql_safe_updates: [
     { refuses: (value) => !switchedOff(value), says: 'turn off sql_safe_updates: it rejects the statements that count uses' },
   ],

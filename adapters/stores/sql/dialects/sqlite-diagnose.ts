@@ -15,14 +15,14 @@ const durabilityOf = (file: string, { journal = '', synchronous = '' }: Facts) =
   if (file === '') {
     return {
       says: 'the database is in memory: data is lost when the process ends',
-      advice: 'Give the store the path of a file.',
+      advice: 'Pass the store the path of a file.',
     }
   }
   // In the older journal modes, `normal` loses nothing that was acknowledged unless the file system reorders writes.
   if (Number(synchronous) >= 2 && !/^(off|memory)$/i.test(journal)) return undefined
   return {
     says: `journal_mode ${journal}, synchronous ${LEVELS[Number(synchronous)]}: a power failure can undo acknowledged changes, and a revoked token would work again`,
-    advice: 'Run pragma journal_mode = wal and pragma synchronous = full on your handle, or give the store the path.',
+    advice: 'Run pragma journal_mode = wal and pragma synchronous = full on your handle, or pass the store the path.',
   }
 }
 

@@ -86,7 +86,7 @@ const createFile = async (path: string): Promise<void> => {
     if (code === 'store_unavailable') throw error
     if (code === 'ENOENT' || code === 'ENOTDIR') throw missing(folder)
     const help =
-      code === 'EISDIR' ? 'it is a folder: give the path of a file' : `give this process permission to read and write it (${code})`
+      code === 'EISDIR' ? 'it is a folder: pass the path of a file' : `give this process permission to read and write it (${code})`
     throw advised(new StoreUnavailableError(`sqlite store: cannot open ${path}: ${help}`))
   }
 }

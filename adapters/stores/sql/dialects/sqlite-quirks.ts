@@ -40,7 +40,7 @@ export const LOCKED = 'the file was locked by another process'
 /** The message if the host's transaction stayed open. */
 export const HELD = 'a transaction that your code began on the database of the store was open'
 
-/** Whether the host has a transaction open on the handle that it gave. Callers wait until it ends. */
+/** Whether the host has a transaction open on the handle that it passed. Callers wait until it ends. */
 export const isWithin = (error: unknown): boolean => isErrorLike(error) && error.message.includes('within a transaction')
 
 const faultOf = (error: unknown): Fault => {

@@ -64,7 +64,7 @@ const refuseStale = async (engine: Engine): Promise<void> => {
   const [isLibsql] = (await engine.run(LIBSQL)).rows
   if (isLibsql === undefined || (await fileOf(engine)) === undefined) return
   throw new StoreUnavailableError(
-    'sqlite store: a Kysely instance over libsql may read stale data forever after the file was locked: give the store the libsql database itself, or its path',
+    'sqlite store: a Kysely instance over libsql may read stale data forever after the file was locked: pass the store the libsql database itself, or its path',
   )
 }
 
@@ -79,7 +79,7 @@ const openGiven = async (database: SyncDatabase | NodeDatabase | KyselyHandle, n
   return await guardFile(engine, nameOf(database))
 }
 
-/** The path that better-sqlite3 was given; the other drivers report only where it led. */
+/** The path that was passed to better-sqlite3; the other drivers report only where it led. */
 const nameOf = (database: object): string | undefined => {
   const name: unknown = Reflect.get(database, 'name')
   // Neither a URI nor a relative path: the process may have changed its working directory since.

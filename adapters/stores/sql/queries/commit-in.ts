@@ -57,7 +57,7 @@ function* steps(sql: Sql, host: HostAccess, identity: string | undefined, additi
   try {
     yield* host.enter()
   } catch (error) {
-    // An ended Kysely transaction throws an error of its own.
+    // An ended Kysely transaction throws its own error.
     if (error instanceof NotOpen || sql.quirks.faultOf(error) === 'unknown')
       return refused('must be an open transaction: begin it before create(), and end it after')
     throw error

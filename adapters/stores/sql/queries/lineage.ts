@@ -29,7 +29,7 @@ export class Lineage {
   age = 0
 
   /**
-   * Records the run that a server shows.
+   * Records the run ID that a server reports.
    *
    * @throws StoreUnavailableError `store_unavailable`, if the server was replaced
    */

@@ -1,11 +1,11 @@
 import { type OptionReader, passing } from '../../../../src/policy/option-reader.js'
 
-/** Where the tables are, and what their names begin with. */
+/** The schema of the tables, and the prefix of their names. */
 export type Names = { readonly schema?: string; readonly tablePrefix: string }
 
 const DEFAULT_TABLE_PREFIX = 'latchkey_'
 
-/** A name that can stand in double quotes, in the dollar quotes of a migration too, and that Postgres does not cut. */
+/** A name that is valid in double quotes and in the dollar quotes of a migration, and that Postgres does not truncate. */
 const isSchema = (name: string): boolean =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
   /^[^"\u0000-\u001f\u007f]+$/.test(name) &&
@@ -27,7 +27,7 @@ export const schemaName: OptionReader<string> = passing<string>(
   'must be the name of a schema: 1 to 63 bytes, without double quotes or control characters',
 )
 
-/** The names of the tables, which are checked already, so that they can stand in SQL: they are never values from outside. */
+/** The names of the tables. They are already validated and never come from outside, so they can be inserted into SQL. */
 export const namesOf = (given: { readonly schema?: string | undefined; readonly tablePrefix?: string | undefined }): Names => ({
   ...(given.schema !== undefined && { schema: given.schema }),
   tablePrefix: given.tablePrefix ?? DEFAULT_TABLE_PREFIX,

@@ -139,7 +139,7 @@ export async function findNames(
   return { items: [...found.values()], ...(cursor !== undefined && { nextCursor: cursor }) }
 }
 
-/** The suggestions of a field: the whole list if it is short, otherwise the matches of what is typed; and why there are none, if loading them failed. */
+/** The suggestions for a field: the whole list if it is short, otherwise the matches of what is typed; and why there are none, if loading them failed. */
 export function useChoices(kind: Kind, typed: string, tenantId = ''): Suggestions {
   const { [kind]: list, problem: before } = useNames()
   const search = usePaused(typed)

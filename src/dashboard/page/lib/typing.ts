@@ -2,10 +2,10 @@ const PAUSE_MS = 250
 
 type Typing = { readonly end: () => void; readonly drop: () => void }
 
-/** Typed text that has not been handed on yet. */
+/** Typed text that has not been passed on yet. */
 const open = new Set<Typing>()
 
-/** Hands typed text on when typing pauses or a click navigates away. Going back discards it. Returns a function that stops this. */
+/** Passes typed text on when typing pauses or a click navigates away. Going back discards it. Returns a function that stops this. */
 export function whenPaused(handOn: () => void, leave: () => void): () => void {
   const stop = (): void => {
     clearTimeout(timer)
@@ -21,7 +21,7 @@ export function whenPaused(handOn: () => void, leave: () => void): () => void {
   return stop
 }
 
-/** Hands on what is being typed now. */
+/** Passes on the text being typed. */
 export function endTyping(): void {
   for (const { end } of [...open]) end()
 }

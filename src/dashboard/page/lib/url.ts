@@ -157,7 +157,7 @@ addEventListener('popstate', (event) => {
   draw()
 })
 
-/** Returns what a step through the history leaves. Opening or closing an overlay does not leave the place below. */
+/** Returns whether a step through the history leaves a place or an overlay. Opening or closing an overlay does not leave the place below. */
 function leftBy(way: number, toOver: boolean): Left | undefined {
   if (way === 1 && !over && toOver) return undefined
   return way === -1 && over && !toOver ? 'over' : 'place'

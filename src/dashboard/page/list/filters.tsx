@@ -67,7 +67,7 @@ export function Filters({ place, me, sorts }: Props): JSX.Element {
     addEventListener('keydown', jump)
     return () => removeEventListener('keydown', jump)
   }, [])
-  // A different filter gives a different list, which starts at its first page.
+  // A different filter leads to a different list, which starts at its first page.
   const narrowTo = (change: Place, how?: 'replace'): void => go(({ page: _, ...here }) => ({ ...here, ...change }), how)
   return (
     <search class="filters">

@@ -18,7 +18,7 @@ const ALIVE = ['active', 'pending', 'inactive'] as const
 
 export const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
 
-// Addresses are typed and shared: a value that is not offered is no filter.
+// Addresses are typed and shared: a value that is not offered is ignored.
 export const statusOf = (place: Place): string | undefined => STATUSES.find((status) => status === place.status)
 export const sizeOf = (place: Place): number => Number(SIZES.find((size) => size === place.size) ?? '25')
 export const viewOf = (place: Place): View => VIEWS.find((view) => view === place.view) ?? 'all'
@@ -57,7 +57,7 @@ export function filtersOf(place: Place): Query {
 
 export type Rows = {
   readonly items: readonly Token[]
-  /** The page number: the last page, if there are fewer than the URL says. */
+  /** The page number, at most that of the last page. */
   readonly page: number
   readonly more: boolean
   /** Whether more tokens match than could be sorted. */
@@ -92,7 +92,7 @@ export async function loadRows(place: Place, prefix: string, tenants: NamedList 
 const loadNamed = (filters: Query, signal: AbortSignal): Promise<Page<Token> & { readonly wide?: boolean }> =>
   call<Page<Token>>('GET', '.', { query: { ...filters, limit: MOST }, signal }).catch(unlessWide({}))
 
-/** Turns the refusal of a search by name, which some stores give if there are too many tokens, into an empty result. */
+/** Turns the refusal of a search by name, which some stores return if there are too many tokens, into an empty result. */
 function unlessWide<T extends object>(empty: T): (error: unknown) => T & { readonly items: readonly Token[]; readonly wide: boolean } {
   return (error) => {
     if (error instanceof Problem && error.status === 400 && error.fields.name !== undefined) return { ...empty, items: [], wide: true }

@@ -27,7 +27,7 @@ export function CopyButton({ text, label, wide, first, onCopied, source }: Props
     if (done) onCopied?.()
     else select(source?.())
   }
-  // A text that is not on the page, and so cannot be selected, is shown.
+  // Text that is not on the page, and so cannot be selected, is shown.
   const failed = source === undefined ? t('action.copyFailedOf', { text: text() }) : t('action.copyFailed')
   const said = result === undefined ? '' : result === 'copied' ? t('action.copied') : failed
   return (

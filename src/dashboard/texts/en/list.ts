@@ -113,6 +113,6 @@ export const list = {
   'lifecycle.stale': 'Someone else changed this token. It has been reloaded; review it before you continue.',
   'view.imported': 'Imported',
   'list.countedUntil': 'last known {time}',
-  'list.wide': 'There are too many tokens to search their names for this. Type at least three letters, choose a {client}, or search by ID.',
+  'list.wide': 'There are too many tokens for this search by name. Type at least three letters, choose a {client}, or search by ID.',
   'list.outside': '{name} was found by its ID, but does not match the filters.',
 } as const

@@ -13,7 +13,7 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
   const resolved = async (): Promise<string> => (await unless('ENOENT', realpath(given))) ?? given
 
   async function replace(path: string, text: string): Promise<void> {
-    if (held === undefined || !(await held.isHeld())) throw new Error('the lock of the file was lost')
+    if (held === undefined || !(await held.isHeld())) throw new Error('the file lock was lost')
     const draft = draftOf(path, held.owner)
     const mode = ((await unless('ENOENT', stat(path)))?.mode ?? 0o600) & 0o777
     const file = await open(draft, 'w', mode)
@@ -26,7 +26,7 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
     // Checks the lock again at the last moment: a process that took it over has written something newer.
     if (!(await held.isHeld())) {
       await rm(draft, { force: true })
-      throw new Error('the lock of the file was lost')
+      throw new Error('the file lock was lost')
     }
     await rename(draft, path)
     await syncFolder(dirname(path))

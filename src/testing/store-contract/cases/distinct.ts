@@ -108,7 +108,7 @@ export const distinctCases: StoreCases = {
       },
     },
     {
-      title: 'a page may start after a name that no longer exists, and each prefix has names of its own',
+      title: 'a page may start after a name that no longer exists, and each prefix has its own names',
       async run(stage) {
         const made = ['b', 'd', 'f'].map((tenantId) => token(stage.prefix, { tenantId }))
         await insert(stage.store, [...made, token(`${stage.prefix}_x`, { tenantId: 'd' })])

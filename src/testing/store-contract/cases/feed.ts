@@ -14,7 +14,7 @@ async function follow(stage: Stage, after: string, limit: number, done: () => bo
   let cursor = after
   for (let turn = 0; ; turn += 1) {
     const last = done()
-    // A cursor is valid on every handle, because processes tell each other how far they have read.
+    // A cursor is valid on every handle, because processes exchange their positions.
     const page = await stage.handle(turn).changes(cursor, limit)
     ensure(!page.everything, 'the feed must not report everything while its history is complete')
     ensure(page.ids.length + page.owners.length + page.bulk.length <= limit, `a page of the feed must not hold more than ${limit} changes`)
@@ -80,7 +80,7 @@ export const feedCases: StoreCases = {
         ensureSameMembers(
           told.map((owner) => JSON.stringify(owner)),
           owners.map((owner) => JSON.stringify(owner)),
-          'the feed must return owners and tenants exactly as they were given',
+          'the feed must return owners and tenants exactly as they were passed',
         )
       },
     },

@@ -44,7 +44,7 @@ export const leaseCases: StoreCases = {
       },
     },
     {
-      title: 'nodes are distinguished byte for byte, also when they renew at once',
+      title: 'nodes are distinguished byte for byte, even when they renew at once',
       async run(stage) {
         const { cursor } = await stage.store.changes(undefined, 1)
         const nodes = ['n', 'N', 'n ', 'n:1', '%', '__proto__', 'ñ'].map((name) => ({
@@ -61,7 +61,7 @@ export const leaseCases: StoreCases = {
       },
     },
     {
-      title: 'renewing leases together has the same effect as renewing them one by one, also concurrently',
+      title: 'renewing leases together has the same effect as renewing them one by one, even concurrently',
       async run(stage) {
         const { store, second, prefix } = stage
         if (store.renewLeases === undefined) return

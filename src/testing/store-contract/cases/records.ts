@@ -144,7 +144,7 @@ export const recordCases: StoreCases = {
         const kept = structuredClone(made)
         scopes.push('billing:read')
         metadata.team = 'two'
-        ensureEqual(await findOne(stage.store, made.id), kept, 'a store must not keep references to the objects that it was given')
+        ensureEqual(await findOne(stage.store, made.id), kept, 'a store must not keep references to the objects that were passed to it')
       },
     },
     {

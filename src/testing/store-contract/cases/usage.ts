@@ -135,7 +135,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'a batch is counted once also where the clocks of other nodes are years off',
+      title: 'a batch is counted once even if the clocks of other nodes are years off',
       async run(stage) {
         const { id } = await inserted(stage)
         const ofNode = `node-${stage.prefix}`
