@@ -41,12 +41,12 @@ export type ExplainedScope = {
   readonly givenBy?: readonly string[]
 }
 
-/** Whether a token reaches the values of a dimension. */
+/** Whether a token may access the values of a dimension. */
 export type ExplainedResource = {
   readonly dimension: string
   /** The requested values; empty if the token is limited in a dimension that was not named. */
   readonly asked: readonly string[]
-  /** Those that the token does not reach. Absent if unknown. */
+  /** Those that the token may not access. Absent if unknown. */
   readonly missing?: readonly string[]
 }
 

@@ -163,7 +163,7 @@ describe('request signals', () => {
     await until(() => fired === 1)
   })
 
-  it('reads a token again if a bulk change arrives while what it would match is being read', async () => {
+  it('reads a token again if a bulk change that may match it arrives during the read', async () => {
     const one = compileEntry(token('acme_test'), catalogue)
     const rotated = (lifecycle: object): Entry => Object.create(one, { rootId: { value: one.id }, lifecycle: { value: lifecycle } })
     const reads: ((entry: Entry) => void)[] = []

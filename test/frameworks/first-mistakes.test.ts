@@ -104,7 +104,7 @@ it('on web requests, wrong arguments are rejected with what to write', async () 
     [onWeb.management, [undefined, { actor, mountPath: '/x' }], 'tokens: must be the result of latchkey(options)'],
     [onWeb.management, [request], 'tokens: must be the result of latchkey(options), not a request'],
     [onWeb.management, [tokens], 'actor: must be a function'],
-    [onWeb.management, [tokens, actor], 'actor: must be given as an option'],
+    [onWeb.management, [tokens, actor], 'actor: must be passed as an option'],
     [onWeb.management(tokens, { actor, mountPath: '/x' }), [], 'request: must be a standard Request'],
   ]
   for (const [made, args, says] of cases) {

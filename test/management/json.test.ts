@@ -30,7 +30,7 @@ describe('strict JSON', () => {
         const twice = keys[pick % keys.length]
         const members = [...keys, twice].map((name) => `${JSON.stringify(name)}: ${JSON.stringify(filler)}`)
         const text = `${'[0,{"x":'.repeat(depth)}{${members.join(' , ')}}${'}]'.repeat(depth)}`
-        expect(() => parseStrictJson(text)).toThrow(/given twice|deeper/)
+        expect(() => parseStrictJson(text)).toThrow(/appears twice|deeper/)
       }),
     )
   })

@@ -37,7 +37,7 @@ describe('instants', () => {
     ['minus Infinity', Number.NEGATIVE_INFINITY],
     ['a negative number', -1, /before 1970/],
     ['a fraction', 1_900_000_000_000.5, /integer of milliseconds/],
-    ['seconds', 1_900_000_000, /looks like seconds; give milliseconds/],
+    ['seconds', 1_900_000_000, /looks like seconds; pass milliseconds/],
     ['the number one', 1, /looks like seconds/],
     ['a Date made of seconds', new Date(1_900_000_000), /looks like seconds/],
     ['microseconds', 1_900_000_000_000_000, /beyond the year 9999/],

@@ -25,7 +25,7 @@ const STORES = [
   ['SQLite', () => sqliteStore(':memory:')],
 ] as const
 
-/** A node on a store with many tokens that were revoked long ago. Each look at its monotonic clock finds it 25 ms later. */
+/** A node on a store with many tokens that were revoked long ago. Each reading of its monotonic clock is 25 ms later. */
 async function worn(store: TokenStore): Promise<Context> {
   let clock = 0
   const imports = { key: IMPORT_KEY, formats: [format] }

@@ -157,7 +157,7 @@ export async function openNodeRedis({ createClient }: NodeRedis, url: string): P
 
 const SOCKET: Transport = { encrypted: false, verified: false }
 
-/** Returns how a connection string reaches its server, as far as it says. Both clients verify the certificate for `rediss://` themselves. */
+/** Returns how a connection string reaches its server, as far as the string shows. Both clients verify the certificate for `rediss://` themselves. */
 export async function transportOfUrl(url: string): Promise<Transport | undefined> {
   try {
     const { protocol, hostname } = new URL(url)

@@ -56,6 +56,6 @@ export const refuseDifferences = (store: string, differences: readonly string[],
   if (differences.length === 0) return
   const cause = options.length === 0 ? '' : ` because of ${options.join(', ')}`
   throw new StoreUnavailableError(
-    `${store} store: the given pool or handle changes the values that pass through it${cause}: ${differences.join('; ')}: use one without such settings`,
+    `${store} store: the pool or handle passed to it changes the values that pass through it${cause}: ${differences.join('; ')}: use one without such settings`,
   )
 }

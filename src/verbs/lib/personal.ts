@@ -24,7 +24,7 @@ export function namesOwner(token: StoredToken, ownerId: string): boolean {
   return IDS.some((field) => token[field] === ownerId)
 }
 
-/** Checks whether a damaged row names the owner, or cannot be searched for that. */
+/** Checks whether a damaged row names the owner, or is too damaged to tell. */
 export function mayName(row: Partial<StoredToken>, ownerId: string): boolean {
   return typeof row.createdBy !== 'string' || IDS.some((field) => row[field] === ownerId)
 }
