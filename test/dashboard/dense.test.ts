@@ -45,6 +45,16 @@ describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
     }),
   )
 
+  it.each([768, 1280])('the bar for the selected tokens fits on one line at %i pixels', (width) =>
+    play({ before: seed, context: { viewport: { width, height: 900 } } }, async ({ page }) => {
+      await page.getByRole('checkbox', { name: 'Select Price feed' }).check()
+      const bar = page.getByRole('region', { name: '1 selected' })
+      const { x = 0, width: wide = 0, height = 0 } = (await bar.boundingBox()) ?? {}
+      expect(height).toBeLessThan(70)
+      expect(Math.abs(2 * x + wide - width)).toBeLessThan(20)
+    }),
+  )
+
   it('a column that the user chose shows in a small window, where it is hidden by default', () =>
     play({ before: seed, context: { viewport: { width: 1280, height: 900 } } }, async ({ page }) => {
       const column = page.getByRole('columnheader', { name: 'Calls, 14 days' })

@@ -4,7 +4,7 @@ import express from 'express'
 import * as onExpress from 'latchkey/express'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
-import { expressWith, PEOPLE } from './support/host.js'
+import { expressWith, PEOPLE, type World } from './support/host.js'
 import { seed } from './support/seed.js'
 import { chooseEveryTenant, confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
 
@@ -30,6 +30,22 @@ const naming: NonNullable<Wanted['start']> = async (tokens, page, _seen, mount) 
 
 describe.skipIf(skip !== undefined)(`a host that customizes the page ${skip ?? ''}`, () => {
   const play = stage(path)
+
+  it('people appear by name in the audit log and in the explanation, which screen readers hear', () => {
+    let id = ''
+    const before = async ({ tokens }: World): Promise<void> => {
+      const lou = tokens.as({ id: 'logistics', tenants: '*', manages: 'all' })
+      id = (await lou.create({ name: 'ERP', tenantId: 'acme', ownerId: 'erp', scopes: ['orders:read'] })).record.id
+    }
+    return play({ before, start: naming, options: { owner: async () => null } }, async ({ page, world }) => {
+      await page.goto(`${world.url}?screen=audit`)
+      await page.locator('.audit-line').getByText('Lou Gistic').waitFor()
+      await page.goto(`${world.url}?token=${id}`)
+      await page.locator('.explain summary').click()
+      await page.locator('.explained .banner').getByText('Its owner Erika Pohl no longer has access.').waitFor()
+      await expect.poll(() => page.locator('[data-announcer]').textContent()).toContain('Its owner Erika Pohl no longer has access.')
+    })
+  })
 
   it("the page links people, tenants and the application, and uses the host's word for tenants", () =>
     play(

@@ -86,7 +86,7 @@ export function RevokeSelected(props: {
     >
       <Banner tone="danger">
         <p>{t(tokens.length === 1 ? 'revoke.text' : 'together.text')}</p>
-        <Together tokens={data?.items} problem={problem} />
+        <Together tokens={data?.items} count={tokens.length} problem={problem} />
       </Banner>
       <ul class="plain-list">
         {tokens.map((token) => (

@@ -18,35 +18,42 @@ const MOST = 1000
 type Props = {
   /** Their current state; absent until loaded. */
   readonly tokens: readonly Token[] | undefined
+  /** How many there are, if that is known before they are loaded. */
+  readonly count?: number
   /** Whether there are more than these. */
   readonly more?: boolean | undefined
   readonly problem: Problem | undefined
 }
 
 /** Shows what is known to depend on tokens that are revoked together. Missing data is shown as unknown, never as no use. */
-export function Together(props: Props): JSX.Element {
+export function Together({ tokens, count, more, problem }: Props): JSX.Element {
   const { usageCounted } = useWorld()
+  // A single token is described by the texts of its own dialog.
+  const about = (count ?? tokens?.length) === 1 && more !== true ? 'revoke' : 'together'
   return (
     <div class="breaks" role="status">
-      {usageCounted ? (
-        <Counted {...props} />
+      {usageCounted && tokens !== undefined ? (
+        <Counted about={about} tokens={tokens} more={more === true} />
       ) : (
         <p>
-          <strong>{t('together.notCounted')}</strong>
+          <strong>{t(`${about}.${!usageCounted ? 'notCounted' : problem === undefined ? 'checking' : 'unknown'}`)}</strong>
         </p>
       )}
     </div>
   )
 }
 
-function Counted({ tokens, more, problem }: Props): JSX.Element | null {
-  if (tokens === undefined) {
-    return (
-      <p>
-        <strong>{t(problem === undefined ? 'together.checking' : 'together.unknown')}</strong>
-      </p>
-    )
-  }
+type About = 'revoke' | 'together'
+
+function Counted({
+  about,
+  tokens,
+  more,
+}: {
+  readonly about: About
+  readonly tokens: readonly Token[]
+  readonly more: boolean
+}): JSX.Element {
   const used = [...tokens].filter(({ lastUsedAt }) => lastUsedAt !== undefined).sort((a, b) => usedAt(b) - usedAt(a))
   const since = sinceHours(MONTH_HOURS)
   const recent = used.filter((token) => usedAt(token) >= since)
@@ -57,13 +64,15 @@ function Counted({ tokens, more, problem }: Props): JSX.Element | null {
       <p>
         <strong>
           {last === undefined
-            ? t(`${tokens.length === 1 ? 'revoke' : 'together'}.${imported.length === 0 ? 'unused' : 'unusedImported'}`)
-            : t(recent.length === 0 ? 'together.usedBefore' : 'together.used', { count: recent.length })}
+            ? t(`${about}.${imported.length === 0 ? 'unused' : 'unusedImported'}`)
+            : about === 'revoke'
+              ? t(recent.length === 0 ? 'together.usedBeforeOne' : 'together.usedOne')
+              : t(recent.length === 0 ? 'together.usedBefore' : 'together.used', { count: recent.length })}
         </strong>{' '}
         {last?.lastUsedAt !== undefined && <Rich k="together.last" time={<Ago at={last.lastUsedAt} />} name={last.name} />}
       </p>
       {last !== undefined && imported.length > 0 && <p>{t('together.imported', { count: imported.length })}</p>}
-      {recent.length > 0 && <Calls ids={recent.slice(0, MOST).map(({ id }) => id)} more={more === true || recent.length > MOST} />}
+      {recent.length > 0 && <Calls about={about} ids={recent.slice(0, MOST).map(({ id }) => id)} more={more || recent.length > MOST} />}
       {more && <p>{t('together.newest', { count: tokens.length })}</p>}
     </>
   )
@@ -72,10 +81,10 @@ function Counted({ tokens, more, problem }: Props): JSX.Element | null {
 const usedAt = ({ lastUsedAt }: Token): number => (lastUsedAt === undefined ? 0 : Date.parse(lastUsedAt))
 
 /** The number of recent calls of all of them. */
-function Calls({ ids, more }: { readonly ids: readonly string[]; readonly more: boolean }): JSX.Element {
+function Calls({ about, ids, more }: { readonly about: About; readonly ids: readonly string[]; readonly more: boolean }): JSX.Element {
   const span = useSpan(MONTH_HOURS)
   const { data, problem, loading } = useLoad(ids.join(), (signal) => loadCalls(ids, span, signal))
-  if (data === undefined || loading) return <p>{t(problem === undefined ? 'together.counting' : 'together.uncounted')}</p>
+  if (data === undefined || loading) return <p>{t(`${about}.${problem === undefined ? 'counting' : 'uncounted'}`)}</p>
   return <CallCounts {...data} atLeast={more} />
 }
 

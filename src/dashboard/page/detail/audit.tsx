@@ -132,7 +132,7 @@ export function Entry({ event, among, onExplain }: EntryProps): JSX.Element {
           )}
           {event.ip && (
             <>
-              {' '}
+              {' · '}
               <Rich k="audit.from" ip={<span class="mono">{event.ip}</span>} />
             </>
           )}

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks'
 import { call, type Query } from '../lib/api.js'
 import { moment } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
+import { useName } from '../lib/names.js'
 import type { Problem } from '../lib/problem.js'
 import { Rich } from '../lib/rich.js'
 import { type Key, t } from '../lib/text.js'
@@ -37,9 +38,11 @@ export function Explained({ id, version, query, round, onProblem }: Props): JSX.
   )
   const answer = loading || problem !== undefined ? undefined : data
   useEffect(() => onProblem(problem), [problem])
+  // If the name is not loaded yet, the sentence is announced again once it is.
+  const owner = useName('owners', (answer && refusing(answer)?.ownerId) ?? '')
   useEffect(() => {
-    if (answer !== undefined) announce(sentenceOf(answer, query))
-  }, [answer])
+    if (answer !== undefined) announce(sentenceOf(answer, query, owner))
+  }, [answer, owner])
   if (NOT_OFFERED.has(problem?.status))
     return (
       <p class="problem-line" role="alert">
@@ -77,14 +80,14 @@ function passingOf({ ok, refusals = [] }: Explanation, { scope }: Query): { read
 }
 
 /** For screen readers: the verdict, the reason and what to do. */
-function sentenceOf(answer: Explanation, query: Query): string {
+function sentenceOf(answer: Explanation, query: Query, owner: string): string {
   const step = refusing(answer)
   if (step === undefined) {
     const { verdict, note } = passingOf(answer, query)
     return note === undefined ? t(verdict) : `${t(verdict)}. ${t(note)}`
   }
   const { why, what } = reasonOf(step)
-  return `${t('explain.refused')}. ${t(why.k, why.blanks)} ${t(what.k, what.blanks)}`
+  return `${t('explain.refused')}. ${t(why.k, { ...why.blanks, owner })} ${t(what.k, what.blanks)}`
 }
 
 function Verdict({ answer, query }: { readonly answer: Explanation; readonly query: Query }): JSX.Element {

@@ -11,7 +11,7 @@ import type { Token } from '../lib/types.js'
 import { ask, type Question } from '../ui/ask.js'
 import { Button } from '../ui/button.js'
 import { say } from '../ui/toasts.js'
-import { type Failure, Failures } from './failures.js'
+import { type Failure, Failures, failedText } from './failures.js'
 
 const AT_ONCE = 4
 
@@ -60,7 +60,8 @@ export function Bulk({ tokens, onDone, onClear }: Props): JSX.Element | null {
     setWorking(undefined)
     if (failures.length > 0 && present.current) return setOutcome({ done, failures })
     const changed = t('bulk.done', { count: done })
-    say(failures.length > 0 ? `${t('bulk.failed', { count: failures.length })}. ${changed}` : changed)
+    if (failures.length === 0) say(changed)
+    else say(done === 0 ? failedText(failures) : `${failedText(failures)}. ${changed}`)
     onDone([])
   }
   const busy = working !== undefined

@@ -9,13 +9,17 @@ import { ProblemText } from '../ui/problem.js'
 /** One token that could not be changed, and why. */
 export type Failure = { readonly token: Token; readonly problem: Problem }
 
+/** How many failed. If the outcome of some is unknown, does not claim that they stayed as they were. */
+export const failedText = (failures: readonly Failure[]): string =>
+  t(failures.some(({ problem }) => problem.open) ? 'bulk.unsure' : 'bulk.failed', { count: failures.length })
+
 type Props = { readonly done: number; readonly failures: readonly Failure[]; readonly onClose: () => void }
 
 /** The tokens that could not be changed, each with its reason. */
 export function Failures({ done, failures, onClose }: Props): JSX.Element {
   return (
     <Dialog
-      title={t('bulk.failed', { count: failures.length })}
+      title={failedText(failures)}
       onClose={onClose}
       footer={
         <Button kind="primary" first onClick={onClose}>
@@ -23,7 +27,7 @@ export function Failures({ done, failures, onClose }: Props): JSX.Element {
         </Button>
       }
     >
-      <p>{t('bulk.changed', { count: done })}</p>
+      {(done > 0 || !failures.some(({ problem }) => problem.open)) && <p>{t('bulk.changed', { count: done })}</p>}
       <ul class="plain-list">
         {failures.map(({ token, problem }) => (
           <li key={token.id}>

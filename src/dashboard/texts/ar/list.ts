@@ -100,6 +100,7 @@ export const list: DashboardTexts = {
   'empty.none.text': 'غيّر عوامل التصفية أو امسحها.',
   'bulk.done': 'الرموز التي تغيّرت: {count}',
   'bulk.failed': 'الرموز التي تعذّر تغييرها: {count}',
+  'bulk.unsure': 'الرموز التي ربما لم تتغيّر: {count}',
   'bulk.changed': 'الرموز التي تغيّرت: {count}.',
   'bulk.changed.zero': 'لم يتغيّر أي رمز.',
   'bulk.done.zero': 'لم يتغيّر أي رمز',

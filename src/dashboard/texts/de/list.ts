@@ -93,6 +93,8 @@ export const list: DashboardTexts = {
   'bulk.done.one': '1 Token geändert',
   'bulk.failed': '{count} Tokens konnten nicht geändert werden',
   'bulk.failed.one': '1 Token konnte nicht geändert werden',
+  'bulk.unsure': '{count} Tokens wurden vielleicht nicht geändert',
+  'bulk.unsure.one': '1 Token wurde vielleicht nicht geändert',
   'bulk.changed': '{count} Tokens wurden geändert.',
   'bulk.changed.one': '1 Token wurde geändert.',
   'bulk.changed.zero': 'Kein Token wurde geändert.',

@@ -95,6 +95,8 @@ export const list = {
   'bulk.done.one': '1 token changed',
   'bulk.failed': '{count} tokens could not be changed',
   'bulk.failed.one': '1 token could not be changed',
+  'bulk.unsure': '{count} tokens may not have been changed',
+  'bulk.unsure.one': '1 token may not have been changed',
   'bulk.changed': '{count} tokens were changed.',
   'bulk.changed.one': '1 token was changed.',
   'bulk.changed.zero': 'No tokens were changed.',
