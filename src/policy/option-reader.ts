@@ -192,8 +192,10 @@ export function objectOf<F extends OptionFields>(
  * Returns these options without a prototype, so that what is absent stays absent. Options with these names may also come from a class of the host.
  */
 export function detached<T extends object>(input: T, names: readonly (keyof T & string)[]): T {
-  const given = names.filter((name) => supplies(input, name)).map((name) => [name, input[name]])
-  return Object.assign(Object.create(null), input, Object.fromEntries(given))
+  // Each value is read once: a getter may answer differently, or throw, the second time.
+  const copy: T = Object.assign(Object.create(null), input)
+  for (const name of names) if (!Object.hasOwn(copy, name) && supplies(input, name)) copy[name] = input[name]
+  return copy
 }
 
 /** Returns the option with this name, if the host supplies it. */
