@@ -20,9 +20,29 @@ const BUILT = {
   'hono.js': "import { port } from './port.js'; export const hono = port",
   'web.js': "import { port } from './port.js'; export const web = port",
   'port.js': "import { wall } from './wall.js'; export const port = wall",
+  'stores/sqlite.js': "import { row } from '../row.js'; import { table } from '../table.js'; export const sqlite = [row, table]",
+  'stores/postgres.js': "import { row } from '../row.js'; import { table } from '../table.js'; export const postgres = [row, table]",
+  'stores/mysql.js': "import { row } from '../row.js'; import { table } from '../table.js'; export const mysql = [row, table]",
+  'stores/memory.js': "import { row } from '../row.js'; export const memory = row",
+  'row.js': "export const row = 'row'",
+  'table.js': "export const table = () => import('./driver.js')",
+  'driver.js': "export const driver = 'driver'",
   'wall.js': 'export const wall = 80',
 } as const
-const ENTRIES = ['index', 'client', 'client/node', 'express', 'koa', 'fastify', 'hono', 'web']
+const ENTRIES = [
+  'index',
+  'client',
+  'client/node',
+  'express',
+  'koa',
+  'fastify',
+  'hono',
+  'web',
+  'stores/sqlite',
+  'stores/postgres',
+  'stores/mysql',
+  'stores/memory',
+]
 
 describe('the files of a build', () => {
   let folder = ''
@@ -68,6 +88,13 @@ describe('the files of a build', () => {
     const shared = [...(one?.keys() ?? [])].filter((path) => other?.has(path))
     expect(shared).toEqual([expect.stringMatching(/\/http-[^/]+\.js$/)])
     expect(one?.size).toBe(2)
+  })
+
+  it('an entry does not get what another one imports later, because a bundler would need the packages of both', async () => {
+    const code = [...(await readBy('stores/memory')).values()].join()
+    expect(code).toContain('"row"')
+    expect(code).not.toContain('import(')
+    expect([...(await readBy('stores/mysql')).values()].join()).toContain('import(')
   })
 
   it('entries and modules that load later share their state', async () => {

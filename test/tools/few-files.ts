@@ -9,8 +9,11 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Entries that run in programs without the rest of latchkey: a token's holder, and receivers of messages, files or tables. */
 const APART = { holder: ['client', 'client/node'], receiver: ['webhooks', 'leaks', 'audit', 'import'] } as const
-/** Entries that are alternatives to each other. What all of them load is shared. */
-const ALIKE = { http: ['express', 'fastify', 'koa', 'hono', 'web'], sql: ['stores/sqlite', 'stores/postgres', 'stores/mysql'] } as const
+/** Entries that are alternatives to each other share what all of them load, unless another entry loads it too: it would also get what they import later. */
+const ALIKE = {
+  http: { all: ['express', 'fastify', 'koa', 'hono', 'web'], also: ['nest', 'ws', 'cli', 'testing'] },
+  sql: { all: ['stores/sqlite', 'stores/postgres', 'stores/mysql'], also: ['cli', 'testing'] },
+} as const
 
 /** A built file: its path in the folder of the build, and its code. */
 export type BuiltFile = { readonly path: string; readonly code: string }
@@ -66,7 +69,10 @@ function groupsOf(reached: ReadonlyMap<string, ReadonlySet<string>>): ReadonlyMa
   const groups = new Map<string, string>()
   for (const path of new Set([...reached.values()].flatMap((paths) => [...paths]))) {
     const apart = Object.entries(APART).find(([, names]) => isIn(names, path).includes(true))
-    const alike = Object.entries(ALIKE).find(([, names]) => !isIn(names, path).includes(false))
+    const by = [...reached].flatMap(([name, paths]) => (paths.has(path) ? [name] : []))
+    const alike = Object.entries(ALIKE).find(
+      ([, { all, also }]) => all.every((name) => by.includes(name)) && by.every((name) => [...all, ...also].includes(name as never)),
+    )
     const group = core.has(path) ? (apart?.[0] ?? 'core') : alike?.[0]
     if (group !== undefined) groups.set(path, group)
   }
