@@ -69,7 +69,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       for (const [view, expected] of [
         ['Never used', ['Refund bot', 'Staging smoke tests']],
         ['Unused for 90 days', []],
-        ['Expires within 30 days', ['Partner reporting', 'Refund bot']],
+        ['Expires within 30 days', ['Partner reporting']],
         ['Rotation due', ['Warehouse scanner fleet']],
       ] as const) {
         await press(page, view)
