@@ -11,7 +11,6 @@ export function inclusionOf(definitions: Definitions, scope: string): (grant: st
     return [...enough].some((name) => name.startsWith(beginning))
   }
   const includes = (grant: string): boolean => {
-    if (enough.has(grant)) return true
     const patterns = flatten(definitions, [grant])
     return patterns.some((pattern) => enough.has(pattern)) || patterns.some(covers)
   }

@@ -8,19 +8,22 @@ import { entries, PROGRAM } from './entries.js'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Entries that run in programs without the rest of latchkey: a token's holder, and receivers of messages, files or tables. */
-const APART = { holder: ['client', 'client/node'], receiver: ['webhooks', 'leaks', 'audit', 'import'] } as const
+const APART: { readonly [group: string]: readonly string[] } = {
+  holder: ['client', 'client/node'],
+  receiver: ['webhooks', 'leaks', 'audit', 'import'],
+}
 /** Entries that are alternatives to each other share what all of them load, unless another entry loads it too: it would also get what they import later. */
-const ALIKE = {
+const ALIKE: { readonly [group: string]: { readonly all: readonly string[]; readonly also: readonly string[] } } = {
   http: { all: ['express', 'fastify', 'koa', 'hono', 'web'], also: ['nest', 'ws', 'cli', 'testing'] },
   sql: { all: ['stores/sqlite', 'stores/postgres', 'stores/mysql'], also: ['cli', 'testing'] },
-} as const
+}
 
 /** A built file: its path in the folder of the build, and its code. */
 export type BuiltFile = { readonly path: string; readonly code: string }
 
 /**
- * Joins built ES modules into few files. Splitting by entries alone leaves dozens of small ones, and each costs every new process about as much as a warm
- * verification costs a thousand times.
+ * Joins built ES modules into few files. Splitting by entries alone leaves dozens of small ones, which every new process reads, compiles and links one by one
+ * (`npm run bench:start`).
  *
  * All that `latchkey` loads becomes one file, except what an entry in `APART` also loads.
  */
@@ -65,13 +68,12 @@ function reachedFrom(path: string, importsOf: (path: string) => readonly string[
 /** The group of each file that has one. */
 function groupsOf(reached: ReadonlyMap<string, ReadonlySet<string>>): ReadonlyMap<string, string> {
   const core = reached.get('index') ?? new Set()
-  const isIn = (names: readonly string[], path: string): boolean[] => names.map((name) => reached.get(name)?.has(path) === true)
   const groups = new Map<string, string>()
   for (const path of new Set([...reached.values()].flatMap((paths) => [...paths]))) {
-    const apart = Object.entries(APART).find(([, names]) => isIn(names, path).includes(true))
     const by = [...reached].flatMap(([name, paths]) => (paths.has(path) ? [name] : []))
+    const apart = Object.entries(APART).find(([, names]) => names.some((name) => by.includes(name)))
     const alike = Object.entries(ALIKE).find(
-      ([, { all, also }]) => all.every((name) => by.includes(name)) && by.every((name) => [...all, ...also].includes(name as never)),
+      ([, { all, also }]) => all.every((name) => by.includes(name)) && by.every((name) => [...all, ...also].includes(name)),
     )
     const group = core.has(path) ? (apart?.[0] ?? 'core') : alike?.[0]
     if (group !== undefined) groups.set(path, group)
