@@ -31,7 +31,7 @@ it("refused actors of one tenant, however many, do not obscure the attempts of a
   ])
 })
 
-it('attempts of two people with the same id in two tenants are recorded separately, each in its own tenant', async () => {
+it('attempts of two people with the same ID in two tenants are recorded separately, each in its own tenant', async () => {
   const { attempt, seenIn } = world()
   for (let at = 0; at < KINDS + 2; at += 1) attempt('bob', 'loud', `${at}`)
   attempt('bob', 'quiet', 'update')

@@ -31,7 +31,7 @@ describe.each(await everyStore())('jumping clocks on $kind', ({ skip, place }) =
   }
 
   it.skipIf(skip)(
-    'never lets two nodes with jumping clocks read for one consumer, and never loses, repeats or reorders an event',
+    'never lets two nodes with jumping clocks read for the same consumer, and never loses, repeats or reorders an event',
     async () => {
       const { right, wrong, jump } = await nodes()
       const seen: string[] = []

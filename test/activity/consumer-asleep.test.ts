@@ -43,7 +43,7 @@ function node(holder: string, store: TokenStore) {
   }
 }
 
-it('never counts two nodes as holders of a consumer after the machine of one of them slept', async () => {
+it("never counts two nodes as holders of a consumer, even after one node's machine was asleep", async () => {
   const store = memoryStore()
   const [reader, other] = [node('reader', store), node('other', store)]
   expect(await reader.claim.hold()).toBe(true)
@@ -55,7 +55,7 @@ it('never counts two nodes as holders of a consumer after the machine of one of 
   expect([other.claim.held, await other.claim.hold()]).toEqual([true, true])
 })
 
-it('continues with its own progress after its machine slept, if no other node read meanwhile', async () => {
+it('continues from its own progress after its machine was asleep, if no other node read in the meantime', async () => {
   const reader = node('reader', memoryStore())
   await reader.claim.hold()
   reader.claim.moveTo(7)
@@ -63,7 +63,7 @@ it('continues with its own progress after its machine slept, if no other node re
   expect([reader.claim.held, await reader.claim.hold(), reader.claim.position]).toEqual([false, true, 7])
 })
 
-it('does not hold a claim that was written while the machine slept', async () => {
+it('does not consider a claim held if the machine was asleep while it was written', async () => {
   const store = memoryStore()
   const [reader, other] = [
     node(
@@ -85,7 +85,7 @@ it('does not hold a claim that was written while the machine slept', async () =>
   expect([await reader.claim.hold(), reader.claim.held]).toEqual([false, false])
 })
 
-it('does not take over early from a node that works when the wall clock of the waiting node jumps ahead', async () => {
+it('does not take over early from a working node when the wall clock of the waiting node jumps ahead', async () => {
   const store = memoryStore()
   const [reader, other] = [node('reader', store), node('other', store)]
   await reader.claim.hold()

@@ -116,7 +116,7 @@ describe('idle consumers', () => {
     expect(reader.node.saves - saves).toBeLessThan(7 * NAMES.length + 10)
   })
 
-  it('delivers an event of the same node to idle consumers at once, and one of another node within a second', async () => {
+  it('delivers an event from the same node to idle consumers immediately, and one from another node within a second', async () => {
     const { reader, waiting } = await readerAndWaiting()
     await quiet()
     await mint(reader.tokens)
@@ -129,7 +129,7 @@ describe('idle consumers', () => {
     expect(waiting.seen).toEqual([])
   })
 
-  it('takes idle consumers over once their longer claims have expired, and not before', async () => {
+  it('takes over idle consumers once their longer claims have expired, and not before', async () => {
     const { reader, waiting } = await readerAndWaiting()
     await quiet()
     reader.node.cut = true

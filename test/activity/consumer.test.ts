@@ -29,7 +29,7 @@ function dead(): object {
 }
 
 describe('a consumer of audit events', () => {
-  it('delivers every event in order, from before the consumer started and after', async () => {
+  it('delivers every event in order, including those from before the consumer started', async () => {
     const tokens = instance()
     await names(tokens, 3)
     const { handler, ids } = recorder()
@@ -220,7 +220,7 @@ describe('a consumer of audit events', () => {
   )
 
   it(
-    'loses nothing when store answers get lost, and repeats only events with the same id',
+    'loses nothing when store responses are lost, and repeats events only with the same ID',
     async () => {
       const honest = memoryStore()
       let turn = 0

@@ -41,7 +41,7 @@ describe('forgetConsumer()', () => {
     onTestFinished(() => void vi.useRealTimers())
   })
 
-  it('removes a forgotten consumer from health(), and lets its name start over', async () => {
+  it('removes a forgotten consumer from health(), and starts from the beginning when its name is used again', async () => {
     const { tokens, seen, run, forget } = nodeOn(memoryStore())
     await mint(tokens)
     const consumer = run()
@@ -135,7 +135,7 @@ describe('forgetConsumer()', () => {
     expect(node.seen).toHaveLength(2)
   })
 
-  it('removes the dead letters of a forgotten webhook, and nothing of another webhook', async () => {
+  it('removes the dead letters of a forgotten webhook, and leaves other webhooks unchanged', async () => {
     const store = memoryStore()
     const row = (name: string, position: number, holder?: string) => ({
       prefix: 'acme_test',
@@ -197,7 +197,7 @@ describe('forgetConsumer()', () => {
 })
 
 describe('consumer names', () => {
-  it(`limits consumer names to ${MOST}: reports another one, and starts it once a name is forgotten`, async () => {
+  it(`limits consumer names to ${MOST}, reports one beyond the limit, and starts it once a name is forgotten`, async () => {
     const store = memoryStore()
     const names = Array.from({ length: MOST }, (_, index) => `siem-${index}`)
     for (const name of names) await store.saveConsumer({ prefix: 'acme_test', name, version: 1, position: 0 })

@@ -62,7 +62,7 @@ describe('the outbox', () => {
     expect(looks).toHaveLength(2)
   })
 
-  it('makes no outbox query to a store without transactions', async () => {
+  it('sends no outbox query to a store without transactions', async () => {
     const { outbox, store } = node().context
     const calls: string[] = []
     store.watchCall = (method) => {

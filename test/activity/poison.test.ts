@@ -97,7 +97,7 @@ describe('usage that the store always rejects', () => {
     expect(told().filter((message) => message.includes('rejects usage counts'))).toHaveLength(1)
   })
 
-  it('keeps rejected usage while the store has accepted nothing else since', async () => {
+  it('keeps rejected usage while the store accepts nothing else', async () => {
     let isBad = hasBad
     const { store } = picky(memoryStore(), (given) => isBad(given))
     const { tokens, flush } = node(store)
@@ -164,7 +164,7 @@ describe('usage that the store always rejects', () => {
 })
 
 describe('coalesced events that the store always rejects', () => {
-  it('adds rejected coalesced events to the count of others, and blocks nothing', async () => {
+  it('adds the counts of rejected coalesced events to an event about various tokens, and blocks nothing', async () => {
     const shared = memoryStore()
     let bad: string | undefined
     const { store, tries } = picky(shared, (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))

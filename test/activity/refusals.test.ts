@@ -93,7 +93,7 @@ describe('refused uses of a known token', () => {
   it.each([
     ['a tenant', { tenantId: 'mallory' }, { tenantId: 'victim' }],
     ['an owner without a tenant', { ownerId: 'mallory' }, { ownerId: 'victim' }],
-  ])('neither hides nor delays refused uses of others because of %s with many of them', async (_, flood, other) => {
+  ])('neither hides nor delays refused uses of other tenants and owners when %s has many of them', async (_, flood, other) => {
     const tokens = instance({ usage: { flushEvery: 60 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 2100 }, () => mint(tokens, flood)))
     const victims = [await mint(tokens, other), await mint(tokens, other)]

@@ -85,7 +85,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await reuses(tokens)).toHaveLength(1)
   })
 
-  it('distinguishes a reuse from a token that ended without a successor, and from a caller who knows only the id', async () => {
+  it('distinguishes a reuse from a token that ended without a successor, and from a caller who knows only the ID', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now, onReuse: 'revoke_lineage' })
     const revoked = await mint(tokens)
@@ -161,7 +161,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect(await verdict(tokens.verify(third.token))).toBe('token_revoked')
   })
 
-  it('revokes no lineage unless onReuse asks for it, and refuses other values of onReuse', async () => {
+  it('revokes no lineage unless onReuse is set to do so, and refuses other values of onReuse', async () => {
     const tokens = instance()
     const { first, third } = await lineOfThree(tokens)
     await tokens.verify(first.token)
@@ -172,7 +172,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     }
   })
 
-  it('revokes the successor of a concurrent rotation too', async () => {
+  it('also revokes the successor of a concurrent rotation', async () => {
     for (let round = 0; round < 20; round += 1) {
       const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
         if (method === 'commit' || method === 'find' || method === 'revokeWhere') await new Promise((resolve) => setImmediate(resolve))
@@ -233,7 +233,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     await until(async () => (await verdict(tokens.verify(stuck.third.token))) === 'token_revoked')
   })
 
-  it('revokes the lineages of other tenants however many of one tenant are waiting', { timeout: 120_000 }, async () => {
+  it('revokes the lineages of other tenants, however many lineages of one tenant are waiting', { timeout: 120_000 }, async () => {
     const held: (() => void)[] = []
     let holding = false
     const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
@@ -254,7 +254,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect(await statuses(tokens, [quiet.third.record.id, late.third.record.id])).toEqual(['revoked', 'revoked'])
   })
 
-  it('ends the lineage at the next reuse on any node if a process died before it could', async () => {
+  it('ends the lineage at the next reuse on any node if a process died before it could do so', async () => {
     const shared = memoryStore()
     const dying = faultyStore(shared)
     const tokens = instance({ store: dying, onReuse: 'revoke_lineage', deadline: 0.2 })

@@ -13,7 +13,7 @@ const [digester] = createDigesters([])
 const GET = { method: 'GET', endpoint: '/stock/:id', ip: '10.0.0.1' }
 
 describe('usage', () => {
-  it('counts uses exactly when many tokens are used at once on several instances', async () => {
+  it('counts every use when many tokens are used concurrently on several instances', async () => {
     const store = memoryStore()
     const nodes = [instance({ store }), instance({ store }), instance({ store })]
     const made = await Promise.all(Array.from({ length: 10 }, () => mint(nodes[0] as (typeof nodes)[0])))
@@ -271,7 +271,7 @@ describe('usage', () => {
     expect((await tokens.system.usage(record.id)).unusedScopes).toBeUndefined()
   })
 
-  it('counts no uses if usage is off', async () => {
+  it('counts no uses if usage counting is off', async () => {
     const tokens = instance({ usage: false })
     const { token, record } = await mint(tokens)
     expect(await verdict(tokens.verify(token, GET))).toBe('ok')

@@ -51,7 +51,7 @@ async function three(tokens: Latchkey<Scope>): Promise<readonly string[]> {
 
 describe.each(['sqlite', 'redis'] as const)('a damaged event on %s', (kind) => {
   it.for(['{"broken', '5'])(
-    'names a damaged event, and blocks neither other events, consumers, seals nor retention: %s',
+    'names a damaged event without blocking other events, consumers, seals or retention: %s',
     async (text, { skip }) => {
       const { store, damage, fields } = await subjectOf(kind, skip)
       const faults: string[] = []

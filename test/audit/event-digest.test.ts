@@ -30,7 +30,7 @@ describe('the digest of an event', () => {
     expect(eventDigest(EVENT)).toBe('800dc970af278b9b77734eb8d6ae55c4c095a22ca5eca7b292cdc96629a95f2a')
   })
 
-  it('computes the digest of an event as docs/sealed-audit.md says, checked with another hash implementation', () => {
+  it('computes the digest of an event as docs/sealed-audit.md describes it, checked with another hash implementation', () => {
     const sha = (domain: number, ...parts: readonly Buffer[]): string =>
       createHash('sha256')
         .update(Buffer.concat([Buffer.of(domain), ...parts]))
@@ -60,7 +60,7 @@ describe('the digest of an event', () => {
     expect(eventDigest(EVENT)).toBe(sha(2, Buffer.from(content)))
   })
 
-  it('computes the same digest for any order of fields, and with undefined members', () => {
+  it('computes the same digest whatever the order of its fields, with or without undefined members', () => {
     const turned = Object.fromEntries(Object.entries({ ...EVENT, code: undefined }).reverse()) as unknown as StoredEvent
     expect(eventDigest(turned)).toBe(eventDigest(EVENT))
   })
@@ -83,7 +83,7 @@ describe('the digest of an event', () => {
     expect(other).not.toBe(eventDigest(EVENT))
   })
 
-  it('knows the fields of events and no others', () => {
+  it('recognizes the fields of events and no others', () => {
     expect(hasKnownFields(EVENT)).toBe(true)
     expect(hasKnownFields({ ...EVENT, note: 'x' })).toBe(false)
     expect(hasKnownFields(JSON.parse('{"__proto__": 1}'))).toBe(false)

@@ -51,13 +51,13 @@ async function proveOneChain(kind: Place['kind'], url: string): Promise<void> {
   expect(await verifyEventProof(await system.proveEvent(first?.id ?? '', { head }), { head })).toEqual({ ok: true })
 }
 
-describe('one valid chain from nodes that write and seal at once', () => {
-  it('builds one valid chain of seals on SQLite from nodes that write and seal at once', { timeout: 120_000 }, () =>
+describe('one valid chain from nodes that write and seal concurrently', () => {
+  it('builds one valid chain of seals on SQLite from nodes that write and seal concurrently', { timeout: 120_000 }, () =>
     proveOneChain('sqlite', ''),
   )
 
   for (const name of ['postgres', 'mysql', 'redis'] satisfies ServiceName[]) {
-    it(`builds one valid chain of seals on ${name} from nodes that write and seal at once`, { timeout: 120_000 }, async ({ skip }) => {
+    it(`builds one valid chain of seals on ${name} from nodes that write and seal concurrently`, { timeout: 120_000 }, async ({ skip }) => {
       const { url, skip: why } = await service(name)
       if (url === undefined) return skip(why)
       await proveOneChain(name, url)

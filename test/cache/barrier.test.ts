@@ -55,7 +55,7 @@ describe('revoke with waitForNodes', () => {
     })
   }
 
-  it('waitForNodes waits for a dead node once, and no longer after its lease has been unchanged for long', async () => {
+  it('waitForNodes waits for a dead node once, and not again once its lease has been unchanged for a long time', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()
@@ -94,7 +94,7 @@ describe('revoke with waitForNodes', () => {
   })
 
   it.each(['available', 'fresh'] as const)(
-    'waits twice for a disconnected node that may accept tokens for 100 more seconds, on a node whose cache is %s',
+    'two overlapping calls each wait for a disconnected node that may accept tokens for 100 more seconds, with a cache that is %s',
     async (cache) => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
       onTestFinished(() => void vi.useRealTimers())
@@ -125,7 +125,7 @@ describe('revoke with waitForNodes', () => {
     },
   )
 
-  it('costs the store the same, however many calls wait', async () => {
+  it('reads the store equally rarely, however many calls wait', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()

@@ -125,7 +125,7 @@ describe('a bulk revocation', () => {
     expect(read).toEqual([])
   })
 
-  it('learns of a hundred bulk revocations at once', async () => {
+  it('learns of a hundred concurrent bulk revocations', async () => {
     const { here, there } = await twoNodes()
     const tokens = await Promise.all(Array.from({ length: 100 }, (_, index) => made(here, { tenantId: `t${index}` })))
     for (const { token } of tokens) await warm(there, token)
@@ -170,7 +170,7 @@ describe('a slow read that a bulk revocation overtook', () => {
     expect(await verdict(tokens.verify(ended.token))).toBe('token_revoked')
   })
 
-  it('does not delay later callers by an overtaken read, and lets them share one new read', async () => {
+  it('does not make later callers wait for an overtaken read, and lets them share one new read', async () => {
     const store = lateStore(memoryStore())
     const tokens = instance({ store })
     const ended = await made(tokens, { tenantId: 'a' })

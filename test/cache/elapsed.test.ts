@@ -114,7 +114,7 @@ it('looks owners up again after a freeze, even after it has read the feed', asyn
   }
 })
 
-it('asks again after a freeze during which the tokens were moved to another store', async () => {
+it('looks tokens up again after a freeze during which they were moved to another store', async () => {
   let moved = false
   const readMove = () => (moved ? ({ state: 'left', moveId: 'm', runId: 'r' } as const) : undefined)
   const store: TokenStore = Object.create(memoryStore(), { readMove: { value: readMove } })

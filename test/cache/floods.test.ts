@@ -56,7 +56,7 @@ describe('a flood of tokens that do not exist', () => {
     expect(finds).toBeLessThan(4 * 500 * (1 + seconds) + 1000)
   })
 
-  it('makes no store call for unknown tokens with a pepper', async () => {
+  it('makes no store call for unknown tokens when a pepper is set', async () => {
     const counter = counting()
     const tokens = instance({ store: counter.store, pepper: 'a pepper of at least thirty-two characters' })
     const { token } = await mint(tokens)
@@ -85,7 +85,7 @@ describe('a flood of tokens that do not exist', () => {
     for (let use = 0; use < 1500; use += 1) expect(await verdict(tokens.verify(token, { ip: '10.0.0.1' }))).toBe('ok')
   })
 
-  it('asks the store about one unknown id only occasionally', async () => {
+  it('looks up the same unknown ID in the store only occasionally', async () => {
     const counter = counting()
     const tokens = instance({ store: counter.store, cache: { maxStaleness: 60 } })
     await warm(tokens, (await mint(tokens)).token)
@@ -95,8 +95,8 @@ describe('a flood of tokens that do not exist', () => {
   })
 })
 
-describe('an id that did not exist', () => {
-  it('accepts an id as soon as it exists, on this node and on others', async () => {
+describe('an ID that did not exist', () => {
+  it('accepts an ID as soon as it exists, on this node and on others', async () => {
     const store = memoryStore()
     const [here, there] = [instance({ store }), instance({ store })]
     for (const node of [here, there]) await warm(node, (await mint(here)).token)
@@ -109,8 +109,8 @@ describe('an id that did not exist', () => {
   })
 })
 
-describe('a remembered missing id', () => {
-  it('does not trust that an id was unknown while the feed cannot be read', async () => {
+describe('a remembered missing ID', () => {
+  it('does not trust that an ID is still unknown while the feed cannot be read', async () => {
     const shared = memoryStore()
     const store = faultyStore(shared)
     const [here, there] = [instance({ store, cache: { maxStaleness: 0.05 } }), instance({ store: shared })]
@@ -127,7 +127,7 @@ describe('a remembered missing id', () => {
 })
 
 describe('a bounded map', () => {
-  it('holds a bounded map within its limit, and keeps the entries that are read', () => {
+  it('keeps a bounded map within its limit, and retains the entries that are read', () => {
     const map = new BoundedMap<{ visited: boolean }>(100)
     map.set('kept', { visited: false })
     for (let n = 0; n < 10_000; n += 1) {

@@ -66,7 +66,7 @@ describe('forged tokens with the right checksum, without a pepper and with nothi
     vi.useRealTimers()
   })
 
-  it('affects no valid tokens during 400 forgeries a second from one address', async () => {
+  it('refuses no valid token during 400 forgeries a second from one address', async () => {
     const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 400, 20)
     expect(outcomes).toEqual({ flooded: { ok: 800 }, other: { ok: 800 }, forged: { token_unknown: 8000 } })
   })
@@ -102,7 +102,7 @@ describe('forged tokens with the right checksum, without a pepper and with nothi
     for (const words of Object.values(outcomes)) expect(Object.keys(words)).toEqual(['store_unavailable'])
   })
 
-  it('charges guesses at the secret of a known id too', async () => {
+  it('also charges guesses at the secret of a known ID', async () => {
     const tokens = instance({ store: slowStore(5), cache: false, usage: false })
     const { token } = await mint(tokens)
     const body = token.slice(0, -49) + SECRET
@@ -118,7 +118,7 @@ describe('forged tokens with the right checksum, without a pepper and with nothi
     expect(await promised(tokens.verify(token, { ip: OTHER }))).toBe('ok')
   })
 
-  it('makes no store call for forgeries with a pepper', async () => {
+  it('makes no store call for forgeries when a pepper is set', async () => {
     let finds = 0
     const store = interceptStore(memoryStore(), ({ method }, proceed) => {
       if (method === 'find') finds += 1

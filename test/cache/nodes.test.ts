@@ -179,7 +179,7 @@ describe('a wake-up channel', () => {
     })
   }
 
-  it('closes a wake-up channel at once if it opens after the instance was closed', async () => {
+  it('closes a wake-up channel immediately if it opens after the instance was closed', async () => {
     let open: (stop: () => void) => void = () => undefined
     let stopped = 0
     const store = interceptStore(memoryStore(), ({ method }, proceed) =>
@@ -202,7 +202,7 @@ describe('a wake-up channel', () => {
 describe('an outage of the feed and the store', () => {
   const gone = { changes: { do: 'fail', error: new Error('down') }, find: { do: 'fail', error: 'router' } } as const
 
-  it('accepts known tokens within the bound during an outage, and decides nothing after it', async () => {
+  it('accepts known tokens within the bound during an outage, and decides nothing after that', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 0.3 } })
     const { token } = await mint(tokens)
@@ -232,7 +232,7 @@ describe('an outage of the feed and the store', () => {
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
   })
 
-  it('does not bridge an outage for a token whose change may have been made', async () => {
+  it('does not bridge an outage for a token that may have been changed', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 0.1, serveStaleFor: 10 } })
     const { token, record } = await mint(tokens)
@@ -245,7 +245,7 @@ describe('an outage of the feed and the store', () => {
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
   })
 
-  it('refuses verifications at once while the store is known to hang, and recovers soon after it returns', async () => {
+  it('refuses verifications immediately while the store is known to hang, and recovers soon after it responds again', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: 0.15 })
     const { token } = await mint(tokens)

@@ -38,7 +38,7 @@ const CHANGES: { readonly [verb: string]: { readonly make: (c: Case) => Promise<
 describe('a slow read that began before a change', () => {
   for (const [verb, { make, after }] of Object.entries(CHANGES)) {
     for (const cache of [undefined, false] as const) {
-      it(`serves no stale read to a caller who arrives after ${verb}() resolved${cache === false ? ', without a cache too' : ''}`, async () => {
+      it(`serves no stale read to a caller who arrives after ${verb}() resolved${cache === false ? ', even without a cache' : ''}`, async () => {
         const c = await start(cache)
         if (cache !== false) await follow(c)
         const late = c.store.answerLate('find')
@@ -82,7 +82,7 @@ describe('a slow read that began before a change', () => {
     })
   }
 
-  it('does not cache a read that arrives after a change, even if nobody has asked since', async () => {
+  it('does not cache a read that arrives after a change, even if no other caller has read the token since', async () => {
     const c = await start()
     await follow(c)
     const late = c.store.answerLate('find')
@@ -131,7 +131,7 @@ describe('a slow read that began before a change', () => {
     expect(await verdict(here.verify(token))).toBe('token_revoked')
   })
 
-  it('does not cache a read that others have bypassed if the feed then reported a change', async () => {
+  it('does not cache a read that other callers have bypassed if the feed then reported a change', async () => {
     const shared = memoryStore()
     const cut = faultyStore(shared)
     const store = lateStore(cut)
@@ -276,7 +276,7 @@ describe('reads', () => {
     expect((c.store.calls.get('find') ?? 0) - before).toBe(1)
   })
 
-  it('answers a token in memory at once, without a read', async () => {
+  it('decides about a token in memory immediately, without a read', async () => {
     const c = await start()
     await warm(c.tokens, c.token)
     const before = c.store.calls.get('find') ?? 0

@@ -64,7 +64,7 @@ describe('a replica', () => {
     expect(reads.replica).toBe(before + 1)
   })
 
-  it('serves nobody from the replica once the feed has reported a change that it has not replayed', async () => {
+  it('serves no caller from the replica once the feed has reported a change that the replica has not replayed', async () => {
     const { here, there, token, id } = await start()
     await there.system.revoke(id)
     await until(async () => (await verdict(here.verify(token))) === 'token_revoked')
@@ -122,7 +122,7 @@ describe('a replica', () => {
     expect(new Set(ages)).toEqual(new Set([undefined]))
   })
 
-  it('does not ask the replica if the feed was not read within the bound', async () => {
+  it('does not query the replica if the feed was not read within the bound', async () => {
     const primary = memoryStore()
     const replica = replicated(primary)
     let down = false

@@ -50,7 +50,7 @@ describe('the signal of a principal', () => {
     },
   )
 
-  it('fires the signal without a cache too, when the token ends on another node', async () => {
+  it('fires the signal when the token ends on another node, even without a cache', async () => {
     const store = memoryStore()
     const tokens = instance({ store, cache: false })
     const { token, record } = await mint(tokens)

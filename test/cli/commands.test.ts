@@ -35,7 +35,7 @@ describe('create', () => {
     expect(await shell.tokens.verify(stdout.trim())).toMatchObject({ ok: true, principal: { name: 'ERP' } })
   })
 
-  it('create says when the token expires, so that a lifetime without its unit is noticed', async () => {
+  it('create prints when the token expires, so that a lifetime without its unit is noticed', async () => {
     const create = (name: string, ...terms: readonly string[]) => shell.run('create', '--name', name, '--scope', 'inventory:read', ...terms)
     expect((await create('endless')).stderr).toContain(', which never expires. ')
     const seconds = await create('brief', '--expires-in', '90')
@@ -109,7 +109,7 @@ describe('reading commands', () => {
     expect([explain.stdout, explain.stderr]).toEqual([expect.stringMatching(/scopes +│ ok /), 'Let in.\n'])
   })
 
-  it('explain says first whether and where a token is refused, and truncates no fact', async () => {
+  it('explain first prints whether and where a token is refused, and truncates no fact', async () => {
     const { record } = await shell.tokens.system.create({
       name: 'lost',
       scopes: ['inventory:read'],

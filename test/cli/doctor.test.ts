@@ -232,7 +232,7 @@ describe('doctor on SQLite', () => {
 })
 
 describe('doctor in memory', () => {
-  it('doctor says that data in memory is lost when the process ends', async () => {
+  it('doctor reports that data in memory is lost when the process ends', async () => {
     const { code, file, check } = await examine('memory-only', 'memoryStore()')
     const table = await shell.run('doctor', '--config', file)
     expect([table.code, table.stderr]).toEqual([1, expect.stringContaining('Something is wrong.')])

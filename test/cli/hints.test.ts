@@ -69,7 +69,7 @@ it.each([
   ['revoke 0000000000000000 --force', '--yes?'],
   ['revoke 0000000000000000 -y', '--yes?'],
   ['events --since 2030-01-01', '--from?'],
-])('the error for an option of other products names ours: %s', async (line, text) => {
+])("the error for another product's option names the matching option of latchkey: %s", async (line, text) => {
   expect(await refusal(line)).toContain(text)
 })
 
@@ -93,7 +93,7 @@ it.each([
   ['help delete', "unknown command 'delete' (Did you mean revoke?)"],
   ['help frobnicate', "unknown command 'frobnicate'"],
   ['keys delete 0000000000000000', 'revoke?'],
-])('the error for a command of other products names ours: %s', async (line, text) => {
+])("the error for another product's command names the matching command of latchkey: %s", async (line, text) => {
   expect(await refusal(line)).toContain(text)
 })
 
@@ -104,7 +104,7 @@ it.each([
   ['create --name Big ERP --scope inventory:read', 'put a name with spaces in quotes'],
   ['create --name ERP --scope inventory:read,inventory:write', '--scope takes one scope: repeat it'],
   ['update 0000000000000000 --scope inventory:read,inventory:write', '--scope takes one scope: repeat it'],
-])('the error for a value in the wrong place says where it goes: %s', async (line, text) => {
+])('the error for a value in the wrong place explains where it belongs: %s', async (line, text) => {
   expect(await refusal(line)).toContain(text)
 })
 
@@ -115,6 +115,6 @@ it('no hint is added to excess arguments of a command without a name', async () 
 it.each([
   ['show 0000000000000000 --ttl 30d', "unknown option '--ttl'"],
   ['frobnicate', "unknown command 'frobnicate'"],
-])('nothing is suggested that the command does not have: %s', async (line, text) => {
+])('nothing is suggested for an unrelated option or command: %s', async (line, text) => {
   expect(await refusal(line)).toBe(`latchkey: ${text}\n`)
 })

@@ -120,7 +120,7 @@ describe('a token on the command line', () => {
     ['revoke-all --tenant TOKEN'],
     ['prune --before TOKEN'],
     ['verify-audit --head TOKEN'],
-  ])('the error of this command does not repeat the token: %s', async (command) => {
+  ])('the error from this command does not repeat the token: %s', async (command) => {
     const { token } = await shell.tokens.system.create({ name: 'x', scopes: ['inventory:read'] })
     const { code, stdout, stderr } = await shell.run(...command.split(' ').map((word) => word.replace('TOKEN', token)))
     expect(code, stderr).not.toBe(0)

@@ -36,7 +36,7 @@ for (const [kind, broker] of [
         expect(found.trials).toBeGreaterThan(0)
       }
 
-      it('applies a revocation on every node with a relay while nothing is disturbed', () => check(scenarios.healthy(cluster, 10)))
+      it('applies a revocation on every node with a relay when nothing is disturbed', () => check(scenarios.healthy(cluster, 10)))
       it('accepts a token on no node with a relay once waitForNodes has answered', () => check(scenarios.barrier(cluster, 3, 'none')))
       for (const trouble of ['cut', 'silent', 'late', 'lying'] as const satisfies readonly RelayTrouble[]) {
         it(`keeps the bound with the relay ${trouble}`, () => check(relayTrouble(cluster, 2, trouble, 'all')))

@@ -93,7 +93,7 @@ describe.skipIf(skip !== undefined)(`the tenant filter ${skip ?? ''}`, () => {
     )
   })
 
-  it('tenants are sorted by the names that are shown, not by their ids', () => {
+  it('tenants are sorted by the names that are shown, not by their IDs', () => {
     const make = async ({ tokens }: World): Promise<void> => {
       for (const tenantId of ['acme', 'bolt']) await tokens.system.create({ name: `Token of ${tenantId}`, tenantId, scopes: [] })
     }

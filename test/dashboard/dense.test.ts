@@ -31,7 +31,7 @@ const HIGHEST = 70
 describe.skipIf(skip !== undefined)(`rows ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it.each([1200, 1440, 1920])('rows are compact and equally high, whatever they contain, at %i pixels', (width) =>
+  it.each([1200, 1440, 1920])('rows are compact and equally tall, whatever they contain, at %i pixels', (width) =>
     play({ before: uneven, context: { viewport: { width, height: 900 } } }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       const [height = 0, ...others] = await heights(page)

@@ -58,7 +58,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect(await page.getByText('token store').count()).toBe(0)
     }))
 
-  it('forms whose suggestions cannot be loaded say so and take an ID', () =>
+  it('forms whose suggestions cannot be loaded say so and accept an ID', () =>
     play({ before: seed, start: expressWith({ tenants: broken, owners: broken }) }, async ({ page }) => {
       const hint = 'The application behind this page could not provide names. You can still enter an ID.'
       await press(page, 'Create token')

@@ -99,7 +99,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     })
   })
 
-  it('a search that the store refuses says how to narrow it, and still finds tokens by the beginning of their ID', () => {
+  it('the page explains how to narrow a search that the store refuses, and still finds tokens by the beginning of their ID', () => {
     let id = ''
     const make = async ({ tokens }: World): Promise<void> => {
       id = (await tokens.system.create({ name: 'Web shop', scopes: [] })).record.id

@@ -31,7 +31,7 @@ const naming: NonNullable<Wanted['start']> = async (tokens, page, _seen, mount) 
 describe.skipIf(skip !== undefined)(`a host that customizes the page ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('people appear by name in the audit log and in the explanation, which screen readers hear', () => {
+  it('people appear by name in the audit log and in the explanation, and screen readers announce the names', () => {
     let id = ''
     const before = async ({ tokens }: World): Promise<void> => {
       const lou = tokens.as({ id: 'logistics', tenants: '*', manages: 'all' })
@@ -248,7 +248,7 @@ describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
   it.each([
     [{ header: 'X-API-Key' }, (token: string) => `curl -H "X-API-Key: ${token}"`, (token: string) => `{ "X-API-Key": '${token}' }`],
     ['basic', (token: string) => `-H "Authorization: Basic ${btoa(`${token}:`)}"`, (token: string) => `Basic ${btoa(`${token}:`)}`],
-  ] as const)("the example sends the token in the host's configured credential: %j", (credential, curl, axios) =>
+  ] as const)('the example sends the token in the credential that the host configured: %j', (credential, curl, axios) =>
     play({ start: expressWith({ credential }) }, async ({ page }) => {
       const token = await createByPage(page, 'ERP')
       const shown = (): Promise<string | null> => page.locator('.snippet code').first().textContent()

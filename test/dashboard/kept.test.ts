@@ -111,7 +111,7 @@ describe.skipIf(skip !== undefined)(`nothing is lost ${skip ?? ''}`, () => {
       await title(page, 'Someone else changed this token').getByText('ERP of mine').waitFor()
     }))
 
-  it('a conflict names who changed the token, not a later refusal', () =>
+  it('a conflict names the person who changed the token, even after a later refusal', () =>
     play({}, async ({ page, world }) => {
       const { record, token } = await world.tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
       await page.reload()

@@ -135,7 +135,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
     })
   })
 
-  it('a section whose user has signed out offers to try again, and addresses are not said to depend on the range', () =>
+  it('a section offers to try again after the user has signed out, and addresses do not claim to depend on the range', () =>
     play(one, async ({ page }) => {
       let signedOut = true
       await page.route(/\/usage\?from/, (route) => (signedOut ? route.fulfill({ status: 401, body: '{}' }) : route.fallback()))

@@ -94,15 +94,15 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
   )
 
   it.each(['revoked', 'rotated', 'rotated without overlap', 'deactivated'] as const)(
-    'Rotate says that someone else %s the token, and closes',
+    'Rotate reports that someone else %s the token, and closes',
     (change) => after(change, rotate),
   )
 
-  it.each(['revoked', 'rotated without overlap', 'deactivated'] as const)('Deactivate says that someone else %s the token', (change) =>
+  it.each(['revoked', 'rotated without overlap', 'deactivated'] as const)('Deactivate reports that someone else %s the token', (change) =>
     after(change, (page) => press(page, 'Deactivate')),
   )
 
-  it.each(['revoked', 'activated'] as const)('Activate says that someone else %s the token', (change) =>
+  it.each(['revoked', 'activated'] as const)('Activate reports that someone else %s the token', (change) =>
     after(
       change,
       (page) => press(page, 'Activate'),
@@ -110,7 +110,7 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
     ),
   )
 
-  it('Revoke says so when the same person revoked the token in another tab', () => {
+  it('Revoke reports that the same person already revoked the token in another tab', () => {
     let id = ''
     return play({ before: async (world) => (id = await make(world)) }, async ({ page, world }) => {
       await openMenu(page)
@@ -138,7 +138,7 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
     ['Revoke', 'Revoke permanently'],
     ['Rotate', 'Rotate'],
     ['Deactivate', undefined],
-  ] as const)('%s from the row menu says that the token no longer exists', (item, yes) => {
+  ] as const)('%s from the row menu reports that the token no longer exists', (item, yes) => {
     let id = ''
     return play({ before: async (world) => (id = await make(world)) }, async ({ page }) => {
       await openMenu(page)
@@ -150,7 +150,7 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
     })
   })
 
-  it('the page of a token that was removed says so after an action instead of showing it', () => {
+  it('the page of a removed token reports the removal after an action instead of showing the token', () => {
     let id = ''
     return play({ before: async (world) => (id = await make(world)) }, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
@@ -162,7 +162,7 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
     })
   })
 
-  it('a bulk action says for each token what someone else did to it first', () =>
+  it('a bulk action reports for each token what someone else did to it first', () =>
     play(
       {
         before: async ({ tokens }) => {
@@ -194,7 +194,7 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
       },
     ))
 
-  it('Revoke all says when someone else left nothing to revoke', () =>
+  it('Revoke all reports that someone else left nothing to revoke', () =>
     play({ before: async ({ tokens }) => tokens.system.create({ name: 'ERP', tenantId: 'acme', scopes: [] }) }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await press(page, 'Revoke all')

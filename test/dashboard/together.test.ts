@@ -92,7 +92,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       expect(await dialog.getByText(/\b(them|their)\b/i).count()).toBe(0)
     }))
 
-  it('a single token is described in the singular while its use is unknown or not counted, too', () =>
+  it('a single token is described in the singular even while its use is unknown or not counted', () =>
     play({ ...two, options: { usage: false } }, async ({ page }) => {
       const dialog = await selectAndRevoke(page, 'ERP')
       await dialog.getByText('This server does not count usage, so check whether something still uses it.').waitFor()
@@ -157,7 +157,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
     return letGo
   }
 
-  it('a bulk change continues while the create form is open, and only leaving the list asks', () =>
+  it('a bulk change continues while the create form is open, and the page asks only before the user leaves the list', () =>
     play({ before: seed }, async ({ page }) => {
       const letGo = await beginToDeactivate(page)
       const question = page.getByRole('alertdialog')

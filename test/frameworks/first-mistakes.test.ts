@@ -83,7 +83,7 @@ it.each(MIDDLEWARE)('on %s, wrong arguments are rejected with a hint about what 
   }
 })
 
-it('on web requests, wrong arguments are rejected with what to write', async () => {
+it('on web requests, wrong arguments are rejected with a hint about what to write', async () => {
   const mayRead = onWeb.requireScopes('inventory:read')
   const cases: readonly (readonly [unknown, readonly unknown[], string])[] = [
     [onWeb.authenticate, [tokens], 'request: must be a standard Request: authenticate(tokens, request)'],
@@ -113,7 +113,7 @@ it('on web requests, wrong arguments are rejected with what to write', async () 
   }
 })
 
-it('authenticate of Fastify says that it must be registered if it is called as on other frameworks', async () => {
+it("Fastify's authenticate() explains that it must be registered when it is called as on other frameworks", async () => {
   const { tokens } = testLatchkey({ scopes: { 'inventory:read': 'See stock' } })
   const says = 'app.register(authenticate, { tokens })'
   for (const args of [[tokens], [tokens, {}], [tokens, null], [tokens, { tokens }], [nodeRequest, {}, next]])
@@ -148,12 +148,12 @@ it('on Nest, the error for wrong arguments shows what to write', async () => {
     expect((await errorOf(RequireScopes, ...args)).message).toContain("call RequireScopes('inventory:read') first, and use its result")
 })
 
-it('authenticateUpgrade() without the request of the listener says how to call it', async () => {
+it("authenticateUpgrade() without the listener's request explains how to call it", async () => {
   for (const args of [[], [tokens], [nodeRequest, tokens], [tokens, request]])
     expect((await errorOf(authenticateUpgrade, ...args)).message).toContain('authenticateUpgrade(tokens, request)')
 })
 
-it('createTicket() as a route handler says how to call it', async () => {
+it('createTicket() as a route handler explains how to call it', async () => {
   const says = expect.stringContaining('not a request: call createTicket(tokens, principal) first')
   expect(await errorOf(createTicket, nodeRequest, {}, next)).toMatchObject({ code: 'invalid_input', message: says })
 })
@@ -162,7 +162,7 @@ it.each([
   ['authenticate', onExpress.authenticate, onKoa.authenticate, onHono.authenticate, onFastify.authenticate],
   ['protect', onExpress.protect, onKoa.protect, onHono.protect, onFastify.protect],
   ['requireScopes', onExpress.requireScopes, onKoa.requireScopes, onHono.requireScopes, onFastify.requireScopes],
-])('applications that use %s without calling it answer no request and say why', async (_name, byExpress, byKoa, byHono, byFastify) => {
+])('applications that use %s without calling it answer no request and report why', async (_name, byExpress, byKoa, byHono, byFastify) => {
   const log = vi.spyOn(console, 'error').mockImplementation(() => undefined)
   const why = /app\.register|first, and use its result/
 

@@ -128,7 +128,7 @@ describe('on Hono', () => {
     expect(await statusOf(app, '/api/sub/x', bearer(token))).toBe(200)
   })
 
-  it('the guard knows the address only through the ip option, and warns once without it', async () => {
+  it('the guard gets the address only from the ip option, and warns once without it', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const codes: string[] = []

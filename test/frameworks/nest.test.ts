@@ -410,7 +410,7 @@ describe('Nest setup', () => {
     )
   })
 
-  it('an instance passed as the options is rejected with the right call', async () => {
+  it('an instance passed as the options is rejected with a hint that shows the right call', async () => {
     const { tokens } = await kit()
     await expect(start('Express', tokens as never)).rejects.toThrow('LatchkeyModule.forRoot({ tokens })')
   })

@@ -54,7 +54,7 @@ describe('options that are read while Object.prototype is polluted', () => {
     expect((await authenticate(tokens, request, {})).response?.status).toBe(403)
   })
 
-  it('a polluted `ip` is not asked for the address of a WebSocket client', async () => {
+  it('a polluted `ip` does not determine the address of a WebSocket client', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { allowedIps: ['192.0.2.7'] })
     const { port, close } = await serveSockets(tokens)
@@ -81,7 +81,7 @@ describe('options that are read while Object.prototype is polluted', () => {
     expect(buckets.map(({ endpoint }) => endpoint)).toEqual(['upgrade'])
   })
 
-  it('a polluted `ip` is not asked for the address of a client of Hono', async () => {
+  it('a polluted `ip` does not determine the address of a client on Hono', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { allowedIps: ['192.0.2.7'] })
     pollute('ip', () => '192.0.2.7')
@@ -127,7 +127,7 @@ describe('options that are read while Object.prototype is polluted', () => {
     expect(items.map(({ action, ip }) => [action, ip])).toEqual([['token.created', undefined]])
   })
 
-  it('polluted `tenants` do not make an OAuth client one of every tenant', async () => {
+  it('polluted `tenants` do not give an OAuth client access to every tenant', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { tenantId: 'acme' })
     pollute('tenants', '*')

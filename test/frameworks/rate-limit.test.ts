@@ -82,7 +82,7 @@ describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s 
     expect((await site.get('/api/read')).status).toBe(200)
   })
 
-  it('a failing limiter is answered with 503 or ignored, as onFailure says', async () => {
+  it('a failing limiter is answered with 503 or ignored, depending on onFailure', async () => {
     const failing = {
       points: 5,
       duration: 60,

@@ -48,7 +48,7 @@ describe('on web requests', () => {
     expect((await mayRead(good.clone()))?.status).toBe(500)
   })
 
-  it('authenticate knows the address only through the ip option', async () => {
+  it('authenticate gets the address only from the ip option', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': '203.0.113.7' }

@@ -66,7 +66,7 @@ it.each([
   ['Hono', 'authenticate', 'Koa', onHono.authenticate(tokens), byKoa, HONO],
   ['Hono', 'protect', 'Koa', onHono.protect(tokens, 'inventory:read'), byKoa, HONO],
   ['Hono', 'authenticate', 'Express', onHono.authenticate(tokens), byExpress, HONO],
-] as const)('the middleware of %s (%s) on %s answers no request and says what to import', async (_of, _name, _on, made, serve, says) => {
+] as const)('the middleware of %s (%s) on %s answers no request and reports what to import', async (_of, _name, _on, made, serve, says) => {
   const { status, errors } = await serve(made)
   expect(status).toBeGreaterThanOrEqual(400)
   expect(errors).toContain(says)
@@ -80,7 +80,7 @@ it('the middleware of Koa on Express answers no request', async () => {
 it.each([
   ['protect', onFastify.protect(tokens, 'inventory:read')],
   ['requireScopes', onFastify.requireScopes('inventory:read')],
-])('the result of %s registered as a Fastify plugin is rejected with where it goes', async (_name, hook) => {
+])('the result of %s registered as a Fastify plugin is rejected with a hint about where it belongs', async (_name, hook) => {
   const app = fastify()
   app.register(hook as never)
   await expect(app.ready()).rejects.toThrow('the guard is a hook: app.get(path, { onRequest: protect(tokens, scope) }, handler)')
@@ -95,6 +95,6 @@ it('the outcome of authenticate() on web requests cannot be read without await',
 it.each([
   ['nothing', []],
   ['the instance', [tokens]],
-])('a guard of Nest made with new and %s is rejected with what to write', (_name, args) => {
+])('a guard of Nest made with new and %s is rejected with a hint about what to write', (_name, args) => {
   expect(() => Reflect.construct(LatchkeyGuard, args)).toThrow('write @UseGuards(LatchkeyGuard), without new')
 })

@@ -63,7 +63,7 @@ const codeOf = ({ status, body }: Answer): readonly [number, unknown] => [status
 const INVALID = [401, 'token_invalid']
 
 describe.each(places)('tickets on $name', ({ make, skip }) => {
-  it.skipIf(skip)('a ticket opens exactly one connection, on any node, even when many race', async () => {
+  it.skipIf(skip)('a ticket opens exactly one connection, on any node, even when many attempts race', async () => {
     const place = await make()
     after.push(place.remove)
     const { nodes, ports, served, holder } = await world(place.open)

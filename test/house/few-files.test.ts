@@ -75,7 +75,7 @@ describe('the files of a build', () => {
     expect([...read.keys()].map((path) => basename(path).replace(/-[\w-]{8}\.js$/, '')).sort()).toEqual(['core', 'holder', 'index.js'])
   })
 
-  it('a client loads nothing of the core', async () => {
+  it('a client loads nothing from the core', async () => {
     for (const name of ['client', 'client/node']) {
       const code = [...(await readBy(name)).values()].join()
       expect(code).toContain('"base"')
@@ -83,14 +83,14 @@ describe('the files of a build', () => {
     }
   })
 
-  it('adapters share one file for what all of them load', async () => {
+  it('adapters share one file with everything that all of them load', async () => {
     const [one, other] = await Promise.all(['koa', 'web'].map(readBy))
     const shared = [...(one?.keys() ?? [])].filter((path) => other?.has(path))
     expect(shared).toEqual([expect.stringMatching(/\/http-[^/]+\.js$/)])
     expect(one?.size).toBe(2)
   })
 
-  it('an entry does not get what another one imports later, because a bundler would need the packages of both', async () => {
+  it('an entry contains no lazy import of another entry, because a bundler would need the packages of both', async () => {
     const code = [...(await readBy('stores/memory')).values()].join()
     expect(code).toContain('"row"')
     expect(code).not.toContain('import(')
@@ -104,7 +104,7 @@ describe('the files of a build', () => {
     expect(express()).toEqual([3, 80])
   })
 
-  it('removes the old files', async () => {
+  it('a build removes the files of an earlier one', async () => {
     await expect(readFile(join(folder, 'state.js'))).rejects.toThrow('ENOENT')
   })
 })

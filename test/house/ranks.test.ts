@@ -71,7 +71,7 @@ describe('the scan of imports', () => {
     ['adapters/frameworks/express.ts', 'latchkey'],
     ['adapters/frameworks/express.ts', '../../test/support/services.js'],
     ['adapters/stores/redis.ts', 'pg'],
-  ])('the import scan does not let %s import %s', (path, specifier) => {
+  ])('the import scan does not allow %s to import %s', (path, specifier) => {
     expect(violationsOf(path, `import { thing } from '${specifier}'`)).toHaveLength(1)
   })
 
@@ -83,7 +83,7 @@ describe('the scan of imports', () => {
     ['adapters/frameworks/express.ts', '../../src/http/authenticate.js'],
     ['adapters/stores/sqlite.ts', './sql/store.js'],
     ['adapters/stores/mysql.ts', 'mysql2/promise'],
-  ])('the import scan lets %s import %s', (path, specifier) => {
+  ])('the import scan allows %s to import %s', (path, specifier) => {
     expect(violationsOf(path, `import type { Thing } from '${specifier}'`)).toEqual([])
   })
 })

@@ -38,7 +38,7 @@ describe('readCredential', () => {
     ['The token is sent as a parameter', ['Bearer token=a', 'Bearer realm="api"']],
     ['The value repeats the name of the header', ['Authorization: Bearer a', 'Bearer Authorization: Bearer a', 'authorization=a']],
     ['The value does not begin with a scheme', ['=Bearer a', '<a>', '\xa0Bearer a', '{"token":"a"}']],
-  ])('readCredential() says why a credential is malformed: %s', (reason, values) => {
+  ])('readCredential() reports why a credential is malformed: %s', (reason, values) => {
     expect(values.map((value) => [value, readCredential(flat(value))])).toEqual(
       values.map((value) => [value, { kind: 'malformed', reason }]),
     )

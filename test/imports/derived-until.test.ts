@@ -39,7 +39,7 @@ async function ending() {
 }
 
 describe('when the format of an imported token ends, what was derived from it ends too', () => {
-  it('refuses its tickets, and creates none', async () => {
+  it('refuses tickets of an imported token whose format has ended, and creates none', async () => {
     const { tokens, token, pass } = await ending()
     const principal = await principalOf(tokens.verify(token))
     const { ticket } = await createTicket(tokens, principal)
@@ -51,12 +51,12 @@ describe('when the format of an imported token ends, what was derived from it en
     expect(await refusal(createTicket(tokens, principal))).toMatch(/^token_unknown/)
   })
 
-  it('signs no token that outlives it', async () => {
+  it('signs no token that outlives the format of its imported token', async () => {
     const { exchanged } = await ending()
     expect((await exchanged()).expires_in).toBe(10)
   })
 
-  it('its signed tokens are refused by services that follow the parent', async () => {
+  it('services that follow the parent refuse signed tokens once the format of the parent has ended', async () => {
     const { tokens, token, service, exchanged, pass } = await ending()
     const { access_token: signed } = await exchanged()
     expect(await verdict(service.verify(signed))).toBe('ok')
@@ -72,7 +72,7 @@ describe('when the format of an imported token ends, what was derived from it en
     expect(await asked.json()).toMatchObject({ active: true, exp: end / 1000 })
   })
 
-  it('fires the signal of open requests', async () => {
+  it('fires the signal of open requests when the format of their token ends', async () => {
     const { tokens, token, pass } = await ending()
     pass(9_950)
     const { signal } = await principalOf(tokens.verify(token))
@@ -82,7 +82,7 @@ describe('when the format of an imported token ends, what was derived from it en
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('keeps the successor of a rotation, which is a token of the new format', async () => {
+  it('keeps the successor of an imported token, which has the new format, when the old format ends', async () => {
     const { tokens, token, pass } = await ending()
     const { tokenId = '' } = await principalOf(tokens.verify(token))
     const successor: Minted = await tokens.system.rotate(tokenId)

@@ -43,7 +43,7 @@ it('refuses management to a request with an imported token, whoever is signed in
   expect(await answerTo(tokens, { 'x-api-key': token }, { credential: { header: 'x-api-key' } })).toBe('token_cannot_manage')
 })
 
-it('refuses management to an imported token with colons in its format or many words around it', async () => {
+it('refuses management to an imported token with colons in its text or many words around it', async () => {
   const colons = ownTokens({
     name: 'colons',
     key: (credential) => /^k([0-9]+):/.exec(credential)?.[1],
@@ -130,7 +130,7 @@ it('charges wrong secrets sent to the management API to the budget of their addr
   expect(await tokens.introspect('k-1-secret')).toMatchObject({ active: true })
 })
 
-it('ignores a principal from the guard of another instance, which may have a token with the same id', async () => {
+it('ignores a principal from the guard of another instance, which may have a token with the same ID', async () => {
   const [here, there] = [accepting([sanctumTokens()], { logger: false }), accepting([sanctumTokens()], { logger: false })]
   const [mine, theirs] = ['M'.repeat(48), 'T'.repeat(48)]
   const own = () => ({ name: 'Old', scopes: ['stock:read' as const] })

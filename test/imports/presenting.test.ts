@@ -118,7 +118,7 @@ it('keeps imported tokens through a change of pepper, and finds them for a leak 
   expect(items).toMatchObject([{ details: { url: 'https://x.example/?key=…', source: 'log of …' } }])
 })
 
-it('keeps no text of an imported token in a leak report, however the URL encodes it', async () => {
+it('stores no text of an imported token in a leak report, however the URL encodes it', async () => {
   const sanctum = sanctumTokens()
   const tokens = accepting([sanctum])
   const token = `7|${'kE3'.repeat(16)}`
@@ -149,7 +149,7 @@ it('decides nothing if a function of a format throws or returns nonsense, and qu
   expect(faults.join(' ')).not.toContain('the-old-secret')
 })
 
-it('treats a token as unknown after its format ends, explains why, and writes a notice of those in use beforehand', async () => {
+it('treats a token as unknown after its format ends, explains why, and writes a notice about tokens in use beforehand', async () => {
   const until = new Date(START + 60 * DAY)
   const format = sha256Tokens({ prefix: 'sk_', until })
   const world = node({ imports: { key: IMPORT_KEY, formats: [format] } })

@@ -35,7 +35,7 @@ it('reports rows that cannot be imported by position and field, without their co
   expect(JSON.stringify(report)).not.toContain(row.hash)
 })
 
-it('validates terms like those of create, and names the field of each row that breaks a rule', async () => {
+it('validates terms as create() does, and names the field of each row that breaks a rule', async () => {
   const tokens = accepting([old], { expiry: { max: '365d' } })
   const bad: readonly object[] = [
     { name: '', scopes: ['stock:read'], expiresIn: '1d' },

@@ -53,7 +53,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     ])
   })
 
-  it('does not show the administrators of one tenant the id of the record in another', async () => {
+  it('does not show the administrators of one tenant the ID of the record in another', async () => {
     const { tokens, token, ...made } = await imported(formats, {}, () => ({ ...map(), tenantId: 'globex' }))
     await tokens.system.revoke(made.hashed)
     expect(await verdict(tokens.verify(token))).toBe('token_revoked')
@@ -74,7 +74,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(await tokens.introspect(token)).toMatchObject({ active: false })
   })
 
-  it('accepts the secret when the format of one of two good records ends', async () => {
+  it('accepts the secret when the format of one of two valid records ends', async () => {
     let now = Date.now()
     const both = formats.map((format) => (format === hashed ? { ...hashed, until: now + 1000 } : format))
     const { tokens, token } = await imported(both, { clock: () => now })
@@ -125,7 +125,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
   })
 })
 
-it('accepts nothing of a format that has ended, even alongside one that does not know the token', async () => {
+it('accepts nothing of a format that has ended, even alongside a format that does not recognize the token', async () => {
   let now = Date.now()
   const ending = { ...hashed, until: now + 1000 }
   const tokens = accepting([ending, plain], { clock: () => now })

@@ -85,7 +85,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     return { store, tokens, faults, fields, bad, good, clock: () => now, pass: (ms: number) => (now += ms) }
   }
 
-  it('a damaged token is refused, cannot be changed, and is reported by id instead of as unknown', async ({ skip }) => {
+  it('a damaged token is refused, cannot be changed, and is reported by ID instead of as unknown', async ({ skip }) => {
     const { tokens, bad, good, fields } = await five(skip)
     for (const { token } of good) expect(await verdict(tokens.verify(token))).toBe('ok')
     for (const { token, record } of bad) {
@@ -125,7 +125,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     }
   })
 
-  it('a damaged token blocks no list of the others, whatever the page size, and is reported once', async ({ skip }) => {
+  it('a damaged token does not keep lists from returning other tokens, whatever the page size, and is reported once', async ({ skip }) => {
     const { tokens, bad, good, fields, faults } = await five(skip)
     const ids = good.map(({ record }) => record.id)
     for (const limit of [1, 2, 3, 100]) {
@@ -148,7 +148,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     }
   })
 
-  it('a damaged token does not keep prune from removing the others', async ({ skip }) => {
+  it('a damaged token does not keep prune from removing other tokens', async ({ skip }) => {
     const { tokens, pass } = await five(skip)
     pass(61_000)
     expect(await tokens.system.prune({ before: new Date(Date.now() - 58_000) })).toEqual({ count: 2 })
@@ -180,7 +180,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     for (const { token } of bad) expect(await verdict(after.verify(token))).toBe('token_unknown')
   })
 
-  it('keeps a store from counting as empty when another is copied into it', async ({ skip }) => {
+  it('a damaged token keeps its store from counting as empty when another store is copied into it', async ({ skip }) => {
     const { store, damage } = await subjectOf(kind, skip)
     const lost = storedToken({ prefix: 'acme_test' })
     await store.migrate?.()

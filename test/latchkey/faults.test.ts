@@ -209,7 +209,7 @@ describe('keys that cannot be fetched are reported', () => {
     )
   })
 
-  it('the receiver of leak reports reports keys that cannot be fetched', async () => {
+  it('leakReports() reports keys that cannot be fetched', async () => {
     const { tokens, places } = hear()
     const receive = leakReports(tokens, { fetch: offline })
     const headers = { 'github-public-key-identifier': 'x', 'github-public-key-signature': 'y' }

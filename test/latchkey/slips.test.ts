@@ -92,23 +92,23 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     await expect(made).rejects.toThrow(`did you mean "${meant}"?`)
   })
 
-  it('create() with the name as a separate argument names what was passed', async () => {
+  it('create() called with the name as a separate argument reports what was passed', async () => {
     const made = call(tokens.system.create, 'ERP', { scopes: ['inventory:read'] })() as Promise<unknown>
     await expect(made).rejects.toThrow('create(): must be an object, not "ERP"')
   })
 
-  it.each(['status', 'active', 'enabled'])('update() with %s says which separate calls to use', async (field) => {
+  it.each(['status', 'active', 'enabled'])('update() called with %s explains which separate calls to use', async (field) => {
     const { record } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
     const updated = tokens.system.update(record.id, { [field]: false } as never)
     await expect(updated).rejects.toThrow('activate, deactivate and revoke are separate calls')
   })
 
-  it.each(['get', 'revoke', 'rotate'] as const)('%s() with a promise of an ID says to await it', async (verb) => {
+  it.each(['get', 'revoke', 'rotate'] as const)('%s() called with a promise of an ID advises awaiting the promise', async (verb) => {
     const answer = call(tokens.system[verb], Promise.resolve('x'))() as Promise<unknown>
     await expect(answer).rejects.toThrow('as in record.id, not a promise: await it')
   })
 
-  it.each(['list', 'events', 'create'] as const)('%s() rejects a promise of its input and says to await it', async (verb) => {
+  it.each(['list', 'events', 'create'] as const)('%s() rejects a promise of its input and advises awaiting the promise', async (verb) => {
     const answer = call(tokens.system[verb], Promise.resolve({}))() as Promise<unknown>
     await expect(answer).rejects.toThrow('must be an object, not a promise: await it')
   })

@@ -44,7 +44,7 @@ describe('methods and paths', () => {
     '/self/rotate': 'POST, OPTIONS',
     '/openapi.json': 'GET, HEAD, OPTIONS',
   }
-  it.each(Object.entries(ALLOW))('%s allows %s', async (path, allow) => {
+  it.each(Object.entries(ALLOW))('the path %s allows the methods %s', async (path, allow) => {
     const { call } = harness()
     const options = await call('OPTIONS', path)
     expect([options.status, options.headers.get('allow'), options.text]).toEqual([204, allow, ''])

@@ -141,7 +141,7 @@ describe('the OpenAPI document', () => {
     expect([first.servers, second.servers]).toEqual([[{ url: '/a' }], [{ url: '/b' }]])
   })
 
-  it('the OpenAPI document describes the refusals too', async () => {
+  it('the OpenAPI document also describes the refusals', async () => {
     const h = harness()
     const document = await read(h)
     const check = createCheck(document)

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { texts } from '../../src/dashboard/texts.js'
 import { ACTIONS } from '../../src/model/event.js'
 
-it('names only existing audit actions in the texts of the page', () => {
+it('the texts of the page mention only existing audit actions', () => {
   const worded = Object.keys(texts).filter((key) => /^audit\.\w+\./.test(key))
   expect(worded.length).toBeGreaterThan(10)
   for (const key of worded) expect(ACTIONS.map((action) => `audit.${action}`)).toContain(key.split('.').slice(0, 3).join('.'))

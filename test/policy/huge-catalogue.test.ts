@@ -65,7 +65,7 @@ const compiled = ({ scopes, implies, groups, allowWildcard }: Omit<Shape, 'held'
   })
 }
 
-test('what an actor may give is what grantable() allows, one by one', () => {
+test('the scopes that an actor may grant are exactly those that grantable() allows one by one', () => {
   fc.assert(
     fc.property(shape, ({ held, ...options }) => {
       const catalogue = compiled(options)

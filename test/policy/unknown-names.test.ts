@@ -23,7 +23,7 @@ it.each([
   ['expiresInDays', 'expiresIn'],
   ['rotate_every_hours', 'rotateEvery'],
   ['ttlMinutes', 'expiresIn'],
-])('says that the unit belongs in the value, because a bare number would be seconds: %s', (key, meant) => {
+])('explains that the unit belongs in the value, because a bare number would be seconds: %s', (key, meant) => {
   expect(unknownName(key, FIELDS)).toBe(`unknown field; did you mean "${meant}", with the unit in the value, as in "90d"?`)
 })
 
@@ -33,7 +33,7 @@ it('names every field that starts with the given name', () => {
   )
 })
 
-it('says that optional is the opposite of required', () => {
+it('explains that optional is the opposite of required', () => {
   expect(unknownName('required', ['optional', 'realm'])).toBe('unknown field; did you mean "optional", which is the opposite?')
 })
 

@@ -14,7 +14,7 @@ function held() {
 }
 
 describe('a read that many share', () => {
-  it('a shared read begins after every caller asked, and once for all who asked in the meantime', async () => {
+  it('a shared read begins only after every one of its callers asked, and once for all who asked in the meantime', async () => {
     const { reads, shared } = held()
     const first = shared.next()
     const [second, third] = [shared.next(), shared.next()]
@@ -47,7 +47,7 @@ describe('a read that many share', () => {
     expect(await second).toBe(2)
   })
 
-  it('a failed shared read fails for the callers who share it, and for no later ones', async () => {
+  it('a failed shared read fails for the callers who share it, but not for later ones', async () => {
     const { reads, shared } = held()
     const [first, second] = [shared.next(), shared.next()]
     reads[0]?.fail(new Error('gone'))

@@ -44,7 +44,7 @@ describe('a string where a store requires an object', () => {
     ['postgresStore', postgresStore, `postgres://me:${SECRET}@host/app`],
     ['mysqlStore', mysqlStore, `mysql://me:${SECRET}@host/app`],
     ['redisStore', redisStore, `redis://me:${SECRET}@host`],
-  ] as const)('says what to write if a string is passed to %s', (name, make, text) => {
+  ] as const)('explains what to write if a string is passed to %s', (name, make, text) => {
     expect(refusal(() => make(text as never)).message).toContain(`${name}({ url })`)
   })
 
@@ -103,7 +103,7 @@ describe('connection strings', () => {
     ['redis', () => redisStore({ url: `http://me:${SECRET}@a` })],
     ['redis', () => redisStore({ url: `redis://me:${SECRET}%zz@a` })],
     ['redis', () => redisStore({ url: 'unix://' })],
-  ])('refuses an unreadable connection string at once, without repeating it (%s, %#)', (_store, make) => {
+  ])('refuses an unreadable connection string immediately, without repeating it (%s, %#)', (_store, make) => {
     expect(refusal(make).field).toBe('url')
   })
 

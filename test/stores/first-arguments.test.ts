@@ -95,7 +95,7 @@ it.each([
   ['redisStore', 'redisStore({ client: … })', redisStore, ioredis],
   ['redisStore', 'redisStore({ client: … })', redisStore, nodeRedis],
   ['redisStore', 'redisStore({ url })', redisStore, REDIS],
-])('%s, passed a bare handle or address, says to write %s', (_name, says, store, value) => {
+])('the error for %s with a bare handle or address suggests %s', (_name, says, store, value) => {
   const message = messageOf(store, value)
   expect(message).toContain(says)
   expect(message).not.toContain('hunter2')
@@ -114,7 +114,7 @@ it.each([
   ['the settings of a socket', redisStore, { socket: { host: 'localhost' } }, 'socket: unknown field; did you mean "url"?'],
   ['only another option', postgresStore, { tablePrefx: 'x_' }, 'tablePrefx: unknown field; did you mean "tablePrefix"?'],
   ['an unknown option alongside the pool', postgresStore, { pool, logger: new Map() }, 'logger: unknown field'],
-])('the error for %s says what to change', (_mistake, store, options, says) => {
+])('the error for %s explains what to change', (_mistake, store, options, says) => {
   expect(messageOf(store, options)).toContain(says)
 })
 

@@ -44,7 +44,7 @@ describe('turns at a pool', () => {
     expect(out()).toBe(2)
   })
 
-  it('does not ask the pool on behalf of calls that waited too long', async () => {
+  it('requests no connection from the pool for calls that waited too long', async () => {
     const { take } = pool()
     const turn = inTurn(1, take)
     const held = await turn()

@@ -44,6 +44,6 @@ it.each([
   expect(lineFor(fail())).not.toContain('Check that the database runs')
 })
 
-it('logs the general advice with a fault of a database that has none of its own', () => {
+it('logs the general advice for a database fault that has no advice of its own', () => {
   expect(lineFor(unavailable('postgres', postgresQuirks.faultOf, new Error('x')))).toContain('Check that the database runs')
 })

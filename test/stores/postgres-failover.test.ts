@@ -133,7 +133,7 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
     expect(await promoted.changes(undefined, 1)).not.toMatchObject({ cursor })
   }, 120_000)
 
-  it('accepts nothing from an old primary that comes back, once a node knows its successor', async () => {
+  it('accepts nothing from an old primary that comes back, once a node has learned of its successor', async () => {
     const pair = await start()
     const [here, there] = [await node(pair), await node(pair)]
     const [kept, doomed] = [await there.create(), await there.create()]

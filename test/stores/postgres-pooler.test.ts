@@ -46,7 +46,7 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     return { tokens, faults, wakeUps: async (): Promise<unknown> => (await tokens.health()).feed.wakeUps }
   }
 
-  it('sets up the tables under the advisory lock when ten nodes start at once behind PgBouncer', async () => {
+  it('sets up the tables under the advisory lock when ten nodes start at the same time behind PgBouncer', async () => {
     const nodes = Array.from({ length: 10 }, () => node())
     const minted = await Promise.all(nodes.map(({ tokens }, at) => tokens.system.create({ name: `n${at}`, scopes: ['stock:read'] })))
     for (const { tokens } of nodes) {
@@ -140,7 +140,7 @@ describe.skipIf(skip)(`nodes behind PgBouncer in transaction mode ${skip ?? ''}`
     expect(faults).toEqual([])
   })
 
-  it('wakes a node with a direct connection when a change goes through PgBouncer', async () => {
+  it('wakes a node that has a direct connection when a change goes through PgBouncer', async () => {
     const direct = node(place.url)
     const { token: text } = await direct.tokens.system.create({ name: 'ERP', scopes: ['stock:read'] })
     expect((await direct.tokens.verify(text)).ok).toBe(true)

@@ -94,7 +94,7 @@ describe.skipIf(skip)(`a streaming replica for cache misses ${skip ?? ''}`, () =
     return { here, there, main, replica, first }
   }
 
-  it('answers a cache miss from the replica without asking the primary', async () => {
+  it('answers a cache miss from the replica without querying the primary', async () => {
     const { here, there, main, replica } = await nodes()
     const made = await Promise.all(Array.from({ length: 20 }, () => there.create()))
     await primary.catchUp(standby)
@@ -117,7 +117,7 @@ describe.skipIf(skip)(`a streaming replica for cache misses ${skip ?? ''}`, () =
     expect(here.faults).toEqual([])
   })
 
-  it('asks the primary for a token that the replica does not have, so a new token is never refused', async () => {
+  it('queries the primary for a token that the replica does not have, so a new token is never refused', async () => {
     const { here, there } = await nodes()
     await standby.query('select pg_wal_replay_pause()')
     for (let round = 0; round < 10; round += 1) {

@@ -41,7 +41,9 @@ describe.skipIf(postgres.skip)(`Postgres at serializable with one statement in t
     },
   )
 
-  it('sets up once and makes every change when ten stores start at once under serializable isolation', { timeout: 120_000 }, async () => {
+  it('sets up once and makes every change when ten stores start at the same time under serializable isolation', {
+    timeout: 120_000,
+  }, async () => {
     const own = await ownSchema(postgres.url ?? '')
     try {
       const stores = Array.from({ length: 10 }, () => postgresStore({ pool: contended.pool, schema: own.schema }))

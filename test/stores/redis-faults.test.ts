@@ -105,7 +105,7 @@ describe.skipIf(missing)(`a Redis server that refuses requests ${missing ?? ''}`
     expect(page.map(({ createdAt }) => createdAt)).toEqual(Array.from({ length: 700 }, (_, at) => 699 - at))
   })
 
-  it('says to connect to the primary if Redis is a read-only replica', async () => {
+  it('advises connecting to the primary if Redis is a read-only replica', async () => {
     const warnings: RedisWarning[] = []
     const { store } = open('default', PASSWORD, warnings)
     await store.migrate?.()
@@ -277,7 +277,7 @@ describe('the details that a Redis failure exposes', () => {
     ['connect ETIMEDOUT', 'no connection'],
     ['Connection is closed.', 'no connection'],
     ['self-signed certificate', 'encrypted connection'],
-  ])('says what to do about the Redis error %s', (message, advice) => {
+  ])('explains what to do about the Redis error %s', (message, advice) => {
     expect(redisFailure(new Error(message))).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining(advice) })
   })
 
@@ -293,7 +293,7 @@ describe('the Redis client packages', () => {
   const absent = async (): Promise<undefined> => undefined
   const broken = (): Promise<never> => Promise.reject(new SyntaxError('Unexpected token'))
 
-  it('says which package to install if both Redis clients are missing', async () => {
+  it('names the packages to install if both Redis clients are missing', async () => {
     await expect(openClient('redis://127.0.0.1:1', { ioredis: absent, redis: absent })).rejects.toThrow(/npm install ioredis/)
   })
 

@@ -171,7 +171,7 @@ describe.skipIf(missing)(`a Redis server that becomes unavailable ${missing ?? '
     })
   })
 
-  it('fails at once if Redis is down at startup, and works as soon as it is up, with no second connection', async () => {
+  it('fails immediately if Redis is down at startup, and works as soon as it is up, with no second connection', async () => {
     await server.kill()
     const store = redisStore({ url: server.url })
     cleanups.push(() => store.close?.())

@@ -68,7 +68,7 @@ describe('silent connections', () => {
     expect(await answered).toBe('late')
   })
 
-  it('fails a statement at once if the driver throws', async () => {
+  it('fails a statement immediately if the driver throws', async () => {
     const thrown = (): Promise<never> => {
       throw Object.assign(new Error('closed'), { code: 'ECLOSED' })
     }

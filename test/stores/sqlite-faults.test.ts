@@ -165,7 +165,7 @@ describe('SQLite faults', () => {
     expect(found.get(heir.id)).toEqual({ ...rest, scopes: [], resources: {}, allowedIps: [], expiresAt: Number.NaN, damaged: ['metadata'] })
   })
 
-  it('says which package to install if there is no SQLite driver', async () => {
+  it('names the packages to install if there is no SQLite driver', async () => {
     const there = await findDriver('better-sqlite3').then(
       () => true,
       () => false,

@@ -78,7 +78,7 @@ describe.skipIf(noPostgres)(`a Postgres server with TLS ${noPostgres ?? ''}`, ()
   it.each([
     ['from another authority', () => `sslmode=verify-full&sslrootcert=${certificates.otherCa}`],
     ['from an unknown authority', () => 'sslmode=verify-full'],
-  ])('refuses a Postgres certificate %s, and says so', async (_title, query) => {
+  ])('refuses a Postgres certificate %s, and names the certificate as the cause', async (_title, query) => {
     await expect(open(query()).store.migrate()).rejects.toThrow(/encrypted connection failed: check the server/)
   })
 
@@ -153,7 +153,7 @@ describe.skipIf(noMariadb)(`a MySQL server with TLS ${noMariadb ?? ''}`, () => {
     await proveUnchanged(open({ ca: await readFile(certificates.ca, 'utf8'), verifyIdentity: true }))
   })
 
-  it('refuses an untrusted MySQL certificate, and says so', async () => {
+  it('refuses an untrusted MySQL certificate, and names the certificate as the cause', async () => {
     const otherCa = await readFile(certificates.otherCa, 'utf8')
     for (const store of [open({}), open({ ca: otherCa })]) {
       await expect(store.migrate()).rejects.toThrow(/encrypted connection failed: check the server/)
@@ -190,7 +190,7 @@ describe.skipIf(noMariadb)(`a MySQL server with TLS ${noMariadb ?? ''}`, () => {
 const noRedis = noOpenssl ?? redisServerMissing()
 
 describe.skipIf(noRedis)(`a Redis server with TLS ${noRedis ?? ''}`, () => {
-  it('refuses an untrusted Redis certificate, and says so', async () => {
+  it('refuses an untrusted Redis certificate, and names the certificate as the cause', async () => {
     const port = await freePort()
     const files = ['--tls-cert-file', certificates.cert, '--tls-key-file', certificates.key, '--tls-ca-cert-file', certificates.ca]
     const server = await createRedisServer(['--tls-port', `${port}`, ...files, '--tls-auth-clients', 'no'])

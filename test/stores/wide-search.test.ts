@@ -144,7 +144,7 @@ for (const [kind, { skip, open }] of Object.entries(places)) {
 const found = async (tokens: Latchkey, query: object): Promise<readonly string[]> =>
   (await tokens.system.list(query)).items.map(({ id }) => id)
 
-it.skipIf(redis.skip)(`Redis finds the first characters of an id in one step, among 100,000 tokens ${redis.skip ?? ''}`, async () => {
+it.skipIf(redis.skip)(`Redis finds the first characters of an ID in one step, among 100,000 tokens ${redis.skip ?? ''}`, async () => {
   const client = new Redis(redis.url ?? '')
   const keyPrefix = newKeyPrefix()
   const store = redisStore({ client, keyPrefix, onWarning: () => {} })

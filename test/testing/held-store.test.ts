@@ -50,7 +50,7 @@ it('heldStore() answers each waiting call once, waits for later ones, and fails 
   expect(store.find([])).toEqual([])
 })
 
-it('heldStore() resumes the named methods and holds the others', async () => {
+it('heldStore() resumes the named methods and keeps holding other methods', async () => {
   const store = heldStore(memoryStore())
   store.hold('find', 'usage')
   const find = store.find([])

@@ -137,7 +137,7 @@ describe('attachPrincipal', () => {
     await expect.poll(() => signal.aborted).toBe(true)
   })
 
-  it('attachPrincipal() says why a refused token yields no principal', async () => {
+  it('attachPrincipal() reports why a refused token yields no principal', async () => {
     const { attachPrincipal } = testLatchkey({ scopes, owner: () => null })
     await expect(attachPrincipal({}, { ownerId: 'ann', scopes: ['inventory:read'] })).rejects.toThrow(/owner_denied/)
   })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { BASE62, isBase62 } from '../../src/token/alphabet.js'
 
-test('knows exactly the 62 letters and digits among all UTF-16 code units', () => {
+test('recognizes exactly the 62 letters and digits among all UTF-16 code units', () => {
   const accepted: string[] = []
   for (let code = 0; code <= 0xffff; code++) if (isBase62(String.fromCharCode(code), 0, 1)) accepted.push(String.fromCharCode(code))
   expect(accepted.join('')).toBe(BASE62)

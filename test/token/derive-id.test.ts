@@ -6,7 +6,7 @@ import { fc } from '../support/property.js'
 
 const parts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 5 })
 
-test('derives a valid id, and the same id from the same parts', () => {
+test('derives a valid ID, and the same ID from the same parts', () => {
   fc.assert(
     fc.property(parts, (input) => {
       expect(isTokenId(deriveId(input))).toBe(true)
@@ -15,7 +15,7 @@ test('derives a valid id, and the same id from the same parts', () => {
   )
 })
 
-test('derives different ids from different parts, even if they look alike when joined', () => {
+test('derives different IDs from different parts, even if they look alike when joined', () => {
   fc.assert(
     fc.property(parts, parts, (one, two) => {
       expect(deriveId(one) === deriveId(two)).toBe(JSON.stringify(one) === JSON.stringify(two))

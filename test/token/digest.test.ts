@@ -26,7 +26,7 @@ describe.each([portableEngine, nativeEngine ?? portableEngine])('with the engine
   })
 })
 
-test('identifies a pepper by an id that is the same everywhere and reveals nothing about it', () => {
+test('identifies a pepper by an ID that is the same everywhere and reveals nothing about it', () => {
   const [newest, oldest] = createDigesters([pepper, other], portableEngine)
   const [again] = createDigesters([pepper])
   expect(newest.pepperId).toMatch(/^[0-9a-f]{8}$/)

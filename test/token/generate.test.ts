@@ -17,7 +17,7 @@ function chiSquare(sample: string): number {
 /** With 61 degrees of freedom, chance exceeds this once in 10^10 samples. A plain remainder of a byte gives over 1000 on this size. */
 const CRITICAL = 160
 
-test('generates ids and secrets whose digits are equally likely in every position', () => {
+test('generates IDs and secrets whose digits are equally likely in every position', () => {
   const secrets = Array.from({ length: 10_000 }, () => generateSecret(platformRandom))
   expect(chiSquare(secrets.join(''))).toBeLessThan(CRITICAL)
   for (const place of [0, 21, 42]) expect(chiSquare(secrets.map((secret) => secret.charAt(place)).join(''))).toBeLessThan(CRITICAL)
@@ -37,7 +37,7 @@ test('draws bytes again that would cause bias', () => {
   expect(generateId(random)).toBe('z'.repeat(16))
 })
 
-test('asks a slow source again until it has enough digits', () => {
+test('reads from a slow source again until it has enough digits', () => {
   let calls = 0
   const random: RandomSource = (size) => {
     calls++
@@ -47,7 +47,7 @@ test('asks a slow source again until it has enough digits', () => {
   expect(calls).toBe(5)
 })
 
-test('generates ids of 16 and secrets of 43 digits', () => {
+test('generates IDs of 16 digits and secrets of 43', () => {
   expect(generateId(seeded(2))).toMatch(/^[0-9A-Za-z]{16}$/)
   expect(generateSecret(seeded(2))).toMatch(/^[0-9A-Za-z]{43}$/)
 })
@@ -94,7 +94,7 @@ describe('a faulty random source', () => {
   })
 })
 
-test('mints a token only for a valid id', () => {
+test('mints a token only for a valid ID', () => {
   const [digester] = createDigesters([])
   for (const id of ['', 'short', 'a'.repeat(17), `${'a'.repeat(15)}_`, `${'a'.repeat(15)}é`]) {
     expect(() => mintToken('acme', id, digester, platformRandom)).toThrow(expect.objectContaining({ code: 'invalid_input', field: 'id' }))

@@ -50,7 +50,7 @@ test('refuses a wrong character in any position by its form', () => {
   }
 })
 
-test('recognizes a valid id', () => {
+test('recognizes a valid ID', () => {
   expect([token.slice(10, 26), '0'.repeat(16)].every(isTokenId)).toBe(true)
   const none = [
     '',

@@ -11,7 +11,7 @@ import vectors from './vectors.json' with { type: 'json' }
 const { prefix, id, secret, token } = vectors.plain[0] ?? { prefix: '', id: '', secret: '', token: '' }
 const hint = hintOf(prefix, id)
 
-test('builds a hint from the prefix and four characters of the id', () => {
+test('builds a hint from the prefix and four characters of the ID', () => {
   expect(hint).toBe('acme_live_c6w4…')
   expect(hintOf('a', 'vg5EzFsyKALaJdXL')).toBe('a_vg5E…')
 })
@@ -45,14 +45,14 @@ test('keeps the text around a token', () => {
   expect(redact(`a ${token}, b "${token}"`)).toBe(`a ${hint}, b "${hint}"`)
 })
 
-test('shows less than twenty characters of the secret of a token that a log line cut short', () => {
+test('shows fewer than twenty characters of the secret of a token that a log line cut short', () => {
   for (let length = token.length; length >= 0; length--) {
     const shown = redact(token.slice(0, length))
     expect(shown.includes(secret.slice(0, 20))).toBe(false)
   }
 })
 
-test('redacts a token whose underscores were encoded too', () => {
+test('redacts a token even if its underscores were encoded', () => {
   expect(redact(token.replaceAll('_', '%5F'))).not.toContain(secret.slice(0, 12))
   expect(redact(token.replaceAll('_', '%5f'))).not.toContain(secret.slice(0, 12))
 })

@@ -226,11 +226,11 @@ describe('an actor that is absent or incomplete', () => {
     })
   }
 
-  it('accepts an actor id that only resembles a reserved one', () => {
+  it('accepts an actor ID that only resembles a reserved one', () => {
     for (const id of ['tokens:1', 'client', 'anonymous2', 'cli', 'clients:x']) expect(() => tokens.as({ ...good, id })).not.toThrow()
   })
 
-  it('never accepts text as an actor: a user whose id is "system" has no special rights', () => {
+  it('never accepts text as an actor: a user whose ID is "system" has no special rights', () => {
     for (const word of ['system', 'admin', '*']) expect(() => tokens.as(word as never)).toThrow(expect.objectContaining({ field: 'actor' }))
   })
 

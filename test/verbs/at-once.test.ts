@@ -28,7 +28,7 @@ it('makes all concurrent changes to one token, one after the other', async () =>
   expect((await tokens.system.get(record.id))?.version).toBe(21)
 })
 
-it('fails all changes that wait for a failed commit, and lets a later change through', async () => {
+it('fails all changes that wait for a failed commit, and accepts a later change', async () => {
   const held = heldStore(memoryStore())
   const tokens = instance({ store: held })
   const { record } = await mint(tokens)

@@ -40,7 +40,7 @@ describe('update', () => {
     }
   })
 
-  it('lets exactly one of a hundred updates with the same version through', async () => {
+  it('accepts exactly one of a hundred updates with the same version', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const answers = await Promise.allSettled(
@@ -61,7 +61,7 @@ describe('update', () => {
     expect([bare.description, bare.metadata, bare.expiresAt]).toEqual([undefined, undefined, undefined])
   })
 
-  it('applies an update at once', async () => {
+  it('applies an update immediately', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { scopes: ['stock:read', 'stock:write'] })
     const before = await principalOf(tokens.verify(token))
@@ -131,7 +131,7 @@ describe('revocation', () => {
     expect(await tokens.system.revokeAll({ all: true })).toEqual({ count: 0 })
   })
 
-  it('refuses a bulk revocation whose filter got lost', async () => {
+  it('refuses a bulk revocation whose filter was lost', async () => {
     const tokens = instance()
     const { token } = await mint(tokens)
     const vague: readonly (readonly [unknown, string])[] = [

@@ -45,7 +45,7 @@ describe('explain for the present', () => {
     })
   })
 
-  it('explains the steps after a refusal too, and reports the first refusal as the code', async () => {
+  it('also explains the steps after a refusal, and reports the first refusal as the code', async () => {
     const { tokens, time } = timed()
     const { record } = await mint(tokens, { allowedIps: ['10.0.0.0/8'], expiresIn: 60 })
     time.now += DAY
@@ -60,7 +60,7 @@ describe('explain for the present', () => {
     ])
   })
 
-  it('says which grant, group, implication or owner holds a scope, and what would grant it', async () => {
+  it('names the grant, group, implication or owner that provides a scope, and what would grant a missing one', async () => {
     const owners: Record<string, OwnerPermissions | null> = { ada: { scopes: ['stock:read'] } }
     const { tokens } = timed({
       groups: { staff: ['stock:*'] },
@@ -96,7 +96,7 @@ describe('explain for the present', () => {
     expect(await tokens.system.explain(record.id, { scope: 'stock:read' })).toMatchObject({ ok: false, code: 'owner_denied' })
   })
 
-  it('says that the owner of an inheriting token holds the scope', async () => {
+  it('reports that the scope of an inheriting token comes from its owner', async () => {
     const { tokens } = timed({ owner: () => ({ scopes: ['billing:read'], resources: { warehouse: ['w1'] } }) })
     const { record } = await tokens.system.create({ name: 'laptop', ownerId: 'ada', inherit: true })
     const asked = { scope: 'billing:read', resources: { warehouse: ['w1', 'w2'] } }
@@ -181,7 +181,7 @@ describe('explain for the present', () => {
     },
   )
 
-  it('explains from the primary, counts nothing, and writes nothing', async () => {
+  it('reads from the primary to explain a decision, counts nothing, and writes nothing', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     const other = instance({ store })

@@ -57,7 +57,7 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   }
 }
 
-describe.each(STORES)('long work on %s, which answers at once', (_, open) => {
+describe.each(STORES)('long work on %s, which answers synchronously', (_, open) => {
   it('upkeep that reads every token yields to requests between its pages', async () => {
     const store = open()
     const context = await worn(store)
@@ -66,7 +66,7 @@ describe.each(STORES)('long work on %s, which answers at once', (_, open) => {
     await store.close?.()
   })
 
-  it("upkeep ends although a host's test replaced all timers", async () => {
+  it("upkeep finishes even if a host's test has replaced all timers", async () => {
     const store = open()
     const context = await worn(store)
     vi.useFakeTimers()

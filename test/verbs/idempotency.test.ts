@@ -18,7 +18,7 @@ describe('create under an idempotency key', () => {
     expect(JSON.stringify(answers.filter(({ replayed }) => replayed))).not.toMatch(/acme_test_[0-9A-Za-z]{16}_/)
   })
 
-  it('keeps the same actor id and idempotency key apart in two tenants', async () => {
+  it('keeps the same actor ID and idempotency key apart in two tenants', async () => {
     const tokens = instance()
     const ids = await Promise.all(
       ['acme', 'globex'].map(async (tenantId) => {

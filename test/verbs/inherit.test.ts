@@ -46,7 +46,7 @@ describe('a token that inherits from its owner', () => {
     expect(await refusal(owned.system.create({ name: 'x', ownerId: 'ada' } as never))).toBe('invalid_input scopes')
   })
 
-  it('lets only an actor who holds everything that an owner holds create an inheriting token for that owner', async () => {
+  it("lets only an actor with all of an owner's permissions create an inheriting token for that owner", async () => {
     const owners: Record<string, OwnerPermissions | null> = { bob: { scopes: ['stock:read'], resources: { warehouse: ['w1'] } } }
     const tokens = withOwners(owners)
     const make = () => tokens.as(ADMIN).create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true })
@@ -62,7 +62,7 @@ describe('a token that inherits from its owner', () => {
     expect(await refusal(tokens.as(ADA).create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true }))).toBe('grant_denied ownerId')
   })
 
-  it('keeps a token inheriting through a rotation, and refuses own scopes and a rotation by an actor who holds less', async () => {
+  it('keeps a token inheriting through a rotation, and refuses own scopes and a rotation by an actor with fewer permissions', async () => {
     const owners: Record<string, OwnerPermissions | null> = { bob: { scopes: ['billing:read'] } }
     const tokens = withOwners(owners)
     const { record } = await tokens.system.create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true })
@@ -102,7 +102,7 @@ describe("an owner's resources", () => {
 })
 
 describe('mayOwn', () => {
-  it('asks mayOwn which other owners an actor may name, and never asks it for the application', async () => {
+  it('asks mayOwn whether an actor may name another owner, but not when the application does', async () => {
     const asked: unknown[] = []
     const tokens = instance({
       mayOwn: (actor, owner) => {

@@ -27,8 +27,8 @@ describe('a successor', () => {
   })
 })
 
-describe('an id', () => {
-  it('never reuses an id, even if its token was pruned and the idempotency key is sent again', async () => {
+describe('an ID', () => {
+  it('never reuses an ID, even if its token was pruned and the idempotency key is sent again', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const input = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: 'k1' } as const

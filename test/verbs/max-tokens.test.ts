@@ -26,7 +26,7 @@ describe('maxTokens', () => {
     expect(await refusal(mint(tokens))).toBe('done')
   })
 
-  it('enforces maxTokens exactly when two instances create many tokens at once', async () => {
+  it('enforces maxTokens exactly, even when two instances create many tokens at the same time', async () => {
     const store = memoryStore()
     const nodes = [0, 1].map(() => instance({ store, maxTokens: { perOwner: 7 } }))
     const results = await Promise.allSettled(Array.from({ length: 40 }, (_, turn) => mint(nodes[turn % 2] ?? instance(), BOB)))

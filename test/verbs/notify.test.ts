@@ -44,7 +44,7 @@ describe('a notice of a token that is about to expire', () => {
     expect(await told()).toEqual(['token.expiring 1', 'token.expired', 'token.expiring 7'])
   })
 
-  it('writes a notice only of the nearest threshold after a period without checks', async () => {
+  it('writes a notice only for the nearest threshold after a period without checks', async () => {
     const { make, look, told, clock } = node()
     await make({ expiresIn: '90d' })
     await look()

@@ -20,7 +20,7 @@ for (const { kind, skip, place } of await everyStore()) {
       return [instance({ store: open() }), instance({ store: open() })]
     }
 
-    it('rejects all tokens of an owner who left, on every node at once and in every tenant, and no others', async () => {
+    it('rejects all tokens of an owner who left, immediately on every node and in every tenant, and no others', async () => {
       const [here, there] = await nodes()
       const [inT1, inT2, anywhere] = [
         await mint(here, { ...BOB, tenantId: 't1' }),
@@ -142,7 +142,7 @@ describe('ownerGone', () => {
     expect((await tokens.as(OTHER).events()).items.every(({ tenantId }) => tenantId === 't2')).toBe(true)
   })
 
-  it('refuses ownerGone if a limit in its input got lost, and changes nothing', async () => {
+  it('refuses ownerGone if a limit in its input was lost, and changes nothing', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { ...BOB, tenantId: 't1' })
     const call = tokens.system.ownerGone as (input: unknown) => Promise<unknown>

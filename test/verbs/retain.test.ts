@@ -104,7 +104,7 @@ describe('retention', () => {
     expect(left).toEqual(['by a clock that was wrong', 'under a key', 'young'])
   })
 
-  it('reads events that have to stay once, and checks every token daily unless something is kept for less', async () => {
+  it('reads events that have to stay only once, and checks every token daily unless something is kept for less than a day', async () => {
     const counted = { events: 0 }
     const inner = memoryStore()
     const store = interceptStore(inner, ({ method }, proceed) => {
@@ -309,7 +309,7 @@ describe('upkeep', () => {
     expect(runs).toHaveLength(4)
   })
 
-  it('asks the store for nothing until upkeep is due', async () => {
+  it('makes no store call until upkeep is due', async () => {
     const { context } = node()
     const { monotonic } = context.settings
     const runs: number[] = []

@@ -31,7 +31,7 @@ describe('rotate', () => {
     })
   }
 
-  it('ends a rotated token at once without an overlap, and records why', async () => {
+  it('ends a rotated token immediately without an overlap, and records why', async () => {
     const tokens = instance()
     const old = await mint(tokens)
     const next = await tokens.system.rotate(old.record.id)

@@ -79,7 +79,7 @@ describe('sealing', () => {
     expect(await calls({ sealing: {} })).toEqual(await calls({}))
   })
 
-  it('writes no seal by a clock without a valid time', async () => {
+  it('writes no seal while the clock has no valid time', async () => {
     let now = Date.UTC(2030, 0, 1)
     const { system } = instance({ clock: () => now })
     await mint({ system } as Latchkey<Scope>)
@@ -160,7 +160,7 @@ describe('sealing', () => {
     expect(heads).toEqual([1])
   })
 
-  it('makes one chain of seals, however many nodes seal and write at once', async () => {
+  it('makes one chain of seals, however many nodes seal and write concurrently', async () => {
     const store = memoryStore()
     const nodes = Array.from({ length: 6 }, () => node({ store }))
     await Promise.all(
@@ -264,7 +264,7 @@ describe('the verbs of the sealed audit', () => {
     expect(await tokens.as({ id: 'c', tenants: '*', manages: 'all' }).verifyAudit()).toMatchObject({ ok: true, behind: expect.any(Number) })
   })
 
-  it('refuses a head that got lost or is invalid', async () => {
+  it('refuses a missing or invalid head', async () => {
     const { handle } = node()
     expect(await refusal(handle.verifyAudit({ head: undefined }))).toBe('invalid_input head')
     expect(await refusal(handle.verifyAudit({ head: { number: 1, hash: 'x' } }))).toBe('invalid_input head.hash')

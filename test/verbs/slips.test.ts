@@ -32,7 +32,7 @@ describe('mistakes in calls to the verbs', () => {
     await tokens.close()
   })
 
-  it('refuses a token in place of an id, without repeating it', async () => {
+  it('refuses a token in place of an ID, without repeating it', async () => {
     const { tokens, token } = await kit()
     const tries = [
       tokens.system.get(token),
@@ -96,7 +96,7 @@ describe('mistakes in calls to the verbs', () => {
     await tokens.close()
   })
 
-  it('suggests tokenId if events() is called with an id', async () => {
+  it('suggests tokenId if events() is called with an ID', async () => {
     const { tokens, id } = await kit()
     await expect(tokens.system.events({ id } as never)).rejects.toThrow('unknown field; did you mean "tokenId"?')
     await tokens.close()
@@ -124,7 +124,7 @@ describe('mistakes in calls to the verbs', () => {
     }
   })
 
-  it('introspect() answers a promise of a token with a warning, too', async () => {
+  it('introspect() warns about a promise of a token as well', async () => {
     const { tokens } = await kit()
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     try {

@@ -110,7 +110,7 @@ describe('usage of a token', () => {
 })
 
 describe('usage of several tokens', () => {
-  it('adds usage up inside the store: a hundred busy tokens cost two rows a step', async () => {
+  it('adds usage up inside the store: a hundred busy tokens cost two rows per step', async () => {
     const now = Date.UTC(2030, 5, 1)
     const inner = memoryStore()
     let rows = 0

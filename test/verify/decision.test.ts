@@ -255,7 +255,7 @@ describe('limits', () => {
     expect([...limiter.counts.values()]).toEqual([1, 1])
   })
 
-  it('a refusal by a limit says when to retry, in whole seconds and at least one', async () => {
+  it('a refusal by a limit states when to retry, in whole seconds and at least one', async () => {
     const tokens = instance({ rateLimit: { limits: [perToken(1)], onFailure: 'refuse' } })
     const { token, record } = await mint(tokens)
     expect((await tokens.verify(token)).rates).toHaveLength(1)

@@ -146,7 +146,7 @@ it('leaves removal of a lock to the process that claimed it unless that process 
   expect(await readdir(folder)).toEqual([])
 })
 
-it("judges a lock by its own clock and never takes a live lock, whatever the file's mtime says", async () => {
+it("judges a lock by its own clock and never takes a live lock, whatever the file's mtime is", async () => {
   await writeFile(`${path}.lock`, 'alive')
   const beat = setInterval(() => void utimes(`${path}.lock`, new Date(0), new Date(Math.random() * 1e6)), 20)
   try {

@@ -32,14 +32,14 @@ const plantHuge = async (place: string): Promise<void> => {
   await truncate(place, 3_000_000_000)
 }
 
-describe.skipIf(process.platform === 'win32')('what a stranger put in the place of a file of fileStorage', () => {
+describe.skipIf(process.platform === 'win32')('files that a stranger put in place of those of fileStorage', () => {
   it.each([
     ['a pipe', plantPipe],
     ['a link to a device', (place: string) => symlink('/dev/zero', place)],
     ['a link to nothing', (place: string) => symlink(join(folder, 'nothing'), place)],
     ['a link to itself', (place: string) => symlink(place, place)],
     ['a huge file', plantHuge],
-  ])('%s in the place of the lock is removed, and the lock is taken', async (_, plant) => {
+  ])('%s in place of the lock is removed, and the lock is taken', async (_, plant) => {
     await plant(`${path}.lock`)
     const storage = createFileStorage(path, TIMES)
     await storage.lock(() => Promise.resolve(storage.save({ token: TOKEN })))
@@ -51,7 +51,7 @@ describe.skipIf(process.platform === 'win32')('what a stranger put in the place 
     ['a pipe', plantPipe],
     ['a link to a device', (place: string) => symlink('/dev/zero', place)],
     ['a huge file', plantHuge],
-  ])('%s in the place of the token or of the note is refused', async (_, plant) => {
+  ])('%s in place of the token or the note is refused', async (_, plant) => {
     const storage = createFileStorage(path, TIMES)
     await plant(path)
     await expect(storage.load()).rejects.toThrow(/not a regular file|too large/)

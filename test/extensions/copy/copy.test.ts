@@ -158,7 +158,7 @@ describe('during a copy', () => {
     expect(opened.yet).toBe(true)
   })
 
-  it('open ends only once an old node without a cache no longer accepts anything', async () => {
+  it('open finishes only once an old node without a cache no longer accepts anything', async () => {
     const [store, to] = [memoryStore(), memoryStore()]
     const running = nodeOver(store, { cache: false, usage: false })
     const [old, now] = [nodeOver(store, { ...QUICK, usage: false }), nodeOver(to, { ...QUICK, usage: false })]
@@ -258,7 +258,7 @@ describe('an interrupted copy', () => {
     await copy(old, now, { step: 'open' })
   })
 
-  it('the fence stays when a store outage leaves it unclear who may verify, and a later run continues', async () => {
+  it('the fence stays in place when a store outage leaves it unclear who may verify, and a later run continues', async () => {
     const [source, target] = [memoryStore(), memoryStore()]
     let down = false
     const failing = interceptStore(target, ({ method, args }, proceed) => {

@@ -146,7 +146,7 @@ describe('an unknown key', () => {
     expect(answers.at(-1)).toBe('found')
   })
 
-  it('a new key is found at once even when a stranger presented another ID just before its publication', async () => {
+  it('a new key is found immediately even when a stranger presented another ID just before its publication', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, publish } = publisher()
     publish(old)

@@ -38,7 +38,7 @@ const createDeafNode = async () => {
 }
 
 describe('exchanged tokens', () => {
-  it('the exchange asks the primary, so it rejects a revoked token before this node has learned of the revocation', async () => {
+  it('the exchange queries the primary, so it rejects a revoked token before this node has learned of the revocation', async () => {
     const { other, tokens, token, record, ask } = await createDeafNode()
     await other.system.revoke(record.id)
     expect((await tokens.verify(token)).ok).toBe(true)

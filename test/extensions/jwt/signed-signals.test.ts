@@ -40,13 +40,13 @@ describe.each([
   ['that follows its parent', true],
   ['on its own', false],
 ] as const)('the signal of a signed token %s', (_which, strict) => {
-  it('is dropped when nothing references or listens to it, long before the token or its parent ends', async () => {
+  it('the signal of a signed token is dropped when nothing references or listens to it, long before the token or its parent ends', async () => {
     const { verifier, text } = await world(strict)
     const left = await abandoned(verifier, text, () => undefined)
     await until(async () => (await left()) < 5)
   })
 
-  it('is dropped once its last listener is removed', async () => {
+  it('the signal of a signed token is dropped once its last listener is removed', async () => {
     const { verifier, text } = await world(strict)
     const listen = (): void => undefined
     const left = await abandoned(verifier, text, ({ signal }) => {
@@ -59,7 +59,7 @@ describe.each([
 })
 
 describe('the signal of a signed token with a listener', () => {
-  it('fires with its parent, even if nothing references it', async () => {
+  it('the signal of a signed token with a listener fires with its parent, even if nothing references it', async () => {
     const { tokens, record, verifier, text } = await world(true)
     const reasons: string[] = []
     const left = await abandoned(verifier, text, ({ signal }) => {
@@ -72,7 +72,7 @@ describe('the signal of a signed token with a listener', () => {
     await until(async () => (await left()) < 5)
   })
 
-  it('fires at its expiry, even if nothing references it', async () => {
+  it('the signal of a signed token with a listener fires at its expiry, even if nothing references it', async () => {
     let now = Math.ceil(Date.now() / 1000) * 1000
     const { signed, service, create } = await createGateway({ clock: () => now, expiresIn: 2 })
     const text = await signed((await create()).token)

@@ -12,7 +12,7 @@ const world = async () => {
   return { tokens, token, record }
 }
 
-it('a call of whoami counts as one use, and against the rate limits', async () => {
+it('a call to whoami counts as one use and toward the rate limits', async () => {
   const { tokens, token, record } = await world()
   const me = whoami(tokens)
   const ask = () => me(new Request('https://api.example/whoami', { headers: { authorization: `Bearer ${token}` } }))

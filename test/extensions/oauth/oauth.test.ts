@@ -142,7 +142,7 @@ describe('introspection (RFC 7662)', () => {
     ['control characters', () => 'gate\nway'],
     ['invisible characters', () => 'gate\u202eway'],
     ['more characters than an actor may have', () => 'x'.repeat(194)],
-  ])('a client whose id has %s is unknown, and nothing of the id is recorded', async (_, idOf) => {
+  ])('a client whose ID has %s is unknown, and no part of the ID is recorded', async (_, idOf) => {
     const heard: FaultReport[] = []
     const { tokens, create } = createTokens({ onError: (fault) => heard.push(fault) })
     const { token } = await create()
@@ -158,7 +158,7 @@ describe('introspection (RFC 7662)', () => {
     expect(JSON.stringify(heard.map(({ error }) => error.message))).not.toContain(token)
   })
 
-  it('a client whose id is as long as an id may be revokes a token', async () => {
+  it('a client with an ID of the maximum length can revoke a token', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     const revoke = revocation(tokens, { client: () => ({ id: 'x'.repeat(193), tenants: ['acme'] }) })

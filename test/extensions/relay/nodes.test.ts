@@ -4,7 +4,7 @@ import { BOUND_MS, bodyOf, changeAndJudge, only, readerOf, running } from './jud
 import { createWorld, KEY, mostInASecond } from './world.js'
 
 describe('with a well-behaved broker', () => {
-  it('one node reads for all nodes, and the others learn of a change at once', async () => {
+  it('one node reads for all nodes, and the others learn of a change immediately', async () => {
     const world = await running()
     world.calls.length = 0
     expect(await changeAndJudge(world, world.nodes)).toBeLessThan(100)

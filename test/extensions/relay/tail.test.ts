@@ -37,13 +37,13 @@ describe('the last pages of the feed', () => {
     expect([tail.answer('16', 100), tail.answer('9', 100), tail.answer('somewhere else', 100)]).toEqual([undefined, undefined, undefined])
   })
 
-  it('a tail answers in whole pages up to the limit and says whether there is more', () => {
+  it('a tail returns whole pages up to the limit and reports whether there are more', () => {
     const tail = tailOf(10, 12, 15, 20)
     expect(tail.answer('10', 5)).toEqual(page(10, 15, { more: true }))
     expect(tail.answer('15', 4)).toBeUndefined()
   })
 
-  it('a tail drops everything before a page that says that anything may have changed', () => {
+  it('a tail drops everything before a page that reports that anything may have changed', () => {
     const tail = tailOf(10, 12)
     tail.extend('12', { ...page(30, 30), everything: true }, 0)
     tail.extend('30', page(30, 32), 0)

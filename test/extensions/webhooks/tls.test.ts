@@ -58,7 +58,7 @@ describe.skipIf(missing)(`a receiver that speaks TLS ${missing ?? ''}`, () => {
     ['its certificate is for a name and the URL has an IP address', '127.0.0.1', () => ca],
     ['its certificate is from another authority', 'localhost', () => otherCa],
     ['its certificate is from an unknown authority', 'localhost', () => undefined],
-  ])('nothing is sent to a receiver when %s, whatever the environment says', async (_, host, authority) => {
+  ])('nothing is sent to a receiver when %s, whatever the environment variables are', async (_, host, authority) => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
     const before = hosts.length
     expect(await post(host, authority())).toEqual({ delivered: false, failure: 'tls_failed' })

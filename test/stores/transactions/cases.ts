@@ -102,7 +102,9 @@ export const transactionCases = (subject: TransactionSubject): void => {
     await Promise.all(opened.splice(0).map((tokens) => tokens.close()))
   })
 
-  it('accepts a token of a committed transaction on every node at once, with its event in the audit', { timeout: 120_000 }, async () => {
+  it('accepts a token of a committed transaction immediately on every node, with its event in the audit', {
+    timeout: 120_000,
+  }, async () => {
     const [one, two] = [await node(), await node()]
     let token = ''
     let id = ''
