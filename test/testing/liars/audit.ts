@@ -43,7 +43,7 @@ export const auditLiars: readonly Liar[] = [
   },
   {
     name: 'compares the number of a seal first and writes the seal later',
-    caughtBy: 'when many seal at once, exactly one writes each number',
+    caughtBy: 'when many nodes seal concurrently, exactly one writes each number',
     create() {
       const honest = memoryStore()
       const seals: StoredSeal[] = []
@@ -64,7 +64,7 @@ export const auditLiars: readonly Liar[] = [
   },
   {
     name: 'compares the version of a consumer first and writes its state later',
-    caughtBy: 'when many claim a consumer at once, exactly one succeeds',
+    caughtBy: 'when many nodes claim a consumer concurrently, exactly one succeeds',
     create() {
       const honest = memoryStore()
       const states = new Map<string, ConsumerState>()
@@ -97,7 +97,7 @@ export const auditLiars: readonly Liar[] = [
   },
   {
     name: 'reuses the seq of a removed event',
-    caughtBy: 'removed events are gone, the others keep their positions, and no position is reused',
+    caughtBy: 'removed events are gone, the remaining events keep their positions, and no position is reused',
     create() {
       const honest = memoryStore()
       const place = new Map<string, number>()

@@ -40,7 +40,7 @@ export const commitLiars: readonly Liar[] = [
   },
   {
     name: 'checks the cap before the ids',
-    caughtBy: 'a duplicate id is reported as a conflict, not as an exceeded cap',
+    caughtBy: 'a duplicate ID is reported as a conflict, not as an exceeded cap',
     create() {
       const honest = memoryStore()
       return single({

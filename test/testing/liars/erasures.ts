@@ -41,7 +41,7 @@ export const erasureLiars: readonly Liar[] = [
   },
   {
     name: 'does not trim the feed on request',
-    caughtBy: 'after the feed is trimmed, readers that missed entries must assume that everything changed, and the others continue',
+    caughtBy: 'after the feed is trimmed, readers that missed entries must assume that everything changed, and other readers continue',
     create() {
       const honest = memoryStore()
       return single({ ...honest, commit: ({ cutsFeed: _, ...change }) => honest.commit(change) })

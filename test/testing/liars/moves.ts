@@ -35,7 +35,7 @@ export const moveLiars: readonly Liar[] = [
   },
   {
     name: 'lets an erasure without an event past the fence',
-    caughtBy: 'while a move fences the prefix of an erasure, the erasure is refused, and one of another prefix is not',
+    caughtBy: 'while a move fences a prefix, erasures of that prefix are refused, and erasures of other prefixes are not',
     create() {
       const store = memoryStore()
       const moves = new Map<string, Move>()

@@ -7,7 +7,7 @@ import { type Liar, single } from './liar.js'
 export const readLiars: readonly Liar[] = [
   {
     name: 'compares ids case-insensitively',
-    caughtBy: 'ids are distinguished byte for byte',
+    caughtBy: 'IDs are distinguished byte for byte',
     create() {
       const honest = memoryStore()
       const byFolded = new Map<string, Set<string>>()
@@ -26,7 +26,7 @@ export const readLiars: readonly Liar[] = [
   },
   {
     name: 'returns another record for an unknown id',
-    caughtBy: 'find() returns the records of up to 500 ids at once and omits unknown ids',
+    caughtBy: 'find() returns the records of up to 500 IDs in one call and omits unknown IDs',
     create() {
       const honest = memoryStore()
       let known: string | undefined

@@ -18,7 +18,7 @@ function withTickets(tickets: Map<string, StoredTicket>, methods: Pick<TokenStor
 export const ticketLiars: readonly Liar[] = [
   {
     name: 'reads a ticket first and removes it later',
-    caughtBy: 'when many redeem one ticket at once, exactly one succeeds',
+    caughtBy: 'when many callers redeem one ticket concurrently, exactly one succeeds',
     create() {
       const tickets = new Map<string, StoredTicket>()
       return single(
@@ -35,7 +35,7 @@ export const ticketLiars: readonly Liar[] = [
   },
   {
     name: 'counts tickets first and saves another later',
-    caughtBy: 'a token never has more live tickets than the limit, however many are saved at once',
+    caughtBy: 'a token never has more live tickets than the limit, however many are saved concurrently',
     create() {
       const tickets = new Map<string, StoredTicket>()
       return single(

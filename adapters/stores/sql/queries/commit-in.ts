@@ -14,7 +14,7 @@ import { refuseFencedIn } from './moves.js'
 
 const refused = (why: string): AdditionResult => ({ ok: false, refused: why })
 
-/** Writes the parts in the order that determines the answer: a duplicate id is reported as a conflict, not as an exceeded cap. */
+/** Writes the parts in the order that determines the answer: a duplicate ID is reported as a conflict, not as an exceeded cap. */
 function* write(sql: Sql, addition: Addition): Steps<AdditionResult> {
   const { builder } = sql
   const { inserts = [], events, caps = [] } = addition

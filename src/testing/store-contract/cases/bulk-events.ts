@@ -130,7 +130,7 @@ export const bulkEventCases: StoreCases = {
       },
     },
     {
-      title: 'a duplicate event id makes the whole bulk revocation fail',
+      title: 'a duplicate event ID makes the whole bulk revocation fail',
       async run(stage) {
         const old = await inserted(stage)
         const stamp = bulkStamp()

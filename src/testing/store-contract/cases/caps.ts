@@ -124,7 +124,7 @@ export const capCases: StoreCases = {
       },
     },
     {
-      title: 'a duplicate id is reported as a conflict, not as an exceeded cap',
+      title: 'a duplicate ID is reported as a conflict, not as an exceeded cap',
       async run(stage) {
         const first = await inserted(stage, OWNED)
         const again: Change = { inserts: [token(stage.prefix, { ...OWNED, id: first.id })], caps: [cap(stage, 1)], events: [] }

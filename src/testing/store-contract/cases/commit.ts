@@ -26,7 +26,7 @@ export const commitCases: StoreCases = {
   title: 'commit',
   cases: [
     {
-      title: 'an insert with a duplicate id is a conflict and changes nothing',
+      title: 'an insert with a duplicate ID is a conflict and changes nothing',
       async run(stage) {
         const first = await inserted(stage)
         const again = token(stage.prefix, { id: first.id, name: 'Impostor' })
@@ -61,7 +61,7 @@ export const commitCases: StoreCases = {
       },
     },
     {
-      title: 'a duplicate event id is a conflict and changes nothing',
+      title: 'a duplicate event ID is a conflict and changes nothing',
       async run(stage) {
         const old = await inserted(stage)
         const [known = ''] = await eventIds(stage)

@@ -92,7 +92,7 @@ export const consumerCases: StoreCases = {
       },
     },
     {
-      title: 'when many claim a consumer at once, exactly one succeeds',
+      title: 'when many nodes claim a consumer concurrently, exactly one succeeds',
       async run(stage) {
         for (const version of [1, 2, 3]) {
           const holders = Array.from({ length: 16 }, (_, index) => `node-${index}`)

@@ -85,7 +85,7 @@ export const erasureCases: StoreCases = {
       },
     },
     {
-      title: 'when many erase fields of one event at once, exactly one succeeds',
+      title: 'when many callers erase fields of one event concurrently, exactly one succeeds',
       async run(stage) {
         const one = event(stage.prefix, { salt: SALT })
         await stage.store.commit({ events: [one] })
@@ -101,7 +101,7 @@ export const erasureCases: StoreCases = {
       },
     },
     {
-      title: 'after the feed is trimmed, readers that missed entries must assume that everything changed, and the others continue',
+      title: 'after the feed is trimmed, readers that missed entries must assume that everything changed, and other readers continue',
       async run(stage) {
         const made = await inserted(stage, { ownerId: 'bob' })
         const start = (await stage.store.changes(undefined, 10)).cursor
@@ -154,7 +154,7 @@ export const erasureCases: StoreCases = {
       },
     },
     {
-      title: 'while a move fences the prefix of an erasure, the erasure is refused, and one of another prefix is not',
+      title: 'while a move fences a prefix, erasures of that prefix are refused, and erasures of other prefixes are not',
       async run(stage) {
         const { store, second, prefix } = stage
         if (store.saveMove === undefined) return

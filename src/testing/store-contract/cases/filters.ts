@@ -75,7 +75,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'tenant, owner, creator and ids each narrow the list, and an empty list matches nothing',
+      title: 'tenant, owner, creator and IDs each narrow the list, and an empty list matches nothing',
       async run(stage) {
         const byName = await insertNamed(stage, {
           one: { tenantId: 'a', ownerId: 'o', createdBy: 'bob' },
@@ -179,7 +179,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'imported',
+      title: 'imported selects tokens by whether they were imported',
       async run(stage) {
         const old = { importedFrom: 'bcrypt', importedHash: '$2b$10$abcdefghijklmnopqrstuv' }
         const byName = await insertNamed(stage, { made: {}, first: { ...old, ownerId: 'o' }, second: old })
@@ -246,7 +246,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'the start of an id is compared byte for byte',
+      title: 'the start of an ID is compared byte for byte',
       async run(stage) {
         const ends = ['aB0zzzzzzzzzz', 'aB0zZzzzzzzzz', 'ab0zzzzzzzzzz', 'aB1zzzzzzzzzz', 'zzzzzzzzzzzzz'].map((end) => `Qx${end}`)
         const made = ends.map((end, index) => token(stage.prefix, { id: end.padEnd(16, String(index)), name: `${index}` }))
@@ -276,7 +276,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'filters reflect an update at once',
+      title: 'filters reflect an update immediately',
       async run(stage) {
         const old = await inserted(stage, { ownerId: 'o', name: 'Before', rotationDueAt: START })
         const { rotationDueAt: _, ...rest } = old

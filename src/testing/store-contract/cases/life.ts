@@ -7,7 +7,7 @@ export const lifeCases: StoreCases = {
   title: 'life of a store',
   cases: [
     {
-      title: 'has a name',
+      title: 'a store has a name',
       run(stage) {
         ensure(typeof stage.store.name === 'string' && stage.store.name.length > 0, 'the name of a store must be a non-empty string')
       },

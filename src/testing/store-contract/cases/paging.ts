@@ -47,7 +47,7 @@ export const pagingCases: StoreCases = {
   title: 'list pages',
   cases: [
     {
-      title: 'lists are newest first, and ordered by the bytes of the id if the times are equal',
+      title: 'lists are newest first, and ordered by the bytes of the ID if the times are equal',
       async run(stage) {
         const made = sameInstants(stage)
         await insert(stage.store, made)

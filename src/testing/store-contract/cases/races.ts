@@ -60,7 +60,7 @@ export const raceCases: StoreCases = {
       },
     },
     {
-      title: 'of 32 parallel inserts of one id, exactly one succeeds',
+      title: 'of 32 parallel inserts of one ID, exactly one succeeds',
       async run(stage) {
         const { id } = token(stage.prefix)
         const attempts = Array.from({ length: 32 }, (_, index) => ({

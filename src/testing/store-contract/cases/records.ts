@@ -148,7 +148,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'find() returns the records of up to 500 ids at once and omits unknown ids',
+      title: 'find() returns the records of up to 500 IDs in one call and omits unknown IDs',
       async run(stage) {
         const made = Array.from({ length: 500 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
         await insert(stage.store, made)
@@ -168,7 +168,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'ids are distinguished byte for byte',
+      title: 'IDs are distinguished byte for byte',
       async run(stage) {
         const stem = randomText(15)
         const lower = await inserted(stage, { id: `${stem}a` })

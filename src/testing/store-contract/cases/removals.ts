@@ -21,7 +21,7 @@ export const removalCases: StoreCases = {
   title: 'removals',
   cases: [
     {
-      title: 'a removal deletes the token and its usage, keeps its events, and ignores ids that no longer exist',
+      title: 'a removal deletes the token and its usage, keeps its events, and ignores IDs that no longer exist',
       async run(stage) {
         const [gone, kept] = [await inserted(stage), await inserted(stage)]
         const uses = [gone.id, kept.id].map((tokenId) => ({
@@ -66,7 +66,7 @@ export const removalCases: StoreCases = {
       },
     },
     {
-      title: 'a removed token is in no list, and its id can be reused without anything of the old token',
+      title: 'a removed token is in no list, and its ID can be reused without anything from the old token',
       async run(stage) {
         const fields = { tenantId: 'a', ownerId: 'o', createdBy: 'bob', name: 'Find me', rotationDueAt: START, expiresAt: START + 9 }
         const old = await inserted(stage, fields)

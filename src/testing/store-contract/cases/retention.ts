@@ -27,7 +27,7 @@ export const retentionCases: StoreCases = {
   title: 'retention',
   cases: [
     {
-      title: 'removed events are gone, the others keep their positions, and no position is reused',
+      title: 'removed events are gone, the remaining events keep their positions, and no position is reused',
       async run(stage) {
         const events = Array.from({ length: 12 }, (_, index) => event(stage.prefix, { tenantId: `t${index % 2}`, count: index }))
         await stage.store.commit({ events })

@@ -58,7 +58,7 @@ export const sealCases: StoreCases = {
       },
     },
     {
-      title: 'when many seal at once, exactly one writes each number',
+      title: 'when many nodes seal concurrently, exactly one writes each number',
       async run(stage) {
         for (const number of [1, 2, 3]) {
           const bodies = Array.from({ length: 16 }, (_, index) => `${number} by ${index}`)
@@ -86,7 +86,7 @@ export const sealCases: StoreCases = {
       },
     },
     {
-      title: 'an event is found by its id, within its prefix and the other fields of the query',
+      title: 'an event is found by its ID, within its prefix and the other fields of the query',
       async run(stage) {
         const events = ['a', 'b', 'a'].map((tenantId) => event(stage.prefix, { tenantId }))
         const stranger = event(newPrefix())

@@ -35,7 +35,7 @@ export const ticketCases: StoreCases = {
       },
     },
     {
-      title: 'when many redeem one ticket at once, exactly one succeeds',
+      title: 'when many callers redeem one ticket concurrently, exactly one succeeds',
       async run(stage) {
         const { id } = await inserted(stage)
         for (const number of [1, 2, 3]) {
@@ -71,7 +71,7 @@ export const ticketCases: StoreCases = {
       },
     },
     {
-      title: 'a token never has more live tickets than the limit, however many are saved at once',
+      title: 'a token never has more live tickets than the limit, however many are saved concurrently',
       async run(stage) {
         const { id } = await inserted(stage)
         const other = await inserted(stage)
