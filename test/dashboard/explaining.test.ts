@@ -4,8 +4,8 @@ import { languages } from '../../src/dashboard/texts/languages.js'
 import { texts } from '../../src/dashboard/texts.js'
 import { ACTIONS } from '../../src/model/event.js'
 import { findChromium } from './support/browser.js'
-import type { World } from './support/host.js'
-import { press, stage, wider } from './support/stage.js'
+import { expressWith, type World } from './support/host.js'
+import { listen, press, stage, wider } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 
@@ -71,6 +71,44 @@ describe.skipIf(skip !== undefined)(`why a token is rejected ${skip ?? ''}`, () 
       await press(page, 'Deactivate')
       await expect.poll(() => verdict(page).textContent()).toContain('Activate it.')
     })
+  })
+
+  it("screen readers hear an answer once, with the owner's name even if that loads late", () => {
+    const many = Array.from({ length: 501 }, (_, at) => ({ id: `i${at}`, name: `A ${at}` }))
+    let id = ''
+    const before = async ({ tokens }: World): Promise<void> => {
+      id = (await tokens.system.create({ name: 'ERP', scopes: ['orders:read'], ownerId: 'zoe' })).record.id
+    }
+    return play(
+      {
+        before,
+        options: { owner: () => null },
+        start: expressWith({ owners: () => [...many, { id: 'zoe', name: 'Zoe Zander' }] }),
+      },
+      async ({ page, world }) => {
+        let name = (): void => {}
+        const named = new Promise<void>((resolve) => {
+          name = resolve
+        })
+        await page.route(/\/owners\?.*ids=/, async (route) => {
+          await named
+          await route.fallback()
+        })
+        await page.goto(`${world.url}?token=${id}`)
+        await page.getByRole('heading', { name: 'ERP' }).waitFor()
+        const told = await listen(page)
+        await summary(page).click()
+        await expect.poll(() => verdict(page).textContent()).toContain('zoe')
+        await page.waitForTimeout(200)
+        expect(await told()).toEqual([])
+        name()
+        await expect.poll(told).toEqual([expect.stringContaining('Zoe Zander')])
+        await page.waitForTimeout(1200)
+        expect(await told()).toHaveLength(1)
+        await press(page, 'Explain')
+        await expect.poll(async () => (await told()).length).toBe(2)
+      },
+    )
   })
 
   it('a refusal in the audit trail opens the explanation with its address and time', () => {

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { findChromium } from './support/browser.js'
 import { seed } from './support/seed.js'
-import { confirm, createByPage, keep, press, stage, type Wanted } from './support/stage.js'
+import { confirm, createByPage, keep, listen, press, stage, type Wanted } from './support/stage.js'
 
 const { path = '', skip } = findChromium()
 const one: Wanted = { before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read'] }) }
@@ -29,14 +29,7 @@ describe.skipIf(skip !== undefined)(`with a screen reader ${skip ?? ''}`, () => 
   it('the page announces the next page even when it shows the same number of tokens', () =>
     play({ before: seed, at: '?size=10' }, async ({ page }) => {
       await expect.poll(() => heard(page)).toBe('10 tokens shown')
-      await page.evaluate(() => {
-        const told: string[] = []
-        Reflect.set(window, 'told', told)
-        const region = document.querySelector('[data-announcer]')
-        if (region === null) throw new Error('nothing announces')
-        new MutationObserver(() => told.push(region.textContent ?? '')).observe(region, { childList: true, subtree: true })
-      })
-      const told = (): Promise<string[]> => page.evaluate(() => Reflect.get(window, 'told') as string[])
+      const told = await listen(page)
       await press(page, 'Next')
       await expect.poll(told).toEqual(['2 tokens shown. Page 2'])
       await press(page, 'Previous')

@@ -119,6 +119,7 @@ function useAccountSwitch(id: string | undefined, reload: () => void): string | 
 
 /** `name` is the user who is signed in now, who may differ from the one whose tokens are still shown. */
 function TopBar({ me, name = '' }: { readonly me: Me | undefined; readonly name: string | undefined }): JSX.Element {
+  const title = config.title ?? t('app.title')
   return (
     <header class="top">
       <div class="top-inner">
@@ -136,7 +137,7 @@ function TopBar({ me, name = '' }: { readonly me: Me | undefined; readonly name:
           ) : (
             <img class="logo" src={config.logo} alt="" />
           )}
-          <span>{config.title ?? t('app.title')}</span>
+          <span title={title}>{title}</span>
         </span>
         {me && (
           <span class="top-facts">

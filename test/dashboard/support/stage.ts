@@ -82,6 +82,18 @@ export async function holdBack(page: Page, match: RegExp): Promise<{ readonly as
   return { asked: page.waitForRequest((request) => request.method() === 'POST' && match.test(request.url())), letGo }
 }
 
+/** Returns a function that returns everything announced to screen readers since then. */
+export async function listen(page: Page): Promise<() => Promise<string[]>> {
+  await page.evaluate(() => {
+    const told: string[] = []
+    Reflect.set(window, 'told', told)
+    const region = document.querySelector('[data-announcer]')
+    if (region === null) throw new Error('nothing announces')
+    new MutationObserver(() => told.push(region.textContent ?? '')).observe(region, { childList: true, subtree: true })
+  })
+  return () => page.evaluate(() => Reflect.get(window, 'told') as string[])
+}
+
 /** Copies the displayed token and closes its dialog. */
 export async function keep(page: Page): Promise<void> {
   await confirm(page, 'Copy token')

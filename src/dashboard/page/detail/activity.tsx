@@ -162,7 +162,7 @@ function Shares(props: { readonly none: string; readonly shares: readonly (Share
         {(all ? shares : shares.slice(0, MOST_ROWS)).map(({ label, allowed, refused, note }) => (
           <li key={label} title={t('use.sum', { allowed, refused })}>
             <span class="share-label">
-              <code>{label}</code>
+              <code title={label}>{label}</code>
               {note && <span class="muted">{note}</span>}
             </span>
             <span class="share-count">{number(allowed + refused)}</span>

@@ -5,6 +5,9 @@ import { briefDay, clockTime, number } from '../lib/format.js'
 import type { Bar } from './series.js'
 
 const HEIGHT = 200
+const DAY_SECONDS = 86_400
+/** The distances between dates on the axis. By default, they may be half a day, and the same date would be shown twice. */
+const WHOLE_DAYS = [1, 2, 3, 7, 14, 30].map((days) => days * DAY_SECONDS)
 
 /** Bars over time: allowed uses, with refused ones on top. A table provides the same data to screen readers. */
 export function Chart({ bars, onPoint }: { readonly bars: readonly Bar[]; readonly onPoint: (bar: Bar | undefined) => void }): JSX.Element {
@@ -49,7 +52,14 @@ function draw(element: HTMLElement, bars: readonly Bar[], onPoint: (bar: Bar | u
         y: { range: (_, __, most) => [0, Math.max(4, most * 1.1)] },
       },
       axes: [
-        { ...axis, grid: { show: false }, values: (_, at) => at.map((second) => labelOf(second * 1000, step)), space: 72, size: 28 },
+        {
+          ...axis,
+          ...(!isHourly(step) && { incrs: WHOLE_DAYS }),
+          grid: { show: false },
+          values: (_, at) => at.map((second) => (isHourly(step) ? clockTime : briefDay)(second * 1000)),
+          space: 72,
+          size: 28,
+        },
         {
           ...axis,
           grid: { stroke: colour('--line'), width: 1 },
@@ -66,7 +76,7 @@ function draw(element: HTMLElement, bars: readonly Bar[], onPoint: (bar: Bar | u
   )
 }
 
-const labelOf = (at: number, step: number): string => (step < 4_000_000 ? clockTime : briefDay)(at)
+const isHourly = (step: number): boolean => step < 4_000_000
 
 // A canvas does not support custom properties, so the color is read from an element that has it.
 function colours(element: HTMLElement): (name: string) => string {

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { call, type Query } from '../lib/api.js'
 import { moment } from '../lib/format.js'
 import { useLoad } from '../lib/hooks.js'
@@ -14,6 +14,8 @@ import { Icon, type IconName } from '../ui/icons.js'
 import { ProblemLine } from '../ui/problem.js'
 import { User } from '../ui/who.js'
 import { reasonOf } from './reason.js'
+
+const NAME_PATIENCE_MS = 1000
 
 type Props = {
   readonly id: string
@@ -38,10 +40,19 @@ export function Explained({ id, version, query, round, onProblem }: Props): JSX.
   )
   const answer = loading || problem !== undefined ? undefined : data
   useEffect(() => onProblem(problem), [problem])
-  // If the name is not loaded yet, the sentence is announced again once it is.
-  const owner = useName('owners', (answer && refusing(answer)?.ownerId) ?? '')
+  const ownerId = (answer && refusing(answer)?.ownerId) ?? ''
+  const owner = useName('owners', ownerId)
+  const announced = useRef<Explanation | undefined>(undefined)
+  // An answer is announced once. If the owner's name is still loading, the announcement waits a moment for it.
   useEffect(() => {
-    if (answer !== undefined) announce(sentenceOf(answer, query, owner))
+    if (answer === undefined || answer === announced.current) return
+    const tell = (): void => {
+      announced.current = answer
+      announce(sentenceOf(answer, query, owner))
+    }
+    if (owner !== ownerId || owner === '') return tell()
+    const timer = setTimeout(tell, NAME_PATIENCE_MS)
+    return () => clearTimeout(timer)
   }, [answer, owner])
   if (NOT_OFFERED.has(problem?.status))
     return (

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import { Chips } from '../ui/token.js'
 
@@ -24,8 +25,8 @@ export function ScopeChange({
         <Chips items={after} most={100} />
       </div>
       <p role="status">
-        {added.length > 0 && <ins>{t('form.added', { scopes: added.join(', ') })}</ins>}{' '}
-        {removed.length > 0 && <del>{t('form.removed', { scopes: removed.join(', ') })}</del>}
+        {added.length > 0 && <Rich k="form.added" scopes={<ins>{added.join(', ')}</ins>} />}{' '}
+        {removed.length > 0 && <Rich k="form.removed" scopes={<del>{removed.join(', ')}</del>} />}
       </p>
     </section>
   )

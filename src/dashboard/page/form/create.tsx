@@ -16,7 +16,7 @@ import { useGuardedClose, useHeldClose } from '../ui/leave.js'
 import { fieldErrors, Maybe, ProblemLine } from '../ui/problem.js'
 import { check, createBody, isChanged, newDraft } from './draft.js'
 import { TokenForm } from './form.js'
-import { Overview } from './overview.js'
+import { Brief, Overview } from './overview.js'
 import { isWished, notGrantable, wish } from './wishes.js'
 
 /** `wishes`: the values that the URL fills in. */
@@ -97,7 +97,7 @@ export function Create({ wishes, onClose, onMade }: Props): JSX.Element {
       key="form"
       title={t('form.create')}
       size="page"
-      aside={{ label: t('form.summary'), content: <Overview draft={draft} scopes={scopes} /> }}
+      aside={{ label: t('form.summary'), brief: <Brief draft={draft} />, content: <Overview draft={draft} scopes={scopes} /> }}
       onClose={close}
       onSubmit={review}
       footer={

@@ -4,12 +4,12 @@ import { textOfIds } from '../lib/ids.js'
 import { type Kind, useLabel } from '../lib/names.js'
 import { t } from '../lib/text.js'
 import type { Scopes } from '../lib/types.js'
+import { Chips } from '../ui/token.js'
 import { type Draft, endsAt, resourcesOf } from './draft.js'
 import { risky } from './grid.js'
 
 /** A summary of the token before it is created. */
 export function Overview({ draft, scopes }: { readonly draft: Draft; readonly scopes: Scopes }): JSX.Element {
-  const end = endsAt(draft)
   const resources = Object.entries(resourcesOf(draft) ?? {})
   const described = new Map([...scopes.items.map((item): [string, string] => [item.name, item.description])])
   const addresses = draft.addresses.split(/[\s,]+/).filter(Boolean)
@@ -25,13 +25,7 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
       )}
       <dl class="facts">
         <Fact label={t('form.client')}>
-          {draft.reach === 'every' ? (
-            <strong class="risk">{t('form.clientEvery')}</strong>
-          ) : draft.tenantId ? (
-            <Named kind="tenants" id={draft.tenantId} />
-          ) : (
-            t('form.choose')
-          )}
+          <ClientOf draft={draft} />
         </Fact>
         {draft.ownerId && (
           <Fact label={t('form.owner')}>
@@ -54,7 +48,7 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
           )}
         </Fact>
         <Fact label={t('form.expires')}>
-          {typeof end !== 'number' ? <span class="never">{t('form.never')}</span> : Number.isNaN(end) ? '…' : day(end)}
+          <End draft={draft} />
         </Fact>
         <Fact label={t('form.resources')}>
           {resources.length === 0
@@ -75,6 +69,27 @@ export function Overview({ draft, scopes }: { readonly draft: Draft; readonly sc
       </dl>
     </div>
   )
+}
+
+/** The summary in one line. */
+export function Brief({ draft }: { readonly draft: Draft }): JSX.Element {
+  return (
+    <>
+      <ClientOf draft={draft} /> · {draft.inherit ? t('form.ownersScopes') : <Chips items={draft.scopes} />} · {t('form.expires')}{' '}
+      <End draft={draft} />
+    </>
+  )
+}
+
+function ClientOf({ draft: { reach, tenantId } }: { readonly draft: Draft }): JSX.Element {
+  if (reach === 'every') return <strong class="risk">{t('form.clientEvery')}</strong>
+  return tenantId ? <Named kind="tenants" id={tenantId} /> : <span>{t('form.choose')}</span>
+}
+
+function End({ draft }: { readonly draft: Draft }): JSX.Element {
+  const end = endsAt(draft)
+  if (typeof end !== 'number') return <span class="never">{t('form.never')}</span>
+  return <span>{Number.isNaN(end) ? '…' : day(end)}</span>
 }
 
 function Named({ kind, id }: { readonly kind: Kind; readonly id: string }): JSX.Element {

@@ -53,7 +53,13 @@ const AFTER_USES: readonly Column[] = [
   column('createdTime', t('list.column.createdTime'), (token) => <CreatedTimeCell token={token} />),
   column('revokedAt', t('list.column.revokedAt'), (token) => <RevokedAtCell token={token} />),
   column('importedFrom', t('detail.importedFrom'), ({ importedFrom }) =>
-    importedFrom === undefined ? <span class="muted">–</span> : <code class="cut">{importedFrom}</code>,
+    importedFrom === undefined ? (
+      <span class="muted">–</span>
+    ) : (
+      <code class="cut" title={importedFrom}>
+        {importedFrom}
+      </code>
+    ),
   ),
   column('revokedBy', t('field.revokedBy'), (token) => <RevokedByCell token={token} />),
 ]
@@ -61,7 +67,11 @@ const AFTER_USES: readonly Column[] = [
 const OWN: readonly Column[] = (config.metadata ?? []).map(({ key, label }) => ({
   id: `metadata.${key}`,
   label,
-  cell: (token) => <bdi class="cut">{textOfMetadata(token, key)}</bdi>,
+  cell: (token) => (
+    <bdi class="cut" title={textOfMetadata(token, key)}>
+      {textOfMetadata(token, key)}
+    </bdi>
+  ),
 }))
 
 const DEFAULT: ReadonlySet<string> = new Set(['client', 'status', 'scopes', 'lastUsed', 'use', 'expires', 'created'])

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { holdOpen } from '../lib/guard.js'
+import { useSingle } from '../lib/hooks.js'
 import { t } from '../lib/text.js'
 import { focusMain } from './focus.js'
 import { Icon } from './icons.js'
@@ -17,8 +18,8 @@ type Props = {
   readonly cross?: boolean
   /** Called by Enter in a field. Absent: only a button submits. */
   readonly onSubmit?: () => void
-  /** Shown beside the rest, if there is room. */
-  readonly aside?: { readonly label: string; readonly content: ComponentChildren }
+  /** Shown beside the rest. Without room for that, `brief` is shown below it, and opens the rest. */
+  readonly aside?: { readonly label: string; readonly brief: ComponentChildren; readonly content: ComponentChildren }
   readonly children: ComponentChildren
   readonly footer: ComponentChildren
 }
@@ -31,6 +32,7 @@ type Props = {
 export function Dialog({ title, size = 'small', role, onClose, cross = true, onSubmit, aside, children, footer }: Props): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null)
   const id = useId()
+  const single = useSingle()
   const close = useRef(onClose)
   close.current = onClose
   useEffect(() => {
@@ -90,13 +92,21 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
           <section class="dialog-body" tabIndex={size === 'small' ? undefined : 0} aria-labelledby={size === 'small' ? undefined : id}>
             {children}
           </section>
-          {aside !== undefined && (
+          {aside !== undefined && !single && (
             <section class="dialog-aside" tabIndex={size === 'page' ? 0 : undefined} aria-label={aside.label}>
               <p class="sub">{aside.label}</p>
               {aside.content}
             </section>
           )}
         </div>
+        {aside !== undefined && single && (
+          <details class="dialog-brief">
+            <summary>
+              {aside.label}: {aside.brief}
+            </summary>
+            {aside.content}
+          </details>
+        )}
         <footer>{footer}</footer>
       </form>
       <Toasts />

@@ -26,7 +26,7 @@ export function Picker({ label, shown, ...props }: Props): JSX.Element {
   const { open, close, opener, panel } = usePopover<HTMLDivElement>((opened) => opened.querySelector('input')?.focus())
   return (
     <>
-      <button {...opener} class="picker-button" aria-label={`${label}: ${shown}`} aria-haspopup="dialog">
+      <button {...opener} class="picker-button" aria-label={`${label}: ${shown}`} title={shown} aria-haspopup="dialog">
         <bdi>{shown}</bdi>
       </button>
       <div {...panel} role="dialog" aria-label={label} class="menu picker" onKeyDown={steer}>

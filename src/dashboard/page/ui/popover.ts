@@ -50,8 +50,12 @@ export function usePopover<Panel extends HTMLElement>(onOpen?: (panel: Panel) =>
 function placeBelow(panel: HTMLElement, button: HTMLElement): void {
   const { left, right, top, bottom } = button.getBoundingClientRect()
   const { width, height } = panel.getBoundingClientRect()
-  const start = getComputedStyle(button).direction === 'rtl' ? left : right - width
+  // It ends where the button ends, or, without room for that, begins where the button begins.
+  const starts = [right - width, left]
+  if (getComputedStyle(button).direction === 'rtl') starts.reverse()
+  const furthest = innerWidth - width - GAP
+  const start = starts.find((at) => at >= GAP && at <= furthest) ?? Math.max(GAP, Math.min(left, furthest))
   const below = bottom + GAP + height <= innerHeight
-  panel.style.left = `${Math.max(GAP, Math.min(start, innerWidth - width - GAP))}px`
+  panel.style.left = `${start}px`
   panel.style.top = `${below ? bottom + GAP : Math.max(GAP, top - GAP - height)}px`
 }

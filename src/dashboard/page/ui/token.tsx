@@ -27,7 +27,7 @@ export function Chips({ items, most = 2 }: { readonly items: readonly string[]; 
   return (
     <span class="chips">
       {items.slice(0, most).map((item) => (
-        <span class="chip" key={item}>
+        <span class="chip" key={item} title={item}>
           {item}
         </span>
       ))}

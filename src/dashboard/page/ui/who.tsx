@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { config } from '../lib/config.js'
-import { type Kind, useName } from '../lib/names.js'
+import { type Kind, labelOf, useName } from '../lib/names.js'
 
 /** A tenant by name, with a link to the host's page about it. */
 export function Client({ id }: { readonly id: string }): JSX.Element {
@@ -14,10 +14,10 @@ export function User({ id }: { readonly id: string }): JSX.Element {
 
 type Named = { readonly kind: Kind; readonly id: string }
 
-/** A tenant or person by name, without a link. */
+/** A tenant or person by name, without a link. The title has the whole name, which may be cut off, and the id. */
 export function Name({ kind, id }: Named): JSX.Element {
   const name = useName(kind, id)
-  return <bdi title={name === id ? undefined : id}>{name}</bdi>
+  return <bdi title={labelOf({ id, name })}>{name}</bdi>
 }
 
 function Linked({ template, kind, id }: Named & { readonly template: string | undefined }): JSX.Element {

@@ -59,7 +59,7 @@ export const list: DashboardTexts = {
   'list.column.calls': 'الاستدعاءات، {span}',
   'list.column.expires': 'ينتهي',
   'list.column.created': 'أُنشئ',
-  'list.column.createdTime': 'وقت الإنشاء',
+  'list.column.createdTime': 'أُنشئ (التاريخ والوقت)',
   'list.column.revokedAt': 'وقت الإلغاء',
   'list.columns': 'الأعمدة',
   'list.column.menu': 'الإجراءات',

@@ -55,7 +55,7 @@ export const list: DashboardTexts = {
   'list.column.calls': 'Aufrufe, {span}',
   'list.column.expires': 'Läuft ab',
   'list.column.created': 'Erstellt',
-  'list.column.createdTime': 'Erstellt am',
+  'list.column.createdTime': 'Erstellt (Datum und Uhrzeit)',
   'list.column.revokedAt': 'Widerrufen am',
   'list.columns': 'Spalten',
   'list.column.menu': 'Aktionen',

@@ -56,7 +56,7 @@ export const list = {
   'list.column.calls': 'Calls, {span}',
   'list.column.expires': 'Expires',
   'list.column.created': 'Created',
-  'list.column.createdTime': 'Created at',
+  'list.column.createdTime': 'Created (date and time)',
   'list.column.revokedAt': 'Revoked at',
   'list.columns': 'Columns',
   'list.column.menu': 'Actions',
