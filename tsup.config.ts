@@ -35,9 +35,9 @@ const options: Options[] = [
     ...shared,
     entry: Object.fromEntries(entries),
     outDir: BEFORE_COMMONJS,
-    // These are ES modules only, which Jest cannot `require`. The ES modules of this package import them, so that a fix in them reaches
-    // users without a release of ours.
-    noExternal: ['jose', /^@noble\/hashes/],
+    // An ES module only, which Jest cannot `require`. The ES modules of this package import it, so that a fix in it reaches users without
+    // a release of ours.
+    noExternal: ['jose'],
     treeshake: false,
     esbuildPlugins: [noteInputs('cjs')],
   },

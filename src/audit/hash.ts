@@ -21,7 +21,7 @@ export function deriveKey(key: string, label: string): string {
 }
 
 /** SHA-256 of nothing: the root of an empty tree (RFC 9162 §2.1.1). */
-export const EMPTY_ROOT: string = bytesToHex(sha256(new Uint8Array(0)))
+export const EMPTY_ROOT = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 const HASH = /^[0-9a-f]{64}$/
 

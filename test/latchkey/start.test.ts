@@ -26,7 +26,7 @@ describe('modules loaded by an import', () => {
 
   it('importing latchkey loads neither the verbs nor their input schemas', () => {
     const { packages, sources } = loadedBy(built, 'index')
-    expect(packages).toEqual(['@noble/hashes/hmac.js', '@noble/hashes/sha2.js', '@noble/hashes/utils.js'])
+    expect(packages).toEqual([])
     expect(sources.filter((path) => /management|dashboard|verbs\/(?:create|rotate|list|retain|notify)\.ts/.test(path))).toEqual([])
     expect(sources.length).toBeLessThan(150)
   })
@@ -34,7 +34,7 @@ describe('modules loaded by an import', () => {
   it.each([...STORES, ...FRAMEWORKS])('importing %s loads no input schema, no API route and no driver', (entry) => {
     const { packages, sources } = loadedBy(built, 'index', entry)
     // The framework itself is loaded anyway.
-    expect(packages.filter((name) => !/^(?:@noble|hono)/.test(name))).toEqual([])
+    expect(packages.filter((name) => !name.startsWith('hono'))).toEqual([])
     expect(sources.filter((path) => /management\/(?:app|routes)|dashboard\/index/.test(path))).toEqual([])
   })
 
