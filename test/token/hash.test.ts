@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { defaultEngine, type HashEngine, nativeEngine, portableEngine } from '../../src/token/hash.js'
 import { fc } from '../support/property.js'
 import vectors from './vectors.json' with { type: 'json' }
@@ -10,6 +10,28 @@ test("uses the platform's one-shot hash if it has one", () => {
   const available = typeof process.getBuiltinModule === 'function' && 'hash' in process.getBuiltinModule('node:crypto')
   expect(defaultEngine).toBe(available ? nativeEngine : portableEngine)
   expect(defaultEngine.name).toBe(available ? 'native' : 'noble')
+})
+
+describe('a platform whose hash is incorrect', () => {
+  const { hash } = process.getBuiltinModule('node:crypto')
+  afterEach(() => vi.restoreAllMocks())
+
+  test.each([
+    ['of every text', () => 'a'.repeat(64)],
+    ['of bytes, which HMAC needs', (algorithm: string, data: unknown) => hash(algorithm, typeof data === 'string' ? data : '', 'hex')],
+    [
+      'that throws',
+      () => {
+        throw new Error('not implemented')
+      },
+    ],
+  ])('a hash %s is not used', async (_, shim) => {
+    vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ ...process.getBuiltinModule('node:crypto'), hash: shim })
+    vi.resetModules()
+    const { defaultEngine, nativeEngine } = await import('../../src/token/hash.js')
+    expect(nativeEngine).toBeUndefined()
+    expect(defaultEngine.name).toBe('noble')
+  })
 })
 
 describe.each(engines)('$name', (engine) => {
