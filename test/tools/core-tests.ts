@@ -1,4 +1,4 @@
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -22,35 +22,36 @@ export function coreTests(): readonly string[] {
 }
 
 /** Runs tests in one worker, and returns `true` if all pass. */
-export function passes(folder: string, tests: readonly string[]): boolean {
-  return run(folder, tests).status === 0
+export async function passes(folder: string, tests: readonly string[]): Promise<boolean> {
+  return (await run(folder, tests)).passed
 }
 
-function run(folder: string, tests: readonly string[], more: readonly string[] = []): SpawnSyncReturns<string> {
+type Run = { readonly passed: boolean; readonly output: string }
+
+function run(folder: string, tests: readonly string[], more: readonly string[] = []): Promise<Run> {
   const how = ['--bail', '1', '--reporter', 'dot', '--no-isolate', '--pool', 'threads', '--no-file-parallelism']
-  return spawnSync('node', ['node_modules/vitest/vitest.mjs', 'run', ...how, ...more, ...tests], {
-    cwd: folder,
-    env: { ...process.env, LATCHKEY_SCHEDULES: '300' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    encoding: 'utf8',
-    timeout: 120_000,
+  const options = { cwd: folder, env: { ...process.env, LATCHKEY_SCHEDULES: '300' }, timeout: 300_000, maxBuffer: 64e6 }
+  return new Promise((resolve) => {
+    execFile('node', ['node_modules/vitest/vitest.mjs', 'run', ...how, ...more, ...tests], options, (error, stdout, stderr) =>
+      resolve({ passed: error === null, output: `${stdout}${stderr}` }),
+    )
   })
 }
 
 /**
  * Runs one test file alone, and returns which lines of `files` it ran. A busy machine can fail a test once, so a failure counts only when it is repeated.
  *
- * @throws Error if it fails twice, because its later results about mutants would mean nothing
+ * @returns `undefined` if it fails twice, because its later results about mutants would mean nothing
  */
-export function coverageOf(folder: string, test: string, files: readonly string[]): Coverage {
+export async function coverageOf(folder: string, test: string, files: readonly string[]): Promise<Coverage | undefined> {
   const reports = join(folder, 'coverage')
   const more = ['--coverage', '--coverage.reporter=json', '--coverage.clean=false', `--coverage.reportsDirectory=${reports}`]
   rmSync(reports, { recursive: true, force: true })
-  const once = (): SpawnSyncReturns<string> => run(folder, [test], [...more, ...files.map((file) => `--coverage.include=${file}`)])
-  const first = once()
-  if (first.status !== 0) {
-    console.log(`${test} failed without any mutant, and runs again:\n${first.stdout}${first.stderr}`)
-    if (once().status !== 0) throw new Error(`${test} fails without any mutant`)
+  const once = (): Promise<Run> => run(folder, [test], [...more, ...files.map((file) => `--coverage.include=${file}`)])
+  const first = await once()
+  if (!first.passed) {
+    console.log(`${test} failed without any mutant, and runs again:\n${first.output}`)
+    if (!(await once()).passed) return undefined
   }
   const report: unknown = JSON.parse(readFileSync(join(reports, 'coverage-final.json'), 'utf8'))
   return new Map(Object.entries(Object(report)).map(([path, file]) => [path.slice(folder.length + 1), linesRun(file as FileCoverage)]))
