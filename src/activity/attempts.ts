@@ -1,6 +1,7 @@
 import { Shares } from '../cache/bounded-map.js'
 import type { Code } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
+import { ownFields } from '../model/own-fields.js'
 import { CoalescedEvents, type CoalescingOptions, shareOf } from './coalesced-events.js'
 
 const WINDOW_MS = 60_000
@@ -48,7 +49,8 @@ export class Attempts {
     return this.#events.pending
   }
 
-  note({ actorId, attempt, code, field, about, ip }: Attempt, now: number): void {
+  note({ actorId, attempt, code, field, about: given, ip }: Attempt, now: number): void {
+    const about = ownFields(given)
     const { tenantId } = about
     const kind = JSON.stringify([attempt, code, field, tenantId, about.tokenId])
     if (this.#isToldApart(JSON.stringify([actorId, tenantId]), kind, shareOf({ actorId, ...about }))) {

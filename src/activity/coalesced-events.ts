@@ -1,6 +1,7 @@
 import { Shares } from '../cache/bounded-map.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
+import { ownFields } from '../model/own-fields.js'
 import { Dates } from '../policy/instant.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
@@ -204,6 +205,7 @@ export class CoalescedEvents {
 }
 
 /** A tenant has its own share; tokens without a tenant are grouped by owner, or by creator. */
-export function shareOf({ tenantId, ownerId, createdBy, actorId }: Occasion): string {
+export function shareOf(occasion: Occasion): string {
+  const { tenantId, ownerId, createdBy, actorId } = ownFields(occasion)
   return tenantId === undefined ? `owner ${ownerId ?? createdBy ?? actorId}` : `tenant ${tenantId}`
 }

@@ -1,5 +1,6 @@
 import type { AuditAction, StoredEvent } from '../model/event.js'
 import type { JsonObject } from '../model/json.js'
+import { ownFields } from '../model/own-fields.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import { isInstant } from '../policy/instant.js'
 import type { Notices } from '../policy/notices.js'
@@ -47,7 +48,7 @@ export function crossedNotices(before: StoredToken, after: ListedToken, now: num
   if (!isInstant(now)) return []
   const soon = now + SOON_MS
   // Whoever creates a token knows how soon it ends; its holder does not know that its end was moved.
-  const changed = before.expiresAt === after.expiresAt ? after : { ...after, createdAt: 0, updatedAt: 0 }
+  const changed = before.expiresAt === after.expiresAt ? after : ownFields({ ...after, createdAt: 0, updatedAt: 0 })
   const due = (token: ListedToken): readonly StoredEvent[] =>
     dueNotices(token, soon, notices)
       .filter(({ thresholdMs, dueAt }) => thresholdMs !== undefined || dueAt <= now)

@@ -1,8 +1,10 @@
 import type { Code } from '../errors.js'
 import type { AuditEvent, ListedEvent, StoredEvent } from '../model/event.js'
+import { ownFields } from '../model/own-fields.js'
 
 /** The public form of an audit event. */
-export function viewEvent(event: StoredEvent & Pick<ListedEvent, 'damaged'>): AuditEvent {
+export function viewEvent(given: StoredEvent & Pick<ListedEvent, 'damaged'>): AuditEvent {
+  const event = ownFields(given)
   return {
     id: event.id,
     at: new Date(event.at),

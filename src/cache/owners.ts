@@ -1,6 +1,8 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise, Resources } from '../model/json.js'
+import { ownFields } from '../model/own-fields.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
+import { supplied } from '../policy/option-reader.js'
 import { refuseLostLimits } from '../policy/read-input.js'
 import { readResources } from '../policy/resource.js'
 import { type CallSite, callOut, isThenable } from '../store/deadline.js'
@@ -72,7 +74,8 @@ export class Owners {
    * Forgets the known permissions of this owner in this tenant, or in all tenants if none is passed. Answers that are still pending land in a slot that
    * nobody reads.
    */
-  changed({ ownerId, tenantId }: OwnerChange): void {
+  changed(owner: OwnerChange): void {
+    const { ownerId, tenantId } = ownFields(owner)
     if (tenantId === undefined) {
       this.#owners.delete(ownerId)
       return
@@ -102,7 +105,7 @@ export class Owners {
   }
 
   #ask(ownerId: string, tenantId: string | undefined, leftMs: number | undefined): MaybePromise<Owned | null> {
-    const owner = tenantId === undefined ? { ownerId } : { ownerId, tenantId }
+    const owner = ownFields(tenantId === undefined ? { ownerId } : { ownerId, tenantId })
     return callOut(
       leftMs === undefined ? this.#site : { ...this.#site, leftMs },
       () => this.#hook(owner),
@@ -115,8 +118,8 @@ export class Owners {
     if (answer === null) return null
     if (typeof answer === 'object') {
       refuseLostLimits(answer, ['resources'], 'owner')
-      const scopes: unknown = Reflect.get(answer, 'scopes')
-      const resources: unknown = Reflect.get(answer, 'resources')
+      const given: { readonly scopes?: unknown; readonly resources?: unknown } = answer
+      const [scopes, resources] = [supplied(given, 'scopes'), supplied(given, 'resources')]
       if (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string')) {
         return {
           scopes: this.#catalogue.resolveFrom('the scopes of an owner', scopes),

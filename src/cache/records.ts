@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../model/json.js'
+import { ownFields } from '../model/own-fields.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import { compileFilter, type Filtered } from '../store/compile-filter.js'
 import { callOut } from '../store/deadline.js'
@@ -251,7 +252,8 @@ function anyOf(filters: readonly TokenFilter[]): ((token: Filtered) => boolean) 
   return distinct.length === 1 ? first : (token) => distinct.some((matches) => matches(token))
 }
 
-function ownersIn({ ownerId, tenantIds }: TokenFilter): readonly OwnerChange[] {
+function ownersIn(filter: TokenFilter): readonly OwnerChange[] {
+  const { ownerId, tenantIds } = ownFields(filter)
   if (ownerId === undefined) return []
   return tenantIds === undefined ? [{ ownerId }] : tenantIds.map((tenantId) => ({ ownerId, tenantId }))
 }

@@ -1,3 +1,4 @@
+import { ownFields } from '../model/own-fields.js'
 import type { TokenFilter } from './port.js'
 
 /** The fields that a filter compares, in records and in objects derived from them. */
@@ -11,7 +12,7 @@ export type Filtered = {
 
 /** Compiles a filter into a predicate for tokens of its prefix. An empty list matches nothing. */
 export function compileFilter(filter: Omit<TokenFilter, 'prefix'>): (token: Filtered) => boolean {
-  const { ids, tenantIds, ownerId, createdBy, rootId } = filter
+  const { ids, tenantIds, ownerId, createdBy, rootId } = ownFields(filter)
   const someIds = ids === undefined ? undefined : new Set(ids)
   const someTenants = tenantIds === undefined ? undefined : new Set(tenantIds)
   return (token) =>

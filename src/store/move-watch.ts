@@ -100,7 +100,7 @@ export class MoveWatch {
     // The result of a later request is newer than that of this one.
     if (began < this.#askedAt) return
     this.#askedAt = began
-    this.#state = (Object(move) as Partial<Move>).state
+    this.#state = Object.hasOwn(Object(move), 'state') ? (Object(move) as Move).state : undefined
   }
 
   #check(method: StoreMethod): void {

@@ -1,4 +1,5 @@
 import type { StoredEvent } from '../model/event.js'
+import { ownFields } from '../model/own-fields.js'
 import type { StoredToken } from '../model/record.js'
 import type { Addition, AdditionResult, BulkResult, Change, CommitResult } from './port.js'
 import { isCount, isOptionalText, readPlaced } from './read-answers.js'
@@ -7,20 +8,20 @@ import { readStored } from './read-stored.js'
 /** Reads the result of a commit, or `undefined` if it is invalid. */
 export function readCommit(answer: unknown, { caps }: Pick<Change, 'caps'>): CommitResult | undefined {
   const { ok, conflict, exceeded } = Object(answer) as { ok?: unknown; conflict?: unknown; exceeded?: unknown }
-  if (ok === true) return { ok: true }
+  if (ok === true) return ownFields<CommitResult>({ ok: true })
   if (ok !== false) return undefined
-  if (typeof conflict === 'string') return { ok: false, conflict }
-  return typeof exceeded === 'number' && caps?.[exceeded] !== undefined ? { ok: false, exceeded } : undefined
+  if (typeof conflict === 'string') return ownFields<CommitResult>({ ok: false, conflict })
+  return typeof exceeded === 'number' && caps?.[exceeded] !== undefined ? ownFields<CommitResult>({ ok: false, exceeded }) : undefined
 }
 
 /** Reads the result of an addition to the host's transaction. */
 export function readAddition(answer: unknown, addition: Addition, store: string): AdditionResult | undefined {
   const { ok, refused, stored } = Object(answer) as { ok?: unknown; refused?: unknown; stored?: unknown }
-  if (ok === false && typeof refused === 'string') return { ok: false, refused }
+  if (ok === false && typeof refused === 'string') return ownFields<AdditionResult>({ ok: false, refused })
   const result = readCommit(answer, addition)
   if (result === undefined || result.ok || result.exceeded !== undefined || stored === undefined) return result
   const found = readStored<StoredToken>(stored, store)
-  return found.id === result.conflict ? { ...result, stored: found } : undefined
+  return found.id === result.conflict ? ownFields({ ...result, stored: found }) : undefined
 }
 
 /** The result for a store that does not support the host's transactions. */

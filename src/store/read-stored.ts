@@ -1,5 +1,6 @@
 import { StoreUnavailableError } from '../errors.js'
 import { FIELD_ROWS, type FieldKind } from '../model/fields.js'
+import { ownFields } from '../model/own-fields.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 
 const DIGEST = /^[0-9a-f]{64}$/
@@ -19,6 +20,7 @@ const IS: { readonly [Kind in FieldKind]: (value: unknown) => boolean } = {
   flag: (value) => value === true,
 }
 
+type Row = { [field: string]: unknown }
 type Check = { readonly required: boolean; readonly instant: boolean; readonly is: (value: unknown) => boolean }
 
 const CHECKS: ReadonlyMap<string, Check> = new Map(
@@ -69,9 +71,9 @@ export function unreadableFields(row: unknown): readonly string[] {
   return wrong.length > 0 ? wrong.map(([name]) => name) : ['digest']
 }
 
-function copyOf(answer: unknown): { [field: string]: unknown } | undefined {
+function copyOf(answer: unknown): Row | undefined {
   try {
-    return typeof answer === 'object' && answer !== null ? { ...answer } : undefined
+    return typeof answer === 'object' && answer !== null ? ownFields(answer as Row) : undefined
   } catch {
     return undefined
   }

@@ -1,14 +1,19 @@
 import { ClosedError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
+import { ownFieldsWithin } from '../model/own-fields.js'
 import { type Allowance, apart, type CallSite, callOut, DeadlineError, isThenable } from './deadline.js'
 import type { FaultPlace } from './fault-places.js'
 import type { StoreMethod } from './methods.js'
 import type { MoveWatch } from './move-watch.js'
+import { passOwnFields } from './pass-own-fields.js'
 import type { TokenStore } from './port.js'
 import type { Report } from './reporter.js'
 
 /** The deadline for setting up a store, and for other potentially large operations. */
 export const SETUP_DEADLINE_MS = 60_000
+
+/** A list of events, each with the objects in its fields. */
+const ANSWER_DEPTH = 3
 
 /** The state of the store, shared by all callers. */
 type StoreState = {
@@ -24,6 +29,8 @@ type StoreState = {
 /** Calls the methods of a store, each with a deadline and after the store is set up. Makes no more calls once the store hangs while the instance is closing. */
 export class StoreCalls {
   readonly name: string
+  /** The store object from the options, used to count the instances that share it. */
+  readonly origin: TokenStore
   protected readonly store: TokenStore
   protected readonly report: Report
   private readonly deadlineMs: number
@@ -38,7 +45,8 @@ export class StoreCalls {
   watchCall: ((method: StoreMethod) => (error?: unknown) => void) | undefined
 
   constructor(store: TokenStore, deadlineMs: number, report: Report, moves: MoveWatch | undefined) {
-    this.store = store
+    this.origin = store
+    this.store = passOwnFields(store)
     this.moves = store.readMove === undefined ? undefined : moves
     this.deadlineMs = deadlineMs
     this.report = report
@@ -87,11 +95,6 @@ export class StoreCalls {
     return () => callOut(this.site('subscribe', this.deadlineMs), () => stop(), ignored)
   }
 
-  /** The store object from the options, used to count the instances that share it. */
-  get origin(): TokenStore {
-    return this.store
-  }
-
   /** From now on, no more calls are made once one hangs. */
   beginClose(): void {
     this.state.closing = true
@@ -134,7 +137,10 @@ export class StoreCalls {
     const made = this.state.ready ? admitted : () => this.prepare().then(admitted)
     const site = this.site(method, ownDeadlineMs ?? this.deadlineMs)
     const left = this.allowance?.leftMs
-    const go = (): MaybePromise<T> => callOut(left !== undefined && left < this.deadlineMs ? { ...site, leftMs: left } : site, made, read)
+    // The records that these two return are copied one by one, when they are checked.
+    const readOwn = method === 'find' || method === 'list' ? read : (answer: unknown): T => read(ownFieldsWithin(answer, ANSWER_DEPTH))
+    const go = (): MaybePromise<T> =>
+      callOut(left !== undefined && left < this.deadlineMs ? { ...site, leftMs: left } : site, made, readOwn)
     return this.watchCall === undefined ? go() : watched(go, this.watchCall(method))
   }
 

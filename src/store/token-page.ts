@@ -17,7 +17,7 @@ export type TokenPage = readonly ListedToken[] & { readonly tooWide?: 'text' | '
  */
 export function refuseTooWide(page: readonly unknown[]): void {
   const { tooWide } = page as { readonly tooWide?: unknown }
-  if (tooWide === undefined) return
+  if (tooWide === undefined || !Object.hasOwn(page, 'tooWide')) return
   const most = MOST_SEARCHED.toLocaleString('en')
   const problem =
     tooWide === 'text'

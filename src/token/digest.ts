@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors.js'
+import { ownFields } from '../model/own-fields.js'
 import { defaultEngine, type HashEngine } from './hash.js'
 
 /** Computes the digest to store from the text `prefix_id_secret`. */
@@ -21,7 +22,7 @@ export function createDigesters(
   peppers: readonly (string | false)[],
   engine: HashEngine = defaultEngine,
 ): readonly [Digester, ...Digester[]] {
-  const plain: Digester = { digest: (body) => engine.sha256(body) }
+  const plain: Digester = ownFields({ digest: (body: string) => engine.sha256(body) })
   const [newest, ...older] = peppers.map((pepper): Digester => {
     if (pepper === false) return plain
     const digest = engine.hmacSha256(pepper)

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { ConflictError, StoreUnavailableError } from '../errors.js'
+import { ownFields } from '../model/own-fields.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
 import { refuseUndefined } from '../policy/read-input.js'
 import { readShape } from '../policy/shape.js'
@@ -65,13 +66,13 @@ function mint(context: Context, draft: Draft, actor: ReadActor, given: Given): {
   const id = key === undefined ? generateId(random) : deriveId(['create', prefix, actor.id, scope, key])
   const [digester] = digesters
   const { token, digest } = mintToken(prefix, id, digester, random)
-  const record: StoredToken = {
+  const record: StoredToken = ownFields({
     ...draft,
     id,
     digest,
     ...(digester.pepperId !== undefined && { pepperId: digester.pepperId }),
     ...(key !== undefined && { requestHash: fingerprint(asked(draft, given)) }),
-  }
+  })
   return { token, record }
 }
 

@@ -3,6 +3,7 @@ import { aboutToken } from '../activity/about-token.js'
 import { eraseFrom } from '../audit/erasure.js'
 import { ConflictError, GrantDeniedError, InvalidInputError, StoreUnavailableError } from '../errors.js'
 import { isErased, type ListedEvent, type StoredEvent } from '../model/event.js'
+import { ownFields } from '../model/own-fields.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { Erased } from '../model/revocation.js'
 import { refuseUndefined } from '../policy/read-input.js'
@@ -180,7 +181,7 @@ async function forgetAddresses({ store }: Context, tokenIds: readonly string[]):
 }
 
 function replacementOf({ context, ownerId }: Task, { lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): readonly Replacement[] {
-  const stored: StoredToken = token
+  const stored: StoredToken = ownFields(token)
   // A token that became live since it was read stays unchanged until it is revoked.
   if (!namesOwner(stored, ownerId) || (stored.ownerId === ownerId && stored.revokedAt === undefined)) return []
   return [{ expectedVersion: stored.version, record: eraseRecord(stored, ownerId, context.settings.clock()) }]

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { rootIdOf } from '../cache/entry.js'
 import { ConflictError } from '../errors.js'
+import { ownFields } from '../model/own-fields.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
 import type { Expiry } from '../policy/expiry.js'
 import { durationSchema } from '../policy/field-schema.js'
@@ -120,7 +121,7 @@ function mintSuccessor(
     rootId: rootIdOf(old),
     requestHash: key === undefined ? undefined : fingerprint({ overlap }),
   })
-  return { token, record: { ...record, version: 1 } }
+  return { token, record: ownFields({ ...record, version: 1 }) }
 }
 
 /**

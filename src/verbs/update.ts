@@ -1,4 +1,5 @@
 import { ConflictError, InvalidInputError } from '../errors.js'
+import { ownFields } from '../model/own-fields.js'
 import type { StoredToken, TokenRecord } from '../model/record.js'
 import { networksWithin } from '../policy/network.js'
 import { resourcesWithin } from '../policy/resource.js'
@@ -33,7 +34,7 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
       throw new InvalidInputError('scopes', "cannot be set: this token inherits its owner's permissions")
     }
     const expiresAt = endOf(given, fields, now)
-    const asked = { ...fields, ...(scopes !== undefined && { scopes }), ...(expiresAt !== undefined && { expiresAt }) }
+    const asked = ownFields({ ...fields, ...(scopes !== undefined && { scopes }), ...(expiresAt !== undefined && { expiresAt }) })
     const next = withChanges(current, now, { ...removing(asked), ...rotationDue(asked, current, now) })
     if (changedFields(current, next).length === 0) return undefined
     await checkTerms(context, actor, current, next, now)

@@ -1,6 +1,7 @@
 import { compileEntry, type Entry, rootIdOf } from '../cache/entry.js'
 import { isLatchkeyError } from '../errors.js'
 import type { ExplainStep } from '../model/explanation.js'
+import { ownFields } from '../model/own-fields.js'
 import { formatOf, hasEnded, type Imports } from '../policy/imports.js'
 import { compileNetworks } from '../policy/network.js'
 import { type Lifecycle, type LifecycleRefusal, refusalOf } from '../policy/status.js'
@@ -46,7 +47,9 @@ function lifecycleSteps({ record, at, known }: Moment): readonly ExplainStep[] {
   const { revokedAt, revokedBy, revokedCode, revokedReason, replacedById, deactivatedAt, deactivatedBy, notBefore, expiresAt } = record
   // Each instant on its own, in the order in which `refusalOf` checks them.
   const step = (name: ExplainStep['step'], instants: Lifecycle, code: LifecycleRefusal, facts: Facts): ExplainStep =>
-    known || name === 'revoked' ? decided(name, refusalOf(instants, at) !== code, code, facts) : unknown(name, 'events_incomplete')
+    known || name === 'revoked'
+      ? decided(name, refusalOf(ownFields(instants), at) !== code, code, facts)
+      : unknown(name, 'events_incomplete')
   return [
     step('revoked', revokedAt === undefined ? {} : { revokedAt }, 'token_revoked', {
       ...instant('revokedAt', revokedAt),

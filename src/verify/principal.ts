@@ -2,6 +2,7 @@ import { type Entry, rootIdOf } from '../cache/entry.js'
 import type { RequestSignal } from '../cache/signals.js'
 import type { TokenHolder } from '../cache/standing.js'
 import type { JsonObject, Resources } from '../model/json.js'
+import { cutOff, ownFields } from '../model/own-fields.js'
 import type { Principal } from '../model/principal.js'
 import type { ScopeSet } from '../policy/catalogue.js'
 import { resourcesAllow } from '../policy/resource.js'
@@ -93,6 +94,9 @@ abstract class OwnPrincipal {
     return typeof principal === 'object' && principal !== null && #life in principal
   }
 }
+
+// A handler that asks for the tenant of a principal without one must not be answered by `Object.prototype`.
+cutOff(OwnPrincipal)
 
 /** Creates a signal that never fires. */
 export function neverFiring(): RequestSignal {
@@ -200,7 +204,8 @@ export abstract class GrantedPrincipal extends OwnPrincipal implements Principal
   readonly #bearer: Bearer
 
   constructor(bearer: Bearer, granted: ScopeSet) {
-    const { kind, tokenId, name, tenantId, ownerId, resources, metadata } = bearer
+    const own = ownFields(bearer)
+    const { kind, tokenId, name, tenantId, ownerId, resources, metadata } = own
     super(granted, resources)
     this.kind = kind
     if (tokenId !== undefined) this.tokenId = tokenId
@@ -210,7 +215,7 @@ export abstract class GrantedPrincipal extends OwnPrincipal implements Principal
     this.scopes = granted.names
     if (resources !== undefined) this.resources = resources
     if (metadata !== undefined) this.metadata = metadata
-    this.#bearer = bearer
+    this.#bearer = own
   }
 
   abstract get signal(): AbortSignal

@@ -1,4 +1,5 @@
 import { FIELD_ROWS, type Field, type FieldKind, type FieldName } from '../model/fields.js'
+import { ownFields } from '../model/own-fields.js'
 import type { ListedToken, TokenRecord } from '../model/record.js'
 import { statusOf } from '../policy/status.js'
 import { hintOf } from '../token/hint.js'
@@ -21,7 +22,8 @@ const SHOWN: readonly (readonly [FieldName, View])[] = FIELD_ROWS.filter(([, fie
 )
 
 /** Returns the public record of a stored token: no digest, instants as `Date`, status as of `now`. */
-export function viewRecord(stored: ListedToken, now: number): TokenRecord {
+export function viewRecord(given: ListedToken, now: number): TokenRecord {
+  const stored = ownFields(given)
   const record: { [name: string]: unknown } = {}
   for (const [name, view] of SHOWN) {
     const value = stored[name]

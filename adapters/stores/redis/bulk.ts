@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { LatchkeyError, StoreMovingError } from '../../../src/errors.js'
 import type { StoredEvent } from '../../../src/model/event.js'
+import { ownFields } from '../../../src/model/own-fields.js'
 import type { BulkResult, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeEvent, encodeEvent, encodeFilter, flagOf, listOf, unexpected } from './encode.js'
@@ -63,7 +64,8 @@ export function createBulk(
   async function revoke(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> {
     const call = randomUUID()
     const spec = JSON.stringify({ ...indexFilter(filter), stamp: JSON.stringify(stamp), at: String(stamp.revokedAt) })
-    const { tenantId: _, count: __, salt = '', ...said } = event
+    const { tenantId: _, count: __, salt = '', ...rest } = ownFields(event)
+    const said = ownFields(rest)
     const [id, , indexes] = encodeEvent(said)
     const body = JSON.stringify({ ...said, id: undefined })
     // The script inserts the tenant.

@@ -1,5 +1,6 @@
 import { isErrorLike, StoreUnavailableError } from '../../../src/errors.js'
 import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
+import { ownFields } from '../../../src/model/own-fields.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import { foldAscii } from '../../../src/policy/fold-ascii.js'
 import type { ConsumerState, OwnerChange, RevocationStamp, TokenFilter } from '../../../src/store/port.js'
@@ -110,7 +111,8 @@ export function decodeEntry<T extends OwnerChange | TokenFilter | ConsumerState>
 /** Parses JSON that this store wrote. The caller checks whether a record is sound. */
 function parse<T>(text: unknown): T {
   try {
-    return JSON.parse(String(text))
+    const value: T = JSON.parse(String(text))
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? ownFields(value) : value
   } catch (error) {
     throw new StoreUnavailableError('redis: a stored value is damaged', isErrorLike(error) ? new Error(error.name) : undefined)
   }

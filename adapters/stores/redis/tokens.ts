@@ -47,7 +47,7 @@ export async function commitChange(
 ): Promise<CommitResult> {
   const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], caps = [], events } = change
   const stored = await storedErasures(connection, erasures)
-  if ('conflict' in stored) return { ok: false, conflict: stored.conflict }
+  if (typeof stored === 'string') return { ok: false, conflict: stored }
   const args = [
     inserts.length,
     updates.length,
@@ -95,10 +95,7 @@ function fencedPrefixOf(change: Change): string {
 }
 
 /** Encodes erasures as script arguments, or returns the id of an event that is not as expected. The script compares whole bodies. */
-async function storedErasures(
-  connection: Connection,
-  erasures: readonly EventErasure[],
-): Promise<readonly (readonly string[])[] | { readonly conflict: string }> {
+async function storedErasures(connection: Connection, erasures: readonly EventErasure[]): Promise<readonly (readonly string[])[] | string> {
   if (erasures.length === 0) return []
   const bodies = listOf(await connection.getMany(erasures.map(({ before }) => `ev:${before.id}`)))
   const rows: (readonly string[])[] = []
@@ -106,7 +103,7 @@ async function storedErasures(
     const body = bodies[index]
     const event = body === null || body === undefined ? undefined : decodeEvent(body)
     const isAs = event?.prefix === before.prefix && event.salt === before.salt
-    if (event === undefined || !isAs || JSON.stringify(event.erased) !== JSON.stringify(before.erased)) return { conflict: before.id }
+    if (event === undefined || !isAs || JSON.stringify(event.erased) !== JSON.stringify(before.erased)) return before.id
     const [, , oldIndexes] = encodeEvent(event)
     const [id, left, indexes] = encodeEvent(after)
     rows.push([id, String(body), left, oldIndexes, indexes])

@@ -3,6 +3,7 @@ import type { Actor } from '../../model/actor.js'
 import { ERASED } from '../../model/event.js'
 import type { Resources } from '../../model/json.js'
 import { isOwnActor } from '../../model/own-actor.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { Reach, StoredToken } from '../../model/record.js'
 import type { Catalogue } from '../../policy/catalogue.js'
 import { normalizeIp } from '../../policy/network.js'
@@ -115,14 +116,14 @@ export function isHolder({ id }: Pick<ReadActor, 'id'>): boolean {
 /** Converts the actor back to the form that hosts write. */
 export function publicActor(actor: ReadActor): Actor {
   const { id, tenants, manages, scopes, resources, ip } = actor
-  return {
+  return ownFields({
     id,
     tenants: tenants ?? '*',
     manages,
     ...(scopes !== undefined && { scopes }),
     ...(resources !== undefined && { resources }),
     ...(ip !== undefined && { ip }),
-  }
+  })
 }
 
 /** Checks whether the actor can see, and so manage, this token. */

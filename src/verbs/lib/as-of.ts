@@ -2,6 +2,7 @@ import { canonicalJson } from '../../audit/canonical.js'
 import { ACTIONS, type AuditAction, type ListedEvent } from '../../model/event.js'
 import { FIELDS, type FieldName } from '../../model/fields.js'
 import type { Json, JsonObject } from '../../model/json.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken } from '../../model/record.js'
 import type { Context } from '../../verify/context.js'
 import { asJson, SHOWN } from './audit.js'
@@ -56,7 +57,7 @@ export type AsOf = { readonly record: StoredToken; readonly known: boolean }
  */
 export async function recordAsOf(context: Context, current: StoredToken, at: number): Promise<AsOf> {
   if (at >= current.updatedAt) return { record: current, known: true }
-  const state: Fields = { ...current }
+  const state: Fields = ownFields(current)
   let left = current.version - 1
   if (isAfter(current.revokedAt, at)) {
     // A bulk revocation writes one event for all of its tokens, without their fields.

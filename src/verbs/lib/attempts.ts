@@ -4,6 +4,7 @@ import { type Code, isLatchkeyError, type LatchkeyError } from '../../errors.js'
 import type { Attempted } from '../../model/attempted.js'
 import type { MaybePromise } from '../../model/json.js'
 import { normalizeIp } from '../../policy/network.js'
+import { supplied } from '../../policy/option-reader.js'
 import { toPlain, whyNotPlain } from '../../policy/plain-text.js'
 import type { Filtered } from '../../store/compile-filter.js'
 import { isTokenId } from '../../token/parse.js'
@@ -88,7 +89,7 @@ function aboutTarget(actor: ReadActor, { id, input }: Target): Attempt['about'] 
 
 function tenantIn(input: unknown): string | undefined {
   try {
-    const tenantId: unknown = Reflect.get(Object(input), 'tenantId')
+    const tenantId = supplied<{ readonly tenantId?: unknown }, 'tenantId'>(Object(input), 'tenantId')
     return typeof tenantId === 'string' ? tenantId : undefined
   } catch {
     return undefined

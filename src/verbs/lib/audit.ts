@@ -2,6 +2,7 @@ import { aboutToken } from '../../activity/about-token.js'
 import type { AuditAction, StoredEvent } from '../../model/event.js'
 import { FIELDS, type FieldName, fieldsWhere } from '../../model/fields.js'
 import type { Json, JsonObject } from '../../model/json.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken } from '../../model/record.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
@@ -24,9 +25,11 @@ export function auditEvent(
     readonly id?: string | undefined
   },
 ): StoredEvent {
-  const { before, after, reason, details } = change
+  const { reason, details, id } = ownFields(change)
+  const after = ownFields(change.after)
+  const before = change.before && ownFields(change.before)
   return {
-    id: change.id ?? generateId(platformRandom),
+    id: id ?? generateId(platformRandom),
     at,
     action,
     prefix: after.prefix,

@@ -3,6 +3,7 @@ import type { RecordCache } from '../../cache/records.js'
 import { type Code, ConflictError, InvalidInputError, isLatchkeyError, NotFoundError } from '../../errors.js'
 import type { StoredEvent } from '../../model/event.js'
 import type { MaybePromise } from '../../model/json.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken, TokenRecord } from '../../model/record.js'
 import { unawaited } from '../../policy/misgiven.js'
 import { readShape } from '../../policy/shape.js'
@@ -66,7 +67,8 @@ function commitsOf({ records }: Context): Map<string, Promise<unknown>> {
   return commits
 }
 
-async function commitNow(context: Context, change: Change): Promise<Committed> {
+async function commitNow(context: Context, given: Change): Promise<Committed> {
+  const change = ownFields(given)
   const caps = change.caps ?? capsOnNew(context, change)
   // The creation must come before the token's first change in the audit, even if it was part of a host transaction.
   if (change.updates?.some(({ expectedVersion }) => expectedVersion === 1)) await placeEvents(context)
@@ -159,8 +161,9 @@ export async function changeToken(
     const current = await findVisible(context, id, actor)
     if (version !== undefined && current.version !== version) throw staleVersion(current)
     const now = context.settings.clock()
-    const next = await concerning(current, () => step(current, now))
-    if (next === undefined) return viewRecord(current, now)
+    const made = await concerning(current, () => step(current, now))
+    if (made === undefined) return viewRecord(current, now)
+    const next = ownFields(made)
     const result = await commit(context, {
       updates: [{ expectedVersion: current.version, record: next.record }],
       events: [next.event, ...(await noticesOf(context, current, next.record, now))],
@@ -174,7 +177,7 @@ export async function changeToken(
 /** Returns the record with the changes applied. A value of `undefined` removes the field. */
 export function withChanges(current: StoredToken, now: number, changes: Partial<Record<keyof StoredToken, unknown>>): StoredToken {
   const merged = { ...current, ...changes, version: current.version + 1, updatedAt: now }
-  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined)) as StoredToken
+  return ownFields(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined))) as StoredToken
 }
 
 /** The error for a change that still conflicts after `MAX_TRIES`. */

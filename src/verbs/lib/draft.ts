@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../errors.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken } from '../../model/record.js'
 import type { Context } from '../../verify/context.js'
 import type { ReadActor } from './actor.js'
@@ -20,11 +21,12 @@ export function readDraft(context: Context, given: Given, actor: ReadActor, now:
   const fields = givenFields(given, 'create')
   const { expiry } = settings
   const lifetime = endOf(given, fields, now) ?? (expiry.defaultSeconds === undefined ? undefined : now + expiry.defaultSeconds * 1000)
-  const { expiresAt: _, ...terms } = withoutNull(fields)
+  const { expiresAt: _, ...rest } = withoutNull(fields)
+  const terms = ownFields(rest)
   const { rotateEverySeconds } = terms
   // An actor that manages only its own tokens owns the tokens that it creates, so they follow its permissions.
   const ownerId = terms.ownerId ?? (actor.manages === 'own' ? actor.id : undefined)
-  const draft: Draft = {
+  const draft: Draft = ownFields({
     ...terms,
     version: 1,
     prefix: settings.prefix,
@@ -36,7 +38,7 @@ export function readDraft(context: Context, given: Given, actor: ReadActor, now:
     ...(ownerId !== undefined && { ownerId }),
     ...(lifetime !== undefined && { expiresAt: lifetime }),
     ...(rotateEverySeconds !== undefined && { rotationDueAt: now + rotateEverySeconds * 1000 }),
-  }
+  })
   checkLifetime(draft, now, expiry)
   return draft
 }

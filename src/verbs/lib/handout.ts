@@ -1,4 +1,5 @@
 import { GrantDeniedError, InvalidInputError, StoreUnavailableError } from '../../errors.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken } from '../../model/record.js'
 import { callOut } from '../../store/deadline.js'
 import type { Context } from '../../verify/context.js'
@@ -41,7 +42,7 @@ export async function checkHandout(context: Context, actor: ReadActor, token: Ha
 export async function checkOwner(context: Context, actor: ReadActor, { ownerId, tenantId }: HandedOut): Promise<void> {
   const { mayOwn, deadlineMs } = context.settings
   if (mayOwn === undefined || ownerId === undefined || ownerId === actor.id || actor === SYSTEM) return
-  const owner = tenantId === undefined ? { ownerId } : { ownerId, tenantId }
+  const owner = ownFields(tenantId === undefined ? { ownerId } : { ownerId, tenantId })
   const allowed = await callOut(
     { what: 'the mayOwn callback', where: 'mayOwn', deadlineMs, leftMs: context.allowance?.leftMs, report: context.report },
     () => mayOwn(publicActor(actor), owner),

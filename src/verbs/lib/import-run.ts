@@ -2,6 +2,7 @@ import { InvalidInputError, isInvalidInput, isLatchkeyError, type LatchkeyError,
 import type { StoredEvent } from '../../model/event.js'
 import type { FormatRow, TokenFormat } from '../../model/format.js'
 import type { ImportInput, ImportProblem, ImportProgress, ImportReport } from '../../model/import.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken } from '../../model/record.js'
 import { withoutQuotes } from '../../policy/quote.js'
 import { readShape } from '../../policy/shape.js'
@@ -143,7 +144,7 @@ export class ImportRun {
     if (keys === undefined) throw new InvalidInputError('format', 'requires the option imports')
     const id = keys.idOf(format.name, key)
     const [{ digest, pepperId }] = digesters
-    const record: StoredToken = {
+    const record: StoredToken = ownFields({
       ...draft,
       id,
       importedFrom: format.name,
@@ -151,7 +152,7 @@ export class ImportRun {
       ...(material.proof === undefined
         ? { digest: NO_DIGEST, importedHash: material.hash }
         : { digest: digest(keys.bodyOf(format.name, id, material.proof)), ...(pepperId !== undefined && { pepperId }) }),
-    }
+    })
     const event = auditEvent('token.imported', this.#actor, now, {
       after: record,
       id: importId(id),

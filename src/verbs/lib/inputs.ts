@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { InvalidInputError } from '../../errors.js'
 import { FIELD_ROWS, type Field, type FieldName } from '../../model/fields.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken } from '../../model/record.js'
 import type { Catalogue } from '../../policy/catalogue.js'
 import { durationSchema, fieldSchema } from '../../policy/field-schema.js'
@@ -46,7 +47,7 @@ export type GivenFields = { readonly [Name in keyof StoredToken]?: StoredToken[N
 
 /** Returns the known fields in an input. An empty optional text counts as removed. */
 export function givenFields(input: Input, by: 'create' | 'update'): GivenFields {
-  const given: { [name: string]: unknown } = {}
+  const given: { [name: string]: unknown } = ownFields({})
   for (const [name, field] of FIELD_ROWS) {
     if (!settable(field, by)) continue
     const value = input[inputNameOf(name, field)]
@@ -57,7 +58,7 @@ export function givenFields(input: Input, by: 'create' | 'update'): GivenFields 
 
 /** Returns the fields without those to be removed, as the terms of a new token. */
 export function withoutNull(given: GivenFields): Partial<StoredToken> {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null))
+  return ownFields(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)))
 }
 
 /**

@@ -1,3 +1,4 @@
+import { ownFields } from '../../model/own-fields.js'
 import type { ListedToken } from '../../model/record.js'
 import type { Context } from '../../verify/context.js'
 
@@ -6,5 +7,5 @@ export function withLastUse(context: Context, stored: ListedToken): ListedToken 
   const use = context.usage?.lastUse(stored.id)
   if (use === undefined || (stored.lastUsedAt !== undefined && stored.lastUsedAt >= use.at)) return stored
   const { lastUsedIp, ...rest } = stored
-  return { ...rest, lastUsedAt: use.at, ...(use.ip !== undefined && { lastUsedIp: use.ip }) }
+  return ownFields({ ...rest, lastUsedAt: use.at, ...(use.ip !== undefined && { lastUsedIp: use.ip }) })
 }

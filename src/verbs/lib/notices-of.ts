@@ -1,5 +1,6 @@
 import { crossedNotices } from '../../activity/due-notices.js'
 import type { StoredEvent } from '../../model/event.js'
+import { ownFields } from '../../model/own-fields.js'
 import type { ListedToken, StoredToken } from '../../model/record.js'
 import type { Context } from '../../verify/context.js'
 import { withLastUse } from './last-use.js'
@@ -21,5 +22,5 @@ async function asListed(context: Context, before: StoredToken, after: StoredToke
   const { prefix, id } = after
   const [listed] = await context.store.list({ prefix, ids: [id], now, limit: 1 })
   const { lastUsedAt, lastUsedIp } = withLastUse(context, listed ?? after)
-  return { ...after, ...(lastUsedAt !== undefined && { lastUsedAt }), ...(lastUsedIp !== undefined && { lastUsedIp }) }
+  return ownFields({ ...after, ...(lastUsedAt !== undefined && { lastUsedAt }), ...(lastUsedIp !== undefined && { lastUsedIp }) })
 }
