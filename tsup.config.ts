@@ -15,7 +15,7 @@ const shared = {
   platform: 'node',
   // `node:sqlite` exists under this name only.
   removeNodeProtocol: false,
-  // A single copy of the error classes and of the admissions stands behind all entries.
+  // All entries share a single copy of the error classes and of the admissions.
   splitting: true,
   treeshake: true,
 } satisfies Options

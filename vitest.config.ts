@@ -6,9 +6,10 @@ import { ALONE, EVERY, LONG, NOT_OURS } from './test/tools/suites.js'
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 const cores = availableParallelism()
-// Many tests wait for a server or a clock: with one file more than there are cores, none of the cores is idle meanwhile. What is long starts processes itself.
+// Many tests wait for a server or a clock: with one file more than there are cores, none of the cores is idle meanwhile. Long tests start processes of their
+// own.
 const QUICK = { maxWorkers: cores + 1 }
-// What is long starts servers and browsers of its own: on a busy machine each of its steps takes many times as long.
+// Long tests start their own servers and browsers: on a busy machine, each of their steps takes many times as long.
 const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
 const HEAVY = { maxWorkers: Math.max(2, cores - 1) }
 
@@ -27,7 +28,7 @@ const config: ViteUserConfig = defineConfig({
     ],
   },
   test: {
-    // Only what hangs takes that long: a busy machine may be ten times slower than a quiet one.
+    // Only a test that hangs takes that long: a busy machine may be ten times slower than a quiet one.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },

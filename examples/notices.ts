@@ -13,7 +13,7 @@ const tokens = latchkey({
   clock: () => began + (Date.now() - began) * 7200,
 })
 
-/** A placeholder for your mail service. Pass it the event's id, so that a repeated event is not mailed twice. */
+/** A placeholder for your mail service. Pass it the event's ID, so that a repeated event is not mailed twice. */
 async function mail(to: string, subject: string, messageId: string): Promise<void> {
   console.log(`to ${to}, message ${messageId}: ${subject}`)
 }

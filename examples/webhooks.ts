@@ -1,4 +1,4 @@
-// Webhooks: an event is sent to a receiver, which verifies it with the reference library. A receiver that was down gets it again with the same id.
+// Webhooks: an event is sent to a receiver, which verifies it with the reference library. A receiver that was down gets it again with the same ID.
 // Run it with `npx tsx examples/webhooks.ts`.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'

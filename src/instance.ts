@@ -100,7 +100,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   explain(id: string, input?: ExplainInput): Promise<Explanation>
   /** The scopes that the actor may grant: names, `@groups` and wildcards, for example for a form. */
   grantable(): readonly string[]
-  /** Announces that an owner's permissions changed, so every node asks the option `owner` again. Without a tenant, it requires `tenants: '*'`. */
+  /** Announces that an owner's permissions changed, so every node calls the option `owner` again. Without a tenant, it requires `tenants: '*'`. */
   ownerChanged(owner: OwnerInput): Promise<void>
   /**
    * Ends every token of an owner who left, with one write that reaches every node. Requires an actor who manages all tokens of the tenant; without a
@@ -150,7 +150,10 @@ export const AUTHENTICATOR: unique symbol = Symbol('latchkey.authenticator')
 
 /** The first argument of `authenticate`: an instance, a verifier of signed tokens, or several combined. */
 export interface Authenticator<S extends string = string> {
-  /** Decides whether a token is valid now and what it may do, and counts the use. It checks no scopes: ask `principal.allows()`. Throws `StoreUnavailableError` if it cannot decide. */
+  /**
+   * Decides whether a token is valid now and what it may do, and counts the use. It checks no scopes: use `principal.allows()`. Throws
+   * `StoreUnavailableError` if it cannot decide.
+   */
   verify(token: string, context?: VerifyContext): Promise<Verification<S>>
   readonly [AUTHENTICATOR]: true
 }

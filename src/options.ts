@@ -70,11 +70,11 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly resources?: ResourceMode
   /** How long tokens live. */
   readonly expiry?: ExpiryOptions
-  /** How verification caches records: a preset, bounds of your own, or `false` to ask the store for every verification. @default 'balanced' */
+  /** How verification caches records: a preset, bounds of your own, or `false` to read the store for every verification. @default 'balanced' */
   readonly cache?: CachePreset | CacheOptions | false
   /** How uses are counted; `false` disables counting. */
   readonly usage?: false | { /** @default '1s' */ readonly flushEvery?: Duration }
-  /** Audit events about what happens through the passage of time, such as a token's expiry. `false`: none. */
+  /** Audit events about what happens as time passes, such as a token's expiry. `false`: none. */
   readonly notices?: NoticesOptions | false
   /** How long old data is kept. */
   readonly retention?: RetentionOptions
@@ -246,7 +246,7 @@ function frozenLists(groups: { readonly [group: string]: readonly string[] }): {
   return Object.freeze(Object.fromEntries(Object.entries(groups).map(([name, members]) => [name, Object.freeze([...members])])))
 }
 
-/** Without these, more tokens are good. */
+/** Without these, more tokens are valid. */
 const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'maxTokens', 'expiry', 'rateLimit', 'onReuse', 'resources'] as const
 
 // An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.

@@ -133,7 +133,7 @@ export const authenticate: FastifyPluginAsync<AuthenticateOptions> = Object.assi
 })
 
 /**
- * Hook that lets an authenticated request through only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches these
+ * Hook that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches these
  * resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.

@@ -105,7 +105,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
 }
 
 /**
- * Middleware that lets an authenticated request through only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
  * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
@@ -198,7 +198,7 @@ function arrivalOf(env: unknown): { readonly target?: string; readonly bodyTaken
  * signal.
  *
  * Node reports the end of a response. Elsewhere the end of the body is watched, but only if the signal was read already or the response declares a stream,
- * because watching every body would slow down plain responses. For the others, only a disconnect of the client ends the signal.
+ * because watching every body would slow down plain responses. For other responses, only a disconnect of the client ends the signal.
  */
 function endWithResponse(c: Context, principal: Principal): void {
   const { outgoing, incoming } = Object(c.env) as { readonly outgoing?: Closing; readonly incoming?: { readonly socket?: Closing } }

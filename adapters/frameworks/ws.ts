@@ -68,8 +68,8 @@ export type UpgradeOutcome = AdmittedUpgrade | RefusedUpgrade
  * is ignored. A session must come from a page of the same origin.
  *
  * Pass the same options object with each request: it is validated once, whereas a new object is validated each time. Nothing awaits an event
- * listener, so invalid options or an invalid `tokens` do not end the process: the request is refused with 500 `misconfigured`, and `LATCHKEY_W013`
- * says why.
+ * listener, so invalid options or an invalid `tokens` do not end the process: the request is refused with 500 `misconfigured`, and the warning
+ * `LATCHKEY_W013` reports the reason.
  *
  * @throws InvalidInputError `invalid_input`, field `request`, if it is not a request of a Node server
  * @example

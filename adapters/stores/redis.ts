@@ -26,7 +26,7 @@ export type { IoredisClient, NodeRedisClient, RedisClient, RedisWarning }
 /** The options of `redisStore`: a `url`, or a `client` that the host owns. */
 export type RedisStoreOptions = {
   /**
-   * `redis://user:password@host:6379/0`, `rediss://` for TLS, or the path of a socket. The store connects by itself, with `ioredis` or, if that is
+   * `redis://user:password@host:6379/0`, `rediss://` for TLS, or the path of a socket. The store creates the connection, with `ioredis` or, if that is
    * not installed, `redis`.
    */
   readonly url?: string
@@ -53,7 +53,7 @@ export type RedisStoreOptions = {
  *
  * Each change and its audit events are one Lua script: all of it happens, or none. After a crash, the server has what its persistence kept: run it
  * with `appendonly yes`, `appendfsync always` and `maxmemory-policy noeviction`. `migrate()`, which latchkey calls once at startup, warns about other
- * settings, and says which promise they weaken.
+ * settings, and names the promise that each one weakens.
  *
  * @throws {InvalidInputError} `invalid_input` for unknown or invalid options.
  * @example

@@ -5,9 +5,9 @@ import { ownFields } from '../model/own-fields.js'
 import { CoalescedEvents, type CoalescingOptions, shareOf } from './coalesced-events.js'
 
 const WINDOW_MS = 60_000
-/** How many kinds of attempts are tracked per actor and tenant in one window; any further ones are counted together. */
+/** The maximum number of kinds of attempts that are tracked per actor and tenant in one window; further ones are counted together. */
 const KINDS = 8
-/** How many actors are tracked in one window. If there are more, the tenant with the most of them gives some up. */
+/** The maximum number of actors that are tracked in one window. Beyond it, the tenant with the most actors loses some. */
 const MAX_ACTORS = 1000
 
 /** A management call that was refused. */
@@ -24,11 +24,12 @@ export type Attempt = {
 }
 
 /**
- * Writes refused management calls to the audit: one event a minute for each kind, and at most nine per actor and tenant, whatever it tries.
+ * Writes refused management calls to the audit: one event a minute for each kind, and at most nine per actor and tenant, whatever the actor tries.
  *
- * Two tenants may have people with the same id, so each tenant's are tracked and recorded separately, and neither takes the room of the other.
+ * Two tenants may have people with the same ID, so the attempts of each tenant are tracked and recorded separately, and no tenant uses up the space of
+ * another.
  *
- * None of this is on the request's path, and a refusal stands even if it cannot be written.
+ * Requests do not wait for these writes, and a refusal remains in effect even if it cannot be recorded.
  */
 export class Attempts {
   readonly #events: CoalescedEvents

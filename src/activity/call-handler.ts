@@ -2,8 +2,8 @@ import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent } from '../model/event.js'
 
 /**
- * Receives an event as the store keeps it. `lost` fires when nobody is waiting for it anymore; `signal` also fires when the consumer is stopping,
- * which waits for a while.
+ * Receives an event as it is stored. `lost` fires when nobody is waiting for it anymore; `signal` also fires when the consumer is stopping, which waits for
+ * the handler for a while.
  */
 export type ListedEventHandler = (event: ListedEvent, context: { readonly signal: AbortSignal; readonly lost: AbortSignal }) => unknown
 
@@ -22,7 +22,7 @@ export type HandlerCall = {
   readonly failed: (error: unknown) => void
 }
 
-/** Calls a handler with an event and returns whether it accepted it. It did not if it fails, hangs, or loses the claim meanwhile. */
+/** Calls a handler with an event and returns whether it accepted it. A handler that fails, hangs, or loses the claim in the meantime has not accepted it. */
 export async function callHandler(call: HandlerCall): Promise<boolean> {
   const given = new AbortController()
   const lost = new AbortController()

@@ -9,9 +9,9 @@ import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import { halves, Parts } from './parts.js'
 
-/** One kind of occurrence produces at most one event in this time. */
+/** One kind of occurrence produces at most one event in this period. */
 const WINDOW_MS = 60_000
-/** All kinds on one node together produce at most this many events in that time. */
+/** All kinds on one node together produce at most this many events in that period. */
 const BUDGET = 120
 const MAX_KEYS = 2000
 const EVENTS_A_COMMIT = 120
@@ -20,7 +20,7 @@ const EVENTS_A_COMMIT = 120
 export type Occasion = Omit<StoredEvent, 'id' | 'at' | 'prefix' | 'action' | 'ip' | 'count'>
 
 type Tally = {
-  /** The owner of the room and the turn that it uses. */
+  /** The party whose space and turn it uses. */
   readonly share: string
   occasion: Occasion
   count: number
@@ -45,8 +45,8 @@ export type CoalescingOptions = {
 /**
  * Writes occurrences that a caller can repeat at will to the audit, coalesced: a flood produces a handful of events with large counts.
  *
- * Each recorder has its own budget, so that one flood neither delays nor drowns out other events. Within it, every tenant has its own turn and room:
- * one tenant's flood hides nothing from another's administrators. No request waits for any of this.
+ * Each recorder has its own budget, so that one flood neither delays nor drowns out other events. Within the budget, every tenant has its own turn and space:
+ * one tenant's flood hides nothing from another tenant's administrators. No request waits for these writes.
  */
 export class CoalescedEvents {
   readonly #options: CoalescingOptions
@@ -77,7 +77,8 @@ export class CoalescedEvents {
   }
 
   /**
-   * Counts one occurrence. The fields it shares with others of its key are read once per event, because a record may have changed since the last one.
+   * Counts one occurrence. The fields that it shares with other occurrences of its key are read once per event, because a record may have changed since the
+   * last one.
    */
   note(key: string, describe: () => Occasion, now: number, ip: string | undefined): void {
     const at = this.#dates.of(now)
@@ -107,7 +108,7 @@ export class CoalescedEvents {
    * @throws StoreUnavailableError `store_unavailable`; the same events are tried again by the next flush
    */
   async flush(now: number, all: boolean): Promise<void> {
-    // One at a time: two writers that send the same events would each mistake the other's for their own.
+    // Writes one batch at a time: two writers that send the same events would each mistake the other's events for their own.
     while (this.#sending !== undefined) await this.#sending.catch(() => undefined)
     this.#sending = this.#sendAll(now, all).finally(() => {
       this.#sending = undefined
@@ -143,7 +144,7 @@ export class CoalescedEvents {
     return (await store.events({ prefix, id: event.id, limit: 1 })).length > 0
   }
 
-  // The occurrences are still counted, together with those that no event distinguishes.
+  // The occurrences are still counted, together with those that have no event of their own.
   #drop(events: readonly StoredEvent[], cause: unknown): void {
     const { action, others, report } = this.#options
     for (const { details, count = 0 } of events) if (details !== others.details) this.#overflow += count
@@ -173,7 +174,7 @@ export class CoalescedEvents {
     return events
   }
 
-  // If all room is taken, whoever has the most gives some up.
+  // If there is no space left, the share with the most occurrences loses some.
   #hasRoom(share: string): boolean {
     if (this.#tallies.size < MAX_KEYS) return true
     const [oldest = ''] = this.#tallies.crowding(share)

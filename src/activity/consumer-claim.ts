@@ -5,10 +5,10 @@ import { SharedRead } from './shared-read.js'
 
 /** A claim that has not been renewed for this long may be taken over; it is renewed three times as often. */
 const CLAIM_MS = 6_000
-/** The same while idle. The row marks this after the holder. */
+/** The same period for an idle consumer. The row marks this with a suffix after the holder. */
 const QUIET_CLAIM_MS = 30_000
 const QUIET = ' quiet'
-/** The holder trusts its claim for this much less: clocks of two nodes differ slightly in speed, and a very short sleep goes unnoticed. */
+/** The holder stops trusting its claim this much earlier: the clocks of two nodes differ slightly in speed, and a very short sleep goes unnoticed. */
 const SPARE_MS = 200
 /** The maximum number of consumer names per prefix: each is a row that every waiting node reads once a second. */
 const MOST_CONSUMERS = 200
@@ -53,7 +53,7 @@ export class ConsumerClaim {
       readonly monotonic: () => number
       /** Also counts the time during which the machine was asleep. */
       readonly elapsed: () => number
-      /** Shared by the waiting consumers of this node; without any, the claim reads for itself. */
+      /** Shared by the waiting consumers of this node; if absent, the claim reads for itself. */
       readonly rows?: SharedRead<readonly ConsumerState[]>
     },
   ) {
@@ -105,7 +105,7 @@ export class ConsumerClaim {
     return await this.#inTurn(() => this.#write())
   }
 
-  /** Writes the position and releases the consumer to whichever node asks next. */
+  /** Writes the position and releases the consumer to the next node that requests it. */
   async release(): Promise<void> {
     await this.#inTurn(async () => {
       if (this.#mine === undefined || !this.held) return
@@ -184,7 +184,7 @@ export function claimMs(holder: string | undefined): number {
   return holder?.endsWith(QUIET) === true ? QUIET_CLAIM_MS : CLAIM_MS
 }
 
-/** Returns whether a webhook endpoint reads events under this name. No host consumer does. */
+/** Returns whether a webhook endpoint reads events under this name. Host consumers have other names. */
 export function isWebhook(name: string): boolean {
   return name.startsWith(WEBHOOK)
 }

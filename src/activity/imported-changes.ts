@@ -116,7 +116,7 @@ export class ImportedChanges {
   }
 }
 
-// Whoever sees one of the tokens must not learn of the other in a tenant, or by a creator, that it does not see.
+// An actor who sees one of the tokens must not learn of the other if its tenant or creator is outside the actor's reach.
 function namedFor(stored: StoredToken, revoked: StoredToken): NonNullable<StoredEvent['details']> {
   const areSeenTogether = stored.tenantId === revoked.tenantId && stored.createdBy === revoked.createdBy
   return areSeenTogether ? { sameSecretAs: revoked.id } : { sameSecretElsewhere: true }

@@ -23,7 +23,7 @@ export type LineageOptions = {
   readonly announce: (events: readonly StoredEvent[]) => void
   /** Reports events of the host's transactions that were placed along the way. */
   readonly tellPlaced: (events: readonly StoredEvent[]) => void
-  /** Tokens that match may have changed. */
+  /** Called when tokens that match may have changed. */
   readonly changed: (filter: TokenFilter) => void
 }
 

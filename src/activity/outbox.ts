@@ -9,7 +9,7 @@ const EXPECT_MS = 60_000
  * Events that were written in host transactions.
  *
  * Nothing signals when such a transaction commits, so its events are looked for: soon after one was written here, with each sweep of every node, and
- * before the audit is read or continues past them.
+ * before anyone reads the audit at or past their position.
  */
 export class Outbox {
   readonly #store: GuardedStore

@@ -47,7 +47,7 @@ export class Parts<T> {
   /**
    * Writes what is left, and then what `next` returns, until it returns nothing.
    *
-   * @throws StoreUnavailableError `store_unavailable`; the next call sends what was accepted again, and takes nothing new before that succeeded
+   * @throws StoreUnavailableError `store_unavailable`; the next call resends what was accepted, and takes nothing new until that has succeeded
    */
   async send(next: () => T | undefined): Promise<void> {
     const refused: Part<T>[] = []
@@ -64,7 +64,7 @@ export class Parts<T> {
     }
   }
 
-  /** @throws StoreUnavailableError `store_unavailable`, if something is left that the store refused, and took nothing else since */
+  /** @throws StoreUnavailableError `store_unavailable`, if items remain that the store refused, and the store has accepted nothing else since */
   check(): void {
     if (this.left.length > 0) throw this.#error
   }

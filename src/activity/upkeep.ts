@@ -9,7 +9,7 @@ import { ConsumerClaim } from './consumer-claim.js'
 const FIRST_LOOK_MS = 5_000
 /** The minimum delay: a node that was about to do the task may have crashed. */
 const LOOK_EVERY_MS = 10_000
-/** How often, at least, the store is asked when a task was last done, because this node's clock may be wrong. */
+/** How often, at least, the store is queried for the time when a task was last done, because this node's clock may be wrong. */
 const RECHECK_MS = 1_200_000
 
 /** Periodic work that one node of a cluster does for all of them. */

@@ -44,7 +44,7 @@ export class UsageSender {
     })
   }
 
-  /** What is not written yet. */
+  /** The part that is not written yet. */
   get left(): readonly UsageSheet[] {
     return this.#parts.left
   }
@@ -62,7 +62,7 @@ export class UsageSender {
     await this.#parts.send(next)
   }
 
-  /** @throws StoreUnavailableError `store_unavailable`, if something is left that the store refused, and took nothing else since */
+  /** @throws StoreUnavailableError `store_unavailable`, if uses remain that the store refused, and the store has accepted nothing else since */
   check(): void {
     this.#parts.check()
   }
@@ -73,7 +73,7 @@ export class UsageSender {
     this.#open = undefined
     this.batches += 1
     this.rows += sheet.counts.length
-    // Lets requests run.
+    // Yields to requests.
     await new Promise((resolve) => setTimeout(resolve))
   }
 

@@ -9,7 +9,7 @@ const MAX_ADDRESSES = 64
 /** Stores differ in the text that they reject; one rejected text would block every batch after it. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/gu
 
-/** How many endpoints and addresses all tokens together may add before the next flush; any further ones are counted under `OTHER_USES`. */
+/** The maximum number of endpoints and addresses that all tokens together may add before the next flush; further ones are counted under `OTHER_USES`. */
 export type RowBudget = { left: number }
 
 /** Someone who does not hold the token: their address says nothing about the holder, and must not displace the holder's. */
@@ -20,7 +20,7 @@ type Address = { readonly ip: string; count: number; lastAt: number }
 
 /** Uses of one token since the last flush. A use with the same endpoint, outcome, scope and address as the previous one costs four comparisons. */
 export class UsageSlot {
-  /** Passed on to the store; no longer counted into. */
+  /** Passed on to the store; accepts no more counts. */
   sealed = false
   readonly #tokenId: string
   readonly #budget: RowBudget

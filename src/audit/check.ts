@@ -8,7 +8,7 @@ import { type FullSeal, headOf, NO_SEAL, readBareSeal, readSeal, type Seal, seal
 /** One entry of an exported audit. A seal is followed by the events that it covers, in the store's order. */
 export type AuditEntry = { readonly seal: unknown; readonly event?: undefined } | { readonly event: ListedEvent; readonly seal?: undefined }
 
-/** More of them are reported without their position. */
+/** Beyond this number, problems are reported without their position. */
 const MOST_UNSEALED = 1000
 
 /** Checks an audit, entry by entry, against its seals, and the seals against anchors kept outside the database. */

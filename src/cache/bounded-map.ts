@@ -33,7 +33,7 @@ export class BoundedMap<V extends Visited> {
     this.#entries.delete(key)
   }
 
-  /** Looks at every entry. */
+  /** Visits every entry. */
   deleteWhere(matches: (entry: V) => boolean): void {
     for (const [key, entry] of this.#entries) if (matches(entry)) this.#entries.delete(key)
   }

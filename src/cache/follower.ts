@@ -7,7 +7,7 @@ import type { Background } from '../store/timer.js'
 const PAGE = 1000
 const LEASE_MS = 90_000
 const LEASE_RENEWAL_MS = 30_000
-/** The maximum number of pending reads while none returns: each holds a connection. */
+/** The maximum number of pending reads while none returns: each occupies a connection. */
 const ATTEMPTS = 3
 /** A read is retried after 1/`PARTS` of the deadline, but not before `RETRY_MS`. */
 const PARTS = 8
@@ -131,7 +131,7 @@ export class Follower {
     try {
       if (this.#leaseCursor !== undefined) await this.#release(this.#leaseCursor)
     } catch (error) {
-      // The lease expires without help.
+      // The lease expires by itself.
       this.#report('feed', error)
     }
   }
@@ -242,7 +242,7 @@ export class Follower {
     )
   }
 
-  // Asks again while an answer is slow, and takes the first one: a call on a connection that died silently must not delay the follower.
+  // Repeats the call while an answer is slow, and uses the first answer: a call on a connection that died silently must not delay the follower.
   #insist<T>(call: () => Promise<T>): Promise<{ readonly answer: T; readonly began: number }> {
     return new Promise((resolve, reject) => {
       let attempts = 0

@@ -56,7 +56,7 @@ export class Loader<T> {
   #queue: Load<T>[] = []
   #underWay = 0
   #sending = false
-  /** Reads that could not be sent at once, oldest first, until they are settled: their wait counts against their deadline. */
+  /** Reads that could not be sent immediately, oldest first, until they are settled: their wait counts against their deadline. */
   readonly #delayed: Set<Load<T>> = new Set()
   #timer: ReturnType<typeof setTimeout> | undefined
   #lastBulk: Bulk = { matches: () => false, next: undefined }

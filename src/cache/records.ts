@@ -14,7 +14,7 @@ import { GuessingBudget } from './guessing.js'
 import { Loader } from './loader.js'
 
 const MAX_MISSES = 10_000
-/** The maximum number of bulk changes whose tokens are looked for at once. With more, every entry is dropped. */
+/** The maximum number of bulk changes whose tokens are searched for in one pass. With more, every entry is dropped. */
 const MAX_FILTERS = 16
 /** How long an id is remembered as missing. Short, so that a wrong answer from the store does not last. */
 const MISS_MS = 500
@@ -151,7 +151,10 @@ export class RecordCache {
     }
   }
 
-  /** Returns whether work with this token may go on while the store cannot be read: a silent feed still counts, or a new request would be served anyway. */
+  /**
+   * Returns whether work with this token may go on while the store cannot be read: the feed may still be trusted although it is silent, or a new request
+   * would be served anyway.
+   */
   bridges(id: string): boolean {
     return this.follower.fresh || this.#stale(id) !== undefined
   }
@@ -258,7 +261,7 @@ function ownersIn(filter: TokenFilter): readonly OwnerChange[] {
   return tenantIds === undefined ? [{ ownerId }] : tenantIds.map((tenantId) => ({ ownerId, tenantId }))
 }
 
-// The id is a substring of a token, and engines keep the whole string alive behind a substring. A copy lets go of the token's text.
+// The id is a substring of a token, and engines keep the whole string alive behind a substring. A copy releases the token's text.
 function flat(id: string): string {
   return String.fromCharCode(...Array.from(id, (char) => char.charCodeAt(0)))
 }

@@ -28,7 +28,7 @@ function filteredOf({ id, tenantId, ownerId, createdBy, rootId }: Filtered): Fil
   return { id, tenantId, ownerId, createdBy, rootId }
 }
 
-/** What is watched of a token. */
+/** The watched state of a token. */
 export type Watched = Filtered & { readonly lifecycle: Lifecycle }
 
 type Watch = {

@@ -9,7 +9,7 @@ const SIGNALS = [
   ['SIGTERM', 143],
 ] as const
 
-// A second signal ends the process at once.
+// A second signal ends the process immediately.
 for (const [signal, code] of SIGNALS) {
   process.once(signal, () => void lifetime.end().finally(() => process.exit(code)))
 }

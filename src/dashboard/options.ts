@@ -17,9 +17,9 @@ export type DashboardOptions = {
   readonly logo?: string | undefined
   /** `#rrggbb`, for buttons, links and icons; it is lightened or darkened if it would be illegible. */
   readonly accent?: string | undefined
-  /** @default 'auto', as the reader's system is set */
+  /** @default 'auto', which follows the reader's system setting */
   readonly theme?: 'auto' | 'light' | 'dark' | undefined
-  /** A language tag for dates and numbers. @default the reader's */
+  /** A language tag for dates and numbers. @default the reader's locale */
   readonly locale?: string | undefined
   /** The language of the texts: English, German (`de`) and Arabic (`ar`) come with the page. @default 'en' */
   readonly language?: string | undefined

@@ -9,7 +9,7 @@ import type { Refuse } from './refuse.js'
 export type Guard = {
   readonly decider: Decider
   readonly optional: boolean
-  /** The request field for the `Vary` header when the token comes in a custom header, which shared caches do not know. */
+  /** The request field for the `Vary` header when the token comes in a custom header, which shared caches do not recognize. */
   readonly vary: string | undefined
   readonly onWarning: OnWarning | undefined
   readonly refuse: Refuse<unknown>
@@ -49,8 +49,8 @@ export type Admission = {
 const KEY = Object.freeze({})
 
 /**
- * What a guard attaches to a request that it admitted. A mark is valid only for the request that it was created for, and only this module can create, read or
- * change one. Properties that other middleware sets on the request prove nothing.
+ * The mark that a guard attaches to a request that it admitted. It is valid only for the request that it was created for, and only this module can create,
+ * read or change it. Properties that other middleware sets on the request prove nothing.
  */
 class Mark {
   readonly #request: object

@@ -1,8 +1,8 @@
 const FIRST_BYTES = 1024
 
 /**
- * Collects a body that arrives in pieces, up to a limit. Copies them: kept as they arrive, pieces of one byte, which a sender may choose, would take hundreds
- * of times their length.
+ * Collects a body that arrives in pieces, up to a limit. Copies the pieces: a sender may choose pieces of one byte, which would occupy hundreds of times
+ * their length if they were kept as they arrive.
  */
 export class ByteBuffer {
   readonly #mostBytes: number

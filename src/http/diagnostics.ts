@@ -59,7 +59,7 @@ const told = new WeakMap<object, Map<WarningCode, Set<string>>>()
 /** Represents the console among the listeners. */
 const CONSOLE = {}
 
-/** Reports a mistake, once per code and subject. If callers can influence the subject, `once` gives a different key to report it by. */
+/** Reports a mistake, once per code and subject. If callers can influence the subject, `once` is a different key under which it is reported. */
 export function warn(
   code: WarningCode,
   onWarning?: OnWarning,

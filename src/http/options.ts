@@ -19,7 +19,7 @@ export const systemMonotonic = (): number => performance.now()
 
 /** The options of `authenticate`. `R` is the framework's own request or context. */
 export type AuthenticateOptions<R> = {
-  /** Lets requests without a credential through, without a principal. A credential that is presented must still be valid. @default false */
+  /** Allows requests without a credential, which then have no principal. A credential that is presented must still be valid. @default false */
   readonly optional?: boolean | undefined
   /** Where requests carry the token, or a list of such places; a request may use only one of them. @default 'bearer' */
   readonly credential?: CredentialSource | readonly CredentialSource[] | undefined

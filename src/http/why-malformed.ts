@@ -1,4 +1,6 @@
-/** Reasons why a credential was refused without being checked. The texts are fixed, so they repeat nothing of the credential, and fit into a quoted-string. */
+/**
+ * Reasons why a credential was refused without being checked. The texts are fixed, so they repeat no part of the credential, and fit into a quoted-string.
+ */
 export const WHY = {
   several: 'The request carries more than one credential',
   empty: 'The token is missing',

@@ -25,7 +25,10 @@ export function checkMediaType(headers: Headers): void {
 const SHORTEST = 7
 const TAKEN = 'something read the body before latchkey: mount latchkey before any body parser'
 
-/** What happened to the body before latchkey: `parsedBody` is the result of the host's body parser, and `bodyTaken` says whether anything had read the body. */
+/**
+ * The state of the body before latchkey reads it: `parsedBody` is the result of the host's body parser, and `bodyTaken` indicates whether anything had read
+ * the body.
+ */
 export type BodySource = { readonly parsedBody?: unknown; readonly bodyTaken?: boolean | undefined }
 
 /**

@@ -19,7 +19,7 @@ export type KnownHead = Pick<AuditHead, 'number' | 'hash'>
 /** Checks the signature of a seal's hash, as `sealVerifier` of `latchkey/audit` does. */
 export type VerifySignature = (hash: string, signature: string) => MaybePromise<boolean>
 
-/** What an audit is checked against. Without either, only its internal consistency is checked. */
+/** The anchors that an audit is checked against. Without either, only its internal consistency is checked. */
 export type AuditAnchors = {
   /** A head that was kept outside the database, preferably the newest. */
   readonly head?: KnownHead | undefined
@@ -46,7 +46,7 @@ export type AuditProblem = {
 export type AuditReport = {
   /** True if no problem was found, as far as the seals reach. */
   readonly ok: boolean
-  /** What the seals were checked against. `none`: anyone who can write to the database could have forged everything. */
+  /** The anchors that the seals were checked against. `none`: anyone who can write to the database could have forged everything. */
   readonly anchor: 'head' | 'signature' | 'head and signature' | 'none'
   /** The number of events that are unchanged since they were sealed. */
   readonly sealed: number

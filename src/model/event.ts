@@ -76,7 +76,7 @@ export type StoredEvent = {
   readonly erased?: ErasedFields
 }
 
-/** What remains of an event's erased fields, by path: `actorId`, `after.name`. */
+/** The remains of an event's erased fields, by path: `actorId`, `after.name`. */
 export type ErasedFields = {
   /** The commitments of the erased fields: seals contain these, and they reveal nothing without the salt, which is erased too. */
   readonly commitments: { readonly [path: string]: string }
@@ -151,7 +151,7 @@ export type LeakInput = {
 /** Result of `reportLeak`. `known` is false if the text is not one of our tokens. */
 export type LeakReported =
   | { readonly known: false; readonly record?: undefined; readonly repeated?: undefined }
-  | { readonly known: true; readonly record: TokenRecord /** This find was reported before. */; readonly repeated: boolean }
+  | { readonly known: true; readonly record: TokenRecord /** This finding was reported before. */; readonly repeated: boolean }
 
 /** Options of `consume`. */
 export type ConsumeOptions = {

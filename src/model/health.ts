@@ -29,9 +29,9 @@ export type Health = {
   }
   /** The first 100 damaged audit events that this node has read since its start. */
   readonly damagedEvents: readonly DamagedEvent[]
-  /** The first 100 tokens that this node could not read since its start. They are refused, no list has them, and they cannot be changed. */
+  /** The first 100 tokens that this node could not read since its start. They are refused, no list contains them, and they cannot be changed. */
   readonly damagedTokens: readonly DamagedToken[]
-  /** The consumers of audit events, webhooks among them: those that run on this node, and every other that ever ran on some node. */
+  /** The consumers of audit events, including webhooks: those that run on this node, and all others that have ever run on any node. */
   readonly consumers: readonly ConsumerHealth[]
 }
 

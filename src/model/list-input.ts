@@ -41,7 +41,7 @@ export type OwnersInput = TenantsInput & {
   readonly tenantId?: string | undefined
 }
 
-/** Lists the tenants and owners of the tokens that an actor may see. A page may be short or empty even if more follow; only `nextCursor` says so. */
+/** Lists the tenants and owners of the tokens that an actor may see. A page may be short or empty even if more follow; only `nextCursor` shows that. */
 export interface NameLists {
   /** One page of the tenants that the actor acts in or, for an actor in all tenants, of the tenants that have tokens. */
   tenants(input?: TenantsInput): Promise<Page<string>>

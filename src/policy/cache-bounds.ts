@@ -17,7 +17,7 @@ export type CacheOptions = {
   readonly maxStaleness?: Duration
   /** @default 100_000 */
   readonly maxEntries?: number
-  /** How long an owner's permissions are cached, at most 60 s; 0 asks for every verification. @default 0 */
+  /** How long an owner's permissions are cached, at most 60 s; 0 looks them up for every verification. @default 0 */
   readonly ownerStaleness?: Duration
   /** How much longer cached records are used while neither the feed nor the store can be reached, at most an hour; 0 refuses with 503. @default 0 */
   readonly serveStaleFor?: Duration
@@ -26,7 +26,7 @@ export type CacheOptions = {
 /** The option in normalized form, with durations in seconds. */
 export type Bounds = Required<{ readonly [Name in keyof CacheOptions]: number }>
 
-/** The bounds of the preset `balanced`, which the others start from. */
+/** The bounds of the preset `balanced`, which the other presets start from. */
 export const BALANCED: Bounds = { maxStaleness: 2, maxEntries: 100_000, ownerStaleness: 0, serveStaleFor: 0 }
 
 const PRESETS: ReadonlyMap<unknown, Bounds> = new Map<unknown, Bounds>([

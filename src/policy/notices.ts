@@ -4,7 +4,7 @@ import { duration, flag } from './option-kinds.js'
 import { either, listOf, type OptionReader, objectOf, oneOf, readPart } from './option-reader.js'
 
 /**
- * The `notices` option: the audit events about what happens through the passage of time. Each is written once for all nodes, within about a minute.
+ * The `notices` option: the audit events about what happens as time passes. Each is written once for all nodes, within about a minute.
  */
 export type NoticesOptions = {
   /** `token.expiring`: how long before a token's expiry, up to 10 values; only the nearest that applies is used. @default ['30d', '7d', '1d'] */

@@ -61,7 +61,7 @@ function probablyMeant(key: string, names: readonly string[]): readonly string[]
   return name === undefined ? [] : [name]
 }
 
-/** Says how the value must change too, because the wrong name promised another meaning. */
+/** Also explains how the value must change, because the wrong name implied another meaning. */
 function difference(key: string, meant: string): string {
   if (bare(key) === 'required' && meant === '"optional"') return ', which is the opposite'
   const unit = UNIT.test(bare(key)) && !UNIT.test(bare(meant.slice(1, -1)))

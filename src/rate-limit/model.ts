@@ -56,7 +56,7 @@ export type RateLimit = {
 /** The `rateLimit` option. */
 export type RateLimitOptions = {
   /**
-   * Checked in this order, so put the narrowest first: a use that one limit refuses spends nothing from later limits, and earlier limits get it back.
+   * Checked in this order, so put the narrowest first: a use that one limit refuses takes nothing from later limits, and is returned to earlier ones.
    */
   readonly limits: readonly RateLimit[]
   /**
@@ -77,7 +77,7 @@ export type ManagementRateLimit = Omit<RateLimit, 'by' | 'points'> & {
 
 /** The `rateLimit` option of `management`. */
 export type ManagementRateLimitOptions = {
-  /** Checked in this order; a call that one limit refuses spends nothing from later limits. */
+  /** Checked in this order; a call that one limit refuses takes nothing from later limits. */
   readonly limits: readonly ManagementRateLimit[]
   /** How to treat a limiter that fails, hangs or returns an invalid result: `refuse` with 503, or `allow` without counting. */
   readonly onFailure: 'refuse' | 'allow'

@@ -37,7 +37,7 @@ export class Rates {
   readonly #report: Report
   readonly #monotonic: () => number
   readonly #spent: WeakMap<object, Walk> = new WeakMap()
-  /** Limits without refusals left, by key, so that the next request need not ask the limiter. */
+  /** Limits without refusals left, by key, so that the next request need not query the limiter. */
   readonly #exhausted: Map<string, Exhausted> = new Map()
 
   constructor(options: ReadRateLimits, settings: { deadlineMs: number; monotonic: () => number }, report: Report) {
@@ -85,7 +85,7 @@ export class Rates {
     return undefined
   }
 
-  // Off the request path. Stops at the first limit without refusals left, so that the wider limits after it are not spent.
+  // Off the request path. Stops at the first limit without refusals left, so that the wider limits after it are not used up.
   async #countRefusal(walk: Walk): Promise<void> {
     try {
       for (const { limit, key } of walk.taken) {

@@ -7,7 +7,7 @@ import type { LimitBy, RateLimit, RateLimitOptions } from './model.js'
 const NAME = /^[a-z][a-z0-9_-]{0,31}$/
 const MAX_LIMITS = 16
 const MAX_PERIOD_SECONDS = 366 * 86_400
-/** Timers of more than 2^31 - 1 milliseconds fire at once, which would empty a count in the middle of its period. */
+/** Timers of more than 2^31 - 1 milliseconds fire immediately, which would empty a count in the middle of its period. */
 const MAX_MEMORY_SECONDS = 2_000_000
 
 /** The maximum number of uses of a limit. Every counter and a header field (RFC 9651 §3.3.1) can hold it. */

@@ -8,7 +8,7 @@ const HUNG_IN_A_ROW = 3
 const PROBE_EVERY_MS = 250
 
 /**
- * Keeps a hanging store from blocking every request: while the store is known to be down, reads fail at once, except for a probe several times a second.
+ * Keeps a hanging store from blocking every request: while the store is known to be down, reads fail immediately, except for a probe several times a second.
  *
  * Only reads that hang count. A store that fails fast blocks nobody, so every read is still sent to it.
  */

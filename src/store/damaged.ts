@@ -19,7 +19,7 @@ class Found<K, V> {
     return [...this.#byKey.values()]
   }
 
-  /** Returns whether it is news. */
+  /** Returns whether it was unknown before. */
   note(key: K, damaged: V): boolean {
     if (this.#byKey.has(key) || this.#byKey.size === MOST) return false
     this.#byKey.set(key, damaged)
@@ -51,7 +51,7 @@ export class DamagedEvents {
   }
 }
 
-/** Called with each row that cannot be read: what the store returned of it, at least its id. */
+/** Called with each row that cannot be read: the part that the store returned, at least its ID. */
 export type OnDamagedToken = (row: Partial<ListedToken> & { readonly id: string }, fields: readonly string[]) => void
 
 /** The rows of tokens that this node could not read. Each is reported once. */
@@ -69,16 +69,16 @@ export class DamagedTokens {
     return this.#found.all
   }
 
-  /** Records that a row cannot be read. Returns whether that is news. */
+  /** Records that a row cannot be read. Returns whether that was unknown before. */
   note(id: string, fields: readonly string[]): boolean {
     return this.#found.note(id, { id, fields: [...fields] })
   }
 
   /**
-   * Returns a page of readable tokens. Reads on behind damaged rows, so that a page is shorter than its limit only at the end of the list.
+   * Returns a page of readable tokens. Continues past damaged rows, so that a page is shorter than its limit only at the end of the list.
    *
    * @throws InvalidInputError `invalid_input`, if the store cannot search that many tokens by name
-   * @throws StoreUnavailableError `store_unavailable`, if the store returns something without an id, or a thousand rows whose place is unreadable
+   * @throws StoreUnavailableError `store_unavailable`, if the store returns something without an id, or a thousand rows whose position is unreadable
    */
   async page(
     query: ListQuery,
@@ -96,7 +96,7 @@ export class DamagedTokens {
       if (damaged.length === 0 || rows.length < limit || tokens.length >= query.limit) return tokens.slice(0, query.limit)
       const after = rows.findLast(hasPlace)
       placeless = after === undefined ? rows.length : 0
-      // Otherwise this would go on forever.
+      // Otherwise this would continue forever.
       if (placeless === MOST_ROWS || (after !== undefined && after.id === from.after?.id)) {
         throw new StoreUnavailableError(`the ${this.#storeName} store's list cannot be continued past damaged tokens`)
       }

@@ -1,6 +1,6 @@
 import type { StoreMethod } from './methods.js'
 
-/** What a log line adds to a fault: a code, which docs/diagnostics.md explains, and advice. */
+/** The additions of a log line to a fault: a code, which docs/diagnostics.md explains, and advice. */
 export type FaultHelp = {
   readonly code: `LATCHKEY_${string}`
   readonly advice: string
@@ -119,7 +119,7 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   webhook: { code: 'LATCHKEY_WEBHOOK_FAILED', advice: 'Check the receiver; later events wait for this one, in order.' },
 }
 
-// A symbol of the registry, because a store may come from another copy of the package than the reporter.
+// A symbol of the global registry, because a store may come from another copy of the package than the reporter.
 const ADVISED: symbol = /* @__PURE__ */ Symbol.for('latchkey.advised')
 
 /** Marks an error whose message already says what to do, so that its log line adds no general advice. */

@@ -60,7 +60,7 @@ export class GuardedStore extends StoreCalls {
   }
 
   /**
-   * Finds records for verifications. Fails at once while the store is known to hang. `notBefore` is a feed position that the records must
+   * Finds records for verifications. Fails immediately while the store is known to hang. `notBefore` is a feed position that the records must
    * not be older than; without it, they are read from the primary.
    */
   find(ids: readonly string[], notBefore?: string): MaybePromise<FoundRecords> {

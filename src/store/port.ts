@@ -127,7 +127,7 @@ export type EventErasure = { readonly before: StoredEvent; readonly after: Store
 
 /** One atomic change: all of it happens, or none of it. */
 export type Change = {
-  /** Must hold after the change, however many changes run at once; otherwise none of it happens. */
+  /** Must hold after the change, however many changes run concurrently; otherwise none of it happens. */
   readonly caps?: readonly TokenCap[]
   readonly inserts?: readonly StoredToken[]
   readonly updates?: readonly Replacement[]
@@ -243,7 +243,10 @@ export interface TokenStore {
    * working, and `wake` when they work again. Returns a function that stops it.
    */
   subscribe?(wake: () => void, lost?: (error: unknown) => void): MaybePromise<() => MaybePromise<void>>
-  /** Counts a batch, all of it or nothing. Returns whether it was counted now: not if this number of this node, or a later one, was counted before. */
+  /**
+   * Counts a batch completely or not at all. Returns whether it was counted now, which it is not if this number of this node, or a later one, was counted
+   * before.
+   */
   recordUsage(batch: UsageBatch): MaybePromise<boolean>
   usage(query: UsageQuery): MaybePromise<UsageRows>
   /** Registers or renews a node's lease. It is kept for hours after its expiry, regardless of the times that others write. */
@@ -274,11 +277,11 @@ export interface TokenStore {
   /** Removes usage in a small batch, and returns whether there is more to remove. The times of last uses stay. */
   trimUsage(trim: UsageTrim): MaybePromise<boolean>
   /**
-   * Stores a ticket if its token exists and is below its limit, however many are saved at once. Returns whether it was stored. Each call also removes
+   * Stores a ticket if its token exists and is below its limit, however many are saved concurrently. Returns whether it was stored. Each call also removes
    * expired tickets in one small batch: at least two, if there are as many.
    */
   saveTicket(ticket: StoredTicket, room: TicketRoom): MaybePromise<boolean>
-  /** Removes and returns a ticket. If several callers ask for it at once, only one gets it. */
+  /** Removes and returns a ticket. If several callers request it concurrently, only one gets it. */
   takeTicket(prefix: string, digest: string): MaybePromise<StoredTicket | undefined>
   /** Returns the state of a prefix's move to or from another store. A store that can be copied has this method and the next two. */
   readMove?(prefix: string): MaybePromise<Move | undefined>

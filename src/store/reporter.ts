@@ -10,9 +10,9 @@ export type FaultReport = {
   readonly error: LatchkeyError
 }
 
-/** Options that report faults to the host. */
+/** Options for reporting faults to the host. */
 export type FaultOptions = {
-  /** Called at once for each fault that was answered with 503 or swallowed. Its own errors have no effect. */
+  /** Called immediately for each fault that was answered with 503 or swallowed. Its own errors have no effect. */
   readonly onError?: (fault: FaultReport) => unknown
   /**
    * Receives at most one line a minute about each kind of fault: `console`, or a logger such as pino or winston. `false` turns it off. @default

@@ -1,6 +1,6 @@
 type Timer = ReturnType<typeof setTimeout>
 
-/** Longer delays fire at once (HTML §8.7). */
+/** Longer delays fire immediately (HTML §8.7). */
 const LONGEST_MS = 2_147_483_647
 
 type Apart = <T>(run: () => T) => T
@@ -58,8 +58,8 @@ const TURN_MS = 20
 const { setTimeout: original } = globalThis
 
 /**
- * Lets long work give way. Stores that answer at once, as SQLite and memory do, would otherwise block the event loop until the last page. Call it between
- * two pages: it waits only if the turn is over by this clock.
+ * Lets long work give way. Stores that answer synchronously, as SQLite and memory do, would otherwise block the event loop until the last page. Call it
+ * between two pages: it waits only if the turn is over by this clock.
  */
 export function createTurns(monotonic: () => number): () => Promise<void> {
   let began = monotonic()

@@ -32,7 +32,7 @@ export async function findListed(context: Context, actor: ReadActor, id: unknown
   if (!isTokenId(id)) return undefined
   const query = { prefix: context.settings.prefix, ids: [id], now: context.settings.clock(), limit: 1 }
   const rows = await context.store.list(query, (damaged, fields) => {
-    // Whoever may see the token must not think that there is none.
+    // An actor who may see the token must not conclude that it does not exist.
     if (canSee(actor, damaged)) throw damagedToken(id, fields)
   })
   return rows.find((row) => row.id === id)

@@ -132,7 +132,7 @@ function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): 
   if (actor.manages === 'own' && createdBy !== undefined && createdBy !== actor.id) return undefined
   const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
   const creator = actor.manages === 'own' ? actor.id : createdBy
-  // A caller can repeat a value a thousand times in one URL, and a SQL store asks for each value in each tenant.
+  // A caller can repeat a value a thousand times in one URL, and a SQL store queries each value in each tenant.
   const statuses = given.status === undefined ? undefined : [...new Set([given.status].flat())]
   const { expiresWithin, unusedFor } = given
   return {

@@ -6,7 +6,7 @@ const HOUR_MS = 3_600_000
 /** With this duration, only released leases count as expired. */
 const ALL_LEASES = 0
 
-/** Recurring work that one node does on behalf of all nodes, as far as the options ask for it. */
+/** Recurring work that one node does on behalf of all nodes, as far as the options require it. */
 export function upkeepOf(context: Context): readonly Upkeep[] {
   const { prefix, clock, monotonic } = context.settings
   const options = {

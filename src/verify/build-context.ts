@@ -195,7 +195,7 @@ export function forOneCall(context: Context, allowance: Allowance = new Allowanc
   return { ...context, store: context.store.sharing(allowance), allowance }
 }
 
-/** Returns the context of work that reads many pages. Stores that answer at once would otherwise block the event loop until the last page. */
+/** Returns the context of work that reads many pages. Stores that answer synchronously would otherwise block the event loop until the last page. */
 export function givingWay(context: Context): Context {
   return { ...context, store: context.store.givingWay(createTurns(context.settings.monotonic)) }
 }

@@ -44,7 +44,7 @@ export type Context = {
   /** A monotonic clock that also counts the time during which the machine was asleep. */
   readonly elapsed: () => number
   readonly store: GuardedStore
-  /** What is left of the deadline of the call that this context belongs to. Absent: each operation has its own deadline. */
+  /** The remaining deadline of the call that this context belongs to. Absent: each operation has its own deadline. */
   readonly allowance?: Allowance | undefined
   /** The unique name of this node. */
   readonly nodeId: () => string
@@ -56,7 +56,7 @@ export type Context = {
   readonly rates: Rates | undefined
   readonly signals: Signals
   readonly signalOf: SignalOf
-  /** Absent when the options turn usage off. */
+  /** Absent when the options turn usage counting off. */
   readonly usage: UsageRecorder | undefined
   /** Refused uses of known tokens. */
   readonly refusals: CoalescedEvents

@@ -14,7 +14,7 @@ export type SignalOf = (entry: Entry) => RequestSignal
 /** The resources that a principal is asked about. */
 type Asked = { readonly [dimension: string]: string | readonly string[] }
 
-/** Calls back when something, such as a response, is over; at once if it already is. */
+/** Calls back when something, such as a response, is over; immediately if it already is. */
 type WhenOver<C> = (closing: C, end: () => void) => void
 
 /** The state of a principal's request: whether it is over, the signal once it was read, and until then what ends the request and how to listen for that. */
@@ -118,7 +118,10 @@ export function hasSignal(principal: unknown): boolean {
   return OwnPrincipal.hasSignal(principal)
 }
 
-/** Returns whether a principal covers a scope and all of these resources, even if its properties were overwritten. Other objects are asked by `allows`. */
+/**
+ * Returns whether a principal covers a scope and all of these resources, even if its properties were overwritten. Other objects are checked through their own
+ * `allows`.
+ */
 export function permits(principal: Principal, scope: string, resources?: Asked): boolean {
   return OwnPrincipal.permits(principal, scope, resources)
 }

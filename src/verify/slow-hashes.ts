@@ -13,7 +13,7 @@ const MAX_WAITING = 64
 /** How many wrong secrets an address may have compared with slow hashes. */
 const GUESSES: Rate = { burst: 20, perSecond: 1 }
 
-/** What takes turns: tokens, then networks, then addresses. Someone who attacks one token, or owns a network, may have many addresses. */
+/** The parties that take turns: tokens, then networks, then addresses. Someone who attacks one token, or owns a network, may have many addresses. */
 type Party = { readonly token: string; readonly site: string; readonly caller: string }
 const TURNS = ['token', 'site', 'caller'] as const
 

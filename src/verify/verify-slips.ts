@@ -41,7 +41,7 @@ function kindOf(given: object): string | undefined {
     if ('headers' in given) return 'a request'
     if ('authorization' in given || given instanceof Headers) return 'the headers of a request'
   } catch {
-    // An object that cannot be read is no slip that we know.
+    // An object that cannot be read is not a known slip.
   }
   return undefined
 }
@@ -55,7 +55,7 @@ export function readContext(given: VerifyContext | undefined): VerifyContext | u
   return detached(given, FIELDS as readonly (keyof VerifyContext & string)[])
 }
 
-/** What callers may expect verify() to check. The fields are read one by one, because every verification passes here. */
+/** The fields that callers may expect verify() to check. They are read one by one, because every verification passes here. */
 type Demands = { readonly scopes?: unknown; readonly scope?: unknown; readonly require?: unknown; readonly resources?: unknown }
 
 /** The error for a call that expects verify() to check scopes: ignoring them would accept a token that lacks them. */

@@ -24,7 +24,7 @@ it('flushes usage in batches of the size that the store requests, and yields bet
   })
   await tokens.close()
   clearInterval(turn)
-  // Three rows a token: a last use, a counter and an address.
+  // Three rows per token: a last use, a counter and an address.
   expect(batches.map(({ lastUses }) => lastUses.length)).toEqual(Array.from({ length: 10 }, () => 10))
   expect(new Set(batches.map(({ seq }) => seq)).size).toBe(10)
   expect(seenAt.at(-1)).toBeGreaterThan(0)

@@ -3,7 +3,7 @@ import type { TokenStore } from '../../src/store/port.js'
 
 /** A store whose calls can be answered late, one by one, with what they found when they were made. */
 export type LateStore = TokenStore & {
-  /** The next call of this method reads at once; its answer arrives when the test releases it. */
+  /** The next call of this method reads immediately; its answer arrives when the test releases it. */
   answerLate(method: StoreMethod): LateAnswer
   /** How often each method was called. */
   readonly calls: ReadonlyMap<string, number>

@@ -30,7 +30,7 @@ afterEach(async () => {
 const project = (manifest: object): string => shell.write('package.json', JSON.stringify({ name: '@acme/shop-api', ...manifest }))
 const files = (): readonly string[] => readdirSync(shell.folder).filter((name) => name.startsWith('latchkey.'))
 
-/** The listener of an application that mounts the route as the comment in its module says. */
+/** The listener of an application that mounts the route as the comment in its module describes. */
 const MOUNTED: { readonly [Name in Framework]: (api: never) => Promise<Parameters<typeof createServer>[1]> } = {
   express: async (api) => express().use('/api', api),
   koa: async (api: { routes(): Koa.Middleware }) => new Koa().use(api.routes()).callback(),

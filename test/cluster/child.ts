@@ -6,7 +6,7 @@ type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (e
 export type Request<Command> = { readonly seq: number; readonly command: Command }
 export type Reply = { readonly seq: number; readonly value?: unknown; readonly error?: string }
 
-/** A child process that answers one reply per request, and can be frozen or killed. */
+/** A child process that sends one reply per request, and can be frozen or killed. */
 export class Child<Command> {
   readonly #child: ChildProcess
   readonly #waiting: Map<number, Waiting> = new Map()
@@ -42,7 +42,7 @@ export class Child<Command> {
     })
   }
 
-  /** Stops the process where it is, as a debugger or an overloaded host does. */
+  /** Suspends the process, as a debugger or an overloaded host does. */
   freeze(): void {
     this.#child.kill('SIGSTOP')
   }
@@ -69,7 +69,7 @@ export class Child<Command> {
   }
 }
 
-/** In the child: answers what its parent asks, until the parent is gone. */
+/** In the child: answers its parent's requests until the parent is gone. */
 export const answerParent = <Command>(perform: (command: Command) => Promise<unknown>): void => {
   const reply = (message: Reply): void => {
     process.send?.(message)

@@ -56,7 +56,7 @@ export class ClusterNode {
     await this.ask({ do: 'lie', on })
   }
 
-  /** Stops the process where it is, as a debugger or an overloaded host does. */
+  /** Suspends the process, as a debugger or an overloaded host does. */
   freeze(): void {
     this.#child.freeze()
   }

@@ -103,7 +103,7 @@ export function judgeRevocations(cluster: Cluster, { scenario, trials, codes }: 
   return judge(scenario, trials, cluster.maxStalenessMs, run, only(...codes))
 }
 
-/** Revokes every token of the tenant at once. */
+/** Revokes all tokens of the tenant in one call. */
 export function bulk(cluster: Cluster, trials: number): Promise<Finding> {
   const revoke = (): Promise<Span> => cluster.chief.revokeAll('acme')
   const run = () => trial(cluster, { nodes: cluster.others, revoke })

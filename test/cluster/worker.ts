@@ -10,7 +10,7 @@ import { lyingTransport } from './lying-transport.js'
 import type { Backend, Command, Made, NodeOptions, RelayPlace, Span } from './protocol.js'
 import { Watcher } from './watcher.js'
 
-// One node of a cluster. It runs in a separate process and does what its parent says.
+// One node of a cluster. It runs in a separate process and executes its parent's commands.
 const watchers = new Map<string, Watcher>()
 let tokens: Latchkey | undefined
 let stepped = 0

@@ -35,7 +35,7 @@ describe.skipIf(skip !== undefined)(`the tenant filter ${skip ?? ''}`, () => {
       },
       async ({ page }) => {
         await page.getByRole('link', { name: 'Price feed' }).waitFor()
-        // Rows show the names of tenants beyond the first page, too.
+        // Rows show the names of tenants beyond the first page as well.
         await page.getByRole('cell', { name: 'Zeta Corvid' }).first().waitFor()
         await choose(page, 'zeta', 'Zeta Corvid (corvid)')
         await expect.poll(() => names(page)).toEqual(['Old mobile app', 'Partner reporting'])

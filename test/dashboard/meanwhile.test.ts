@@ -10,7 +10,7 @@ const { path = '', skip } = findChromium()
 /** Someone else, who works in another tab. */
 const other = (tokens: Latchkey) => tokens.as({ id: 'bo', tenants: '*', manages: 'all' })
 
-/** What someone else does, and how the page reports it. */
+/** An action of someone else, and how the page reports it. */
 const CHANGES = {
   revoked: {
     act: (tokens: Latchkey, id: string) => other(tokens).revoke(id, { reason: 'leaked' }),

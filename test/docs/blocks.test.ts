@@ -6,7 +6,7 @@ import { RECIPES } from '../consumer/suites/recipes.js'
 import { blocksOf, PAGES, syntaxErrorsOf } from './blocks.js'
 import { compileBlocks } from './compile.js'
 
-/** Pages whose programs need their own packages: the consumer suites of these names save them as the page says and run them against the tarball. */
+/** Pages whose programs need their own packages: the consumer suites of these names save them as the page describes and run them against the tarball. */
 const RUN_ELSEWHERE = new Set([...RECIPES, 'frameworks/next', 'frameworks/nest', 'testing'].map((page) => `docs/${page}.md`))
 const NAMED = /^\/\/ \S+\.ts\n/
 const REGISTERED = /^declare module 'latchkey' \{\n {2}interface Register \{[\s\S]*?^\}$/gm

@@ -14,7 +14,7 @@ export type Flooded = {
   readonly forged: number
   readonly codes: { readonly [code: string]: number }
   readonly seconds: number
-  /** Ids that were looked up in the store. */
+  /** IDs that were looked up in the store. */
   readonly storeReads: number
   /** How many lookups the budgets of the addresses allowed in that time. */
   readonly storeReadsAllowed: number
@@ -74,7 +74,7 @@ async function verifyValid(): Promise<number> {
   next = (next + 1) % VALID
   const began = process.hrtime.bigint()
   const decided = deciderOf(tokens).decide(valid[next], { ip: '192.0.2.1' })
-  // A decision made at once is timed before the await, which would also charge it for the flood's pending answers.
+  // A synchronous decision is timed before the await, which would also charge it for the flood's pending answers.
   const late = decided instanceof Promise
   const micros = (): number => Number(process.hrtime.bigint() - began) / 1000
   const atOnce = micros()

@@ -17,7 +17,7 @@ const HOW_TO: { readonly [site: string]: string } = {
   hosted: 'Authorization: Bearer <token> or x-api-key: <token> or Authorization: Basic with the token as user name and an empty password',
 }
 
-/** Sends a vector and returns what is wrong with the result, if anything. */
+/** Sends a vector and returns the problem with the result, if there is one. */
 export async function judge(world: World, site: VectorGroup['site'], vector: Vector): Promise<readonly string[]> {
   world.journal.entries.length = 0
   let response: WireResponse | undefined

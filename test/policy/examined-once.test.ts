@@ -11,7 +11,7 @@ const catalogue = () => compileCatalogue({ scopes: { 'inventory:read': 'See stoc
 
 const permissions = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => `permission:${from + at}`)
 
-// The option `owner` is asked with every verification, so what it answers must not be compared with the whole catalogue each time.
+// The option `owner` is called with every verification, so its result must not be compared with the whole catalogue each time.
 describe('scopes of the host that the catalogue does not have', () => {
   it('scopes outside the catalogue are compared with it once, however often they occur', () => {
     const { resolveFrom } = catalogue()

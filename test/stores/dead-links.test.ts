@@ -22,7 +22,7 @@ afterEach(async () => {
 
 type Over = { readonly store: TokenStore; readonly waiting?: () => number }
 
-/** Drops every connection of a warm pool at once, like a firewall that forgets them: neither side is notified, and new connections work. */
+/** Drops every connection of a warm pool at the same time, like a firewall that forgets them: neither side is notified, and new connections work. */
 const proveItComesBack = async (url: string, port: number, over: (url: string) => Over): Promise<void> => {
   const proxy = await proxyBefore(url, port)
   const { store, waiting = () => 0 } = over(proxy.url)

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A pool that hands out connections at once and counts them. */
+/** A pool that hands out connections immediately and counts them. */
 const pool = () => {
   let out = 0
   const released = vi.fn(() => {

@@ -9,7 +9,7 @@ storeContract(
     name: 'memory',
     create() {
       const store = memoryStore()
-      // More owners at once than the feed keeps in its history.
+      // More owners in one change than the feed keeps in its history.
       const ownersChanged = Array.from({ length: 100_001 }, (_, index) => ({ ownerId: `owner-${index}` }))
       return { store, reopen: () => store, trimFeed: () => store.commit({ ownersChanged, events: [] }) }
     },

@@ -60,7 +60,7 @@ export const exportsOf = (names: Iterable<string>): { readonly [subpath: string]
   './package.json': './package.json',
 })
 
-/** The `typesVersions` of `package.json`, for `moduleResolution: node`, which does not know `exports`. */
+/** The `typesVersions` of `package.json`, for `moduleResolution: node`, which does not support `exports`. */
 export const typesVersionsOf = (names: Iterable<string>): { readonly '*': { readonly [subpath: string]: readonly string[] } } => ({
   '*': Object.fromEntries([...names].filter((name) => name !== 'index').map((name) => [name, [`./dist/${name}.d.cts`]])),
 })

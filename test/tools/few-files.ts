@@ -58,7 +58,7 @@ export async function fewFiles(built: ReadonlyMap<string, string>, extension: st
 
 const NAMES = [...Object.keys(APART), 'core', ...Object.keys(ALIKE)]
 
-/** What a file imports, directly or not, other than with `import()`. */
+/** The files that a file imports, directly or not, other than with `import()`. */
 function reachedFrom(path: string, importsOf: (path: string) => readonly string[]): ReadonlySet<string> {
   const reached = new Set([path])
   for (const each of reached) for (const imported of importsOf(each)) reached.add(imported)

@@ -7,7 +7,7 @@ import { build, type Plugin } from 'esbuild'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const target = `${root}src/dashboard/assets.js`
 
-/** uPlot as its authors minified it, which compresses better than what esbuild makes of it. It stands unchanged before the page's own code. */
+/** uPlot as its authors minified it, which compresses better than the output of esbuild. It is placed unchanged before the page's own code. */
 const plot = (await readFile(`${root}node_modules/uplot/dist/uPlot.iife.min.js`, 'utf8')).replace(/^\/\*.*?\*\/\s*/s, '').trimEnd()
 const beforePage: Plugin = {
   name: 'before-page',

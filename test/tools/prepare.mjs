@@ -1,4 +1,4 @@
-// Builds the page after `npm ci` in a clone. If its tools are not installed (`npm ci --omit=dev`), it says so and exits normally; with
+// Builds the page after `npm ci` in a clone. If its tools are not installed (`npm ci --omit=dev`), it reports that and exits normally; with
 // `--required`, as before packing, it fails. npm runs it as the script `dependencies`, because npm warns users who install a package with a
 // script `prepare`.
 import { spawnSync } from 'node:child_process'

@@ -1,7 +1,7 @@
 import type { Authenticator, Latchkey } from 'latchkey'
 import { accept, foreignTokens, verifySigned } from 'latchkey/jwt'
 
-// Compiled, never run. `accept` takes the same at compile time as at run time: verifiers that declare their issuer.
+// Compiled, never run. `accept` takes the same arguments at compile time as at run time: verifiers that declare their issuer.
 declare const tokens: Latchkey
 declare const other: Authenticator
 

@@ -1,6 +1,6 @@
 import type { StoreFinding } from '../../../src/store/diagnosis.js'
 
-/** What is wrong with a setting: its current value and consequences, and what to do. */
+/** A problem with a setting: its current value, its consequences, and what to do. */
 export type Concern = { readonly says: string; readonly advice: string }
 
 /** A finding about one subject: fine, with this text, unless there is a concern. */

@@ -19,7 +19,7 @@ function isModuleOnly(error: unknown): boolean {
   return /import statement outside a module|unexpected token '?export|must use import to load es module/i.test(error.message)
 }
 
-/** Says that a store cannot run without a package: `kysely is not installed`, and the packages to install. */
+/** Returns the message that a store cannot run without a package: `kysely is not installed`, and the packages to install. */
 export function notInstalled(store: string, what: string, packages: string): StoreUnavailableError {
   return advised(new StoreUnavailableError(`${store} store: ${what}: run "npm install ${packages}"`))
 }

@@ -10,7 +10,7 @@ export type Events = {
   page(query: EventQuery): ListedEvent[]
   /** Returns whether the event with this id is present, with the same number of erased fields. */
   isAs(event: StoredEvent): boolean
-  /** Replaces an event with what is left of it. */
+  /** Replaces an event with its remaining fields. */
   replace(event: StoredEvent): void
   remove(prefix: string, ids: readonly string[]): void
   /** Returns whether something else has the id or the position of this event. */

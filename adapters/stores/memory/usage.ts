@@ -17,7 +17,7 @@ type TokenUsage = {
 
 /** The counted uses of each token. */
 export type Usage = {
-  /** Adds a batch, and returns whether it was new. Tokens that `exists` does not know are skipped. */
+  /** Adds a batch, and returns whether it was new. Tokens for which `exists` returns false are skipped. */
   record(batch: UsageBatch, find: (tokenId: string) => StoredToken | undefined): boolean
   report(query: UsageQuery): UsageRows
   lastUse(tokenId: string): LastUse | undefined

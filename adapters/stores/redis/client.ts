@@ -62,7 +62,9 @@ export function runnerOf(client: RedisClient): Runner {
   return isIoredis(client) ? ioredisRunner(client) : nodeRedisRunner(client)
 }
 
-/** Runs EVALSHA, and falls back to EVAL if the server does not know the script: after a restart, a failover or SCRIPT FLUSH. The EVALSHA has then run nothing. */
+/**
+ * Runs EVALSHA, and falls back to EVAL if the server does not have the script: after a restart, a failover or SCRIPT FLUSH. The EVALSHA has then run nothing.
+ */
 async function withFallback(evalsha: Promise<unknown>, evaluate: () => Promise<unknown>): Promise<unknown> {
   try {
     return await evalsha

@@ -47,7 +47,7 @@ export function ownConnection(openClient: () => Promise<OpenedClient>, root: str
     }
   }
 
-  /** While the client reconnects, which it does at a limited rate, calls fail at once and nothing is queued. */
+  /** While the client reconnects, which it does at a limited rate, calls fail immediately and nothing is queued. */
   const ready = ({ runner, failure }: Opened): Runner => {
     if (!runner.isReady()) throw failure()
     return runner

@@ -5,7 +5,7 @@ import { scripts } from './scripts.js'
 /** The version of the layout of keys. */
 export const LAYOUT = 1
 
-/** What a server says about itself. */
+/** The information that a server reports about itself. */
 export type Server = {
   /** The layout of the data in place. */
   readonly layout: number

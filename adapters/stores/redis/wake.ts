@@ -2,7 +2,7 @@ import { hasMethods } from '../lib/has-methods.js'
 import { isIoredis, type RedisClient } from './client.js'
 import { letProcessEnd } from './unref.js'
 
-/** How long to wait for the first subscription before going on without it, in milliseconds. It is a hint: followers also poll. */
+/** How long to wait for the first subscription before continuing without it, in milliseconds. It is a hint: followers also poll. */
 const FIRST_SUBSCRIPTION = 1_000
 
 /** One dedicated connection on the wake-up channel. */

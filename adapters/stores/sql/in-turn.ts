@@ -14,7 +14,7 @@ const late = (): Error => Object.assign(new Error('no connection became availabl
 const isLate = (since: number): boolean => performance.now() - since > PATIENCE_MS
 
 /**
- * Lets a fixed number of calls at a time hold what `take` hands out. The others wait here instead of in the pool's queue, which a call cannot leave.
+ * Allows a fixed number of calls at a time to hold what `take` returns. Other calls wait here instead of in the pool's queue, which a call cannot leave.
  *
  * A call that gets its turn too late returns the resource unused.
  */

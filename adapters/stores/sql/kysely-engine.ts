@@ -12,7 +12,7 @@ export type KyselyHandle = {
   withoutPlugins(): KyselyHandle
 }
 
-/** What a dialect adds to the engine. */
+/** The parts that a dialect adds to the engine. */
 export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & {
   close?(): Promise<void>
   /** Where the statements of `feed` go. */

@@ -20,7 +20,7 @@ export type SqlStore = TokenStore & {
 export type Lazy = {
   readonly name: SqlDialect
   readonly tables: MigrationSqlOptions
-  /** What to install if Kysely is missing: `kysely pg`. */
+  /** The packages to install if Kysely is missing: `kysely pg`. */
   readonly packages: string
   open(): Promise<Opened>
 }

@@ -78,7 +78,7 @@ export type Quirks = {
   placeholder(position: number): string
   /** The inserted value, for use after `onClash`. */
   incoming(column: string): string
-  /** What to do with a row whose key already exists. */
+  /** The action for a row whose key already exists. */
   onClash(keys: readonly string[], assignments: string): string
   /** The seconds of the database's clock. It only decides which rows have long been unused. */
   readonly seconds: string
@@ -93,6 +93,6 @@ export type Quirks = {
   /** The quoted name of a table. */
   table(names: Names, table: keyof Tables | 'migrations'): string
   migrations(names: Names): readonly Migration[]
-  /** Reads what the server says about itself. */
+  /** Reads the information that the server reports about itself. */
   diagnose(): Steps<StoreDiagnosis>
 }

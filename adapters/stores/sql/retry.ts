@@ -58,7 +58,7 @@ export const promptly = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T
 /**
  * Like `patiently`, but one at a time while transactions conflict.
  *
- * Under serializable isolation, every transaction that waited for the feed's row fails when the row is free: a hundred at once would conflict
+ * Under serializable isolation, every transaction that waited for the feed's row fails when the row is free: a hundred concurrent ones would conflict
  * forever. So the transactions of one process queue, including new ones while there is a queue, and each process competes with one transaction.
  */
 export const createQueue = (faultOf: FaultOf): (<T>(work: () => Promise<T>) => Promise<T>) => {

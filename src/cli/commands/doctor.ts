@@ -9,7 +9,7 @@ import { type Streams, say, write, writeTable } from '../lib/output.js'
 import { printable } from '../lib/printable.js'
 import type { Session } from '../lib/session.js'
 
-/** The id of no token. Requesting it makes the instance read the store and the feed. */
+/** An ID that no token has. A lookup of it makes the instance read the store and the feed. */
 const NOBODY = '0'.repeat(16)
 /** The number of events to check. `verify-audit` checks all of them. */
 const EVENTS = 500

@@ -3,7 +3,7 @@ import { CommandError, EXIT, OutputClosedError } from './fault.js'
 import { say, write } from './output.js'
 import type { Session } from './session.js'
 
-/** Describes when a token expires, so that a lifetime without its unit (`90` is 90 seconds) is noticed at once. */
+/** Describes when a token expires, so that a lifetime without its unit (`90` is 90 seconds) is noticed immediately. */
 export function lifetimeOf({ expiresAt }: TokenRecord): string {
   return expiresAt === undefined ? 'never expires' : `expires at ${expiresAt.toISOString()}`
 }

@@ -68,7 +68,7 @@ export class SuggestingCommand extends Command {
   }
 }
 
-/** What a word that belongs to no option was probably meant as: the name, or one more scope. */
+/** The probable meaning of a word that belongs to no option: the name, or one more scope. */
 function excessHint(command: Command): string {
   const { name, scope } = command.opts<{ readonly name?: string; readonly scope?: readonly string[] }>()
   if (scope !== undefined && name !== undefined) return ' Repeat --scope for each scope, and put a name with spaces in quotes.'
@@ -76,7 +76,7 @@ function excessHint(command: Command): string {
   return hasName && name === undefined ? ' (Did you mean --name?)' : ''
 }
 
-/** What other command lines write before the verb, as in `token create`. */
+/** Words that other command lines have before the verb, as in `token create`. */
 const NOUN = /^(?:api-?)?(?:tokens?|keys?)$/
 
 function commandFor({ commands, args }: Command, word: string): string | undefined {
@@ -99,7 +99,7 @@ function orNothing(names: readonly string[]): string | undefined {
 }
 
 /**
- * An option with a closed set of values. The error for another value lists them and suggests one, but does not repeat the value. `beside` says more about
+ * An option with a closed set of values. The error for another value lists them and suggests one, but does not repeat the value. `beside` explains other
  * values that people expect there.
  */
 export function choiceOption(

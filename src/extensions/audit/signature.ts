@@ -50,7 +50,7 @@ export function sealVerifier(keys: Jwk | readonly Jwk[]): VerifySignature {
   }
 }
 
-// Refused at once: with an unusable key, every good signature would look forged.
+// Refused immediately: with an unusable key, every valid signature would look forged.
 function readKey(jwk: Jwk): ReturnType<typeof describeKey> {
   const alg = algorithmOf(jwk)
   if (alg === undefined) throw new InvalidInputError('keys', KEYS)

@@ -49,7 +49,7 @@ function listPage(
   return store.list({ prefix, now: 0, limit, ...after }, onDamaged)
 }
 
-/** Tokens that cannot be read are not copied; `onDamaged` is called. Written from what is left of it, a token could be valid again. */
+/** Tokens that cannot be read are not copied; `onDamaged` is called. If a token were written from what is left of it, it could become valid again. */
 function tokensOf(prefix: string, onDamaged: OnDamagedToken): Part<StoredToken> {
   return {
     name: 'tokens',

@@ -9,7 +9,7 @@ export type Pass = {
   /** Hash over the rows of each store, in order. */
   readonly hash: string
   readonly targetHash: string
-  /** Rows that were missing or different in the new store, and rows that it had in excess. */
+  /** Rows that were missing or different in the new store, and extra rows in it. */
   readonly written: number
   readonly removed: number
 }

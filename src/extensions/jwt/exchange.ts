@@ -188,7 +188,7 @@ function readAsked(form: URLSearchParams): Asked {
   }
 }
 
-/** Counts the use as refused, which spends the token's budget of refusals, and returns the answer. */
+/** Counts the use as refused, which uses up part of the token's refusal budget, and returns the answer. */
 function refusedUse(use: Use, code: 'scope_insufficient' | 'resource_denied', description: string): Refused {
   const spent = refuseUse(use, code)
   use.done(ENDPOINT)

@@ -29,7 +29,7 @@ export class SignedPrincipal extends GrantedPrincipal {
     this.#parentSignal = parentSignal
   }
 
-  /** Fires when the token expires or, if its parent API token is followed, when that ends. */
+  /** Fires when the token expires or, if its parent API token is followed, when that token ends. */
   get signal(): AbortSignal {
     return GrantedPrincipal.signalFor(this, () => openSignal(this.#endsInMs, this.#parentSignal?.()))
   }

@@ -54,7 +54,7 @@ export class Tail {
    * not covered, so the node must ask the store.
    */
   answer(after: string, limit: number): FeedPage | undefined {
-    // The position is ahead of what was read, or in a different feed.
+    // The position is ahead of what was read, or belongs to a different feed.
     if (!this.#reached(this.#end, after)) return undefined
     const at = this.#placeOf(after)
     if (at === undefined) return this.#broken ? { ...nothingBehind(this.#end), everything: true } : undefined

@@ -6,7 +6,7 @@ import { interceptStore, type StoreCall, type StoreMethod } from './intercept.js
 export type Fault =
   /** The call reaches the store late. */
   | { readonly do: 'delay'; readonly milliseconds: number }
-  /** The call does not reach the store. It rejects with `error`, or throws it at once. */
+  /** The call does not reach the store. It rejects with `error`, or throws it synchronously. */
   | { readonly do: 'fail'; readonly error: unknown; readonly how?: 'reject' | 'throw' }
   /** The store does what was asked, but the caller gets `error` instead of the answer. */
   | { readonly do: 'fail-after'; readonly error: unknown }

@@ -43,7 +43,7 @@ export type StoreContractOptions = {
   readonly operations?: number
 }
 
-/** One behaviour that a store must have. */
+/** One behavior that a store must have. */
 export type StoreCase = { readonly title: string; run(stage: Stage): MaybePromise<void> }
 
 /** Cases about one part of the port. */

@@ -34,7 +34,7 @@ type Prepared = {
   readonly row: number
   readonly record: StoredToken
   readonly event: StoredEvent
-  /** What the token of the row would be in other formats, if the row contains the token. */
+  /** The token of the row as it would be in other formats, if the row contains the token. */
   readonly elsewhere: readonly Claim[]
 }
 type Counts = { -readonly [Name in keyof ImportProgress]: ImportProgress[Name] }

@@ -6,8 +6,8 @@ import type { Context } from '../../verify/context.js'
 import { withLastUse } from './last-use.js'
 
 /**
- * Returns the notices that a change makes due at once. They are committed together with the change, so a crash cannot separate them. Skips notices that were
- * already written, for example when an expiry is moved back and forth.
+ * Returns the notices that a change makes due immediately. They are committed together with the change, so a crash cannot separate them. Skips notices that
+ * were already written, for example when an expiry is moved back and forth.
  */
 export async function noticesOf(context: Context, before: StoredToken, after: StoredToken, now: number): Promise<readonly StoredEvent[]> {
   const { prefix, notices } = context.settings

@@ -82,7 +82,7 @@ export async function sealRemoval(context: Context, seq: number): Promise<void> 
   }
 }
 
-/** Whoever loses to another node finds its seal. A store that shows none would be asked forever. */
+/** A node that loses to another one finds the other's seal. A store that returned no seal would be queried forever. */
 class Progress {
   readonly #storeName: string
   #newest = 0

@@ -7,7 +7,7 @@ import { latchkey } from '../../../src/latchkey.js'
 import type { LatchkeyOptions } from '../../../src/options.js'
 import type { TokenStore } from '../../../src/store/port.js'
 
-/** Where the processes of a test meet. */
+/** The location that the processes of a test share. */
 export type Place = { readonly kind: 'sqlite' | 'postgres' | 'mysql' | 'redis'; readonly at: string; readonly name: string }
 
 /** The store at that place. */

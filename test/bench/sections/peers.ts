@@ -32,7 +32,7 @@ type PrefixedApiKey = {
   checkAPIKey(token: string, hash: string): boolean
 }
 
-/** Warm verification compared with the offers of others: whole products as shipped, with their own rate limits turned off. */
+/** Warm verification compared with other products as shipped, with their rate limits turned off. */
 export const peers: Section = async ({ quick }) => {
   const rows: string[][] = []
   const verdicts: Verdict[] = []

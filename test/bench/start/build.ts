@@ -83,7 +83,7 @@ export async function buildCommit(folder: string, commit: string): Promise<Built
   return buildPublished(join(folder, 'built'), sources)
 }
 
-/** What `import "latchkey"` loads: bytes of minified code by folder or package, and of all of it together with and without compression. */
+/** The code that `import "latchkey"` loads: bytes of minified code by folder or package, and in total with and without compression. */
 export async function sizeOfCore(): Promise<{
   readonly parts: ReadonlyMap<string, number>
   readonly bytes: number

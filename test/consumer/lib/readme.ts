@@ -1,4 +1,4 @@
-/** What a reader of the README types: commands, a program, and the commands that run it in each language. */
+/** The input of a reader of the README: commands, a program, and the commands that run it in each language. */
 export type QuickStart = {
   /** Commands for an empty folder. */
   readonly setup: readonly string[]

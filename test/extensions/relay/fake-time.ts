@@ -3,7 +3,7 @@ import type { RelayClock } from '../../../src/extensions/relay/clock.js'
 
 type Timer = { readonly at: number; readonly order: number; run: (() => void) | undefined }
 
-/** Time that advances only when the test says so, for all code that sets timers. */
+/** Time that advances only when the test advances it, for all code that sets timers. */
 export class FakeTime implements RelayClock {
   #now = 1_000
   #order = 0

@@ -13,7 +13,7 @@ export const KEY = 'kB7w2nTq0sXz9fLr4vJc8mYd1hGp6eAu'
 const BOUND_MS = 2_000
 const LATENCY_MS = 1
 
-/** What the broker does with a node's message: delivers each listed message after a delay in milliseconds. An empty list drops it. */
+/** The treatment of a node's message by the broker: each listed message is delivered after a delay in milliseconds. An empty list drops the message. */
 export type Meddle = (message: string, channel: string) => readonly { readonly message: string; readonly afterMs: number }[]
 
 const honest: Meddle = (message) => [{ message, afterMs: LATENCY_MS }]
@@ -73,7 +73,7 @@ export type Node = {
 export type World = {
   readonly time: FakeTime
   readonly broker: Broker
-  /** The underlying store, which answers at once and counts no calls. */
+  /** The underlying store, which answers immediately and counts no calls. */
   readonly memory: TokenStore
   /** Calls that reached the store, with their times. */
   readonly calls: { at: number; method: string }[]

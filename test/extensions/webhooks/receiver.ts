@@ -53,7 +53,7 @@ export async function receiver(answer?: Answer): Promise<Receiver> {
   }
 }
 
-/** Starts a receiver that takes a moment for each response and records how many requests it handled at once. */
+/** Starts a receiver that takes a moment for each response and records how many requests it handled concurrently. */
 export async function slowReceiver(): Promise<Receiver & { mostAtOnce(): number }> {
   let [busy, most] = [0, 0]
   const server = await receiver(async (_, response) => {

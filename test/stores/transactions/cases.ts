@@ -260,7 +260,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     await store.migrate?.()
     await within(async (transaction) => {
       for (const tokens of nodes) await tokens.system.create(INPUT, { transaction })
-      // More events than are placed at once.
+      // More events than are placed in one step.
       const rows = Array.from({ length: PLACED_AT_ONCE }, () => token({ prefix }))
       const created = rows.map(({ id }) => event({ prefix, tokenId: id }))
       expect(await store.commitIn?.(transaction, { inserts: rows, events: created })).toEqual({ ok: true })

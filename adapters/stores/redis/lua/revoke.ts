@@ -6,8 +6,8 @@ import { refuseMoving } from './moves.js'
  * start of the name of an event's tenant index, the salt from which those of the events are derived (or empty), and the prefix as JSON.
  *
  * A small revocation is written into every token immediately. A large one would block Redis: its exact counts are taken from the sizes of the indexes, and a
- * job is written. The job takes effect at once, since every reader applies it, and `driveJob` then writes it into the tokens. Returns `done`, `job`, `busy`
- * (an earlier job must be completed first) or `known`, the number of tokens, and the bodies of the events.
+ * job is written. The job takes effect immediately, since every reader applies it, and `driveJob` then writes it into the tokens. Returns `done`, `job`,
+ * `busy` (an earlier job must be completed first) or `known`, the number of tokens, and the bodies of the events.
  */
 export const revokeTokens: string = `
 local spec = cjson.decode(ARGV[1])

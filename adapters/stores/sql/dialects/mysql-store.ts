@@ -117,7 +117,7 @@ const openUrl = async ({ url, poolSize, warn }: MysqlUrl, names: Names): Promise
     }, GOODBYE_MS)
     try {
       await new Promise<void>((resolve, reject) =>
-        // A connection that was cut or lost is closed, too.
+        // A connection that was cut or lost is also closed.
         pool.end((error) => (error && mysqlQuirks.faultOf(error) !== 'connection' ? reject(error as Error) : resolve())),
       )
     } finally {

@@ -101,7 +101,7 @@ const rollBack = async (lease: PostgresLease): Promise<PostgresLease> => {
 /** The client options that are known to change values. Reports only their names, never secret values. */
 const suspects = (client: PostgresClient): readonly string[] => (Reflect.get(client, 'binary') ? ['binary: true'] : [])
 
-/** What connections are used for: changes and fresh reads, or reads that a standby may answer. */
+/** The purpose of connections: changes and fresh reads, or reads that a standby may answer. */
 export type Purpose = 'primary' | 'replica'
 
 /** Refuses a connection that alters values, or whose server cannot even represent the known values. */

@@ -64,7 +64,7 @@ export const fileOf = async (engine: Engine): Promise<string | undefined> => {
 /**
  * Wraps an engine so that it answers only while the path leads to the file that was opened.
  *
- * The system keeps a deleted file alive for processes that have it open. They would go on writing to it and lose everything when they end, so a change is
+ * The system keeps a deleted file alive for processes that have it open. They would continue to write to it and lose everything when they end, so a change is
  * acknowledged only after another check of the file.
  *
  * `given` is the path that the file was opened by, if known. It may be a link, and SQLite reports only where the link led when it opened the file.

@@ -88,7 +88,7 @@ const prepare = (database: SyncDatabase | NodeDatabase, text: string): Prepared 
   return (parameters) => ({ rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) })
 }
 
-/** Whether a transaction is open; `undefined` if the driver cannot tell. libsql aborts the process if a closed database is asked. */
+/** Whether a transaction is open; `undefined` if the driver cannot tell. libsql aborts the process if a closed database is queried. */
 const transactionOf = (database: SyncDatabase | NodeDatabase): boolean | undefined => {
   const open = 'pragma' in database ? database.open !== false && database.inTransaction : database.isTransaction
   return typeof open === 'boolean' ? open : undefined

@@ -11,7 +11,7 @@ import { say } from '../ui/toasts.js'
 /** A change that someone else may make first. */
 export type Asked = 'revoke' | 'rotate' | 'deactivate' | 'activate' | 'edit'
 
-/** The user, and the names of others. */
+/** The ID of the user, and the names of others. */
 export type Who = { readonly me: string; readonly owners: NamedList | undefined }
 
 export function useWho(): Who {
@@ -37,7 +37,7 @@ export function sayWhy(problem: Problem): void {
   say(problem.told)
 }
 
-/** What someone else did to a token, if that is why the change cannot be made. */
+/** A sentence about what someone else did to a token, if that is why the change cannot be made. */
 export async function alreadyText(token: Token, asked: Asked, who: Who): Promise<string | undefined> {
   const { revokedAt, revokedBy, revokedCode, deactivatedAt, deactivatedBy } = token
   if (revokedAt !== undefined) return sentence(revokedCode === 'rotated' ? 'rotated' : 'revoked', revokedAt, revokedBy, who)

@@ -8,7 +8,7 @@ import { Choice, Debounced } from '../ui/filter.js'
 import { actionOf } from './query.js'
 import { useSuggestions } from './suggest.js'
 
-/** Who, what, which token, and when. */
+/** Filters by actor, action, token and time. */
 export function EventFilters({ place, shown }: { readonly place: Place; readonly shown: readonly AuditEvent[] | undefined }): JSX.Element {
   const { actors, tokens } = useSuggestions(shown)
   const narrowTo = (change: Place): void => go((here) => ({ ...here, ...change }), 'replace')

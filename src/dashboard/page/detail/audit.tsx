@@ -83,7 +83,7 @@ type EntryProps = {
   readonly onExplain?: (event: AuditEvent) => void
 }
 
-/** What was done. Among events of several tokens, names the token, unless the text has no placeholder for it. */
+/** The text for an action. Among events of several tokens, names the token, unless the text has no placeholder for it. */
 function Deed({ event, among }: { readonly event: AuditEvent; readonly among: Among | undefined }): JSX.Element {
   const { action, tokenId, count = 0 } = event
   const key = `audit.${action}`

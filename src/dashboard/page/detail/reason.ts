@@ -51,7 +51,7 @@ function spentOf({ rates, limits }: Step): readonly string[] | undefined {
 function scopeReason({ scopes = [] }: Step): Reason {
   const lacking = scopes.filter(({ held }) => held === false)
   const names = { list: list(lacking.map(({ scope }) => scope)) }
-  // The wildcard for every scope would help, too, but is not good advice.
+  // The wildcard for every scope would also help, but is not good advice.
   const givers = lacking.flatMap(({ givenBy }) => givenBy ?? []).filter((name) => name !== '*')
   return givers.length === 0 ? reason('why.scopes', names, 'do.owned') : reason('why.scopes', names, 'do.scopes', { list: list(givers) })
 }

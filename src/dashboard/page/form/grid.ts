@@ -36,7 +36,7 @@ export function gridOf({ items, groups, allowWildcard }: Scopes, chosen: readonl
   const general = items.filter(({ name }) => !name.includes(':')).map((item) => ({ ...item, label: item.name }))
   const everything = allowWildcard ? [{ name: '*', description: t('form.everything'), label: t('form.everything') }] : []
   const listed = new Set([...presets, ...cells, ...general, ...everything].map(({ name }) => name))
-  // Other scopes that a token has, such as a deeper wildcard, must be visible, too.
+  // Other scopes that a token has, such as a deeper wildcard, must also be visible.
   const strange = chosen.filter((name) => !listed.has(name)).map((name) => ({ name, description: '', label: name }))
   return {
     presets: presets.filter(finds),

@@ -4,7 +4,7 @@ import { t } from './text.js'
 const MINUTE = 60
 const HOUR = 3600
 const DAY = 86_400
-/** From how many days on a time is shown in months, and in years. */
+/** The numbers of days from which a time is shown in months and in years. */
 const MONTHS_FROM_DAYS = 45
 const YEARS_FROM_DAYS = 548
 

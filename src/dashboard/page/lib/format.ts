@@ -50,7 +50,7 @@ export function duration(seconds: number): string {
 
 const unitFormats = new Map<string, Intl.NumberFormat>()
 
-// Making a formatter takes long, and a list needs the same one for every row.
+// Creating a formatter is slow, and a list needs the same one for every row.
 function units(count: number, unit: string): string {
   const format =
     unitFormats.get(unit) ?? new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 })
@@ -61,5 +61,5 @@ function units(count: number, unit: string): string {
 /** “30 days”, “24 hours”: days from three on, and whole ones. */
 export const spanText = (hours: number): string => (hours < 72 ? units(hours, 'hour') : units(Math.floor(hours / 24), 'day'))
 
-/** Sorts names as people do. */
+/** Sorts names as people expect. */
 export const collator = new Intl.Collator(locale, { numeric: true, sensitivity: 'base' })

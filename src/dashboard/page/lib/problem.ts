@@ -65,7 +65,7 @@ export class Problem extends Error {
   /** Whether an earlier attempt at the same change got no response, and this refusal does not reveal its outcome. */
   unsettled = false
 
-  /** What someone else did to the token first, as a sentence for the user. */
+  /** A sentence for the user about what someone else did to the token first. */
   told: string | undefined
 
   /** Whether the outcome of the change is unknown. A store that answers late may have made it. */

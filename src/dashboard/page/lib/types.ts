@@ -1,7 +1,7 @@
 import type { Explanation as Explained, ExplainStep, RecordedRefusal } from '../../../model/explanation.js'
 import type { TokenRecord } from '../../../model/record.js'
 
-/** JSON has instants as text. */
+/** JSON represents instants as text. */
 type OnWire<T> = T extends Date ? string : T
 type Wired<T> = { readonly [Field in keyof T]: OnWire<T[Field]> }
 
@@ -21,7 +21,7 @@ export type Resources = { readonly [dimension: string]: readonly string[] }
 
 export type Page<T> = { readonly items: readonly T[]; readonly nextCursor?: string }
 
-/** The response to a creation or a rotation. Without `token`, it is a repeated one. `earlier`: it is that of an earlier version of the request. */
+/** The response to a creation or a rotation. Without `token`, it repeats an earlier response. `earlier`: it belongs to an earlier version of the request. */
 export type Minted = { readonly token?: string; readonly record: Token; readonly earlier?: true }
 
 export type Me = {

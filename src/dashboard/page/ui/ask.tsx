@@ -12,7 +12,7 @@ type Open = { readonly question: Question; readonly answer: Promise<boolean>; re
 let show: (open: Open | undefined) => void = () => {}
 let current: Open | undefined
 
-/** Asks a question and waits for the answer. Asking again meanwhile waits for the same answer. */
+/** Asks a question and waits for the answer. A second call in the meantime waits for the same answer. */
 export function ask(question: Question): Promise<boolean> {
   if (current?.question === question) return current.answer
   current?.give(false)

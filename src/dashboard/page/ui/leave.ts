@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { guard } from '../lib/guard.js'
 import { ask, DISCARD, type Question } from './ask.js'
 
-/** Asks before unsaved input is lost, however the user leaves. The returned function ends this at once, such as after saving. */
+/** Asks before unsaved input is lost, however the user leaves. The returned function stops this immediately, for example after saving. */
 export function useGuard(active: boolean, question: Question = DISCARD): () => void {
   const release = useRef(() => {})
   useEffect(() => {

@@ -25,7 +25,7 @@ const STATES: { readonly [kind in ProblemKind]: State } = {
   refused: { icon: 'warn', title: 'state.failed.title', tone: 'danger' },
 }
 
-/** Asking again cannot help. */
+/** A retry cannot help. */
 const FINAL: ReadonlySet<ProblemKind> = new Set(['forbidden', 'missing'])
 
 type Props = {
@@ -119,7 +119,7 @@ export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Ele
   return <ServerText text={problem.message} code={problem.code} />
 }
 
-/** What someone else did to the token. The server's message is about versions, which users do not see. */
+/** A text about what someone else did to the token. The server's message is about versions, which users do not see. */
 const changedText = ({ told, status }: Problem): string | undefined => told ?? (status === 412 ? t('code.conflict') : undefined)
 
 /** Like `ProblemText`, for names, which may come from the host application. */

@@ -90,7 +90,7 @@ async function isOwnedBy(path: string, owner: string): Promise<boolean> {
   return (await readOwner(path)) === owner
 }
 
-// Anyone who can write beside the token may have put something else in the place of the lock. It has no owner, and is removed like the lock of a dead process.
+// Anyone who can write beside the token may have put something else in place of the lock. It has no owner, and is removed like the lock of a dead process.
 async function readOwner(path: string): Promise<string | undefined> {
   try {
     return await readText(path)
@@ -98,7 +98,7 @@ async function readOwner(path: string): Promise<string | undefined> {
     const code: unknown = Reflect.get(Object(error), 'code')
     if (code === NO_TEXT || code === 'ELOOP') return ''
     if (code !== 'ENOENT') throw error
-    // Of a link, only its target is missing.
+    // If the path is a link, only its target is missing.
     return (await unless('ENOENT', lstat(path))) === undefined ? undefined : ''
   }
 }
@@ -114,8 +114,8 @@ async function look(path: string): Promise<{ readonly owner: string; readonly si
 }
 
 /**
- * Removes the lock of this owner. Its holder and several waiting processes may try at once. Only the process that claims the removal may remove it, so nobody
- * removes the lock that the next holder has created meanwhile.
+ * Removes the lock of this owner. Its holder and several waiting processes may try at the same time. Only the process that claims the removal may remove it,
+ * so nobody removes the lock that the next holder has created meanwhile.
  */
 export async function takeAway(path: string, owner: string): Promise<boolean> {
   const claim = claimOf(path, owner)

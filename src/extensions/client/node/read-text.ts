@@ -1,10 +1,10 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 
-/** The code of the error for what is not a small file. */
+/** The error code for anything but a small file. */
 export const NO_TEXT = 'NO_TEXT'
 
-/** Far more than any of these files has. */
+/** Far more than any of these files contains. */
 const MOST_BYTES = 64 * 1024
 
 /**

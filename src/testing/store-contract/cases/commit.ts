@@ -4,7 +4,7 @@ import { ensureEqual, ensureSameMembers } from '../../assert.js'
 import { changed, event, eventIds, findOne, inserted, list, readFeed, replace, START, token } from '../build.js'
 import type { Stage, StoreCases } from '../types.js'
 
-/** Commits a change that must be refused because of `conflict`, and checks that nothing of it was applied. */
+/** Commits a change that must be refused because of `conflict`, and checks that no part of it was applied. */
 async function ensureRefused(stage: Stage, change: Change, conflict: string, what: string): Promise<void> {
   const tokensBefore = await list(stage)
   const eventsBefore = await eventIds(stage)

@@ -22,7 +22,7 @@ const client = createClient({
     return storage.save(state)
   },
   overlap: `${overlapHours}h`,
-  // Only what hangs takes that long, also on a busy machine.
+  // Only an operation that hangs takes that long, even on a busy machine.
   deadline: 15,
   onError: ({ code, message }) => errors.push(`${code}: ${message}`),
 })
