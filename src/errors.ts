@@ -172,8 +172,8 @@ export class StoreMovingError extends LatchkeyError<'store_moving'> {
 /** The token does not exist, or this actor may not see it. */
 export class NotFoundError extends LatchkeyError<'not_found'> {
   constructor(id: string) {
-    // Somebody may have passed the token where its id belongs, so only text in the form of an id is repeated.
-    const shown = /^[0-9A-Za-z]{16}$/.test(id) ? `id ${JSON.stringify(id)}` : 'such an id'
+    // Somebody may have passed the token where its ID belongs, so only text in the form of an ID is repeated.
+    const shown = /^[0-9A-Za-z]{16}$/.test(id) ? `id ${JSON.stringify(id)}` : 'such an ID'
     super('not_found', `no token with ${shown} that this actor may see`)
   }
 }

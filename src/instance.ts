@@ -63,12 +63,12 @@ export type RotateInput = {
 /** The expected version of the record: any other is a conflict. */
 export type IfVersion = { readonly version?: number | undefined }
 
-/** The methods that manage tokens, called as one actor: limited to what it may see and grant, and recorded in the audit under its id. */
+/** The methods that manage tokens, called as one actor: limited to what it may see and grant, and recorded in the audit under its ID. */
 export interface TokenHandle<S extends string = string> extends SealedAudit, NameLists {
   /** Creates a token. Only this result contains its text. */
   create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
   create(input: CreateInput<S>, options?: CreateOptions): Promise<Minted | Replayed>
-  /** Returns the record, or `undefined` if the actor may see no token with this id. */
+  /** Returns the record, or `undefined` if the actor may see no token with this ID. */
   get(id: string): Promise<TokenRecord | undefined>
   /** One page of tokens, newest first. */
   list(input?: ListInput): Promise<Page<TokenRecord>>
@@ -109,7 +109,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   ownerGone(owner: OwnerGoneInput & { readonly dryRun: true }): Promise<OwnerForecast>
   ownerGone(owner: OwnerGoneInput & { readonly dryRun?: false | undefined }): Promise<OwnerGone>
   /**
-   * Removes the id of an owner who left from all records and events, together with the names, texts and addresses of the owner's tokens. Safe to repeat.
+   * Removes the ID of an owner who left from all records and events, together with the names, texts and addresses of the owner's tokens. Safe to repeat.
    *
    * @throws ConflictError `conflict` while a token of the owner is not revoked
    */
@@ -241,7 +241,7 @@ export type Internals = Decider & {
   consumers(): Promise<readonly ConsumerHealth[]>
   /** Calls `watch` for each call to the store, and the returned function when that call ends; `undefined` stops this. */
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
-  /** Returns the current permissions of the token with this id, whoever presents it. Answers from memory where `decide` would; counts nothing. */
+  /** Returns the current permissions of the token with this ID, whoever presents it. Answers from memory where `decide` would; counts nothing. */
   standing(id: string, ip?: string, leftMs?: number): MaybePromise<Standing>
   /** The verbs bound to this actor, whose address is `ip` unless it names another, and the actor as it was read. With an `allowance`, the verbs share it. */
   actAs(actor: unknown, ip?: string, allowance?: Allowance): { readonly handle: TokenHandle; readonly actor: Actor }

@@ -61,7 +61,7 @@ export function memoryStore(...further: readonly unknown[]): TokenStore {
   const leases = new Map<string, { readonly lease: NodeLease; readonly renewed: number }>()
   const moves = new Map<string, Move>()
 
-  /** The first id that conflicts with a change. */
+  /** The first ID that conflicts with a change. */
   function conflictOf(change: Change): string | undefined {
     const inserted = new Set<string>()
     for (const { id } of change.inserts ?? []) {
@@ -155,7 +155,7 @@ export function memoryStore(...further: readonly unknown[]): TokenStore {
     }
   }
 
-  /** By id if the query has ids, otherwise all of the prefix. */
+  /** By ID if the query has IDs, otherwise all of the prefix. */
   function candidates(filter: TokenFilter): Iterable<StoredToken> {
     if (filter.ids === undefined) return records.newestFirst(filter.prefix)
     return [...new Set(filter.ids)].flatMap((id) => records.get(id) ?? []).filter(({ prefix }) => prefix === filter.prefix)
@@ -185,7 +185,7 @@ export function memoryStore(...further: readonly unknown[]): TokenStore {
 
     revokeWhere(filter, stamp, event) {
       refuseWhileMoving(moves.get(filter.prefix))
-      if (events.has(event.id)) throw new Error(`memory store: an event with the id ${event.id} already exists, so nothing was revoked`)
+      if (events.has(event.id)) throw new Error(`memory store: an event with the ID ${event.id} already exists, so nothing was revoked`)
       const matches = compileFilter(filter)
       const matching = [...candidates(filter)].filter((token) => token.revokedAt === undefined && matches(token))
       const touched = new Map<string | undefined, number>()

@@ -68,7 +68,7 @@ export function emptyState(): State {
   }
 }
 
-/** The first id that conflicts with a change. In that case, no part of the change is applied. */
+/** The first ID that conflicts with a change. In that case, no part of the change is applied. */
 export function conflictOf(state: State, { inserts = [], updates = [], erasures = [], events }: Change): string | undefined {
   const taken = inserts.find(({ id }) => state.tokens.has(id))
   const stale = updates.find(({ record, expectedVersion }) => state.tokens.get(record.id)?.version !== expectedVersion)

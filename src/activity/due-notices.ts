@@ -97,7 +97,7 @@ function nearestOf(
   return thresholdMs === undefined ? undefined : { dueAt: expiresAt - thresholdMs, of: expiresAt, thresholdMs }
 }
 
-/** The event of a notice. Its id is derived from its content, so that of many nodes and many attempts only one writes it. */
+/** The event of a notice. Its ID is derived from its content, so that of many nodes and many attempts only one writes it. */
 export function noticeEvent(token: ListedToken, notice: Notice, now: number): StoredEvent {
   const { action, of, thresholdMs, details } = notice
   return {

@@ -38,7 +38,7 @@ type Step = (stored: StoredToken, now: number) => Promise<{ readonly record: Sto
 export class ImportedChanges {
   readonly #options: ImportedChangesOptions
   readonly #waiting: Map<string, Proven> = new Map()
-  /** The ids of revoked tokens, by the id of the token to revoke because of them. */
+  /** The IDs of revoked tokens, by the ID of the token to revoke because of them. */
   readonly #ending: Map<string, string> = new Map()
 
   constructor(options: ImportedChangesOptions) {

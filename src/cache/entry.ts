@@ -122,7 +122,7 @@ export type Parts = {
   readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
 }
 
-/** Returns the id of the first token in this token's lineage. */
+/** Returns the ID of the first token in this token's lineage. */
 export function rootIdOf({ id, rootId }: { readonly id: string; readonly rootId?: string | undefined }): string {
   return rootId ?? id
 }

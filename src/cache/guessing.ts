@@ -2,7 +2,7 @@ import { callerOf } from '../policy/network.js'
 import { Budget } from './budget.js'
 
 /**
- * Limits how many store reads an address may cause with forged tokens: ids that do not exist, and wrong secrets of known ids.
+ * Limits how many store reads an address may cause with forged tokens: IDs that do not exist, and wrong secrets of known IDs.
  *
  * Only reads that found no valid token are charged, so valid tokens cost nothing. An address that has used up its budget causes no reads until the budget
  * refills. Its uncached tokens are then neither accepted nor refused, because they may be valid. Callers with an unknown address share a larger budget.

@@ -9,10 +9,10 @@ import type { Report } from '../store/reporter.js'
 const MAX_IDS_A_READ = 200
 /** The maximum number of concurrent reads. Further requests wait, and are sent in larger batches. */
 const MAX_READS = 64
-/** The maximum number of ids waiting for a read. */
+/** The maximum number of IDs waiting for a read. */
 const MAX_WAITING = 10_000
 
-/** A pending read of one id. */
+/** A pending read of one ID. */
 export type Load<T> = {
   readonly id: string
   readonly result: Promise<T>
@@ -26,7 +26,7 @@ export type Load<T> = {
   epoch: number
   /** Whether the primary must be read. A caller that joins before the read is sent may require this. */
   strict: boolean
-  /** Whether a change to this id became known after the read was sent. Its answer then serves only the callers that were already waiting. */
+  /** Whether a change to this ID became known after the read was sent. Its answer then serves only the callers that were already waiting. */
   outdated: boolean
   /** The last bulk change that was known when the read was sent. If the record found matches a later one, the read is outdated. */
   since: Bulk | undefined
@@ -46,7 +46,7 @@ export type LoaderOptions = { readonly deadlineMs: number; readonly monotonic: (
 /** A bulk change, linked to the next one that became known. */
 type Bulk = { readonly matches: (token: Filtered) => boolean; next: Bulk | undefined }
 
-/** Reads records. Misses in one tick share one `find`, misses of one id share one read, and each result is handled once. */
+/** Reads records. Misses in one tick share one `find`, misses of one ID share one read, and each result is handled once. */
 export class Loader<T> {
   readonly #store: GuardedStore
   readonly #following: () => Following
@@ -98,7 +98,7 @@ export class Loader<T> {
     this.#loads.delete(id)
   }
 
-  /** Like `outdate`, for every id. */
+  /** Like `outdate`, for every ID. */
   outdateAll(): void {
     for (const id of [...this.#loads.keys()]) this.outdate(id)
   }

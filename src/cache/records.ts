@@ -16,7 +16,7 @@ import { Loader } from './loader.js'
 const MAX_MISSES = 10_000
 /** The maximum number of bulk changes whose tokens are searched for in one pass. With more, every entry is dropped. */
 const MAX_FILTERS = 16
-/** How long an id is remembered as missing. Short, so that a wrong answer from the store does not last. */
+/** How long an ID is remembered as missing. Short, so that a wrong answer from the store does not last. */
 const MISS_MS = 500
 
 /** The maximum number of tokens in host transactions that may still be open. */
@@ -261,7 +261,7 @@ function ownersIn(filter: TokenFilter): readonly OwnerChange[] {
   return tenantIds === undefined ? [{ ownerId }] : tenantIds.map((tenantId) => ({ ownerId, tenantId }))
 }
 
-// The id is a substring of a token, and engines keep the whole string alive behind a substring. A copy releases the token's text.
+// The ID is a substring of a token, and engines keep the whole string alive behind a substring. A copy releases the token's text.
 function flat(id: string): string {
   return String.fromCharCode(...Array.from(id, (char) => char.charCodeAt(0)))
 }

@@ -36,7 +36,7 @@ type Watch = {
   readonly requests: Set<ControllerRef>
   /** Controllers with listeners: they must fire even if nothing else references them. */
   readonly awaited: Set<AbortController>
-  /** This token and those that it ends with, by id, as bulk changes are matched against them. */
+  /** This token and those that it ends with, by ID, as bulk changes are matched against them. */
   readonly about: Map<string, Filtered>
   /** The lifecycles that were last read. */
   readonly lifecycles: Map<string, Lifecycle>
@@ -66,7 +66,7 @@ export type SignalSource = {
 export class Signals {
   readonly #source: SignalSource
   readonly #watches: Map<string, Watch> = new Map()
-  /** By the id of a token: the watched tokens that end together with it. */
+  /** By the ID of a token: the watched tokens that end together with it. */
   readonly #together: Map<string, Set<string>> = new Map()
   /** For requests whose end is never reported: a signal that was garbage-collected needs no watch. */
   readonly #collected: ReturnType<typeof createCollected> = createCollected()

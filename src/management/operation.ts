@@ -63,7 +63,7 @@ function pathParameters(route: Route): readonly object[] {
       name: 'id',
       in: 'path',
       required: true,
-      description: 'The id of the token.',
+      description: 'The ID of the token.',
       schema: { type: 'string', pattern: '^[0-9A-Za-z]{16}$' },
     },
   ]

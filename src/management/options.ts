@@ -15,7 +15,7 @@ import type { Report } from '../store/reporter.js'
 /** A tenant or an owner, with a name for people to read. */
 export type NamedId = { readonly id: string; readonly name?: string | undefined }
 
-/** The requested names: those with this text in the name or id, or those of these ids. The result is always filtered again. */
+/** The requested names: those with this text in the name or ID, or those of these IDs. The result is always filtered again. */
 export type NamesAsked = { readonly search?: string; readonly ids?: readonly string[] }
 
 /** The options of `management`, apart from `actor`, which the adapters add. */

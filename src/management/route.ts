@@ -18,7 +18,7 @@ export type Call = {
   readonly mountPath: string
   /** The client's address, if the adapter knows it. */
   readonly ip: string | undefined
-  /** The id in the path, or the empty string. */
+  /** The ID in the path, or the empty string. */
   readonly id: string
   readonly headers: Headers
   readonly query: { readonly [name: string]: unknown }
@@ -57,7 +57,7 @@ export type Tag = 'Tokens' | 'Activity' | 'Permissions' | 'Self' | 'Document'
 /** Description of a route. Its schemas are those of the verbs. */
 type Described = {
   readonly method: 'GET' | 'POST' | 'PATCH'
-  /** The path below the mount path, with `:id` for the token's id. */
+  /** The path below the mount path, with `:id` for the token's ID. */
   readonly path: string
   readonly operationId: string
   readonly tag: Tag

@@ -8,7 +8,7 @@
 
 /** The kind of value that a field holds. It decides how the field is read, stored, and shown. */
 export type FieldKind =
-  /** An id of 16 base62 characters. */
+  /** An ID of 16 base62 characters. */
   | 'id'
   /** A short word that the library defines. */
   | 'word'
@@ -159,8 +159,8 @@ export const FIELDS = {
   },
   /** When the token was created. */
   createdAt: { kind: 'instant', since: 1, required: true, description: 'When the token was created.' },
-  /** Who created it: the id of the actor. */
-  createdBy: { kind: 'text', since: 1, required: true, indexed: true, description: 'Who created it: the id of the actor.' },
+  /** Who created it: the ID of the actor. */
+  createdBy: { kind: 'text', since: 1, required: true, indexed: true, description: 'Who created it: the ID of the actor.' },
   /** When it last changed. */
   updatedAt: { kind: 'instant', since: 1, required: true, description: 'When it last changed.' },
   /** When the token becomes valid. Absent: immediately. */
@@ -227,20 +227,20 @@ export const FIELDS = {
   replacesId: { kind: 'id', since: 1, audited: true, description: 'The token that this one replaces.' },
   /** The token that replaces this one. */
   replacedById: { kind: 'id', since: 1, audited: true, description: 'The token that replaces this one.' },
-  /** The first token of the lineage of this token (the tokens that rotation made one from another), which has it too. Absent: it was never rotated. */
+  /** The first token of this token's lineage (the chain of its rotations). That token has this field as well. Absent: it was never rotated. */
   rootId: {
     kind: 'id',
     since: 1,
     description:
-      'The first token of the lineage of this token (the tokens that rotation made one from another), which has it too. Absent: it was never rotated.',
+      "The first token of this token's lineage (the chain of its rotations). That token has this field as well. Absent: it was never rotated.",
   },
-  /** Fingerprint of the request that created the token with an idempotency key, or of its imported row. The token id is derived from the same. */
+  /** Fingerprint of the request that created the token with an idempotency key, or of its imported row. The token's ID is derived from that key or row. */
   requestHash: {
     kind: 'word',
     since: 1,
     secret: true,
     description:
-      'Fingerprint of the request that created the token with an idempotency key, or of its imported row. The token id is derived from the same.',
+      "Fingerprint of the request that created the token with an idempotency key, or of its imported row. The token's ID is derived from that key or row.",
   },
   /** The format that the token was imported in, and is still presented in. Absent: it was created here. */
   importedFrom: {

@@ -8,7 +8,7 @@ export type ListInput = {
   readonly status?: TokenStatus | readonly TokenStatus[] | undefined
   /** A substring of the name, matched literally; ASCII letters match in either case. */
   readonly name?: string | undefined
-  /** The first characters of the id. The start of a token's text, as people see it (`acme_live_4kQ0…`), is accepted too. */
+  /** The first characters of the ID. The start of a token's text, as people see it (`acme_live_4kQ0…`), is accepted too. */
   readonly id?: string | undefined
   /** Only these tokens, 1 to 100. Tokens that the actor may not see are omitted. */
   readonly ids?: readonly string[] | undefined
@@ -28,7 +28,7 @@ export type ListInput = {
 
 /** Filters of `tenants`. */
 export type TenantsInput = {
-  /** A substring of the id, in either case. */
+  /** A substring of the ID, in either case. */
   readonly search?: string | undefined
   /** 1 to 1000. @default 50 */
   readonly limit?: number | undefined

@@ -77,7 +77,7 @@ export type ListedToken = Shown<Always<StoredKinds, never> & Sometimes<StoredKin
 /** A token without its secret or digest, safe to show. Instants are `Date`s, which JSON serializes as ISO 8601 in UTC. */
 export type TokenRecord = Shown<
   Always<RecordKinds, { secret: true }> & {
-    /** For display: prefix, four characters of the id, an ellipsis. */
+    /** For display: prefix, four characters of the ID, an ellipsis. */
     readonly hint: string
     /** Derived from the record's instants when the record is read. */
     readonly status: TokenStatus

@@ -112,7 +112,7 @@ export type UsageInput = {
 
 /** Tokens and range of `usageOf`. */
 export type UsageOfInput = {
-  /** 1 to 100 ids. */
+  /** 1 to 100 IDs. */
   readonly ids: readonly string[]
   readonly from: InstantInput
   /** @default now */

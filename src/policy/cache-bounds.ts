@@ -65,12 +65,12 @@ export function readCache(input: unknown): Bounds | undefined {
 /** The longest time that the options allow a node to keep accepting tokens from its cache. */
 const LONGEST_BOUND_MS = 3_660_000
 
-/** Creates the id of a node. It includes how long the node may keep accepting tokens from its cache once it is cut off. */
+/** Creates the ID of a node. It includes how long the node may keep accepting tokens from its cache once it is cut off. */
 export function nodeIdOf(id: string, boundMs: number): string {
   return `${id}-${Math.ceil(boundMs)}`
 }
 
-/** Returns how long the node with this id may keep accepting tokens from its cache; `undefined` if the id does not include it. */
+/** Returns how long the node with this ID may keep accepting tokens from its cache; `undefined` if the ID does not include it. */
 export function boundOfNode(nodeId: string): number | undefined {
   const text = /-(\d{1,7})$/.exec(nodeId)?.[1]
   return text === undefined ? undefined : Math.min(Number(text), LONGEST_BOUND_MS)

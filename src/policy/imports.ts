@@ -10,7 +10,7 @@ const MAX_FORMATS = 16
 /** The `imports` option: the tokens of other systems that are accepted in addition to latchkey's own, once they are imported. */
 export type ImportsOptions = {
   /**
-   * At least 32 characters. The ids and digests of imported tokens are derived from it. Keep it secret, and do not change it while such tokens are in
+   * At least 32 characters. The IDs and digests of imported tokens are derived from it. Keep it secret, and do not change it while such tokens are in
    * use: with another key, none of them is found.
    */
   readonly key: string

@@ -49,7 +49,7 @@ export function tellOfAsked(definitions: Definitions, scope: string): void {
   tell(definitions, 'principal.allows()', scope)
 }
 
-/** How many names are remembered per instance. A host that passes more, such as names with ids in them, causes no more warnings. */
+/** How many names are remembered per instance. A host that passes more, such as names with IDs in them, causes no more warnings. */
 const MAX_EXAMINED = 5000
 
 /** Names from the host that were examined, by where they came from: it passes the same ones with every request, and finding suggestions is slow. */

@@ -9,7 +9,7 @@ const PLAIN = /^[a-z0-9._@+-]{1,64}$/
  * Returns the key under which a limiter counts the uses of a token; `undefined` if the limit does not apply to it.
  *
  * A token is counted under the first token of its lineage, so rotating does not reset a quota. An owner is counted separately in each tenant,
- * because two tenants may use the same id for two people.
+ * because two tenants may use the same ID for two people.
  */
 export function limitKey(
   limit: ReadLimit,
@@ -25,7 +25,7 @@ export function limitKey(
   return `${name}:${prefix}:${tenantId === undefined ? '' : short(tenantId)}:${short(ownerId)}`
 }
 
-/** Returns the key under which a limiter counts the management calls of a person. Names the tenants, because two of them may use the same id. */
+/** Returns the key under which a limiter counts the management calls of a person. Names the tenants, because two of them may use the same ID. */
 export function actorKey({ name }: ReadLimit, prefix: string, { id, tenants }: Actor): string {
   const [only, ...more] = tenants
   const where =
@@ -38,7 +38,7 @@ export function holderKey({ name }: ReadLimit, prefix: string, rootId: string): 
   return `${name}:${prefix}:self:${rootId}`
 }
 
-// Database limiters have room for 255 characters. The '#' keeps a digest distinct from any plain id.
+// Database limiters have room for 255 characters. The '#' keeps a digest distinct from any plain ID.
 function short(id: string): string {
   return PLAIN.test(id) ? id : `#${defaultEngine.sha256(encodeURIComponent(id.toWellFormed()))}`
 }

@@ -78,7 +78,7 @@ export class DamagedTokens {
    * Returns a page of readable tokens. Continues past damaged rows, so that a page is shorter than its limit only at the end of the list.
    *
    * @throws InvalidInputError `invalid_input`, if the store cannot search that many tokens by name
-   * @throws StoreUnavailableError `store_unavailable`, if the store returns something without an id, or a thousand rows whose position is unreadable
+   * @throws StoreUnavailableError `store_unavailable`, if the store returns something without an ID, or a thousand rows whose position is unreadable
    */
   async page(
     query: ListQuery,

@@ -6,7 +6,7 @@ import { readStored, unreadableFields } from './read-stored.js'
 type OnCorrupt = (id: string, fields: readonly string[], error: unknown) => void
 
 /**
- * The records that a store returned for the requested ids.
+ * The records that a store returned for the requested IDs.
  *
  * A corrupt record fails only the callers that need that record: many tokens share one read, and one corrupt row must not
  * fail them all.
@@ -31,7 +31,7 @@ export class FoundRecords {
   }
 
   /**
-   * Returns the record of an id, or `undefined` if there is none.
+   * Returns the record of an ID, or `undefined` if there is none.
    *
    * @throws StoreUnavailableError `store_unavailable`, if the record is corrupt
    */
@@ -44,7 +44,7 @@ export class FoundRecords {
   }
 
   /**
-   * Returns the record of an id if all of it could be read. For a decision, the rest of a damaged record is enough, because it is refused.
+   * Returns the record of an ID if all of it could be read. For a decision, the rest of a damaged record is enough, because it is refused.
    *
    * Returns `undefined` to a caller that, judging by the rest of a damaged record, may not know of it.
    *

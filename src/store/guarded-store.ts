@@ -84,7 +84,7 @@ export class GuardedStore extends StoreCalls {
   }
 
   /**
-   * Reads the record with this id, in order to change it. Throws if part of its row is unreadable: an incomplete record must not be written back. For a
+   * Reads the record with this ID, in order to change it. Throws if part of its row is unreadable: an incomplete record must not be written back. For a
    * caller that may not know of such a row, it does not exist.
    */
   async findOne(id: string, mayKnow?: (row: Partial<StoredToken>) => boolean): Promise<StoredToken | undefined> {

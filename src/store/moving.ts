@@ -35,7 +35,7 @@ export type RestoredUsage = {
 }
 
 /**
- * Data of a prefix from another store. It replaces everything with the same ids, names or numbers within the prefix, and the whole usage of a token
+ * Data of a prefix from another store. It replaces everything with the same IDs, names or numbers within the prefix, and the whole usage of a token
  * unless it is marked as the `rest`.
  */
 export type Restored = {
@@ -55,7 +55,7 @@ export type Restored = {
 }
 
 /**
- * `superseded`: another run is copying now. `taken`: another prefix already uses an id or an event's position. In either case nothing was written.
+ * `superseded`: another run is copying now. `taken`: another prefix already uses an ID or an event's position. In either case nothing was written.
  */
 export type RestoreResult = 'written' | 'superseded' | 'taken'
 

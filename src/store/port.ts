@@ -81,7 +81,7 @@ export type BulkPart = { readonly bulkId: string; readonly tenantId?: string }
 /** A query for one page of audit events, newest first (`seq` descending) unless `order` says otherwise. */
 export type EventQuery = {
   readonly prefix: string
-  /** Only the event with this id. */
+  /** Only the event with this ID. */
   readonly id?: string
   readonly tokenId?: string
   /**
@@ -143,7 +143,7 @@ export type Change = {
 }
 
 /**
- * Whether a commit happened. `conflict` is the id of a token that already existed, had another version or was gone, or of an event that already existed or
+ * Whether a commit happened. `conflict` is the ID of a token that already existed, had another version or was gone, or of an event that already existed or
  * differs from what its erasure expects. `exceeded` is the position of a cap that would be exceeded; if both apply to a change, it is a conflict.
  */
 export type CommitResult =
@@ -155,7 +155,7 @@ export type CommitResult =
 export type Addition = Pick<Change, 'caps' | 'inserts' | 'events'>
 
 /**
- * Whether an addition has become part of the host's transaction. `stored` is the token that has the conflicting id, as far as that
+ * Whether an addition has become part of the host's transaction. `stored` is the token that has the conflicting ID, as far as that
  * transaction sees it. `refused` says why the transaction cannot be used.
  */
 export type AdditionResult =
@@ -206,7 +206,7 @@ export interface TokenStore {
    * @default 500
    */
   readonly usageRows?: number
-  /** Returns the records of up to 500 ids, in any order; unknown ids are omitted. Reads from the primary unless `age` permits an older state. */
+  /** Returns the records of up to 500 IDs, in any order; unknown IDs are omitted. Reads from the primary unless `age` permits an older state. */
   find(ids: readonly string[], age?: ReadAge): MaybePromise<readonly StoredToken[]>
   /** A row that is only partly readable is returned with its readable fields, at least its `id`: one damaged row must not hide the others. */
   list(query: ListQuery): MaybePromise<TokenPage>
@@ -229,7 +229,7 @@ export interface TokenStore {
   placeEvents?(prefix: string): MaybePromise<readonly StoredEvent[]>
   /**
    * Revokes every matching token that is not revoked yet. It writes one event for each affected tenant, and one without a tenant for tokens that have
-   * none: `event` with that `tenantId`, its own `count`, and its own id, which is `event.id` for the first and `event.id` followed by `_2`, `_3` …
+   * none: `event` with that `tenantId`, its own `count`, and its own ID, which is `event.id` for the first and `event.id` followed by `_2`, `_3` …
    * for the others. If `event` has a salt, each event gets a different one, drawn at random or derived by a one-way function from that salt, which is
    * then not stored: the salt of one event must not open another's. If nothing matches, it writes nothing. Throws if `event.id` exists.
    */
@@ -272,7 +272,7 @@ export interface TokenStore {
    * @throws StoreMovingError `store_moving`
    */
   saveSeal(seal: StoredSeal): MaybePromise<boolean>
-  /** Removes up to 1000 audit events of a prefix by their ids. Ids that no longer exist are ignored. */
+  /** Removes up to 1000 audit events of a prefix by their IDs. Ids that no longer exist are ignored. */
   removeEvents(prefix: string, ids: readonly string[]): MaybePromise<void>
   /** Removes usage in a small batch, and returns whether there is more to remove. The times of last uses stay. */
   trimUsage(trim: UsageTrim): MaybePromise<boolean>

@@ -22,6 +22,6 @@ export function refuseTooWide(page: readonly unknown[]): void {
   const problem =
     tooWide === 'text'
       ? `is too short to search for among more than ${most} tokens: write at least three characters, or add tenantId, ownerId or createdBy`
-      : `cannot be searched for among more than ${most} tokens in this store: add tenantId, ownerId or createdBy, or search by id`
+      : `cannot be searched for among more than ${most} tokens in this store: add tenantId, ownerId or createdBy, or search by ID`
   throw new InvalidInputError('name', problem)
 }

@@ -19,7 +19,7 @@ export function createDice(seed: number): Dice {
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** Random base62 text, for ids of tests only. */
+/** Random base62 text, for IDs of tests only. */
 export function randomText(length: number): string {
   return Array.from({ length }, () => BASE62[Math.floor(Math.random() * BASE62.length)] ?? '0').join('')
 }

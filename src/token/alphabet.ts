@@ -1,6 +1,6 @@
 import { codeAt } from './code-at.js'
 
-/** The digits of ids, secrets and checksums, in ascending order of their char codes and of their values. */
+/** The digits of IDs, secrets and checksums, in ascending order of their char codes and of their values. */
 export const BASE62: string = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 const IS_BASE62: Uint8Array = new Uint8Array(128)

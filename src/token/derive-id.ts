@@ -3,7 +3,7 @@ import { defaultEngine } from './hash.js'
 
 const ID_LENGTH = 16
 
-/** Derives an id from these parts. Deriving it again yields the same id, so a second insert fails on the primary key in any store. */
+/** Derives an ID from these parts. Deriving it again yields the same ID, so a second insert fails on the primary key in any store. */
 export function deriveId(parts: readonly string[]): string {
   return base62Of(fingerprint(parts))
 }

@@ -15,7 +15,7 @@ const BLOCK = 64
 const MAX_BLOCKS = 16
 
 /**
- * Generates a public id: 16 base62 digits.
+ * Generates a public ID: 16 base62 digits.
  *
  * @throws StoreUnavailableError (`store_unavailable`) when the random source fails or is visibly broken.
  */
@@ -32,7 +32,7 @@ export function generateSecret(random: RandomSource): string {
   return drawBase62(random, SECRET_LENGTH)
 }
 
-/** Creates the token of an id, and its digest, which is the only part that a store may keep. */
+/** Creates the token of an ID, and its digest, which is the only part that a store may keep. */
 export function mintToken(prefix: string, id: string, digester: Digester, random: RandomSource): { token: string; digest: string } {
   if (id.length !== ID_LENGTH || !isBase62(id, 0, ID_LENGTH)) throw new InvalidInputError('id', `an id has ${ID_LENGTH} base62 digits`)
   const body = `${prefix}_${id}_${generateSecret(random)}`

@@ -3,7 +3,7 @@ import { defaultEngine } from './hash.js'
 
 /** Derives the stored values of imported tokens by HMAC with the import key, so that the store reveals nothing about a weak token or its old hash. */
 export type ImportKeys = {
-  /** The public id of the token with this key in a format. */
+  /** The public ID of the token with this key in a format. */
   idOf(format: string, key: string): string
   /** The text whose digest is stored. It contains characters that no token has, so the digest is never that of a token made here. */
   bodyOf(format: string, id: string, proof: string): string

@@ -2,7 +2,7 @@ import { isBase62 } from './alphabet.js'
 import { CHECKSUM_LENGTH } from './checksum.js'
 import { codeAt } from './code-at.js'
 
-/** Characters of an id. */
+/** Characters of an ID. */
 export const ID_LENGTH = 16
 /** Characters of a secret: 43 base62 digits hold 256 bits. */
 export const SECRET_LENGTH = 43
@@ -48,7 +48,7 @@ export function isPrefix(text: unknown): text is string {
   return typeof text === 'string' && text.length <= MAX_PREFIX_LENGTH && /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(text)
 }
 
-/** Returns whether this has the form of a token id: 16 base62 digits. Anything else needs no lookup in the store. */
+/** Returns whether this has the form of a token ID: 16 base62 digits. Anything else needs no lookup in the store. */
 export function isTokenId(text: unknown): text is string {
   return typeof text === 'string' && text.length === ID_LENGTH && isBase62(text, 0, ID_LENGTH)
 }

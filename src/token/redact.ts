@@ -1,7 +1,7 @@
 /**
- * `_`, 16 digits of an id, `_`, and 20 or more digits of a secret, so that a token cut short by a log line matches, too.
+ * `_`, 16 digits of an ID, `_`, and 20 or more digits of a secret, so that a token cut short by a log line matches, too.
  *
- * Starts at the underscore before the id, so that few positions can match and the time is linear in any text.
+ * Starts at the underscore before the ID, so that few positions can match and the time is linear in any text.
  */
 const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Za-z]{20,}/g
 

@@ -40,7 +40,7 @@ export async function create(context: Context, actor: ReadActor, input: unknown,
     if (result.ok) return { token: minted.token, record: viewRecord(minted.record, now) }
     if (given.idempotencyKey !== undefined) return replay(context, minted.record, actor, 'stored' in result ? result.stored : undefined)
   }
-  throw new StoreUnavailableError(`the ${context.store.name} store reported every generated id as a duplicate; no token was created`)
+  throw new StoreUnavailableError(`the ${context.store.name} store reported every generated ID as a duplicate; no token was created`)
 }
 
 const optionsShape: z.ZodType<{ transaction?: object | undefined }> = z.strictObject({
@@ -61,7 +61,7 @@ function readTransaction(options: unknown): object | undefined {
 function mint(context: Context, draft: Draft, actor: ReadActor, given: Given): { token: string; record: StoredToken } {
   const { prefix, digesters, random } = context.settings
   const key = given.idempotencyKey
-  // Hosts may use the same id for people in two tenants. Their idempotency keys must not collide.
+  // Hosts may use the same ID for people in two tenants. Their idempotency keys must not collide.
   const scope = actor.tenants === undefined ? '' : (draft.tenantId ?? '')
   const id = key === undefined ? generateId(random) : deriveId(['create', prefix, actor.id, scope, key])
   const [digester] = digesters
@@ -83,8 +83,8 @@ function asked(draft: Draft, given: Given): unknown {
 }
 
 /**
- * Returns the event id for a creation with an idempotency key. The token's id is derived from the key, so the same id would be generated again after the token
- * is pruned. The event stays, so its unique id prevents a second creation.
+ * Returns the event ID for a creation with an idempotency key. The token's ID is derived from the key, so the same ID would be generated again after the token
+ * is pruned. The event stays, so its unique ID prevents a second creation.
  */
 export function creationId(tokenId: string): string {
   return deriveId(['token.created', tokenId])

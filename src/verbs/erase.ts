@@ -42,7 +42,7 @@ type Task = {
 }
 
 /**
- * Removes an owner's id from every record and event. Also removes the text that people wrote about the owner's tokens and the addresses from which these were
+ * Removes an owner's ID from every record and event. Also removes the text that people wrote about the owner's tokens and the addresses from which these were
  * used.
  *
  * Works in small transactions. Each includes an `owner.erased` event that names what changed. After a crash, the same call continues with what is left. A call

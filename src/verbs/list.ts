@@ -65,7 +65,7 @@ export const listShape: z.ZodType<Given> = z.strictObject({
     .meta({ description: 'Only tokens with one of these statuses.' })
     .optional(),
   name: text(0, 65_536).meta({ description: 'Part of the name. The case of ASCII letters is ignored.' }).optional(),
-  id: text(0, 200).meta({ description: 'The first characters of the id, or of the token as it is shown: `acme_live_4kQ0…`.' }).optional(),
+  id: text(0, 200).meta({ description: 'The first characters of the ID, or of the token as it is shown: `acme_live_4kQ0…`.' }).optional(),
   ids: idsSchema.meta({ description: 'Only these tokens, at most 100; those that you may not see are omitted.' }).optional(),
   rotationDue: flag.meta({ description: 'Only tokens that are due for rotation.' }).optional(),
   expiresWithin: durationSchema().meta({ description: 'Only tokens that expire within this time.' }).optional(),
@@ -114,7 +114,7 @@ function startOf({ unusedFor }: Given, now: number): { readonly createdAt: numbe
 }
 
 /**
- * Extracts the beginning of a token id from search text: either the text itself or what follows the prefix, as in a hint. Returns `null` when no id can begin
+ * Extracts the beginning of a token ID from search text: either the text itself or what follows the prefix, as in a hint. Returns `null` when no ID can begin
  * that way.
  */
 function idIn(prefix: string, given: string): string | null {

@@ -28,12 +28,12 @@ const shape: z.ZodType<Given> = z.strictObject({ head: headShape.optional(), hid
  */
 export async function proveEvent(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<EventProof> {
   checkSeesAll(actor, 'a proof requires the whole audit')
-  if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the id of an event, a string')
+  if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the ID of an event, a string')
   refuseUndefined(input, ['head', 'hide'])
   const { head, hide = [] } = readShape(shape, input === undefined ? {} : input, 'proveEvent()')
   const { prefix } = context.settings
   const [event] = await context.store.events({ prefix, id, limit: 1 })
-  if (event === undefined) throw new InvalidInputError('id', 'is not the id of a stored event')
+  if (event === undefined) throw new InvalidInputError('id', 'is not the ID of a stored event')
   checkHidden(hide, event)
   const newest = await newestSeal(context)
   if (newest === undefined || newest.lastSeq < event.seq)

@@ -63,14 +63,14 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
   }
 }
 
-// A token id derived from an idempotency key can be generated again. While the creation event exists, the same key creates no second token. An `owner.erased`
+// A token ID derived from an idempotency key can be generated again. While the creation event exists, the same key creates no second token. An `owner.erased`
 // event must also stay: without it, the erased fields of the events that remain look like tampering.
 function mustStay({ id, action, tokenId }: StoredEvent): boolean {
   if (action === 'owner.erased') return true
   return action === 'token.created' && tokenId !== undefined && id === creationId(tokenId)
 }
 
-// The id of an imported token is derived from its row, so importing the row again generates it again while its format is accepted.
+// The ID of an imported token is derived from its row, so importing the row again generates it again while its format is accepted.
 function keepsFromReturning({ settings }: Context, { id, action, tokenId, after, details }: StoredEvent, now: number): boolean {
   if (action !== 'token.imported' || tokenId === undefined || id !== importId(tokenId)) return false
   const format = settings.imports?.formats.find(({ name }) => name === after?.importedFrom)

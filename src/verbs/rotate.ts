@@ -40,7 +40,7 @@ export const rotateShape: z.ZodType<Given> = z
 /**
  * Replaces a token with a successor on the same terms. The old token ends now, or after the overlap but never after its own expiry.
  *
- * Concurrent rotations produce one successor: the commit that inserts it also writes its id into the old record.
+ * Concurrent rotations produce one successor: the commit that inserts it also writes its ID into the old record.
  *
  * @throws NotFoundError `not_found`
  * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor may grant, or an owner that the actor may not name

@@ -15,7 +15,7 @@ export type ShapeOf<Given> = z.ZodObject<{ [Name in keyof Given]-?: z.ZodType<Gi
 
 /** Input schema of `tenants`. */
 export const tenantsShape: ShapeOf<NamesGiven> = z.strictObject({
-  search: text(0, 200).meta({ description: 'Part of the id or the name. Letter case is ignored.' }).optional(),
+  search: text(0, 200).meta({ description: 'Part of the ID or the name. Letter case is ignored.' }).optional(),
   limit: limitShape,
   cursor: cursorShape,
 })

@@ -50,7 +50,7 @@ export type Context = {
   readonly nodeId: () => string
   readonly records: RecordCache
   readonly owners: Owners | undefined
-  /** Limits how often a token whose owner is gone causes a call of the option `owner`. Keyed by the token's id. */
+  /** Limits how often a token whose owner is gone causes a call of the option `owner`. Keyed by the token's ID. */
   readonly ownerRefusals: Budget
   /** Absent without the option `rateLimit`. */
   readonly rates: Rates | undefined

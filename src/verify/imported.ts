@@ -19,7 +19,7 @@ const MAX_WRONG = 1000
 /** Visible ASCII except the double quote and the comma, which would turn a header into a list. */
 const CREDENTIAL = /^[!#-+\--~]+$/
 
-/** A possible match of a credential: the token with this id, in this format. */
+/** A possible match of a credential: the token with this ID, in this format. */
 export type Claim = {
   readonly id: string
   readonly format: TokenFormat

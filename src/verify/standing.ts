@@ -10,7 +10,7 @@ import type { Context } from './context.js'
 import { intersectResources, scopesInForce } from './permissions.js'
 
 /**
- * Returns the current permissions of the token with this id, whoever presents it, or why it would be refused. Answers from memory where `decide` would;
+ * Returns the current permissions of the token with this ID, whoever presents it, or why it would be refused. Answers from memory where `decide` would;
  * counts nothing.
  *
  * Used for credentials derived from a token, which must end and be narrowed with it. If the token no longer exists, the read is charged to `ip`. `leftMs` is

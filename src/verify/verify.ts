@@ -75,7 +75,7 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   const dueAt = dueFrom(context.settings)
   return context.records.read(parsed.id, request?.ip).then((read) => {
     if (read === undefined) return refuseUnread(context, UNKNOWN)
-    // A guess at the secret of a known id also costs a read.
+    // A guess at the secret of a known ID also costs a read.
     if (!isPacked(read.digest, digest)) context.records.noteGuess(request?.ip)
     return judge(context, read, digest, request, dueAt)
   })

@@ -57,7 +57,7 @@ const ACTS: { readonly [name: string]: Act } = {
   'moves one to a place that is not a number': ({ client, log }, { id, seq }) => client.zadd(log, seq % 2 === 0 ? '-inf' : '+inf', id),
   'moves one to the place of another': ({ client, log }, { id }, { seq }) => client.zadd(log, seq, id),
   ...Object.fromEntries(
-    // Two events at one position are ordered by their ids.
+    // Two events at one position are ordered by their IDs.
     ['0', 'zz'].map((id): [string, Act] => [
       `inserts one at the place of another, as ${id}`,
       async ({ client, root, log }, { body, seq }) => {

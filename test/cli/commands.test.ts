@@ -30,7 +30,7 @@ describe('create', () => {
     expect(stdout).toMatch(/^acme_live_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}\n$/)
     const [record] = (await shell.tokens.system.list({ name: 'ERP' })).items
     expect(stderr).toBe(
-      `Created "ERP", id ${record?.id}, which expires at ${record?.expiresAt?.toISOString()}. The token is shown only once:\n`,
+      `Created "ERP", ID ${record?.id}, which expires at ${record?.expiresAt?.toISOString()}. The token is shown only once:\n`,
     )
     expect(await shell.tokens.verify(stdout.trim())).toMatchObject({ ok: true, principal: { name: 'ERP' } })
   })
@@ -311,7 +311,7 @@ describe('commands that change tokens', () => {
     expect([code, stderr]).toEqual([
       0,
       expect.stringMatching(
-        /^"ended", id \w{16}, was already revoked, at 20\d\d-.*Z by cli:ada, reason "laptop lost"\. Nothing changed\.\n$/,
+        /^"ended", ID \w{16}, was already revoked, at 20\d\d-.*Z by cli:ada, reason "laptop lost"\. Nothing changed\.\n$/,
       ),
     ])
   })

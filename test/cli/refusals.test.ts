@@ -17,7 +17,7 @@ describe('exit codes', () => {
       'a token that does not exist',
       ['show', NOBODY],
       1,
-      'latchkey: no token with id "0000000000000000" that this actor may see (not_found)',
+      'latchkey: no token with ID "0000000000000000" that this actor may see (not_found)',
     ],
     ['a token that cannot be revoked', ['revoke', NOBODY, '--yes'], 1, '(not_found)'],
     ['a scope that is not in the catalogue', ['create', '--name', 'x', '--scope', 'inventory:reed'], 2, 'did you mean "inventory:read"?'],

@@ -26,7 +26,7 @@ export type Command =
   | { readonly do: 'lie'; readonly on: boolean }
   | { readonly do: 'close' }
 
-/** A token with its id. */
+/** A token with its ID. */
 export type Made = { readonly token: string; readonly id: string }
 
 /** When a call began and ended, in milliseconds, by the machine's monotonic clock, which all processes share. */

@@ -120,7 +120,7 @@ const result: Flooded = {
   codes: Object.fromEntries(codes),
   seconds,
   storeReads: storeReads - readsBefore,
-  // The addresses may look up this many ids, plus those in flight when their budgets ran out.
+  // The addresses may look up this many IDs, plus those in flight when their budgets ran out.
   storeReadsAllowed: pepper ? 0 : ADDRESSES * (500 + 500 * seconds + PIECE * 8),
   heapGrowthMiB,
   quietMicros: spread(quiet),

@@ -14,7 +14,7 @@ export async function runFlood(options: FloodOptions): Promise<Flooded> {
 export function complaints(flooded: Flooded): string[] {
   const found: string[] = []
   if (flooded.heapGrowthMiB > 32) found.push(`the heap grew by ${flooded.heapGrowthMiB.toFixed(1)} MiB`)
-  if (flooded.storeReads > flooded.storeReadsAllowed) found.push(`${flooded.storeReads} ids were looked up, more than the budgets allow`)
+  if (flooded.storeReads > flooded.storeReadsAllowed) found.push(`${flooded.storeReads} IDs were looked up, more than the budgets allow`)
   if (flooded.validRefused > 0) found.push(`${flooded.validRefused} valid tokens were refused`)
   if (flooded.codes.ok !== undefined) found.push('a token that was never minted was accepted')
   return found
@@ -26,7 +26,7 @@ export function tell(flooded: Flooded, pepper: boolean): string {
   return [
     `${flooded.forged} distinct forged tokens ${pepper ? 'with' : 'without'} a pepper in ${flooded.seconds.toFixed(1)} s`,
     `heap grew by ${flooded.heapGrowthMiB.toFixed(1)} MiB at most`,
-    `${flooded.storeReads} ids looked up in the store`,
+    `${flooded.storeReads} IDs looked up in the store`,
     `a valid token took ${quiet.median.toFixed(2)} µs (median) when quiet, ${flood.median.toFixed(2)} in the flood: ${(flood.median / quiet.median).toFixed(2)} times`,
     `p99 ${quiet.p99.toFixed(1)} and ${flood.p99.toFixed(1)} µs`,
     JSON.stringify(flooded.codes),

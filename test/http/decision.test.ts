@@ -61,7 +61,7 @@ describe('the result of a decision', () => {
 
   it.each([
     ['undefined', undefined],
-    ['a principal without an id', { ok: true, principal: { allows: () => true } }],
+    ['a principal without an ID', { ok: true, principal: { allows: () => true } }],
     ['a principal without allows()', { ok: true, principal: { tokenId: 't1' } }],
     ['no principal', { ok: true }],
     ['ok that is merely truthy', { ok: 1, principal: faulty }],

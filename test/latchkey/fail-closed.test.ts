@@ -39,7 +39,7 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
 const ROWS: { readonly [what: string]: (row: StoredToken) => unknown } = {
   'with another ID': (row) => ({ ...row, id: 'A'.repeat(16) }),
   'next to one with another ID': (row) => [row, { ...row, id: 'A'.repeat(16) }],
-  'without an id': ({ id: _, ...row }) => row,
+  'without an ID': ({ id: _, ...row }) => row,
   'without a digest': ({ digest: _, ...row }) => row,
   'with an empty digest': (row) => ({ ...row, digest: '' }),
   'with a digest in upper case': (row) => ({ ...row, digest: row.digest.toUpperCase().replace(/^./, 'A') }),

@@ -16,7 +16,7 @@ describe('a custom store that returns nonsense', () => {
     ['null', null],
     ['an empty object', {}],
     ['one whose instant is a text', { nodeId: 'x', cursor: 'y', expiresAt: 'later' }],
-    ['one without an id', { cursor: 'y', expiresAt: 1 }],
+    ['one without an ID', { cursor: 'y', expiresAt: 1 }],
   ])('prune() is refused as undecided if a lease is %s', async (_, lease) => {
     const { tokens, errors } = over({ leases: () => [lease] })
     const pruning = tokens.system.prune({ before: new Date(Date.now() - 1000) })

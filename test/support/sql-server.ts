@@ -83,7 +83,7 @@ export const sqlServerMissing = (name: keyof typeof KINDS): string | undefined =
 /** A test's own server with its own settings. */
 export type SqlServer = { readonly url: string; readonly port: number; readonly folder: string; dispose(): Promise<void> }
 
-/** The ids of the user to start a server as, if this process may choose. */
+/** The IDs of the user to start a server as, if this process may choose. */
 export const idOf = async (user: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> => {
   if (process.getuid?.() !== 0) return undefined
   const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((each) => each.startsWith(`${user}:`))

@@ -22,7 +22,7 @@ test('refuses tokens of other prefixes, even of prefixes that start or end alike
 })
 
 test('parses from the right, even if the parts look alike', () => {
-  // The prefix ends like an id, and the id and the secret consist of letters of the prefix.
+  // The prefix ends like an ID, and the ID and the secret consist of letters of the prefix.
   const prefix = 'a_aaaaaaaaaaaaaaaa'
   const text = `${prefix}_${'a'.repeat(16)}_${'a'.repeat(49)}`
   expect(createParser(prefix)(text)?.id).toBe('a'.repeat(16))
@@ -40,7 +40,7 @@ test('refuses text that is too short or too long by its form, before hashing', (
 
 test('refuses a wrong character in any position by its form', () => {
   for (let at = 0; at < token.length; at++) {
-    // The prefix is followed by `_`, 16 characters of the id, and `_` again.
+    // The prefix is followed by `_`, 16 characters of the ID, and `_` again.
     const separator = at < 10 || at === 26
     for (const char of separator
       ? ['a', '0', '-', ' ', '\u0000', 'é']

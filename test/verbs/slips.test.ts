@@ -45,7 +45,7 @@ describe('mistakes in calls to the verbs', () => {
         () => undefined,
         (thrown: Error) => thrown,
       )
-      expect(error).toMatchObject({ code: 'invalid_input', message: expect.stringContaining('pass its id') })
+      expect(error).toMatchObject({ code: 'invalid_input', message: expect.stringContaining('pass its ID') })
       expect(String(error)).not.toContain(token.slice(-49))
     }
     await tokens.close()

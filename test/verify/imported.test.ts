@@ -204,7 +204,7 @@ describe('proofs of imported credentials', () => {
 
   it.each([
     ['its own record', {}, true],
-    ['a record of another id', { id: 'B'.repeat(16) }, false],
+    ['a record of another ID', { id: 'B'.repeat(16) }, false],
     ['a record of another format', { importedFrom: 'plain' }, false],
     ['a token that was made here', { importedFrom: undefined }, false],
     ['a record with another digest', { hasDigest: () => false }, false],

@@ -8,14 +8,14 @@ export type Events = {
   has(id: string): boolean
   append(event: StoredEvent): void
   page(query: EventQuery): ListedEvent[]
-  /** Returns whether the event with this id is present, with the same number of erased fields. */
+  /** Returns whether the event with this ID is present, with the same number of erased fields. */
   isAs(event: StoredEvent): boolean
   /** Replaces an event with its remaining fields. */
   replace(event: StoredEvent): void
   remove(prefix: string, ids: readonly string[]): void
-  /** Returns whether something else has the id or the position of this event. */
+  /** Returns whether something else has the ID or the position of this event. */
   isTaken(event: ListedEvent): boolean
-  /** Puts an event at its own position, replacing any with the same id. */
+  /** Puts an event at its own position, replacing any with the same ID. */
   place(event: ListedEvent): void
 }
 

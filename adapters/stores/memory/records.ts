@@ -5,10 +5,10 @@ import { createNames } from './names.js'
 /** A position in list order: by `createdAt`, then by `id`. */
 export type Place = { readonly createdAt: number; readonly id: string }
 
-/** The tokens by id, and those of each prefix in list order. */
+/** The tokens by ID, and those of each prefix in list order. */
 export type Records = {
   get(id: string): StoredToken | undefined
-  /** Inserts the record, or replaces the one with this id. */
+  /** Inserts the record, or replaces the one with this ID. */
   put(token: StoredToken): void
   remove(id: string): void
   /** The tokens of a prefix, newest first, only those after `after`. Nothing may be changed during iteration. */

@@ -86,7 +86,7 @@ export function createBulk(
     ]
     for (;;) {
       const [outcome, count, ...bodies] = listOf(await connection.run(scripts.revoke, args))
-      if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: an event with this id already exists, so nothing was revoked')
+      if (outcome === 'known') throw new LatchkeyError('conflict', 'redis: an event with this ID already exists, so nothing was revoked')
       if (outcome === 'fenced') throw new StoreMovingError()
       if (outcome === 'busy') {
         await settle()

@@ -36,7 +36,7 @@ export function decodeToken(stored: unknown): StoredToken {
   return { ...token, ...by, revokedAt, updatedAt: revokedAt, version: Number(version) }
 }
 
-/** Decodes a token that this store has under an id. If its record is damaged, only the id is known. */
+/** Decodes a token that this store has under an ID. If its record is damaged, only the ID is known. */
 export function decodeTokenOf(id: string, stored: unknown): StoredToken {
   try {
     const token = decodeToken(stored)
@@ -48,7 +48,7 @@ export function decodeTokenOf(id: string, stored: unknown): StoredToken {
   return damaged as object as StoredToken
 }
 
-/** Encodes an event as script arguments: id, body, index keys. */
+/** Encodes an event as script arguments: ID, body, index keys. */
 export function encodeEvent(event: StoredEvent): readonly [id: string, body: string, indexes: string] {
   return [event.id, JSON.stringify(event), `\n${indexesOfEvent(event).join('\n')}\n`]
 }

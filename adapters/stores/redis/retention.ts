@@ -8,7 +8,7 @@ import { scripts } from './scripts.js'
 const TRIM_STEP = 10
 const TRIM_COUNTERS = 10_000
 
-/** Removes audit events by their ids. */
+/** Removes audit events by their IDs. */
 export async function removeEvents(connection: Connection, prefix: string, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   const bodies = await connection.getMany(ids.map((id) => `ev:${id}`))

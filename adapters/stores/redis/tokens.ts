@@ -26,7 +26,7 @@ const LIST_STEP = 500
 export type FeedPlace = { readonly history: number; readonly channel: string }
 
 /**
- * The tokens with these ids, and whether a bulk revocation is still to be written into its tokens.
+ * The tokens with these IDs, and whether a bulk revocation is still to be written into its tokens.
  *
  * One MGET atomically reads the records and whether such a revocation is pending. Only then does a script apply it.
  */
@@ -81,7 +81,7 @@ export async function commitChange(
   }
 }
 
-/** Whether this is the id of a token or event in the change. Only such an id can be its conflict. */
+/** Whether this is the ID of a token or event in the change. Only such an ID can be its conflict. */
 function isNamedIn({ inserts = [], updates = [], erasures = [], events }: Change, id: string): boolean {
   const named = [...inserts, ...updates.map(({ record }) => record), ...events, ...erasures.map(({ before }) => before)]
   return named.some((one) => one.id === id)
@@ -94,7 +94,7 @@ function fencedPrefixOf(change: Change): string {
   return prefix === undefined ? '' : JSON.stringify(prefix)
 }
 
-/** Encodes erasures as script arguments, or returns the id of an event that is not as expected. The script compares whole bodies. */
+/** Encodes erasures as script arguments, or returns the ID of an event that is not as expected. The script compares whole bodies. */
 async function storedErasures(connection: Connection, erasures: readonly EventErasure[]): Promise<readonly (readonly string[])[] | string> {
   if (erasures.length === 0) return []
   const bodies = listOf(await connection.getMany(erasures.map(({ before }) => `ev:${before.id}`)))

@@ -14,7 +14,7 @@ export interface Engine {
   run<R>(query: CompiledQuery<R>): MaybePromise<QueryResult<R>>
   /** Runs all of the steps or none: an exception rolls back and is rethrown. After a deadlock the steps may restart. */
   transaction<T>(steps: () => Steps<T>): MaybePromise<T>
-  /** Like `run`, for the one query that must be fast: reading tokens by their ids. */
+  /** Like `run`, for the one query that must be fast: reading tokens by their IDs. */
   find?(query: CompiledQuery): MaybePromise<readonly unknown[]>
   /** Like `run`, for the short statements that follow the feed. They must not pile up when a server hangs. */
   feed?<R>(query: CompiledQuery<R>): MaybePromise<QueryResult<R>>

@@ -54,7 +54,7 @@ export type Quirks = {
   builder(names: Names): Builder
   /** Takes the row lock of the feed, advances its head by this many places, and returns the new head. */
   bump(builder: Builder, by: number): Steps<{ readonly head: number; readonly floor: number }>
-  /** Compiles `find` once; the returned function only inserts the ids. */
+  /** Compiles `find` once; the returned function only inserts the IDs. */
   finder(builder: Builder): (ids: readonly string[]) => CompiledQuery<TokenRow>
   /** Whether the case-folded name contains this literal text. */
   nameContains(folded: string): Expression<SqlBool>

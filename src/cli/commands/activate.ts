@@ -9,7 +9,7 @@ export function addActivate(program: Command, perform: Perform): void {
     .command('activate')
     .summary('let a deactivated token work again')
     .description('Activates a deactivated token. The same token works again.')
-    .argument('<id>', 'id of the token')
+    .argument('<id>', 'ID of the token')
   perform(command, async ({ handle, streams, answer }, _options, [text = '']) => {
     const id = await readId(streams, text)
     const record = await handle.activate(id)

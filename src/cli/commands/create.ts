@@ -37,7 +37,7 @@ export function addCreate(program: Command, perform: Perform): void {
     await showMinted(
       session,
       minted,
-      `Created ${JSON.stringify(record.name)}, id ${record.id}, which ${lifetimeOf(record)}. The token is shown only once:`,
+      `Created ${JSON.stringify(record.name)}, ID ${record.id}, which ${lifetimeOf(record)}. The token is shown only once:`,
     )
   })
 }

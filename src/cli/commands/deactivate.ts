@@ -9,7 +9,7 @@ export function addDeactivate(program: Command, perform: Perform): void {
     .command('deactivate')
     .summary('deactivate a token until it is activated again')
     .description('Deactivates a token. Unlike a revocation, it can be undone with `activate`.')
-    .argument('<id>', 'id of the token')
+    .argument('<id>', 'ID of the token')
   perform(command, async ({ handle, streams, answer }, _options, [text = '']) => {
     const id = await readId(streams, text)
     const record = await handle.deactivate(id)

@@ -9,8 +9,8 @@ export function addErase(program: Command, perform: Perform): void {
   const command = program
     .command('erase')
     .summary('permanently remove the personal data of an owner who left')
-    .description('Removes the id, names, texts and addresses of an owner from all records and audit events. Run owner-gone first.')
-    .argument('<owner>', 'id of the owner')
+    .description('Removes the ID, names, texts and addresses of an owner from all records and audit events. Run owner-gone first.')
+    .argument('<owner>', 'ID of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
   perform<{ readonly tenant?: string }>(command, async ({ handle, streams, answer, confirm }, { tenant }, [ownerId = '']) => {
     await confirm(() => `Permanently erase the personal data of ${ownerOf(ownerId, tenant)}?`)

@@ -22,7 +22,7 @@ export function addEvents(program: Command, perform: Perform): void {
     .command('events')
     .summary('read the audit, of one token or of all')
     .description('Reads the audit, newest first, a page at a time.')
-    .argument('[id]', 'id of the token (default: all tokens)')
+    .argument('[id]', 'ID of the token (default: all tokens)')
     .option('--tenant <id>', 'only of this tenant')
     .addOption(choiceOption('--action <action...>', 'only these actions, such as token.revoked', ACTIONS))
     .option('--actor <id>', 'only events of this actor, such as cli:ada')

@@ -18,7 +18,7 @@ export function addExplain(program: Command, perform: Perform): void {
     .command('explain')
     .summary('explain why a token is or was allowed or refused')
     .description('Explains, step by step, why a request with this token is or was allowed or refused, now or at a past instant.')
-    .argument('<id>', 'id of the token')
+    .argument('<id>', 'ID of the token')
     .option('--scope <scope>', 'a scope that the route requires; repeatable', collect)
     .option('--resource <dimension=value>', 'data that the route is about; repeatable, requires --scope', collect)
     .option('--ip <address>', 'the address that the request comes from')

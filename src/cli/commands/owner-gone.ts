@@ -12,7 +12,7 @@ export function addOwnerGone(program: Command, perform: Perform): void {
     .command('owner-gone')
     .summary('permanently revoke every token of somebody who left')
     .description('Revokes every token of an owner who left, no matter who created it. This cannot be undone.')
-    .argument('<owner>', 'id of the owner')
+    .argument('<owner>', 'ID of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
     .option('--reason <text>', 'why, for the records and the audit')
     .option('--wait', 'return only after every node refuses the tokens')

@@ -13,7 +13,7 @@ export function addRevoke(program: Command, perform: Perform): void {
     .command('revoke')
     .summary('end a token permanently')
     .description('Revokes a token. This cannot be undone.')
-    .argument('<id>', 'id of the token')
+    .argument('<id>', 'ID of the token')
     .option('--reason <text>', 'why, for the record and the audit')
     .option('--wait', 'return only after every node refuses the token')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { reason, wait }, [text = '']) => {
@@ -28,5 +28,5 @@ export function addRevoke(program: Command, perform: Perform): void {
 
 function wasRevoked({ id, name, revokedAt, revokedBy, revokedReason }: TokenRecord): string {
   const why = revokedReason === undefined ? '' : `, reason ${JSON.stringify(revokedReason)}`
-  return `${JSON.stringify(name)}, id ${id}, was already revoked, at ${revokedAt?.toISOString()} by ${revokedBy}${why}. Nothing changed.`
+  return `${JSON.stringify(name)}, ID ${id}, was already revoked, at ${revokedAt?.toISOString()} by ${revokedBy}${why}. Nothing changed.`
 }

@@ -14,7 +14,7 @@ export function addRotate(program: Command, perform: Perform): void {
     .command('rotate')
     .summary('replace a token with a new one on the same terms')
     .description('Replaces a token with a new one on the same terms. Without --overlap the old token ends immediately.')
-    .argument('<id>', 'id of the token')
+    .argument('<id>', 'ID of the token')
     .option('--overlap <duration>', 'how long the old token keeps working, such as 1d', numberOrText)
   perform<Options>(command, async (session, { overlap }, [given = '']) => {
     const id = await readId(session.streams, given)

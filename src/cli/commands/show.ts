@@ -10,7 +10,7 @@ export function addShow(program: Command, perform: Perform): void {
     .command('show')
     .summary('show everything about a token except its secret')
     .description('Shows the record of a token. The token itself is not stored and cannot be shown.')
-    .argument('<id>', 'id of the token')
+    .argument('<id>', 'ID of the token')
   perform(command, async ({ handle, streams, answer }, _options, [given = '']) => {
     const id = await readId(streams, given)
     const record = await mustGet(handle, id)

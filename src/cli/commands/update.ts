@@ -25,7 +25,7 @@ export function addUpdate(program: Command, perform: Perform): void {
     .command('update')
     .summary('change the terms of a token')
     .description('Changes the terms of a token. Omitted options leave their fields unchanged; a list replaces the old one.')
-    .argument('<id>', 'id of the token')
+    .argument('<id>', 'ID of the token')
     .option('--name <name>', 'name of the token, for people')
     .option('--description <text>', 'what the token is for')
     .option('--scope <scope>', 'a scope, a wildcard or an @group; repeatable, replaces all current scopes', collect)

@@ -12,7 +12,7 @@ export function addUsage(program: Command, perform: Perform): void {
     .command('usage')
     .summary('show how often, where and from which addresses a token is used')
     .description('Shows how a token is used: how often, on which endpoints, with which outcomes and from which addresses.')
-    .argument('<id>', 'id of the token')
+    .argument('<id>', 'ID of the token')
     .option('--from <instant>', 'from this instant on', numberOrText)
     .option('--to <instant>', 'before this instant', numberOrText)
     .option('--step <duration>', 'the length of a bucket; very busy tokens need a longer one, such as 1d', numberOrText)

@@ -11,7 +11,7 @@ function systemUser(): string {
   try {
     return userInfo().username
   } catch {
-    // Containers often run under user ids without a name.
+    // Containers often run under user IDs without a name.
     return `uid-${process.getuid?.() ?? 'unknown'}`
   }
 }

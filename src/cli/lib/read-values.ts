@@ -2,17 +2,17 @@ import { isTokenId } from '../../token/parse.js'
 import { CommandError, EXIT } from './fault.js'
 import { type Streams, say } from './output.js'
 
-/** A token of any prefix, possibly truncated: its id, and part of its secret. */
+/** A token of any prefix, possibly truncated: its ID, and part of its secret. */
 const TOKEN = /(?:^|_)([0-9A-Za-z]{16})_[0-9A-Za-z]+\s*$/
 
-/** Reads the id from an argument. A pasted token is reduced to its id, and never repeated in messages. */
+/** Reads the ID from an argument. A pasted token is reduced to its ID, and never repeated in messages. */
 export async function readId(streams: Streams, text: string): Promise<string> {
   const id = TOKEN.exec(text)?.[1]
   if (id === undefined) {
-    if (!isTokenId(text)) throw new CommandError(EXIT.usage, 'the id must be 16 letters and digits, as `latchkey list` shows it')
+    if (!isTokenId(text)) throw new CommandError(EXIT.usage, 'the ID must be 16 letters and digits, as `latchkey list` shows it')
     return text
   }
-  await say(streams, `latchkey: a whole token was passed where its id, ${id}, is enough. It may now be in your shell history: rotate it`)
+  await say(streams, `latchkey: a whole token was passed where its ID, ${id}, is enough. It may now be in your shell history: rotate it`)
   return id
 }
 

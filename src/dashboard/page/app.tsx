@@ -54,7 +54,7 @@ export function App(): JSX.Element {
   )
 }
 
-// Names load last; until then, ids are shown. Other problems are reported where they keep something from being shown.
+// Names load last; until then, IDs are shown. Other problems are reported where they keep something from being shown.
 function Named({ children }: { readonly children: JSX.Element }): JSX.Element {
   const names = useLoadedNames()
   return (

@@ -9,7 +9,7 @@ export function isToken(text: unknown): text is string {
   return typeof text === 'string' && FORM.test(text)
 }
 
-/** Returns the id in a token. */
+/** Returns the ID in a token. */
 export function idOf(token: string): string {
   return FORM.exec(token)?.[2] ?? ''
 }

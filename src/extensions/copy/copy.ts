@@ -250,7 +250,7 @@ class Run {
     const result = await to.restore(rows)
     if (result === 'superseded') throw superseded()
     if (result === 'taken') {
-      throw new ConflictError('conflict', `the ${to.name} store already uses an id or an event position for another prefix`)
+      throw new ConflictError('conflict', `the ${to.name} store already uses an ID or an event position for another prefix`)
     }
   }
 }

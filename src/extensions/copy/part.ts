@@ -34,7 +34,7 @@ const AT_FIRST = { createdAt: Number.POSITIVE_INFINITY, id: '' }
 
 type Place = { readonly createdAt: number; readonly id: string }
 
-// The order of lists: newest first, then by id, descending.
+// The order of lists: newest first, then by ID, descending.
 function byPlace(a: Place, b: Place): number {
   if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt
   return a.id === b.id ? 0 : a.id < b.id ? 1 : -1

@@ -10,7 +10,7 @@ export const SIGNING_ALGORITHMS: readonly SigningAlgorithm[] = ['ES256', 'EdDSA'
 
 /** A key pair for signing. */
 export type SigningKey = {
-  /** The key id in each token's header. */
+  /** The key ID in each token's header. */
   readonly kid: string
   readonly alg: SigningAlgorithm
   /** The part that `jwks` publishes, without the private key. */

@@ -4,17 +4,17 @@ import { StoreUnavailableError } from '../../errors.js'
 import type { MaybePromise } from '../../model/json.js'
 import { callOut } from '../../store/deadline.js'
 
-/** How often unknown key ids may trigger a fetch. */
+/** How often unknown key IDs may trigger a fetch. */
 const FETCHES = { burst: 4, perSecond: 0.1 }
-/** How long an id stays unknown before the keys are fetched again. */
+/** How long an ID stays unknown before the keys are fetched again. */
 const MISS_MS = 10_000
 const MAX_MISSES = 1000
 
-/** When a key id was presented: `Refetch.now`. */
+/** When a key ID was presented: `Refetch.now`. */
 export type Moment = number
 
 /**
- * Fetches published keys again: one fetch at a time, and only a few, however many unpublished ids are presented.
+ * Fetches published keys again: one fetch at a time, and only a few, however many unpublished IDs are presented.
  *
  * Only a fetch that began after the request can show that a key does not exist. Without such a fetch, the answer is unknown.
  */

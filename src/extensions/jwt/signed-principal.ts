@@ -6,7 +6,7 @@ import { openSignal } from './signed-signal.js'
 
 /** The holder of a verified token, as the token states it. */
 export type Identity = {
-  /** The id of the API token that it was exchanged for, or the subject of a foreign token. */
+  /** The ID of the API token that it was exchanged for, or the subject of a foreign token. */
   readonly tokenId: string
   readonly name: string
   readonly tenantId?: string | undefined

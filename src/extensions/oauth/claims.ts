@@ -3,7 +3,7 @@ import { endOfFormat, type Imports } from '../../policy/imports.js'
 import { compileNetworks } from '../../policy/network.js'
 
 /**
- * Returns the client id of a token (RFC 9068 §2.2 `client_id`), which identifies the token itself. Its form differs from that of owner ids.
+ * Returns the client ID of a token (RFC 9068 §2.2 `client_id`), which identifies the token itself. Its form differs from that of owner IDs.
  */
 function clientOf({ id }: TokenRecord): string {
   return `token:${id}`
@@ -11,7 +11,7 @@ function clientOf({ id }: TokenRecord): string {
 
 /**
  * Returns the subject of a token (RFC 7519 §4.1.2 `sub`): its owner within its tenant, or the token itself if it has no owner. Owners in two tenants may have
- * the same id, and an owner's id may look like a token's. The subjects still differ.
+ * the same ID, and an owner's ID may look like a token's. The subjects still differ.
  */
 function subjectOf(record: TokenRecord): string {
   const { ownerId, tenantId } = record

@@ -70,7 +70,7 @@ export async function authenticateClient(
   return client
 }
 
-// The audit shows the id as `client:…`, and an actor's id has at most 200 characters.
+// The audit shows the ID as `client:…`, and an actor's ID has at most 200 characters.
 const clientReader = objectOf({ id: plainText(1, 193), tenants: tenantsReader }, { others: 'drop' })
 
 function readClient(answer: unknown, report: Report): Client | undefined {
@@ -80,7 +80,7 @@ function readClient(answer: unknown, report: Report): Client | undefined {
   } catch (error) {
     if (!isInvalidInput(error)) throw error
     // The client would see only that it is unknown, and the host nothing.
-    const expected = 'client() must return { id, tenants }, with an id and a list of tenants or "*", or undefined'
+    const expected = 'client() must return { id, tenants }, with an ID and a list of tenants or "*", or undefined'
     report('client', new LatchkeyError('misconfigured', `${expected} (${error.message})`))
     return undefined
   }

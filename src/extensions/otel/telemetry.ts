@@ -15,7 +15,7 @@ const SCOPE = 'latchkey'
 /** Options of `telemetry`. */
 export type TelemetryOptions = {
   /**
-   * Adds the token's id and tenant to the active span when it is accepted, and the code when it is refused. Finding that span takes about a tenth of
+   * Adds the token's ID and tenant to the active span when it is accepted, and the code when it is refused. Finding that span takes about a tenth of
    * the time of a warm verification. @default false
    */
   readonly spans?: boolean

@@ -17,14 +17,14 @@ export type Vote = 'offer' | 'beat' | 'gone'
 type State = 'listening' | 'offering' | 'reading'
 
 /**
- * Elects the node that reads for all, based only on messages on the channel: the lowest id among the offers. Correctness does not depend on the result. With
+ * Elects the node that reads for all, based only on messages on the channel: the lowest ID among the offers. Correctness does not depend on the result. With
  * two readers there are more reads; without a reader each node asks the store.
  */
 export class Election {
   readonly #id: string
   readonly #clock: RelayClock
   readonly #send: (vote: Vote) => void
-  /** Called whenever the reader changes: another node, this node (with its own id), or none. */
+  /** Called whenever the reader changes: another node, this node (with its own ID), or none. */
   readonly #changed: (reader: string | undefined) => void
   readonly #suspects: Map<string, number> = new Map()
   #state: State = 'listening'
@@ -67,7 +67,7 @@ export class Election {
     const suspected = this.#suspects.get(from) ?? Number.NEGATIVE_INFINITY
     if (now < suspected) return
     if (this.#state !== 'listening') {
-      // The node with the lower id reads. A node with a higher id receives our beats and steps down.
+      // The node with the lower ID reads. A node with a higher ID receives our beats and steps down.
       if (from > this.#id) return
       this.#become('listening', vote === 'beat' ? from : undefined)
       this.#heardAt = now

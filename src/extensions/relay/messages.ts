@@ -16,7 +16,7 @@ export type Answer =
 /** The content of a message. */
 export type Body = Signal | Ask | Answer
 
-/** A message with its sender and receiver: an id, or `*` for all nodes. `seq` increases with each message of a sender. */
+/** A message with its sender and receiver: an ID, or `*` for all nodes. `seq` increases with each message of a sender. */
 export type Message = { readonly from: string; readonly to: string; readonly seq: number; readonly body: Body }
 
 export const EVERYBODY = '*'

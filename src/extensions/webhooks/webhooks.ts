@@ -12,7 +12,7 @@ import { freeSlot, type Slot, slotsOf } from './state.js'
 /** An event whose delivery was given up. It is kept until it is resent or discarded; each endpoint keeps the newest 100. */
 export type DeadLetter = {
   readonly endpoint: string
-  /** The id of the event, used as the `webhook-id` of every attempt. */
+  /** The ID of the event, used as the `webhook-id` of every attempt. */
   readonly eventId: string
   /** Absent if retention has removed it; it can then no longer be resent. */
   readonly event?: AuditEvent
@@ -28,7 +28,7 @@ export type DeadLetterInput = Pick<DeadLetter, 'endpoint' | 'eventId'>
 /** The outcome of resending a dead letter. It stays listed unless it was delivered. */
 export type Resent = { readonly delivered: true; readonly failure?: undefined } | { readonly delivered: false; readonly failure: string }
 
-const filterShape = objectOf({ endpoint: string('must be the id of an endpoint').optional() })
+const filterShape = objectOf({ endpoint: string('must be the ID of an endpoint').optional() })
 
 /** Running webhooks. */
 export type Webhooks = {
@@ -85,7 +85,7 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
 
   function endpointOf(id: unknown): Endpoint {
     const endpoint = typeof id === 'string' ? endpoints.get(id) : undefined
-    if (endpoint === undefined) throw new InvalidInputError('endpoint', 'must be the id of one of the endpoints')
+    if (endpoint === undefined) throw new InvalidInputError('endpoint', 'must be the ID of one of the endpoints')
     return endpoint
   }
 

@@ -11,17 +11,17 @@ import type { NamedId } from '../options.js'
 import { asInput, type Call, type Reply, type Route } from '../route.js'
 import { namePage } from '../schemas/outputs.js'
 
-/** Maximum number of ids per request for names. */
+/** Maximum number of IDs per request for names. */
 const MOST_IDS = 100
 
-/** The result of a host's callback, with ids as tokens store them. */
+/** The result of a host's callback, with IDs as tokens store them. */
 const answerShape = z.array(z.object({ id: z.string().min(1).max(200), name: z.string().max(200).optional().catch(undefined) }))
 
 const ids: z.ZodType<readonly string[] | undefined> = z
   .array(z.string().min(1).max(200))
   .min(1)
   .max(MOST_IDS)
-  .meta({ description: `Only these ids, at most ${MOST_IDS}, with the names that the host provides. Unknown ids are omitted.` })
+  .meta({ description: `Only these IDs, at most ${MOST_IDS}, with the names that the host provides. Unknown IDs are omitted.` })
   .optional()
 
 type Ids = { ids?: readonly string[] | undefined }
@@ -41,7 +41,7 @@ export const listTenants: Route = {
   query: tenantsQuery,
   answers: [{ status: 200, description: 'One page.', schema: namePage }],
   refusals: [],
-  examples: () => [{ name: 'search', summary: 'By part of the name or id', query: { search: 'ac', limit: 20 } }],
+  examples: () => [{ name: 'search', summary: 'By part of the name or ID', query: { search: 'ac', limit: 20 } }],
   async run({ settings, inside, query, allowance }, { actor, handle }) {
     const { ids, ...given } = readShape(tenantsQuery, query, 'query')
     if (settings.tenants === undefined) return unnamed(ids === undefined ? await handle.tenants(asInput(given)) : { items: [] })

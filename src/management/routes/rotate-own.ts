@@ -15,7 +15,7 @@ export const rotateOwnShape: z.ZodType<Body> = z
     overlap: overlapSchema.optional(),
     lostId: z
       .string({ error: 'must be a string' })
-      .regex(/^[0-9A-Za-z]{16}$/, 'must be the id of a token')
+      .regex(/^[0-9A-Za-z]{16}$/, 'must be the ID of a token')
       .meta({
         description:
           'The successor created by an earlier request with the same `Idempotency-Key` whose token never arrived: it is revoked immediately and replaced. The key must be a random (version 4) UUID.',

@@ -41,7 +41,7 @@ export const rotateSelf: Route = {
   tag: 'Self',
   summary: 'Replace the calling token with a successor',
   description:
-    'Requires the scope `tokens:rotate-self`. Choose an overlap long enough to deploy the new token everywhere. Store the response before anything else: a retry with the same `Idempotency-Key`, while the old token still works, reports that the rotation happened but cannot show the new token again. In that case send the id of the successor as `lostId`, and another successor replaces it.',
+    'Requires the scope `tokens:rotate-self`. Choose an overlap long enough to deploy the new token everywhere. Store the response before anything else: a retry with the same `Idempotency-Key`, while the old token still works, reports that the rotation happened but cannot show the new token again. In that case send the ID of the successor as `lostId`, and another successor replaces it.',
   body: rotateOwnShape,
   headers: ['Idempotency-Key'],
   answers: [

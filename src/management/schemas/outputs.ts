@@ -34,7 +34,7 @@ const shown = FIELD_ROWS.filter(([, field]) => field.secret === undefined).map((
 export const tokenRecord: z.ZodType = z
   .strictObject({
     ...Object.fromEntries(shown),
-    hint: z.string().meta({ description: 'For display: prefix, four characters of the id, an ellipsis.' }),
+    hint: z.string().meta({ description: 'For display: prefix, four characters of the ID, an ellipsis.' }),
     status: z.enum(STATUSES),
   })
   .meta({ id: 'TokenRecord', description: 'A token without its secret.' })

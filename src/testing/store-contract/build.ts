@@ -47,7 +47,7 @@ export async function insert(store: TokenStore, tokens: readonly StoredToken[]):
   for (let start = 0; start < tokens.length; start += 100) {
     const inserts = tokens.slice(start, start + 100)
     const events = inserts.map((made) => event(made.prefix, { tokenId: made.id, at: made.createdAt }))
-    ensureEqual(await store.commit({ inserts, events }), { ok: true }, 'commit() must accept new tokens with new ids')
+    ensureEqual(await store.commit({ inserts, events }), { ok: true }, 'commit() must accept new tokens with new IDs')
   }
 }
 
@@ -67,7 +67,7 @@ export async function replace(store: TokenStore, old: StoredToken, fields: Parti
   return record
 }
 
-/** The stored record with this id, if there is one. */
+/** The stored record with this ID, if there is one. */
 export async function findOne(store: TokenStore, id: string): Promise<StoredToken | undefined> {
   const [found, ...more] = await store.find([id])
   ensureEqual(more.length, 0, 'find([id]) must return at most one record')
@@ -84,7 +84,7 @@ export async function listNames(stage: Stage, query: Partial<ListQuery> = {}): P
   return (await list(stage, query)).map(({ name }) => name)
 }
 
-/** The ids of the prefix's events, newest first. */
+/** The IDs of the prefix's events, newest first. */
 export async function eventIds(stage: Stage, store: TokenStore = stage.store): Promise<string[]> {
   return (await store.events({ prefix: stage.prefix, limit: 1000 })).map(({ id }) => id)
 }
@@ -94,7 +94,7 @@ export function batch(fields: Partial<UsageBatch>): UsageBatch {
   return { nodeId: randomText(12), seq: 1, at: START, counts: [], addresses: [], lastUses: [], ...fields }
 }
 
-/** The stamp of a bulk revocation, with a new id. */
+/** The stamp of a bulk revocation, with a new ID. */
 export function bulkStamp(fields: Partial<RevocationStamp> = {}): RevocationStamp {
   return { revokedAt: START + 5000, revokedBy: 'carol', revokedCode: 'bulk', bulkId: randomText(16), ...fields }
 }

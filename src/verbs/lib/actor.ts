@@ -45,7 +45,7 @@ const LIMITS = ['scopes', 'resources'] as const
  * every tenant, or several requests.
  */
 const MOST_TENANTS = 10_000
-const TENANTS = "must be a list of tenant ids, or '*' for all"
+const TENANTS = "must be a list of tenant IDs, or '*' for all"
 const tenant = plainText(1, Number.POSITIVE_INFINITY)
 /** Reads the tenants that somebody acts in. */
 export const tenantsReader: OptionReader<'*' | string[]> = either([oneOf(['*'], TENANTS), listOf(tenant)], TENANTS)
@@ -103,7 +103,7 @@ export function readActor(input: unknown): ReadActor {
   })
 }
 
-/** Checks whether the audit uses this id for no particular person: the application, a token, an unknown caller, everybody who was erased. */
+/** Checks whether the audit uses this ID for no particular person: the application, a token, an unknown caller, everybody who was erased. */
 export function isNobody(id: string): boolean {
   return id === SYSTEM.id || id === ERASED || id === 'anonymous' || isHolder({ id })
 }

@@ -13,7 +13,7 @@ import type { Context } from '../../verify/context.js'
 import { namedBy, TokenPrincipal } from '../../verify/principal.js'
 import { type ReadActor, SYSTEM } from './actor.js'
 
-/** Actor id of a request that identifies no actor. */
+/** Actor ID of a request that identifies no actor. */
 const NOBODY = 'anonymous'
 const MAX_ID = 200
 
@@ -67,7 +67,7 @@ export function noteAttempted(context: Context, { attempt, code, field, ip, acto
   if (principal !== undefined) {
     const entry = TokenPrincipal.entryFor(principal, context.signalOf)
     const { kind, tokenId, tenantId } = namedBy(principal)
-    // A principal from another system or instance may have the same id as one of our tokens, and its id may contain any characters.
+    // A principal from another system or instance may have the same ID as one of our tokens, and its ID may contain any characters.
     if (entry !== undefined) note(context, { ...shared, actorId: `token:${entry.id}`, about: aboutToken(entry) })
     else
       note(context, {

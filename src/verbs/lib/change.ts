@@ -109,13 +109,13 @@ export async function commitIn(
 }
 
 /**
- * Checks that an id is a string and not the token itself. The message does not repeat the token.
+ * Checks that an ID is a string and not the token itself. The message does not repeat the token.
  *
  * @throws InvalidInputError `invalid_input`
  */
 export function checkId(field: string, id: unknown): asserts id is string {
-  if (typeof id !== 'string') throw new InvalidInputError(field, `must be the id of a token, a string, as in record.id${unawaited(id)}`)
-  if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: pass its id, as in record.id')
+  if (typeof id !== 'string') throw new InvalidInputError(field, `must be the ID of a token, a string, as in record.id${unawaited(id)}`)
+  if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: pass its ID, as in record.id')
 }
 
 /** Returns the stored token from the primary, if this actor may see it. */

@@ -5,7 +5,7 @@ import type { Context } from '../../verify/context.js'
 import type { ReadActor } from './actor.js'
 import { checkLifetime, endOf, givenFields, readScopes, withoutNull } from './inputs.js'
 
-/** A new token without its id and secret. */
+/** A new token without its ID and secret. */
 export type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHash' | 'importedFrom' | 'importedHash'>
 
 /** Parsed input of `create`. */

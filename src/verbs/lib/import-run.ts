@@ -40,8 +40,8 @@ type Prepared = {
 type Counts = { -readonly [Name in keyof ImportProgress]: ImportProgress[Name] }
 
 /**
- * Returns the id of an import event. The token's id is derived from the row, so the same id would be generated again after the token is removed. The event
- * stays until the format ends, so its unique id prevents a second import.
+ * Returns the ID of an import event. The token's ID is derived from the row, so the same ID would be generated again after the token is removed. The event
+ * stays until the format ends, so its unique ID prevents a second import.
  */
 export function importId(tokenId: string): string {
   return deriveId(['token.imported', tokenId])
@@ -54,7 +54,7 @@ export class ImportRun {
   readonly #plan: ImportPlan
   readonly #counts: Counts = { rows: 0, imported: 0, existing: 0, removed: 0, expired: 0, skipped: 0, failed: 0 }
   readonly #problems: ImportProblem[] = []
-  /** By token id. */
+  /** By token ID. */
   readonly #prepared: Map<string, Prepared> = new Map()
   /** Whether tokens of this format were removed. If so, each row is looked up before it is written. */
   #someRemoved = false

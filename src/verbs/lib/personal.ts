@@ -5,12 +5,12 @@ import { withChanges } from './change.js'
 
 /** Kinds of fields that say nothing about a person. Text, addresses, data and the host's `metadata` may. */
 const IMPERSONAL: ReadonlySet<FieldKind> = new Set<FieldKind>(['id', 'word', 'count', 'instant', 'duration', 'grants', 'flag'])
-/** Fields that hold the id of an actor or an owner, in records and in events. */
+/** Fields that hold the ID of an actor or an owner, in records and in events. */
 const IDS = ['ownerId', 'createdBy', 'deactivatedBy', 'revokedBy'] as const
 
 const KEPT_MEMBERS: ReadonlySet<string> = new Set(FIELD_ROWS.filter(([, { kind }]) => IMPERSONAL.has(kind)).map(([name]) => name))
 const ID_MEMBERS: ReadonlySet<string> = new Set(IDS)
-/** Members of `details` that hold the library's own words, token ids, instants and counts. */
+/** Members of `details` that hold the library's own words, token IDs, instants and counts. */
 const KEPT_DETAILS: ReadonlySet<string> = new Set([
   ...['action', 'attempt', 'attempts', 'field', 'tokens', 'actors', 'consumer', 'eventId'],
   ...['successorId', 'overlapSeconds', 'replacesId', 'replacedById', 'reusedId', 'ids', 'before', 'expiresAt', 'rotationDueAt'],
@@ -30,7 +30,7 @@ export function mayName(row: Partial<StoredToken>, ownerId: string): boolean {
 }
 
 /**
- * Returns the next version of a record without the owner's id. If the owner owned the token, also removes everything that people wrote about it, its allowed
+ * Returns the next version of a record without the owner's ID. If the owner owned the token, also removes everything that people wrote about it, its allowed
  * addresses, and the fingerprint of the request that created it.
  */
 export function eraseRecord(token: StoredToken, ownerId: string, now: number): StoredToken {
@@ -80,7 +80,7 @@ function isOwnWord(reason: unknown): boolean {
   return reason === 'unused' || reason === 'used'
 }
 
-/** Checks whether the value contains the id anywhere, as in the filter of a bulk revocation. */
+/** Checks whether the value contains the ID anywhere, as in the filter of a bulk revocation. */
 function mentions(value: unknown, ownerId: string): boolean {
   if (typeof value !== 'object' || value === null) return value === ownerId
   return Object.values(value).some((member) => mentions(member, ownerId))

@@ -5,7 +5,7 @@ import { checksum } from '../../../src/token/checksum.js'
 import { atMost, fixed, type Section } from '../result.js'
 
 const WHY =
-  'Each cached token keeps its own id, digest and name as strings, 120 bytes in all; everything that tokens share is stored once. Packing records into shared arrays would take less, but code that still holds an evicted record would then read the data of the token that reused its slot.'
+  'Each cached token keeps its own ID, digest and name as strings, 120 bytes in all; everything that tokens share is stored once. Packing records into shared arrays would take less, but code that still holds an evicted record would then read the data of the token that reused its slot.'
 
 const SECRET = `${'S7rAnGe'.repeat(6)}x`
 

@@ -97,14 +97,14 @@ function verdictsOf(many: readonly Cost[], single: readonly Cost[], finds: numbe
 function whyMany([single, ours, bare, checked]: readonly Cost[]): string {
   const reached = (cost: Cost | undefined): string => times(ratioOf([single, cost].filter(isThere), 'wall', (a, b) => a / b))
   const cpu = (cost: Cost | undefined): number => quantile(cost?.cpu ?? [], 0.5)
-  return `In the same run, the driver alone, running the same statement for the same ids, reaches ${reached(bare)}. With only the store’s records, a check of every field and the hash of the token added, it reaches ${reached(checked)}; these take ${fixed(cpu(checked) - cpu(bare), 1)} µs of CPU time per miss. The other ${fixed(cpu(ours) - cpu(checked), 1)} µs pay for the deadline, the guard against outages, the compiled record and the decision.`
+  return `In the same run, the driver alone, running the same statement for the same IDs, reaches ${reached(bare)}. With only the store’s records, a check of every field and the hash of the token added, it reaches ${reached(checked)}; these take ${fixed(cpu(checked) - cpu(bare), 1)} µs of CPU time per miss. The other ${fixed(cpu(ours) - cpu(checked), 1)} µs pay for the deadline, the guard against outages, the compiled record and the decision.`
 }
 
 const isThere = (cost: Cost | undefined): cost is Cost => cost !== undefined
 
 type Asked = { readonly id: string; readonly resolve: (row: unknown) => void; readonly reject: (error: unknown) => void }
 
-/** Reads the ids of one tick together. */
+/** Reads the IDs of one tick together. */
 function gatherer(find: (ids: readonly string[]) => Promise<readonly { readonly id: string }[]>): (id: string) => Promise<unknown> {
   let asked: Asked[] = []
   const send = async (): Promise<void> => {

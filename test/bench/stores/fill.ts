@@ -9,7 +9,7 @@ export const START = 1_700_000_000_000
 const BATCH = 1_000
 const WORDS = ['integration', 'warehouse', 'billing', 'export', 'mobile', 'partner', 'staging', 'nightly', 'import', 'webhook']
 
-/** The id of the token with this number, spread like random ids. */
+/** The ID of the token with this number, spread like random IDs. */
 export const idOf = (index: number): string =>
   `${((index * 2_654_435_761) % 4_294_967_296).toString(36).padStart(7, '0')}${index.toString(36).padStart(9, '0')}`
 

@@ -41,7 +41,7 @@ export const pages = (total: number): readonly PageQuery[] => {
     listed('name in a small tenant', { ...base, nameContains: 'warehouse', tenantIds: ['tenant 14'] }),
     listed('rare name in the large tenant', { ...base, nameContains: 'needle', tenantIds: ['large'] }),
     listed('two letters of a name', { ...base, nameContains: 'ed' }),
-    listed('first four characters of an id', { ...base, idStartsWith: idOf(Math.floor(total / 2)).slice(0, 4) }),
+    listed('first four characters of an ID', { ...base, idStartsWith: idOf(Math.floor(total / 2)).slice(0, 4) }),
     listed('due for rotation (none)', { ...base, rotationDue: true }),
     distinct('500 tenants', { field: 'tenantId' }),
     distinct('500 tenants, behind the large one', { field: 'tenantId', after: 'large' }),

@@ -392,6 +392,6 @@ describe('webhooks', () => {
     await expect((async () => webhooks(tokens, { ...good, webhookKey: 'short-secret' }))()).rejects.not.toThrow(/short-secret/)
     await expect((async () => webhooks({} as never, good))()).rejects.toThrow('tokens')
     const hooks = webhooks(tokens, good)
-    expect(() => hooks.secretOf('constructor')).toThrow('must be the id of one of the endpoints')
+    expect(() => hooks.secretOf('constructor')).toThrow('must be the ID of one of the endpoints')
   })
 })

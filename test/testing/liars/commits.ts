@@ -39,7 +39,7 @@ export const commitLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'checks the cap before the ids',
+    name: 'checks the cap before the IDs',
     caughtBy: 'a duplicate ID is reported as a conflict, not as an exceeded cap',
     create() {
       const honest = memoryStore()

@@ -6,7 +6,7 @@ import { type Liar, single } from './liar.js'
 
 export const readLiars: readonly Liar[] = [
   {
-    name: 'compares ids case-insensitively',
+    name: 'compares IDs case-insensitively',
     caughtBy: 'IDs are distinguished byte for byte',
     create() {
       const honest = memoryStore()
@@ -25,7 +25,7 @@ export const readLiars: readonly Liar[] = [
     },
   },
   {
-    name: 'returns another record for an unknown id',
+    name: 'returns another record for an unknown ID',
     caughtBy: 'find() returns the records of up to 500 IDs in one call and omits unknown IDs',
     create() {
       const honest = memoryStore()

@@ -25,10 +25,10 @@ return call('HDEL', key, ARGV[2])
 `
 
 /**
- * A page of the change feed. ARGV: the position or empty, the run id that came with it, how many entries.
- * Returns the run id, the position to continue from, `everything`, `more`, and the entries.
+ * A page of the change feed. ARGV: the position or empty, the run ID that came with it, how many entries.
+ * Returns the run ID, the position to continue from, `everything`, `more`, and the entries.
  *
- * The run id changes with a restart or a failover, which may lose acknowledged writes and assign positions twice.
+ * The run ID changes with a restart or a failover, which may lose acknowledged writes and assign positions twice.
  */
 export const readFeed: string = `
 local info = redis.pcall('INFO', 'server')
@@ -151,7 +151,7 @@ return 1
 
 /**
  * ARGV: first and last period, from, to, limit and step (empty if there is none), the number of counters after which to stop, the period of the first
- * token to continue behind (or empty), ids. Returns for each id that it got to: its counters, its addresses with instant and count, and the period
+ * token to continue behind (or empty), IDs. Returns for each ID that it got to: its counters, its addresses with instant and count, and the period
  * behind which to continue (empty at the end). With a step, returns sums instead of counters, each with the beginning of its step and whether the
  * use was allowed, and no addresses.
  */

@@ -1,6 +1,6 @@
 /**
  * Places in the log of a prefix are integers, one for each event. Another client of the server could add a second event at a place, which readers would skip,
- * so it is returned as damaged. An id that is only in another index is not an event of the log, and has no body.
+ * so it is returned as damaged. An ID that is only in another index is not an event of the log, and has no body.
  */
 const eventAt = `
 local FARTHEST = 9007199254740991
@@ -13,7 +13,7 @@ local function eventAt(log, id, score)
 end
 `
 
-/** A step through the audit events. ARGV: lists of index keys as JSON, the log last; the `seq` to start after, or empty; a limit. Returns seq, id, body … */
+/** A step through the audit events. ARGV: lists of index keys as JSON, the log last; the `seq` to start after, or empty; a limit. Returns seq, ID, body … */
 export const eventStep: string = `${eventAt}
 local choices = cjson.decode(ARGV[1])
 local log = choices[#choices][1]
@@ -59,7 +59,7 @@ end
 return out
 `
 
-/** ARGV: the index key of the prefix, and an event's id. Returns its seq and body, or nothing. */
+/** ARGV: the index key of the prefix, and an event's ID. Returns its seq and body, or nothing. */
 export const oneEvent: string = `${eventAt}
 local score = call('ZSCORE', P .. ARGV[1], ARGV[2])
 if not score then return {} end

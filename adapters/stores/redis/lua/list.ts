@@ -1,6 +1,6 @@
 /**
- * One step of a list. ARGV: the query as JSON (`ListStep`), whose instants are exact as doubles. Returns where to continue (score and id, empty at the end),
- * then the id, the record, the last use and its address of each matching token.
+ * One step of a list. ARGV: the query as JSON (`ListStep`), whose instants are exact as doubles. Returns where to continue (score and ID, empty at the end),
+ * then the ID, the record, the last use and its address of each matching token.
  *
  * A step examines at most `budget` tokens, so that it never blocks Redis for long, and starts from the smallest index that covers the query. Indexes in
  * another order (expiry, rotation due …) are used if they contain few tokens, which are then sorted here.

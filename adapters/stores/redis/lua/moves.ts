@@ -9,7 +9,7 @@ local function isFenced(prefix)
 end
 `
 
-/** ARGV: prefix as JSON. Returns the state of its move, the id of the move, and the id of the run, separated by spaces. */
+/** ARGV: prefix as JSON. Returns the state of its move, the ID of the move, and the ID of the run, separated by spaces. */
 export const readMove: string = `
 return call('HGET', P .. 'moves', ARGV[1]) or ''
 `

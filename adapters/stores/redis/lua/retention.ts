@@ -1,4 +1,4 @@
-/** ARGV: id and index keys of each event, in pairs. */
+/** ARGV: ID and index keys of each event, in pairs. */
 export const removeEvents: string = `
 for i = 1, #ARGV, 2 do
   for key in string.gmatch(ARGV[i + 1], '[^\\n]+') do call('ZREM', P .. key, ARGV[i]) end
@@ -9,7 +9,7 @@ return 1
 
 /**
  * ARGV: the instants before which counts and addresses are too old, or empty; the period that contains the first; whether to remove the addresses of last
- * uses; the number of fields after which to stop; ids. Removes whole periods at once, and the older fields in the period of the instant itself.
+ * uses; the number of fields after which to stop; IDs. Removes whole periods at once, and the older fields in the period of the instant itself.
  * Returns 1 while there is more, and how many of the tokens it got to.
  */
 export const trimUsage: string = `

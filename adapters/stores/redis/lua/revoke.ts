@@ -1,7 +1,7 @@
 import { refuseMoving } from './moves.js'
 
 /**
- * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's id, body (without id, tenant, count and salt) and index
+ * A bulk revocation. ARGV: the filter and stamp as JSON (`RevocationSpec`), the event's ID, body (without ID, tenant, count and salt) and index
  * keys, the length of the feed's history, the channel, how many tokens one script may examine, the call's own name, the feed's entry, the
  * start of the name of an event's tenant index, the salt from which those of the events are derived (or empty), and the prefix as JSON.
  *

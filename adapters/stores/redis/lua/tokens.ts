@@ -57,7 +57,7 @@ local function removeToken(id)
 end
 `
 
-/** ARGV: ids. Returns the record of each, or nil if it does not exist, with a pending bulk revocation applied. If none is pending, MGET reads the records instead. */
+/** ARGV: IDs. Returns the record of each, or nil if it does not exist, with a pending bulk revocation applied. If none is pending, MGET reads the records instead. */
 export const findTokens: string = `
 local job = loadJob()
 local out = {}
@@ -75,10 +75,10 @@ return out
 /**
  * One commit. ARGV: the counts of inserts, updates, removals, owners, events and caps, the length of the feed's history, the channel,
  * the call's own name, the count of erasures, whether the feed is cut, and the prefix as JSON, empty or `-` (see `isFenced`); then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
- * that each expects), ids, owners, events (id, body, index keys), caps (index, most, now), and erasures (id, body before and after, index keys
+ * that each expects), IDs, owners, events (ID, body, index keys), caps (index, most, now), and erasures (ID, body before and after, index keys
  * before and after).
  *
- * Returns the empty text, the conflicting id, `exceeded` with the position of a cap, or `busy` if a bulk revocation must be completed before tokens can be
+ * Returns the empty text, the conflicting ID, `exceeded` with the position of a cap, or `busy` if a bulk revocation must be completed before tokens can be
  * counted.
  *
  * Everything is checked before anything is written, and the first write is one that a full server refuses, because Redis does not roll back.

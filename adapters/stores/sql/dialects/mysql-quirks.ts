@@ -89,7 +89,7 @@ export const mysqlQuirks: Quirks = {
     return { head: wide(rows[0]?.head ?? Number.NaN), floor: wide(rows[0]?.floor ?? 0) }
   },
   finder(builder) {
-    // MySQL has no array parameters. Lists are padded to a power of two with the last id, so that few different statements are prepared.
+    // MySQL has no array parameters. Lists are padded to a power of two with the last ID, so that few different statements are prepared.
     const compiled = new Map<number, CompiledQuery<TokenRow>>()
     return (ids) => {
       const parameters = padded(ids)

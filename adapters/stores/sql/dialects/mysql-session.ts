@@ -41,7 +41,7 @@ const RULES: { readonly [variable: string]: readonly Rule[] } = {
       says: 'set completion_type to NO_CHAIN: a transaction must end where it is committed',
     },
   ],
-  unique_checks: [{ refuses: switchedOff, says: 'turn on unique_checks: without it, an id may be stored twice' }],
+  unique_checks: [{ refuses: switchedOff, says: 'turn on unique_checks: without it, an ID may be stored twice' }],
   tx_isolation: [isolation],
   transaction_isolation: [isolation],
 }

@@ -4,7 +4,7 @@ import type { Builder } from '../quirks.js'
 import { wide } from '../schema/wide.js'
 
 /**
- * Identifies the run of this server by its start time, and the table by its id and its database's. Standbys replicate it from the primary, and no copy of
+ * Identifies the run of this server by its start time, and the table by its ID and its database's. Standbys replicate it from the primary, and no copy of
  * the tables has the same one.
  */
 const RUN = sql<string>`concat_ws('_', (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,

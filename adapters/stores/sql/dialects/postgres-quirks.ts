@@ -92,7 +92,7 @@ export const postgresQuirks: Quirks = {
     }),
   bump: bumpPostgres,
   finder(builder) {
-    // One text for a single id and one for any number of ids, so that the server plans each once per connection.
+    // One text for a single ID and one for any number of IDs, so that the server plans each once per connection.
     const select = builder.selectFrom('tokens').select([...TOKEN_COLUMNS])
     const one = select.where('id', '=', '').compile()
     const many = select.where('id', '=', sql<string>`any(${['']}::text[])`).compile()

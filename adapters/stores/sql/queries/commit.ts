@@ -18,7 +18,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
   for (const id of touched) lines.push(tokenLine(id))
   for (const owner of ownersChanged) lines.push(ownerLine(owner))
-  // Before the lock of the feed: if the host's transaction holds the same id, only this change waits for it.
+  // Before the lock of the feed: if the host's transaction holds the same ID, only this change waits for it.
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // Before all other writes: its row lock makes the order of the feed the order of commits, of changes as well as moves.
@@ -39,10 +39,10 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   return { ok: true }
 }
 
-/** The first duplicate id. */
+/** The first duplicate ID. */
 export const firstTwice = (ids: readonly string[]): string | undefined => ids.find((id, at) => ids.indexOf(id) !== at)
 
-/** The id among these that already exists. Called after the database reported a duplicate and rolled back. */
+/** The ID among these that already exists. Called after the database reported a duplicate and rolled back. */
 const existing = async (sql: Sql, change: Change): Promise<string | undefined> => {
   for (const [table, list] of [
     ['tokens', change.inserts ?? []],

@@ -14,7 +14,7 @@ const selected = TOKEN_COLUMNS.map((column) => `tokens.${column}` as const)
 
 type Ids = SelectQueryBuilder<Tables, 'tokens', { id: string; created_at: Wide }>
 
-/** The ids of the page. */
+/** The IDs of the page. */
 const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan: Plan): Ids => {
   const { now, after } = query
   const column: ColumnOf = (eb, name) => (plan.hide ? sql<string>`+${sql.ref(`tokens.${name}`)}` : eb.ref(`tokens.${name}`))
@@ -27,7 +27,7 @@ const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan:
         if (query.statuses !== undefined) conditions.push(eb.or(query.statuses.map((status) => statusCondition(eb, status, now, column))))
         if (folded !== '') conditions.push(quirks.nameContains(folded))
         if (query.idStartsWith !== undefined) {
-          // A range that uses the primary key and has no pattern characters. No id contains a character after `z`.
+          // A range that uses the primary key and has no pattern characters. No ID contains a character after `z`.
           conditions.push(eb('tokens.id', '>=', query.idStartsWith), eb('tokens.id', '<', `${query.idStartsWith}{`))
         }
         if (plan.narrow !== undefined) conditions.push(plan.narrow)

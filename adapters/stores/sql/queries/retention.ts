@@ -5,7 +5,7 @@ import { ask, type Steps } from '../engine.js'
 /** The maximum number of hours or addresses removed in one transaction. */
 const BATCH = 200
 
-/** Removes audit events by their ids. */
+/** Removes audit events by their IDs. */
 export const removeEvents = async ({ builder, engine }: Sql, prefix: string, ids: readonly string[]): Promise<void> => {
   for (const piece of chunks(ids)) {
     await engine.run(builder.deleteFrom('events').where('prefix', '=', prefix).where('id', 'in', piece).compile())

@@ -13,7 +13,7 @@ import { refuseFenced } from './moves.js'
 import { placeAll } from './place-events.js'
 import { writeFeed } from './write-feed.js'
 
-/** The maximum number of tokens per statement, if they are revoked by id. */
+/** The maximum number of tokens per statement, if they are revoked by ID. */
 const BATCH = 500
 
 /**
@@ -74,7 +74,7 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
 }
 
 const exists = (event: StoredEvent): ConflictError =>
-  new ConflictError('conflict', `an audit event with id ${JSON.stringify(event.id.slice(0, 64))} exists already`)
+  new ConflictError('conflict', `an audit event with ID ${JSON.stringify(event.id.slice(0, 64))} exists already`)
 
 /** Revokes all matching tokens, with the events and the line in the feed in the same transaction. */
 export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> => {

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../lib/types.js'
 
-/** The names of ids, where known. */
+/** The names of IDs, where known. */
 export type EventNames = { readonly [of in 'token' | 'tenant' | 'person']: ReadonlyMap<string, string> }
 
 const named =
@@ -30,7 +30,7 @@ const COLUMNS: readonly (readonly [string, Cell])[] = [
 /** A spreadsheet treats a cell with such a beginning as a formula (OWASP, “CSV injection”). */
 const FORMULA = /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r|%\uff1d\uff0b\uff0d\uff20]/
 
-/** Events as CSV (RFC 4180), with current names beside the ids. An apostrophe before cells that look like formulas keeps them text. */
+/** Events as CSV (RFC 4180), with current names beside the IDs. An apostrophe before cells that look like formulas keeps them text. */
 export function csvOf(events: readonly AuditEvent[], names: EventNames): string {
   const rows = events.map((event) => COLUMNS.map(([, cell]) => cellOf(typeof cell === 'string' ? event[cell] : cell(event, names))))
   return [COLUMNS.map(([name]) => cellOf(name)), ...rows].map((cells) => `${cells.join(',')}\r\n`).join('')

@@ -64,7 +64,7 @@ export function Detail({ id, place }: Props): JSX.Element {
   )
 }
 
-// Anyone may have crafted the URL, so only an id is requested, never another path such as `..`.
+// Anyone may have crafted the URL, so only an ID is requested, never another path such as `..`.
 const load = (id: string, signal: AbortSignal): Promise<Token> =>
   /^[0-9A-Za-z]{16}$/.test(id) ? call<Token>('GET', id, { signal }) : Promise.reject(new Problem(404, undefined))
 

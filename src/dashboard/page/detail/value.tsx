@@ -20,7 +20,7 @@ function valueText(value: unknown, field = ''): string {
   return typeof value === 'object' ? objectText(value) : String(value)
 }
 
-// Resources are lists of ids by type; other objects are shown as JSON.
+// Resources are lists of IDs by type; other objects are shown as JSON.
 function objectText(value: object): string {
   const entries = Object.entries(value)
   const listed = entries.length > 0 && entries.every(([, part]) => Array.isArray(part))

@@ -62,7 +62,7 @@ export function Whose({ draft, errors, me, onChange }: Props): JSX.Element {
   )
 }
 
-/** A choice of known ids, or, if others are possible (`open`), a text field that suggests the known ones. */
+/** A choice of known IDs, or, if others are possible (`open`), a text field that suggests the known ones. */
 function Pick(props: {
   readonly label: string
   readonly hint?: ComponentChildren

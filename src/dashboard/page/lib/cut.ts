@@ -1,4 +1,4 @@
-/** A token, complete or cut off: words joined by `_`, the id, and at least the start of the secret. */
+/** A token, complete or cut off: words joined by `_`, the ID, and at least the start of the secret. */
 const TOKEN = /[a-z][0-9a-z_]*_([0-9A-Za-z]{16})_[0-9A-Za-z]+/g
 /** A token without its prefix. */
 const TAIL = /\b([0-9A-Za-z]{16})_[0-9A-Za-z]{20,}/g
@@ -14,7 +14,7 @@ export function learnShapes(shapes: readonly string[] = []): void {
 }
 
 /**
- * Reduces every token in a text to its id, which is not secret, or removes it. Pasted tokens must not end up in a URL or a log.
+ * Reduces every token in a text to its ID, which is not secret, or removes it. Pasted tokens must not end up in a URL or a log.
  * Text that merely looks like another system's token is kept if it was already there `before`.
  */
 export function cutTokens(text: string, before = ''): string {
@@ -30,5 +30,5 @@ export const cutAddresses = (text: string): string => text.replace(/[^\s,]+/g, (
 
 const ID = /^[0-9A-Za-z]{16}$/
 
-/** Returns whether this is the id of a token. */
+/** Returns whether this is the ID of a token. */
 export const isId = (text: string): boolean => ID.test(text)

@@ -20,7 +20,7 @@ export type Names = {
   readonly owners?: NamedList | undefined
   /** Why some or all names are missing. */
   readonly problem?: Problem | undefined
-  /** Requests the name of an id, if only the host knows it. */
+  /** Requests the name of an ID, if only the host knows it. */
   readonly want: (kind: Kind, id: string) => void
 }
 
@@ -28,14 +28,14 @@ const FIRST = 500
 const FOUND = 20
 /** The maximum number of server pages read for one page of a search, because a page may be short although more follow. */
 const MOST_PAGES = 10
-/** The maximum number of ids that one request names. */
+/** The maximum number of IDs that one request names. */
 const MOST_IDS = 100
 
 export const NamesContext: Context<Names> = createContext<Names>({ want: () => undefined })
 
 export const useNames = (): Names => useContext(NamesContext)
 
-/** The name of an id, or the id itself. */
+/** The name of an ID, or the ID itself. */
 export const nameIn = (list: NamedList | undefined, id: string): string => list?.items.find((one) => one.id === id)?.name ?? id
 
 /** Like `nameIn`, but requests the name if it is not loaded yet. */
@@ -45,7 +45,7 @@ export function useName(kind: Kind, id: string): string {
   return nameIn(list, id)
 }
 
-/** The label of an id that may still be typed. Its name is requested when typing pauses. */
+/** The label of an ID that may still be typed. Its name is requested when typing pauses. */
 export function useLabel(kind: Kind, id: string): string {
   useName(kind, usePaused(id))
   return labelOf({ id, name: nameIn(useNames()[kind], id) })
@@ -54,7 +54,7 @@ export function useLabel(kind: Kind, id: string): string {
 /** The label in a drop-down. */
 export const labelOf = ({ id, name }: NamedId): string => (name === undefined || name === id ? id : `${name} (${id})`)
 
-/** For a drop-down: each id with its name. */
+/** For a drop-down: each ID with its name. */
 export const choicesOf = (list: NamedList | undefined): Choices => (list?.items ?? []).map((one) => [one.id, labelOf(one)])
 
 type Suggestions = { readonly choices: Choices; readonly problem: Problem | undefined }
@@ -103,7 +103,7 @@ function useKind(kind: Kind): readonly [NamedList | undefined, (id: string) => v
 /** Whether the host has more names than were loaded. */
 const isPartial = (list: NamedList | undefined): boolean => list?.named === true && list.nextCursor !== undefined
 
-/** The names of many ids at once, where the host provides them. Names that cannot be loaded are missing. */
+/** The names of many IDs at once, where the host provides them. Names that cannot be loaded are missing. */
 export async function loadNames(kind: Kind, list: NamedList | undefined, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const found = [...(list?.items ?? [])]
   const known = new Set(found.map(({ id }) => id))

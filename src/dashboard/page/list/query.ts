@@ -64,7 +64,7 @@ export type Rows = {
   readonly cut: boolean
   /** Whether there are too many tokens for this store to search their names. */
   readonly wide?: boolean | undefined
-  /** A token that was found by its id, but does not match the filters. */
+  /** A token that was found by its ID, but does not match the filters. */
   readonly outside?: Token
 }
 
@@ -107,12 +107,12 @@ function sliceOf(all: readonly Token[], place: Place): Pick<Rows, 'items' | 'pag
   return { items: all.slice((page - 1) * size, page * size), page, more: page * size < all.length }
 }
 
-/** A token's hint, `acme_live_4kQ0…`, or the beginning of its id. Fewer characters are more likely a name. */
+/** A token's hint, `acme_live_4kQ0…`, or the beginning of its ID. Fewer characters are more likely a name. */
 const HINT = /^([0-9A-Za-z]{4,15})…?$/
-/** The maximum number of tokens found by the beginning of their id. */
+/** The maximum number of tokens found by the beginning of their ID. */
 const ALIKE = 20
 
-/** The tokens whose id starts with the search text. */
+/** The tokens whose ID starts with the search text. */
 async function loadByHint(
   { q = '' }: Place,
   { name: _, ...filters }: Query,
@@ -129,7 +129,7 @@ const union = (first: readonly Token[], second: readonly Token[]): Token[] => [
   ...second.filter(({ id }) => !first.some((known) => known.id === id)),
 ]
 
-/** The token with this id, whatever the filters, and the tokens with this name. */
+/** The token with this ID, whatever the filters, and the tokens with this name. */
 async function oneOrNamed(place: Place, id: string, filters: Query, signal: AbortSignal): Promise<Rows> {
   const { name: _, ...others } = filters
   const [one, inside, named] = await Promise.all([

@@ -11,7 +11,7 @@ export const SPARK_HOURS: number = (STEPS * STEP_MS) / 3_600_000
 const WIDTH = 96
 const HEIGHT = 28
 
-/** The uses of the tokens on a page, by id; absent until loaded. */
+/** The uses of the tokens on a page, by ID; absent until loaded. */
 export type Uses = ReadonlyMap<string, Summary>
 
 /** Recent use as small bars. */

@@ -56,7 +56,7 @@ type TextProps = Omit<FieldProps, 'children'> & {
 /** A text field with one or more lines. */
 export function TextField(props: TextProps): JSX.Element {
   const { value, onInput, lines, mono, first, most, type = 'text', min, cut, choices, ...field } = props
-  // A suggested id is not secret, even if it looks like one.
+  // A suggested ID is not secret, even if it looks like one.
   const cutOthers = (text: string): string => (choices?.some(([id]) => id === text) ? text : cutTokens(text, value))
   const shared = {
     value,

@@ -46,7 +46,7 @@ export function Debounced(props: {
       () => setText(latest.current.value),
     )
   }
-  // A suggested id is not secret, even if it looks like one.
+  // A suggested ID is not secret, even if it looks like one.
   const cut = (typed: string): string => (props.options?.some(([id]) => id === typed) ? typed : cutTokens(typed, text))
   const input = (
     <input

@@ -12,9 +12,9 @@ import { NamesProblem, suggestionHint } from './problem.js'
 type Props = {
   readonly kind: Kind
   readonly label: string
-  /** The chosen id; empty for `any`. */
+  /** The chosen ID; empty for `any`. */
   readonly value: string
-  /** The name of the chosen id. */
+  /** The name of the chosen ID. */
   readonly shown: string
   /** The label of the choice without a filter. */
   readonly any: string
@@ -52,7 +52,7 @@ function Search({ kind, value, any, onChange, close }: Omit<Props, 'label' | 'sh
         {data !== undefined && !loading && problem === undefined && (
           <Found key={search} kind={kind} search={search} first={data} chosen={value} onChoose={choose} />
         )}
-        {/* A known id can be typed. The list may not have it, such as a tenant without tokens. */}
+        {/* A known ID can be typed. The list may not have it, such as a tenant without tokens. */}
         {typed !== '' && !loading && data?.items.some(({ id }) => id === typed) !== true && (
           <Option id={typed} text={t('picker.typed', { text: typed })} chosen={value} onChoose={choose} />
         )}

@@ -27,7 +27,7 @@ export type HeldLock = {
  * Takes the lock of a file and waits for it if necessary. The lock is a second file that only one process can create.
  *
  * A killed process leaves the lock file behind. Waiting processes see that its modification time no longer changes, measured by their own clock, and remove it.
- * Process ids would be faster but wrong, because processes in different containers can have the same id.
+ * Process IDs would be faster but wrong, because processes in different containers can have the same ID.
  */
 export async function takeLock(path: string, times: LockTimes, onStale: (owner: string) => Promise<void>): Promise<HeldLock> {
   let seen = ''

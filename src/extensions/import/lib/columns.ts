@@ -20,7 +20,7 @@ export function columnOf(row: unknown, column: string): unknown {
 }
 
 /**
- * Returns the text of a column. Numbers are accepted, because ids may be numbers.
+ * Returns the text of a column. Numbers are accepted, because IDs may be numbers.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -75,7 +75,7 @@ export const bulkEventCases: StoreCases = {
           'revokeWhere() must return one event with its count for each tenant and one for no tenant',
         )
         const ids = [template.id, ...[2, 3, 4, 5].map((number) => `${template.id}_${number}`)]
-        ensureSameMembers(idsOf(events), ids, 'the first event must have the given id, and the others the given id followed by _2, _3 …')
+        ensureSameMembers(idsOf(events), ids, 'the first event must have the given ID, and the others the given ID followed by _2, _3 …')
         const stored = await read(stage, { actions: ['tokens.revoked'] })
         ensureEqual(stored.length, 5, 'the returned events, and no others, must be stored')
         for (const { seq: _, ...each } of stored) {
@@ -88,7 +88,7 @@ export const bulkEventCases: StoreCases = {
           ensureEqual(
             rest,
             { ...template, id: each.id, count: each.count },
-            'each event must have the given fields, apart from its id, tenant and count',
+            'each event must have the given fields, apart from its ID, tenant and count',
           )
         }
         const ofA = await read(stage, { tenantIds: ['a'], actions: ['tokens.revoked'] })
@@ -139,7 +139,7 @@ export const bulkEventCases: StoreCases = {
         const { cursor } = await stage.store.changes(undefined, 10)
         await ensureFails(
           async () => stage.store.revokeWhere({ prefix: stage.prefix }, stamp, template),
-          'revokeWhere() must throw if its event id exists',
+          'revokeWhere() must throw if its event ID exists',
         )
         ensureEqual(await findOne(stage.store, old.id), old, 'a failed revokeWhere() must revoke nothing')
         ensureEqual((await readFeed(stage.store, cursor)).bulk, [], 'a failed revokeWhere() must add no feed entry')

@@ -131,7 +131,7 @@ export const capCases: StoreCases = {
         ensureEqual(
           await stage.store.commit(again),
           { ok: false, conflict: first.id },
-          'commit() must report a duplicate id as a conflict, even if a cap is exceeded',
+          'commit() must report a duplicate ID as a conflict, even if a cap is exceeded',
         )
       },
     },

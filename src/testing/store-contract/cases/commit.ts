@@ -9,7 +9,7 @@ async function ensureRefused(stage: Stage, change: Change, conflict: string, wha
   const tokensBefore = await list(stage)
   const eventsBefore = await eventIds(stage)
   const { cursor } = await stage.store.changes(undefined, 10)
-  ensureEqual(await stage.store.commit(change), { ok: false, conflict }, `commit() must refuse ${what} and report the id as the conflict`)
+  ensureEqual(await stage.store.commit(change), { ok: false, conflict }, `commit() must refuse ${what} and report the ID as the conflict`)
   ensureEqual(await list(stage), tokensBefore, `${what}: a refused change must leave every token unchanged`)
   ensureEqual(await eventIds(stage), eventsBefore, `${what}: a refused change must write no event`)
   for (const { id } of change.inserts ?? []) {
@@ -30,9 +30,9 @@ export const commitCases: StoreCases = {
       async run(stage) {
         const first = await inserted(stage)
         const again = token(stage.prefix, { id: first.id, name: 'Impostor' })
-        await ensureRefused(stage, { inserts: [again], events: [event(stage.prefix)] }, first.id, 'an insert with an existing id')
+        await ensureRefused(stage, { inserts: [again], events: [event(stage.prefix)] }, first.id, 'an insert with an existing ID')
         const other = token(`${stage.prefix}x`, { id: first.id })
-        await ensureRefused(stage, { inserts: [other], events: [] }, first.id, 'an insert with an existing id of another prefix')
+        await ensureRefused(stage, { inserts: [other], events: [] }, first.id, 'an insert with an existing ID of another prefix')
       },
     },
     {
@@ -70,7 +70,7 @@ export const commitCases: StoreCases = {
           updates: [{ expectedVersion: 1, record: changed(old, {}) }],
           events: [event(stage.prefix), event(stage.prefix, { id: known })],
         }
-        await ensureRefused(stage, change, known, 'an event with an existing id')
+        await ensureRefused(stage, change, known, 'an event with an existing ID')
       },
     },
     {
@@ -98,7 +98,7 @@ export const commitCases: StoreCases = {
           'a stale update before a valid one',
         )
         const inserts = [token(stage.prefix), token(stage.prefix, { id: present.id })]
-        await ensureRefused(stage, { ...parts, inserts, updates: [good2] }, present.id, 'an existing id among valid inserts')
+        await ensureRefused(stage, { ...parts, inserts, updates: [good2] }, present.id, 'an existing ID among valid inserts')
       },
     },
     {
@@ -133,7 +133,7 @@ export const commitCases: StoreCases = {
         const last = made[99] ?? token(stage.prefix)
         const good = { inserts: made.slice(0, 99), events: made.map(({ id }) => event(stage.prefix, { tokenId: id })) }
         await stage.store.commit({ inserts: [last], events: [] })
-        await ensureRefused(stage, { ...good, inserts: made }, last.id, 'a hundred inserts of which the last id exists')
+        await ensureRefused(stage, { ...good, inserts: made }, last.id, 'a hundred inserts of which the last ID exists')
         ensureEqual(await stage.store.commit(good), { ok: true }, 'commit() must accept a change with 99 inserts and 100 events')
         ensureEqual((await list(stage)).length, 100, 'commit() must write every insert of the change')
         ensureEqual((await eventIds(stage)).length, 100, 'commit() must write every event of the change')

@@ -73,7 +73,7 @@ export const erasureCases: StoreCases = {
           ensureEqual(
             result,
             { ok: false, conflict: bad.before.id },
-            'commit() must refuse an erasure whose event is missing or has changed, and report its id as the conflict',
+            'commit() must refuse an erasure whose event is missing or has changed, and report its ID as the conflict',
           )
           ensureEqual(await eventsOf(stage), before, 'a refused erasure must leave every event unchanged')
         }

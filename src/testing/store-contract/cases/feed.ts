@@ -8,7 +8,7 @@ const WRITERS = 32
 const ROUNDS = 8
 const NOTHING = { ids: [], owners: [], bulk: [], everything: false }
 
-/** Follows the feed until `done` and then to its end, and returns each id at its first occurrence. */
+/** Follows the feed until `done` and then to its end, and returns each ID at its first occurrence. */
 async function follow(stage: Stage, after: string, limit: number, done: () => boolean): Promise<string[]> {
   const seen = new Set<string>()
   let cursor = after
@@ -47,7 +47,7 @@ export const feedCases: StoreCases = {
         await stage.store.commit({ ownersChanged: [{ ownerId: 'owner-1' }, { ownerId: 'owner-2', tenantId: 'a' }], events: [] })
         for (const limit of [1, 2, 100]) {
           const feed = await readFeed(stage.store, start, limit)
-          ensureEqual(feed.ids, [a.id, b.id, a.id, c.id, b.id], `the feed must list token ids in commit order, in pages of ${limit}`)
+          ensureEqual(feed.ids, [a.id, b.id, a.id, c.id, b.id], `the feed must list token IDs in commit order, in pages of ${limit}`)
           const owners = [{ ownerId: 'owner-1' }, { ownerId: 'owner-2', tenantId: 'a' }]
           ensureEqual(feed.owners, owners, `the feed must list owners with their tenants in commit order, in pages of ${limit}`)
           ensureEqual(

@@ -99,9 +99,9 @@ export const filterCases: StoreCases = {
         ensureSameMembers(
           await listNames(stage, { ids: [idOf('two'), randomText(16), idOf('none')] }),
           ['two', 'none'],
-          'ids must match exactly the given tokens that exist',
+          'IDs must match exactly the given tokens that exist',
         )
-        ensureEqual(await listNames(stage, { ids: [] }), [], 'an empty list of ids must match nothing')
+        ensureEqual(await listNames(stage, { ids: [] }), [], 'an empty list of IDs must match nothing')
         ensureEqual(
           await listNames(stage, { tenantIds: ['a', 'b', 'c'], ownerId: 'o', createdBy: 'bob' }),
           ['one'],
@@ -265,7 +265,7 @@ export const filterCases: StoreCases = {
           ensureSameMembers(
             await listNames(stage, { idStartsWith }),
             names,
-            `list() must return exactly ids that start with ${idStartsWith}`,
+            `list() must return exactly IDs that start with ${idStartsWith}`,
           )
         }
         ensureEqual(

@@ -55,7 +55,7 @@ export const hostTransactionCases: StoreCases = {
         const { cursor } = await stage.store.changes(undefined, 1)
         const given = addition(stage, 2)
         await within(stage, async ({ commit }, add) => {
-          ensureEqual(await add(given), { ok: true }, 'commitIn() must accept an addition with new ids')
+          ensureEqual(await add(given), { ok: true }, 'commitIn() must accept an addition with new IDs')
           await commit()
           for (const made of given.inserts ?? [])
             ensureEqual(await findOne(stage.second, made.id), made, 'a token must be stored once its transaction is committed')
@@ -78,7 +78,7 @@ export const hostTransactionCases: StoreCases = {
       async run(stage) {
         const given = addition(stage)
         await within(stage, async ({ rollback }, add) => {
-          ensureEqual(await add(given), { ok: true }, 'commitIn() must accept an addition with new ids')
+          ensureEqual(await add(given), { ok: true }, 'commitIn() must accept an addition with new IDs')
           await rollback()
           ensureEqual(await findOne(stage.store, given.inserts?.[0]?.id ?? ''), undefined, 'a rolled-back transaction must leave no token')
           ensureEqual(await placed(stage), [], 'a rolled-back transaction must leave no event to place')
@@ -98,10 +98,10 @@ export const hostTransactionCases: StoreCases = {
           ensureEqual(
             clash,
             { ok: false, conflict: stored.id, stored },
-            'commitIn() must report an existing id as the conflict and return its token',
+            'commitIn() must report an existing ID as the conflict and return its token',
           )
           const known = await add(addition(stage, 1, { events: [event(stage.prefix, { id: before[0] ?? '' })] }))
-          ensureEqual(known, { ok: false, conflict: before[0] }, 'commitIn() must report an existing event id as the conflict')
+          ensureEqual(known, { ok: false, conflict: before[0] }, 'commitIn() must report an existing event ID as the conflict')
           ensureEqual(await add(fine), { ok: true }, 'the transaction must continue after a refused addition')
           await commit()
           ensureEqual(await placed(stage), idsOf(fine.events), 'only the events of accepted additions must be left to place')

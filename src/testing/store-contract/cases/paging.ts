@@ -31,7 +31,7 @@ async function readPages(
   throw new Error('the list never ends')
 }
 
-/** Forty tokens created at four instants, whose ids sort differently by bytes than in a dictionary. */
+/** Forty tokens created at four instants, whose IDs sort differently by bytes than in a dictionary. */
 function sameInstants(stage: Stage): StoredToken[] {
   return Array.from({ length: 40 }, (_, index) => {
     const made = token(stage.prefix, { createdAt: START + (index % 4), name: `Stable ${index}` })
@@ -55,7 +55,7 @@ export const pagingCases: StoreCases = {
         ensureEqual(
           (await list(stage)).map(({ id }) => id),
           order,
-          'list() must sort by createdAt, then by the bytes of the id, both descending',
+          'list() must sort by createdAt, then by the bytes of the ID, both descending',
         )
         for (const limit of [1, 3, 10, 40]) {
           const rows = await readPages(stage, { limit })
@@ -209,12 +209,12 @@ export const pagingCases: StoreCases = {
         ensureEqual(
           await names({ createdAt: START + 20, id: '~' }),
           [20, 10, 0],
-          'a position with a higher id and the same createdAt must return the row',
+          'a position with a higher ID and the same createdAt must return the row',
         )
         ensureEqual(
           await names({ createdAt: START + 20, id: '' }),
           [10, 0],
-          'a position with a lower id and the same createdAt must skip the row',
+          'a position with a lower ID and the same createdAt must skip the row',
         )
       },
     },

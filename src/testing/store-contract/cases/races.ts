@@ -71,9 +71,9 @@ export const raceCases: StoreCases = {
           attempts.map(async ({ made, told }, turn) => stage.handle(turn).commit({ inserts: [made], events: [told] })),
         )
         const winners = attempts.filter((_, index) => results[index]?.ok)
-        ensureEqual(winners.length, 1, 'exactly one of 32 inserts with the same id must succeed')
+        ensureEqual(winners.length, 1, 'exactly one of 32 inserts with the same ID must succeed')
         for (const result of results)
-          if (!result.ok) ensureEqual(result.conflict, id, 'the other inserts must report the id as the conflict')
+          if (!result.ok) ensureEqual(result.conflict, id, 'the other inserts must report the ID as the conflict')
         ensureEqual(await findOne(stage.store, id), winners[0]?.made, 'the stored record must be the one that the successful insert wrote')
         const events = await stage.store.events({ prefix: stage.prefix, limit: 100 })
         ensureEqual(
@@ -94,9 +94,9 @@ export const raceCases: StoreCases = {
           ),
         )
         const winners = made.filter((_, index) => results[index]?.ok)
-        ensureEqual(winners.length, 1, 'exactly one of 32 commits with the same event id must succeed')
+        ensureEqual(winners.length, 1, 'exactly one of 32 commits with the same event ID must succeed')
         for (const result of results)
-          if (!result.ok) ensureEqual(result.conflict, id, 'the other commits must report the event id as the conflict')
+          if (!result.ok) ensureEqual(result.conflict, id, 'the other commits must report the event ID as the conflict')
         ensureEqual(
           (await list(stage)).map((each) => each.id),
           winners.map((each) => each.id),

@@ -157,14 +157,14 @@ export const recordCases: StoreCases = {
           ensureEqual(found, byId.get(found.id), 'find() must return each record as it was stored')
           byId.delete(found.id)
         }
-        ensureEqual([...byId.keys()], [], 'find() must return all of 500 known ids')
+        ensureEqual([...byId.keys()], [], 'find() must return all of 500 known IDs')
 
         const half = made.slice(0, 250).map(({ id }) => id)
         const mixed = half.flatMap((id) => [randomText(16), id])
         const found = (await stage.store.find(mixed)).map(({ id }) => id)
-        ensureSameMembers(found, half, 'find() must return the known ids and no others')
+        ensureSameMembers(found, half, 'find() must return the known IDs and no others')
         ensureEqual(await stage.store.find([]), [], 'find([]) must return nothing')
-        ensureEqual(await stage.store.find([randomText(16)]), [], 'find() must return nothing for an unknown id')
+        ensureEqual(await stage.store.find([randomText(16)]), [], 'find() must return nothing for an unknown ID')
       },
     },
     {
@@ -173,12 +173,12 @@ export const recordCases: StoreCases = {
         const stem = randomText(15)
         const lower = await inserted(stage, { id: `${stem}a` })
         const upper = await inserted(stage, { id: `${stem}A`, name: 'Upper' })
-        ensureEqual(await findOne(stage.store, lower.id), lower, 'find() must distinguish ids that differ only by case')
-        ensureEqual(await findOne(stage.store, upper.id), upper, 'find() must distinguish ids that differ only by case')
+        ensureEqual(await findOne(stage.store, lower.id), lower, 'find() must distinguish IDs that differ only by case')
+        ensureEqual(await findOne(stage.store, upper.id), upper, 'find() must distinguish IDs that differ only by case')
         for (const other of [`${stem}b`, stem, `${stem}a `, ` ${stem}a`, `${stem}%`, `${stem}_`, `${stem}á`]) {
-          ensureEqual(await stage.store.find([other]), [], `find() must return nothing for the unknown id ${JSON.stringify(other)}`)
+          ensureEqual(await stage.store.find([other]), [], `find() must return nothing for the unknown ID ${JSON.stringify(other)}`)
         }
-        ensureEqual(await list(stage, { ids: [upper.id] }), [upper], 'list() must distinguish ids that differ only by case')
+        ensureEqual(await list(stage, { ids: [upper.id] }), [upper], 'list() must distinguish IDs that differ only by case')
       },
     },
     {

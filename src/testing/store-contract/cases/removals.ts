@@ -37,7 +37,7 @@ export const removalCases: StoreCases = {
         const removals = [gone.id, randomText(16)]
         for (const round of ['first', 'second']) {
           const result = await stage.store.commit({ removals, events: [event(stage.prefix, { action: 'token.pruned' })] })
-          ensureEqual(result, { ok: true }, `commit() must accept the ${round} removal of the same id`)
+          ensureEqual(result, { ok: true }, `commit() must accept the ${round} removal of the same ID`)
         }
         ensureEqual(await findOne(stage.store, gone.id), undefined, 'find() must not return a removed token')
         // Another node may write uses now that it counted before the removal.
@@ -76,12 +76,12 @@ export const removalCases: StoreCases = {
           ensureEqual(await list(stage, query), [], `list() must not find a removed token by ${JSON.stringify(query)}`)
         }
         const again = await inserted(stage, { id: old.id, createdAt: START + 50, name: 'Other' })
-        ensureEqual(await list(stage), [again], 'a token that reuses an id must be listed once, without the last use of the old token')
+        ensureEqual(await list(stage), [again], 'a token that reuses an ID must be listed once, without the last use of the old token')
         for (const query of LISTS.slice(0, -1)) {
           ensureEqual(
             await list(stage, query),
             [],
-            `list() must not find a token that reuses an id by ${JSON.stringify(query)} of the old token`,
+            `list() must not find a token that reuses an ID by ${JSON.stringify(query)} of the old token`,
           )
         }
       },

@@ -55,7 +55,7 @@ export const retentionCases: StoreCases = {
         const [own, other] = [event(stage.prefix), event(newPrefix())]
         await stage.store.commit({ events: [own, other] })
         await stage.store.removeEvents(stage.prefix, [other.id])
-        ensureEqual(await eventIds(stage), [own.id], 'removeEvents() must keep an event whose id was not given')
+        ensureEqual(await eventIds(stage), [own.id], 'removeEvents() must keep an event whose ID was not given')
         const [kept] = await stage.store.events({ prefix: other.prefix, limit: 1 })
         ensureEqual(kept?.id, other.id, 'removeEvents() must not remove an event of another prefix')
       },

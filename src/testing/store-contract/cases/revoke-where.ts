@@ -69,9 +69,9 @@ export const revokeWhereCases: StoreCases = {
         await inserted(stage, { ...fields, ownerId: 'p' })
         await inserted(stage, { ...fields, createdBy: 'eve' })
         await inserted(stage, { ownerId: 'o', createdBy: 'bob' })
-        ensureEqual(await revokeWhere(stage, { ids: [] }), 0, 'an empty list of ids must match nothing')
+        ensureEqual(await revokeWhere(stage, { ids: [] }), 0, 'an empty list of IDs must match nothing')
         ensureEqual(await revokeWhere(stage, { tenantIds: [] }), 0, 'an empty list of tenants must match nothing')
-        ensureEqual(await revokeWhere(stage, { ids: [target.id], ownerId: 'nobody' }), 0, 'ids and owner must both match')
+        ensureEqual(await revokeWhere(stage, { ids: [target.id], ownerId: 'nobody' }), 0, 'IDs and owner must both match')
         const filter = { tenantIds: ['a', 'c'], ownerId: 'o', createdBy: 'bob' }
         ensureEqual(await revokeWhere(stage, filter), 1, 'tenant, owner and creator must all match')
         ensureEqual(

@@ -94,15 +94,15 @@ export const sealCases: StoreCases = {
         const [wanted] = idsOf(events)
         const of = async (id: string, more = {}): Promise<string[]> =>
           idsOf(await stage.second.events({ prefix: stage.prefix, id, limit: 5, ...more }))
-        ensureEqual(await of(wanted ?? ''), [wanted], 'events() must find an event by its id')
+        ensureEqual(await of(wanted ?? ''), [wanted], 'events() must find an event by its ID')
         ensureEqual(
           await of(wanted ?? '', { tenantIds: ['a'], order: 'oldest' }),
           [wanted],
-          'events() must find an event by its id and its tenant',
+          'events() must find an event by its ID and its tenant',
         )
-        ensureEqual(await of(wanted ?? '', { tenantIds: ['b'] }), [], 'events() must not find an event by its id and another tenant')
+        ensureEqual(await of(wanted ?? '', { tenantIds: ['b'] }), [], 'events() must not find an event by its ID and another tenant')
         ensureEqual(await of(stranger.id), [], 'events() must not find an event of another prefix')
-        ensureEqual(await of('missing'), [], 'events() must return nothing for an unknown id')
+        ensureEqual(await of('missing'), [], 'events() must return nothing for an unknown ID')
         const [found] = await stage.store.events({ prefix: stage.prefix, id: wanted ?? '', limit: 1 })
         ensureEqual(
           await of(wanted ?? '', { after: found?.seq, order: 'oldest' }),
