@@ -45,7 +45,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly groups?: { readonly [group: string]: readonly (NoInfer<S> | `${string}:*` | '*')[] }
   /** Scopes that a scope includes: `{ 'stock:write': ['stock:read'] }`. @default {} */
   readonly implies?: { readonly [Name in S]?: readonly NoInfer<S>[] }
-  /** Whether a token may hold the bare `*`. @default false */
+  /** Whether a token may have the bare `*`. @default false */
   readonly allowWildcard?: boolean
   /**
    * One or more peppers of at least 32 characters each, newest first. New tokens use the first; all of them verify. `false` in the list stands for no

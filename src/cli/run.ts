@@ -11,7 +11,7 @@ import { openSession } from './lib/session.js'
 import { SuggestingCommand } from './lib/suggest.js'
 
 const EXIT_CODES = `
-Exit codes: 0 done; 1 refused or failed; 2 the command line was wrong; 3 the store did not answer, so nothing could be decided.
+Exit codes: 0 done; 1 refused or failed; 2 the command line was invalid; 3 the store did not answer, so nothing could be decided.
 `
 
 /** Runs one command line to its end, and returns the exit code. Never rejects. */

@@ -73,7 +73,7 @@ const place = text
   .refine((url) => url.startsWith('/') || URL.canParse(url.replaceAll('{id}', 'id')), {
     error: 'must be a path on this host or an https: URL',
   })
-const template = place.refine((url) => url.includes('{id}'), { error: 'must hold {id}, as in /users/{id}' })
+const template = place.refine((url) => url.includes('{id}'), { error: 'must contain {id}, as in /users/{id}' })
 const ancestor = text.refine(isAncestor, { error: "must be an origin, such as https://app.example.com, or 'self'" })
 
 const schema = z.strictObject({

@@ -58,7 +58,7 @@ class Mark {
 
   constructor(key: object, request: object, admission: Admission) {
     // Code that finds a mark can also reach its constructor.
-    if (key !== KEY) throw new TypeError('only a guard lets a request in')
+    if (key !== KEY) throw new TypeError('only a guard admits a request')
     this.#request = request
     this.#admission = admission
   }

@@ -46,7 +46,7 @@ function readGroups(input: unknown, plain: Definitions): ReadonlyMap<string, rea
     const kept = listOf(field, members).map((member, at) => {
       const problem = whyNotGrantable(plain, member)
       if (typeof member === 'string' && member.startsWith('@')) {
-        throw new InvalidInputError(`${field}.${at}`, `is ${quote(member)}: a group holds scopes and wildcards, not other groups`)
+        throw new InvalidInputError(`${field}.${at}`, `is ${quote(member)}: a group contains scopes and wildcards, not other groups`)
       }
       if (typeof member !== 'string' || problem !== undefined) throw new InvalidInputError(`${field}.${at}`, problem ?? 'must be a string')
       return member

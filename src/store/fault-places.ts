@@ -13,7 +13,7 @@ export const CALLBACK_FAILED = 'LATCHKEY_CALLBACK_FAILED'
 
 const STORE: FaultHelp = {
   code: 'LATCHKEY_STORE_FAILED',
-  advice: 'Check that the database runs, can be reached and is not overloaded; requests that need it are answered with 503.',
+  advice: 'Check that the database is running, can be reached and is not overloaded; requests that need it are answered with 503.',
   effect: 'Requests that need the store are answered with 503.',
 }
 const CALLBACK: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests that depend on it are refused until then.' }
@@ -80,7 +80,7 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   consumerBehind: {
     code: 'LATCHKEY_CONSUMER_BEHIND',
     advice:
-      'Find out why the consumer is stuck, keep events longer, or forget it with forgetConsumer() if it no longer runs; consumer.behind names it too.',
+      'Find out why the consumer is stuck, keep events longer, or forget it with forgetConsumer() if it no longer runs; the event consumer.behind also names it.',
   },
   deadLetter: { code: 'LATCHKEY_DEAD_LETTER', advice: 'Fix the receiver, and resend the events that deadLetters() lists.' },
   endpoint: OWN,

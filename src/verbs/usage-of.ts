@@ -61,7 +61,7 @@ function readInput(context: Context, input: unknown): { now: number; ids: string
   if (!(distinct.length * Math.ceil((to - from) / stepMs) <= MAX_STEPS_IN_ALL)) {
     throw new InvalidInputError(
       'step',
-      `makes more than ${MAX_STEPS_IN_ALL.toLocaleString('en')} steps over all tokens: use longer ones, or fewer tokens`,
+      `makes more than ${MAX_STEPS_IN_ALL.toLocaleString('en')} steps for all tokens together: use longer ones, or fewer tokens`,
     )
   }
   return { now, ids: distinct, from, to, stepMs }

@@ -44,7 +44,7 @@ describe('a fault', () => {
     const { lines, report } = hear()
     report('store.find', down())
     expect(lines[0]).toContain('the store is down (Error ECONNREFUSED)')
-    expect(lines[0]).toContain('Check that the database runs')
+    expect(lines[0]).toContain('Check that the database is running')
     expect(lines[0]).toContain('docs/diagnostics.md#latchkey_store_failed')
   })
 

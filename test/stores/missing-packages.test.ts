@@ -33,7 +33,7 @@ it.each<[string, () => unknown, string]>([
   expect(error.message).toBe(message)
   const line = lineFor(error)
   expect(line).toContain(`store.migrate: ${message}. Requests that need the store are answered with 503. See `)
-  expect(line).not.toContain('Check that the database runs')
+  expect(line).not.toContain('Check that the database is running')
 })
 
 it.each([
@@ -41,9 +41,9 @@ it.each([
   ['a refused login on Redis', () => redisFailure(new Error('WRONGPASS invalid username-password pair'))],
 ])('logs %s with its own advice only', (_fault, fail) => {
   expect(lineFor(fail())).toMatch(/check the user and password/)
-  expect(lineFor(fail())).not.toContain('Check that the database runs')
+  expect(lineFor(fail())).not.toContain('Check that the database is running')
 })
 
 it('logs the general advice for a database fault that has no advice of its own', () => {
-  expect(lineFor(unavailable('postgres', postgresQuirks.faultOf, new Error('x')))).toContain('Check that the database runs')
+  expect(lineFor(unavailable('postgres', postgresQuirks.faultOf, new Error('x')))).toContain('Check that the database is running')
 })

@@ -27,7 +27,7 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'if (spent !== undefined) {', become: 'if (false) {' },
   ],
   'src/http/admission.ts': [
-    { find: "if (key !== KEY) throw new TypeError('only a guard lets a request in')", become: '' },
+    { find: "if (key !== KEY) throw new TypeError('only a guard admits a request')", become: '' },
     { find: '#request in value && value.#request === request', become: '#request in value' },
     { find: 'Mark.cancel(mark)\n', become: 'void 0\n' },
     { find: 'if (admission === undefined) admissions.delete(request)', become: 'if (admission === undefined) void 0' },

@@ -130,7 +130,7 @@ function streamOf(incoming: Incoming): { readonly stream: ReadableStream<Uint8Ar
       }
       const close = () => {
         stop()
-        controller.error(new Error('the request broke off'))
+        controller.error(new Error('the request was cut off'))
       }
       stop = () => incoming.off('data', push).off('end', end).off('close', close)
       incoming.pause()

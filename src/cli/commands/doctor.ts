@@ -24,7 +24,7 @@ export function addDoctor(program: Command, perform: Perform): void {
     .command('doctor')
     .summary('check the configuration, the store and its server, and the change feed')
     .description(
-      'Checks the configuration, the store and its server, and the change feed, and says what to do. Exits with 3 if the store does not answer, and with 1 if another check fails.',
+      'Checks the configuration, the store and its server, and the change feed, and advises what to do. Exits with 3 if the store does not answer, and with 1 if another check fails.',
     )
   perform(command, async (session) => {
     const inside = findInternals(session.tokens)

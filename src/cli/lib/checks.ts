@@ -86,7 +86,7 @@ export function healthChecks({ store, feed, consumers, damagedEvents, damagedTok
       {
         what: 'tokens',
         damaged: damagedTokens.map(({ id, fields }) => `token ${id} (${fields.join(', ')})`),
-        effect: ' Until then, these tokens are refused, and no list has them.',
+        effect: ' Until then, these tokens are refused, and no list contains them.',
       },
       storeAnswers,
     ),

@@ -91,7 +91,7 @@ export const revokeAllTokens: Route = {
   description: 'All tokens of a tenant, of an owner, or all that you may see. This cannot be undone.',
   body: revokeAllShape,
   bodyRequired: true,
-  answers: [{ status: 200, description: 'How many were revoked now.', schema: revokedCount }],
+  answers: [{ status: 200, description: 'The number of tokens that this call revoked.', schema: revokedCount }],
   refusals: [],
   examples: () => [
     { name: 'tenant', summary: 'All of one tenant', body: { tenantId: 'acme', reason: 'contract ended' } },

@@ -12,7 +12,7 @@ const scope = z.strictObject({
   exists: z.boolean().meta({ description: 'Whether it is in the catalogue.' }),
   held: z.boolean().meta({ description: 'Whether the token has the scope. Omitted if unknown.' }).optional(),
   grants: texts.meta({ description: "The token's grants that include this scope." }),
-  owner: z.boolean().meta({ description: 'Whether the owner holds it now.' }).optional(),
+  owner: z.boolean().meta({ description: 'Whether the owner has it now.' }).optional(),
   givenBy: texts.meta({ description: "If none of the token's grants includes it: grants that would." }).optional(),
 })
 

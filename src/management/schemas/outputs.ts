@@ -168,11 +168,11 @@ export const scopeList: z.ZodType = z
     expiry: z
       .strictObject({ defaultSeconds: z.int().optional(), maxSeconds: z.int().optional(), required: z.boolean() })
       .meta({ description: 'The default and the longest lifetime of new tokens, and whether an expiry is required.' }),
-    allowWildcard: z.boolean().meta({ description: 'Whether a token may hold the bare `*`.' }),
+    allowWildcard: z.boolean().meta({ description: 'Whether a token may have the bare `*`.' }),
     usage: z.boolean().meta({ description: 'Whether uses are counted. If not, a token without a last use may still have been used.' }),
     usageKeptSeconds: z
       .int()
-      .meta({ description: 'How long usage counts are kept; omitted if they are kept forever. Older uses are in no count.' })
+      .meta({ description: 'How long usage counts are kept; omitted if they are kept forever. No count includes older uses.' })
       .optional(),
     inherit: z.boolean().meta({ description: "Whether a token may carry its owner's permissions instead of its own scopes." }),
   })

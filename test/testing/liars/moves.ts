@@ -55,7 +55,7 @@ export const moveLiars: readonly Liar[] = [
   },
   {
     name: 'stops changes at the fence but not seals',
-    caughtBy: 'while a move fences it, every change is refused and leaves nothing, and one of another prefix is not',
+    caughtBy: 'while a move fences a prefix, its changes are refused and leave nothing, and those of other prefixes are accepted',
     create() {
       const store = memoryStore()
       const moves = new Map<string, Move>()

@@ -94,7 +94,7 @@ const transactionOf = (database: SyncDatabase | NodeDatabase): boolean | undefin
   return typeof open === 'boolean' ? open : undefined
 }
 
-const WITHIN = 'cannot go on within a transaction'
+const WITHIN = 'cannot continue within a transaction'
 
 const handles: WeakMap<object, SqliteHandle> = new WeakMap()
 

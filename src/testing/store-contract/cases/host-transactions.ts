@@ -157,7 +157,10 @@ export const hostTransactionCases: StoreCases = {
         for (const wrong of [{}, [], () => undefined]) {
           const given = addition(stage)
           const answer = await store.commitIn(wrong, given)
-          ensure(typeof answer.refused === 'string' && !answer.ok, 'commitIn() must refuse a value that is not a transaction, and say why')
+          ensure(
+            typeof answer.refused === 'string' && !answer.ok,
+            'commitIn() must refuse a value that is not a transaction, and report why',
+          )
           ensureEqual(await findOne(store, given.inserts?.[0]?.id ?? ''), undefined, 'a refused addition must write no token')
         }
       },

@@ -105,7 +105,7 @@ export const moveCases: StoreCases = {
       ensureEqual(await again.readMove?.(prefix), undefined, 'the move must be gone after it was removed')
     }),
     movable(
-      'while a move fences it, every change is refused and leaves nothing, and one of another prefix is not',
+      'while a move fences a prefix, its changes are refused and leave nothing, and those of other prefixes are accepted',
       async (stage, store) => {
         const { prefix } = stage
         const stored = await inserted(stage)
@@ -155,7 +155,7 @@ export const moveCases: StoreCases = {
         ensure(await store.saveMove(prefix, move('fenced'), undefined), 'saveMove() must lift the fence')
       }
     }),
-    movable('an addition to a transaction of the host is refused while a move fences it', async (stage, store) => {
+    movable('an addition to a transaction of the host is refused while a move fences its prefix', async (stage, store) => {
       const { beginTransaction, prefix } = stage
       if (stage.store.commitIn === undefined || beginTransaction === undefined) return
       ensure(await store.saveMove(prefix, undefined, move('fenced')), 'saveMove() must write the fence')
@@ -203,7 +203,7 @@ export const moveCases: StoreCases = {
       ensureEqual((await eventIds(stage))[0], later.id, 'events() must list a later event before the restored ones')
     }),
     movable(
-      'restoring replaces what was there: a token in every list, an event at its position, and all of the usage',
+      'restoring replaces existing data: a token in every list, an event at its position, and all of the usage',
       async (stage, store) => {
         const { prefix } = stage
         const given = await kept(stage)
