@@ -173,7 +173,7 @@ export class StoreMovingError extends LatchkeyError<'store_moving'> {
 export class NotFoundError extends LatchkeyError<'not_found'> {
   constructor(id: string) {
     // Somebody may have passed the token where its ID belongs, so only text in the form of an ID is repeated.
-    const shown = /^[0-9A-Za-z]{16}$/.test(id) ? `id ${JSON.stringify(id)}` : 'such an ID'
+    const shown = /^[0-9A-Za-z]{16}$/.test(id) ? `ID ${JSON.stringify(id)}` : 'such an ID'
     super('not_found', `no token with ${shown} that this actor may see`)
   }
 }
