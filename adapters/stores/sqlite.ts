@@ -62,7 +62,7 @@ export const sqliteStore: (input: string | SqliteStoreOptions) => SqlStore = (in
   return { ...store, usageRows: USAGE_ROWS }
 }
 
-/** The path of a file, also as a `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. */
+/** The path of a file, or its `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. */
 const readPath = (path: unknown): string => {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) throw new InvalidInputError([], 'must be the path of a file')
   // Most likely the URL of another store, with a password in it, so it is not repeated.

@@ -53,7 +53,7 @@ export class Outbox {
   }
 
   /**
-   * Assigns every event of transactions committed before this call its place in the order, and reports it to the host.
+   * Assigns every event of transactions committed before this call its position in the order, and reports it to the host.
    *
    * A call during a running pass may have come too late for it, so such calls share the next pass.
    *

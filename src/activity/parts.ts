@@ -102,7 +102,7 @@ export class Parts<T> {
     return written
   }
 
-  // A half of a refused part is tried immediately, and as often as a whole part once it cannot be split further, so that no item is dropped by
+  // Half of a refused part is tried immediately, and as often as a whole part once it cannot be split further, so that no item is dropped by
   // chance.
   async #isRefused({ part, suspect }: Part<T>, error: unknown): Promise<boolean> {
     if (!isRefusal(error)) throw error

@@ -129,7 +129,7 @@ export class UsageSlot {
   }
 }
 
-// Before it is cut: half of a token can no longer be recognized.
+// Redacted before the text is cut, because half of a token can no longer be recognized.
 function keepable(text: unknown): string {
   return typeof text === 'string' ? redact(text).slice(0, MAX_USE_TEXT).replace(UNKEEPABLE, '\ufffd') : ''
 }

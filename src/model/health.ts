@@ -56,7 +56,7 @@ export type ConsumerHealth = {
   readonly name: string
   /** The age of the oldest event that no node has handled for it, by the clocks of this node and of the one that wrote it; 0 if none is waiting. Absent if currently unknown. */
   readonly lagSeconds?: number
-  /** Whether it runs on this node. If not, it runs on another one, or no longer at all. */
+  /** Whether it runs on this node. If not, it runs on another node, or no longer runs. */
   readonly runsHere: boolean
   /** The number of failures on this node since it last handled an event. */
   readonly failures: number

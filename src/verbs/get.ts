@@ -25,7 +25,7 @@ export async function get(context: Context, actor: ReadActor, id: unknown): Prom
 /**
  * Returns the stored token with its last use.
  *
- * @throws StoreUnavailableError `store_unavailable`, also if its row is damaged
+ * @throws StoreUnavailableError `store_unavailable`, including if its row is damaged
  */
 export async function findListed(context: Context, actor: ReadActor, id: unknown): Promise<ListedToken | undefined> {
   checkId('id', id)

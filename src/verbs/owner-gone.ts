@@ -33,7 +33,7 @@ const shape: z.ZodType<Given> = z.strictObject({
 /**
  * Revokes every token of an owner who left, in one tenant or in all, with a single write. With `dryRun`, returns which tokens that would be.
  *
- * @throws InvalidInputError `invalid_input`, also when `tenantId` or `dryRun` is present but `undefined`
+ * @throws InvalidInputError `invalid_input`, including when `tenantId` or `dryRun` is present but `undefined`
  * @throws GrantDeniedError `grant_denied`, for an actor that manages only its own tokens or does not manage this tenant
  */
 export async function ownerGone(context: Context, actor: ReadActor, input: unknown): Promise<OwnerGone | OwnerForecast> {

@@ -66,7 +66,7 @@ function checkHidden(hide: readonly string[], event: StoredEvent): void {
   }
 }
 
-/** Finds the first seal that covers this place. */
+/** Finds the first seal that covers this position. */
 async function sealOver(context: Context, seq: number, newest: FullSeal): Promise<FullSeal> {
   let [low, high, found] = [1, newest.number, newest]
   while (low < high) {

@@ -26,7 +26,7 @@ const shape: z.ZodType<{ before: number }> = z.strictObject({ before: instantSch
  * Revokes an expired token before it removes it. A concurrent edit that extends the token either comes first, and the token stays, or comes later and is
  * refused.
  *
- * @throws InvalidInputError `invalid_input`, with field `before`, for an instant in the future, also by the clocks of the other nodes
+ * @throws InvalidInputError `invalid_input`, with field `before`, for an instant in the future, including by the clocks of the other nodes
  * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every token
  */
 export async function prune(

@@ -16,7 +16,7 @@ import { prune } from './prune.js'
 const EVENTS_A_BATCH = 200
 const TOKENS_A_BATCH = 50
 
-/** The place up to which no event can ever be removed: everything before it must stay. A restarted node checks those events once more. */
+/** The position up to which no event can ever be removed: everything before it must stay. A restarted node checks those events once more. */
 const settled: WeakMap<Context, number> = new WeakMap()
 
 /**
@@ -41,7 +41,7 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
     const found = await context.store.events({ prefix, order: 'oldest', after, limit: EVENTS_A_BATCH + 1 })
     const page = found.slice(0, EVENTS_A_BATCH)
     const isOld = (event: ListedEvent): boolean => event.at < before && event.seq <= (sealed ?? Number.POSITIVE_INFINITY)
-    // The newest event stays. Everything that has read or sealed the events up to it continues after its place, also in a copy of this store.
+    // The newest event stays. Everything that has read or sealed the events up to it continues after its position, even in a copy of this store.
     const older = found.length > page.length ? page : page.slice(0, -1)
     const old = older.filter((event) => isOld(event) && !mustStay(event) && !keepsFromReturning(context, event, now))
     const end = old.at(-1)

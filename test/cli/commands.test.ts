@@ -270,14 +270,14 @@ describe('commands that change tokens', () => {
     expect((await shell.run('update', id)).code).toBe(2)
     expect(await shell.run('update', id, '--expires-in', '1d', '--remove', 'expires-at')).toMatchObject({ code: 2 })
     expect((await shell.run('update', id, '--remove', 'name')).code).toBe(2)
-    expect((await shell.run('update', id, '--name', 'x')).stderr).toBe(`Updated "x", id ${id}, to version 3.\n`)
+    expect((await shell.run('update', id, '--name', 'x')).stderr).toBe(`Updated "x", ID ${id}, to version 3.\n`)
   })
 
   it('deactivate disables a token, and activate enables it again', async () => {
     const { token, record } = await shell.tokens.system.create({ name: 'paused', scopes: ['inventory:read'] })
     expect(await json('deactivate', record.id, '--as', 'ada')).toMatchObject({ status: 'inactive', deactivatedBy: 'cli:ada' })
     expect(await shell.tokens.introspect(token)).toMatchObject({ active: false })
-    expect((await shell.run('activate', record.id)).stderr).toBe(`Activated "paused", id ${record.id}.\n`)
+    expect((await shell.run('activate', record.id)).stderr).toBe(`Activated "paused", ID ${record.id}.\n`)
     expect(await shell.tokens.introspect(token)).toMatchObject({ active: true })
   })
 

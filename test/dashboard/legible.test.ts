@@ -65,7 +65,7 @@ describe.skipIf(skip !== undefined)(`what can be read ${skip ?? ''}`, () => {
     }),
   )
 
-  it.each([320, 768, 1280])('the menu of the columns touches its button at %i pixels, also from right to left', (width) =>
+  it.each([320, 768, 1280])('the menu of the columns touches its button at %i pixels, including in right-to-left languages', (width) =>
     play({ before: seed, dashboard: { language: 'ar' }, context: { viewport: { width, height: 844 } } }, async ({ page }) => {
       const opener = page.locator('.head-actions button').first()
       for (const direction of ['rtl', 'ltr']) {

@@ -33,7 +33,7 @@ export async function freePort(): Promise<number> {
 export type RedisServer = {
   readonly port: number
   readonly url: string
-  /** Starts the server, also after a `kill`, on the same port and data. Resolves once it responds. */
+  /** Starts the server, including after a `kill`, on the same port and data. Resolves once it responds. */
   start(): Promise<void>
   /** Kills the server in the middle of its work. */
   kill(): Promise<void>

@@ -92,7 +92,7 @@ function databaseOf(url: string): number | undefined {
   return named[0] === undefined ? undefined : Number(named[0])
 }
 
-/** If the database does not exist, ioredis continues in database 0, also after a reconnect. */
+/** If the database does not exist, ioredis continues in database 0, even after a reconnect. */
 const isNoDatabase = (error: unknown): boolean => /DB index/i.test(String(Object(error).message))
 
 export async function openIoredis({ Redis }: Ioredis, url: string): Promise<OpenedClient> {

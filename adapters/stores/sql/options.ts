@@ -43,7 +43,8 @@ const readParsed = (text: string, schemes: readonly string[]): void => {
     const examples = schemes.map((scheme) => `${scheme}//`).join(' or ')
     throw new InvalidInputError([], `must be a connection string that begins with ${examples}`)
   }
-  if (!areDecodable(parsed)) throw new InvalidInputError([], 'must contain % only where it encodes a character, also in user and password')
+  if (!areDecodable(parsed))
+    throw new InvalidInputError([], 'must contain % only where it encodes a character, including in the user and password')
 }
 
 /**

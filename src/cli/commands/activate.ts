@@ -13,6 +13,6 @@ export function addActivate(program: Command, perform: Perform): void {
   perform(command, async ({ handle, streams, answer }, _options, [text = '']) => {
     const id = await readId(streams, text)
     const record = await handle.activate(id)
-    await answer(record, () => say(streams, `Activated ${JSON.stringify(record.name)}, id ${id}.`))
+    await answer(record, () => say(streams, `Activated ${JSON.stringify(record.name)}, ID ${id}.`))
   })
 }

@@ -22,7 +22,7 @@ export function addRevoke(program: Command, perform: Perform): void {
     const isRevoked = before?.revokedAt !== undefined
     if (!isRevoked) await confirm(async () => `Revoke ${await nameOf(handle, id)} permanently?`)
     const record = await handle.revoke(id, given({ reason, waitForNodes: wait }))
-    await answer(record, () => say(streams, isRevoked ? wasRevoked(record) : `Revoked ${JSON.stringify(record.name)}, id ${id}.`))
+    await answer(record, () => say(streams, isRevoked ? wasRevoked(record) : `Revoked ${JSON.stringify(record.name)}, ID ${id}.`))
   })
 }
 

@@ -33,7 +33,7 @@ export type CopyOptions = {
   readonly signal?: AbortSignal | undefined
 }
 
-/** The result for one kind of rows. */
+/** The result for one kind of row. */
 export type CopiedPart = {
   readonly count: number
   /** SHA-256 over all rows in order; after `fence` and `open`, the same in both stores. */

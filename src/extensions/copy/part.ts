@@ -10,7 +10,7 @@ import { type TokenUsage, usageOf, writtenUsage } from './usage.js'
 /** Rows that are written and removed together. */
 export type Rows = Omit<Restored, 'prefix' | 'runId'>
 
-/** One kind of rows that a store keeps for a prefix, in an order that both stores share. */
+/** One kind of row that a store keeps for a prefix, in an order that both stores share. */
 export type Part<Row> = {
   readonly name: PartName
   /** Returns the rows after this one, in order; none at the end. */

@@ -3,7 +3,7 @@ import type { LastUse, UsageAddress, UsageCount, UsageRows } from '../../model/u
 import type { RestoredUsage } from '../../store/moving.js'
 import type { MovingStore } from '../../store/moving-store.js'
 
-/** A token's place in the order of lists, with its usage. */
+/** A token's position in the order of lists, with its usage. */
 export type TokenUsage = {
   readonly createdAt: number
   readonly id: string

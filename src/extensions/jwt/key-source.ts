@@ -119,7 +119,7 @@ export type KeyAddress = (dueAt: number, failed: boolean) => Promise<string>
  * Discovers the key address of an issuer from its metadata (RFC 8414 §3, OpenID Connect Discovery §4). Keeps it for a day, or until a fetch from it fails, so
  * an issuer may move its keys. A failed discovery counts like a failed fetch, so known keys stay in use for the same time.
  *
- * @throws StoreUnavailableError `store_unavailable`, also when the metadata belongs to another issuer (RFC 8414 §3.3)
+ * @throws StoreUnavailableError `store_unavailable`, including when the metadata belongs to another issuer (RFC 8414 §3.3)
  */
 export function discoverKeys(issuer: string, fetchJson: FetchJson, monotonic: () => number = () => performance.now()): KeyAddress {
   let known: { readonly uri: string; readonly at: number } | undefined

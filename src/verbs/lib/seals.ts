@@ -39,7 +39,7 @@ export function mustOpen(stored: StoredSeal): FullSeal {
  * Seals everything that is not sealed yet, range by range, and returns the newest seal. Concurrent callers produce a single chain: the store accepts each
  * number once, and a caller that loses starts again after the new seal.
  *
- * A place returned by `events` is final: nothing committed later comes before it.
+ * A position returned by `events` is final: nothing committed later comes before it.
  */
 export async function sealUp(context: Context, goOn: () => Promise<boolean> = async () => true): Promise<Seal | undefined> {
   const { prefix } = context.settings
@@ -60,15 +60,15 @@ export async function sealUp(context: Context, goOn: () => Promise<boolean> = as
 }
 
 /**
- * Seals events before they are removed or lose fields, if the audit is sealed at all. Returns the place up to which everything is sealed, or `undefined` if
- * there are no seals to wait for.
+ * Seals events before they are removed or lose fields, if the audit is sealed at all. Returns the position up to which everything is sealed, or `undefined`
+ * if there are no seals to wait for.
  */
 export async function sealFirst(context: Context, goOn?: () => Promise<boolean>): Promise<number | undefined> {
   const isSealed = context.settings.sealing !== undefined || (await newestSeal(context)) !== undefined
   return isSealed ? ((await sealUp(context, goOn))?.lastSeq ?? 0) : undefined
 }
 
-/** Records in the seals that events up to a place may be removed. Call it before removing them. */
+/** Records in the seals that events up to a position may be removed. Call it before removing them. */
 export async function sealRemoval(context: Context, seq: number): Promise<void> {
   const progress = new Progress(context)
   for (;;) {

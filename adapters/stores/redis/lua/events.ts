@@ -1,6 +1,6 @@
 /**
- * Places in the log of a prefix are integers, one for each event. Another client of the server could add a second event at a place, which readers would skip,
- * so it is returned as damaged. An ID that is only in another index is not an event of the log, and has no body.
+ * Positions in the log of a prefix are integers, one for each event. Another client of the server could add a second event at a position, which readers would
+ * skip, so it is returned as damaged. An ID that is only in another index is not an event of the log, and has no body.
  */
 const eventAt = `
 local FARTHEST = 9007199254740991

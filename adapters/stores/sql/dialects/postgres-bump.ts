@@ -11,7 +11,7 @@ const RUN = sql<string>`concat_ws('_', (extract(epoch from pg_postmaster_start_t
   (select oid from pg_database where datname = current_database()), tableoid)`
 
 /**
- * Advances the head of the feed under its row lock, and records where a new run of the server continues: a promoted standby reassigns the places that its
+ * Advances the head of the feed under its row lock, and records where a new run of the server continues: a promoted standby reassigns the positions that its
  * primary had assigned to changes that the standby never received.
  */
 export function* bumpPostgres(builder: Builder, by: number): Steps<{ readonly head: number; readonly floor: number }> {

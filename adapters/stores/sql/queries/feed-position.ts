@@ -1,7 +1,7 @@
 import type { FeedRow } from '../schema/schema.js'
 import { wide } from '../schema/wide.js'
 
-/** A place in the feed of one run of a server. Empty if a dialect does not distinguish runs. */
+/** A position in the feed of one run of a server. Empty if a dialect does not distinguish runs. */
 export type Position = { readonly run: string; readonly at: number }
 
 /** The columns of the feed's row. */

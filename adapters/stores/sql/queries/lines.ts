@@ -1,7 +1,7 @@
 import type { OwnerChange, TokenFilter } from '../../../../src/store/port.js'
 import type { ChangeRow } from '../schema/schema.js'
 
-/** A line of the change feed before it gets its place. */
+/** A line of the change feed before it gets its position. */
 export type Line = Omit<ChangeRow, 'seq'>
 
 /** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter that matches more than was changed. */

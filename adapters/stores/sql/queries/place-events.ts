@@ -8,7 +8,7 @@ import { writeFeed } from './write-feed.js'
 
 const waiting = ({ builder }: Sql, prefix: string) => builder.selectFrom('outbox').where('prefix', '=', prefix)
 
-/** Assigns places to a batch of waiting events. The caller holds the lock of the feed, so nobody else places the same ones. */
+/** Assigns positions to a batch of waiting events. The caller holds the lock of the feed, so nobody else places the same ones. */
 function* placeBatch(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   const { builder } = sql
   const { rows } = yield* ask(waiting(sql, prefix).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE))
@@ -23,7 +23,7 @@ function* placeBatch(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   return events
 }
 
-/** Assigns places to all waiting events, before a change that they must precede. */
+/** Assigns positions to all waiting events, before a change that they must precede. */
 export function* placeAll(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   const placed: StoredEvent[] = []
   for (;;) {
@@ -38,7 +38,7 @@ function* steps(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   return yield* placeBatch(sql, prefix)
 }
 
-/** Assigns places in the order to events of committed host transactions. Checks without a lock first, because there is usually nothing to do. */
+/** Assigns positions in the order to events of committed host transactions. Checks without a lock first, because there is usually nothing to do. */
 export const placeEvents = async (sql: Sql, prefix: string): Promise<readonly StoredEvent[]> => {
   const { rows } = await sql.engine.run(waiting(sql, prefix).select('id').limit(1).compile())
   return rows.length === 0 ? [] : await sql.engine.transaction(() => steps(sql, prefix))

@@ -17,7 +17,7 @@ type Row = { readonly [Column in keyof FeedRow as `feed_${Column}`]: FeedRow[Col
 /**
  * Compiles the query that reads a replica's feed position and tokens in one statement, and therefore from one snapshot.
  *
- * Omits tokens that changed on the replica after the position, or whose transaction has no place in the feed yet. Their records may belong to a diverged
+ * Omits tokens that changed on the replica after the position, or whose transaction has no position in the feed yet. Their records may belong to a diverged
  * history, if the replica followed a primary that was replaced.
  */
 export const compileReplicaRead = (quirks: Quirks, names: Names): ((ids: readonly string[], after: Position) => CompiledQuery) => {

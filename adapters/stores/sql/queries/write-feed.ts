@@ -4,9 +4,9 @@ import { ask, type Steps } from '../engine.js'
 import { eventToRow } from '../schema/event-row.js'
 import type { Line } from './lines.js'
 
-/** How many places of the feed are kept. A node that is further behind starts over. */
+/** How many positions of the feed are kept. A node that is further behind starts over. */
 const KEEP = 100_000
-/** The feed is trimmed in steps of this many places, so that no single commit does much of the work. */
+/** The feed is trimmed in steps of this many positions, so that no single commit does much of the work. */
 const STEP = 1_000
 
 /** Cuts off the end of a long feed, in the transaction of a commit that crossed a step. */
@@ -24,7 +24,7 @@ export function* cutFeed({ builder, quirks }: Sql): Steps<void> {
   yield* ask(builder.updateTable('feed').set({ floor: head }).where('id', '=', 1))
 }
 
-/** Advances the feed, then writes the events and the lines at the places that this reserved. */
+/** Advances the feed, then writes the events and the lines at the positions that this reserved. */
 export function* writeFeed(sql: Sql, events: readonly StoredEvent[], lines: readonly Line[]): Steps<{ readonly seq: number }> {
   const { head, floor } = yield* sql.quirks.bump(sql.builder, events.length + lines.length)
   let seq = head - events.length - lines.length

@@ -8,7 +8,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const textOrNull = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
-/** The columns of an event without its place in the feed. */
+/** The columns of an event without its position in the feed. */
 export const eventToUnplacedRow = (event: StoredEvent): Omit<EventRow, 'seq'> => ({
   id: event.id,
   at: event.at,
@@ -72,7 +72,7 @@ export const rowToEvent = (row: ReadEventRow): ListedEvent => {
   return { seq: wide(row.seq), ...event, ...(damaged.length > 0 && { damaged }) }
 }
 
-/** Like `rowToEvent`, for an event without a place. */
+/** Like `rowToEvent`, for an event without a position. */
 export const unplacedRowToEvent = (row: Omit<EventRow, 'seq'>): StoredEvent => readRow(row, [])
 
 // One damaged row must not hide the others.

@@ -4,7 +4,7 @@ import type { TokenRow, Wide } from './token-columns.js'
 /** The state that the database derives from a row's instants, so that it cannot disagree with them. */
 type TokenState = 'live' | 'inactive' | 'revoked'
 
-/** One audit event; `seq` is its place in the change feed. */
+/** One audit event; `seq` is its position in the change feed. */
 export type EventRow = {
   seq: Wide
   id: string
@@ -55,7 +55,7 @@ export type Tables = {
   leases: { node_id: string; feed_cursor: string; expires_at: Wide; looked_at: Wide; missed: Wide }
   consumers: { prefix: string; name: string; version: Wide; position: Wide; holder: string | null }
   seals: { prefix: string; number: Wide; body: string }
-  /** Events of host transactions that have no place in the feed yet. */
+  /** Events of host transactions that have no position in the feed yet. */
   outbox: Omit<EventRow, 'seq'>
   /** One row with a text that is unique to this database. */
   identity: { id: number; value: string }

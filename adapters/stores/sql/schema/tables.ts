@@ -200,7 +200,7 @@ export const SCHEMA_V1: readonly Table[] = [
     indexes: [],
   },
   {
-    // Events of host transactions, which get their place in the order after the commit.
+    // Events of host transactions, which get their position in the order after the commit.
     name: 'outbox',
     columns: eventColumns,
     key: ['id'],

@@ -7,7 +7,7 @@ import { alreadyText, type Who, whyRefused } from './already.js'
  * Revokes a token. The server accepts a second revocation, which changes nothing, so the token is read first.
  *
  * @param retry whether an earlier attempt of the user may have succeeded without a response
- * @throws Problem, also if someone else ended the token first
+ * @throws Problem, including if someone else ended the token first
  */
 export async function endToken(token: Token, reason: string, who: Who, retry = false): Promise<void> {
   const before = await call<Token>('GET', token.id).catch(() => undefined)

@@ -72,7 +72,7 @@ type Open = { readonly key: string; readonly bodies: readonly unknown[] }
 
 /**
  * Returns a function that sends a change which creates a token, however often the button is pressed. The key is kept until a response proves the
- * outcome, which an expired session or a rate limit does not. If the server performed an earlier version whose responses were all lost, that token is
+ * outcome; an expired session or a rate limit does not prove it. If the server performed an earlier version whose responses were all lost, that token is
  * returned with `earlier`, without the token string.
  */
 export function makeOnce<T extends object>(): (path: string, body: unknown) => Promise<T & { readonly earlier?: true }> {
