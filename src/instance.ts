@@ -150,10 +150,7 @@ export const AUTHENTICATOR: unique symbol = Symbol('latchkey.authenticator')
 
 /** The first argument of `authenticate`: an instance, a verifier of signed tokens, or several combined. */
 export interface Authenticator<S extends string = string> {
-  /**
-   * Decides whether a token is valid now and what it may do, and counts the use. It checks no scopes: use `principal.allows()`. Throws
-   * `StoreUnavailableError` if it cannot decide.
-   */
+  /** Decides whether a token is valid and what it may do, and counts the use. Checks no scopes: use `principal.allows()`. @throws StoreUnavailableError */
   verify(token: string, context?: VerifyContext): Promise<Verification<S>>
   readonly [AUTHENTICATOR]: true
 }

@@ -15,7 +15,7 @@ type UsageSenderOptions = {
 }
 
 /**
- * Numbers sheets of uses and writes them, one after the other.
+ * Numbers batches of uses and writes them one after the other.
  *
  * A failed write is resent unchanged, under its own number, so that a store which had written it after all counts it once. A number is reused only
  * after an empty batch has taken its place: the store's answer shows whether the original was counted.

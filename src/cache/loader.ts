@@ -118,7 +118,7 @@ export class Loader<T> {
     const previous = this.#loads.get(id)
     if (previous !== undefined) previous.outdated = true
     this.#loads.set(id, load)
-    // Ids that wait for a free read are sent when a read ends.
+    // IDs that wait for a free read are sent when a read ends.
     if (this.#underWay < MAX_READS && this.#queue.length === 0) queueMicrotask(() => this.#send())
     this.#queue.push(load)
     if (this.#underWay >= MAX_READS) this.#delay(load)

@@ -58,7 +58,7 @@ export type RecordCacheOptions = {
 /**
  * The records that verification decides by: from memory while the change feed was read recently enough, otherwise from the store.
  *
- * It keeps records, never decisions or token text. Ids that do not exist are kept separately, so that junk cannot evict good entries.
+ * It keeps records, never decisions or token text. IDs that do not exist are kept separately, so that junk cannot evict good entries.
  */
 export class RecordCache {
   readonly follower: Follower

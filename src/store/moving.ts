@@ -42,7 +42,7 @@ export type Restored = {
   readonly prefix: string
   readonly runId: string
   readonly tokens?: readonly StoredToken[]
-  /** Ids of tokens to remove, along with their usage. */
+  /** IDs of tokens to remove, along with their usage. */
   readonly removedTokens?: readonly string[]
   /** Each event keeps its position; events that are committed later come after all of them. */
   readonly events?: readonly ListedEvent[]

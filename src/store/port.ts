@@ -35,7 +35,7 @@ export type ListQuery = TokenFilter & {
   readonly statuses?: readonly TokenStatus[]
   /** A substring of the name, matched literally; ASCII letters match in either case. */
   readonly nameContains?: string
-  /** Ids that start with these characters, byte for byte. */
+  /** IDs that start with these characters, byte for byte. */
   readonly idStartsWith?: string
   /** Tokens with `rotationDueAt <= now` that are not revoked, not expired, and not replaced. */
   readonly rotationDue?: true
@@ -131,7 +131,7 @@ export type Change = {
   readonly caps?: readonly TokenCap[]
   readonly inserts?: readonly StoredToken[]
   readonly updates?: readonly Replacement[]
-  /** Removes tokens with their usage, but not their events. Ids that no longer exist are ignored. */
+  /** Removes tokens with their usage, but not their events. IDs that no longer exist are ignored. */
   readonly removals?: readonly string[]
   /** Owners whose permissions changed, announced through the feed. */
   readonly ownersChanged?: readonly OwnerChange[]
@@ -243,10 +243,7 @@ export interface TokenStore {
    * working, and `wake` when they work again. Returns a function that stops it.
    */
   subscribe?(wake: () => void, lost?: (error: unknown) => void): MaybePromise<() => MaybePromise<void>>
-  /**
-   * Counts a batch completely or not at all. Returns whether it was counted now, which it is not if this number of this node, or a later one, was counted
-   * before.
-   */
+  /** Counts a batch completely or not at all. Returns `false` if this number of this node, or a later one, was already counted. */
   recordUsage(batch: UsageBatch): MaybePromise<boolean>
   usage(query: UsageQuery): MaybePromise<UsageRows>
   /** Registers or renews a node's lease. It is kept for hours after its expiry, regardless of the times that others write. */
@@ -272,7 +269,7 @@ export interface TokenStore {
    * @throws StoreMovingError `store_moving`
    */
   saveSeal(seal: StoredSeal): MaybePromise<boolean>
-  /** Removes up to 1000 audit events of a prefix by their IDs. Ids that no longer exist are ignored. */
+  /** Removes up to 1000 audit events of a prefix by their IDs. IDs that no longer exist are ignored. */
   removeEvents(prefix: string, ids: readonly string[]): MaybePromise<void>
   /** Removes usage in a small batch, and returns whether there is more to remove. The times of last uses stay. */
   trimUsage(trim: UsageTrim): MaybePromise<boolean>

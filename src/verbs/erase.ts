@@ -35,9 +35,9 @@ type Task = {
   readonly actor: ReadActor
   readonly ownerId: string
   readonly tenantIds: readonly string[] | undefined
-  /** Ids of the tokens whose owner was erased in this call. */
+  /** IDs of the tokens whose owner was erased in this call. */
   readonly erased: Set<string>
-  /** Ids of the tokens that may name the owner but cannot be read. */
+  /** IDs of the tokens that may name the owner but cannot be read. */
   readonly damaged: Set<string>
 }
 

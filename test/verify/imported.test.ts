@@ -101,7 +101,7 @@ describe('a credential of another system', () => {
     expect((await tokens.introspect(known.token)).record?.importedFrom).toBe('sha256')
   })
 
-  it('a credential that two formats could match is the record that its secret proves', async () => {
+  it('a credential that two formats could match resolves to the record that its secret proves', async () => {
     const first = { ...slow().format, name: 'first' }
     const second = { ...slow().format, name: 'second' }
     const tokens = accepting([first, second])

@@ -5,7 +5,7 @@ import { platformRandom } from '../../token/random.js'
 import type { RelayClock } from './clock.js'
 import type { Answer, Ask } from './messages.js'
 
-/** How long to wait for an answer before asking the store, plus a random delay of up to `SPREAD_MS`. A reader that died has been replaced by then. */
+/** How long to wait for an answer before querying the store, plus a random delay of up to `SPREAD_MS`. A reader that died has been replaced by then. */
 const PATIENCE_MS = 1_100
 const SPREAD_MS = 300
 const MAX_PENDING = 1_000

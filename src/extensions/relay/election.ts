@@ -18,7 +18,7 @@ type State = 'listening' | 'offering' | 'reading'
 
 /**
  * Elects the node that reads for all, based only on messages on the channel: the lowest ID among the offers. Correctness does not depend on the result. With
- * two readers there are more reads; without a reader each node asks the store.
+ * two readers there are more reads; without a reader each node queries the store.
  */
 export class Election {
   readonly #id: string

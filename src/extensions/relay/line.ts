@@ -46,7 +46,7 @@ export class Line {
     const { id, channel, wire, transport, failed } = this.#setUp
     this.#sent += 1
     const text = wire.write({ from: id, to, seq: this.#sent, body })
-    // If an answer is too long for the broker, its receiver asks the store.
+    // If an answer is too long for the broker, its receiver queries the store.
     if (text === undefined) {
       if (body.kind === 'answer') this.send(to, { kind: 'alone', nonce: body.nonce })
       return

@@ -8,7 +8,7 @@ export type Ask =
   | { readonly kind: 'page'; readonly nonce: string; readonly after: string; readonly limit: number }
   | { readonly kind: 'lease'; readonly nonce: string; readonly lease: NodeLease }
 
-/** Sent to the node that asked. `alone` tells it to ask the store itself. */
+/** Sent to the node that asked. `alone` tells it to query the store itself. */
 export type Answer =
   | { readonly kind: 'answer'; readonly nonce: string; readonly page: FeedPage }
   | { readonly kind: 'renewed' | 'alone'; readonly nonce: string }

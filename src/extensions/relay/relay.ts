@@ -17,7 +17,7 @@ import { createWire } from './wire.js'
 const WAKES = { gapMs: 80, burst: 3, collectMs: 5 } as const
 /** A reader that has not received its own messages for this long reports its connection as lost. */
 const DEAF_MS = 1_500
-/** How long to wait before asking the store for its identity again. */
+/** How long to wait before querying the store for its identity again. */
 const OPEN_AGAIN_MS = 5_000
 
 type Listener = { readonly wake: () => void; readonly lost: ((error: unknown) => void) | undefined }

@@ -19,7 +19,7 @@ const REFUSED =
  * than 20 queries a second in total.
  *
  * Each node keeps the same staleness bound as without a relay. It requests each page from the reader with its own message, and measures from when it
- * asked; if the broker loses, delays or repeats messages, it asks the store itself.
+ * asked; if the broker loses, delays or repeats messages, it queries the store itself.
  *
  * @throws InvalidInputError `invalid_input`
  * @example

@@ -4,7 +4,7 @@ type Segment = { readonly from: string; readonly page: FeedPage; readonly at: nu
 
 const MAX_SEGMENTS = 500
 const MAX_ENTRIES = 20_000
-/** Older pages are dropped. A node that is further behind asks the store. */
+/** Older pages are dropped. A node that is further behind queries the store. */
 const MAX_AGE_MS = 60_000
 
 /** The latest pages of the feed, in order and without gaps. Nodes at different positions are answered from them. */
@@ -51,7 +51,7 @@ export class Tail {
 
   /**
    * Returns the page after `after`. For a position within a page, it includes some entries that the node already has. Returns `undefined` if the position is
-   * not covered, so the node must ask the store.
+   * not covered, so the node must query the store.
    */
   answer(after: string, limit: number): FeedPage | undefined {
     // The position is ahead of what was read, or belongs to a different feed.

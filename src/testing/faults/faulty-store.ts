@@ -64,7 +64,7 @@ const REORDER_MS = 50
  * @example
  * ```ts
  * const store = faultyStore(memoryStore(), { find: { do: 'hang' } })
- * // …every verification that has to ask the store is refused with 503…
+ * // …every verification that has to query the store is refused with 503…
  * store.behave()
  * ```
  * @example

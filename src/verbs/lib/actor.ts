@@ -62,7 +62,7 @@ const READER = objectOf(
   { others: 'drop' },
 )
 
-/** Ids that only latchkey itself writes into the audit: those of a token's holder, an OAuth client, a command-line user, a sender of leak reports, and an anonymous caller. */
+/** IDs that only latchkey itself writes into the audit: those of a token's holder, an OAuth client, a command-line user, a sender of leak reports, and an anonymous caller. */
 const RESERVED = /^(?:token|client|cli|leaks):|^anonymous$/
 
 /**

@@ -144,7 +144,7 @@ export class Replica {
   }
 }
 
-/** A store that asks a replica first for reads that may be stale, and then the primary for the missing records. */
+/** A store that first queries a replica for reads that may be stale, and then the primary for the missing records. */
 export const readThrough = (store: OpenStore, replica: Replica, identity: () => Promise<string | undefined>): OpenStore => ({
   ...store,
   async find(ids, age) {

@@ -20,7 +20,7 @@ const EDITED = ['name', 'description', 'scopes', 'resources', 'expiresAt', 'allo
 /** Further fields that may have changed meanwhile. */
 const OTHER = ['ownerId', 'notBefore', 'deactivatedAt', 'revokedAt', 'replacedById'] as const
 
-// Records have seconds, in a field with another name.
+// Records store seconds, in a field with another name.
 const fieldOf = (token: Token, field: string): unknown => Reflect.get(token, field === 'rotateEvery' ? 'rotateEverySeconds' : field)
 
 const same = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b)

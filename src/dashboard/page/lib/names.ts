@@ -86,7 +86,7 @@ function useKind(kind: Kind): readonly [NamedList | undefined, (id: string) => v
         const { items } = await call<NamedList>('GET', kind, { query: { ids, limit: MOST_IDS } })
         if (items.length > 0) setOthers((before) => [...before, ...items])
       } catch (error) {
-        // Ids are shown for names that could not be loaded.
+        // IDs are shown for names that could not be loaded.
         setWithout(Problem.of(error))
       }
     }
@@ -114,7 +114,7 @@ export async function loadNames(kind: Kind, list: NamedList | undefined, ids: re
       found.push(...items)
     }
   } catch {
-    // Ids are shown for names that could not be loaded.
+    // IDs are shown for names that could not be loaded.
   }
   return new Map(found.flatMap(({ id, name }) => (name === undefined ? [] : [[id, name] as const])))
 }

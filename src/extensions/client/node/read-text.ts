@@ -14,7 +14,7 @@ const MOST_BYTES = 64 * 1024
  * to it, and a device or a huge file could fill its memory.
  */
 export async function readText(path: string): Promise<string> {
-  // Windows has no such flag, and no such pipes among its files.
+  // Windows has neither this flag nor pipes in its file system.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
     if (!(await file.stat()).isFile()) throw refused('not a regular file')
