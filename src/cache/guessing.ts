@@ -1,4 +1,5 @@
-import { callerOf } from '../policy/network.js'
+import type { Presenter } from '../model/presenter.js'
+import { callerOf, siteOf } from '../policy/network.js'
 import { Budget } from './budget.js'
 
 /**
@@ -28,4 +29,66 @@ export class GuessingBudget {
     if (caller === undefined) this.#unknown.spend('')
     else this.#known.spend(caller)
   }
+}
+
+/** The names by which a presenter takes turns and is limited. */
+export type Named = {
+  readonly site: string
+  readonly caller: string
+  /** Many users may present credentials under this name: the address is unknown, or a client or an actor presents those of its users. */
+  readonly shared: boolean
+}
+
+/** Returns the names of a presenter. */
+export function namesOf(from: Presenter): Named {
+  // A callback for addresses may also return null.
+  if (typeof from === 'object' && from !== null) {
+    // No address contains a space.
+    const name = `id ${from.id}`
+    return { site: name, caller: name, shared: true }
+  }
+  const caller = callerOf(from)
+  return { site: siteOf(from) ?? '', caller: caller ?? '', shared: caller === undefined }
+}
+
+/**
+ * Limits the wrong secrets that a caller may present for tokens with slow hashes.
+ *
+ * The budget is one for each caller and token, so that guesses at one token do not keep others, which the same service presents, from their first use. All
+ * comparisons of a caller have a larger budget, because each takes a lot of CPU time.
+ */
+export class SecretGuesses {
+  readonly #ofToken: Budget
+  readonly #ofAddress: Budget
+  readonly #ofShared: Budget
+
+  constructor(monotonic: () => number) {
+    this.#ofToken = new Budget({ burst: 20, perSecond: 1 }, monotonic)
+    this.#ofAddress = new Budget({ burst: 200, perSecond: 10 }, monotonic)
+    this.#ofShared = new Budget({ burst: 2000, perSecond: 100 }, monotonic)
+  }
+
+  /** Returns whether this caller may not present a secret for this token now. */
+  spent(named: Named, token: string): boolean {
+    return this.#ofToken.spent(keyOf(named, token)) || this.#ofCaller(named).spent(named.caller)
+  }
+
+  /** Charges a credential that did not prove this token, whether or not the token exists. */
+  spend(named: Named, token: string): void {
+    this.#ofToken.spend(keyOf(named, token))
+  }
+
+  /** Charges a comparison with a slow hash that did not match. */
+  spendComparison(named: Named): void {
+    this.#ofCaller(named).spend(named.caller)
+  }
+
+  #ofCaller({ shared }: Named): Budget {
+    return shared ? this.#ofShared : this.#ofAddress
+  }
+}
+
+// The ID of a token contains no space, so no two pairs have the same key.
+function keyOf({ caller }: Named, token: string): string {
+  return `${token} ${caller}`
 }

@@ -29,6 +29,7 @@ type Look<T> = {
   readonly find: (claim: Claim, proven: boolean) => Promise<T | undefined>
   readonly proves: (claim: Claim, found: T) => MaybePromise<boolean>
   readonly isSlow: (found: T) => boolean
+  readonly from: Presenter
   readonly failed?: () => void
 }
 
@@ -70,6 +71,7 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
       break
     }
   }
+  if (proven.length === 0) imported.missed(claims, look.from)
   const revoked = proven.find(({ revokedAt }) => revokedAt !== undefined)
   if (revoked !== undefined)
     imported.endWith(
@@ -101,6 +103,7 @@ export async function findImported(
       return imported.proves(claim, { id, hasDigest: (given) => isPacked(digest, given), importedFrom, importedHash }, request?.ip, left())
     },
     isSlow: ({ parts }) => parts.importedHash !== undefined,
+    from: request?.ip,
     failed: () => context.records.noteGuess(request?.ip),
   })
   if (proven !== undefined && beside.length > 0) endTogether(proven, beside)
@@ -162,6 +165,7 @@ export async function findStoredImported(context: Context, token: unknown, from:
     find: async ({ id }) => (await store.find([id])).get(id),
     proves: (claim, stored) => imported.proves(claim, provableOf(stored), from, context.allowance?.leftMs),
     isSlow: ({ importedHash }) => importedHash !== undefined,
+    from,
   })
   return proven
 }

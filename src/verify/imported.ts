@@ -92,6 +92,20 @@ export class Imported {
     if (ids.length > 0) this.#options.scheduleFlush()
   }
 
+  /**
+   * Counts a credential that proved none of its claims.
+   *
+   * @throws StoreUnavailableError `store_unavailable`, if the caller has sent too many wrong secrets for one of these tokens
+   */
+  missed(claims: readonly Claim[], from: Presenter): void {
+    const slow = claims.filter(({ format, ended }) => format.verify !== undefined && !ended)
+    if (slow.length > 0)
+      this.#options.slow.missed(
+        slow.map(({ id }) => id),
+        from,
+      )
+  }
+
   #read(format: TokenFormat, credential: string): FormatClaim | undefined {
     const read: unknown = askFormat(format, this.#options.report, credential, () => format.read(credential))
     if (read === undefined || read === null) return undefined

@@ -1,20 +1,18 @@
-import { Budget, type Rate } from '../cache/budget.js'
+import { type Named, namesOf, SecretGuesses } from '../cache/guessing.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { TokenFormat } from '../model/format.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Presenter } from '../model/presenter.js'
-import { callerOf, siteOf } from '../policy/network.js'
 import { type CallSite, callOut } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 
 /** The maximum number of slow hashes computed at once. */
 const AT_ONCE = 4
 const MAX_WAITING = 64
-/** How many wrong secrets an address may have compared with slow hashes. */
-const GUESSES: Rate = { burst: 20, perSecond: 1 }
+const GUESSING = 'too many wrong secrets for this imported token came from this caller'
 
 /** The parties that take turns: tokens, then networks, then addresses. Someone who attacks one token, or owns a network, may have many addresses. */
-type Party = { readonly token: string; readonly site: string; readonly caller: string }
+type Party = Pick<Named, 'site' | 'caller'> & { readonly token: string }
 const TURNS = ['token', 'site', 'caller'] as const
 
 /** A waiting comparison, and the party that it is for. */
@@ -29,7 +27,7 @@ type Job = { readonly party: Party; readonly start: () => void; readonly refuse:
 export class SlowHashes {
   readonly #deadlineMs: number
   readonly #report: Report
-  readonly #guesses: Budget
+  readonly #guesses: SecretGuesses
   readonly #underWay: Map<string, Promise<boolean>> = new Map()
   readonly #waiting: Set<Job> = new Set()
   readonly #running: Set<Party> = new Set()
@@ -37,13 +35,13 @@ export class SlowHashes {
   constructor(deadlineMs: number, monotonic: () => number, report: Report) {
     this.#deadlineMs = deadlineMs
     this.#report = report
-    this.#guesses = new Budget(GUESSES, monotonic)
+    this.#guesses = new SecretGuesses(monotonic)
   }
 
   /**
    * Returns whether the hash of this token was made from this credential. `name` identifies the pair.
    *
-   * @throws StoreUnavailableError `store_unavailable`, if this takes too long, too many are waiting, or the address has sent too many wrong secrets
+   * @throws StoreUnavailableError `store_unavailable`, if this takes too long, too many are waiting, or the caller has sent too many wrong secrets
    */
   async compare(
     name: string,
@@ -57,19 +55,31 @@ export class SlowHashes {
     const known = this.#underWay.get(name)
     // The caller that started it may have more time left.
     if (known !== undefined) return await callOut({ ...this.#siteOf(format, credential), leftMs }, () => known)
-    const { site, caller } = namesOf(from)
-    if (this.#guesses.spent(caller)) throw new StoreUnavailableError('too many wrong secrets for imported tokens came from this address')
-    const party = { token, site, caller }
+    const named = namesOf(from)
+    if (this.#guesses.spent(named, token)) throw new StoreUnavailableError(GUESSING)
+    const party = { token, site: named.site, caller: named.caller }
     if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)
     const found = this.#compare(format, credential, hash, party, leftMs)
     this.#underWay.set(name, found)
     try {
       const same = await found
-      if (!same) this.#guesses.spend(caller)
+      if (!same) this.#guesses.spendComparison(named)
       return same
     } finally {
       this.#underWay.delete(name)
     }
+  }
+
+  /**
+   * Charges a credential that proved none of the tokens that it names. Tokens that do not exist are treated in the same way as those with a slow hash, so
+   * that the limit does not show which ones exist.
+   *
+   * @throws StoreUnavailableError `store_unavailable`, if the caller has sent too many wrong secrets
+   */
+  missed(tokens: readonly string[], from: Presenter): void {
+    const named = namesOf(from)
+    if (tokens.some((token) => this.#guesses.spent(named, token))) throw new StoreUnavailableError(GUESSING)
+    for (const token of tokens) this.#guesses.spend(named, token)
   }
 
   async #compare(format: TokenFormat, credential: string, hash: string, party: Party, leftMs: number | undefined): Promise<boolean> {
@@ -135,14 +145,6 @@ export class SlowHashes {
     this.#waiting.delete(last)
     last.refuse(refusal)
   }
-}
-
-function namesOf(from: Presenter): Pick<Party, 'site' | 'caller'> {
-  // A callback for addresses may also return null.
-  if (typeof from !== 'object' || from === null) return { site: siteOf(from) ?? '', caller: callerOf(from) ?? '' }
-  // No address contains a space.
-  const name = `id ${from.id}`
-  return { site: name, caller: name }
 }
 
 function countIn(parties: readonly Party[], turn: (typeof TURNS)[number], party: Party): number {

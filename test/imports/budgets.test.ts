@@ -4,11 +4,11 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import { verdict } from '../latchkey/harness.js'
 import { accepting } from './world.js'
 
-const rows = Array.from({ length: 10 }, (_, key) => ({ key, hash: `hash of ${key}` }))
+const rows = Array.from({ length: 30 }, (_, key) => ({ key, hash: `hash of ${key}` }))
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-it('no stranger or client can use up the guesses of another client, an actor, or an address', async () => {
-  // Budgets are refilled by this clock.
+/** An instance that accepts tokens with slow hashes, and introspection for the client that its requests name. Budgets are refilled by a clock that stands. */
+async function standing() {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
   const format = ownTokens({
@@ -23,6 +23,75 @@ it('no stranger or client can use up the guesses of another client, an actor, or
   const callerOf = (request: Request): string => request.headers.get('caller') ?? ''
   const client = (request: Request) => ({ id: callerOf(request), tenants: '*' as const })
   const introspect = introspection(tokens, { client })
+  const asked = async (token: string): Promise<string> => {
+    const response = await introspect(form(token, 'gateway'))
+    if (response.status !== 200) return String(response.status)
+    const { active } = (await response.json()) as { readonly active: boolean }
+    return active ? 'ok' : 'inactive'
+  }
+  const leaked = async (token: string): Promise<string> => {
+    const report = tokens.as({ id: 'support', tenants: '*', manages: 'all' }).reportLeak({ token, action: 'notify' })
+    return await report.then(
+      ({ known }) => (known ? 'ok' : 'unknown'),
+      () => '503',
+    )
+  }
+  const presented = {
+    'an unknown address': (token: string) => verdict(tokens.verify(token)),
+    'one address': (token: string) => verdict(tokens.verify(token, { ip: '192.0.2.1' })),
+    'a client that introspects for its users': asked,
+    'an actor that reports leaks': leaked,
+  }
+  return { tokens, form, callerOf, client, introspect, presented }
+}
+
+const CALLERS = ['an unknown address', 'one address', 'a client that introspects for its users', 'an actor that reports leaks'] as const
+
+it.each(CALLERS)('accepts the first use of other tokens after guesses at one, all from %s', async (caller) => {
+  const { presented } = await standing()
+  for (let at = 0; at < 30; at += 1) await presented[caller](`k-1-guess-${at}`)
+  expect(await presented[caller]('k-1-secret')).toMatch(/^(503|store_unavailable)$/)
+  for (let key = 2; key < 8; key += 1) expect(await presented[caller](`k-${key}-secret`)).toBe('ok')
+})
+
+it.each(CALLERS)('limits guesses alike for tokens that exist, were used before, or do not exist, from %s', async (caller) => {
+  const { presented, tokens } = await standing()
+  expect(await presented[caller]('k-2-secret')).toBe('ok')
+  await tokens.flush()
+  const limits = []
+  for (const key of [1, 2, 77]) {
+    const answers: string[] = []
+    for (let at = 0; at < 30; at += 1) answers.push(await presented[caller](`k-${key}-guess-${at}`))
+    limits.push(answers.findIndex((answer) => /^(503|store_unavailable)$/.test(answer)))
+  }
+  expect(limits).toEqual([20, 20, 20])
+  expect(await presented[caller]('k-2-secret')).toBe('ok')
+})
+
+it('limits the comparisons for one address, and less strictly for a name that many users share', async () => {
+  const { presented, tokens } = await standing()
+  for (let at = 0; at < 300; at += 1) {
+    await presented['one address'](`k-${at % 20}-guess-${at}`)
+    await presented['an unknown address'](`k-${at % 20}-other-${at}`)
+  }
+  expect(await presented['one address']('k-21-secret')).toBe('store_unavailable')
+  expect(await presented['one address']('k-77-secret')).toBe('store_unavailable')
+  expect(await presented['an unknown address']('k-22-secret')).toBe('ok')
+  expect(await verdict(tokens.verify('k-21-secret', { ip: '192.0.2.2' }))).toBe('ok')
+})
+
+it('counts no wrong secret if another format proves the credential', async () => {
+  const key = (credential: string) => /^k-([0-9]+)-/.exec(credential)?.[1]
+  const first = ownTokens({ name: 'first', key, verify: (credential) => credential.endsWith('secret') })
+  const second = ownTokens({ name: 'second', key, verify: (credential) => credential.endsWith('other') })
+  const tokens = accepting([first, second], { logger: false })
+  for (const format of [first, second]) await tokens.system.import(rows, { format, map })
+  for (let at = 0; at < 30; at += 1) expect(await verdict(tokens.verify('k-1-other'))).toBe('ok')
+  expect(await verdict(tokens.verify('k-1-secret'))).toBe('ok')
+})
+
+it('no stranger or client can use up the guesses of another client, an actor, or an address', async () => {
+  const { tokens, form, callerOf, client, introspect } = await standing()
   const report = revocationByPossession(tokens, { ip: callerOf, perMinute: 100 })
   const reporter = (id: string) => tokens.as({ id, tenants: '*', manages: 'all' })
   for (let at = 0; at < 30; at += 1) {
@@ -33,9 +102,9 @@ it('no stranger or client can use up the guesses of another client, an actor, or
       .reportLeak({ token: `k-1-actor-${at}`, action: 'notify' })
       .catch(() => undefined)
   }
-  expect((await introspect(form('k-2-secret', 'loud'))).status).toBe(503)
-  expect((await report(form('k-2-secret', '198.51.100.7'))).status).toBe(503)
-  expect(await (await introspect(form('k-2-secret', 'quiet'))).json()).toMatchObject({ active: true })
+  expect((await introspect(form('k-1-secret', 'loud'))).status).toBe(503)
+  expect((await report(form('k-1-secret', '198.51.100.7'))).status).toBe(503)
+  expect(await (await introspect(form('k-1-secret', 'quiet'))).json()).toMatchObject({ active: true })
   expect(await verdict(tokens.verify('k-3-secret'))).toBe('ok')
   expect(await reporter('quiet').reportLeak({ token: 'k-4-secret', action: 'notify' })).toMatchObject({ known: true })
   expect((await revocation(tokens, { client })(form('k-5-secret', 'quiet'))).status).toBe(200)
