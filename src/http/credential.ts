@@ -2,6 +2,7 @@ import { InvalidInputError } from '../errors.js'
 import type { ForeignShapes } from '../model/foreign-shapes.js'
 import { TICKET_PROTOCOL } from '../model/ticket.js'
 import { holdsOwnToken } from '../token/redact.js'
+import { decodeBase64 } from './base64.js'
 import { fieldValues, type HeaderSource } from './request.js'
 import { WHY, type WhyMalformed, whyNoScheme, whyNoToken } from './why-malformed.js'
 
@@ -162,12 +163,8 @@ function readScheme(value: string, schemes: Schemes): Credential {
 function readBasic(value: string, foreign: ForeignShapes): Credential {
   const credential = readToken(value, NO_SHAPES)
   if (credential.kind !== 'token') return value === '' || value.includes(',') ? credential : malformed(WHY.base64)
-  let pair: string
-  try {
-    pair = atob(value)
-  } catch {
-    return malformed(WHY.base64)
-  }
+  const pair = decodeBase64(value)
+  if (pair === undefined) return malformed(WHY.base64)
   const colon = pair.indexOf(':')
   if (colon === -1) return malformed(WHY.pair)
   const token = chooseToken(pair.slice(0, colon), pair.slice(colon + 1))

@@ -1,3 +1,6 @@
+import { EVERY_TEXT } from '../token/redact.js'
+import { decodeBase64 } from './base64.js'
+
 /** The header fields of a request: Node's flat list of names and values, or a web `Headers`. */
 export type HeaderSource = readonly string[] | { get(name: string): string | null }
 
@@ -51,21 +54,34 @@ const SHORTEST = 6
 // RFC 9110 §11.4: a credential begins with the name of its scheme.
 const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +(?=\S)/
 
-/** Collects the credentials in the header fields: whole values, their parts, and their decoded forms. No error may quote them. */
+/** A caller chooses the number of words. Decoding each and searching for it would hold up everyone else. */
+const MOST_WORDS = 256
+
+/**
+ * Collects the credentials in the header fields: whole values, their parts, and their decoded forms. No error may quote them. Of a request with too many words,
+ * an error may quote nothing.
+ */
 export function secretsIn(headers: HeaderSource, fields: readonly string[]): readonly string[] {
   const values = [...new Set([...PROVING, ...fields])]
     .flatMap((name) => fieldValues(headers, name))
     .map((value) => value.replace(SCHEME, ''))
   const parts = values.flatMap((value) => [value, ...value.split(/[\s,;]+/), ...value.split(/[\s,;="]+/)])
-  const decoded = parts.map(decode)
-  const all = [...parts, ...decoded, ...decoded.flatMap((pair) => pair.split(':'))]
-  return [...new Set(all)].filter((text) => text.length >= SHORTEST)
+  // No text is longer when decoded.
+  const words = new Set(parts.filter(isLong))
+  if (words.size > MOST_WORDS) return EVERY_TEXT
+  const decoded = Array.from(words, decode)
+  return [...new Set([...words, ...decoded, ...decoded.flatMap((pair) => pair.split(':'))])].filter(isLong)
+}
+
+function isLong(text: string): boolean {
+  return text.length >= SHORTEST
 }
 
 // RFC 7617 §2: Basic encodes user name and password together in base64. Cookies are often percent-encoded.
 function decode(word: string): string {
+  if (!word.includes('%')) return decodeBase64(word) ?? ''
   try {
-    return word.includes('%') ? decodeURIComponent(word) : atob(word)
+    return decodeURIComponent(word)
   } catch {
     return ''
   }

@@ -1,6 +1,7 @@
 import type { TokenHolder } from '../cache/standing.js'
 import { isInvalidInput } from '../errors.js'
 import { createGuard, type GuardOutcome } from '../http/authenticate.js'
+import { decodeBase64 } from '../http/base64.js'
 import { warn } from '../http/diagnostics.js'
 import type { WaitUntil } from '../http/hand-over.js'
 import { isSession } from '../http/host-principal.js'
@@ -147,7 +148,10 @@ function createTokenDetector(
   const parse = createParser(prefix)
   const within = (text: string): boolean => (text.match(/[0-9A-Za-z_]+/g) ?? []).some((word) => parse(word) !== undefined)
   return async (fields, ip, leftMs) => {
-    const texts = fields.filter((field) => field !== null).flatMap((field) => [field, ...pairsIn(field)])
+    const given = fields.filter((field) => field !== null)
+    const pairs = pairsIn(given)
+    if (pairs.size > MOST_WORDS) return true
+    const texts = [...given, ...Array.from(pairs, (pair) => decodeBase64(pair) ?? '')]
     if (texts.some(within)) return true
     if (imported === undefined) return false
     // A format may allow colons in its tokens.
@@ -163,16 +167,8 @@ function createTokenDetector(
 }
 
 // RFC 7617: Basic encodes user name and password together in base64. A field may hold several credentials.
-function pairsIn(value: string): readonly string[] {
-  return Array.from(value.matchAll(/basic +([0-9A-Za-z+/_=-]+)/gi), ([, word = '']) => decoded(word))
-}
-
-function decoded(word: string): string {
-  try {
-    return atob(word)
-  } catch {
-    return ''
-  }
+function pairsIn(fields: readonly string[]): ReadonlySet<string> {
+  return new Set(fields.flatMap((field) => Array.from(field.matchAll(/basic +([0-9A-Za-z+/_=-]+)/gi), ([, pair = '']) => pair)))
 }
 
 async function ask(actor: unknown, site: CallSite): Promise<unknown> {

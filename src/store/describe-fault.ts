@@ -1,5 +1,5 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
-import { redact, withoutTexts } from '../token/redact.js'
+import { EVERY_TEXT, redact, withoutTexts } from '../token/redact.js'
 
 const MAX_TEXT = 1000
 const MAX_STACK = 4000
@@ -25,6 +25,7 @@ export function copyFault(error: unknown, secrets: readonly string[] = []): Erro
   const clean = (text: string, most: number): string => redact(withoutTexts(text, secrets)).slice(0, most)
   try {
     if (!isErrorLike(error)) return describeThrown(error)
+    if (secrets === EVERY_TEXT) return withoutTexts(error.message, secrets)
     const copy = new Error(clean(error.message, MAX_TEXT))
     const code: unknown = Reflect.get(error, 'code')
     Object.defineProperty(copy, 'name', { value: clean(error.name, 64), configurable: true, writable: true })
