@@ -1,6 +1,12 @@
 /** How many are cached: an application has fewer routes. */
 const MOST = 1000
 
+/**
+ * RFC 9110 §9.3, RFC 5789 (PATCH) and the QUERY method. Some runtimes pass on any method that a caller invents, and each would be counted as another
+ * endpoint. `_OTHER` is OpenTelemetry's name for them.
+ */
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'QUERY'])
+
 type Named = { readonly method: string; readonly mount: string; readonly name: string }
 
 const named: Map<string, Named[]> = new Map()
@@ -16,7 +22,7 @@ export function endpointName(method: string, path: string, mount: string = ''): 
   if (known !== undefined) {
     for (const each of known) if (each.method === method && each.mount === mount) return each.name
   }
-  const name = `${method} ${mount}${path}`
+  const name = `${METHODS.has(method) ? method : '_OTHER'} ${mount}${path}`
   if (count >= MOST) {
     named.clear()
     count = 0

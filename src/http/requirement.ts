@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { ScopeName } from '../model/principal.js'
+import { isDimension } from '../policy/resource.js'
 import { isGrant, isScopeName } from '../policy/scope.js'
 import { resourceValues } from '../verify/route-check.js'
 
@@ -27,8 +28,6 @@ export type Requirement<R> = {
 
 /** `requireScopes`, or the decorator of Nest. */
 export type ScopeCall = 'requireScopes' | 'RequireScopes'
-
-const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
 
 /**
  * Reads the arguments of `requireScopes` once, when the route is defined. Errors show it as the framework spells it.
@@ -80,7 +79,7 @@ function readSources<R>(input: unknown): readonly (readonly [string, ResourceSou
   const entries: [string, unknown][] = Array.isArray(input) ? [] : Object.entries(Object(input))
   if (entries.length === 0) throw new InvalidInputError('resources', 'must be an object that names at least one resource')
   return entries.map(([dimension, source]) => {
-    if (!DIMENSION.test(dimension)) throw new InvalidInputError(`resources.${dimension}`, 'is not the name of a resource')
+    if (!isDimension(dimension)) throw new InvalidInputError(`resources.${dimension}`, 'is not the name of a resource')
     if (!isSource<R>(source)) {
       throw new InvalidInputError(
         `resources.${dimension}`,

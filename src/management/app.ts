@@ -9,7 +9,7 @@ import { quote } from '../policy/quote.js'
 import { type Allowance, newAllowance } from '../store/deadline.js'
 import { type Access, type Arriving, type Asking, type Caller, unidentified } from './access.js'
 import { checkInstants, readBody } from './body.js'
-import { corsHeaders, preflightHeaders, refuseCrossSite } from './cross-site.js'
+import { corsHeaders, preflightHeaders, refuseCrossSite, refuseForeignRead } from './cross-site.js'
 import { fault, type Part, PathRefusal, Refusal } from './fault.js'
 import { createCallLimits } from './limit.js'
 import { wanted } from './negotiate.js'
@@ -57,6 +57,8 @@ export function createApp(
       if (route.method !== 'GET') refuseCrossSite(request, settings)
       if (route.access === 'holder') return await answerHolder(route, here, allowance)
       const choice = route.path === '/' && route.method === 'GET' ? choose(request) : 'json'
+      // Another site may show the page in a frame, if the host allows that.
+      if (route.method === 'GET' && choice === 'json') refuseForeignRead(request, settings)
       asking = access.actor(request, caller, allowance)
       if (choice === 'html' && settings.dashboard !== undefined) return settings.dashboard.page(request, await statusOf(asking))
       const actor = await asking
@@ -132,7 +134,8 @@ export function createApp(
   const elsewhere = async (here: Here, answerer: () => Response): Promise<Response> => {
     const allowance = newAllowance(inside, settings.deadlineMs)
     try {
-      if (here.req.method !== 'GET' && here.req.method !== 'HEAD') refuseCrossSite(here.req.raw, settings)
+      const refuseSite = here.req.method === 'GET' || here.req.method === 'HEAD' ? refuseForeignRead : refuseCrossSite
+      refuseSite(here.req.raw, settings)
       const { actor } = await access.actor(here.req.raw, here.env.caller, allowance)
       await limits.actor(actor, allowance.leftMs)
       return answerer()

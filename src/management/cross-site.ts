@@ -26,6 +26,21 @@ export function refuseCrossSite(request: Request, { allowedOrigins }: SiteOption
   throw crossSite(`${hosts}. If both are this site, have the proxy forward Host and the scheme, or add the first to allowedOrigins`)
 }
 
+/**
+ * Refuses a read that a page of another site embedded or fetched, such as the address of an image: that page cannot read the answer, but the browser sends
+ * the person's cookies with the request, and it would count against that person's limit. A person may still follow a link from another site.
+ *
+ * @throws Refusal `cross_site`
+ */
+export function refuseForeignRead(request: Request, { allowedOrigins }: SiteOptions): void {
+  const { headers } = request
+  const [origin, site] = [headers.get('origin'), headers.get('sec-fetch-site')]
+  if (site !== 'cross-site' && site !== 'same-site') return
+  if (origin !== null && allowedOrigins.has(origin)) return
+  if (headers.get('sec-fetch-mode') === 'navigate' && headers.get('sec-fetch-dest') === 'document') return
+  throw new Refusal('cross_site', 'reads by a page of another origin are refused: to allow this origin, add it to allowedOrigins')
+}
+
 function crossSite(why = 'to allow this origin, add it to allowedOrigins'): Refusal {
   return new Refusal('cross_site', `changes requested by a page of another origin are refused: ${why}`)
 }

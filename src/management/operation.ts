@@ -34,7 +34,8 @@ function usualCodes(route: Route): readonly Code[] {
   return [
     'invalid_input',
     ...(route.access === 'actor' ? (['actor_missing', 'token_cannot_manage'] as const) : []),
-    ...(route.method === 'GET' ? [] : (['cross_site', 'payload_too_large', 'media_type_unsupported', 'store_moving'] as const)),
+    ...(route.method === 'GET' && route.access === 'holder' ? [] : (['cross_site'] as const)),
+    ...(route.method === 'GET' ? [] : (['payload_too_large', 'media_type_unsupported', 'store_moving'] as const)),
     ...(route.path === '/' && route.method === 'GET' ? (['not_acceptable'] as const) : []),
     'rate_limited',
     'store_unavailable',

@@ -8,8 +8,8 @@ import { reading } from './reading.js'
 /** The data that a route accesses: one or more values per dimension. */
 export type AskedResources = { readonly [dimension: string]: string | readonly string[] }
 
-/** Must start with a letter, which excludes `__proto__`. */
-const DIMENSION = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
+/** Must start with a letter, which excludes `__proto__`. JSON with the other two names is refused, so a signed token could not carry them. */
+const DIMENSION = /^(?!(?:constructor|prototype)$)[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
 const MAX_DIMENSIONS = 50
 const MAX_VALUES = 1000
 const MAX_VALUE_LENGTH = 256
@@ -17,6 +17,11 @@ const MAX_BYTES = 64 * 1024
 
 /** Control characters, and halves of surrogate pairs: a database turns different ones into the same replacement character. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/u
+
+/** Returns whether a dimension of data may have this name. */
+export function isDimension(name: string): boolean {
+  return DIMENSION.test(name)
+}
 
 /**
  * Returns whether a token with these resources may access the requested data.
@@ -61,10 +66,10 @@ function readDimensions(place: InputPlace, input: unknown): Resources {
   const resources: Record<string, readonly string[]> = {}
   let count = 0
   for (const dimension of dimensions) {
-    if (typeof dimension !== 'string' || !DIMENSION.test(dimension)) {
+    if (typeof dimension !== 'string' || !isDimension(dimension)) {
       throw new InvalidInputError(
         place,
-        `${quote(dimension)} is not a dimension: a letter, then letters, digits, "_", "-", "." or ":", at most 64 characters`,
+        `${quote(dimension)} is not a dimension: a letter, then letters, digits, "_", "-", "." or ":", at most 64 characters, but neither "constructor" nor "prototype"`,
       )
     }
     const values = readValues(placeIn(place, dimension), input[dimension])

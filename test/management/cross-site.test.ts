@@ -1,3 +1,4 @@
+import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
 import { admin, harness, ORIGIN, superadmin } from './support.js'
 
@@ -31,6 +32,39 @@ describe('a page on another site', () => {
       expect([path, (await call('POST', path, { actor: superadmin, headers, body: { all: true } })).status]).toEqual([path, 403])
     }
     expect(await tokens.system.get(id)).toMatchObject({ version: 1, status: 'active' })
+  })
+
+  const EMBEDDED: readonly { readonly [name: string]: string }[] = [
+    { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
+    { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'script' },
+    { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' },
+    { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', origin: 'https://evil.test' },
+    { 'sec-fetch-site': 'cross-site' },
+  ]
+
+  it.each(EMBEDDED)(
+    'a page that embeds routes with the headers %j does not use up the limit of the person who sees it',
+    async (headers) => {
+      const { call, create } = harness(
+        {},
+        { rateLimit: { limits: [{ name: 'few', limiter: new RateLimiterMemory({ points: 5, duration: 60 }) }], onFailure: 'refuse' } },
+      )
+      const { id } = await create(admin)
+      for (const path of ['/', `/${id}`, '/events', '/me', '/nowhere', '/', `/${id}`, '/events', '/me', '/nowhere']) {
+        expect([path, (await call('GET', path, { actor: admin, headers })).body.code]).toEqual([path, 'cross_site'])
+      }
+      expect((await call('POST', `/${id}/revoke`, { actor: admin })).status).toBe(200)
+    },
+  )
+
+  it('a link on another site opens a route, and an allowed origin reads', async () => {
+    const { call, create } = harness({}, { allowedOrigins: ['https://app.test'] })
+    const { id } = await create(admin)
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+    const allowed = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', origin: 'https://app.test' }
+    for (const headers of [link, allowed, { 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }]) {
+      expect((await call('GET', `/${id}`, { actor: admin, headers })).status).toBe(200)
+    }
   })
 
   it('a cross-site form is not accepted as an API call', async () => {

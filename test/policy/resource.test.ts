@@ -116,10 +116,10 @@ describe('resourcesWithin', () => {
 
 describe('readResources', () => {
   test('readResources() copies, freezes and deduplicates resources', () => {
-    const input = { warehouse: ['w1', 'w2', 'w1'], 'shop.id': [], constructor: ['😀', ' a ', "'%_\\*"] }
+    const input = { warehouse: ['w1', 'w2', 'w1'], 'shop.id': [], toString: ['😀', ' a ', "'%_\\*"] }
     const resources = readResources('resources', input)
     input.warehouse.push('w3')
-    expect(resources).toEqual({ warehouse: ['w1', 'w2'], 'shop.id': [], constructor: ['😀', ' a ', "'%_\\*"] })
+    expect(resources).toEqual({ warehouse: ['w1', 'w2'], 'shop.id': [], toString: ['😀', ' a ', "'%_\\*"] })
     expect(Object.isFrozen(resources) && Object.values(resources).every(Object.isFrozen)).toBe(true)
     expect(readResources('resources', Object.assign(Object.create(null), { a: ['b'] }))).toStrictEqual({ a: ['b'] })
   })
@@ -141,6 +141,8 @@ describe('readResources', () => {
     ['a dimension with a space', { 'ware house': ['w1'] }, 'resources'],
     ['a dimension of 65 characters', { ['a'.repeat(65)]: ['w1'] }, 'resources'],
     ['__proto__', protoKey(['w1']), 'resources'],
+    ['constructor, which a signed token cannot carry', { constructor: ['w1'] }, 'resources'],
+    ['prototype, which a signed token cannot carry', { prototype: ['w1'] }, 'resources'],
     ['a symbol', { [Symbol('warehouse')]: ['w1'] }, 'resources'],
     ['text where a list should be', { warehouse: 'w1' }, 'resources.warehouse'],
     ['null where a list should be', { warehouse: null }, 'resources.warehouse'],
