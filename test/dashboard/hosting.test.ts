@@ -237,6 +237,8 @@ describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
         }
         const saved = page.waitForEvent('download')
         await press(page, 'Download as .env')
+        // Browsers remove a leading dot, so a file that should be `.env` would become `env.txt`.
+        expect((await saved).suggestedFilename()).toBe('token.env')
         expect(await readFile(await (await saved).path(), 'utf8')).toBe(`ACME_TOKEN=${token}\n`)
         // The token was saved to a file, so closing does not ask.
         await confirm(page, 'I have stored it')

@@ -114,7 +114,7 @@ export function Reveal(props: {
             aria-label={t('reveal.download')}
             title={t('reveal.download')}
             onClick={() => {
-              download('.env', 'text/plain', `${envLine(secret.text, config)}\n`)
+              download('token.env', 'text/plain', `${envLine(secret.text, config)}\n`)
               keep()
             }}
           >
