@@ -124,6 +124,56 @@ describe.skipIf(skip !== undefined)(`what can be read ${skip ?? ''}`, () => {
     )
   })
 
+  it.each([794, 1280])('a printed list cuts nothing off and has no controls, at %i pixels', (width) => {
+    const long = 'a.name.that.goes.on.and.on.for.much.longer.than.any.column.has.room.for@acme.example'
+    return play(
+      {
+        context: { viewport: { width, height: 900 } },
+        before: ({ tokens }) =>
+          tokens.as({ id: long, tenants: '*', manages: 'all' }).create({
+            name: `Export to ${long}`,
+            description: `Exports to ${long}, every night`,
+            tenantId: 'a-tenant-whose-name-goes-on-for-much-longer-than-its-column',
+            ownerId: long,
+            scopes: ['inventory:read'],
+          }),
+      },
+      async ({ page }) => {
+        await page.locator('a.token-name').waitFor()
+        await page.emulateMedia({ media: 'print' })
+        const cut = await page.locator('main').evaluate((main) =>
+          [...main.querySelectorAll('*')]
+            .filter((node) => node.checkVisibility() && !node.closest('.hidden, svg, thead'))
+            .filter((node) => getComputedStyle(node).overflowX !== 'visible' && node.scrollWidth > node.clientWidth + 1)
+            .map((node) => node.className),
+        )
+        expect(cut).toEqual([])
+        expect(await wider(page.locator('main'))).toEqual([])
+        expect(await page.locator('main').getByRole('checkbox').filter({ visible: true }).count()).toBe(0)
+        expect(await page.getByText(`Exports to ${long}, every night`).isVisible()).toBe(true)
+      },
+    )
+  })
+
+  it('a card shows the whole hint and a button that copies the ID, however large the font', () =>
+    play({ before: seed, context: { viewport: { width: 320, height: 844 } } }, async ({ page }) => {
+      const client = await page.context().newCDPSession(page)
+      await client.send('Page.enable')
+      await client.send('Page.setFontSizes', { fontSizes: { standard: 24 } })
+      await page.reload()
+      const line = page.locator('.token-card .hint-line').first()
+      await line.waitFor()
+      await line.scrollIntoViewIfNeeded()
+      const hidden = await line.evaluate((node) => {
+        const box = node.getBoundingClientRect()
+        const inside = ({ right, bottom }: DOMRect): boolean => right <= box.right + 1 && bottom <= box.bottom + 1
+        return [...node.querySelectorAll('code, button')]
+          .filter((part) => !inside(part.getBoundingClientRect()))
+          .map(({ tagName }) => tagName)
+      })
+      expect(hidden).toEqual([])
+    }))
+
   it('an edit strikes through the scopes that it removes, and nothing else', () =>
     play({ before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: ['orders:read', 'inventory:read'] }) }, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
@@ -153,6 +203,9 @@ describe.skipIf(skip !== undefined)(`what can be read ${skip ?? ''}`, () => {
       await dialog.locator('.overview').getByText('Create and change orders').waitFor()
       expect(await dialog.locator('.overview').getByText('Warehouse sync').isVisible()).toBe(true)
       expect(await wider(dialog)).toEqual([])
+      // At 400% zoom, the fields need all the room.
+      await page.setViewportSize({ width: 320, height: 256 })
+      await expect.poll(async () => (await dialog.locator('.dialog-body').boundingBox())?.height).toBeGreaterThan(100)
     }),
   )
 })
