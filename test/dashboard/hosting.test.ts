@@ -118,7 +118,7 @@ describe.skipIf(skip !== undefined)(`a host that customizes the page ${skip ?? '
   it('the page remembers the columns that the user chose', () =>
     play({ before: seed }, async ({ page }) => {
       await press(page, 'Columns')
-      for (const name of ['Revoked at', 'Revoked by', 'Created at', 'Owner'])
+      for (const name of ['Revoked at', 'Revoked by', 'Created (date and time)', 'Owner'])
         await page.getByRole('checkbox', { name, exact: true }).check()
       for (const name of ['Scopes', 'Calls, 14 days', 'Created']) await page.getByRole('checkbox', { name, exact: true }).uncheck()
       await page.keyboard.press('Escape')
@@ -131,7 +131,7 @@ describe.skipIf(skip !== undefined)(`a host that customizes the page ${skip ?? '
         'Status',
         'Last used',
         'Expires',
-        'Created at',
+        'Created (date and time)',
         'Revoked at',
         'Revoked by',
         'Actions',

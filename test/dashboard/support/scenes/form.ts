@@ -9,6 +9,13 @@ export const form: Scenes = {
       await stage.page.locator('.scopes').scrollIntoViewIfNeeded()
     },
   },
+  'create-summary': {
+    context: { viewport: { width: 390, height: 844 } },
+    async act(stage) {
+      await fill(stage)
+      await dialogOf(stage.page).locator('.dialog-brief summary').click()
+    },
+  },
   'create-end': {
     async act(stage) {
       await fill(stage)
