@@ -43,17 +43,17 @@ local function finish()
   if total == 0 then return nil end
   local head = call('INCR', P .. 'feed:head')
   local seq = call('INCRBY', P .. 'ev:head', #touched) - #touched
+  local said = string.sub(ARGV[3], 1, -2)
   for i, tenant in ipairs(touched) do
-    local body = string.sub(ARGV[3], 1, -2) .. ',"id":' .. cjson.encode(eventId(i)) .. ',"count":' .. num(counts[tenant])
+    local id = eventId(i)
     -- 128 bits of a one-way function, which reveal neither this salt nor that of another event.
-    if ARGV[11] ~= '' then body = body .. ',"salt":"' .. string.sub(redis.sha1hex(ARGV[11] .. ' ' .. num(i)), 1, 32) .. '"' end
-    local indexes = ARGV[4]
-    if tenant ~= '' then
-      body = body .. ',"tenantId":' .. tenant
-      indexes = indexes .. ARGV[10] .. tenant .. ']\\n'
-    end
-    out[i + 2] = body .. '}'
-    writeEvent(seq + i, eventId(i), out[i + 2], indexes)
+    local salt = ARGV[11] == '' and '' or ',"salt":"' .. string.sub(redis.sha1hex(ARGV[11] .. ' ' .. num(i)), 1, 32) .. '"'
+    local its = tenant == '' and '' or ',"tenantId":' .. tenant
+    -- Built at once, and the index of the tenant written apart: Lua hashes only some characters of a long text, so thousands that differ only in
+    -- a tenant and a number would collide, and each would be compared with all others.
+    out[i + 2] = said .. ',"id":' .. cjson.encode(id) .. ',"count":' .. num(counts[tenant]) .. salt .. its .. '}'
+    writeEvent(seq + i, id, out[i + 2], ARGV[4])
+    if tenant ~= '' then call('ZADD', P .. ARGV[10] .. tenant .. ']', num(seq + i), id) end
   end
   appendFeed(head, { ARGV[9] }, tonumber(ARGV[5]), ARGV[6])
   return head
