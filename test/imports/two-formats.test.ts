@@ -63,6 +63,21 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(JSON.stringify(items)).not.toContain(made.hashed)
   })
 
+  it('does not show an administrator of own tokens the id of a record that somebody else imported', async () => {
+    const tokens = accepting(formats)
+    const { token, row } = oldToken(1)
+    const by = (id: string) => tokens.as({ id, tenants: '*', manages: 'all' })
+    await by('ann').import([{ token }], { format: plain, map })
+    await by('bob').import([row], { format: hashed, map })
+    const made = { hashed: await idOf(tokens, 'hashed'), plain: await idOf(tokens, 'plain') }
+    await tokens.system.revoke(made.hashed)
+    expect(await verdict(tokens.verify(token))).toBe('token_revoked')
+    await tokens.flush()
+    const { items } = await tokens.as({ id: 'ann', tenants: ['acme'], manages: 'own' }).events({ tokenId: made.plain })
+    expect(items[0]).toMatchObject({ action: 'token.revoked', details: { sameSecretElsewhere: true } })
+    expect(JSON.stringify(items)).not.toContain(made.hashed)
+  })
+
   it('refuses a secret imported twice even when the format of its revoked record ends', async () => {
     let now = Date.now()
     const ending = { ...hashed, until: now + 1000 }
