@@ -18,7 +18,7 @@ import { ApplicationConfig, HttpAdapterHost, Reflector } from '@nestjs/core'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
-import { markGuard, PUBLIC_METADATA } from '../../src/http/guard-marks.js'
+import { isPublic, markGuard, PUBLIC_METADATA } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
 import type { AuthenticateOptions as Options } from '../../src/http/options.js'
 import type { PlainResponse } from '../../src/http/problem.js'
@@ -134,7 +134,7 @@ export function RequireScopes<const First extends FirstInput, const Rest extends
 /**
  * Decorator that makes a route public. On a method, it lifts the requirements that `LatchkeyGuard` and `@RequireScopes` set on its controller and on
  * the application; on a controller, those set on the application. A guard at the same level still applies, so contradictory decorators never open a
- * route.
+ * route. A controller that extends a public one is not public, unless it has the decorator itself; a public method stays public when it is inherited.
  *
  * If a request carries a token anyway, the token is ignored.
  *
@@ -149,10 +149,6 @@ export function RequireScopes<const First extends FirstInput, const Rest extends
 export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(PUBLIC_METADATA, true)
 
 const reflector = new Reflector()
-
-function isPublic(target: object): boolean {
-  return reflector.get<unknown>(PUBLIC_METADATA, target as Metadata) === true
-}
 
 function isFreed(guard: CanActivate, context: ExecutionContext): boolean {
   const [handler, type] = [context.getHandler(), context.getClass()]

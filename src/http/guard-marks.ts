@@ -14,3 +14,13 @@ export function isGuard(value: unknown): boolean {
 
 /** The key of the Nest metadata that `@Public` sets. */
 export const PUBLIC_METADATA = 'latchkey:public'
+
+/**
+ * Checks whether `@Public` stands on this class or method itself. Metadata is also found on a base class, but a class that extends a public one, perhaps from
+ * another package, may add routes that must not be public.
+ */
+export function isPublic(target: object): boolean {
+  // From the package reflect-metadata, which every Nest application has.
+  const read: unknown = Reflect.get(Reflect, 'getOwnMetadata')
+  return typeof read === 'function' && Reflect.apply(read, Reflect, [PUBLIC_METADATA, target]) === true
+}

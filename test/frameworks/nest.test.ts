@@ -139,6 +139,21 @@ class ContradictionController {
 @Controller('inherited')
 class InheritedController extends StockController {}
 
+@Controller('annex')
+class AnnexController extends LobbyController {
+  @Get('added')
+  added(@CurrentPrincipal() principal: Principal | undefined) {
+    return { name: principal?.name ?? null }
+  }
+}
+
+@Public()
+@Controller('hall')
+class HallController extends LobbyController {}
+
+@Controller('wing')
+class WingController extends MixedController {}
+
 const platforms = { Express: () => new ExpressAdapter(), Fastify: () => new FastifyAdapter() } as const
 const open: INestApplication[] = []
 afterEach(async () => {
@@ -332,6 +347,25 @@ describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
     expect(await (await call('/mixed/open', bearer(token))).json()).toEqual({ name: null })
     if (platform === 'Express') {
       expect([...(await unguardedRoutes(app as INestApplication))].sort()).toEqual(['GET /lobby/open', 'GET /mixed/open'])
+    }
+  })
+
+  it('a controller that extends a public one is not public unless it says so itself', async () => {
+    const { tokens, token } = await kit()
+    const controllers = [AnnexController, HallController, WingController]
+    let app: INestApplication | undefined
+    const guard = { provide: APP_GUARD, useClass: LatchkeyGuard }
+    const call = await start(platform, { tokens }, { providers: [guard], controllers }, (made) => {
+      app = made
+    })
+    const status = async (path: string, init?: RequestInit) => (await call(path, init)).status
+    for (const path of ['/annex/open', '/annex/added']) {
+      expect([path, await status(path), await status(path, bearer(token))]).toEqual([path, 401, 200])
+    }
+    expect(await (await call('/annex/added', bearer(token))).json()).toEqual({ name: 'made' })
+    for (const path of ['/hall/open', '/wing/open']) expect([path, await status(path)]).toEqual([path, 200])
+    if (platform === 'Express') {
+      expect([...(await unguardedRoutes(app as INestApplication))].sort()).toEqual(['GET /hall/open', 'GET /wing/open'])
     }
   })
 

@@ -1,4 +1,4 @@
-import { isGuard, PUBLIC_METADATA } from '../../http/guard-marks.js'
+import { isGuard, isPublic } from '../../http/guard-marks.js'
 import { type FoundRoute, joinPaths, type Layer } from './found-route.js'
 
 type Wrapper = { readonly metatype?: unknown; readonly instance?: unknown }
@@ -75,13 +75,9 @@ function endpointsOf({ container, config }: Nest): readonly Endpoint[] {
       const ofClass = listed(metadata('__guards__', metatype)).map(instanceOf)
       return methodsOf(metatype).map((handler) => {
         const ofMethod = listed(metadata('__guards__', handler)).map(instanceOf)
-        const isPublic = metadata(PUBLIC_METADATA, handler) === true
+        const isFree = isPublic(handler)
         // As in the guards themselves: `@Public` on a method lifts the guards of its class and of the application, and on a class those of the application.
-        const guards = [
-          ...ofMethod,
-          ...(isPublic ? [] : ofClass),
-          ...(isPublic || metadata(PUBLIC_METADATA, metatype) === true ? [] : everywhere),
-        ]
+        const guards = [...ofMethod, ...(isFree ? [] : ofClass), ...(isFree || isPublic(metatype) ? [] : everywhere)]
         const below = listed(metadata('path', handler)).map(String)
         const paths = listed(metadata('path', metatype)).flatMap((prefix) =>
           below.map((path) => joinPaths(joinPaths('', String(prefix)), path)),
