@@ -2,7 +2,7 @@ import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
 import type { Filtered } from '../store/compile-filter.js'
 import type { Report } from '../store/reporter.js'
-import type { Background } from '../store/timer.js'
+import { type Background, CLOCK_CHECK_MS } from '../store/timer.js'
 import type { Entry } from './entry.js'
 import { type ControllerRef, createCollected, createHeldSignal, refTo } from './held-signal.js'
 
@@ -216,7 +216,7 @@ export class Signals {
       this.#source.report('verify', error)
       // Nothing can confirm the token anymore, so the work ends, just as a new request would be refused.
       if (![...watch.about.keys()].every(this.#source.bridges)) return 'store_unavailable'
-      this.#later(id, watch, RETRY_MS)
+      this.#later(id, watch, RETRY_MS, () => this.changed(id))
       return this.#refusalByClock(watch)
     }
   }
@@ -243,13 +243,31 @@ export class Signals {
     clearTimeout(watch.timer)
     const ends = [...watch.lifecycles.values()].flatMap(({ expiresAt }) => expiresAt ?? [])
     const expiresAt = ends.length === 0 ? undefined : Math.min(...ends)
-    if (expiresAt !== undefined) this.#later(id, watch, expiresAt - this.#source.clock())
+    if (expiresAt !== undefined) this.#awaitExpiry(id, watch, expiresAt, expiresAt - this.#source.clock())
   }
 
-  #later(id: string, watch: Watch, delayMs: number): void {
+  // The wall clock may jump forward, when the machine resumes or its time is corrected. Until the expiry, only the clock is read.
+  #awaitExpiry(id: string, watch: Watch, expiresAt: number, leftMs: number): void {
+    this.#later(id, watch, Math.min(leftMs, CLOCK_CHECK_MS), () => {
+      const left = this.#leftUntil(expiresAt)
+      if (left > 0) this.#awaitExpiry(id, watch, expiresAt, left)
+      else this.changed(id)
+    })
+  }
+
+  // A timer calls this, so a clock that throws would end the process. The check that follows handles it.
+  #leftUntil(expiresAt: number): number {
+    try {
+      return expiresAt - this.#source.clock()
+    } catch {
+      return 0
+    }
+  }
+
+  #later(id: string, watch: Watch, delayMs: number, work: () => void): void {
     clearTimeout(watch.timer)
     if (this.#watches.get(id) !== watch) return
-    watch.timer = this.#source.background.timer(() => this.changed(id), Math.max(1, delayMs))
+    watch.timer = this.#source.background.timer(work, Math.max(1, delayMs))
   }
 
   #end(id: string, watch: Watch, reason: LatchkeyError): void {

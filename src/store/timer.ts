@@ -3,6 +3,9 @@ type Timer = ReturnType<typeof setTimeout>
 /** Longer delays fire immediately (HTML §8.7). */
 const LONGEST_MS = 2_147_483_647
 
+/** How often work that waits for an instant reads the wall clock. Timers do not count the time during which the machine was asleep. */
+export const CLOCK_CHECK_MS = 1000
+
 type Apart = <T>(run: () => T) => T
 
 const here: Apart = (run) => run()

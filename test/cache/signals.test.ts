@@ -117,6 +117,25 @@ describe('the signal of a principal', () => {
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
+  it.each([
+    ['that can be read', {}],
+    ['that cannot be read', { find: { do: 'fail', error: new Error('down') } }],
+  ] as const)('fires the signal soon after the wall clock jumps past the expiry of a token %s', async (_what, behavior) => {
+    let skew = 0
+    const store = faultyStore(memoryStore())
+    const tokens = instance({ store, clock: () => Date.now() + skew })
+    const { token } = await mint(tokens, { expiresIn: '1h' })
+    const { signal } = await principalOf(tokens.verify(token))
+    await warm(tokens, token)
+    store.behave(behavior)
+    skew = 1_800_000
+    await pause(1100)
+    expect(signal.aborted).toBe(false)
+    skew = 3_601_000
+    await until(() => signal.aborted)
+    expect(codeOf(signal.reason)).toBe('token_expired')
+  })
+
   it('fires the signal if the instance was closed', async () => {
     const tokens = instance()
     const { token } = await mint(tokens)

@@ -89,6 +89,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: '// The token may have changed between the decision and this moment.\n    this.changed(entry.id)', become: '' },
     { find: 'this.#source.follow()', become: '' },
     { find: 'watch.lifecycles.set(each, entry.lifecycle)\n', become: '\n' },
+    { find: 'Math.min(leftMs, CLOCK_CHECK_MS)', become: 'leftMs' },
     { find: 'watch.about.set(each, filteredOf(entry))', become: '' },
     { find: 'if (checking || ', become: 'if (' },
   ],

@@ -1,6 +1,6 @@
 import { createCollected, createHeldSignal, refTo } from '../../cache/held-signal.js'
 import type { RequestSignal } from '../../cache/signals.js'
-import { startTimer } from '../../store/timer.js'
+import { CLOCK_CHECK_MS, startTimer } from '../../store/timer.js'
 
 /** Controllers with listeners: they must fire even if nothing else references them. */
 const awaited: Set<AbortController> = new Set()
@@ -37,7 +37,7 @@ export function openSignal(endsInMs: () => number, parent: RequestSignal | undef
   const wait = (): void => {
     const left = leftOf(endsInMs)
     if (left <= 0) drop()?.abort()
-    else timer = startTimer(wait, left)
+    else timer = startTimer(wait, Math.min(left, CLOCK_CHECK_MS))
   }
   collected?.register(controller, release, ref)
   wait()

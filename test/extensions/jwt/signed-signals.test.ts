@@ -84,3 +84,16 @@ describe('the signal of a signed token with a listener', () => {
     await until(() => fired === 50)
   })
 })
+
+it('fires the signal of a signed token soon after the wall clock of its service jumps past the expiry', async () => {
+  let skew = 0
+  const { signed, service, create } = await createGateway({ clock: () => Date.now() + skew })
+  const text = await signed((await create()).token)
+  const { signal } = await principalOf(service().verify(text))
+  signal.addEventListener('abort', () => undefined)
+  skew = 200_000
+  await pause(1100)
+  expect(signal.aborted).toBe(false)
+  skew = 301_000
+  await until(() => signal.aborted)
+})
