@@ -62,7 +62,7 @@ export type ErrorDetails = {
   readonly version?: number
   /** For 429 and 503: when to retry, in seconds. */
   readonly retryAfterSeconds?: number
-  /** The underlying error. Never holds a token, a secret, a digest or a pepper. */
+  /** The underlying error. Never contains a token, a secret, a digest or a pepper. */
   readonly cause?: unknown
 }
 

@@ -41,7 +41,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   readonly store: TokenStore
   /** The scopes that exist, each with a description for people. */
   readonly scopes: { readonly [Name in S]: string }
-  /** Named sets of scopes. A token holds one as `@name`, and follows later changes to the group. @default {} */
+  /** Named sets of scopes. A token contains one as `@name`, and follows later changes to the group. @default {} */
   readonly groups?: { readonly [group: string]: readonly (NoInfer<S> | `${string}:*` | '*')[] }
   /** Scopes that a scope includes: `{ 'stock:write': ['stock:read'] }`. @default {} */
   readonly implies?: { readonly [Name in S]?: readonly NoInfer<S>[] }

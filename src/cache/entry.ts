@@ -16,7 +16,7 @@ const UNREADABLE = -2
 /**
  * A record as verification needs it: the data for the decision and the principal, and nothing else.
  *
- * Kept small because a cache holds very many of them: data that tokens have in common is one shared object, and an expiry is two small integers, which
+ * Kept small because a cache contains very many of them: data that tokens have in common is one shared object, and an expiry is two small integers, which
  * engines store inline, whereas one large number would be a separate object.
  */
 export class Entry {

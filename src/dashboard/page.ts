@@ -22,7 +22,7 @@ export function policyOf({ logo, frameAncestors = [] }: DashboardSettings): stri
 }
 
 /**
- * The document, which is static and holds no data. The host's options are in an attribute.
+ * The document, which is static and contains no data. The host's options are in an attribute.
  *
  * `folder` is the path from the page to its assets, without the mount path, so it also works behind a proxy that changes the path.
  */

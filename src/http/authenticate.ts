@@ -203,7 +203,7 @@ type RefusedAnswer = {
   readonly rates: readonly RateState[] | undefined
 }
 
-/** A value of unknown shape whose fields may hold anything. Plain property reads are cheaper than `Reflect.get`. */
+/** A value of unknown shape whose fields may contain anything. Plain property reads are cheaper than `Reflect.get`. */
 type Unread<Field extends string> = { readonly [Name in Field]?: unknown }
 
 // Treated as untrusted input: only the exact shape of a verification admits a request.

@@ -33,7 +33,7 @@ export type Caller = {
 /** The caller as adapters pass it. If a host function determines the address, it is called together with everything else that may fail. */
 export type Arriving = Omit<Caller, 'ip'> & {
   readonly ip?: Caller['ip'] | (() => string | undefined)
-  /** The original request target. Earlier middleware decided by it, and a `Request` no longer shows `/x/../y`. */
+  /** The original request target. Earlier middleware based its decision on it, and a `Request` no longer shows `/x/../y`. */
   readonly target?: string | undefined
   /** Receives the writes that the request leaves behind. */
   readonly waitUntil?: WaitUntil | undefined
@@ -101,7 +101,7 @@ export function createAccess(tokens: Latchkey, settings: ManagementSettings): Ac
     },
     async holder(request, caller) {
       // The holder of a signed or foreign token has not presented the API token that it names, so that holder may neither read nor rotate it. The same applies
-      // to a token of another instance: this store may hold a different token under the same ID.
+      // to a token of another instance: this store may contain a different token under the same ID.
       const token = inside.holderOf(caller.principal)
       if (token !== undefined) return { token, done: () => undefined }
       return readOutcome(inside, await guard({ request, ip: caller.ip }))
@@ -166,7 +166,7 @@ function createTokenDetector(
   }
 }
 
-// RFC 7617: Basic encodes user name and password together in base64. A field may hold several credentials.
+// RFC 7617: Basic encodes user name and password together in base64. A field may contain several credentials.
 function pairsIn(fields: readonly string[]): ReadonlySet<string> {
   return new Set(fields.flatMap((field) => Array.from(field.matchAll(/basic +([0-9A-Za-z+/_=-]+)/gi), ([, pair = '']) => pair)))
 }

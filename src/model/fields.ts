@@ -6,7 +6,7 @@
  * CONTRIBUTING shows how to add a field.
  */
 
-/** The kind of value that a field holds. It decides how the field is read, stored, and shown. */
+/** The kind of value that a field contains. It decides how the field is read, stored, and shown. */
 export type FieldKind =
   /** An ID of 16 base62 characters. */
   | 'id'

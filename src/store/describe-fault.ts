@@ -18,7 +18,7 @@ export function describeFault(error: unknown): string {
 /**
  * Copies an error from a host callback, without any token or any of `secrets`. Its author needs the message and the stack.
  *
- * The original is not passed on: it may hold the request, and the host may modify it.
+ * The original is not passed on: it may contain the request, and the host may modify it.
  */
 export function copyFault(error: unknown, secrets: readonly string[] = []): Error | string {
   // Redact before truncating: a truncated token may be too short to be recognized.

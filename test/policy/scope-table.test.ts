@@ -31,8 +31,8 @@ const yes = (cell = ''): boolean => {
   return cell === 'yes'
 }
 
-const coverage = table('the token holds')
-const delegation = table('the actor holds')
+const coverage = table('the token has')
+const delegation = table('the actor has')
 const resources = table("the token's resources")
 
 test('the docs have the tables of scopes and resources', () => {

@@ -124,7 +124,7 @@ describe.skipIf(postgres.skip)(`a Postgres pool with options that change rows ${
     expect(await refusalOf(postgresStore({ kysely, schema: place.schema }))).toContain('JSON text comes back as an object')
   })
 
-  it('refuses a Postgres database whose encoding cannot hold every character', async () => {
+  it('refuses a Postgres database whose encoding cannot represent every character', async () => {
     const name = `${place.schema}_latin`
     await place.query(`create database ${name} encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0`)
     cleanups.push(() => place.query(`drop database ${name}`))

@@ -179,7 +179,7 @@ describe('while other code has polluted Object.prototype with the name of a fiel
   }
 
   for (const { kind, skip, place } of kinds) {
-    it.skipIf(skip !== undefined)(`all of them together change nothing in the ${kind} store${skip ?? ''}`, async () => {
+    it.skipIf(skip !== undefined)(`all polluted fields together change nothing in the ${kind} store${skip ?? ''}`, async () => {
       const expected = await story(await place())
       const open = await place()
       onTestFinished(clean)

@@ -12,7 +12,7 @@ const EVENT_STEP = { least: 100, most: 1_000 }
 /** Merging the events of more tenants than this would block the server, so the log is read instead. */
 const MERGED_TENANTS = 500
 
-/** Each hash holds the counters of 30 days, so that a query reads little more than its range. */
+/** Each hash contains the counters of 30 days, so that a query reads little more than its range. */
 const PERIOD = 30 * 86_400_000
 
 /** Returns the period that contains an instant. */

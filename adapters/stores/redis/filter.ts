@@ -10,7 +10,7 @@ export type IndexFilter = {
   readonly all: readonly string[]
   /** And in one of these. */
   readonly any?: readonly string[]
-  /** Lists of indexes, each of which holds every matching token. */
+  /** Lists of indexes, each of which contains every matching token. */
   readonly choices: readonly (readonly string[])[]
   readonly ids?: readonly string[]
 }

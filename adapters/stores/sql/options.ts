@@ -36,7 +36,7 @@ const areDecodable = ({ username, password }: URL): boolean => {
   }
 }
 
-/** Checks the scheme of a connection string. Messages never quote the string, because it holds a password. */
+/** Checks the scheme of a connection string. Messages never quote the string, because it contains a password. */
 const readParsed = (text: string, schemes: readonly string[]): void => {
   const parsed = URL.canParse(text) ? new URL(text) : undefined
   if (parsed === undefined || !schemes.includes(parsed.protocol)) {

@@ -72,7 +72,7 @@ export type Quirks = {
   readonly stepsByGroup?: true
   /** The rows of a JSON list of objects, the only parameter, so one text fits any number of rows. If absent, each value has a placeholder. */
   fromJson?(columns: { readonly [column: string]: 'text' | 'bigint' }): string
-  /** Whether this column may hold more text than a driver reads. Absent if drivers always read all of it. */
+  /** Whether this column may contain more text than a driver reads. Absent if drivers always read all of it. */
   isCut?(column: string): string
   /** `$1` or `?`. */
   placeholder(position: number): string

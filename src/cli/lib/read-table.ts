@@ -47,7 +47,7 @@ function breaksIn(record: object): number {
 function readHeader(names: readonly (string | undefined)[]): string[] {
   return names.map((name, index) => {
     if (name === undefined || name === '') throw new CommandError(EXIT.usage, `column ${index + 1} of the header has no name`)
-    // Without a header, these are the cells of the first row, which may hold a secret.
+    // Without a header, these are the cells of the first row, which may contain a secret.
     const first = names.indexOf(name)
     if (first !== index) throw new CommandError(EXIT.usage, `columns ${first + 1} and ${index + 1} of the header have the same name`)
     return name

@@ -13,7 +13,7 @@ export type Successor = { readonly token: string; readonly record: RecordPart }
 
 type Answer = { readonly body: { readonly [name: string]: unknown }; readonly date: number | undefined }
 
-/** Far more than any response of the API needs: a record holds at most 16 KiB of metadata. */
+/** Far more than any response of the API needs: a record contains at most 16 KiB of metadata. */
 const MAX_ANSWER_BYTES = 131_072
 /** Maximum delay accepted from the server: an hour. */
 const MAX_RETRY_SECONDS = 3600

@@ -12,11 +12,11 @@ export type BcryptTokensOptions = FormatOptions &
   ShapeOptions & {
     /** The function `compare` of your bcrypt library, such as `bcryptjs` or `bcrypt`. */
     readonly compare: (text: string, hash: string) => MaybePromise<boolean>
-    /** How many leading characters of a token the key column holds, prefix included. */
+    /** How many leading characters of a token the key column contains, prefix included. */
     readonly keyLength: number
-    /** The column that holds these characters. They must be unique for each token. @default 'prefix' */
+    /** The column that contains these characters. They must be unique for each token. @default 'prefix' */
     readonly keyColumn?: string | undefined
-    /** The column that holds the hashes. @default 'hash' */
+    /** The column that contains the hashes. @default 'hash' */
     readonly column?: string | undefined
     /** The part that was hashed: the whole token, or the part after the key. @default 'whole' */
     readonly hashed?: 'whole' | 'without_key' | undefined

@@ -12,14 +12,14 @@ import { type FormatOptions, formatFields, readShapeOf, type Shape, type ShapeOp
 /** Options of `plainTokens`. */
 export type PlainTokensOptions = FormatOptions &
   ShapeOptions & {
-    /** The column that holds the tokens. @default 'token' */
+    /** The column that contains the tokens. @default 'token' */
     readonly column?: string | undefined
   }
 
 /** Options of `sha256Tokens` and `sha512Tokens`. */
 export type HashedTokensOptions = FormatOptions &
   ShapeOptions & {
-    /** The column that holds the hashes, as text or as bytes. @default 'hash' */
+    /** The column that contains the hashes, as text or as bytes. @default 'hash' */
     readonly column?: string | undefined
     /** The encoding of the column. @default 'hex' */
     readonly encoding?: 'hex' | 'base64' | 'base64url' | undefined

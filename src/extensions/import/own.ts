@@ -20,9 +20,9 @@ export type OwnTokensOptions = Omit<FormatOptions, 'name'> & {
    * exists.
    */
   readonly verify: (credential: string, hash: string) => MaybePromise<boolean>
-  /** The column that holds the keys. @default 'key' */
+  /** The column that contains the keys. @default 'key' */
   readonly keyColumn?: string | undefined
-  /** The column that holds the hashes. @default 'hash' */
+  /** The column that contains the hashes. @default 'hash' */
   readonly column?: string | undefined
 }
 

@@ -19,7 +19,7 @@ export type Slot = {
 }
 
 const MOST_CHARACTERS = 64
-// These rows are stored among those of consumers, under names that no consumer can have. `position` holds one of our numbers, and `holder` a note of at most 64
+// These rows are stored among those of consumers, under names that no consumer can have. `position` contains one of our numbers, and `holder` a note of at most 64
 // characters.
 
 /** Returns how often the event at the head was tried. */

@@ -59,7 +59,7 @@ describe.skipIf(postgres.skip)(`transactions of the host in Postgres ${postgres.
     )
   })
 
-  it('refuses a pg client whose encoding cannot hold every character, and explains what to do', async () => {
+  it('refuses a pg client whose encoding cannot represent every character, and explains what to do', async () => {
     const store = open()
     await store.migrate?.()
     const { transaction, rollback } = await client("begin; set client_encoding = 'EUC_JP'")

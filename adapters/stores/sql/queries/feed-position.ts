@@ -25,7 +25,7 @@ export const reached = (cursor: string, target: string): boolean => {
 }
 
 /**
- * Whether this feed has reached a position and still holds everything after it.
+ * Whether this feed has reached a position and still contains everything after it.
  *
  * If not, the entries after the position were cut off, or the feed belongs to another database or to one that lost changes: a restored backup,
  * or a standby that was promoted before it had received everything.

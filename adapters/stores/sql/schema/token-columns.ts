@@ -77,7 +77,7 @@ const columnOf = (name: string, { kind, required, since, indexed }: Field): Fiel
   }
 }
 
-/** The columns of tokens that hold fields, in the order of the table of fields. */
+/** The columns of tokens that contain fields, in the order of the table of fields. */
 export const FIELD_COLUMNS: readonly FieldColumn[] = FIELD_ROWS.filter(([, field]) => field.beside === undefined).map(([name, field]) =>
   columnOf(name, field),
 )

@@ -43,7 +43,7 @@ export function Reveal(props: {
   const [language, setLanguage] = useState<Language>('curl')
   const { sentIn } = useWorld().me
   useLayoutEffect(() => {
-    // Written to the DOM directly, so that the renderer never holds the token.
+    // Written to the DOM directly, so that the renderer never stores the token.
     const put = (selector: string, text: string): void => place.current?.querySelector(selector)?.replaceChildren(text)
     put('[data-token]', secret.text)
     put(`[data-${language}]`, snippetOf(language, fieldOf(secret.text, sentIn), config, origin))

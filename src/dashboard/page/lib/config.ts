@@ -1,4 +1,4 @@
-/** Options of the host. They are kept in an attribute of the document, which holds nothing else. */
+/** Options of the host. They are kept in an attribute of the document, which contains nothing else. */
 export type Config = {
   readonly title?: string
   readonly logo?: string

@@ -17,7 +17,10 @@ async function follow(stage: Stage, after: string, limit: number, done: () => bo
     // A cursor is valid on every handle, because processes exchange their positions.
     const page = await stage.handle(turn).changes(cursor, limit)
     ensure(!page.everything, 'the feed must not report everything while its history is complete')
-    ensure(page.ids.length + page.owners.length + page.bulk.length <= limit, `a page of the feed must not hold more than ${limit} changes`)
+    ensure(
+      page.ids.length + page.owners.length + page.bulk.length <= limit,
+      `a page of the feed must not contain more than ${limit} changes`,
+    )
     for (const id of page.ids) seen.add(id)
     cursor = page.cursor
     if (last && !page.more) return [...seen]
