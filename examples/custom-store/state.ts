@@ -184,7 +184,7 @@ function saltOf(salt: string, index: number): string {
 function applyUsage(state: State, { nodeId, seq, counts, addresses, lastUses }: UsageBatch): void {
   if (seq <= (state.batches.get(nodeId) ?? 0)) return
   state.batches.set(nodeId, seq)
-  // Ignores the usage of tokens that were removed meanwhile.
+  // Ignores the usage of tokens that were removed in the meantime.
   const isKnown = ({ tokenId }: { readonly tokenId: string }): boolean => state.tokens.has(tokenId)
   // Ignores the addresses of a token whose owner was erased.
   const isErased = ({ tokenId }: { readonly tokenId: string }): boolean => {

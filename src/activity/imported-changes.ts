@@ -85,7 +85,7 @@ export class ImportedChanges {
     if (failure !== undefined) throw failure[1]
   }
 
-  /** Returns `false` if the token was changed by someone else meanwhile. */
+  /** Returns `false` if the token was changed by someone else in the meantime. */
   async #change(id: string, step: Step): Promise<boolean> {
     const { store, clock, announce, changed } = this.#options
     const stored = await store.findOne(id)

@@ -5,7 +5,7 @@ type Bucket = { tokens: number; at: number }
 /** The size of a burst, and the refill rate. */
 export type Rate = { readonly burst: number; readonly perSecond: number }
 
-/** A token bucket for each key. Bounded in keys: the least recently charged one is forgotten first. */
+/** A token bucket for each key. The number of keys is bounded: the least recently charged one is forgotten first. */
 export class Budget {
   readonly #rate: Rate
   readonly #monotonic: () => number

@@ -43,7 +43,7 @@ export function createTrace(inside: Internals, access: Access): ((refused: Refus
   }
   const underWay = new Set<Promise<void>>()
   function trace(refused: Refused): void {
-    // If the instance closes meanwhile, nothing more is recorded.
+    // If the instance closes in the meantime, nothing more is recorded.
     const work = record(refused)
       .catch(() => undefined)
       .finally(() => underWay.delete(work))

@@ -10,7 +10,7 @@ export function expand(definitions: Definitions, grants: readonly string[]): Sco
     if (definitions.known.has(grant)) names.add(grant)
     else for (const name of coveredBy(definitions, grant)) names.add(name)
   }
-  // Iterating over a Set includes entries that are added meanwhile, so this follows chains and terminates on cycles.
+  // Iterating over a Set includes entries that are added in the meantime, so this follows chains and terminates on cycles.
   for (const name of names) for (const implied of definitions.implies.get(name) ?? []) names.add(implied)
   return scopeSet([...names], (scope) => tellOfAsked(definitions, scope))
 }

@@ -21,7 +21,7 @@ export function inclusionOf(definitions: Definitions, scope: string): (grant: st
 function enoughFor(definitions: Definitions, scope: string): ReadonlySet<string> {
   const impliers = impliersIn(definitions)
   const names = new Set(definitions.known.has(scope) ? [scope] : [])
-  // Iterating over a Set includes entries that are added meanwhile, so this follows chains and terminates on cycles.
+  // Iterating over a Set includes entries that are added in the meantime, so this follows chains and terminates on cycles.
   for (const name of names) for (const implier of impliers.get(name) ?? []) names.add(implier)
   return names
 }

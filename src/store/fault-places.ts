@@ -101,7 +101,7 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   placing: OWN,
   rateLimit: {
     code: 'LATCHKEY_RATE_LIMIT_FAILED',
-    advice: 'Check the store of the limiter; rateLimit.onFailure decides what happens to requests meanwhile.',
+    advice: 'Check the store of the limiter; rateLimit.onFailure decides what happens to requests in the meantime.',
   },
   replica: {
     code: 'LATCHKEY_REPLICA_UNUSED',

@@ -23,7 +23,7 @@ export async function introspect(context: Context, token: unknown, from?: Presen
   if (refusedAt(context, stored, clock()) !== undefined) return { active: false }
   const owned =
     stored.ownerId === undefined ? undefined : await context.owners?.of(stored.ownerId, stored.tenantId, context.allowance?.leftMs)
-  // The token may have ended meanwhile.
+  // The token may have ended in the meantime.
   const now = clock()
   const code = refusedAt(context, stored, now)
   if (owned === null || code !== undefined) return { active: false }

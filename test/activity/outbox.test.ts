@@ -39,7 +39,7 @@ describe('the outbox', () => {
     expect(looks).toHaveLength(3)
   })
 
-  it('checks the outbox again after a fault, for callers that arrived meanwhile', async () => {
+  it('checks the outbox again after a fault, for callers that arrived in the meantime', async () => {
     const { looks, outbox } = held()
     const first = outbox.place()
     const second = outbox.place()

@@ -41,7 +41,7 @@ it.each([
   ['init --store postgresql', '--store: must be one of sqlite, postgres, mysql, redis; did you mean "postgres"?'],
   ['init --store mariadb', 'did you mean "mysql"?'],
   ['copy --to latchkey.config.mjs --step fense', '--step: must be one of copy, fence, open, cancel; did you mean "fence"?'],
-])('the error for an invalid option value lists the valid ones and suggests the nearest: %s', async (line, text) => {
+])('the error for an invalid option value lists the valid values and suggests the closest one: %s', async (line, text) => {
   expect(await refusal(line)).toContain(text)
 })
 

@@ -214,7 +214,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
     play({ before: seed }, async ({ page, world }) => {
       for (const name of ['Price feed', 'Web shop']) await page.getByRole('checkbox', { name: `Select ${name}` }).check()
       const [shop] = (await world.tokens.system.list({ name: 'Web shop' })).items
-      await world.tokens.system.update(shop?.id ?? '', { description: 'changed meanwhile' })
+      await world.tokens.system.update(shop?.id ?? '', { description: 'changed in the meantime' })
       await page.getByRole('region', { name: '2 selected' }).getByRole('button', { name: 'Deactivate' }).click()
       const dialog = page.getByRole('dialog', { name: '1 token could not be changed' })
       await dialog.getByText('1 token was changed.').waitFor()

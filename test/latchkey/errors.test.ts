@@ -32,10 +32,10 @@ describe('isLatchkeyError', () => {
 
   it('isLatchkeyError() recognizes errors of a second copy, unlike instanceof', async () => {
     const other = await secondCopy()
-    const error = new other.ConflictError('conflict', 'changed meanwhile', { version: 3 })
+    const error = new other.ConflictError('conflict', 'changed in the meantime', { version: 3 })
     expect(error).not.toBeInstanceOf(ConflictError)
     expect(isLatchkeyError(error)).toBe(true)
-    expect(other.isLatchkeyError(new ConflictError('conflict', 'changed meanwhile'))).toBe(true)
+    expect(other.isLatchkeyError(new ConflictError('conflict', 'changed in the meantime'))).toBe(true)
   })
 
   it.each([undefined, null, 'conflict', 1, {}, new Error('x'), Object.assign(new Error('x'), { code: 'conflict', status: 409 })])(
@@ -115,7 +115,7 @@ describe('errors of another copy or realm in the library', () => {
 
   it('the management API answers a conflict of another copy as a conflict with its version', async () => {
     const other = await secondCopy()
-    const response = problemResponse(new other.ConflictError('conflict', 'changed meanwhile', { version: 3 }))
+    const response = problemResponse(new other.ConflictError('conflict', 'changed in the meantime', { version: 3 }))
     expect([response.status, response.headers.get('etag')]).toEqual([412, expect.stringContaining('3')])
   })
 

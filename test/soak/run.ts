@@ -10,7 +10,7 @@ import { History } from './history.js'
 import { Pair } from './pair.js'
 import { Workload } from './workload.js'
 
-// For half an hour, nodes are killed, stopped, cut off and given the wrong time, on a database that fails over meanwhile. `npm run
+// For half an hour, nodes are killed, stopped, cut off and given the wrong time, on a database that fails over in the meantime. `npm run
 // test:soak -- --minutes=5 --nodes=8 --seed=1`
 const option = (name: string, fallback: number): number => {
   const given = process.argv.find((argument) => argument.startsWith(`--${name}=`))

@@ -193,7 +193,7 @@ describe.skipIf(postgres.skip)(`connections that the host passes to a Postgres s
     await proxy.die()
     wake.mockClear()
     await proxy.comeBack()
-    // A notification may have been lost meanwhile, so a new connection wakes its subscriber right away.
+    // A notification may have been lost in the meantime, so a new connection wakes its subscriber right away.
     await expect.poll(() => wake).toHaveBeenCalled()
     await woken()
     await stop?.()

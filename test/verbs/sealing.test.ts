@@ -137,7 +137,7 @@ describe('sealing', () => {
     expect(store.calls.filter(({ method }) => method === 'seals')).toHaveLength(1)
   })
 
-  it('passes a rejected head to onSeal again, and continues meanwhile', async () => {
+  it('passes a rejected head to onSeal again, and continues in the meantime', async () => {
     const heads: number[] = []
     let fails = true
     const places: string[] = []

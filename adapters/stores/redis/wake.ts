@@ -43,7 +43,7 @@ export async function listen(client: RedisClient, channel: string, hearer: Heare
 
 async function listenIoredis(subscriber: object, channel: string, { wake, lost }: Hearer): Promise<Listener> {
   if (!isIoredisSubscriber(subscriber)) return { close() {} }
-  // It would resubscribe by itself after a reconnect. If the connection is lost meanwhile, that rejects a promise that nobody can catch,
+  // It would resubscribe by itself after a reconnect. If the connection is lost in the meantime, that rejects a promise that nobody can catch,
   // which ends the process. `ready` below resubscribes instead.
   if (subscriber.options !== undefined) subscriber.options.autoResubscribe = false
   letProcessEnd(subscriber)

@@ -22,7 +22,7 @@ type Renewal = { readonly outcome: Promise<void>; readonly forced: boolean }
 /** The record of a token that is due or was already replaced. */
 type Seen = { readonly record: RecordPart; readonly ageing: boolean }
 
-/** Terms may change meanwhile, so a distant date is looked up again. */
+/** Terms may change in the meantime, so a distant date is looked up again. */
 const MAX_LOOK_MS = 3_600_000
 const MIN_PAUSE_MS = 1000
 const MAX_BACKOFF_MS = 300_000
@@ -68,11 +68,11 @@ export function createKeeper(settings: Settings): Keeper {
   async function refresh(): Promise<ClientState> {
     const before = await held()
     const found = await load(settings)
-    // If this client changed the state meanwhile, its state is newer than what was read.
+    // If this client changed the state in the meantime, its state is newer than what was read.
     if (state !== before) return held()
     if (found === undefined || found.token === spent) return before
     if (found.token === before.token) {
-      // A storage may keep only the token. The note of a rotation then lasts only as long as the process.
+      // The storage may keep only the token. The note of a rotation then lasts only as long as the process.
       state = { ...before, ...found }
     } else {
       adopt(found)

@@ -52,7 +52,7 @@ export type ClientOptions = {
   readonly deadline?: Duration | undefined
   /** Sends the requests. @default the platform's own `fetch` */
   readonly fetch?: Fetch | undefined
-  /** Called for every failed rotation; requests continue meanwhile. @default one `console.warn` each */
+  /** Called for every failed rotation; requests continue in the meantime. @default one `console.warn` each */
   readonly onError?: ((error: ClientError) => void) | undefined
 }
 

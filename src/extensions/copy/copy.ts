@@ -17,7 +17,7 @@ export type CopyStep = 'copy' | 'fence' | 'open' | 'cancel'
 /** The progress of a pass. */
 export type CopyProgress = {
   readonly part: PartName
-  /** `copy`: changes continue meanwhile. `last`: changes are refused. */
+  /** `copy`: changes continue in the meantime. `last`: changes are refused. */
   readonly pass: 'copy' | 'last'
   /** The number of rows of the old store that were read. */
   readonly rows: number

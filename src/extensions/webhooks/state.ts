@@ -37,7 +37,7 @@ export async function saveAttempts(
   of: { readonly prefix: string; readonly endpoint: string },
   { eventId, attempts, dueAt }: Attempts,
 ): Promise<void> {
-  // If another node has written meanwhile, that node now reads for this endpoint.
+  // If another node has written in the meantime, that node now reads for this endpoint.
   await write(store, rows, of.prefix, attemptsName(of.endpoint), attempts, `${eventId} ${dueAt.toString(36)}`)
 }
 

@@ -37,7 +37,7 @@ function read({ Session }: Inspector, layer: Layer): { readonly [name: string]: 
     })
     return { ...answer }
   }
-  // The inspector evaluates in the global scope, so the function has to be there meanwhile.
+  // The inspector evaluates in the global scope, so the function has to be there in the meantime.
   const place = `latchkey:${Math.random()}`
   const desk: { readonly layer: Layer; found: object } = { layer, found: {} }
   Reflect.set(globalThis, place, desk)

@@ -145,7 +145,7 @@ export async function findVisible(context: Context, id: unknown, actor: ReadActo
 export type Step = { readonly record: StoredToken; readonly event: StoredEvent; readonly caps?: readonly TokenCap[] } | undefined
 
 /**
- * Reads a token, changes it, and writes it back only if nobody else has changed it meanwhile. Otherwise starts over with the new version.
+ * Reads a token, changes it, and writes it back only if nobody else has changed it in the meantime. Otherwise starts over with the new version.
  *
  * @throws NotFoundError `not_found`
  * @throws ConflictError `conflict`, when `version` is passed and is not the current version, or after too many concurrent changes

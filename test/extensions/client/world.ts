@@ -115,7 +115,7 @@ export type Shelf = {
   save(state: ClientState): void
 }
 
-/** Creates a storage, with or without a token in it. */
+/** Creates storage, with or without a token in it. */
 export function shelf(first?: string): Shelf {
   let kept: ClientState | undefined = first === undefined ? undefined : { token: first }
   const saves: ClientState[] = []

@@ -59,7 +59,7 @@ export function Edit({ token, onClose, onSaved }: Props): JSX.Element {
         } catch (error) {
           const { status, code, open } = Problem.of(error)
           if (open) lost.current = body
-          // A conflict without a version means that the token was revoked meanwhile.
+          // A conflict without a version means that the token was revoked in the meantime.
           if (status !== 412 && code !== 'conflict') {
             focusWrong()
             throw error

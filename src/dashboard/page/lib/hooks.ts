@@ -19,7 +19,7 @@ type State<T> = { data?: T; problem?: Problem; key?: string; retryAt?: number | 
 
 /**
  * Loads something again whenever `key` changes. Transient failures are retried automatically, less and less often, and immediately when the
- * browser is online again. The old data stays meanwhile; after an error, it stays only if it belongs to the same key.
+ * browser is online again. The old data stays in the meantime; after an error, it stays only if it belongs to the same key.
  */
 export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [state, setState] = useState<State<T>>({})
