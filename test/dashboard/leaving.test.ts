@@ -87,7 +87,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       expect(await asksOnReload(page)).toBe(true)
     }))
 
-  it('an Enter that arrives while a dialog opens does nothing', () =>
+  it('an Enter keypress while a dialog opens does nothing', () =>
     play(one, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).click()
       await press(page, 'Rotate')

@@ -87,7 +87,7 @@ export const leaseCases: StoreCases = {
         const year = 366 * 24 * 3_600_000
         const [behind, right, ahead] = [of('a', START - year), of('b', START), of('c', START + 10 * year)]
         for (const lease of [behind, right, ahead]) await store.renewLease(lease)
-        // Enough renewals that a store with occasional cleanup runs it.
+        // Enough renewals to make a store with occasional cleanup run it.
         for (let turn = 1; turn <= 64; turn += 1) await second.renewLease({ ...ahead, expiresAt: ahead.expiresAt + turn })
         if (store.renewLeases !== undefined) await store.renewLeases([right, of('c', ahead.expiresAt + 64)])
         ensureEqual(
