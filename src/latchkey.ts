@@ -166,6 +166,6 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     },
   }
   registerInstance(instance, inside)
-  // The names of scopes are known to callers at compile time; in here they are text.
+  // The names of scopes are known to callers at compile time; internally, they are text.
   return Object.freeze(instance) as Latchkey<S>
 }
