@@ -4,17 +4,25 @@ export const EVERY: string = 'test/**/*.test.ts'
 export const NOT_OURS: readonly string[] = ['test/consumer/fixtures/**', '**/node_modules/**']
 
 /**
- * Tests that are slow by nature: killed or exiting processes, separate servers, browsers, a contract repeated under faults, and millions of
- * rows or schedules. `npm run test:long` runs them.
+ * Tests that are slow by nature: processes that are started, killed or exit, separate servers, browsers, a contract repeated under faults or on pools of every
+ * shape, and thousands to millions of rows or schedules. `npm run test:long` runs them.
  */
 export const LONG: string[] = [
   'test/activity/consumer-crash.test.ts',
   'test/activity/notices-crash.test.ts',
   'test/activity/usage-million.test.ts',
   'test/audit/seal-crash.test.ts',
+  'test/audit/tamper-stores.test.ts',
+  'test/audit/tamper.test.ts',
   'test/cache/schedules.test.ts',
+  'test/cli/commands.test.ts',
+  'test/cli/docs.test.ts',
   'test/cli/doctor.test.ts',
+  'test/cli/hints.test.ts',
   'test/cli/import-table.test.ts',
+  'test/cli/moving.test.ts',
+  'test/cli/process.test.ts',
+  'test/cli/refusals.test.ts',
   'test/cluster/**/*.test.ts',
   // The other tests in that folder run in a browser.
   'test/dashboard/!(served).test.ts',
@@ -22,6 +30,7 @@ export const LONG: string[] = [
   'test/examples/**/*.test.ts',
   'test/extensions/client/browser.test.ts',
   'test/extensions/client/load.test.ts',
+  'test/extensions/copy/copy.test.ts',
   'test/extensions/relay/many-nodes.test.ts',
   'test/extensions/webhooks/crash.test.ts',
   'test/flood/**/*.test.ts',
@@ -31,13 +40,23 @@ export const LONG: string[] = [
   'test/stores/exit.test.ts',
   'test/stores/hand-over.test.ts',
   'test/stores/mysql-contended.test.ts',
+  'test/stores/mysql-pool.test.ts',
   'test/stores/postgres-failover.test.ts',
   'test/stores/postgres-pgbouncer.test.ts',
-  'test/stores/postgres-replica.test.ts',
+  'test/stores/postgres-pool.test.ts',
   'test/stores/postgres-replica-contract.test.ts',
+  'test/stores/postgres-replica.test.ts',
   'test/stores/postgres-serializable.test.ts',
+  'test/stores/redis-bulk.test.ts',
+  'test/stores/redis-outage.test.ts',
+  'test/stores/sqlite-host.test.ts',
   'test/stores/sqlite-processes.test.ts',
   'test/stores/stopped-writers.test.ts',
+  'test/stores/wide-search.test.ts',
+  'test/verbs/erase.test.ts',
+  'test/verbs/gives-way.test.ts',
+  'test/verbs/notices-stores.test.ts',
+  'test/verbs/owner-gone.test.ts',
 ]
 
 /** Tests that read or change the whole process: its modules, heap, listeners or exit. Each of these files gets a separate process. */
