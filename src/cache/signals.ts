@@ -18,9 +18,15 @@ export type RequestSignal = {
 /** For a token that was imported in several formats: the others with the same secret, which end together with it. */
 const endingTogether: WeakMap<Entry, readonly Filtered[]> = new WeakMap()
 
-/** From now on, a signal of this entry also fires when one of the others ends. */
+/** From now on, a signal of this entry also fires when one of these others ends, and no longer when one of earlier others does. */
 export function endTogether(entry: Entry, others: readonly Entry[]): void {
-  endingTogether.set(entry, others.map(filteredOf))
+  if (others.length > 0) endingTogether.set(entry, others.map(filteredOf))
+  else endingTogether.delete(entry)
+}
+
+/** Returns the IDs of the tokens that this entry ends together with. */
+export function endsWith(entry: Entry): readonly string[] {
+  return (endingTogether.get(entry) ?? []).map(({ id }) => id)
 }
 
 // Copies only the required fields, because the entry may leave the cache long before the work ends.

@@ -85,6 +85,20 @@ export function endedWithFormat(imports: Imports | undefined, importedFrom: stri
   return format !== undefined && hasEnded(format, now)
 }
 
+/** For the record of a secret that was imported in several formats: when the first of the others expires. */
+const endsOfOthers: WeakMap<object, number> = new WeakMap()
+
+/** From now on, what is derived from this record also ends at the first of these expiries, which are those of other records with the same secret. */
+export function endWithOthers(record: object, expiries: readonly (number | undefined)[]): void {
+  const ends = expiries.filter((end) => end !== undefined)
+  if (ends.length > 0) endsOfOthers.set(record, Math.min(...ends))
+}
+
+/** Returns when the first of the other records with the same secret expires; `undefined` if never. */
+export function endOfOthers(record: object): number | undefined {
+  return endsOfOthers.get(record)
+}
+
 function isFormat(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const { name, until, scheme, shape, distinct, read, row, verify } = value as { readonly [K in keyof TokenFormat]?: unknown }

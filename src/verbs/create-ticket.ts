@@ -1,5 +1,8 @@
-import { InvalidInputError, LatchkeyError } from '../errors.js'
+import type { Entry } from '../cache/entry.js'
+import { endsWith } from '../cache/signals.js'
+import { InvalidInputError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { TICKET_PROTOCOL, type Ticket } from '../model/ticket.js'
+import { refusalOf } from '../policy/status.js'
 import { generateSecret } from '../token/generate.js'
 import { digestTicket } from '../token/ticket.js'
 import type { Context } from '../verify/context.js'
@@ -29,7 +32,8 @@ export async function createTicket(context: Context, principal: unknown): Promis
   const present = await context.records.readAgain(entry.id, context.allowance?.leftMs)
   const now = settings.clock()
   if (!Number.isSafeInteger(now)) throw new InvalidInputError('clock', 'must return whole milliseconds')
-  const code = present === undefined ? 'token_unknown' : refusalOfEntry(context, present, now)
+  const code =
+    present === undefined ? 'token_unknown' : (refusalOfEntry(context, present, now) ?? (await refusalOfOthers(context, entry, now)))
   if (code !== undefined) throw new LatchkeyError(code, 'the token of this principal is no longer valid')
   const ticket = generateSecret(settings.random)
   const [digester] = settings.digesters
@@ -42,4 +46,14 @@ export async function createTicket(context: Context, principal: unknown): Promis
     throw new LatchkeyError('rate_limited', 'this token has too many unused tickets', { retryAfterSeconds: TICKET_MS / 1000 })
   }
   return { ticket, protocol: TICKET_PROTOCOL + ticket, expiresAt: new Date(expiresAt) }
+}
+
+// The same secret may have been imported in another format. Those that are gone had already ended, so the credential was refused because of them before.
+async function refusalOfOthers(context: Context, entry: Entry, now: number): Promise<RefusalCode | undefined> {
+  for (const id of endsWith(entry)) {
+    const other = await context.records.readAgain(id, context.allowance?.leftMs)
+    const code = other === undefined ? undefined : refusalOf(other.lifecycle, now)
+    if (code !== undefined) return code
+  }
+  return undefined
 }

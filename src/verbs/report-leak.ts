@@ -43,7 +43,7 @@ const shape: z.ZodType<Given> = z.strictObject({
  */
 export async function reportLeak(context: Context, actor: ReadActor, input: unknown): Promise<LeakReported> {
   const given = withoutToken(readShape(shape, input, 'reportLeak()'))
-  const found = await findByToken(context, given.token, { id: actor.id })
+  const found = (await findByToken(context, given.token, { id: actor.id }))?.stored
   if (found === undefined || !canSee(actor, found)) {
     noteOutOfReach(context, actor, 'reportLeak', {})
     return { known: false }

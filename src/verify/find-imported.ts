@@ -21,7 +21,10 @@ type Choice<T> = {
   readonly proven: T | undefined
   /** A token that exists, but has a different secret. */
   readonly other: T | undefined
-  /** Further valid tokens with the same secret. */
+  /**
+   * Further valid tokens that the credential ends with: those with the same secret, and those whose slow hash was not compared, which may have the same
+   * secret.
+   */
   readonly beside: readonly T[]
 }
 
@@ -46,6 +49,7 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
   look: Look<T>,
 ): Promise<Choice<T>> {
   const proven: T[] = []
+  const skipped: T[] = []
   let refused: T | undefined
   let other: T | undefined
   for (const claim of claims) {
@@ -57,7 +61,10 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
       const isBad = isRefused(context, found)
       // A format that is no longer accepted can only refuse. A valid token after a proven one is not worth a slow hash;
       // after a refused one it is, because it may have to be revoked with it.
-      if (claim.ended ? !isBad : proven.length > 0 && refused === undefined && !isBad && look.isSlow(found)) continue
+      if (claim.ended ? !isBad : proven.length > 0 && refused === undefined && !isBad && look.isSlow(found)) {
+        if (look.isSlow(found) || (await look.proves(claim, found))) skipped.push(found)
+        continue
+      }
       if (await look.proves(claim, found)) {
         proven.push(found)
         if (isBad) refused ??= found
@@ -79,7 +86,7 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
       proven.filter(({ revokedAt }) => revokedAt === undefined).map(({ id }) => id),
     )
   const chosen = refused ?? proven[0]
-  return { proven: chosen, other, beside: refused === undefined ? proven.slice(1) : [] }
+  return { proven: chosen, other, beside: refused === undefined ? [...proven.slice(1), ...skipped] : [] }
 }
 
 /**
@@ -106,7 +113,7 @@ export async function findImported(
     from: request?.ip,
     failed: () => context.records.noteGuess(request?.ip),
   })
-  if (proven !== undefined && beside.length > 0) endTogether(proven, beside)
+  if (proven !== undefined) endTogether(proven, beside)
   const entry = proven ?? other
   return entry && { entry, proven: proven !== undefined }
 }
@@ -157,17 +164,20 @@ async function entryOf(
   return records.read(id, request?.ip, leftMs)
 }
 
+/** The stored token that a credential belongs to, and the other valid ones that it ends with. */
+export type FoundStored = { readonly stored: StoredToken; readonly beside: readonly StoredToken[] }
+
 /** Reads the stored token behind a credential in an imported format from the primary, if the secret matches. Chooses as `findImported` does. */
-export async function findStoredImported(context: Context, token: unknown, from: Presenter): Promise<StoredToken | undefined> {
+export async function findStoredImported(context: Context, token: unknown, from: Presenter): Promise<FoundStored | undefined> {
   const { imported, store } = context
   if (imported === undefined) return undefined
-  const { proven } = await choose<StoredToken>(context, imported, imported.claims(token), {
+  const { proven, beside } = await choose<StoredToken>(context, imported, imported.claims(token), {
     find: async ({ id }) => (await store.find([id])).get(id),
     proves: (claim, stored) => imported.proves(claim, provableOf(stored), from, context.allowance?.leftMs),
     isSlow: ({ importedHash }) => importedHash !== undefined,
     from,
   })
-  return proven
+  return proven && { stored: proven, beside }
 }
 
 /** Describes the credentials that are accepted only because of the option `imports`. */

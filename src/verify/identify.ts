@@ -1,8 +1,8 @@
 import type { Presenter } from '../model/presenter.js'
-import type { StoredToken, TokenRecord } from '../model/record.js'
+import type { TokenRecord } from '../model/record.js'
 import { equalDigests } from '../token/compare.js'
 import type { Context } from './context.js'
-import { findStoredImported } from './find-imported.js'
+import { type FoundStored, findStoredImported } from './find-imported.js'
 import { digestOf } from './verify.js'
 import { viewRecord } from './view-record.js'
 
@@ -14,16 +14,16 @@ import { viewRecord } from './view-record.js'
  * @throws StoreUnavailableError `store_unavailable`
  */
 export async function identify(context: Context, token: unknown, from?: Presenter): Promise<TokenRecord | undefined> {
-  const stored = await findByToken(context, token, from)
-  return stored === undefined ? undefined : viewRecord(stored, context.settings.clock())
+  const found = await findByToken(context, token, from)
+  return found === undefined ? undefined : viewRecord(found.stored, context.settings.clock())
 }
 
 /** Reads the stored token that has this text, if the secret matches. */
-export async function findByToken(context: Context, token: unknown, from: Presenter): Promise<StoredToken | undefined> {
+export async function findByToken(context: Context, token: unknown, from: Presenter): Promise<FoundStored | undefined> {
   const parsed = context.settings.parse(token)
   if (parsed === undefined) return findStoredImported(context, token, from)
   const digest = digestOf(context, parsed.token, parsed.body)
   if (digest === undefined) return undefined
   const stored = (await context.store.find([parsed.id])).get(parsed.id)
-  return stored !== undefined && equalDigests(stored.digest, digest) ? stored : undefined
+  return stored !== undefined && equalDigests(stored.digest, digest) ? { stored, beside: [] } : undefined
 }

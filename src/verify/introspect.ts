@@ -2,6 +2,7 @@ import type { RefusalCode } from '../errors.js'
 import type { Presenter } from '../model/presenter.js'
 import type { Introspection } from '../model/principal.js'
 import type { StoredToken } from '../model/record.js'
+import { endWithOthers } from '../policy/imports.js'
 import { refusalOf } from '../policy/status.js'
 import type { Context } from './context.js'
 import { findByToken } from './identify.js'
@@ -16,8 +17,9 @@ import { viewRecord } from './view-record.js'
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  */
 export async function introspect(context: Context, token: unknown, from?: Presenter): Promise<Introspection> {
-  const stored = await findByToken(context, token, from)
-  if (stored === undefined) return { active: false }
+  const found = await findByToken(context, token, from)
+  if (found === undefined) return { active: false }
+  const { stored, beside } = found
   const { catalogue, clock } = context.settings
   // As in `decide`: a token that is refused anyway causes no call of the option `owner`.
   if (refusedAt(context, stored, clock()) !== undefined) return { active: false }
@@ -30,7 +32,12 @@ export async function introspect(context: Context, token: unknown, from?: Presen
   const granted = catalogue.resolve(stored.scopes)
   const scopes = scopesInForce(catalogue, { scopes: granted, inherit: stored.inherit === true }, owned)
   const resources = intersectResources(stored.resources, owned?.resources)
-  return { active: true, record: viewRecord(stored, now), scopes: scopes.names, ...(resources !== undefined && { resources }) }
+  const record = viewRecord(stored, now)
+  endWithOthers(
+    record,
+    beside.map(({ expiresAt }) => expiresAt),
+  )
+  return { active: true, record, scopes: scopes.names, ...(resources !== undefined && { resources }) }
 }
 
 function refusedAt(context: Context, stored: StoredToken, now: number): RefusalCode | undefined {

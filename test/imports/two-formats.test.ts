@@ -1,8 +1,11 @@
 import type { Latchkey, LatchkeyOptions, TokenFormat } from 'latchkey'
-import { plainTokens, sha256Tokens } from 'latchkey/import'
+import { ownTokens, plainTokens, sha256Tokens } from 'latchkey/import'
+import { exchange, generateSigningKey } from 'latchkey/jwt'
+import { introspection } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
+import { createTicket } from 'latchkey/ws'
 import { describe, expect, it } from 'vitest'
-import { pause, type Scope, until, verdict } from '../latchkey/harness.js'
+import { pause, principalOf, type Scope, until, verdict } from '../latchkey/harness.js'
 import { accepting, oldToken } from './world.js'
 
 const shape = { prefix: 'sk_', length: 35 }
@@ -182,4 +185,82 @@ it('reports a row as a problem if another format already imported its token, wha
   }
   expect(await verdict(tokens.verify(good.token))).toBe('ok')
   expect(await verdict(tokens.verify(revoked.token))).toBe('token_revoked')
+})
+
+const key = (credential: string): string | undefined => (/^sk_/.test(credential) ? credential.slice(0, 11) : undefined)
+const slow = ownTokens({ name: 'slow', key, verify: (credential, hash) => credential === hash })
+
+/** A secret with a record in a format that is listed first, and a slow hash in another one, by default of the same secret. */
+async function twins(secret?: string) {
+  const { token, row } = oldToken(1)
+  const tokens = accepting([hashed, slow])
+  await tokens.system.import([row], { format: hashed, map })
+  await tokens.system.import([{ key: token.slice(0, 11), hash: secret ?? token }], { format: slow, map })
+  return { tokens, token, other: await idOf(tokens, 'slow') }
+}
+
+it.each(['revoke', 'deactivate'] as const)('fires the signal when a record whose slow hash was never compared ends: %s', async (verb) => {
+  const { tokens, token, other } = await twins()
+  const { signal } = await principalOf(tokens.verify(token))
+  await tokens.system[verb](other)
+  await until(() => signal.aborted)
+})
+
+it('fires the signal when a record whose format has ended is revoked', async () => {
+  let now = Date.now()
+  const second = sha256Tokens({ ...shape, name: 'second', column: 'second', until: now + 1000 })
+  const { token, row } = oldToken(1)
+  const tokens = accepting([hashed, second], { clock: () => now })
+  await tokens.system.import([row], { format: hashed, map })
+  await tokens.system.import([{ second: row.hash }], { format: second, map })
+  const other = await idOf(tokens, 'second')
+  now += 5000
+  const { signal } = await principalOf(tokens.verify(token))
+  await pause(30)
+  expect(signal.aborted).toBe(false)
+  await tokens.system.revoke(other)
+  await until(() => signal.aborted)
+})
+
+it('keeps accepting a secret, and its open requests, after a token with the same key but a different secret is revoked', async () => {
+  const { tokens, token, other } = await twins('a different secret')
+  await principalOf(tokens.verify(token))
+  await tokens.system.revoke(other)
+  const principal = await principalOf(tokens.verify(token))
+  const { signal } = principal
+  await pause(30)
+  expect(signal.aborted).toBe(false)
+  expect(await createTicket(tokens, principal)).toHaveProperty('ticket')
+})
+
+it('creates no ticket for a principal whose secret was revoked in another format', async () => {
+  const { tokens, token, other } = await twins()
+  const principal = await principalOf(tokens.verify(token))
+  expect(await createTicket(tokens, principal)).toHaveProperty('ticket')
+  await tokens.system.revoke(other)
+  await expect(createTicket(tokens, principal)).rejects.toMatchObject({ code: 'token_revoked' })
+})
+
+it.each(['slow', 'plain'] as const)('ends what is derived from a secret when its other record expires: %s', async (which) => {
+  const now = Math.ceil(Date.now() / 1000) * 1000
+  const second = which === 'slow' ? slow : sha256Tokens({ ...shape, name: 'second', column: 'hash' })
+  const { token, row } = oldToken(1)
+  const tokens = accepting([hashed, second], { clock: () => now })
+  await tokens.system.import([row], { format: hashed, map })
+  const rows = [{ key: token.slice(0, 11), hash: which === 'slow' ? token : row.hash }]
+  await tokens.system.import(rows, { format: second, map: () => ({ ...map(), expiresAt: now + 60_000 }) })
+  const form = (fields: Record<string, string>) =>
+    new Request('https://auth.example/', { method: 'POST', body: new URLSearchParams(fields) })
+  const introspect = introspection(tokens, { client: () => ({ id: 'gateway', tenants: '*' }) })
+  expect(await (await introspect(form({ token }))).json()).toMatchObject({ active: true, exp: now / 1000 + 60 })
+  const issuer = 'https://auth.example'
+  const buy = exchange(tokens, { issuer, audiences: ['stock'], keys: [await generateSigningKey()], clock: () => now })
+  const bought = await buy(
+    form({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: token,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    }),
+  )
+  expect(await bought.json()).toMatchObject({ expires_in: 60 })
 })

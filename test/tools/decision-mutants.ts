@@ -167,6 +167,8 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'if (claim.ended && proven.length === 0) break', become: '' },
     { find: 'if (found === undefined) continue', become: 'if (found === undefined) break' },
     { find: 'claim.ended ? !isBad : ', become: '' },
+    { find: 'look.isSlow(found) || (await', become: 'false || (await' },
+    { find: ', ...skipped]', become: ']' },
     { find: 'isPacked(digest, given)', become: 'true' },
     { find: 'context.records.noteGuess(request?.ip)', become: '' },
     { find: 'context.records.noteGuess(request?.ip)', become: 'context.records.noteGuess(undefined)' },

@@ -1,5 +1,5 @@
 import type { TokenRecord } from '../../model/record.js'
-import { endOfFormat, type Imports } from '../../policy/imports.js'
+import { endOfFormat, endOfOthers, type Imports } from '../../policy/imports.js'
 import { compileNetworks } from '../../policy/network.js'
 
 /**
@@ -29,9 +29,13 @@ export function claimsOf(record: TokenRecord): Record<string, unknown> {
   }
 }
 
-/** Returns when a token ends, in whole seconds: at its expiry, or with the format that it was imported in. `undefined`: never. */
-export function endsAtSeconds({ expiresAt, importedFrom }: TokenRecord, imports: Imports | undefined): number | undefined {
-  const ends = [expiresAt?.getTime(), endOfFormat(imports, importedFrom)].filter((end) => end !== undefined)
+/**
+ * Returns when a token ends, in whole seconds: at its expiry, with the format that it was imported in, or at the expiry of another record with the same
+ * secret. `undefined`: never.
+ */
+export function endsAtSeconds(record: TokenRecord, imports: Imports | undefined): number | undefined {
+  const { expiresAt, importedFrom } = record
+  const ends = [expiresAt?.getTime(), endOfFormat(imports, importedFrom), endOfOthers(record)].filter((end) => end !== undefined)
   return ends.length === 0 ? undefined : Math.floor(Math.min(...ends) / 1000)
 }
 
