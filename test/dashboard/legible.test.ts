@@ -155,22 +155,23 @@ describe.skipIf(skip !== undefined)(`what can be read ${skip ?? ''}`, () => {
     )
   })
 
-  it('a card shows the whole hint and a button that copies the ID, however large the font', () =>
+  it('a card shows the whole hint, a button that copies the ID, and a description within its edges, however large the font', () =>
     play({ before: seed, context: { viewport: { width: 320, height: 844 } } }, async ({ page }) => {
       const client = await page.context().newCDPSession(page)
       await client.send('Page.enable')
       await client.send('Page.setFontSizes', { fontSizes: { standard: 24 } })
       await page.reload()
-      const line = page.locator('.token-card .hint-line').first()
-      await line.waitFor()
-      await line.scrollIntoViewIfNeeded()
-      const hidden = await line.evaluate((node) => {
-        const box = node.getBoundingClientRect()
-        const inside = ({ right, bottom }: DOMRect): boolean => right <= box.right + 1 && bottom <= box.bottom + 1
-        return [...node.querySelectorAll('code, button')]
-          .filter((part) => !inside(part.getBoundingClientRect()))
-          .map(({ tagName }) => tagName)
-      })
+      const lines = page.locator('.token-card .hint-line')
+      await expect.poll(() => lines.count()).toBe(12)
+      const hidden = await lines.evaluateAll((all) =>
+        all.flatMap((node) => {
+          const box = node.getBoundingClientRect()
+          const inside = ({ right, bottom }: DOMRect): boolean => right <= box.right + 1 && bottom <= box.bottom + 1
+          return [...node.querySelectorAll('code, button, p')]
+            .filter((part) => !inside(part.getBoundingClientRect()))
+            .map(({ tagName }) => tagName)
+        }),
+      )
       expect(hidden).toEqual([])
     }))
 
