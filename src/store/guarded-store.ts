@@ -30,15 +30,15 @@ import type {
   TokenFilter,
   TokenStore,
 } from './port.js'
-import { readConsumers, readDistinct, readEvents, readFeedPage, readPlaced, readSeals, readTicket, readUsage } from './read-answers.js'
+import { readConsumers, readDistinct, readFeedPage, readSeals, readTicket, readUsage } from './read-answers.js'
 import { readAddition, readBulkResult, readCommit, takesNoPart } from './read-commit.js'
+import { readEvents, readPlaced } from './read-events.js'
 import { readLeases } from './read-leases.js'
 import type { Report } from './reporter.js'
 import { ignored, SETUP_DEADLINE_MS, StoreCalls } from './store-calls.js'
 
 const DEFAULT_USAGE_ROWS = 500
 const NO_TOKEN = '0'.repeat(16)
-
 const NOT_SET_UP =
   'was opened before the store was set up, and the setup would wait for it: await store.migrate() before you begin the transaction'
 

@@ -1,17 +1,6 @@
-import type { ListedEvent, StoredEvent } from '../model/event.js'
 import type { UsageAddress, UsageCount, UsageQuery, UsageRows } from '../model/usage.js'
 import { isInstant } from '../policy/instant.js'
-import type {
-  ConsumerState,
-  DistinctQuery,
-  EventQuery,
-  FeedPage,
-  OwnerChange,
-  SealQuery,
-  StoredSeal,
-  StoredTicket,
-  TokenFilter,
-} from './port.js'
+import type { ConsumerState, DistinctQuery, FeedPage, OwnerChange, SealQuery, StoredSeal, StoredTicket, TokenFilter } from './port.js'
 
 /** Reads the requested ticket: `none` if there is none, `undefined` if the result is invalid, such as a different ticket. */
 export function readTicket(answer: unknown, prefix: string, digest: string): StoredTicket | 'none' | undefined {
@@ -27,25 +16,6 @@ export function readDistinct(answer: unknown, { after, limit }: DistinctQuery): 
   return new Set([...answer, ...(after === undefined ? [] : [after])]).size === answer.length + (after === undefined ? 0 : 1)
     ? answer
     : undefined
-}
-
-/** Reads a page of the audit. Returns `undefined` if it is not in the requested order, because paging would then skip events or never end. */
-export function readEvents(answer: unknown, { order, after, limit }: EventQuery): readonly ListedEvent[] | undefined {
-  if (!Array.isArray(answer) || answer.length > limit) return undefined
-  const direction = order === 'oldest' ? 1 : -1
-  let last = after
-  for (const event of answer) {
-    const { seq, damaged = [] } = Object(event) as { readonly seq?: unknown; readonly damaged?: unknown }
-    if (!isTexts(damaged)) return undefined
-    if (!isCount(seq) || (last !== undefined && (seq - last) * direction <= 0)) return undefined
-    last = seq
-  }
-  return answer
-}
-
-/** Reads the placed events, or `undefined` if the result is invalid. */
-export function readPlaced(answer: unknown, prefix: string): readonly StoredEvent[] | undefined {
-  return isListOf(answer, (event): event is StoredEvent => Reflect.get(event, 'prefix') === prefix) ? answer : undefined
 }
 
 /** Reads the consumers of a prefix, or `undefined` if the result is invalid. */
@@ -102,8 +72,12 @@ export function isListOf<T>(value: unknown, is: (item: object) => item is T & ob
   return Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null && is(item))
 }
 
-function isTexts(value: unknown): value is readonly string[] {
+export function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string'
 }
 
 export function isOptionalText(value: unknown): value is string | undefined {

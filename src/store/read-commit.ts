@@ -2,7 +2,8 @@ import type { StoredEvent } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
 import type { StoredToken } from '../model/record.js'
 import type { Addition, AdditionResult, BulkResult, Change, CommitResult } from './port.js'
-import { isCount, isOptionalText, readPlaced } from './read-answers.js'
+import { isCount, isOptionalText } from './read-answers.js'
+import { readPlaced } from './read-events.js'
 import { readStored } from './read-stored.js'
 
 /** Reads the result of a commit, or `undefined` if it is invalid. */

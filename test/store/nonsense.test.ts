@@ -1,7 +1,7 @@
 import { latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
-import type { TokenStore } from '../../src/store/port.js'
+import type { EventQuery, TokenStore } from '../../src/store/port.js'
 
 const over = (changes: Partial<Record<keyof TokenStore, unknown>>) => {
   const store = { ...memoryStore(), ...changes } as TokenStore
@@ -39,6 +39,37 @@ describe('a custom store that returns nonsense', () => {
     await expect(tokens.system.usage(record.id)).rejects.toMatchObject(refused)
     await expect(tokens.system.usage(record.id, { step: '1d' })).rejects.toMatchObject(refused)
     await expect(tokens.system.usageOf({ ids: [record.id], from: new Date(Date.now() - 86_400_000) })).rejects.toMatchObject(refused)
+    await tokens.close()
+  })
+
+  it.each([
+    ['at', Number.NaN],
+    ['at', '2030-01-01'],
+    ['at', 8.64e15 + 1],
+    ['action', null],
+    ['actorId', 5],
+    ['tokenId', {}],
+    ['ownerId', null],
+    ['count', 1.5],
+    ['after', 'text'],
+    ['before', 3],
+    ['details', []],
+    ['erased', {}],
+  ])('an event whose %s is %j is marked as damaged, and neither hides others nor stops erase()', async (field, value) => {
+    const honest = memoryStore()
+    const { tokens, errors } = over({
+      ...honest,
+      events: async (query: EventQuery) =>
+        (await honest.events(query)).map((event) => (event.action === 'token.created' ? { ...event, [field]: value } : event)),
+    })
+    const { record } = await tokens.system.create({ name: 'ERP', scopes: ['a'], ownerId: 'ann' })
+    await tokens.system.revoke(record.id)
+    const { items } = await tokens.system.events({ order: 'oldest' })
+    expect(items.map(({ damaged }) => damaged)).toEqual([[field], undefined])
+    expect(JSON.stringify(items)).not.toContain('null')
+    expect(errors).toHaveLength(1)
+    expect((await tokens.health()).damagedEvents).toMatchObject([{ fields: [field] }])
+    expect(await tokens.system.erase({ ownerId: 'ann' })).toMatchObject({ tokens: 1 })
     await tokens.close()
   })
 

@@ -1,0 +1,83 @@
+import type { ListedEvent, StoredEvent } from '../model/event.js'
+import { ownFields } from '../model/own-fields.js'
+import { isInstant } from '../policy/instant.js'
+import type { EventQuery } from './port.js'
+import { isCount, isText, isTexts } from './read-answers.js'
+
+type Raw = { readonly [field: string]: unknown }
+
+/** Whether a value is valid for each field, and what stands for a required one that is not. */
+const FIELDS: {
+  readonly [Field in Exclude<keyof StoredEvent, 'id'>]-?: { readonly is: (value: unknown) => boolean; readonly instead?: unknown }
+} = {
+  at: { is: isInstant, instead: 0 },
+  action: { is: isText, instead: 'damaged' },
+  prefix: { is: isText, instead: '' },
+  actorId: { is: isText, instead: '' },
+  tokenId: { is: isText },
+  tenantId: { is: isText },
+  ownerId: { is: isText },
+  createdBy: { is: isText },
+  ip: { is: isText },
+  reason: { is: isText },
+  code: { is: isText },
+  count: { is: isCount },
+  bulkId: { is: isText },
+  before: { is: isObject },
+  after: { is: isObject },
+  details: { is: isObject },
+  salt: { is: isText },
+  erased: { is: isErasure },
+}
+const CHECKS = Object.entries(FIELDS)
+
+/** Reads a page of the audit. Returns `undefined` if it is not in the requested order, because paging would then skip events or never end. */
+export function readEvents(answer: unknown, { order, after, limit }: EventQuery): readonly ListedEvent[] | undefined {
+  if (!Array.isArray(answer) || answer.length > limit) return undefined
+  const direction = order === 'oldest' ? 1 : -1
+  let last = after
+  const page: ListedEvent[] = []
+  for (const given of answer) {
+    const { seq, damaged = [] } = Object(given) as { readonly seq?: unknown; readonly damaged?: unknown }
+    if (!isTexts(damaged)) return undefined
+    if (!isCount(seq) || (last !== undefined && (seq - last) * direction <= 0)) return undefined
+    const event = readEvent(given, damaged)
+    if (event === undefined) return undefined
+    page.push(event as ListedEvent)
+    last = seq
+  }
+  return page
+}
+
+/** Reads the placed events, or `undefined` if the result is invalid. */
+export function readPlaced(answer: unknown, prefix: string): readonly StoredEvent[] | undefined {
+  if (!Array.isArray(answer)) return undefined
+  const placed = answer.flatMap((event) => readEvent(event, []) ?? [])
+  return placed.length === answer.length && placed.every((event) => event.prefix === prefix) ? placed : undefined
+}
+
+/**
+ * Returns an event without the fields that cannot be read, which `damaged` names: one damaged row must not hide the others. Without an id it is no event.
+ */
+function readEvent(given: unknown, known: readonly string[]): StoredEvent | undefined {
+  if (!isObject(given) || !isText((given as Raw).id)) return undefined
+  const event = given as Raw
+  // A store that names damaged fields has left them out already, also required ones.
+  const wrong = CHECKS.filter(([field, { is, instead }]) => (event[field] === undefined ? instead !== undefined : !is(event[field])))
+  if (wrong.length === 0) return event as unknown as StoredEvent
+  const read: { [field: string]: unknown } = { ...event, damaged: [...new Set([...known, ...wrong.map(([field]) => field)])] }
+  for (const [field, { instead }] of wrong) {
+    if (instead === undefined) delete read[field]
+    else read[field] = instead
+  }
+  return ownFields(read) as unknown as StoredEvent
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isErasure(value: unknown): boolean {
+  const { commitments, salts } = Object(value) as { readonly commitments?: unknown; readonly salts?: unknown }
+  return isObject(commitments) && isObject(salts)
+}
