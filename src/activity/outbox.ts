@@ -1,6 +1,7 @@
 import type { StoredEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { PLACED_AT_ONCE } from '../store/port.js'
+import { untilDone } from '../store/until-done.js'
 
 /** How long to look frequently for the end of a host transaction. One that takes longer is found by the next sweep of any node. */
 const EXPECT_MS = 60_000
@@ -78,11 +79,11 @@ export class Outbox {
   }
 
   async #placeAll(): Promise<void> {
-    let placed: readonly StoredEvent[]
-    do {
-      placed = await this.#store.placeEvents(this.#prefix)
+    await untilDone(this.#store.name, 'events to place', async () => {
+      const placed = await this.#store.placeEvents(this.#prefix)
       this.tell(placed)
-    } while (placed.length >= PLACED_AT_ONCE)
+      return placed.length >= PLACED_AT_ONCE
+    })
   }
 
   /** Reports events that were placed: their transactions are committed. */

@@ -7,6 +7,8 @@ import { readWhole, unreadableFields } from './read-stored.js'
 import type { Report } from './reporter.js'
 import { refuseTooWide } from './token-page.js'
 
+type Place = { readonly createdAt: number; readonly id: string }
+
 const MOST = 100
 /** The most rows that a store returns at once. */
 const MOST_ROWS = 1001
@@ -92,9 +94,12 @@ export class DamagedTokens {
       const limit = Math.min(query.limit - tokens.length + placeless, MOST_ROWS)
       const rows = await read({ ...from, limit })
       refuseTooWide(rows)
+      const last = rows.findLast(hasPlace)
+      // A caller that continues after its last row would otherwise read the same page forever.
+      if (from.after !== undefined && last !== undefined && !comesAfter(last, from.after)) throw this.#outOfOrder()
       const damaged = rows.filter((row) => !this.#take(row, tokens, onDamaged))
       if (damaged.length === 0 || rows.length < limit || tokens.length >= query.limit) return tokens.slice(0, query.limit)
-      const after = rows.findLast(hasPlace)
+      const after = last
       placeless = after === undefined ? rows.length : 0
       // Otherwise this would continue forever.
       if (placeless === MOST_ROWS || (after !== undefined && after.id === from.after?.id)) {
@@ -102,6 +107,10 @@ export class DamagedTokens {
       }
       if (after !== undefined) from = { ...query, after: { createdAt: after.createdAt, id: after.id } }
     }
+  }
+
+  #outOfOrder(): StoreUnavailableError {
+    return new StoreUnavailableError(`the ${this.#storeName} store's list() returned tokens that do not come after the last page`)
   }
 
   /** Returns whether the row could be read. */
@@ -125,7 +134,11 @@ export function damagedToken(id: string, fields: readonly string[]): StoreUnavai
   )
 }
 
-function hasPlace(row: unknown): row is { readonly createdAt: number; readonly id: string } {
+function comesAfter(row: Place, place: Place): boolean {
+  return row.createdAt < place.createdAt || (row.createdAt === place.createdAt && row.id < place.id)
+}
+
+function hasPlace(row: unknown): row is Place {
   const { createdAt, id } = Object(row) as { readonly createdAt?: unknown; readonly id?: unknown }
   return typeof createdAt === 'number' && Number.isFinite(createdAt) && typeof id === 'string'
 }

@@ -9,6 +9,7 @@ import type { Erased } from '../model/revocation.js'
 import { refuseUndefined } from '../policy/read-input.js'
 import { readShape, text } from '../policy/shape.js'
 import type { ListQuery, Replacement, TokenFilter } from '../store/port.js'
+import { untilDone } from '../store/until-done.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
@@ -177,7 +178,7 @@ async function eraseBatch(task: Task, named: readonly ListedToken[]): Promise<nu
 
 async function forgetAddresses({ store }: Context, tokenIds: readonly string[]): Promise<void> {
   const trim = { tokenIds, addressesBefore: Number.MAX_SAFE_INTEGER, lastAddresses: true } as const
-  while (tokenIds.length > 0 && (await store.trimUsage(trim)));
+  if (tokenIds.length > 0) await untilDone(store.name, 'addresses to remove', () => store.trimUsage(trim))
 }
 
 function replacementOf({ context, ownerId }: Task, { lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): readonly Replacement[] {

@@ -4,6 +4,7 @@ import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent, StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import type { ConsumerState } from '../store/port.js'
+import { untilDone } from '../store/until-done.js'
 import { deriveId } from '../token/derive-id.js'
 import type { Context } from '../verify/context.js'
 import { creationId } from './create.js'
@@ -131,9 +132,12 @@ export async function trimUsage(context: Context, now: number, goOn: () => Promi
       ...(usageMs !== undefined && { countsBefore: now - usageMs }),
       ...(addressesMs !== undefined && { addressesBefore: now - addressesMs }),
     }
-    do {
-      if (!(await goOn())) return false
-    } while (page.length > 0 && (await context.store.trimUsage(trim)))
+    let stopped = false
+    await untilDone(context.store.name, 'usage to remove', async () => {
+      stopped = !(await goOn())
+      return !stopped && page.length > 0 && (await context.store.trimUsage(trim))
+    })
+    if (stopped) return false
     after = page.length === TOKENS_A_BATCH ? page.at(-1) : undefined
   } while (after !== undefined)
   return true

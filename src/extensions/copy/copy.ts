@@ -6,6 +6,7 @@ import { objectOf, oneOf, passing, readOption } from '../../policy/option-reader
 import { MovingStore } from '../../store/moving-store.js'
 import { type NodeLease, PLACED_AT_ONCE } from '../../store/port.js'
 import { createTurns } from '../../store/timer.js'
+import { untilDone } from '../../store/until-done.js'
 import { checkOptions } from './check-options.js'
 import { cancel, Markers, superseded } from './markers.js'
 import { type AnyPart, type PartName, partsOf, type Rows } from './part.js'
@@ -210,7 +211,7 @@ class Run {
   /** Places the events of host transactions. All of these transactions have ended once the fence is up. */
   async #placeEvents(): Promise<void> {
     const { from, prefix } = this.#markers.pair
-    while ((await from.placeEvents(prefix)).length >= PLACED_AT_ONCE);
+    await untilDone(from.name, 'events to place', async () => (await from.placeEvents(prefix)).length >= PLACED_AT_ONCE)
   }
 
   /** Copies until both stores have the same rows. */
