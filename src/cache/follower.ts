@@ -1,8 +1,10 @@
 import type { MaybePromise } from '../model/json.js'
+import { readClock } from '../policy/instant.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { FeedPage, OwnerChange, TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
+import { untilDone } from '../store/until-done.js'
 
 const PAGE = 1000
 const LEASE_MS = 90_000
@@ -219,15 +221,15 @@ export class Follower {
   }
 
   async #catchUp(): Promise<void> {
-    for (;;) {
+    await untilDone(this.#store.name, 'changes', async () => {
       if (this.#monotonic() >= this.#leaseUntil) await this.#writeLease(this.#cursor ?? '')
       const { answer: page, began } = await this.#insist(() => this.#store.changes(this.#cursor, PAGE))
       this.#apply(page)
-      if (page.more) continue
+      if (page.more) return true
       this.#readAt = began
       if (this.#running) this.#freshUntil = began + this.#maxStalenessMs
-      return
-    }
+      return false
+    })
   }
 
   // On a separate timer, so that the listener is notified when the bound passes, even while a read of the feed hangs.
@@ -288,7 +290,9 @@ export class Follower {
 
   async #writeLease(cursor: string): Promise<void> {
     const began = this.#monotonic()
-    await this.#insist(() => this.#store.renewLease({ nodeId: this.#nodeId(), cursor, expiresAt: this.#clock() + LEASE_MS }))
+    // A lease of no instant would make the leases of all nodes unreadable.
+    const expiresAt = readClock(this.#clock, 'no lease can be written') + LEASE_MS
+    await this.#insist(() => this.#store.renewLease({ nodeId: this.#nodeId(), cursor, expiresAt }))
     this.#leaseCursor = cursor
     this.#leaseUntil = began + LEASE_MS / 2
   }

@@ -1,4 +1,4 @@
-import { type InputPlace, InvalidInputError } from '../errors.js'
+import { type InputPlace, InvalidInputError, StoreUnavailableError } from '../errors.js'
 import { quote } from './quote.js'
 
 /** The last millisecond of the year 9999: the latest that ISO 8601 writes with a four-digit year and that every database supports. */
@@ -15,6 +15,17 @@ export function wholeMilliseconds(clock: () => number): () => number {
     const now: unknown = clock()
     return typeof now === 'number' ? Math.floor(now) : Number.NaN
   }
+}
+
+/**
+ * Reads a clock whose time goes into something that others rely on, such as a signature.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, if its time is invalid; the message begins with `what`
+ */
+export function readClock(clock: () => unknown, what: string): number {
+  const now = clock()
+  if (!isInstant(now)) throw new StoreUnavailableError(`${what}: the option clock returned an invalid time`)
+  return now
 }
 
 /** Provides valid instants for data to be stored: a store would refuse an invalid one at every retry, and block everything queued behind it. */

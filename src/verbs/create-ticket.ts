@@ -2,6 +2,7 @@ import type { Entry } from '../cache/entry.js'
 import { endsWith } from '../cache/signals.js'
 import { InvalidInputError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { TICKET_PROTOCOL, type Ticket } from '../model/ticket.js'
+import { readClock } from '../policy/instant.js'
 import { refusalOf } from '../policy/status.js'
 import { generateSecret } from '../token/generate.js'
 import { digestTicket } from '../token/ticket.js'
@@ -30,8 +31,7 @@ export async function createTicket(context: Context, principal: unknown): Promis
   }
   // The principal may be old. A ticket for a token that is now refused would be useless.
   const present = await context.records.readAgain(entry.id, context.allowance?.leftMs)
-  const now = settings.clock()
-  if (!Number.isSafeInteger(now)) throw new InvalidInputError('clock', 'must return whole milliseconds')
+  const now = readClock(settings.clock, 'no ticket can be created')
   const code =
     present === undefined ? 'token_unknown' : (refusalOfEntry(context, present, now) ?? (await refusalOfOthers(context, entry, now)))
   if (code !== undefined) throw new LatchkeyError(code, 'the token of this principal is no longer valid')

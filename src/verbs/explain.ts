@@ -5,6 +5,7 @@ import type { ExplainStep, Explanation, RecordedRefusal } from '../model/explana
 import type { Resources } from '../model/json.js'
 import type { StoredToken } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
+import { readClock } from '../policy/instant.js'
 import { normalizeIp } from '../policy/network.js'
 import { refuseUndefined } from '../policy/read-input.js'
 import { readResources } from '../policy/resource.js'
@@ -86,7 +87,7 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
   // If an option were lost on the way, the caller would mistake the answer for the one it asked for.
   refuseUndefined(input, Object.keys(explainFields), 'to ask without it')
   const given = readShape(shape, input === undefined ? {} : input, 'explain()')
-  const now = context.settings.clock()
+  const now = readClock(context.settings.clock, 'nothing can be explained')
   if (given.at !== undefined && given.at > now)
     throw new InvalidInputError('at', 'is in the future: only the past and the present can be explained')
   if (given.resources !== undefined && given.scope === undefined)

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import type { UsageCount, UsageSummary } from '../model/usage.js'
 import { durationSchema, instantSchema } from '../policy/field-schema.js'
+import { readClock } from '../policy/instant.js'
 import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { canSee, type ReadActor } from './lib/actor.js'
@@ -52,7 +53,7 @@ export async function usageOf(context: Context, actor: ReadActor, input: unknown
 }
 
 function readInput(context: Context, input: unknown): { now: number; ids: string[]; from: number; to: number; stepMs: number } {
-  const now = context.settings.clock()
+  const now = readClock(context.settings.clock, 'no range can be read')
   const { ids, from, to = now, step = HOUR_SECONDS } = readShape(shape, input, 'usageOf()')
   const stepMs = step * 1000
   if (!(from < to)) throw new InvalidInputError('from', 'must be before to')

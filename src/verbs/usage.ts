@@ -3,6 +3,7 @@ import { InvalidInputError, NotFoundError } from '../errors.js'
 import { MAX_USE_TEXT, OTHER_USES, type UsageCount, type UsageReport, type UsageRows } from '../model/usage.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import { durationSchema, instantSchema } from '../policy/field-schema.js'
+import { readClock } from '../policy/instant.js'
 import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { findListed } from './get.js'
@@ -41,7 +42,7 @@ export const usageShape: z.ZodType<Given> = z.strictObject({
  * @throws InvalidInputError `invalid_input`
  */
 export async function usage(context: Context, actor: ReadActor, id: unknown, range: unknown): Promise<UsageReport> {
-  const { from, to, end, stepMs } = readRange(range, context.settings.clock())
+  const { from, to, end, stepMs } = readRange(range, readClock(context.settings.clock, 'no range can be read'))
   await flushUsage(context)
   const stored = await findListed(context, actor, id)
   if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))

@@ -1,12 +1,11 @@
 import { endpointName } from '../../activity/endpoint-name.js'
-import { StoreUnavailableError } from '../../errors.js'
 import { refuseUse, startUse, type Use } from '../../http/admission.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Duration } from '../../model/record.js'
-import { isInstant } from '../../policy/instant.js'
+import { readClock } from '../../policy/instant.js'
 import { address, callback, duration, someText } from '../../policy/option-kinds.js'
 import { objectOf, passing, readOption, someOf } from '../../policy/option-reader.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
@@ -168,9 +167,7 @@ function readAudience(form: URLSearchParams, audiences: readonly string[]): stri
 
 // `JSON.stringify` would turn an invalid end into `null`, which some services take for a token that never ends.
 function readSeconds(clock: () => unknown): number {
-  const now = clock()
-  if (!isInstant(now)) throw new StoreUnavailableError('nothing can be signed: the option clock returned an invalid time')
-  return Math.floor(now / 1000)
+  return Math.floor(readClock(clock, 'nothing can be signed') / 1000)
 }
 
 /** The narrower permissions that the client requests. */

@@ -4,6 +4,7 @@ import { viewEvent } from '../../activity/view-event.js'
 import { StoreUnavailableError } from '../../errors.js'
 import type { Internals } from '../../instance.js'
 import type { AuditAction, ListedEvent } from '../../model/event.js'
+import { readClock } from '../../policy/instant.js'
 import type { ConsumerState } from '../../store/port.js'
 import type { Destination } from './destination.js'
 import type { Signer } from './secret.js'
@@ -69,7 +70,7 @@ export class Endpoint {
   /** Sends an event once, immediately. */
   async deliver(event: ListedEvent, signal: AbortSignal): Promise<Outcome> {
     const { destination, signer, timeoutMs, ca } = this.#options
-    const now = new Date(this.#inside.settings.clock())
+    const now = new Date(readClock(this.#inside.settings.clock, 'no webhook can be sent'))
     const body = JSON.stringify({ type: event.action, timestamp: new Date(event.at).toISOString(), data: viewEvent(event) })
     return await send({
       destination,
@@ -108,7 +109,7 @@ export class Endpoint {
     const { attempts: most, longestMs } = this.#options.retry
     const store = this.#inside.store()
     const rows = await store.consumers(this.#of.prefix)
-    const now = this.#inside.settings.clock()
+    const now = readClock(this.#inside.settings.clock, 'no attempt can be dated')
     const known = attemptsOf(rows, this.id)
     const before = known?.eventId === event.id ? known : undefined
     const left = before === undefined ? 0 : before.dueAt - now

@@ -56,7 +56,9 @@ async function readStored(
     [...positions].map(async ([name, position]) => {
       if (position === undefined) return
       const [oldest] = await store.events({ prefix, order: 'oldest', after: position, limit: 1 })
-      lags.set(name, oldest === undefined ? 0 : Math.max(0, settings.clock() - oldest.at))
+      const lag = oldest === undefined ? 0 : Math.max(0, settings.clock() - oldest.at)
+      // Unknown while the clock is invalid.
+      if (Number.isFinite(lag)) lags.set(name, lag)
     }),
   )
 }
