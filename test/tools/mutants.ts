@@ -69,7 +69,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'if (!this.fresh) this.#listener.lost()', become: '' },
     { find: 'this.fresh ? this.#freshUntil - this.#monotonic() : this.#maxStalenessMs', become: '10 * this.#maxStalenessMs' },
     { find: 'this.epoch += 1', become: 'this.epoch = 1' },
-    { find: 'if (page.more) continue', become: '' },
+    { find: 'if (page.more) return true', become: '' },
     { find: 'this.#cursor = page.cursor', become: '' },
     { find: 'if (page.everything) {', become: 'if (false) {' },
     { find: 'for (const id of page.ids) this.#listener.changed(id)', become: '' },
