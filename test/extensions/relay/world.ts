@@ -80,6 +80,9 @@ export type World = {
   node(options?: { key?: string; store?: TokenStore; wallMs?: number; boundMs?: number }): Node
 }
 
+/** The wall clock when the world's time is 0. */
+const STARTED = Date.UTC(2030, 0, 1)
+
 /** Creates nodes on one store and one broker, with time that the test controls. */
 export function createWorld(): World {
   const time = new FakeTime()
@@ -141,7 +144,7 @@ export function createWorld(): World {
         nodeId: () => name,
         maxStalenessMs: boundMs,
         deadlineMs: 2_000,
-        clock: () => time.now() + wallMs,
+        clock: () => STARTED + time.now() + wallMs,
         monotonic,
         report,
       }
