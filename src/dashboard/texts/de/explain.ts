@@ -55,7 +55,7 @@ export const explain: DashboardTexts = {
   'explain.do.address': 'Rufen Sie von einer erlaubten Adresse aus auf, oder fügen Sie diese beim Bearbeiten hinzu.',
   'explain.do.owner': 'Geben Sie dem Inhaber wieder Zugriff, oder erstellen Sie ein Token für einen anderen Inhaber.',
   'explain.do.rate': 'Warten Sie, bis das Limit zurückgesetzt wird, und rufen Sie seltener auf.',
-  'explain.do.scopes': 'Bearbeiten Sie das Token, und fügen Sie eines davon hinzu: {list}.',
+  'explain.do.scopes': 'Bearbeiten Sie das Token, und fügen Sie eine dieser Berechtigungen hinzu: {list}.',
   'explain.do.owned': 'Dem Inhaber fehlt der Scope. Geben Sie ihn zuerst dem Inhaber.',
   'explain.do.resources': 'Bearbeiten Sie das Token, und fügen Sie diese Werte zu den Daten hinzu.',
   'explain.do.unnamed': 'Füllen Sie oben die Daten aus. Die Route muss sie nennen.',

@@ -30,7 +30,7 @@ export const form: DashboardTexts = {
   'form.unnamed': 'Noch ohne Namen',
   'form.resource': 'Ressource',
   'form.all': 'Alles (*)',
-  'form.wildcardWarning': 'Ein Platzhalter gibt auch Scopes, die später hinzukommen.',
+  'form.wildcardWarning': 'Ein Platzhalter gewährt auch Scopes, die später hinzukommen.',
   'form.change': 'Rechte vorher und nachher',
   'form.added': 'Hinzugefügt: {scopes}.',
   'form.removed': 'Entfernt: {scopes}.',

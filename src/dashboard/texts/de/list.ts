@@ -113,6 +113,6 @@ export const list: DashboardTexts = {
   'view.imported': 'Importiert',
   'list.countedUntil': 'zuletzt bekannt: {time}',
   'list.wide':
-    'Für diese Suche nach Namen gibt es zu viele Tokens. Geben Sie mindestens drei Buchstaben ein, wählen Sie einen {client}, oder suchen Sie nach der ID.',
+    'Für diese Suche nach Namen gibt es zu viele Tokens. Geben Sie mindestens drei Buchstaben ein, filtern Sie nach {client}, oder suchen Sie nach der ID.',
   'list.outside': '{name} wurde über die ID gefunden, passt aber nicht zu den Filtern.',
 }
