@@ -10,7 +10,7 @@ export function hash(domain: keyof typeof DOMAIN, ...parts: readonly Uint8Array[
   return sha256(concatBytes(Uint8Array.of(DOMAIN[domain]), ...parts))
 }
 
-/** SHA-256 over a domain's byte and a text, in 64 hexadecimal digits. */
+/** SHA-256 over a domain's byte and some text, in 64 hexadecimal digits. */
 export function hashText(domain: keyof typeof DOMAIN, text: string): string {
   return bytesToHex(hash(domain, utf8ToBytes(text)))
 }

@@ -141,7 +141,7 @@ function shared<T extends string | undefined>(text: T): T {
   return text
 }
 
-/** The parts of tokens without rare parts: by their scopes, and by `createdBy`, or `false` if they have no owner. */
+/** The shared parts of tokens without rare parts, by scopes and then by `createdBy`, or by `false` for tokens without an owner. */
 let common: WeakMap<ScopeSet, Map<string | undefined | false, Parts>> = new WeakMap()
 let commonCount = 0
 

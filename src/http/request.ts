@@ -21,7 +21,7 @@ export type Platform<R> = {
   readonly headers?: (request: R) => HeaderSource
   /** Whether the framework trusts forwarding headers. `undefined` if it has no such setting. */
   readonly trustsProxy: (request: R) => boolean | undefined
-  /** Whether the framework's requests open a WebSocket. Browsers send those with cookies from any page and cannot add a header, only a ticket. */
+  /** Whether the framework's requests open a WebSocket. Browsers send such requests with cookies from any page, and can add a ticket but no header. */
   readonly upgrades?: true
   /** Whether the framework trusts forwarding headers from any sender, so callers can choose their address. Absent if it has no such setting. */
   readonly believesCallers?: (request: R) => boolean

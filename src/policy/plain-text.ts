@@ -31,7 +31,7 @@ export function toPlain(text: string): string {
   return text.replace(KEPT_OUT, '')
 }
 
-/** The message for a text that contains a token. It does not repeat the text. */
+/** The message for text that contains a token. It does not repeat the text. */
 export const HOLDS_TOKEN = 'looks like a token, and tokens are never stored: pass its ID or its hint'
 
 /** Returns why a text is not allowed: it has control or invisible characters, half of a surrogate pair, or a token, or its length is out of bounds. */

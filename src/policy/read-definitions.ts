@@ -74,7 +74,7 @@ function refuseUnknown(field: string, scope: unknown, plain: Definitions): strin
   throw new InvalidInputError(field, `${quote(scope)} is not a scope of the catalogue, and only those can imply or be implied${hint}`)
 }
 
-/** Returns the own entries of a plain object. A list, a `Map` or a class instance would silently have none or the wrong ones. */
+/** Returns a plain object's own entries. Refuses a list, a `Map` and a class instance, which would silently have no entries or the wrong ones. */
 function entriesOf(field: string, input: unknown, expected: string): readonly (readonly [string, unknown])[] {
   const prototype: unknown = typeof input === 'object' && input !== null ? Object.getPrototypeOf(input) : undefined
   if (typeof input !== 'object' || input === null || (prototype !== null && Object.getPrototypeOf(prototype) !== null)) {

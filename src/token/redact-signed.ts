@@ -14,7 +14,7 @@ export function learnSigned(): void {
   learnRemoval(withoutSigned)
 }
 
-// No regular expression for all three parts: a text with many possible beginnings would be searched to its end from each of them.
+// No regular expression for all three parts: text with many possible beginnings would be searched to its end from each of them.
 function withoutSigned(text: string): string {
   const tail = new RegExp(SIGNED_TAIL)
   let rest = ''

@@ -7,7 +7,7 @@ const TOKEN_TAIL = /(_|%5[Ff])([0-9A-Za-z]{4})[0-9A-Za-z]{12}(?:_|%5[Ff])[0-9A-Z
 
 type Remove = (text: string) => string
 
-/** Functions that remove accepted tokens of other systems from a text, by the format or example they were learned from. */
+/** Functions that remove accepted tokens of other systems from text, by the format or example they were learned from. */
 const foreign: Map<unknown, Remove> = new Map()
 /** Not within a word: `monkey_` does not begin with the prefix `key_`. An escape before it, in a URL or in JSON, is not part of a word. */
 const BEGINS = String.raw`(?<!(?<![%\\]|%[0-9A-Fa-f])[0-9A-Za-z])`
@@ -37,7 +37,7 @@ export function redact(text: string): string {
   return rest
 }
 
-/** Returns whether a text contains a token with any prefix. Tokens must never be stored. */
+/** Returns whether the text contains a token with any prefix. Tokens must never be stored. */
 export function holdsToken(text: string): boolean {
   return redact(text) !== text
 }
@@ -52,7 +52,7 @@ const HIDDEN = '(not shown: the request has too many words that could be secrets
 /** Stands for more secrets than can be searched for. */
 export const EVERY_TEXT: readonly string[] = Object.freeze([])
 
-/** Removes these secrets from a text, both as they are and URL-encoded. */
+/** Removes these secrets from text, both as they are and URL-encoded. */
 export function withoutTexts(text: string, secrets: readonly string[]): string {
   if (secrets === EVERY_TEXT) return HIDDEN
   // Longer secrets first, so that no part of one remains if another is a substring of it.

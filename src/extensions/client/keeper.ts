@@ -64,7 +64,7 @@ export function createKeeper(settings: Settings): Keeper {
     return state
   }
 
-  /** Adopts what another process or a person has put into the storage. */
+  /** Adopts a token that another process or a person has written to the storage. */
   async function refresh(): Promise<ClientState> {
     const before = await held()
     const found = await load(settings)
@@ -160,7 +160,7 @@ export function createKeeper(settings: Settings): Keeper {
         doubtful(asClientError(error))
       }
       await sleep(spent === old ? pauseMs : Math.min(pauseMs, Math.max(switchAt - performance.now(), 0)))
-      // A process that took over the lock meanwhile has a newer token.
+      // A process that took over the lock in the meantime has a newer token.
       const found = await load(settings).catch(quiet)
       if (found !== undefined && found.token !== old && found.token !== token) return adopt(found)
       // An unsaved token is bad, but better than an expired one.

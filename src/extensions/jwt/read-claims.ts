@@ -19,7 +19,7 @@ const REFUSED_HEADERS = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'crit', 
 export const MAX_LENGTH = 8192
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 
-/** Checks whether a text has the form of a compact JWT. */
+/** Checks whether a string has the form of a compact JWT. */
 export function looksSigned(token: unknown): token is string {
   return typeof token === 'string' && token.length <= MAX_LENGTH && COMPACT.test(token)
 }

@@ -13,7 +13,7 @@ export async function signClaims(claims: Readonly<Record<string, unknown>>, key:
   return await signCompact(JSON.stringify(claims), 'at+jwt', key, by)
 }
 
-/** Signs a text as a compact JWS of this type. */
+/** Signs text as a compact JWS of this type. */
 export async function signCompact(text: string, typ: string, { kid, alg, sign }: SigningKey, by: Signing): Promise<string> {
   const header = { alg, kid, typ }
   const payload = new TextEncoder().encode(text)

@@ -14,7 +14,7 @@ const by = (counts: ReadonlyMap<string, number>, attribute: string, more: Attrib
 
 const one = (value: number | undefined): readonly Row[] => (value === undefined ? [] : [[value]])
 
-/** The metrics. The values of attributes are words of the library, never IDs, names or addresses. */
+/** The metrics. Attribute values are words that the library defines, never IDs, names or addresses. */
 export const INSTRUMENTS: { readonly [name: string]: Instrument } = {
   'latchkey.verify.decisions': {
     kind: 'counter',

@@ -34,7 +34,7 @@ type Prepared = {
   readonly row: number
   readonly record: StoredToken
   readonly event: StoredEvent
-  /** The token of the row as it would be in other formats, if the row contains the token. */
+  /** If the row contains the token itself: the same token, read in the other formats. */
   readonly elsewhere: readonly Claim[]
 }
 type Counts = { -readonly [Name in keyof ImportProgress]: ImportProgress[Name] }

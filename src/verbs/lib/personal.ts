@@ -53,7 +53,7 @@ export function eraseRecord(token: StoredToken, ownerId: string, now: number): S
   })
 }
 
-/** Returns a predicate that tells whether a field of an event, given by its path, says something about the owner. */
+/** Returns a predicate for whether an event's field, given by its path, contains data about the owner. */
 export function personalTo(ownerId: string): (path: string, value: unknown, event: ListedEvent) => boolean {
   return (path, value, event) => isPersonal(ownerId, path, value, event)
 }

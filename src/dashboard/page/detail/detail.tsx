@@ -30,7 +30,7 @@ type Props = { readonly id: string; readonly place: Place }
 export function Detail({ id, place }: Props): JSX.Element {
   const loaded = useLoad(id, (signal) => load(id, signal))
   const { problem, reload } = loaded
-  // A token that was removed meanwhile is not shown as if it still existed.
+  // A token that was removed in the meantime is not shown as if it still existed.
   const token = problem?.kind === 'missing' ? undefined : loaded.data
   const [round, setRound] = useState(0)
   const changed = (): void => {

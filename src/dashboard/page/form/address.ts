@@ -1,6 +1,6 @@
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 
-/** Splits a text of addresses, separated by line breaks or commas. */
+/** Splits text into addresses, separated by line breaks or commas. */
 export const entriesOf = (text: string): readonly string[] => text.split(/[\s,]+/).filter((entry) => entry !== '')
 
 /** Returns whether this is an address or a CIDR range. The server makes the final decision. */

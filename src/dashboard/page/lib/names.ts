@@ -119,7 +119,7 @@ export async function loadNames(kind: Kind, list: NamedList | undefined, ids: re
   return new Map(found.flatMap(({ id, name }) => (name === undefined ? [] : [[id, name] as const])))
 }
 
-/** Finds names that match a text, from a cursor on. Reads several server pages if they are short. */
+/** Finds names that match the search text, starting at a cursor. Reads several server pages if they are short. */
 export async function findNames(
   kind: Kind,
   query: { readonly search?: string; readonly tenantId?: string; readonly cursor?: string },

@@ -13,7 +13,7 @@ type Props = {
   readonly source?: () => Element | null | undefined
 }
 
-/** Copies a text, and shows whether that succeeded. */
+/** Copies text, and shows whether that succeeded. */
 export function CopyButton({ text, label, wide, first, onCopied, source }: Props): JSX.Element {
   const [result, setResult] = useState<'copied' | 'failed' | undefined>()
   useEffect(() => {
@@ -50,7 +50,7 @@ export function CopyButton({ text, label, wide, first, onCopied, source }: Props
   )
 }
 
-/** Copies a text, and returns whether that succeeded. */
+/** Copies text, and returns whether that succeeded. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)

@@ -30,7 +30,7 @@ export type IconName = keyof typeof PATHS
 /** Icons that point in the reading direction. */
 const FLIPPED: ReadonlySet<IconName> = new Set(['back', 'next', 'play'])
 
-/** A decorative icon next to a text. */
+/** A decorative icon next to text. */
 export function Icon({ name }: { readonly name: IconName }): JSX.Element {
   return (
     <svg class={FLIPPED.has(name) ? 'icon flip' : 'icon'} viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">

@@ -59,7 +59,7 @@ export type Shape = {
   readonly distinct?: true
 }
 
-/** Escapes a text for a regular expression. */
+/** Escapes text for a regular expression. */
 export function escaped(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }
@@ -93,7 +93,7 @@ export function readShapeOf({
   }
   const [min = 1, max = LONGEST] = length === undefined ? [prefix.length + 1] : typeof length === 'number' ? [length, length] : length
   if (min > max) throw new InvalidInputError('length', 'must be [least, most]')
-  // With few characters after the prefix, a text cannot be recognized as a secret.
+  // With few characters after the prefix, a string cannot be recognized as a secret.
   const distinct = TELLING.test(prefix) && (length === undefined || min - prefix.length >= FEW)
   const least = length === undefined ? prefix.length + FEW : Math.min(min, ENOUGH)
   return {
