@@ -144,7 +144,7 @@ export class CoalescedEvents {
     return (await store.events({ prefix, id: event.id, limit: 1 })).length > 0
   }
 
-  // The occurrences are still counted, together with those that have no event of their own.
+  // The occurrences are still counted, together with those that have no separate event.
   #drop(events: readonly StoredEvent[], cause: unknown): void {
     const { action, others, report } = this.#options
     for (const { details, count = 0 } of events) if (details !== others.details) this.#overflow += count

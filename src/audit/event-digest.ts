@@ -106,7 +106,7 @@ export function eventDigest(event: StoredEvent): string {
 }
 
 /**
- * The digest of an event for its seal. An event that is damaged before it is sealed has no meaningful digest. So that the others can still be sealed, its
+ * The digest of an event for its seal. An event that is damaged before it is sealed has no meaningful digest. So that other events can still be sealed, its
  * digest covers only its identity, and verification always reports it.
  */
 export function digestToSeal(event: ListedEvent): string {

@@ -54,8 +54,8 @@ export function namesOf(from: Presenter): Named {
 /**
  * Limits the wrong secrets that a caller may present for tokens with slow hashes.
  *
- * The budget is one for each caller and token, so that guesses at one token do not keep others, which the same service presents, from their first use. All
- * comparisons of a caller have a larger budget, because each takes a lot of CPU time.
+ * The budget is one for each caller and token, so that guesses at one token do not block the first use of other tokens that the same service
+ * presents. All comparisons of a caller have a larger budget, because each takes a lot of CPU time.
  */
 export class SecretGuesses {
   readonly #ofToken: Budget

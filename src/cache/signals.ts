@@ -15,10 +15,10 @@ export type RequestSignal = {
   detach(): void
 }
 
-/** For a token that was imported in several formats: the others with the same secret, which end together with it. */
+/** For a token that was imported in several formats: the other tokens with the same secret, which end together with it. */
 const endingTogether: WeakMap<Entry, readonly Filtered[]> = new WeakMap()
 
-/** From now on, a signal of this entry also fires when one of these others ends, and no longer when one of earlier others does. */
+/** From now on, a signal of this entry also fires when one of `others` ends, and no longer when a token of an earlier call ends. */
 export function endTogether(entry: Entry, others: readonly Entry[]): void {
   if (others.length > 0) endingTogether.set(entry, others.map(filteredOf))
   else endingTogether.delete(entry)

@@ -16,7 +16,7 @@ export function isGuard(value: unknown): boolean {
 export const PUBLIC_METADATA = 'latchkey:public'
 
 /**
- * Checks whether `@Public` stands on this class or method itself. Metadata is also found on a base class, but a class that extends a public one, perhaps from
+ * Checks whether `@Public` is on this class or method itself. Metadata is also found on a base class, but a class that extends a public one, perhaps from
  * another package, may add routes that must not be public.
  */
 export function isPublic(target: object): boolean {

@@ -124,7 +124,7 @@ export class Allowance {
   }
 
   /**
-   * Waits for a shared operation, which continues for the others if this caller runs out of time. The caller that started it reports its failure.
+   * Waits for a shared operation, which continues for its other callers if this caller runs out of time. The caller that started it reports its failure.
    *
    * @throws DeadlineError `store_unavailable`
    */

@@ -93,7 +93,7 @@ export class GuardedStore extends StoreCalls {
     return (await this.manage('find', () => this.store.find(ids), read)).whole(id, mayKnow)
   }
 
-  /** Omits tokens whose rows cannot be read, and reports them: one damaged row must not hide the others. */
+  /** Omits tokens whose rows cannot be read, and reports them: one damaged row must not hide other rows. */
   async list(query: ListQuery, onDamaged?: OnDamagedToken): Promise<readonly ListedToken[]> {
     const rows = (answer: unknown): readonly unknown[] => this.rows(answer, 'list')
     return await this.damagedTokens.page(query, (page) => this.manage('list', () => this.store.list(page), rows), onDamaged)

@@ -57,12 +57,12 @@ export function readPlaced(answer: unknown, prefix: string): readonly StoredEven
 }
 
 /**
- * Returns an event without the fields that cannot be read, which `damaged` names: one damaged row must not hide the others. Without an id it is no event.
+ * Returns an event without the fields that cannot be read, which `damaged` names: one damaged row must not hide other rows. Without an ID it is not an event.
  */
 function readEvent(given: unknown, known: readonly string[]): StoredEvent | undefined {
   if (!isObject(given) || !isText((given as Raw).id)) return undefined
   const event = given as Raw
-  // A store that names damaged fields has left them out already, also required ones.
+  // A store that names damaged fields has already left them out, including required ones.
   const wrong = CHECKS.filter(([field, { is, instead }]) => (event[field] === undefined ? instead !== undefined : !is(event[field])))
   if (wrong.length === 0) return event as unknown as StoredEvent
   const read: { [field: string]: unknown } = { ...event, damaged: [...new Set([...known, ...wrong.map(([field]) => field)])] }

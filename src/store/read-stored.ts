@@ -56,7 +56,7 @@ export function readWhole<T extends StoredToken | ListedToken>(row: unknown): T 
 }
 
 /**
- * Returns the fields of a row that cannot be read, also instants that are not finite; none if the row is sound. A store that already left some out names
+ * Returns the fields of a row that cannot be read, including instants that are not finite; none if the row is sound. A store that already left some out names
  * them in `damaged`.
  */
 export function unreadableFields(row: unknown): readonly string[] {

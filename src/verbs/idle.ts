@@ -34,7 +34,7 @@ export async function watchIdle(context: Context, times: UpkeepTimes, goOn: () =
     if (!(await goOn())) return false
     const page: readonly ListedToken[] = await context.store.list({ prefix, now, limit: PAGE, after })
     const news: StoredEvent[] = []
-    // The store has reported the tokens that it refuses. They do not block the others.
+    // The store has reported the tokens that it refuses. They do not block other tokens.
     await tryEach(page, async (token) => void news.push(...(await newsOf(context, token, times))))
     await tell(context, news)
     const last = page.at(-1)

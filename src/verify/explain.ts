@@ -45,7 +45,7 @@ function isRecognized(imports: Imports | undefined, importedFrom: string | undef
 
 function lifecycleSteps({ record, at, known }: Moment): readonly ExplainStep[] {
   const { revokedAt, revokedBy, revokedCode, revokedReason, replacedById, deactivatedAt, deactivatedBy, notBefore, expiresAt } = record
-  // Each instant on its own, in the order in which `refusalOf` checks them.
+  // Each instant separately, in the order in which `refusalOf` checks them.
   const step = (name: ExplainStep['step'], instants: Lifecycle, code: LifecycleRefusal, facts: Facts): ExplainStep =>
     known || name === 'revoked'
       ? decided(name, refusalOf(ownFields(instants), at) !== code, code, facts)

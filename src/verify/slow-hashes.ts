@@ -102,7 +102,7 @@ export class SlowHashes {
         readSame,
       )
     } finally {
-      // Also after the deadline, so that a comparison that hangs does not block the others forever.
+      // Also after the deadline, so that a comparison that hangs does not block other comparisons forever.
       if (job !== undefined) this.#waiting.delete(job)
       if (started) this.#free(party)
     }

@@ -6,7 +6,7 @@ import { hintOf } from '../token/hint.js'
 
 type View = (value: never) => unknown
 
-/** How a kind of value is shown; the others are shown as they are stored. Callers never get the store's own objects. */
+/** How some kinds of values are shown; all other values are shown as they are stored. Callers never get the store's own objects. */
 const VIEWS: { readonly [Kind in FieldKind]?: View } = {
   instant: (at: number) => new Date(at),
   grants: (list: readonly string[]) => [...list],

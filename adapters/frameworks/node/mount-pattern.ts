@@ -98,7 +98,7 @@ function takes(chains: readonly (readonly Layer[])[], path: string): boolean {
   return chains.some((chain) => chain.reduce<string | undefined>((rest, layer) => rest && leftBehind(layer, rest), path) === '')
 }
 
-/** Similar but different texts: with all, only the first, or only the last character replaced, so that they still match a required format. */
+/** Similar but different strings: with all, only the first, or only the last character replaced, so that they still match a required format. */
 function othersOf(part: string): readonly string[] {
   return [
     part.replace(/[0-9A-Za-z]/g, another),

@@ -53,7 +53,7 @@ function refuseLostSource(options: object, given: readonly string[]): void {
   throw new InvalidInputError(lost, `is undefined: check where it comes from${example}`)
 }
 
-/** Refuses a handle or an address that another option takes. Only without any source can an unknown option be meant as one. */
+/** Refuses a handle or an address that another option takes. An unknown option can be meant as a source only if no source is set. */
 function refuseMisnamed(sources: Sources, name: string, value: unknown, withoutSource: boolean): void {
   const { address, handles, options } = sources
   const isHandle = Object.hasOwn(handles, name)

@@ -11,7 +11,7 @@ const LATE = `redis: no answer within ${COMMAND_TIMEOUT / 1000} seconds: check t
 /** Where the store's scripts run. */
 export type Connection = {
   run(script: Script, args: readonly (string | number)[]): Promise<unknown>
-  /** The values under these keys, or `null` each, in one command. */
+  /** The values under these keys, with `null` for each missing key, in one command. */
   getMany(keys: readonly string[]): Promise<unknown>
   setting(name: string): Promise<unknown>
   /** The client, connected once. */

@@ -33,7 +33,7 @@ export type Hearer = { wake(): void; lost(error: unknown): void }
 
 const GONE = new Error('the listening connection was closed')
 
-/** Calls `wake` when something is published, and after each reconnect, because messages published meanwhile are lost. */
+/** Calls `wake` when something is published, and after each reconnect, because messages published in the meantime are lost. */
 export async function listen(client: RedisClient, channel: string, hearer: Hearer): Promise<Listener> {
   const subscriber = client.duplicate?.()
   if (subscriber === undefined) return { close() {} }

@@ -139,7 +139,7 @@ export function createKeeper(settings: Settings): Keeper {
     )
   }
 
-  /** Saves the successor and retries on failure. Meanwhile no other process rotates. */
+  /** Saves the successor and retries on failure. No other process rotates in the meantime. */
   async function keep(old: string, { token, record }: Successor, doubtful: (error: ClientError) => void): Promise<void> {
     const due = dueOf(record, instantOf(record.createdAt) ?? Date.now(), overlapMs)
     const switchAt = performance.now() + overlapMs / 2

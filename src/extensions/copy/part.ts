@@ -17,7 +17,7 @@ export type Part<Row> = {
   page(store: MovingStore, after: Row | undefined): Promise<readonly Row[]>
   /** Compares two rows. Negative if the first one comes first. */
   compare(a: Row, b: Row): number
-  /** Returns a canonical text of the row. Rows are equal if their texts are. */
+  /** Returns the row as canonical text. Rows are equal if their texts are equal. */
   textOf(row: Row): string
   write(rows: readonly Row[]): readonly Rows[]
   /** Absent if the rows are removed together with others. */

@@ -70,7 +70,7 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
       if (key.length !== keyLength || !key.startsWith(shape.prefix)) {
         throw new InvalidInputError([keyColumn], `must be the first ${keyLength} characters of the token, beginning with its prefix`)
       }
-      // PHP writes $2y$ for what all others call $2b$.
+      // PHP writes $2y$ for what all other implementations call $2b$.
       return { key, hash: hash.replace(/^\$2y\$/, '$2b$') }
     },
     verify: (credential, hash) => compare(secretOf(credential), hash),

@@ -40,6 +40,6 @@ export function betterAuthKeys(options: BetterAuthKeysOptions = {}): TokenFormat
     32,
     (text) => defaultEngine.sha256(text),
   )
-  // A text with this many letters and no digits can only be a key.
+  // Text with this many letters and no digits can only be a key.
   return length === undefined ? { ...format, shape: `${escaped(prefix ?? '')}[A-Za-z]{${KEY_LENGTH},}`, distinct: true } : format
 }

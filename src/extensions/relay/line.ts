@@ -21,7 +21,7 @@ export type LineSetUp = {
   failed(error: unknown): void
 }
 
-/** A node's connection to the others. It accepts only signed messages, and each message only once. */
+/** A node's connection to the other nodes. It accepts only signed messages, and each message only once. */
 export class Line {
   readonly #setUp: LineSetUp
   /** The last message received from each sender. */

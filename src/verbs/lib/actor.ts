@@ -103,7 +103,7 @@ export function readActor(input: unknown): ReadActor {
   })
 }
 
-/** Checks whether the audit uses this ID for no particular person: the application, a token, an unknown caller, everybody who was erased. */
+/** Checks whether this ID stands for no particular person in the audit: the application, a token, an unknown caller, everybody who was erased. */
 export function isNobody(id: string): boolean {
   return id === SYSTEM.id || id === ERASED || id === 'anonymous' || isHolder({ id })
 }

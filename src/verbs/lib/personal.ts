@@ -5,12 +5,12 @@ import { withChanges } from './change.js'
 
 /** Kinds of fields that say nothing about a person. Text, addresses, data and the host's `metadata` may. */
 const IMPERSONAL: ReadonlySet<FieldKind> = new Set<FieldKind>(['id', 'word', 'count', 'instant', 'duration', 'grants', 'flag'])
-/** Fields that hold the ID of an actor or an owner, in records and in events. */
+/** Fields that contain the ID of an actor or an owner, in records and in events. */
 const IDS = ['ownerId', 'createdBy', 'deactivatedBy', 'revokedBy'] as const
 
 const KEPT_MEMBERS: ReadonlySet<string> = new Set(FIELD_ROWS.filter(([, { kind }]) => IMPERSONAL.has(kind)).map(([name]) => name))
 const ID_MEMBERS: ReadonlySet<string> = new Set(IDS)
-/** Members of `details` that hold the library's own words, token IDs, instants and counts. */
+/** Members of `details` that contain words defined by the library, token IDs, instants and counts. */
 const KEPT_DETAILS: ReadonlySet<string> = new Set([
   ...['action', 'attempt', 'attempts', 'field', 'tokens', 'actors', 'consumer', 'eventId'],
   ...['successorId', 'overlapSeconds', 'replacesId', 'replacedById', 'reusedId', 'ids', 'before', 'expiresAt', 'rotationDueAt'],

@@ -69,7 +69,7 @@ export function shapeOf({ expression, distinct }: Shape): Pick<TokenFormat, 'sha
   return { shape: expression, ...(distinct && { distinct }) }
 }
 
-/** A text with at least this many characters is treated as a truncated token. */
+/** Text with at least this many characters is treated as a truncated token. */
 const ENOUGH = 64
 /** For a format without a length, this many characters after the prefix are not part of a word. */
 const FEW = 12
