@@ -24,8 +24,8 @@ export function upkeepOf(context: Context): readonly Upkeep[] {
 }
 
 /**
- * Checks that no other node holds a lease. The lease of a crashed node stays for a while. During that time, nothing is removed too early, and only a little is removed
- * late.
+ * Checks that no other node holds a lease. The lease of a crashed node stays for a while. During that time, nothing is
+ * removed too early, and only a little is removed late.
  */
 export async function isAlone({ store, nodeId }: Context): Promise<boolean> {
   const own = nodeId()
