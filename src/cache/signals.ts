@@ -2,7 +2,7 @@ import { ClosedError, LatchkeyError, type RefusalCode } from '../errors.js'
 import { type Lifecycle, refusalOf } from '../policy/status.js'
 import type { Filtered } from '../store/compile-filter.js'
 import type { Report } from '../store/reporter.js'
-import { type Background, CLOCK_CHECK_MS } from '../store/timer.js'
+import { type Background, CLOCK_CHECK_MS, leftOf } from '../store/timer.js'
 import type { Entry } from './entry.js'
 import { type ControllerRef, createCollected, createHeldSignal, refTo } from './held-signal.js'
 
@@ -255,19 +255,10 @@ export class Signals {
   // The wall clock may jump forward, when the machine resumes or its time is corrected. Until the expiry, only the clock is read.
   #awaitExpiry(id: string, watch: Watch, expiresAt: number, leftMs: number): void {
     this.#later(id, watch, Math.min(leftMs, CLOCK_CHECK_MS), () => {
-      const left = this.#leftUntil(expiresAt)
+      const left = leftOf(() => expiresAt - this.#source.clock())
       if (left > 0) this.#awaitExpiry(id, watch, expiresAt, left)
       else this.changed(id)
     })
-  }
-
-  // A timer calls this, so a clock that throws would end the process. The check that follows handles it.
-  #leftUntil(expiresAt: number): number {
-    try {
-      return expiresAt - this.#source.clock()
-    } catch {
-      return 0
-    }
   }
 
   #later(id: string, watch: Watch, delayMs: number, work: () => void): void {

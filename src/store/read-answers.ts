@@ -80,6 +80,10 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
+export function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 export function isOptionalText(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string'
 }

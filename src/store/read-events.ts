@@ -2,7 +2,7 @@ import type { ListedEvent, StoredEvent } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
 import { isInstant } from '../policy/instant.js'
 import type { EventQuery } from './port.js'
-import { isCount, isText, isTexts } from './read-answers.js'
+import { isCount, isObject, isText, isTexts } from './read-answers.js'
 
 type Raw = { readonly [field: string]: unknown }
 
@@ -71,10 +71,6 @@ function readEvent(given: unknown, known: readonly string[]): StoredEvent | unde
     else read[field] = instead
   }
   return ownFields(read) as unknown as StoredEvent
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isErasure(value: unknown): boolean {

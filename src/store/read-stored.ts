@@ -2,6 +2,7 @@ import { StoreUnavailableError } from '../errors.js'
 import { FIELD_ROWS, type FieldKind } from '../model/fields.js'
 import { ownFields } from '../model/own-fields.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
+import { isObject, isText, isTexts } from './read-answers.js'
 
 const DIGEST = /^[0-9a-f]{64}$/
 
@@ -102,18 +103,6 @@ function isSound(record: { [field: string]: unknown }): boolean {
   return required === REQUIRED && DIGEST.test(String(record.digest))
 }
 
-function isText(value: unknown): boolean {
-  return typeof value === 'string'
-}
-
-function isTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isText)
-}
-
 function isResources(value: unknown): boolean {
   return isObject(value) && Object.values(Object(value)).every(isTexts)
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,6 +1,6 @@
 import { createCollected, createHeldSignal, refTo } from '../../cache/held-signal.js'
 import type { RequestSignal } from '../../cache/signals.js'
-import { CLOCK_CHECK_MS, startTimer } from '../../store/timer.js'
+import { CLOCK_CHECK_MS, leftOf, startTimer } from '../../store/timer.js'
 
 /** Controllers with listeners: they must fire even if nothing else references them. */
 const awaited: Set<AbortController> = new Set()
@@ -45,14 +45,4 @@ export function openSignal(endsInMs: () => number, parent: RequestSignal | undef
   if (parent?.signal.aborted === true) endWithParent()
   else parent?.signal.addEventListener('abort', endWithParent, { once: true })
   return { signal: controller.signal, detach: drop }
-}
-
-// A timer calls this too, and an exception there would end the process. If the clock returns no valid time, the token counts as expired.
-function leftOf(endsInMs: () => number): number {
-  try {
-    const left = endsInMs()
-    return Number.isNaN(left) ? 0 : left
-  } catch {
-    return 0
-  }
 }
