@@ -185,6 +185,9 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
         expect((await items()).join(' ')).toContain('The token was changed in the meantime.')
         await dialog.getByText('No tokens were changed.').waitFor()
         await dialog.getByRole('button', { name: 'Close' }).last().click()
+        // The list was reloaded. Otherwise it could already show the next change.
+        await page.getByRole('row', { name: /CI/ }).getByText('Revoked', { exact: true }).waitFor()
+        await page.getByRole('row', { name: /ERP/ }).getByText('Inactive', { exact: true }).waitFor()
         await other(world.tokens).revoke(await idOf('ERP'))
         await bar.getByRole('button', { name: 'Revoke' }).click()
         await confirm(page, 'Revoke permanently')
