@@ -87,6 +87,6 @@ function decode(word: string): string {
   }
 }
 
-function isFlatList(headers: HeaderSource): headers is readonly string[] {
+export function isFlatList(headers: HeaderSource): headers is readonly string[] {
   return Array.isArray(headers)
 }

@@ -1,6 +1,6 @@
 import { quote } from '../policy/quote.js'
 import { type OnWarning, warn } from './diagnostics.js'
-import { fieldValues, type HeaderSource } from './request.js'
+import { fieldValues, type HeaderSource, isFlatList } from './request.js'
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -23,10 +23,19 @@ export function originOf(
   const origins = fieldValues(headers, 'origin')
   const [origin] = origins
   if (origin === undefined) return 'unknown'
-  const own = host ?? fieldValues(headers, 'host')[0] ?? fieldValues(headers, ':authority')[0]
+  const own = host ?? hostOf(headers)
   if (origins.length === 1 && own !== undefined && URL.canParse(origin) && new URL(origin).host === own.toLowerCase()) return 'own'
   warnOfHosts(hostsThatDiffer(origin, own), onWarning)
   return 'other'
+}
+
+/**
+ * Over HTTP/2, `:authority` is the host even if the sender also wrote `Host` (RFC 9113 §8.3.1). A web `Headers` has no pseudo-fields and rejects their
+ * names.
+ */
+function hostOf(headers: HeaderSource): string | undefined {
+  const authority = isFlatList(headers) ? fieldValues(headers, ':authority')[0] : undefined
+  return authority ?? fieldValues(headers, 'host')[0]
 }
 
 /** Whether a request is the opening handshake of a WebSocket (RFC 6455 §4.1). Browsers always send both fields. */

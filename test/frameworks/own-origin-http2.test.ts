@@ -36,8 +36,8 @@ describe.each(Object.entries(HOSTS))('a page over HTTP/2 on a custom port, on %s
     const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
     const host = await start(tokens)
     const client = connect(`http://127.0.0.1:${host.port}`)
-    const post = async (origin: string): Promise<unknown> => {
-      const stream = client.request({ ':method': 'POST', ':path': '/admin/tokens', 'content-type': 'application/json', origin })
+    const post = async (origin: string, others: { readonly ':authority'?: string; readonly host?: string } = {}): Promise<unknown> => {
+      const stream = client.request({ ':method': 'POST', ':path': '/admin/tokens', 'content-type': 'application/json', origin, ...others })
       stream.end(JSON.stringify({ name: 'ERP', tenantId: 'acme', scopes: ['inventory:read'] }))
       const [headers] = await once(stream, 'response')
       stream.resume()
@@ -47,6 +47,9 @@ describe.each(Object.entries(HOSTS))('a page over HTTP/2 on a custom port, on %s
       expect(await post(`http://127.0.0.1:${host.port}`)).toBe(201)
       expect(await post(`http://127.0.0.1:${host.port + 1}`)).toBe(403)
       expect(await post('http://127.0.0.1')).toBe(403)
+      // `:authority` overrides `Host` (RFC 9113 §8.3.1), so a sender cannot choose another origin to be its own.
+      const other = `127.0.0.1:${host.port + 1}`
+      expect(await post(`http://${other}`, { ':authority': `127.0.0.1:${host.port}`, host: other })).toBe(403)
     } finally {
       client.destroy()
       await host.close()

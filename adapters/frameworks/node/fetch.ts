@@ -86,8 +86,8 @@ const NOWHERE = '//'
  * read it as a different path.
  */
 export function addressOf({ headers, protocol, hostname, path }: Target): URL {
-  // HTTP/2 names the host in a pseudo-field (RFC 9113 §8.3.1).
-  const host = headers.host ?? String(headers[':authority'] ?? '')
+  // HTTP/2 names the host in a pseudo-field, which overrides `Host` (RFC 9113 §8.3.1).
+  const host = String(headers[':authority'] ?? headers.host ?? '')
   const authority = host.startsWith(hostname) ? host : hostname
   const base = `${protocol === 'https' ? 'https' : 'http'}://${authority}`
   const url = new URL(URL.canParse(base) ? base : 'http://localhost')
