@@ -1,6 +1,7 @@
 import { isErrorLike, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { RateState } from '../model/principal.js'
+import { isInstant } from '../policy/instant.js'
 import { isThenable } from '../store/deadline.js'
 import type { LimiterAnswer, Taken } from './model.js'
 import { periodOf } from './period.js'
@@ -40,8 +41,11 @@ export function takeByPoints(limit: ReadLimit, key: string, points: number, mono
  *
  * The period is part of the key. Nodes whose clocks differ slightly therefore never spend more than a period has, and a use that is given back late
  * returns to its own period, never to the next one.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, if the wall clock is invalid: the use belongs to no period
  */
 export function takeByPeriod(limit: ReadLimit, refill: ReadRefill, key: string, points: number, now: number): MaybePromise<Taken> {
+  if (!isInstant(now)) throw new StoreUnavailableError(`no use can be counted for ${limit.name}: the option clock returned an invalid time`)
   const { startsAt, endsAt } = periodOf(refill, now)
   const untilEnd = Math.ceil((endsAt - now) / 1000)
   const dated = datedKey(key, { startsAt })
