@@ -1,0 +1,27 @@
+import { copy } from 'latchkey/copy'
+import { memoryStore } from 'latchkey/stores/memory'
+import { expect, it } from 'vitest'
+import type { StoredEvent, TokenStore } from '../../../src/store/port.js'
+import { mint } from '../../latchkey/harness.js'
+import { storedEvent } from '../../support/records.js'
+import { nodeOver } from './world.js'
+
+/** Far more calls than the copy may make. In place of a hang, the test fails then. */
+const LONGEST = 50_000
+
+it('a copy ends, and lifts its fence, if the old store always has more events to place', async () => {
+  let calls = 0
+  const placeEvents = (): readonly StoredEvent[] => {
+    calls += 1
+    if (calls > LONGEST) throw new Error('asked without end')
+    return Array.from({ length: 100 }, (_, at) => storedEvent({ prefix: 'acme_test', id: `e${calls}_${at}` }))
+  }
+  const from: TokenStore = { ...memoryStore(), placeEvents }
+  const [old, now] = [nodeOver(from), nodeOver(memoryStore())]
+  await mint(old)
+  await expect(copy(old, now, { step: 'fence' })).rejects.toMatchObject({
+    code: 'store_unavailable',
+    message: expect.stringContaining('always has more events to place'),
+  })
+  await mint(old)
+})
