@@ -38,10 +38,14 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
     const next = withChanges(current, now, { ...removing(asked), ...rotationDue(asked, current, now) })
     if (changedFields(current, next).length === 0) return undefined
     await checkTerms(context, actor, current, next, now)
-    const revives = statusOf(current, now) === 'expired' && statusOf(next, now) !== 'expired'
-    const caps = revives ? capsOn(context, next, now) : []
+    const caps = hasExpired(current, now) && !hasExpired(next, now) ? capsOn(context, next, now) : []
     return { caps, record: next, event: auditEvent('token.updated', actor, now, { before: current, after: next }) }
   })
+}
+
+/** Whether a token no longer counts against the limits because of its expiry. A token can also be inactive when it expires. */
+function hasExpired({ expiresAt }: StoredToken, now: number): boolean {
+  return statusOf({ expiresAt }, now) === 'expired'
 }
 
 // Status changes have their own verbs, so `update` refuses them.

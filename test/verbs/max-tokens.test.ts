@@ -57,6 +57,36 @@ describe('maxTokens', () => {
     expect(await refusal(tokens.system.update(record.id, { expiresIn: 60 }))).toBe('done')
   })
 
+  it.each(['inactive', 'not yet valid'] as const)('refuses such an edit also if the token was %s when it expired', async (state) => {
+    let now = Date.now()
+    const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
+    const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })
+    if (state === 'inactive') await tokens.system.deactivate(record.id)
+    now += 60_000
+    await mint(tokens, BOB)
+    const changes = { expiresAt: null, ...(state === 'not yet valid' && { notBefore: new Date(now + 60_000) }) }
+    expect(await refusal(tokens.system.update(record.id, changes))).toBe('token_limit_reached ownerId')
+  })
+
+  it('keeps rotations from evading maxTokens by the removal of a revoked token between two live ones', async () => {
+    let now = Date.now()
+    const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
+    let { record } = await mint(tokens, BOB)
+    let refused: string | undefined
+    for (let rounds = 0; rounds < 15 && refused === undefined; rounds += 1) {
+      const first = await tokens.system.rotate(record.id, { overlap: '90d' }).catch((error) => error)
+      if (first instanceof Error) {
+        refused = await refusal(Promise.reject(first))
+        continue
+      }
+      record = (await tokens.system.rotate(first.record.id)).record
+      now += 86_400_000
+      await tokens.system.prune({ before: new Date(now - 3_600_000) })
+    }
+    expect(refused).toBe('token_limit_reached ownerId')
+    expect((await tokens.system.list({ ...BOB, status: ['active'] })).items.length).toBeLessThanOrEqual(11)
+  })
+
   it('never blocks a rotation by maxTokens, even with an overlap and after the limit was lowered', async () => {
     const store = memoryStore()
     const made = await Promise.all(Array.from({ length: 30 }, () => mint(instance({ store }), BOB)))

@@ -6,7 +6,7 @@ import type { Context } from '../../verify/context.js'
 
 /** Minimum number of tokens that may be in their overlap, however low the token limit is. */
 const LEAST_OVERLAPS = 10
-/** How many predecessors of a token are checked. If all of those have ended, an earlier one is assumed to be live. */
+/** How many predecessors of a token are checked. If all of those have ended, an earlier one is assumed to be live, as it is before one that was removed. */
 const MAX_STEPS = 20
 
 type Capped = Pick<StoredToken, 'prefix' | 'tenantId' | 'ownerId'>
@@ -40,10 +40,10 @@ export async function capsOnOverlap(context: Context, old: StoredToken, now: num
 
 async function hasLivingPredecessor({ store }: Context, token: StoredToken, now: number): Promise<boolean> {
   let current: StoredToken | undefined = token
-  for (let steps = 0; steps < MAX_STEPS; steps += 1) {
-    current = current?.replacesId === undefined ? undefined : await store.findOne(current.replacesId)
-    if (current === undefined) return false
-    const status = statusOf(current, now)
+  for (let steps = 0; steps < MAX_STEPS && current !== undefined; steps += 1) {
+    if (current.replacesId === undefined) return false
+    current = await store.findOne(current.replacesId)
+    const status = current && statusOf(current, now)
     if (status !== 'revoked' && status !== 'expired') return true
   }
   return true
