@@ -2,6 +2,8 @@ import { redact } from '../token/redact.js'
 
 /** Longer inputs are truncated in messages. */
 const MAX_QUOTED = 64
+/** Nothing is shown of a text that is longer than this. */
+const MAX_READ = 2 ** 20
 
 /** JSON escapes only some of the characters that control a terminal, and none that reorder the text around them. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
@@ -23,8 +25,9 @@ export function withoutQuotes<T>(read: () => T): T {
 export function quote(input: unknown): string {
   if (withheld) return 'the value'
   if (typeof input === 'string') {
-    const shown = redact(input.slice(0, 4 * MAX_QUOTED))
-    const text = JSON.stringify(shown.length > MAX_QUOTED || input.length > 4 * MAX_QUOTED ? `${shown.slice(0, MAX_QUOTED)}…` : shown)
+    // Redacted as a whole: the start of a token that was cut short is not recognized.
+    const shown = input.length > MAX_READ ? '' : redact(input)
+    const text = JSON.stringify(shown.length > MAX_QUOTED || input.length > MAX_READ ? `${shown.slice(0, MAX_QUOTED)}…` : shown)
     return text.replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
   }
   if (input === null || input === undefined || typeof input === 'boolean' || typeof input === 'number') return String(input)

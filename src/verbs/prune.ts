@@ -47,7 +47,8 @@ export async function prune(
     const now = context.settings.clock()
     const page: readonly ListedToken[] = await context.store.list({
       prefix: context.settings.prefix,
-      statuses: ['revoked', 'expired'],
+      // An inactive token may also have expired.
+      statuses: ['revoked', 'inactive', 'expired'],
       now,
       limit: PAGE,
       ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),

@@ -19,7 +19,8 @@ test('quote() shows characters that control a terminal or reorder text as escape
 
 test('quote() truncates long text', () => {
   expect(quote('x'.repeat(64))).toBe(`"${'x'.repeat(64)}"`)
-  for (const length of [65, 255, 256, 257, 1_000_000]) expect(quote('x'.repeat(length))).toBe(`"${'x'.repeat(64)}…"`)
+  for (const length of [65, 255, 256, 257, 2 ** 20]) expect(quote('x'.repeat(length))).toBe(`"${'x'.repeat(64)}…"`)
+  expect(quote('x'.repeat(2 ** 20 + 1))).toBe('"…"')
 })
 
 test('quote() shows no secret wherever the token is in the text', () => {
@@ -27,6 +28,16 @@ test('quote() shows no secret wherever the token is in the text', () => {
   for (let before = 0; before < 300; before++) {
     const shown = quote(`${' '.repeat(before)}acme_live_c6w4G5BC9wx2juOQ_${secret}`)
     expect(shown).not.toContain(secret.slice(0, 12))
+  }
+})
+
+test('quote() shows no secret after a token that became shorter, wherever it is in the text', () => {
+  const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
+  for (const size of [200, 4_000, 2 ** 20 - 70]) {
+    const first = `_${'A'.repeat(16)}_${'B'.repeat(size)} `
+    for (let before = 0; before < 70; before++) {
+      expect(quote(`${first}${' '.repeat(before)}acme_live_c6w4G5BC9wx2juOQ_${secret}`)).not.toContain(secret.slice(0, 6))
+    }
   }
 })
 

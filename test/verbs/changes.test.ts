@@ -175,6 +175,16 @@ describe('prune', () => {
     expect(removed.sort()).toEqual([revoked.record.id, expired.record.id].sort())
   })
 
+  it('prunes tokens that expired while inactive, and keeps other inactive tokens', async () => {
+    let now = 1_700_000_000_000
+    const tokens = instance({ clock: () => now })
+    const [expired, late, endless] = await Promise.all([mint(tokens, { expiresIn: 60 }), mint(tokens, { expiresIn: 3600 }), mint(tokens)])
+    for (const { record } of [expired, late, endless]) await tokens.system.deactivate(record.id)
+    now += 1_000_000
+    expect(await tokens.system.prune({ before: now - 500_000 })).toEqual({ count: 1 })
+    expect((await tokens.system.list()).items.map(({ id }) => id).sort()).toEqual([late.record.id, endless.record.id].sort())
+  })
+
   it('prunes more than one page of tokens', async () => {
     const tokens = instance()
     await Promise.all(Array.from({ length: 450 }, () => mint(tokens, { tenantId: 't1' })))
