@@ -1,6 +1,7 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
+import type { ListQuery } from '../../src/store/port.js'
 import { instance, mint, pause, principalOf, refusal, verdict } from '../latchkey/harness.js'
 
 describe('update', () => {
@@ -183,6 +184,17 @@ describe('prune', () => {
     now += 1_000_000
     expect(await tokens.system.prune({ before: now - 500_000 })).toEqual({ count: 1 })
     expect((await tokens.system.list()).items.map(({ id }) => id).sort()).toEqual([late.record.id, endless.record.id].sort())
+  })
+
+  it('lists one status at a time, so that no page of a prune reads every token', async () => {
+    const lists: unknown[] = []
+    const store = interceptStore(memoryStore(), ({ method, args }, proceed) => {
+      if (method === 'list') lists.push((args[0] as ListQuery).statuses)
+      return proceed()
+    })
+    const tokens = instance({ store })
+    await tokens.system.prune({ before: Date.now() - 1000 })
+    expect(lists).toEqual([['revoked'], ['inactive'], ['expired']])
   })
 
   it('prunes more than one page of tokens', async () => {
