@@ -6,7 +6,11 @@ import type { RequestSignal } from './signals.js'
 
 /** A token's current permissions, or why it would be refused. */
 export type Standing =
-  | { readonly code: RefusalCode }
+  | {
+      readonly code: RefusalCode
+      /** For `rate_limited`. */
+      readonly retryAfterSeconds?: number
+    }
   | {
       readonly code?: undefined
       readonly scopes: { has(scope: string): boolean }

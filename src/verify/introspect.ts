@@ -1,4 +1,5 @@
-import type { RefusalCode } from '../errors.js'
+import type { Owned } from '../cache/owners.js'
+import { LatchkeyError, type RefusalCode } from '../errors.js'
 import type { Presenter } from '../model/presenter.js'
 import type { Introspection } from '../model/principal.js'
 import type { StoredToken } from '../model/record.js'
@@ -8,6 +9,7 @@ import type { Context } from './context.js'
 import { findByToken } from './identify.js'
 import { intersectResources, scopesInForce } from './permissions.js'
 import { noteReuse } from './reuse.js'
+import { THROTTLED_SECONDS } from './verify.js'
 import { viewRecord } from './view-record.js'
 
 /**
@@ -15,6 +17,7 @@ import { viewRecord } from './view-record.js'
  * records a rotated token that is presented after it ended.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
+ * @throws LatchkeyError `rate_limited`, when the token's owner is gone and was looked up too often
  */
 export async function introspect(context: Context, token: unknown, from?: Presenter): Promise<Introspection> {
   const found = await findByToken(context, token, from)
@@ -23,8 +26,7 @@ export async function introspect(context: Context, token: unknown, from?: Presen
   const { catalogue, clock } = context.settings
   // As in `decide`: a token that is refused anyway causes no call of the option `owner`.
   if (refusedAt(context, stored, clock()) !== undefined) return { active: false }
-  const owned =
-    stored.ownerId === undefined ? undefined : await context.owners?.of(stored.ownerId, stored.tenantId, context.allowance?.leftMs)
+  const owned = await ownerOf(context, stored)
   // The token may have ended in the meantime.
   const now = clock()
   const code = refusedAt(context, stored, now)
@@ -38,6 +40,20 @@ export async function introspect(context: Context, token: unknown, from?: Presen
     beside.map(({ expiresAt }) => expiresAt),
   )
   return { active: true, record, scopes: scopes.names, ...(resources !== undefined && { resources }) }
+}
+
+async function ownerOf(
+  { owners, ownerRefusals, allowance }: Context,
+  { id, ownerId, tenantId }: StoredToken,
+): Promise<Owned | null | undefined> {
+  if (owners === undefined || ownerId === undefined) return undefined
+  if (ownerRefusals.spent(id)) {
+    const details = { retryAfterSeconds: THROTTLED_SECONDS }
+    throw new LatchkeyError('rate_limited', 'the owner of this token is gone, and was looked up too often', details)
+  }
+  const owned = await owners.of(ownerId, tenantId, allowance?.leftMs)
+  if (owned === null) ownerRefusals.spend(id)
+  return owned
 }
 
 function refusedAt(context: Context, stored: StoredToken, now: number): RefusalCode | undefined {

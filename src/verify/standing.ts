@@ -8,6 +8,7 @@ import { refusalOf } from '../policy/status.js'
 import { dueFrom, isThenable, leftUntil } from '../store/deadline.js'
 import type { Context } from './context.js'
 import { intersectResources, scopesInForce } from './permissions.js'
+import { THROTTLED_SECONDS } from './verify.js'
 
 /**
  * Returns the current permissions of the token with this ID, whoever presents it, or why it would be refused. Answers from memory where `decide` would;
@@ -37,12 +38,16 @@ function judge(context: Context, entry: Entry | undefined, leftMs: number | unde
   const code = refusalOfEntry(context, entry, context.settings.clock())
   if (code !== undefined) return { code }
   if (context.owners === undefined || entry.ownerId === undefined) return standingOf(context, entry, undefined)
+  if (context.ownerRefusals.spent(entry.id)) return { code: 'rate_limited', retryAfterSeconds: THROTTLED_SECONDS }
   const owned = context.owners.of(entry.ownerId, entry.tenantId, leftMs)
   return isThenable(owned) ? owned.then((late) => standingOf(context, entry, late)) : standingOf(context, entry, owned)
 }
 
 function standingOf(context: Context, entry: Entry, owned: Owned | null | undefined): Standing {
-  if (owned === null) return { code: 'owner_denied' }
+  if (owned === null) {
+    context.ownerRefusals.spend(entry.id)
+    return { code: 'owner_denied' }
+  }
   const { parts } = entry
   return {
     scopes: scopesInForce(context.settings.catalogue, parts, owned),

@@ -27,7 +27,7 @@ import { tellOfMalformed } from './verify-slips.js'
 type Refused = Extract<Verification, { ok: false }>
 type Allowed = Extract<Verification, { ok: true }>
 
-const THROTTLED_SECONDS = 1
+export const THROTTLED_SECONDS = 1
 
 const THROTTLED = 'too many unknown tokens were sent from this address: with the option pepper, they would be refused without a read'
 

@@ -203,7 +203,10 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
     if (identity === null) return refused('owner_denied')
     if (!isAllowedFrom(identity, context?.ip)) return refused('ip_denied')
     const parent = await rules.parent?.(identity, context?.ip, dueAt - monotonic())
-    if (parent?.code !== undefined) return refused(parent.code)
+    if (parent?.code !== undefined) {
+      const { code, retryAfterSeconds } = parent
+      return { ok: false, code, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) }
+    }
     if (parent?.allowsIp !== undefined && !parent.allowsIp(context?.ip)) return refused('ip_denied')
     const narrowed = parent === undefined ? identity : narrowedBy(identity, parent)
     return { ok: true, principal: new SignedPrincipal(kind, narrowed, () => endsAt(claims) * 1000 - clock(), parent?.signal) }

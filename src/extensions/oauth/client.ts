@@ -129,6 +129,9 @@ export function endpoint(
     } catch (error) {
       if (error instanceof Refused) return error.response
       if (error instanceof TooLargeError) return answerProblem('payload_too_large', `forms of up to ${MAX_BYTES} bytes are accepted`)
+      if (error instanceof LatchkeyError && error.code === 'rate_limited') {
+        return answerProblem('rate_limited', error.message, { 'retry-after': String(error.retryAfterSeconds) })
+      }
       report('endpoint', error)
       return answerProblem('store_unavailable', 'the request cannot be decided at the moment', { 'retry-after': '1' })
     }
