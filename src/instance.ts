@@ -12,7 +12,7 @@ import type { ConsumerHealth, Health } from './model/health.js'
 import type { ImportInput, ImportReport } from './model/import.js'
 import type { MaybePromise } from './model/json.js'
 import type { ListInput, NameLists } from './model/list-input.js'
-import type { Presenter } from './model/presenter.js'
+import type { IsMine, Presenter } from './model/presenter.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
 import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, UpdateInput } from './model/record.js'
 import type { Erased, OwnerForecast, OwnerGone, OwnerGoneInput, OwnerInput, RevokeAllInput, RevokeInput } from './model/revocation.js'
@@ -250,8 +250,8 @@ export type Internals = Decider & {
   createTicket(principal: unknown): Promise<Ticket>
   /** Records a refused request, coalesced; nobody waits for it. */
   noteAttempt(attempted: Attempted): void
-  /** Returns the record of this token, whatever its status, or `undefined` if it is not ours. Reads the primary; decides and counts nothing. Wrong secrets are charged to `from`. */
-  identify(token: string, allowance?: Allowance, from?: Presenter): Promise<TokenRecord | undefined>
+  /** Returns the record of this token, or one that is `mine` if several have its secret; `undefined` if it is not ours. Reads the primary; decides and counts nothing. Wrong secrets are charged to `from`. */
+  identify(token: string, allowance?: Allowance, from?: Presenter, mine?: IsMine): Promise<TokenRecord | undefined>
   introspect(token: string, allowance: Allowance, from: Presenter): Promise<Introspection>
   /** Like `consume` as the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
   follow(name: string, handler: ListedEventHandler, options: { readonly from: 'start' | 'now'; readonly timeoutMs: number }): EventConsumer

@@ -128,7 +128,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     resolve: (grants) => settings.catalogue.resolveFrom('the scopes of a session or a foreign principal', grants),
     suggest: (scope) => closest(scope, settings.catalogue.names),
     standing: (id, ip, leftMs) => standing(open(), id, ip, leftMs),
-    identify: async (token, allowance, from) => identify(forOneCall(open(), allowance), token, from),
+    identify: async (token, allowance, from, mine) => identify(forOneCall(open(), allowance), token, from, mine),
     introspect: async (token, allowance, from) => introspect(forOneCall(open(), allowance), token, from),
     follow: (name, handler, options) => follow(open(), name, handler, options),
     store: () => open().store,

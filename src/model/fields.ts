@@ -42,6 +42,8 @@ export type Field = {
   readonly required?: true
   /** Which callers may set it: those of `create`, or of `create` and `update`. Absent: only the library sets it. */
   readonly set?: 'create' | 'create and update'
+  /** A text that no input may have, because `erase` writes it. */
+  readonly reserved?: string
   /** Its name in inputs, if different. */
   readonly input?: string
   /** The minimum and maximum, in characters of a text or seconds of a duration. */
@@ -83,6 +85,7 @@ export const FIELDS = {
     set: 'create and update',
     min: 1,
     max: 200,
+    reserved: 'erased',
     audited: true,
     description: 'Human-readable name of the token.',
   },

@@ -1,5 +1,10 @@
+import type { StoredToken } from './record.js'
+
 /**
  * Who presents a credential: the caller's address, or a client or an actor that the host has identified. `undefined`: an unknown address. Each has its own
  * budget for wrong secrets, so that strangers cannot use up a client's.
  */
 export type Presenter = string | { readonly id: string } | undefined
+
+/** Returns whether someone who reports or revokes a credential may know this record. */
+export type IsMine = (record: Pick<StoredToken, 'tenantId' | 'ownerId' | 'createdBy'>) => boolean

@@ -30,7 +30,10 @@ export function durationSchema(limits: { readonly min?: number; readonly max?: n
 
 /** The input schema for each kind of field that callers may set. */
 const BY_KIND: { readonly [Kind in FieldKind]?: (field: Field) => z.ZodType } = {
-  text: ({ min = 0, max = 200 }) => text(min, max),
+  text: ({ min = 0, max = 200, reserved }) =>
+    text(min, max).refine((value) => value !== reserved, {
+      error: `must not be ${JSON.stringify(reserved)}, which stands for what was erased`,
+    }),
   instant: () => instantSchema,
   duration: durationSchema,
   grants: () =>

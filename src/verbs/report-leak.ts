@@ -7,7 +7,7 @@ import { readShape, text } from '../policy/shape.js'
 import { deriveId } from '../token/derive-id.js'
 import { redact, withoutTexts } from '../token/redact.js'
 import type { Context } from '../verify/context.js'
-import { findByToken } from '../verify/identify.js'
+import { findByToken, recordOf } from '../verify/identify.js'
 import { viewRecord } from '../verify/view-record.js'
 import { stop } from './deactivate.js'
 import { canSee, type ReadActor } from './lib/actor.js'
@@ -43,7 +43,8 @@ const shape: z.ZodType<Given> = z.strictObject({
  */
 export async function reportLeak(context: Context, actor: ReadActor, input: unknown): Promise<LeakReported> {
   const given = withoutToken(readShape(shape, input, 'reportLeak()'))
-  const found = (await findByToken(context, given.token, { id: actor.id }))?.stored
+  const behind = await findByToken(context, given.token, { id: actor.id })
+  const found = behind && recordOf(behind, (record) => canSee(actor, record))
   if (found === undefined || !canSee(actor, found)) {
     noteOutOfReach(context, actor, 'reportLeak', {})
     return { known: false }

@@ -1,5 +1,5 @@
-import type { Presenter } from '../model/presenter.js'
-import type { TokenRecord } from '../model/record.js'
+import type { IsMine, Presenter } from '../model/presenter.js'
+import type { StoredToken, TokenRecord } from '../model/record.js'
 import { equalDigests } from '../token/compare.js'
 import type { Context } from './context.js'
 import { type FoundStored, findStoredImported } from './find-imported.js'
@@ -13,9 +13,15 @@ import { viewRecord } from './view-record.js'
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
-export async function identify(context: Context, token: unknown, from?: Presenter): Promise<TokenRecord | undefined> {
-  const found = await findByToken(context, token, from)
-  return found === undefined ? undefined : viewRecord(found.stored, context.settings.clock())
+export async function identify(context: Context, token: unknown, from?: Presenter, mine?: IsMine): Promise<TokenRecord | undefined> {
+  const stored = await findByToken(context, token, from).then((found) => found && recordOf(found, mine))
+  return stored === undefined ? undefined : viewRecord(stored, context.settings.clock())
+}
+
+/** Returns the record that a credential belongs to. If the same secret was imported in several formats, one that is `mine` comes first. */
+export function recordOf({ stored, beside }: FoundStored, mine: IsMine = () => true): StoredToken {
+  // Records with a slow hash may have another secret: they were not compared.
+  return [stored, ...beside.filter(({ importedHash }) => importedHash === undefined)].find(mine) ?? stored
 }
 
 /** Reads the stored token that has this text, if the secret matches. */

@@ -1,7 +1,7 @@
 import type { Latchkey, LatchkeyOptions, TokenFormat } from 'latchkey'
 import { ownTokens, plainTokens, sha256Tokens } from 'latchkey/import'
 import { exchange, generateSigningKey } from 'latchkey/jwt'
-import { introspection } from 'latchkey/oauth'
+import { introspection, revocation } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
 import { createTicket } from 'latchkey/ws'
 import { describe, expect, it } from 'vitest'
@@ -263,4 +263,28 @@ it.each(['slow', 'plain'] as const)('ends what is derived from a secret when its
     }),
   )
   expect(await bought.json()).toMatchObject({ expires_in: 60 })
+})
+
+describe('a secret imported in two formats for two tenants', () => {
+  const GLOBEX = () => ({ ...map(), tenantId: 'globex' })
+
+  it.each(['acme', 'globex'])('an administrator of %s can report the leak, and ends the record of that tenant', async (tenantId) => {
+    const { tokens, token, ...made } = await imported([hashed, plain], {}, GLOBEX)
+    const id = tenantId === 'globex' ? made.hashed : made.plain
+    const admin = tokens.as({ id: 'ann', tenants: [tenantId], manages: 'all' })
+    expect(await admin.reportLeak({ token, action: 'revoke' })).toMatchObject({ known: true, record: { id, status: 'revoked' } })
+    expect(await verdict(tokens.verify(token))).toBe('token_revoked')
+    expect(await tokens.as({ id: 'eve', tenants: ['other'], manages: 'all' }).reportLeak({ token, action: 'revoke' })).toEqual({
+      known: false,
+    })
+  })
+
+  it.each(['acme', 'globex'])('an OAuth client of %s can revoke it', async (tenantId) => {
+    const { tokens, token, ...made } = await imported([hashed, plain], {}, GLOBEX)
+    const revoke = revocation(tokens, { client: () => ({ id: 'stock', tenants: [tenantId] }) })
+    const response = await revoke(new Request('https://auth.example/revoke', { method: 'POST', body: new URLSearchParams({ token }) }))
+    expect(response.status).toBe(200)
+    expect((await tokens.system.get(tenantId === 'globex' ? made.hashed : made.plain))?.status).toBe('revoked')
+    expect(await verdict(tokens.verify(token))).toBe('token_revoked')
+  })
 })

@@ -200,6 +200,14 @@ describe('erase', () => {
     expect(() => tokens.as({ ...ADMIN, id: 'erased' })).toThrow(/stands for people who were erased/)
   })
 
+  it('refuses the name of erased tokens for other tokens, which would be treated as erased', async () => {
+    const tokens = instance()
+    expect(await refusal(mint(tokens, { name: 'erased' }))).toBe('invalid_input name')
+    const { record } = await mint(tokens)
+    expect(await refusal(tokens.system.update(record.id, { name: 'erased' }))).toBe('invalid_input name')
+    expect(await refusal(tokens.system.update(record.id, { name: 'erased keys', description: 'erased' }))).toBe('done')
+  })
+
   it("refuses to erase the audit's reserved names, so repeated calls write nothing more", async () => {
     const tokens = instance()
     const made = await mint(tokens, { tenantId: 't1' })

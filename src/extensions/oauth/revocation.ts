@@ -37,7 +37,8 @@ export function revocation<S extends string>(tokens: Latchkey<S>, options: Revoc
   return endpoint('revoke', inside.report, async (request) => {
     const allowance = newAllowance(inside)
     const client = await authenticateClient(clientOf, request, realm, inside, allowance)
-    const record = await identify(await readTokenForm(request, allowance), allowance, { id: `client:${client.id}` })
+    const token = await readTokenForm(request, allowance)
+    const record = await identify(token, allowance, { id: `client:${client.id}` }, ({ tenantId }) => mayKnow(client, tenantId))
     if (record === undefined) return new Response(null, DONE)
     // RFC 7009 §2.1: tell the client that the token is not its own. It already holds the token, so this reveals nothing.
     if (!mayKnow(client, record.tenantId)) {
