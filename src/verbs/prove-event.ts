@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { headShape } from '../audit/anchors.js'
 import { eraseFields, isPersonalPath } from '../audit/event-digest.js'
 import { type EventProof, proofOf } from '../audit/proof.js'
-import { bareSeal, type FullSeal, type Seal } from '../audit/seal.js'
+import { bareSeal, type Seal } from '../audit/seal.js'
 import { ConflictError, InvalidInputError } from '../errors.js'
 import type { KnownHead } from '../model/audit.js'
 import type { StoredEvent } from '../model/event.js'
@@ -11,7 +11,7 @@ import { refuseUndefined } from '../policy/read-input.js'
 import { readShape, text } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
-import { mustOpen, newestSeal } from './lib/seals.js'
+import { firstSeal, mustOpen, newestSeal } from './lib/seals.js'
 
 const SEALS = 50
 
@@ -38,7 +38,7 @@ export async function proveEvent(context: Context, actor: ReadActor, id: unknown
   const newest = await newestSeal(context)
   if (newest === undefined || newest.lastSeq < event.seq)
     throw new ConflictError('conflict', 'the event is not sealed yet: call sealAudit()')
-  const seal = await sealOver(context, event.seq, newest)
+  const seal = await firstSeal(context, newest, ({ lastSeq }) => lastSeq < event.seq)
   if (head !== undefined && head.number < seal.number) {
     throw new InvalidInputError('head', `is older than the event, which seal ${seal.number} covers`)
   }
@@ -64,19 +64,6 @@ function checkHidden(hide: readonly string[], event: StoredEvent): void {
       throw new InvalidInputError(['hide', i], 'is not a personal field of this event: name one such as actorId, ownerId or after.name')
     }
   }
-}
-
-/** Finds the first seal that covers this position. */
-async function sealOver(context: Context, seq: number, newest: FullSeal): Promise<FullSeal> {
-  let [low, high, found] = [1, newest.number, newest]
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2)
-    const [stored] = await context.store.seals({ prefix: context.settings.prefix, after: middle - 1, limit: 1 })
-    const seal = stored === undefined ? newest : mustOpen(stored)
-    if (seal.lastSeq < seq) low = middle + 1
-    else [high, found] = [middle, seal]
-  }
-  return found
 }
 
 async function sealsUpTo(context: Context, from: number, to: number): Promise<readonly Seal[]> {

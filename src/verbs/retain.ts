@@ -11,6 +11,7 @@ import { creationId } from './create.js'
 import { SYSTEM } from './lib/actor.js'
 import { commit } from './lib/change.js'
 import { importId } from './lib/import-run.js'
+import { SealedRemoval } from './lib/sealed-removal.js'
 import { sealFirst, sealRemoval } from './lib/seals.js'
 import { prune } from './prune.js'
 
@@ -36,6 +37,7 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
   const { prefix } = context.settings
   // Events are sealed before they are removed, and the seals record the removal. Verification can then distinguish retention from tampering.
   const sealed = await sealFirst(context, goOn)
+  const removal = sealed === undefined ? undefined : await SealedRemoval.before(context, before)
   let after = settled.get(context) ?? 0
   let isSettled = true
   while (await goOn()) {
@@ -44,7 +46,8 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
     const isOld = (event: ListedEvent): boolean => event.at < before && event.seq <= (sealed ?? Number.POSITIVE_INFINITY)
     // The newest event stays. Everything that has read or sealed the events up to it continues after its position, even in a copy of this store.
     const older = found.length > page.length ? page : page.slice(0, -1)
-    const old = older.filter((event) => isOld(event) && !mustStay(event) && !keepsFromReturning(context, event, now))
+    const sound = removal === undefined ? older : await soundOf(context, removal, older, { before, now })
+    const old = sound.filter((event) => isOld(event) && !mustStay(event) && !keepsFromReturning(context, event, now))
     const end = old.at(-1)
     if (end !== undefined) {
       await tellWhoIsBehind(context, old)
@@ -59,9 +62,31 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
     if (isSettled && page.length > 0) settled.set(context, page.at(-1)?.seq ?? after)
     // Events after a young event are younger too. An event from the future comes from a wrong clock and proves nothing.
     const last = page.at(-1)
+    if (sound.length < older.length) return
     if (last === undefined || page.length < EVENTS_A_BATCH || page.some(({ at }) => at >= before && at <= now)) return
     after = last.seq
   }
+}
+
+/**
+ * Returns the events of a sealed audit up to the first one that is still kept or differs from what was sealed. What was sealed long ago may follow a younger
+ * event, because the clocks of nodes differ.
+ */
+async function soundOf(
+  context: Context,
+  removal: SealedRemoval,
+  events: readonly ListedEvent[],
+  { before, now }: { readonly before: number; readonly now: number },
+): Promise<readonly ListedEvent[]> {
+  for (const [at, event] of events.entries()) {
+    if (!(await removal.isSound(event))) {
+      const message = `event ${event.id} of the audit differs from what was sealed, so nothing after it is removed: see verifyAudit()`
+      context.report('retention', new StoreUnavailableError(message))
+      return events.slice(0, at)
+    }
+    if (!removal.isAged(event) && event.at >= before && event.at <= now) return events.slice(0, at)
+  }
+  return events
 }
 
 // A token ID derived from an idempotency key can be generated again. While the creation event exists, the same key creates no second token. An `owner.erased`

@@ -24,6 +24,25 @@ export async function newestSeal(context: Context): Promise<FullSeal | undefined
   return stored === undefined ? undefined : mustOpen(stored)
 }
 
+/** Finds the first seal that does not precede what is looked for; the newest one, if all do. */
+export async function firstSeal(context: Context, newest: FullSeal, precedes: (seal: Seal) => boolean): Promise<FullSeal> {
+  let [low, high, found] = [1, newest.number, newest]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const seal = (await sealAt(context, middle)) ?? newest
+    if (precedes(seal)) low = middle + 1
+    else [high, found] = [middle, seal]
+  }
+  return found
+}
+
+/** Reads the seal with this number; there is none before 1. */
+export async function sealAt({ store, settings }: Context, number: number): Promise<FullSeal | undefined> {
+  if (number < 1) return undefined
+  const [stored] = await store.seals({ prefix: settings.prefix, after: number - 1, limit: 1 })
+  return stored && mustOpen(stored)
+}
+
 /**
  * Opens a stored seal.
  *

@@ -1,0 +1,53 @@
+import { digestToSeal } from '../../audit/event-digest.js'
+import type { ListedEvent } from '../../model/event.js'
+import type { Context } from '../../verify/context.js'
+import { firstSeal, newestSeal, sealAt } from './seals.js'
+
+/**
+ * Tells which events of a sealed audit retention may remove. A removal is recorded in a seal and then excuses every missing event up to its position, so it
+ * must not follow from what somebody wrote into the database: not from an instant that differs from what was sealed.
+ */
+export class SealedRemoval {
+  readonly #context: Context
+  /** Everything up to here was sealed before the events that are kept, whatever its rows say now. */
+  readonly #agedSeq: number
+  #number: number
+  #lastSeq: number
+  #leaves: ReadonlyMap<number, string> = new Map()
+
+  private constructor(context: Context, aged: { readonly number: number; readonly lastSeq: number }) {
+    this.#context = context
+    this.#agedSeq = aged.lastSeq
+    this.#number = aged.number
+    this.#lastSeq = aged.lastSeq
+  }
+
+  /** Reads which seals were made before an instant. */
+  static async before(context: Context, instant: number): Promise<SealedRemoval> {
+    const newest = await newestSeal(context)
+    if (newest === undefined) return new SealedRemoval(context, { number: 0, lastSeq: 0 })
+    const first = await firstSeal(context, newest, ({ at }) => at < instant)
+    const aged = first.at < instant ? first : await sealAt(context, first.number - 1)
+    return new SealedRemoval(context, aged ?? { number: 0, lastSeq: 0 })
+  }
+
+  /** Whether the event was sealed before the events that are kept, or is what was sealed later. Takes events in their order. */
+  async isSound(event: ListedEvent): Promise<boolean> {
+    return this.isAged(event) || (await this.#leafOf(event.seq)) === digestToSeal(event)
+  }
+
+  isAged({ seq }: ListedEvent): boolean {
+    return seq <= this.#agedSeq
+  }
+
+  async #leafOf(seq: number): Promise<string | undefined> {
+    while (seq > this.#lastSeq) {
+      const seal = await sealAt(this.#context, this.#number + 1)
+      if (seal === undefined) return undefined
+      this.#number = seal.number
+      this.#lastSeq = seal.lastSeq
+      this.#leaves = new Map(seal.leaves)
+    }
+    return this.#leaves.get(seq)
+  }
+}
