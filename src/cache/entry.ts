@@ -118,6 +118,8 @@ export type Parts = {
   readonly importedFrom: string | undefined
   /** Its slow hash, until it is replaced by a digest. */
   readonly importedHash: string | undefined
+  /** The keyed mark of the row that brought this hash. */
+  readonly importedMark: string | undefined
   /** Returns whether an address is allowed. If absent, every address is allowed. */
   readonly allowsIp: ((ip: string | undefined) => boolean) | undefined
 }
@@ -199,6 +201,7 @@ function compileParts(record: StoredToken, scopes: ScopeSet): Parts {
     metadata: frozen(record.metadata),
     importedFrom: shared(record.importedFrom),
     importedHash: record.importedHash,
+    importedMark: record.importedHash === undefined ? undefined : record.requestHash,
     allowsIp: allowedIps === undefined ? undefined : compileNetworks(allowedIps),
   }
 }

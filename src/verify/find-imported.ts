@@ -106,8 +106,9 @@ export async function findImported(
   const { proven, other, beside } = await choose<Entry>(context, imported, claims, {
     find: (claim, isProven) => entryOf(context, claim.id, request, isProven, !waited && claim === claims[0] ? undefined : left()),
     proves: (claim, { id, digest, parts }) => {
-      const { importedFrom, importedHash } = parts
-      return imported.proves(claim, { id, hasDigest: (given) => isPacked(digest, given), importedFrom, importedHash }, request?.ip, left())
+      const { importedFrom, importedHash, importedMark } = parts
+      const hasDigest = (given: string): boolean => isPacked(digest, given)
+      return imported.proves(claim, { id, hasDigest, importedFrom, importedHash, importedMark }, request?.ip, left())
     },
     isSlow: ({ parts }) => parts.importedHash !== undefined,
     from: request?.ip,

@@ -25,6 +25,7 @@ export type Claim = {
   readonly format: TokenFormat
   /** The format is no longer accepted: the claim can only refuse what another one accepts. */
   readonly ended: boolean
+  readonly key: string
   readonly credential: string
   /** The text that is digested, with whichever pepper. */
   readonly body: string
@@ -37,11 +38,13 @@ export type Provable = {
   readonly hasDigest: (digest: string) => boolean
   readonly importedFrom?: string | undefined
   readonly importedHash?: string | undefined
+  /** The keyed mark of the row that brought this hash. */
+  readonly importedMark?: string | undefined
 }
 
 /** Returns the fields of a stored record that a claim is checked against. */
-export function provableOf({ id, digest, importedFrom, importedHash }: StoredToken): Provable {
-  return { id, hasDigest: (given) => equalDigests(digest, given), importedFrom, importedHash }
+export function provableOf({ id, digest, importedFrom, importedHash, requestHash: importedMark }: StoredToken): Provable {
+  return { id, hasDigest: (given) => equalDigests(digest, given), importedFrom, importedHash, importedMark }
 }
 
 /** Options for recognizing and checking imported tokens. */
@@ -80,7 +83,8 @@ export class Imported {
       const read = this.#read(format, credential)
       if (read === undefined) return []
       const id = imports.keys.idOf(format.name, read.key)
-      return [{ id, format, ended: hasEnded(format, now), credential, body: imports.keys.bodyOf(format.name, id, read.proof) }]
+      const body = imports.keys.bodyOf(format.name, id, read.proof)
+      return [{ id, format, ended: hasEnded(format, now), key: read.key, credential, body }]
     }
     const accepted = imports.formats.filter((format) => !hasEnded(format, now)).flatMap(claim)
     return accepted.length === 0 ? [] : [...accepted, ...imports.formats.filter((format) => hasEnded(format, now)).flatMap(claim)]
@@ -118,15 +122,16 @@ export class Imported {
 
   /**
    * Returns whether the claim's secret is that of this record. Compares in constant time, with each pepper, because an imported token does not show
-   * which one it needs.
+   * which one it needs. A slow hash is compared only with the mark that the import gave it, because whoever writes to the database could write such a hash.
    *
    * @throws StoreUnavailableError `store_unavailable`, if a slow hash could not be compared in time
    */
-  proves({ id, format, credential, body }: Claim, record: Provable, from: Presenter, leftMs?: number): MaybePromise<boolean> {
+  proves({ id, format, key, credential, body }: Claim, record: Provable, from: Presenter, leftMs?: number): MaybePromise<boolean> {
     if (record.id !== id || record.importedFrom !== format.name) return false
-    const { digesters, changes, slow, scheduleFlush } = this.#options
-    const { importedHash: hash } = record
+    const { imports, digesters, changes, slow, scheduleFlush } = this.#options
+    const { importedHash: hash, importedMark: mark = '' } = record
     if (hash === undefined) return digesters.some((digester) => record.hasDigest(digester.digest(body)))
+    if (!equalDigests(mark, imports.keys.markOf(format.name, key, hash))) return false
     const [{ digest: digestOf, pepperId }] = digesters
     const digest = digestOf(body)
     if (changes.isProven(id, hash, digest)) return true
