@@ -59,3 +59,42 @@ export function withoutTexts(text: string, secrets: readonly string[]): string {
   const written = secrets.flatMap((secret) => [secret, encodeURIComponent(secret.toWellFormed())]).sort((a, b) => b.length - a.length)
   return written.reduce((rest, each) => (each === '' ? rest : rest.replaceAll(each, '…')), text)
 }
+
+/** The promise is that no 12 characters of a secret appear anywhere. */
+const PART = 12
+const ESCAPE = /%([0-9A-Fa-f]{2})/g
+/** How often a text may be URL-encoded again. */
+const MOST_DECODINGS = 5
+
+/**
+ * Removes a known token from text that someone else wrote about it: the whole token, and every part of its secret, with whatever is between the parts. Text that
+ * hides them behind escapes becomes an ellipsis.
+ */
+export function withoutToken(text: string, token: string): string {
+  // The ID of a token of this library is public.
+  const secret = holdsOwnToken(token) ? token.slice(token.lastIndexOf('_') + 1) : token
+  const shown = withoutParts(withoutTexts(text, [token]), secret)
+  let decoded = shown
+  for (let times = 0; times < MOST_DECODINGS; times += 1) {
+    const next = decoded.replace(ESCAPE, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    if (next === decoded) break
+    decoded = next
+    if (withoutParts(decoded, secret) !== decoded) return '…'
+  }
+  return shown
+}
+
+function withoutParts(text: string, secret: string): string {
+  const parts = new Set(Array.from({ length: Math.max(0, secret.length - PART + 1) }, (_, at) => secret.slice(at, at + PART)))
+  let shown = ''
+  let from = 0
+  for (let at = 0; at + PART <= text.length; at += 1) {
+    if (!parts.has(text.slice(at, at + PART))) continue
+    let end = at + PART
+    while (end < text.length && parts.has(text.slice(end - PART + 1, end + 1))) end += 1
+    shown += `${text.slice(from, at)}…`
+    from = end
+    at = end - 1
+  }
+  return shown + text.slice(from)
+}

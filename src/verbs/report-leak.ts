@@ -5,7 +5,7 @@ import type { StoredToken } from '../model/record.js'
 import { toPlain } from '../policy/plain-text.js'
 import { readShape, text } from '../policy/shape.js'
 import { deriveId } from '../token/derive-id.js'
-import { redact, withoutTexts } from '../token/redact.js'
+import { redact, withoutToken } from '../token/redact.js'
 import type { Context } from '../verify/context.js'
 import { findByToken, recordOf } from '../verify/identify.js'
 import { viewRecord } from '../verify/view-record.js'
@@ -42,7 +42,7 @@ const shape: z.ZodType<Given> = z.strictObject({
  * @throws StoreUnavailableError `store_unavailable`
  */
 export async function reportLeak(context: Context, actor: ReadActor, input: unknown): Promise<LeakReported> {
-  const given = withoutToken(readShape(shape, input, 'reportLeak()'))
+  const given = withoutSecret(readShape(shape, input, 'reportLeak()'))
   const behind = await findByToken(context, given.token, { id: actor.id })
   const found = behind && recordOf(behind, (record) => canSee(actor, record))
   if (found === undefined || !canSee(actor, found)) {
@@ -66,9 +66,9 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
   throw tooManyChanges()
 }
 
-/** An imported token has its own format, which the general redaction does not recognize. */
-function withoutToken({ token, action, ...told }: Given): Given {
-  const texts = Object.entries(told).map(([name, told]) => [name, told === undefined ? undefined : withoutTexts(told, [token])])
+/** The general redaction recognizes neither the format of an imported token nor parts of a secret. */
+function withoutSecret({ token, action, ...told }: Given): Given {
+  const texts = Object.entries(told).map(([name, told]) => [name, told === undefined ? undefined : withoutToken(told, token)])
   return { token, action, ...Object.fromEntries(texts) }
 }
 

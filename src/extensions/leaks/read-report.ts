@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../../errors.js'
 import { toPlain } from '../../policy/plain-text.js'
-import { redact, withoutTexts } from '../../token/redact.js'
+import { redact, withoutToken } from '../../token/redact.js'
 
 /** One finding as a scanner reports it. */
 export type Find = { readonly token: string; readonly type: string; readonly url: string; readonly source: string }
@@ -34,5 +34,5 @@ function readFind(value: unknown, at: number): Find {
 
 /** Redact before truncating: half a token is no longer recognized as one. */
 function withoutSecrets(text: string, token: string): string {
-  return withoutTexts(redact(toPlain(text)), [token])
+  return withoutToken(redact(toPlain(text)), token)
 }

@@ -308,3 +308,48 @@ it('leakReports() rejects an unknown action and an invalid keys URL at setup', (
   expect(() => leakReports(tokens, { action: 'delete' as never })).toThrow(expect.objectContaining({ field: 'action' }))
   expect(() => leakReports(tokens, { keysUrl: 'keys' })).toThrow(expect.objectContaining({ field: 'keysUrl' }))
 })
+
+describe('a leak report that writes the token in another way', () => {
+  const WRITINGS: readonly (readonly [string, (token: string, secret: string) => string])[] = [
+    ['only its secret', (_, secret) => `https://paste.example/raw?key=${secret}`],
+    ['half of its secret', (_, secret) => `https://paste.example/${secret.slice(0, 25)}`],
+    ['its secret in two halves', (_, secret) => `https://paste.example/${secret.slice(0, 25)}/${secret.slice(25)}`],
+    ['underscores encoded twice', (token) => `https://x/?q=${encodeURIComponent(token.replaceAll('_', '%5F'))}`],
+    ['hyphens', (token) => `https://x/${token.replaceAll('_', '-')}`],
+    ['no prefix', (token) => `https://x/?t=${token.split('_').slice(2).join('_')}`],
+    ['its first letters cut off', (token) => `https://x/${token.slice(10)}`],
+    ['letters encoded', (_, secret) => `https://x/${[...secret].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join('')}`],
+    [
+      'letters encoded twice',
+      (_, secret) => `https://x/${[...secret].map((letter) => `%25${letter.charCodeAt(0).toString(16)}`).join('')}`,
+    ],
+  ]
+
+  const decoded = (text: string): string => (text.includes('%') ? decoded(decodeURIComponent(text)) : text)
+
+  it.each(WRITINGS)('puts nothing of the secret into the audit: %s', async (_name, write) => {
+    const { tokens, create, told } = createTokens()
+    const { token, record } = await create()
+    const secret = token.slice(token.lastIndexOf('_') + 1)
+    const url = write(token, secret)
+    const scanner = tokens.as({ id: 'scanner', tenants: '*', manages: 'all' })
+    await scanner.reportLeak({ token, url, source: url.slice(0, 200), type: url.slice(0, 200), action: 'notify' })
+    const sender = createSender()
+    const report = leakReports(tokens, { fetch: sender.fetch })
+    await report(sender.request(JSON.stringify([{ token, url: `${url}&more`, source: url, type: url }])))
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.leaked' })
+    expect(items).not.toHaveLength(0)
+    const text = decoded(JSON.stringify([items, told]))
+    for (let at = 0; at + 12 <= secret.length; at += 1) expect(text).not.toContain(secret.slice(at, at + 12))
+  })
+
+  it('keeps the rest of the text, and the ID', async () => {
+    const { tokens, create } = createTokens()
+    const { token, record } = await create()
+    const secret = token.slice(token.lastIndexOf('_') + 1)
+    const source = `see ${record.id}: ${secret}, and again ${secret.slice(0, 12)} there`
+    await tokens.system.reportLeak({ token, source, url: 'https://x/%7Eann?a=%2Fb', action: 'notify' })
+    const { items } = await tokens.system.events({ tokenId: record.id, action: 'token.leaked' })
+    expect(items).toMatchObject([{ details: { source: `see ${record.id}: …, and again … there`, url: 'https://x/%7Eann?a=%2Fb' } }])
+  })
+})
