@@ -151,6 +151,7 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: "typeof key !== 'string' || typeof proof !== 'string'", become: "typeof key !== 'string'" },
     { find: "typeof key !== 'string' || typeof proof !== 'string'", become: "typeof proof !== 'string'" },
     { find: 'record.id !== id || ', become: '' },
+    { find: 'if (!equalDigests(mark, imports.keys.markOf(format.name, key, hash))) return false', become: '' },
     { find: ' || record.importedFrom !== format.name', become: '' },
     { find: 'if (hash === undefined) return digesters.some(', become: 'if (hash === undefined) return digesters.slice(0, 1).some(' },
     { find: 'record.hasDigest(digester.digest(body))', become: 'true' },
@@ -318,7 +319,12 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
   ],
   'src/verify/standing.ts': [
     { find: 'if (code !== undefined) return { code }', become: '' },
-    { find: "if (owned === null) return { code: 'owner_denied' }", become: '' },
+    { find: "return { code: 'owner_denied' }", become: "return { code: 'token_unknown' }" },
+    { find: 'if (owned === null) {', become: 'if (false) {' },
+    {
+      find: "if (context.ownerRefusals.spent(entry.id)) return { code: 'rate_limited', retryAfterSeconds: THROTTLED_SECONDS }",
+      become: '',
+    },
     { find: "if (entry === undefined) return { code: 'token_unknown' }", become: '' },
     { find: "if (context.records.isKnownMissing(id)) return { code: 'token_unknown' }", become: '' },
     { find: 'intersectResources(parts.resources, owned?.resources)', become: 'parts.resources' },

@@ -193,12 +193,16 @@ describe('an address that guesses secrets of a known row', () => {
 
 describe('proofs of imported credentials', () => {
   const body = 'latchkey: import proof'
-  const claim = { id: 'A'.repeat(16), format: old, ended: false, credential: 'sk_x', body }
+  const claim = { id: 'A'.repeat(16), format: old, ended: false, key: 'row', credential: 'sk_x', body }
+  const keys = createImportKeys(IMPORT_KEY, 'acme_test')
   const digest = (text: string): string => sha256(text)
   const imported = new Imported({
-    imports: { keys: createImportKeys(IMPORT_KEY, 'acme_test'), formats: [old] },
+    imports: { keys, formats: [old] },
     digesters: [{ pepperId: undefined, digest }],
     clock: () => 1,
+    slow: { compare: async () => true },
+    changes: { isProven: () => false, rehash: () => undefined },
+    scheduleFlush: () => undefined,
   } as unknown as ImportedOptions)
   const record: Provable = { id: claim.id, importedFrom: 'sha256', hasDigest: (given) => given === digest(body) }
 
@@ -208,6 +212,11 @@ describe('proofs of imported credentials', () => {
     ['a record of another format', { importedFrom: 'plain' }, false],
     ['a token that was made here', { importedFrom: undefined }, false],
     ['a record with another digest', { hasDigest: () => false }, false],
+    ['a slow hash with the mark of its import', { importedHash: 'h', importedMark: keys.markOf('sha256', 'row', 'h') }, true],
+    ['a slow hash without a mark', { importedHash: 'h' }, false],
+    ['a slow hash with the mark of another hash', { importedHash: 'h', importedMark: keys.markOf('sha256', 'row', 'other') }, false],
+    ['a slow hash with the mark of another row', { importedHash: 'h', importedMark: keys.markOf('sha256', 'other', 'h') }, false],
+    ['a slow hash with the mark of another format', { importedHash: 'h', importedMark: keys.markOf('plain', 'row', 'h') }, false],
   ] as const)('a credential is compared with %s: %s', async (_what, changes, proven) => {
     expect(await imported.proves(claim, { ...record, ...changes }, undefined)).toBe(proven)
   })

@@ -55,6 +55,34 @@ describe('the standing of a token', () => {
     expect(found.resources).toEqual({ warehouse: ['w1'], zone: ['north'] })
     expect([found.allowsIp?.('10.1.2.3'), found.allowsIp?.('192.0.2.1')]).toEqual([true, false])
   })
+
+  type Ask = (tokens: ReturnType<typeof instance>, id: string, token: string) => Promise<unknown>
+  it.each<readonly [string, Ask, unknown]>([
+    ['standing', async (tokens, id) => (await internalsOf(tokens).standing(id)).code, 'owner_denied'],
+    [
+      'introspection',
+      (tokens, _, token) =>
+        tokens.introspect(token).then(
+          ({ active }) => active,
+          ({ code }) => code,
+        ),
+      false,
+    ],
+  ])('the %s of a token whose owner is gone calls the option owner a bounded number of times', async (_what, ask, expected) => {
+    let calls = 0
+    const owner = () => {
+      calls += 1
+      return null
+    }
+    const { tokens } = counted({ owner })
+    const { token, record } = await mint(tokens, { ownerId: 'ada' })
+    calls = 0
+    const answers = new Set<unknown>()
+    for (let turn = 0; turn < 300; turn += 1) answers.add(await ask(tokens, record.id, token))
+    expect([...answers]).toEqual([expected, 'rate_limited'])
+    // A burst of 100, and ten a second while the test runs.
+    expect(calls).toBeLessThan(250)
+  })
 })
 
 it('a forged checksum identifies no token and costs no read', async () => {

@@ -23,7 +23,8 @@ async function orphan() {
   const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [key] })
   const { token } = await tokens.system.create({ name: 'ERP', tenantId: 'acme', ownerId: 'ann', scopes: ['stock:read'] })
   const form = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN })
-  const { access_token } = await (await buy(new Request(`${ISSUER}/token`, { method: 'POST', body: form }))).json()
+  const response = await buy(new Request(`${ISSUER}/token`, { method: 'POST', body: form }))
+  const { access_token } = (await response.json()) as { readonly access_token: string }
   gone = true
   calls = 0
   return { tokens, token, signedToken: access_token, key, calls: () => calls }
