@@ -28,6 +28,16 @@ describe('events as CSV', () => {
     },
   )
 
+  it.each([
+    ['n;=HYPERLINK(A1);z', "n;'=HYPERLINK(A1);z"],
+    ['x; \u200b+1;-1', "x; \u200b'+1;'-1"],
+    ['x;"@SUM(A1)', 'x;""\'@SUM(A1)'],
+    ['=1;=2', "'=1;'=2"],
+    ['a; b = c; d', 'a; b = c; d'],
+  ])('the CSV export prevents a formula in %j, where lists are separated by semicolons', (reason, shown) => {
+    expect(csvOf([{ ...event, reason }], NO_NAMES)).toContain(`"${shown}"`)
+  })
+
   it('the CSV export leaves other text unchanged and escapes quotes, commas and newlines', () => {
     const text = csvOf([{ ...event, reason: 'a "b", c\nd', before: { name: '=x' }, after: { name: 'y' } }], NO_NAMES)
     expect(text.endsWith('"","a ""b"", c\nd","","","{""name"":""=x""}","{""name"":""y""}"\r\n')).toBe(true)

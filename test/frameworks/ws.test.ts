@@ -5,7 +5,8 @@ import type { FaultReport, Warning } from 'latchkey'
 import { testLatchkey } from 'latchkey/testing'
 import type { UpgradeOptions } from 'latchkey/ws'
 import { authenticateUpgrade, CLOSE_CODES, createTicket } from 'latchkey/ws'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { WebSocket } from 'ws'
 import { bearer, endpointsOf, kit } from '../support/http/tokens.js'
 import { type Answer, handshake, open, type Served, serveSockets } from '../support/ws/server.js'
 
@@ -239,6 +240,24 @@ describe('a WebSocket ends with its token', () => {
     expect(heard()).toBe(0)
     const [code, text] = await closed
     expect([code, String(text)]).toEqual([CLOSE_CODES.unauthorized, reason])
+  })
+
+  it('a WebSocket gets no message listener after its token has ended, however late the host adds one', async () => {
+    const { tokens, token, id } = await kit()
+    const { port, admitted } = await serve(tokens)
+    await open(port, [], bearer(token).headers)
+    await tokens.system.revoke(id)
+    const webSocket = admitted[0]?.webSocket as WebSocket
+    const heard = vi.fn()
+    for (const add of ['on', 'once', 'addListener', 'prependListener'] as const) {
+      webSocket[add]('message', heard)
+      await Promise.resolve()
+      webSocket.emit('message', Buffer.from('a command'), false)
+    }
+    webSocket.onmessage = heard
+    await Promise.resolve()
+    webSocket.emit('message', Buffer.from('a command'), false)
+    expect(heard).not.toHaveBeenCalled()
   })
 
   it('a WebSocket is closed with a close frame when its token expires and when the instance closes', async () => {

@@ -173,6 +173,10 @@ describe.skipIf(redis.skip)(`the Redis store ${redis.skip ?? ''}`, () => {
     ).toMatchObject({ count: 1 })
     expect(await store.events({ prefix: 'acme', limit: 10 })).toHaveLength(3)
     expect(await store.find([token.id])).toMatchObject([{ version: 3, name: 'second', revokedAt: 9 }])
+    const ticket = { prefix: 'acme', digest: 'd'.repeat(64), tokenId: token.id, expiresAt: 50_000 }
+    expect(await store.saveTicket(ticket, { max: 2, now: 1, forgetBefore: 0 })).toBe(true)
+    expect(await store.takeTicket('acme', ticket.digest)).toEqual(ticket)
+    expect(await store.takeTicket('acme', ticket.digest)).toBeUndefined()
   })
 
   it('works with Redis clients that prefix every key', async () => {

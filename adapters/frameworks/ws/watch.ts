@@ -7,6 +7,8 @@ export type Closable = {
   close(code?: number, reason?: string): unknown
   /** If it emits `message` events, as in `ws`, its listeners are removed when the token ends. */
   removeAllListeners?(event: 'message'): unknown
+  /** Tells about listeners that are added after that, which are removed, too. */
+  on?(event: 'newListener', listener: (event: string | symbol) => void): unknown
 }
 
 /** The codes that a WebSocket is closed with when its token ends (https://www.iana.org/assignments/websocket). */
@@ -44,8 +46,10 @@ export function endWith(signal: AbortSignal, socket: Duplex): (webSocket: Closab
 
 function closeOne(webSocket: Closable, code: number, reason: string): void {
   try {
-    // Until the client answers the close frame, its messages still arrive.
-    webSocket.removeAllListeners?.('message')
+    // Until the client answers the close frame, its messages still arrive, and a handler that was waiting may still add a listener.
+    const drop = (): unknown => webSocket.removeAllListeners?.('message')
+    drop()
+    webSocket.on?.('newListener', (event) => event === 'message' && queueMicrotask(drop))
     webSocket.close(code, reason)
   } catch {
     // The connection is destroyed shortly after.

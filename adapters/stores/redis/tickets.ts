@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { StoredTicket, TicketRoom } from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { flagOf, listOf } from './encode.js'
@@ -11,6 +12,6 @@ export async function saveTicket(connection: Connection, ticket: StoredTicket, {
 
 /** Removes a ticket, and returns it to exactly one caller. */
 export async function takeTicket(connection: Connection, prefix: string, digest: string): Promise<StoredTicket | undefined> {
-  const [tokenId, expiresAt] = listOf(await connection.run(scripts.takeTicket, [JSON.stringify(prefix), digest]))
+  const [tokenId, expiresAt] = listOf(await connection.run(scripts.takeTicket, [JSON.stringify(prefix), digest, randomUUID()]))
   return tokenId === undefined ? undefined : { prefix, digest, tokenId: String(tokenId), expiresAt: Number(expiresAt) }
 }

@@ -1,5 +1,5 @@
 import type { Minted, TokenRecord } from '../../model/record.js'
-import { CommandError, EXIT, OutputClosedError } from './fault.js'
+import { CommandError, EXIT, OutputClosedError, oneLine } from './fault.js'
 import { say, write } from './output.js'
 import type { Session } from './session.js'
 
@@ -11,7 +11,7 @@ export function lifetimeOf({ expiresAt }: TokenRecord): string {
 /**
  * Shows a new token once. Without `--json`, it is the only line on `stdout`, so that `TOKEN=$(latchkey create …)` works.
  *
- * @throws CommandError if the output was closed before the token was read: the token is then lost
+ * @throws CommandError if the token could not be written: it is then lost
  */
 export async function showMinted({ streams, answer }: Session, { token, record }: Minted, sentence: string): Promise<void> {
   try {
@@ -20,7 +20,10 @@ export async function showMinted({ streams, answer }: Session, { token, record }
       await write(streams.stdout, `${token}\n`)
     })
   } catch (error) {
-    if (!(error instanceof OutputClosedError)) throw error
-    throw new CommandError(EXIT.failed, `token ${record.id} was created, but its output was closed before it could be shown: revoke it`)
+    const why =
+      error instanceof OutputClosedError
+        ? 'its output was closed before it could be shown'
+        : `it could not be shown (${oneLine(String(error))})`
+    throw new CommandError(EXIT.failed, `token ${record.id} was created, but ${why}: revoke it`)
   }
 }

@@ -24,13 +24,17 @@ call('ZADD', all, ARGV[4], ARGV[2])
 return 1
 `
 
-/** ARGV: prefix as JSON, digest. Returns the token and the instant when the ticket expires, or nothing. */
+/** ARGV: prefix as JSON, digest, the name of this call. Returns the token and the instant when the ticket expires, or nothing. */
 export const takeTicket: string = `
+local taken = answered(ARGV[3])
+if taken then return cjson.decode(taken) end
 local all, whose = P .. 'tickets:' .. ARGV[1], P .. 'tickets:of:' .. ARGV[1]
 local token, at = call('HGET', whose, ARGV[2]), call('ZSCORE', all, ARGV[2])
 if not token or not at then return {} end
 call('HDEL', whose, ARGV[2])
 call('ZREM', all, ARGV[2])
 call('ZREM', P .. 'tk:' .. token, ARGV[2])
-return { token, num(tonumber(at)) }
+local ticket = { token, num(tonumber(at)) }
+remember(ARGV[3], cjson.encode(ticket))
+return ticket
 `

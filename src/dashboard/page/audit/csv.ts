@@ -30,7 +30,10 @@ const COLUMNS: readonly (readonly [string, Cell])[] = [
 /** A spreadsheet treats a cell with such a beginning as a formula (OWASP, “CSV injection”). */
 const FORMULA = /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r|%\uff1d\uff0b\uff0d\uff20]/
 
-/** Events as CSV (RFC 4180), with current names beside the IDs. An apostrophe before cells that look like formulas keeps them text. */
+/** Where Windows separates lists with a semicolon, a spreadsheet begins a new cell after each one, even within quotes that do not begin its cell. */
+const FORMULA_WITHIN = /(;["\s\u200b-\u200f\u2060\ufeff]*)(?=[=+\-@|%\uff1d\uff0b\uff0d\uff20])/g
+
+/** Events as CSV (RFC 4180), with current names beside the IDs. An apostrophe before text that looks like a formula keeps it text. */
 export function csvOf(events: readonly AuditEvent[], names: EventNames): string {
   const rows = events.map((event) => COLUMNS.map(([, cell]) => cellOf(typeof cell === 'string' ? event[cell] : cell(event, names))))
   return [COLUMNS.map(([name]) => cellOf(name)), ...rows].map((cells) => `${cells.join(',')}\r\n`).join('')
@@ -38,5 +41,6 @@ export function csvOf(events: readonly AuditEvent[], names: EventNames): string 
 
 function cellOf(value: unknown): string {
   const text = value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)
-  return `"${(FORMULA.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`
+  const harmless = text.replace(FORMULA_WITHIN, "$1'")
+  return `"${(FORMULA.test(text) ? `'${harmless}` : harmless).replaceAll('"', '""')}"`
 }
