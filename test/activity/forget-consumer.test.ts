@@ -95,7 +95,7 @@ describe('forgetConsumer()', () => {
     expect(seconds).toBeLessThan(least + 3)
   })
 
-  it('refuses to forget a consumer that a node starts at that moment', async () => {
+  it('refuses to forget a consumer that a node is just starting', async () => {
     const store = memoryStore()
     const other = nodeOn(store)
     const first = other.run()

@@ -114,7 +114,7 @@ describe('usage', () => {
     }
   })
 
-  it('stores usage separately by required scope, and reports it as one', async () => {
+  it('stores usage separately by required scope, and reports the combined counts', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     const { token, record } = await mint(tokens)

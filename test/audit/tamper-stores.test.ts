@@ -141,7 +141,7 @@ async function proveFound(place: Place, numRuns: number): Promise<void> {
 }
 
 // With a byte appended, a searched column no longer matches, but some drivers read the old value.
-describe('a text that continues after a NUL', () => {
+describe('text that continues after a NUL', () => {
   it('detects text after a NUL in every column on SQLite', { timeout: 120_000 }, async () => {
     const { store, run } = await sqlite()
     const { isFound, isHonest } = await prunedAndErased(store)

@@ -135,7 +135,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
     })
   })
 
-  it('a section offers to try again after the user has signed out, and addresses do not claim to depend on the range', () =>
+  it('a section offers to try again after the user has signed out, and the address list does not mention the selected range', () =>
     play(one, async ({ page }) => {
       let signedOut = true
       await page.route(/\/usage\?from/, (route) => (signedOut ? route.fulfill({ status: 401, body: '{}' }) : route.fallback()))

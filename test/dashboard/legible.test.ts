@@ -21,7 +21,7 @@ const cutOff = (page: Page): Promise<string[]> =>
   )
 
 describe('names of columns', () => {
-  it.each(['en', ...Object.keys(languages)])('the two columns about the creation are told apart in %s', (language) => {
+  it.each(['en', ...Object.keys(languages)])('the two creation columns have different labels in %s', (language) => {
     const known: DashboardTexts = (Object.hasOwn(languages, language) ? languages[language] : undefined) ?? texts
     expect(known['list.column.createdTime']).toContain(known['list.column.created'])
     expect(known['list.column.createdTime']).toMatch(/\(.+\)/)
@@ -65,7 +65,7 @@ describe.skipIf(skip !== undefined)(`what can be read ${skip ?? ''}`, () => {
     }),
   )
 
-  it.each([320, 768, 1280])('the menu of the columns touches its button at %i pixels, including in right-to-left languages', (width) =>
+  it.each([320, 768, 1280])('the column menu touches its button at %i pixels, including in right-to-left languages', (width) =>
     play({ before: seed, dashboard: { language: 'ar' }, context: { viewport: { width, height: 844 } } }, async ({ page }) => {
       const opener = page.locator('.head-actions button').first()
       for (const direction of ['rtl', 'ltr']) {

@@ -235,7 +235,7 @@ describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
     for (const headers of [{ origin }, { ...other, 'sec-fetch-site': 'same-origin' }]) expect(await shake(headers)).not.toMatch(/^403/)
   })
 
-  it('a session callback that throws is answered with 503 on every route', async () => {
+  it('a session callback that throws causes a 503 on every route', async () => {
     const ask = await asking()
     for (const [method, path] of [
       ['GET', '/tokens'],

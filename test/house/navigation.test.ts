@@ -20,7 +20,7 @@ it.each([
   ['a folder with its own page', 'docs/decisions', './decisions/index.md'],
   ['a test', 'docs/../test/house/navigation.test.ts', './source/test/house/navigation.test.ts.md'],
   ['a page outside the docs', 'docs/../SECURITY.md', './source/SECURITY.md'],
-])('a link to %s leads to its place on the site', (_what, target, link) => {
+])('a link to %s leads to the matching page of the site', (_what, target, link) => {
   const path = target.replace('docs/', '')
   const needed: string[] = []
   expect(rewriteLinks(`[it](${path}#part) and \`[code](${path})\``, 'docs/page.md', 'page.md', (source) => needed.push(source))).toBe(

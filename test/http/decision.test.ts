@@ -67,7 +67,7 @@ describe('the result of a decision', () => {
     ['ok that is merely truthy', { ok: 1, principal: faulty }],
     ['ok as a string', { ok: 'true', principal: faulty }],
     ['a refusal without a code', { ok: false }],
-  ])('a malformed decision is answered with 503 and never admits a request, synchronously or not: %s', async (_what, answer) => {
+  ])('a malformed decision causes a 503 and never admits a request, synchronously or not: %s', async (_what, answer) => {
     for (const decide of [() => answer, async () => answer]) {
       const tokens = fakeTokens(decide)
       expect(await outcome(tokens, { optional: true }, withToken())).toEqual([503, 'store_unavailable'])
@@ -75,7 +75,7 @@ describe('the result of a decision', () => {
     }
   })
 
-  it('a failing decision is answered with 503 and never admits a request, synchronously or not', async () => {
+  it('a failing decision causes a 503 and never admits a request, synchronously or not', async () => {
     const fails = (): never => {
       throw new Error('down')
     }

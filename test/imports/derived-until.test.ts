@@ -38,7 +38,7 @@ async function ending() {
   }
 }
 
-describe('when the format of an imported token ends, what was derived from it ends too', () => {
+describe('what is derived from an imported token ends when the format of that token ends', () => {
   it('refuses tickets of an imported token whose format has ended, and creates none', async () => {
     const { tokens, token, pass } = await ending()
     const principal = await principalOf(tokens.verify(token))

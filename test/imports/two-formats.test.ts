@@ -66,7 +66,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(JSON.stringify(items)).not.toContain(made.hashed)
   })
 
-  it('does not show an administrator of own tokens the ID of a record that somebody else imported', async () => {
+  it('does not show an actor that manages only its own tokens the ID of a record that somebody else imported', async () => {
     const tokens = accepting(formats)
     const { token, row } = oldToken(1)
     const by = (id: string) => tokens.as({ id, tenants: '*', manages: 'all' })

@@ -138,7 +138,7 @@ describe('a fault thrown by a callback or a store', () => {
     return heard[0]
   }
 
-  it("keeps the message and the place of a callback's fault, without tokens", () => {
+  it('keeps the message and stack of an error from a callback, without tokens', () => {
     const fault = tell('actor', Object.assign(new TypeError(`no user for ${TOKEN}`), { code: 'E_USER' }))
     const cause = fault?.error.cause as Error
     expect(cause).toMatchObject({ name: 'TypeError', code: 'E_USER' })

@@ -170,7 +170,7 @@ describe('the option expiry.unused', () => {
     await context.flush()
   })
 
-  it('reactivates a token whose timely use another node reported too late', async () => {
+  it('reactivates a token if another node reports late that the token was used in time', async () => {
     const { make, use, look, clock, handle, events } = node(POLICY)
     const [late, unused, stopped] = [await make(), await make(), await make()]
     clock.now += 180 * DAY

@@ -129,7 +129,7 @@ describe('a wrong clock', () => {
     expect((await right.handle.get(id))?.status).toBe('active')
   })
 
-  it('follows the clock of the only node, which decides about its tokens anyway', async () => {
+  it('uses the clock of the node if no other node is known', async () => {
     const { make, look, handle, clock } = node(HARSH)
     const id = await make({ expiresIn: '1d' })
     await look()

@@ -149,7 +149,7 @@ function isOut(state: MoveState): boolean {
 function refusalOf(state: MoveState, name: string): string {
   if (isOut(state)) return `the tokens were already moved out of the ${name} store`
   if (state === 'fenced') return `the ${name} store refuses changes because of a move to another store: finish or cancel that move`
-  return `the ${name} store is itself being copied into`
+  return `another store is being copied into the ${name} store`
 }
 
 function taken(): ConflictError {

@@ -75,7 +75,7 @@ describe('a misbehaving broker', () => {
     await changeAndJudge(world, world.nodes)
   })
 
-  it('nodes soon read for themselves when the broker loses answers, instead of waiting for them', async () => {
+  it('nodes soon read the feed themselves when the broker loses answers, instead of waiting for answers', async () => {
     const world = await running()
     world.broker.meddle = only('answer', () => [])
     await changeAndJudge(world, world.nodes)
