@@ -29,7 +29,7 @@ it.each([
   expect(needed).toEqual(link.includes('source/') ? [path.replace('../', '')] : [])
 })
 
-it('images keep their place, and a dead link fails', () => {
+it('image links are not rewritten, and a dead link is an error', () => {
   expect([existsSync('docs/images/tokens.png'), placeOf('docs/images/tokens.png')]).toEqual([true, undefined])
   expect(() => rewriteLinks('[it](nothing.md)', 'docs/page.md', 'page.md', () => undefined)).toThrow('docs/page.md links to nothing.md')
 })

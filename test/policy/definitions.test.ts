@@ -68,7 +68,7 @@ describe('compileCatalogue() rejects invalid options and names the entry', () =>
   })
 })
 
-test('names inherited by objects are ordinary scopes and groups', () => {
+test('names of inherited object properties are ordinary scopes and groups', () => {
   const odd = { ...scopes, constructor: 'x', ...own('__proto__', 'x') }
   const names = Object.assign(Object.create(null), scopes, { constructor: 'x' })
   Object.defineProperty(names, '__proto__', { value: 'x', enumerable: true })

@@ -63,7 +63,7 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     expect(answers[2]).toMatchObject({ retryAfterSeconds: 43_200, rates: [{ resetSeconds: 43_200, windowSeconds: 86_400 }] })
   })
 
-  it.skipIf(skip)('a quota is never overspent while uses are refunded, and ends with what is left', async () => {
+  it.skipIf(skip)('a quota is never overspent while uses are refunded, and ends with the correct remainder', async () => {
     const all = await world(40, { refill: 'day' })
     const { token } = await mint(first(all))
     let kept = 0

@@ -19,7 +19,7 @@ function hear() {
 }
 
 describe('a fault', () => {
-  it('reports a fault to onError each time, and logs it once a minute with the number left out', () => {
+  it('reports a fault to onError each time, and logs it once a minute with the number of omitted reports', () => {
     const { heard, lines, clock, report } = hear()
     for (let times = 0; times < 42; times += 1) report('store.find', down())
     expect(heard).toHaveLength(42)
@@ -101,7 +101,7 @@ describe('a fault', () => {
       },
     }),
   }
-  it.each(Object.entries(bad))('continues unharmed if the listener %s', async (_, run) => {
+  it.each(Object.entries(bad))('keeps working if the listener %s', async (_, run) => {
     const lines: string[] = []
     const first = createReporter({ onError: run, logger: { error: (line) => lines.push(line) } })
     first('owner', down())
@@ -190,7 +190,7 @@ describe('the diagnostics page', () => {
   })
 })
 
-it('leaves nothing of a secret if a message is cut inside a token', () => {
+it('leaves no part of a secret in a message that is cut off inside a token', () => {
   const secret = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0U1v'
   const token = `acme_live_4kQ0tXb2LrVn8ZcD_${secret}Qz0aB1`
   for (let before = 900; before < 1000; before += 1) {

@@ -102,7 +102,7 @@ describe.skipIf(mysql.skip)(`a MySQL pool with options that change rows ${mysql.
     expect(says).toContain('text')
   })
 
-  it('keeps the tenants 東 and q apart by refusing a pool with charset latin1', async () => {
+  it('keeps the tenants 東 and q distinct by refusing a pool with charset latin1', async () => {
     const known = token({ tenantId: 'q' })
     const sound = mysqlStore({ url: place.url })
     cleanups.push(() => sound.close())

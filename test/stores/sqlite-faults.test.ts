@@ -46,7 +46,7 @@ describe('SQLite faults', () => {
     await expect(stat(folder.path('no'))).rejects.toThrow()
   })
 
-  it('does not report a folder as missing if it cannot look inside', async () => {
+  it('does not report a folder as missing if the folder cannot be read', async () => {
     await symlink('loop', folder.path('loop'))
     const error = await failure(sqliteStore(folder.path('loop/tokens.db')).migrate?.())
     expect(error).toBeInstanceOf(StoreUnavailableError)

@@ -29,7 +29,7 @@ test('parses from the right, even if the parts look alike', () => {
   expect(parseAnyToken(text)?.prefix).toBe(prefix)
 })
 
-test('refuses text that is too short or too long by its form, before hashing', () => {
+test('refuses text that is too short or too long, before hashing', () => {
   for (const length of [0, 1, 66, 67, 74, 75]) expect(parse(token.slice(0, length)), `${length}`).toBeUndefined()
   for (const more of ['0', 'a', 'Z', '_', '00', token]) {
     expect(parse(token + more)).toBeUndefined()
@@ -38,7 +38,7 @@ test('refuses text that is too short or too long by its form, before hashing', (
   }
 })
 
-test('refuses a wrong character in any position by its form', () => {
+test('refuses a wrong character in any position', () => {
   for (let at = 0; at < token.length; at++) {
     // The prefix is followed by `_`, 16 characters of the ID, and `_` again.
     const separator = at < 10 || at === 26

@@ -21,7 +21,7 @@ it('writes to the store once when a hundred rotations of one token race', async 
   expect(store.calls.filter(({ method }) => method === 'commit').length - before).toBe(1)
 })
 
-it('makes all concurrent changes to one token, one after the other', async () => {
+it('applies all concurrent changes to one token, one after the other', async () => {
   const tokens = instance()
   const { record } = await mint(tokens)
   await Promise.all(Array.from({ length: 20 }, (_, at) => tokens.system.update(record.id, { name: `n${at}` })))

@@ -156,7 +156,7 @@ describe('explain for the past', () => {
     expect(await tokens.system.explain(record.id, { at: T0 + 1, scope: 'stock:read', ip: '10.0.0.1' })).toMatchObject({ ok: true })
   })
 
-  it('reports the past as unknown if the audit events do not fit the record', async () => {
+  it('reports the past as unknown if the audit events do not match the record', async () => {
     const { tokens, time, store } = timed()
     const { record } = await mint(tokens)
     time.now = T0 + HOUR

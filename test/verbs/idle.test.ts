@@ -67,7 +67,7 @@ describe('a notice of an unused token', () => {
     expect(commits).toBe(0)
   })
 
-  it('starts over with another threshold for unused tokens', async () => {
+  it('starts over when the threshold for unused tokens changes', async () => {
     const store = memoryStore()
     const first = node({ store })
     await first.make()

@@ -102,7 +102,7 @@ describe("an owner's resources", () => {
 })
 
 describe('mayOwn', () => {
-  it('asks mayOwn whether an actor may name another owner, but not when the application does', async () => {
+  it('calls mayOwn when an actor names another owner, but not when the application does', async () => {
     const asked: unknown[] = []
     const tokens = instance({
       mayOwn: (actor, owner) => {

@@ -50,7 +50,7 @@ describe.each(await everyStore())('a wrong clock on $kind', ({ kind, skip, place
   )
 
   it.skipIf(skip)(
-    'removes nothing on a single node that is valid by the clock of the database, if it has one',
+    'on a single node, removes nothing that is valid by the clock of the database, if there is one',
     async () => {
       const open = await place()
       const heard: string[] = []
@@ -138,7 +138,7 @@ describe('a wrong clock', () => {
     expect(await handle.get(id)).toBeUndefined()
   })
 
-  it('delays removals for an hour after a time in which no node ran', async () => {
+  it('delays removals for an hour after a period in which no node ran', async () => {
     const store = memoryStore()
     const before = node({ store, ...HARSH })
     const id = await before.make({ expiresIn: '1d' })
@@ -151,7 +151,7 @@ describe('a wrong clock', () => {
     expect(await after.handle.get(id)).toBeUndefined()
   })
 
-  it('refuses a prune by a wrong clock if another node is known', async () => {
+  it('refuses to prune by a wrong clock if another node is known', async () => {
     const store = memoryStore()
     const [right, wrong] = [node({ store }), node({ store }, { now: START + YEAR })]
     const [live, dead] = [await right.make({ expiresIn: '90d' }), await right.make()]

@@ -86,7 +86,7 @@ describe('a credential of another system', () => {
     ['a number for a key', { key: 1, proof: 'p' }, 'store_unavailable'],
     ['a number for a proof', { key: '1', proof: 1 }, 'store_unavailable'],
     ['a string', 'key', 'store_unavailable'],
-  ])('a credential for which read() returns %s ends as %s', async (_what, answer, outcome) => {
+  ])('a credential for which read() returns %s results in %s', async (_what, answer, outcome) => {
     const format: TokenFormat = { ...plainTokens({ prefix: 'k' }), read: () => answer as never }
     expect(await verdict(accepting([format]).verify('k-1'))).toBe(outcome)
   })
@@ -231,7 +231,7 @@ describe('a secret imported in two formats', () => {
   }
 
   for (const [where, formats] of orders) {
-    it(`a secret imported in two formats stays refused once the token of the format listed ${where} was revoked, whichever imports it again`, async () => {
+    it(`a secret imported in two formats stays refused once its token in the format listed ${where} is revoked, whichever format imports it again`, async () => {
       const tokens = accepting(formats)
       const { token, row } = oldToken(1)
       await tokens.system.import([row], { format: old, map })
