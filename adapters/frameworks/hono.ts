@@ -105,7 +105,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
 }
 
 /**
- * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
  * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.

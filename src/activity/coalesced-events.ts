@@ -20,7 +20,7 @@ const EVENTS_A_COMMIT = 120
 export type Occasion = Omit<StoredEvent, 'id' | 'at' | 'prefix' | 'action' | 'ip' | 'count'>
 
 type Tally = {
-  /** The party whose space and turn it uses. */
+  /** The tenant, owner or creator to whose share it belongs. */
   readonly share: string
   occasion: Occasion
   count: number

@@ -18,7 +18,7 @@ export const WEBHOOK = 'webhook:'
 /**
  * One node's claim on a consumer: the holder may read, and advances its position.
  *
- * The wall clock plays no part. The store keeps a version, which the holder advances. Another node takes over once it has seen the same version for the
+ * The wall clock is not involved. The store keeps a version, which the holder advances. Another node takes over once it has seen the same version for the
  * whole duration of the claim on its own monotonic clock; the holder trusts its claim for no longer than that, counted from before its last write. So
  * the holder has given up before anybody else begins, and the store refuses any later write, because the version has changed. For the same reason, a
  * waiting node may use slightly stale rows: either its write is refused, or nothing has changed since.
@@ -53,7 +53,7 @@ export class ConsumerClaim {
       readonly monotonic: () => number
       /** Also counts the time during which the machine was asleep. */
       readonly elapsed: () => number
-      /** Shared by the waiting consumers of this node; if absent, the claim reads for itself. */
+      /** Shared by the waiting consumers of this node; if absent, the claim reads the store itself. */
       readonly rows?: SharedRead<readonly ConsumerState[]>
     },
   ) {

@@ -25,11 +25,11 @@ export class AuditCheck {
   /** The first events since the last seal that no seal covers. */
   #unsealed: Pick<ListedEvent, 'seq' | 'id'>[] = []
   #lastSeq = -1
-  /** Whether a signature or the head vouches for the seals up to here. */
+  /** Whether a signature or the head confirms the seals up to here. */
   #isSigned = false
   #lastIsSigned = false
   #prunedThrough = 0
-  /** Recorded by seals that nothing vouches for yet. */
+  /** Recorded by seals that neither a signature nor the head confirms yet. */
   #prunedUnproven = 0
 
   constructor(anchors: AuditAnchors, prefix?: string) {

@@ -51,7 +51,7 @@ export type DamagedToken = {
   readonly fields: readonly string[]
 }
 
-/** How a consumer of audit events is doing. */
+/** The state of a consumer of audit events. */
 export type ConsumerHealth = {
   readonly name: string
   /** The age of the oldest event that no node has handled for it, by the clocks of this node and of the one that wrote it; 0 if none is waiting. Absent if currently unknown. */

@@ -53,7 +53,7 @@ export async function usageOf(context: Context, actor: ReadActor, input: unknown
 }
 
 function readInput(context: Context, input: unknown): { now: number; ids: string[]; from: number; to: number; stepMs: number } {
-  const now = readClock(context.settings.clock, 'no range can be read')
+  const now = readClock(context.settings.clock, 'the range cannot be determined')
   const { ids, from, to = now, step = HOUR_SECONDS } = readShape(shape, input, 'usageOf()')
   const stepMs = step * 1000
   if (!(from < to)) throw new InvalidInputError('from', 'must be before to')

@@ -71,7 +71,7 @@ export function tellOnce(store: string, warn: (warning: TransportWarning) => voi
   }
 }
 
-/** Calls the host's listener. If it fails, asynchronously or not, neither the store nor the process does. */
+/** Calls the host's listener. If it fails, even asynchronously, the store and the process are unaffected. */
 export function notify<W>(listener: (warning: W) => unknown, warning: W): void {
   void (async () => listener(warning))().catch(() => undefined)
 }

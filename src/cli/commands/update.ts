@@ -52,6 +52,6 @@ function readChanges(options: Options): UpdateInput {
   const twice = removed.find((field) => Object.hasOwn(set, field) || (field === 'expiresAt' && expiresIn !== undefined))
   if (twice !== undefined) throw new CommandError(EXIT.usage, `${twice} cannot be both set and removed`)
   const changes = { ...set, ...Object.fromEntries(removed.map((field) => [field, null])) }
-  if (Object.keys(changes).length === 0) throw new CommandError(EXIT.usage, 'name what to change, such as --name or --expires-in')
+  if (Object.keys(changes).length === 0) throw new CommandError(EXIT.usage, 'pass what to change, such as --name or --expires-in')
   return changes as object as UpdateInput
 }

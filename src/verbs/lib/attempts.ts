@@ -54,7 +54,7 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
 
 /**
  * Records that an actor asked for something outside its reach, whether or not it exists: the actor's own administrators must not learn more than the actor.
- * Does nothing for an actor that reaches everything, because what it cannot find does not exist.
+ * Does nothing for an actor with access to everything, because what it cannot find does not exist.
  */
 export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
   if (actor.tenants === undefined && actor.manages === 'all') return
