@@ -73,7 +73,7 @@ export function authenticate(
 export function authenticate(tokens: Authenticator, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
 export function authenticate(tokens: Authenticator, request: Request, given: AuthenticateOptions = {}): Promise<OptionalOutcome> {
   const outcome = decideOn(tokens, request, given)
-  // Without `await`, both would be `undefined`, and a handler that looks only for a response would let everybody in.
+  // Without `await`, both would be `undefined`, and a handler that looks only for a response would let every request through.
   return Object.defineProperties(outcome, UNAWAITED)
 }
 

@@ -28,7 +28,7 @@ export function proofOf(event: ListedEvent, seal: FullSeal, behind: readonly Sea
   const index = seal.leaves.findIndex((leaf) => leaf[0] === event.seq && leaf[1] === digest)
   if (index === -1) return undefined
   const seals = [bareSeal(seal), ...behind]
-  // Only the last seal keeps its signature, which vouches for those before it.
+  // Only the last seal keeps its signature, which also covers those before it.
   const chain = seals.map((each, place) => (place === seals.length - 1 ? each : unsigned(each)))
   return { version: 1, event, index, path: inclusionPath(seal.leaves, index), seals: chain }
 }

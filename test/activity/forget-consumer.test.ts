@@ -20,7 +20,7 @@ function nodeOn(store: TokenStore, faults: FaultReport[] = []) {
 
 const { setTimeout: later } = globalThis
 
-/** Starts a call and lets time pass until it has ended, with a real turn each second for work that gives way. */
+/** Starts a call and lets time pass until it has ended, with a real turn each second for work that yields. */
 async function inTime<T>(call: Promise<T>): Promise<{ readonly outcome: T; readonly seconds: number }> {
   let ended = false
   const outcome = call.finally(() => {

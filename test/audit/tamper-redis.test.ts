@@ -137,7 +137,7 @@ it('detects every change to the keys of an audit on Redis', { timeout: 120_000 }
     )
     await isHonest()
 
-    // Lists of one token read a separate index, which no seal covers. Nothing is listed through it that the log does not hold.
+    // Lists of one token read a separate index, which no seal covers. It lists nothing that is not in the log.
     const { tokenId = '' } = entries.map(({ body }) => JSON.parse(body)).find((event) => event.tokenId !== undefined) ?? {}
     const before = await tokens.handle.events({ tokenId })
     const index = `${root}e:["acme_test","token","${tokenId}"]`

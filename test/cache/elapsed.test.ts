@@ -61,7 +61,7 @@ const cluster = (owner?: () => { scopes: string[] } | null) => {
   return {
     frozen,
     other,
-    /** Resolves when this token is answered from memory. */
+    /** Resolves once verifications of this token are answered from memory. */
     warm: (token: string) =>
       expect
         .poll(async () => {

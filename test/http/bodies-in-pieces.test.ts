@@ -23,7 +23,7 @@ function inPieces(text: string): ReadableStream<Uint8Array<ArrayBuffer>> {
 
 const LONG = JSON.stringify({ name: 'naïve '.repeat(3_000) })
 
-// A piece costs hundreds of bytes, however short it is, and a stranger chooses how short.
+// A piece costs hundreds of bytes, however short it is, and the sender chooses how short.
 it('a body that arrives byte by byte is copied, not kept in pieces', async () => {
   const read = await readRawBody({ headers: new Headers(), body: inPieces(LONG) }, 100_000)
   expect(new TextDecoder().decode(read)).toBe(LONG)

@@ -18,7 +18,7 @@ const FIELDS: readonly (readonly [what: string, value: string])[] = [
   ['different Basic credentials', filled((at) => `basic ${btoa(`u${at}:p`)}`)],
 ]
 
-// Each word that is decoded takes time, most of all if the decoder throws, and a stranger chooses the number of words.
+// Each word that is decoded takes time, most of all if the decoder throws, and the caller chooses the number of words.
 describe('a request with thousands of words in its header fields', () => {
   afterEach(() => vi.restoreAllMocks())
 

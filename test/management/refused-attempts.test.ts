@@ -81,7 +81,7 @@ describe('a refused management call leaves an event', () => {
       expect(new Set(seen.map(({ details }) => details?.attempt))).toEqual(new Set(verbs))
     }
     expect(trails[0]).toEqual(trails[1])
-    // The other tenant's audit trail stays empty, so strangers cannot write into it.
+    // The other tenant's audit trail stays empty, so outsiders cannot write into it.
     expect(await told(tokens, TOM)).toEqual([])
     expect((await tokens.as(ROOT).events({ tokenId: record.id, action: 'management.refused' })).items.length).toBeGreaterThan(0)
   })

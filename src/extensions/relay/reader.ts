@@ -51,7 +51,7 @@ export class Reader {
       // A node without an answer queries the store after a while.
       if (this.#asked.length >= MAX_WAITING) return
       this.#asked.push(asked)
-      // Periodic asks leave the next reads to nodes that were woken by a change.
+      // Periodic requests leave the next reads to nodes that were woken by a change.
       this.#reads.request(this.#clock.now() < this.#urgentUntil ? 'soon' : 'saved up')
       return
     }
@@ -95,7 +95,7 @@ export class Reader {
       if (page === undefined) return this.#failed()
       tail.extend(after, page, this.#clock.now())
       if (page.more || !tail.covers(page.cursor)) {
-        // These asks wait for the next read, which begins after them.
+        // These requests wait for the next read, which begins after them.
         this.#asked = [...asked, ...this.#asked].slice(0, MAX_WAITING)
         this.#reads.request()
       } else answerAll(tail, asked)

@@ -79,7 +79,7 @@ export function noteAttempted(context: Context, { attempt, code, field, ip, acto
   else note(context, { ...shared, actorId: actor.id, about: homeOf(actor.tenants === '*' ? undefined : actor.tenants) })
 }
 
-// Leaves out a tenant that the actor does not reach: strangers must not write into its trail.
+// Omits a tenant that the actor cannot access: outsiders must not be able to write into its trail.
 function aboutTarget(actor: ReadActor, { id, input }: Target): Attempt['about'] {
   const tenantId = tenantIn(input)
   const token = typeof id === 'string' && isTokenId(id) ? { tokenId: id } : {}

@@ -84,7 +84,7 @@ const SETTLE_MS = 15
 async function alternate(rounds: number, works: readonly (() => unknown)[]): Promise<number[][]> {
   const times = works.map((): number[] => [])
   for (let round = -10; round < rounds; round += 1) {
-    // The order is shuffled each round, and the previous work settles first, so no work is charged for its neighbor's aftermath.
+    // The order is shuffled each round, and the previous work settles first, so no measurement includes the aftereffects of the previous work.
     for (const at of shuffled(works.length)) {
       await pause(SETTLE_MS)
       const began = performance.now()

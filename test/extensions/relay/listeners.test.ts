@@ -15,7 +15,7 @@ it.each(FAILING_LISTENERS)('a warning listener that %s does not end the process 
     },
   }
   let warnings = 0
-  // Not a mock: those handle the rejection.
+  // Not a mock, because mocks handle the rejection.
   const onWarning = (): unknown => {
     warnings += 1
     return fail()
