@@ -132,7 +132,7 @@ export class CoalescedEvents {
   async #write(events: readonly StoredEvent[]): Promise<void> {
     const result = await this.#options.store.commit({ events })
     if (result.ok) this.#options.announce(events)
-    // A conflict means that an earlier attempt, whose answer was lost, wrote them, or at least some of them.
+    // A conflict means that an earlier attempt, whose response was lost, wrote them, or at least some of them.
     else if (events.length > 1) for (const event of events) await this.#write([event])
   }
 

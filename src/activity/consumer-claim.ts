@@ -23,7 +23,7 @@ export const WEBHOOK = 'webhook:'
  * the holder has given up before anybody else begins, and the store refuses any later write, because the version has changed. For the same reason, a
  * waiting node may use slightly stale rows: either its write is refused, or nothing has changed since.
  *
- * A monotonic clock may stand still while the machine sleeps. A node that waits then only waits longer; the holder also counts the time asleep.
+ * A monotonic clock may stop while the machine sleeps. A node that waits then only waits longer; the holder also counts the time asleep.
  */
 export class ConsumerClaim {
   readonly #store: GuardedStore
@@ -81,7 +81,7 @@ export class ConsumerClaim {
     if (this.held && this.#elapsed() < this.#renewAt) return true
     return await this.#inTurn(async () => {
       try {
-        // A save may have succeeded even though its answer was lost; a read shows whether it did.
+        // A save may have succeeded even though its response was lost; a read shows whether it did.
         return (this.held && (await this.#write())) || (await this.#take())
       } catch (error) {
         if (this.held) return true

@@ -31,7 +31,7 @@ export class GuessingBudget {
   }
 }
 
-/** The names by which a presenter takes turns and is limited. */
+/** The keys under which a presenter takes turns and is limited. */
 export type Named = {
   readonly site: string
   readonly caller: string

@@ -13,7 +13,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** A node whose monotonic clock stands still while its machine sleeps. */
+/** A node whose monotonic clock stops while its machine sleeps. */
 function node(holder: string, store: TokenStore) {
   const at = { monotonic: 1_000, wall: 1_700_000_000_000 }
   const monotonic = (): number => at.monotonic

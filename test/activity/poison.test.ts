@@ -61,7 +61,7 @@ describe('usage that the store always rejects', () => {
   it('counts every use exactly once if connections keep breaking', async () => {
     const inner = memoryStore()
     let sent = 0
-    // In turn, the connection breaks before the store gets the batch and after it wrote it. Either way, the answer is lost.
+    // Alternately, the connection breaks before the store gets the batch and after the store wrote it. Either way, the response is lost.
     const store = interceptStore(inner, async ({ method }, proceed) => {
       if (method !== 'recordUsage') return proceed()
       sent += 1
@@ -133,7 +133,7 @@ describe('usage that the store always rejects', () => {
       await tokens.flush()
       const totals = await Promise.all(made.map(async ({ record }) => (await tokens.system.usage(record.id)).total))
       expect(totals).toEqual([1, 1, 1])
-      // If even the answer to the last question was lost, nobody knows.
+      // If even the response to the last read was lost, nobody knows.
       expect(told().filter((message) => !message.includes('may not have been counted'))).toEqual([])
     })
   }

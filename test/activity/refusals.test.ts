@@ -118,7 +118,7 @@ describe('refused uses of a known token', () => {
 
   for (const [what, fault] of Object.entries({
     fails: { do: 'fail', error: new Error('down') },
-    'loses its answer': { do: 'fail-after', error: new Error('reset') },
+    'loses its response': { do: 'fail-after', error: new Error('reset') },
     hangs: { do: 'hang' },
     'is slow': { do: 'delay', milliseconds: 40 },
   } as const)) {

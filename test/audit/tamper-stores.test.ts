@@ -166,7 +166,7 @@ describe('text that continues after a NUL', () => {
         const [row] = await run(`select seq, ${column} as text from latchkey_events where ${column} is not null order by seq limit 1`)
         if (row === undefined) continue
         await run(`update latchkey_events set ${column} = concat(${column}, ${byte}) where seq = ${row.seq}`)
-        await isFound(`${byte} behind ${column}`)
+        await isFound(`${byte} after ${column}`)
         await run(`update latchkey_events set ${column} = ${literal(row.text)} where seq = ${row.seq}`)
       }
     }

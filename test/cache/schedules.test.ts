@@ -32,7 +32,7 @@ function contradiction(verification: Done, log: readonly Done[]): string | undef
 /** Why a node that has received every report contradicts what was done on any node. */
 function stale(verification: Done, log: readonly Done[]): string | undefined {
   const over = log.filter(({ ok, ended }) => ok && ended < verification.began)
-  if (verification.ok && over.some(({ verb }) => FINAL.has(verb))) return 'accepted although ended elsewhere'
+  if (verification.ok && over.some(({ verb }) => FINAL.has(verb))) return 'accepted although it was ended elsewhere'
   if (!verification.ok && over.every(({ verb }) => verb !== 'deactivate' && !FINAL.has(verb))) return 'refused although nothing ended it'
   const lost = over.some(({ verb }) => verb === 'narrow' || verb === 'ownerLoses')
   if (verification.ok && !lost && !verification.writes) return 'narrower although nothing narrowed it'

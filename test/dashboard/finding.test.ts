@@ -106,7 +106,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     }
     return play({ before: make }, async ({ page }) => {
       await page.getByRole('link', { name: 'Web shop' }).waitFor()
-      // As a store without an index for names answers when it holds many tokens.
+      // The response of a store that has no index for names and holds many tokens.
       await page.route(
         (url) => url.searchParams.has('name'),
         (route) =>

@@ -7,7 +7,7 @@ import { accepting } from './world.js'
 const rows = Array.from({ length: 30 }, (_, key) => ({ key, hash: `hash of ${key}` }))
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-/** An instance that accepts tokens with slow hashes, and introspection for the client that its requests name. The clock of the budgets stands still. */
+/** An instance that accepts tokens with slow hashes, and introspection for the client that its requests name. The clock of the budgets does not advance. */
 async function standing() {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())

@@ -11,7 +11,7 @@ import { accepting, oldToken, terms } from './world.js'
 const ISSUER = 'https://auth.example'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
-/** An imported token whose format ends in ten seconds. The clock stands still unless a test moves it. */
+/** An imported token whose format ends in ten seconds. The clock does not advance unless a test moves it. */
 async function ending() {
   let now = Math.ceil(Date.now() / 1000) * 1000
   const end = now + 10_000

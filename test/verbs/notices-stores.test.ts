@@ -79,7 +79,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
       if (!lost || method !== 'commit') return await proceed()
       lost = false
       await proceed()
-      throw new Error('the answer was lost')
+      throw new Error('the response was lost')
     })
     const nodes = [node({ store: open(), ...POLICY }, clock), node({ store: losing, ...POLICY }, clock)]
     const [first = node(), second = node()] = nodes

@@ -181,7 +181,7 @@ describe('sealing', () => {
       ({ method, number }) => (method === 'saveSeal' && number % 2 === 1 ? { do: 'fail', error: down } : undefined),
     ],
     [
-      'a crash after a seal is written, with the answer lost',
+      'a crash after a seal is written, with the response lost',
       ({ method, number }) => (method === 'saveSeal' && number % 2 === 1 ? { do: 'fail-after', error: down } : undefined),
     ],
     [

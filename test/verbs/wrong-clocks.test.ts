@@ -68,7 +68,7 @@ describe.each(await everyStore())('a wrong clock on $kind', ({ kind, skip, place
       clock.now += YEAR
       await lone.look()
       await pass([lone], 3 * HOUR)
-      // A restarted node finds what its clock has written.
+      // A restarted node sees the timestamps that its wrong clock has written.
       const again = node({ store: opened(), ...HARSH, onError }, clock)
       await pass([again], 3 * HOUR)
       const hasClock = ['postgres', 'mysql', 'redis'].includes(kind)

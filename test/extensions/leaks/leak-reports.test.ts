@@ -195,8 +195,8 @@ describe('an invalid leak report', () => {
   it.each([
     ['not an array', '{"token":"x"}'],
     ['not JSON', '[{'],
-    ['a list with a find that has no token', '[{"type":"t"}]'],
-    ['a list with a null find', '[null]'],
+    ['a list with a finding that has no token', '[{"type":"t"}]'],
+    ['a list with a null finding', '[null]'],
   ])('a signed leak report that is %s is answered with 400', async (_, text) => {
     const { tokens } = createTokens()
     const sender = createSender()
