@@ -100,7 +100,7 @@ async function proveFound(place: Place, numRuns: number): Promise<void> {
         await insert(row)
       } else if (act === 'insert') {
         await insert({ ...row, id: 'forged', seq: [-7, 0, 1_000_000][Number(other.seq) % 3] })
-        // An event behind the last seal cannot be detected; it is counted as such.
+        // An event inserted after the last seal cannot be detected; it is counted as unsealed.
         if (Number(other.seq) % 3 === 2) expect(await tokens.handle.verifyAudit({ head })).toMatchObject({ ok: true, behind: 1 })
         else await isFound(act)
         await run("delete from latchkey_events where id = 'forged'")

@@ -17,7 +17,7 @@ export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & {
   close?(): Promise<void>
   /** Where the statements of `feed` go. */
   readonly feed?: KyselyHandle
-  /** Replaces how the dialect begins a transaction. */
+  /** Overrides how the dialect begins a transaction. */
   readonly begin?: readonly string[]
   /** Checks a connection before a transaction begins on it. Throws if the connection is unsuitable. */
   check?(connection: KyselyHandle): Promise<void>

@@ -28,7 +28,7 @@ export type ClientErrorDetails = {
   readonly status?: number | undefined
   /** The code in its problem document, such as `token_revoked`. */
   readonly reason?: string | undefined
-  /** When the server asks the client to retry, in seconds. */
+  /** How long the server tells the client to wait before it retries, in seconds. */
   readonly retryAfterSeconds?: number | undefined
 }
 
