@@ -235,7 +235,7 @@ function opensSocket(c: Context): boolean {
 // Prepared header fields are not applied to a `Response` that a handler creates.
 function keepVary(c: Context, vary: string): void {
   const { status, body, headers } = c.res
-  // Platforms recognize by the object itself that they already responded or opened a socket.
+  // Must not be replaced: by this object, platforms recognize that they already responded or opened a socket.
   if (body === null && (status === 200 || status === 101)) return
   const before = headers.get('vary') ?? undefined
   const value = withVary(before, vary)

@@ -29,7 +29,7 @@ export type UpkeepTask = {
 export type UpkeepTimes = {
   /** By the clock of this node, which may be wrong. */
   readonly now: number
-  /** When the task was last done, by whichever node; 0 before the first time. */
+  /** When any node last did the task; 0 before the first time. */
   readonly since: number
   /**
    * The instant that removals may be based on. A node that is alone, and was the last one to do the task, uses its own clock. Any other uses the last

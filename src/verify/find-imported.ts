@@ -164,7 +164,7 @@ async function entryOf(
   return records.read(id, request?.ip, leftMs)
 }
 
-/** The stored token that a credential belongs to, and the other valid ones that it ends with. */
+/** The stored token that a credential belongs to, and the other valid ones whose end also ends it. */
 export type FoundStored = { readonly stored: StoredToken; readonly beside: readonly StoredToken[] }
 
 /** Reads the stored token behind a credential in an imported format from the primary, if the secret matches. Chooses as `findImported` does. */

@@ -42,6 +42,6 @@ export type Watched = {
   readonly firstRefusedEnded: number | undefined
   /** Acceptances that began after a refusal. */
   readonly acceptedAgain: number
-  /** How often each code was answered. */
+  /** How often each code was returned. */
   readonly codes: { readonly [code: string]: number }
 }

@@ -28,7 +28,7 @@ describe('names of columns', () => {
   })
 })
 
-describe.skipIf(skip !== undefined)(`what can be read ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`legibility ${skip ?? ''}`, () => {
   const play = stage(path)
 
   it.each([900, 1440, 1920])('the axis of the usage chart shows each date once at %i pixels', (width) =>

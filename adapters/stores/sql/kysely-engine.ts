@@ -45,7 +45,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
       } catch (error) {
         // A lost connection cannot roll back: the server does that when it notices.
         await connection.executeQuery(say('rollback')).catch(() => {})
-        // A commit without an answer may have happened, so it must not be repeated.
+        // A commit without a response may have happened, so it must not be repeated.
         if (committing && quirks.faultOf(error) === 'connection') throw new Unrepeatable(error)
         throw error
       }

@@ -25,7 +25,7 @@ const PAGES: readonly (readonly [name: string, page: string, others?: readonly s
   ['passport', 'passport'],
 ]
 
-/** Others that pass standard requests. */
+/** Other frameworks, which pass standard requests. */
 const ON_WEB =
   /^(?:web|fetch|workers?|cloudflare|wrangler|bun|deno|remix|astro|svelte|sveltekit|solid|graphql|graphql-yoga|yoga|apollo|react-router)$/
 

@@ -41,7 +41,7 @@ export class Markers {
     const [source, target] = [await from.readMove(prefix), await to.readMove(prefix)]
     const runId = generateId(platformRandom)
     if (target === undefined) return Markers.#begin(pair, source, { state: 'arriving', moveId: generateId(platformRandom), runId })
-    if (target.state !== 'arriving' && target.state !== 'ready') throw conflict(`the ${to.name} store is itself being moved to another one`)
+    if (target.state !== 'arriving' && target.state !== 'ready') throw conflict(`the ${to.name} store is being moved to another store`)
     if (source?.moveId !== target.moveId) {
       throw conflict(`the ${to.name} store contains an unfinished copy of another store or of another move: empty it first`)
     }
