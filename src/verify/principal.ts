@@ -95,7 +95,7 @@ abstract class OwnPrincipal {
   }
 }
 
-// A handler that asks for the tenant of a principal without one must not be answered by `Object.prototype`.
+// A handler that reads the tenant of a principal without one must not get a value from `Object.prototype`.
 cutOff(OwnPrincipal)
 
 /** Creates a signal that never fires. */

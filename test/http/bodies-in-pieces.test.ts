@@ -29,7 +29,7 @@ it('a body that arrives byte by byte is copied, not kept in pieces', async () =>
   expect(new TextDecoder().decode(read)).toBe(LONG)
 })
 
-it('a body that is too long ends after the limit, with pieces of any length', async () => {
+it('a body that is too long is rejected at the limit, whatever the length of its pieces', async () => {
   const body = inPieces(LONG)
   await expect(readRawBody({ headers: new Headers(), body }, 10_000)).rejects.toBeInstanceOf(TooLargeError)
   const exact = await readRawBody({ headers: new Headers(), body: inPieces('x'.repeat(10_000)) }, 10_000)

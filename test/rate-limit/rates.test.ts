@@ -47,7 +47,7 @@ describe('a limit', () => {
     ]).toEqual(OVER)
   })
 
-  it('a limit admits exactly its points of 200 parallel uses', async () => {
+  it('a limit admits exactly as many of 200 parallel uses as it has points', async () => {
     const tokens = limited([perToken(50)])
     const { token } = await mint(tokens)
     const verdicts = await Promise.all(Array.from({ length: 200 }, () => verdict(tokens.verify(token))))

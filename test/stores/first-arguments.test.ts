@@ -29,7 +29,7 @@ afterAll(async () => {
   await Promise.all([pool.end(), promisePool.end(), new Promise((done) => mysqlPool.end(done))])
 })
 
-/** Returns the message of the error that a call throws, as JavaScript code can make it. */
+/** Returns the message of the error that a call throws. The arguments may be any that JavaScript code can pass. */
 function messageOf(store: unknown, ...args: readonly unknown[]): string {
   try {
     Reflect.apply(store as () => unknown, undefined, args)

@@ -69,7 +69,7 @@ describe('SQLite faults', () => {
     expect((await stat(folder.path('tokens.db'))).size).toBe(2520)
   })
 
-  it('asks for migrate() if the SQLite tables are missing', async () => {
+  it('tells the host to call migrate() if the SQLite tables are missing', async () => {
     const store = sqliteStore(folder.path('tokens.db'))
     const error = await failure(store.find(['a']))
     expect(error).toBeInstanceOf(StoreUnavailableError)

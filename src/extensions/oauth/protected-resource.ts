@@ -15,7 +15,7 @@ export type ProtectedResourceOptions = {
   readonly authorizationServers?: readonly string[]
   /** @default all of the catalogue */
   readonly scopes?: readonly string[]
-  /** A name for people to read. */
+  /** A human-readable name. */
   readonly name?: string
   readonly documentation?: string
 }

@@ -241,7 +241,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await followed(tokens)).filter(({ action }) => action === 'token.created')).toHaveLength(3)
   })
 
-  it('orders changes made after the commit after the creation in the audit', { timeout: 120_000 }, async () => {
+  it('lists the creation in the audit before changes made after the commit', { timeout: 120_000 }, async () => {
     const [one, two] = [await node(), await node({ usage: false })]
     const ids: string[] = []
     await within(async (transaction) => {
