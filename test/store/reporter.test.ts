@@ -58,7 +58,7 @@ describe('a fault', () => {
   })
 
   it.each([undefined, null, '', 0, 'route', {}, Number.NaN, Symbol('x')])(
-    'reports a thrown value that is not an error as one: %s',
+    'reports a thrown value that is not an error as an error: %s',
     (thrown) => {
       const { heard, report } = hear()
       report('verify', thrown)

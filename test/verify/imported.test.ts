@@ -43,7 +43,7 @@ async function withRows(format: TokenFormat, options: Partial<LatchkeyOptions<ke
 }
 
 describe('a credential of another system', () => {
-  it('a credential that no request could carry is read by no format', async () => {
+  it('no format reads a credential that no request could carry', async () => {
     const { format, asked } = slow()
     const tokens = await withRows(format)
     const junk = [`k-1-${'x'.repeat(8192)}one`, 'k-1-\u00e9one', 'k-1- one', 'k-1-,one', 'k-1-"one', '', 1, ['k-1-one'], null, undefined]
