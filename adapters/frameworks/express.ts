@@ -177,7 +177,7 @@ function onExpress(req: IncomingMessage, res: ServerResponse): readonly [Request
   if (req.rawHeaders === undefined && ('req' in req || 'raw' in req)) {
     throw new InvalidInputError(
       'request',
-      'is not one of Express: import from latchkey/koa, latchkey/fastify, latchkey/hono or latchkey/web',
+      'is not an Express request: import from latchkey/koa, latchkey/fastify, latchkey/hono or latchkey/web',
     )
   }
   return [req as Request, res as Response]

@@ -162,7 +162,7 @@ function isRequest(value: unknown): value is Request {
 function checkRequest(request: unknown, write: string): void {
   if (isRequest(request)) return
   let hint = unawaited(request) || `: ${write}`
-  if ('rawHeaders' in Object(request)) hint = ', not one of Node: import from latchkey/express, latchkey/koa or latchkey/fastify'
+  if ('rawHeaders' in Object(request)) hint = ', not a Node request: import from latchkey/express, latchkey/koa or latchkey/fastify'
   throw new InvalidInputError('request', `must be a standard Request${hint}`)
 }
 

@@ -51,7 +51,7 @@ const places: readonly (readonly [name: string, skip: string | undefined, make: 
 describe('a million concurrent uses on several instances', () => {
   for (const [name, skip, make] of places) {
     it.skipIf(skip !== undefined)(
-      `counts a million uses exactly even if answers to batches are lost: ${name} ${skip ?? ''}`,
+      `counts a million uses exactly even if responses to batches are lost: ${name} ${skip ?? ''}`,
       async () => {
         const place = await make()
         onTestFinished(() => place.remove().then(() => undefined))

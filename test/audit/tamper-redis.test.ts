@@ -59,7 +59,7 @@ const ACTS: { readonly [name: string]: Act } = {
   ...Object.fromEntries(
     // Two events at one position are ordered by their IDs.
     ['0', 'zz'].map((id): [string, Act] => [
-      `inserts one at the place of another, as ${id}`,
+      `inserts one at the position of another, as ${id}`,
       async ({ client, root, log }, { body, seq }) => {
         await client.set(`${root}ev:${id}`, JSON.stringify({ ...JSON.parse(body), id }))
         await client.zadd(log, String(seq), id)

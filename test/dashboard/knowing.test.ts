@@ -49,7 +49,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
       },
     ))
 
-  it('the page claims "never used" nowhere when the server does not count usage', () =>
+  it('the page does not claim "never used" anywhere when the server does not count usage', () =>
     play({ before: seedOne, options: { usage: false } }, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await page.getByRole('checkbox', { name: 'Select ERP' }).check()

@@ -7,7 +7,7 @@ import { pagesInNavigation } from '../site/nav.js'
 /** Generated from the sources, not stored in docs/. */
 const MADE = ['http-api']
 
-it("the site's navigation has every docs page once", () => {
+it("the site's navigation contains every docs page once", () => {
   const pages = docsPages()
     .map((name) => name.replace(/\.md$/, ''))
     .filter((name) => !/^(api|decisions)\//.test(name) || name.endsWith('README'))

@@ -116,7 +116,7 @@ describe('the page about proxies', () => {
 })
 
 describe('the page about nodes', () => {
-  it('stops a node after its requests have finished and their uses are written', async () => {
+  it('stops a node after its requests have finished and their uses have been written', async () => {
     const { stop } = await programOn<typeof Programs>('nodes', 'stop.ts')
     const store = memoryStore()
     const tokens = latchkey({ prefix: 'acme_live', store, scopes })

@@ -14,7 +14,7 @@ function held() {
 }
 
 describe('a read that many share', () => {
-  it('a shared read begins only after every one of its callers asked, and once for all who asked in the meantime', async () => {
+  it('a shared read begins only after each of its callers has asked, and serves all who asked in the meantime', async () => {
     const { reads, shared } = held()
     const first = shared.next()
     const [second, third] = [shared.next(), shared.next()]

@@ -87,7 +87,7 @@ describe.skipIf(redis.skip)(`a Redis client that reshapes its replies ${redis.sk
     expect(await refusalOf(over(ioredis()))).toContain('text comes back as other text')
   })
 
-  it("mistakes no reply in the host's open ioredis transaction for a conflict or a negative answer", async () => {
+  it("does not mistake a reply in the host's open ioredis transaction for a conflict or a negative answer", async () => {
     const client = ioredis()
     const store = over(client)
     const [before, within, after] = [storedToken(), storedToken(), storedToken()]

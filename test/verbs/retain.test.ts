@@ -134,7 +134,7 @@ describe('retention', () => {
     ).toEqual(['.retention', '.retention-usage'])
   })
 
-  it('never lets an idempotency key make a second token, however old its event and its token are', async () => {
+  it('never lets an idempotency key create a second token, however old its event and its token are', async () => {
     const { make, pass, sweep, handle } = node(kept({ events: '30d', dead: '30d' }))
     const id = await make('once', { idempotencyKey: 'k1' })
     await handle.revoke(id)
