@@ -129,7 +129,7 @@ export class ConsumerClaim {
     const holder = found?.holder?.replace(QUIET, '')
     this.#waits = found !== undefined && holder !== undefined && holder !== this.#holder && this.#isAlive(found)
     if (this.#waits) return false
-    // This node's progress counts if no other node intervened, even if the answer to its last save was lost.
+    // This node's progress counts if no other node intervened, even if the response to its last save was lost.
     if (found === undefined) await this.#begin(rows)
     else if (holder !== this.#holder) this.#position = found.position
     else this.#position = Math.max(this.#position, found.position)

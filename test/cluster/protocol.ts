@@ -38,7 +38,7 @@ export type Watched = {
   readonly refused: number
   /** When the last accepted verification began. */
   readonly lastAcceptedBegan: number
-  /** When the first refusal was answered. */
+  /** When the first refusal was returned. */
   readonly firstRefusedEnded: number | undefined
   /** Acceptances that began after a refusal. */
   readonly acceptedAgain: number

@@ -76,7 +76,7 @@ export declare function deploy(fetch: typeof globalThis.fetch): Promise<void>
 export declare function updateSecret(name: string, value: string): Promise<void>
 
 /** A row of the host's table as returned by a driver, with numbers and nulls. */
-// biome-ignore lint/suspicious/noExplicitAny: what drivers give
+// biome-ignore lint/suspicious/noExplicitAny: what drivers return
 type Row = { readonly [column: string]: any; readonly label: string; readonly user_id: number; readonly expires_at: Date | null }
 export declare const rows: AsyncIterable<Row>
 export declare function map(row: Row): { name: string; scopes: 'inventory:read'[] } | undefined
