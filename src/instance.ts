@@ -187,7 +187,7 @@ export type Decider = {
   readonly catalogue?: { readonly [scope: string]: string } | undefined
   /** How to treat a route that does not name the data a token is limited to. @default 'implicit' */
   readonly resources?: ResourceMode | undefined
-  /** Reports to the host a fault that was answered with 503 or swallowed. */
+  /** Reports to the host a fault that caused a 503 or was suppressed. */
   readonly report: Report
   /** Like `verify`, but returns synchronously if no I/O is needed, and leaves counting an allowed use to `countUse`. `deadlineMs` applies if it has no deadline of its own. */
   decide(token: unknown, context?: VerifyContext, deadlineMs?: number): MaybePromise<Verification>

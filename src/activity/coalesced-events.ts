@@ -103,7 +103,7 @@ export class CoalescedEvents {
   }
 
   /**
-   * Writes the events that are due; with `all`, everything that was noted before this call.
+   * Writes the events that are due; with `all`, everything that was recorded before this call.
    *
    * @throws StoreUnavailableError `store_unavailable`; the same events are tried again by the next flush
    */

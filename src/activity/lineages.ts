@@ -73,7 +73,7 @@ export class LineageRevoker {
   }
 
   /**
-   * Resolves when every lineage that was noted before this call is revoked.
+   * Resolves when every lineage that was recorded before this call is revoked.
    *
    * @throws StoreUnavailableError `store_unavailable`; the next flush tries again
    */

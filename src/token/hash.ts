@@ -13,7 +13,7 @@ export type HashEngine = {
 /** SHA-256 works on blocks of 64 bytes and returns 32 bytes. */
 const BLOCK = 64
 const DIGEST = 32
-/** Room for the text behind the inner pad. The longest token has 91 characters. */
+/** Room for the text after the inner pad. The longest token has 91 characters. */
 const ROOM = 192
 
 /** SHA-256 of `latchkey`, and HMAC-SHA-256 of it under itself. The portable engine would have to be compiled to compute them at every start. */

@@ -22,7 +22,7 @@ type Choice<T> = {
   /** A token that exists, but has a different secret. */
   readonly other: T | undefined
   /**
-   * Further valid tokens that the credential ends with: those with the same secret, and those whose slow hash was not compared, which may have the same
+   * Further valid tokens whose end also ends the credential: those with the same secret, and those whose slow hash was not compared, which may have the same
    * secret.
    */
   readonly beside: readonly T[]

@@ -11,7 +11,7 @@ import { allowsScope } from '../policy/scope-set.js'
 /** Opens a signal of an entry for one request. */
 export type SignalOf = (entry: Entry) => RequestSignal
 
-/** The resources that a principal is asked about. */
+/** The resources to check against those of a principal. */
 type Asked = { readonly [dimension: string]: string | readonly string[] }
 
 /** Calls back when something, such as a response, is over; immediately if it already is. */

@@ -51,7 +51,7 @@ export class ClusterNode {
     await this.ask({ do: 'step', ms })
   }
 
-  /** Makes the broker lie to the node, as far as that is possible without the key. */
+  /** Makes the broker tamper with the node's messages, as far as that is possible without the key. */
   async lieTo(on: boolean): Promise<void> {
     await this.ask({ do: 'lie', on })
   }

@@ -20,7 +20,7 @@ const VALUES: { readonly [Kind in FieldKind]: unknown } = {
   flag: true,
 }
 
-/** What filters, events and their queries have beside the fields of a token. */
+/** Fields of filters, events and their queries that a token does not have. */
 const OTHERS = {
   tenantIds: ['polluted'],
   ids: ['polluted00000000'],

@@ -385,7 +385,7 @@ describe('retention of a sealed audit', () => {
       return [{ seal }, ...kept.splice(0, end).map((event) => ({ event }))]
     })
     expect(await verifyAuditExport(merged, { head })).toMatchObject({ ok: true, sealed: 308, pruned: 0 })
-    // An event that vanishes behind the seals is still found.
+    // A removed event that was sealed is still reported.
     await store.removeEvents('acme_test', [left[0]?.id ?? ''])
     expect((await handle.verifyAudit({ head })).problems.map(({ kind }) => kind)).toEqual(['removed'])
   })

@@ -88,7 +88,7 @@ export class Markers {
 
   /**
    * Makes sure that nobody verifies with the copy before the old store accepts changes again: a token revoked there would stay valid here. `forget` waits until
-   * no node still believes that it may verify.
+   * no node verifies with the copy anymore.
    *
    * @throws ConflictError `conflict`, when another run has taken over
    */
