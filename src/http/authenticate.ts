@@ -27,7 +27,7 @@ export type GuardOutcome =
   | { readonly anonymous: true; readonly principal?: undefined; readonly use?: undefined; readonly response?: undefined }
   | { readonly response: PlainResponse; readonly principal?: undefined; readonly use?: undefined; readonly anonymous?: undefined }
 
-/** Decides about a request. Never throws and never rejects. */
+/** Decides whether to admit a request. Never throws and never rejects. */
 export type Authenticate<R> = ((request: R) => MaybePromise<GuardOutcome>) & { readonly guard: Guard }
 
 /**

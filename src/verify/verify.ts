@@ -81,7 +81,7 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   })
 }
 
-/** Decides about a credential that is not in our format: it may be a token from another system. */
+/** Decides whether to accept a credential that is not in our format: it may be a token from another system. */
 function decideImported(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const { imported } = context
   const claims = imported?.claims(token) ?? []
@@ -276,7 +276,7 @@ function note(context: Context, principal: Principal, endpoint: string, scope: s
   context.scheduleFlush()
 }
 
-/** Decides about a token, and counts one use if it is allowed. */
+/** Decides whether to accept a token, and counts one use if it is allowed. */
 export function verify(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const verification = decide(context, token, request)
   return verification instanceof Promise

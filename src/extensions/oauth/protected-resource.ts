@@ -13,7 +13,7 @@ export type ProtectedResourceOptions = {
   readonly resource: string
   /** Issuers whose access tokens the API accepts. */
   readonly authorizationServers?: readonly string[]
-  /** @default all of the catalogue */
+  /** @default the whole catalogue */
   readonly scopes?: readonly string[]
   /** A human-readable name. */
   readonly name?: string

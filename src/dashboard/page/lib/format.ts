@@ -58,7 +58,7 @@ function units(count: number, unit: string): string {
   return format.format(count)
 }
 
-/** “30 days”, “24 hours”: days from three on, and whole ones. */
+/** “30 days”, “24 hours”: whole days for three days or more, otherwise hours. */
 export const spanText = (hours: number): string => (hours < 72 ? units(hours, 'hour') : units(Math.floor(hours / 24), 'day'))
 
 /** Sorts names as people expect. */

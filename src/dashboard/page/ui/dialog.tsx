@@ -18,7 +18,7 @@ type Props = {
   readonly cross?: boolean
   /** Called by Enter in a field. Absent: only a button submits. */
   readonly onSubmit?: () => void
-  /** Shown beside the rest. Without room for that, `brief` is shown below it, and opens the rest. */
+  /** Shown beside the dialog's content. If there is no room, `brief` is shown below the content, and opens it. */
   readonly aside?: { readonly label: string; readonly brief: ComponentChildren; readonly content: ComponentChildren }
   readonly children: ComponentChildren
   readonly footer: ComponentChildren
