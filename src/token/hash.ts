@@ -60,7 +60,7 @@ function findNativeEngine(): HashEngine | undefined {
   }
 }
 
-/** Checks the engine's results: an incorrect shim or polyfill must not decide about tokens. */
+/** Checks the engine's results: an incorrect shim or polyfill must not cause wrong decisions. */
 function agrees(engine: HashEngine): boolean {
   const text = 'latchkey'
   return engine.sha256(text) === KNOWN.sha256 && engine.hmacSha256(text)(text) === KNOWN.hmacSha256

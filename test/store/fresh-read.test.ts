@@ -13,7 +13,7 @@ function held() {
   return { reads, shared }
 }
 
-describe('a read that many share', () => {
+describe('a read shared by many callers', () => {
   it('a shared read begins only after each of its callers has asked, and serves all who asked in the meantime', async () => {
     const { reads, shared } = held()
     const first = shared.next()

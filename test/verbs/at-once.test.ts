@@ -40,7 +40,7 @@ it('fails all changes that wait for a failed commit, and accepts a later change'
   expect(await refusal(tokens.system.rotate(record.id))).toBe('done')
 })
 
-it('does not let changes to different tokens wait for each other', async () => {
+it('does not make changes to different tokens wait for each other', async () => {
   const held = heldStore(memoryStore())
   const tokens = instance({ store: held })
   const first = await mint(tokens)

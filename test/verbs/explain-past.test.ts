@@ -57,7 +57,7 @@ async function perform(tokens: Latchkey<Scope>, id: string, act: (typeof ACTS)[n
 }
 
 describe('explain for the past', () => {
-  it('explains what a request got at a past instant, however the token has changed since', async () => {
+  it('explains how a request was decided at a past instant, however the token has changed since', async () => {
     const seen = new Set<string>()
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom(...ACTS), { maxLength: 8 }), async (acts) => {

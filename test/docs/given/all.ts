@@ -25,7 +25,7 @@ export { RateLimiterRedis } from 'rate-limiter-flexible'
 export declare const tokens: Latchkey<string>
 export declare const store: TokenStore
 export declare const scopes: { readonly 'inventory:read': string; readonly 'inventory:write': string }
-/** Options that a page has shown before. */
+/** Options that were shown earlier on a page. */
 export declare const elided: Pick<LatchkeyOptions<string>, 'prefix' | 'store' | 'scopes'>
 export declare const actor: Actor
 export declare const user: Actor

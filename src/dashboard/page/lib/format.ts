@@ -24,7 +24,7 @@ export const moment = (at: string | number): string => moments.format(new Date(a
 /** The day and the minute without the year, for narrow spaces. */
 export const briefMoment = (at: string | number): string => short.format(new Date(at))
 
-/** The time of the day alone. */
+/** The time of day, without the date. */
 export const clockTime = (at: number): string => clocks.format(new Date(at))
 
 /** The day without the year. */
