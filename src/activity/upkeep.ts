@@ -34,8 +34,8 @@ export type UpkeepTimes = {
   /**
    * The instant that removals may be based on. A node that is alone, and was the last one to do the task, uses its own clock. Any other uses the last
    * run, however far ahead its own clock is; or no instant at all, 0, if the last run lies in the future. As long as one node of a cluster has the
-   * right time, it moves the last run back to it, so that no wrong clock removes anything still valid. For a node that is alone, the clock of the
-   * store's server is checked as well.
+   * right time, that node moves the last run back to the right time, so that no wrong clock removes anything still valid. For a node that is
+   * alone, the clock of the store's server is checked as well.
    */
   readonly sure: number
 }
