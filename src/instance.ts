@@ -181,7 +181,7 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
 /** The outcome of a use that was admitted. */
 export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
 
-/** Decides about credentials, for the adapters. */
+/** Decides whether to accept credentials, for the adapters. */
 export type Decider = {
   /** The scopes that exist, where they are known. */
   readonly catalogue?: { readonly [scope: string]: string } | undefined

@@ -40,7 +40,7 @@ describe('a credential of another system', () => {
   const foreign = (credential: string) => (credential === 'theirs' ? other : undefined)
   const tokens = () => fakeTokens(() => allowing(principal), { isOwn: (token) => token === 'ours' })
 
-  it('the foreign callback decides about other credentials, and unknown ones are invalid', async () => {
+  it('the foreign callback handles other credentials, and unknown ones are invalid', async () => {
     expect(await outcome(tokens(), { foreign }, withToken('theirs'))).toBe('other:1')
     expect(await outcome(tokens(), { foreign }, withToken('nobody'))).toEqual([401, 'token_invalid'])
   })

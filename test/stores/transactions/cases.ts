@@ -386,7 +386,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
   })
 }
 
-/** When a transaction of the host's is committed: as the tokens that end are counted, or as they are ended. */
+/** When the host's transaction is committed: while the tokens to revoke are counted, or while they are revoked. */
 export type Moment = 'count' | 'end'
 
 /** Declares what becomes of a token whose transaction is committed while a bulk revocation is under way. `open` runs `then` before that statement. */
