@@ -6,7 +6,7 @@ import { ALONE, EVERY, LONG, NOT_OURS } from './test/tools/suites.js'
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 const cores = availableParallelism()
-// Many tests wait for a server or a clock: with one file more than there are cores, none of the cores is idle meanwhile. Long tests start processes of their
+// Many tests wait for a server or a clock: running one more file than there are cores keeps every core busy. Long tests start processes of their
 // own.
 const QUICK = { maxWorkers: cores + 1 }
 // Long tests start their own servers and browsers: on a busy machine, each of their steps takes many times as long.

@@ -20,5 +20,5 @@ for (const test of skipped) console.error(`      skipped: ${test}`)
 for (const file of unloaded) console.error(`      failed: ${file}`)
 const failed = report.numFailedTests + unloaded.length
 const broken = failed === 0 && (!report.success || ended !== '0')
-if (broken) console.error(`      failed: no test did, but the run ended with exit code ${ended}`)
+if (broken) console.error(`      no test failed, but the run ended with exit code ${ended}`)
 console.log(report.numPassedTests, broken ? 1 : failed, skipped.length)

@@ -54,7 +54,7 @@ export const start = (command: string, args: readonly string[], env: NodeJS.Proc
   return {
     says(pattern) {
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`did not say ${pattern}:\n${output}`)), PATIENCE_MS)
+        const timer = setTimeout(() => reject(new Error(`did not print ${pattern}:\n${output}`)), PATIENCE_MS)
         const look = (): void => {
           if (!pattern.test(output)) return
           clearTimeout(timer)
@@ -65,7 +65,7 @@ export const start = (command: string, args: readonly string[], env: NodeJS.Proc
         look()
         end.then((code) => {
           clearTimeout(timer)
-          reject(new Error(`ended with ${code} before it said ${pattern}:\n${output}`))
+          reject(new Error(`ended with ${code} before it printed ${pattern}:\n${output}`))
         }, reject)
       })
     },

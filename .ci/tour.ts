@@ -21,7 +21,7 @@ const launch = (): Started => {
 }
 
 const expect = (what: string, holds: boolean, seen: string): void => {
-  if (!holds) throw new Error(`${what}: not so. Seen:\n${seen}`)
+  if (!holds) throw new Error(`${what}: check failed. Output:\n${seen}`)
   console.log(`ok    ${what}`)
 }
 

@@ -19,7 +19,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 const tokens = latchkey({
   prefix: 'acme_live',
   store: memoryStore(),
-  scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself by a successor' },
+  scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself with a successor' },
 })
 const app = express()
 app.get('/api/stock', authenticate(tokens), requireScopes('inventory:read'), (req, res) => {

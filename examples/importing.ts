@@ -50,7 +50,7 @@ const call = async (key: string): Promise<number> => {
   return response.status
 }
 
-// Clients that call continuously, each with its own keys in turn.
+// Clients that call continuously, each using its own keys in turn.
 const answers = { before: 0, during: 0, after: 0, refused: 0 }
 let phase: 'before' | 'during' | 'after' = 'before'
 let stopped = false

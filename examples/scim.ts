@@ -8,7 +8,7 @@ import { type Change, changeOf } from './support/scim.js'
 const tokens = latchkey({
   prefix: 'acme_live',
   store: memoryStore(),
-  scopes: { 'inventory:read': 'See stock', 'scim:write': 'Tell who joined and who left' },
+  scopes: { 'inventory:read': 'See stock', 'scim:write': 'Report who joined and who left' },
 })
 const mayProvision = requireScopes('scim:write')
 

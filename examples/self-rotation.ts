@@ -20,7 +20,7 @@ const OVERLAP_SECONDS = 1
 const tokens = latchkey({
   prefix: 'acme_live',
   store: memoryStore(),
-  scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself by a successor' },
+  scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself with a successor' },
 })
 const app = express()
 app.get('/stock', authenticate(tokens), requireScopes('inventory:read'), (_req, res) => {

@@ -57,7 +57,7 @@ const page = new WebSocket(`ws://127.0.0.1:${port}/`, [protocol, 'stock.v1'])
 console.log('by a ticket:', String((await once(page, 'message'))[0]), `(${page.protocol})`)
 
 const second = new WebSocket(`ws://127.0.0.1:${port}/`, [protocol, 'stock.v1'])
-console.log('by the same ticket again:', String((await once(second, 'error'))[0].message))
+console.log('with the same ticket again:', String((await once(second, 'error'))[0].message))
 
 const ended = Promise.all([once(program, 'close'), once(page, 'close')])
 await tokens.system.revoke(record.id, { reason: 'the screen was sold' })

@@ -181,13 +181,13 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
 /** The outcome of a use that was admitted. */
 export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
 
-/** Decides about credentials, for the adapters. */
+/** Decides whether to accept credentials, for the adapters. */
 export type Decider = {
   /** The scopes that exist, where they are known. */
   readonly catalogue?: { readonly [scope: string]: string } | undefined
   /** How to treat a route that does not name the data a token is limited to. @default 'implicit' */
   readonly resources?: ResourceMode | undefined
-  /** Reports to the host a fault that was answered with 503 or swallowed. */
+  /** Reports to the host a fault that caused a 503 or was suppressed. */
   readonly report: Report
   /** Like `verify`, but returns synchronously if no I/O is needed, and leaves counting an allowed use to `countUse`. `deadlineMs` applies if it has no deadline of its own. */
   decide(token: unknown, context?: VerifyContext, deadlineMs?: number): MaybePromise<Verification>

@@ -95,7 +95,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
 }
 
 /**
- * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
  * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
@@ -177,7 +177,7 @@ function onExpress(req: IncomingMessage, res: ServerResponse): readonly [Request
   if (req.rawHeaders === undefined && ('req' in req || 'raw' in req)) {
     throw new InvalidInputError(
       'request',
-      'is not one of Express: import from latchkey/koa, latchkey/fastify, latchkey/hono or latchkey/web',
+      'is not an Express request: import from latchkey/koa, latchkey/fastify, latchkey/hono or latchkey/web',
     )
   }
   return [req as Request, res as Response]

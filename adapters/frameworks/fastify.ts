@@ -133,8 +133,8 @@ export const authenticate: FastifyPluginAsync<AuthenticateOptions> = Object.assi
 })
 
 /**
- * Hook that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches these
- * resources.
+ * Hook that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
+ * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example

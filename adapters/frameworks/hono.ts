@@ -105,7 +105,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
 }
 
 /**
- * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
  * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
@@ -182,7 +182,7 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
 function checkContext(c: object): void {
   const { req } = c as { readonly req?: object }
   if (!('rawHeaders' in c) && !(typeof req === 'object' && 'rawHeaders' in req)) return
-  throw new InvalidInputError('request', 'is not one of Hono: import from latchkey/express, latchkey/koa, latchkey/fastify or latchkey/web')
+  throw new InvalidInputError('request', 'is not a Hono request: import from latchkey/express, latchkey/koa, latchkey/fastify or latchkey/web')
 }
 
 // On Node, the request as it was before it became a `Request`.
@@ -206,7 +206,7 @@ function endWithResponse(c: Context, principal: Principal): void {
   // If an inner guard refused, no handler has responded.
   else if (!c.finalized || c.req.method === 'HEAD' || c.res.status === 204 || c.res.status === 304) endRequest(principal)
   else if (!hasSignal(principal) && !isStream(c.res)) endRequestWith(principal, c.req.raw, onAbort)
-  // A response without a body must stay the same object, by which platforms recognize that they already responded or opened a socket.
+  // A response without a body must stay the same object: platforms take it as the sign that they already responded or opened a socket.
   else if (c.res.body !== null)
     c.res = new Response(
       watchedBody(c.res.body, () => endRequest(principal)),
@@ -235,7 +235,7 @@ function opensSocket(c: Context): boolean {
 // Prepared header fields are not applied to a `Response` that a handler creates.
 function keepVary(c: Context, vary: string): void {
   const { status, body, headers } = c.res
-  // Platforms recognize by the object itself that they already responded or opened a socket.
+  // Must not be replaced: platforms take this object as the sign that they already responded or opened a socket.
   if (body === null && (status === 200 || status === 101)) return
   const before = headers.get('vary') ?? undefined
   const value = withVary(before, vary)

@@ -75,7 +75,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
 }
 
 /**
- * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
  * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.

@@ -98,7 +98,7 @@ Injectable()(LatchkeyGuard)
 Inject(ENGINE)(LatchkeyGuard, undefined, 0)
 
 /**
- * Decorator that allows a request only with a valid token that has all of these scopes (or any of them, with `{ any: [...] }`) and reaches
+ * Decorator that allows a request only with a valid token that has all of these scopes (or any of them, with `{ any: [...] }`) and may access
  * these resources. Put it on a method or a controller; `LatchkeyGuard` is not needed in addition.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.

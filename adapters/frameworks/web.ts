@@ -73,7 +73,7 @@ export function authenticate(
 export function authenticate(tokens: Authenticator, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
 export function authenticate(tokens: Authenticator, request: Request, given: AuthenticateOptions = {}): Promise<OptionalOutcome> {
   const outcome = decideOn(tokens, request, given)
-  // Without `await`, both would be `undefined`, and a handler that looks only for a response would let everybody in.
+  // Without `await`, both would be `undefined`, and a handler that looks only for a response would let every request through.
   return Object.defineProperties(outcome, UNAWAITED)
 }
 
@@ -162,7 +162,7 @@ function isRequest(value: unknown): value is Request {
 function checkRequest(request: unknown, write: string): void {
   if (isRequest(request)) return
   let hint = unawaited(request) || `: ${write}`
-  if ('rawHeaders' in Object(request)) hint = ', not one of Node: import from latchkey/express, latchkey/koa or latchkey/fastify'
+  if ('rawHeaders' in Object(request)) hint = ', not a Node request: import from latchkey/express, latchkey/koa or latchkey/fastify'
   throw new InvalidInputError('request', `must be a standard Request${hint}`)
 }
 

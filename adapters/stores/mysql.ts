@@ -32,7 +32,7 @@ const isPool = (value: object): boolean => 'getConnection' in value || ('pool' i
 
 const shape = {
   url: mysqlUrl.optional(),
-  pool: handle<MysqlPool | MysqlPromisePool>(isPool, 'must be a pool of mysql2').optional(),
+  pool: handle<MysqlPool | MysqlPromisePool>(isPool, 'must be a mysql2 pool').optional(),
   ...serverShape,
 }
 

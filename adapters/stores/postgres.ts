@@ -44,8 +44,8 @@ const isClient = (value: object): boolean => 'connectionParameters' in value
 
 const sourceShape = {
   url: postgresUrl.optional(),
-  pool: handle<PostgresPool>(isPool, 'must be a Pool of pg')
-    .and((pool) => !isClient(pool), 'must be a Pool of pg, not a Client')
+  pool: handle<PostgresPool>(isPool, 'must be a pg Pool')
+    .and((pool) => !isClient(pool), 'must be a pg Pool, not a Client')
     .optional(),
   kysely: serverShape.kysely,
   poolSize: serverShape.poolSize,

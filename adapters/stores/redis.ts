@@ -44,7 +44,7 @@ export type RedisStoreOptions = {
    * @default 100_000
    */
   readonly feedHistory?: number
-  /** Called if the server's configuration weakens a promise of latchkey, or if the connection to `url` is insecure. @default `process.emitWarning` */
+  /** Called if the server's configuration weakens a guarantee of latchkey, or if the connection to `url` is insecure. @default `process.emitWarning` */
   readonly onWarning?: (warning: RedisWarning) => void
 }
 
@@ -53,7 +53,7 @@ export type RedisStoreOptions = {
  *
  * Each change and its audit events are one Lua script: all of it happens, or none. After a crash, the server has what its persistence kept: run it
  * with `appendonly yes`, `appendfsync always` and `maxmemory-policy noeviction`. `migrate()`, which latchkey calls once at startup, warns about other
- * settings, and names the promise that each one weakens.
+ * settings, and names the guarantee that each one weakens.
  *
  * @throws {InvalidInputError} `invalid_input` for unknown or invalid options.
  * @example

@@ -21,7 +21,7 @@ export function printTour(tour: { origin: string; file: string; adminKey: string
   const opening =
     token === undefined
       ? [
-          `The tokens of the last start are still in ${file}; "${record.name}" is ${record.hint}`,
+          `The tokens from the previous run are still in ${file}; "${record.name}" is ${record.hint}`,
           'Its text was shown when it was created, and is not stored. Insert it here, or create another:',
           '',
           `TOKEN=${record.hint}`,

@@ -20,7 +20,7 @@ const EVENTS_A_COMMIT = 120
 export type Occasion = Omit<StoredEvent, 'id' | 'at' | 'prefix' | 'action' | 'ip' | 'count'>
 
 type Tally = {
-  /** The party whose space and turn it uses. */
+  /** The tenant, owner or creator to whose share it belongs. */
   readonly share: string
   occasion: Occasion
   count: number
@@ -103,7 +103,7 @@ export class CoalescedEvents {
   }
 
   /**
-   * Writes the events that are due; with `all`, everything that was noted before this call.
+   * Writes the events that are due; with `all`, everything that was recorded before this call.
    *
    * @throws StoreUnavailableError `store_unavailable`; the same events are tried again by the next flush
    */
@@ -132,7 +132,7 @@ export class CoalescedEvents {
   async #write(events: readonly StoredEvent[]): Promise<void> {
     const result = await this.#options.store.commit({ events })
     if (result.ok) this.#options.announce(events)
-    // A conflict means that an earlier attempt, whose answer was lost, wrote them, or at least some of them.
+    // A conflict means that an earlier attempt, whose response was lost, wrote them, or at least some of them.
     else if (events.length > 1) for (const event of events) await this.#write([event])
   }
 

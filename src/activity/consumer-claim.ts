@@ -18,12 +18,12 @@ export const WEBHOOK = 'webhook:'
 /**
  * One node's claim on a consumer: the holder may read, and advances its position.
  *
- * The wall clock plays no part. The store keeps a version, which the holder advances. Another node takes over once it has seen the same version for the
+ * The wall clock is not involved. The store keeps a version, which the holder advances. Another node takes over once it has seen the same version for the
  * whole duration of the claim on its own monotonic clock; the holder trusts its claim for no longer than that, counted from before its last write. So
  * the holder has given up before anybody else begins, and the store refuses any later write, because the version has changed. For the same reason, a
  * waiting node may use slightly stale rows: either its write is refused, or nothing has changed since.
  *
- * A monotonic clock may stand still while the machine sleeps. A node that waits then only waits longer; the holder also counts the time asleep.
+ * A monotonic clock may stop while the machine sleeps. A node that waits then only waits longer; the holder also counts the time asleep.
  */
 export class ConsumerClaim {
   readonly #store: GuardedStore
@@ -53,7 +53,7 @@ export class ConsumerClaim {
       readonly monotonic: () => number
       /** Also counts the time during which the machine was asleep. */
       readonly elapsed: () => number
-      /** Shared by the waiting consumers of this node; if absent, the claim reads for itself. */
+      /** Shared by the waiting consumers of this node; if absent, the claim reads the store itself. */
       readonly rows?: SharedRead<readonly ConsumerState[]>
     },
   ) {
@@ -81,7 +81,7 @@ export class ConsumerClaim {
     if (this.held && this.#elapsed() < this.#renewAt) return true
     return await this.#inTurn(async () => {
       try {
-        // A save may have succeeded even though its answer was lost; a read shows whether it did.
+        // A save may have succeeded even though its response was lost; a read shows whether it did.
         return (this.held && (await this.#write())) || (await this.#take())
       } catch (error) {
         if (this.held) return true
@@ -129,7 +129,7 @@ export class ConsumerClaim {
     const holder = found?.holder?.replace(QUIET, '')
     this.#waits = found !== undefined && holder !== undefined && holder !== this.#holder && this.#isAlive(found)
     if (this.#waits) return false
-    // This node's progress counts if no other node intervened, even if the answer to its last save was lost.
+    // This node's progress counts if no other node intervened, even if the response to its last save was lost.
     if (found === undefined) await this.#begin(rows)
     else if (holder !== this.#holder) this.#position = found.position
     else this.#position = Math.max(this.#position, found.position)

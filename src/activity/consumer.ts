@@ -182,7 +182,7 @@ export class Consumer {
     else await this.#wait(this.#options.reads.rows.lookInMs, false)
   }
 
-  // Its timer keeps the process alive: a process that only consumes has nothing else to do so.
+  // Its timer keeps the process alive: a process that only consumes has nothing else that would.
   async #wait(ms: number, wakeable: boolean): Promise<void> {
     if (this.#stopped || (wakeable && this.#woken)) return
     await new Promise<void>((resolve) => {

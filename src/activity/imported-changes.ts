@@ -56,7 +56,7 @@ export class ImportedChanges {
     return proven !== undefined && proven.hash === hash && equalDigests(proven.digest, digest)
   }
 
-  /** Replaces a slow hash by the digest of the secret that matched it. */
+  /** Replaces a slow hash with the digest of the secret that matched it. */
   rehash(id: string, proven: Proven): void {
     if (this.#waiting.size < MAX_WAITING) this.#waiting.set(id, proven)
   }

@@ -51,7 +51,7 @@ export class LineageRevoker {
 
   /**
    * Revokes this lineage, unless that was done before: a lineage whose tokens have all ended gets no new ones. If too many are waiting, the last one of the
-   * tenant with the most is dropped, so that no tenant prevents the revocation of another's.
+   * tenant with the most waiting is dropped, so that no tenant blocks another's revocations.
    */
   note(rootId: string, { id, tenantId }: Filtered, at: number): void {
     if (this.#revoked.has(rootId) || this.#waiting.has(rootId)) return
@@ -73,7 +73,7 @@ export class LineageRevoker {
   }
 
   /**
-   * Resolves when every lineage that was noted before this call is revoked.
+   * Resolves when every lineage that was recorded before this call is revoked.
    *
    * @throws StoreUnavailableError `store_unavailable`; the next flush tries again
    */

@@ -29,13 +29,13 @@ export type UpkeepTask = {
 export type UpkeepTimes = {
   /** By the clock of this node, which may be wrong. */
   readonly now: number
-  /** When the task was last done, by whichever node; 0 before the first time. */
+  /** When any node last did the task; 0 before the first time. */
   readonly since: number
   /**
    * The instant that removals may be based on. A node that is alone, and was the last one to do the task, uses its own clock. Any other uses the last
    * run, however far ahead its own clock is; or no instant at all, 0, if the last run lies in the future. As long as one node of a cluster has the
-   * right time, it moves the last run back to it, so that no wrong clock removes anything still valid. For a node that is alone, the clock of the
-   * store's server is checked as well.
+   * right time, that node moves the last run back to the right time, so that no wrong clock removes anything still valid. For a node that is
+   * alone, the clock of the store's server is checked as well.
    */
   readonly sure: number
 }

@@ -85,7 +85,7 @@ export class UsageSender {
       this.#unsure = true
       throw error
     }
-    // It was counted, unless an empty batch took its place and the answer was lost. Losing it is better than counting it twice.
+    // It was counted, unless an empty batch took its place and the response was lost. Losing it is better than counting it twice.
     if (!isNew && this.#unsure) this.#options.drop(sheet, 'uses may not have been counted: a response from the store was lost')
     this.#open = undefined
     this.#unsure = false

@@ -25,11 +25,11 @@ export class AuditCheck {
   /** The first events since the last seal that no seal covers. */
   #unsealed: Pick<ListedEvent, 'seq' | 'id'>[] = []
   #lastSeq = -1
-  /** Whether a signature or the head vouches for the seals up to here. */
+  /** Whether a signature or the head confirms the seals up to here. */
   #isSigned = false
   #lastIsSigned = false
   #prunedThrough = 0
-  /** Recorded by seals that nothing vouches for yet. */
+  /** Recorded by seals that neither a signature nor the head confirms yet. */
   #prunedUnproven = 0
 
   constructor(anchors: AuditAnchors, prefix?: string) {
@@ -92,7 +92,7 @@ export class AuditCheck {
     if (seal !== undefined) this.#range = this.#rangeOf(seal, after)
   }
 
-  // A seal that nothing vouches for does not excuse an erasure, because whoever writes to the database could have written it.
+  // An unconfirmed seal does not excuse an erasure, because anyone who can write to the database could have written it.
   #rangeOf(seal: FullSeal, after: number): SealedRange {
     const { head, verifySignature } = this.#anchors
     const isProven =
@@ -146,7 +146,7 @@ export class AuditCheck {
     }
   }
 
-  // A removal in a seal that nothing vouches for excuses no missing event, because whoever removes events can also write such a seal.
+  // A removal recorded in an unconfirmed seal does not excuse a missing event, because anyone who can remove events can also write such a seal.
   #readRemoval({ number, prunedThrough = 0 }: Seal): void {
     if (prunedThrough > (this.#last?.lastSeq ?? 0)) this.#wrong(number, 'the seal records the removal of events that were not sealed')
     const { head } = this.#anchors

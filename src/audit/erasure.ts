@@ -53,7 +53,7 @@ type Pending = { readonly seal: number; readonly eventId: string; readonly field
  */
 export class ErasureCheck {
   readonly #pending: Map<number, Pending> = new Map()
-  /** Sealed, but nothing vouches for the seal yet. */
+  /** Sealed, but neither a signature nor the head confirms the seal yet. */
   readonly #unproven: { readonly part: ErasedPart; readonly before: number }[] = []
 
   /** Adds an event that matches its digest under this seal. */
@@ -68,7 +68,7 @@ export class ErasureCheck {
     }
   }
 
-  /** Called when a signature or the head vouches for every seal up to here. */
+  /** Called when a signature or the head confirms every seal up to here. */
   proven(): void {
     for (const { part, before } of this.#unproven.splice(0)) this.#cover(part, before)
   }

@@ -28,7 +28,7 @@ export function proofOf(event: ListedEvent, seal: FullSeal, behind: readonly Sea
   const index = seal.leaves.findIndex((leaf) => leaf[0] === event.seq && leaf[1] === digest)
   if (index === -1) return undefined
   const seals = [bareSeal(seal), ...behind]
-  // Only the last seal keeps its signature, which vouches for those before it.
+  // Only the last seal keeps its signature, which also covers those before it.
   const chain = seals.map((each, place) => (place === seals.length - 1 ? each : unsigned(each)))
   return { version: 1, event, index, path: inclusionPath(seal.leaves, index), seals: chain }
 }
@@ -46,7 +46,7 @@ export async function checkProof(proof: unknown, { head, verifySignature }: Audi
   if (!isIncluded(proof, first)) return { ok: false, reason: 'the event is not the one that was sealed' }
   if (head !== undefined && (head.number !== last.number || head.hash !== sealHash(last))) {
     const reason =
-      head.number === last.number ? 'the proof leads to another head' : `the proof leads to seal ${last.number}: make it for ${head.number}`
+      head.number === last.number ? 'the proof leads to another head' : `the proof leads to seal ${last.number}: create it for ${head.number}`
     return { ok: false, reason }
   }
   if (verifySignature !== undefined) {

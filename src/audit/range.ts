@@ -89,6 +89,6 @@ export class SealedRange {
   #note(odd: Odd): void {
     if (this.#odd.length < MOST_ODD) this.#odd.push(odd)
     else
-      this.#problems.add({ kind: odd.kind, seal: this.#seal.number, seq: odd.seq, eventId: odd.eventId, message: 'not as it was sealed' })
+      this.#problems.add({ kind: odd.kind, seal: this.#seal.number, seq: odd.seq, eventId: odd.eventId, message: 'the event does not match the seal' })
   }
 }

@@ -290,7 +290,7 @@ export class Follower {
 
   async #writeLease(cursor: string): Promise<void> {
     const began = this.#monotonic()
-    // A lease of no instant would make the leases of all nodes unreadable.
+    // A lease without a valid instant would make the leases of all nodes unreadable.
     const expiresAt = readClock(this.#clock, 'no lease can be written') + LEASE_MS
     await this.#insist(() => this.#store.renewLease({ nodeId: this.#nodeId(), cursor, expiresAt }))
     this.#leaseCursor = cursor

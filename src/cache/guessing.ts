@@ -31,7 +31,7 @@ export class GuessingBudget {
   }
 }
 
-/** The names by which a presenter takes turns and is limited. */
+/** The keys under which a presenter takes turns and is limited. */
 export type Named = {
   readonly site: string
   readonly caller: string
@@ -39,7 +39,7 @@ export type Named = {
   readonly shared: boolean
 }
 
-/** Returns the names of a presenter. */
+/** Returns the keys of a presenter. */
 export function namesOf(from: Presenter): Named {
   // A callback for addresses may also return null.
   if (typeof from === 'object' && from !== null) {

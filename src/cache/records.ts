@@ -94,7 +94,7 @@ export class RecordCache {
       store,
       () => ({ epoch: this.follower.epoch, position: this.follower.positionSince(this.#changedAt) }),
       (load, record) => {
-        // Environments may share a store. To each other, their tokens do not exist.
+        // Environments may share a store. None of them sees the tokens of another.
         const entry = record?.prefix === options.prefix ? compileEntry(record, options.catalogue) : undefined
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
         const kept = this.#keeps && !this.#isExpected(load.id)

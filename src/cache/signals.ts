@@ -42,7 +42,7 @@ type Watch = {
   readonly requests: Set<ControllerRef>
   /** Controllers with listeners: they must fire even if nothing else references them. */
   readonly awaited: Set<AbortController>
-  /** This token and those that it ends with, by ID, as bulk changes are matched against them. */
+  /** This token and those whose end also ends it, by ID, as bulk changes are matched against them. */
   readonly about: Map<string, Filtered>
   /** The lifecycles that were last read. */
   readonly lifecycles: Map<string, Lifecycle>
@@ -53,7 +53,7 @@ type Watch = {
 
 /** Dependencies of the watch. */
 export type SignalSource = {
-  /** `own`: the token of the request, not one that it ends with. */
+  /** `own`: the token of the request, not one whose end also ends it. */
   readonly read: (id: string, own: boolean) => Promise<Watched | undefined>
   /** Starts following changes from other nodes. */
   readonly follow: () => void

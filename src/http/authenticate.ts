@@ -27,13 +27,14 @@ export type GuardOutcome =
   | { readonly anonymous: true; readonly principal?: undefined; readonly use?: undefined; readonly response?: undefined }
   | { readonly response: PlainResponse; readonly principal?: undefined; readonly use?: undefined; readonly anonymous?: undefined }
 
-/** Decides about a request. Never throws and never rejects. */
+/** Decides whether to admit a request. Never throws and never rejects. */
 export type Authenticate<R> = ((request: R) => MaybePromise<GuardOutcome>) & { readonly guard: Guard }
 
 /**
  * Creates the guard that every adapter calls: request → credential → decision → principal or refusal.
  *
- * Any failure on the way, including errors of the host and falsy rejections, results in a 503. An outage must neither look like a 401 nor let a request in.
+ * Any failure on the way, including errors of the host and falsy rejections, results in a 503. An outage must neither look like a 401 nor let a
+ * request through.
  *
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  */

@@ -101,7 +101,7 @@ function whole(answer: unknown, root: string): unknown {
   return answer
 }
 
-/** Checks whether this is a session principal created here. A property that claims so is not enough. */
+/** Checks whether this is a session principal created here. A property that claims this is not sufficient. */
 export function isSession(principal: unknown): boolean {
   return GrantedPrincipal.bearerOf(principal)?.kind === 'session'
 }

@@ -58,8 +58,8 @@ const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +(?=\S)/
 const MOST_WORDS = 256
 
 /**
- * Collects the credentials in the header fields: whole values, their parts, and their decoded forms. No error may quote them. Of a request with too many words,
- * an error may quote nothing.
+ * Collects the credentials in the header fields: whole values, their parts, and their decoded forms. No error may quote them. An error about a request with too
+ * many words may quote nothing of it.
  */
 export function secretsIn(headers: HeaderSource, fields: readonly string[]): readonly string[] {
   const values = [...new Set([...PROVING, ...fields])]

@@ -54,7 +54,7 @@ export function readRequirement<R>(args: readonly unknown[], call: ScopeCall = '
   return { scopes: names, any, name: [...new Set(names)].sort().join(' '), resources }
 }
 
-/** A framework passes requests, and a decorator that is not called receives a class. */
+/** If the host passed the function itself instead of its result, the framework calls it with a request, or with a class as a decorator. */
 function isUncalled([first, ...others]: readonly unknown[]): boolean {
   if (typeof first === 'function') return true
   const isObject = typeof first === 'object' && first !== null && !Array.isArray(first)

@@ -15,7 +15,7 @@ export const WHY = {
   parameter: 'The token is sent as a parameter',
   comma: 'The value contains a comma',
   space: 'The token contains white space',
-  character: 'The token contains a character that no token has',
+  character: 'The token contains an invalid character',
   base64: 'The value after Basic is not base64',
   pair: 'The value after Basic contains no colon',
 } as const

@@ -157,7 +157,7 @@ function createTokenDetector(
     // A format may allow colons in its tokens.
     const words = texts.flatMap((text) => [text, ...text.split(/[\s,]+/), ...text.split(/[\s,:]+/)])
     const possible = new Set<string>()
-    // Each word that a format reads costs an HMAC, and strangers can send as many words as fit into a field.
+    // Each word that a format reads costs an HMAC, and any caller can send as many words as fit into a field.
     for (const word of new Set(words)) {
       if (imported.admits(word)) possible.add(word)
       if (possible.size > MOST_WORDS) return true

@@ -38,11 +38,11 @@ export function refuseForeignRead(request: Request, { allowedOrigins }: SiteOpti
   if (site !== 'cross-site' && site !== 'same-site') return
   if (origin !== null && allowedOrigins.has(origin)) return
   if (headers.get('sec-fetch-mode') === 'navigate' && headers.get('sec-fetch-dest') === 'document') return
-  throw new Refusal('cross_site', 'reads by a page of another origin are refused: to allow this origin, add it to allowedOrigins')
+  throw new Refusal('cross_site', 'reads by a page on another origin are refused: to allow this origin, add it to allowedOrigins')
 }
 
 function crossSite(why = 'to allow this origin, add it to allowedOrigins'): Refusal {
-  return new Refusal('cross_site', `changes requested by a page of another origin are refused: ${why}`)
+  return new Refusal('cross_site', `changes requested by a page on another origin are refused: ${why}`)
 }
 
 /** Returns the CORS fields of a response. There are none unless the request comes from an allowed origin. */

@@ -12,7 +12,7 @@ import { readManagementRateLimit } from '../rate-limit/read-options.js'
 import type { Timing } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
 
-/** A tenant or an owner, with a name for people to read. */
+/** A tenant or an owner, with a human-readable name. */
 export type NamedId = { readonly id: string; readonly name?: string | undefined }
 
 /** The requested names: those with this text in the name or ID, or those of these IDs. The result is always filtered again. */

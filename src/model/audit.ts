@@ -13,7 +13,7 @@ export type AuditHead = {
   readonly signature?: string
 }
 
-/** The part of a head that an audit is compared to. */
+/** The part of a head that is compared with an audit. */
 export type KnownHead = Pick<AuditHead, 'number' | 'hash'>
 
 /** Checks the signature of a seal's hash, as `sealVerifier` of `latchkey/audit` does. */

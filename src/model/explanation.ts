@@ -35,7 +35,7 @@ export type ExplainedScope = {
   readonly held?: boolean
   /** The token's grants that include it: the scope, a wildcard, a group, or a scope that implies it. */
   readonly grants: readonly string[]
-  /** Whether the owner has it now. Absent if no owner limits the token, or its permissions are unknown. */
+  /** Whether the owner has it now. Absent if no owner limits the token, or if the owner's permissions are unknown. */
   readonly owner?: boolean
   /** If none of the token's grants includes it: up to 20 grants that would. */
   readonly givenBy?: readonly string[]

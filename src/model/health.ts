@@ -8,8 +8,9 @@ export type Health = {
     /** `open`: the store hangs, and reads are refused without querying it, except for a few that test whether it has recovered. */
     readonly breaker: 'closed' | 'open'
     /**
-     * The state of a move of the tokens. Out of this store: `leaving`, being copied while changes continue; `fenced`, changes are refused; `left`, it
-     * no longer accepts or refuses tokens. Into it: `arriving`, it accepts no tokens yet; `ready`, changes are refused. Absent if there is no move, or its state is unknown.
+     * The state of a move of the tokens. In a move out of this store: `leaving`, being copied while changes continue; `fenced`, changes are
+     * refused; `left`, it no longer accepts or refuses tokens. In a move into it: `arriving`, it accepts no tokens yet; `ready`, changes are
+     * refused. Absent if there is no move, or its state is unknown.
      */
     readonly move?: 'leaving' | 'fenced' | 'left' | 'arriving' | 'ready'
   }
@@ -51,7 +52,7 @@ export type DamagedToken = {
   readonly fields: readonly string[]
 }
 
-/** How a consumer of audit events is doing. */
+/** The state of a consumer of audit events. */
 export type ConsumerHealth = {
   readonly name: string
   /** The age of the oldest event that no node has handled for it, by the clocks of this node and of the one that wrote it; 0 if none is waiting. Absent if currently unknown. */

@@ -29,7 +29,7 @@ export function ownFieldsWithin(value: unknown, depth: number = 6): unknown {
   return copy
 }
 
-/** Makes the objects of a class have their own fields and methods only. */
+/** Ensures that objects of a class have only their own fields and methods. */
 export function cutOff(base: { readonly prototype: object }): void {
   Object.setPrototypeOf(base.prototype, Fields.prototype)
 }

@@ -24,7 +24,7 @@ export class Vitals {
   readonly refusedByRoute: Map<string, number> = new Map()
   /** Audit events that this node wrote, by action. */
   readonly events: Map<AuditAction, number> = new Map()
-  /** Faults that caused a 503 or were swallowed, by place. */
+  /** Faults that caused a 503 or were suppressed, by place. */
   readonly faults: Map<string, number> = new Map()
   /** Called for each accepted token, during the request. */
   onAllowed: ((principal: Principal) => void) | undefined

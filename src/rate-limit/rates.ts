@@ -96,7 +96,7 @@ export class Rates {
         return
       }
     } catch (error) {
-      // If the limiter keeps failing, `onFailure` decides about the next use.
+      // If the limiter keeps failing, `onFailure` applies to the next use.
       this.#report('rateLimit', error)
     }
   }

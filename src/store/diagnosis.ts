@@ -4,7 +4,7 @@ export type StoreFinding = {
   readonly name: string
   /** Whether the setting meets latchkey's needs. Absent: the finding is only informative. */
   readonly ok?: boolean
-  /** One sentence, without secrets: the setting and, if it is a problem, the promise that it weakens. */
+  /** One sentence, without secrets: the setting and, if it is a problem, the guarantee that it weakens. */
   readonly detail: string
   /** One sentence that says what to do. Absent if there is nothing to do. */
   readonly advice?: string

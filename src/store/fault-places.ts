@@ -1,6 +1,6 @@
 import type { StoreMethod } from './methods.js'
 
-/** The additions of a log line to a fault: a code, which docs/diagnostics.md explains, and advice. */
+/** What a log line adds to a fault: a code, which docs/diagnostics.md explains, and advice. */
 export type FaultHelp = {
   readonly code: `LATCHKEY_${string}`
   readonly advice: string

@@ -217,7 +217,7 @@ export interface TokenStore {
   distinct(query: DistinctQuery): MaybePromise<readonly string[]>
   commit(change: Change): MaybePromise<CommitResult>
   /**
-   * Makes an addition inside the host's open transaction, whose commit or rollback decides about it, and within a savepoint: if the result is
+   * Makes an addition inside the host's open transaction, with which it is committed or rolled back, and within a savepoint: if the result is
    * not `ok`, or an error is thrown, the transaction continues as if this had not been called. Takes no lock that another change waits for, and adds nothing
    * to the feed. Caps count what that transaction sees. The events get no position yet: `placeEvents` assigns it.
    */
@@ -293,7 +293,7 @@ export interface TokenStore {
   reached(cursor: string, target: string): boolean
   /** Creates or upgrades the tables or keys that the store needs. Called once before the first use; must be safe to run concurrently and repeatedly. */
   migrate?(): MaybePromise<void>
-  /** Checks how the server is set up, and reports what weakens a promise. Changes nothing, and needs no more rights than the other methods. */
+  /** Checks how the server is set up, and reports what weakens a guarantee. Changes nothing, and needs no more rights than the other methods. */
   diagnose?(): MaybePromise<StoreDiagnosis>
   close?(): MaybePromise<void>
 }

@@ -12,7 +12,7 @@ export type FaultReport = {
 
 /** Options for reporting faults to the host. */
 export type FaultOptions = {
-  /** Called immediately for each fault that was answered with 503 or swallowed. Its own errors have no effect. */
+  /** Called immediately for each fault that caused a 503 or was suppressed. Its own errors have no effect. */
   readonly onError?: (fault: FaultReport) => unknown
   /**
    * Receives at most one line a minute about each kind of fault: `console`, or a logger such as pino or winston. `false` turns it off. @default

@@ -65,14 +65,14 @@ export function startTimer(run: () => void, delayMs: number): Timer {
   return timer
 }
 
-/** How long work may go on before everything else gets its turn. */
+/** How long work may run before it yields to other work. */
 const TURN_MS = 20
 
 const { setTimeout: original } = globalThis
 
 /**
- * Lets long work give way. Stores that answer synchronously, as SQLite and memory do, would otherwise block the event loop until the last page. Call it
- * between two pages: it waits only if the turn is over by this clock.
+ * Makes long-running work yield to other work. Stores that answer synchronously, as SQLite and memory do, would otherwise block
+ * the event loop until the last page. Call it between two pages: it waits only if the turn is over by this clock.
  */
 export function createTurns(monotonic: () => number): () => Promise<void> {
   let began = monotonic()

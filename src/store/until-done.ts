@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from '../errors.js'
 
-/** Far more steps than any amount of work takes. */
+/** Far more steps than any legitimate work takes. */
 const MOST_STEPS = 10_000
 
 /**

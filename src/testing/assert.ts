@@ -35,7 +35,7 @@ export async function ensureFails(run: () => unknown, what: string): Promise<voi
   throw new ContractError(what)
 }
 
-/** JSON with sorted keys, in which values that JSON lacks remain distinguishable. */
+/** JSON with sorted keys, in which values that JSON cannot represent remain distinguishable. */
 function show(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item: unknown) => show(item)).join(', ')}]`
   if (typeof value === 'object' && value !== null) {

@@ -10,7 +10,7 @@ export type Digester = {
   digest(body: string): string
 }
 
-/** Contains characters that no token has, so a pepper's ID can never be the digest of a token. */
+/** Contains characters that never occur in a token, so a pepper's ID can never be the digest of a token. */
 const PEPPER_ID_LABEL = 'latchkey: pepper id'
 
 /**

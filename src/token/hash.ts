@@ -13,7 +13,7 @@ export type HashEngine = {
 /** SHA-256 works on blocks of 64 bytes and returns 32 bytes. */
 const BLOCK = 64
 const DIGEST = 32
-/** Room for the text behind the inner pad. The longest token has 91 characters. */
+/** Room for the text after the inner pad. The longest token has 91 characters. */
 const ROOM = 192
 
 /** SHA-256 of `latchkey`, and HMAC-SHA-256 of it under itself. The portable engine would have to be compiled to compute them at every start. */
@@ -60,7 +60,7 @@ function findNativeEngine(): HashEngine | undefined {
   }
 }
 
-/** Checks the engine's results: an incorrect shim or polyfill must not decide about tokens. */
+/** Checks the engine's results: an incorrect shim or polyfill must not cause wrong decisions. */
 function agrees(engine: HashEngine): boolean {
   const text = 'latchkey'
   return engine.sha256(text) === KNOWN.sha256 && engine.hmacSha256(text)(text) === KNOWN.hmacSha256

@@ -5,7 +5,7 @@ import { defaultEngine } from './hash.js'
 export type ImportKeys = {
   /** The public ID of the token with this key in a format. */
   idOf(format: string, key: string): string
-  /** The text whose digest is stored. It contains characters that no token has, so the digest is never that of a token made here. */
+  /** The text whose digest is stored. It contains characters that never occur in a token, so the digest is never that of a token created here. */
   bodyOf(format: string, id: string, proof: string): string
   /** Returns a mark of the row that a token came from. A different row with the same key has a different mark. */
   markOf(format: string, key: string, material: string): string

@@ -28,7 +28,7 @@ export function learnRemoval(remove: Remove): void {
 }
 
 /**
- * Replaces everything in a text that looks like a token, with any prefix, by its hint: `acme_live_4kQ0…`. Tokens of other systems that an instance accepts
+ * Replaces everything in a text that looks like a token, with any prefix, with its hint: `acme_live_4kQ0…`. Tokens of other systems that an instance accepts
  * become an ellipsis if their format differs from other text.
  */
 export function redact(text: string): string {

@@ -85,7 +85,7 @@ function readIp(input: unknown): string {
  */
 export async function explain(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Explanation> {
   // If an option were lost on the way, the caller would mistake the answer for the one it asked for.
-  refuseUndefined(input, Object.keys(explainFields), 'to ask without it')
+  refuseUndefined(input, Object.keys(explainFields), 'to explain without it')
   const given = readShape(shape, input === undefined ? {} : input, 'explain()')
   const now = readClock(context.settings.clock, 'nothing can be explained')
   if (given.at !== undefined && given.at > now)

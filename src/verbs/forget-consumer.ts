@@ -32,7 +32,7 @@ export async function forgetConsumer(context: Context, actor: ReadActor, input: 
         await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
         continue
       }
-      // Either a node has started to run it, or this removal was retried after its answer was lost. Another read shows which.
+      // Either a node has started to run it, or this removal was retried after its response was lost. Another read shows which.
       if (!(await store.removeConsumer(found)) && (await store.consumers(settings.prefix)).some((row) => row.name === name)) {
         throw running(name, 'a node')
       }
@@ -49,5 +49,5 @@ async function removeAll({ store }: Context, rows: readonly ConsumerVersion[]): 
 }
 
 function running(name: string, where: string): ConflictError {
-  return new ConflictError('conflict', `${where} runs the consumer "${name}": stop it everywhere before it is forgotten`)
+  return new ConflictError('conflict', `${where} runs the consumer "${name}": stop it everywhere before you forget it`)
 }

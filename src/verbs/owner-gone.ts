@@ -41,7 +41,7 @@ export async function ownerGone(context: Context, actor: ReadActor, input: unkno
   refuseUndefined(input, ['tenantId'], 'to mean every tenant')
   refuseUndefined(input, ['dryRun'], 'to end the tokens')
   if (actor.manages === 'own')
-    throw new GrantDeniedError('actor', 'revoking tokens that others made requires an actor who manages all tokens of the tenant')
+    throw new GrantDeniedError('actor', 'revoking tokens that others created requires an actor who manages all tokens of the tenant')
   checkTenant(actor, given.tenantId)
   const { ownerId, tenantId } = given
   const filter: TokenFilter = { prefix: context.settings.prefix, ownerId, ...(tenantId !== undefined && { tenantIds: [tenantId] }) }

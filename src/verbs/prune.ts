@@ -102,7 +102,7 @@ function diedBefore(token: ListedToken, before: number): boolean {
   return diedAt < before
 }
 
-/** Makes sure that none of these tokens can become valid again. Returns those for which that succeeded. */
+/** Makes sure that none of these tokens can become valid again. Returns those for which this succeeded. */
 async function end(context: Context, dead: readonly ListedToken[], actor: ReadActor, now: number): Promise<readonly ListedToken[]> {
   const ended: ListedToken[] = []
   for (const token of dead) {

@@ -34,7 +34,7 @@ const shape: z.ZodType<Given> = z.strictObject(usageOfFields)
 /**
  * Returns how often several tokens were used, in even steps of time: enough for a sparkline beside each row of a list.
  *
- * Leaves out tokens that the actor may not see, like tokens that do not exist. Also leaves out steps without a use.
+ * Leaves out tokens that do not exist or that the actor may not see. Also leaves out steps without a use.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -53,16 +53,16 @@ export async function usageOf(context: Context, actor: ReadActor, input: unknown
 }
 
 function readInput(context: Context, input: unknown): { now: number; ids: string[]; from: number; to: number; stepMs: number } {
-  const now = readClock(context.settings.clock, 'no range can be read')
+  const now = readClock(context.settings.clock, 'the range cannot be determined')
   const { ids, from, to = now, step = HOUR_SECONDS } = readShape(shape, input, 'usageOf()')
   const stepMs = step * 1000
   if (!(from < to)) throw new InvalidInputError('from', 'must be before to')
-  if (!((to - from) / stepMs <= MAX_STEPS)) throw new InvalidInputError('step', `makes more than ${MAX_STEPS} steps: use longer ones`)
+  if (!((to - from) / stepMs <= MAX_STEPS)) throw new InvalidInputError('step', `yields more than ${MAX_STEPS} steps: use longer ones`)
   const distinct = [...new Set(ids)]
   if (!(distinct.length * Math.ceil((to - from) / stepMs) <= MAX_STEPS_IN_ALL)) {
     throw new InvalidInputError(
       'step',
-      `makes more than ${MAX_STEPS_IN_ALL.toLocaleString('en')} steps for all tokens together: use longer ones, or fewer tokens`,
+      `yields more than ${MAX_STEPS_IN_ALL.toLocaleString('en')} steps for all tokens together: use longer ones, or fewer tokens`,
     )
   }
   return { now, ids: distinct, from, to, stepMs }

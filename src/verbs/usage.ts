@@ -42,7 +42,7 @@ export const usageShape: z.ZodType<Given> = z.strictObject({
  * @throws InvalidInputError `invalid_input`
  */
 export async function usage(context: Context, actor: ReadActor, id: unknown, range: unknown): Promise<UsageReport> {
-  const { from, to, end, stepMs } = readRange(range, readClock(context.settings.clock, 'no range can be read'))
+  const { from, to, end, stepMs } = readRange(range, readClock(context.settings.clock, 'the range cannot be determined'))
   await flushUsage(context)
   const stored = await findListed(context, actor, id)
   if (stored === undefined || !canSee(actor, stored)) throw new NotFoundError(String(id))
@@ -178,7 +178,7 @@ function withoutScopes(rows: readonly UsageCount[]): UsageReport['buckets'] {
 
 function tooMany(stepMs: number): InvalidInputError {
   const way = stepMs < DAY_MS ? 'request a shorter one, or a longer step' : 'request a shorter one'
-  return new InvalidInputError('from', `makes more than ${MAX_COUNTERS.toLocaleString('en')} counts in this range: ${way}`)
+  return new InvalidInputError('from', `selects more than ${MAX_COUNTERS.toLocaleString('en')} counts: ${way}`)
 }
 
 function sum(rows: readonly UsageCount[]): number {

@@ -14,7 +14,7 @@ export type Moment = {
   readonly known: boolean
 }
 
-/** The request that is asked about, as far as the question describes it. */
+/** The request that is explained, as far as the input describes it. */
 export type AskedAbout = {
   readonly ip: string | undefined
   readonly scopes: readonly string[] | undefined

@@ -22,7 +22,7 @@ type Choice<T> = {
   /** A token that exists, but has a different secret. */
   readonly other: T | undefined
   /**
-   * Further valid tokens that the credential ends with: those with the same secret, and those whose slow hash was not compared, which may have the same
+   * Further valid tokens whose end also ends the credential: those with the same secret, and those whose slow hash was not compared, which may have the same
    * secret.
    */
   readonly beside: readonly T[]
@@ -165,7 +165,7 @@ async function entryOf(
   return records.read(id, request?.ip, leftMs)
 }
 
-/** The stored token that a credential belongs to, and the other valid ones that it ends with. */
+/** The stored token that a credential belongs to, and the other valid ones whose end also ends it. */
 export type FoundStored = { readonly stored: StoredToken; readonly beside: readonly StoredToken[] }
 
 /** Reads the stored token behind a credential in an imported format from the primary, if the secret matches. Chooses as `findImported` does. */

@@ -11,7 +11,7 @@ import { allowsScope } from '../policy/scope-set.js'
 /** Opens a signal of an entry for one request. */
 export type SignalOf = (entry: Entry) => RequestSignal
 
-/** The resources that a principal is asked about. */
+/** The resources to check against those of a principal. */
 type Asked = { readonly [dimension: string]: string | readonly string[] }
 
 /** Calls back when something, such as a response, is over; immediately if it already is. */
@@ -95,7 +95,7 @@ abstract class OwnPrincipal {
   }
 }
 
-// A handler that asks for the tenant of a principal without one must not be answered by `Object.prototype`.
+// A handler that reads the tenant of a principal without one must not get a value from `Object.prototype`.
 cutOff(OwnPrincipal)
 
 /** Creates a signal that never fires. */

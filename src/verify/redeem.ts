@@ -60,7 +60,7 @@ export function giveBackTicket(context: Context, principal: Principal): void {
   if (taken !== undefined && redeemed.delete(principal)) giveBack(context, taken)
 }
 
-// A 503 asks the client to retry with the same ticket. The response does not wait for this write.
+// A 503 tells the client to retry with the same ticket. The response does not wait for this write.
 function giveBack(context: Context, taken: StoredTicket): void {
   void context.background.run(() => saveAgain(context, taken))
 }

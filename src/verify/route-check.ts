@@ -19,7 +19,7 @@ export function limitsOf(mode: ResourceMode | undefined, principal: Principal | 
   return mode === 'explicit' && principal?.resources !== undefined ? Object.keys(principal.resources) : NONE
 }
 
-/** Returns whether the principal reaches every value. `Object.fromEntries` treats a dimension named `__proto__` like any other. */
+/** Returns whether the principal may access every value. `Object.fromEntries` treats a dimension named `__proto__` like any other. */
 export function reaches(principal: Principal, scope: string, dimension: string, values: readonly string[]): boolean {
   return permits(principal, scope, Object.fromEntries([[dimension, values]]))
 }

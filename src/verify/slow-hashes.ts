@@ -132,7 +132,7 @@ export class SlowHashes {
   /**
    * Refuses the last comparison of the party that has the most waiting.
    *
-   * @throws StoreUnavailableError `store_unavailable`, if that is the new one
+   * @throws StoreUnavailableError `store_unavailable`, if that is the new comparison
    */
   #makeRoom(party: Party): void {
     const all: (Job | { readonly party: Party })[] = [...this.#waiting, { party }]

@@ -41,7 +41,7 @@ function throttledError(): StoreUnavailableError {
   return error
 }
 
-// Refusals without data of the token are created once.
+// Refusals that contain no data of the token are created once.
 const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
 const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
 
@@ -81,7 +81,7 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   })
 }
 
-/** Decides about a credential that is not in our format: it may be a token from another system. */
+/** Decides whether to accept a credential that is not in our format: it may be a token from another system. */
 function decideImported(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const { imported } = context
   const claims = imported?.claims(token) ?? []
@@ -276,7 +276,7 @@ function note(context: Context, principal: Principal, endpoint: string, scope: s
   context.scheduleFlush()
 }
 
-/** Decides about a token, and counts one use if it is allowed. */
+/** Decides whether to accept a token, and counts one use if it is allowed. */
 export function verify(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const verification = decide(context, token, request)
   return verification instanceof Promise

@@ -20,7 +20,7 @@ function world() {
   return { attempt, seenIn }
 }
 
-it("refused actors of one tenant, however many, do not obscure the attempts of another tenant's actors", async () => {
+it("refused actors of one tenant, however many, do not hide the refused attempts of another tenant's actors", async () => {
   const { attempt, seenIn } = world()
   for (let at = 0; at < 2 * ACTORS; at += 1) attempt(`u${at}`, 'crowded', 'create')
   attempt('zoe', 'quiet', 'update')

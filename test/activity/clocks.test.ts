@@ -61,7 +61,7 @@ describe.each(await everyStore())('jumping clocks on $kind', ({ skip, place }) =
   )
 
   it.skipIf(skip)(
-    'leaves one valid chain of seals while clocks jump, whichever node verifies it',
+    'builds one valid chain of seals while clocks jump, whichever node verifies the chain',
     async () => {
       const { right, wrong, jump } = await nodes()
       for (let turn = 0; turn < 8; turn += 1) {

@@ -13,7 +13,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** A node whose monotonic clock stands still while its machine sleeps. */
+/** A node whose monotonic clock stops while its machine sleeps. */
 function node(holder: string, store: TokenStore) {
   const at = { monotonic: 1_000, wall: 1_700_000_000_000 }
   const monotonic = (): number => at.monotonic
@@ -63,7 +63,7 @@ it('continues from its own progress after its machine was asleep, if no other no
   expect([reader.claim.held, await reader.claim.hold(), reader.claim.position]).toEqual([false, true, 7])
 })
 
-it('does not consider a claim held if the machine was asleep while it was written', async () => {
+it('does not consider a claim held if the machine slept while the claim was written', async () => {
   const store = memoryStore()
   const [reader, other] = [
     node(
@@ -94,7 +94,7 @@ it('does not take over early from a working node when the wall clock of the wait
   expect([await other.claim.hold(), reader.claim.held]).toEqual([false, true])
 })
 
-it('delivers no further event after a sleep during which another node took the consumer over', async () => {
+it('delivers no more events after a sleep during which another node took over the consumer', async () => {
   const store = memoryStore()
   const tokens = instance({ store, notices: false })
   for (const name of ['One', 'Two', 'Three', 'Four']) await mint(tokens, { name })

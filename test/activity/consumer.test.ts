@@ -197,7 +197,7 @@ describe('a consumer of audit events', () => {
   )
 
   it(
-    'takes a consumer over when the node that reads has silently disappeared',
+    'takes over a consumer when the node that reads for it silently disappears',
     async () => {
       const store = memoryStore()
       const gone = faultyStore(store)
@@ -241,7 +241,7 @@ describe('a consumer of audit events', () => {
     LONG,
   )
 
-  it('stops consumers with their instance, saves what was handled, and calls no handler afterwards', async () => {
+  it('stops consumers with their instance, saves their progress, and calls no handler afterwards', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     await names(tokens, 4)

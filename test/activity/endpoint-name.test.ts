@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { endpointName } from '../../src/activity/endpoint-name.js'
 
-it('methods that a caller invents are one endpoint', () => {
+it('all made-up HTTP methods count as one endpoint', () => {
   const invented = Array.from({ length: 5_000 }, (_, at) => endpointName(`M${at}`, '/stock'))
   expect(new Set(invented)).toEqual(new Set(['_OTHER /stock']))
   expect(endpointName('constructor', '/stock')).toBe('_OTHER /stock')

@@ -20,7 +20,7 @@ function nodeOn(store: TokenStore, faults: FaultReport[] = []) {
 
 const { setTimeout: later } = globalThis
 
-/** Starts a call and lets time pass until it has ended, with a real turn each second for work that gives way. */
+/** Starts a call and lets time pass until it has ended, with a real turn each second for work that yields. */
 async function inTime<T>(call: Promise<T>): Promise<{ readonly outcome: T; readonly seconds: number }> {
   let ended = false
   const outcome = call.finally(() => {
@@ -68,7 +68,7 @@ describe('forgetConsumer()', () => {
     const quiet = two.forget()
     quiet.catch(() => undefined)
     expect((await inTime(refusal(quiet))).outcome).toBe('conflict undefined')
-    await expect(quiet).rejects.toThrow('a node runs the consumer "siem": stop it everywhere before it is forgotten')
+    await expect(quiet).rejects.toThrow('a node runs the consumer "siem": stop it everywhere before you forget it')
     await mint(two.tokens)
     await vi.advanceTimersByTimeAsync(2 * SECOND)
     expect(one.seen).toHaveLength(1)
@@ -95,7 +95,7 @@ describe('forgetConsumer()', () => {
     expect(seconds).toBeLessThan(least + 3)
   })
 
-  it('refuses to forget a consumer that a node starts at that moment', async () => {
+  it('refuses to forget a consumer that a node is just starting', async () => {
     const store = memoryStore()
     const other = nodeOn(store)
     const first = other.run()

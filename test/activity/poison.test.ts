@@ -61,7 +61,7 @@ describe('usage that the store always rejects', () => {
   it('counts every use exactly once if connections keep breaking', async () => {
     const inner = memoryStore()
     let sent = 0
-    // In turn, the connection breaks before the store gets the batch and after it wrote it. Either way, the answer is lost.
+    // Alternately, the connection breaks before the store gets the batch and after the store wrote it. Either way, the response is lost.
     const store = interceptStore(inner, async ({ method }, proceed) => {
       if (method !== 'recordUsage') return proceed()
       sent += 1
@@ -116,12 +116,12 @@ describe('usage that the store always rejects', () => {
   })
 
   for (const [what, fault] of Object.entries({
-    'is written but its answers are lost': { do: 'fail-after', error: new Error('reset') },
-    'meets a store that is down': { do: 'fail', error: new Error('reset') },
-    'meets a store that hangs': { do: 'hang' },
+    'is written but its response is lost': { do: 'fail-after', error: new Error('reset') },
+    'reaches a store that is down': { do: 'fail', error: new Error('reset') },
+    'reaches a store that hangs': { do: 'hang' },
     'is written but hangs': { do: 'lose-answer' },
   } as const)) {
-    it(`counts usage once when a batch ${what} again and again`, async () => {
+    it(`counts usage once when a batch repeatedly ${what}`, async () => {
       const shared = memoryStore()
       const store = faultyStore(shared)
       const { tokens, flush, told } = node(store)
@@ -133,12 +133,12 @@ describe('usage that the store always rejects', () => {
       await tokens.flush()
       const totals = await Promise.all(made.map(async ({ record }) => (await tokens.system.usage(record.id)).total))
       expect(totals).toEqual([1, 1, 1])
-      // If even the answer to the last question was lost, nobody knows.
+      // If even the response to the last read was lost, nobody knows.
       expect(told().filter((message) => !message.includes('may not have been counted'))).toEqual([])
     })
   }
 
-  it('never counts usage twice, and reports what may be missing, when answers are lost at random among refusals', async () => {
+  it('never counts usage twice, and reports what may be missing, when store responses are lost at random among rejected writes', async () => {
     for (let seed = 0; seed < 8; seed += 1) {
       const shared = memoryStore()
       const { store: strict } = picky(shared, hasBad)
@@ -184,7 +184,7 @@ describe('coalesced events that the store always rejects', () => {
     expect(tries.refused).toBeLessThan(20)
   })
 
-  it('writes each coalesced event once when answers are lost at random among refusals', async () => {
+  it('writes each coalesced event once when store responses are lost at random among rejected writes', async () => {
     for (let seed = 0; seed < 5; seed += 1) {
       const shared = memoryStore()
       let bad: string | undefined

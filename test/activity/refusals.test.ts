@@ -66,7 +66,7 @@ describe('refused uses of a known token', () => {
     expect(new Set(items.map((event) => event.ip))).toEqual(new Set(['10.0.0.1']))
   })
 
-  it('limits the events about refused uses of very many tokens, and loses none from the count', async () => {
+  it('limits the number of events about refused uses of very many tokens, and counts every refused use', async () => {
     const store = memoryStore()
     const tokens = instance({ store, usage: { flushEvery: 0.02 } })
     const made = await Promise.all(Array.from({ length: 2500 }, () => mint(tokens)))
@@ -105,7 +105,7 @@ describe('refused uses of a known token', () => {
     expect(told.map(({ count }) => count)).toEqual([1, 1])
   })
 
-  it('gives the refused uses of another tenant their turn in the per-minute budget', async () => {
+  it('records the refused uses of another tenant within the per-minute budget', async () => {
     const tokens = instance({ usage: { flushEvery: 0.02 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 500 }, () => mint(tokens, { tenantId: 'mallory' })))
     const victim = await mint(tokens, { tenantId: 'victim' })
@@ -118,7 +118,7 @@ describe('refused uses of a known token', () => {
 
   for (const [what, fault] of Object.entries({
     fails: { do: 'fail', error: new Error('down') },
-    'loses its answer': { do: 'fail-after', error: new Error('reset') },
+    'loses its response': { do: 'fail-after', error: new Error('reset') },
     hangs: { do: 'hang' },
     'is slow': { do: 'delay', milliseconds: 40 },
   } as const)) {

@@ -51,7 +51,7 @@ const places: readonly (readonly [name: string, skip: string | undefined, make: 
 describe('a million concurrent uses on several instances', () => {
   for (const [name, skip, make] of places) {
     it.skipIf(skip !== undefined)(
-      `counts a million uses exactly even if answers to batches are lost: ${name} ${skip ?? ''}`,
+      `counts a million uses exactly even if responses to batches are lost: ${name} ${skip ?? ''}`,
       async () => {
         const place = await make()
         onTestFinished(() => place.remove().then(() => undefined))
@@ -65,7 +65,7 @@ describe('a million concurrent uses on several instances', () => {
               if (method === 'recordUsage') sent += 1
               if (method !== 'recordUsage' || sent % 3 !== 0 || calm) return answer
               lost += 1
-              throw new Error('the answer was lost')
+              throw new Error('the response was lost')
             }),
             usage: { flushEvery: 0.05 },
           }),
@@ -90,7 +90,7 @@ describe('a million concurrent uses on several instances', () => {
         )
         calm = true
         await Promise.all(nodes.map((node) => node.close()))
-        expect(lost, 'batches whose answer was lost').toBeGreaterThan(0)
+        expect(lost, 'batches whose response was lost').toBeGreaterThan(0)
         const reader = instance({ store: place.open() })
         const reports = await Promise.all(made.map(({ record }) => reader.system.usage(record.id)))
         const sum = (counts: readonly { readonly count: number }[]): number => counts.reduce((total, { count }) => total + count, 0)

@@ -58,9 +58,9 @@ describe('usage', () => {
   })
 
   for (const [what, fault] of Object.entries({
-    'is lost on the way': { do: 'fail', error: new Error('reset') },
-    'is written but its answer is lost': { do: 'fail-after', error: new Error('reset') },
-    'is written but never answered': { do: 'lose-answer' },
+    'is lost in transit': { do: 'fail', error: new Error('reset') },
+    'is written but its response is lost': { do: 'fail-after', error: new Error('reset') },
+    'is written but gets no response': { do: 'lose-answer' },
     'is written twice': { do: 'duplicate' },
     'never arrives': { do: 'hang' },
   } as const)) {
@@ -114,7 +114,7 @@ describe('usage', () => {
     }
   })
 
-  it('stores usage separately by required scope, and reports it as one', async () => {
+  it('stores usage separately by required scope, and reports the combined counts', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     const { token, record } = await mint(tokens)

@@ -74,7 +74,7 @@ describe('the digest of an event', () => {
     ['an absent object', { details: undefined }],
     ['another salt', { salt: '100102030405060708090a0b0c0d0e0f' }],
     ['no salt', { salt: undefined }],
-  ])('distinguishes %s from what was sealed', (_what, change) => {
+  ])('distinguishes %s from the sealed event', (_what, change) => {
     const digest = (): string => eventDigest({ ...EVENT, ...change } as unknown as StoredEvent)
     let other: string | undefined
     try {

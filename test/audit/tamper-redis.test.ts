@@ -46,20 +46,20 @@ const ACTS: { readonly [name: string]: Act } = {
   'removes an event': async ({ client, root, log }, { id }) => [await client.del(`${root}ev:${id}`), await client.zrem(log, id)],
   'removes the body of an event': ({ client, root }, { id }) => client.del(`${root}ev:${id}`),
   'removes an event from the log, and leaves its body': ({ client, log }, { id }) => client.zrem(log, id),
-  'puts the body of another in its place': ({ client, root }, { id }, { body }) => client.set(`${root}ev:${id}`, body),
+  'replaces its body with that of another': ({ client, root }, { id }, { body }) => client.set(`${root}ev:${id}`, body),
   'leaves text that is not an event': ({ client, root }, { id }) => client.set(`${root}ev:${id}`, 'x'),
-  'lets two change places': async ({ client, log }, one, other) => {
+  'swaps two': async ({ client, log }, one, other) => {
     await client.zadd(log, one.seq, other.id)
     await client.zadd(log, other.seq, one.id)
   },
   'moves one before all others': ({ client, log }, { id }) => client.zadd(log, -7, id),
-  'moves one behind all': ({ client, log }, { id }) => client.zadd(log, 1_000_000, id),
-  'moves one to a place that is not a number': ({ client, log }, { id, seq }) => client.zadd(log, seq % 2 === 0 ? '-inf' : '+inf', id),
-  'moves one to the place of another': ({ client, log }, { id }, { seq }) => client.zadd(log, seq, id),
+  'moves one after all others': ({ client, log }, { id }) => client.zadd(log, 1_000_000, id),
+  'moves one to a position that is not a number': ({ client, log }, { id, seq }) => client.zadd(log, seq % 2 === 0 ? '-inf' : '+inf', id),
+  'moves one to the position of another': ({ client, log }, { id }, { seq }) => client.zadd(log, seq, id),
   ...Object.fromEntries(
     // Two events at one position are ordered by their IDs.
     ['0', 'zz'].map((id): [string, Act] => [
-      `inserts one at the place of another, as ${id}`,
+      `inserts one at the position of another, as ${id}`,
       async ({ client, root, log }, { body, seq }) => {
         await client.set(`${root}ev:${id}`, JSON.stringify({ ...JSON.parse(body), id }))
         await client.zadd(log, String(seq), id)
@@ -68,7 +68,7 @@ const ACTS: { readonly [name: string]: Act } = {
   ),
   ...Object.fromEntries(
     [-1, 0.5, -1e6].map((by): [string, Act] => [
-      `inserts one ${by} behind another`,
+      `inserts one ${by} after another`,
       async ({ client, root, log }, { body, seq }) => {
         await client.set(`${root}ev:zz`, JSON.stringify({ ...JSON.parse(body), id: 'zz' }))
         await client.zadd(log, String(seq + by), 'zz')
@@ -78,7 +78,7 @@ const ACTS: { readonly [name: string]: Act } = {
   'changes a seal': async ({ client, seals }) => client.lset(seals, 0, String(await client.lindex(seals, 0)).replace('"at":', '"at":1')),
   'removes the first seal': ({ client, seals }) => client.lpop(seals),
   'removes the last seal': ({ client, seals }) => client.rpop(seals),
-  'doubles a seal': async ({ client, seals }) => client.lpush(seals, String(await client.lindex(seals, 0))),
+  'duplicates a seal': async ({ client, seals }) => client.lpush(seals, String(await client.lindex(seals, 0))),
   ...Object.fromEntries(
     FIELDS.map((field): [string, Act] => [
       `changes ${field}`,
@@ -137,7 +137,7 @@ it('detects every change to the keys of an audit on Redis', { timeout: 120_000 }
     )
     await isHonest()
 
-    // Lists of one token read a separate index, which no seal covers. Nothing is listed through it that the log does not hold.
+    // Lists of one token read a separate index, which no seal covers. It lists nothing that is not in the log.
     const { tokenId = '' } = entries.map(({ body }) => JSON.parse(body)).find((event) => event.tokenId !== undefined) ?? {}
     const before = await tokens.handle.events({ tokenId })
     const index = `${root}e:["acme_test","token","${tokenId}"]`

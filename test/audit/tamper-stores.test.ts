@@ -100,7 +100,7 @@ async function proveFound(place: Place, numRuns: number): Promise<void> {
         await insert(row)
       } else if (act === 'insert') {
         await insert({ ...row, id: 'forged', seq: [-7, 0, 1_000_000][Number(other.seq) % 3] })
-        // An event behind the last seal cannot be detected; it is counted as such.
+        // An event inserted after the last seal cannot be detected; it is counted as unsealed.
         if (Number(other.seq) % 3 === 2) expect(await tokens.handle.verifyAudit({ head })).toMatchObject({ ok: true, behind: 1 })
         else await isFound(act)
         await run("delete from latchkey_events where id = 'forged'")
@@ -141,7 +141,7 @@ async function proveFound(place: Place, numRuns: number): Promise<void> {
 }
 
 // With a byte appended, a searched column no longer matches, but some drivers read the old value.
-describe('a text that continues after a NUL', () => {
+describe('text that continues after a NUL', () => {
   it('detects text after a NUL in every column on SQLite', { timeout: 120_000 }, async () => {
     const { store, run } = await sqlite()
     const { isFound, isHonest } = await prunedAndErased(store)
@@ -166,7 +166,7 @@ describe('a text that continues after a NUL', () => {
         const [row] = await run(`select seq, ${column} as text from latchkey_events where ${column} is not null order by seq limit 1`)
         if (row === undefined) continue
         await run(`update latchkey_events set ${column} = concat(${column}, ${byte}) where seq = ${row.seq}`)
-        await isFound(`${byte} behind ${column}`)
+        await isFound(`${byte} after ${column}`)
         await run(`update latchkey_events set ${column} = ${literal(row.text)} where seq = ${row.seq}`)
       }
     }

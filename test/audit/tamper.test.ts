@@ -139,7 +139,7 @@ describe('changes to a sealed audit', () => {
     )
   })
 
-  it('detects an inserted event, between two positions or in the position of another', async () => {
+  it('detects an inserted event, between two positions or at the position of another event', async () => {
     const places = honest.events.map(({ seq }) => seq)
     await fc.assert(
       fc.asyncProperty(indexes, async (index) => {
@@ -241,7 +241,7 @@ describe('changes to a sealed audit', () => {
     )
   })
 
-  it('detects a changed field of a seal, and text in its place', async () => {
+  it('detects a changed field of a seal, and text in place of a seal', async () => {
     const bodies = fc.nat({ max: 4 }).chain((index) => {
       const seal = openSeal(honest.seals[index] as never) as FullSeal
       const changed = fc
@@ -301,7 +301,7 @@ describe('changes to a sealed audit', () => {
     }
   })
 
-  it('detects leaves that were renumbered to look removed by retention', async () => {
+  it('detects leaves that were renumbered as if retention had removed some', async () => {
     const tables = copy()
     const seal = openSeal(tables.seals[0] as never) as FullSeal
     const leaves = seal.leaves.map(([seq, digest], index) => [index === 1 ? seq - 0.5 : seq, digest] as const)

@@ -55,7 +55,7 @@ describe('revoke with waitForNodes', () => {
     })
   }
 
-  it('waitForNodes waits for a dead node once, and not again once its lease has been unchanged for a long time', async () => {
+  it('waitForNodes waits for a dead node once, but no longer after its lease has been unchanged for a long time', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()
@@ -125,7 +125,7 @@ describe('revoke with waitForNodes', () => {
     },
   )
 
-  it('reads the store equally rarely, however many calls wait', async () => {
+  it('does not read the store more often when more calls wait', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()
@@ -168,7 +168,7 @@ describe('revoke with waitForNodes', () => {
     expect(await verdict(there.verify(token))).toBe('store_unavailable')
   })
 
-  it('keeps the promise of waitForNodes even if the leases cannot be read', async () => {
+  it('keeps the guarantee of waitForNodes even if the leases cannot be read', async () => {
     const shared = memoryStore()
     const { subscribe: _, ...deaf } = shared
     const blind = interceptStore(shared, ({ method }, proceed) => {
@@ -183,7 +183,7 @@ describe('revoke with waitForNodes', () => {
     expect(await verdict(there.verify(token))).toBe('token_revoked')
   })
 
-  it('does not wait with waitForNodes for closed nodes', async () => {
+  it('waitForNodes does not wait for closed nodes', async () => {
     const shared = memoryStore()
     const here = instance({ store: shared, cache: { maxStaleness: 30 } })
     const there = instance({ store: shared, cache: { maxStaleness: 30 } })

@@ -78,7 +78,7 @@ describe('a bulk revocation', () => {
     expect([...far.read].sort()).toEqual(tokens.flatMap(({ id }, at) => (touched[at] ? [id] : [])).sort())
   })
 
-  it('keeps the tokens of others in memory when an actor revokes only its own in bulk', async () => {
+  it('keeps the tokens of other owners in memory when an actor bulk-revokes only its own tokens', async () => {
     const { here, there, far } = await twoNodes()
     const ada = { id: 'ada', tenants: ['a'], manages: 'own' } as const
     const mine = await here.as(ada).create({ name: 'Mine', scopes: ['stock:read'], tenantId: 'a' })
@@ -136,7 +136,7 @@ describe('a bulk revocation', () => {
   })
 })
 
-describe('a slow read that a bulk revocation overtook', () => {
+describe('a slow read overtaken by a bulk revocation', () => {
   it('caches a slow read if the bulk revocation that overtook it did not affect its token', async () => {
     const store = lateStore(memoryStore())
     const tokens = instance({ store })

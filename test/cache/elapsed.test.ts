@@ -37,7 +37,7 @@ it('counts the time during which the monotonic clock stood still', () => {
   expect(passed()).toBe(3_600_010)
 })
 
-it('subtracts no elapsed time if the wall clock is set back or returns nonsense', () => {
+it('never reduces the elapsed time if the wall clock is set back or returns an invalid value', () => {
   const { at, passed } = clocks()
   at.monotonic += 500
   at.wall -= 3_600_000
@@ -61,7 +61,7 @@ const cluster = (owner?: () => { scopes: string[] } | null) => {
   return {
     frozen,
     other,
-    /** Resolves when this token is answered from memory. */
+    /** Resolves once verifications of this token are answered from memory. */
     warm: (token: string) =>
       expect
         .poll(async () => {
@@ -96,7 +96,7 @@ it('does not trust the cache after a freeze during which a token was revoked', a
   }
 })
 
-it('looks owners up again after a freeze, even after it has read the feed', async () => {
+it('looks up owners again after a freeze, even after a read of the feed', async () => {
   let owned: { scopes: string[] } | null = { scopes: SCOPES }
   const { frozen, other, warm, close } = cluster(() => owned)
   try {
@@ -114,7 +114,7 @@ it('looks owners up again after a freeze, even after it has read the feed', asyn
   }
 })
 
-it('looks tokens up again after a freeze during which they were moved to another store', async () => {
+it('looks up tokens again after a freeze during which they were moved to another store', async () => {
   let moved = false
   const readMove = () => (moved ? ({ state: 'left', moveId: 'm', runId: 'r' } as const) : undefined)
   const store: TokenStore = Object.create(memoryStore(), { readMove: { value: readMove } })

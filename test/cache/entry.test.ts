@@ -52,7 +52,7 @@ describe('a cached entry', () => {
     }
   })
 
-  it('gives a cached entry no field values that belong only to another token', () => {
+  it('never gives a cached entry the field values of another token', () => {
     const plain = { ownerId: 'ann', createdBy: 'bob', scopes: ['stock:read'] }
     const special = entryOf({ ...plain, metadata: { integration: 'erp' }, revokedAt: 1, replacedById: 'other', inherit: true })
     const after = entryOf(plain)

@@ -109,7 +109,7 @@ describe('an ID that did not exist', () => {
   })
 })
 
-describe('a remembered missing ID', () => {
+describe('an ID cached as missing', () => {
   it('does not trust that an ID is still unknown while the feed cannot be read', async () => {
     const shared = memoryStore()
     const store = faultyStore(shared)

@@ -58,7 +58,7 @@ async function flood(tokens: Latchkey<Scope>, perSecond: number, seconds: number
   return outcomes
 }
 
-describe('forged tokens with the right checksum, without a pepper and with nothing in memory', () => {
+describe('forged tokens with a valid checksum, without a pepper and with an empty cache', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   })
@@ -71,7 +71,7 @@ describe('forged tokens with the right checksum, without a pepper and with nothi
     expect(outcomes).toEqual({ flooded: { ok: 800 }, other: { ok: 800 }, forged: { token_unknown: 8000 } })
   })
 
-  it('answers 503, never 429, to other callers of an address that sends 5,000 forgeries a second, and affects nobody else', async () => {
+  it('answers other callers at an address that sends 5,000 forgeries a second with 503, never 429, and affects nobody else', async () => {
     const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 5000, 4)
     expect(outcomes.other).toEqual({ ok: 160 })
     expect(Object.keys(outcomes.flooded).filter((word) => word !== 'ok')).toEqual(['store_unavailable'])
@@ -102,7 +102,7 @@ describe('forged tokens with the right checksum, without a pepper and with nothi
     for (const words of Object.values(outcomes)) expect(Object.keys(words)).toEqual(['store_unavailable'])
   })
 
-  it('also charges guesses at the secret of a known ID', async () => {
+  it('also charges an address for guesses at the secret of a known ID', async () => {
     const tokens = instance({ store: slowStore(5), cache: false, usage: false })
     const { token } = await mint(tokens)
     const body = token.slice(0, -49) + SECRET

@@ -3,7 +3,7 @@ import { interceptStore } from 'latchkey/testing'
 import { expect, it } from 'vitest'
 import { instance, mint, pause, verdict, warm } from '../latchkey/harness.js'
 
-it('trusts for only a moment that a token does not exist, even if no feed reports its creation', async () => {
+it('remembers a missing token only briefly, even if no feed reports its creation', async () => {
   const shared = memoryStore()
   let hidden = true
   const store = interceptStore(shared, async ({ method }, proceed) => {

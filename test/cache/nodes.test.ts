@@ -57,7 +57,7 @@ describe('a change on another node', () => {
     })
   }
 
-  it('accepts a token here once another node has activated it', async () => {
+  it('accepts a token on this node once another node has activated it', async () => {
     const { here, there } = await pair((store) => store, 60)
     const { token, record } = await mint(there)
     await there.system.deactivate(record.id)
@@ -95,7 +95,7 @@ describe('a feed that cannot be read', () => {
     })
   }
 
-  it('reads the feed again and trusts it again once it answers', async () => {
+  it('resumes reading and trusting the feed once the feed responds again', async () => {
     const store = faultyStore(memoryStore())
     const here = instance({ store, cache: { maxStaleness: 0.1 }, deadline: 0.1 })
     const { token } = await mint(here)
@@ -106,7 +106,7 @@ describe('a feed that cannot be read', () => {
     await warm(here, token)
   })
 
-  it('does not stop the process if the feed repeats the same position forever', async () => {
+  it('does not block the process if the feed repeats the same position forever', async () => {
     const shared = memoryStore()
     const store = interceptStore(shared, ({ method, args }, proceed) =>
       method === 'changes' && args[0] !== undefined
@@ -120,7 +120,7 @@ describe('a feed that cannot be read', () => {
     expect(await verdict(here.verify(token))).toBe('ok')
   })
 
-  it('does not trust a feed that was read only in part', async () => {
+  it('does not trust a partially read feed', async () => {
     const shared = memoryStore()
     let pages = Number.POSITIVE_INFINITY
     const store = interceptStore(deaf(shared), ({ method, args }, proceed) => {
@@ -202,7 +202,7 @@ describe('a wake-up channel', () => {
 describe('an outage of the feed and the store', () => {
   const gone = { changes: { do: 'fail', error: new Error('down') }, find: { do: 'fail', error: 'router' } } as const
 
-  it('accepts known tokens within the bound during an outage, and decides nothing after that', async () => {
+  it('accepts known tokens within the bound during an outage, and verifies none after the bound', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 0.3 } })
     const { token } = await mint(tokens)

@@ -22,7 +22,7 @@ function directory() {
 }
 
 describe('the scopes of an owner', () => {
-  it('limits a token to what its owner may do now', async () => {
+  it('limits a token to the current permissions of its owner', async () => {
     const owners = directory()
     const tokens = instance({ owner: owners.owner })
     const { token } = await mint(tokens, { ownerId: 'u1', scopes: ['stock:read', 'stock:write'] })
@@ -73,7 +73,7 @@ describe('the scopes of an owner', () => {
     expect(seen.slice(0, 3)).toEqual([{ ownerId: 'u1', tenantId: 't1' }, { ownerId: 'u1', tenantId: 't2' }, { ownerId: 'u1' }])
   })
 
-  it('looks a cached owner up again after ownerStaleness', async () => {
+  it('looks up a cached owner again after ownerStaleness', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const tokens = instance({ owner: owners.owner, cache: { ownerStaleness: 0.1 } })
@@ -89,7 +89,7 @@ describe('the scopes of an owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 
-  it('looks owners up again while the feed cannot be read', async () => {
+  it('looks up owners again while the feed cannot be read', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const store = faultyStore(memoryStore())
@@ -104,7 +104,7 @@ describe('the scopes of an owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 
-  it('looks owners up again once the history of the feed is gone, even if ownerStaleness has not passed', async () => {
+  it('looks up owners again once the history of the feed is gone, even if ownerStaleness has not passed', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     let trimmed = false

@@ -42,7 +42,7 @@ describe('a read of records', () => {
     expect(ages).toEqual([undefined, undefined])
   })
 
-  it('moves a read to the primary if a caller joins it who must not get cached data', async () => {
+  it('moves a read to the primary if a caller that must not get cached data joins it', async () => {
     const { ages, loader: it } = loader('7')
     await Promise.all([it.load('a', true), it.load('a', false)])
     expect(ages).toEqual([undefined])
@@ -50,7 +50,7 @@ describe('a read of records', () => {
 })
 
 describe('a position of the feed', () => {
-  it('offers a feed position while the feed was read within the bound, by a read that began after the given instant', async () => {
+  it('offers a feed position only from a read that began after the given instant and only within the bound after it', async () => {
     let now = 1000
     const monotonic = () => now
     const background = new Background()

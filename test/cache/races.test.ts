@@ -276,7 +276,7 @@ describe('reads', () => {
     expect((c.store.calls.get('find') ?? 0) - before).toBe(1)
   })
 
-  it('decides about a token in memory immediately, without a read', async () => {
+  it('verifies a cached token immediately, without a read', async () => {
     const c = await start()
     await warm(c.tokens, c.token)
     const before = c.store.calls.get('find') ?? 0

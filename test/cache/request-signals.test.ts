@@ -60,7 +60,7 @@ describe('request signals', () => {
     expect(signals.size).toBe(0)
   })
 
-  it('leaves no watch on a token when all of its requests are over', () => {
+  it('stops watching a token when all of its requests are over', () => {
     const { signals, entry } = watching()
     for (let made = 0; made < 1000; made += 1) {
       const { signal, detach } = signals.open(entry())
@@ -141,7 +141,7 @@ describe('request signals', () => {
     })
   })
 
-  it('keeps no signal for a listener that was never added, because the client had already left', async () => {
+  it('keeps no signal for a listener that was never added because the client had already disconnected', async () => {
     const { signals, entry } = watching()
     for (let made = 0; made < 500; made += 1) {
       signals.open(entry()).signal.addEventListener('abort', () => undefined, { signal: AbortSignal.abort() })

@@ -32,7 +32,7 @@ function contradiction(verification: Done, log: readonly Done[]): string | undef
 /** Why a node that has received every report contradicts what was done on any node. */
 function stale(verification: Done, log: readonly Done[]): string | undefined {
   const over = log.filter(({ ok, ended }) => ok && ended < verification.began)
-  if (verification.ok && over.some(({ verb }) => FINAL.has(verb))) return 'accepted although ended elsewhere'
+  if (verification.ok && over.some(({ verb }) => FINAL.has(verb))) return 'accepted although it was ended elsewhere'
   if (!verification.ok && over.every(({ verb }) => verb !== 'deactivate' && !FINAL.has(verb))) return 'refused although nothing ended it'
   const lost = over.some(({ verb }) => verb === 'narrow' || verb === 'ownerLoses')
   if (verification.ok && !lost && !verification.writes) return 'narrower although nothing narrowed it'
@@ -40,7 +40,7 @@ function stale(verification: Done, log: readonly Done[]): string | undefined {
 }
 
 describe('any order of reads, answers, wake-ups and changes on two nodes', () => {
-  it(`never accepts a token whose end was acknowledged, and finally agrees with the store (${SCHEDULES} schedules)`, {
+  it(`never accepts a token whose end was acknowledged, and eventually agrees with the store (${SCHEDULES} schedules)`, {
     timeout: 600_000,
   }, async () => {
     const world = createWorld()

@@ -31,7 +31,7 @@ describe('open requests during an outage', () => {
     vi.useRealTimers()
   })
 
-  it('keeps open requests for as long as serveStaleFor still accepts new ones, and no longer', async () => {
+  it('keeps requests open only as long as serveStaleFor still allows new ones', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 1, serveStaleFor: 10 }, usage: false })
     const { token, signal } = await open(tokens)
@@ -44,7 +44,7 @@ describe('open requests during an outage', () => {
     expect(codeOf(signal.reason)).toBe('store_unavailable')
   })
 
-  it('ends an open request during an outage if its token expires, although serveStaleFor is not over', async () => {
+  it('ends an open request during an outage if its token expires, even within serveStaleFor', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 1, serveStaleFor: 60 }, usage: false })
     const { token } = await mint(tokens, { expiresIn: 10 })
@@ -57,7 +57,7 @@ describe('open requests during an outage', () => {
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('ends an open request whose token is no longer cached as soon as serveStaleFor would also refuse it', async () => {
+  it('ends an open request whose token is no longer cached as soon as a new request with that token would be refused', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 1, serveStaleFor: 60, maxEntries: 1 }, usage: false })
     const { token, signal } = await open(tokens)

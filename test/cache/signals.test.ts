@@ -92,7 +92,7 @@ describe('the signal of a principal', () => {
     expect(first.aborted).toBe(false)
   })
 
-  it('fires the signal when neither the feed nor the store can vouch for the token, and not before', async () => {
+  it('fires the signal once neither the feed nor the store can confirm the token, and not before', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 0.2 }, deadline: 0.15 })
     const { token } = await mint(tokens)
@@ -136,7 +136,7 @@ describe('the signal of a principal', () => {
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('fires the signal if the instance was closed', async () => {
+  it('fires the signal if the instance is closed', async () => {
     const tokens = instance()
     const { token } = await mint(tokens)
     const principal = await principalOf(tokens.verify(token))

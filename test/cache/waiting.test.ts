@@ -118,7 +118,7 @@ describe('verifications that wait for a read', () => {
   })
 })
 
-describe('a feed whose read went into a dead connection', () => {
+describe('a feed read on a dead connection', () => {
   it('reads the feed again before a read on a dead connection times out', async () => {
     const heard: string[] = []
     const store = heldStore(memoryStore())

@@ -23,7 +23,7 @@ export const VERBS = [
 /** One action on one of two nodes. */
 export type Act = { readonly verb: (typeof VERBS)[number]; readonly node: 0 | 1 }
 
-/** An act that was done. Its clock ticks at each beginning and each end. */
+/** An act that was performed. Its clock ticks at each beginning and each end. */
 export type Done = Act & { readonly began: number; ended: number; ok: boolean; writes: boolean }
 
 /** Two instances over one store. A scheduler controls when each call reaches the store and when its answer returns. */

@@ -48,7 +48,7 @@ export const tokens = latchkey({ prefix: 'acme_live', store, scopes: { 'inventor
 }
 
 describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () => {
-  it('doctor passes a durable Postgres server and shows its time zone', async () => {
+  it('doctor passes on a durable Postgres server and shows its time zone', async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       const { check } = await examine('postgres-good', `postgresStore({ url: '${place.url}', schema: '${place.schema}' })`)
@@ -63,7 +63,7 @@ describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () =
     }
   })
 
-  it('doctor fails a Postgres database with synchronous_commit off until it is on', async () => {
+  it('doctor fails on a Postgres database until synchronous_commit is on', async () => {
     const place = await ownSchema(postgres.url ?? '')
     const role = `${place.schema}_late`
     await place.query(`create role ${role} login superuser password 'word'`)
@@ -87,7 +87,7 @@ describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () =
     }
   })
 
-  it('doctor fails read-only Postgres connections, such as those to a replica', async () => {
+  it('doctor fails on read-only Postgres connections, such as those to a replica', async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       await examine('postgres-first', `postgresStore({ url: '${place.url}', schema: '${place.schema}' })`)
@@ -99,7 +99,7 @@ describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () =
     }
   })
 
-  it('doctor fails a node whose clock is an hour off', async () => {
+  it('doctor fails on a node whose clock is an hour off', async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       const store = `postgresStore({ pool: new pg.Pool({ connectionString: '${place.url}' }), schema: '${place.schema}' })`
@@ -115,7 +115,7 @@ describe.skipIf(postgres.skip)(`doctor on Postgres ${postgres.skip ?? ''}`, () =
 })
 
 describe.skipIf(sqlServerMissing('postgres'))('doctor on a dedicated Postgres server', () => {
-  it('doctor fails a Postgres server with fsync off', async () => {
+  it('doctor fails on a Postgres server with fsync off', async () => {
     const server = await createSqlServer('postgres')
     const client = new Client({ connectionString: server.url })
     try {
@@ -133,7 +133,7 @@ describe.skipIf(sqlServerMissing('postgres'))('doctor on a dedicated Postgres se
 })
 
 describe.skipIf(mysql.skip)(`doctor on MySQL ${mysql.skip ?? ''}`, () => {
-  it('doctor shows the sql_mode of MySQL and fails a lenient one with the setting to change', async () => {
+  it('doctor shows the sql_mode of MySQL, fails if it is lenient, and names the setting to change', async () => {
     const place = await ownDatabase(mysql.url ?? '')
     try {
       const good = await examine('mysql-good', `mysqlStore({ url: '${place.url}' })`)
@@ -152,7 +152,7 @@ describe.skipIf(mysql.skip)(`doctor on MySQL ${mysql.skip ?? ''}`, () => {
 })
 
 describe.skipIf(sqlServerMissing('mariadb'))('doctor on a dedicated MariaDB server', () => {
-  it('doctor fails a MariaDB server that is read-only or does not flush its log', async () => {
+  it('doctor fails on a MariaDB server that is read-only or does not flush its log', async () => {
     const server = await createSqlServer('mariadb')
     try {
       const store = `mysqlStore({ url: '${server.url}' })`
@@ -172,7 +172,7 @@ describe.skipIf(sqlServerMissing('mariadb'))('doctor on a dedicated MariaDB serv
 })
 
 describe.skipIf(redisServerMissing())('doctor on Redis', () => {
-  it('doctor passes a durable Redis server and fails one that evicts, loses or delays data, with the setting to change', async () => {
+  it('doctor passes on a durable Redis server, fails on one that evicts, loses or delays data, and names the setting to change', async () => {
     const server = await createRedisServer()
     await server.start()
     try {
@@ -198,7 +198,7 @@ describe.skipIf(redisServerMissing())('doctor on Redis', () => {
 })
 
 describe('doctor on SQLite', () => {
-  it('doctor fails a SQLite handle with synchronous off and a file that everyone may read', async () => {
+  it('doctor fails on a SQLite handle with synchronous off and on a world-readable file', async () => {
     const handle = `sqliteStore({ database: (() => { const it = new Database('$folder/open.db'); it.exec('pragma journal_mode = wal'); it.exec('pragma synchronous = off'); return it })() })`
     const libsql = pathToFileURL(join(process.cwd(), 'node_modules/libsql/index.js'))
     const { code, check } = await examine(
@@ -210,7 +210,7 @@ describe('doctor on SQLite', () => {
     expect(check('file')).toMatchObject({ ok: false, advice: expect.stringContaining('chmod 600') })
   })
 
-  it('doctor passes a dedicated SQLite file and notes that all callers share one address', async () => {
+  it('doctor passes on a dedicated SQLite file and notes that all callers share one address', async () => {
     const { sub, key } = { sub: 'sqlite-fine', key: join(shell.folder, 'fine.db') }
     const store = sqliteStore(key)
     const { latchkey } = await import('latchkey')

@@ -127,7 +127,7 @@ describe('a token on the command line', () => {
     expect(`${stdout}${stderr}`).not.toContain(token.slice(27, 50))
   })
 
-  it('a token is never an option, so it never appears in the process list', () => {
+  it('no option takes a token, so that tokens never appear in the process list', () => {
     const program = new Command()
     for (const add of COMMANDS) add(program, () => undefined)
     const named = (option: Option): boolean => /token|secret|pepper|password/i.test(option.flags)

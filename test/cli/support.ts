@@ -92,7 +92,7 @@ export function start(shell: Shell, args: readonly string[]): ReturnType<typeof 
   return spawn(process.execPath, [shell.program, ...args], { cwd: shell.folder, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** Gives a program a terminal of 100 columns, types when a question was asked, and prints what the terminal showed. */
+/** Gives a program a terminal of 100 columns, types an answer when a question is asked, and prints what the terminal showed. */
 const TERMINAL = `
 import fcntl, os, pty, struct, sys, termios
 keys, command = sys.argv[1], sys.argv[2:]

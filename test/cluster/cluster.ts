@@ -16,7 +16,7 @@ export type Broker = { readonly kind: 'nats' | 'redis'; readonly url: string }
 /** Several nodes on one database. Each is a separate process and reaches the database through its own proxy. */
 export type Cluster = {
   readonly kind: Backend['kind']
-  /** The node that makes and revokes tokens. No scenario disturbs it. */
+  /** The node that creates and revokes tokens. No scenario disturbs it. */
   readonly chief: ClusterNode
   readonly others: readonly ClusterNode[]
   readonly maxStalenessMs: number

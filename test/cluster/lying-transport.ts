@@ -2,11 +2,11 @@ import type { RelayTransport } from 'latchkey/relay'
 
 const KEPT = 200
 const LATEST_MS = 3_000
-/** The share of each kind of lie. It leaves enough honest messages for the lies to matter. */
+/** The share of each kind of forgery. It leaves enough messages unchanged for the forgeries to matter. */
 const SHARE = 0.15
 
 /**
- * A broker that tells every lie possible without the key: it changes bytes, truncates messages, repeats old ones, delivers them to the
+ * A broker that forges everything that can be forged without the key: it changes bytes, truncates messages, repeats old ones, delivers them to the
  * wrong channel, delays them, and makes up its own.
  */
 export function lyingTransport(honest: RelayTransport, lies: () => boolean): RelayTransport {

@@ -31,7 +31,7 @@ export class ClusterNode {
     return (await this.ask({ do: 'revokeAll', tenantId })) as Span
   }
 
-  /** Starts asking about a token. Resolves once the token is answered from memory. */
+  /** Starts asking about a token. Resolves once verifications of the token are answered from memory. */
   async watch(token: string): Promise<void> {
     await this.ask({ do: 'watch', token })
     await this.ask({ do: 'settle', token })
@@ -51,7 +51,7 @@ export class ClusterNode {
     await this.ask({ do: 'step', ms })
   }
 
-  /** Makes the broker lie to the node, as far as that is possible without the key. */
+  /** Makes the broker tamper with the node's messages, as far as that is possible without the key. */
   async lieTo(on: boolean): Promise<void> {
     await this.ask({ do: 'lie', on })
   }

@@ -38,10 +38,10 @@ export type Watched = {
   readonly refused: number
   /** When the last accepted verification began. */
   readonly lastAcceptedBegan: number
-  /** When the first refusal was answered. */
+  /** When the first refusal was returned. */
   readonly firstRefusedEnded: number | undefined
   /** Acceptances that began after a refusal. */
   readonly acceptedAgain: number
-  /** How often each code was answered. */
+  /** How often each code was returned. */
   readonly codes: { readonly [code: string]: number }
 }

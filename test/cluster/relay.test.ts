@@ -37,11 +37,11 @@ for (const [kind, broker] of [
       }
 
       it('applies a revocation on every node with a relay when nothing is disturbed', () => check(scenarios.healthy(cluster, 10)))
-      it('accepts a token on no node with a relay once waitForNodes has answered', () => check(scenarios.barrier(cluster, 3, 'none')))
+      it('accepts a token on no node with a relay once waitForNodes has resolved', () => check(scenarios.barrier(cluster, 3, 'none')))
       for (const trouble of ['cut', 'silent', 'late', 'lying'] as const satisfies readonly RelayTrouble[]) {
-        it(`keeps the bound with the relay ${trouble}`, () => check(relayTrouble(cluster, 2, trouble, 'all')))
+        it(`keeps the bound while the relay is ${trouble}`, () => check(relayTrouble(cluster, 2, trouble, 'all')))
       }
-      it('keeps the bound while the relay is cut for one node', () => check(relayTrouble(cluster, 2, 'cut', 'one')))
+      it('keeps the bound while one node is cut off from the relay', () => check(relayTrouble(cluster, 2, 'cut', 'one')))
     },
   )
 }

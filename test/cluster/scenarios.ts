@@ -219,7 +219,7 @@ export async function steppedClock(cluster: Cluster, trials: number): Promise<Fi
   }
 }
 
-/** `waitForNodes`: once it has answered, nobody accepts the token, even if a node was cut off or stopped in the meantime. */
+/** `waitForNodes`: once it has resolved, nobody accepts the token, even if a node was cut off or stopped in the meantime. */
 export async function barrier(cluster: Cluster, trials: number, trouble: 'none' | 'cut' | 'frozen'): Promise<Finding> {
   const { chief, others, maxStalenessMs } = cluster
   const node = others[0] ?? chief

@@ -17,7 +17,7 @@ describe('events as CSV', () => {
   const event = { id: '1', at: '2030-01-01T00:00:00.000Z', action: 'token.created', actorId: 'ann' }
 
   it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', ' =1', '\u200b=1', '＝1', '|cmd', '%0A'])(
-    'the CSV export prevents %j from being a formula',
+    'the CSV export neutralizes the formula %j',
     (reason) => {
       expect(
         csvOf([{ ...event, reason }], NO_NAMES)

@@ -73,7 +73,7 @@ describe.skipIf(skip !== undefined)(`why a token is rejected ${skip ?? ''}`, () 
     })
   })
 
-  it("screen readers hear an answer once, with the owner's name even if that loads late", () => {
+  it("screen readers announce an answer once, with the owner's name even if the name loads late", () => {
     const many = Array.from({ length: 501 }, (_, at) => ({ id: `i${at}`, name: `A ${at}` }))
     let id = ''
     const before = async ({ tokens }: World): Promise<void> => {

@@ -48,7 +48,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
     }),
   )
 
-  it('the page blames the application, not the store, when only names fail, and shows IDs instead', () =>
+  it('the page reports an application error, not a store error, when only names fail to load, and shows IDs instead', () =>
     play({ before: seed, start: expressWith({ tenants: broken, owners: () => [] }) }, async ({ page }) => {
       await page.getByRole('cell', { name: 'corvid', exact: true }).first().waitFor()
       await page.getByText('The application behind this page could not provide names. IDs are shown instead.').waitFor()
@@ -71,7 +71,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await dialog.getByText(/tokens? will be revoked/).waitFor()
     }))
 
-  it('the form blames the application when mayOwn() fails, and reports a move while changes are paused', () =>
+  it('the form reports an application error when mayOwn() fails, and reports a move while changes are paused', () =>
     play({ options: { mayOwn: broken } }, async ({ page }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')

@@ -106,7 +106,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     }
     return play({ before: make }, async ({ page }) => {
       await page.getByRole('link', { name: 'Web shop' }).waitFor()
-      // As a store without an index for names answers when it holds many tokens.
+      // The response of a store that has no index for names and holds many tokens.
       await page.route(
         (url) => url.searchParams.has('name'),
         (route) =>
@@ -317,7 +317,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await expect.poll(() => page.title()).toBe('Acme')
     }))
 
-  it('a filter value in the URL that does not exist filters nothing, instead of failing permanently', () =>
+  it('an unknown filter value in the URL is ignored instead of causing a permanent failure', () =>
     play({ before: many(2), at: '?status=bogus&view=bogus&sort=bogus&size=7&page=x' }, async ({ page }) => {
       await page.getByRole('link', { name: 'Token 1' }).waitFor()
       await expect.poll(() => page.getByRole('combobox', { name: 'Status' }).inputValue()).toBe('')

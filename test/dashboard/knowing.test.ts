@@ -49,7 +49,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
       },
     ))
 
-  it('the page claims "never used" nowhere when the server does not count usage', () =>
+  it('the page does not claim "never used" anywhere when the server does not count usage', () =>
     play({ before: seedOne, options: { usage: false } }, async ({ page }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await page.getByRole('checkbox', { name: 'Select ERP' }).check()
@@ -135,7 +135,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
     })
   })
 
-  it('a section offers to try again after the user has signed out, and addresses do not claim to depend on the range', () =>
+  it('a section offers to try again after the user has signed out, and the address list does not mention the selected range', () =>
     play(one, async ({ page }) => {
       let signedOut = true
       await page.route(/\/usage\?from/, (route) => (signedOut ? route.fulfill({ status: 401, body: '{}' }) : route.fallback()))
@@ -292,7 +292,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
 describe.skipIf(skip !== undefined)(`the list ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('the list cuts off nothing from 320 to 1920 pixels, even while a token is rotating', () =>
+  it('nothing in the list is cut off from 320 to 1920 pixels, even while a token is rotating', () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Refund bot' }).last().waitFor()
       for (const width of [320, 390, 600, 861, 1080, 1100, 1280, 1440, 1920]) {

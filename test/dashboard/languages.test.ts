@@ -88,7 +88,7 @@ describe.skipIf(skip !== undefined)(`the page in other languages ${skip ?? ''}`,
       expect(await wider(page.getByRole('dialog'))).toEqual([])
     }))
 
-  it('the Arabic page runs from right to left, uses Arabic plurals and cuts off nothing', () =>
+  it('the Arabic page runs from right to left and uses Arabic plurals, and nothing is cut off', () =>
     play({ before: seed, dashboard: { language: 'ar' } }, async ({ page }) => {
       await expect.poll(() => page.locator('html').getAttribute('dir')).toBe('rtl')
       await page.getByRole('heading', { name: 'رموز API' }).waitFor()

@@ -21,14 +21,14 @@ const cutOff = (page: Page): Promise<string[]> =>
   )
 
 describe('names of columns', () => {
-  it.each(['en', ...Object.keys(languages)])('the two columns about the creation are told apart in %s', (language) => {
+  it.each(['en', ...Object.keys(languages)])('the two creation columns have different labels in %s', (language) => {
     const known: DashboardTexts = (Object.hasOwn(languages, language) ? languages[language] : undefined) ?? texts
     expect(known['list.column.createdTime']).toContain(known['list.column.created'])
     expect(known['list.column.createdTime']).toMatch(/\(.+\)/)
   })
 })
 
-describe.skipIf(skip !== undefined)(`what can be read ${skip ?? ''}`, () => {
+describe.skipIf(skip !== undefined)(`legibility ${skip ?? ''}`, () => {
   const play = stage(path)
 
   it.each([900, 1440, 1920])('the axis of the usage chart shows each date once at %i pixels', (width) =>
@@ -65,7 +65,7 @@ describe.skipIf(skip !== undefined)(`what can be read ${skip ?? ''}`, () => {
     }),
   )
 
-  it.each([320, 768, 1280])('the menu of the columns touches its button at %i pixels, including in right-to-left languages', (width) =>
+  it.each([320, 768, 1280])('the column menu touches its button at %i pixels, including in right-to-left languages', (width) =>
     play({ before: seed, dashboard: { language: 'ar' }, context: { viewport: { width, height: 844 } } }, async ({ page }) => {
       const opener = page.locator('.head-actions button').first()
       for (const direction of ['rtl', 'ltr']) {
@@ -124,7 +124,7 @@ describe.skipIf(skip !== undefined)(`what can be read ${skip ?? ''}`, () => {
     )
   })
 
-  it.each([794, 1280])('a printed list cuts nothing off and has no controls, at %i pixels', (width) => {
+  it.each([794, 1280])('nothing is cut off in a printed list, and it has no controls, at %i pixels', (width) => {
     const long = 'a.name.that.goes.on.and.on.for.much.longer.than.any.column.has.room.for@acme.example'
     return play(
       {

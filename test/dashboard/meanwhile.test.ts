@@ -89,7 +89,7 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
   const revoke = inDialog('Revoke', 'Revoke permanently')
   const rotate = inDialog('Rotate', 'Rotate')
 
-  it.each(['revoked', 'rotated without overlap'] as const)('Revoke does not claim a token that someone else %s', (change) =>
+  it.each(['revoked', 'rotated without overlap'] as const)('Revoke does not take credit for a token that someone else %s', (change) =>
     after(change, revoke),
   )
 
@@ -197,7 +197,7 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
       },
     ))
 
-  it('Revoke all reports that someone else left nothing to revoke', () =>
+  it('Revoke all reports that someone else already revoked every token', () =>
     play({ before: async ({ tokens }) => tokens.system.create({ name: 'ERP', tenantId: 'acme', scopes: [] }) }, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await press(page, 'Revoke all')

@@ -39,7 +39,7 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
     before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: [] }),
   }
 
-  it.each(Object.entries(SECRETS))('a pasted secret of another system gets no further than its field: %s', (_, secret) =>
+  it.each(Object.entries(SECRETS))('a secret of another system is removed from the field where it was pasted and sent nowhere: %s', (_, secret) =>
     play(old, async (scene) => {
       const { page } = scene
       const pasteInto = async (field: Locator): Promise<void> => {

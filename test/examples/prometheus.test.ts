@@ -23,7 +23,7 @@ const exported = (name: string): readonly string[] => {
 }
 
 describe('the Prometheus example', () => {
-  it('the Prometheus example uses only metrics and labels that latchkey/otel has', () => {
+  it('the Prometheus example uses only metrics and labels that latchkey/otel provides', () => {
     const known = new Set([...Object.keys(INSTRUMENTS), ...Object.keys(CONSUMER_INSTRUMENTS), 'latchkey.store.duration'].flatMap(exported))
     const rules = readFileSync(join(FOLDER, 'latchkey.rules.yml'), 'utf8')
     const labels = new Set(['latchkey_prefix', 'latchkey_outcome', 'latchkey_code', 'latchkey_fault_where', 'latchkey_consumer_name'])

@@ -42,7 +42,7 @@ it.each<[string, string, unknown, Change]>([
   ['operations that are not a list', 'PATCH', { ...OPS, Operations: {} }, 'unknown'],
   ['broken JSON', 'PATCH', '{"Operations":', 'unknown'],
   ['another method', 'POST', {}, 'unknown'],
-])('the SCIM example understands %s by %s, or reports that it does not', async (_what, method, body, change) => {
+])('the SCIM example supports %s by %s, or reports that it does not', async (_what, method, body, change) => {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   const request = new Request('http://localhost/scim/v2/Users/ada', { method, ...(body !== undefined && { body: text }) })
   expect(await changeOf(request)).toBe(change)

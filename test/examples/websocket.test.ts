@@ -8,7 +8,7 @@ it('the WebSocket example connects by header and by single-use ticket, and disco
   expect(lines).toEqual([
     'by its token: bolts: 1200',
     'by a ticket: bolts: 1200 (stock.v1)',
-    'by the same ticket again: Unexpected server response: 401',
+    'with the same ticket again: Unexpected server response: 401',
     'closed: 3000 token_revoked',
     'closed: 3000 token_revoked',
   ])

@@ -86,7 +86,7 @@ describe('the resources option', () => {
   const ask = (token: string): Request => new Request('http://host.test/all', { headers: { authorization: `Bearer ${token}` } })
   const require = requireScopes('a:read')
 
-  it('the resources option of a guard overrides the one of the instance, both ways', async () => {
+  it('the resources option of a guard overrides that of the instance, in both directions', async () => {
     const strict = make('explicit')
     const token = await limited(strict)
     expect((await authenticate(strict, ask(token), { require })).response?.status).toBe(403)
@@ -104,7 +104,7 @@ describe('the resources option', () => {
     expect((await require(request))?.status).toBe(403)
   })
 
-  it('the resources option applies to sessions and foreign bearer tokens as to tokens', async () => {
+  it('the resources option applies to sessions and foreign bearer tokens as it does to tokens', async () => {
     const tokens = make('explicit')
     const anonymous = new Request('http://host.test/all')
     const resources = { warehouse: ['w1'] }

@@ -168,7 +168,7 @@ describe.each([
     expect(codes).toEqual(['LATCHKEY_W003', 'LATCHKEY_W001'])
   })
 
-  it('the guard does not warn about the proxy when it is trusted and the address is simply another one', async () => {
+  it('the guard does not warn about the proxy when the proxy is trusted and the address is simply not allowed', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ allowedIps: ['203.0.113.7'] })
     const codes: string[] = []
@@ -202,7 +202,7 @@ describe.each([
     }
   })
 
-  it('a use is counted even when the client leaves before the decision', async () => {
+  it('a use is counted even when the client disconnects before the decision', async () => {
     const { tokens, token, id } = await kit()
     const left = new AbortController()
     const slow = decidedBy(tokens, async (presented, context) => {

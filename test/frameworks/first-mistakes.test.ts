@@ -89,7 +89,7 @@ it('on web requests, wrong arguments are rejected with a hint about what to writ
     [onWeb.authenticate, [tokens], 'request: must be a standard Request: authenticate(tokens, request)'],
     [onWeb.authenticate, [tokens, Promise.resolve(request)], 'request: must be a standard Request, not a promise: await it'],
     [onWeb.authenticate, [tokens, { require: mayRead }], 'request: must be a standard Request: authenticate(tokens, request)'],
-    [onWeb.authenticate, [tokens, nodeRequest], 'request: must be a standard Request, not one of Node'],
+    [onWeb.authenticate, [tokens, nodeRequest], 'request: must be a standard Request, not a Node request'],
     [onWeb.authenticate, [request, tokens], 'tokens: comes before the request: authenticate(tokens, request)'],
     [onWeb.authenticate, [request], 'tokens: comes before the request: authenticate(tokens, request)'],
     [onWeb.authenticate, [undefined, request], 'tokens: must be the result of latchkey(options)'],

@@ -7,7 +7,7 @@ const say = (c: Context): Response => c.json({ ran: true, id: c.var.principal?.t
 const statusOf = async (app: Hono, path: string, init?: RequestInit): Promise<number> => (await app.request(path, init)).status
 
 describe('on Hono', () => {
-  it("the guard passes on a handler's response without a body as the same object", async () => {
+  it('the guard returns the same response object when a handler responds without a body', async () => {
     const { tokens, token } = await kit()
     const app = new Hono()
     // Platforms mark requests that were already answered in this way.
@@ -24,7 +24,7 @@ describe('on Hono', () => {
     expect([...answered.headers.keys()]).toEqual(['x-already-sent'])
   })
 
-  it('the guard sets Vary on every response, no matter who sends it', async () => {
+  it('the guard sets Vary on every response, whichever handler sends it', async () => {
     const { tokens, token } = await kit()
     const app = new Hono()
     app.use(authenticate(tokens, { credential: { header: 'x-api-key' } }))

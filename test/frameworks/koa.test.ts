@@ -84,7 +84,7 @@ describe.each([
     }
   })
 
-  it('requireScopes refuses requests that a prefix lets past the guard', async () => {
+  it('requireScopes refuses requests that bypass the guard because of a path prefix', async () => {
     const { tokens, token } = await kit()
     const app = new Koa()
     const router = new Router({ prefix: '/api' })

@@ -161,14 +161,14 @@ describe('a request without a body', () => {
     }
   })
 
-  it('an empty object counts as no body, even behind a JSON parser', async () => {
+  it('an empty object is treated as a missing body, even behind a JSON parser', async () => {
     const tokens = instance()
     const base = await listening(createServer(behind(express5, express5.json())(tokens)))
     const { record } = await mint(tokens)
     expect((await fetch(`${base}/${record.id}/rotate`, { method: 'POST', headers: JSON_TYPE, body: '{}' })).status).toBe(201)
   })
 
-  it.each(['null', '[]', '0', '""'])('a body of %s does not count as no body', async (body) => {
+  it.each(['null', '[]', '0', '""'])('a body of %s is not treated as a missing body', async (body) => {
     const tokens = instance()
     const base = await listening(createServer(behind(express5)(tokens)))
     const { token, record } = await mint(tokens)

@@ -246,7 +246,7 @@ describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
     expect(told).toEqual([expect.stringMatching(/^LATCHKEY_W015 .*: GET \/stock\/me$/)])
   })
 
-  it('all of several decorators are checked', async () => {
+  it('when a route has several decorators, all of them are checked', async () => {
     const { tokens, token, create } = await kit()
     const writer = await create({ scopes: ['a:write'] })
     const both = await create({ scopes: ['a:read', 'a:write'] })
@@ -296,7 +296,7 @@ describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
     expect(warned.mock.calls.map(([{ code }]) => code)).toEqual(codes)
   })
 
-  it('an outage is answered with 503 and Retry-After', async () => {
+  it('an outage causes a 503 with Retry-After', async () => {
     const { outage, token } = await kit()
     const answer = await (await start(platform, { tokens: outage }))('/stock/me', bearer(token))
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
@@ -350,7 +350,7 @@ describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
     }
   })
 
-  it('a controller that extends a public one is not public unless it says so itself', async () => {
+  it('a controller that extends a public one is not public unless it is decorated as public itself', async () => {
     const { tokens, token } = await kit()
     const controllers = [AnnexController, HallController, WingController]
     let app: INestApplication | undefined

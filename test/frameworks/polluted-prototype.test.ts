@@ -28,7 +28,7 @@ describe('options that are read while Object.prototype is polluted', () => {
     expect((await authenticate(tokens, new Request('https://api.example/'), options)).response?.status).toBe(401)
   })
 
-  it('a polluted `session` is not asked for a principal', async () => {
+  it('a polluted `session` is not called for a principal', async () => {
     const tokens = instance()
     pollute('session', () => ({ id: 'ann', scopes: '*' }))
     expect((await authenticate(tokens, new Request('https://api.example/'), { realm: 'stock' })).response?.status).toBe(401)

@@ -63,7 +63,7 @@ const PLACES: { readonly [place: string]: (world: World) => Promise<number> } = 
   },
 }
 
-it.each(Object.keys(PLACES))('an asynchronous ip callback is answered with 503 and reported: %s', async (place) => {
+it.each(Object.keys(PLACES))('an asynchronous ip callback causes a 503 and is reported: %s', async (place) => {
   const given = await world()
   expect(await PLACES[place]?.(given)).toBe(503)
   expect(given.faults.map(({ error }) => error.message)).toContain('ip returned a promise; it must return synchronously')

@@ -72,7 +72,7 @@ describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s 
     expect(site.ran()).toBe(2)
   })
 
-  it("requests refused for their scope use none of the token's rate limit", async () => {
+  it("requests refused for their scope do not count toward the token's rate limit", async () => {
     // A limit above 1, because each request takes a point that returns when its response ends.
     const site = await open(harness, perToken(4))
     const statuses = new Set<number>()
@@ -82,7 +82,7 @@ describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s 
     expect((await site.get('/api/read')).status).toBe(200)
   })
 
-  it('a failing limiter is answered with 503 or ignored, depending on onFailure', async () => {
+  it('a failing limiter causes a 503 or is ignored, depending on onFailure', async () => {
     const failing = {
       points: 5,
       duration: 60,

@@ -235,7 +235,7 @@ describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
     for (const headers of [{ origin }, { ...other, 'sec-fetch-site': 'same-origin' }]) expect(await shake(headers)).not.toMatch(/^403/)
   })
 
-  it('a session callback that throws is answered with 503 on every route', async () => {
+  it('a session callback that throws causes a 503 on every route', async () => {
     const ask = await asking()
     for (const [method, path] of [
       ['GET', '/tokens'],
@@ -243,7 +243,7 @@ describe.each(Object.entries(hosts))('a session on %s', (framework, start) => {
       ['POST', '/exchange'],
     ] as const) {
       const answer = await ask(method, path, 'sid=throws', {}, method === 'POST' ? '{}' : undefined)
-      // On Nest, /self has no guard and never asks for a session.
+      // On Nest, /self has no guard and never looks for a session.
       const unasked = framework.startsWith('Nest') && path === '/tokens/self'
       const expected = unasked ? [401, expect.stringContaining('credential_missing')] : [503, expect.stringContaining('store_unavailable')]
       expect([path, ...answer]).toEqual([path, ...expected])

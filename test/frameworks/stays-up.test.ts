@@ -42,7 +42,7 @@ describe.each([
   ['Express 5', express],
   ['Express 4', express4 as unknown as typeof express],
 ])('%s stays up', (_, make) => {
-  it('a trust proxy function that throws is answered with 503 and reported to the host', async () => {
+  it('a trust proxy function that throws causes a 503 and is reported to the host', async () => {
     const { tokens, faults } = instance()
     const app: Express = make()
     app.set('trust proxy', lost)

@@ -47,7 +47,7 @@ const SERVERS: { readonly [framework: string]: Serve } = {
   },
 }
 
-it.each(Object.keys(SERVERS))('a clock that throws an error with throwing fields is answered with 503 on %s', async (framework) => {
+it.each(Object.keys(SERVERS))('a clock that throws an error with throwing fields causes a 503 on %s', async (framework) => {
   let away = false
   const error = Object.defineProperty(new Error('the time is away'), 'retryAfterSeconds', {
     get() {
@@ -67,7 +67,7 @@ it.each(Object.keys(SERVERS))('a clock that throws an error with throwing fields
 })
 
 it.each(['from memory', 'after a store read'])(
-  'a Fastify request that rejects the principal is answered with 503, decided %s',
+  'a Fastify request to which no principal can be attached is answered with 503, decided %s',
   async (how) => {
     const tokens = instance(how === 'from memory' ? {} : { cache: false })
     const { token } = await mint(tokens)

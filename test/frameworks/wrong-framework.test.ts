@@ -54,8 +54,8 @@ const byFastify: Serve = async (middleware) => {
   return { status: statusCode, errors: body }
 }
 
-const EXPRESS = 'request: is not one of Express: import from latchkey/koa, latchkey/fastify, latchkey/hono or latchkey/web'
-const HONO = 'request: is not one of Hono: import from latchkey/express, latchkey/koa, latchkey/fastify or latchkey/web'
+const EXPRESS = 'request: is not an Express request: import from latchkey/koa, latchkey/fastify, latchkey/hono or latchkey/web'
+const HONO = 'request: is not a Hono request: import from latchkey/express, latchkey/koa, latchkey/fastify or latchkey/web'
 
 it.each([
   ['Express', 'authenticate', 'Koa', onExpress.authenticate(tokens), byKoa, EXPRESS],

@@ -70,7 +70,7 @@ describe('the files of a build', () => {
     return read
   }
 
-  it('latchkey is one file and its entry, apart from what a client also loads', async () => {
+  it('the latchkey entry loads only one file that clients do not also load', async () => {
     const read = await readBy('index')
     expect([...read.keys()].map((path) => basename(path).replace(/-[\w-]{8}\.js$/, '')).sort()).toEqual(['core', 'holder', 'index.js'])
   })
@@ -83,7 +83,7 @@ describe('the files of a build', () => {
     }
   })
 
-  it('adapters share one file with everything that all of them load', async () => {
+  it('all adapters share one file with their common code', async () => {
     const [one, other] = await Promise.all(['koa', 'web'].map(readBy))
     const shared = [...(one?.keys() ?? [])].filter((path) => other?.has(path))
     expect(shared).toEqual([expect.stringMatching(/\/http-[^/]+\.js$/)])

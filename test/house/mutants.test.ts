@@ -6,7 +6,7 @@ import { MUTANTS } from '../tools/mutants.js'
 
 // A mutant whose text is missing from the file, or occurs twice, would stop the mutation check halfway, long after the change that caused it.
 it.each(Object.entries({ ...MUTANTS, ...DECISION_MUTANTS, ...GUARD_MUTANTS }))(
-  'the text of every mutant of %s occurs once in the file',
+  'the code that each mutant of %s replaces occurs exactly once in the file',
   (file, mutants) => {
     const source = readFileSync(file, 'utf8')
     for (const { find, become } of mutants) {

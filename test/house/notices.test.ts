@@ -6,7 +6,7 @@ import { pageInputs } from '../tools/page.js'
 const { devDependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
 describe('notices of bundled code', () => {
-  it('the notices have the name, version and license of every bundled package once', () => {
+  it('the notices contain the name, version and license of every bundled package once', () => {
     const files = [
       'node_modules/commander/lib/command.js',
       'node_modules/commander/index.js',

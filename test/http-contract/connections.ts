@@ -41,12 +41,12 @@ async function keptAlive(world: World): Promise<void> {
   ensureEqual(
     responses.map(({ status }) => status),
     [200, 401, 401, 200, 400, 200],
-    'the statuses along one connection',
+    'the statuses of the responses on one connection',
   )
   ensureEqual(
     responses.map(({ body }) => idIn(body)),
     [world.known('reader').id, UNKNOWN_ID, UNKNOWN_ID, world.known('writer').id, UNKNOWN_ID, world.known('reader').id],
-    'the principals along one connection',
+    'the principals of the requests on one connection',
   )
 }
 

@@ -49,7 +49,7 @@ const WHY_MALFORMED = [
   'The token is sent as a parameter',
   'The value contains a comma',
   'The token contains white space',
-  'The token contains a character that no token has',
+  'The token contains an invalid character',
   'The value after Basic is not base64',
   'The value after Basic contains no colon',
 ]

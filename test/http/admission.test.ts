@@ -77,7 +77,7 @@ describe.each(KINDS)('a request %s', (_kind, make) => {
 })
 
 describe.each(KINDS.slice(0, 3))('the mark that a guard leaves on a request %s', (_kind, make) => {
-  it('the mark admits no other request: not by copying, sharing, spreading, wrapping or inheritance', async () => {
+  it('the mark admits no other request, whether it is copied, shared, spread, wrapped or inherited', async () => {
     const fields = list()
     const request = make(fields)
     await guard(request)
@@ -147,7 +147,7 @@ describe.each(KINDS.slice(0, 3))('the mark that a guard leaves on a request %s',
 describe('the admission that a guard leaves on a Hono context', () => {
   const contextOf = (more: object = {}): OnNode => ({ headers: list(), req: { raw: {} }, ...more })
 
-  it('the mark admits no other Hono context: not by copying, spreading, wrapping or inheritance', async () => {
+  it('the mark admits no other Hono context, whether it is copied, spread, wrapped or inherited', async () => {
     const context = contextOf()
     await guard(context)
     const { key, mark } = markOn(context)

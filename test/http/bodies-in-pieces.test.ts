@@ -23,13 +23,13 @@ function inPieces(text: string): ReadableStream<Uint8Array<ArrayBuffer>> {
 
 const LONG = JSON.stringify({ name: 'naïve '.repeat(3_000) })
 
-// A piece costs hundreds of bytes, however short it is, and a stranger chooses how short.
+// A piece costs hundreds of bytes, however short it is, and the sender chooses how short.
 it('a body that arrives byte by byte is copied, not kept in pieces', async () => {
   const read = await readRawBody({ headers: new Headers(), body: inPieces(LONG) }, 100_000)
   expect(new TextDecoder().decode(read)).toBe(LONG)
 })
 
-it('a body that is too long ends after the limit, with pieces of any length', async () => {
+it('a body that is too long is rejected at the limit, whatever the length of its pieces', async () => {
   const body = inPieces(LONG)
   await expect(readRawBody({ headers: new Headers(), body }, 10_000)).rejects.toBeInstanceOf(TooLargeError)
   const exact = await readRawBody({ headers: new Headers(), body: inPieces('x'.repeat(10_000)) }, 10_000)

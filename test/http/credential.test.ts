@@ -23,7 +23,7 @@ describe('readCredential', () => {
   it.each([
     ['The token is missing', ['Bearer', '']],
     ['The token contains white space', ['Bearer a b', 'Bearer a\nb', 'Bearer \ta', 'Bearer [object Object]']],
-    ['The token contains a character that no token has', ['Bearer a;', 'Bearer a\\n', 'Bearer é', 'Bearer =a']],
+    ['The token contains an invalid character', ['Bearer a;', 'Bearer a\\n', 'Bearer é', 'Bearer =a']],
     ['The token is too long', [`Bearer ${'a'.repeat(9000)}`]],
     ['The value contains quotation marks', ['Bearer "a"', "Bearer 'a'", 'Bearer `a`', '"Bearer a"', '"Bearer" a']],
     ['The token is preceded by another scheme', ['Bearer Bearer a', 'Bearer bearer: a', 'Bearer Token a', 'Bearer Basic YTpi']],

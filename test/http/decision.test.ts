@@ -40,7 +40,7 @@ describe('a credential of another system', () => {
   const foreign = (credential: string) => (credential === 'theirs' ? other : undefined)
   const tokens = () => fakeTokens(() => allowing(principal), { isOwn: (token) => token === 'ours' })
 
-  it('the foreign callback decides about other credentials, and unknown ones are invalid', async () => {
+  it('the foreign callback handles other credentials, and unknown ones are invalid', async () => {
     expect(await outcome(tokens(), { foreign }, withToken('theirs'))).toBe('other:1')
     expect(await outcome(tokens(), { foreign }, withToken('nobody'))).toEqual([401, 'token_invalid'])
   })
@@ -67,7 +67,7 @@ describe('the result of a decision', () => {
     ['ok that is merely truthy', { ok: 1, principal: faulty }],
     ['ok as a string', { ok: 'true', principal: faulty }],
     ['a refusal without a code', { ok: false }],
-  ])('a malformed decision is answered with 503 and never admits a request, synchronously or not: %s', async (_what, answer) => {
+  ])('a malformed decision causes a 503 and never admits a request, synchronously or not: %s', async (_what, answer) => {
     for (const decide of [() => answer, async () => answer]) {
       const tokens = fakeTokens(decide)
       expect(await outcome(tokens, { optional: true }, withToken())).toEqual([503, 'store_unavailable'])
@@ -75,7 +75,7 @@ describe('the result of a decision', () => {
     }
   })
 
-  it('a failing decision is answered with 503 and never admits a request, synchronously or not', async () => {
+  it('a failing decision causes a 503 and never admits a request, synchronously or not', async () => {
     const fails = (): never => {
       throw new Error('down')
     }

@@ -85,7 +85,7 @@ describe('warnings', () => {
 describe('setup mistakes', () => {
   const denied = fakeTokens(() => ({ ok: false, code: 'ip_denied' }))
 
-  it('an untrusted proxy in front of a token with allowedIps causes one warning', () => {
+  it('an untrusted proxy causes one warning when a token has allowedIps', () => {
     const { told, onWarning } = collector()
     createGuard(denied, { onWarning }, fakePlatform(false))(forwarded)
     createGuard(denied, { onWarning }, fakePlatform(false))(forwarded)

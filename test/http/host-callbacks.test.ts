@@ -221,7 +221,7 @@ describe('a foreign bearer token', () => {
     await expect(access.actor(request(), { actor: {}, principal })).rejects.toMatchObject({ code: 'token_cannot_manage' })
     const holder = await access.holder(request(), { actor: undefined, principal })
     expect(holder.refusal?.status).toBe(401)
-    // An own token in Basic is still a token, whatever its form.
+    // A latchkey token in Basic is still a token, whatever its form.
     await expect(access.actor(request({ authorization: `Basic ${btoa(`${token}:`)}` }), { actor: {} })).rejects.toMatchObject({
       code: 'token_cannot_manage',
     })

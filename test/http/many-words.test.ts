@@ -18,7 +18,7 @@ const FIELDS: readonly (readonly [what: string, value: string])[] = [
   ['different Basic credentials', filled((at) => `basic ${btoa(`u${at}:p`)}`)],
 ]
 
-// Each word that is decoded takes time, most of all if the decoder throws, and a stranger chooses the number of words.
+// Each word that is decoded takes time, most of all if the decoder throws, and the caller chooses the number of words.
 describe('a request with thousands of words in its header fields', () => {
   afterEach(() => vi.restoreAllMocks())
 
@@ -42,7 +42,7 @@ describe('a request with thousands of words in its header fields', () => {
     return calls
   }
 
-  it.each(FIELDS)('a cookie of %s takes few decodings if a callback of the host fails, and no report quotes it', async (_, cookie) => {
+  it.each(FIELDS)('a cookie of %s needs few decoding steps if a callback of the host fails, and no report quotes it', async (_, cookie) => {
     const reports: unknown[] = []
     const tokens = instance({ onError: (report) => reports.push(report) })
     const session = ({ headers }: Request): undefined => {
@@ -59,7 +59,7 @@ describe('a request with thousands of words in its header fields', () => {
     await tokens.close()
   })
 
-  it.each(FIELDS)('the management API identifies no one by %s, with few decodings', async (_, authorization) => {
+  it.each(FIELDS)('the management API identifies no one by %s, and needs few decoding steps', async (_, authorization) => {
     const tokens = instance({})
     const api = management(tokens, { mountPath: '/tokens', actor: () => undefined })
     const calls = watch()

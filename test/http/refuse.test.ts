@@ -75,8 +75,8 @@ describe('errorBody', () => {
     ['a promise that rejects', () => Promise.reject(undefined)],
     ['a cycle', () => cycle],
     ['a bigint inside', () => ({ a: 1n })],
-    ['what makes no JSON', () => ({ toJSON: () => undefined })],
-    ['what makes text', () => ({ toJSON: () => 'text' })],
+    ['an object that is not serialized to JSON', () => ({ toJSON: () => undefined })],
+    ['an object that is serialized to text', () => ({ toJSON: () => 'text' })],
     [
       'an array of a custom class that throws',
       () =>

@@ -125,7 +125,7 @@ describe('a scope check', () => {
     await new Promise((resolve) => setTimeout(resolve, 20))
   })
 
-  it('a scope check accepts only true, and a throwing allows() is answered with 503', async () => {
+  it('a scope check accepts only true, and an allows() that throws causes a 503', async () => {
     const truthy = { ...fakePrincipal([]), allows: (() => 'yes') as unknown as () => boolean }
     expect(await check(['a:read'], truthy)).toEqual([403, 'scope_insufficient'])
     const throwing = {

@@ -7,7 +7,7 @@ import { accepting } from './world.js'
 const rows = Array.from({ length: 30 }, (_, key) => ({ key, hash: `hash of ${key}` }))
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-/** An instance that accepts tokens with slow hashes, and introspection for the client that its requests name. Budgets are refilled by a clock that stands. */
+/** An instance that accepts tokens with slow hashes, and introspection for the client that its requests name. The clock of the budgets does not advance. */
 async function standing() {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
@@ -47,14 +47,14 @@ async function standing() {
 
 const CALLERS = ['an unknown address', 'one address', 'a client that introspects for its users', 'an actor that reports leaks'] as const
 
-it.each(CALLERS)('accepts the first use of other tokens after guesses at one, all from %s', async (caller) => {
+it.each(CALLERS)('accepts the first use of other tokens after guesses at one token, all from %s', async (caller) => {
   const { presented } = await standing()
   for (let at = 0; at < 30; at += 1) await presented[caller](`k-1-guess-${at}`)
   expect(await presented[caller]('k-1-secret')).toMatch(/^(503|store_unavailable)$/)
   for (let key = 2; key < 8; key += 1) expect(await presented[caller](`k-${key}-secret`)).toBe('ok')
 })
 
-it.each(CALLERS)('limits guesses alike for tokens that exist, were used before, or do not exist, from %s', async (caller) => {
+it.each(CALLERS)('limits guesses equally for tokens that exist, were used before, or do not exist, from %s', async (caller) => {
   const { presented, tokens } = await standing()
   expect(await presented[caller]('k-2-secret')).toBe('ok')
   await tokens.flush()
@@ -90,7 +90,7 @@ it('counts no wrong secret if another format proves the credential', async () =>
   expect(await verdict(tokens.verify('k-1-secret'))).toBe('ok')
 })
 
-it('no stranger or client can use up the guesses of another client, an actor, or an address', async () => {
+it('no unauthenticated caller or client can use up the guessing budget of another client, an actor, or an address', async () => {
   const { tokens, form, callerOf, client, introspect } = await standing()
   const report = revocationByPossession(tokens, { ip: callerOf, perMinute: 100 })
   const reporter = (id: string) => tokens.as({ id, tenants: '*', manages: 'all' })

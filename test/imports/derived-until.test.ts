@@ -11,7 +11,7 @@ import { accepting, oldToken, terms } from './world.js'
 const ISSUER = 'https://auth.example'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
-/** An imported token whose format ends in ten seconds, by a clock that stands still otherwise. */
+/** An imported token whose format ends in ten seconds. The clock does not advance unless a test moves it. */
 async function ending() {
   let now = Math.ceil(Date.now() / 1000) * 1000
   const end = now + 10_000
@@ -38,7 +38,7 @@ async function ending() {
   }
 }
 
-describe('when the format of an imported token ends, what was derived from it ends too', () => {
+describe('what is derived from an imported token ends when the format of that token ends', () => {
   it('refuses tickets of an imported token whose format has ended, and creates none', async () => {
     const { tokens, token, pass } = await ending()
     const principal = await principalOf(tokens.verify(token))

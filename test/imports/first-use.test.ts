@@ -201,7 +201,7 @@ it.each(Object.entries(floods))(
       await pause(10)
       calls[at]?.answer(false)
     }
-    // Their reads get the first free places, although a long queue was there before them.
+    // Their reads get the first free places, even though a long queue was ahead of them.
     await until(() => calls.length === 8)
     for (const { credential, answer } of [...calls]) answer(credential.endsWith('secret'))
     expect(await Promise.all(good)).toEqual(['ok', 'ok'])

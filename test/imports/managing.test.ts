@@ -20,7 +20,7 @@ async function answerTo(tokens: ReturnType<typeof accepting>, headers: Record<st
 
 const basic = (user: string, password = ''): string => `Basic ${btoa(`${user}:${password}`)}`
 
-it('refuses management to a request with an imported token, whoever is signed in and however it is sent', async () => {
+it('refuses management to a request with an imported token, whoever is signed in and however the token is sent', async () => {
   const tokens = accepting([old, sanctumTokens()])
   const { token, row } = oldToken(1)
   const secret = 'S'.repeat(48)
@@ -56,7 +56,7 @@ it('refuses management to an imported token with colons in its text or many word
   expect(await answerTo(tokens, { authorization: `Bearer ${others} k1:secret` })).toBe('token_cannot_manage')
 })
 
-it('reads no more words of a request than it looks up, however many a stranger sends', async () => {
+it('reads no more words of a request than it looks up, however many the request contains', async () => {
   let reads = 0
   const counted = ownTokens({
     name: 'counted',
@@ -85,7 +85,7 @@ it('refuses management if it cannot tell whether a credential is an imported tok
   expect(await answerTo(tokens, { authorization: `Bearer ${oldToken(1).token}` })).toBe('store_unavailable')
 })
 
-it('looks up credentials of anonymous management requests as often as a guard would, and no more', async () => {
+it('looks up credentials of anonymous management requests no more often than a guard would', async () => {
   const store = memoryStore()
   const find = vi.spyOn(store, 'find')
   const stopped = vi.spyOn(performance, 'now').mockReturnValue(performance.now())

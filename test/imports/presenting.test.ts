@@ -131,7 +131,7 @@ it('stores no text of an imported token in a leak report, however the URL encode
   expect(items).toMatchObject([{ details: { url: 'https://x.example/?key=…' } }])
 })
 
-it('decides nothing if a function of a format throws or returns nonsense, and quotes no credential', async () => {
+it('makes no decision if a function of a format throws or returns an invalid value, and quotes no credential', async () => {
   const faults: unknown[] = []
   for (const key of [
     (credential: string) => {

@@ -202,7 +202,7 @@ it('continues an interrupted import when it is called again, and streams its row
   expect(await refusal(tokens.system.import(rows, { format: old, map }))).toBe('store_unavailable undefined')
   store.behave()
   const [a, b] = await Promise.all([1, 2].map(() => tokens.system.import(rows, { format: old, map })))
-  // The batch of one hundred whose answer was lost had been written.
+  // The batch of one hundred whose response was lost had been written.
   expect((a?.imported ?? 0) + (b?.imported ?? 0)).toBe(50)
   expect((a?.existing ?? 0) + (b?.existing ?? 0)).toBe(650)
 })

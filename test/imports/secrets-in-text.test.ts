@@ -46,7 +46,7 @@ it.each(telling)('refuses an imported token in every stored text if its format i
   }
 })
 
-it.each(telling)('does not repeat an imported token in the error that refuses it: %s', async (_, format, make) => {
+it.each(telling)('does not repeat an imported token in the error that reports it: %s', async (_, format, make) => {
   const tokens = accepting([format])
   const token = make()
   const error = await tokens.system.create({ name: 'ERP', scopes: ['stock:read'], expiresIn: token as never, [token]: 1 }).catch(String)

@@ -66,7 +66,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(JSON.stringify(items)).not.toContain(made.hashed)
   })
 
-  it('does not show an administrator of own tokens the ID of a record that somebody else imported', async () => {
+  it('does not show an actor that manages only its own tokens the ID of a record that somebody else imported', async () => {
     const tokens = accepting(formats)
     const { token, row } = oldToken(1)
     const by = (id: string) => tokens.as({ id, tenants: '*', manages: 'all' })
@@ -190,7 +190,7 @@ it('reports a row as a problem if another format already imported its token, wha
 const key = (credential: string): string | undefined => (/^sk_/.test(credential) ? credential.slice(0, 11) : undefined)
 const slow = ownTokens({ name: 'slow', key, verify: (credential, hash) => credential === hash })
 
-/** A secret with a record in a format that is listed first, and a slow hash in another one, by default of the same secret. */
+/** A record in the format that is listed first, and a record with a slow hash in the other format; by default, both are of the same secret. */
 async function twins(secret?: string) {
   const { token, row } = oldToken(1)
   const tokens = accepting([hashed, slow])

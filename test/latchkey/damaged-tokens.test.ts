@@ -170,7 +170,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     expect((await tokens.system.get(other.record.id))?.name).toBe('Of Bob')
   })
 
-  it('a damaged token is named and not copied to another store, which would have to guess what it was', async ({ skip }) => {
+  it('a damaged token is named and not copied to another store, because its contents are unknown', async ({ skip }) => {
     const { tokens, bad, good, clock } = await five(skip)
     const after = instance({ store: memoryStore(), cache: false, clock })
     const { parts, damagedTokens } = await copy(tokens, after)
@@ -180,7 +180,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     for (const { token } of bad) expect(await verdict(after.verify(token))).toBe('token_unknown')
   })
 
-  it('a damaged token keeps its store from counting as empty when another store is copied into it', async ({ skip }) => {
+  it('a store with only a damaged token does not count as empty when another store is copied into that store', async ({ skip }) => {
     const { store, damage } = await subjectOf(kind, skip)
     const lost = storedToken({ prefix: 'acme_test' })
     await store.migrate?.()

@@ -21,7 +21,7 @@ const FOREIGN: readonly { readonly [name: string]: string }[] = [
 ]
 
 describe('a page on another site', () => {
-  it.each(FOREIGN)('a cross-site request changes nothing with the headers %j', async (headers) => {
+  it.each(FOREIGN)('a cross-site request with the headers %j changes nothing', async (headers) => {
     const { call, create, tokens } = harness()
     const { id } = await create(admin)
     for (const action of MUTATIONS) {
@@ -43,7 +43,7 @@ describe('a page on another site', () => {
   ]
 
   it.each(EMBEDDED)(
-    'a page that embeds routes with the headers %j does not use up the limit of the person who sees it',
+    'a page that embeds routes with the headers %j does not use up the rate limit of its viewer',
     async (headers) => {
       const { call, create } = harness(
         {},
@@ -57,7 +57,7 @@ describe('a page on another site', () => {
     },
   )
 
-  it('a link on another site opens a route, and an allowed origin reads', async () => {
+  it('a link on another site can open a route, and an allowed origin can read', async () => {
     const { call, create } = harness({}, { allowedOrigins: ['https://app.test'] })
     const { id } = await create(admin)
     const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
@@ -114,7 +114,7 @@ describe('a same-origin page', () => {
     // Behind a proxy that changes Host, the names differ: the browser compared the origin with the name it requested.
     { origin: 'https://admin.example.com', 'sec-fetch-site': 'same-origin' },
   ]
-  it.each(OWN)('a same-origin request changes things with the headers %j', async (headers) => {
+  it.each(OWN)('a same-origin request with the headers %j can make changes', async (headers) => {
     const { call, create } = harness()
     const { id } = await create(admin)
     expect((await call('POST', `/${id}/revoke`, { actor: admin, headers })).status).toBe(200)
@@ -133,7 +133,7 @@ describe('a same-origin page', () => {
 })
 
 describe('a proxy that changes Host, with a browser that sends only Origin', () => {
-  it('a request through a proxy that changes Host is refused with both hosts and the remedy', async () => {
+  it('the refusal of a request through a proxy that changes Host names both hosts and the fix', async () => {
     const { call } = harness()
     const headers = { origin: 'https://admin.example.com' }
     const { status, body } = await call('POST', '/revoke-all', { actor: superadmin, headers, body: {} })

@@ -226,7 +226,7 @@ describe('the holder of a token', () => {
 })
 
 describe('an outage', () => {
-  it('an outage is answered with 503 and Retry-After, without internal details', async () => {
+  it('an outage causes a 503 with Retry-After, without internal details', async () => {
     const store = memoryStore()
     const broken = {
       ...store,
@@ -263,7 +263,7 @@ describe('an outage', () => {
     expect(await failed(harness({ clock: down }))).toBe(undefined)
   })
 
-  it('a closed instance is answered with 503', async () => {
+  it('a closed instance answers 503', async () => {
     const { call, tokens } = harness()
     await tokens.close()
     expect([(await call('GET', '/', { actor: admin })).status, (await call('GET', '/self', { headers: bearer('x') })).status]).toEqual([

@@ -36,7 +36,7 @@ describe('grants on creation', () => {
     expect((await call('POST', '/', { actor: superadmin, body: { ...GOOD, tenantId: undefined } })).status).toBe(201)
   })
 
-  it('tokens never outlive the expiry policy and cannot lack a required expiry', async () => {
+  it('no token outlives the expiry policy or lacks a required expiry', async () => {
     const { call } = harness({ expiry: { max: 3600, required: true } })
     for (const life of [{}, { expiresIn: 3601 }, { expiresAt: '2099-01-01T00:00:00Z' }]) {
       expect((await call('POST', '/', { actor: admin, body: { ...GOOD, ...life } })).status).toBe(400)

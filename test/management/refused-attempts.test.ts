@@ -81,7 +81,7 @@ describe('a refused management call leaves an event', () => {
       expect(new Set(seen.map(({ details }) => details?.attempt))).toEqual(new Set(verbs))
     }
     expect(trails[0]).toEqual(trails[1])
-    // The other tenant's audit trail stays empty, so strangers cannot write into it.
+    // The other tenant's audit trail stays empty, so outsiders cannot write into it.
     expect(await told(tokens, TOM)).toEqual([])
     expect((await tokens.as(ROOT).events({ tokenId: record.id, action: 'management.refused' })).items.length).toBeGreaterThan(0)
   })
@@ -107,7 +107,7 @@ describe('a refused management call leaves an event', () => {
     expect(await told(tokens, TOM)).toEqual([])
   })
 
-  it('the event of a refusal goes to the named tenant if the actor reaches it, and otherwise to none if the actor has several', async () => {
+  it('a refusal is recorded in the named tenant if the actor can access it, and in no tenant if the actor has several others', async () => {
     const tokens = instance()
     const pia = tokens.as(PIA)
     await refusal(pia.create({ name: 'x', tenantId: 't2', scopes: ['billing:read'] }))

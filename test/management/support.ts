@@ -14,7 +14,7 @@ const SCOPES = {
   'inventory:read': 'See stock',
   'inventory:write': 'Change stock',
   'billing:read': 'See invoices',
-  'tokens:rotate-self': 'Replace itself by a successor',
+  'tokens:rotate-self': 'Replace itself with a successor',
 } as const
 
 /** One request. */

@@ -203,7 +203,7 @@ describe('an unauthenticated caller', () => {
 })
 
 describe('a request that carries a token', () => {
-  it('a request that carries a token manages nothing, even when a person is signed in too', async () => {
+  it('a request that carries a token cannot manage tokens, even when a person is also signed in', async () => {
     const h = harness()
     const { id, token } = await h.create(admin, { scopes: ['inventory:read', 'tokens:rotate-self'] })
     const verified = await h.tokens.verify(token)

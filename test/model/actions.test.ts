@@ -8,7 +8,7 @@ it('the texts of the page mention only existing audit actions', () => {
   for (const key of worded) expect(ACTIONS.map((action) => `audit.${action}`)).toContain(key.split('.').slice(0, 3).join('.'))
 })
 
-it('names every audit action after a subject and what happened to it, each only once', () => {
+it('each audit action has a unique name in the form subject.event', () => {
   for (const action of ACTIONS) expect(action).toMatch(/^(token|tokens|consumer|owner|management)\.[a-z_]+$/)
   expect(new Set(ACTIONS).size).toBe(ACTIONS.length)
 })

@@ -54,7 +54,7 @@ describe('the page about peppers', () => {
 })
 
 describe('the page about environments', () => {
-  it('keeps live and test tokens in one database apart', async () => {
+  it('keeps live and test tokens separate in one database', async () => {
     const { environments } = await programOn<typeof Programs>('environments', 'environments.ts')
     let finds = 0
     const inner = memoryStore()
@@ -94,7 +94,7 @@ async function proxyTo(port: number): Promise<number> {
 }
 
 describe('the page about proxies', () => {
-  it('restricts a token to addresses that only the proxy can vouch for', async () => {
+  it('restricts a token to client addresses that only the proxy can report', async () => {
     const { behindProxy } = await programOn<typeof Programs>('proxy', 'behind-proxy.ts')
     const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })
     const { token } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'], allowedIps: ['203.0.113.7'] })
@@ -116,7 +116,7 @@ describe('the page about proxies', () => {
 })
 
 describe('the page about nodes', () => {
-  it('stops a node after its requests have finished and their uses are written', async () => {
+  it('stops a node after its requests have finished and their uses have been written', async () => {
     const { stop } = await programOn<typeof Programs>('nodes', 'stop.ts')
     const store = memoryStore()
     const tokens = latchkey({ prefix: 'acme_live', store, scopes })
@@ -163,7 +163,7 @@ describe('the commands on the pages', () => {
     expect(ended.code, ended.stderr).toBe(0)
   })
 
-  it.skipIf(postgres.skip)('needs nothing but the printed SQL and its grants for a user with no other rights', async () => {
+  it.skipIf(postgres.skip)('works for a user whose only rights are those that the printed SQL grants', async () => {
     const place = await ownSchema(postgres.url ?? '')
     const user = `${place.schema}_app`
     const config = (name: string, url: string): string =>

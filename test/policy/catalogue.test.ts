@@ -62,7 +62,7 @@ describe('resolve', () => {
     expect(Object.isFrozen(catalogue) && Object.isFrozen(catalogue.names)).toBe(true)
   })
 
-  test('resolve() notices changes to a list that it has resolved before', () => {
+  test('resolve() detects changes to a list that it has resolved before', () => {
     const grants = ['b:read']
     expect(catalogue.resolve(grants).has('a:read')).toBe(false)
     grants.push('a:read')
@@ -153,7 +153,7 @@ describe('intersect', () => {
   })
 })
 
-test('large scope sets answer like small ones', () => {
+test('large scope sets behave like small ones', () => {
   const many = compileCatalogue({ scopes: Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`m:s${at}`, ''])) })
   const set = many.resolve(['m:*'])
   expect(set.names).toHaveLength(500)
@@ -173,7 +173,7 @@ describe('grantable', () => {
     expect(catalogue.grantable(['a:*'], [], [])).toBeUndefined()
   })
 
-  test('grantable() allows grants that are already present word for word', () => {
+  test('grantable() allows grants that are already present verbatim', () => {
     expect(catalogue.grantable(['b:read'], ['c:all', 'b:read'], ['c:all'])).toBeUndefined()
     expect(catalogue.grantable(['b:read'], ['a:read'], ['a:*'])).toBe('a:read')
     expect(catalogue.grantable([], ['@staff'], ['@staff'])).toBeUndefined()

@@ -29,7 +29,7 @@ describe('compileCatalogue() rejects invalid options and names the entry', () =>
     ['an empty name', { scopes: { '': 'x' } }, 'scopes.'],
     ['an empty segment', { scopes: { 'a::b': 'x' } }, 'scopes.a::b'],
     ['a name of 129 characters', { scopes: { ['a'.repeat(129)]: 'x' } }, `scopes.${'a'.repeat(64)}…`],
-    ['a description that is none', { scopes: { a: 7 } }, 'scopes.a', /description/],
+    ['a description that is not text', { scopes: { a: 7 } }, 'scopes.a', /description/],
     ['a nested catalogue', { scopes: { inventory: { read: 'x' } } }, 'scopes.inventory', /description/],
     ['a list of groups', { scopes, groups: [] }, 'groups'],
     ['a group that is text', { scopes, groups: { staff: 'inventory:read' } }, 'groups.staff', /list/],
@@ -40,7 +40,7 @@ describe('compileCatalogue() rejects invalid options and names the entry', () =>
       'groups.staff.1',
       /not in the catalogue/,
     ],
-    ['a group with a slip', { scopes, groups: { staff: ['inventory:raed'] } }, 'groups.staff.0', /did you mean "inventory:read"/],
+    ['a group with a typo', { scopes, groups: { staff: ['inventory:raed'] } }, 'groups.staff.0', /did you mean "inventory:read"/],
     ['a group with a wildcard that covers nothing', { scopes, groups: { staff: ['billing:*'] } }, 'groups.staff.0', /matches no scope/],
     ['a group in a group', { scopes, groups: { all: ['inventory:*'], staff: ['@all'] } }, 'groups.staff.0', /not other groups/],
     ['a group in itself', { scopes, groups: { staff: ['@staff'] } }, 'groups.staff.0', /not other groups/],
@@ -68,7 +68,7 @@ describe('compileCatalogue() rejects invalid options and names the entry', () =>
   })
 })
 
-test('names inherited by objects are ordinary scopes and groups', () => {
+test('names of inherited object properties are ordinary scopes and groups', () => {
   const odd = { ...scopes, constructor: 'x', ...own('__proto__', 'x') }
   const names = Object.assign(Object.create(null), scopes, { constructor: 'x' })
   Object.defineProperty(names, '__proto__', { value: 'x', enumerable: true })

@@ -12,7 +12,7 @@ const catalogue = () => compileCatalogue({ scopes: { 'inventory:read': 'See stoc
 const permissions = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => `permission:${from + at}`)
 
 // The option `owner` is called with every verification, so its result must not be compared with the whole catalogue each time.
-describe('scopes of the host that the catalogue does not have', () => {
+describe('scopes from the host that are not in the catalogue', () => {
   it('scopes outside the catalogue are compared with it once, however often they occur', () => {
     const { resolveFrom } = catalogue()
     const owned = ['inventory:read', ...permissions(0, 50)]

@@ -20,7 +20,7 @@ describe('a catalogue of ten thousand scopes', () => {
     await tokens.close()
   })
 
-  test('GET /:id/explain answers about a hundred scopes that the token lacks', async () => {
+  test('GET /:id/explain explains a hundred scopes that the token lacks', async () => {
     const { call, create, tokens } = world()
     const admin: Actor = { id: 'ada', tenants: ['acme'], manages: 'all' }
     const { id } = await create(admin, { scopes: [NAMES[0]] })

@@ -35,7 +35,7 @@ const coverage = table('the token has')
 const delegation = table('the actor has')
 const resources = table("the token's resources")
 
-test('the docs have the tables of scopes and resources', () => {
+test('the docs contain the tables of scopes and resources', () => {
   expect(coverage.length).toBeGreaterThan(35)
   expect(delegation.length).toBeGreaterThan(20)
   expect(resources.length).toBeGreaterThan(15)

@@ -15,7 +15,7 @@ it.each([
   ['expires_in', 'expiresIn'],
   ['expiryDate', 'expiresAt'],
   ['validUntil', 'expiresAt'],
-])('suggests the one expiry that a name can mean: %s', (key, meant) => {
+])('suggests the only expiry field that a name can mean: %s', (key, meant) => {
   expect(unknownName(key, FIELDS)).toBe(`unknown field; did you mean "${meant}"?`)
 })
 

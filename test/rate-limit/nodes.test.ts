@@ -35,13 +35,13 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     return verdicts.filter((word) => word === 'ok').length
   }
 
-  it.skipIf(skip)('a rate limit admits exactly its points of 200 parallel uses on several nodes', async () => {
+  it.skipIf(skip)('a rate limit admits exactly as many of 200 parallel uses on several nodes as it has points', async () => {
     const all = await world(60, {})
     const { token } = await mint(first(all))
     expect(await spend(all, token, 200)).toBe(60)
   })
 
-  it.skipIf(skip)('a quota admits exactly its points of 200 parallel uses on several nodes and refills on schedule', async () => {
+  it.skipIf(skip)('a quota admits exactly as many of 200 parallel uses on several nodes as it has points, and refills on schedule', async () => {
     const all = await world(75, { refill: 'day' })
     const { token } = await mint(first(all))
     expect(await spend(all, token, 200)).toBe(75)
@@ -63,7 +63,7 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     expect(answers[2]).toMatchObject({ retryAfterSeconds: 43_200, rates: [{ resetSeconds: 43_200, windowSeconds: 86_400 }] })
   })
 
-  it.skipIf(skip)('a quota is never overspent while uses are refunded, and ends with what is left', async () => {
+  it.skipIf(skip)('a quota is never overspent while uses are refunded, and ends with the correct remainder', async () => {
     const all = await world(40, { refill: 'day' })
     const { token } = await mint(first(all))
     let kept = 0

@@ -26,7 +26,7 @@ describe('the rateLimit option', () => {
   })
 
   it.each([
-    ['a name that cannot stand in a header field', { name: 'a"b' }, 'name'],
+    ['a name that is not allowed in a header field', { name: 'a"b' }, 'name'],
     ['a name with a line break', { name: 'a\n' }, 'name'],
     ['an unknown subject', { by: 'ip' }, 'by'],
     ['no limiter', { limiter: undefined }, 'limiter'],

@@ -47,7 +47,7 @@ describe('a limit', () => {
     ]).toEqual(OVER)
   })
 
-  it('a limit admits exactly its points of 200 parallel uses', async () => {
+  it('a limit admits exactly as many of 200 parallel uses as it has points', async () => {
     const tokens = limited([perToken(50)])
     const { token } = await mint(tokens)
     const verdicts = await Promise.all(Array.from({ length: 200 }, () => verdict(tokens.verify(token))))
@@ -145,7 +145,7 @@ describe('refused uses spend nothing', () => {
     expect(own()).toEqual([1])
   })
 
-  it('a token that keeps requesting forbidden resources keeps its rate limit for allowed ones', async () => {
+  it('a token that keeps requesting forbidden resources does not use up its rate limit', async () => {
     const tokens = limited([perToken(3)])
     const { token } = await mint(tokens)
     for (let tries = 0; tries < 10; tries += 1) {

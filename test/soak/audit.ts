@@ -23,12 +23,12 @@ export const auditProblems = async (place: Pair, history: History): Promise<{ re
   }
   for (const { target, endedAt } of history.lives.values()) {
     const row = byId.get(target.id)
-    if (row === undefined) problems.push(`${target.id} was acknowledged and is not there`)
-    else if (endedAt !== undefined && row.ended !== true) problems.push(`the end of ${target.id} was acknowledged and is undone`)
+    if (row === undefined) problems.push(`${target.id} was acknowledged but does not exist`)
+    else if (endedAt !== undefined && row.ended !== true) problems.push(`the end of ${target.id} was acknowledged but undone`)
   }
   const orphans = await place.query(`select count(*)::int as n from latchkey_events e where e.action in (${CHANGES})
     and not exists (select 1 from latchkey_tokens t where t.id = e.token_id)`)
-  if (orphans[0]?.n !== 0) problems.push(`${orphans[0]?.n} events are of tokens that are not there`)
+  if (orphans[0]?.n !== 0) problems.push(`${orphans[0]?.n} events belong to tokens that do not exist`)
   const counted = await place.query('select count(*)::int as n from latchkey_events')
   return { problems, events: Number(counted[0]?.n) }
 }

@@ -11,7 +11,7 @@ function withToken(): History {
   return history
 }
 
-describe('the history of a soak', () => {
+describe('the history of a soak test', () => {
   it('accepts a verification within the bound after an acknowledged revocation', () => {
     const history = withToken()
     history.ending('a', 900)

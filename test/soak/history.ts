@@ -34,13 +34,13 @@ export class History {
     this.lives.set(target.id, { target, tenantId, lastAccepted: Number.NEGATIVE_INFINITY, forgotten: false })
   }
 
-  /** Notes that a call is about to end this token. */
+  /** Records that a call is about to end this token. */
   ending(id: string, now: number): void {
     const life = this.lives.get(id)
     if (life !== undefined) life.endingBegan ??= now
   }
 
-  /** Notes an acknowledged change, which ended these tokens. */
+  /** Records an acknowledged change, which ended these tokens. */
   done(what: string, { ended }: Done, ids: readonly string[] = []): void {
     this.acknowledged[what] = (this.acknowledged[what] ?? 0) + 1
     for (const id of ids) {

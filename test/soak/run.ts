@@ -40,7 +40,7 @@ try {
   const workload = new Workload(fleet, history, createDice(seed))
   const tidying = setInterval(() => void fleet.patrol([], history.forgettable(10 * maxStaleness * 1000, monotonic())), 5000)
   const [happened] = await Promise.all([
-    // The first node is left undisturbed. It reliably ends tokens whose end got no answer on other nodes.
+    // The first node is left undisturbed. It reliably ends tokens whose end got no response on other nodes.
     disturb(fleet, createDice(seed + 1), pair, { until, lanes: 3, free: 1, failoverEveryMs: Math.min(120_000, minutes * 20_000) }),
     workload.run(until, 6),
   ])

@@ -69,7 +69,7 @@ describe('a custom store that always has more to do', () => {
     await expect(call).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('do not come after') })
   })
 
-  it('verifications and timers go on if changes() always has more', async () => {
+  it('verifications and timers continue to run if changes() always has more', async () => {
     const { tokens, calls } = endless(
       (honest, count) => ({
         changes: async (after, limit) => {

@@ -13,8 +13,8 @@ function held() {
   return { reads, shared }
 }
 
-describe('a read that many share', () => {
-  it('a shared read begins only after every one of its callers asked, and once for all who asked in the meantime', async () => {
+describe('a read shared by many callers', () => {
+  it('a shared read begins only after each of its callers has asked, and serves all who asked in the meantime', async () => {
     const { reads, shared } = held()
     const first = shared.next()
     const [second, third] = [shared.next(), shared.next()]

@@ -7,7 +7,7 @@ import type { TokenStore } from '../../src/store/port.js'
 
 const MOVE = { state: 'left', moveId: 'm', runId: 'r' } as const
 
-/** A guarded store that counts how often it asks for the state of a move. */
+/** A guarded store that counts how often the state of a move is read. */
 function watched(store: TokenStore) {
   let asked = 0
   let now = 0

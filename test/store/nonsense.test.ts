@@ -11,13 +11,13 @@ const over = (changes: Partial<Record<keyof TokenStore, unknown>>) => {
   return { tokens, errors }
 }
 
-describe('a custom store that returns nonsense', () => {
+describe('a custom store that returns invalid data', () => {
   it.each([
     ['null', null],
     ['an empty object', {}],
     ['one whose instant is a text', { nodeId: 'x', cursor: 'y', expiresAt: 'later' }],
     ['one without an ID', { cursor: 'y', expiresAt: 1 }],
-  ])('prune() is refused as undecided if a lease is %s', async (_, lease) => {
+  ])('prune() fails with store_unavailable if a lease is %s', async (_, lease) => {
     const { tokens, errors } = over({ leases: () => [lease] })
     const pruning = tokens.system.prune({ before: new Date(Date.now() - 1000) })
     await expect(pruning).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('leases()') })
@@ -29,10 +29,10 @@ describe('a custom store that returns nonsense', () => {
   it.each([
     ['a counter is null', { counts: [null], addresses: [] }],
     ['a counter has no scope', { counts: [{ ...COUNT, scope: undefined }], addresses: [] }],
-    ['a counter is of no instant', { counts: [{ ...COUNT, bucketAt: 8.64e15 + 1 }], addresses: [] }],
+    ['a counter has no valid instant', { counts: [{ ...COUNT, bucketAt: 8.64e15 + 1 }], addresses: [] }],
     ['an address is null', { counts: [COUNT], addresses: [null] }],
-    ['an address was last seen at no instant', { counts: [], addresses: [{ tokenId: 'x', ip: '::1', count: 1, lastAt: Number.NaN }] }],
-  ])('usage is refused as undecided if %s', async (_, answer) => {
+    ['an address has no valid instant of last use', { counts: [], addresses: [{ tokenId: 'x', ip: '::1', count: 1, lastAt: Number.NaN }] }],
+  ])('a usage report fails with store_unavailable if %s', async (_, answer) => {
     const { tokens } = over({ usage: () => answer })
     const { record } = await tokens.system.create({ name: 'ERP', scopes: ['a'] })
     const refused = { code: 'store_unavailable', message: expect.stringContaining('usage()') }

@@ -70,7 +70,7 @@ describe('a record as a store returned it', () => {
     }
   })
 
-  it('reads a record once, so an object with changing answers cannot affect the decision', () => {
+  it('reads a record once, so that an object whose values change cannot affect the decision', () => {
     let asked = 0
     const shifty = {
       ...TOKEN,

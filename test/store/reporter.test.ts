@@ -19,7 +19,7 @@ function hear() {
 }
 
 describe('a fault', () => {
-  it('reports a fault to onError each time, and logs it once a minute with the number left out', () => {
+  it('reports a fault to onError each time, and logs it once a minute with the number of omitted reports', () => {
     const { heard, lines, clock, report } = hear()
     for (let times = 0; times < 42; times += 1) report('store.find', down())
     expect(heard).toHaveLength(42)
@@ -58,7 +58,7 @@ describe('a fault', () => {
   })
 
   it.each([undefined, null, '', 0, 'route', {}, Number.NaN, Symbol('x')])(
-    'reports a thrown value that is not an error as one: %s',
+    'reports a thrown value that is not an error as an error: %s',
     (thrown) => {
       const { heard, report } = hear()
       report('verify', thrown)
@@ -101,7 +101,7 @@ describe('a fault', () => {
       },
     }),
   }
-  it.each(Object.entries(bad))('continues unharmed if the listener %s', async (_, run) => {
+  it.each(Object.entries(bad))('keeps working if the listener %s', async (_, run) => {
     const lines: string[] = []
     const first = createReporter({ onError: run, logger: { error: (line) => lines.push(line) } })
     first('owner', down())
@@ -138,7 +138,7 @@ describe('a fault thrown by a callback or a store', () => {
     return heard[0]
   }
 
-  it("keeps the message and the place of a callback's fault, without tokens", () => {
+  it('keeps the message and stack of an error from a callback, without tokens', () => {
     const fault = tell('actor', Object.assign(new TypeError(`no user for ${TOKEN}`), { code: 'E_USER' }))
     const cause = fault?.error.cause as Error
     expect(cause).toMatchObject({ name: 'TypeError', code: 'E_USER' })
@@ -182,7 +182,7 @@ describe('the diagnostics page', () => {
     expect(rows.toSorted()).toEqual(PLACES.map((where) => [where, helpFor(where).code]).toSorted())
   })
 
-  it.each(PLACES)('has the section that the log line about %s points to', (where) => {
+  it.each(PLACES)('documents the section that the log line about %s points to', (where) => {
     const { lines, report } = hear()
     report(where, down())
     const [, anchor = 'none'] = /diagnostics\.md#(\w+)/.exec(lines[0] ?? '') ?? []
@@ -190,7 +190,7 @@ describe('the diagnostics page', () => {
   })
 })
 
-it('leaves nothing of a secret if a message is cut inside a token', () => {
+it('leaves no part of a secret in a message that is cut off inside a token', () => {
   const secret = 'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0U1v'
   const token = `acme_live_4kQ0tXb2LrVn8ZcD_${secret}Qz0aB1`
   for (let before = 900; before < 1000; before += 1) {

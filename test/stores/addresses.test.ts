@@ -312,7 +312,7 @@ describe.skipIf(postgres.skip)(`a Postgres schema with an unusual name ${postgre
   })
 
   it.each(['', 'a"b', 'a\0b', 'a\nb', 'x'.repeat(64), 'ß'.repeat(32), '\ud800', 'a$latchkey$b', 7])(
-    'refuses a Postgres schema name that SQL cannot hold: %o',
+    'refuses a Postgres schema name that SQL cannot represent: %o',
     (schema) => {
       expect(refusal(() => postgresStore({ url: 'postgres://a/b', schema: schema as never })).field).toBe('schema')
     },

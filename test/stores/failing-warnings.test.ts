@@ -11,7 +11,7 @@ const note = (reason: unknown): void => void rejected.push(reason)
 
 describe.each(FAILING_LISTENERS)('a warning listener of a store that %s', (_, fail) => {
   let warnings = 0
-  // Not a mock: those handle the rejection.
+  // Not a mock, because mocks handle the rejection.
   const onWarning = (): unknown => {
     warnings += 1
     return fail()

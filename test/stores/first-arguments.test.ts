@@ -29,7 +29,7 @@ afterAll(async () => {
   await Promise.all([pool.end(), promisePool.end(), new Promise((done) => mysqlPool.end(done))])
 })
 
-/** Returns the message of the error that a call throws, as JavaScript code can make it. */
+/** Returns the message of the error that a call throws. The arguments may be any that JavaScript code can pass. */
 function messageOf(store: unknown, ...args: readonly unknown[]): string {
   try {
     Reflect.apply(store as () => unknown, undefined, args)
@@ -103,11 +103,11 @@ it.each([
 
 it.each([
   ['a promise of the options', postgresStore, Promise.resolve({}), 'not a promise: await it'],
-  ['a promise of a pool', postgresStore, { pool: Promise.resolve(pool) }, 'pool: must be a Pool of pg, not a promise: await it'],
+  ['a promise of a pool', postgresStore, { pool: Promise.resolve(pool) }, 'pool: must be a pg Pool, not a promise: await it'],
   ['a promise of a pool under another name', postgresStore, { db: Promise.resolve(pool) }, 'db: unknown field; did you mean "pool"?'],
   ['a promise of a client', redisStore, { client: Promise.resolve(nodeRedis) }, 'not a promise: await it'],
-  ['a function that creates a pool', postgresStore, { pool: () => pool }, 'pool: must be a Pool of pg, not a function: call it'],
-  ['a client instead of a pool', postgresStore, { pool: client }, 'pool: must be a Pool of pg, not a Client'],
+  ['a function that creates a pool', postgresStore, { pool: () => pool }, 'pool: must be a pg Pool, not a function: call it'],
+  ['a client instead of a pool', postgresStore, { pool: client }, 'pool: must be a pg Pool, not a Client'],
   ['a URL object', postgresStore, { url: new URL(POSTGRES) }, 'url: must be text, not a URL object: pass its href'],
   ['a URL object under another name', redisStore, { uri: new URL(REDIS) }, 'uri: unknown field; did you mean "url"?'],
   ['the settings of a connection', postgresStore, { connection: { host: 'localhost' } }, 'connection: unknown field; did you mean "url"?'],

@@ -23,7 +23,7 @@ const pool = () => {
 
 const settled = async (): Promise<void> => void (await vi.advanceTimersByTimeAsync(0))
 
-describe('turns at a pool', () => {
+describe('waiting in turn for a connection of a pool', () => {
   it('keeps calls within the connection limit and in order', async () => {
     const { take, out } = pool()
     const turn = inTurn(2, take)

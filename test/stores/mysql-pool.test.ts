@@ -102,7 +102,7 @@ describe.skipIf(mysql.skip)(`a MySQL pool with options that change rows ${mysql.
     expect(says).toContain('text')
   })
 
-  it('keeps the tenants 東 and q apart by refusing a pool with charset latin1', async () => {
+  it('keeps the tenants 東 and q distinct by refusing a pool with charset latin1', async () => {
     const known = token({ tenantId: 'q' })
     const sound = mysqlStore({ url: place.url })
     cleanups.push(() => sound.close())
@@ -129,7 +129,7 @@ describe.skipIf(mysql.skip)(`a MySQL pool with options that change rows ${mysql.
     ['set session unique_checks = 0', 'unique_checks'],
     ['set session transaction isolation level read uncommitted', 'READ UNCOMMITTED'],
     ['set names latin1', 'text reaches the server in another character set'],
-    ['set session character_set_results = latin1', 'text in other scripts comes back as other text'],
+    ['set session character_set_results = latin1', 'text in other scripts comes back as different text'],
   ])('refuses MySQL connections after "%s" and names the cause', async (statement, says) => {
     // MySQL lacks some of MariaDB's modes and rejects the statement itself.
     const known = await place.query(statement.replace('session ', '')).then(

@@ -71,7 +71,7 @@ describe.skipIf(skip)(`promotion of a synchronous standby ${skip ?? ''}`, () => 
             ended.add(record.id)
           }
         } catch {
-          // A change that got no answer may still have been made.
+          // A change that got no response may still have been made.
           await new Promise((resolve) => setTimeout(resolve, 20))
         }
       }

@@ -66,13 +66,13 @@ describe.skipIf(redis.skip)(`a Redis client that reshapes its replies ${redis.sk
       'a value comes back as a Buffer',
     ],
     ['mget', (values: readonly unknown[]) => new Set(values), 'a list of values comes back as an object'],
-    ['mget', (values: readonly unknown[]) => values.map((value) => value ?? ''), 'an absent value comes back as other text'],
+    ['mget', (values: readonly unknown[]) => values.map((value) => value ?? ''), 'an absent value comes back as different text'],
     ['evalsha', (value: unknown) => (value === '' ? null : value), 'empty text comes back as null'],
     ['evalsha', (value: unknown) => ({ value }), 'a list comes back as an object'],
     [
       'evalsha',
       (value: unknown) => JSON.parse(JSON.stringify(value), (_key, part) => (typeof part === 'string' ? part.normalize('NFD') : part)),
-      'text comes back as other text',
+      'text comes back as different text',
     ],
   ] as const)('refuses ioredis with a transformer for the replies of %s and names the cause', async (name, transform, says) => {
     transformed('reply', [name], transform as never)
@@ -84,10 +84,10 @@ describe.skipIf(redis.skip)(`a Redis client that reshapes its replies ${redis.sk
   it('refuses ioredis with argument transformers and names the cause', async () => {
     transformed('argument', ['evalsha', 'eval'], ((args: readonly unknown[]) =>
       args.map((arg) => (typeof arg === 'string' ? arg.replace('🔑', '?') : arg))) as never)
-    expect(await refusalOf(over(ioredis()))).toContain('text comes back as other text')
+    expect(await refusalOf(over(ioredis()))).toContain('text comes back as different text')
   })
 
-  it("mistakes no reply in the host's open ioredis transaction for a conflict or a negative answer", async () => {
+  it("does not mistake a reply in the host's open ioredis transaction for a conflict or a negative answer", async () => {
     const client = ioredis()
     const store = over(client)
     const [before, within, after] = [storedToken(), storedToken(), storedToken()]

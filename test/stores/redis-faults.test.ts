@@ -186,7 +186,7 @@ describe.skipIf(missing)(`a Redis server that refuses requests ${missing ?? ''}`
     await expect(store.migrate?.()).rejects.toThrow(/later version of latchkey/)
   })
 
-  it('warns about a Redis server only where it falls short', async () => {
+  it('warns only about the Redis settings that are wrong', async () => {
     const warnings: RedisWarning[] = []
     const { store } = open('default', PASSWORD, warnings)
     await store.migrate?.()

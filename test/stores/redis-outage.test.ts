@@ -164,7 +164,7 @@ describe.skipIf(missing)(`a Redis server that becomes unavailable ${missing ?? '
         found.push(...(await store.find(acknowledged.slice(start, start + 500))))
       }
       expect(found).toHaveLength(acknowledged.length)
-      // A change that was written without an answer also has its event.
+      // A change that was written without a response also has its event.
       const tokens = await store.list({ prefix: 'acme', now: 0, limit: 1_001 })
       const events = await store.events({ prefix: 'acme', limit: 1_001 })
       expect(events).toHaveLength(tokens.length)

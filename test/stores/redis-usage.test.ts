@@ -9,7 +9,7 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const redis = (await everyStore()).find(({ kind }) => kind === 'redis')
 
-it('requests no more counters from each Redis script than the limit leaves', async () => {
+it('requests no more counters from each Redis script than the limit still allows', async () => {
   const counters = [8, 2, 0]
   const asked: unknown[] = []
   const run: Connection['run'] = async (_script, args) => {

@@ -131,7 +131,7 @@ describe('a SQLite file that is deleted or replaced while it is open', () => {
     }
   }
 
-  it.each(['-wal', '-shm'])('acknowledges no change after its %s file was deleted, which held the last changes', async (suffix) => {
+  it.each(['-wal', '-shm'])('acknowledges no change after its %s file, which held the last changes, was deleted', async (suffix) => {
     const store = await opened('a path')
     await unlink(file() + suffix)
     await expect(async () => store.commit(change())).rejects.toThrow(new RegExp(`tokens.db${suffix} was deleted`))

@@ -46,7 +46,7 @@ describe('SQLite faults', () => {
     await expect(stat(folder.path('no'))).rejects.toThrow()
   })
 
-  it('does not report a folder as missing if it cannot look inside', async () => {
+  it('does not report a folder as missing if the folder cannot be read', async () => {
     await symlink('loop', folder.path('loop'))
     const error = await failure(sqliteStore(folder.path('loop/tokens.db')).migrate?.())
     expect(error).toBeInstanceOf(StoreUnavailableError)
@@ -69,7 +69,7 @@ describe('SQLite faults', () => {
     expect((await stat(folder.path('tokens.db'))).size).toBe(2520)
   })
 
-  it('asks for migrate() if the SQLite tables are missing', async () => {
+  it('tells the host to call migrate() if the SQLite tables are missing', async () => {
     const store = sqliteStore(folder.path('tokens.db'))
     const error = await failure(store.find(['a']))
     expect(error).toBeInstanceOf(StoreUnavailableError)

@@ -104,7 +104,7 @@ describe('a SQLite database that the host has open', () => {
 })
 
 describe('the search by name on SQLite', () => {
-  it('finds the same names with and without the SQLite index, whatever they contain', async () => {
+  it('finds the same names with and without the SQLite index, whatever characters the names contain', async () => {
     const database = new Database(':memory:')
     const store = sqliteStore({ database })
     await store.migrate?.()

@@ -30,7 +30,7 @@ describe.each(await availableDrivers())('%s after another handle held the file l
     return { own, other, store, head: async () => Number((await store.changes(undefined, 1)).cursor) }
   }
 
-  it('reads current data after a write was refused the SQLite lock', async () => {
+  it('reads current data after a write fails to get the SQLite lock', async () => {
     const { other, store, head } = await pair('wal')
     for (let round = 1; round <= 5; round += 1) {
       other.exec('begin immediate')
@@ -47,7 +47,7 @@ describe.each(await availableDrivers())('%s after another handle held the file l
     expect(await store.commit({ inserts: [token()], events: [event()] })).toEqual({ ok: true })
   })
 
-  it('reads current data after a read was refused the SQLite lock', async () => {
+  it('reads current data after a read fails to get the SQLite lock', async () => {
     const { other, store, head } = await pair('delete')
     for (let round = 1; round <= 5; round += 1) {
       other.exec('begin exclusive')

@@ -7,7 +7,7 @@ import { event, token } from './sql/samples.js'
 const folder = await ownFolder()
 afterAll(() => folder.remove())
 
-it('uses one SQL text for usage reports by steps, whatever their start', async () => {
+it('uses one SQL text for usage reports in steps, wherever they start', async () => {
   const database = new (await findDriver())(folder.path('tokens.db'))
   const store = sqliteStore({ database })
   await store.migrate?.()

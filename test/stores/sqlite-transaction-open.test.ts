@@ -79,7 +79,7 @@ describe.each(await availableDrivers())('a %s database while its host has a tran
       expect(await listed).toMatchObject([{ version: 2 }])
     })
 
-    it("answers nothing if the host's transaction does not end", async () => {
+    it("returns no data if the host's transaction does not end", async () => {
       const { database, here, known, revoke, beginReading } = await pair(0.005)
       beginReading()
       await revoke()

@@ -41,7 +41,7 @@ const proveOthersGoOn = async (url: string, port: number, open: (url: string) =>
 
 const postgres = await service('postgres')
 describe.skipIf(postgres.skip)(`a Postgres node that freezes inside a transaction ${postgres.skip ?? ''}`, () => {
-  it.each(['url', 'pool'])('delays the changes of other nodes for only seconds if a Postgres node freezes (%s)', LONG, async (kind) => {
+  it.each(['url', 'pool'])('delays the changes of other nodes by only a few seconds if a Postgres node freezes (%s)', LONG, async (kind) => {
     const { url, schema, remove } = await ownSchema(postgres.url ?? '')
     cleanups.push(remove)
     await proveOthersGoOn(url, 5432, (through) => {
@@ -56,7 +56,7 @@ describe.skipIf(postgres.skip)(`a Postgres node that freezes inside a transactio
 
 const mysql = await service('mysql')
 describe.skipIf(mysql.skip)(`a MySQL node that freezes inside a transaction ${mysql.skip ?? ''}`, () => {
-  it('delays the changes of other nodes for only seconds if a MySQL node freezes', LONG, async () => {
+  it('delays the changes of other nodes by only a few seconds if a MySQL node freezes', LONG, async () => {
     const { url, remove } = await ownDatabase(mysql.url ?? '')
     cleanups.push(remove)
     await proveOthersGoOn(url, 3306, (through) => mysqlStore({ url: through }))

@@ -82,7 +82,7 @@ describe.skipIf(noPostgres)(`a Postgres server with TLS ${noPostgres ?? ''}`, ()
     await expect(open(query()).store.migrate()).rejects.toThrow(/encrypted connection failed: check the server/)
   })
 
-  it('refuses a Postgres server under a name that its certificate does not have', async () => {
+  it('refuses a Postgres server under a name that its certificate does not cover', async () => {
     const url = `${server.url}?sslmode=verify-full&sslrootcert=${certificates.ca}`
     await expect(closing(postgresStore({ url })).migrate()).rejects.toThrow(/encrypted connection failed/)
   })

@@ -142,7 +142,7 @@ describe('attachPrincipal', () => {
     await expect(attachPrincipal({}, { ownerId: 'ann', scopes: ['inventory:read'] })).rejects.toThrow(/owner_denied/)
   })
 
-  it('an attached principal is forgotten when a guard sees the request', async () => {
+  it('an attached principal is discarded when a guard handles the request', async () => {
     const { tokens, attachPrincipal } = testLatchkey({ scopes })
     const req = { method: 'GET', rawHeaders: [], app: { get: () => undefined } }
     await attachPrincipal(req, { scopes: ['inventory:read'] })

@@ -31,7 +31,7 @@ test('detects a biased remainder with the uniformity test', () => {
   expect(chiSquare(biased)).toBeGreaterThan(1000)
 })
 
-test('draws bytes again that would cause bias', () => {
+test('redraws bytes that would cause bias', () => {
   // 252 % 62 is 4. If 252 were used, it would be the first digit.
   const random: RandomSource = (size) => Uint8Array.from({ length: size }, (_, at) => (at % 2 === 0 ? 252 : 61))
   expect(generateId(random)).toBe('z'.repeat(16))

@@ -50,7 +50,7 @@ describe.each(engines)('$name', (engine) => {
     fc.assert(
       fc.property(keys, fc.array(ascii, { minLength: 1, maxLength: 5 }), (key, texts) => {
         const hmac = engine.hmacSha256(key)
-        // One prepared key digests many texts of falling and rising length. No part of one text may remain for the next.
+        // One prepared key digests many texts of falling and rising length. Nothing of one text may carry over to the next.
         for (const text of [...texts, ...texts.reverse()]) {
           expect(hmac(text)).toBe(createHmac('sha256', key).update(text).digest('hex'))
           expect(engine.sha256(text)).toBe(createHash('sha256').update(text).digest('hex'))
@@ -68,7 +68,7 @@ describe.each(engines)('$name', (engine) => {
     }
   })
 
-  test('keeps prepared keys apart', () => {
+  test('keeps prepared keys separate', () => {
     const [one, two] = [engine.hmacSha256('one'), engine.hmacSha256('two')]
     const before = one('text')
     expect(two('text')).not.toBe(before)

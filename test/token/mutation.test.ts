@@ -81,7 +81,7 @@ const slips: Record<string, (token: string) => Iterable<string>> = {
 }
 
 describe.each(Object.entries(slips))('a token with one %s', (_name, slip) => {
-  test('refuses every token with one slip, without the store', () => {
+  test('refuses every token with a single typo, without a store call', () => {
     fc.assert(
       fc.property(minted, (input) => {
         const { token, accepts } = mint(input)

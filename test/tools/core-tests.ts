@@ -41,7 +41,7 @@ function run(folder: string, tests: readonly string[], more: readonly string[] =
 /**
  * Runs one test file alone, and returns which lines of `files` it ran. A busy machine can fail a test once, so a failure counts only when it is repeated.
  *
- * @returns `undefined` if it fails twice, because its later results about mutants would mean nothing
+ * @returns `undefined` if it fails twice, because its later results about mutants would be meaningless
  */
 export async function coverageOf(folder: string, test: string, files: readonly string[]): Promise<Coverage | undefined> {
   const reports = join(folder, 'coverage')

@@ -24,7 +24,7 @@ export const takeInputs = async (): Promise<readonly string[]> => {
   const files: string[] = []
   for (const format of FORMATS) {
     const noted: string[] = JSON.parse(await readFile(noteOf(format), 'utf8'))
-    if (noted.length === 0) throw new Error(`the build ${format} noted no files`)
+    if (noted.length === 0) throw new Error(`the build ${format} recorded no files`)
     files.push(...noted)
     await rm(noteOf(format))
   }

@@ -22,7 +22,7 @@ export const noticesOf = (files: readonly string[], folder: string = root): stri
     const home = `${folder}${path}`
     const { name, version, license } = JSON.parse(readFileSync(`${home}/package.json`, 'utf8'))
     const text = readdirSync(home).find((file) => /^licen[cs]e/i.test(file))
-    if (text === undefined) throw new Error(`${name} is bundled, but holds no text of its license: it must not be passed on`)
+    if (text === undefined) throw new Error(`${name} is bundled, but contains no license text, so it must not be redistributed`)
     return `${name} ${version} (${license})\n\n${readFileSync(`${home}/${text}`, 'utf8').trim()}\n`
   })
   return ['This package contains code of these packages, under their licenses.\n', ...parts].join(`\n${'-'.repeat(80)}\n\n`)

@@ -113,7 +113,7 @@ export const violationsOf = (path: string, text: string): readonly string[] => {
   if (rank === undefined) return [`${path} has no place in the layout`]
   return importsOf(text).flatMap((specifier) => {
     if (!specifier.startsWith('.')) {
-      return isAllowed(specifier, allowedPackages(path)) ? [] : [`${path} must not know the package ${specifier}`]
+      return isAllowed(specifier, allowedPackages(path)) ? [] : [`${path} must not import the package ${specifier}`]
     }
     // The build inlines package.json, the only place that contains the version.
     if (path.startsWith('src/cli/') && posix.join(posix.dirname(path), specifier) === 'package.json') return []
@@ -121,6 +121,6 @@ export const violationsOf = (path: string, text: string): readonly string[] => {
     const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')
     const targetRank = rankOf(target)
     if (targetRank === undefined) return [`${path} imports ${target}, which has no place in the layout`]
-    return targetRank > rank ? [`${path} imports ${target}, which stands above it`] : []
+    return targetRank > rank ? [`${path} imports ${target}, which is above it`] : []
   })
 }

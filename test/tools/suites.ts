@@ -66,7 +66,7 @@ export const ALONE: string[] = [
   'test/http/copies.test.ts',
   'test/latchkey/errors.test.ts',
   'test/latchkey/heap.test.ts',
-  // Counts calls of a module.
+  // Counts calls into a module.
   'test/policy/examined-once.test.ts',
   // Otherwise, any 64 letters in another test would look like a Better Auth key.
   'test/imports/secrets-in-text.test.ts',

@@ -34,7 +34,7 @@ export const created = [
   tokens.as('system').create({ name: 'a', scopes: [] }),
   // @ts-expect-error: either scopes or inherit is required
   tokens.system.create({ name: 'a' }),
-  // @ts-expect-error: scopes and inherit exclude each other
+  // @ts-expect-error: scopes and inherit are mutually exclusive
   tokens.system.create({ name: 'a', scopes: [], inherit: true }),
   tokens.system.create({ name: 'a', ownerId: 'u1', inherit: true, expiresIn: '90d', rotateEvery: '30d' }),
   // @ts-expect-error: not a duration

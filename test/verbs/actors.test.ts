@@ -151,13 +151,13 @@ describe('changes to a token that can do more than the actor', () => {
     ['an earlier expiry', {}, { expiresAt: at(60) }, 'done'],
     ['fewer addresses', {}, { allowedIps: ['10.0.0.1'] }, 'done'],
     [
-      'a scope that the actor holds, over resources that it does not',
+      'a scope that the actor holds, for resources that it does not hold',
       {},
       { scopes: ['stock:read', 'billing:read', 'stock:write'] },
       'grant_denied resources',
     ],
     [
-      'a scope that the actor holds, over its own resources',
+      'a scope that the actor holds, for its own resources',
       { resources: { w: ['1'] } },
       { scopes: ['stock:read', 'billing:read', 'stock:write'] },
       'done',

@@ -21,7 +21,7 @@ it('writes to the store once when a hundred rotations of one token race', async 
   expect(store.calls.filter(({ method }) => method === 'commit').length - before).toBe(1)
 })
 
-it('makes all concurrent changes to one token, one after the other', async () => {
+it('applies all concurrent changes to one token, one after the other', async () => {
   const tokens = instance()
   const { record } = await mint(tokens)
   await Promise.all(Array.from({ length: 20 }, (_, at) => tokens.system.update(record.id, { name: `n${at}` })))
@@ -40,7 +40,7 @@ it('fails all changes that wait for a failed commit, and accepts a later change'
   expect(await refusal(tokens.system.rotate(record.id))).toBe('done')
 })
 
-it('does not let changes to different tokens wait for each other', async () => {
+it('does not make changes to different tokens wait for each other', async () => {
   const held = heldStore(memoryStore())
   const tokens = instance({ store: held })
   const first = await mint(tokens)

@@ -57,7 +57,7 @@ async function perform(tokens: Latchkey<Scope>, id: string, act: (typeof ACTS)[n
 }
 
 describe('explain for the past', () => {
-  it('explains what a request got at a past instant, however the token has changed since', async () => {
+  it('explains how a request was decided at a past instant, however the token has changed since', async () => {
     const seen = new Set<string>()
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom(...ACTS), { maxLength: 8 }), async (acts) => {
@@ -156,7 +156,7 @@ describe('explain for the past', () => {
     expect(await tokens.system.explain(record.id, { at: T0 + 1, scope: 'stock:read', ip: '10.0.0.1' })).toMatchObject({ ok: true })
   })
 
-  it('reports the past as unknown if the audit events do not fit the record', async () => {
+  it('reports the past as unknown if the audit events do not match the record', async () => {
     const { tokens, time, store } = timed()
     const { record } = await mint(tokens)
     time.now = T0 + HOUR

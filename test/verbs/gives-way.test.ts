@@ -15,7 +15,7 @@ import { SCOPES } from '../latchkey/harness.js'
 import { storedEvent, storedToken } from '../support/records.js'
 
 const COUNT = 2000
-/** The least number of pages that work on this many tokens has. */
+/** The minimum number of pages in a pass over this many tokens. */
 const PAGES = COUNT / 500
 const OLD = Array.from({ length: COUNT }, (_, id) => oldToken(id).row)
 const format = sha256Tokens({ name: 'old', prefix: 'sk_', length: 35 })

@@ -18,7 +18,7 @@ describe('create under an idempotency key', () => {
     expect(JSON.stringify(answers.filter(({ replayed }) => replayed))).not.toMatch(/acme_test_[0-9A-Za-z]{16}_/)
   })
 
-  it('keeps the same actor ID and idempotency key apart in two tenants', async () => {
+  it('does not confuse the same actor ID and idempotency key in two tenants', async () => {
     const tokens = instance()
     const ids = await Promise.all(
       ['acme', 'globex'].map(async (tenantId) => {
@@ -29,7 +29,7 @@ describe('create under an idempotency key', () => {
     expect(new Set(ids).size).toBe(2)
   })
 
-  it('finds the token of a create whose answer was lost', async () => {
+  it('finds the token of a create whose response was lost', async () => {
     let lost = true
     const store = interceptStore(memoryStore(), ({ method }, proceed) => {
       const answer = proceed()
@@ -43,7 +43,7 @@ describe('create under an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(1)
   })
 
-  it('refuses an idempotency key for a different request, and keeps the keys of actors apart', async () => {
+  it('refuses an idempotency key for a different request, and keeps the keys of each actor separate', async () => {
     const tokens = instance()
     const first = await tokens.system.create(INPUT)
     for (const change of [
@@ -106,7 +106,7 @@ describe('rotate under an idempotency key', () => {
     expect(await verdict(tokens.verify(first.token ?? ''))).toBe('ok')
   })
 
-  it('keeps the same idempotency key apart for rotations of two tokens', async () => {
+  it('does not confuse the same idempotency key for rotations of two tokens', async () => {
     const tokens = instance()
     const a = await mint(tokens)
     const b = await mint(tokens)

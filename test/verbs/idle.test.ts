@@ -67,7 +67,7 @@ describe('a notice of an unused token', () => {
     expect(commits).toBe(0)
   })
 
-  it('starts over with another threshold for unused tokens', async () => {
+  it('starts over when the threshold for unused tokens changes', async () => {
     const store = memoryStore()
     const first = node({ store })
     await first.make()
@@ -170,7 +170,7 @@ describe('the option expiry.unused', () => {
     await context.flush()
   })
 
-  it('reactivates a token whose timely use another node reported too late', async () => {
+  it('reactivates a token if another node reports late that the token was used in time', async () => {
     const { make, use, look, clock, handle, events } = node(POLICY)
     const [late, unused, stopped] = [await make(), await make(), await make()]
     clock.now += 180 * DAY
@@ -205,7 +205,7 @@ describe('the option expiry.unused', () => {
     expect(events.length).toBeGreaterThanOrEqual(20)
   })
 
-  it('deactivates no token in use because of a node whose clock is a year ahead', async () => {
+  it('keeps tokens in use active despite a node whose clock is a year ahead', async () => {
     const store = memoryStore()
     const [right, wrong] = [node({ store, ...POLICY }), node({ store, ...POLICY })]
     const id = await right.make()

@@ -62,7 +62,7 @@ describe('a token that inherits from its owner', () => {
     expect(await refusal(tokens.as(ADA).create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true }))).toBe('grant_denied ownerId')
   })
 
-  it('keeps a token inheriting through a rotation, and refuses own scopes and a rotation by an actor with fewer permissions', async () => {
+  it('keeps a token inheriting through a rotation, and refuses explicit scopes and a rotation by an actor with fewer permissions', async () => {
     const owners: Record<string, OwnerPermissions | null> = { bob: { scopes: ['billing:read'] } }
     const tokens = withOwners(owners)
     const { record } = await tokens.system.create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true })
@@ -102,7 +102,7 @@ describe("an owner's resources", () => {
 })
 
 describe('mayOwn', () => {
-  it('asks mayOwn whether an actor may name another owner, but not when the application does', async () => {
+  it('calls mayOwn when an actor names another owner, but not when the application does', async () => {
     const asked: unknown[] = []
     const tokens = instance({
       mayOwn: (actor, owner) => {

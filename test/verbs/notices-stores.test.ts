@@ -71,7 +71,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
     30_000,
   )
 
-  it.skipIf(skip)('writes each notice once if nodes move an expiry back and forth during a check, and an answer is lost', async () => {
+  it.skipIf(skip)('writes each notice once if nodes move an expiry back and forth during a check, and a response is lost', async () => {
     const open = await openers()
     const clock = { now: START }
     let lost = false
@@ -79,7 +79,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
       if (!lost || method !== 'commit') return await proceed()
       lost = false
       await proceed()
-      throw new Error('the answer was lost')
+      throw new Error('the response was lost')
     })
     const nodes = [node({ store: open(), ...POLICY }, clock), node({ store: losing, ...POLICY }, clock)]
     const [first = node(), second = node()] = nodes

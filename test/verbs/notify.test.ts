@@ -154,7 +154,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect((await told()).sort()).toEqual(['token.expiring 7', 'token.rotation_due'])
   })
 
-  it('writes a notice of an old token in use when its overlap is cut, and none of an unused one', async () => {
+  it('writes a notice of an old token in use when its overlap is shortened, and none of an unused one', async () => {
     const { make, look, told, use, handle, clock } = node()
     const [used, unused] = [await make(), await make()]
     for (const id of [used, unused]) await handle.rotate(id, { overlap: '7d' })
@@ -326,7 +326,7 @@ describe('notices', () => {
     expect(told).toContain('token.expired')
   })
 
-  it('still writes notices of new cases after a clock was set back', async () => {
+  it('still writes new notices after the clock is set back', async () => {
     const { make, look, told, clock } = node()
     clock.now += 10 * DAY
     await look()
@@ -338,7 +338,7 @@ describe('notices', () => {
     expect(await told()).toEqual(['token.expiring 1'])
   })
 
-  it('writes no notices while its clock has no valid time', async () => {
+  it('writes no notices while the clock returns no valid time', async () => {
     const { make, look, told, clock, store } = node()
     await make({ expiresIn: '2d' })
     for (const at of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e18]) {
@@ -364,7 +364,7 @@ describe('notices', () => {
     expect(await off.told()).toEqual([])
   })
 
-  it('refuses notice options that make no sense', () => {
+  it('refuses inconsistent notice options', () => {
     for (const [notices, field] of [
       [true, 'notices'],
       [{ expiring: [] }, 'notices.expiring'],

@@ -20,7 +20,7 @@ const VALUES: { readonly [Kind in FieldKind]: unknown } = {
   flag: true,
 }
 
-/** What filters, events and their queries have beside the fields of a token. */
+/** Fields of filters, events and their queries that a token does not have. */
 const OTHERS = {
   tenantIds: ['polluted'],
   ids: ['polluted00000000'],
@@ -88,7 +88,7 @@ function clean(): void {
   for (const name of POLLUTED.keys()) Reflect.deleteProperty(Object.prototype, name)
 }
 
-/** Everything that callers and the audit are told about the lives of some tokens, as JSON. */
+/** Everything that callers and the audit are told about the life cycles of some tokens, as JSON. */
 async function story(open: () => TokenStore): Promise<string> {
   const told: unknown[] = []
   const start = () =>

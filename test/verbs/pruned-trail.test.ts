@@ -12,7 +12,7 @@ function nodeOf(open: OpenStore): Latchkey<Scope> {
 }
 
 describe.each(stores)('the trail of a pruned token on $kind', ({ place, skip }) => {
-  it.skipIf(skip)('ends the trail of a pruned token with its revocation and its removal, for everyone who saw the token', async () => {
+  it.skipIf(skip)('ends the trail of a pruned token with its revocation and its removal, for everyone who could see the token', async () => {
     const tokens = nodeOf(await place())
     const boss = tokens.as({ id: 'boss', tenants: ['acme'], manages: 'all' })
     const ada = tokens.as({ id: 'ada', tenants: ['acme'], manages: 'own' })

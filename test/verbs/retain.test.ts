@@ -90,7 +90,7 @@ describe('retention', () => {
     expect((await store.events({ prefix: 'acme_test', limit: 10 })).map(({ seq }) => seq)).toEqual([count])
   })
 
-  it('continues the removal past an event from the future and an event that has to stay', async () => {
+  it('continues the removal past an event from the future and an event that must stay', async () => {
     const { make, pass, sweep, handle } = node(kept({ events: '30d' }))
     pass(1000)
     await make('by a clock that was wrong')
@@ -104,7 +104,7 @@ describe('retention', () => {
     expect(left).toEqual(['by a clock that was wrong', 'under a key', 'young'])
   })
 
-  it('reads events that have to stay only once, and checks every token daily unless something is kept for less than a day', async () => {
+  it('reads events that must stay only once, and checks every token daily unless something is kept for less than a day', async () => {
     const counted = { events: 0 }
     const inner = memoryStore()
     const store = interceptStore(inner, ({ method }, proceed) => {
@@ -134,7 +134,7 @@ describe('retention', () => {
     ).toEqual(['.retention', '.retention-usage'])
   })
 
-  it('never lets an idempotency key make a second token, however old its event and its token are', async () => {
+  it('never lets an idempotency key create a second token, however old its event and its token are', async () => {
     const { make, pass, sweep, handle } = node(kept({ events: '30d', dead: '30d' }))
     const id = await make('once', { idempotencyKey: 'k1' })
     await handle.revoke(id)

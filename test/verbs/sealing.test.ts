@@ -79,7 +79,7 @@ describe('sealing', () => {
     expect(await calls({ sealing: {} })).toEqual(await calls({}))
   })
 
-  it('writes no seal while the clock has no valid time', async () => {
+  it('writes no seal while the clock returns no valid time', async () => {
     let now = Date.UTC(2030, 0, 1)
     const { system } = instance({ clock: () => now })
     await mint({ system } as Latchkey<Scope>)
@@ -117,7 +117,7 @@ describe('sealing', () => {
     expect(await handle.verifyAudit({ head: JSON.parse(JSON.stringify(heads[1])) })).toMatchObject({ ok: true, sealed: 600, behind: 2 })
   })
 
-  it('refuses to put an unsigned seal after a signed one, because no signature would vouch for it', async () => {
+  it('refuses to put an unsigned seal after a signed one, because no signature would cover it', async () => {
     const store = memoryStore()
     const signing = node({ store, sealing: { sign: () => 'signature' } })
     const plain = node({ store })
@@ -181,7 +181,7 @@ describe('sealing', () => {
       ({ method, number }) => (method === 'saveSeal' && number % 2 === 1 ? { do: 'fail', error: down } : undefined),
     ],
     [
-      'a crash after a seal is written, with the answer lost',
+      'a crash after a seal is written, with the response lost',
       ({ method, number }) => (method === 'saveSeal' && number % 2 === 1 ? { do: 'fail-after', error: down } : undefined),
     ],
     [
@@ -324,7 +324,7 @@ describe('the verbs of the sealed audit', () => {
     expect(await found({ head })).toEqual([...uncovered, ['changed', 6]])
   })
 
-  it('ignores an owner.erased event with nonsense in its details', async () => {
+  it('ignores an owner.erased event with invalid details', async () => {
     const { handle, context } = node()
     const covers = [null, {}, { fields: 'actorId', seqs: [1] }, { fields: ['actorId'], seqs: '1' }]
     for (const [index, details] of [{}, { covers: 5 }, { covers }].entries()) {
@@ -335,7 +335,7 @@ describe('the verbs of the sealed audit', () => {
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 3, erased: 0 })
   })
 
-  it('requires a valid signature on the seal of an erasure if signatures vouch for the audit', async () => {
+  it('requires a valid signature on the seal of an erasure if the audit is verified by signatures', async () => {
     const { handle, make, erase, erased } = erasing({ sealing: { sign: (hash) => hash } })
     await make(2)
     await handle.sealAudit()
@@ -385,7 +385,7 @@ describe('retention of a sealed audit', () => {
       return [{ seal }, ...kept.splice(0, end).map((event) => ({ event }))]
     })
     expect(await verifyAuditExport(merged, { head })).toMatchObject({ ok: true, sealed: 308, pruned: 0 })
-    // An event that vanishes behind the seals is still found.
+    // A removed event that was sealed is still reported.
     await store.removeEvents('acme_test', [left[0]?.id ?? ''])
     expect((await handle.verifyAudit({ head })).problems.map(({ kind }) => kind)).toEqual(['removed'])
   })
@@ -431,7 +431,7 @@ describe('retention of a sealed audit', () => {
   })
 })
 
-it('keeps a salt that the caller sets, for events that are written later', async () => {
+it('keeps the salt of an event that already has one', async () => {
   const { context, store } = node()
   const event: StoredEvent = { id: 'e', at: 1, action: 'owner.gone', prefix: 'acme_test', actorId: 'a', salt: 'f'.repeat(32) }
   await context.store.commit({ events: [event] })

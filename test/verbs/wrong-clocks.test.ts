@@ -50,7 +50,7 @@ describe.each(await everyStore())('a wrong clock on $kind', ({ kind, skip, place
   )
 
   it.skipIf(skip)(
-    'removes nothing on a single node that is valid by the clock of the database, if it has one',
+    'on a single node, removes nothing that is valid by the clock of the database, if there is one',
     async () => {
       const open = await place()
       const heard: string[] = []
@@ -68,7 +68,7 @@ describe.each(await everyStore())('a wrong clock on $kind', ({ kind, skip, place
       clock.now += YEAR
       await lone.look()
       await pass([lone], 3 * HOUR)
-      // A restarted node finds what its clock has written.
+      // A restarted node sees the timestamps that its wrong clock has written.
       const again = node({ store: opened(), ...HARSH, onError }, clock)
       await pass([again], 3 * HOUR)
       const hasClock = ['postgres', 'mysql', 'redis'].includes(kind)
@@ -93,7 +93,7 @@ describe('a wrong clock', () => {
     ['two hours ahead', 2 * HOUR],
     ['half an hour ahead', HOUR / 2],
     ['a year behind', -YEAR],
-  ])('deactivates no token in use, and removes none, next to a node whose clock is %s', async (_, off) => {
+  ])('neither deactivates nor removes a token in use, alongside a node whose clock is %s', async (_, off) => {
     const store = memoryStore()
     const heard: string[] = []
     const onError = ({ where, error }: FaultReport): unknown => heard.push(`${where}: ${error.message}`)
@@ -129,7 +129,7 @@ describe('a wrong clock', () => {
     expect((await right.handle.get(id))?.status).toBe('active')
   })
 
-  it('follows the clock of the only node, which decides about its tokens anyway', async () => {
+  it('uses the clock of the node if no other node is known', async () => {
     const { make, look, handle, clock } = node(HARSH)
     const id = await make({ expiresIn: '1d' })
     await look()
@@ -138,7 +138,7 @@ describe('a wrong clock', () => {
     expect(await handle.get(id)).toBeUndefined()
   })
 
-  it('delays removals for an hour after a time in which no node ran', async () => {
+  it('delays removals for an hour after a period in which no node ran', async () => {
     const store = memoryStore()
     const before = node({ store, ...HARSH })
     const id = await before.make({ expiresIn: '1d' })
@@ -151,7 +151,7 @@ describe('a wrong clock', () => {
     expect(await after.handle.get(id)).toBeUndefined()
   })
 
-  it('refuses a prune by a wrong clock if another node is known', async () => {
+  it('refuses to prune by a wrong clock if another node is known', async () => {
     const store = memoryStore()
     const [right, wrong] = [node({ store }), node({ store }, { now: START + YEAR })]
     const [live, dead] = [await right.make({ expiresIn: '90d' }), await right.make()]

@@ -43,7 +43,7 @@ async function withRows(format: TokenFormat, options: Partial<LatchkeyOptions<ke
 }
 
 describe('a credential of another system', () => {
-  it('a credential that no request could carry is read by no format', async () => {
+  it('no format reads a credential that no request could carry', async () => {
     const { format, asked } = slow()
     const tokens = await withRows(format)
     const junk = [`k-1-${'x'.repeat(8192)}one`, 'k-1-\u00e9one', 'k-1- one', 'k-1-,one', 'k-1-"one', '', 1, ['k-1-one'], null, undefined]
@@ -55,7 +55,7 @@ describe('a credential of another system', () => {
     expect(await verdict(tokens.verify(`k-2-${'x'.repeat(8186)}two`))).toBe('token_malformed')
   })
 
-  it('a token in our own format is read by no other format, whatever its prefix', async () => {
+  it('no other format reads a token in our own format, whatever its prefix', async () => {
     const { format, asked } = slow()
     const tokens = await withRows(format)
     const { token } = await mint(tokens)
@@ -86,7 +86,7 @@ describe('a credential of another system', () => {
     ['a number for a key', { key: 1, proof: 'p' }, 'store_unavailable'],
     ['a number for a proof', { key: '1', proof: 1 }, 'store_unavailable'],
     ['a string', 'key', 'store_unavailable'],
-  ])('a credential for which read() returns %s ends as %s', async (_what, answer, outcome) => {
+  ])('a credential for which read() returns %s results in %s', async (_what, answer, outcome) => {
     const format: TokenFormat = { ...plainTokens({ prefix: 'k' }), read: () => answer as never }
     expect(await verdict(accepting([format]).verify('k-1'))).toBe(outcome)
   })
@@ -240,7 +240,7 @@ describe('a secret imported in two formats', () => {
   }
 
   for (const [where, formats] of orders) {
-    it(`a secret imported in two formats stays refused once the token of the format listed ${where} was revoked, whichever imports it again`, async () => {
+    it(`a secret imported in two formats stays refused once its token in the format listed ${where} is revoked, whichever format imports it again`, async () => {
       const tokens = accepting(formats)
       const { token, row } = oldToken(1)
       await tokens.system.import([row], { format: old, map })

@@ -3,7 +3,7 @@ import { deciderOf } from '../../src/instance.js'
 import { instance, mint, principalOf, warm } from '../latchkey/harness.js'
 
 describe('principals', () => {
-  it('a principal describes only whom the token speaks for', async () => {
+  it('a principal describes only the identity that the token represents', async () => {
     const tokens = instance()
     const terms = { name: 'ERP', tenantId: 't1', ownerId: 'u1', resources: { w: ['1'] }, metadata: { system: { name: 'sap' } } }
     const { token, record } = await mint(tokens, { ...terms, allowedIps: ['10.0.0.1'], expiresIn: 60, rotateEvery: '1h' })

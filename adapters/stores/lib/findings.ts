@@ -7,5 +7,5 @@ export type Concern = { readonly says: string; readonly advice: string }
 export const finding = (name: string, fine: string, concern: Concern | false | undefined): StoreFinding =>
   concern ? { name, ok: false, detail: concern.says, advice: concern.advice } : { name, ok: true, detail: fine }
 
-/** Reported without a verdict. */
+/** Reported without an assessment. */
 export const fact = (name: string, detail: string): StoreFinding => ({ name, detail })

@@ -12,8 +12,8 @@ export type Transport = {
   readonly address?: string | undefined
   readonly encrypted: boolean
   /**
-   * Whether the server's certificate must be verified, including its name. One that happens to be valid today says nothing about who answers
-   * tomorrow.
+   * Whether the server's certificate must be verified, including its name. If it need not be, a certificate that happens to be valid now is
+   * no protection: another server may answer the next connection.
    */
   readonly verified: boolean
 }
@@ -71,7 +71,7 @@ export function tellOnce(store: string, warn: (warning: TransportWarning) => voi
   }
 }
 
-/** Calls the host's listener. If it fails, asynchronously or not, neither the store nor the process does. */
+/** Calls the host's listener. If it fails, even asynchronously, the store and the process are unaffected. */
 export function notify<W>(listener: (warning: W) => unknown, warning: W): void {
   void (async () => listener(warning))().catch(() => undefined)
 }

@@ -17,7 +17,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/ENOTFOUND|EAI_AGAIN/, 'the host name cannot be resolved: check the URL'],
   [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing responds at that address: check the URL, and that the server is running'],
   [/call stack|string length|too big/i, 'the change is too large for one command: split it'],
-  [/self.signed|certificate|SSL|TLS/i, 'the encrypted connection failed: check the certificate, or redis:// against rediss://'],
+  [/self.signed|certificate|SSL|TLS/i, 'the encrypted connection failed: check the certificate, and whether the URL needs rediss://'],
   [/Script|user_script|ERR/, 'the server refused the request'],
 ]
 

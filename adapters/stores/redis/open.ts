@@ -13,7 +13,7 @@ export type OpenedClient = { readonly client: RedisClient; close(): void; lastEr
 const CONNECT_TIMEOUT = 2_000
 const SOCKET_TIMEOUT = 5_000
 
-/** Often enough that the first call after an outage succeeds within a second, seldom enough to leave a starting server alone. */
+/** Often enough that the first call after an outage succeeds within a second, rarely enough not to burden a starting server. */
 const reconnectDelay = (attempt: number): number => Math.min(50 * attempt, 250)
 
 /** The clients' packages, loaded when the first connection is opened. */

@@ -22,7 +22,7 @@ const kindOf = (value: unknown): string => {
   if (value === null || value === undefined) return String(value)
   if (Array.isArray(value)) return 'a list'
   if (Buffer.isBuffer(value)) return 'a Buffer'
-  return typeof value === 'object' ? 'an object' : typeof value === 'string' ? 'other text' : `a ${typeof value}`
+  return typeof value === 'object' ? 'an object' : typeof value === 'string' ? 'different text' : `a ${typeof value}`
 }
 
 /**

@@ -38,7 +38,7 @@ function splitOnce(line: string): readonly [string, string] {
   return [line.slice(0, colon), line.slice(colon + 1)]
 }
 
-/** A server setting under which latchkey may lose data or decide by old data: the finding, its effect, and what to do. */
+/** A server setting under which latchkey may lose data or decide based on stale data: the finding, its effect, and what to do. */
 export type RedisConcern = {
   readonly kind: 'NOT_PERSISTENT' | 'FSYNC' | 'EVICTION' | 'REPLICA' | 'UNCHECKED'
   readonly says: string

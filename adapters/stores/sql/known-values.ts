@@ -19,7 +19,7 @@ const kindOf = (value: unknown): string => {
   if (value === null || value === undefined) return 'null'
   if (Buffer.isBuffer(value)) return 'a Buffer'
   if (typeof value === 'object') return 'an object'
-  return typeof value === 'string' ? 'other text' : `a ${typeof value}`
+  return typeof value === 'string' ? 'different text' : `a ${typeof value}`
 }
 
 const isInt = (value: unknown): boolean =>

@@ -17,7 +17,7 @@ export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & {
   close?(): Promise<void>
   /** Where the statements of `feed` go. */
   readonly feed?: KyselyHandle
-  /** Replaces how the dialect begins a transaction. */
+  /** Overrides how the dialect begins a transaction. */
   readonly begin?: readonly string[]
   /** Checks a connection before a transaction begins on it. Throws if the connection is unsuitable. */
   check?(connection: KyselyHandle): Promise<void>
@@ -45,7 +45,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
       } catch (error) {
         // A lost connection cannot roll back: the server does that when it notices.
         await connection.executeQuery(say('rollback')).catch(() => {})
-        // A commit without an answer may have happened, so it must not be repeated.
+        // A commit without a response may have happened, so it must not be repeated.
         if (committing && quirks.faultOf(error) === 'connection') throw new Unrepeatable(error)
         throw error
       }

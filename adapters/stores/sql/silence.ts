@@ -1,4 +1,4 @@
-/** Reads by key and of the feed take milliseconds, so a read without an answer for this long went into a dead connection. */
+/** Reads by key and of the feed take milliseconds, so a read without a response for this long went into a dead connection. */
 export const BRIEF_MS = 5_000
 /** If a transaction sends nothing for this long, its process is stopped or cut off, and the server ends it. */
 export const IDLE_MS = 5_000

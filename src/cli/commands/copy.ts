@@ -43,7 +43,7 @@ export function addCopy(program: Command, perform: Perform): void {
   })
 }
 
-/** Copies until the step is done. An interrupt stops it at the next rows. If it had begun to refuse changes, they are accepted again. */
+/** Copies until the step is done. An interrupt stops it before the next batch of rows. If the store already refused changes, it accepts them again. */
 async function copyUntilEnd({ tokens, streams, onEnd }: Session, target: Session['tokens'], step: CopyStep): Promise<CopyReport> {
   const abort = new AbortController()
   const running = copy(tokens, target, { step, signal: abort.signal, onProgress: progressTo(streams) })

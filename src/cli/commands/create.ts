@@ -18,7 +18,7 @@ export function addCreate(program: Command, perform: Perform): void {
     .command('create')
     .summary('create a token and show it once')
     .description('Creates a token. It is printed once, alone on standard output, and never stored.')
-    .option('--name <name>', 'name of the token, for people')
+    .option('--name <name>', 'human-readable name of the token')
     .option('--scope <scope>', 'a scope, a wildcard or an @group to grant; repeatable', collect)
     .option('--inherit', 'grant whatever its owner may do, instead of scopes')
     .option('--description <text>', 'what the token is for')

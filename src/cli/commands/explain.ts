@@ -20,7 +20,7 @@ export function addExplain(program: Command, perform: Perform): void {
     .description('Explains, step by step, why a request with this token is or was allowed or refused, now or at a past instant.')
     .argument('<id>', 'ID of the token')
     .option('--scope <scope>', 'a scope that the route requires; repeatable', collect)
-    .option('--resource <dimension=value>', 'data that the route is about; repeatable, requires --scope', collect)
+    .option('--resource <dimension=value>', 'data that the route accesses; repeatable, requires --scope', collect)
     .option('--ip <address>', 'the address that the request comes from')
     .option('--at <instant>', 'when (default: now)', numberOrText)
   perform<Options>(command, async ({ handle, streams, answer }, { at, scope, resource, ip }, [text = '']) => {
@@ -42,7 +42,7 @@ function verdictOf({ ok, code, steps }: Explanation): string {
   return `Refused${code === undefined ? '' : ` with ${code}`} at ${failing[0]}${others}.`
 }
 
-/** A row for each fact, so that none is cut. */
+/** A row for each fact, so that none is truncated. */
 function rowsOf({ step, ok, code, unknown, ...facts }: ExplainStep): readonly (readonly string[])[] {
   const result = ok === undefined ? 'unknown' : ok ? 'ok' : 'REFUSED'
   const why = [code ?? unknown, ...Object.entries(facts).flatMap(([name, value]) => factsOf(name, value))].filter(

@@ -25,7 +25,7 @@ const PAGES: readonly (readonly [name: string, page: string, others?: readonly s
   ['passport', 'passport'],
 ]
 
-/** Others that pass standard requests. */
+/** Other frameworks, which pass standard requests. */
 const ON_WEB =
   /^(?:web|fetch|workers?|cloudflare|wrangler|bun|deno|remix|astro|svelte|sveltekit|solid|graphql|graphql-yoga|yoga|apollo|react-router)$/
 
@@ -59,7 +59,7 @@ async function init(streams: Streams, options: Options): Promise<void> {
   const { framework = project.framework, store = project.store, prefix = project.prefix } = options
   if (!isPrefix(prefix)) throw new CommandError(EXIT.usage, '--prefix must be lower-case words joined by _, such as acme_live')
   const ending = project.typescript ? 'ts' : 'mjs'
-  // Naming a store or a prefix asks for a new instance.
+  // Naming a store or a prefix requests a new instance.
   const instance = options.store === undefined && options.prefix === undefined ? project.instance : undefined
   const files: readonly File[] = [
     { name: `latchkey.config.${ending}`, text: instance === undefined ? configText(store, prefix) : reexportText(instance) },

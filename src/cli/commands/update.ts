@@ -26,7 +26,7 @@ export function addUpdate(program: Command, perform: Perform): void {
     .summary('change the terms of a token')
     .description('Changes the terms of a token. Omitted options leave their fields unchanged; a list replaces the old one.')
     .argument('<id>', 'ID of the token')
-    .option('--name <name>', 'name of the token, for people')
+    .option('--name <name>', 'human-readable name of the token')
     .option('--description <text>', 'what the token is for')
     .option('--scope <scope>', 'a scope, a wildcard or an @group; repeatable, replaces all current scopes', collect)
     .option('--resource <dimension=value>', 'data that the token is limited to; repeatable, replaces all current limits', collect)
@@ -52,6 +52,6 @@ function readChanges(options: Options): UpdateInput {
   const twice = removed.find((field) => Object.hasOwn(set, field) || (field === 'expiresAt' && expiresIn !== undefined))
   if (twice !== undefined) throw new CommandError(EXIT.usage, `${twice} cannot be both set and removed`)
   const changes = { ...set, ...Object.fromEntries(removed.map((field) => [field, null])) }
-  if (Object.keys(changes).length === 0) throw new CommandError(EXIT.usage, 'name what to change, such as --name or --expires-in')
+  if (Object.keys(changes).length === 0) throw new CommandError(EXIT.usage, 'pass what to change, such as --name or --expires-in')
   return changes as object as UpdateInput
 }

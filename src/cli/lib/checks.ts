@@ -3,7 +3,7 @@ import type { Health } from '../../model/health.js'
 import type { TokenRecord } from '../../model/record.js'
 import { readFault } from './fault.js'
 
-/** The result of one check. `ok` is absent if it is neither good nor bad, `advice` if there is nothing to do. */
+/** The result of one check. `ok` is absent if the result is neither good nor bad, `advice` if there is nothing to do. */
 export type Check = { readonly name: string; readonly ok?: boolean; readonly detail: string; readonly advice?: string }
 
 const DAY_MS = 86_400_000

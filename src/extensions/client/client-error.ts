@@ -7,15 +7,15 @@ export type ClientErrorCode =
   | 'invalid_input'
   /** There is no token to begin with: neither `load` nor `token` provided one. */
   | 'token_missing'
-  /** `load`, `save` or `lock` failed, hung or returned nonsense. */
+  /** `load`, `save` or `lock` failed, hung or returned an invalid value. */
   | 'storage_failed'
   /** The management API did not answer in time, or answered with 429 or 5xx. The client tries again later. */
   | 'server_unavailable'
-  /** The management API sent a response that it never sends. The client tries again later. */
+  /** The response is not one that the management API sends. The client tries again later. */
   | 'answer_invalid'
   /** The management API refuses to rotate the token, for instance because it lacks `tokens:rotate-self`. */
   | 'rotation_refused'
-  /** The token is dead: revoked, expired or unknown. A person has to replace it with a new one. */
+  /** The token no longer works: it is revoked, expired or unknown. A person has to replace it with a new one. */
   | 'token_refused'
   /** Somebody else rotated the token, and the successor is not in the storage. A person has to put it there. */
   | 'token_replaced'
@@ -28,7 +28,7 @@ export type ClientErrorDetails = {
   readonly status?: number | undefined
   /** The code in its problem document, such as `token_revoked`. */
   readonly reason?: string | undefined
-  /** When the server asks the client to retry, in seconds. */
+  /** How long the server tells the client to wait before it retries, in seconds. */
   readonly retryAfterSeconds?: number | undefined
 }
 

@@ -45,7 +45,7 @@ export function createKeeper(settings: Settings): Keeper {
   let failures = 0
   // Instants of the monotonic clock, because wall clocks jump.
   let lookAt = 0
-  /** From this instant on, another process may have rotated the token so long ago that it has expired. */
+  /** From this instant on, this token may have expired, because another process may have rotated it long ago. */
   let lateAt = Number.POSITIVE_INFINITY
   let rereadAt = 0
 

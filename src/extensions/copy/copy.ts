@@ -264,7 +264,7 @@ function mismatch(name: PartName): ConflictError {
   return new ConflictError('conflict', `the ${name} of the two stores differ after the copy`)
 }
 
-/** After this delay, no node of the new store still believes that it may verify with the copy. */
+/** After this delay, no node of the new store verifies with the copy anymore. */
 async function forget(to: MovingStore, now: Internals): Promise<void> {
   await pause(longestBound(await to.leases(0), now.boundMs, now))
 }

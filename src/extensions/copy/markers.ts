@@ -41,7 +41,7 @@ export class Markers {
     const [source, target] = [await from.readMove(prefix), await to.readMove(prefix)]
     const runId = generateId(platformRandom)
     if (target === undefined) return Markers.#begin(pair, source, { state: 'arriving', moveId: generateId(platformRandom), runId })
-    if (target.state !== 'arriving' && target.state !== 'ready') throw conflict(`the ${to.name} store is itself being moved to another one`)
+    if (target.state !== 'arriving' && target.state !== 'ready') throw conflict(`the ${to.name} store is being moved to another store`)
     if (source?.moveId !== target.moveId) {
       throw conflict(`the ${to.name} store contains an unfinished copy of another store or of another move: empty it first`)
     }
@@ -88,7 +88,7 @@ export class Markers {
 
   /**
    * Makes sure that nobody verifies with the copy before the old store accepts changes again: a token revoked there would stay valid here. `forget` waits until
-   * no node still believes that it may verify.
+   * no node verifies with the copy anymore.
    *
    * @throws ConflictError `conflict`, when another run has taken over
    */
@@ -149,7 +149,7 @@ function isOut(state: MoveState): boolean {
 function refusalOf(state: MoveState, name: string): string {
   if (isOut(state)) return `the tokens were already moved out of the ${name} store`
   if (state === 'fenced') return `the ${name} store refuses changes because of a move to another store: finish or cancel that move`
-  return `the ${name} store is itself being copied into`
+  return `another store is being copied into the ${name} store`
 }
 
 function taken(): ConflictError {

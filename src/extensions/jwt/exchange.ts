@@ -66,8 +66,8 @@ const schema = objectOf({
 })
 
 /**
- * Exchanges an API token for a signed, short-lived access token (RFC 8693, RFC 9068): the gateway asks once, and the services behind it verify
- * offline.
+ * Exchanges an API token for a signed, short-lived access token (RFC 8693, RFC 9068): the gateway makes one request, and the services behind it
+ * verify offline.
  *
  * The signed token is for one audience, has at most the parent's scopes and resources, and expires no later than the parent.
  *

@@ -78,7 +78,7 @@ const AUDIENCE = 'must name this service: a string, or a list of at least one st
 const KEYS = "must be { keys: [...] }, { url }, or 'discover'"
 
 const shape = {
-  issuer: someText('must be the iss of the tokens'),
+  issuer: someText('must be the iss claim of the tokens'),
   audience: either([someText(), listOf(someText(), { min: 1 })], AUDIENCE),
   keys: passing<KeysInput>(isKeysInput, KEYS),
   maxLifetime: duration().optional(),

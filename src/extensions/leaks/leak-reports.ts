@@ -93,7 +93,7 @@ export function leakReports<S extends string>(
     const identifier = request.headers.get(identifierHeader)
     const signature = request.headers.get(signatureHeader)
     if (identifier === null || signature === null) return answerProblem('credential_missing', 'the report is not signed')
-    // Before the body, which a stranger could make megabytes long.
+    // Checked before the body is read, because any sender could make it megabytes long.
     const key = await ring.find(identifier)
     if (key === undefined) return answerProblem('credential_malformed', NO_MATCH)
     const bytes = await readRawBody(request, maxBytes)

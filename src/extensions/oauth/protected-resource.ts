@@ -13,9 +13,9 @@ export type ProtectedResourceOptions = {
   readonly resource: string
   /** Issuers whose access tokens the API accepts. */
   readonly authorizationServers?: readonly string[]
-  /** @default all of the catalogue */
+  /** @default the whole catalogue */
   readonly scopes?: readonly string[]
-  /** A name for people to read. */
+  /** A human-readable name. */
   readonly name?: string
   readonly documentation?: string
 }

@@ -98,7 +98,7 @@ export const INSTRUMENTS: { readonly [name: string]: Instrument } = {
   'latchkey.faults': {
     kind: 'counter',
     unit: '{fault}',
-    description: 'Faults that were answered with 503 or swallowed.',
+    description: 'Faults that caused a 503 or were suppressed.',
     read: ({ vitals }) => by(vitals.faults, 'latchkey.fault.where'),
   },
 }

@@ -2,7 +2,7 @@ import { type Span, trace } from '@opentelemetry/api'
 import type { Internals } from '../../instance.js'
 import type { Principal } from '../../model/principal.js'
 
-/** Adds the accepted token's IDs, or the reason for a refusal, to the active span, but never a secret. An error of the SDK fails no request. */
+/** Adds the accepted token's IDs, or the reason for a refusal, to the active span, but never a secret. An SDK error never fails a request. */
 export function annotateSpans({ vitals }: Internals, owner: boolean): () => void {
   vitals.onAllowed = (principal) => {
     try {

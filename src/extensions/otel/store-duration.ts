@@ -13,7 +13,7 @@ const SYSTEMS: ReadonlyMap<string, string> = new Map([
   ['redis', 'redis'],
 ])
 
-/** Measures each call to the store. An error of the SDK fails no call. */
+/** Measures each call to the store. An SDK error never fails a call. */
 export function timeStore(meter: Meter, inside: Internals, common: Attributes): () => void {
   const { store } = inside.readings()
   const system = SYSTEMS.get(store)

@@ -15,7 +15,7 @@ const MAX_NODES = 1_000
 
 type Pending = {
   readonly ask: Ask
-  /** Nobody waits for this ask, so the store is not asked if it gets no answer. */
+  /** Nobody waits for this request, so the store is not queried if it gets no answer. */
   readonly aside: boolean
   readonly cancel: () => void
   resolve(page: FeedPage): void
@@ -25,7 +25,7 @@ type Pending = {
 const NOTHING: FeedPage = { cursor: '', ids: [], owners: [], bulk: [], everything: false, more: false }
 
 /**
- * The unanswered asks of this node. Each has its own random nonce that only its answer repeats, so late or unrelated answers are ignored.
+ * The unanswered requests of this node. Each has its own random nonce that only its answer repeats, so late or unrelated answers are ignored.
  */
 export class Asks {
   readonly #store: TokenStore
@@ -73,7 +73,7 @@ export class Asks {
     else this.#askStore([pending])
   }
 
-  /** Sends the asks again, because another node is the reader now. */
+  /** Resends the requests, because another node is the reader now. */
   sendAgain(): void {
     for (const { ask } of this.#pending.values()) this.#send(ask)
   }

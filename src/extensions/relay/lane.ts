@@ -31,7 +31,7 @@ export class Lane {
     this.#savedAt = clock.now()
   }
 
-  /** Requests a turn: soon, or only once the burst is fully replenished, which leaves the burst to urgent work. */
+  /** Requests a turn: soon, or only once the burst is fully replenished, which leaves the burst for urgent work. */
   request(when: 'soon' | 'saved up' = 'soon'): void {
     const now = this.#save()
     const missing = (when === 'soon' ? 1 : this.#burst) - this.#saved

@@ -11,7 +11,7 @@ export type RelayOptions = {
   readonly transport: RelayTransport
   /**
    * Signs the messages between the nodes, so that no other user of the broker can forge them: at least 32 characters, the same on all nodes, and not
-   * used for anything else. Whoever has it can make nodes believe that nothing was revoked.
+   * used for anything else. Whoever has it can hide revocations from the nodes.
    */
   readonly key: string
   /** The prefix of the channel names: letters, digits, `-`, `_` and `.`, at most 100 characters. @default 'latchkey.relay' */

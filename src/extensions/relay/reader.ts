@@ -8,20 +8,20 @@ import { Tail } from './tail.js'
 /** These limits allow at most 16 reads and 4 renewals per second, however many nodes ask. */
 const READS = { gapMs: 80, burst: 3, collectMs: 10 } as const
 const RENEWALS = { gapMs: 300, collectMs: 5 } as const
-/** For this long after the feed has grown, asks are treated as urgent. */
+/** For this long after the feed has grown, requests are treated as urgent. */
 const URGENT_MS = 100
 const PAGE = 1000
 const LEASES_AT_ONCE = 1000
 const MAX_WAITING = 20_000
-/** A slow read does not hold up later asks: up to this many reads run at once. */
+/** A slow read does not hold up later requests: up to this many reads run at once. */
 const MAX_READS = 3
 
-/** An ask of a node, and the function that answers it. */
+/** A request from a node, and the function that answers it. */
 export type Asked = { readonly ask: Ask; answer(answer: Answer): void }
 
 type Waiting = { readonly lease: NodeLease; readonly answers: readonly ((kind: 'renewed' | 'alone') => void)[] }
 
-/** Reads the feed and renews leases for all nodes that ask. Each read begins after the asks that it answers. */
+/** Reads the feed and renews leases for all nodes that ask. Each read begins after the requests that it answers. */
 export class Reader {
   readonly #store: TokenStore
   readonly #clock: RelayClock
@@ -48,10 +48,10 @@ export class Reader {
   ask(asked: Asked): void {
     const { ask, answer } = asked
     if (ask.kind === 'page') {
-      // A node without an answer queries the store after a while.
+      // A node without a response queries the store after a while.
       if (this.#asked.length >= MAX_WAITING) return
       this.#asked.push(asked)
-      // Periodic asks leave the next reads to nodes that were woken by a change.
+      // Periodic requests leave the next reads to nodes that were woken by a change.
       this.#reads.request(this.#clock.now() < this.#urgentUntil ? 'soon' : 'saved up')
       return
     }
@@ -95,7 +95,7 @@ export class Reader {
       if (page === undefined) return this.#failed()
       tail.extend(after, page, this.#clock.now())
       if (page.more || !tail.covers(page.cursor)) {
-        // These asks wait for the next read, which begins after them.
+        // These requests wait for the next read, which begins after them.
         this.#asked = [...asked, ...this.#asked].slice(0, MAX_WAITING)
         this.#reads.request()
       } else answerAll(tail, asked)

@@ -31,7 +31,7 @@ export type RelaySetUp = {
   refused(): void
 }
 
-/** A node's part in the relay. It asks the reader, and reads for all nodes while it is the reader. */
+/** A node's part in the relay. It sends requests to the reader, and reads for all nodes while it is the reader. */
 export class Relay {
   readonly #store: TokenStore
   readonly #setUp: RelaySetUp

@@ -109,7 +109,7 @@ export class Endpoint {
     const { attempts: most, longestMs } = this.#options.retry
     const store = this.#inside.store()
     const rows = await store.consumers(this.#of.prefix)
-    const now = readClock(this.#inside.settings.clock, 'no attempt can be dated')
+    const now = readClock(this.#inside.settings.clock, 'no delivery attempt can be recorded')
     const known = attemptsOf(rows, this.id)
     const before = known?.eventId === event.id ? known : undefined
     const left = before === undefined ? 0 : before.dueAt - now

@@ -155,7 +155,7 @@ export function checkTenant(actor: ReadActor, tenantId: string | undefined): voi
 
 const REACHES: readonly Reach[] = ['own', 'tenant', 'all']
 
-/** Returns how far an actor reaches. */
+/** Returns the reach of an actor. */
 export function reachOf(actor: ReadActor): Reach {
   if (actor.manages === 'own') return 'own'
   return actor.tenants === undefined ? 'all' : 'tenant'
@@ -186,7 +186,7 @@ export type Grant = {
 /** The permissions that a change keeps or narrows. They are not granted again. */
 export type Kept = {
   readonly scopes: readonly string[]
-  /** Whether the token reaches no further than before and has no new scope. */
+  /** Whether the token has no wider reach than before, and no new scope. */
   readonly reach: boolean
 }
 

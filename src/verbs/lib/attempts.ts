@@ -54,7 +54,7 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
 
 /**
  * Records that an actor asked for something outside its reach, whether or not it exists: the actor's own administrators must not learn more than the actor.
- * Does nothing for an actor that reaches everything, because what it cannot find does not exist.
+ * Does nothing for an actor with access to everything, because what it cannot find does not exist.
  */
 export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
   if (actor.tenants === undefined && actor.manages === 'all') return
@@ -79,7 +79,7 @@ export function noteAttempted(context: Context, { attempt, code, field, ip, acto
   else note(context, { ...shared, actorId: actor.id, about: homeOf(actor.tenants === '*' ? undefined : actor.tenants) })
 }
 
-// Leaves out a tenant that the actor does not reach: strangers must not write into its trail.
+// Omits a tenant that the actor cannot access: outsiders must not be able to write into its trail.
 function aboutTarget(actor: ReadActor, { id, input }: Target): Attempt['about'] {
   const tenantId = tenantIn(input)
   const token = typeof id === 'string' && isTokenId(id) ? { tokenId: id } : {}

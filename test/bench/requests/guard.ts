@@ -43,7 +43,7 @@ type Count = { allowed: number; lastUsedAt: number; ip: string | undefined }
 
 /**
  * A guard with the same duties as ours, written by hand for one application. It reads the credential from the raw fields and refuses a
- * second one, verifies within a bound of freshness, notes the caller's address, binds the caller to the request, checks the scope, and
+ * second one, verifies within a bound of freshness, records the caller's address, binds the caller to the request, checks the scope, and
  * counts the use by route at the end of the response.
  *
  * With `decider`, latchkey verifies and counts instead of the guard's own code. This one difference shows how much of our cost these two

@@ -77,14 +77,14 @@ export const events: Section = async ({ quick }) => {
 
 const create = (tokens: Latchkey<'inventory:read'>): Promise<unknown> => tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })
 
-/** Longer than the work that a commit leaves behind takes, such as the delivery of a webhook. */
+/** Longer than the work that follows a commit takes, such as the delivery of a webhook. */
 const SETTLE_MS = 15
 
-/** Runs each work in turn, which spreads other load on the machine evenly. */
+/** Runs each workload in turn, which spreads other load on the machine evenly. */
 async function alternate(rounds: number, works: readonly (() => unknown)[]): Promise<number[][]> {
   const times = works.map((): number[] => [])
   for (let round = -10; round < rounds; round += 1) {
-    // The order is shuffled each round, and the previous work settles first, so no work is charged for its neighbor's aftermath.
+    // The order is shuffled each round, and the previous work settles first, so no measurement includes the aftereffects of the previous work.
     for (const at of shuffled(works.length)) {
       await pause(SETTLE_MS)
       const began = performance.now()

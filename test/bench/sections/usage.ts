@@ -107,7 +107,7 @@ async function onSqlite(rounds: number): Promise<{ perToken: Cost; longestBlock:
   }
 }
 
-/** Notes one use of each token, and returns a function that writes them the way an instance does. */
+/** Records one use of each token, and returns a function that writes them the way an instance does. */
 function used(store: TokenStore): () => Promise<void> {
   const nodeId = nodeIdOf()
   const recorder = new UsageRecorder(

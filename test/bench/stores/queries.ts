@@ -44,7 +44,7 @@ export const pages = (total: number): readonly PageQuery[] => {
     listed('first four characters of an ID', { ...base, idStartsWith: idOf(Math.floor(total / 2)).slice(0, 4) }),
     listed('due for rotation (none)', { ...base, rotationDue: true }),
     distinct('500 tenants', { field: 'tenantId' }),
-    distinct('500 tenants, behind the large one', { field: 'tenantId', after: 'large' }),
+    distinct('500 tenants, after the large one', { field: 'tenantId', after: 'large' }),
     distinct('500 owners', { field: 'ownerId' }),
     distinct('500 owners of the large tenant', { field: 'ownerId', tenantId: 'large' }),
   ]

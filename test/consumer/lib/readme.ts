@@ -38,7 +38,7 @@ export const readQuickStart = (markdown: string): QuickStart => {
   const [setup, program, javascript, typescript] = blocksOf(rest)
   const languages = [setup, program, javascript, typescript].map((block) => block?.language)
   if (languages.join() !== 'sh,ts,sh,sh' || !setup || !program || !javascript || !typescript) {
-    throw new Error(`README.md: behind ${MARK} stand ${languages.join()}, not sh,ts,sh,sh`)
+    throw new Error(`README.md: after ${MARK} come ${languages.join()}, not sh,ts,sh,sh`)
   }
   const read = { javascript: languageOf(javascript.text), typescript: languageOf(typescript.text) }
   for (const { file } of Object.values(read)) if (!rest.includes(`\`${file}\``)) throw new Error(`README.md does not say to save ${file}`)

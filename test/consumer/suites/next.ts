@@ -34,7 +34,7 @@ const listens = async (url: string, alive: () => boolean): Promise<void> => {
 const refuses = async (url: string, headers: Record<string, string>): Promise<void> => {
   const deadline = Date.now() + PATIENCE_MS
   while ((await statusOf(url, { headers })) !== 401) {
-    if (Date.now() > deadline) throw new Error('a revoked token goes on being accepted')
+    if (Date.now() > deadline) throw new Error('a revoked token is still accepted')
   }
 }
 

@@ -25,7 +25,7 @@ export { RateLimiterRedis } from 'rate-limiter-flexible'
 export declare const tokens: Latchkey<string>
 export declare const store: TokenStore
 export declare const scopes: { readonly 'inventory:read': string; readonly 'inventory:write': string }
-/** Options that a page has shown before. */
+/** Options that were shown earlier on a page. */
 export declare const elided: Pick<LatchkeyOptions<string>, 'prefix' | 'store' | 'scopes'>
 export declare const actor: Actor
 export declare const user: Actor
@@ -76,7 +76,7 @@ export declare function deploy(fetch: typeof globalThis.fetch): Promise<void>
 export declare function updateSecret(name: string, value: string): Promise<void>
 
 /** A row of the host's table as returned by a driver, with numbers and nulls. */
-// biome-ignore lint/suspicious/noExplicitAny: what drivers give
+// biome-ignore lint/suspicious/noExplicitAny: what drivers return
 type Row = { readonly [column: string]: any; readonly label: string; readonly user_id: number; readonly expires_at: Date | null }
 export declare const rows: AsyncIterable<Row>
 export declare function map(row: Row): { name: string; scopes: 'inventory:read'[] } | undefined

@@ -52,7 +52,7 @@ it.skipIf(skip !== undefined)(
     const tokens = latchkey({
       prefix: 'acme_live',
       store: memoryStore(),
-      scopes: { 'tokens:rotate-self': 'Replace itself by a successor' },
+      scopes: { 'tokens:rotate-self': 'Replace itself with a successor' },
     })
     const entry = { contents: PROGRAM, resolveDir: 'src/extensions/client' }
     const { outputFiles } = await build({ stdin: entry, bundle: true, write: false, format: 'iife', platform: 'browser' })

@@ -61,7 +61,7 @@ describe('redirects', () => {
     expect(JSON.stringify(elsewhere.got.map(({ url, rawHeaders }) => [url, rawHeaders]))).not.toContain(TOKEN)
   })
 
-  it('a redirect that leaves the origin and returns does not get the token back', async () => {
+  it('the client does not send the token again after a redirect leaves the origin and returns', async () => {
     target = `${elsewhere.origin}/back`
     expect((await client.fetch(`${api.origin}/begin`)).status).toBe(200)
     expect(askedOf(api, '/final')).toEqual([{ method: 'GET', token: undefined, type: undefined }])

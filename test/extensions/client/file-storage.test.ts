@@ -96,7 +96,7 @@ it('releases the lock when the work fails', async () => {
   expect(await readdir(folder)).toEqual([])
 })
 
-it("lets only one waiter at a time take over a dead process's lock, and removes its draft", async () => {
+it("lets only one waiter at a time take over a dead process's lock, and removes that process's draft", async () => {
   const dead = randomUUID()
   await writeFile(`${path}.lock`, dead)
   await writeFile(`${path}.${dead}.draft`, NEXT)
@@ -126,7 +126,7 @@ it('takes over a lock with unexpected contents and removes no other file', async
   expect((await readdir(folder)).sort()).toEqual(['home', 'token.lock.x'])
 })
 
-it('leaves a lock that has changed owners, and lets only one process remove a lock', async () => {
+it('does not remove a lock that has changed owners, and lets only one process remove a lock', async () => {
   const lock = `${path}.lock`
   await writeFile(lock, 'fresh')
   expect(await takeAway(lock, 'stale')).toBe(false)
@@ -136,7 +136,7 @@ it('leaves a lock that has changed owners, and lets only one process remove a lo
   expect(await readdir(folder)).toEqual([])
 })
 
-it('leaves removal of a lock to the process that claimed it unless that process is dead', async () => {
+it('does not remove a lock that another process has claimed, unless that process is dead', async () => {
   const lock = `${path}.lock`
   await writeFile(lock, 'dead')
   await writeFile(claimOf(lock, 'dead'), '')
@@ -146,7 +146,7 @@ it('leaves removal of a lock to the process that claimed it unless that process 
   expect(await readdir(folder)).toEqual([])
 })
 
-it("judges a lock by its own clock and never takes a live lock, whatever the file's mtime is", async () => {
+it("measures the age of a lock with its own clock and never takes over a live lock, whatever the file's mtime is", async () => {
   await writeFile(`${path}.lock`, 'alive')
   const beat = setInterval(() => void utimes(`${path}.lock`, new Date(0), new Date(Math.random() * 1e6)), 20)
   try {

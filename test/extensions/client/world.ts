@@ -50,7 +50,7 @@ export async function makeWorld(): Promise<World> {
   const tokens = latchkey({
     prefix: 'acme_live',
     store: memoryStore(),
-    scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself by a successor' },
+    scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself with a successor' },
     clock,
   })
   const manage = management(tokens, { mountPath: '/admin/tokens', actor: () => undefined })

@@ -258,7 +258,7 @@ describe('an interrupted copy', () => {
     await copy(old, now, { step: 'open' })
   })
 
-  it('the fence stays in place when a store outage leaves it unclear who may verify, and a later run continues', async () => {
+  it('the fence stays in place when a store outage leaves it unclear which nodes may verify, and a later run continues', async () => {
     const [source, target] = [memoryStore(), memoryStore()]
     let down = false
     const failing = interceptStore(target, ({ method, args }, proceed) => {
@@ -360,7 +360,7 @@ describe('rejected copies', () => {
     await expect(copy(before, begun)).rejects.toThrow('contains an unfinished copy of another store')
   })
 
-  it('copy() accepts a prefix that is also the name of a property of every object', async () => {
+  it('copy() accepts a prefix that is also a property name of every object', async () => {
     const { old, to } = await files()
     const [before, after] = [old, to].map((file) => nodeOver(sqliteStore(file), { prefix: 'constructor' })) as [Instance, Instance]
     const { token } = await mint(before)
@@ -368,7 +368,7 @@ describe('rejected copies', () => {
     expect(await verdict(after.verify(token))).toBe('ok')
   })
 
-  it('a store with tokens stays in service, and keeps them, when a copy into it fails before it has found them', async () => {
+  it('a store with tokens keeps them and stays in service when a copy into it fails before the tokens are found', async () => {
     const store = memoryStore()
     let fails = false
     const list: TokenStore['list'] = (query) => {

@@ -147,7 +147,7 @@ describe('signing keys', () => {
     }
   })
 
-  it('the exchange answers 503 when the signing callback throws or returns garbage', async () => {
+  it('the exchange answers 503 when the signing callback throws or returns an invalid value', async () => {
     const { publicJwk } = await generateSigningKey()
     for (const bad of [() => Promise.reject(undefined), () => new Uint8Array(3), () => 'x']) {
       const { ask, create } = await createGateway({ key: await signingKey({ publicJwk, sign: bad as never }) })

@@ -126,7 +126,7 @@ describe('an unknown key', () => {
     expect(answers.at(-1)).toBe('found')
   })
 
-  it('a new key is found although strangers present made-up key IDs, which cause at most one fetch per ten seconds', async () => {
+  it('a new key is found even while other callers present made-up key IDs, which cause at most one fetch per ten seconds', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, fetches, publish } = publisher()
     publish(old)
@@ -146,7 +146,7 @@ describe('an unknown key', () => {
     expect(answers.at(-1)).toBe('found')
   })
 
-  it('a new key is found immediately even when a stranger presented another ID just before its publication', async () => {
+  it('a new key is found immediately even if another caller presented an unknown ID just before the key was published', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, publish } = publisher()
     publish(old)

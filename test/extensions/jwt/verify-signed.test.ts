@@ -213,7 +213,7 @@ describe('RFC 9068 §4 and RFC 8725: rejected tokens', () => {
 })
 
 describe("an issuer's keys", () => {
-  it('verification fails with store_unavailable until the keys were fetched once, then survives an outage of the issuer', async () => {
+  it('verification fails with store_unavailable until the keys have been fetched once, and keeps working in a later outage of the issuer', async () => {
     const { create, signed, publish } = await createGateway()
     const text = await signed((await create()).token)
     let down = true

@@ -26,7 +26,7 @@ const createTokens = (onError?: (fault: FaultReport) => unknown) => {
 const hash = (token: string): string => createHash('sha256').update(token).digest('base64')
 
 describe('a leak report', () => {
-  it('a leak report revokes the token, audits where it was found, and answers which reported tokens were real', async () => {
+  it('a leak report revokes the token, records where the token was found in the audit, and reports which tokens were real', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const { token, record } = await create()
@@ -95,7 +95,7 @@ describe('a leak report', () => {
     expect(await tokens.system.get(record.id)).toMatchObject({ status: 'revoked' })
   })
 
-  it('a leak report with thousands of finds is processed completely', async () => {
+  it('a leak report with thousands of findings is processed completely', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const made = await Promise.all(Array.from({ length: 500 }, (_, at) => create(`token ${at}`)))
@@ -195,8 +195,8 @@ describe('an invalid leak report', () => {
   it.each([
     ['not an array', '{"token":"x"}'],
     ['not JSON', '[{'],
-    ['a list with a find that has no token', '[{"type":"t"}]'],
-    ['a list with a null find', '[null]'],
+    ['a list with a finding that has no token', '[{"type":"t"}]'],
+    ['a list with a null finding', '[null]'],
   ])('a signed leak report that is %s is answered with 400', async (_, text) => {
     const { tokens } = createTokens()
     const sender = createSender()
@@ -250,7 +250,7 @@ describe('the text of a reported token', () => {
 })
 
 describe('text around a leaked token', () => {
-  it('unusual characters in a report do not stop the tokens from being revoked', async () => {
+  it('unusual characters in a report do not prevent the tokens from being revoked', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const made = await Promise.all([create(), create(), create()])

@@ -22,7 +22,7 @@ it('a call to whoami counts as one use and toward the rate limits', async () => 
   await tokens.close()
 })
 
-it('introspection counts nothing', async () => {
+it('introspection does not count as a use', async () => {
   const { tokens, token, record } = await world()
   const introspect = introspection(tokens, { client: () => ({ id: 'stock', tenants: '*' }) })
   for (let times = 0; times < 3; times += 1) {

@@ -147,7 +147,7 @@ describe('telemetry', () => {
     expect(await countOf('latchkey.events', { 'latchkey.event.action': 'token.expiring' })).toBe(1)
   })
 
-  it('telemetry reports consumer lag and dead letters on every node, and queries no store that was not used', async () => {
+  it('telemetry reports consumer lag and dead letters on every node, and does not query unused stores', async () => {
     const clock = { now: Date.now() }
     const store = faultyStore(memoryStore())
     const [tokens, other] = [instance({ store, clock: () => clock.now }), instance({ store, clock: () => clock.now })]

@@ -12,7 +12,7 @@ describe('a misbehaving broker', () => {
     ],
     'delivers in any order': (world) => (message) => [{ message, afterMs: 1 + world.time.random() * 400 }],
     'loses half of all messages': (world) => (message) => (world.time.random() < 0.5 ? [] : [{ message, afterMs: 1 }]),
-    'loses questions': () => only('page', () => []),
+    'loses requests': () => only('page', () => []),
     'loses answers': () => only('answer', () => []),
     'delays answers for 3 seconds': () => only('answer', (message) => [{ message, afterMs: 3_000 }]),
     'truncates answers': () => only('answer', (message) => [{ message: message.slice(0, -20), afterMs: 1 }]),
@@ -75,7 +75,7 @@ describe('a misbehaving broker', () => {
     await changeAndJudge(world, world.nodes)
   })
 
-  it('nodes soon read for themselves when the broker loses answers, instead of waiting for them', async () => {
+  it('nodes soon read the feed themselves when the broker loses answers, instead of waiting for answers', async () => {
     const world = await running()
     world.broker.meddle = only('answer', () => [])
     await changeAndJudge(world, world.nodes)

@@ -5,7 +5,7 @@ import { FAILING_LISTENERS } from '../../support/failing-listeners.js'
 
 const KEY = 'a key of the relay with 32 characters'
 
-it.each(FAILING_LISTENERS)('a warning listener that %s does not end the process when a stranger writes to the channel', async (_, fail) => {
+it.each(FAILING_LISTENERS)('a warning listener that %s does not end the process when an unknown sender writes to the channel', async (_, fail) => {
   const hearers: ((message: string) => void)[] = []
   const transport = {
     publish: () => undefined,
@@ -15,7 +15,7 @@ it.each(FAILING_LISTENERS)('a warning listener that %s does not end the process 
     },
   }
   let warnings = 0
-  // Not a mock: those handle the rejection.
+  // Not a mock, because mocks handle the rejection.
   const onWarning = (): unknown => {
     warnings += 1
     return fail()

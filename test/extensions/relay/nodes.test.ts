@@ -63,7 +63,7 @@ describe('with a well-behaved broker', () => {
     expect(late.follower.fresh).toBe(true)
   })
 
-  it('a node that leaves hands reading over to another node', async () => {
+  it('a node that leaves hands over reading to another node', async () => {
     const world = await running()
     const left = world.reader.follower.stop()
     await world.time.pass(200)
@@ -74,8 +74,8 @@ describe('with a well-behaved broker', () => {
   })
 })
 
-describe('nodes that do not belong together', () => {
-  it('a node with a different key reads for itself, and nodes with either key warn about it', async () => {
+describe('unrelated nodes', () => {
+  it('a node with a different key reads the feed itself, and nodes with either key warn about the mismatch', async () => {
     const world = await running()
     const stranger = world.node({ key: 'Zq3xW8vN1mK5tR7yU0pL2sD4fG6hJ9aB' })
     stranger.follower.start()
@@ -85,7 +85,7 @@ describe('nodes that do not belong together', () => {
       expect(faults).toContainEqual(expect.objectContaining({ code: 'LATCHKEY_RELAY_REFUSED' }))
   })
 
-  it('nodes on another store are never answered from this one', async () => {
+  it('nodes on another store never receive answers from this store', async () => {
     const world = await running()
     const elsewhere = createWorld()
     const stranger = world.node({ store: elsewhere.memory })
@@ -169,7 +169,7 @@ it('a node whose wall clock is hours off follows the feed like any other', async
   expect(await changeAndJudge(world, nodes)).toBeLessThan(100)
 })
 
-it('closing a node answers its pending question with store_unavailable and asks nothing more', async () => {
+it('closing a node ends its pending request with store_unavailable and sends no more requests', async () => {
   const world = await running()
   world.broker.meddle = () => []
   await world.time.pass(300)

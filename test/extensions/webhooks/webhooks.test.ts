@@ -259,7 +259,7 @@ describe('webhooks', () => {
     expect(told('deadLetter').filter((line) => line.includes('no longer listed'))).toHaveLength(3)
   })
 
-  it('webhooks honor Retry-After up to the longest wait, and wait the longest after a 410', async () => {
+  it('webhooks honor Retry-After up to the longest wait, and use the longest wait after a 410', async () => {
     const { tokens, told } = hearing()
     await mint(tokens)
     for (const [status, headers, wait] of [

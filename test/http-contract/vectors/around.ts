@@ -101,7 +101,7 @@ export const aroundVectors: readonly Vector[] = [
     OVERRIDES,
     (header) => request('POST /api/stock', header, bearer('reader')),
     { refused: 'scope_insufficient', scope: 'inventory:write' },
-    'too little scope, ',
+    'insufficient scope, ',
   ),
   ...each(
     OVERRIDES,
@@ -115,6 +115,6 @@ export const aroundVectors: readonly Vector[] = [
     { refused: 'ip_denied' },
     'address stays the connection’s, ',
   ),
-  { name: 'X-Original-URL does not lead in', request: get('/open', 'X-Original-URL: /api/whoami'), expect: { ran: 'open' } },
-  { name: 'X-Rewrite-URL does not lead in', request: get('/open', 'X-Rewrite-URL: /api/whoami'), expect: { ran: 'open' } },
+  { name: 'X-Original-URL does not lead to a guarded route', request: get('/open', 'X-Original-URL: /api/whoami'), expect: { ran: 'open' } },
+  { name: 'X-Rewrite-URL does not lead to a guarded route', request: get('/open', 'X-Rewrite-URL: /api/whoami'), expect: { ran: 'open' } },
 ]

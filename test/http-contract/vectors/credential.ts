@@ -97,7 +97,7 @@ export const credentialVectors: readonly Vector[] = [
     malformed,
     'grammar ',
   ),
-  { name: '9 KB behind Bearer', request: auth(`Bearer ${'x'.repeat(9000)}`), expect: malformed },
+  { name: '9 KB after Bearer', request: auth(`Bearer ${'x'.repeat(9000)}`), expect: malformed },
   { name: '9 KB of another scheme', request: auth(`Negotiate ${'x'.repeat(9000)}`), expect: missing },
   { name: '9 KB of equals signs', request: auth(`Bearer ${'='.repeat(9000)}`), expect: malformed },
   { name: '9 KB of commas', request: auth(`Basic ${','.repeat(9000)}`), expect: missing },

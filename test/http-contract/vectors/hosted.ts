@@ -13,7 +13,7 @@ const changed = { ran: 'change' } as const
 
 /** People with a host session, next to tokens. */
 export const sessionVectors: readonly Vector[] = [
-  { name: 'a session reads', request: get('/api/stock', as('clerk')), expect: { ran: 'stock' } },
+  { name: 'a session may read', request: get('/api/stock', as('clerk')), expect: { ran: 'stock' } },
   { name: 'a session with every scope', request: get('/api/both', as('chief')), expect: { ran: 'both' } },
   { name: 'a session with a group and a wildcard', request: get('/api/both', as('grouped')), expect: { ran: 'both' } },
   {
@@ -31,9 +31,9 @@ export const sessionVectors: readonly Vector[] = [
     request: get('/api/ghost', as('chief')),
     expect: { refused: 'scope_insufficient', scope: 'ghost:scope' },
   },
-  { name: 'a session that reaches the data', request: get('/api/fixed', as('storeman')), expect: { ran: 'fixed' } },
+  { name: 'a session with access to the resource', request: get('/api/fixed', as('storeman')), expect: { ran: 'fixed' } },
   {
-    name: 'a session that does not reach the data',
+    name: 'a session without access to the resource',
     request: get('/api/several', as('storeman')),
     expect: { refused: 'resource_denied', scope: 'inventory:read' },
   },
@@ -50,13 +50,13 @@ export const sessionVectors: readonly Vector[] = [
     request: request('POST /api/stock', as('chief'), 'Origin: http://contract.test'),
     expect: changed,
   },
-  { name: 'a change by a form of another site', request: request('POST /api/stock', as('chief'), CROSS), expect: crossSite },
+  { name: 'a change by a form on another site', request: request('POST /api/stock', as('chief'), CROSS), expect: crossSite },
   {
-    name: 'a change by a page of another subdomain',
+    name: 'a change by a page on another subdomain',
     request: request('POST /api/stock', as('chief'), 'Sec-Fetch-Site: same-site'),
     expect: crossSite,
   },
-  { name: 'a change from nowhere', request: request('POST /api/stock', as('chief'), 'Sec-Fetch-Site: none'), expect: crossSite },
+  { name: 'a change that was not started by a page', request: request('POST /api/stock', as('chief'), 'Sec-Fetch-Site: none'), expect: crossSite },
   { name: 'Sec-Fetch-Site sent twice', request: request('POST /api/stock', as('chief'), SAME, CROSS), expect: crossSite },
   {
     name: 'Sec-Fetch-Site sent twice, in reverse order',
@@ -77,7 +77,7 @@ export const sessionVectors: readonly Vector[] = [
     'contract.test',
     '',
   ].map((origin) => ({
-    name: `a change of the origin "${origin}"`,
+    name: `a change from the origin "${origin}"`,
     request: request('POST /api/stock', as('chief'), `Origin: ${origin}`),
     expect: crossSite,
   })),
@@ -86,7 +86,7 @@ export const sessionVectors: readonly Vector[] = [
     request: request('POST /api/stock', as('chief'), 'Origin: http://contract.test', 'Origin: http://evil.test'),
     expect: crossSite,
   },
-  { name: 'a change that does not say where it comes from', request: request('POST /api/stock', as('chief')), expect: crossSite },
+  { name: 'a change without Sec-Fetch-Site and Origin', request: request('POST /api/stock', as('chief')), expect: crossSite },
   { name: 'a custom method', request: request('PURGE /api/whoami', as('chief'), CROSS), expect: { closed: true } },
   { name: 'reading from another site changes nothing', request: get('/api/stock', as('chief'), CROSS), expect: { ran: 'stock' } },
   {
@@ -191,17 +191,17 @@ export const severalVectors: readonly Vector[] = [
     expect: { ran: 'change', as: 'writer' },
   },
   {
-    name: 'a page of the same origin with Basic credentials',
+    name: 'a same-origin page with Basic credentials',
     request: request('POST /api/stock', 'Authorization: Basic {writer-as-user}', SAME),
     expect: { ran: 'change', as: 'writer' },
   },
   {
-    name: 'a page of another site with Basic credentials',
+    name: 'a page on another site with Basic credentials',
     request: request('POST /api/stock', 'Authorization: Basic {writer-as-user}', CROSS),
     expect: crossSite,
   },
   {
-    name: 'a page of another origin with Basic credentials',
+    name: 'a page on another origin with Basic credentials',
     request: request('POST /api/stock', 'Authorization: Basic {writer-as-user}', 'Origin: http://evil.test'),
     expect: crossSite,
   },

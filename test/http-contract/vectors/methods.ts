@@ -37,7 +37,7 @@ export const methodVectors: readonly Vector[] = [
     expect: { ran: 'stock', as: 'reader' },
   },
   {
-    name: 'HEAD on a route for GET, too little scope',
+    name: 'HEAD on a route for GET, insufficient scope',
     request: request('HEAD /api/stock', bearer('nothing')),
     expect: { refused: 'scope_insufficient', scope: 'inventory:read' },
   },
@@ -54,7 +54,7 @@ export const methodVectors: readonly Vector[] = [
   },
   { name: 'an unguarded route without a token', request: get('/open'), expect: { ran: 'open' } },
   { name: 'an unguarded route with a token has no principal', request: get('/open', bearer('reader')), expect: { ran: 'open' } },
-  { name: 'an unguarded route with nonsense', request: get('/open', 'Authorization: Bearer x y'), expect: { ran: 'open' } },
+  { name: 'an unguarded route with an invalid credential', request: get('/open', 'Authorization: Bearer x y'), expect: { ran: 'open' } },
   {
     name: 'an upgrade without a token',
     request: `GET /api/whoami HTTP/1.1\r\nHost: contract.test\r\nConnection: close, Upgrade\r\n${upgrade.join('\r\n')}\r\n\r\n`,
@@ -76,11 +76,11 @@ export const methodVectors: readonly Vector[] = [
     expect: missing,
   },
   {
-    name: 'Expect: 100-continue with too little scope',
+    name: 'Expect: 100-continue with insufficient scope',
     request: request('POST /api/stock', 'Expect: 100-continue', 'Content-Length: 5', bearer('reader')),
     expect: { refused: 'scope_insufficient', scope: 'inventory:write' },
   },
-  { name: 'a body that never comes, without a token', request: request('POST /api/stock', 'Content-Length: 100000'), expect: missing },
+  { name: 'a body that never arrives, without a token', request: request('POST /api/stock', 'Content-Length: 100000'), expect: missing },
   {
     name: 'a chunked body that never ends, without a token',
     request: `${request('POST /api/stock', 'Transfer-Encoding: chunked')}5\r\nhello\r\n`,

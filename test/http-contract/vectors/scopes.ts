@@ -88,7 +88,7 @@ export const scopeVectors: readonly Vector[] = [
     .flatMap((kind) => {
       const [held, unlimited] = KINDS[kind] ?? ['denied', 'denied']
       const vector = (name: string, outcome: 'ran' | 'denied' | 'fault'): Vector => ({
-        name: `a resource function of the kind ${kind}, with ${name}`,
+        name: `a resource function of kind ${kind}, with ${name}`,
         request: get(`/api/resource/${kind}`, bearer(name)),
         expect: expectationOf(outcome, kind, name),
       })

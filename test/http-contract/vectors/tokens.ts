@@ -50,6 +50,6 @@ export const tokenVectors: readonly Vector[] = [
     { name: `${name}, in a nested router`, request: get('/api/nested/stock', bearer(name)), expect: { refused: code } },
   ]),
   ...['reader', 'writer', 'everything', 'nothing', 'reactivated', 'local', 'mapped', 'owned'].map(
-    (name): Vector => ({ name: `${name} is let in`, request: get('/api/whoami', bearer(name)), expect: { ran: 'whoami', as: name } }),
+    (name): Vector => ({ name: `${name} is admitted`, request: get('/api/whoami', bearer(name)), expect: { ran: 'whoami', as: name } }),
   ),
 ]

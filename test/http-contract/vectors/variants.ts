@@ -15,7 +15,7 @@ export const optionalVectors: readonly Vector[] = [
   { name: 'an unknown token', request: get('/api/whoami', bearer('unknown')), expect: { refused: 'token_invalid' } },
   { name: 'a revoked token', request: get('/api/whoami', bearer('revoked')), expect: { refused: 'token_revoked' } },
   { name: 'an expired token', request: get('/api/whoami', bearer('expired')), expect: { refused: 'token_expired' } },
-  { name: 'a token of another address', request: get('/api/whoami', bearer('remote')), expect: { refused: 'ip_denied' } },
+  { name: 'a token limited to another address', request: get('/api/whoami', bearer('remote')), expect: { refused: 'ip_denied' } },
   {
     name: 'an outage',
     request: get('/api/whoami', 'Authorization: Bearer fault-rejects-undefined'),
@@ -34,11 +34,11 @@ export const optionalVectors: readonly Vector[] = [
     expect: { ran: 'stock', as: 'reader' },
   },
   {
-    name: 'too little scope',
+    name: 'insufficient scope',
     request: get('/api/stock', bearer('nothing')),
     expect: { refused: 'scope_insufficient', scope: 'inventory:read' },
   },
-  { name: 'an identity that a header claims', request: get('/api/stock', 'X-User-Id: admin'), expect: { refused: 'credential_missing' } },
+  { name: 'an identity claimed in a header', request: get('/api/stock', 'X-User-Id: admin'), expect: { refused: 'credential_missing' } },
 ]
 
 /** With `credential: { header: 'x-api-key' }`. */
@@ -105,9 +105,9 @@ export const apiKeyVectors: readonly Vector[] = [
   }),
   { name: 'revoked', request: key('{revoked}'), expect: { refused: 'token_revoked' } },
   { name: 'expired', request: key('{expired}'), expect: { refused: 'token_expired' } },
-  { name: 'of another address', request: key('{remote}'), expect: { refused: 'ip_denied' } },
+  { name: 'limited to another address', request: key('{remote}'), expect: { refused: 'ip_denied' } },
   {
-    name: 'too little scope',
+    name: 'insufficient scope',
     request: request('POST /api/stock', 'X-Api-Key: {reader}'),
     expect: { refused: 'scope_insufficient', scope: 'inventory:write' },
   },
@@ -122,7 +122,7 @@ export const presentationVectors: readonly Vector[] = [
   { name: 'unknown', request: get('/api/whoami', bearer('unknown')), expect: { refused: 'token_invalid' } },
   { name: 'revoked', request: get('/api/whoami', bearer('revoked')), expect: { refused: 'token_revoked' } },
   {
-    name: 'too little scope',
+    name: 'insufficient scope',
     request: get('/api/stock', bearer('nothing')),
     expect: { refused: 'scope_insufficient', scope: 'inventory:read' },
   },

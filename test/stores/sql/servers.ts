@@ -44,7 +44,7 @@ export const serverTests = (subject: ServerSubject): void => {
       await Promise.all(stores.map((store) => store.close?.()))
     }))
 
-  it('completes a setup that died partway through its statements', () =>
+  it('completes a setup whose process died between two statements', () =>
     within(async (place) => {
       const statements = (await subject.printed(place)).split(/;\n\n/).map((text) => text.trim())
       for (const done of [1, 3, 7, 12]) {

@@ -155,7 +155,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     }
   })
 
-  it('soon verifies a token of a committed transaction from memory on the node that made it, whoever placed its event', {
+  it('soon verifies a token of a committed transaction from memory on the node that created it, whichever node placed its event', {
     timeout: 20_000,
   }, async () => {
     const other = await node()
@@ -210,7 +210,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await followed(tokens)).filter(({ action }) => action === 'token.created')).toHaveLength(3)
   })
 
-  it('names an existing event as the conflict, without aborting the transaction', { timeout: 120_000 }, async () => {
+  it('reports an existing event as the conflict, without aborting the transaction', { timeout: 120_000 }, async () => {
     const tokens = await node()
     const store = subject.open()
     await store.migrate?.()
@@ -241,7 +241,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await followed(tokens)).filter(({ action }) => action === 'token.created')).toHaveLength(3)
   })
 
-  it('lists changes made after the commit after the creation in the audit', { timeout: 120_000 }, async () => {
+  it('lists the creation in the audit before changes made after the commit', { timeout: 120_000 }, async () => {
     const [one, two] = [await node(), await node({ usage: false })]
     const ids: string[] = []
     await within(async (transaction) => {
@@ -386,7 +386,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
   })
 }
 
-/** When a transaction of the host's is committed: as the tokens that end are counted, or as they are ended. */
+/** When the host's transaction is committed: while the tokens to revoke are counted, or while they are revoked. */
 export type Moment = 'count' | 'end'
 
 /** Declares what becomes of a token whose transaction is committed while a bulk revocation is under way. `open` runs `then` before that statement. */

@@ -49,8 +49,8 @@ const BARE = ['requireScopes without authenticate, with a valid token', 'require
 /** Nest runs its guards after Fastify has read the body. */
 const BODY_FIRST = [
   'Expect: 100-continue without a token',
-  'Expect: 100-continue with too little scope',
-  'a body that never comes, without a token',
+  'Expect: 100-continue with insufficient scope',
+  'a body that never arrives, without a token',
   'a chunked body that never ends, without a token',
 ]
 

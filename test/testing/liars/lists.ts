@@ -28,7 +28,7 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'continues the query that a position came from, whatever the query',
-    caughtBy: 'a position works with every query, which returns its own rows after it',
+    caughtBy: 'a position works with every query, and each query returns its own rows after the position',
     create() {
       const honest = memoryStore()
       const queries = new Map<string, ListQuery>()
@@ -107,7 +107,7 @@ export const listLiars: readonly Liar[] = [
   },
   {
     name: 'expires tokens a millisecond late',
-    caughtBy: 'status is exact at the millisecond',
+    caughtBy: 'status changes at the exact millisecond',
     create() {
       const honest = memoryStore()
       return single({ ...honest, list: (query) => honest.list({ ...query, now: query.now - 1 }) })

@@ -86,7 +86,7 @@ export const usageLiars: readonly Liar[] = [
   },
   {
     name: 'keeps an unlimited number of addresses for a token',
-    caughtBy: 'the number of addresses of a token is bounded: the most recent stay, and one that was dropped starts again at zero',
+    caughtBy: 'only the most recent addresses of a token are kept, and a dropped address starts again at zero',
     create() {
       const honest = memoryStore()
       const rows = new Map<string, UsageAddress>()

@@ -151,8 +151,8 @@ return 1
 
 /**
  * ARGV: first and last period, from, to, limit and step (empty if there is none), the number of counters after which to stop, the period of the first
- * token to continue behind (or empty), IDs. Returns for each ID that it got to: its counters, its addresses with instant and count, and the period
- * behind which to continue (empty at the end). With a step, returns sums instead of counters, each with the beginning of its step and whether the
+ * token after which to continue (or empty), IDs. Returns for each ID that it got to: its counters, its addresses with instant and count, and the period
+ * after which to continue (empty at the end). With a step, returns sums instead of counters, each with the beginning of its step and whether the
  * use was allowed, and no addresses.
  */
 export const reportUsage: string = `

@@ -29,8 +29,8 @@ return out
 `
 
 /**
- * Like `eventStep`, oldest first. Reads the same number of events from each key, and leaves those after the end of a full one to the next step. Returns an
- * event that is in two of the keys once.
+ * Like `eventStep`, oldest first. Reads the same number of events from each key. If one returns the full number, the events after its last one wait for the
+ * next step. An event in two of the keys is returned once.
  */
 export const eventStepOldest: string = `${eventAt}
 local choices = cjson.decode(ARGV[1])

@@ -74,7 +74,7 @@ return out
 
 /**
  * One commit. ARGV: the counts of inserts, updates, removals, owners, events and caps, the length of the feed's history, the channel,
- * the call's own name, the count of erasures, whether the feed is cut, and the prefix as JSON, empty or `-` (see `isFenced`); then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, behind the version
+ * the call's own name, the count of erasures, whether the feed is cut, and the prefix as JSON, empty or `-` (see `isFenced`); then the inserts (12 arguments each, as `encodeToken` writes them), the updates (the same, after the version
  * that each expects), IDs, owners, events (ID, body, index keys), caps (index, most, now), and erasures (ID, body before and after, index keys
  * before and after).
  *

@@ -28,7 +28,7 @@ type OwnPool = MysqlPool & {
 type Stream = { once(event: 'close', listener: () => void): unknown; destroy(): unknown }
 type Driver = { createPool(options: { readonly [option: string]: unknown }): OwnPool }
 
-/** How long the server may take to close connections on shutdown, in milliseconds. Then they are cut. */
+/** How long the server may take to close connections on shutdown, in milliseconds. After that, they are cut off. */
 const GOODBYE_MS = 500
 
 const report = (error: unknown): Error => unavailable('mysql', mysqlQuirks.faultOf, error)

@@ -41,7 +41,7 @@ type Driver = {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
-/** How long the server may take to close connections on shutdown, in milliseconds. Then they are cut. */
+/** How long the server may take to close connections on shutdown, in milliseconds. After that, they are cut off. */
 const GOODBYE_MS = 500
 
 const report = (error: unknown): Error => unavailable('postgres', postgresQuirks.faultOf, error)

@@ -26,12 +26,12 @@ const durabilityOf = (file: string, { journal = '', synchronous = '' }: Facts) =
   }
 }
 
-/** Reports whether other users may open the file, if the system has file modes. */
+/** Reports whether other users can open the file, if the system has file modes. */
 const fileFinding = (file: string): readonly StoreFinding[] => {
   const mode = statSync(file, { throwIfNoEntry: false })?.mode
   if (mode === undefined || process.platform === 'win32') return []
   const open = (mode & 0o007) !== 0 && {
-    says: `every user of this machine may open ${file}`,
+    says: `every user of this machine can open ${file}`,
     advice: `Run chmod 600 on ${file}, and on the accompanying files that end in -wal and -shm.`,
   }
   return [finding('file', file, open)]

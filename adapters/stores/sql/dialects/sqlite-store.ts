@@ -57,8 +57,8 @@ const openPath = async (path: string, driver: SqliteDriver | undefined, names: N
 const LIBSQL: CompiledQuery = CompiledQuery.raw("select name from pragma_function_list where name = 'libsql_vector_idx' limit 1")
 
 /**
- * Refuses Kysely over libsql on a file. libsql keeps a statement open that found the file locked, and until it is closed, every read of the connection sees
- * the file as of that moment, without later revocations. Kysely prepares its statements itself, so the store cannot close them.
+ * Refuses Kysely over libsql on a file. libsql keeps open a statement that found the file locked, and until that statement is closed, every read of the
+ * connection sees the file as of that moment, without later revocations. Kysely prepares its statements itself, so the store cannot close them.
  */
 const refuseStale = async (engine: Engine): Promise<void> => {
   const [isLibsql] = (await engine.run(LIBSQL)).rows

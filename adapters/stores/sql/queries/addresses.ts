@@ -4,7 +4,7 @@ import { ask, type Steps } from '../engine.js'
 
 /** How many addresses of a token are kept and returned: the most recent ones. */
 export const MOST_ADDRESSES = 1_000
-/** A token with more addresses is cut to the most recent ones. */
+/** For a token with more addresses, only the most recent ones are kept. */
 const TOO_MANY = 2 * MOST_ADDRESSES
 /** A batch with this many addresses of one token may be part of a flood. */
 const MANY_AT_ONCE = 32

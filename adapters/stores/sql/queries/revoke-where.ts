@@ -74,7 +74,7 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
 }
 
 const exists = (event: StoredEvent): ConflictError =>
-  new ConflictError('conflict', `an audit event with ID ${JSON.stringify(event.id.slice(0, 64))} exists already`)
+  new ConflictError('conflict', `an audit event with ID ${JSON.stringify(event.id.slice(0, 64))} already exists`)
 
 /** Revokes all matching tokens, with the events and the line in the feed in the same transaction. */
 export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> => {

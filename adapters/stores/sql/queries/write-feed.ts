@@ -9,7 +9,7 @@ const KEEP = 100_000
 /** The feed is trimmed in steps of this many positions, so that no single commit does much of the work. */
 const STEP = 1_000
 
-/** Cuts off the end of a long feed, in the transaction of a commit that crossed a step. */
+/** Cuts off the oldest entries of a long feed, in the transaction of a commit that crossed a step. */
 function* trimFeed(sql: Sql, head: number, floor: number): Steps<void> {
   if (head - floor < KEEP + STEP) return
   const cut = Math.min(head - KEEP, floor + 2 * STEP)

@@ -76,7 +76,7 @@ export const rowToToken = (row: TokenRow): StoredToken => {
 const NOTHING: { readonly [Kind in FieldKind]?: unknown } = { grants: [], networks: [], resources: {} }
 const OPENING: ReadonlySet<FieldKind> = new Set(['grants', 'networks', 'resources', 'json', 'flag'])
 
-/** Closes a token with damaged text, which must neither give access nor fail the other records that were read with it. */
+/** Invalidates a token with damaged text, which must neither give access nor fail the other records that were read with it. */
 const closed = (token: { readonly [field: string]: unknown }, damaged: readonly string[]): object => {
   const rest: { [field: string]: unknown } = { ...token }
   for (const { field, kind } of FIELD_COLUMNS) {

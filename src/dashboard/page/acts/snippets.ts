@@ -36,7 +36,7 @@ type Call = Field & { readonly url: string; readonly method: string; readonly bo
 const WRITERS: { readonly [language in Language]: (call: Call) => string } = {
   curl({ url, method, body, header, value }) {
     const verb = method === 'GET' ? '' : `-X ${method} `
-    // Otherwise curl would expand brackets and braces to several URLs.
+    // Otherwise curl would expand brackets and braces into several URLs.
     const literal = /[[\]{}]/.test(url) ? '-g ' : ''
     const data = body === undefined ? '' : ` -H "Content-Type: application/json" -d ${shell(body)}`
     return `curl ${literal}${verb}-H "${header}: ${value}"${data} ${/^[\w:/.%~-]+$/.test(url) ? url : shell(url)}`

@@ -28,8 +28,8 @@ export function startsOf(range: Range, now: number = Date.now()): readonly numbe
 }
 
 /**
- * The times from which calls count toward a bar. Calls are counted by full hours in UTC: where midnight is not at one of these, the hour around it counts to the
- * new day, as most or half of it belongs there.
+ * The times from which calls count toward a bar. Calls are counted by full hours in UTC: where midnight does not fall on a full hour, the hour around
+ * it counts toward the new day, because at least half of it belongs there.
  */
 export const countedFrom = (start: number): number => Math.floor(start / HOUR) * HOUR
 

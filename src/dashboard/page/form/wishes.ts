@@ -12,7 +12,7 @@ const scopesIn = ({ scopes = '' }: Place): readonly string[] => [...new Set(scop
 /** Scopes that a link asks for, but that the user may not grant. */
 export const notGrantable = (wishes: Place, me: Me): readonly string[] => scopesIn(wishes).filter((name) => !me.grantable.includes(name))
 
-/** The form as a link fills it in, as far as the user and the host allow. A link cannot ask for a token for all tenants. */
+/** The form as a link fills it in, as far as the user and the host allow. A link cannot request a token for all tenants. */
 export function wish(draft: Draft, wishes: Place, me: Me, limits: Limits): Draft {
   const { name = '', description = '', tenant, owner, expires } = wishes
   const days = expiryDays(limits).map(String)

@@ -24,7 +24,7 @@ export const moment = (at: string | number): string => moments.format(new Date(a
 /** The day and the minute without the year, for narrow spaces. */
 export const briefMoment = (at: string | number): string => short.format(new Date(at))
 
-/** The time of the day alone. */
+/** The time of day, without the date. */
 export const clockTime = (at: number): string => clocks.format(new Date(at))
 
 /** The day without the year. */
@@ -58,7 +58,7 @@ function units(count: number, unit: string): string {
   return format.format(count)
 }
 
-/** “30 days”, “24 hours”: days from three on, and whole ones. */
+/** “30 days”, “24 hours”: whole days for three days or more, otherwise hours. */
 export const spanText = (hours: number): string => (hours < 72 ? units(hours, 'hour') : units(Math.floor(hours / 24), 'day'))
 
 /** Sorts names as people expect. */

@@ -50,7 +50,7 @@ export type Left = 'place' | 'over'
 
 const lastOf = (left: Left) => guards.findLast(({ over }) => over || left === 'place')
 
-/** Returns whether leaving would lose something. */
+/** Returns whether anything would be lost by leaving. */
 export const stays = (left: Left): boolean => lastOf(left) !== undefined
 
 /** Runs `act` once nothing would be lost and no dialog is open. Returns a function that cancels it. */
@@ -60,7 +60,7 @@ export function whenFree(act: () => void): () => void {
   return () => void waiting.delete(act)
 }
 
-/** Asks about everything that leaving would lose, and discards it if the user agrees. */
+/** Asks the user about everything that would be lost by leaving, and discards it if the user agrees. */
 export async function mayLeave(left: Left): Promise<boolean> {
   for (let last = lastOf(left); last !== undefined; last = lastOf(left)) {
     if (!(await last.ask())) return false

@@ -60,7 +60,7 @@ export async function copyText(text: string): Promise<boolean> {
   }
 }
 
-// Without HTTPS there is no clipboard API. The old way copies the selection.
+// Without HTTPS there is no clipboard API. The older method copies the selection.
 function copyBySelection(text: string): boolean {
   const before = document.activeElement
   const area = document.createElement('textarea')

@@ -18,7 +18,7 @@ type Props = {
   readonly cross?: boolean
   /** Called by Enter in a field. Absent: only a button submits. */
   readonly onSubmit?: () => void
-  /** Shown beside the rest. Without room for that, `brief` is shown below it, and opens the rest. */
+  /** Shown beside the dialog's content. If there is no room, `brief` is shown below the content, and opens it. */
   readonly aside?: { readonly label: string; readonly brief: ComponentChildren; readonly content: ComponentChildren }
   readonly children: ComponentChildren
   readonly footer: ComponentChildren
@@ -64,7 +64,7 @@ export function Dialog({ title, size = 'small', role, onClose, cross = true, onS
       }}
       onCancel={(event) => event.preventDefault()}
       onClose={(event) => {
-        // Browsers force a dialog to close on the second attempt, and some on a gesture. It is reopened, because only the `onClose` prop decides.
+        // Browsers force a dialog to close on the second attempt, and some on a gesture. It is reopened, because only the `onClose` prop closes it.
         const dialog = ref.current
         if (event.target !== dialog || !dialog?.isConnected || dialog.open) return
         dialog.showModal()

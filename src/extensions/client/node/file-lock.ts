@@ -90,7 +90,7 @@ async function isOwnedBy(path: string, owner: string): Promise<boolean> {
   return (await readOwner(path)) === owner
 }
 
-// Anyone who can write beside the token may have put something else in place of the lock. It has no owner, and is removed like the lock of a dead process.
+// Anyone who can write to the token's folder may have put something else in place of the lock. It has no owner, and is removed like the lock of a dead process.
 async function readOwner(path: string): Promise<string | undefined> {
   try {
     return await readText(path)
@@ -138,7 +138,7 @@ export function claimOf(path: string, owner: string): string {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Returns the owner of a lock as part of a file name. Anyone who can write beside the token may have written the lock file. */
+/** Returns the owner of a lock as part of a file name. Anyone who can write to the token's folder may have written the lock file. */
 export function nameOf(owner: string): string {
   return UUID.test(owner) ? owner : 'unknown'
 }

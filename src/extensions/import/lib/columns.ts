@@ -40,7 +40,7 @@ export function hashIn(row: unknown, column: string, size: number, encoding: Has
   const value = columnOf(row, column)
   const hex = value instanceof Uint8Array ? bytesToHex(new Uint8Array(value)) : decode(value, encoding, mark)
   if (hex?.length !== 2 * size) {
-    const behind = mark === '' ? '' : ` behind ${JSON.stringify(mark)}`
+    const behind = mark === '' ? '' : ` after ${JSON.stringify(mark)}`
     throw new InvalidInputError([column], `must be a hash of ${size} bytes in ${encoding}${behind}`)
   }
   return hex

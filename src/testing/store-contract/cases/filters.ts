@@ -28,7 +28,7 @@ export const filterCases: StoreCases = {
   title: 'list filters',
   cases: [
     {
-      title: 'status is exact at the millisecond',
+      title: 'status changes at the exact millisecond',
       async run(stage) {
         await insertNamed(stage, {
           later: { notBefore: START + 10 },
@@ -43,7 +43,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'status is the first that applies of revoked, inactive, pending, expired and active',
+      title: 'status is the first of revoked, inactive, pending, expired and active that applies',
       async run(stage) {
         const past = { expiresAt: START - 1 }
         const future = { notBefore: START + 1 }
@@ -145,7 +145,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'notReplaced leaves out the tokens that have a successor',
+      title: 'notReplaced excludes tokens that have a successor',
       async run(stage) {
         await insertNamed(stage, { old: { replacedById: randomText(16), expiresAt: START + 9 }, new: { expiresAt: START + 9 } })
         for (const query of [{}, { expiresBefore: START + 10 }, { neverUsed: true, statuses: ['active'] }] as const)
@@ -231,7 +231,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'the limit bounds the list, from 1 to 1001 rows',
+      title: 'a list has at most as many rows as its limit, from 1 to 1001',
       async run(stage) {
         const made = Array.from({ length: 1002 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
         await insert(stage.store, made)

@@ -5,7 +5,7 @@ export const historyCases: StoreCases = {
   title: 'history',
   cases: [
     {
-      title: '64 clients of two instances: nothing is accepted after its revocation was acknowledged, and no update is lost',
+      title: 'with 64 clients on two instances, no token is accepted after its revocation is acknowledged, and no update is lost',
       run: runHistory,
     },
   ],

@@ -13,7 +13,7 @@ export const leaseCases: StoreCases = {
   title: 'leases',
   cases: [
     {
-      title: 'a lease is alive until its expiry, exclusive',
+      title: 'a lease is alive before its expiry, and no longer alive at its expiry',
       async run(stage) {
         const { cursor } = await stage.store.changes(undefined, 1)
         const short = { nodeId: `${stage.prefix}-a`, cursor, expiresAt: START + 10 }

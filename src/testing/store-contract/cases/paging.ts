@@ -165,7 +165,7 @@ export const pagingCases: StoreCases = {
       },
     },
     {
-      title: 'a position works with every query, which returns its own rows after it',
+      title: 'a position works with every query, and each query returns its own rows after the position',
       async run(stage) {
         const made = Array.from({ length: 30 }, (_, index) =>
           token(stage.prefix, {

@@ -65,7 +65,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'from is inclusive and to exclusive',
+      title: 'from is inclusive and to is exclusive',
       async run(stage) {
         const { id } = await inserted(stage)
         const hours = [0, 1, 2, 3].map((hour) => use(id, { bucketAt: BUCKET + hour * HOUR }))
@@ -232,7 +232,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'the number of addresses of a token is bounded: the most recent stay, and one that was dropped starts again at zero',
+      title: 'only the most recent addresses of a token are kept, and a dropped address starts again at zero',
       async run(stage) {
         const { id } = await inserted(stage)
         const seen = (ip: string, lastAt: number, count = 1): UsageAddress => ({ tokenId: id, ip, count, lastAt })

@@ -113,7 +113,7 @@ async function next<M extends { readonly says: string }, K extends M['says']>(
       child.off('exit', end)
       resolve(message as Extract<M, { says: K }>)
     }
-    const end = (code: number | null): void => reject(new Error(`the process ended with ${code} and never said ${kind}`))
+    const end = (code: number | null): void => reject(new Error(`the process ended with ${code} and never sent ${kind}`))
     child.on('message', hear)
     child.once('exit', end)
   })

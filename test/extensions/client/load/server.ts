@@ -14,7 +14,7 @@ const tokens = latchkey({
   clock,
   prefix: 'acme_live',
   store: sqliteStore(database),
-  scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself by a successor' },
+  scopes: { 'inventory:read': 'See stock', 'tokens:rotate-self': 'Replace itself with a successor' },
 })
 const say = (message: ServerSays): void => void process.send?.(message)
 const rotations: { [status: number]: number } = {}
