@@ -182,7 +182,10 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
 function checkContext(c: object): void {
   const { req } = c as { readonly req?: object }
   if (!('rawHeaders' in c) && !(typeof req === 'object' && 'rawHeaders' in req)) return
-  throw new InvalidInputError('request', 'is not a Hono request: import from latchkey/express, latchkey/koa, latchkey/fastify or latchkey/web')
+  throw new InvalidInputError(
+    'request',
+    'is not a Hono request: import from latchkey/express, latchkey/koa, latchkey/fastify or latchkey/web',
+  )
 }
 
 // On Node, the request as it was before it became a `Request`.

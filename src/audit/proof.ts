@@ -46,7 +46,9 @@ export async function checkProof(proof: unknown, { head, verifySignature }: Audi
   if (!isIncluded(proof, first)) return { ok: false, reason: 'the event is not the one that was sealed' }
   if (head !== undefined && (head.number !== last.number || head.hash !== sealHash(last))) {
     const reason =
-      head.number === last.number ? 'the proof leads to another head' : `the proof leads to seal ${last.number}: create it for ${head.number}`
+      head.number === last.number
+        ? 'the proof leads to another head'
+        : `the proof leads to seal ${last.number}: create it for ${head.number}`
     return { ok: false, reason }
   }
   if (verifySignature !== undefined) {

@@ -89,6 +89,12 @@ export class SealedRange {
   #note(odd: Odd): void {
     if (this.#odd.length < MOST_ODD) this.#odd.push(odd)
     else
-      this.#problems.add({ kind: odd.kind, seal: this.#seal.number, seq: odd.seq, eventId: odd.eventId, message: 'the event does not match the seal' })
+      this.#problems.add({
+        kind: odd.kind,
+        seal: this.#seal.number,
+        seq: odd.seq,
+        eventId: odd.eventId,
+        message: 'the event does not match the seal',
+      })
   }
 }

@@ -130,7 +130,8 @@ async function prunedAs(context: Context, actor: ReadActor, tokenId: string): Pr
 
 function readPlace(order: 'newest' | 'oldest', cursor: string | undefined, after: string | undefined): string | undefined {
   if (after === undefined) return cursor
-  if (order !== 'oldest') throw new InvalidInputError('after', "requires order: 'oldest'; for newest first, pass the page's nextCursor as cursor")
+  if (order !== 'oldest')
+    throw new InvalidInputError('after', "requires order: 'oldest'; for newest first, pass the page's nextCursor as cursor")
   if (cursor !== undefined) throw new InvalidInputError('after', 'is an alias of cursor: pass only one of them')
   return after
 }

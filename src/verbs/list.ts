@@ -70,7 +70,9 @@ export const listShape: z.ZodType<Given> = z.strictObject({
   rotationDue: flag.meta({ description: 'Only tokens that are due for rotation.' }).optional(),
   expiresWithin: durationSchema().meta({ description: 'Only tokens that expire within this time.' }).optional(),
   neverExpires: flag.meta({ description: 'Only tokens that never expire.' }).optional(),
-  unusedFor: durationSchema().meta({ description: 'Only tokens that are older than this and have not been used for this long.' }).optional(),
+  unusedFor: durationSchema()
+    .meta({ description: 'Only tokens that are older than this and have not been used for this long.' })
+    .optional(),
   neverUsed: flag.meta({ description: 'Only tokens that were never used.' }).optional(),
   imported: flag.meta({ description: 'Only imported tokens that are still in the format of another system.' }).optional(),
   notReplaced: flag.meta({ description: 'Only tokens that were not replaced by a rotation.' }).optional(),

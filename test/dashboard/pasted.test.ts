@@ -39,25 +39,27 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
     before: ({ tokens }) => tokens.system.create({ name: 'ERP', scopes: [] }),
   }
 
-  it.each(Object.entries(SECRETS))('a secret of another system is removed from the field where it was pasted and sent nowhere: %s', (_, secret) =>
-    play(old, async (scene) => {
-      const { page } = scene
-      const pasteInto = async (field: Locator): Promise<void> => {
-        await field.fill(`x ${secret}`)
-        await page.getByText('A secret was removed from what you typed.').first().waitFor()
-        await expect.poll(() => field.inputValue()).toBe('x ')
-      }
-      await pasteInto(page.getByRole('searchbox', { name: 'Search by name, ID or prefix' }))
-      await page.waitForURL(/=x/)
-      await page.getByRole('button', { name: 'Tenant: All tenants' }).click()
-      await pasteInto(page.getByRole('searchbox', { name: 'Search by name or ID' }))
-      await page.getByRole('button', { name: 'Use “x”' }).waitFor()
-      await page.goto(`${scene.world.url}?screen=audit`)
-      await page.getByRole('combobox', { name: 'Actor' }).fill(secret)
-      await page.getByRole('combobox', { name: 'Token ID' }).fill(secret)
-      await expect.poll(() => page.getByRole('combobox', { name: 'Token ID' }).inputValue()).toBe('')
-      expect(await traces(scene)).not.toContain(secret.slice(-20))
-    }),
+  it.each(Object.entries(SECRETS))(
+    'a secret of another system is removed from the field where it was pasted and sent nowhere: %s',
+    (_, secret) =>
+      play(old, async (scene) => {
+        const { page } = scene
+        const pasteInto = async (field: Locator): Promise<void> => {
+          await field.fill(`x ${secret}`)
+          await page.getByText('A secret was removed from what you typed.').first().waitFor()
+          await expect.poll(() => field.inputValue()).toBe('x ')
+        }
+        await pasteInto(page.getByRole('searchbox', { name: 'Search by name, ID or prefix' }))
+        await page.waitForURL(/=x/)
+        await page.getByRole('button', { name: 'Tenant: All tenants' }).click()
+        await pasteInto(page.getByRole('searchbox', { name: 'Search by name or ID' }))
+        await page.getByRole('button', { name: 'Use “x”' }).waitFor()
+        await page.goto(`${scene.world.url}?screen=audit`)
+        await page.getByRole('combobox', { name: 'Actor' }).fill(secret)
+        await page.getByRole('combobox', { name: 'Token ID' }).fill(secret)
+        await expect.poll(() => page.getByRole('combobox', { name: 'Token ID' }).inputValue()).toBe('')
+        expect(await traces(scene)).not.toContain(secret.slice(-20))
+      }),
   )
 
   it('the search leaves names that are not secrets unchanged', () =>

@@ -42,20 +42,17 @@ describe('a page on another site', () => {
     { 'sec-fetch-site': 'cross-site' },
   ]
 
-  it.each(EMBEDDED)(
-    'a page that embeds routes with the headers %j does not use up the rate limit of its viewer',
-    async (headers) => {
-      const { call, create } = harness(
-        {},
-        { rateLimit: { limits: [{ name: 'few', limiter: new RateLimiterMemory({ points: 5, duration: 60 }) }], onFailure: 'refuse' } },
-      )
-      const { id } = await create(admin)
-      for (const path of ['/', `/${id}`, '/events', '/me', '/nowhere', '/', `/${id}`, '/events', '/me', '/nowhere']) {
-        expect([path, (await call('GET', path, { actor: admin, headers })).body.code]).toEqual([path, 'cross_site'])
-      }
-      expect((await call('POST', `/${id}/revoke`, { actor: admin })).status).toBe(200)
-    },
-  )
+  it.each(EMBEDDED)('a page that embeds routes with the headers %j does not use up the rate limit of its viewer', async (headers) => {
+    const { call, create } = harness(
+      {},
+      { rateLimit: { limits: [{ name: 'few', limiter: new RateLimiterMemory({ points: 5, duration: 60 }) }], onFailure: 'refuse' } },
+    )
+    const { id } = await create(admin)
+    for (const path of ['/', `/${id}`, '/events', '/me', '/nowhere', '/', `/${id}`, '/events', '/me', '/nowhere']) {
+      expect([path, (await call('GET', path, { actor: admin, headers })).body.code]).toEqual([path, 'cross_site'])
+    }
+    expect((await call('POST', `/${id}/revoke`, { actor: admin })).status).toBe(200)
+  })
 
   it('a link on another site can open a route, and an allowed origin can read', async () => {
     const { call, create } = harness({}, { allowedOrigins: ['https://app.test'] })

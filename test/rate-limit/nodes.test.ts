@@ -41,15 +41,18 @@ describe.each(kinds)('limits counted by $name', ({ skip, start }) => {
     expect(await spend(all, token, 200)).toBe(60)
   })
 
-  it.skipIf(skip)('a quota admits exactly as many of 200 parallel uses on several nodes as it has points, and refills on schedule', async () => {
-    const all = await world(75, { refill: 'day' })
-    const { token } = await mint(first(all))
-    expect(await spend(all, token, 200)).toBe(75)
-    all.setNow(NOON + DAY / 2 - 1)
-    expect(await spend(all, token, 20)).toBe(0)
-    all.setNow(NOON + DAY / 2)
-    expect(await spend(all, token, 200)).toBe(75)
-  })
+  it.skipIf(skip)(
+    'a quota admits exactly as many of 200 parallel uses on several nodes as it has points, and refills on schedule',
+    async () => {
+      const all = await world(75, { refill: 'day' })
+      const { token } = await mint(first(all))
+      expect(await spend(all, token, 200)).toBe(75)
+      all.setNow(NOON + DAY / 2 - 1)
+      expect(await spend(all, token, 20)).toBe(0)
+      all.setNow(NOON + DAY / 2)
+      expect(await spend(all, token, 200)).toBe(75)
+    },
+  )
 
   it.skipIf(skip)('a quota reports how much remains and when it refills', async () => {
     const all = await world(3, { refill: 'day', points: () => 2 })

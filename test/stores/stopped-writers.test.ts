@@ -41,17 +41,21 @@ const proveOthersGoOn = async (url: string, port: number, open: (url: string) =>
 
 const postgres = await service('postgres')
 describe.skipIf(postgres.skip)(`a Postgres node that freezes inside a transaction ${postgres.skip ?? ''}`, () => {
-  it.each(['url', 'pool'])('delays the changes of other nodes by only a few seconds if a Postgres node freezes (%s)', LONG, async (kind) => {
-    const { url, schema, remove } = await ownSchema(postgres.url ?? '')
-    cleanups.push(remove)
-    await proveOthersGoOn(url, 5432, (through) => {
-      if (kind === 'url') return postgresStore({ url: through, schema })
-      const pool = new Pool({ connectionString: through })
-      pool.on('error', () => {})
-      cleanups.push(() => pool.end())
-      return postgresStore({ pool, schema })
-    })
-  })
+  it.each(['url', 'pool'])(
+    'delays the changes of other nodes by only a few seconds if a Postgres node freezes (%s)',
+    LONG,
+    async (kind) => {
+      const { url, schema, remove } = await ownSchema(postgres.url ?? '')
+      cleanups.push(remove)
+      await proveOthersGoOn(url, 5432, (through) => {
+        if (kind === 'url') return postgresStore({ url: through, schema })
+        const pool = new Pool({ connectionString: through })
+        pool.on('error', () => {})
+        cleanups.push(() => pool.end())
+        return postgresStore({ pool, schema })
+      })
+    },
+  )
 })
 
 const mysql = await service('mysql')

@@ -12,32 +12,36 @@ function nodeOf(open: OpenStore): Latchkey<Scope> {
 }
 
 describe.each(stores)('the trail of a pruned token on $kind', ({ place, skip }) => {
-  it.skipIf(skip)('ends the trail of a pruned token with its revocation and its removal, for everyone who could see the token', async () => {
-    const tokens = nodeOf(await place())
-    const boss = tokens.as({ id: 'boss', tenants: ['acme'], manages: 'all' })
-    const ada = tokens.as({ id: 'ada', tenants: ['acme'], manages: 'own' })
-    const other = tokens.as({ id: 'other', tenants: ['umbrella'], manages: 'all' })
-    const mine = await ada.create({ name: 'x', tenantId: 'acme', ownerId: 'ada', scopes: ['stock:read'] })
-    const alone = await boss.create({ name: 'x', tenantId: 'acme', scopes: ['stock:read'] })
-    const elsewhere = await mint(tokens, { tenantId: 'umbrella' })
-    await boss.revoke(alone.record.id)
-    for (const tenantId of ['acme', 'umbrella']) await tokens.system.revokeAll({ tenantId, reason: 'incident' })
-    const trail = async (who: typeof boss, id: string) => (await who.events({ tokenId: id })).items.map(({ action }) => action).toReversed()
-    const before = ['token.created', 'tokens.revoked']
-    expect(await trail(boss, mine.record.id)).toEqual(before)
-    const revokedAt = Date.now()
-    await until(() => Date.now() > revokedAt)
-    expect(await tokens.as({ id: 'operator', tenants: '*', manages: 'all' }).prune({ before: new Date() })).toEqual({ count: 3 })
-    for (const who of [boss, ada, tokens.system])
-      expect(await trail(who as typeof boss, mine.record.id)).toEqual([...before, 'token.pruned'])
-    expect(await trail(boss, alone.record.id)).toEqual(['token.created', 'token.revoked', 'token.pruned'])
-    expect(await trail(ada, alone.record.id)).toEqual([])
-    for (const id of [mine.record.id, alone.record.id]) expect(await trail(other, id)).toEqual([])
-    const seen = (await boss.events({ action: 'token.pruned' })).items
-    expect(new Set(seen.map(({ tokenId }) => tokenId))).toEqual(new Set([mine.record.id, alone.record.id]))
-    expect(seen.every(({ actorId, tenantId }) => actorId === 'operator' && tenantId === 'acme')).toBe(true)
-    expect(await trail(other, elsewhere.record.id)).toEqual([...before, 'token.pruned'])
-  })
+  it.skipIf(skip)(
+    'ends the trail of a pruned token with its revocation and its removal, for everyone who could see the token',
+    async () => {
+      const tokens = nodeOf(await place())
+      const boss = tokens.as({ id: 'boss', tenants: ['acme'], manages: 'all' })
+      const ada = tokens.as({ id: 'ada', tenants: ['acme'], manages: 'own' })
+      const other = tokens.as({ id: 'other', tenants: ['umbrella'], manages: 'all' })
+      const mine = await ada.create({ name: 'x', tenantId: 'acme', ownerId: 'ada', scopes: ['stock:read'] })
+      const alone = await boss.create({ name: 'x', tenantId: 'acme', scopes: ['stock:read'] })
+      const elsewhere = await mint(tokens, { tenantId: 'umbrella' })
+      await boss.revoke(alone.record.id)
+      for (const tenantId of ['acme', 'umbrella']) await tokens.system.revokeAll({ tenantId, reason: 'incident' })
+      const trail = async (who: typeof boss, id: string) =>
+        (await who.events({ tokenId: id })).items.map(({ action }) => action).toReversed()
+      const before = ['token.created', 'tokens.revoked']
+      expect(await trail(boss, mine.record.id)).toEqual(before)
+      const revokedAt = Date.now()
+      await until(() => Date.now() > revokedAt)
+      expect(await tokens.as({ id: 'operator', tenants: '*', manages: 'all' }).prune({ before: new Date() })).toEqual({ count: 3 })
+      for (const who of [boss, ada, tokens.system])
+        expect(await trail(who as typeof boss, mine.record.id)).toEqual([...before, 'token.pruned'])
+      expect(await trail(boss, alone.record.id)).toEqual(['token.created', 'token.revoked', 'token.pruned'])
+      expect(await trail(ada, alone.record.id)).toEqual([])
+      for (const id of [mine.record.id, alone.record.id]) expect(await trail(other, id)).toEqual([])
+      const seen = (await boss.events({ action: 'token.pruned' })).items
+      expect(new Set(seen.map(({ tokenId }) => tokenId))).toEqual(new Set([mine.record.id, alone.record.id]))
+      expect(seen.every(({ actorId, tenantId }) => actorId === 'operator' && tenantId === 'acme')).toBe(true)
+      expect(await trail(other, elsewhere.record.id)).toEqual([...before, 'token.pruned'])
+    },
+  )
 
   it.skipIf(skip)('still shows how a token ended after its owner was erased', async () => {
     const tokens = nodeOf(await place())

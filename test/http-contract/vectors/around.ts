@@ -115,6 +115,10 @@ export const aroundVectors: readonly Vector[] = [
     { refused: 'ip_denied' },
     'address stays the connection’s, ',
   ),
-  { name: 'X-Original-URL does not lead to a guarded route', request: get('/open', 'X-Original-URL: /api/whoami'), expect: { ran: 'open' } },
+  {
+    name: 'X-Original-URL does not lead to a guarded route',
+    request: get('/open', 'X-Original-URL: /api/whoami'),
+    expect: { ran: 'open' },
+  },
   { name: 'X-Rewrite-URL does not lead to a guarded route', request: get('/open', 'X-Rewrite-URL: /api/whoami'), expect: { ran: 'open' } },
 ]

@@ -56,7 +56,11 @@ export const sessionVectors: readonly Vector[] = [
     request: request('POST /api/stock', as('chief'), 'Sec-Fetch-Site: same-site'),
     expect: crossSite,
   },
-  { name: 'a change that was not started by a page', request: request('POST /api/stock', as('chief'), 'Sec-Fetch-Site: none'), expect: crossSite },
+  {
+    name: 'a change that was not started by a page',
+    request: request('POST /api/stock', as('chief'), 'Sec-Fetch-Site: none'),
+    expect: crossSite,
+  },
   { name: 'Sec-Fetch-Site sent twice', request: request('POST /api/stock', as('chief'), SAME, CROSS), expect: crossSite },
   {
     name: 'Sec-Fetch-Site sent twice, in reverse order',
