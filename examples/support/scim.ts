@@ -1,7 +1,10 @@
 /** The effect of a request on a user's tokens: they end, nothing happens, or the request is not supported. */
 export type Change = 'leaves' | 'stays' | 'unknown'
 
-const USER = 'urn:ietf:params:scim:schemas:core:2.0:user:'
+const SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:user'
+const USER = `${SCHEMA}:`
+/** The path of an attribute other than `active`, with a filter or a sub-attribute (RFC 7644 §3.5.2), or of an extension's attribute. */
+const OTHER = /^(?!active(?:[.[]|$))(?:[a-z$][\w$-]*(?:\[[^\]]*\])?(?:\.[\w$-]+)?|urn:[\w:.-]+:[\w$.-]+)$/
 
 /** Reads a SCIM request about one user (RFC 7644 §3.5 and §3.6). */
 export async function changeOf(request: Request): Promise<Change> {
@@ -22,13 +25,18 @@ function operation(given: unknown): Change {
   if (op !== 'add' && op !== 'replace' && op !== 'remove') return 'unknown'
   if (given.path === undefined) return op !== 'remove' && isObject(given.value) ? activeIn(given.value) : 'unknown'
   if (typeof given.path !== 'string') return 'unknown'
-  if (withoutSchema(given.path) !== 'active') return 'stays'
+  const path = withoutSchema(given.path)
+  if (path !== 'active') return OTHER.test(path) && !path.startsWith(SCHEMA) ? 'stays' : 'unknown'
   return op === 'remove' ? 'unknown' : active(given.value)
 }
 
 function activeIn(attributes: { readonly [name: string]: unknown }): Change {
-  const found = Object.entries(attributes).find(([name]) => withoutSchema(name) === 'active')
-  return found === undefined ? 'stays' : active(found[1])
+  for (const [name, value] of Object.entries(attributes)) {
+    if (withoutSchema(name) === 'active') return active(value)
+    // Some providers put the attributes below the name of their schema.
+    if (name.toLowerCase() === SCHEMA) return isObject(value) ? activeIn(value) : 'unknown'
+  }
+  return 'stays'
 }
 
 /** Some providers send "False" for a boolean. */

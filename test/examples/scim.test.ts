@@ -16,7 +16,9 @@ it('the SCIM example ends the tokens of people who left, based only on the direc
 })
 
 const OPS = { schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'] }
-const URN = 'urn:ietf:params:scim:schemas:core:2.0:User:active'
+const SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:User'
+const URN = `${SCHEMA}:active`
+const EXTENSION = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'
 
 it.each<[string, string, unknown, Change]>([
   ['a replacement', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'active', value: false }] }, 'leaves'],
@@ -40,6 +42,18 @@ it.each<[string, string, unknown, Change]>([
   ['a removal of the attribute', 'PATCH', { ...OPS, Operations: [{ op: 'remove', path: 'active' }] }, 'unknown'],
   ['a value other than true or false', 'PATCH', { ...OPS, Operations: [{ op: 'replace', path: 'active', value: 0 }] }, 'unknown'],
   ['operations that are not a list', 'PATCH', { ...OPS, Operations: {} }, 'unknown'],
+  ['attributes below their schema', 'PATCH', { ...OPS, Operations: [{ op: 'replace', value: { [SCHEMA]: { active: false } } }] }, 'leaves'],
+  ['the whole user below its schema', 'PUT', { userName: 'ada', [SCHEMA]: { active: false } }, 'leaves'],
+  ['a filtered attribute', 'PATCH', { ...OPS, Operations: [{ op: 'add', path: 'emails[type eq "work"].value', value: 'a@b' }] }, 'stays'],
+  ['an attribute of an extension', 'PATCH', { ...OPS, Operations: [{ op: 'add', path: `${EXTENSION}:department`, value: 'x' }] }, 'stays'],
+  ...[SCHEMA, `${SCHEMA}.active`, '', 'active ', '(', 'active.value', 'active[value eq true]'].map(
+    (path): [string, string, unknown, Change] => [
+      `the path ${JSON.stringify(path)}`,
+      'PATCH',
+      { ...OPS, Operations: [{ op: 'replace', path, value: { active: false } }] },
+      'unknown',
+    ],
+  ),
   ['broken JSON', 'PATCH', '{"Operations":', 'unknown'],
   ['another method', 'POST', {}, 'unknown'],
 ])('the SCIM example supports %s by %s, or reports that it does not', async (_what, method, body, change) => {

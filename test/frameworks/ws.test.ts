@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { FaultReport, Warning } from 'latchkey'
@@ -250,7 +250,7 @@ describe('a WebSocket ends with its token', () => {
     const webSocket = admitted[0]?.webSocket as WebSocket
     const heard = vi.fn()
     for (const add of ['on', 'once', 'addListener', 'prependListener'] as const) {
-      webSocket[add]('message', heard)
+      ;(webSocket as EventEmitter)[add]('message', heard)
       await Promise.resolve()
       webSocket.emit('message', Buffer.from('a command'), false)
     }
