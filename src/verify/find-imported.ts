@@ -59,10 +59,9 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
       const found = await look.find(claim, proven.length > 0)
       if (found === undefined) continue
       const isBad = isRefused(context, found)
-      // A format that is no longer accepted can only refuse. A valid token after a proven one is not worth a slow hash;
-      // after a refused one it is, because it may have to be revoked with it.
-      if (claim.ended ? !isBad : proven.length > 0 && refused === undefined && !isBad && look.isSlow(found)) {
-        if (look.isSlow(found) || (await look.proves(claim, found))) skipped.push(found)
+      // A valid token after a proven one is not worth a slow hash; after a refused one it is, because it may have to be revoked with it.
+      if (proven.length > 0 && refused === undefined && !isBad && look.isSlow(found)) {
+        skipped.push(found)
         continue
       }
       if (await look.proves(claim, found)) {

@@ -2,7 +2,7 @@ import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
 import { deciderOf } from '../../src/instance.js'
 import { instance, mint, principalOf, verdict } from '../latchkey/harness.js'
-import { limited, perToken } from './support.js'
+import { limited, perToken, syncLimiter } from './support.js'
 
 describe('a separate budget for refusals', () => {
   it("refusalsSpent() reports the limit once a token's refusal budget is used up", async () => {
@@ -38,6 +38,19 @@ describe('a separate budget for refusals', () => {
     if (answer.ok) deciderOf(nodes[0]).countUse(answer.principal, { outcome: 'scope_insufficient' })
     await expect.poll(async () => (await limiter.get(`token:acme_test:${record.id}:refused`))?.consumedPoints).toBe(1)
     await expect.poll(async () => (await limiter.get(`token:acme_test:${record.id}`))?.consumedPoints).toBe(0)
+  })
+
+  it('a use that is refused because the refusals are used up does not count as another refusal', async () => {
+    const limiter = syncLimiter(5)
+    const tokens = limited([{ name: 'token', by: 'token', limiter }])
+    const { token, record } = await mint(tokens)
+    const { decide, countUse } = deciderOf(tokens)
+    for (const outcome of ['scope_insufficient', 'rate_limited', 'rate_limited', 'allowed'] as const) {
+      countUse(await principalOf(decide(token)), { outcome })
+      await Promise.resolve()
+    }
+    const key = `token:acme_test:${record.id}`
+    expect([limiter.counts.get(`${key}:refused`), limiter.counts.get(key)]).toEqual([1, 1])
   })
 })
 

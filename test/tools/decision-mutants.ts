@@ -167,8 +167,11 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
   'src/verify/find-imported.ts': [
     { find: 'if (claim.ended && proven.length === 0) break', become: '' },
     { find: 'if (found === undefined) continue', become: 'if (found === undefined) break' },
-    { find: 'claim.ended ? !isBad : ', become: '' },
-    { find: 'look.isSlow(found) || (await', become: 'false || (await' },
+    { find: 'proven.length > 0 && refused === undefined && !isBad && look', become: 'look' },
+    { find: ' && refused === undefined && !isBad && look', become: ' && !isBad && look' },
+    { find: '!isBad && look.isSlow(found)', become: 'look.isSlow(found)' },
+    { find: '!isBad && look.isSlow(found)', become: '!isBad' },
+    { find: 'skipped.push(found)', become: '' },
     { find: ', ...skipped]', become: ']' },
     { find: 'isPacked(digest, given)', become: 'true' },
     { find: 'context.records.noteGuess(request?.ip)', become: '' },
