@@ -10,7 +10,7 @@ import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
-import { commit, commitIn } from './lib/change.js'
+import { commit, commitIn, timeOfChange } from './lib/change.js'
 import { type Draft, type Given, readDraft } from './lib/draft.js'
 import { checkHandout, checkOwner } from './lib/handout.js'
 import { createShape } from './lib/inputs.js'
@@ -27,7 +27,7 @@ const MAX_TRIES = 5
 export async function create(context: Context, actor: ReadActor, input: unknown, options?: unknown): Promise<Minted | Replayed> {
   const given: Given = readShape(createShape, input, 'create()')
   const transaction = readTransaction(options)
-  const now = context.settings.clock()
+  const now = timeOfChange(context)
   const draft = readDraft(context, given, actor, now)
   await checkHandout(context, actor, draft)
   await checkOwner(context, actor, draft)

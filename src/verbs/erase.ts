@@ -15,7 +15,7 @@ import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import { checkTenant, isNobody, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
-import { commit, MAX_TRIES, tooManyChanges } from './lib/change.js'
+import { commit, MAX_TRIES, timeOfChange, tooManyChanges } from './lib/change.js'
 import { eraseRecord, mayName, namesOwner, personalTo } from './lib/personal.js'
 import { sealFirst } from './lib/seals.js'
 
@@ -70,7 +70,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
     erased: new Set(),
     damaged: new Set(),
   }
-  const now = context.settings.clock()
+  const now = timeOfChange(context)
   // Otherwise this node would write its buffered data after the erasure.
   await Promise.all(context.buffers.map((buffer) => buffer.flush(now, true)))
   await context.outbox.place()
@@ -106,7 +106,7 @@ async function refuseLive(task: Task): Promise<void> {
     ...filterOf(task),
     ownerId,
     statuses: ['active', 'pending', 'inactive', 'expired'],
-    now: context.settings.clock(),
+    now: timeOfChange(context),
     limit: 1,
   })
   if (live !== undefined)
@@ -117,7 +117,7 @@ async function refuseLive(task: Task): Promise<void> {
 async function isNamed(task: Task): Promise<boolean> {
   const { context, ownerId } = task
   for (const by of [{ ownerId }, { createdBy: ownerId }]) {
-    const found = await context.store.list({ ...filterOf(task), ...by, now: context.settings.clock(), limit: 1 })
+    const found = await context.store.list({ ...filterOf(task), ...by, now: timeOfChange(context), limit: 1 })
     if (found.length > 0) return true
   }
   return false
@@ -130,7 +130,7 @@ async function eraseRecords(task: Task): Promise<number> {
   do {
     const query: ListQuery = {
       ...filterOf(task),
-      now: context.settings.clock(),
+      now: timeOfChange(context),
       limit: BATCH,
       ...(after !== undefined && { after: { createdAt: after.createdAt, id: after.id } }),
     }
@@ -165,7 +165,7 @@ async function eraseBatch(task: Task, named: readonly ListedToken[]): Promise<nu
   )
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const ids = named.map(({ id }) => id)
-    const current = await context.store.list({ ...filterOf(task), ids, now: context.settings.clock(), limit: ids.length })
+    const current = await context.store.list({ ...filterOf(task), ids, now: timeOfChange(context), limit: ids.length })
     const updates = current.flatMap((token) => replacementOf(task, token))
     if (updates.length === 0) return 0
     const { ok } = await commit(context, { updates, events: updates.map(({ record }) => eventOf(task, aboutToken(record))) })
@@ -185,7 +185,7 @@ function replacementOf({ context, ownerId }: Task, { lastUsedAt: _, lastUsedIp: 
   const stored: StoredToken = ownFields(token)
   // A token that became live since it was read stays unchanged until it is revoked.
   if (!namesOwner(stored, ownerId) || (stored.ownerId === ownerId && stored.revokedAt === undefined)) return []
-  return [{ expectedVersion: stored.version, record: eraseRecord(stored, ownerId, context.settings.clock()) }]
+  return [{ expectedVersion: stored.version, record: eraseRecord(stored, ownerId, timeOfChange(context)) }]
 }
 
 async function eraseEvents(task: Task): Promise<number> {
@@ -244,7 +244,7 @@ function coveringEvents(task: Task, page: readonly ListedEvent[]): readonly Stor
 function eventOf({ context, actor }: Task, about: Partial<StoredEvent>): StoredEvent {
   return {
     id: generateId(platformRandom),
-    at: context.settings.clock(),
+    at: timeOfChange(context),
     action: 'owner.erased',
     prefix: context.settings.prefix,
     actorId: actor.id,

@@ -5,7 +5,7 @@ import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import { checkTenant, type ReadActor } from './lib/actor.js'
-import { commit } from './lib/change.js'
+import { commit, timeOfChange } from './lib/change.js'
 
 type Given = { ownerId: string; tenantId?: string | undefined }
 
@@ -27,7 +27,7 @@ export async function ownerChanged(context: Context, actor: ReadActor, input: un
       events: [
         {
           id: generateId(platformRandom),
-          at: context.settings.clock(),
+          at: timeOfChange(context),
           action: 'owner.changed',
           prefix: context.settings.prefix,
           actorId: actor.id,

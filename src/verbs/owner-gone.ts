@@ -10,7 +10,7 @@ import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import { checkTenant, type ReadActor } from './lib/actor.js'
 import { barrier } from './lib/barrier.js'
-import { commit } from './lib/change.js'
+import { commit, timeOfChange } from './lib/change.js'
 import { forecast } from './lib/forecast.js'
 import { revokeMatching } from './lib/revoke-matching.js'
 import { revocationFields } from './revoke.js'
@@ -55,7 +55,7 @@ async function end(context: Context, actor: ReadActor, given: Given, filter: Tok
   const { ownerId, tenantId, reason } = given
   const said: StoredEvent = {
     id: generateId(platformRandom),
-    at: context.settings.clock(),
+    at: timeOfChange(context),
     action: 'owner.gone',
     prefix: context.settings.prefix,
     actorId: actor.id,

@@ -11,7 +11,7 @@ import { platformRandom } from '../token/random.js'
 import type { Context } from '../verify/context.js'
 import { checkSeesAll, type ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
-import { commit, withChanges } from './lib/change.js'
+import { commit, timeOfChange, withChanges } from './lib/change.js'
 
 const PAGE = 200
 /** How far ahead the caller's clock may be. */
@@ -43,7 +43,7 @@ export async function prune(
 ): Promise<{ readonly count: number }> {
   checkSeesAll(actor, 'pruning requires every tenant and every token')
   const { before } = readShape(shape, input, 'prune()')
-  if (before > context.settings.clock() + CLOCKS_DIFFER_MS) {
+  if (before > timeOfChange(context) + CLOCKS_DIFFER_MS) {
     throw new InvalidInputError('before', 'is in the future: only tokens that have ended are removed')
   }
   if (goOn === undefined) await refuseAhead(context, before)
@@ -51,7 +51,7 @@ export async function prune(
   for (const status of ENDED) {
     let after: ListedToken | undefined
     do {
-      const now = context.settings.clock()
+      const now = timeOfChange(context)
       const page: readonly ListedToken[] = await context.store.list({
         prefix: context.settings.prefix,
         statuses: [status],
@@ -122,7 +122,7 @@ async function revokeExpired(context: Context, token: ListedToken, actor: ReadAc
 
 async function remove(context: Context, tokens: readonly ListedToken[], actor: ReadActor, before: number): Promise<number> {
   if (tokens.length === 0) return 0
-  const at = context.settings.clock()
+  const at = timeOfChange(context)
   const events = tokens.map((token) => eventOf(context, token, actor, at, before))
   const result = await commit(context, { removals: tokens.map(({ id }) => id), events })
   return result.ok ? tokens.length : 0

@@ -13,7 +13,7 @@ import { stop } from './deactivate.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
-import { commit, findVisible, MAX_TRIES, type Step, tooManyChanges, withChanges } from './lib/change.js'
+import { commit, findVisible, MAX_TRIES, type Step, timeOfChange, tooManyChanges, withChanges } from './lib/change.js'
 
 type Given = { token: string; source?: string | undefined; url?: string | undefined; type?: string | undefined; action: LeakAction }
 
@@ -52,7 +52,7 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
   let repeated = false
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const current = await findVisible(context, found.id, actor)
-    const now = context.settings.clock()
+    const now = timeOfChange(context)
     const leak = leakEvent(current, given, actor, now)
     const step = stepOf(current, given.action, actor, now)
     const events = [...(repeated ? [] : [leak]), ...(step === undefined ? [] : [step.event])]

@@ -9,7 +9,7 @@ import { deriveId } from '../token/derive-id.js'
 import type { Context } from '../verify/context.js'
 import { creationId } from './create.js'
 import { SYSTEM } from './lib/actor.js'
-import { commit } from './lib/change.js'
+import { commit, timeOfChange } from './lib/change.js'
 import { importId } from './lib/import-run.js'
 import { SealedRemoval } from './lib/sealed-removal.js'
 import { sealFirst, sealRemoval } from './lib/seals.js'
@@ -109,13 +109,13 @@ function keepsFromReturning({ settings }: Context, { id, action, tokenId, after,
  * letter still needs.
  */
 async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[]): Promise<void> {
-  const { prefix, clock } = context.settings
+  const { prefix } = context.settings
   for (const row of await context.store.consumers(prefix)) {
     const details = missed(row, old)
     if (details === undefined) continue
     const event: StoredEvent = {
       id: deriveId(['consumer.behind', prefix, row.name, String(row.position)]),
-      at: Math.floor(clock()),
+      at: timeOfChange(context),
       action: 'consumer.behind',
       prefix,
       actorId: 'system',

@@ -9,6 +9,7 @@ import type { Context } from '../verify/context.js'
 import type { ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { barrier } from './lib/barrier.js'
+import { timeOfChange } from './lib/change.js'
 import { revokeMatching } from './lib/revoke-matching.js'
 import { revocationFields } from './revoke.js'
 
@@ -49,7 +50,7 @@ export async function revokeAll(context: Context, actor: ReadActor, input: unkno
     noteOutOfReach(context, actor, 'revokeAll', {})
     return { count: 0 }
   }
-  const event = eventOf(context.settings.prefix, given, actor, context.settings.clock())
+  const event = eventOf(context.settings.prefix, given, actor, timeOfChange(context))
   const count = await revokeMatching(context, filter, 'bulk', event)
   if (given.waitForNodes === true) await barrier(context)
   return { count }

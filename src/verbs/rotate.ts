@@ -16,7 +16,7 @@ import { isHolder, type ReadActor } from './lib/actor.js'
 import { concerning } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
 import { capsOnOverlap } from './lib/caps.js'
-import { commit, findVisible, MAX_TRIES, tooManyChanges, withChanges } from './lib/change.js'
+import { commit, findVisible, MAX_TRIES, timeOfChange, tooManyChanges, withChanges } from './lib/change.js'
 import { checkHandout, checkOwner } from './lib/handout.js'
 
 /** An overlap is for handing over to the new token, not for a permanent second token. */
@@ -51,7 +51,7 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
   const { overlap = 0, idempotencyKey } = readShape(rotateShape, input === undefined ? {} : input, 'rotate()')
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const old = await findVisible(context, id, actor)
-    const now = context.settings.clock()
+    const now = timeOfChange(context)
     const successor = mintSuccessor(context, old, actor, idempotencyKey, overlap, now)
     if (old.replacedById !== undefined) {
       if (idempotencyKey !== undefined && old.replacedById === successor.record.id) return replay(context, successor.record)

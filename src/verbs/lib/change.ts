@@ -5,6 +5,7 @@ import type { StoredEvent } from '../../model/event.js'
 import type { MaybePromise } from '../../model/json.js'
 import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken, TokenRecord } from '../../model/record.js'
+import { readClock } from '../../policy/instant.js'
 import { unawaited } from '../../policy/misgiven.js'
 import { readShape } from '../../policy/shape.js'
 import type { Addition, Change, CommitResult, TokenCap } from '../../store/port.js'
@@ -20,6 +21,15 @@ import { join, placeEvents } from './waits.js'
 
 /** How often a change is retried when the token was changed concurrently. */
 export const MAX_TRIES = 200
+
+/**
+ * Reads the time of a change from the option `clock`. An invalid time must not decide which tokens have ended, nor be written anywhere.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, if the time is invalid
+ */
+export function timeOfChange({ settings }: Context): number {
+  return readClock(settings.clock, 'nothing can be changed')
+}
 
 /** Whether a change was committed. */
 type Committed = Exclude<CommitResult, { readonly exceeded: number }>
@@ -160,7 +170,7 @@ export async function changeToken(
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const current = await findVisible(context, id, actor)
     if (version !== undefined && current.version !== version) throw staleVersion(current)
-    const now = context.settings.clock()
+    const now = timeOfChange(context)
     const made = await concerning(current, () => step(current, now))
     if (made === undefined) return viewRecord(current, now)
     const next = ownFields(made)

@@ -4,6 +4,7 @@ import type { TokenFilter } from '../../store/port.js'
 import { givingWay } from '../../verify/build-context.js'
 import type { Context } from '../../verify/context.js'
 import { viewRecord } from '../../verify/view-record.js'
+import { timeOfChange } from './change.js'
 import { withLastUse } from './last-use.js'
 
 const PAGE = 200
@@ -13,7 +14,7 @@ const RECENT_MS = 30 * 86_400_000
 
 /** Counts the live tokens that match, and lists those whose end would be noticed first. Bounded in time and memory. */
 export async function forecast(context: Context, filter: TokenFilter): Promise<OwnerForecast> {
-  const now = context.settings.clock()
+  const now = timeOfChange(context)
   const { store } = givingWay(context)
   let live = 0
   let usedRecently = 0

@@ -14,7 +14,7 @@ import type { Context } from '../../verify/context.js'
 import { type Claim, provableOf } from '../../verify/imported.js'
 import type { ReadActor } from './actor.js'
 import { auditEvent } from './audit.js'
-import { commit } from './change.js'
+import { commit, timeOfChange } from './change.js'
 import { type Draft, readDraft } from './draft.js'
 import { checkHandout, checkOwner } from './handout.js'
 import { createShape } from './inputs.js'
@@ -134,7 +134,7 @@ export class ImportRun {
     }
     if (given.idempotencyKey !== undefined)
       throw new InvalidInputError('idempotencyKey', 'is not available for imports, which are idempotent anyway')
-    const now = settings.clock()
+    const now = timeOfChange(this.#context)
     if (typeof given.expiresAt === 'number' && given.expiresAt <= now) return undefined
     const draft: Draft = withoutQuotes(() => readDraft(this.#context, given, this.#actor, now))
     await checkHandout(this.#context, this.#actor, draft)

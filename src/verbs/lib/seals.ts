@@ -3,7 +3,7 @@ import type { Leaf } from '../../audit/merkle.js'
 import { type FullSeal, headOf, nextSeal, openSeal, SEALED_AT_ONCE, type Seal, sealHash, storeSeal } from '../../audit/seal.js'
 import { ConflictError, StoreUnavailableError } from '../../errors.js'
 import type { AuditHead } from '../../model/audit.js'
-import { isInstant } from '../../policy/instant.js'
+import { readClock } from '../../policy/instant.js'
 import { callOut } from '../../store/deadline.js'
 import type { StoredSeal } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
@@ -128,9 +128,8 @@ async function addSeal(
   prunedThrough?: number,
 ): Promise<FullSeal | undefined> {
   const { prefix, clock, sealing, deadlineMs } = context.settings
-  const at = clock()
   // A seal with an invalid time could not be read again, and no other seal could follow it.
-  if (!isInstant(at)) throw new StoreUnavailableError('nothing can be sealed: the option clock returned an invalid time')
+  const at = readClock(clock, 'nothing can be sealed')
   const made = nextSeal(before, { prefix, at, leaves, prunedThrough })
   const sign = sealing?.sign
   // An unsigned seal after a signed one would permanently count as a forgery.
