@@ -21,6 +21,11 @@ export function statusOf(token: Lifecycle, now: number): TokenStatus {
   return 'active'
 }
 
+/** Returns whether the expiry of a token has passed. Its status does not show that if the token is revoked, inactive or pending. */
+export function hasExpired({ expiresAt }: Pick<Lifecycle, 'expiresAt'>, now: number): boolean {
+  return expiresAt !== undefined && !isBeforeEnd(expiresAt, now)
+}
+
 /** Returns why a token is refused at an instant because of its status; `undefined` if it is active. */
 export function refusalOf(token: Lifecycle, now: number): LifecycleRefusal | undefined {
   if (token.revokedAt !== undefined) return 'token_revoked'

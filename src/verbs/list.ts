@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { type Page, STATUSES, type TokenRecord, type TokenStatus } from '../model/record.js'
 import { durationSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
+import { hasExpired } from '../policy/status.js'
 import { noneOf } from '../policy/suggest.js'
 import type { ListQuery } from '../store/port.js'
 import type { Context } from '../verify/context.js'
@@ -18,6 +19,8 @@ const MAX_LIMIT = 1000
 
 const word = text(1, 200)
 const status = z.enum(STATUSES, { error: noneOf(STATUSES) })
+/** Without a filter by status, expired tokens may be most of those that were not used. The store can leave them out itself. */
+const UNEXPIRED: readonly TokenStatus[] = STATUSES.filter((each) => each !== 'expired')
 const flag = z.boolean({ error: 'must be true or false' })
 
 type Given = {
@@ -46,7 +49,8 @@ export const limitShape: z.ZodType<number | undefined> = z
   .min(1, { error: 'must be at least 1' })
   .max(MAX_LIMIT, { error: `must be at most ${MAX_LIMIT}` })
   .meta({
-    description: 'Rows per page, 50 by default. A page of very large records may be shorter: `nextCursor` says whether more follow.',
+    description:
+      'Rows per page, 50 by default. A page may be shorter, for example of very large records: `nextCursor` says whether more follow.',
   })
   .optional()
 
@@ -68,12 +72,17 @@ export const listShape: z.ZodType<Given> = z.strictObject({
   id: text(0, 200).meta({ description: 'The first characters of the ID, or of the token as it is shown: `acme_live_4kQ0…`.' }).optional(),
   ids: idsSchema.meta({ description: 'Only these tokens, at most 100; those that you may not see are omitted.' }).optional(),
   rotationDue: flag.meta({ description: 'Only tokens that are due for rotation.' }).optional(),
-  expiresWithin: durationSchema().meta({ description: 'Only tokens that expire within this time.' }).optional(),
+  expiresWithin: durationSchema().meta({ description: 'Only tokens that expire within this time and have not expired yet.' }).optional(),
   neverExpires: flag.meta({ description: 'Only tokens that never expire.' }).optional(),
   unusedFor: durationSchema()
-    .meta({ description: 'Only tokens that are older than this and have not been used for this long.' })
+    .meta({
+      description:
+        'Only tokens that are older than this and have not been used for this long. Expired tokens are left out, unless `status` includes `expired`.',
+    })
     .optional(),
-  neverUsed: flag.meta({ description: 'Only tokens that were never used.' }).optional(),
+  neverUsed: flag
+    .meta({ description: 'Only tokens that were never used. Expired tokens are left out, unless `status` includes `expired`.' })
+    .optional(),
   imported: flag.meta({ description: 'Only imported tokens that are still in the format of another system.' }).optional(),
   notReplaced: flag.meta({ description: 'Only tokens that were not replaced by a rotation.' }).optional(),
   limit: limitShape,
@@ -97,22 +106,27 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
     noteOutOfReach(context, actor, 'list', {})
     return { items: [] }
   }
-  const { rows, more } = await readPage(
+  const { rows, more, end } = await readPage(
     limit,
     after,
     (wanted, from) => context.store.list({ ...query, limit: wanted, ...(from !== undefined && { after: from }) }),
     ({ createdAt, id }) => ({ createdAt, id }),
+    (token) => token.revokedAt !== undefined || !leavesOutExpired(given) || !hasExpired(token, now),
   )
-  const last = rows.at(-1)
   return {
     items: rows.map((row) => viewRecord(withLastUse(context, row), now)),
-    ...(more && last !== undefined && { nextCursor: writeCursor([last.createdAt, last.id], bound) }),
+    ...(more && end !== undefined && { nextCursor: writeCursor([end.createdAt, end.id], bound) }),
   }
 }
 
 // A token younger than `unusedFor` cannot have been unused for that long. The list is ordered by creation, so it can start at that instant.
 function startOf({ unusedFor }: Given, now: number): { readonly createdAt: number; readonly id: string } | undefined {
   return unusedFor === undefined ? undefined : { createdAt: now - unusedFor * 1000, id: '' }
+}
+
+/** Nobody has to do anything about the uses of a token that has expired. */
+function leavesOutExpired({ unusedFor, neverUsed, status }: Given): boolean {
+  return (unusedFor !== undefined || neverUsed === true) && ![status].flat().includes('expired')
 }
 
 /**
@@ -135,7 +149,8 @@ function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): 
   const tenantIds = tenantId === undefined ? actor.tenants : [tenantId]
   const creator = actor.manages === 'own' ? actor.id : createdBy
   // A caller can repeat a value a thousand times in one URL, and a SQL store queries each value in each tenant.
-  const statuses = given.status === undefined ? undefined : [...new Set([given.status].flat())]
+  const asked = given.status ?? (leavesOutExpired(given) ? UNEXPIRED : undefined)
+  const statuses = asked === undefined ? undefined : [...new Set([asked].flat())]
   const { expiresWithin, unusedFor } = given
   return {
     prefix,
@@ -148,7 +163,7 @@ function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): 
     ...(name !== undefined && name !== '' && { nameContains: name }),
     ...(idStartsWith !== undefined && idStartsWith !== '' && { idStartsWith }),
     ...(given.rotationDue === true && { rotationDue: true }),
-    ...(expiresWithin !== undefined && { expiresBefore: now + expiresWithin * 1000 }),
+    ...(expiresWithin !== undefined && { expiresFrom: now + 1, expiresBefore: now + expiresWithin * 1000 }),
     ...(given.neverExpires === true && { neverExpires: true }),
     ...(unusedFor !== undefined && { unusedSince: now - unusedFor * 1000 }),
     ...(given.neverUsed === true && { neverUsed: true }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { admin, harness, MOUNT } from './support.js'
+import { type Answered, admin, harness, MOUNT } from './support.js'
 
 describe('a token through the management API', () => {
   it('POST / creates a token and returns its location, ETag and text once', async () => {
@@ -130,6 +130,36 @@ describe('a token through the management API', () => {
     expect(await listed('expiresWithin=1d&notReplaced=true')).toEqual([successor])
     expect(await listed(`ids=${id}&notReplaced=true`)).toEqual([])
     expect(await expiring()).toEqual({ count: 1 })
+    await tokens.close()
+  })
+
+  it('a token that expired while inactive, or before it became valid, counts neither as expiring nor as unused', async () => {
+    let now = Date.now()
+    const { call, create, tokens } = harness({ clock: () => (now += 1) })
+    const seen = async (path: string): Promise<Answered['body']> => (await call('GET', path, { actor: admin })).body
+    const names = async (query: string): Promise<string[]> => (await seen(`/?${query}`)).items.map((item: { name: string }) => item.name)
+    const alive = 'status=active&status=pending&status=inactive'
+    const end = new Date(now + 3_600_000).toISOString()
+    const ended = await create(admin, { name: 'ended', expiresAt: end })
+    const ending = await create(admin, { name: 'ending', expiresAt: new Date(now + 365 * 86_400_000 + 7_200_000).toISOString() })
+    const endless = await create(admin, { name: 'endless' })
+    const early = await create(admin, { name: 'early', notBefore: new Date(now + 400 * 86_400_000).toISOString() })
+    const gone = await create(admin, { name: 'gone', expiresAt: end })
+    for (const { id } of [ended, ending, endless]) await call('POST', `/${id}/deactivate`, { actor: admin })
+    await call('POST', `/${early.id}/rotate`, { actor: admin, body: { overlap: 3_600 } })
+    expect((await seen('/counts')).expiring).toEqual({ count: 2 })
+    now += 365 * 86_400_000
+
+    expect((await seen(`/${ended.id}`)).status).toBe('inactive')
+    expect((await seen(`/${early.id}`)).status).toBe('pending')
+    expect(await seen('/counts')).toMatchObject({ expiring: { count: 1 }, unused: { count: 3 } })
+    for (const query of ['expiresWithin=7d', `expiresWithin=7d&${alive}`]) expect(await names(query)).toEqual(['ending'])
+    for (const query of ['unusedFor=90d', `unusedFor=90d&${alive}`, 'neverUsed=true'])
+      expect(await names(query)).toEqual(['early', 'endless', 'ending'])
+    expect(await names('unusedFor=90d&status=expired')).toEqual(['gone'])
+    expect(await names(`ids=${gone.id}&unusedFor=90d&status=expired&status=inactive`)).toEqual(['gone'])
+    expect(await names('unusedFor=90d&status=expired&status=inactive')).toEqual(['gone', 'endless', 'ending', 'ended'])
+    expect((await names(alive)).toSorted()).toEqual(['early', 'early', 'ended', 'ending', 'endless'])
     await tokens.close()
   })
 

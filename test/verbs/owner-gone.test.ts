@@ -110,6 +110,22 @@ for (const { kind, skip, place } of await everyStore()) {
 }
 
 describe('ownerGone', () => {
+  it('leaves tokens that expired while inactive out of the preview, because they work no more', async () => {
+    let now = Date.now()
+    const tokens = instance({ clock: () => now })
+    for (const expiresIn of ['1h', '2d'] as const) {
+      const { record } = await mint(tokens, { ...BOB, expiresIn })
+      await tokens.system.deactivate(record.id)
+    }
+    expect(await tokens.system.ownerGone({ ...BOB, dryRun: true })).toMatchObject({ live: 2 })
+    now += 86_400_000
+    expect(await tokens.system.ownerGone({ ...BOB, dryRun: true })).toMatchObject({
+      live: 1,
+      items: [{ status: 'inactive' }],
+      complete: true,
+    })
+  })
+
   it('records the departure of an owner without tokens, and of the same owner again', async () => {
     const tokens = instance()
     expect(await tokens.system.ownerGone({ ...BOB, tenantId: 't1' })).toEqual({ count: 0 })

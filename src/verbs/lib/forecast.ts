@@ -1,5 +1,6 @@
 import type { ListedToken } from '../../model/record.js'
 import type { OwnerForecast } from '../../model/revocation.js'
+import { hasExpired } from '../../policy/status.js'
 import type { TokenFilter } from '../../store/port.js'
 import { givingWay } from '../../verify/build-context.js'
 import type { Context } from '../../verify/context.js'
@@ -16,6 +17,7 @@ const RECENT_MS = 30 * 86_400_000
 export async function forecast(context: Context, filter: TokenFilter): Promise<OwnerForecast> {
   const now = timeOfChange(context)
   const { store } = givingWay(context)
+  let read = 0
   let live = 0
   let usedRecently = 0
   let shown: readonly ListedToken[] = []
@@ -28,13 +30,15 @@ export async function forecast(context: Context, filter: TokenFilter): Promise<O
       limit: PAGE + 1,
       ...(after !== undefined && { after }),
     })
-    const rows = page.slice(0, PAGE).map((row) => withLastUse(context, row))
+    const last = page.slice(0, PAGE).at(-1)
+    read += Math.min(page.length, PAGE)
+    // A token may have expired while it was inactive.
+    const rows = page.slice(0, PAGE).flatMap((row) => (hasExpired(row, now) ? [] : [withLastUse(context, row)]))
     live += rows.length
     usedRecently += rows.filter(({ lastUsedAt }) => lastUsedAt !== undefined && lastUsedAt > now - RECENT_MS).length
     shown = [...shown, ...rows].sort(byLastUse).slice(0, MAX_SHOWN)
-    const last = rows.at(-1)
     const complete = page.length <= PAGE
-    if (last === undefined || complete || live >= MAX_COUNTED) {
+    if (last === undefined || complete || read >= MAX_COUNTED) {
       return { live, usedRecently, items: shown.map((row) => viewRecord(row, now)), complete }
     }
     after = { createdAt: last.createdAt, id: last.id }

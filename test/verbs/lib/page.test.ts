@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest'
+import { readPage } from '../../../src/verbs/lib/page.js'
+
+const ROWS = Array.from({ length: 3_000 }, (_, at) => at + 1)
+
+/** Pages of these rows, from the first to the last, with the number of reads that each one took. */
+async function pages(limit: number, keep: (row: number) => boolean) {
+  const found: { readonly rows: readonly number[]; readonly reads: number }[] = []
+  let after: number | undefined
+  for (;;) {
+    let reads = 0
+    const read = async (wanted: number, from = 0): Promise<readonly number[]> => {
+      reads += 1
+      return ROWS.slice(from, from + wanted)
+    }
+    const page = await readPage(limit, after, read, (row) => row, keep)
+    found.push({ rows: page.rows, reads })
+    if (!page.more) return found
+    after = page.end
+  }
+}
+
+it('reads on past rows that are left out until the page is full', async () => {
+  const found = await pages(10, (row) => row % 100 === 0)
+  expect(found.map(({ rows }) => rows)).toEqual([
+    ROWS.filter((row) => row % 100 === 0 && row <= 1_000),
+    ROWS.filter((row) => row % 100 === 0 && row > 1_000 && row <= 2_000),
+    ROWS.filter((row) => row % 100 === 0 && row > 2_000),
+  ])
+  for (const { reads } of found) expect(reads).toBeLessThan(15)
+})
+
+it('ends a page early, without losing a row, if very many rows are left out', async () => {
+  const found = await pages(5, (row) => row === 1 || row === 2_999)
+  expect(found.length).toBeGreaterThan(1)
+  expect(found.flatMap(({ rows }) => rows)).toEqual([1, 2_999])
+  for (const { reads } of found) expect(reads).toBeLessThan(15)
+})
+
+it('returns every row once, whatever the limit', async () => {
+  for (const limit of [1, 7, 100, 1_000]) expect((await pages(limit, () => true)).flatMap(({ rows }) => rows)).toEqual(ROWS)
+})
