@@ -14,6 +14,12 @@ const LONGEST_SIGNATURE = 4000
 /** Numbers of the newest heads that this node has passed to `onSeal`, by the settings of its instance. */
 const told: WeakMap<Context['settings'], number> = new WeakMap()
 
+/** The newest seal that this node has written or handed out, by the settings of its instance. */
+const known: WeakMap<Context['settings'], { readonly number: number; readonly hash: string }> = new WeakMap()
+
+/** Other nodes may have added seals after the known one. At most this many are checked at once. */
+const CHECKED_AT_ONCE = 100
+
 /**
  * Returns the newest seal of the audit.
  *
@@ -22,6 +28,55 @@ const told: WeakMap<Context['settings'], number> = new WeakMap()
 export async function newestSeal(context: Context): Promise<FullSeal | undefined> {
   const [stored] = await context.store.seals({ prefix: context.settings.prefix, order: 'newest', limit: 1 })
   return stored === undefined ? undefined : mustOpen(stored)
+}
+
+/**
+ * Returns the newest seal, to build on it or hand it out. A later head vouches for everything before it, so it must not follow a chain that was rewritten since
+ * this node last looked.
+ *
+ * @throws StoreUnavailableError `store_unavailable`, if the chain no longer contains the newest seal that this node has written or handed out
+ */
+async function newestToContinue(context: Context): Promise<FullSeal | undefined> {
+  // Read before the store is: a concurrent call in this process may add a seal in the meantime.
+  const before = known.get(context.settings)
+  const newest = await newestSeal(context)
+  const problem = before && (await whyNotAfter(context, before, newest))
+  if (problem !== undefined) {
+    const error = new StoreUnavailableError(`${problem}: see verifyAudit()`)
+    context.report('sealing', error)
+    throw error
+  }
+  if (newest !== undefined) remember(context, newest)
+  return newest
+}
+
+async function whyNotAfter(
+  { store, settings }: Context,
+  before: { readonly number: number; readonly hash: string },
+  newest: FullSeal | undefined,
+): Promise<string | undefined> {
+  const gap = (newest?.number ?? 0) - before.number
+  if (newest === undefined || gap < 0) return missing(before.number)
+  const limit = Math.min(gap, CHECKED_AT_ONCE)
+  const stored = gap === 0 ? [] : await store.seals({ prefix: settings.prefix, after: before.number - 1, limit })
+  const [first = newest, ...rest] = [...stored.map(mustOpen), ...(gap > CHECKED_AT_ONCE ? [] : [newest])]
+  if (first.number !== before.number) return missing(before.number)
+  if (sealHash(first) !== before.hash) return `seal ${before.number} of the audit was replaced after this node used it`
+  let last: Seal = first
+  for (const seal of rest) {
+    if (seal.number !== last.number + 1) return missing(last.number + 1)
+    if (seal.previous !== sealHash(last)) return `seal ${seal.number} of the audit does not continue seal ${last.number}`
+    last = seal
+  }
+  return undefined
+}
+
+function missing(number: number): string {
+  return `seal ${number} of the audit is missing`
+}
+
+function remember({ settings }: Context, seal: Seal): void {
+  if ((known.get(settings)?.number ?? 0) < seal.number) known.set(settings, { number: seal.number, hash: sealHash(seal) })
 }
 
 /** Finds the first seal that does not precede what is looked for; the newest one, if all do. */
@@ -65,7 +120,7 @@ export async function sealUp(context: Context, goOn: () => Promise<boolean> = as
   let written: FullSeal | undefined
   const progress = new Progress(context)
   for (;;) {
-    const before: FullSeal | undefined = written ?? (await newestSeal(context))
+    const before: FullSeal | undefined = written ?? (await newestToContinue(context))
     progress.check(before)
     await tellHost(context, before)
     if (!(await goOn())) return before
@@ -83,7 +138,8 @@ export async function sealUp(context: Context, goOn: () => Promise<boolean> = as
  * if there are no seals to wait for.
  */
 export async function sealFirst(context: Context, goOn?: () => Promise<boolean>): Promise<number | undefined> {
-  const isSealed = context.settings.sealing !== undefined || (await newestSeal(context)) !== undefined
+  const { settings } = context
+  const isSealed = settings.sealing !== undefined || known.has(settings) || (await newestSeal(context)) !== undefined
   return isSealed ? ((await sealUp(context, goOn))?.lastSeq ?? 0) : undefined
 }
 
@@ -91,7 +147,7 @@ export async function sealFirst(context: Context, goOn?: () => Promise<boolean>)
 export async function sealRemoval(context: Context, seq: number): Promise<void> {
   const progress = new Progress(context)
   for (;;) {
-    const before = await newestSeal(context)
+    const before = await newestToContinue(context)
     progress.check(before)
     const through = Math.min(seq, before?.lastSeq ?? 0)
     if (before === undefined || (before.prunedThrough ?? 0) >= through) return
@@ -142,7 +198,9 @@ async function addSeal(
   const site = { what: 'the option sealing.sign', where: 'sealSign', deadlineMs, report: context.report } as const
   const signature = sign === undefined ? undefined : await callOut(site, () => sign(sealHash(made)), readSignature)
   const seal: FullSeal = signature === undefined ? made : { ...made, signature }
-  return (await context.store.saveSeal(storeSeal(seal))) ? seal : undefined
+  if (!(await context.store.saveSeal(storeSeal(seal)))) return undefined
+  remember(context, seal)
+  return seal
 }
 
 function readSignature(answer: unknown): string {
