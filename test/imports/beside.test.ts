@@ -1,8 +1,8 @@
 import type { Latchkey, TokenFormat } from 'latchkey'
-import { ownTokens, plainTokens, sha256Tokens } from 'latchkey/import'
+import { ownTokens, plainTokens, sanctumTokens, sha256Tokens } from 'latchkey/import'
 import { describe, expect, it } from 'vitest'
 import { type Scope, until, verdict } from '../latchkey/harness.js'
-import { accepting, oldToken } from './world.js'
+import { accepting, oldToken, sha256 } from './world.js'
 
 const shape = { prefix: 'sk_', length: 35 }
 const hashed = sha256Tokens({ ...shape, name: 'hashed' })
@@ -77,4 +77,18 @@ it('revokes the other token of a revoked secret even if its format is no longer 
     await tokens.flush()
     return (await tokens.system.get(id))?.status === 'revoked'
   })
+})
+
+it.each([
+  ['first', 0],
+  ['last', 1],
+])('a token with the same key but another secret in a second format, listed %s, does not end this one', async (_where, at) => {
+  const [ours, theirs] = [sanctumTokens({ name: 'ours' }), sanctumTokens({ name: 'theirs' })]
+  const tokens = accepting(at === 0 ? [theirs, ours] : [ours, theirs])
+  const [mine, other] = ['a'.repeat(40), 'b'.repeat(40)]
+  await tokens.system.import([{ id: 7, token: sha256(mine) }], { format: ours, map })
+  await tokens.system.import([{ id: 7, token: sha256(other) }], { format: theirs, map: () => ({ ...map(), expiresIn: 60 }) })
+  expect(await tokens.introspect(`7|${mine}`)).toMatchObject({ active: true, record: { importedFrom: 'ours' } })
+  const { record } = (await tokens.introspect(`7|${mine}`)) as { readonly record: { readonly expiresAt?: Date } }
+  expect(record.expiresAt).toBeUndefined()
 })
