@@ -1,4 +1,4 @@
-import { isInvalidInput, LatchkeyError } from '../../errors.js'
+import { isInvalidInput, isLatchkeyError, LatchkeyError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
 import { secretsIn } from '../../http/request.js'
 import type { Internals } from '../../instance.js'
@@ -129,7 +129,7 @@ export function endpoint(
     } catch (error) {
       if (error instanceof Refused) return error.response
       if (error instanceof TooLargeError) return answerProblem('payload_too_large', `forms of up to ${MAX_BYTES} bytes are accepted`)
-      if (error instanceof LatchkeyError && error.code === 'rate_limited') {
+      if (isLatchkeyError(error) && error.code === 'rate_limited') {
         return answerProblem('rate_limited', error.message, { 'retry-after': String(error.retryAfterSeconds) })
       }
       report('endpoint', error)

@@ -12,10 +12,11 @@ const LONGEST = 50_000
 
 it('a copy ends, and lifts its fence, if the old store always has more events to place', async () => {
   let calls = 0
+  const placed = Array.from({ length: 100 }, (_, at) => storedEvent({ prefix: 'acme_test', id: `e${at}` }))
   const placeEvents = (): readonly StoredEvent[] => {
     calls += 1
     if (calls > LONGEST) throw new Error('asked without end')
-    return Array.from({ length: 100 }, (_, at) => storedEvent({ prefix: 'acme_test', id: `e${calls}_${at}` }))
+    return placed
   }
   const from: TokenStore = { ...memoryStore(), placeEvents }
   const [old, now] = [nodeOver(from), nodeOver(memoryStore())]
