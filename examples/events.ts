@@ -1,4 +1,4 @@
-// A stream of server-sent events that ends when its token is revoked, deactivated or expires, on any node.
+// A stream of server-sent events that ends when its token expires or is revoked or deactivated, on any node.
 // Run it with `npx tsx examples/events.ts`, and paste the lines that it prints.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'

@@ -93,8 +93,8 @@ export class LatchkeyError<C extends Code = Code> extends Error {
 /**
  * Returns whether this is a latchkey error.
  *
- * `instanceof` works only within one copy of the package and one realm. This function also recognizes errors of another copy, such as the CommonJS
- * build next to the ES module, and of another realm, such as that of a Jest test.
+ * `instanceof` works only within one copy of the package and one realm. This function also recognizes errors from another copy, such as the CommonJS
+ * build next to the ES module, and from another realm, such as that of a Jest test.
  *
  * @example
  * ```ts
@@ -109,7 +109,7 @@ export function isLatchkeyError(error: unknown): error is LatchkeyError {
   }
 }
 
-/** Returns whether this is a latchkey error about an input, with its issues. It may be from another copy. */
+/** Returns whether this is a latchkey error about an input and has a list of issues. It may be from another copy. */
 export function isInvalidInput(error: unknown): error is InvalidInputError {
   return isLatchkeyError(error) && error.code === 'invalid_input' && Array.isArray(Reflect.get(error, 'issues'))
 }

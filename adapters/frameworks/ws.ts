@@ -39,7 +39,7 @@ export type AdmittedUpgrade = {
   readonly ok: true
   readonly principal: Principal<ScopeName>
   /**
-   * Closes this WebSocket with one of the `CLOSE_CODES` when the token is revoked, deactivated or expires. Unless you call this, the connection is
+   * Closes this WebSocket with one of the `CLOSE_CODES` when the token expires or is revoked or deactivated. Unless you call this, the connection is
    * then cut off without a close frame.
    */
   readonly watch: (webSocket: Closable) => void

@@ -2,8 +2,8 @@ import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent } from '../model/event.js'
 
 /**
- * Receives an event as it is stored. `lost` fires when nobody is waiting for it anymore; `signal` also fires when the consumer is stopping, which waits for
- * the handler for a while.
+ * Receives an event as it is stored. `lost` fires when nobody is waiting for the handler anymore. `signal` fires then, and also when the consumer is stopping;
+ * the consumer gives the handler some time to finish.
  */
 export type ListedEventHandler = (event: ListedEvent, context: { readonly signal: AbortSignal; readonly lost: AbortSignal }) => unknown
 

@@ -44,7 +44,7 @@ export interface Principal<S extends string = string> {
   readonly metadata?: JsonObject
   /** Returns whether the token covers this scope and each of the named resources. */
   allows(scope: S, resources?: { readonly [dimension: string]: string | readonly string[] }): boolean
-  /** Fires if the token is revoked, deactivated or expires while work is still in progress. */
+  /** Fires if the token expires or is revoked or deactivated while work is still in progress. */
   readonly signal: AbortSignal
 }
 

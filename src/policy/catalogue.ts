@@ -74,7 +74,7 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
     return set
   }
 
-  /** Returns whether an actor with these grants may give a grant. Reads the actor's grants once, for all the grants that it is asked about. */
+  /** Returns a function that says whether an actor with these grants may give a grant. Reads the actor's grants only once. */
   function giverOf(actorGrants: readonly string[]): (grant: string) => boolean {
     const held = resolve(actorGrants)
     // Plain names cover no wildcard and no group.

@@ -57,7 +57,7 @@ type Task = {
 export async function erase(context: Context, actor: ReadActor, input: unknown): Promise<Erased> {
   const { ownerId, tenantId } = readShape(shape, input, 'erase()')
   refuseUndefined(input, ['tenantId'], 'to mean every tenant')
-  if (isNobody(ownerId)) throw new InvalidInputError('ownerId', 'is not a person: latchkey writes this into the audit itself')
+  if (isNobody(ownerId)) throw new InvalidInputError('ownerId', 'is not a person: latchkey uses this ID in the audit')
   if (actor.manages === 'own') throw new GrantDeniedError('actor', 'erasing requires an actor who manages all tokens of the tenant')
   checkTenant(actor, tenantId)
   if (actor.id === ownerId)

@@ -50,7 +50,7 @@ export const limitShape: z.ZodType<number | undefined> = z
   .max(MAX_LIMIT, { error: `must be at most ${MAX_LIMIT}` })
   .meta({
     description:
-      'Rows per page, 50 by default. A page may be shorter, for example of very large records: `nextCursor` says whether more follow.',
+      'Rows per page, 50 by default. A page may be shorter, for example if its records are very large: `nextCursor` says whether more follow.',
   })
   .optional()
 

@@ -119,7 +119,7 @@ describe('reading commands', () => {
     const reason = `the laptop was lost, ${'and nobody knows where '.repeat(5)}`.trim()
     await shell.tokens.system.revoke(record.id, { reason })
     const { stdout, stderr } = await shell.run('explain', record.id, '--scope', 'inventory:write', '--ip', '198.51.100.1')
-    expect(stderr).toBe('Refused with token_revoked at revoked, and would be at address, scopes.\n')
+    expect(stderr).toBe('Refused with token_revoked at revoked, and would also be refused at address, scopes.\n')
     expect(stdout).toMatch(/revoked +│ REFUSED +│ token_revoked/)
     expect(stdout).toContain(`revokedReason: ${reason}`)
     for (const fact of ['203.0.113.0/24', 'inventory:write: not held', 'would be granted by inventory:write'])
@@ -284,7 +284,7 @@ describe('commands that change tokens', () => {
   it("owner-gone previews and revokes the tokens of an owner, and erase removes the person's data", async () => {
     const { record } = await shell.tokens.system.create({ name: 'Zoe', scopes: ['inventory:read'], ownerId: 'zoe', tenantId: 't1' })
     expect(await json('owner-gone', 'zoe', '--tenant', 't1', '--dry-run')).toMatchObject({ live: 1, items: [{ id: record.id }] })
-    expect((await shell.run('owner-gone', 'zoe', '--dry-run')).stderr).toContain('1 would end; 0 were used')
+    expect((await shell.run('owner-gone', 'zoe', '--dry-run')).stderr).toContain('Tokens that would be revoked: 1. Used in the last 30 days: 0.')
     const early = await shell.run('erase', 'zoe', '--yes')
     expect([early.code, early.stderr]).toEqual([1, expect.stringContaining('ownerGone()')])
     expect(await json('owner-gone', 'zoe', '--yes', '--reason', 'left')).toEqual({ count: 1 })

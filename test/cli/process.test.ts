@@ -50,7 +50,7 @@ describe('a pipe whose reader is gone', () => {
   it.each([[[]], [['--json']]])('create exits with 1 when its output is closed before the token is shown, with %j', async (more) => {
     const { code, stderr } = await ended(['create', '--name', 'lost', '--scope', 'inventory:read', ...more])
     expect(code).toBe(1)
-    expect(stderr).toMatch(/token [0-9A-Za-z]{16} was created, but its output was closed before it could be shown: revoke it/)
+    expect(stderr).toMatch(/token [0-9A-Za-z]{16} was created, but standard output was closed before the token could be shown: revoke it/)
   })
 })
 

@@ -240,7 +240,7 @@ describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
         // Browsers remove a leading dot, so a file that should be `.env` would become `env.txt`.
         expect((await saved).suggestedFilename()).toBe('token.env')
         expect(await readFile(await (await saved).path(), 'utf8')).toBe(`ACME_TOKEN=${token}\n`)
-        // The token was saved to a file, so closing does not ask.
+        // The token was saved to a file, so closing the dialog does not ask for confirmation.
         await confirm(page, 'I have stored it')
         await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
         expect(await page.content()).not.toContain(token.slice(-40))

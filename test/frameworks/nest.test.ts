@@ -459,7 +459,7 @@ describe('Nest setup', () => {
     await expect(module.get(LatchkeyGuard).canActivate(context as never)).rejects.toThrow(/of type ws, which cannot be guarded/)
   })
 
-  it('a principal attached in a unit test is available as the parameter', async () => {
+  it('a principal attached in a unit test is passed to a parameter with @CurrentPrincipal()', async () => {
     const { attachPrincipal } = testLatchkey({ scopes: { 'a:read': 'Read' } })
     const request = {}
     const principal = await attachPrincipal(request, { scopes: ['a:read'] })

@@ -67,7 +67,7 @@ it.each(Object.keys(SERVERS))('a clock that throws an error with throwing fields
 })
 
 it.each(['from memory', 'after a store read'])(
-  'a Fastify request to which no principal can be attached is answered with 503, decided %s',
+  'Fastify answers 503 if no principal can be attached to a request whose token was verified %s',
   async (how) => {
     const tokens = instance(how === 'from memory' ? {} : { cache: false })
     const { token } = await mint(tokens)

@@ -51,7 +51,7 @@ describe('two copies of the package in one process', () => {
     expect(await check(request)).toMatchObject({ status: 500, body: expect.stringContaining('misconfigured') })
   })
 
-  it('an instance of another copy is rejected with a message about the two copies', async () => {
+  it('an instance from another copy is rejected with a message about the two copies', async () => {
     const [first, second] = [await load(), await load()]
     const tokens = first.core.latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })
     second.core.latchkey({ prefix: 'acme', store: memoryStore(), scopes: { 'inventory:read': 'See stock' } })

@@ -90,8 +90,8 @@ describe('errors from another realm', () => {
   })
 })
 
-describe('errors of another copy', () => {
-  it('an error of another copy passes through a store and a deadline unchanged', async () => {
+describe('errors from another copy', () => {
+  it('an error from another copy of latchkey passes through a store and a deadline unchanged', async () => {
     const other = await secondCopy()
     const error = new other.StoreUnavailableError('the other copy says so')
     expect(unavailable('postgres', postgresQuirks.faultOf, error)).toBe(error)
@@ -103,8 +103,8 @@ describe('errors of another copy', () => {
   })
 })
 
-describe('errors of another copy or realm in the library', () => {
-  it('the management API answers a refusal of another copy with its own code and field', async () => {
+describe('errors from another copy or realm in the library', () => {
+  it('the management API answers a refusal from another copy with its own code and field', async () => {
     const other = await secondCopy()
     const response = problemResponse(new other.InvalidInputError('name', 'must be a string'))
     expect([response.status, await response.json()]).toEqual([
@@ -113,7 +113,7 @@ describe('errors of another copy or realm in the library', () => {
     ])
   })
 
-  it('the management API answers a conflict of another copy as a conflict with its version', async () => {
+  it('the management API answers a conflict from another copy as a conflict with its version', async () => {
     const other = await secondCopy()
     const response = problemResponse(new other.ConflictError('conflict', 'changed in the meantime', { version: 3 }))
     expect([response.status, response.headers.get('etag')]).toEqual([412, expect.stringContaining('3')])

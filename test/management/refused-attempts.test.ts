@@ -25,7 +25,7 @@ const told = async (tokens: Latchkey<Scope>, actor?: Actor): Promise<readonly st
   )
 
 describe('a refused management call leaves an event', () => {
-  it("every verb that exceeds the actor's permissions leaves an event", async () => {
+  it("every call that exceeds the actor's permissions leaves an event", async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1', scopes: ['stock:write'] })
     const eve = tokens.as(EVE)

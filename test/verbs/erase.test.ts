@@ -158,7 +158,7 @@ describe('erase', () => {
     expect(await tokens.system.erase({ ownerId: ID })).toMatchObject({ tokens: 2 })
   })
 
-  it('leaves a token untouched that was created during an erasure and blocked it', async () => {
+  it('leaves untouched a token that was created during an erasure and blocked the erasure', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     await mint(tokens, { ownerId: ID })

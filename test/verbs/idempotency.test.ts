@@ -83,7 +83,7 @@ describe('create under an idempotency key', () => {
 })
 
 describe('rotate under an idempotency key', () => {
-  it('makes one successor however many retries of a rotation race', async () => {
+  it('makes one successor, no matter how many retries of a rotation run concurrently', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const answers = await Promise.all(

@@ -20,7 +20,7 @@ type Options = {
 export function addEvents(program: Command, perform: Perform): void {
   const command = program
     .command('events')
-    .summary('read the audit, of one token or of all')
+    .summary('read the audit of one token or of all tokens')
     .description('Reads the audit, newest first, a page at a time.')
     .argument('[id]', 'ID of the token (default: all tokens)')
     .option('--tenant <id>', 'only of this tenant')

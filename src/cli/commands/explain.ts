@@ -38,7 +38,7 @@ function verdictOf({ ok, code, steps }: Explanation): string {
   const open = steps.filter((step) => step.ok === undefined).map(({ step }) => step)
   if (ok === undefined) return `Unknown: it depends on ${open.join(', ')}.`
   const failing = steps.filter((step) => step.ok === false).map(({ step }) => step)
-  const others = failing.length > 1 ? `, and would be at ${failing.slice(1).join(', ')}` : ''
+  const others = failing.length > 1 ? `, and would also be refused at ${failing.slice(1).join(', ')}` : ''
   return `Refused${code === undefined ? '' : ` with ${code}`} at ${failing[0]}${others}.`
 }
 

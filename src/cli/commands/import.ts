@@ -17,12 +17,12 @@ const EVERY = 10_000
 export function addImport(program: Command, perform: Perform): void {
   const command = program
     .command('import')
-    .summary('import the tokens of another system from a file of CSV or JSON lines')
+    .summary('import the tokens of another system from a CSV or JSON Lines file')
     .description(
       'Creates a record for each row of a file of tokens that another system issued. Rows that were imported before are skipped.',
     )
     .argument('<file>', 'a .csv or .tsv file with a header, or one JSON object on each line; - reads standard input')
-    .requiredOption('--format <name>', 'name of a format of the option imports')
+    .requiredOption('--format <name>', 'name of a format in the option imports')
     .requiredOption('--map <file>', 'module that exports map(row), which returns the terms of the token, or nothing to skip the row')
     .option('--delimiter <character>', 'the character between the cells of a table (default: by the file extension)')
     .option('--dry-run', 'check everything and write nothing')

@@ -14,7 +14,7 @@ export function addOwnerGone(program: Command, perform: Perform): void {
     .description('Revokes every token of an owner who left, no matter who created it. This cannot be undone.')
     .argument('<owner>', 'ID of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
-    .option('--reason <text>', 'the reason, for the records and the audit')
+    .option('--reason <text>', 'the reason, saved with the tokens and in the audit')
     .option('--wait', 'return only after every node refuses the tokens')
     .option('--dry-run', 'change nothing; show which tokens would end')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, reason, wait, dryRun }, [ownerId = '']) => {
@@ -26,7 +26,7 @@ export function addOwnerGone(program: Command, perform: Perform): void {
         await writeTable(streams, ['id', 'name', 'status', 'tenant', 'last used'], rows)
         await say(
           streams,
-          `${told.live} would end${told.complete ? '' : ', and more'}; ${told.usedRecently} were used in the last 30 days.`,
+          `Tokens that would be revoked: ${told.live}${told.complete ? '' : ' or more'}. Used in the last 30 days: ${told.usedRecently}.`,
         )
       })
       return

@@ -15,7 +15,7 @@ export function addRevokeAll(program: Command, perform: Perform): void {
     .option('--tenant <id>', 'only of this tenant')
     .option('--owner <id>', 'only of this owner')
     .option('--all', 'of everybody')
-    .option('--reason <text>', 'the reason, for the records and the audit')
+    .option('--reason <text>', 'the reason, saved with the tokens and in the audit')
     .option('--wait', 'return only after every node refuses the tokens')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, owner, all, reason, wait }) => {
     if (tenant === undefined && owner === undefined && all === undefined) {

@@ -14,7 +14,7 @@ export function addRevoke(program: Command, perform: Perform): void {
     .summary('end a token permanently')
     .description('Revokes a token. This cannot be undone.')
     .argument('<id>', 'ID of the token')
-    .option('--reason <text>', 'the reason, for the record and the audit')
+    .option('--reason <text>', 'the reason, saved with the token and in the audit')
     .option('--wait', 'return only after every node refuses the token')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { reason, wait }, [text = '']) => {
     const id = await readId(streams, text)

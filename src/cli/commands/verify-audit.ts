@@ -13,7 +13,7 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
     .command('verify-audit')
     .summary('check the sealed audit against a head kept outside the database')
     .description('Checks every audit event against the seals, and the seals against a head. Exits with 1 if anything is wrong.')
-    .option('--head <file>', 'a JSON file with a head kept outside the database; if it has several lines, the last one counts')
+    .option('--head <file>', 'a file with a head kept outside the database, as JSON; if it has one head per line, the last one counts')
   perform<{ readonly head?: string }>(command, async ({ handle, streams, answer }, { head }) => {
     const report = await handle.verifyAudit(head === undefined ? {} : { head: await readHead(streams.cwd, head) })
     await answer(report, async () => {

@@ -22,8 +22,8 @@ export async function showMinted({ streams, answer }: Session, { token, record }
   } catch (error) {
     const why =
       error instanceof OutputClosedError
-        ? 'its output was closed before it could be shown'
-        : `it could not be shown (${oneLine(String(error))})`
+        ? 'standard output was closed before the token could be shown'
+        : `the token could not be shown (${oneLine(String(error))})`
     throw new CommandError(EXIT.failed, `token ${record.id} was created, but ${why}: revoke it`)
   }
 }

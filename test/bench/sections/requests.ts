@@ -131,10 +131,10 @@ function whyMore(ours: number, hand: number, verifying: number): string {
   return `The difference is ${fixed(ours - hand, 1)} µs. The hand-written guard adds ${fixed(verifying - hand, 1)} µs more if latchkey verifies and counts instead. This pays for the bounded cache, the change feed, the private principal, and uses by hour, route, scope and address for the store. The other ${fixed(ours - verifying, 1)} µs are the adapter: configurable credential sources, proof of the admission on the request, resources, and the responses to refusals.`
 }
 
-/** Explains why the aim against 0.1.0 is missed. If even the hand-written guard misses it, no guard with these duties can reach it. */
+/** Explains why the aim against 0.1.0 is missed. Says so if even the hand-written guard misses it. */
 function whyNotLess(ours: number, hand: number, before: number): string {
   const share = `In the same run, the hand-written guard adds ${times(hand / before)} what 0.1.0 added`
   return hand / before > 0.67
-    ? `${share}, so no guard with the same duties can reach this aim.`
+    ? `${share}, so even that guard misses it.`
     : `${share}. The ${fixed(ours - hand, 1)} µs between it and latchkey are explained above.`
 }

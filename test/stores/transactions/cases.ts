@@ -189,7 +189,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     }
   })
 
-  it('replays the first record for a duplicate made inside or before the transaction, without aborting it', {
+  it('replays a record made before or inside the transaction for a duplicate, without aborting the transaction', {
     timeout: 20_000,
   }, async () => {
     const tokens = await node()

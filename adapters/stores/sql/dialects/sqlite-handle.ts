@@ -66,7 +66,7 @@ type Statement = {
   setReturnArrays?(on: boolean): unknown
 }
 
-/** Returns rows as objects and integers as numbers, whatever defaults the host set on its database. */
+/** Makes a statement return rows as objects and integers as numbers, whatever defaults the host set on its database. */
 const unshaped = (statement: Statement): Statement => {
   statement.safeIntegers?.(false)
   statement.setReadBigInts?.(false)

@@ -184,7 +184,7 @@ export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<boolean>
     try {
       return await sql.engine.transaction(() => steps(sql, batch))
     } catch (error) {
-      // Two first batches of one node ran concurrently. The second try finds the first one's row.
+      // Two batches, each the first of the same node, ran concurrently. A retry finds the row that the other one wrote.
       if (sql.quirks.faultOf(error) !== 'duplicate' || attempt === 3) throw error
     }
   }

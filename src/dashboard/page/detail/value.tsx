@@ -5,7 +5,7 @@ import { Name } from '../ui/who.js'
 
 /** Any value of a record, for a comparison: people and clients by name, everything else as plain text. */
 export function Value({ value, field }: { readonly value: unknown; readonly field: string }): JSX.Element {
-  // Without a link, which inside a label would leave the form.
+  // No link: inside a label, a click on it would navigate away from the form.
   if (typeof value === 'string' && field === 'ownerId') return <Name kind="owners" id={value} />
   if (typeof value === 'string' && field === 'tenantId') return <Name kind="tenants" id={value} />
   return <bdi>{valueText(value, field)}</bdi>

@@ -43,7 +43,7 @@ export const explain = {
   'explain.why.rate': 'A rate limit is used up: {list}.',
   'explain.why.scopes': 'It does not have the scope {list}.',
   'explain.why.resources': 'It does not cover {list}.',
-  'explain.why.unnamed': 'Its data is limited by {list}, and the call names none.',
+  'explain.why.unnamed': 'It is limited by {list}, and the call gives no value for that.',
   'explain.why.undecided': 'The server could not decide.',
   'explain.do.record': 'Choose a later time.',
   'explain.do.revoked': 'A revocation is final. Create a new token.',

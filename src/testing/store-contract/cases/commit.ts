@@ -133,7 +133,7 @@ export const commitCases: StoreCases = {
         const last = made[99] ?? token(stage.prefix)
         const good = { inserts: made.slice(0, 99), events: made.map(({ id }) => event(stage.prefix, { tokenId: id })) }
         await stage.store.commit({ inserts: [last], events: [] })
-        await ensureRefused(stage, { ...good, inserts: made }, last.id, 'a hundred inserts of which the last ID exists')
+        await ensureRefused(stage, { ...good, inserts: made }, last.id, 'a hundred inserts, the last with an existing ID')
         ensureEqual(await stage.store.commit(good), { ok: true }, 'commit() must accept a change with 99 inserts and 100 events')
         ensureEqual((await list(stage)).length, 100, 'commit() must write every insert of the change')
         ensureEqual((await eventIds(stage)).length, 100, 'commit() must write every event of the change')
