@@ -23,7 +23,8 @@ export const WEBHOOK = 'webhook:'
  * the holder has given up before anybody else begins, and the store refuses any later write, because the version has changed. For the same reason, a
  * waiting node may use slightly stale rows: either its write is refused, or nothing has changed since.
  *
- * A monotonic clock may stop while the machine sleeps. For a node that is waiting at the time, this only makes the wait longer; the holder also counts the time spent asleep.
+ * A monotonic clock may stop while the machine sleeps. For a node that is waiting at the time, this only makes the wait longer; the holder also counts the time
+ * spent asleep.
  */
 export class ConsumerClaim {
   readonly #store: GuardedStore
