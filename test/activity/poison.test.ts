@@ -180,7 +180,7 @@ describe('coalesced events that the store always rejects', () => {
     expect(totalOf(items)).toBe((30 * 31) / 2)
     expect(items.find(({ tokenId }) => tokenId === undefined)).toMatchObject({ count: 12, details: { tokens: 'various' } })
     expect(new Set(items.map(({ tokenId }) => tokenId)).size).toBe(30)
-    expect(told().filter((message) => message.includes('rejects an event'))).toHaveLength(1)
+    expect(told().filter((message) => message.includes('counted in a combined event'))).toHaveLength(1)
     expect(tries.refused).toBeLessThan(20)
   })
 
