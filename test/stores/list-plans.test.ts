@@ -1,13 +1,44 @@
 import { createRequire } from 'node:module'
-import { Kysely } from 'kysely'
+import { type CompiledQuery, Kysely } from 'kysely'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
+import { sqlOf } from '../../adapters/stores/sql/context.js'
+import { sqliteQuirks } from '../../adapters/stores/sql/dialects/sqlite-quirks.js'
+import type { Engine } from '../../adapters/stores/sql/engine.js'
+import { list } from '../../adapters/stores/sql/queries/list.js'
 import type { ListQuery } from '../../src/store/port.js'
 import { insert, token } from '../../src/testing/store-contract/build.js'
 import { ownFolder } from './sql/databases.js'
 import { fileDialect } from './sql/kysely-sqlite.js'
 
 const NOW = 1_000_000
+const NAMES = { tablePrefix: 'latchkey_' }
+
+it.each([
+  ['alone', {}],
+  ['in a tenant', { tenantIds: ['acme'] }],
+  ['with a status', { statuses: ['active'] }],
+  ['with a text in the name', { nameContains: 'erp' }],
+] as const)('finds the beginning of an ID in SQLite through the IDs, %s', async (_what, more) => {
+  const Database = createRequire(import.meta.url)('libsql')
+  const database = new Database(':memory:')
+  for (const { statements } of sqliteQuirks.migrations(NAMES)) for (const statement of statements) database.exec(statement)
+  const plans: string[] = []
+  const engine = {
+    run({ sql, parameters }: CompiledQuery) {
+      const rows = database.prepare(`explain query plan ${sql}`).all(...parameters)
+      plans.push(...rows.map(({ detail }: { detail: string }) => detail))
+      return { rows: [] }
+    },
+  } as unknown as Engine
+  await list(sqlOf(engine, sqliteQuirks, NAMES), { prefix: 'acme_live', now: NOW, limit: 10, idStartsWith: '4kQ0', ...more })
+  database.close()
+  expect(plans.filter((detail) => /tokens_newest|tokens_state|tokens_tenant/.test(detail))).toEqual([])
+  expect(
+    plans.some((detail) => /\(id>\? AND id<\?\)/.test(detail)),
+    plans.join('\n'),
+  ).toBe(true)
+})
 
 it('counts the expired tokens of a prefix at most once a minute, and lists each as soon as it has expired', async () => {
   const folder = await ownFolder()
