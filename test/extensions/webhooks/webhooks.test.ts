@@ -40,11 +40,12 @@ describe('webhooks', () => {
     const crm = await receiver()
     const hooks = start(tokens, `${crm.url}?key=1`)
     await mint(tokens)
-    await until(() => crm.seen.length === 3)
-    // As text, so that a failure shows every ID.
-    expect(crm.ids().join(' ')).toBe((await trail(tokens)).join(' '))
+    // A slow answer causes another attempt with the same ID.
+    const once = () => crm.seen.filter((_, at) => crm.ids().indexOf(crm.ids()[at] ?? '') === at)
+    await until(() => once().length === 3)
+    expect([...new Set(crm.ids())].join(' ')).toBe((await trail(tokens)).join(' '))
     const events = (await tokens.system.events({ order: 'oldest' })).items
-    for (const [at, delivered] of crm.seen.entries()) {
+    for (const [at, delivered] of once().entries()) {
       const event = JSON.parse(JSON.stringify(events[at]))
       expect(verified(hooks.secretOf('crm'), delivered)).toEqual({ type: event.action, timestamp: event.at, data: event })
       expect(delivered).toMatchObject({ path: '/hooks?key=1', headers: { 'content-type': 'application/json' } })
