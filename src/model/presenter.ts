@@ -7,4 +7,4 @@ import type { StoredToken } from './record.js'
 export type Presenter = string | { readonly id: string } | undefined
 
 /** Returns whether someone who reports or revokes a credential may know this record. */
-export type IsMine = (record: Pick<StoredToken, 'tenantId' | 'ownerId' | 'createdBy'>) => boolean
+export type IsMine = (record: Pick<StoredToken, 'tenantId' | 'createdBy'>) => boolean

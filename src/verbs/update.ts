@@ -4,7 +4,7 @@ import type { StoredToken, TokenRecord } from '../model/record.js'
 import { networksWithin } from '../policy/network.js'
 import { resourcesWithin } from '../policy/resource.js'
 import { readShape } from '../policy/shape.js'
-import { statusOf } from '../policy/status.js'
+import { hasExpired } from '../policy/status.js'
 import type { Context } from '../verify/context.js'
 import type { Kept, ReadActor } from './lib/actor.js'
 import { auditEvent, changedFields } from './lib/audit.js'
@@ -41,11 +41,6 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
     const caps = hasExpired(current, now) && !hasExpired(next, now) ? capsOn(context, next, now) : []
     return { caps, record: next, event: auditEvent('token.updated', actor, now, { before: current, after: next }) }
   })
-}
-
-/** Whether a token no longer counts against the limits because of its expiry. A token can also be inactive when it expires. */
-function hasExpired({ expiresAt }: StoredToken, now: number): boolean {
-  return statusOf({ expiresAt }, now) === 'expired'
 }
 
 // Status changes have their own verbs, so `update` refuses them.

@@ -30,10 +30,11 @@ export async function forecast(context: Context, filter: TokenFilter): Promise<O
       limit: PAGE + 1,
       ...(after !== undefined && { after }),
     })
-    const last = page.slice(0, PAGE).at(-1)
-    read += Math.min(page.length, PAGE)
+    const found = page.slice(0, PAGE)
+    const last = found.at(-1)
+    read += found.length
     // A token may have expired while it was inactive.
-    const rows = page.slice(0, PAGE).flatMap((row) => (hasExpired(row, now) ? [] : [withLastUse(context, row)]))
+    const rows = found.flatMap((row) => (hasExpired(row, now) ? [] : [withLastUse(context, row)]))
     live += rows.length
     usedRecently += rows.filter(({ lastUsedAt }) => lastUsedAt !== undefined && lastUsedAt > now - RECENT_MS).length
     shown = [...shown, ...rows].sort(byLastUse).slice(0, MAX_SHOWN)
