@@ -1,4 +1,3 @@
-import type { Owned } from '../cache/owners.js'
 import { LatchkeyError, type RefusalCode } from '../errors.js'
 import type { Presenter } from '../model/presenter.js'
 import type { Introspection } from '../model/principal.js'
@@ -7,9 +6,9 @@ import { endWithOthers } from '../policy/imports.js'
 import { refusalOf } from '../policy/status.js'
 import type { Context } from './context.js'
 import { findByToken } from './identify.js'
+import { ownerOf, THROTTLED_SECONDS } from './owner-of.js'
 import { intersectResources, scopesInForce } from './permissions.js'
 import { noteReuse } from './reuse.js'
-import { THROTTLED_SECONDS } from './verify.js'
 import { viewRecord } from './view-record.js'
 
 /**
@@ -26,7 +25,11 @@ export async function introspect(context: Context, token: unknown, from?: Presen
   const { catalogue, clock } = context.settings
   // As in `decide`: a token that is refused anyway causes no call of the option `owner`.
   if (refusedAt(context, stored, clock()) !== undefined) return { active: false }
-  const owned = await ownerOf(context, stored)
+  const owned = await ownerOf(context, stored, context.allowance?.leftMs)
+  if (owned === 'throttled') {
+    const details = { retryAfterSeconds: THROTTLED_SECONDS }
+    throw new LatchkeyError('rate_limited', 'the owner of this token is gone, and was looked up too often', details)
+  }
   // The token may have ended in the meantime.
   const now = clock()
   const code = refusedAt(context, stored, now)
@@ -40,20 +43,6 @@ export async function introspect(context: Context, token: unknown, from?: Presen
     beside.map(({ expiresAt }) => expiresAt),
   )
   return { active: true, record, scopes: scopes.names, ...(resources !== undefined && { resources }) }
-}
-
-async function ownerOf(
-  { owners, ownerRefusals, allowance }: Context,
-  { id, ownerId, tenantId }: StoredToken,
-): Promise<Owned | null | undefined> {
-  if (owners === undefined || ownerId === undefined) return undefined
-  if (ownerRefusals.spent(id)) {
-    const details = { retryAfterSeconds: THROTTLED_SECONDS }
-    throw new LatchkeyError('rate_limited', 'the owner of this token is gone, and was looked up too often', details)
-  }
-  const owned = await owners.of(ownerId, tenantId, allowance?.leftMs)
-  if (owned === null) ownerRefusals.spend(id)
-  return owned
 }
 
 function refusedAt(context: Context, stored: StoredToken, now: number): RefusalCode | undefined {

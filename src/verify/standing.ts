@@ -1,5 +1,4 @@
 import type { Entry } from '../cache/entry.js'
-import type { Owned } from '../cache/owners.js'
 import type { Standing } from '../cache/standing.js'
 import type { RefusalCode } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
@@ -7,8 +6,8 @@ import { endedWithFormat } from '../policy/imports.js'
 import { refusalOf } from '../policy/status.js'
 import { dueFrom, isThenable, leftUntil } from '../store/deadline.js'
 import type { Context } from './context.js'
+import { type OwnerFound, ownerOf, THROTTLED_SECONDS } from './owner-of.js'
 import { intersectResources, scopesInForce } from './permissions.js'
-import { THROTTLED_SECONDS } from './verify.js'
 
 /**
  * Returns the current permissions of the token with this ID, whoever presents it, or why it would be refused. Answers from memory where `decide` would;
@@ -37,17 +36,13 @@ function judge(context: Context, entry: Entry | undefined, leftMs: number | unde
   if (entry === undefined) return { code: 'token_unknown' }
   const code = refusalOfEntry(context, entry, context.settings.clock())
   if (code !== undefined) return { code }
-  if (context.owners === undefined || entry.ownerId === undefined) return standingOf(context, entry, undefined)
-  if (context.ownerRefusals.spent(entry.id)) return { code: 'rate_limited', retryAfterSeconds: THROTTLED_SECONDS }
-  const owned = context.owners.of(entry.ownerId, entry.tenantId, leftMs)
+  const owned = ownerOf(context, entry, leftMs)
   return isThenable(owned) ? owned.then((late) => standingOf(context, entry, late)) : standingOf(context, entry, owned)
 }
 
-function standingOf(context: Context, entry: Entry, owned: Owned | null | undefined): Standing {
-  if (owned === null) {
-    context.ownerRefusals.spend(entry.id)
-    return { code: 'owner_denied' }
-  }
+function standingOf(context: Context, entry: Entry, owned: OwnerFound): Standing {
+  if (owned === null) return { code: 'owner_denied' }
+  if (owned === 'throttled') return { code: 'rate_limited', retryAfterSeconds: THROTTLED_SECONDS }
   const { parts } = entry
   return {
     scopes: scopesInForce(context.settings.catalogue, parts, owned),

@@ -19,6 +19,7 @@ import { isPacked } from '../token/packed-digest.js'
 
 import type { Context } from './context.js'
 import { findImported } from './find-imported.js'
+import { type OwnerFound, ownerOf, THROTTLED_SECONDS } from './owner-of.js'
 import { TokenPrincipal } from './principal.js'
 import { principalOf } from './principal-of.js'
 import { noteReuse } from './reuse.js'
@@ -26,8 +27,6 @@ import { tellOfMalformed } from './verify-slips.js'
 
 type Refused = Extract<Verification, { ok: false }>
 type Allowed = Extract<Verification, { ok: true }>
-
-export const THROTTLED_SECONDS = 1
 
 const THROTTLED = 'too many unknown tokens were sent from this address: with the option pepper, they would be refused without a read'
 
@@ -173,12 +172,8 @@ function judgeHeld(
   if (code !== undefined) return refuse(context, entry, code, now, request)
   const { allowsIp } = entry.parts
   if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)
-  if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request, dueAt)
-  if (context.ownerRefusals.spent(entry.id)) {
-    return { ...refuse(context, entry, 'rate_limited', now, request), retryAfterSeconds: THROTTLED_SECONDS }
-  }
   const { settings } = context
-  const owned = context.owners.of(entry.ownerId, entry.tenantId, leftUntil(dueAt, settings))
+  const owned = ownerOf(context, entry, leftUntil(dueAt, settings))
   if (!isThenable(owned)) return delegate(context, entry, owned, now, request, dueAt)
   const due = dueAt ?? dueFrom(settings)
   return owned.then((late) => delegate(context, entry, late, now, request, due))
@@ -187,14 +182,14 @@ function judgeHeld(
 function delegate(
   context: Context,
   entry: Entry,
-  owned: Owned | null,
+  owned: OwnerFound,
   now: number,
   request: VerifyContext | undefined,
   dueAt: number | undefined,
 ): MaybePromise<Verification> {
-  if (owned !== null) return allow(context, entry, owned, now, request, dueAt)
-  context.ownerRefusals.spend(entry.id)
-  return refuse(context, entry, 'owner_denied', now, request)
+  if (owned === null) return refuse(context, entry, 'owner_denied', now, request)
+  if (owned !== 'throttled') return allow(context, entry, owned, now, request, dueAt)
+  return { ...refuse(context, entry, 'rate_limited', now, request), retryAfterSeconds: THROTTLED_SECONDS }
 }
 
 function allow(

@@ -3,8 +3,6 @@ import type { Mutant } from './mutants.js'
 const SECRET_CHECK = 'if (!isPacked(entry.digest, digest)) return refuseWrongSecret(context, entry, now, request)'
 const STATUS_CHECK = 'const code = refusalOf(entry.lifecycle, now)\n'
 const IP_CHECK = "if (allowsIp !== undefined && !allowsIp(request?.ip)) return refuse(context, entry, 'ip_denied', now, request)"
-const NO_OWNER =
-  'if (context.owners === undefined || entry.ownerId === undefined) return allow(context, entry, undefined, now, request, dueAt)'
 
 /** The decision, step by step. Each step is left out, weakened, or moved before the previous one. By file. */
 export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
@@ -93,14 +91,7 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
       find: IP_CHECK,
       become: `if (context.owners !== undefined && entry.ownerId !== undefined) void context.owners.of(entry.ownerId, entry.tenantId)\n  ${IP_CHECK}`,
     },
-    {
-      find: NO_OWNER,
-      become:
-        'if (context.owners === undefined || entry.ownerId === undefined || !request) return allow(context, entry, undefined, now, request, dueAt)',
-    },
-    { find: 'if (context.ownerRefusals.spent(entry.id)) {', become: 'if (false) {' },
-    { find: 'context.ownerRefusals.spend(entry.id)', become: '' },
-    { find: 'context.owners.of(entry.ownerId, entry.tenantId,', become: 'context.owners.of(entry.ownerId, undefined,' },
+    { find: 'const owned = ownerOf(', become: 'const owned = !request ? undefined : ownerOf(' },
     {
       find: 'owned.then((late) => delegate(context, entry, late, now, request, due))',
       become: 'owned.then(() => allow(context, entry, undefined, now, request, due))',
@@ -110,11 +101,15 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
       become: 'return allow(context, entry, undefined, now, request, dueAt)',
     },
     { find: 'const due = dueAt ?? dueFrom(settings)', become: 'const due = dueFrom(settings)' },
-    { find: 'entry.tenantId, leftUntil(dueAt, settings))', become: 'entry.tenantId, undefined)' },
+    { find: 'ownerOf(context, entry, leftUntil(dueAt, settings))', become: 'ownerOf(context, entry, undefined)' },
     { find: 'rates.take(principal, keyOf, now, leftUntil(dueAt, settings))', become: 'rates.take(principal, keyOf, now, undefined)' },
     {
-      find: 'if (owned !== null) return allow(context, entry, owned, now, request, dueAt)',
-      become: 'return allow(context, entry, owned ?? undefined, now, request, dueAt)',
+      find: "if (owned === null) return refuse(context, entry, 'owner_denied', now, request)\n  if (owned !== 'throttled') return allow(context, entry, owned,",
+      become: "if (owned !== 'throttled') return allow(context, entry, owned ?? undefined,",
+    },
+    {
+      find: "if (owned !== 'throttled') return allow(context, entry, owned,",
+      become: "return allow(context, entry, owned === 'throttled' ? undefined : owned,",
     },
     {
       find: 'if (TokenPrincipal.entryFor(request?.admitted, context.signalOf)?.id === entry.id) return',
@@ -320,14 +315,21 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'if (!oldest.done) this.#buckets.delete(oldest.value)', become: '' },
     { find: 'Math.min(this.#rate.burst, bucket.tokens +', become: '(bucket.tokens +' },
   ],
+  'src/verify/owner-of.ts': [
+    {
+      find: 'if (context.owners === undefined || ownerId === undefined) return undefined',
+      become: 'if (context.owners === undefined || true) return undefined',
+    },
+    { find: "if (context.ownerRefusals.spent(id)) return 'throttled'", become: '' },
+    { find: 'of(ownerId, tenantId, leftMs)', become: 'of(ownerId, undefined, leftMs)' },
+    { find: 'of(ownerId, tenantId, leftMs)', become: 'of(ownerId, tenantId, undefined)' },
+    { find: '.then((late) => noted(context, id, late))', become: '' },
+    { find: 'if (owned === null) context.ownerRefusals.spend(id)', become: '' },
+  ],
   'src/verify/standing.ts': [
     { find: 'if (code !== undefined) return { code }', become: '' },
-    { find: "return { code: 'owner_denied' }", become: "return { code: 'token_unknown' }" },
-    { find: 'if (owned === null) {', become: 'if (false) {' },
-    {
-      find: "if (context.ownerRefusals.spent(entry.id)) return { code: 'rate_limited', retryAfterSeconds: THROTTLED_SECONDS }",
-      become: '',
-    },
+    { find: "if (owned === null) return { code: 'owner_denied' }", become: '' },
+    { find: "if (owned === 'throttled') return { code: 'rate_limited', retryAfterSeconds: THROTTLED_SECONDS }", become: '' },
     { find: "if (entry === undefined) return { code: 'token_unknown' }", become: '' },
     { find: "if (context.records.isKnownMissing(id)) return { code: 'token_unknown' }", become: '' },
     { find: 'intersectResources(parts.resources, owned?.resources)', become: 'parts.resources' },
