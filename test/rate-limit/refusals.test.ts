@@ -55,11 +55,14 @@ describe('a separate budget for refusals', () => {
 })
 
 describe('a token whose owner is gone', () => {
-  it('a token whose owner is gone causes only a bounded number of owner lookups', async () => {
+  it.each([
+    ['at once', () => null],
+    ['later', async () => null],
+  ])('a token whose owner is gone causes only a bounded number of owner lookups, answered %s', async (_when, answer) => {
     let asked = 0
     const owner = () => {
       asked += 1
-      return null
+      return answer()
     }
     const tokens = instance({ owner })
     const { token } = await mint(tokens, { ownerId: 'bob' })
