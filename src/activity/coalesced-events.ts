@@ -148,7 +148,10 @@ export class CoalescedEvents {
   #drop(events: readonly StoredEvent[], cause: unknown): void {
     const { action, others, report } = this.#options
     for (const { details, count = 0 } of events) if (details !== others.details) this.#overflow += count
-    report('flush', new StoreUnavailableError(`the store rejected a ${action} event; its occurrences are counted in a combined event instead`, cause))
+    report(
+      'flush',
+      new StoreUnavailableError(`the store rejected a ${action} event; its occurrences are counted in a combined event instead`, cause),
+    )
   }
 
   #due(now: number, all: boolean): StoredEvent[] {

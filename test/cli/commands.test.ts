@@ -284,7 +284,9 @@ describe('commands that change tokens', () => {
   it("owner-gone previews and revokes the tokens of an owner, and erase removes the person's data", async () => {
     const { record } = await shell.tokens.system.create({ name: 'Zoe', scopes: ['inventory:read'], ownerId: 'zoe', tenantId: 't1' })
     expect(await json('owner-gone', 'zoe', '--tenant', 't1', '--dry-run')).toMatchObject({ live: 1, items: [{ id: record.id }] })
-    expect((await shell.run('owner-gone', 'zoe', '--dry-run')).stderr).toContain('Tokens that would be revoked: 1. Used in the last 30 days: 0.')
+    expect((await shell.run('owner-gone', 'zoe', '--dry-run')).stderr).toContain(
+      'Tokens that would be revoked: 1. Used in the last 30 days: 0.',
+    )
     const early = await shell.run('erase', 'zoe', '--yes')
     expect([early.code, early.stderr]).toEqual([1, expect.stringContaining('ownerGone()')])
     expect(await json('owner-gone', 'zoe', '--yes', '--reason', 'left')).toEqual({ count: 1 })

@@ -8,6 +8,7 @@ it('says which token was created if it cannot be shown, whatever the error is', 
   const minted = { token: 'acme_live_4kQ0tXb2LrVn8ZcD_secret', record: { id: '4kQ0tXb2LrVn8ZcD' } } as never
   await expect(showMinted(session, minted, 'Created.')).rejects.toMatchObject({
     exitCode: 1,
-    message: 'token 4kQ0tXb2LrVn8ZcD was created, but the token could not be shown (Error: ENOSPC: no space left on device, write): revoke it',
+    message:
+      'token 4kQ0tXb2LrVn8ZcD was created, but the token could not be shown (Error: ENOSPC: no space left on device, write): revoke it',
   })
 })

@@ -24,7 +24,14 @@ export async function serverChecks(inside: Internals, storeAnswers: boolean): Pr
     return [...findings, ...(now === undefined ? [] : [clockCheck(now - (before + after) / 2, (after - before) / 2)])]
   } catch (error) {
     if (!storeAnswers) return []
-    return [{ name: 'server', ok: false, detail: readFault(error).sentence, advice: "Allow the store's database user to read the server's settings." }]
+    return [
+      {
+        name: 'server',
+        ok: false,
+        detail: readFault(error).sentence,
+        advice: "Allow the store's database user to read the server's settings.",
+      },
+    ]
   }
 }
 
