@@ -99,14 +99,19 @@ export function networksWithin(inner: readonly string[] | undefined, outer: read
 
 /**
  * Returns whether this is a unicast address on the public Internet. Excludes private, shared, link-local, loopback, documentation and multicast networks, and
- * addresses that embed an IPv4 address: mapped, 6to4, Teredo, NAT64 (RFC 6890, RFC 6052).
+ * addresses that embed an IPv4 address: mapped, 6to4, Teredo, NAT64, ISATAP (RFC 6890, RFC 6052, RFC 5214 §6.1).
  */
 export function isPublicIp(ip: string): boolean {
   const address = parseAddress(ip)
   if (address === undefined || address.range() !== 'unicast') return false
   // Everything outside 2000::/3 is reserved or has a special purpose (RFC 4291 §2.4).
-  if (address instanceof ipaddr.IPv6) return ((address.parts[0] ?? 0) & 0xe000) === 0x2000
+  if (address instanceof ipaddr.IPv6) return ((address.parts[0] ?? 0) & 0xe000) === 0x2000 && !isIsatap(address)
   return !CLOUD_INTERNAL.includes(address.toString())
+}
+
+/** Whether the last 32 bits are an IPv4 address to which a router on the host's network may send the packet. */
+function isIsatap({ parts }: ipaddr.IPv6): boolean {
+  return (parts[4] === 0 || parts[4] === 0x200) && parts[5] === 0x5efe
 }
 
 function parseNetwork(entry: unknown): Network | undefined {

@@ -95,6 +95,20 @@ describe('maxTokens', () => {
     expect(await refusal(mint(tokens, BOB))).toBe('token_limit_reached ownerId')
   })
 
+  it('never blocks a rotation by a predecessor that expired while it was inactive', async () => {
+    let now = Date.now()
+    const store = memoryStore()
+    const before = instance({ store, clock: () => now })
+    await Promise.all(Array.from({ length: 30 }, () => mint(before, BOB)))
+    const { record } = await mint(before, BOB)
+    const { record: successor } = await before.system.rotate(record.id, { overlap: '1h' })
+    await before.system.deactivate(record.id)
+    const tokens = instance({ store, clock: () => now, maxTokens: { perOwner: 1 } })
+    expect(await refusal(tokens.system.rotate(successor.id, { overlap: '1h' }))).toBe('token_limit_reached ownerId')
+    now += 3_600_000
+    expect(await refusal(tokens.system.rotate(successor.id, { overlap: '1h' }))).toBe('done')
+  })
+
   it('keeps repeated rotations within overlaps from evading maxTokens', async () => {
     const tokens = instance({ maxTokens: { perOwner: 2 } })
     let { id } = (await mint(tokens, BOB)).record

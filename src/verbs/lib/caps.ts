@@ -1,6 +1,6 @@
 import { ConflictError } from '../../errors.js'
 import type { StoredToken } from '../../model/record.js'
-import { statusOf } from '../../policy/status.js'
+import { hasExpired } from '../../policy/status.js'
 import type { Change, TokenCap } from '../../store/port.js'
 import type { Context } from '../../verify/context.js'
 
@@ -43,8 +43,7 @@ async function hasLivingPredecessor({ store }: Context, token: StoredToken, now:
   for (let steps = 0; steps < MAX_STEPS && current !== undefined; steps += 1) {
     if (current.replacesId === undefined) return false
     current = await store.findOne(current.replacesId)
-    const status = current && statusOf(current, now)
-    if (status !== 'revoked' && status !== 'expired') return true
+    if (current === undefined || (current.revokedAt === undefined && !hasExpired(current, now))) return true
   }
   return true
 }
