@@ -6,6 +6,10 @@ import type { FoundRecords } from '../store/found-records.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 
+/** Several small reads are faster than a large one: while the store works on one, this process handles the records of another. */
+const IDS_A_READ = 32
+/** With this many reads under way the store is busy, and fewer, larger reads cost it less. */
+const MANY_READS = 8
 const MAX_IDS_A_READ = 200
 /** The maximum number of concurrent reads. Further requests wait, and are sent in larger batches. */
 const MAX_READS = 64
@@ -46,7 +50,7 @@ export type LoaderOptions = { readonly deadlineMs: number; readonly monotonic: (
 /** A bulk change, linked to the next one that became known. */
 type Bulk = { readonly matches: (token: Filtered) => boolean; next: Bulk | undefined }
 
-/** Reads records. Misses in one tick share one `find`, misses of one ID share one read, and each result is handled once. */
+/** Reads records. Misses in one tick share a `find`, misses of one ID share one read, and each result is handled once. */
 export class Loader<T> {
   readonly #store: GuardedStore
   readonly #following: () => Following
@@ -133,7 +137,9 @@ export class Loader<T> {
   #send(): void {
     if (this.#sending) return
     this.#sending = true
-    while (this.#queue.length > 0 && this.#underWay < MAX_READS) this.#read(this.#queue.splice(0, MAX_IDS_A_READ))
+    while (this.#queue.length > 0 && this.#underWay < MAX_READS) {
+      this.#read(this.#queue.splice(0, this.#underWay < MANY_READS ? IDS_A_READ : MAX_IDS_A_READ))
+    }
     this.#sending = false
     for (const load of this.#queue) this.#delay(load)
   }

@@ -276,6 +276,32 @@ describe('reads', () => {
     expect((c.store.calls.get('find') ?? 0) - before).toBe(1)
   })
 
+  it.each([
+    [64, 2],
+    [256, 8],
+    [700, 11],
+  ])('reads %i tokens of one tick in %i calls that are all under way together', async (amount, calls) => {
+    let open = (): void => undefined
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    let finds = 0
+    const shared = memoryStore()
+    const held = interceptStore(shared, async ({ method }, proceed) => {
+      if (method !== 'find') return proceed()
+      finds += 1
+      await gate
+      return proceed()
+    })
+    const minted = await Promise.all(Array.from({ length: amount }, () => mint(instance({ store: shared }))))
+    const tokens = instance({ store: held, deadline: 60 })
+    const answers = minted.map(({ token }) => verdict(tokens.verify(token)))
+    await until(() => finds === calls)
+    open()
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['ok']))
+    expect(finds).toBe(calls)
+  })
+
   it('verifies a cached token immediately, without a read', async () => {
     const c = await start()
     await warm(c.tokens, c.token)
