@@ -28,7 +28,7 @@ function isRotationDue(token: StoredToken, from: number, now: number): boolean {
   return !ended && token.rotationDueAt !== undefined && token.rotationDueAt >= from && token.rotationDueAt <= now
 }
 
-/** Lower-cases only ASCII letters. The rules for other letters differ between databases. */
+/** Lowercases only ASCII letters. The rules for other letters differ between databases. */
 function fold(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }

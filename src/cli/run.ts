@@ -11,10 +11,10 @@ import { openSession } from './lib/session.js'
 import { SuggestingCommand } from './lib/suggest.js'
 
 const EXIT_CODES = `
-Exit codes: 0 done; 1 refused or failed; 2 the command line was invalid; 3 the store did not answer, so nothing could be decided.
+Exit codes: 0 done; 1 refused or failed; 2 the command line was invalid; 3 the store did not respond, so the outcome is unknown.
 `
 
-/** Runs one command line to its end, and returns the exit code. Never rejects. */
+/** Runs one command line to completion, and returns the exit code. Never rejects. */
 export async function run(args: readonly string[], streams: Streams, lifetime: Lifetime): Promise<ExitCode> {
   // Each write reports its own error. Without a listener, Node would also throw.
   streams.stdout.on('error', () => undefined)
@@ -45,7 +45,7 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
   return code
 }
 
-// Otherwise the help of all commands is printed, as if there were no mistake.
+// Without this, commander would print the general help as if nothing were wrong.
 function refuseUnknownTopic(program: Command, [first, ...topic]: readonly string[]): void {
   const [name] = topic
   if (first !== 'help' || name === undefined || name.startsWith('-') || name === 'help') return
@@ -62,7 +62,7 @@ function buildProgram(
   const program = new SuggestingCommand('latchkey')
     .description('Manages API tokens from the command line, using the instance that latchkey.config.ts exports.')
     .option('--config <file>', 'the file that exports the instance (default: the nearest latchkey.config.ts, .mjs or .js)')
-    .option('--as <name>', 'name of the actor in the audit, as cli:<name> (default: the system user)')
+    .option('--as <name>', 'name of the actor in the audit, as cli:<name> (default: the operating system user)')
     .option('--json', 'print JSON, for scripts')
     .option('--yes', 'skip the confirmation of actions that cannot be undone')
     .version(manifest.version, '-V, --version', 'print the version')

@@ -9,7 +9,7 @@ export type Health = {
     readonly breaker: 'closed' | 'open'
     /**
      * The state of a move of the tokens. In a move out of this store: `leaving`, being copied while changes continue; `fenced`, changes are
-     * refused; `left`, it no longer accepts or refuses tokens. In a move into it: `arriving`, it accepts no tokens yet; `ready`, changes are
+     * refused; `left`, it no longer verifies tokens. In a move into it: `arriving`, it accepts no tokens yet; `ready`, changes are
      * refused. Absent if there is no move, or its state is unknown.
      */
     readonly move?: 'leaving' | 'fenced' | 'left' | 'arriving' | 'ready'

@@ -24,7 +24,7 @@ const FREE: ReadonlySet<StoreMethod> = new Set([
 const UPKEEP: ReadonlySet<StoreMethod> = new Set(['saveConsumer', 'removeConsumer', 'saveSeal', 'removeEvents', 'trimUsage'])
 
 const CLOSED: { readonly [State in MoveState]?: string } = {
-  left: 'the tokens were moved to another store: this one no longer accepts or refuses tokens',
+  left: 'the tokens were moved to another store: this one no longer verifies tokens',
   gone: 'the tokens were moved to another store: uses that were not yet written are not counted',
   arriving: 'the tokens are being copied into this store: it accepts no tokens until the copy is complete',
 }

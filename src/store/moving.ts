@@ -7,8 +7,8 @@ import type { ConsumerState, StoredSeal } from './kept.js'
 /**
  * The state of a prefix's move from one store to another. Each of the two stores keeps its own.
  *
- * The old store: `leaving`, while it is copied and changes continue; `fenced`, when it refuses changes; `left`, when it no longer accepts or refuses
- * tokens, but nodes still write their buffered counts; `gone`, when it accepts no writes. The new store: `arriving`, when it does not accept tokens
+ * The old store: `leaving`, while it is copied and changes continue; `fenced`, when it refuses changes; `left`, when it no longer verifies tokens, but
+ * nodes still write their buffered counts; `gone`, when it accepts no writes. The new store: `arriving`, when it does not accept tokens
  * yet; `ready`, when it refuses changes. Without a move there are no restrictions.
  */
 export type MoveState = (typeof MOVE_STATES)[number]

@@ -147,7 +147,7 @@ describe('reading commands', () => {
     ])
     expect([reach.stderr, reach.stdout]).toEqual([
       'Refused with resource_denied at resources.\n',
-      expect.stringMatching(/warehouse=w1: in reach.*warehouse=w2: out of reach/s),
+      expect.stringMatching(/warehouse=w1: covered.*warehouse=w2: not covered/s),
     ])
     expect([open.stderr, open.stdout]).toEqual([
       'Unknown: it depends on address.\n',

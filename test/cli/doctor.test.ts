@@ -235,7 +235,7 @@ describe('doctor in memory', () => {
   it('doctor reports that data in memory is lost when the process ends', async () => {
     const { code, file, check } = await examine('memory-only', 'memoryStore()')
     const table = await shell.run('doctor', '--config', file)
-    expect([table.code, table.stderr]).toEqual([1, expect.stringContaining('Something is wrong.')])
+    expect([table.code, table.stderr]).toEqual([1, expect.stringContaining('Some checks failed.')])
     expect(table.stdout).toMatch(/durability +│ FAILED │ data is lost when the process ends/)
     expect(table.stdout).toContain('\ndurability: Use another store outside of tests.\n')
     expect([code, check('durability')]).toEqual([1, expect.objectContaining({ ok: false, advice: 'Use another store outside of tests.' })])

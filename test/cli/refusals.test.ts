@@ -75,7 +75,7 @@ export default latchkey({ prefix: 'acme_live', store: ${kind}Store({ url: '${kin
     expect([list.code, list.stdout]).toEqual([3, ''])
     expect(list.stderr).toMatch(/^latchkey: [^\n]+ \(store_unavailable\)\n$/)
     const doctor = await shell.run('doctor', '--config', file)
-    expect([doctor.code, doctor.stderr]).toEqual([3, 'Something is wrong.\n'])
+    expect([doctor.code, doctor.stderr]).toEqual([3, 'Some checks failed.\n'])
     expect(doctor.stdout).toMatch(/FAILED/)
   })
 

@@ -150,7 +150,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       await page.keyboard.press('Escape')
       await page.getByRole('cell', { name: 'legacy-keys' }).waitFor()
       await page.getByRole('link', { name: 'Old CI key' }).click()
-      await page.getByText('It is still sent in its old format. Rotate it to finish the move.').waitFor()
+      await page.getByText('Clients still send it in its old format. Rotate it to complete the migration.').waitFor()
       await press(page, 'Revoke')
       const dialog = page.getByRole('dialog')
       await dialog.getByText('Earlier use is unknown.').waitFor()

@@ -241,7 +241,7 @@ describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
         expect((await saved).suggestedFilename()).toBe('token.env')
         expect(await readFile(await (await saved).path(), 'utf8')).toBe(`ACME_TOKEN=${token}\n`)
         // The token was saved to a file, so closing the dialog does not ask for confirmation.
-        await confirm(page, 'I have stored it')
+        await confirm(page, 'I have saved it')
         await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
         expect(await page.content()).not.toContain(token.slice(-40))
       },
@@ -259,7 +259,7 @@ describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
       await expect.poll(shown).toContain(axios(token))
       expect(await shown()).not.toContain('Bearer')
       await confirm(page, 'Copy token')
-      await confirm(page, 'I have stored it')
+      await confirm(page, 'I have saved it')
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }),
   )

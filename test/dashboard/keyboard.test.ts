@@ -40,7 +40,7 @@ async function keep(page: Page): Promise<string> {
   await page.keyboard.press('Enter')
   await page.getByRole('dialog').getByText('Copied').first().waitFor()
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(token)
-  await pressAt(page, 'I have stored it')
+  await pressAt(page, 'I have saved it')
   await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
   await expect.poll(() => focused(page)).not.toBe('nothing')
   return token

@@ -125,7 +125,7 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
       const { page } = scene
       const token = await createByPage(page, 'CI')
       await confirm(page, 'Copy token')
-      await confirm(page, 'I have stored it')
+      await confirm(page, 'I have saved it')
       await press(page, 'Revoke all')
       const dialog = page.getByRole('dialog')
       for (const [which, label] of [

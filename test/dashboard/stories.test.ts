@@ -268,7 +268,7 @@ describe.skipIf(skip !== undefined)(`the page ${skip ?? ''}`, () => {
       await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Copy token')
       await page.keyboard.press('Enter')
       await page.getByRole('dialog').getByText('Copied').first().waitFor()
-      await tabTo('I have stored it')
+      await tabTo('I have saved it')
       await page.keyboard.press('Enter')
       await page.getByText('The token it replaces works until').waitFor()
       await tabTo('Revoke')

@@ -58,7 +58,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       async ({ page }) => {
         await page
           .getByRole('row', { name: /Old CI key/ })
-          .getByText('Not since import')
+          .getByText('Not used since import')
           .waitFor()
         let answer: 'wait' | 'fail' | 'go on' = 'wait'
         await page.route(/\/\?ids=/, async (route) => {

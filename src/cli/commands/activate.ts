@@ -8,7 +8,7 @@ export function addActivate(program: Command, perform: Perform): void {
   const command = program
     .command('activate')
     .summary('let a deactivated token work again')
-    .description('Activates a deactivated token. The same token works again.')
+    .description('Activates a deactivated token, so that it works again.')
     .argument('<id>', 'ID of the token')
   perform(command, async ({ handle, streams, answer }, _options, [text = '']) => {
     const id = await readId(streams, text)

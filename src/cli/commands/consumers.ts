@@ -8,7 +8,7 @@ export function addConsumers(program: Command, perform: Perform): void {
   const command = program
     .command('consumers')
     .summary('list the consumers of events, and how far each is behind')
-    .description('Lists the consumers of audit events, including webhooks, on whichever node they run, and those that no longer run.')
+    .description('Lists all consumers of audit events, including webhooks: those that run on any node, and those that no longer run.')
   perform(command, async ({ tokens, streams, answer }) => {
     const { store, consumers } = await tokens.health()
     if (!store.ok) throw new CommandError(EXIT.undecided, 'the store did not answer')

@@ -12,7 +12,7 @@ const STEPS: readonly CopyStep[] = ['copy', 'fence', 'open', 'cancel']
 const OUTCOMES: { readonly [Step in CopyStep]: string } = {
   copy: 'Copied. The old store still accepts changes: run --step fence when you are ready to switch.',
   fence: 'Both stores have the same contents and refuse changes. Send traffic to the new nodes, then run --step open.',
-  open: 'The new store accepts changes. The old one no longer accepts or refuses tokens.',
+  open: 'The new store accepts changes. The old one no longer verifies tokens.',
   cancel: 'Canceled. The old store accepts changes, and the new one accepts no tokens.',
 }
 
@@ -32,7 +32,7 @@ export function addCopy(program: Command, perform: Perform): void {
   perform<Options>(command, async (session, { to, step }) => {
     const target = await session.openOther('--to', to)
     if (step === 'open') {
-      await session.confirm(() => `Let the store of ${to} take over permanently? The old store will no longer accept or refuse tokens.`)
+      await session.confirm(() => `Switch permanently to the store configured in ${to}? The old store will no longer verify tokens.`)
     }
     const report = await copyUntilEnd(session, target, step)
     const { streams, answer } = session

@@ -42,7 +42,7 @@ export function addDoctor(program: Command, perform: Perform): void {
     const ok = checks.every((check) => check.ok !== false)
     await session.answer({ ok, checks, health }, async () => {
       await show(session.streams, checks)
-      await say(session.streams, ok ? 'Everything that was checked is fine.' : 'Something is wrong.')
+      await say(session.streams, ok ? 'All checks passed.' : 'Some checks failed.')
     })
     if (ok) return EXIT.ok
     return store.ok ? EXIT.failed : EXIT.undecided

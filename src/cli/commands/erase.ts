@@ -9,7 +9,7 @@ export function addErase(program: Command, perform: Perform): void {
   const command = program
     .command('erase')
     .summary('permanently remove the personal data of an owner who left')
-    .description('Removes the ID, names, texts and addresses of an owner from all records and audit events. Run owner-gone first.')
+    .description("Removes an owner's ID, names, free text and addresses from all records and audit events. Run owner-gone first.")
     .argument('<owner>', 'ID of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
   perform<{ readonly tenant?: string }>(command, async ({ handle, streams, answer, confirm }, { tenant }, [ownerId = '']) => {

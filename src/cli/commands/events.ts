@@ -21,9 +21,9 @@ export function addEvents(program: Command, perform: Perform): void {
   const command = program
     .command('events')
     .summary('read the audit of one token or of all tokens')
-    .description('Reads the audit, newest first, a page at a time.')
+    .description('Reads the audit one page at a time, newest first by default.')
     .argument('[id]', 'ID of the token (default: all tokens)')
-    .option('--tenant <id>', 'only of this tenant')
+    .option('--tenant <id>', 'only events of this tenant')
     .addOption(choiceOption('--action <action...>', 'only these actions, such as token.revoked', ACTIONS))
     .option('--actor <id>', 'only events of this actor, such as cli:ada')
     .option('--from <instant>', 'from this instant on', numberOrText)

@@ -17,7 +17,7 @@ export function addExplain(program: Command, perform: Perform): void {
   const command = program
     .command('explain')
     .summary('explain why a token is or was allowed or refused')
-    .description('Explains, step by step, why a request with this token is or was allowed or refused, now or at a past instant.')
+    .description('Explains, step by step, why a request with this token is allowed or refused now, or would have been at a past instant.')
     .argument('<id>', 'ID of the token')
     .option('--scope <scope>', 'a scope that the route requires; repeatable', collect)
     .option('--resource <dimension=value>', 'data that the route accesses; repeatable, requires --scope', collect)
@@ -60,7 +60,7 @@ function factsOf(name: string, value: unknown): readonly string[] {
 }
 
 function rateFact({ name, limit, remaining, resetSeconds }: RateState): string {
-  return `${name}: ${remaining} of ${limit} uses left${resetSeconds === undefined ? '' : `, full again in ${resetSeconds} s`}`
+  return `${name}: ${remaining} of ${limit} uses left${resetSeconds === undefined ? '' : `, resets in ${resetSeconds} s`}`
 }
 
 function scopeFacts({ scope, exists, held, grants, owner, givenBy }: ExplainedScope): readonly string[] {
@@ -78,6 +78,6 @@ function resourceFacts({ dimension, asked, missing }: ExplainedResource): readon
   const isMissing = new Set(missing)
   return asked.map(
     (value) =>
-      `${dimension}=${value}: ${missing === undefined ? 'not known whether it is within reach' : isMissing.has(value) ? 'out of reach' : 'in reach'}`,
+      `${dimension}=${value}: ${missing === undefined ? 'not known whether it is covered' : isMissing.has(value) ? 'not covered' : 'covered'}`,
   )
 }

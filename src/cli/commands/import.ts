@@ -22,9 +22,9 @@ export function addImport(program: Command, perform: Perform): void {
       'Creates a record for each row of a file of tokens that another system issued. Rows that were imported before are skipped.',
     )
     .argument('<file>', 'a .csv or .tsv file with a header, or one JSON object on each line; - reads standard input')
-    .requiredOption('--format <name>', 'name of a format in the option imports')
-    .requiredOption('--map <file>', 'module that exports map(row), which returns the terms of the token, or nothing to skip the row')
-    .option('--delimiter <character>', 'the character between the cells of a table (default: by the file extension)')
+    .requiredOption('--format <name>', "name of a format in the instance's option imports")
+    .requiredOption('--map <file>', 'module that exports map(row), which returns the settings of the token, or nothing to skip the row')
+    .option('--delimiter <character>', 'the character between the cells of a table (default: depends on the file extension)')
     .option('--dry-run', 'check everything and write nothing')
   perform<Options>(command, async ({ handle, streams, answer }, { format, map, dryRun = false, delimiter }, [file = '']) => {
     if (delimiter !== undefined && !/^[^\r\n"]$/.test(delimiter)) throw new CommandError(EXIT.usage, '--delimiter must be one character')

@@ -49,15 +49,17 @@ export function addInit(program: Command, streams: Streams): void {
     .summary('write a configuration and a protected route for your framework')
     .description('Writes latchkey.config and, for the framework in package.json, a module with a protected route. Never overwrites a file.')
     .addOption(choiceOption('--framework <name>', 'the framework (default: the one in package.json)', FRAMEWORKS, pageOf))
-    .addOption(choiceOption('--store <name>', 'where tokens are stored (default: by the driver in package.json)', Object.keys(STORES)))
-    .option('--prefix <prefix>', 'the prefix of tokens (default: the name in package.json, and _live)')
+    .addOption(
+      choiceOption('--store <name>', 'where tokens are stored (default: depends on the driver in package.json)', Object.keys(STORES)),
+    )
+    .option('--prefix <prefix>', 'the prefix of tokens (default: the name in package.json plus _live)')
   command.action(() => init(streams, command.optsWithGlobals()))
 }
 
 async function init(streams: Streams, options: Options): Promise<void> {
   const project = await readProject(streams.cwd)
   const { framework = project.framework, store = project.store, prefix = project.prefix } = options
-  if (!isPrefix(prefix)) throw new CommandError(EXIT.usage, '--prefix must be lower-case words joined by _, such as acme_live')
+  if (!isPrefix(prefix)) throw new CommandError(EXIT.usage, '--prefix must be lowercase words joined by _, such as acme_live')
   const ending = project.typescript ? 'ts' : 'mjs'
   // Naming a store or a prefix requests a new instance.
   const instance = options.store === undefined && options.prefix === undefined ? project.instance : undefined

@@ -24,9 +24,9 @@ export function addList(program: Command, perform: Perform): void {
   const command = program
     .command('list')
     .summary('list tokens, newest first')
-    .description('Lists tokens, newest first, a page at a time.')
-    .option('--tenant <id>', 'only of this tenant')
-    .option('--owner <id>', 'only of this owner')
+    .description('Lists tokens one page at a time, newest first.')
+    .option('--tenant <id>', 'only tokens of this tenant')
+    .option('--owner <id>', 'only tokens of this owner')
     .option('--created-by <id>', 'only those created by this actor, such as cli:ada')
     .addOption(choiceOption('--status <status...>', 'with one of these statuses', STATUSES))
     .option('--name <text>', 'whose name contains this text')

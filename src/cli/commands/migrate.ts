@@ -9,8 +9,10 @@ export function addMigrate(program: Command, perform: Perform): void {
   const command = program
     .command('migrate')
     .summary('create or upgrade the tables of the store, or print the SQL')
-    .description('Creates or upgrades the tables of the store. An instance does this at its first use if its database user may.')
-    .option('--print', 'print the SQL for an empty database, and connect to nothing')
+    .description(
+      'Creates or upgrades the tables of the store. An instance also does this on first use, if its database user has permission.',
+    )
+    .option('--print', 'print the SQL for an empty database, without connecting to the store')
   perform<{ readonly print?: true }>(command, async ({ tokens, streams, answer }, { print }) => {
     const inside = findInternals(tokens)
     if (inside === undefined) {

@@ -10,13 +10,13 @@ type Options = { readonly tenant?: string; readonly reason?: string; readonly wa
 export function addOwnerGone(program: Command, perform: Perform): void {
   const command = program
     .command('owner-gone')
-    .summary('permanently revoke every token of somebody who left')
+    .summary('permanently revoke every token of someone who left')
     .description('Revokes every token of an owner who left, no matter who created it. This cannot be undone.')
     .argument('<owner>', 'ID of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
     .option('--reason <text>', 'the reason, saved with the tokens and in the audit')
     .option('--wait', 'return only after every node refuses the tokens')
-    .option('--dry-run', 'change nothing; show which tokens would end')
+    .option('--dry-run', 'change nothing; show which tokens would be revoked')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, reason, wait, dryRun }, [ownerId = '']) => {
     const owner = { ownerId, ...given({ tenantId: tenant }) }
     if (dryRun) {

@@ -10,10 +10,10 @@ type Options = { readonly tenant?: string; readonly owner?: string; readonly all
 export function addRevokeAll(program: Command, perform: Perform): void {
   const command = program
     .command('revoke-all')
-    .summary('permanently revoke every token of a tenant, of an owner, or all of them')
-    .description('Revokes every token of a tenant, of an owner, of an owner within a tenant, or all of them. This cannot be undone.')
-    .option('--tenant <id>', 'only of this tenant')
-    .option('--owner <id>', 'only of this owner')
+    .summary('permanently revoke every token of a tenant or an owner, or all tokens')
+    .description('Revokes every token of a tenant, of an owner, or of an owner within a tenant, or all tokens. This cannot be undone.')
+    .option('--tenant <id>', 'only tokens of this tenant')
+    .option('--owner <id>', 'only tokens of this owner')
     .option('--all', 'of everybody')
     .option('--reason <text>', 'the reason, saved with the tokens and in the audit')
     .option('--wait', 'return only after every node refuses the tokens')

@@ -11,7 +11,7 @@ type Options = { readonly reason?: string; readonly wait?: true }
 export function addRevoke(program: Command, perform: Perform): void {
   const command = program
     .command('revoke')
-    .summary('end a token permanently')
+    .summary('revoke a token permanently')
     .description('Revokes a token. This cannot be undone.')
     .argument('<id>', 'ID of the token')
     .option('--reason <text>', 'the reason, saved with the token and in the audit')

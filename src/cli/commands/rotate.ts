@@ -12,8 +12,8 @@ type Options = { readonly overlap?: number | string }
 export function addRotate(program: Command, perform: Perform): void {
   const command = program
     .command('rotate')
-    .summary('replace a token with a new one on the same terms')
-    .description('Replaces a token with a new one on the same terms. Without --overlap the old token ends immediately.')
+    .summary('replace a token with a new one that has the same settings')
+    .description('Replaces a token with a new one that has the same settings. Without --overlap the old token ends immediately.')
     .argument('<id>', 'ID of the token')
     .option('--overlap <duration>', 'how long the old token keeps working, such as 1d', numberOrText)
   perform<Options>(command, async (session, { overlap }, [given = '']) => {

@@ -14,7 +14,7 @@ export function addScannerRules(program: Command, perform: Perform): void {
     .summary('print rules that find your tokens in code and logs')
     .description('Prints rules that let secret scanners find your tokens in code, logs and history.')
     .addOption(choiceOption('--format <format>', 'the scanner', ['gitleaks', 'trufflehog', 'secretlint', 'pattern']).default('gitleaks'))
-    .option('--prefix <prefix>', "another of your prefixes, in addition to the instance's; repeatable", collect)
+    .option('--prefix <prefix>', "an additional prefix besides the instance's; repeatable", collect)
   perform<Options>(command, async ({ tokens, streams, answer }, { format, prefix = [] }) => {
     const rules = scannerRules([...new Set([tokens.prefix, ...prefix])])
     await answer(rules, () => write(streams.stdout, `${rules[format].trimEnd()}\n`))

@@ -9,7 +9,7 @@ export function addShow(program: Command, perform: Perform): void {
   const command = program
     .command('show')
     .summary('show everything about a token except its secret')
-    .description('Shows the record of a token. The token itself is not stored and cannot be shown.')
+    .description("Shows the record of a token. The token's secret is not stored and cannot be shown.")
     .argument('<id>', 'ID of the token')
   perform(command, async ({ handle, streams, answer }, _options, [given = '']) => {
     const id = await readId(streams, given)

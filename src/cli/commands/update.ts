@@ -23,8 +23,8 @@ const REMOVABLE: ReadonlyMap<string, string> = new Map([
 export function addUpdate(program: Command, perform: Perform): void {
   const command = program
     .command('update')
-    .summary('change the terms of a token')
-    .description('Changes the terms of a token. Omitted options leave their fields unchanged; a list replaces the old one.')
+    .summary('change the settings of a token')
+    .description('Changes the settings of a token. Fields whose options are omitted stay unchanged; a list replaces the current list.')
     .argument('<id>', 'ID of the token')
     .option('--name <name>', 'human-readable name of the token')
     .option('--description <text>', 'what the token is for')

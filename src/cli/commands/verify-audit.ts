@@ -27,7 +27,7 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
           { whole: true },
         )
       }
-      if (report.anchor === 'none') await say(streams, 'Without --head this shows only that the audit is internally consistent.')
+      if (report.anchor === 'none') await say(streams, 'Without --head, this shows only that the audit is internally consistent.')
     })
     return report.ok ? EXIT.ok : EXIT.failed
   })
@@ -39,7 +39,7 @@ async function readHead(cwd: string, file: string): Promise<KnownHead> {
   })
   // A file of appended heads has one per line, and the last one counts. The library validates their fields.
   const lines = text.trim().split('\n')
-  return readJson('the file of --head', lines.every(isJson) ? lines.at(-1) : text) as KnownHead
+  return readJson('the --head file', lines.every(isJson) ? lines.at(-1) : text) as KnownHead
 }
 
 function isJson(line: string): boolean {

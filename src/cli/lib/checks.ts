@@ -59,7 +59,7 @@ const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check }
   left: {
     name: 'move',
     ok: false,
-    detail: 'the tokens were moved to another store: this one no longer accepts or refuses tokens',
+    detail: 'the tokens were moved to another store: this one no longer verifies tokens',
     advice: 'Send the traffic to nodes with the new store, and stop this one.',
   },
   arriving: {
@@ -118,12 +118,12 @@ function damageCheck(name: string, { what, damaged, effect = '' }: Damage, store
 }
 
 function wakeUps(state: Health['feed']['wakeUps']): Check {
-  if (state === undefined) return { name: 'wake-ups', detail: 'the store has none, or none has arrived yet' }
+  if (state === undefined) return { name: 'wake-ups', detail: 'this store sends no wake-ups, or none has arrived yet' }
   if (state === 'ok') return { name: 'wake-ups', ok: true, detail: state }
   return {
     name: 'wake-ups',
     ok: false,
-    detail: 'lost: changes on other nodes take up to the staleness bound',
+    detail: 'lost: changes on other nodes take up to the staleness bound to take effect here',
     advice: 'Let the store keep a separate connection open, bypassing any pooler in transaction mode.',
   }
 }
@@ -154,11 +154,17 @@ export function addressCheck(records: readonly TokenRecord[]): Check {
   const seen = records.flatMap(({ lastUsedIp }) => lastUsedIp ?? [])
   const addresses = new Set(seen)
   if (seen.length === 0) return { name, detail: 'no use with an address has been recorded yet' }
-  if (seen.length < PROXIED || addresses.size > 1) return { name, detail: `${addresses.size}, at the last uses of ${seen.length} tokens` }
+  if (seen.length < PROXIED || addresses.size > 1) {
+    return { name, detail: `${counted(addresses.size, 'address')} in the last uses of ${counted(seen.length, 'token')}` }
+  }
   return {
     name,
     detail: `${seen.length} tokens were all last used from ${[...addresses].join()}, which looks like a proxy`,
     advice:
       "If it is one, configure your framework to trust it: until then, allowed addresses, budgets and the audit see its address instead of the callers'.",
   }
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : noun === 'address' ? 'es' : 's'}`
 }

@@ -70,7 +70,7 @@ async function importFile(file: string): Promise<unknown> {
     if (Reflect.get(Object(error), 'code') !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error
     throw new CommandError(
       EXIT.failed,
-      `this Node (${process.version}) cannot read ${file}: run npm install --save-dev jiti, use Node 22.18 or newer, or write it as latchkey.config.mjs`,
+      `Node ${process.version} cannot load ${file}: run npm install --save-dev jiti, use Node 22.18 or newer, or write it as latchkey.config.mjs`,
     )
   }
 }

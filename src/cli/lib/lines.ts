@@ -1,7 +1,7 @@
 /** The progress of an import, reported after each batch. */
 type Told = { readonly rows: number; readonly failed: number }
 
-/** Remembers the line numbers of the rows in batches with failures. A million valid rows take no memory. */
+/** Keeps line numbers only for batches that contain failures, so a million valid rows take no memory. */
 export class Lines {
   readonly #lines = new Map<number, number>()
   readonly #batch: number[] = []

@@ -2,7 +2,7 @@ import type { TokenHandle } from '../../instance.js'
 import { mustGet } from '../../management/must-get.js'
 
 /**
- * Describes a token in a question before it is ended.
+ * Describes a token in the confirmation question before the token is revoked or rotated.
  *
  * @throws NotFoundError `not_found`
  */

@@ -65,7 +65,7 @@ export function readCount(text: string): number {
   return Number(text)
 }
 
-/** The options that say what a token is and may do, as `create` and `update` take them. */
+/** The options for a token's settings, as `create` and `update` take them. */
 export type Terms = {
   readonly name?: string
   readonly description?: string
@@ -79,7 +79,7 @@ export type Terms = {
   readonly metadata?: string
 }
 
-/** Converts the terms to the library's field names. */
+/** Converts the settings to the library's field names. */
 export function readTerms(options: Terms): { readonly [field: string]: unknown } {
   const { name, description, scope: scopes, expiresIn, expiresAt, notBefore, allowedIp: allowedIps, rotateEvery } = options
   if (scopes?.some((scope) => scope.includes(','))) {

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import { noneOf } from '../../policy/suggest.js'
 import { CommandError, EXIT } from './fault.js'
 
-/** Our commands, options and values, with the words for them in other products. */
+/** Our commands, options and values, with the words that other products use for them. */
 const ELSEWHERE: ReadonlyMap<string, readonly string[]> = new Map([
   ['create', ['new', 'add', 'generate', 'issue']],
   ['list', ['ls']],
@@ -53,7 +53,7 @@ function meantBy(word: string, ours: readonly string[]): readonly string[] {
   return ours.filter((name) => ELSEWHERE.get(name)?.includes(plain) || name === plain)
 }
 
-/** A command whose errors for an unknown command or option suggest ours for the words of other products, and for others the most similar one. */
+/** A command whose errors for an unknown command or option suggest ours for a word of another product, and otherwise the most similar name. */
 export class SuggestingCommand extends Command {
   override createCommand(name?: string): Command {
     return new SuggestingCommand(name)
@@ -68,7 +68,7 @@ export class SuggestingCommand extends Command {
   }
 }
 
-/** The probable meaning of a word that belongs to no option: the name, or one more scope. */
+/** The likely meaning of a stray argument: the name, or another scope. */
 function excessHint(command: Command): string {
   const { name, scope } = command.opts<{ readonly name?: string; readonly scope?: readonly string[] }>()
   if (scope !== undefined && name !== undefined) return ' Repeat --scope for each scope, and put a name with spaces in quotes.'

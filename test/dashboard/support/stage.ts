@@ -98,7 +98,7 @@ export async function listen(page: Page): Promise<() => Promise<string[]>> {
 export async function keep(page: Page): Promise<void> {
   await confirm(page, 'Copy token')
   await page.getByRole('dialog').getByText('Copied').first().waitFor()
-  await confirm(page, 'I have stored it')
+  await confirm(page, 'I have saved it')
 }
 
 /** Returns elements that overflow the window or scroll sideways. The predefined views are exempt: they scroll in one line. */

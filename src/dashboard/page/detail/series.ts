@@ -28,7 +28,7 @@ export function startsOf(range: Range, now: number = Date.now()): readonly numbe
 }
 
 /**
- * The times from which calls count toward a bar. Calls are counted by full hours in UTC: where midnight does not fall on a full hour, the hour around
+ * The times from which calls count toward a bar. Calls are counted per full UTC hour: where midnight does not fall on a full hour, the hour around
  * it counts toward the new day, because at least half of it belongs there.
  */
 export const countedFrom = (start: number): number => Math.floor(start / HOUR) * HOUR

@@ -10,7 +10,7 @@ export type Blanks = { readonly [name: string]: string | number }
 const plurals = new Intl.PluralRules(config.language)
 const english: { readonly [key: string]: string } = texts
 
-/** The host's word for tenants. Within a sentence, it is lower-cased in languages that do this with nouns. */
+/** The host's word for tenants. Within a sentence, it is lowercased in languages that do this with nouns. */
 const nouns: { readonly [blank: string]: string } = nounsOf(
   config.clientName?.one ?? config.texts?.['word.client'] ?? texts['word.client'],
   config.clientName?.many ?? config.texts?.['word.clients'] ?? texts['word.clients'],

@@ -145,7 +145,7 @@ export const detail: DashboardTexts = {
   'field.createdBy': 'أنشأه',
   'field.updatedAt': 'آخر تغيير',
   'field.status': 'الحالة',
-  'field.deactivatedReach': 'عطّله',
+  'field.deactivatedReach': 'نطاق التعطيل',
   'audit.token.reused': 'استخدم {token} بعد تدويره',
   'audit.management.refused': 'رُفض تغيير طلبه',
   'detail.importedFrom': 'مستورَد من',

@@ -58,7 +58,7 @@ export const explain: DashboardTexts = {
   'explain.do.scopes': 'عدّل الرمز وأضف واحدًا من: {list}.',
   'explain.do.owned': 'ليس لدى مالكه هذا النطاق. امنحه للمالك أولًا.',
   'explain.do.resources': 'عدّل الرمز وأضف هذه القيم إلى بياناته.',
-  'explain.do.unnamed': 'املأ البيانات أعلاه. على المسار أن يسمّيها.',
+  'explain.do.unnamed': 'املأ البيانات أعلاه. على المسار أيضًا أن يحددها.',
   'explain.do.undecided': 'حاول مجددًا. إن استمر هذا فاسأل من يشغّل الخادم.',
   'explain.not.not_given': 'أدخل عنوان المستدعي لتعرف.',
   'explain.not.not_recorded': 'معروف للوقت الحاضر فقط.',

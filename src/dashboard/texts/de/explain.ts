@@ -58,7 +58,7 @@ export const explain: DashboardTexts = {
   'explain.do.scopes': 'Bearbeiten Sie das Token, und fügen Sie eine dieser Berechtigungen hinzu: {list}.',
   'explain.do.owned': 'Dem Inhaber fehlt der Scope. Geben Sie ihn zuerst dem Inhaber.',
   'explain.do.resources': 'Bearbeiten Sie das Token, und fügen Sie diese Werte zu den Daten hinzu.',
-  'explain.do.unnamed': 'Füllen Sie oben die Daten aus. Die Route muss sie nennen.',
+  'explain.do.unnamed': 'Füllen Sie oben die Daten aus. Auch die Route muss sie angeben.',
   'explain.do.undecided': 'Versuchen Sie es erneut. Bleibt es dabei, fragen Sie, wer den Server betreibt.',
   'explain.not.not_given': 'Geben Sie die Adresse des Aufrufers an, um es zu erfahren.',
   'explain.not.not_recorded': 'Nur für die Gegenwart bekannt.',

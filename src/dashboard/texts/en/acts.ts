@@ -9,11 +9,11 @@ export const acts = {
   'reveal.env': 'Environment variable',
   'reveal.overlap': 'The old token keeps working until {time}.',
   'reveal.ended': 'The old token no longer works.',
-  'reveal.done': 'I have stored it',
+  'reveal.done': 'I have saved it',
 
   'lost.title': 'The token was created, but not shown',
   'lost.text': 'The connection dropped before the token reached your browser, and it cannot be shown again. Rotate it to get a new one.',
-  'lost.earlier': 'It was created from the version that you submitted first, without your later changes.',
+  'lost.earlier': 'It was created from your first submission, without your later changes.',
   'lost.rotate': 'Rotate it now',
   'lost.later': 'Later',
 
@@ -26,7 +26,7 @@ export const acts = {
   'rotate.days3': 'In 3 days',
   'rotate.days7': 'In 7 days',
   'rotate.nowWarning': 'Anything that uses the old token will fail until you give it the new one.',
-  'rotate.capped': 'It expires {time} anyway.',
+  'rotate.capped': 'It will expire {time} in any case.',
   'rotate.confirm': 'Rotate',
   'rotate.nowBreaks': 'It was last used {time}.',
   'rotate.nowUnused': 'It has never been used.',

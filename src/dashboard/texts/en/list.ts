@@ -65,7 +65,7 @@ export const list = {
   'list.by': 'by {name}',
   'list.never': 'Never',
   'list.neverUsed': 'Never',
-  'list.unusedImported': 'Not since import',
+  'list.unusedImported': 'Not used since import',
   'list.noScopes': 'None',
   'list.moreScopes': '{count} more',
   'list.sparkline': '{count} calls in the last {span}',
