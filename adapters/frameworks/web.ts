@@ -1,6 +1,6 @@
 import { endpointName } from '../../src/activity/endpoint-name.js'
 import { InvalidInputError } from '../../src/errors.js'
-import { admissionOf } from '../../src/http/admission.js'
+import { admissionOf, admit } from '../../src/http/admission.js'
 import { type Authenticate, createGuard } from '../../src/http/authenticate.js'
 import { checkWaitUntil, handOver } from '../../src/http/hand-over.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
@@ -97,13 +97,16 @@ async function decideOn(tokens: Authenticator, request: Request, given: Authenti
   const decide = guardOf(tokens, options)
   if (ip === undefined) addresses.delete(request)
   else addresses.set(Object(request), ip)
-  const { response, principal, use } = await decide(request)
+  const outcome = await decide(request)
+  const { response, principal, use } = outcome
   const { decider, secretsOf } = decide.guard
   const secrets = (): readonly string[] => secretsOf(request)
   if (response !== undefined) {
     handOver(decider, waitUntil, { secrets })
     return { response: toResponse(response) }
   }
+  // Another call for the same request, under way at the same time, may have been admitted since.
+  admit(request, outcome)
   const refusal = await require?.(request)
   use?.done(endpoint === undefined ? '' : endpointName(request.method, endpoint))
   handOver(decider, waitUntil, { secrets })

@@ -23,9 +23,9 @@ import { createTrustCheck } from './trust-check.js'
 
 /** A guard's decision: admitted with a principal, admitted without one, or refused with a response. */
 export type GuardOutcome =
-  | { readonly principal: Principal; readonly use: Use | undefined; readonly anonymous?: undefined; readonly response?: undefined }
-  | { readonly anonymous: true; readonly principal?: undefined; readonly use?: undefined; readonly response?: undefined }
-  | { readonly response: PlainResponse; readonly principal?: undefined; readonly use?: undefined; readonly anonymous?: undefined }
+  | (Admission & { readonly principal: Principal; readonly response?: undefined })
+  | (Admission & { readonly use: undefined; readonly response?: undefined })
+  | { readonly response: PlainResponse; readonly principal?: undefined; readonly use?: undefined }
 
 /** Decides whether to admit a request. Never throws and never rejects. */
 export type Authenticate<R> = ((request: R) => MaybePromise<GuardOutcome>) & { readonly guard: Guard }
@@ -113,8 +113,9 @@ export function createGuard<R extends object>(
     const settled = (principal: Principal | undefined, spentMs: number): GuardOutcome => {
       const response = settle(principal)
       if (response !== undefined) return { response }
-      admit(request, { guard, principal, spentMs, use: undefined, limitedIn: limitsOf(resources, principal) })
-      return principal === undefined ? { anonymous: true } : { principal, use: undefined }
+      const admission = { guard, principal, spentMs, use: undefined, limitedIn: limitsOf(resources, principal) }
+      admit(request, admission)
+      return admission
     }
     if (!(answer instanceof Promise)) return settled(answer, 0)
     const begunAt = monotonic()

@@ -88,7 +88,8 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
     noteOutOfReach(context, actor, 'events', {})
     return { items: [] }
   }
-  const bulk = given.tokenId === undefined ? undefined : await bulkOf(context, actor, given.tokenId)
+  const token = given.tokenId === undefined ? undefined : await tokenOf(context, actor, given.tokenId)
+  const bulk = token && bulkOf(token)
   // Include events that a committed host transaction left in the outbox.
   await placeEvents(context)
   const { rows, more } = await readPage(
@@ -105,6 +106,9 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
     ({ seq }) => seq,
   )
   const last = rows.at(-1)
+  if (given.tokenId !== undefined && token === undefined && last === undefined && after === undefined) {
+    noteOutOfReach(context, actor, 'events', { id: given.tokenId })
+  }
   return {
     items: rows.map(viewEvent),
     // A caller that follows the audit continues after the last event, whether or not more events exist yet.
@@ -112,20 +116,25 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
   }
 }
 
-/** Finds the bulk revocation that ended this token. It belongs to the token's trail, so every actor that can see the token can see it. */
-async function bulkOf(context: Context, actor: ReadActor, tokenId: string): Promise<BulkPart | undefined> {
-  const token = (await seenBy(context, actor, tokenId)) ?? (await prunedAs(context, actor, tokenId))
-  if (token?.bulkId === undefined) return undefined
-  return { bulkId: token.bulkId, ...(token.tenantId !== undefined && { tenantId: token.tenantId }) }
+type TokenSeen = { readonly bulkId?: string | undefined; readonly tenantId?: string | undefined }
+
+/** Returns a token that this actor may see, or what the audit says about it if it was removed. */
+async function tokenOf(context: Context, actor: ReadActor, tokenId: string): Promise<TokenSeen | undefined> {
+  return (await seenBy(context, actor, tokenId)) ?? (await prunedAs(context, actor, tokenId))
+}
+
+/** The bulk revocation that ended this token. It belongs to the token's trail, so every actor that can see the token can see it. */
+function bulkOf({ bulkId, tenantId }: TokenSeen): BulkPart | undefined {
+  return bulkId === undefined ? undefined : { bulkId, ...(tenantId !== undefined && { tenantId }) }
 }
 
 /** Returns what the `token.pruned` event says about a removed token, if this actor may see it. */
-async function prunedAs(context: Context, actor: ReadActor, tokenId: string): Promise<Partial<BulkPart> | undefined> {
+async function prunedAs(context: Context, actor: ReadActor, tokenId: string): Promise<TokenSeen | undefined> {
   const query = queryFor(context.settings.prefix, { tokenId, action: 'token.pruned' }, actor)
   const [event] = query === undefined ? [] : await context.store.events({ ...query, limit: 1 })
-  const bulkId = event?.details?.bulkId
-  if (event === undefined || typeof bulkId !== 'string') return undefined
-  return { bulkId, ...(event.tenantId !== undefined && { tenantId: event.tenantId }) }
+  if (event === undefined) return undefined
+  const bulkId = event.details?.bulkId
+  return { tenantId: event.tenantId, ...(typeof bulkId === 'string' && { bulkId }) }
 }
 
 function readPlace(order: 'newest' | 'oldest', cursor: string | undefined, after: string | undefined): string | undefined {

@@ -26,7 +26,16 @@ async function load(): Promise<Verbs> {
  * The verbs of a request share its `allowance`.
  */
 export function createHandle(open: () => Context, actor: ReadActor, allowance?: Allowance): TokenHandle {
-  // Every call passes through here or the function below, so every refusal is recorded.
+  // Every call passes through one of these functions, so every refusal is recorded.
+  function atOnce<T>(verb: keyof TokenHandle, call: (context: Context) => T): T {
+    const context = open()
+    try {
+      return call(context)
+    } catch (error) {
+      noteRefused(context, actor, verb, error, {})
+      throw error
+    }
+  }
   async function attempt<T>(
     verb: keyof TokenHandle,
     call: (context: Context, verbs: Verbs) => Promise<T>,
@@ -79,17 +88,17 @@ export function createHandle(open: () => Context, actor: ReadActor, allowance?: 
     usage: (id, range) => run('usage', (context, verbs) => verbs.usage(context, actor, id, range), { id }),
     usageOf: (input) => run('usageOf', (context, verbs) => verbs.usageOf(context, actor, input)),
     explain: (id, input) => run('explain', (context, verbs) => verbs.explain(context, actor, id, input), { id }),
-    grantable: () => grantable(open(), actor),
+    grantable: () => atOnce('grantable', (context) => grantable(context, actor)),
     ownerGone: ownerGoneAs,
     erase: (owner) => inSteps('erase', (context, verbs) => verbs.erase(context, actor, owner), { input: owner }),
     ownerChanged: (owner) => run('ownerChanged', (context, verbs) => verbs.ownerChanged(context, actor, owner), { input: owner }),
     reportLeak: (input) => run('reportLeak', (context, verbs) => verbs.reportLeak(context, actor, input)),
-    consume: (name, handler, options) => consume(open(), actor, name, handler, options),
+    consume: (name, handler, options) => atOnce('consume', (context) => consume(context, actor, name, handler, options)),
     forgetConsumer: (name) => inSteps('forgetConsumer', (context, verbs) => verbs.forgetConsumer(context, actor, name)),
     sealAudit: () => inSteps('sealAudit', (context, verbs) => verbs.sealAudit(context, actor)),
     verifyAudit: (anchors) => inSteps('verifyAudit', (context, verbs) => verbs.verifyAudit(context, actor, anchors)),
     proveEvent: (id, input) => inSteps('proveEvent', (context, verbs) => verbs.proveEvent(context, actor, id, input)),
-    exportAudit: () => exportAudit(open(), actor),
+    exportAudit: () => atOnce('exportAudit', (context) => exportAudit(context, actor)),
     import: (rows, input) => inSteps('import', (context, verbs) => verbs.importTokens(context, actor, rows, input)),
     prune: (input) => inSteps('prune', (context, verbs) => verbs.prune(context, actor, input)),
   }

@@ -5,9 +5,10 @@ import { readShape, text } from '../policy/shape.js'
 import { hasExpired } from '../policy/status.js'
 import { noneOf } from '../policy/suggest.js'
 import type { ListQuery } from '../store/port.js'
+import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
-import type { ReadActor } from './lib/actor.js'
+import { canSee, type ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { MAX_CURSOR, positionOf, readCursor, writeCursor } from './lib/cursor.js'
 import { idsSchema } from './lib/ids.js'
@@ -113,9 +114,21 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
     ({ createdAt, id }) => ({ createdAt, id }),
     (token) => token.revokedAt !== undefined || !leavesOutExpired(given) || !hasExpired(token, now),
   )
+  if (after === undefined) await noteUnseen(context, actor, query, rows.length)
   return {
     items: rows.map((row) => viewRecord(withLastUse(context, row), now)),
     ...(more && end !== undefined && { nextCursor: writeCursor([end.createdAt, end.id], bound) }),
+  }
+}
+
+// Other filters leave out tokens that the actor may see, so the named tokens that are missing are read without them.
+async function noteUnseen(context: Context, actor: ReadActor, query: Omit<ListQuery, 'limit' | 'after'>, listed: number): Promise<void> {
+  const { prefix, now, idStartsWith = '' } = query
+  const ids = [...new Set(query.ids ?? (isTokenId(idStartsWith) ? [idStartsWith] : []))]
+  if (listed >= ids.length || (actor.tenants === undefined && actor.manages === 'all')) return
+  const found = await context.store.list({ prefix, now, ids, limit: ids.length })
+  if (found.filter((token) => canSee(actor, token)).length < ids.length) {
+    noteOutOfReach(context, actor, 'list', ids.length === 1 ? { id: ids[0] } : {})
   }
 }
 

@@ -1,6 +1,7 @@
 import { StoreUnavailableError } from '../errors.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
 import { endedWithFormat } from '../policy/imports.js'
+import { readClock } from '../policy/instant.js'
 import { callOut, dueFrom, leftUntil } from '../store/deadline.js'
 import type { StoredTicket } from '../store/port.js'
 import { digestTicket, isTicket } from '../token/ticket.js'
@@ -28,6 +29,8 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
     throw new StoreUnavailableError('too many unknown tickets were sent from this address')
   }
   const { settings } = context
+  // Before the ticket is taken: at an invalid time it would be spent, and refused as expired.
+  readClock(settings.clock, 'the ticket cannot be redeemed')
   const dueAt = dueFrom(settings)
   const taken = await take(context, ticket, dueAt)
   if (taken === undefined) {

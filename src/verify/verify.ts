@@ -287,7 +287,7 @@ function counted(context: Context, verification: Verification, request: VerifyCo
 
 function endpointOf(request: VerifyContext | undefined): string {
   const endpoint = request?.endpoint
-  if (endpoint === undefined) return ''
+  if (typeof endpoint !== 'string') return ''
   const method = request?.method
-  return method === undefined ? endpoint : endpointName(method, endpoint)
+  return typeof method !== 'string' ? endpoint : endpointName(method, endpoint)
 }

@@ -38,6 +38,21 @@ describe('on web requests', () => {
     ])
   })
 
+  it('concurrent calls for one request each check the scopes of their own caller', async () => {
+    const { tokens, create } = await kit()
+    const low = await create({ scopes: ['a:read'] })
+    const high = await create({ scopes: ['a:write'] })
+    const host = (): Request => request({ headers: { authorization: `Bearer ${low.token}`, 'x-api-key': high.token } })
+    const calls = (asked: Request) => [
+      authenticate(tokens, asked, { require: requireScopes('a:write') }),
+      authenticate(tokens, asked, { credential: { header: 'x-api-key' }, require: requireScopes('a:write') }),
+    ]
+    for (const order of [calls, (asked: Request) => calls(asked).toReversed()]) {
+      const seen = await Promise.all(order(host()))
+      expect(seen.map(({ response, principal }) => response?.status ?? principal?.tokenId).sort()).toEqual([403, high.id].sort())
+    }
+  })
+
   it('requireScopes accepts only the request object that was authenticated', async () => {
     const { tokens, token } = await kit()
     const mayRead = requireScopes('a:read')

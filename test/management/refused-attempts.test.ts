@@ -107,6 +107,50 @@ describe('a refused management call leaves an event', () => {
     expect(await told(tokens, TOM)).toEqual([])
   })
 
+  it('a refused consumer and a refused export leave an event', async () => {
+    const tokens = instance()
+    const ann = tokens.as(ANN)
+    expect(() => ann.consume('siem', () => undefined)).toThrow(expect.objectContaining({ code: 'grant_denied' }))
+    expect(() => ann.exportAudit()).toThrow(expect.objectContaining({ code: 'grant_denied' }))
+    expect([...(await told(tokens, ANN))].sort()).toEqual(['ann consume grant_denied t1', 'ann exportAudit grant_denied t1'])
+  })
+
+  it.each([
+    ['ids', (id) => (handle) => handle.list({ ids: [id] })],
+    ['ids, among its own', (id, own) => (handle) => handle.list({ ids: [own, id] })],
+    ['ids, with a filter that leaves out its own', (id, own) => (handle) => handle.list({ ids: [own, id], status: 'revoked' })],
+    ['id', (id) => (handle) => handle.list({ id })],
+    ['id, with the prefix', (id) => (handle) => handle.list({ id: `acme_test_${id}` })],
+    ['tokenId', (id) => (handle) => handle.events({ tokenId: id })],
+    ['tokenId and an action', (id) => (handle) => handle.events({ tokenId: id, action: 'token.revoked' })],
+  ] as [string, (id: string, own: string) => (handle: ReturnType<Latchkey['as']>) => Promise<{ items: readonly unknown[] }>][])(
+    "a list by %s that names a token out of the actor's reach leaves an event",
+    async (_, by) => {
+      const tokens = instance()
+      const { record } = await mint(tokens, { tenantId: 't2' })
+      const { record: own } = await mint(tokens, { tenantId: 't1' })
+      const { record: eves } = await tokens.as(EVE).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
+      const trails: unknown[] = []
+      for (const [index, id] of [record.id, 'A'.repeat(16)].entries()) {
+        const actor = { ...ANN, id: `ann${index}` }
+        await by(id, own.id)(tokens.as(actor) as never)
+        const seen = (await refusedOf(tokens, ANN)).filter(({ actorId }) => actorId === actor.id)
+        expect(seen).toMatchObject([{ code: 'not_found', tenantId: 't1', count: 1 }])
+        trails.push(seen.map(({ details, tenantId, count }) => ({ details, tenantId, count })))
+      }
+      expect(trails[0]).toEqual(trails[1])
+      expect(await told(tokens, TOM)).toEqual([])
+      // Neither its own tokens nor a removed one are out of reach, nor is anything out of reach of an actor with access to everything.
+      const before = (await told(tokens)).length
+      await tokens.system.revoke(own.id)
+      await tokens.system.prune({ before: new Date(Date.now() + 1000) })
+      await by(eves.id, eves.id)(tokens.as(EVE) as never)
+      await tokens.as(ANN).events({ tokenId: own.id })
+      await by(record.id, own.id)(tokens.as(ROOT) as never)
+      expect(await told(tokens)).toHaveLength(before)
+    },
+  )
+
   it('a refusal is recorded in the named tenant if the actor can access it, and in no tenant if the actor has several others', async () => {
     const tokens = instance()
     const pia = tokens.as(PIA)

@@ -148,6 +148,17 @@ describe('the order of the decision', () => {
     expect([usage.total, usage.refused]).toEqual([0, 1])
     expect(JSON.stringify(usage)).toContain('GET /stock')
   })
+
+  it.each([
+    ['a symbol as its endpoint', { method: 'GET', endpoint: Symbol('x') }],
+    ['an object without prototype as its endpoint', { method: 'GET', endpoint: Object.create(null) }],
+    ['a symbol as its method', { method: Symbol('x'), endpoint: '/stock' }],
+  ])('a use is counted and the token accepted with %s', async (_, request) => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens)
+    expect(await verdict(tokens.verify(token, request as never))).toBe('ok')
+    expect(await tokens.system.usage(record.id)).toMatchObject({ total: 1 })
+  })
 })
 
 describe('peppers', () => {

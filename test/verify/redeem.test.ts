@@ -52,6 +52,16 @@ it("a ticket survives a failure to look up the token's owner", async () => {
   expect([await redeem(ticket), await redeem(ticket)]).toEqual(['ok', 'token_unknown'])
 })
 
+it('a ticket survives a redemption at an invalid time', async () => {
+  let broken = false
+  const { tokens, principal, redeem } = await world({ clock: () => (broken ? Number.NaN : Date.now()) })
+  const { ticket } = await createTicket(tokens, principal)
+  broken = true
+  expect(await redeem(ticket)).toBe('store_unavailable')
+  broken = false
+  expect([await redeem(ticket), await redeem(ticket)]).toEqual(['ok', 'token_unknown'])
+})
+
 it('a ticket that cannot be restored is lost and accepted by no one', async () => {
   const { tokens, principal, down, redeem } = await world()
   const { ticket } = await createTicket(tokens, principal)

@@ -13,13 +13,16 @@ import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, oaut
 export type RevocationOptions = {
   /** Identifies the client; unknown clients get a 401. */
   readonly client: ClientOf
+  /** Returns the caller's address, which the audit records. */
+  readonly ip?: (request: Request) => string | undefined
   /** @default 'oauth' */
   readonly realm?: string
 }
 
-const schema = objectOf(clientShape)
+const ipShape = callback<NonNullable<PossessionOptions['ip']>>('must be a function that returns the address of a request').optional()
+const schema = objectOf({ ...clientShape, ip: ipShape })
 const possessionSchema = objectOf({
-  ip: callback<NonNullable<PossessionOptions['ip']>>('must be a function that returns the address of a request').optional(),
+  ip: ipShape,
   perMinute: wholeNumber(1, 1_000_000).default(10),
 })
 
@@ -31,10 +34,11 @@ const DONE = { status: 200, headers: { 'cache-control': 'no-store' } }
  * Idempotent: an unknown or already revoked token also gets a 200 (§2.2). If that cannot be decided, the response is 503 with `Retry-After` (§2.2.1).
  */
 export function revocation<S extends string>(tokens: Latchkey<S>, options: RevocationOptions): (request: Request) => Promise<Response> {
-  const { client: clientOf, realm } = readOption(schema, options, 'options')
+  const { client: clientOf, realm, ip } = readOption(schema, options, 'options')
   const inside = internalsOf(tokens)
   const { identify, noteAttempt } = inside
   return endpoint('revoke', inside.report, async (request) => {
+    const address = atOnce('ip', ip?.(request))
     const allowance = newAllowance(inside)
     const client = await authenticateClient(clientOf, request, realm, inside, allowance)
     const token = await readTokenForm(request, allowance)
@@ -42,10 +46,15 @@ export function revocation<S extends string>(tokens: Latchkey<S>, options: Revoc
     if (record === undefined) return new Response(null, DONE)
     // RFC 7009 §2.1: tell the client that the token is not its own. It already holds the token, so this reveals nothing.
     if (!mayKnow(client, record.tenantId)) {
-      noteAttempt({ attempt: 'revoke', code: 'not_found', actor: { id: `client:${client.id}`, tenants: client.tenants, manages: 'all' } })
+      noteAttempt({
+        attempt: 'revoke',
+        code: 'not_found',
+        ip: address,
+        actor: { id: `client:${client.id}`, tenants: client.tenants, manages: 'all' },
+      })
       throw oauthError(400, 'unauthorized_client', 'this token is not one of yours')
     }
-    const { handle } = inside.actAs(ownActor({ id: `client:${client.id}`, tenants: '*', manages: 'all' }), undefined, allowance)
+    const { handle } = inside.actAs(ownActor({ id: `client:${client.id}`, tenants: '*', manages: 'all' }), address, allowance)
     await handle.revoke(record.id, { reason: 'revoked by a client' })
     return new Response(null, DONE)
   })

@@ -224,6 +224,18 @@ describe('revocation (RFC 7009)', () => {
     expect(await response.json()).toMatchObject({ error: 'unauthorized_client' })
     expect((await tokens.verify(token)).ok).toBe(true)
   })
+
+  it('revocation records the address of the client in the audit, also if it refuses', async () => {
+    const { tokens, create } = createTokens()
+    const { token } = await create()
+    const { token: foreign } = await create({ tenantId: 'globex' })
+    const revoke = revocation(tokens, { client, ip: () => '::ffff:192.0.2.7' })
+    await revoke(form({ token: foreign }, { authorization: `Basic ${btoa('acme-app:right')}` }))
+    await revoke(form({ token }))
+    await tokens.flush()
+    const { items } = await tokens.system.events({ action: ['token.revoked', 'management.refused'] })
+    expect(items.map(({ action, ip }) => `${action} ${ip}`).sort()).toEqual(['management.refused 192.0.2.7', 'token.revoked 192.0.2.7'])
+  })
 })
 
 describe('revocation by possession', () => {
