@@ -162,10 +162,12 @@ export class StoreUnavailableError extends LatchkeyError<'store_unavailable'> {
   }
 }
 
-/** The tokens are being moved to another store, and changes are refused until that is done: nothing was changed. Verification continues. */
+/** The tokens are being moved to another store, and changes are refused until the move is finished: nothing was changed. Verification continues. */
 export class StoreMovingError extends LatchkeyError<'store_moving'> {
   constructor() {
-    super('store_moving', 'the tokens are being moved to another store: changes are refused until that is done', { retryAfterSeconds: 5 })
+    super('store_moving', 'the tokens are being moved to another store: changes are refused until the move is finished', {
+      retryAfterSeconds: 5,
+    })
   }
 }
 

@@ -72,13 +72,13 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   get(id: string): Promise<TokenRecord | undefined>
   /** One page of tokens, newest first. */
   list(input?: ListInput): Promise<Page<TokenRecord>>
-  /** Changes a token's terms. Revoked tokens cannot be changed. */
+  /** Changes a token's settings. Revoked tokens cannot be changed. */
   update(id: string, changes: UpdateInput<S>, options?: IfVersion): Promise<TokenRecord>
   /** Ends a deactivation. The actor must have at least the reach of the one who deactivated the token. */
   activate(id: string, options?: IfVersion): Promise<TokenRecord>
   /** Stops a token until it is activated again. */
   deactivate(id: string, options?: IfVersion): Promise<TokenRecord>
-  /** Replaces a token with a successor on the same terms. */
+  /** Replaces a token with a successor that has the same settings. */
   rotate(id: string, input?: RotateInput & { readonly idempotencyKey?: undefined }): Promise<Minted>
   rotate(id: string, input: RotateInput): Promise<Minted | Replayed>
   /** Ends a token permanently. */

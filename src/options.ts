@@ -36,7 +36,7 @@ export type OwnerPermissions = {
 
 /** The options of `latchkey()`. They are validated once and then frozen; unknown keys are refused. */
 export type LatchkeyOptions<S extends string = string> = FaultOptions & {
-  /** Lower-case words joined by `_`, at most 24 characters: `acme_live`. Tokens with another prefix are refused without a store call. */
+  /** Lowercase words joined by `_`, at most 24 characters: `acme_live`. Tokens with a different prefix are refused without a store call. */
   readonly prefix: string
   readonly store: TokenStore
   /** The scopes that exist, each with a description for people. */
@@ -148,7 +148,7 @@ const PEPPERS =
 const reader = objectOf({
   prefix: string('must be a string such as acme_live').and(
     isPrefix,
-    'must be lower-case words joined by "_", starting with a letter, at most 24 characters, such as acme_live',
+    'must be lowercase words joined by "_", starting with a letter, at most 24 characters, such as acme_live',
   ),
   store: passing<TokenStore>((value) => typeof value !== 'function', 'is a function: call it, as in memoryStore()').and(
     isStore,

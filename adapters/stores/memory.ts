@@ -30,7 +30,7 @@ const IN_MEMORY: StoreFinding = {
   name: 'durability',
   ok: false,
   detail: 'data is lost when the process ends, and no other process sees it',
-  advice: 'Use another store outside of tests.',
+  advice: 'Use a different store outside of tests.',
 }
 
 /** How long, in milliseconds on this process's monotonic clock, a lease is kept without being renewed. */

@@ -139,7 +139,7 @@ export class Upkeep {
     const ahead = since - now
     if (ahead < this.#task.everyMs || since === this.#doneHereAt) return
     const minutes = Math.round(ahead / 60_000)
-    const message = `the clock of another node is ${minutes} minutes ahead of this node's: expired data may be kept until they agree`
+    const message = `the clock of another node is ${minutes} minutes ahead of this node's: until the clocks agree, expired data may be kept longer`
     this.#options.report('clock', new StoreUnavailableError(message))
   }
 

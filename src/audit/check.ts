@@ -79,7 +79,7 @@ export class AuditCheck {
     if (seal === undefined) this.#wrong(bare?.number ?? expected, 'the seal is damaged')
     if (bare === undefined) return
     this.#prefix ??= bare.prefix
-    if (bare.prefix !== this.#prefix) this.#wrong(bare.number, 'the seal has another prefix')
+    if (bare.prefix !== this.#prefix) this.#wrong(bare.number, 'the seal has a different prefix')
     if (bare.number !== expected) this.#wrong(bare.number, `seal ${expected} is missing, or out of order`)
     const previous = this.#last === undefined ? NO_SEAL : sealHash(this.#last)
     if (bare.previous !== previous) this.#wrong(bare.number, 'the seal does not follow the one before it')
@@ -111,7 +111,7 @@ export class AuditCheck {
     if (seq <= this.#lastSeq) this.#problems.add({ kind: 'reordered', seq, eventId, message: 'the event follows a later one' })
     this.#lastSeq = Math.max(this.#lastSeq, seq)
     if (this.#prefix !== undefined && prefix !== this.#prefix) {
-      this.#problems.add({ kind: 'inserted', seq, eventId, message: 'the event has another prefix' })
+      this.#problems.add({ kind: 'inserted', seq, eventId, message: 'the event has a different prefix' })
     }
     if (this.#last !== undefined && seq <= this.#last.lastSeq) this.#range?.event(event)
     else {

@@ -47,7 +47,7 @@ export async function checkProof(proof: unknown, { head, verifySignature }: Audi
   if (head !== undefined && (head.number !== last.number || head.hash !== sealHash(last))) {
     const reason =
       head.number === last.number
-        ? 'the proof leads to another head'
+        ? 'the proof leads to a different head'
         : `the proof leads to seal ${last.number}: create it for ${head.number}`
     return { ok: false, reason }
   }

@@ -24,7 +24,7 @@ export type Load<T> = {
   readonly reject: (error: unknown) => void
   /** The deadline of its callers, on the monotonic clock. */
   readonly dueAt: number
-  /** Whether the read was sent to the store. Until then any caller may join; afterwards only one that accepts data of that age. */
+  /** Whether the read was sent to the store. Until then any caller may join; afterward only one that accepts data of that age. */
   sent: boolean
   /** The follower's epoch when the read was sent. */
   epoch: number
@@ -146,7 +146,7 @@ export class Loader<T> {
 
   #read(batch: readonly Load<T>[]): void {
     this.#underWay += 1
-    // Before the read begins: later changes are still to come through the feed, and outdate it.
+    // Before the read begins: later changes will still arrive through the feed and invalidate it.
     const { epoch, position } = this.#following()
     for (const load of batch) {
       load.sent = true

@@ -120,7 +120,7 @@ export class RecordCache {
     return miss !== undefined && this.#options.elapsed() < miss.until
   }
 
-  /** Returns whether this address has presented too many forged tokens to query the store for it now. */
+  /** Returns whether this address has presented so many forged tokens that the store is not queried for it now. */
   isThrottled(ip: string | undefined): boolean {
     return this.#guessing.spent(ip)
   }

@@ -8,7 +8,7 @@ export const WHY = {
   noScheme: 'The value does not begin with a scheme',
   noSpace: 'The scheme must be followed by a space',
   fieldName: 'The value repeats the name of the header',
-  scheme: 'The token is preceded by another scheme',
+  scheme: 'The token is preceded by the wrong scheme',
   quotes: 'The value contains quotation marks',
   brackets: 'The token is in angle brackets, which are only placeholders',
   placeholder: 'The token is a placeholder that was not filled in',

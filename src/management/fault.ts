@@ -13,7 +13,7 @@ export type Fault = {
   readonly detail: string
 }
 
-/** A request that is refused for its content. Each fault names its field. */
+/** A request that is refused because of its content. Each fault names its field. */
 export class RequestFault extends LatchkeyError<'invalid_input' | 'payload_too_large' | 'media_type_unsupported'> {
   readonly faults: readonly Fault[]
 

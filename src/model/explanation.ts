@@ -96,7 +96,7 @@ export type Explanation = {
   readonly at: Date
   /** Whether a request with this token is accepted. True only if every step is known to pass; absent if unknown. */
   readonly ok?: boolean
-  /** How it would be refused. Absent if it would not be, or if an earlier step with an unknown outcome may refuse it in another way. */
+  /** How it would be refused. Absent if it would not be, or if an earlier step with an unknown outcome may refuse it in a different way. */
   readonly code?: Code
   readonly steps: readonly ExplainStep[]
   /** With `at`: the refusals in the audit within two minutes of that time. */

@@ -67,13 +67,13 @@ export const FIELDS = {
   version: { kind: 'count', since: 1, required: true, description: '1 at first, then incremented with every change.' },
   /** The prefix of the token's text. */
   prefix: { kind: 'word', since: 1, required: true, description: "The prefix of the token's text." },
-  /** SHA-256 or HMAC-SHA-256 of the token, 64 lower-case hexadecimal digits. */
+  /** SHA-256 or HMAC-SHA-256 of the token, 64 lowercase hexadecimal digits. */
   digest: {
     kind: 'word',
     since: 1,
     required: true,
     secret: true,
-    description: 'SHA-256 or HMAC-SHA-256 of the token, 64 lower-case hexadecimal digits.',
+    description: 'SHA-256 or HMAC-SHA-256 of the token, 64 lowercase hexadecimal digits.',
   },
   /** Which pepper the digest depends on. Absent: none. */
   pepperId: { kind: 'word', since: 1, description: 'Which pepper the digest depends on. Absent: none.' },

@@ -17,7 +17,7 @@ export type FormatRow =
       readonly key: string
       readonly proof: string
       readonly hash?: undefined
-      /** The token itself, if the table contains it. The terms of the row must not contain it. */
+      /** The token itself, if the table contains it. The mapped fields of the row must not contain it. */
       readonly token?: string
     }
   | { readonly key: string; readonly hash: string; readonly proof?: undefined }
@@ -28,7 +28,7 @@ export type FormatRow =
  * Create one with a function of `latchkey/import`.
  */
 export type TokenFormat = {
-  /** Names the format in records and in `import`: lower-case letters, digits, `_` and `-`, at most 32 characters. */
+  /** Names the format in records and in `import`: lowercase letters, digits, `_` and `-`, at most 32 characters. */
   readonly name: string
   /** The instant, in milliseconds since the epoch, from which its tokens are refused. Absent: none. */
   readonly until?: number

@@ -2,14 +2,14 @@ import type { TokenFormat } from './format.js'
 import type { MaybePromise } from './json.js'
 import type { CreateInput } from './record.js'
 
-/** The terms of an imported token: as for `create`. */
+/** The settings of an imported token, as for `create`. */
 export type ImportedTerms<S extends string = string> = CreateInput<S> & { readonly idempotencyKey?: undefined }
 
 /** Options of `import`. */
 export type ImportInput<Row = unknown, S extends string = string> = {
   /** One of the formats of the option `imports`, or its name. */
   readonly format: TokenFormat | string
-  /** Returns the terms of a row's token: its name, scopes, owner, tenant and expiry. `undefined` skips the row. An error that it throws is reported as a problem of that row. */
+  /** Returns the settings of a row's token: its name, scopes, owner, tenant and expiry. `undefined` skips the row. An error that it throws is reported as a problem of that row. */
   readonly map: (row: Row) => MaybePromise<ImportedTerms<S> | undefined | null>
   /**
    * Checks everything and writes nothing. Two rows with the same key are found only if they are within a hundred rows of each other. @default false
@@ -41,7 +41,7 @@ export type ImportProgress = {
 export type ImportProblem = {
   /** The position of the row, counted from 1. */
   readonly row: number
-  /** The column of the row, or the field of its terms. */
+  /** The column of the row, or the field of its settings. */
   readonly field?: string
   /** Never quotes the row. */
   readonly message: string

@@ -3,7 +3,7 @@ import type { Duration, InstantInput } from './record.js'
 /** The maximum length of each text in a use, such as its endpoint; longer texts are truncated. */
 export const MAX_USE_TEXT = 200
 
-/** The name under which endpoints and addresses beyond the limits are counted. */
+/** The name under which endpoints and addresses above the limits are counted. */
 export const OTHER_USES = '(other)'
 
 /** Uses counted since the last flush. A batch is ignored as a whole if its `seq` is not greater than one already recorded for its `nodeId`. */

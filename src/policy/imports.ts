@@ -11,7 +11,7 @@ const MAX_FORMATS = 16
 export type ImportsOptions = {
   /**
    * At least 32 characters. The IDs and digests of imported tokens are derived from it. Keep it secret, and do not change it while such tokens are in
-   * use: with another key, none of them is found.
+   * use: with a different key, none of them is found.
    */
   readonly key: string
   /**
@@ -56,7 +56,7 @@ export const importsShape: OptionReader<ImportsOptions> = objectOf(
 export function readImports({ key, formats }: ImportsOptions, prefix: string): Imports {
   const names = formats.map(({ name }) => name)
   const twice = names.findIndex((name, at) => names.indexOf(name) !== at)
-  if (twice !== -1) throw new InvalidInputError(['imports', 'formats', twice], 'has the name of another format: give it a different name')
+  if (twice !== -1) throw new InvalidInputError(['imports', 'formats', twice], 'has the same name as another format: use a different name')
   for (const { distinct, shape } of formats) if (distinct === true && shape !== undefined) learnShape(shape)
   return Object.freeze({ keys: createImportKeys(key, prefix), formats: Object.freeze(formats.map((each) => Object.freeze({ ...each }))) })
 }

@@ -64,7 +64,7 @@ export function normalizeIp(ip: unknown): string | undefined {
 /** An IPv6 host has a whole /64 (RFC 4291 §2.5.1), so a single address does not identify it. */
 const HOST_BITS = 64
 
-/** Returns the caller that an address counts as: an IPv4 address, or the /64 of an IPv6 address; `undefined` for anything else. */
+/** Returns the address block that identifies a caller: the IPv4 address, or the /64 of an IPv6 address; `undefined` for anything else. */
 export function callerOf(ip: unknown): string | undefined {
   const address = parseClient(ip)
   if (address === undefined || address.kind() === 'ipv4') return address && formatAddress(address)

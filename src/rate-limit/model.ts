@@ -39,7 +39,7 @@ export type Refill = 'hour' | 'day' | 'week' | 'month' | { readonly every: Durat
 
 /** One limit. */
 export type RateLimit = {
-  /** The name in responses and keys: lower-case letters, digits, `_` and `-`. Unique among the limits. */
+  /** The name in responses and keys: lowercase letters, digits, `_` and `-`. Unique among the limits. */
   readonly name: string
   /** Which uses count together. A token without an owner (tenant) is not subject to a limit by owner (tenant). */
   readonly by: LimitBy

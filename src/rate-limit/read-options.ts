@@ -20,7 +20,7 @@ const REFILL = "must be 'hour', 'day', 'week', 'month', or { every } with a dura
 const refill = either([oneOf(PERIODS, REFILL), objectOf({ every: duration({ max: MAX_PERIOD_SECONDS }) })], REFILL)
 
 const common = {
-  name: string().and((name) => NAME.test(name), 'must be 1 to 32 lower-case letters, digits, _ and -, starting with a letter'),
+  name: string().and((name) => NAME.test(name), 'must be 1 to 32 lowercase letters, digits, _ and -, starting with a letter'),
   limiter: passing<RateLimit['limiter']>(
     isLimiter,
     'must be a limiter such as new RateLimiterRedis({ … }), with points, duration, consume, penalty and reward',

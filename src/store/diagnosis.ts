@@ -1,6 +1,6 @@
 /** The result of one check that a store made on its server. */
 export type StoreFinding = {
-  /** Lower-case words joined by `_`, unique within a diagnosis: `durability`. */
+  /** Lowercase words joined by `_`, unique within a diagnosis: `durability`. */
   readonly name: string
   /** Whether the setting meets latchkey's needs. Absent: the finding is only informative. */
   readonly ok?: boolean

@@ -13,14 +13,15 @@ export const CALLBACK_FAILED = 'LATCHKEY_CALLBACK_FAILED'
 
 const STORE: FaultHelp = {
   code: 'LATCHKEY_STORE_FAILED',
-  advice: 'Check that the database is running, can be reached and is not overloaded; requests that need it are answered with 503.',
+  advice:
+    'Check that the database is running, can be reached and is not overloaded; until then, requests that need it are answered with 503.',
   effect: 'Requests that need the store are answered with 503.',
 }
 const CALLBACK: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests that depend on it are refused until then.' }
 const CALLBACK_ASIDE: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests are answered regardless.' }
 const OWN: FaultHelp = {
   code: 'LATCHKEY_NOT_DECIDED',
-  advice: 'See the cause; the operation is retried, or was answered with 503.',
+  advice: 'See the cause. The operation will be retried, or its request already got a 503 response.',
 }
 
 /** The place of a fault: a call to the store, a host callback by the name of its option, or latchkey's own work. Stable, so alerts can rely on it. */
@@ -105,7 +106,7 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   },
   replica: {
     code: 'LATCHKEY_REPLICA_UNUSED',
-    advice: 'Check the replica that read names; verifications read the primary until it can be used again.',
+    advice: 'Check the replica configured in the option read; verifications use the primary until the replica can be used again.',
   },
   resources: CALLBACK,
   retention: OWN,

@@ -10,7 +10,7 @@ export type ConsumerState = {
   readonly holder?: string
 }
 
-/** A consumer at the version at which it was read; every later write has another version. */
+/** A consumer at the version at which it was read; every later write has a different version. */
 export type ConsumerVersion = Pick<ConsumerState, 'prefix' | 'name' | 'version'>
 
 /** A seal over a range of audit events. Its contents are opaque to a store. */
@@ -35,7 +35,7 @@ export type SealQuery = {
 /** A single-use ticket, which represents a token for a few seconds. Its text is not stored anywhere. */
 export type StoredTicket = {
   readonly prefix: string
-  /** 64 lower-case hexadecimal digits: the digest of the ticket's text. */
+  /** 64 lowercase hexadecimal digits: the digest of the ticket's text. */
   readonly digest: string
   readonly tokenId: string
   readonly expiresAt: number

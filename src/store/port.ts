@@ -143,7 +143,7 @@ export type Change = {
 }
 
 /**
- * Whether a commit happened. `conflict` is the ID of a token that already existed, had another version or was gone, or of an event that already existed or
+ * Whether a commit happened. `conflict` is the ID of a token that already existed, had a different version or was gone, or of an event that already existed or
  * differs from what its erasure expects. `exceeded` is the position of a cap that would be exceeded; if both apply to a change, it is a conflict.
  */
 export type CommitResult =

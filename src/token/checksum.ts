@@ -25,7 +25,7 @@ export function checksumMatches(token: string, digestHex: string): boolean {
   return presented === expected
 }
 
-/** The value of a lower-case hexadecimal digit; NaN, which equals nothing, for any other character. */
+/** The value of a lowercase hexadecimal digit; NaN, which equals nothing, for any other character. */
 function hexValue(code: number): number {
   if (code >= 48 && code <= 57) return code - 48
   return code >= 97 && code <= 102 ? code - 87 : Number.NaN

@@ -6,7 +6,7 @@ import { defaultEngine, type HashEngine } from './hash.js'
 export type Digester = {
   /** Identifies the pepper without revealing it. Absent without a pepper. */
   readonly pepperId?: string
-  /** 64 lower-case hexadecimal digits. */
+  /** 64 lowercase hexadecimal digits. */
   digest(body: string): string
 }
 

@@ -34,7 +34,7 @@ export function generateSecret(random: RandomSource): string {
 
 /** Creates the token of an ID, and its digest, which is the only part that a store may keep. */
 export function mintToken(prefix: string, id: string, digester: Digester, random: RandomSource): { token: string; digest: string } {
-  if (id.length !== ID_LENGTH || !isBase62(id, 0, ID_LENGTH)) throw new InvalidInputError('id', `an id has ${ID_LENGTH} base62 digits`)
+  if (id.length !== ID_LENGTH || !isBase62(id, 0, ID_LENGTH)) throw new InvalidInputError('id', `an ID has ${ID_LENGTH} base62 characters`)
   const body = `${prefix}_${id}_${generateSecret(random)}`
   const digest = digester.digest(body)
   return { token: body + checksum(digest), digest }

@@ -2,7 +2,7 @@ import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 
-/** SHA-256 and HMAC-SHA-256 over ASCII text, in 64 lower-case hexadecimal digits. */
+/** SHA-256 and HMAC-SHA-256 over ASCII text, in 64 lowercase hexadecimal digits. */
 export type HashEngine = {
   readonly name: string
   sha256(text: string): string

@@ -34,7 +34,7 @@ export function createParser(prefix: string): (token: unknown) => ParsedToken | 
   }
 }
 
-/** Parses a token with any prefix, from the right. Used by scanners, and to distinguish a token with another prefix from junk. */
+/** Parses a token with any prefix, from the right. Used by scanners, and to distinguish a token with a different prefix from junk. */
 export function parseAnyToken(token: unknown): (ParsedToken & { readonly prefix: string }) | undefined {
   if (typeof token !== 'string' || token.length <= TAIL_LENGTH || token.length > MAX_PREFIX_LENGTH + TAIL_LENGTH) return undefined
   const prefix = token.slice(0, token.length - TAIL_LENGTH)
@@ -43,7 +43,7 @@ export function parseAnyToken(token: unknown): (ParsedToken & { readonly prefix:
   return parsed && { prefix, ...parsed }
 }
 
-/** Returns whether this is a prefix: words of lower-case letters and digits joined by single underscores, starting with a letter, at most 24 characters. */
+/** Returns whether this is a prefix: words of lowercase letters and digits joined by single underscores, starting with a letter, at most 24 characters. */
 export function isPrefix(text: unknown): text is string {
   return typeof text === 'string' && text.length <= MAX_PREFIX_LENGTH && /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(text)
 }

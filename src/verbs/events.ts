@@ -66,7 +66,7 @@ export const tokenEventsShape: z.ZodType<Given> = z.strictObject(page)
 /**
  * Returns one page of the audit, limited to what the actor may see.
  *
- * @throws InvalidInputError `invalid_input`, including for a cursor from another query
+ * @throws InvalidInputError `invalid_input`, including for a cursor from a different query
  */
 export async function events(context: Context, actor: ReadActor, input: unknown): Promise<Page<AuditEvent>> {
   const given = readShape(eventsShape, input === undefined ? {} : input, 'events()')

@@ -17,7 +17,7 @@ const reader = objectOf({
     (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
     'must be one of the formats in the option imports, or the name of one',
   ),
-  map: callback<ImportInput['map']>('must be a function that returns the terms of a row'),
+  map: callback<ImportInput['map']>("must be a function that returns the settings of a row's token"),
   dryRun: flag.optional(),
   onProgress: callback<(progress: ImportProgress) => unknown>().optional(),
 })

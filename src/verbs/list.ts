@@ -93,7 +93,7 @@ export const listShape: z.ZodType<Given> = z.strictObject({
 /**
  * Returns one page of tokens, newest first, limited to what the actor may see.
  *
- * @throws InvalidInputError `invalid_input`, including for a cursor from another query
+ * @throws InvalidInputError `invalid_input`, including for a cursor from a different query
  */
 export async function list(context: Context, actor: ReadActor, input: unknown): Promise<Page<TokenRecord>> {
   const given = readShape(listShape, input === undefined ? {} : input, 'list()')

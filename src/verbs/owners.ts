@@ -21,7 +21,7 @@ export const ownersShape: ShapeOf<OwnersGiven> = z.strictObject({
  * Returns one page of the owners of tokens that the actor may see. For an actor limited to some tenants, owners are listed tenant by tenant: one with tokens in
  * several tenants can appear again on a later page.
  *
- * @throws InvalidInputError `invalid_input`, including for a cursor from another query
+ * @throws InvalidInputError `invalid_input`, including for a cursor from a different query
  */
 export async function owners(context: Context, actor: ReadActor, input: unknown): Promise<Page<string>> {
   const { limit, cursor, ...asked } = readShape(ownersShape, input === undefined ? {} : input, 'owners()')

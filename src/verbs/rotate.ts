@@ -38,7 +38,7 @@ export const rotateShape: z.ZodType<Given> = z
   .meta({ id: 'RotateToken' })
 
 /**
- * Replaces a token with a successor on the same terms. The old token ends now, or after the overlap but never after its own expiry.
+ * Replaces a token with a successor that has the same settings. The old token ends now, or after the overlap but never after its own expiry.
  *
  * Concurrent rotations produce one successor: the commit that inserts it also writes its ID into the old record.
  *
@@ -134,7 +134,7 @@ function endOfSuccessor(old: StoredToken, now: number, { defaultSeconds, maxSeco
   if (latest !== undefined) return defaultSeconds === undefined ? latest : Math.min(latest, now + defaultSeconds * 1000)
   if (!required) return undefined
   if (defaultSeconds !== undefined) return now + defaultSeconds * 1000
-  throw new ConflictError('conflict', 'tokens must expire here, and this one does not: set its expiresAt first')
+  throw new ConflictError('conflict', 'tokens must expire on this instance, and this token does not: set its expiresAt first')
 }
 
 function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap: number, now: number): StoredToken {

@@ -23,7 +23,7 @@ export const tenantsShape: ShapeOf<NamesGiven> = z.strictObject({
 /**
  * Returns one page of the tenants that the actor acts in. For an actor in all tenants, lists the tenants with tokens that it may see.
  *
- * @throws InvalidInputError `invalid_input`, including for a cursor from another query
+ * @throws InvalidInputError `invalid_input`, including for a cursor from a different query
  */
 export async function tenants(context: Context, actor: ReadActor, input: unknown): Promise<Page<string>> {
   const { limit, cursor, ...asked } = readShape(tenantsShape, input === undefined ? {} : input, 'tenants()')

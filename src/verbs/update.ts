@@ -14,7 +14,7 @@ import { checkHandout } from './lib/handout.js'
 import { checkLifetime, endOf, type GivenFields, givenFields, readScopes, updateShape } from './lib/inputs.js'
 
 /**
- * Changes a token's terms. Revoked tokens cannot be changed.
+ * Changes a token's settings. Revoked tokens cannot be changed.
  *
  * @throws InvalidInputError `invalid_input`
  * @throws NotFoundError `not_found`

@@ -15,7 +15,7 @@ export type OwnerFound = Owned | null | undefined | 'throttled'
 /** A token, for questions about its owner. */
 type Holding = { readonly id: string; readonly ownerId?: string | undefined; readonly tenantId?: string | undefined }
 
-/** Looks up the owner of a token. A token whose owner is gone causes a bounded number of calls of the option `owner`. */
+/** Looks up the owner of a token. A token whose owner is gone causes a bounded number of calls to the `owner` callback. */
 export function ownerOf(context: Context, { id, ownerId, tenantId }: Holding, leftMs: number | undefined): MaybePromise<OwnerFound> {
   if (context.owners === undefined || ownerId === undefined) return undefined
   if (context.ownerRefusals.spent(id)) return 'throttled'

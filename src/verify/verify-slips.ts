@@ -20,7 +20,7 @@ function tellOfScheme(context: Context, given: string): void {
   told.add(context)
   warnOnConsole(
     'LATCHKEY_VERIFY_BEARER',
-    'verify() received "Bearer " and a token, which is token_malformed: pass the token alone, without "Bearer "',
+    'verify() received a token with "Bearer " in front, which is token_malformed: pass only the token',
   )
 }
 

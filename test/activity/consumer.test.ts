@@ -220,7 +220,7 @@ describe('a consumer of audit events', () => {
   )
 
   it(
-    'loses nothing when store responses are lost, and repeats events only with the same ID',
+    'a consumer misses no event when store responses are lost, and receives events again only with the same ID',
     async () => {
       const honest = memoryStore()
       let turn = 0
@@ -241,7 +241,7 @@ describe('a consumer of audit events', () => {
     LONG,
   )
 
-  it('stops consumers with their instance, saves their progress, and calls no handler afterwards', async () => {
+  it('stops consumers with their instance, saves their progress, and calls no handler afterward', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     await names(tokens, 4)

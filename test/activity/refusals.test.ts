@@ -105,7 +105,7 @@ describe('refused uses of a known token', () => {
     expect(told.map(({ count }) => count)).toEqual([1, 1])
   })
 
-  it('records the refused uses of another tenant within the per-minute budget', async () => {
+  it("one tenant's flood does not keep another tenant's refused uses from being recorded within the per-minute budget", async () => {
     const tokens = instance({ usage: { flushEvery: 0.02 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 500 }, () => mint(tokens, { tenantId: 'mallory' })))
     const victim = await mint(tokens, { tenantId: 'victim' })

@@ -181,7 +181,7 @@ describe('usage', () => {
     }
   })
 
-  it('records usage even if its text contains characters that a database would refuse', async () => {
+  it('records usage even if an endpoint or address contains characters that a database would refuse', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const lone = '\ud800'

@@ -30,7 +30,7 @@ describe('the digest of an event', () => {
     expect(eventDigest(EVENT)).toBe('800dc970af278b9b77734eb8d6ae55c4c095a22ca5eca7b292cdc96629a95f2a')
   })
 
-  it('computes the digest of an event as docs/sealed-audit.md describes it, checked with another hash implementation', () => {
+  it('computes the digest of an event as docs/sealed-audit.md describes it, checked with a different hash implementation', () => {
     const sha = (domain: number, ...parts: readonly Buffer[]): string =>
       createHash('sha256')
         .update(Buffer.concat([Buffer.of(domain), ...parts]))

@@ -56,7 +56,7 @@ function attacked(options: Partial<LatchkeyOptions> = {}) {
 }
 
 describe('an event whose time was changed in the database', () => {
-  it('is not removed by retention, so the change stays visible', async () => {
+  it('retention does not remove an event whose time was changed, so the change stays detectable', async () => {
     const { handle, make, edits, left, retain, verify } = attacked()
     await make(5)
     const head = await handle.sealAudit()
@@ -70,8 +70,8 @@ describe('an event whose time was changed in the database', () => {
 
   it.each([
     ['sealed', true],
-    ['not sealed yet', false],
-  ])('excuses no removal of the events before it, if it was %s', async (_when, isSealed) => {
+    ['not yet sealed', false],
+  ])('an event whose time was changed when %s does not excuse the removal of earlier events', async (_when, isSealed) => {
     const { handle, make, edits, deleted, retain, verify } = attacked()
     await make(5)
     await handle.sealAudit()
@@ -85,7 +85,7 @@ describe('an event whose time was changed in the database', () => {
     expect(report.problems.filter(({ kind }) => kind === 'removed').map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5])
   })
 
-  it('is removed once it was sealed so long ago that it has to go anyway, and holds up no others', async () => {
+  it('a changed event is removed once the retention period has passed since it was sealed, and then delays no other events', async () => {
     const { handle, make, edits, left, pass, retain, verify } = attacked()
     await make(5)
     await handle.sealAudit()
@@ -97,7 +97,7 @@ describe('an event whose time was changed in the database', () => {
     expect(await verify(await handle.sealAudit())).toMatchObject({ ok: true, pruned: 5 })
   })
 
-  it('keeps the events after it until it was sealed that long ago', async () => {
+  it('an event whose time was changed keeps later events from being removed until the retention period has passed since it was sealed', async () => {
     const { handle, make, edits, faults, left, pass, retain, verify } = attacked()
     await make(2)
     pass(31)

@@ -22,7 +22,7 @@ const otherThan = (value: unknown): unknown => {
 type Log = { readonly client: Redis; readonly root: string; readonly log: string; readonly seals: string }
 type Entry = { readonly id: string; readonly seq: number; readonly body: string }
 
-/** Changes keys during a check, and restores them afterwards. */
+/** Changes keys during a check, and restores them afterward. */
 async function meanwhile(client: Redis, keys: readonly string[], look: () => Promise<void>): Promise<void> {
   const saved = await Promise.all(keys.map((key) => client.dumpBuffer(key)))
   try {

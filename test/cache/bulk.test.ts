@@ -110,7 +110,7 @@ describe('a bulk revocation', () => {
     expect([...near.read, ...far.read]).toEqual([])
   })
 
-  it('keeps everything in memory when an instance with another prefix revokes in bulk', async () => {
+  it('keeps everything in memory when an instance with a different prefix revokes in bulk', async () => {
     const shared = memoryStore()
     const { store, read } = counted(shared)
     const here = instance({ store, cache: { maxStaleness: 60 } })

@@ -94,7 +94,7 @@ describe('a replica', () => {
     })
   }
 
-  it('discards a replica read that began before a change of this process', async () => {
+  it('discards a replica read that began before a change made by this process', async () => {
     const { store, here, token, id } = await start()
     const late = lateStore(store)
     const slow = instance({ store: late, cache: { maxStaleness: 60 } })

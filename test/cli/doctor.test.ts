@@ -237,7 +237,10 @@ describe('doctor in memory', () => {
     const table = await shell.run('doctor', '--config', file)
     expect([table.code, table.stderr]).toEqual([1, expect.stringContaining('Some checks failed.')])
     expect(table.stdout).toMatch(/durability +│ FAILED │ data is lost when the process ends/)
-    expect(table.stdout).toContain('\ndurability: Use another store outside of tests.\n')
-    expect([code, check('durability')]).toEqual([1, expect.objectContaining({ ok: false, advice: 'Use another store outside of tests.' })])
+    expect(table.stdout).toContain('\ndurability: Use a different store outside of tests.\n')
+    expect([code, check('durability')]).toEqual([
+      1,
+      expect.objectContaining({ ok: false, advice: 'Use a different store outside of tests.' }),
+    ])
   })
 })

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { showMinted } from '../../src/cli/lib/minted.js'
 import type { Session } from '../../src/cli/lib/session.js'
 
-it('says which token was created if it cannot be shown, whatever the error is', async () => {
+it('the error says which token was created if the token cannot be shown, whatever the cause is', async () => {
   const answer = (): Promise<void> => Promise.reject(Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' }))
   const session = { answer, streams: {} } as unknown as Session
   const minted = { token: 'acme_live_4kQ0tXb2LrVn8ZcD_secret', record: { id: '4kQ0tXb2LrVn8ZcD' } } as never

@@ -58,7 +58,7 @@ describe.skipIf(skip !== undefined)(`clock changes ${skip ?? ''}`, () => {
     ['half past', 'Asia/Kolkata', '+05:30', '23:30', '2027-03-27T18:00:00Z'],
     ['a quarter past', 'Asia/Kathmandu', '+05:45', '23:45', '2027-03-27T18:00:00Z'],
     ['half past, in the west', 'America/St_Johns', '-02:30', '23:30', '2027-03-28T02:00:00Z'],
-  ])('the hour around midnight counts to the new day where UTC hours begin at %s', (_, timezoneId, offset, begins, around) => {
+  ])('the hour around midnight counts toward the new day where UTC hours begin at %s', (_, timezoneId, offset, begins, around) => {
     const now = Date.parse(`2027-04-05T10:00:00${offset}`)
     const before = new Date(Date.parse(around) - 3_600_000).toISOString()
     return play(

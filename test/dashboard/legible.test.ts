@@ -83,7 +83,7 @@ describe.skipIf(skip !== undefined)(`legibility ${skip ?? ''}`, () => {
     }),
   )
 
-  it.each([768, 1200, 1280, 1440])('a title shows every text that is cut off in full, at %i pixels', (width) => {
+  it.each([768, 1200, 1280, 1440])('a title shows the full text of everything that is cut off, at %i pixels', (width) => {
     const long = 'a.name.that.goes.on.and.on.for.much.longer.than.any.column.has.room.for@acme.example'
     return play(
       {

@@ -142,7 +142,7 @@ describe.skipIf(skip !== undefined)(`in other languages ${skip ?? ''}`, () => {
       },
     ))
 
-  it('names in another writing direction are isolated from the surrounding sentence', () =>
+  it('names in a different writing direction are isolated from the surrounding sentence', () =>
     play(
       { before: ({ tokens }) => tokens.as({ id: 'علي', tenants: '*', manages: 'all' }).create({ name: 'مرحبا (1)', scopes: [] }) },
       async ({ page }) => {

@@ -162,30 +162,33 @@ it.each([
   ['authenticate', onExpress.authenticate, onKoa.authenticate, onHono.authenticate, onFastify.authenticate],
   ['protect', onExpress.protect, onKoa.protect, onHono.protect, onFastify.protect],
   ['requireScopes', onExpress.requireScopes, onKoa.requireScopes, onHono.requireScopes, onFastify.requireScopes],
-])('applications that use %s without calling it answer no request and report why', async (_name, byExpress, byKoa, byHono, byFastify) => {
-  const log = vi.spyOn(console, 'error').mockImplementation(() => undefined)
-  const why = /app\.register|first, and use its result/
+])(
+  'an application that passes %s without calling it handles no request and reports why',
+  async (_name, byExpress, byKoa, byHono, byFastify) => {
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const why = /app\.register|first, and use its result/
 
-  const app = express().use(byExpress as never, (_req, res) => void res.send('open'))
-  const [status, text] = await served(app, async (origin) => {
-    const answer = await fetch(origin)
-    return [answer.status, await answer.text()] as const
-  })
-  expect([status, text.replaceAll('&#39;', "'")]).toEqual([400, expect.stringMatching(why)])
+    const app = express().use(byExpress as never, (_req, res) => void res.send('open'))
+    const [status, text] = await served(app, async (origin) => {
+      const answer = await fetch(origin)
+      return [answer.status, await answer.text()] as const
+    })
+    expect([status, text.replaceAll('&#39;', "'")]).toEqual([400, expect.stringMatching(why)])
 
-  const errors: unknown[] = []
-  const koa = new Koa().use(byKoa as never).use((ctx) => {
-    ctx.body = 'open'
-  })
-  koa.on('error', (error) => void errors.push(error))
-  await served(koa.callback(), async (origin) => expect(await (await fetch(origin)).text()).not.toContain('open'))
-  expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(why) })])
+    const errors: unknown[] = []
+    const koa = new Koa().use(byKoa as never).use((ctx) => {
+      ctx.body = 'open'
+    })
+    koa.on('error', (error) => void errors.push(error))
+    await served(koa.callback(), async (origin) => expect(await (await fetch(origin)).text()).not.toContain('open'))
+    expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(why) })])
 
-  const hono = new Hono().use(byHono as never).get('/', (c) => c.text('open'))
-  expect((await hono.request('/')).status).toBe(500)
-  expect(String(log.mock.calls.at(-1)?.[0])).toMatch(why)
+    const hono = new Hono().use(byHono as never).get('/', (c) => c.text('open'))
+    expect((await hono.request('/')).status).toBe(500)
+    expect(String(log.mock.calls.at(-1)?.[0])).toMatch(why)
 
-  const server = fastify()
-  server.get('/', { onRequest: byFastify as never }, () => 'open')
-  expect((await server.inject('/')).json()).toMatchObject({ message: expect.stringMatching(why) })
-})
+    const server = fastify()
+    server.get('/', { onRequest: byFastify as never }, () => 'open')
+    expect((await server.inject('/')).json()).toMatchObject({ message: expect.stringMatching(why) })
+  },
+)

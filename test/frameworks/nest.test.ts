@@ -330,7 +330,7 @@ describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
     expect((await call('/alone/open', bearer(token))).status).toBe(200)
   })
 
-  it('@Public opens a route to outer guards only, not to a guard at the same or an inner level', async () => {
+  it('@Public exempts a route from outer guards only, not from a guard at the same or an inner level', async () => {
     const { tokens, token } = await kit()
     const controllers = [MixedController, LobbyController, ContradictionController, AloneController]
     let app: INestApplication | undefined

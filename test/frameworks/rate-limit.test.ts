@@ -72,7 +72,7 @@ describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s 
     expect(site.ran()).toBe(2)
   })
 
-  it("requests refused for their scope do not count toward the token's rate limit", async () => {
+  it("requests refused for a missing scope do not count toward the token's rate limit", async () => {
     // A limit above 1, because each request takes a point that returns when its response ends.
     const site = await open(harness, perToken(4))
     const statuses = new Set<number>()

@@ -66,13 +66,13 @@ it.each([
   ['Hono', 'authenticate', 'Koa', onHono.authenticate(tokens), byKoa, HONO],
   ['Hono', 'protect', 'Koa', onHono.protect(tokens, 'inventory:read'), byKoa, HONO],
   ['Hono', 'authenticate', 'Express', onHono.authenticate(tokens), byExpress, HONO],
-] as const)('the middleware of %s (%s) on %s answers no request and reports what to import', async (_of, _name, _on, made, serve, says) => {
+] as const)('%s middleware (%s) on %s handles no request and reports what to import', async (_of, _name, _on, made, serve, says) => {
   const { status, errors } = await serve(made)
   expect(status).toBeGreaterThanOrEqual(400)
   expect(errors).toContain(says)
 })
 
-it('the middleware of Koa on Express answers no request', async () => {
+it('Koa middleware on Express handles no request', async () => {
   const { status } = await byExpress(onKoa.authenticate(tokens))
   expect(status).toBe(500)
 })
@@ -95,6 +95,6 @@ it('the outcome of authenticate() on web requests cannot be read without await',
 it.each([
   ['nothing', []],
   ['the instance', [tokens]],
-])('a guard of Nest made with new and %s is rejected with a hint about what to write', (_name, args) => {
+])('a Nest guard created with new and %s is rejected with a hint about what to write', (_name, args) => {
   expect(() => Reflect.construct(LatchkeyGuard, args)).toThrow('write @UseGuards(LatchkeyGuard), without new')
 })

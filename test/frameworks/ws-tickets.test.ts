@@ -247,7 +247,7 @@ describe('a ticket', () => {
     }
   })
 
-  it('a ticket is spent by a connection that is refused for its scope or resource', async () => {
+  it('a connection that is refused for lack of a scope or resource uses up its ticket', async () => {
     const { tokens, create } = await kit()
     const { token } = await create({ resources: { room: ['r2'] } })
     const verification = await tokens.verify(token)

@@ -76,7 +76,7 @@ describe('an upgrade request', () => {
       true,
     ],
     ['with an empty ticket', () => ['Sec-WebSocket-Protocol: latchkey.ticket.'], 401, 'token_invalid', true],
-  ])('an upgrade request is refused as over HTTP %s', async (_, lines, status, code, challenged) => {
+  ])('an upgrade request is refused with the same response as an HTTP request: %s', async (_, lines, status, code, challenged) => {
     const { tokens, token } = await kit()
     const { port } = await serve(tokens)
     const answer = await ask(port, lines(token), `/live?token=${token}&access_token=${token}`)
@@ -184,13 +184,16 @@ describe('an upgrade request', () => {
   it.each([
     ['authenticateUpgrade', authenticateUpgrade],
     ['createTicket', createTicket],
-  ])('%s() as the listener itself refuses the connection and ends neither the process nor the server', async (_name, listener) => {
-    const server = createServer().on('upgrade', listener as never)
-    opened.push(() => void server.close())
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    const { port } = server.address() as AddressInfo
-    for (let tries = 0; tries < 2; tries += 1) expect(codeOf(await ask(port))).toEqual([500, 'misconfigured'])
-  })
+  ])(
+    '%s() passed directly as the listener refuses the connection and stops neither the process nor the server',
+    async (_name, listener) => {
+      const server = createServer().on('upgrade', listener as never)
+      opened.push(() => void server.close())
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      const { port } = server.address() as AddressInfo
+      for (let tries = 0; tries < 2; tries += 1) expect(codeOf(await ask(port))).toEqual([500, 'misconfigured'])
+    },
+  )
 
   it('authenticateUpgrade() refuses with an invalid instance or options, and throws only for an invalid request', async () => {
     const { tokens } = await kit()
@@ -208,7 +211,7 @@ describe('an upgrade request', () => {
     }
   })
 
-  it('an ip callback of an upgrade that throws causes a 503, and the error is reported', async () => {
+  it('an ip callback that throws during an upgrade causes a 503, and the error is reported', async () => {
     const heard: string[] = []
     const onError = ({ where, error }: FaultReport): unknown => heard.push(`${where}: ${error.cause}`)
     const { tokens, tokenFor } = testLatchkey({ scopes: { 'a:read': 'Read' }, onError, logger: false })

@@ -42,7 +42,7 @@ const WHY_MALFORMED = [
   'The value does not begin with a scheme',
   'The scheme must be followed by a space',
   'The value repeats the name of the header',
-  'The token is preceded by another scheme',
+  'The token is preceded by the wrong scheme',
   'The value contains quotation marks',
   'The token is in angle brackets, which are only placeholders',
   'The token is a placeholder that was not filled in',

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 /** A response as received over the wire. */
 export type WireResponse = {
   readonly status: number
-  /** Lower-case names; repeated fields joined with a comma. */
+  /** Lowercase names; repeated fields joined with a comma. */
   readonly headers: { readonly [name: string]: string }
   readonly body: string
 }

@@ -26,7 +26,7 @@ describe('readCredential', () => {
     ['The token contains an invalid character', ['Bearer a;', 'Bearer a\\n', 'Bearer é', 'Bearer =a']],
     ['The token is too long', [`Bearer ${'a'.repeat(9000)}`]],
     ['The value contains quotation marks', ['Bearer "a"', "Bearer 'a'", 'Bearer `a`', '"Bearer a"', '"Bearer" a']],
-    ['The token is preceded by another scheme', ['Bearer Bearer a', 'Bearer bearer: a', 'Bearer Token a', 'Bearer Basic YTpi']],
+    ['The token is preceded by the wrong scheme', ['Bearer Bearer a', 'Bearer bearer: a', 'Bearer Token a', 'Bearer Basic YTpi']],
     ['The scheme must be followed by a space', ['Bearer: a', 'bearer=a', 'Bearer:a', 'Bearer\ta', 'Bearer/a', 'Bearer\xa0a']],
     ['The value contains a comma', ['Bearer a,', 'Bearer ,a', 'Bearer a, ']],
     [

@@ -92,7 +92,7 @@ describe('setup mistakes', () => {
     expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W003'])
   })
 
-  it('there is no warning when the proxy is trusted, there is no proxy, or the refusal has another cause', () => {
+  it('there is no warning when the proxy is trusted, there is no proxy, or the refusal has a different cause', () => {
     const { told, onWarning } = collector()
     createGuard(denied, { onWarning }, fakePlatform(true))(forwarded)
     createGuard(denied, { onWarning }, fakePlatform(undefined))(forwarded)

@@ -14,6 +14,6 @@ it.each([
   },
 )
 
-it('a web request without any host is of another origin than the page that sent it', () => {
+it('a web request without a host is cross-origin to the page that sent it', () => {
   expect(originOf('POST', new Headers({ origin: 'https://api.example' }), undefined, silent)).toBe('other')
 })

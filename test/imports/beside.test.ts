@@ -38,13 +38,13 @@ describe('a secret in a fast format and in a slow one', () => {
     expect([await verdict(tokens.verify(token)), compared()]).toEqual(['ok', 0])
   })
 
-  it('compares the slow hash of a token that would refuse it', async () => {
+  it('compares the slow hash if the record in the fast format is refused', async () => {
     const { tokens, token, slow, compared } = await imported()
     await tokens.system.deactivate(slow)
     expect([await verdict(tokens.verify(token)), compared()]).toEqual(['token_inactive', 1])
   })
 
-  it('compares the slow hash after a revoked token, and revokes the other token with it', async () => {
+  it('compares the slow hash if the record in the fast format is revoked, and revokes the other record too', async () => {
     const { tokens, token, compared, ...made } = await imported()
     await tokens.system.revoke(made.hashed)
     expect([await verdict(tokens.verify(token)), compared()]).toEqual(['token_revoked', 1])
@@ -54,7 +54,7 @@ describe('a secret in a fast format and in a slow one', () => {
     })
   })
 
-  it('is refused as revoked even if the slow hash cannot be compared', async () => {
+  it('a secret imported in a fast and a slow format is refused as revoked even if the slow hash cannot be compared', async () => {
     const { tokens, token, ...made } = await imported(() => {
       throw new Error('down')
     })
@@ -83,7 +83,7 @@ it('revokes the other token of a revoked secret even if its format is no longer 
 it.each([
   ['first', 0],
   ['last', 1],
-])('a token with the same key but another secret in a second format, listed %s, does not end this one', async (_where, at) => {
+])('a token with the same key but a different secret in a second format, listed %s, does not end the first token', async (_where, at) => {
   const [ours, theirs] = [sanctumTokens({ name: 'ours' }), sanctumTokens({ name: 'theirs' })]
   const tokens = accepting(at === 0 ? [theirs, ours] : [ours, theirs])
   const [mine, other] = ['a'.repeat(40), 'b'.repeat(40)]

@@ -17,7 +17,7 @@ function nodeOf(open: OpenStore, format = old): Latchkey<Scope> {
 }
 
 describe.each(stores)('imports on $kind', ({ place, skip }) => {
-  it.skipIf(skip)('accepts imported tokens until their revocation, which no later import undoes', async () => {
+  it.skipIf(skip)('accepts imported tokens until they are revoked, and a later import does not undo the revocation', async () => {
     const open = await place()
     const tokens = nodeOf(open)
     const other = nodeOf(open)

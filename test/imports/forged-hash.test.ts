@@ -35,20 +35,23 @@ async function attacked() {
 }
 
 describe('somebody who can write to the database, but has no key', () => {
-  it.each(['before', 'after'])('cannot choose the secret of an imported token %s its first use', async (when) => {
-    const { tokens, write } = await attacked()
-    if (when === 'after') {
+  it.each(['before', 'after'])(
+    'someone who can write to the database cannot choose the secret of an imported token %s its first use',
+    async (when) => {
+      const { tokens, write } = await attacked()
+      if (when === 'after') {
+        expect(await verdict(tokens.verify('k-1-secret'))).toBe('ok')
+        await tokens.flush()
+      }
+      write((stored) => ({ ...stored, importedHash: publicHash('k-1-forged') }))
+      expect(await verdict(tokens.verify('k-1-forged'))).toBe('secret_mismatch')
+      expect(await tokens.introspect('k-1-forged')).toEqual({ active: false })
+      write((stored) => stored)
       expect(await verdict(tokens.verify('k-1-secret'))).toBe('ok')
-      await tokens.flush()
-    }
-    write((stored) => ({ ...stored, importedHash: publicHash('k-1-forged') }))
-    expect(await verdict(tokens.verify('k-1-forged'))).toBe('secret_mismatch')
-    expect(await tokens.introspect('k-1-forged')).toEqual({ active: false })
-    write((stored) => stored)
-    expect(await verdict(tokens.verify('k-1-secret'))).toBe('ok')
-  })
+    },
+  )
 
-  it('cannot give one imported token the secret of another by copying its row', async () => {
+  it('someone who can write to the database cannot give one imported token the secret of another by copying its row', async () => {
     const { tokens, stored, write } = await attacked()
     const { importedHash = '', requestHash = '' } = await stored(2)
     write((mine) => ({ ...mine, importedHash, requestHash }))
@@ -56,7 +59,7 @@ describe('somebody who can write to the database, but has no key', () => {
     expect(await verdict(tokens.verify('k-2-secret'))).toBe('ok')
   })
 
-  it('cannot remove the mark of a hash', async () => {
+  it('a hash whose mark was removed in the database is refused', async () => {
     const { tokens, write } = await attacked()
     write(({ requestHash: _, ...stored }) => ({ ...stored, importedHash: publicHash('k-1-forged') }))
     expect(await verdict(tokens.verify('k-1-forged'))).toBe('secret_mismatch')

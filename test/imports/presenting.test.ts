@@ -103,7 +103,7 @@ it('refuses junk without a store call, and recognizes no old token on an instanc
   expect(await verdict(instance({ store, imports: { key: `${IMPORT_KEY}x`, formats: [old] } }).verify(token))).toBe('token_unknown')
 })
 
-it('keeps imported tokens through a change of pepper, and finds them for a leak report', async () => {
+it('imported tokens keep working after the pepper is changed, and a leak report still finds them', async () => {
   const store = memoryStore()
   const [first, second] = ['0123456789abcdef0123456789abcdef', 'fedcba9876543210fedcba9876543210']
   const { token, row } = oldToken(1)

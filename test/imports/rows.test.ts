@@ -35,7 +35,7 @@ it('reports rows that cannot be imported by position and field, without their co
   expect(JSON.stringify(report)).not.toContain(row.hash)
 })
 
-it('validates terms as create() does, and names the field of each row that breaks a rule', async () => {
+it('validates the mapped fields like create(), and names the invalid field of each row', async () => {
   const tokens = accepting([old], { expiry: { max: '365d' } })
   const bad: readonly object[] = [
     { name: '', scopes: ['stock:read'], expiresIn: '1d' },
@@ -88,13 +88,13 @@ it('reports two rows with the same key as a problem, in one batch and in differe
   expect(outcome(await tokens.system.import(rows, { format, map }))).toEqual({ rows: 2, existing: 1, failed: 1 })
 })
 
-it('stores a plain token nowhere, and refuses a row whose terms contain it', async () => {
+it('stores a plain token nowhere, and refuses a row whose mapped fields contain that token', async () => {
   const format = plainTokens({ name: 'any', length: 32 })
   const store = memoryStore()
   const tokens = accepting([format], { store })
   const token = oldToken(1).token.slice(3)
   const spilled = await tokens.system.import([{ token }], { format, map: () => ({ ...map(), metadata: { was: [`key ${token}`] } }) })
-  expect(spilled.problems).toEqual([{ row: 1, field: '', message: expect.stringContaining('the terms contain the token') }])
+  expect(spilled.problems).toEqual([{ row: 1, field: '', message: expect.stringContaining('the mapped fields contain the token') }])
   expect(outcome(await tokens.system.import([{ token }], { format, map }))).toEqual({ rows: 1, imported: 1 })
   expect(await verdict(tokens.verify(token))).toBe('ok')
   const kept = JSON.stringify([store.list({ prefix: 'acme_test', now: 0, limit: 100 }), store.events({ prefix: 'acme_test', limit: 100 })])
@@ -102,14 +102,14 @@ it('stores a plain token nowhere, and refuses a row whose terms contain it', asy
 })
 
 it.each([String.raw`pw-7\Tq9\ertzuiop`, 'pw-7"Tq9"ertzuiop'])(
-  'finds a token with characters that JSON escapes in the terms of its row: %s',
+  'finds a token with characters that JSON escapes in the mapped fields of its row: %s',
   async (token) => {
     const format = plainTokens({ name: 'any', length: token.length })
     const tokens = accepting([format])
     const terms = [{ name: `was ${token}` }, { metadata: { was: token } }, { ownerId: token }]
     for (const more of terms) {
       const { problems } = await tokens.system.import([{ token }], { format, map: () => ({ ...map(), ...more }) })
-      expect(problems).toEqual([{ row: 1, field: '', message: expect.stringContaining('the terms contain the token') }])
+      expect(problems).toEqual([{ row: 1, field: '', message: expect.stringContaining('the mapped fields contain the token') }])
     }
     expect(JSON.stringify((await tokens.system.events()).items)).not.toContain('ertzuiop')
   },
@@ -162,7 +162,7 @@ it('names the row and field of a problem without repeating values of the row', a
   await expect(tokens.system.create({ ...map(), expiresIn: 'soon' as never })).rejects.toThrow('"soon"')
 })
 
-it('reports the same in a dry run, and writes nothing', async () => {
+it('a dry run reports the same outcome as an import, and writes nothing', async () => {
   const store = faultyStore(memoryStore())
   const tokens = accepting([old], { store })
   const made = Array.from({ length: 230 }, (_, at) => oldToken(at))

@@ -179,7 +179,7 @@ it.each(cases)('reveals no presented credential if a callback throws it: %s', as
 })
 
 it.each(['resources', 'session', 'foreign'] as const)(
-  'copies a latchkey error from a callback without the credential in it: %s',
+  'copies a latchkey error from a callback, but omits the credential in it: %s',
   async (where) => {
     const { StoreUnavailableError } = await import('latchkey')
     const world = thrower(() => '')

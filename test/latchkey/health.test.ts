@@ -107,7 +107,7 @@ describe('health()', () => {
     await until(async () => (await two.health()).consumers[0]?.lagSeconds === 0)
   })
 
-  it('health() reports a lagging consumer on every node, even after the only node that ran it is gone', async () => {
+  it("every node's health() reports a lagging consumer, even after the only node that ran the consumer is gone", async () => {
     const store = memoryStore()
     const clock = { now: Date.now() }
     const [asked, gone] = [instance({ store, clock: () => clock.now }), instance({ store })]

@@ -112,7 +112,7 @@ describe('latchkey()', () => {
     expect(answer.ok && answer.principal.scopes).toEqual(['stock:read'])
   })
 
-  it('a token with another prefix or pepper is rejected without a store call', async () => {
+  it('a token with a different prefix or pepper is rejected without a store call', async () => {
     const store = memoryStore()
     let finds = 0
     const counting = {

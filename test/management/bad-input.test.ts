@@ -300,7 +300,7 @@ describe('queries', () => {
     await refused(h, 'GET', '/events?action=drop', {}, 400, '#/action')
   })
 
-  it('the API rejects cursors that are truncated, altered, made up, or from another query or actor', async () => {
+  it('the API rejects cursors that are truncated, altered, made up, or from a different query or actor', async () => {
     const h = harness()
     for (let made = 0; made < 4; made += 1) await h.create(admin)
     const first = await h.call('GET', '/?limit=1&tenantId=acme', { actor: superadmin })

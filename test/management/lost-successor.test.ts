@@ -104,7 +104,7 @@ describe('a successor whose token never arrived', () => {
     expect(await all()).toBe(2)
   })
 
-  it('a lost successor cannot be replaced with another overlap or after the old token ended', async () => {
+  it('a lost successor cannot be replaced with a different overlap or after the old token ended', async () => {
     const other = await rotate({ lostId: lost.record.id, overlap: '2h' })
     expect([other.status, other.body.code]).toEqual([422, 'idempotency_key_reused'])
     await h.tokens.system.revoke(old.id)

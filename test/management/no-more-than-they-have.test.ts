@@ -65,7 +65,7 @@ describe('grants on update and rotation', () => {
     expect((await call('PATCH', `/${id}`, { actor: reader, body: { scopes: ['inventory:read'] } })).status).toBe(200)
   })
 
-  it("a rotation keeps the token's terms, and its overlap never extends the token's life", async () => {
+  it("a rotation keeps the token's settings, and its overlap never extends the token's life", async () => {
     const { call, tokens } = harness()
     const terms = { ...GOOD, allowedIps: ['192.0.2.0/24'], expiresAt: '2099-01-01T00:00:00.000Z', metadata: { a: 1 } }
     const made = await call('POST', '/', { actor: user, body: terms })
@@ -95,7 +95,7 @@ describe('grants on update and rotation', () => {
 })
 
 describe('a token that rotates itself', () => {
-  it('a token that rotates itself keeps its terms and cannot change them through the body', async () => {
+  it('a token that rotates itself keeps its settings and cannot change them through the body', async () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(user, {
       scopes: ['tokens:rotate-self', 'inventory:read'],

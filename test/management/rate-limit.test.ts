@@ -61,19 +61,22 @@ describe('the rate limit of the management API', () => {
   it.each([
     ['refuse', 503],
     ['allow', 200],
-  ] as const)('with an invalid clock, a quota counts no call, and onFailure: %j decides', async (onFailure, status) => {
-    let now = Date.now()
-    const quota = new RateLimiterMemory({ points: 1, duration: 60 })
-    const limits = [{ name: 'admin', limiter: quota, refill: 'day' }] as const
-    const { call } = harness({ clock: () => now, logger: false }, { rateLimit: { limits, onFailure } })
-    for (const invalid of [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 1e300, -1]) {
-      now = invalid
-      for (const _ of [1, 2]) expect((await call('GET', '/scopes', { actor: admin })).status).toBe(status)
-    }
-    now = Date.now()
-    expect((await call('GET', '/scopes', { actor: admin })).status).toBe(200)
-    expect((await call('GET', '/scopes', { actor: admin })).status).toBe(429)
-  })
+  ] as const)(
+    'with an invalid clock, a quota does not count a call, and onFailure: %j determines the response',
+    async (onFailure, status) => {
+      let now = Date.now()
+      const quota = new RateLimiterMemory({ points: 1, duration: 60 })
+      const limits = [{ name: 'admin', limiter: quota, refill: 'day' }] as const
+      const { call } = harness({ clock: () => now, logger: false }, { rateLimit: { limits, onFailure } })
+      for (const invalid of [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 1e300, -1]) {
+        now = invalid
+        for (const _ of [1, 2]) expect((await call('GET', '/scopes', { actor: admin })).status).toBe(status)
+      }
+      now = Date.now()
+      expect((await call('GET', '/scopes', { actor: admin })).status).toBe(200)
+      expect((await call('GET', '/scopes', { actor: admin })).status).toBe(429)
+    },
+  )
 
   it('invalid and failing calls count toward the rate limit', async () => {
     const { call } = harness({}, limited(2))

@@ -234,7 +234,7 @@ describe('a refused management request leaves an event', () => {
       )
   }
 
-  it('an unauthenticated request leaves an event, on existing and on unknown routes', async () => {
+  it('an unauthenticated request records an event, on existing and unknown routes', async () => {
     const tokens = instance()
     const send = api(tokens)
     for (let times = 0; times < 5; times += 1) expect((await send(undefined)).status).toBe(401)

@@ -82,7 +82,7 @@ describe('a repeated request', () => {
     expect((await tokens.verify(rotated.body.token)).ok).toBe(true)
   })
 
-  it('an idempotency key is rejected for different input, and is independent for another actor', async () => {
+  it('an idempotency key is rejected for different input, and the keys of each actor are separate', async () => {
     const { call } = harness()
     const first = await call('POST', '/', { actor: admin, headers, body })
     const other = await call('POST', '/', { actor: admin, headers, body: { ...body, scopes: [] } })

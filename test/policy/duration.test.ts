@@ -45,7 +45,7 @@ describe('durations', () => {
     ['a blank', '90 d'],
     ['a fraction with a unit', '1.5h'],
     ['a sign', '+90d'],
-    ['an upper-case unit', '90D'],
+    ['an uppercase unit', '90D'],
     ['digits of another script', '٩٠d'],
     ['ISO 8601', 'P90D'],
     ['too many digits', '12345678901s'],

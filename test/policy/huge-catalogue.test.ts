@@ -76,7 +76,7 @@ test('the scopes that an actor may grant are exactly those that grantable() allo
   )
 })
 
-test('a grant gives a scope exactly if it expands to it', () => {
+test('a grant covers a scope if and only if it expands to that scope', () => {
   fc.assert(
     fc.property(shape, ({ held, ...options }) => {
       const catalogue = compiled(options)

@@ -44,7 +44,7 @@ const junk = [
   'ａ',
 ]
 
-test('a scope name consists of segments of lower-case letters, digits, _ and -', () => {
+test('a scope name consists of segments of lowercase letters, digits, _ and -', () => {
   expect(names.filter((text) => !isScopeName(text))).toEqual([])
   expect([...wildcards, ...groups, ...junk, ...hostile, 'a'.repeat(129)].filter(isScopeName)).toEqual([])
 })

@@ -130,7 +130,7 @@ describe('refused uses spend nothing', () => {
     expect([[...first.counts.values()], [...third.counts.values()]]).toEqual([[1], [1]])
   })
 
-  it('a use refused for its scope is refunded once', async () => {
+  it('a use refused for a missing scope is refunded once', async () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const { token } = await mint(tokens)

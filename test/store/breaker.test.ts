@@ -35,7 +35,7 @@ function reads(clock: { now: number }) {
 }
 
 describe('the breaker', () => {
-  it('opens after three hung reads, and lets one probe through at a time', async () => {
+  it('the breaker opens after three hung reads, and lets one probe through at a time', async () => {
     const clock = { now: 0 }
     const { breaker, start } = reads(clock)
     for (const read of [start(), start(), start()]) await read.hang()
@@ -46,7 +46,7 @@ describe('the breaker', () => {
     expect(breaker.run(() => 'row')).toBe('row')
   })
 
-  it('does not open again for reads that were lost before the store came back', async () => {
+  it('the breaker does not open again because of reads that were lost before the store recovered', async () => {
     const clock = { now: 0 }
     const { breaker, start } = reads(clock)
     const lost = Array.from({ length: 8 }, start)
@@ -57,7 +57,7 @@ describe('the breaker', () => {
     expect(breaker.isOpen).toBe(false)
   })
 
-  it('treats a quick failure as an answer', async () => {
+  it('the breaker treats a quick failure as a response', async () => {
     const { breaker, start } = reads({ now: 0 })
     const lost = Array.from({ length: 3 }, start)
     await start().fail()
@@ -65,7 +65,7 @@ describe('the breaker', () => {
     expect(breaker.isOpen).toBe(false)
   })
 
-  it('opens when reads hang after the last answer', async () => {
+  it('the breaker opens when reads sent after the last response hang', async () => {
     const { breaker, start } = reads({ now: 0 })
     await start().answer()
     for (const read of Array.from({ length: 3 }, start)) await read.hang()

@@ -178,11 +178,11 @@ describe('the diagnostics page', () => {
     ([, names = '', code]) => names.split(', ').map((name) => [name.slice(1, -1), code] as const),
   )
 
-  it('lists every fault place once, with the code of its line, and nothing else', () => {
+  it('the docs list every fault location exactly once, with the code that its log line shows', () => {
     expect(rows.toSorted()).toEqual(PLACES.map((where) => [where, helpFor(where).code]).toSorted())
   })
 
-  it.each(PLACES)('documents the section that the log line about %s points to', (where) => {
+  it.each(PLACES)('the diagnostics page has the section that the log line about %s points to', (where) => {
     const { lines, report } = hear()
     report(where, down())
     const [, anchor = 'none'] = /diagnostics\.md#(\w+)/.exec(lines[0] ?? '') ?? []

@@ -34,7 +34,7 @@ it('runs a timer in the async context that created the background, not in that o
   expect(seen).toBe('start-up')
 })
 
-it('hides the request from background work, and keeps it for the code around that work', () => {
+it("background work runs outside the request's async context, and the surrounding code keeps that context", () => {
   const background = new Background()
   contexts.run('request', () => {
     expect(background.run(() => contexts.getStore())).toBeUndefined()

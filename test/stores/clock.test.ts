@@ -7,7 +7,7 @@ const NO_TIMES = [Number.NaN, Number.NEGATIVE_INFINITY, 1e300, undefined] as con
 
 for (const { kind, skip, place } of await everyStore()) {
   describe.skipIf(skip !== undefined)(`a faulty clock on ${kind}`, () => {
-    it.each(NO_TIMES)('rejects tokens and changes while the clock returns %s, and recovers afterwards', async (none) => {
+    it.each(NO_TIMES)('rejects tokens and changes while the clock returns %s, and recovers afterward', async (none) => {
       const open = await place()
       let broken = false
       const tokens = instance({ store: open(), clock: () => (broken ? (none as number) : Date.now()), onError: () => undefined })

@@ -89,7 +89,7 @@ describe.skipIf(mysql.skip)(`a MySQL pool with options that change rows ${mysql.
     await proveUnchanged(mysqlStore({ pool }))
   })
 
-  it('leaves values unchanged under MySQL session settings that do not affect values', async () => {
+  it('accepts MySQL session settings that do not affect values', async () => {
     const modes = 'ANSI_QUOTES,PIPES_AS_CONCAT,IGNORE_SPACE,NO_UNSIGNED_SUBTRACTION,HIGH_NOT_PRECEDENCE,STRICT_ALL_TABLES'
     await proveUnchanged(mysqlStore({ pool: prepared([`set session sql_mode = '${modes}'`]) }))
     await proveUnchanged(mysqlStore({ pool: prepared(['set session transaction isolation level serializable']) }))
@@ -128,7 +128,7 @@ describe.skipIf(mysql.skip)(`a MySQL pool with options that change rows ${mysql.
     ['set session completion_type = 1', 'completion_type'],
     ['set session unique_checks = 0', 'unique_checks'],
     ['set session transaction isolation level read uncommitted', 'READ UNCOMMITTED'],
-    ['set names latin1', 'text reaches the server in another character set'],
+    ['set names latin1', 'text reaches the server in a different character set'],
     ['set session character_set_results = latin1', 'text in other scripts comes back as different text'],
   ])('refuses MySQL connections after "%s" and names the cause', async (statement, says) => {
     // MySQL lacks some of MariaDB's modes and rejects the statement itself.

@@ -104,14 +104,14 @@ describe.skipIf(postgres.skip)(`a Postgres pool with options that change rows ${
     await own.close()
   })
 
-  it('refuses a Postgres connection with another character set, whichever connection of the pool it is', async () => {
+  it('refuses a Postgres connection with a different character set, whichever connection of the pool it is', async () => {
     const pool = pooled({ max: 2 })
     const store = postgresStore({ pool, schema: place.schema })
     await store.migrate()
     const first = await pool.connect()
     pool.on('connect', (client) => void client.query("set client_encoding to 'LATIN1'"))
     const says = await refusalOf(store)
-    expect(says).toContain('text reaches the server in another character set')
+    expect(says).toContain('text reaches the server in a different character set')
     first.release()
     expect(await store.find(['a'])).toEqual([])
   })

@@ -207,7 +207,7 @@ describe.skipIf(skip)(`a streaming replica for cache misses ${skip ?? ''}`, () =
       /tables are missing|does not exist/,
     ],
     [
-      'a replica that is another database with the same names',
+      'a replica that is a different database with the same names',
       async () => {
         await primary.query('create database copied')
         cleanups.push(() => primary.query('drop database copied with (force)'))

@@ -141,7 +141,7 @@ describe.skipIf(postgres.skip)(`connections that the host passes to a Postgres s
     await pool.end()
   })
 
-  it('reports a cut listening connection once, and health() shows wake-ups as ok again over a new one', async () => {
+  it('reports a dropped listening connection once, and health() shows wake-ups as ok again after the reconnect', async () => {
     const name = `latchkey ${place.schema} cut`
     const pool = new Pool({ connectionString: url, max: 2, application_name: name })
     const faults: FaultReport[] = []

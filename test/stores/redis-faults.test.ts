@@ -177,7 +177,7 @@ describe.skipIf(missing)(`a Redis server that refuses requests ${missing ?? ''}`
   it('reports a Redis key prefix that belongs to something else', async () => {
     const { store, keyPrefix } = open('default', PASSWORD)
     await server.ask('SET', `${keyPrefix}feed`, 'mine')
-    await expect(store.commit({ inserts: [storedToken()], events: [] })).rejects.toThrow(/choose another key prefix/)
+    await expect(store.commit({ inserts: [storedToken()], events: [] })).rejects.toThrow(/choose a different key prefix/)
   })
 
   it('refuses to start on Redis data of a later version', async () => {

@@ -61,7 +61,7 @@ describe('silent connections', () => {
     expect(silence.isSuspect(idle)).toBe(false)
   })
 
-  it('accepts an answer that is found together with its timeout after the process was blocked', async () => {
+  it('accepts a response that arrived in time even if the process was blocked until after the timeout', async () => {
     const silence = new Silence()
     const answered = silence.ask({}, () => new Promise((resolve) => setTimeout(resolve, BRIEF_MS, 'late')), BRIEF_MS)
     await vi.advanceTimersByTimeAsync(BRIEF_MS + 1)

@@ -110,7 +110,7 @@ describe('a SQLite file that is deleted or replaced while it is open', () => {
 
   for (const [which, { below, target }] of Object.entries(links)) {
     for (const [how, open] of Object.entries(byLink)) {
-      it(`acknowledges no change after a link to ${which} was switched, and continues when it is switched back (${how})`, async () => {
+      it(`acknowledges no change after a link to ${which} was repointed, and continues when it is pointed back (${how})`, async () => {
         const link = folder.path('current')
         const switchTo = (release: string): Promise<void> =>
           symlink(folder.path(join(release, target)), `${link}.new`).then(() => rename(`${link}.new`, link))
@@ -164,7 +164,7 @@ describe('a SQLite file that is deleted or replaced while it is open', () => {
     expect(await store.commit(change())).toEqual({ ok: true })
   })
 
-  it('continues after a checkpoint, a vacuum, or a change of the journal mode that removes the WAL', async () => {
+  it('continues after a checkpoint, a vacuum, or a change to the journal mode that removes the WAL', async () => {
     const Driver = await findDriver()
     const database = new Driver(file())
     cleanups.push(() => database.close())
@@ -192,7 +192,7 @@ describe('a SQLite file that is deleted or replaced while it is open', () => {
     await expect(async () => sqliteStore({ database }).migrate()).rejects.toThrow(/was deleted or replaced/)
   })
 
-  it('acknowledges changes of an in-memory SQLite database, which has no file to check', async () => {
+  it('acknowledges changes to an in-memory SQLite database, which has no file to check', async () => {
     const store = sqliteStore(':memory:')
     cleanups.push(() => store.close())
     await store.migrate()

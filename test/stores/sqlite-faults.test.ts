@@ -147,7 +147,7 @@ describe('SQLite faults', () => {
     expect(inspect(error, { depth: null, showHidden: true })).not.toContain('canary')
   })
 
-  it('returns a token with a damaged row as one that is never valid, and the others unchanged', async () => {
+  it('returns a token with a damaged row as never valid, and all other tokens unchanged', async () => {
     const database = await beside()
     const store = sqliteStore({ database })
     await store.migrate?.()

@@ -172,7 +172,7 @@ describe.skipIf(noMariadb)(`a MySQL server with TLS ${noMariadb ?? ''}`, () => {
     expect(mysqlTransport(connection)).toMatchObject({ encrypted: true, verified })
   })
 
-  it('reports that MySQL may require TLS if it refuses a login without it', async () => {
+  it('reports that MySQL may require TLS if it refuses an unencrypted login', async () => {
     const ca = await readFile(certificates.ca, 'utf8')
     const admin = open({ ca })
     await admin.migrate()
@@ -232,7 +232,7 @@ describe('the transport to a database', () => {
     expect(warn.mock.calls).toEqual([[{ code, message: expect.stringMatching(/^postgres store: /) }]])
   })
 
-  it('judges the transport to Redis by its URL', async () => {
+  it('determines from the URL whether the connection to Redis is encrypted', async () => {
     expect(await judgeUrl('redis://user:s3cret-word@203.0.113.7:6379/0')).toMatchObject({ code: 'LATCHKEY_DATABASE_PLAIN' })
     expect(await judgeUrl('redis://[2001:db8::1]:6379')).toMatchObject({ code: 'LATCHKEY_DATABASE_PLAIN' })
     for (const url of ['rediss://203.0.113.7', 'redis://localhost', 'redis://[::1]:1', 'redis://no-such-host.invalid', '/tmp/redis.sock']) {

@@ -11,7 +11,7 @@ export async function removeKeys(client: Redis, keyPrefix: string): Promise<void
   }
 }
 
-/** Calls `use` with a new client, and closes the client afterwards. */
+/** Calls `use` with a new client, and closes the client afterward. */
 export async function withRedis<T>(url: string, use: (client: Redis) => Promise<T>): Promise<T> {
   const client = new Redis(url)
   try {

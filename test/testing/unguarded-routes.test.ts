@@ -198,7 +198,7 @@ describe('on Fastify', () => {
 describe('on Hono', () => {
   const { authenticate, management, protect, requireScopes } = onHono
 
-  it('unguardedRoutes() does not count a guard of one method for a route of all methods', async () => {
+  it('unguardedRoutes() lists a route for all methods if its guard covers only one of them', async () => {
     const app = new Hono()
       .get('/api/*', authenticate(tokens))
       .all('/api/x', (c) => c.text(''))

@@ -28,7 +28,7 @@ const around: [string, (token: string) => string][] = [
   ['an encoded URL', (text) => `https://x/?next=${encodeURIComponent(`/login?token=${text}&a=b`)}`],
   ['an encoded quote', (text) => `%22${text}%22`],
   ['an inspected error', (text) => inspect(new Error(`bad token "${text}"`), { depth: null })],
-  ['lower-case words', (text) => `the_token_is_${text}`],
+  ['lowercase words', (text) => `the_token_is_${text}`],
   ['letters right before it', (text) => `Token${text}`],
   ['letters right after it', (text) => `${text}n`],
   ['two in a row', (text) => `${text}${text}`],

@@ -128,7 +128,7 @@ describe('grants that an actor may hand out', () => {
     })
   }
 
-  it('makes an actor who manages only its own tokens the owner of a new token', async () => {
+  it('an actor who manages only its own tokens becomes the owner of each token that it creates', async () => {
     const made = await as(WHO.own).create({ ...base, tenantId: 't1' })
     expect(made.record).toMatchObject({ ownerId: 'bob', createdBy: 'bob' })
   })

@@ -186,7 +186,7 @@ describe('prune', () => {
     expect((await tokens.system.list()).items.map(({ id }) => id).sort()).toEqual([late.record.id, endless.record.id].sort())
   })
 
-  it('lists one status at a time, so that no page of a prune reads every token', async () => {
+  it('prune lists one status at a time, so none of its pages reads every token', async () => {
     const lists: unknown[] = []
     const store = interceptStore(memoryStore(), ({ method, args }, proceed) => {
       if (method === 'list') lists.push((args[0] as ListQuery).statuses)
@@ -224,7 +224,7 @@ describe('prune', () => {
     }
   })
 
-  it('lets only actors who see every token prune', async () => {
+  it('only actors who can see every token may prune', async () => {
     const tokens = instance()
     expect(await refusal(tokens.as({ id: 'a', tenants: ['t1'], manages: 'all' }).prune({ before: 0 }))).toBe('grant_denied actor')
     expect(await refusal(tokens.as({ id: 'a', tenants: '*', manages: 'own' }).prune({ before: 0 }))).toBe('grant_denied actor')

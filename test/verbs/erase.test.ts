@@ -222,7 +222,7 @@ describe('erase', () => {
     expect(await tokens.system.get(made.record.id)).toMatchObject({ createdBy: 'system', version: 1 })
   })
 
-  it('keeps what others wrote about an erased owner, and explains the erased past of the owner as unknown', async () => {
+  it("keeps what others wrote about an erased owner, and reports the owner's erased history as unknown", async () => {
     const time = { now: Date.UTC(2030, 0, 1) }
     const tokens = instance({ clock: () => time.now, usage: false })
     const { record } = await mint(tokens, { ownerId: ID, allowedIps: ['192.0.2.1'] })

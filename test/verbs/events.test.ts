@@ -59,7 +59,7 @@ describe('events, oldest first', () => {
     expect(new Set(seen).size).toBe(120)
   })
 
-  it('rejects an invalid cursor, a cursor of another order or filter, and `after` where it has no meaning', async () => {
+  it('rejects an invalid cursor, a cursor from a different order or filter, and `after` where it has no meaning', async () => {
     const tokens = instance()
     for (let index = 0; index < 3; index += 1) await mint(tokens)
     const { events } = tokens.system

@@ -60,7 +60,7 @@ describe('create under an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
-  it('replays a create after some time, even if its expiry is written in another form', async () => {
+  it('replays a create after some time, even if its expiry is written in a different form', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now, expiry: { default: 1000 } })
     const at = now + 60_000
@@ -94,7 +94,7 @@ describe('rotate under an idempotency key', () => {
     expect((await tokens.system.list()).items).toHaveLength(2)
   })
 
-  it('refuses a rotation under another key, or under the same key with another overlap', async () => {
+  it('refuses a rotation under a different key, or under the same key with a different overlap', async () => {
     const tokens = instance()
     const { record } = await mint(tokens)
     const first = await tokens.system.rotate(record.id, { idempotencyKey: 'r1' })

@@ -5,7 +5,7 @@ import { DAY, HOUR, node, START } from './notices-world.js'
 
 const POLICY = { expiry: { unused: '180d' } } as const
 
-describe('a notice of an unused token', () => {
+describe('a notice about an unused token', () => {
   it('writes a notice about an unused token after 90 days, and again only after 90 more', async () => {
     const { make, use, look, told, clock, events } = node()
     const id = await make({ tenantId: 't1' })
@@ -170,7 +170,7 @@ describe('the option expiry.unused', () => {
     await context.flush()
   })
 
-  it('reactivates a token if another node reports late that the token was used in time', async () => {
+  it('reactivates a token if another node reports, with a delay, that the token was used before the deadline', async () => {
     const { make, use, look, clock, handle, events } = node(POLICY)
     const [late, unused, stopped] = [await make(), await make(), await make()]
     clock.now += 180 * DAY

@@ -62,7 +62,7 @@ describe('a token that inherits from its owner', () => {
     expect(await refusal(tokens.as(ADA).create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true }))).toBe('grant_denied ownerId')
   })
 
-  it('keeps a token inheriting through a rotation, and refuses explicit scopes and a rotation by an actor with fewer permissions', async () => {
+  it('an inheriting token still inherits after a rotation; explicit scopes, and a rotation by an actor with fewer permissions, are refused', async () => {
     const owners: Record<string, OwnerPermissions | null> = { bob: { scopes: ['billing:read'] } }
     const tokens = withOwners(owners)
     const { record } = await tokens.system.create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true })

@@ -57,18 +57,21 @@ describe('maxTokens', () => {
     expect(await refusal(tokens.system.update(record.id, { expiresIn: 60 }))).toBe('done')
   })
 
-  it.each(['inactive', 'not yet valid'] as const)('refuses such an edit also if the token was %s when it expired', async (state) => {
-    let now = Date.now()
-    const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
-    const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })
-    if (state === 'inactive') await tokens.system.deactivate(record.id)
-    now += 60_000
-    await mint(tokens, BOB)
-    const changes = { expiresAt: null, ...(state === 'not yet valid' && { notBefore: new Date(now + 60_000) }) }
-    expect(await refusal(tokens.system.update(record.id, changes))).toBe('token_limit_reached ownerId')
-  })
+  it.each(['inactive', 'not yet valid'] as const)(
+    'refuses an edit that would revive an expired token beyond maxTokens, even if the token was %s when it expired',
+    async (state) => {
+      let now = Date.now()
+      const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
+      const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })
+      if (state === 'inactive') await tokens.system.deactivate(record.id)
+      now += 60_000
+      await mint(tokens, BOB)
+      const changes = { expiresAt: null, ...(state === 'not yet valid' && { notBefore: new Date(now + 60_000) }) }
+      expect(await refusal(tokens.system.update(record.id, changes))).toBe('token_limit_reached ownerId')
+    },
+  )
 
-  it('keeps rotations from evading maxTokens by the removal of a revoked token between two live ones', async () => {
+  it('rotations cannot evade maxTokens after a revoked token between two live ones was removed', async () => {
     let now = Date.now()
     const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
     let { record } = await mint(tokens, BOB)
@@ -95,7 +98,7 @@ describe('maxTokens', () => {
     expect(await refusal(mint(tokens, BOB))).toBe('token_limit_reached ownerId')
   })
 
-  it('never blocks a rotation by a predecessor that expired while it was inactive', async () => {
+  it('a predecessor that expired while inactive never blocks a rotation', async () => {
     let now = Date.now()
     const store = memoryStore()
     const before = instance({ store, clock: () => now })

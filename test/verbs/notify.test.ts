@@ -4,7 +4,7 @@ import { interceptStore } from '../../src/testing/faults/intercept.js'
 import { instance } from '../latchkey/harness.js'
 import { DAY, HOUR, MINUTE, node, START } from './notices-world.js'
 
-describe('a notice of a token that is about to expire', () => {
+describe('a notice about a token that is about to expire', () => {
   it('writes a notice 30, 7 and 1 days before a token expires, and when it expires, once each', async () => {
     const { make, look, told, clock, events } = node()
     const id = await make({ expiresIn: '90d', ownerId: 'u7', tenantId: 't1' })
@@ -56,7 +56,7 @@ describe('a notice of a token that is about to expire', () => {
     expect(await told()).toEqual(['token.expiring 7', 'token.expired'])
   })
 
-  it('writes no notice of tokens that ended before the first check', async () => {
+  it('writes no notice about tokens that ended before the first check', async () => {
     const { make, look, told, clock } = node()
     await make({ expiresIn: '2d' })
     await make({ expiresIn: '40d' })
@@ -100,7 +100,7 @@ describe('a notice of a token that is about to expire', () => {
 })
 
 describe('a change that moves an instant past a threshold', () => {
-  it('writes the nearest notice together with a changed expiry, once, whatever changes afterwards', async () => {
+  it('writes the nearest notice together with a changed expiry, once, whatever changes afterward', async () => {
     const { make, look, told, clock, handle, events } = node()
     const id = await make({ expiresIn: '90d', ownerId: 'ada' })
     await look()
@@ -129,7 +129,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect(await told()).toEqual(['token.expiring 7', 'token.expiring 1', 'token.expired'])
   })
 
-  it('writes no notice of a distant expiry or of the five-day life of a new token', async () => {
+  it('writes no expiry notice for a token that expires far in the future, or for a new token with a lifetime of five days', async () => {
     const { make, look, told, handle, clock } = node()
     const [short, long] = [await make({ expiresIn: '5d' }), await make({ expiresIn: '90d' })]
     await look()
@@ -154,7 +154,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect((await told()).sort()).toEqual(['token.expiring 7', 'token.rotation_due'])
   })
 
-  it('writes a notice of an old token in use when its overlap is shortened, and none of an unused one', async () => {
+  it('writes a notice about an old token in use when its overlap is shortened, and none about an unused one', async () => {
     const { make, look, told, use, handle, clock } = node()
     const [used, unused] = [await make(), await make()]
     for (const id of [used, unused]) await handle.rotate(id, { overlap: '7d' })
@@ -166,7 +166,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect(await told()).toEqual(['token.old_still_used 1'])
   })
 
-  it('writes the notice of a change even if the current check has already passed the token', async () => {
+  it('writes the notice for a change even if the current check has already passed the token', async () => {
     const clock = { now: START }
     const store = memoryStore()
     const ahead = { now: START }
@@ -183,7 +183,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect(await editor.told()).toEqual(['token.expiring 7'])
   })
 
-  it('writes no notice of a change if notices are off', async () => {
+  it('writes no notice for a change if notices are off', async () => {
     const silent = node({ notices: false })
     await silent.handle.update(await silent.make({ expiresIn: '90d' }), { expiresIn: '5d' })
     expect(await silent.told()).toEqual([])
@@ -234,7 +234,7 @@ describe('a notice that rotation is due', () => {
   })
 })
 
-describe('a notice of an old token that is still used', () => {
+describe('a notice about an old token that is still used', () => {
   it('writes a notice shortly before an overlap ends if the old token is still used, and none after a switch', async () => {
     const { make, use, look, told, clock, handle, events } = node()
     const [still, switched, never] = [await make(), await make(), await make()]

@@ -52,7 +52,7 @@ describe('one deadline for all store calls of a verb', () => {
     expect(errors.length).toBeGreaterThan(0)
   })
 
-  it('ends activate and an explain for the past at one deadline each', async () => {
+  it('activate() and explain() for the past each end at a single deadline', async () => {
     const { tokens, record, state } = await setUp(ALL)
     const at = new Date()
     vi.setSystemTime(Date.now() + 60_000)
@@ -63,7 +63,7 @@ describe('one deadline for all store calls of a verb', () => {
     expect(await ending(() => tokens.system.explain(record.id, { at }))).toEqual(UNDECIDED)
   })
 
-  it('ends a list that takes several reads, and a preview of many tokens, at one deadline each', async () => {
+  it('a list that takes several reads, and a preview of many tokens, each end at a single deadline', async () => {
     const { tokens, store } = await setUp(['list'])
     store.behave()
     for (let count = 0; count < 250; count += 1) await tokens.system.create({ name: 'n', scopes: ['a:b'], ownerId: 'o', tenantId: 't' })

@@ -192,7 +192,7 @@ describe('ownerGone', () => {
     await until(async () => (await verdict(there.verify(late.token))) === 'owner_denied')
   })
 
-  it('previews only uses of the last 30 days as recent, and shows 100 of many tokens', async () => {
+  it('the preview counts only uses in the last 30 days as recent, and shows at most 100 tokens', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const [old, fresh] = [await mint(tokens, BOB), await mint(tokens, BOB)]

@@ -54,7 +54,7 @@ describe('a deactivation', () => {
       expect(await tokens.as(other).deactivate(record.id)).toMatchObject({ deactivatedBy: 'ann', version: 2 })
   })
 
-  it("replaces a user's own deactivation with one for a leak", async () => {
+  it("a deactivation because of a leak replaces a user's own deactivation", async () => {
     const tokens = instance()
     const { token, record } = await tokens.as(OWN).create({ name: 'x', tenantId: 't1', scopes: ['stock:read'] })
     await tokens.as(OWN).deactivate(record.id)

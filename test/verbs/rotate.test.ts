@@ -66,7 +66,7 @@ describe('rotate', () => {
     expect((await tokens.system.get(record.id))?.expiresAt).toEqual(record.expiresAt)
   })
 
-  it('passes every term of a token to its successor, and nothing more', async () => {
+  it('copies every setting of a token to its successor, and nothing else', async () => {
     const tokens = instance()
     const terms = {
       name: 'ERP',

@@ -213,7 +213,7 @@ describe('sealing', () => {
     await expect(handle.sealAudit()).rejects.toThrow(/seal 1 of the audit is damaged/)
   })
 
-  it('seals in time on one node, and stops with the instance', async () => {
+  it('seals on schedule, on one node at a time, and stops when the instance closes', async () => {
     const store = memoryStore()
     vi.useFakeTimers()
     try {

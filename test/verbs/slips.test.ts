@@ -149,7 +149,7 @@ describe('mistakes in calls to the verbs', () => {
         expect(await tokens.verify(given)).toEqual({ ok: false, code: 'token_malformed' })
       }
       expect(emit).toHaveBeenCalledTimes(1)
-      expect(emit).toHaveBeenCalledWith(expect.stringContaining('pass the token alone, without "Bearer "'), {
+      expect(emit).toHaveBeenCalledWith(expect.stringContaining('pass only the token'), {
         type: 'LatchkeyWarning',
         code: 'LATCHKEY_VERIFY_BEARER',
       })

@@ -99,7 +99,7 @@ describe('usage of a token', () => {
     expect([...new Set(buckets.map(({ at }) => at.getTime()))]).toEqual([50, 38, 26, 14].map((hours) => now - hours * HOUR))
   })
 
-  it('refuses a usage report in steps if it would still have to read too much', async () => {
+  it('refuses a usage report in steps that would still read too many counters', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -110,7 +110,7 @@ describe('usage of a token', () => {
 })
 
 describe('usage of several tokens', () => {
-  it('adds usage up inside the store: a hundred busy tokens cost two rows per step', async () => {
+  it('adds up usage inside the store: a hundred busy tokens cost two rows per step', async () => {
     const now = Date.UTC(2030, 5, 1)
     const inner = memoryStore()
     let rows = 0

@@ -115,7 +115,7 @@ describe('a wrong clock', () => {
     if (Math.abs(off) > HOUR) expect(heard[0]).toMatch(/^clock: the clock of another node is \d+ minutes ahead/)
   })
 
-  it('removes nothing after the clock of a node jumps while another node is known', async () => {
+  it("removes nothing if a node's clock jumps ahead and another node has been seen", async () => {
     const store = memoryStore()
     const [right, jumping] = [node({ store, ...HARSH }), node({ store, ...HARSH })]
     const id = await right.make({ expiresIn: '90d' })

@@ -228,7 +228,7 @@ describe('owners', () => {
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
 
-  it("a token that inherits gets all of its owner's permissions, and another token no more than its own", async () => {
+  it("an inheriting token gets all of its owner's permissions, and any other token gets no more than its own", async () => {
     const tokens = instance({ owner: () => ({ scopes: ['stock:read', 'billing:read'] }) })
     const heir = await tokens.system.create({ name: 'heir', ownerId: 'u1', inherit: true })
     expect((await principalOf(tokens.verify(heir.token ?? ''))).scopes).toEqual(['stock:read', 'billing:read'])
@@ -254,7 +254,7 @@ describe('owners', () => {
 })
 
 describe('limits', () => {
-  it('a limit counts one request once through two guards, but not with another token’s admission', async () => {
+  it('a limit counts a request that passes two guards once, but does not reuse the admission of a different token', async () => {
     const limiter = syncLimiter(2)
     const tokens = instance({ rateLimit: { limits: [{ name: 'token', by: 'token', limiter }], onFailure: 'refuse' } })
     const [one, two] = [await mint(tokens), await mint(tokens)]

@@ -75,7 +75,7 @@ it.each([
   ['token_revoked', (tokens, id) => tokens.system.revoke(id)],
   ['token_inactive', (tokens, id) => tokens.system.deactivate(id)],
 ] as [string, (tokens: ReturnType<typeof instance>, id: string) => Promise<unknown>][])(
-  'createTicket() refuses a token that has since been refused: %s',
+  'createTicket() refuses a token that is no longer accepted: %s',
   async (code, end) => {
     const { tokens, id, principal, calls } = await world()
     await end(tokens, id)

@@ -68,7 +68,7 @@ describe('the standing of a token', () => {
         ),
       false,
     ],
-  ])('the %s of a token whose owner is gone calls the option owner a bounded number of times', async (_what, ask, expected) => {
+  ])('the %s of a token whose owner is gone calls the owner callback a bounded number of times', async (_what, ask, expected) => {
     let calls = 0
     const owner = () => {
       calls += 1

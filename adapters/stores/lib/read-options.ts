@@ -36,7 +36,7 @@ export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, o
   return readOption(reader, options, 'options')
 }
 
-/** The options as far as they can be read: their reader reports a getter that throws. */
+/** The options that can be read. A getter that throws is reported when the options are parsed. */
 function entriesOf(options: object): readonly (readonly [string, unknown])[] {
   try {
     return Object.entries(options)
@@ -53,7 +53,7 @@ function refuseLostSource(options: object, given: readonly string[]): void {
   throw new InvalidInputError(lost, `is undefined: check where it comes from${example}`)
 }
 
-/** Refuses a handle or an address that another option takes. An unknown option can be meant as a source only if no source is set. */
+/** Refuses a handle or an address that another option takes. An unknown option is treated as a misnamed source only if no source is set. */
 function refuseMisnamed(sources: Sources, name: string, value: unknown, withoutSource: boolean): void {
   const { address, handles, options } = sources
   const isHandle = Object.hasOwn(handles, name)

@@ -12,7 +12,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^LOADING/, 'the server is still loading its data'],
   [/^(BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|MOVED|ASK|CROSSSLOT)/, 'the server cannot respond at the moment'],
   [/unknown (redis )?command/i, 'the server is too old: latchkey requires Redis 7 or Valkey'],
-  [/^WRONGTYPE/, 'a key under the key prefix belongs to something else: choose another key prefix'],
+  [/^WRONGTYPE/, 'a key under the key prefix belongs to something else: choose a different key prefix'],
   [/DB index/i, 'the database in the URL does not exist on this server: check its number, and the setting databases'],
   [/ENOTFOUND|EAI_AGAIN/, 'the host name cannot be resolved: check the URL'],
   [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing responds at that address: check the URL, and that the server is running'],

@@ -4,7 +4,7 @@ import { type Listener, listen } from './wake.js'
 /** How long to wait before a retry if the server cannot be reached at first, in milliseconds. */
 const RETRY_AFTER = 1_000
 
-/** The subscribers to changes of the feed, which share one dedicated connection. */
+/** The subscribers to changes in the feed, which share one dedicated connection. */
 export type Waker = { subscribe(wake: () => void, lost?: (error: unknown) => void): Promise<() => void>; close(): void }
 
 export function createWaker(connection: Connection, channel: string): Waker {

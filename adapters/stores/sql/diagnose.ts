@@ -7,7 +7,7 @@ import type { Quirks } from './quirks.js'
 import { isUpToDate } from './schema/migrate.js'
 import type { Names } from './schema/table-names.js'
 
-/** The values of one row, by lower-case name, as text. */
+/** The values of one row, by lowercase name, as text. */
 export type Facts = { readonly [name: string]: string | undefined }
 
 /** Reads one row as text. */

@@ -10,7 +10,7 @@ const messages: { readonly [Kind in Fault]: string } = {
   encryption:
     "the encrypted connection failed: check the server's certificate, and whether the server's TLS settings match the connection string",
   authentication: 'the database refused the login: check the user and password in the options, and whether the database requires TLS',
-  tables_missing: 'its tables are missing or belong to another version: call migrate(), or run the SQL that migrationSql() prints',
+  tables_missing: 'its tables are missing or belong to a different version: call migrate(), or run the SQL that migrationSql() prints',
   database_missing: 'the database or schema does not exist: create it first',
   read_only: 'the database is read-only: point the options at the primary, or make the file writable',
   full: 'the disk of the database is full: free some space',

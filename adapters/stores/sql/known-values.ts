@@ -42,7 +42,7 @@ export const differencesOf = (rows: readonly unknown[]): readonly string[] => {
   if (got.known_empty !== KNOWN.empty) differs('empty text', got.known_empty)
   if (got.known_null !== null && got.known_null !== undefined) differs('NULL', got.known_null)
   if (typeof got.known_bytes === 'string' && got.known_bytes.toLowerCase() !== BYTES) {
-    differences.push('text reaches the server in another character set')
+    differences.push('text reaches the server in a different character set')
   }
   return differences
 }

@@ -14,7 +14,11 @@ export function createFetch(settings: Settings, keeper: Keeper): Fetch {
   return async function fetch(input, init) {
     const asked = read(input, init)
     const { origin } = asked.url
-    if (!settings.origins.has(origin)) throw new ClientError('invalid_input', `${origin} is not sent the token: see the option \`origins\``)
+    if (!settings.origins.has(origin))
+      throw new ClientError(
+        'invalid_input',
+        `the token is not sent to ${origin}: add that origin to the option \`origins\` if it should be`,
+      )
     const token = await keeper.current()
     const { response, left } = await send(settings, asked, token)
     if (response.status !== 401 || left) return response

@@ -22,7 +22,7 @@ type Renewal = { readonly outcome: Promise<void>; readonly forced: boolean }
 /** The record of a token that is due or was already replaced. */
 type Seen = { readonly record: RecordPart; readonly ageing: boolean }
 
-/** Terms may change in the meantime, so a distant date is looked up again. */
+/** Settings may change in the meantime, so a distant date is looked up again. */
 const MAX_LOOK_MS = 3_600_000
 const MIN_PAUSE_MS = 1000
 const MAX_BACKOFF_MS = 300_000

@@ -26,7 +26,7 @@ const MAX_RETRY_SECONDS = 3600
 export async function readSelf(settings: Settings, token: string): Promise<Self> {
   const { body, date } = await call(settings, token, 'GET', '/self')
   const record = readRecord(body.record)
-  if (record.id !== idOf(token)) throw unusable('it describes another token')
+  if (record.id !== idOf(token)) throw unusable('it describes a different token')
   // The Date header omits fractions of a second. Browsers hide it from pages of other origins.
   const now = date === undefined ? Date.now() : date + 999
   return { record, now, mayRotate: Array.isArray(body.effectiveScopes) && body.effectiveScopes.includes('tokens:rotate-self') }
@@ -48,7 +48,7 @@ export async function rotateSelf(settings: Settings, token: string, { key, overl
     const record = readRecord(body.record)
     if (body.replayed !== true) {
       const successor = body.token
-      if (!isToken(successor) || prefixOf(successor) !== prefixOf(token)) throw unusable('its token has another prefix')
+      if (!isToken(successor) || prefixOf(successor) !== prefixOf(token)) throw unusable('its token has a different prefix')
       if (idOf(successor) !== record.id || record.id === idOf(token)) throw unusable('its token does not belong to its record')
       return { token: successor, record }
     }

@@ -43,7 +43,7 @@ export class Markers {
     if (target === undefined) return Markers.#begin(pair, source, { state: 'arriving', moveId: generateId(platformRandom), runId })
     if (target.state !== 'arriving' && target.state !== 'ready') throw conflict(`the ${to.name} store is being moved to another store`)
     if (source?.moveId !== target.moveId) {
-      throw conflict(`the ${to.name} store contains an unfinished copy of another store or of another move: empty it first`)
+      throw conflict(`the ${to.name} store contains an unfinished copy from another store or another move: empty it first`)
     }
     const markers = new Markers(pair, source, target)
     await markers.#save('target', { ...target, runId })
@@ -139,7 +139,7 @@ export async function cancel(pair: Pair, forget: () => Promise<void>): Promise<v
 
 /** The error for a run that another run has replaced. */
 export function superseded(): ConflictError {
-  return conflict('another copy of these stores has started since and replaces this one')
+  return conflict('another copy of these stores has started in the meantime and replaces this one')
 }
 
 function isOut(state: MoveState): boolean {

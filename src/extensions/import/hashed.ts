@@ -156,7 +156,8 @@ type Given = {
 export function hashedFormat(given: Given, size: number, hashOf: (text: string) => string): TokenFormat {
   const { name, until, column, encoding, mark, hashed, prefix, length } = given
   const shape = readShapeOf({ prefix, length })
-  if (hashed === 'without_prefix' && shape.prefix === '') throw new InvalidInputError('hashed', 'requires the prefix that was not hashed')
+  if (hashed === 'without_prefix' && shape.prefix === '')
+    throw new InvalidInputError('hashed', "'without_prefix' requires the option prefix: the part of the token that was not hashed")
   return {
     name,
     ...(until !== undefined && { until }),

@@ -8,7 +8,7 @@ import { type FormatOptions, formatFields } from './lib/shape.js'
 
 /** Options of `ownTokens`. */
 export type OwnTokensOptions = Omit<FormatOptions, 'name'> & {
-  /** Names the format in records: lower-case letters, digits, `_` and `-`. */
+  /** Names the format in records: lowercase letters, digits, `_` and `-`. */
   readonly name: string
   /**
    * Returns the part of a presented credential that identifies its row and reveals nothing about the secret, or `undefined` if it is not a token of

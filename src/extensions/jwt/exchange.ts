@@ -97,7 +97,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     const { record } = parent
     const now = readSeconds(clock)
     const exp = Math.min(now + expiresIn, endsAtSeconds(record, inside.settings.imports) ?? Number.POSITIVE_INFINITY)
-    if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to end')
+    if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to expire')
     // Counted as allowed only once the signed token exists.
     const use = startUse(inside, verification.principal, address)
     const scope = asked.scope ?? parent.scopes
@@ -165,7 +165,7 @@ function readAudience(form: URLSearchParams, audiences: readonly string[]): stri
   return named
 }
 
-// `JSON.stringify` would turn an invalid end into `null`, which some services take for a token that never ends.
+// `JSON.stringify` would turn an invalid end into `null`, which some services interpret as a token that never expires.
 function readSeconds(clock: () => unknown): number {
   return Math.floor(readClock(clock, 'nothing can be signed') / 1000)
 }

@@ -119,7 +119,7 @@ export type KeyAddress = (dueAt: number, failed: boolean) => Promise<string>
  * Discovers the key address of an issuer from its metadata (RFC 8414 §3, OpenID Connect Discovery §4). Keeps it for a day, or until a fetch from it fails, so
  * an issuer may move its keys. A failed discovery counts like a failed fetch, so known keys stay in use for the same time.
  *
- * @throws StoreUnavailableError `store_unavailable`, including when the metadata belongs to another issuer (RFC 8414 §3.3)
+ * @throws StoreUnavailableError `store_unavailable`, including when the metadata belongs to a different issuer (RFC 8414 §3.3)
  */
 export function discoverKeys(issuer: string, fetchJson: FetchJson, monotonic: () => number = () => performance.now()): KeyAddress {
   let known: { readonly uri: string; readonly at: number } | undefined
@@ -128,8 +128,8 @@ export function discoverKeys(issuer: string, fetchJson: FetchJson, monotonic: ()
     if (known !== undefined && !failed && now - known.at < DISCOVERED_MS) return known.uri
     const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, dueAt)
     const { issuer: named, jwks_uri: uri } = Object(document) as { issuer?: unknown; jwks_uri?: unknown }
-    if (named !== issuer) throw new StoreUnavailableError("the issuer's metadata names another issuer")
-    if (typeof uri !== 'string' || !isSafeAddress(uri)) throw new StoreUnavailableError("the issuer's metadata has no jwks_uri with https")
+    if (named !== issuer) throw new StoreUnavailableError("the issuer's metadata names a different issuer")
+    if (typeof uri !== 'string' || !isSafeAddress(uri)) throw new StoreUnavailableError("the issuer's metadata has no https jwks_uri")
     known = { uri, at: now }
     return uri
   }

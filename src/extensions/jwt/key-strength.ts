@@ -18,7 +18,7 @@ const SMALL_ORDER: ReadonlySet<bigint> = new Set([0n, 1n, P - 1n, ORDER_8, P - O
 const LEAST_FACTOR = 752n
 
 /**
- * Returns why a key must not be trusted to verify, whoever published it, or `undefined` if no weakness is known. The platform refuses points off the curve when
+ * Returns why a key is too weak to verify with, whoever published it, or `undefined` if no weakness is known. The platform refuses points off the curve when
  * it imports the key.
  */
 export function whyWeak({ kty, crv, n, e, k, x }: Jwk): string | undefined {
@@ -63,7 +63,7 @@ function whyWeakEd25519(x: unknown): string | undefined {
 function whyWeakSecret(k: unknown): string | undefined {
   const bytes = decodeKey(k)
   if (bytes === undefined || bytes.length < LEAST_HMAC_BYTES) return `HMAC keys need ${LEAST_HMAC_BYTES * 8} bits in base64url`
-  return bytes.every((byte) => byte === bytes[0]) ? 'HMAC keys must be random' : undefined
+  return bytes.every((byte) => byte === bytes[0]) ? 'the HMAC key repeats one byte: use random bytes' : undefined
 }
 
 function integerOf(text: unknown): bigint | undefined {

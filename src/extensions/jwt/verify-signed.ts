@@ -39,7 +39,7 @@ export type KeysInput = JwkSet | { readonly url: string } | 'discover'
 export type VerifierOptions = FaultOptions & {
   /** The expected `iss`, compared character by character. */
   readonly issuer: string
-  /** This service: one of the token's `aud` must be one of these. */
+  /** The audiences of this service: at least one of the token's `aud` values must be among them. */
   readonly audience: string | readonly string[]
   readonly keys: KeysInput
   /** The longest accepted lifetime of a token, from `iat` to `exp`. @default '1h' for `verifySigned`, '1d' for `foreignTokens` */

@@ -52,7 +52,7 @@ secretGroup = 1
 keywords = [${prefixes.map((prefix) => `"${prefix}_"`).join(', ')}]
 
 [[rules.allowlists]]
-description = "Example tokens of the documentation"
+description = "Example tokens from the documentation"
 regexTarget = "match"
 regexes = [${prefixes.map((prefix) => `'''${exampleToken(prefix)}'''`).join(', ')}]
 `

@@ -79,7 +79,7 @@ function readClient(answer: unknown, report: Report): Client | undefined {
     return readOption(clientReader, answer, 'client()')
   } catch (error) {
     if (!isInvalidInput(error)) throw error
-    // The client would see only that it is unknown, and the host nothing.
+    // Otherwise the client would learn only that it is unknown, and the host would learn nothing.
     const expected = 'client() must return { id, tenants }, with an ID and a list of tenants or "*", or undefined'
     report('client', new LatchkeyError('misconfigured', `${expected} (${error.message})`))
     return undefined

@@ -88,7 +88,9 @@ export function revocationByPossession<S extends string>(
     const caller = callerOf(address) ?? ''
     if (budget.spent(caller)) {
       throw new Refused(
-        answerProblem('rate_limited', 'too many reports from this address', { 'retry-after': String(Math.ceil(60 / perMinute)) }),
+        answerProblem('rate_limited', 'too many revocation requests from this address', {
+          'retry-after': String(Math.ceil(60 / perMinute)),
+        }),
       )
     }
     budget.spend(caller)

@@ -12,7 +12,7 @@ import { Relay } from './relay.js'
 
 const WARN_AGAIN_MS = 60_000
 const REFUSED =
-  'messages on the relay were not signed with this key for this store, and were ignored: nodes with another key or another store share its channel, or somebody else writes to it'
+  'messages on the relay were not signed with this key for this store, and were ignored: nodes with a different key or store share its channel, or someone else writes to it'
 
 /**
  * Puts a relay in front of a store: one of the nodes that share the channel reads the change feed and renews the leases for all of them, with fewer

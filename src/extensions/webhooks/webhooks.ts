@@ -98,7 +98,7 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
     const { endpoint, eventId } = Object(letter) as Partial<DeadLetterInput>
     const rows = await inside.store().consumers(prefix)
     const slot = slotsOf(rows).find((found) => found.endpoint === endpoint && found.eventId === eventId)
-    if (slot === undefined) throw new InvalidInputError('letter', 'is not, or is no longer, a dead letter')
+    if (slot === undefined) throw new InvalidInputError('letter', 'is not a dead letter, or is no longer one')
     return { slot, free: () => freeSlot(inside.store(), rows, { prefix, endpoint: slot.endpoint }, slot.index) }
   }
 

@@ -18,7 +18,7 @@ export const tokenUsage: Route = {
   path: '/:id/usage',
   operationId: 'getTokenUsage',
   tag: 'Activity',
-  summary: 'How a token was used',
+  summary: 'Get the usage of a token',
   description: 'Counts for a period: the last 30 days unless `from` is given.',
   query: usageShape,
   answers: [{ status: 200, description: 'Counts by hour and endpoint, by outcome and by address.', schema: usageReport }],

@@ -47,7 +47,7 @@ export const updateToken: Route = {
   examples: ({ scope }) => [
     { name: 'rename', summary: 'Another name', body: { name: 'Warehouse sync (Berlin)' } },
     { name: 'narrow', summary: 'Fewer rights', body: { scopes: [scope], resources: { warehouse: ['w1'] }, allowedIps: ['192.0.2.17'] } },
-    { name: 'remove', summary: 'Remove terms', body: { description: null, metadata: null } },
+    { name: 'remove', summary: 'Remove fields', body: { description: null, metadata: null } },
   ],
   async run({ id, body, headers }, { handle }) {
     const version = await askedVersion(handle, id, headers)
@@ -104,7 +104,7 @@ export const rotateToken: Route = {
   tag: 'Tokens',
   summary: 'Replace a token with a successor',
   description:
-    "The successor has the same terms. The old token ends immediately, or keeps working for `overlap`. A retry with the same `Idempotency-Key` returns 200 with the successor's record but without its token; if the first response was lost, rotate the successor.",
+    "The successor has the same settings. The old token ends immediately, or keeps working for `overlap`. A retry with the same `Idempotency-Key` returns 200 with the successor's record but without its token; if the first response was lost, rotate the successor.",
   body: rotateShape,
   headers: ['Idempotency-Key'],
   answers: [

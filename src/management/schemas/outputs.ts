@@ -65,7 +65,7 @@ export const namePage: z.ZodType = z
 
 const upTo = z
   .strictObject({ count, more: z.literal(true).optional() })
-  .meta({ description: 'If `more` is true, there are more than `count`.' })
+  .meta({ description: 'If `more` is true, the actual number is higher than `count`.' })
 
 /** How many tokens there are of each kind. */
 export const tokenCounts: z.ZodType = z

@@ -89,7 +89,7 @@ export function readActor(input: unknown): ReadActor {
   if (RESERVED.test(id) && !isOwnActor(input)) {
     throw new InvalidInputError(
       'actor.id',
-      'is reserved: latchkey writes "token:", "client:", "cli:", "leaks:" and "anonymous" itself; use another prefix',
+      'is reserved: latchkey writes "token:", "client:", "cli:", "leaks:" and "anonymous" itself; use a different prefix',
     )
   }
   if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" stands for people who were erased`)

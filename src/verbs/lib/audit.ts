@@ -11,7 +11,7 @@ import type { ReadActor } from './actor.js'
 /** The fields of a record that an event may show before and after a change. */
 export const SHOWN: readonly (keyof StoredToken)[] = fieldsWhere((field) => field.audited === true) as readonly (keyof StoredToken)[]
 
-/** Creates the event for a change of one token: who, what, when, from where, and the changed fields before and after. */
+/** Creates the event for a change to one token: who, what, when, from where, and the changed fields before and after. */
 export function auditEvent(
   action: AuditAction,
   actor: ReadActor,

@@ -52,7 +52,7 @@ function ownBound({ settings }: Context): number {
 /**
  * Returns the bounds of the nodes that are behind and may still accept old entries.
  *
- * A lease's instant comes from another node's wall clock, which may be off by hours. A change of the instant or the position shows that the node is alive;
+ * A lease's instant comes from another node's wall clock, which may be off by hours. A change in the instant or the position shows that the node is alive;
  * the values show nothing. Once a lease has not changed for its duration plus the node's bound, by this node's monotonic clock, the node no longer accepts
  * what it read.
  */

@@ -49,7 +49,7 @@ export async function commit(context: Context, change: Change): Promise<Committe
   if (id === undefined) return await commitNow(context, change)
   if (other !== undefined) {
     // The version that this change expects is about to be replaced. Committing would only wait for the store's locks and then conflict.
-    await join(context, 'another change of this token', 'store.commit', other.catch(unlessRefused))
+    await join(context, 'another change to this token', 'store.commit', other.catch(unlessRefused))
     return { ok: false, conflict: id }
   }
   const mine = commitNow(context, change)
@@ -192,7 +192,7 @@ export function withChanges(current: StoredToken, now: number, changes: Partial<
 
 /** The error for a change that still conflicts after `MAX_TRIES`. */
 export function tooManyChanges(): ConflictError {
-  return new ConflictError('conflict', 'too many concurrent changes of this token; retry')
+  return new ConflictError('conflict', 'too many concurrent changes to this token; retry')
 }
 
 const versionShape = z.strictObject({

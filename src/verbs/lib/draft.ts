@@ -12,7 +12,7 @@ export type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHas
 export type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: string }
 
 /**
- * Reads the terms of a new token.
+ * Reads the settings of a new token.
  *
  * @throws InvalidInputError `invalid_input`, with the field
  */

@@ -130,7 +130,7 @@ export class ImportRun {
     const { key } = material
     const given = withoutQuotes(() => readShape(createShape, terms, 'the result of map()'))
     if (material.proof !== undefined && material.token !== undefined && JSON.stringify(given).includes(escaped(material.token))) {
-      throw new InvalidInputError([], 'the terms contain the token, which must not be stored')
+      throw new InvalidInputError([], 'the mapped fields contain the token, which must not be stored')
     }
     if (given.idempotencyKey !== undefined)
       throw new InvalidInputError('idempotencyKey', 'is not available for imports, which are idempotent anyway')
@@ -220,7 +220,7 @@ export class ImportRun {
   }
 }
 
-/** Returns the field of the terms, or the column, with the reason. Omits keys below `metadata` and `resources`, because they may come from the row. */
+/** Returns the field of the settings, or the column, with the reason. Omits keys below `metadata` and `resources`, because they may come from the row. */
 function problemOf({ field, message }: LatchkeyError): { readonly field?: string; readonly message: string } {
   const named = field === undefined ? undefined : /^(?:metadata|resources)(?=\.)/.exec(field)?.[0]
   if (field === undefined || named === undefined) return { message, ...(field !== undefined && { field }) }

@@ -23,7 +23,7 @@ const PREFIX = 'acme_live'
 
 type Subject = { readonly name: string; readonly open: () => TokenStore; readonly remove: () => unknown }
 
-/** The cost that an event adds to a commit, and that sealing, a consumer and a webhook, which read events afterwards, add to a change. */
+/** The cost that an event adds to a commit, and that sealing, a consumer and a webhook, which read events afterward, add to a change. */
 export const events: Section = async ({ quick }) => {
   const rounds = quick ? 20 : 500
   const rows: string[][] = []

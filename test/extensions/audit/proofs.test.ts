@@ -23,7 +23,7 @@ describe('event proofs', () => {
     ids = (await tokens.system.events({ order: 'oldest', limit: 1000 })).items.map(({ id }) => id)
   })
 
-  it('an event proof verifies against the head of its seal, against every later head, and by signature', async () => {
+  it('an event proof can be verified against the head of its seal, against any later head, and by signature', async () => {
     for (const [index, id] of ids.entries()) {
       const own = await tokens.system.proveEvent(id)
       const head = heads[Math.floor(index / 7)] as AuditHead

@@ -67,7 +67,7 @@ describe('redirects', () => {
     expect(askedOf(api, '/final')).toEqual([{ method: 'GET', token: undefined, type: undefined }])
   })
 
-  it('a redirect to another scheme, host or port counts as cross-origin', async () => {
+  it('a redirect to a different scheme, host or port counts as cross-origin', async () => {
     for (const away of ['https://127.0.0.1:1/', 'http://localhost:1/', 'http://127.0.0.1:1/', '//127.0.0.2:1/']) {
       target = away
       await expect(client.fetch(`${api.origin}/begin`)).rejects.toThrow('fetch failed')
@@ -185,7 +185,7 @@ describe('client.fetch()', () => {
     const { client } = holder(world, shelf(await world.mint()))
     await expect(client.fetch(url)).rejects.toMatchObject({
       code: 'invalid_input',
-      message: expect.stringContaining('is not sent the token'),
+      message: expect.stringContaining('the token is not sent to'),
     })
     expect(world.requests).toEqual([])
   })

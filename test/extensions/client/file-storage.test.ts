@@ -126,7 +126,7 @@ it('takes over a lock with unexpected contents and removes no other file', async
   expect((await readdir(folder)).sort()).toEqual(['home', 'token.lock.x'])
 })
 
-it('does not remove a lock that has changed owners, and lets only one process remove a lock', async () => {
+it('does not remove a lock that now has a different owner, and only one process can remove a lock', async () => {
   const lock = `${path}.lock`
   await writeFile(lock, 'fresh')
   expect(await takeAway(lock, 'stale')).toBe(false)

@@ -158,7 +158,7 @@ describe('during a copy', () => {
     expect(opened.yet).toBe(true)
   })
 
-  it('open finishes only once an old node without a cache no longer accepts anything', async () => {
+  it("copy() with step 'open' finishes only once an old node without a cache accepts no more tokens", async () => {
     const [store, to] = [memoryStore(), memoryStore()]
     const running = nodeOver(store, { cache: false, usage: false })
     const [old, now] = [nodeOver(store, { ...QUICK, usage: false }), nodeOver(to, { ...QUICK, usage: false })]
@@ -327,7 +327,7 @@ describe('two copies at once', () => {
     await started
     await copy(before, after, { step: 'fence' })
     goOn?.()
-    await expect(first).rejects.toThrow('another copy of these stores has started since')
+    await expect(first).rejects.toThrow('another copy of these stores has started in the meantime')
     expect(await refusal(mint(before))).toBe('store_moving')
     await copy(before, after, { step: 'open' })
     expect(await refusal(mint(after))).toBe('done')
@@ -336,15 +336,15 @@ describe('two copies at once', () => {
 
 describe('rejected copies', () => {
   it.each([
-    ['another prefix', { prefix: 'acme_other' }, 'to.prefix: must be acme_test'],
-    ['another pepper', { pepper: 'another pepper that is long enough 1' }, 'to.pepper: must accept every pepper'],
-    ['another import key', { imports: { key: 'another key that is long enough 12345', formats: [] } }, 'imports'],
+    ['a different prefix', { prefix: 'acme_other' }, 'to.prefix: must be acme_test'],
+    ['a different pepper', { pepper: 'another pepper that is long enough 1' }, 'to.pepper: must accept every pepper'],
+    ['a different import key', { imports: { key: 'another key that is long enough 12345', formats: [] } }, 'imports'],
   ])('copy() rejects a target instance with %s', async (_, options, message) => {
     const make = (): unknown => copy(nodeOver(memoryStore()), nodeOver(memoryStore(), options as object))
     await expect(async () => make()).rejects.toThrow(message)
   })
 
-  it('copy() rejects the same store, a store with tokens, and a store with an unfinished copy of another store', async () => {
+  it('copy() rejects the same store, a store with tokens, and a store with an unfinished copy from another store', async () => {
     const store = memoryStore()
     const before = nodeOver(store)
     await mint(before)
@@ -357,7 +357,7 @@ describe('rejected copies', () => {
     expect(await refusal(mint(full))).toBe('done')
     const begun = nodeOver(memoryStore())
     await copy(nodeOver(memoryStore()), begun)
-    await expect(copy(before, begun)).rejects.toThrow('contains an unfinished copy of another store')
+    await expect(copy(before, begun)).rejects.toThrow('contains an unfinished copy from another store')
   })
 
   it('copy() accepts a prefix that is also a property name of every object', async () => {

@@ -31,7 +31,7 @@ async function orphan() {
 }
 
 describe('a token whose owner is gone', () => {
-  it('causes a bounded number of calls of the option owner through its signed tokens, then 429', async () => {
+  it('a token whose owner is gone causes a bounded number of calls to the owner callback through its signed tokens, then 429', async () => {
     const { tokens, signedToken, key, calls } = await orphan()
     const signed = verifySigned({ issuer: ISSUER, audience: 'stock', keys: { keys: [key.publicJwk] }, strict: tokens })
     const results = []
@@ -41,7 +41,7 @@ describe('a token whose owner is gone', () => {
     expect(calls()).toBeLessThan(MOST)
   })
 
-  it('causes a bounded number of calls of the option owner through introspection, then 429, never a false answer', async () => {
+  it('a token whose owner is gone causes a bounded number of calls to the owner callback through introspection, then 429, never a false answer', async () => {
     const { tokens, token, calls } = await orphan()
     const introspect = introspection(tokens, { client: () => ({ id: 'stock', tenants: '*' }) })
     const statuses = new Set<number>()

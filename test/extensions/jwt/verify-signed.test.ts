@@ -320,7 +320,7 @@ describe('one middleware for all kinds of tokens', () => {
     ['scopes', { scopes: undefined }],
     ['the list of scopes', { scopes: 'inventory:read' }],
     ['a name', { name: '' }],
-  ])('verification answers 503 when the host’s principal callback lost %s of an identity provider’s token', async (_name, lost) => {
+  ])('verification responds with 503 when the host’s principal callback loses %s of an identity provider’s token', async (_name, lost) => {
     const { privateKey, publicKey } = keyPair({ rsaBits: 2048 })
     const faults: string[] = []
     const make = (more: object) =>

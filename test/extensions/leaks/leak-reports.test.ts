@@ -309,7 +309,7 @@ it('leakReports() rejects an unknown action and an invalid keys URL at setup', (
   expect(() => leakReports(tokens, { keysUrl: 'keys' })).toThrow(expect.objectContaining({ field: 'keysUrl' }))
 })
 
-describe('a leak report that writes the token in another way', () => {
+describe('a leak report that writes the token in a different way', () => {
   const WRITINGS: readonly (readonly [string, (token: string, secret: string) => string])[] = [
     ['only its secret', (_, secret) => `https://paste.example/raw?key=${secret}`],
     ['half of its secret', (_, secret) => `https://paste.example/${secret.slice(0, 25)}`],
@@ -327,7 +327,7 @@ describe('a leak report that writes the token in another way', () => {
 
   const decoded = (text: string): string => (text.includes('%') ? decoded(decodeURIComponent(text)) : text)
 
-  it.each(WRITINGS)('puts nothing of the secret into the audit: %s', async (_name, write) => {
+  it.each(WRITINGS)('puts no part of the secret into the audit: %s', async (_name, write) => {
     const { tokens, create, told } = createTokens()
     const { token, record } = await create()
     const secret = token.slice(token.lastIndexOf('_') + 1)
@@ -343,7 +343,7 @@ describe('a leak report that writes the token in another way', () => {
     for (let at = 0; at + 12 <= secret.length; at += 1) expect(text).not.toContain(secret.slice(at, at + 12))
   })
 
-  it('keeps the rest of the text, and the ID', async () => {
+  it('removes only the secret from the text of a leak report, and keeps the ID', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     const secret = token.slice(token.lastIndexOf('_') + 1)

@@ -103,7 +103,7 @@ describe('a misbehaving broker', () => {
     expect(cut?.faults).not.toEqual([])
   })
 
-  it('no node trusts its cache past the bound when the broker is down for all', async () => {
+  it('no node trusts its cache past the bound when the broker is down for every node', async () => {
     const world = await running()
     for (const { link } of world.nodes) link.cut = true
     expect(await changeAndJudge(world, world.nodes)).toBeLessThan(BOUND_MS)

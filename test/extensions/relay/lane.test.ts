@@ -10,7 +10,7 @@ function laneOf(pace: LanePace) {
   return { time, worked, lane }
 }
 
-it('a lane with constant requests uses its burst and then runs once per gap', async () => {
+it('a lane under constant load uses up its burst and then runs once per interval', async () => {
   const { time, worked, lane } = laneOf({ gapMs: 100, burst: 3 })
   for (let ms = 0; ms < 450; ms += 1) {
     lane.request()

@@ -11,7 +11,7 @@ describe('with a well-behaved broker', () => {
     expect(new Set(world.others.map((one) => one.lastRead() < world.time.now() - 6_000))).toEqual(new Set([true]))
   })
 
-  it('constant changes cost at most 20 queries a second, and every node learns of each within 100 ms', async () => {
+  it('a continuous stream of changes costs at most 20 queries a second, and every node learns of each within 100 ms', async () => {
     const { time, memory, nodes, calls } = await running(30)
     const from = time.now()
     const before = nodes.map(({ heard }) => heard.length)
@@ -63,7 +63,7 @@ describe('with a well-behaved broker', () => {
     expect(late.follower.fresh).toBe(true)
   })
 
-  it('a node that leaves hands over reading to another node', async () => {
+  it('when a node leaves, another node takes over reading the feed', async () => {
     const world = await running()
     const left = world.reader.follower.stop()
     await world.time.pass(200)
@@ -85,7 +85,7 @@ describe('unrelated nodes', () => {
       expect(faults).toContainEqual(expect.objectContaining({ code: 'LATCHKEY_RELAY_REFUSED' }))
   })
 
-  it('nodes on another store never receive answers from this store', async () => {
+  it('nodes on a different store never receive answers from this store', async () => {
     const world = await running()
     const elsewhere = createWorld()
     const stranger = world.node({ store: elsewhere.memory })
@@ -122,7 +122,7 @@ describe('the reader', () => {
     await changing
   })
 
-  it('two concurrent readers do no harm and soon become one', async () => {
+  it('two concurrent readers cause no errors, and soon only one remains', async () => {
     const world = await running()
     world.broker.meddle = only('beat', () => [])
     await world.time.pass(2_000)

@@ -12,7 +12,7 @@ it.each([
   ['nothing', undefined],
   ['infinity', Number.POSITIVE_INFINITY],
   ['a time before 1970', -1],
-])('a webhook sends nothing while the clock returns %s, and everything afterwards', async (_, wrong) => {
+])('a webhook sends nothing while the clock returns %s, and everything afterward', async (_, wrong) => {
   const store = memoryStore()
   let now: unknown = Date.now()
   const places: string[] = []
@@ -36,7 +36,7 @@ it.each([
   expect(crm.seen[0]?.headers['webhook-timestamp']).toMatch(/^\d{10}$/)
 })
 
-it('tickets, explanations, usage and leases are not made from an invalid clock', async () => {
+it('no ticket, explanation, usage report or lease uses the time of an invalid clock', async () => {
   const store = memoryStore()
   let now = Date.now()
   const tokens = instance({ store, clock: () => now })

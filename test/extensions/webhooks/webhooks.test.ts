@@ -339,7 +339,7 @@ describe('webhooks', () => {
     expect([...new Set(crm.ids())]).toEqual(expected)
   })
 
-  it('webhooks stop with their instance and send nothing afterwards', async () => {
+  it('webhooks stop with their instance and send nothing afterward', async () => {
     const tokens = instance()
     const crm = await receiver(() => undefined)
     const hooks = start(tokens, crm.url, { timeout: 60 })

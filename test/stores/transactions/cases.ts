@@ -395,7 +395,7 @@ export const committedWithinBulk = (
   begin: () => Promise<Begun>,
 ): void => {
   it.each(['count', 'end'] as const)(
-    'a token whose transaction is committed within a bulk revocation counts as created after it: %s',
+    'a token whose transaction is committed within a bulk revocation counts as created after the revocation: %s',
     async (moment) => {
       made += 1
       const prefix = `bulk${made}_${String.fromCharCode(97 + (process.pid % 26))}`

@@ -49,7 +49,7 @@ export const erasureLiars: readonly Liar[] = [
   },
   {
     name: 'keeps the addresses of last uses',
-    caughtBy: 'addresses of last uses are removed on request, and their times stay',
+    caughtBy: 'addresses of last uses are removed on request, and the times are kept',
     create() {
       const honest = memoryStore()
       return single({ ...honest, trimUsage: ({ lastAddresses: _, ...trim }) => honest.trimUsage(trim) })

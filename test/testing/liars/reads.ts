@@ -7,7 +7,7 @@ import { type Liar, single } from './liar.js'
 export const readLiars: readonly Liar[] = [
   {
     name: 'compares IDs case-insensitively',
-    caughtBy: 'IDs are distinguished byte for byte',
+    caughtBy: 'IDs are compared byte for byte',
     create() {
       const honest = memoryStore()
       const byFolded = new Map<string, Set<string>>()

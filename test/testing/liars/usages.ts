@@ -53,7 +53,7 @@ export const usageLiars: readonly Liar[] = [
   },
   {
     name: 'overwrites the last use with an older one',
-    caughtBy: 'the last use never moves back, and its address belongs to it',
+    caughtBy: 'the last use never moves back, and the stored address is from that use',
     create() {
       const honest = memoryStore()
       const latest = new Map<string, { readonly at: number; readonly ip?: string }>()

@@ -20,7 +20,7 @@ async function pages(limit: number, keep: (row: number) => boolean) {
   }
 }
 
-it('reads on past rows that are left out until the page is full', async () => {
+it('continues past rows that are left out, until the page is full', async () => {
   const found = await pages(10, (row) => row % 100 === 0)
   expect(found.map(({ rows }) => rows)).toEqual([
     ROWS.filter((row) => row % 100 === 0 && row <= 1_000),

@@ -35,7 +35,7 @@ export const findThrough = (lease: () => Promise<PostgresLease>): ((query: Compi
         const { code } = error as { readonly code?: unknown }
         // invalid_sql_statement_name, duplicate_prepared_statement
         if (code === '26000' || code === '42P05') named = false
-        // feature_not_supported: the plan is from before a change of the schema.
+        // feature_not_supported: the plan is from before a change to the schema.
         else if (code !== '0A000') throw error
         return await ask()
       }

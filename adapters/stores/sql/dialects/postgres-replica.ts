@@ -26,7 +26,7 @@ const FAILED_IN_A_ROW = 2
 const BEHIND_IN_A_ROW = 8
 
 const MESSAGES = {
-  behind: 'it lags behind the primary, or its history differs since a failover',
+  behind: 'it lags behind the primary, or its history has diverged since a failover',
   other: 'it contains a different database, or no latchkey tables',
 } as const
 
@@ -90,7 +90,8 @@ export class Replica {
 
   /** Diagnoses the replica, including how many feed entries it lags behind. */
   async diagnose(primary: Position | undefined, identity: () => Promise<string | undefined>): Promise<StoreFinding> {
-    const advice = 'Point read at a standby of this primary, and check its replication; until then every cache miss reads the primary.'
+    const advice =
+      'Set the option read to a standby of this primary, and check replication; until then, every cache miss reads the primary.'
     try {
       const rows = await within(DIAGNOSIS_MS, this.#send(['-'], { run: '', at: 0 }))
       const row = Object(rows[0]) as { readonly feed_head?: unknown; readonly feed_run?: unknown; readonly feed_identity?: unknown }

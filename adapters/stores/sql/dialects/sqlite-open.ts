@@ -47,8 +47,8 @@ const LOADERS: { readonly [Name in SqliteDriver]: () => Constructor | undefined 
 /** The drivers that can open a path. */
 export type SqliteDriver = 'node:sqlite' | 'libsql' | 'better-sqlite3'
 
-const NONE = 'neither libsql nor better-sqlite3 is installed, and this Node has no node:sqlite'
-const NOT_BUILT_IN = 'this Node has no node:sqlite: use Node 22.13 or newer, or leave out the option driver'
+const NONE = 'neither libsql nor better-sqlite3 is installed, and this version of Node has no node:sqlite'
+const NOT_BUILT_IN = 'this version of Node has no node:sqlite: use Node 22.13 or newer, or omit the option driver'
 
 const noDriver = (wanted: SqliteDriver | undefined): StoreUnavailableError => {
   if (wanted === undefined) return notInstalled('sqlite', NONE, 'libsql')

@@ -97,7 +97,7 @@ const named = async (context: Sql, query: ListQuery, folded: string): Promise<Pl
   }
 }
 
-/** Tokens with an instant in a range: few of all, and mostly old ones. */
+/** Tokens with an instant in a range: a small fraction of all tokens, and mostly old ones. */
 const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, now }: ListQuery): Expression<SqlBool> | undefined => {
   const [expiresAt, dueAt] = [sql.ref('tokens.expires_at'), sql.ref('tokens.rotation_due_at')]
   if (expiresFrom !== undefined && expiresBefore !== undefined) {

@@ -28,7 +28,7 @@ export function* lockMoves(sql: Sql, lock: 'shared' | 'own'): Steps<Moves> {
   return parse((yield* ask(lock === 'own' ? query.forUpdate() : shared)).rows[0]?.detail)
 }
 
-/** Refuses a change of this prefix if a move fences it; without a prefix, if a move fences any prefix. */
+/** Refuses a change to this prefix if a move fences it; without a prefix, if a move fences any prefix. */
 const refuse = (moves: Moves, prefix: string | undefined): void => {
   for (const [of, move] of Object.entries(moves)) if (prefix === undefined || of === prefix) refuseWhileMoving(move)
 }

@@ -13,7 +13,7 @@ export type Rendering = {
   type(kind: ColumnKind): string
   /** `stored`, or `virtual` where a virtual column can be indexed. */
   readonly generated: 'stored' | 'virtual'
-  /** Whether indexes are written inside the table, because creating them afterwards cannot be repeated safely. */
+  /** Whether indexes are written inside the table, because creating them afterward cannot be repeated safely. */
   readonly indexesInside: boolean
   /** Whether an index can leave rows out. */
   readonly partialIndexes: boolean

@@ -32,7 +32,7 @@ export function textIn(row: unknown, column: string): string {
 }
 
 /**
- * Returns the hash in a column, in lower-case hexadecimal digits.
+ * Returns the hash in a column, in lowercase hexadecimal digits.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -7,7 +7,7 @@ import { either, listOf, type OptionReader, string } from '../../../policy/optio
 /** Options that every format accepts. */
 export type FormatOptions = {
   /**
-   * Names the format in records: lower-case letters, digits, `_` and `-`. Two formats of the same kind need different names. @default the name of the
+   * Names the format in records: lowercase letters, digits, `_` and `-`. Two formats of the same kind need different names. @default the name of the
    * kind
    */
   readonly name?: string | undefined

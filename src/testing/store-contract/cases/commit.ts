@@ -127,7 +127,7 @@ export const commitCases: StoreCases = {
       },
     },
     {
-      title: 'a change of a hundred tokens is atomic',
+      title: 'a change to a hundred tokens is atomic',
       async run(stage) {
         const made: StoredToken[] = Array.from({ length: 100 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
         const last = made[99] ?? token(stage.prefix)

@@ -106,7 +106,7 @@ export const consumerCases: StoreCases = {
       },
     },
     {
-      title: 'consumers are distinguished byte for byte and by prefix',
+      title: 'consumer names are compared byte for byte, and each prefix has its own consumers',
       async run(stage) {
         const names = ['siem', 'SIEM', 'siem ', '%', '__proto__', 'söem']
         const saved = names.map((name, position) => state(stage, { name, position }))

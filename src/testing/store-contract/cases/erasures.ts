@@ -128,7 +128,7 @@ export const erasureCases: StoreCases = {
       },
     },
     {
-      title: 'addresses of last uses are removed on request, and their times stay',
+      title: 'addresses of last uses are removed on request, and the times are kept',
       async run(stage) {
         const [{ id }, { id: other }] = [await inserted(stage), await inserted(stage)]
         const lastUses = [id, other].map((tokenId) => ({ tokenId, at: START, ip: '192.0.2.1' }))

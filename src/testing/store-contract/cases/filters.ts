@@ -196,7 +196,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'neverUsed and unusedSince follow the last use, which the list includes',
+      title: 'neverUsed and unusedSince filter by the last use, and the list returns it',
       async run(stage) {
         const byName = await insertNamed(stage, { never: {}, early: {}, late: {} })
         const [early, late] = ['early', 'late'].map((name) => byName.get(name)?.id ?? '')

@@ -44,7 +44,7 @@ export const leaseCases: StoreCases = {
       },
     },
     {
-      title: 'nodes are distinguished byte for byte, even when they renew concurrently',
+      title: 'node names are compared byte for byte, even when leases are renewed concurrently',
       async run(stage) {
         const { cursor } = await stage.store.changes(undefined, 1)
         const nodes = ['n', 'N', 'n ', 'n:1', '%', '__proto__', 'ñ'].map((name) => ({

@@ -119,7 +119,7 @@ export const raceCases: StoreCases = {
       },
     },
     {
-      title: 'two changes of the same tokens in opposite order both finish',
+      title: 'two changes to the same tokens in opposite order both finish',
       async run(stage) {
         const [a, b] = [await inserted(stage), await inserted(stage)]
         const results = await Promise.all(

@@ -136,7 +136,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'objects that callers change afterwards do not affect the store',
+      title: 'objects that callers change afterward do not affect the store',
       async run(stage) {
         const scopes = ['inventory:read']
         const metadata = { team: 'one' }
@@ -168,7 +168,7 @@ export const recordCases: StoreCases = {
       },
     },
     {
-      title: 'IDs are distinguished byte for byte',
+      title: 'IDs are compared byte for byte',
       async run(stage) {
         const stem = randomText(15)
         const lower = await inserted(stage, { id: `${stem}a` })

@@ -38,11 +38,11 @@ async function ensureApart(stage: Stage, field: Field): Promise<void> {
 export const separationCases: StoreCases = {
   title: 'separation',
   cases: [
-    { title: 'tenants are distinguished byte for byte, whatever their names', run: (stage) => ensureApart(stage, 'tenantId') },
-    { title: 'owners are distinguished byte for byte', run: (stage) => ensureApart(stage, 'ownerId') },
-    { title: 'creators are distinguished byte for byte', run: (stage) => ensureApart(stage, 'createdBy') },
+    { title: 'tenants are compared byte for byte, whatever their names', run: (stage) => ensureApart(stage, 'tenantId') },
+    { title: 'owners are compared byte for byte', run: (stage) => ensureApart(stage, 'ownerId') },
+    { title: 'creators are compared byte for byte', run: (stage) => ensureApart(stage, 'createdBy') },
     {
-      title: 'tenants, actors and tokens of events are distinguished byte for byte',
+      title: 'the tenants, actors and tokens of events are compared byte for byte',
       async run(stage) {
         const events = NAMES.map((name) => event(stage.prefix, { tenantId: name, createdBy: name, tokenId: name }))
         await stage.store.commit({ events })

@@ -65,7 +65,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'from is inclusive and to is exclusive',
+      title: 'a usage report includes counts at from and excludes counts at to',
       async run(stage) {
         const { id } = await inserted(stage)
         const hours = [0, 1, 2, 3].map((hour) => use(id, { bucketAt: BUCKET + hour * HOUR }))
@@ -192,7 +192,7 @@ export const usageCases: StoreCases = {
       },
     },
     {
-      title: 'the last use never moves back, and its address belongs to it',
+      title: 'the last use never moves back, and the stored address is from that use',
       async run(stage) {
         const { id } = await inserted(stage)
         const record = async (at: number, ip?: string): Promise<void> => {
