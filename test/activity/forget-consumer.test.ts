@@ -77,7 +77,7 @@ describe('forgetConsumer()', () => {
   it.each([
     ['half a minute', 60, 30],
     ['six seconds', 1, 6],
-  ])('waits %s for a node that died while it ran the consumer', async (_, ranFor, least) => {
+  ])('waits %s for a node that died while running the consumer', async (_, ranFor, least) => {
     const store = memoryStore()
     let dead = false
     const dying = nodeOn(

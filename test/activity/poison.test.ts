@@ -97,7 +97,7 @@ describe('usage that the store always rejects', () => {
     expect(told().filter((message) => message.includes('rejects usage counts'))).toHaveLength(1)
   })
 
-  it('keeps rejected usage while the store accepts nothing else', async () => {
+  it('keeps rejected usage as long as the store rejects all usage', async () => {
     let isBad = hasBad
     const { store } = picky(memoryStore(), (given) => isBad(given))
     const { tokens, flush } = node(store)

@@ -254,7 +254,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect(await statuses(tokens, [quiet.third.record.id, late.third.record.id])).toEqual(['revoked', 'revoked'])
   })
 
-  it('ends the lineage at the next reuse on any node if a process died before it could do so', async () => {
+  it('ends the lineage at the next reuse on any node if a process died before ending the lineage', async () => {
     const shared = memoryStore()
     const dying = faultyStore(shared)
     const tokens = instance({ store: dying, onReuse: 'revoke_lineage', deadline: 0.2 })

@@ -55,7 +55,7 @@ describe('revoke with waitForNodes', () => {
     })
   }
 
-  it('waitForNodes waits for a dead node once, but no longer after its lease has been unchanged for a long time', async () => {
+  it('waitForNodes waits for a dead node once, and not at all once its lease has been unchanged for a long time', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()

@@ -179,7 +179,7 @@ describe('a wake-up channel', () => {
     })
   }
 
-  it('closes a wake-up channel immediately if it opens after the instance was closed', async () => {
+  it('immediately closes a wake-up channel that opens after the instance was closed', async () => {
     let open: (stop: () => void) => void = () => undefined
     let stopped = 0
     const store = interceptStore(memoryStore(), ({ method }, proceed) =>
@@ -245,7 +245,7 @@ describe('an outage of the feed and the store', () => {
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
   })
 
-  it('refuses verifications immediately while the store is known to hang, and recovers soon after it responds again', async () => {
+  it('refuses verifications immediately while the store is known to hang, and recovers soon after the store responds again', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: 0.15 })
     const { token } = await mint(tokens)

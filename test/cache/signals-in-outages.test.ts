@@ -57,7 +57,7 @@ describe('open requests during an outage', () => {
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('ends an open request whose token is no longer cached as soon as a new request with that token would be refused', async () => {
+  it('ends an open request as soon as a new request with its token would be refused, even if the token is no longer cached', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 1, serveStaleFor: 60, maxEntries: 1 }, usage: false })
     const { token, signal } = await open(tokens)

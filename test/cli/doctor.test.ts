@@ -133,7 +133,7 @@ describe.skipIf(sqlServerMissing('postgres'))('doctor on a dedicated Postgres se
 })
 
 describe.skipIf(mysql.skip)(`doctor on MySQL ${mysql.skip ?? ''}`, () => {
-  it('doctor shows the sql_mode of MySQL, fails if it is lenient, and names the setting to change', async () => {
+  it('doctor shows the sql_mode of MySQL, fails if the mode is lenient, and names the setting to change', async () => {
     const place = await ownDatabase(mysql.url ?? '')
     try {
       const good = await examine('mysql-good', `mysqlStore({ url: '${place.url}' })`)

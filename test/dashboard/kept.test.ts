@@ -81,7 +81,7 @@ describe.skipIf(skip !== undefined)(`nothing is lost ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('closing Revoke all asks before it discards input', () =>
+  it('closing Revoke all asks before discarding input', () =>
     play(one, async ({ page }) => {
       await press(page, 'Revoke all')
       await page.keyboard.press('Escape')
@@ -97,7 +97,7 @@ describe.skipIf(skip !== undefined)(`nothing is lost ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('Escape asks before it discards input in a conflict', () =>
+  it('Escape asks before discarding input in a conflict', () =>
     play(one, async ({ page, world }) => {
       const [{ id } = { id: '' }] = (await world.tokens.system.list()).items
       await page.getByRole('link', { name: 'ERP' }).click()

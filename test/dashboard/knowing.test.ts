@@ -292,7 +292,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
 describe.skipIf(skip !== undefined)(`the list ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('nothing in the list is cut off from 320 to 1920 pixels, even while a token is rotating', () =>
+  it('nothing in the list is cut off at any width from 320 to 1920 pixels, even while a token is rotating', () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Refund bot' }).last().waitFor()
       for (const width of [320, 390, 600, 861, 1080, 1100, 1280, 1440, 1920]) {

@@ -44,7 +44,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
     }))
 
-  it('closing and reloading ask before an uncopied token is lost, but not after it was copied', () =>
+  it('closing and reloading ask before an uncopied token is lost, but not after the token was copied', () =>
     play({}, async ({ page }) => {
       expect(await asksOnReload(page)).toBe(false)
       const token = await createByPage(page, 'ERP')
@@ -119,7 +119,7 @@ describe.skipIf(skip !== undefined)(`leaving ${skip ?? ''}`, () => {
       await keep(page)
     }))
 
-  it.each(['Escape', 'Back', 'Cancel'] as const)('%s asks before it discards a changed form, but not an unchanged one', (how) =>
+  it.each(['Escape', 'Back', 'Cancel'] as const)('%s asks before discarding a changed form, but not an unchanged one', (how) =>
     play(one, async ({ page }) => {
       const leave = (): Promise<unknown> =>
         how === 'Escape' ? page.keyboard.press('Escape') : how === 'Back' ? page.evaluate(() => history.back()) : confirm(page, 'Cancel')

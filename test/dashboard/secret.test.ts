@@ -8,7 +8,7 @@ const { path = '', skip } = findChromium()
 describe.skipIf(skip !== undefined)(`a token shown once ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('a token shown once is copied by its button and not closed by a stray click or Escape', () =>
+  it('a token shown once is copied by its button and not dismissed by a stray click or Escape', () =>
     play({ context: { permissions: ['clipboard-read', 'clipboard-write'] } }, async ({ page }) => {
       const token = await createByPage(page, 'ERP')
       await confirm(page, 'Copy token')
@@ -19,7 +19,7 @@ describe.skipIf(skip !== undefined)(`a token shown once ${skip ?? ''}`, () => {
       expect(await page.locator('[data-token]:not(:empty)').textContent()).toBe(token)
     }))
 
-  it('a closed token remains in no DOM, URL, history, storage, cache or memory of the page', () =>
+  it('a token that was dismissed remains in no DOM, URL, history, storage, cache or memory of the page', () =>
     play({}, async ({ page, world }) => {
       const client = await page.context().newCDPSession(page)
       const token = await createByPage(page, 'ERP')

@@ -113,7 +113,7 @@ it('on web requests, wrong arguments are rejected with a hint about what to writ
   }
 })
 
-it("Fastify's authenticate() explains that it must be registered when it is called as on other frameworks", async () => {
+it("when called as on other frameworks, Fastify's authenticate() explains that it must be registered", async () => {
   const { tokens } = testLatchkey({ scopes: { 'inventory:read': 'See stock' } })
   const says = 'app.register(authenticate, { tokens })'
   for (const args of [[tokens], [tokens, {}], [tokens, null], [tokens, { tokens }], [nodeRequest, {}, next]])

@@ -24,7 +24,7 @@ const request = (headers: Record<string, string> = {}, method = 'GET'): Request 
 describe('a session', () => {
   const session = (): { id: string; tenantId: string; scopes: '*' } => ({ id: 'ada', tenantId: 'acme', scopes: '*' })
 
-  it('a session creates a principal without a token that a scope check accepts', async () => {
+  it('a session creates a principal that has no token and that a scope check accepts', async () => {
     const outcome = await decide(tokens, request(), { session, require: checkScopes('inventory:read') })
     const { principal } = outcome
     expect(principal).toMatchObject({

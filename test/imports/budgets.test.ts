@@ -68,7 +68,7 @@ it.each(CALLERS)('limits guesses equally for tokens that exist, were used before
   expect(await presented[caller]('k-2-secret')).toBe('ok')
 })
 
-it('limits the comparisons for one address, and less strictly for a name that many users share', async () => {
+it('limits comparisons for one address, and less strictly for unknown addresses, which many users share', async () => {
   const { presented, tokens } = await standing()
   for (let at = 0; at < 300; at += 1) {
     await presented['one address'](`k-${at % 20}-guess-${at}`)

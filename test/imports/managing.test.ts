@@ -78,7 +78,7 @@ it('allows management with a credential of the host that only looks like an impo
   expect(await answerTo(tokens, { authorization: basic('sk_of-the-host') })).toBe(200)
 })
 
-it('refuses management if it cannot tell whether a credential is an imported token', async () => {
+it('refuses management if latchkey cannot tell whether a credential is an imported token', async () => {
   const store = faultyStore(memoryStore())
   const tokens = accepting([old], { store, logger: false })
   store.behave({ find: { do: 'fail', error: new Error('down') } })

@@ -174,7 +174,7 @@ it('a dry run reports the same outcome as an import, and writes nothing', async 
   expect(outcome(await tokens.system.import(rows, { format: old, map, dryRun: true }))).toEqual({ rows: 230, imported: 200, existing: 30 })
 })
 
-it('continues an interrupted import when it is called again, and streams its rows in one pass', async () => {
+it('continues an interrupted import when import() is called again, and streams its rows in one pass', async () => {
   const store = faultyStore(memoryStore())
   const tokens = accepting([old], { store })
   const rows = Array.from({ length: 350 }, (_, at) => oldToken(at).row)

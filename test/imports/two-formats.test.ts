@@ -42,7 +42,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(await verdict(accepting(formats, { store, clock: () => now }).verify(token))).toBe('token_revoked')
   })
 
-  it('ends both records of a secret imported twice once it is presented, with one event that names the other record', async () => {
+  it('ends both records of a secret that was imported twice as soon as the secret is presented, with one event that names the other record', async () => {
     const { tokens, token, ...made } = await imported(formats)
     expect(await verdict(tokens.verify(token))).toBe('ok')
     await tokens.system.revoke(made.hashed, { reason: 'stolen' })
@@ -126,7 +126,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     },
   )
 
-  it('fires the signal when the other record of its secret is revoked with the rest of its tenant', async () => {
+  it('fires the signal when the other record of its secret is revoked together with all tokens of its tenant', async () => {
     const tokens = accepting(formats)
     const { token, row } = oldToken(1)
     await tokens.system.import([{ token }], {
@@ -167,7 +167,7 @@ it('prunes revoked imported tokens once no other format is accepted', async () =
   expect(await tokens.system.get(made.hashed)).toBeUndefined()
 })
 
-it('reports a row as a problem if another format already imported its token, whatever became of it', async () => {
+it('reports a row as a problem if another format already imported its token, whatever became of that token', async () => {
   const tokens = accepting([hashed, plain])
   const [good, revoked, fresh] = [oldToken(1), oldToken(2), oldToken(3)]
   await tokens.system.import([good.row, revoked.row], { format: hashed, map })

@@ -11,7 +11,7 @@ const repeated = (parameter: string): string => Array.from({ length: TIMES }, ()
 it.each([
   ['/', 'status=active'],
   ['/events', 'action=token.created'],
-])('GET %s answers a filter value that is repeated a thousand times as if it were sent once', async (path, parameter) => {
+])('GET %s answers a filter value that is repeated a thousand times as if the value were sent once', async (path, parameter) => {
   const h = harness({}, {}, sqliteStore(':memory:'))
   onTestFinished(() => h.tokens.close())
   const { id } = await h.create(admin)

@@ -13,7 +13,7 @@ const permissions = (from: number, to: number) => Array.from({ length: to - from
 
 // The option `owner` is called with every verification, so its result must not be compared with the whole catalogue each time.
 describe('scopes from the host that are not in the catalogue', () => {
-  it('scopes outside the catalogue are compared with it once, however often they occur', () => {
+  it('scopes outside the catalogue are compared with the catalogue once, however often they occur', () => {
     const { resolveFrom } = catalogue()
     const owned = ['inventory:read', ...permissions(0, 50)]
     resolveFrom('the scopes of an owner', owned)

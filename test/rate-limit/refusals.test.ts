@@ -40,7 +40,7 @@ describe('a separate budget for refusals', () => {
     await expect.poll(async () => (await limiter.get(`token:acme_test:${record.id}`))?.consumedPoints).toBe(0)
   })
 
-  it('a use that is refused because the refusals are used up does not count as another refusal', async () => {
+  it('a use that is refused because the budget for refusals is used up does not count as another refusal', async () => {
     const limiter = syncLimiter(5)
     const tokens = limited([{ name: 'token', by: 'token', limiter }])
     const { token, record } = await mint(tokens)

@@ -80,7 +80,7 @@ describe('waiting in turn for a connection of a pool', () => {
 })
 
 describe('shares of a pool', () => {
-  it('leaves most of a pool to calls other than the feed, and always one connection to reads by key', async () => {
+  it('leaves most of a pool to calls other than feed reads, and always keeps one connection for reads by key', async () => {
     const { take, out } = pool()
     const { any, feed, others } = sharesOf(10, take)
     for (let call = 0; call < 20; call += 1) void feed()

@@ -40,7 +40,7 @@ it.each([
   expect(clients[1]?.end).toHaveBeenCalled()
 })
 
-it('ends a listening connection that is still reconnecting when it is stopped', async () => {
+it('stopping a listener ends a connection that is still being reopened', async () => {
   const lostBy: (() => void)[] = []
   const first = clientThat({ on: (event, listener) => event === 'error' && lostBy.push(listener as () => void) })
   const second = clientThat({ query: silent })

@@ -45,7 +45,7 @@ describe.skipIf(postgres.skip)(`a feed that continues in a copy of a Postgres da
     return [before, after]
   }
 
-  it('continues the feed of a promoted copy for readers that are not ahead of it', async () => {
+  it('continues the feed of a promoted copy for readers that are not ahead of the copy', async () => {
     const first = stores[0] as TokenStore
     await commit(first)
     const cursor = await end(first)

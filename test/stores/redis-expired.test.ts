@@ -107,7 +107,7 @@ describe.skipIf(redis.skip)(`more expired tokens than Redis examines in one step
     expect(await compare({ now: 2_000_000, tenantIds: ['b'] })).toBe(0)
   })
 
-  it('needs at most four Redis steps for a page of expired tokens, and one step when it is listed again', async () => {
+  it('needs at most four Redis steps for a page of expired tokens, and one step when the page is listed again', async () => {
     const client = new Redis(redis.url ?? '')
     let steps = 0
     const keyPrefix = newKeyPrefix()

@@ -188,7 +188,7 @@ describe.skipIf(missing)(`a Redis server that becomes unavailable ${missing ?? '
     expect(await server.clients()).toBe(2)
   })
 
-  it('gives up on a Redis server that hangs, and continues when it resumes', async () => {
+  it('gives up on a Redis server that hangs, and continues when the server resumes', async () => {
     const store = redisStore({ url: server.url })
     cleanups.push(() => store.close?.())
     const token = storedToken()

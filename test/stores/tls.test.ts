@@ -172,7 +172,7 @@ describe.skipIf(noMariadb)(`a MySQL server with TLS ${noMariadb ?? ''}`, () => {
     expect(mysqlTransport(connection)).toMatchObject({ encrypted: true, verified })
   })
 
-  it('reports that MySQL may require TLS if it refuses an unencrypted login', async () => {
+  it('reports that MySQL may require TLS if the server refuses an unencrypted login', async () => {
     const ca = await readFile(certificates.ca, 'utf8')
     const admin = open({ ca })
     await admin.migrate()

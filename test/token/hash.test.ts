@@ -6,7 +6,7 @@ import vectors from './vectors.json' with { type: 'json' }
 
 const engines: HashEngine[] = nativeEngine === undefined ? [portableEngine] : [portableEngine, nativeEngine]
 
-test("uses the platform's one-shot hash if it has one", () => {
+test("uses the platform's one-shot hash if the platform has one", () => {
   const available = typeof process.getBuiltinModule === 'function' && 'hash' in process.getBuiltinModule('node:crypto')
   expect(defaultEngine).toBe(available ? nativeEngine : portableEngine)
   expect(defaultEngine.name).toBe(available ? 'native' : 'noble')

@@ -139,7 +139,7 @@ describe('explain for the past', () => {
     expect(await tokens.system.explain(record.id, { at: T0 + 4 * HOUR })).toMatchObject({ ok: false, code: 'token_revoked' })
   })
 
-  it('explains a token at an instant before notices about it, because notices change nothing', async () => {
+  it('explains an instant before notices about the token were written, because notices change nothing', async () => {
     const { tokens, time, store } = timed()
     const { record } = await mint(tokens)
     const notices = ACTIONS.filter((action) =>

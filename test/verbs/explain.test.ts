@@ -113,7 +113,7 @@ describe('explain for the present', () => {
     expect(await tokens.system.explain(record.id, { scope: 'stock:read' })).toMatchObject({ ok: false, code: 'store_unavailable' })
   })
 
-  it('leaves a step undecided if it would have to count a use or lacks input', async () => {
+  it('leaves a step undecided if deciding it would count a use, or if input for it is missing', async () => {
     const limiter = { points: 1, duration: 60, consume: () => counted(), penalty: () => counted(), reward: () => counted() }
     const counted = (): never => {
       throw new Error('explain counted a use')

@@ -105,7 +105,7 @@ describe.each(await everyStore())('notices on $kind', ({ skip, place }) => {
   })
 
   it.skipIf(skip)(
-    'writes notices about unused tokens and about rotated tokens still in use, and deactivates an unused token unless it is used after its notice',
+    'writes notices about unused tokens and about rotated tokens still in use, and deactivates an unused token unless that token is used after its notice',
     async () => {
       const open = await openers()
       const { make, use, look, told, clock, handle } = node({ store: open(), ...POLICY })

@@ -98,7 +98,7 @@ it('writes nothing for a verb whose time is up', async () => {
   expect(commits()).toBe(before)
 })
 
-it('waits for another change to the same token no longer than its own deadline', async () => {
+it('waits for another change to the same token only until its own deadline', async () => {
   const { tokens, record } = await setUp(['commit'])
   const first = tokens.system.update(record.id, { name: 'one' })
   await vi.advanceTimersByTimeAsync(500)

@@ -361,7 +361,7 @@ describe('retention of a sealed audit', () => {
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 1, pruned: 0 })
   })
 
-  it('seals events before it removes them and records the removal, so removal differs from tampering', async () => {
+  it('seals events before removing them and records the removal, so that a removal differs from tampering', async () => {
     const heads: AuditHead[] = []
     const { make, handle, pass, retain, store } = node({ ...old, sealing: { onSeal: (head) => heads.push(head) } })
     await make(3)
@@ -406,7 +406,7 @@ describe('retention of a sealed audit', () => {
     expect(await never.store.seals({ prefix: 'acme_test', limit: 10 })).toEqual([])
   })
 
-  it('does not report a removal as tampering if it was interrupted after its seal', async () => {
+  it('does not report a removal as tampering if the removal was interrupted after its seal', async () => {
     const store = faultyStore(memoryStore())
     const { make, handle, pass, retain } = node({ ...old, store, sealing: {} })
     await make(10)

@@ -51,7 +51,7 @@ describe('mistakes in calls to the verbs', () => {
     await tokens.close()
   })
 
-  it('suggests the correction of a misspelled field before it reports the missing field', async () => {
+  it('suggests the correction of a misspelled field before reporting the missing field', async () => {
     const { tokens } = await kit()
     const cases = [
       [{ nam: 'x', scopes: [] }, 'name'],

@@ -32,7 +32,7 @@ const plantHuge = async (place: string): Promise<void> => {
   await truncate(place, 3_000_000_000)
 }
 
-describe.skipIf(process.platform === 'win32')('files that an attacker planted in place of those of fileStorage', () => {
+describe.skipIf(process.platform === 'win32')('files that an attacker planted in place of the files of fileStorage', () => {
   it.each([
     ['a pipe', plantPipe],
     ['a link to a device', (place: string) => symlink('/dev/zero', place)],

@@ -26,7 +26,7 @@ const createTokens = (onError?: (fault: FaultReport) => unknown) => {
 const hash = (token: string): string => createHash('sha256').update(token).digest('base64')
 
 describe('a leak report', () => {
-  it('a leak report revokes the token, records where the token was found in the audit, and reports which tokens were real', async () => {
+  it('a leak report revokes the token, records in the audit where the token was found, and reports which tokens were real', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const { token, record } = await create()

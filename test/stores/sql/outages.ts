@@ -34,7 +34,7 @@ export const outageTests = (subject: OutageSubject): void => {
     await proxy.close()
   })
 
-  it('answers 500 concurrent reads over a pool of five, half of them abandoned by their callers, and continues', async () => {
+  it('serves 500 concurrent reads over a pool of five, half of them abandoned by their callers, and continues', async () => {
     const known = token()
     await store.commit({ inserts: [known], events: [event()] })
     const reads = Array.from({ length: 500 }, (_, index) => {

@@ -135,7 +135,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await tokens.system.list()).items).toEqual([])
   })
 
-  it('accepts a token right after its commit, and not after a rollback, even if it was verified before', {
+  it('accepts a token right after its commit, and not after a rollback, even if the token was verified before', {
     timeout: 20_000,
   }, async () => {
     const tokens = await node()
