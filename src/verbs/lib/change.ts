@@ -167,7 +167,7 @@ export async function changeToken(
   version: number | undefined,
   step: (current: StoredToken, now: number) => MaybePromise<Step>,
 ): Promise<TokenRecord> {
-  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+  const attempt = async (): Promise<TokenRecord | undefined> => {
     const current = await findVisible(context, id, actor)
     if (version !== undefined && current.version !== version) throw staleVersion(current)
     const now = timeOfChange(context)
@@ -179,9 +179,40 @@ export async function changeToken(
       events: [next.event, ...(await noticesOf(context, current, next.record, now))],
       ...(next.caps !== undefined && { caps: next.caps }),
     })
-    if (result.ok) return viewRecord(next.record, now)
+    return result.ok ? viewRecord(next.record, now) : undefined
   }
-  throw tooManyChanges()
+  const first = await attempt()
+  if (first !== undefined) return first
+  return await inTurn(context, String(id), async () => {
+    for (let tries = 1; tries < MAX_TRIES; tries += 1) {
+      const changed = await attempt()
+      if (changed !== undefined) return changed
+    }
+    throw tooManyChanges()
+  })
+}
+
+/** The last change in line for each token, per instance. */
+const lines: WeakMap<RecordCache, Map<string, Promise<void>>> = new WeakMap()
+
+/** Repeats the changes to one token one after the other. All at once, each of them would read the token again whenever one succeeded. */
+async function inTurn<T>(context: Context, id: string, work: () => Promise<T>): Promise<T> {
+  const line = lines.get(context.records) ?? new Map<string, Promise<void>>()
+  lines.set(context.records, line)
+  const before = line.get(id)
+  let leave = (): void => undefined
+  const mine = new Promise<void>((resolve) => {
+    leave = resolve
+  })
+  line.set(id, mine)
+  try {
+    if (before !== undefined) await join(context, 'other changes to this token', 'store.commit', before)
+    return await work()
+  } finally {
+    // A change that gave up waiting must not let the next one overtake those before it.
+    void Promise.resolve(before).then(leave)
+    if (line.get(id) === mine) line.delete(id)
+  }
 }
 
 /** Returns the record with the changes applied. A value of `undefined` removes the field. */
