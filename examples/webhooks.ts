@@ -20,8 +20,8 @@ const seen = new Set<string>()
 let verifier: Webhook | undefined
 let isDown = true
 const receiver = express()
-// Keeps the raw bytes, because a parsed body can no longer be verified.
-receiver.post('/hooks', express.raw({ type: 'application/json' }), (request, response) => {
+// Keeps the raw bytes, because a parsed body can no longer be verified. latchkey sends at most 64 KiB.
+receiver.post('/hooks', express.raw({ type: 'application/json', limit: '128kb' }), (request, response) => {
   if (isDown) {
     isDown = false
     console.log('the receiver is down')

@@ -1,11 +1,11 @@
 import { consumerOf } from '../../activity/dead-letters.js'
 import { RetryLater } from '../../activity/retry-later.js'
-import { viewEvent } from '../../activity/view-event.js'
 import { StoreUnavailableError } from '../../errors.js'
 import type { Internals } from '../../instance.js'
 import type { AuditAction, ListedEvent } from '../../model/event.js'
 import { readClock } from '../../policy/instant.js'
 import type { ConsumerState } from '../../store/port.js'
+import { bodyOf } from './body.js'
 import type { Destination } from './destination.js'
 import type { Signer } from './secret.js'
 import { type Outcome, send } from './send.js'
@@ -14,6 +14,8 @@ import { attemptsOf, saveAttempts, saveSlot, slotsOf } from './state.js'
 /** Maximum number of dead letters per endpoint. */
 export const MOST_DEAD_LETTERS = 100
 const FACTOR = 4
+/** Maximum number of attempts for an event that the receiver itself refuses, so that it does not hold up later events for hours. */
+const MOST_REFUSALS = 3
 /** Each delay varies by up to a fifth, so events that failed together are not retried together. */
 const JITTER = 0.2
 /** Extra time for a handler beyond the delivery itself, because it writes to the store. */
@@ -71,7 +73,7 @@ export class Endpoint {
   async deliver(event: ListedEvent, signal: AbortSignal): Promise<Outcome> {
     const { destination, signer, timeoutMs, ca } = this.#options
     const now = new Date(readClock(this.#inside.settings.clock, 'no webhook can be sent'))
-    const body = JSON.stringify({ type: event.action, timestamp: new Date(event.at).toISOString(), data: viewEvent(event) })
+    const body = bodyOf(event)
     return await send({
       destination,
       body,
@@ -105,8 +107,9 @@ export class Endpoint {
   }
 
   /** Throws `RetryLater`, or turns the event into a dead letter. */
-  async #failed(event: ListedEvent, { failure, waitMs = 0, gone }: Outcome & { readonly delivered: false }): Promise<void> {
-    const { attempts: most, longestMs } = this.#options.retry
+  async #failed(event: ListedEvent, { failure, waitMs = 0, gone, refused }: Outcome & { readonly delivered: false }): Promise<void> {
+    const { attempts: allowed, longestMs } = this.#options.retry
+    const most = refused === true ? Math.min(allowed, MOST_REFUSALS) : allowed
     const store = this.#inside.store()
     const rows = await store.consumers(this.#of.prefix)
     const now = readClock(this.#inside.settings.clock, 'no delivery attempt can be recorded')

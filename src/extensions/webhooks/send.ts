@@ -4,7 +4,13 @@ import { ADDRESS_REFUSED, type Destination } from './destination.js'
 
 /** The outcome of one attempt. */
 export type Outcome =
-  | { readonly delivered: true; readonly failure?: undefined; readonly waitMs?: undefined; readonly gone?: undefined }
+  | {
+      readonly delivered: true
+      readonly failure?: undefined
+      readonly waitMs?: undefined
+      readonly gone?: undefined
+      readonly refused?: undefined
+    }
   | {
       readonly delivered: false
       /** A short code: `status_500`, `timeout`, `address_refused`. */
@@ -13,6 +19,8 @@ export type Outcome =
       readonly waitMs?: number
       /** The receiver says that it no longer exists. */
       readonly gone?: true
+      /** The receiver will not accept this event, whenever it is sent. */
+      readonly refused?: true
     }
 
 /** One request to one receiver. */
@@ -30,6 +38,11 @@ export type Delivery = {
 /** The limit for reading a response. Only its status matters; the rest is read so that the connection can close cleanly. */
 const MAX_BYTES = 64 * 1024
 const MAX_DRAIN_MS = 1_000
+/**
+ * Statuses about the content of the request, RFC 9110 §15.5.14 and §15.5.21. A 400 is not one of them: receivers also use it for a signature that they cannot
+ * verify, and then it would say the same about every event.
+ */
+const REFUSALS: ReadonlySet<number> = new Set([413, 422])
 
 /** Posts once to a checked address, without following redirects. Never rejects. */
 export function send(delivery: Delivery): Promise<Outcome> {
@@ -95,6 +108,8 @@ function outcomeOf({ statusCode = 0, headers }: http.IncomingMessage, now: numbe
     failure: statusCode >= 300 && statusCode < 400 ? `redirected_${statusCode}` : `status_${statusCode}`,
     ...(waitMs !== undefined && { waitMs }),
     ...(statusCode === 410 && { gone: true }),
+    // With Retry-After, the refusal is temporary.
+    ...(REFUSALS.has(statusCode) && waitMs === undefined && { refused: true }),
   }
 }
 

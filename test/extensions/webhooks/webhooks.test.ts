@@ -283,6 +283,76 @@ describe('webhooks', () => {
     }
   })
 
+  it('a webhook body has at most 64 KiB: the largest values are left out and listed, and every other field is the same as in the audit', async () => {
+    const tokens = instance()
+    const crm = await receiver()
+    const hooks = start(tokens, crm.url)
+    const wide = (tag: string) => Array.from({ length: 1000 }, (_, at) => `${tag}-${at}`.padEnd(22, '東'))
+    const { record } = await mint(tokens, { resources: { warehouse: wide('a') }, metadata: { note: '東'.repeat(5000) } })
+    await tokens.system.update(record.id, { name: 'new', resources: { warehouse: wide('b') }, metadata: { note: '西'.repeat(5000) } })
+    await until(() => crm.seen.length === 2)
+    const [created, updated] = crm.seen
+    for (const each of [created, updated]) expect(Buffer.byteLength(each!.body)).toBeLessThanOrEqual(64 * 1024)
+    expect(verified(hooks.secretOf('crm'), created!)).toMatchObject({ data: { omitted: ['after.resources'], after: { metadata: {} } } })
+    const { items } = await tokens.system.events({ order: 'oldest' })
+    const { before = {}, after = {}, ...event } = JSON.parse(JSON.stringify(items[1]))
+    const { resources: _, ...smallBefore } = before
+    const { resources: __, ...smallAfter } = after
+    const data = { ...event, before: smallBefore, after: smallAfter, omitted: ['before.resources', 'after.resources'] }
+    expect(verified(hooks.secretOf('crm'), updated!)).toEqual({ type: 'token.updated', timestamp: event.at, data })
+    // The audit keeps everything.
+    expect(before.resources.warehouse).toHaveLength(1000)
+    expect(after.resources.warehouse).toHaveLength(1000)
+  })
+
+  it('a webhook leaves out no more than it must to stay within 64 KiB', async () => {
+    const tokens = instance()
+    const crm = await receiver()
+    start(tokens, crm.url)
+    const values = (tag: string) => Array.from({ length: 1000 }, (_, at) => `${tag}-${String(at).padStart(5, '0')}`.padEnd(58, 'x'))
+    const { record } = await mint(tokens, { resources: { warehouse: values('a') } })
+    await tokens.system.update(record.id, { resources: { warehouse: values('b') } })
+    await until(() => crm.seen.length === 2)
+    const [created, updated] = crm.seen.map(({ body }) => JSON.parse(body).data)
+    expect(created.omitted).toBeUndefined()
+    expect(updated.omitted).toEqual(['before.resources'])
+    expect(updated.before).toEqual({})
+    expect(updated.after.resources.warehouse.join()).toBe(values('b').join())
+  })
+
+  it.each([413, 422])('an event that the receiver refuses with %i holds up later events for three quick attempts only', async (status) => {
+    const { tokens, told } = hearing()
+    const [poison] = [await mint(tokens), await mint(tokens)]
+    const crm = await receiver(({ body }, response) => response.writeHead(body.includes(poison.record.id) ? status : 200).end())
+    const hooks = start(tokens, crm.url, { retry: { attempts: 8, first: 0.02, longest: '6h' } })
+    await until(() => crm.seen.length === 4)
+    const [one, two] = await trail(tokens)
+    expect(crm.ids()).toEqual([one, one, one, two])
+    expect(await hooks.deadLetters()).toMatchObject([{ eventId: one, attempts: 3, failure: `status_${status}` }])
+    expect(told('webhook')[0]).toContain(`status_${status}, attempt 1 of 3`)
+  })
+
+  it('a refused event has no more attempts than the option allows', async () => {
+    const { tokens } = hearing()
+    await mint(tokens)
+    const crm = await receiver((_, response) => response.writeHead(413).end())
+    const hooks = start(tokens, crm.url, { retry: { attempts: 2, first: 0.02 } })
+    await until(async () => (await hooks.deadLetters()).length === 1)
+    expect(crm.seen).toHaveLength(2)
+  })
+
+  it.each([
+    ['400, as for a wrong signature', 400, {}],
+    ['413 with Retry-After', 413, { 'retry-after': '1' }],
+  ] as const)('an event answered with %s has every attempt, because the fault may not be in the event', async (_, status, headers) => {
+    const { tokens, told } = hearing()
+    await mint(tokens)
+    const crm = await receiver((__, response) => response.writeHead(status, headers).end())
+    start(tokens, crm.url, { retry: { attempts: 8, first: 0.02, longest: 1 } })
+    await until(() => told('webhook').length > 0)
+    expect(told('webhook')[0]).toContain(`status_${status}, attempt 1 of 8`)
+  })
+
   it('the attempt count survives a restart, and attempts before the due time do not count', async () => {
     const store = memoryStore()
     const crm = await receiver((_, response) => response.writeHead(500).end())
