@@ -1,5 +1,6 @@
 import type { ListedEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import { ReadSize } from '../store/read-page.js'
 import type { Report } from '../store/reporter.js'
 import { callHandler, type ListedEventHandler } from './call-handler.js'
 import { ConsumerClaim } from './consumer-claim.js'
@@ -10,7 +11,6 @@ import type { ConsumerReads } from './shared-read.js'
 const QUIET_AFTER_MS = 30_000
 /** The longest uninterrupted wait: the holder of a consumer renews its claim in between. */
 const LONGEST_WAIT_MS = 2_000
-const PAGE = 100
 /** After a crash, at most the events of this period are delivered again. */
 const SAVE_EVERY_MS = 1_000
 const FIRST_RETRY_MS = 500
@@ -119,16 +119,14 @@ export class Consumer {
     this.#woken = false
     // Events of other nodes are polled for once a second; events of this node are announced.
     if (!woken && (await this.#options.reads.newest.recent()) <= this.#claim.position) return
+    const size = new ReadSize()
     for (;;) {
-      const page = await this.#store.events({
-        prefix: this.#options.prefix,
-        order: 'oldest',
-        after: this.#claim.position,
-        limit: PAGE,
-      })
+      const limit = size.rows
+      const page = await this.#store.events({ prefix: this.#options.prefix, order: 'oldest', after: this.#claim.position, limit })
+      size.add(page)
       for (const event of page) if (!(await this.#hand(event))) return
       if (page.length > 0) await this.#save()
-      if (page.length < PAGE) return
+      if (page.length < limit) return
     }
   }
 

@@ -1,5 +1,6 @@
 import type { ListedEvent } from '../model/event.js'
 import type { GuardedStore } from '../store/guarded-store.js'
+import { readPage } from '../store/read-page.js'
 import type { AuditEntry } from './check.js'
 import { readBareSeal } from './seal.js'
 
@@ -18,13 +19,17 @@ export async function* auditEntries(store: GuardedStore, prefix: string): AsyncG
   // Undefined at first, so that an event inserted before the first position is returned, too.
   let position: number | undefined
 
+  const read = (limit: number, after: number | undefined): Promise<readonly ListedEvent[]> =>
+    store.events({ prefix, order: 'oldest', limit, ...(after !== undefined && { after }) })
+
   async function* eventsUpTo(last: number): AsyncGenerator<AuditEntry, void> {
     for (;;) {
       const event = page[next]
       if (event === undefined) {
-        page = await store.events({ prefix, order: 'oldest', limit: EVENTS, ...(position !== undefined && { after: position }) })
+        const found = await readPage(EVENTS, position, read, ({ seq }) => seq)
+        page = found.rows
         next = 0
-        position = page.at(-1)?.seq ?? position
+        position = found.end
         if (page.length === 0) return
       } else {
         if (event.seq > last) return

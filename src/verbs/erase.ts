@@ -9,6 +9,7 @@ import type { Erased } from '../model/revocation.js'
 import { refuseUndefined } from '../policy/read-input.js'
 import { readShape, text } from '../policy/shape.js'
 import type { ListQuery, Replacement, TokenFilter } from '../store/port.js'
+import { readPage } from '../store/read-page.js'
 import { untilDone } from '../store/until-done.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
@@ -190,24 +191,20 @@ function replacementOf({ context, ownerId }: Task, { lastUsedAt: _, lastUsedIp: 
 
 async function eraseEvents(task: Task): Promise<number> {
   const { context, tenantIds } = task
+  const query = { prefix: context.settings.prefix, order: 'oldest', ...(tenantIds !== undefined && { tenantIds }) } as const
+  const read = (limit: number, from: number | undefined) => context.store.events({ ...query, after: from ?? 0, limit })
   let count = 0
   let after = 0
   let tries = 0
   for (;;) {
-    const page = await context.store.events({
-      prefix: context.settings.prefix,
-      order: 'oldest',
-      after,
-      limit: EVENTS_A_BATCH,
-      ...(tenantIds !== undefined && { tenantIds }),
-    })
+    const { rows: page, more } = await readPage(EVENTS_A_BATCH, after, read, ({ seq }) => seq)
     const erased = await eraseFromPage(task, page)
     tries = erased === undefined ? tries + 1 : 0
     if (tries === MAX_TRIES) throw tooManyChanges()
     if (erased === undefined) continue
     count += erased
     const last = page.at(-1)
-    if (last === undefined || page.length < EVENTS_A_BATCH) return count
+    if (last === undefined || !more) return count
     after = last.seq
   }
 }

@@ -5,6 +5,7 @@ import { readShape, text } from '../policy/shape.js'
 import { hasExpired } from '../policy/status.js'
 import { noneOf } from '../policy/suggest.js'
 import type { ListQuery } from '../store/port.js'
+import { readPage } from '../store/read-page.js'
 import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
@@ -13,7 +14,6 @@ import { noteOutOfReach } from './lib/attempts.js'
 import { MAX_CURSOR, positionOf, readCursor, writeCursor } from './lib/cursor.js'
 import { idsSchema } from './lib/ids.js'
 import { withLastUse } from './lib/last-use.js'
-import { readPage } from './lib/page.js'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 1000

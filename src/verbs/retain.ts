@@ -4,6 +4,7 @@ import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent, StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import type { ConsumerState } from '../store/port.js'
+import { readPage } from '../store/read-page.js'
 import { untilDone } from '../store/until-done.js'
 import { deriveId } from '../token/derive-id.js'
 import type { Context } from '../verify/context.js'
@@ -38,14 +39,14 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
   // Events are sealed before they are removed, and the seals record the removal. Verification can then distinguish retention from tampering.
   const sealed = await sealFirst(context, goOn)
   const removal = sealed === undefined ? undefined : await SealedRemoval.before(context, before)
+  const read = (limit: number, from: number | undefined) => context.store.events({ prefix, order: 'oldest', after: from ?? 0, limit })
   let after = settled.get(context) ?? 0
   let isSettled = true
   while (await goOn()) {
-    const found = await context.store.events({ prefix, order: 'oldest', after, limit: EVENTS_A_BATCH + 1 })
-    const page = found.slice(0, EVENTS_A_BATCH)
+    const { rows: page, more } = await readPage(EVENTS_A_BATCH, after, read, ({ seq }) => seq)
     const isOld = (event: ListedEvent): boolean => event.at < before && event.seq <= (sealed ?? Number.POSITIVE_INFINITY)
     // The newest event stays. Everything that has read or sealed the events up to it continues after its position, even in a copy of this store.
-    const older = found.length > page.length ? page : page.slice(0, -1)
+    const older = more ? page : page.slice(0, -1)
     const sound = removal === undefined ? older : await soundOf(context, removal, older, { before, now })
     const old = sound.filter((event) => isOld(event) && !mustStay(event) && !keepsFromReturning(context, event, now))
     const end = old.at(-1)
@@ -58,12 +59,16 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
       )
     }
     const removed = new Set(old)
-    isSettled &&= page.every((event) => removed.has(event) || mustStay(event))
-    if (isSettled && page.length > 0) settled.set(context, page.at(-1)?.seq ?? after)
+    if (isSettled) {
+      const open = page.findIndex((event) => !removed.has(event) && !mustStay(event))
+      const last = (open === -1 ? page : page.slice(0, open)).at(-1)
+      if (last !== undefined) settled.set(context, last.seq)
+      isSettled = open === -1
+    }
     // Events after a young event are younger too. An event from the future comes from a wrong clock and proves nothing.
     const last = page.at(-1)
     if (sound.length < older.length) return
-    if (last === undefined || page.length < EVENTS_A_BATCH || page.some(({ at }) => at >= before && at <= now)) return
+    if (last === undefined || !more || page.some(({ at }) => at >= before && at <= now)) return
     after = last.seq
   }
 }

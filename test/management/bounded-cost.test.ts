@@ -27,8 +27,8 @@ function largest(at: number) {
 
 type Document = { readonly paths: { readonly [path: string]: { readonly [method: string]: { readonly operationId: string } } } }
 
-/** How to request as much as possible from each operation, and the maximum response size. A new route needs an entry. */
-type Plan = { readonly ask?: Ask; readonly query?: string; readonly own?: true; readonly most: number }
+/** How to request as much as possible from each operation, the maximum response size, and the maximum size of one read. A new route needs an entry. */
+type Plan = { readonly ask?: Ask; readonly query?: string; readonly own?: true; readonly most: number; readonly atOnce?: number }
 
 const LARGE = 8 * MIB
 const ONE = MIB
@@ -40,12 +40,16 @@ describe('responses with the largest data that the store accepts', () => {
   let ids: string[]
   let token: string
   let read = 0
+  let mostAtOnce = 0
 
   beforeAll(async () => {
     const inner = memoryStore()
     const store = interceptStore(inner, async ({ method }, proceed) => {
       const answer = await proceed()
-      if (['list', 'events', 'usage'].includes(method)) read += JSON.stringify(answer).length
+      if (!['list', 'events', 'usage'].includes(method)) return answer
+      const size = JSON.stringify(answer).length
+      read += size
+      if (method !== 'usage') mostAtOnce = Math.max(mostAtOnce, size)
       return answer
     })
     h = harness({ clock: () => NOW }, { maxBodyBytes: 16 * MIB }, store as typeof inner)
@@ -57,6 +61,11 @@ describe('responses with the largest data that the store accepts', () => {
     for (const [at, id] of ids.entries()) {
       const { resources, allowedIps, metadata, description } = largest(at + 1000)
       const changed = await h.call('PATCH', `/${id}`, { actor: admin, body: { resources, allowedIps, metadata, description } })
+      expect(changed.status).toBe(200)
+    }
+    const changes = Array.from({ length: 600 }, (_, at) => largest(2000 + (at % 2)))
+    for (const { resources, allowedIps } of changes) {
+      const changed = await h.call('PATCH', `/${ids[0]}`, { actor: admin, body: { resources, allowedIps } })
       expect(changed.status).toBe(200)
     }
     const counts = ids.flatMap((tokenId, at) =>
@@ -88,7 +97,7 @@ describe('responses with the largest data that the store accepts', () => {
     listEvents: { query: 'limit=1000', most: LARGE },
     listTokenEvents: { query: 'limit=1000', most: LARGE },
     getTokenUsage: { query: range, most: LARGE },
-    getUsageOfTokens: { query: `${idQuery(60)}&from=${new Date(NOW - 100 * HOUR).toISOString()}`, most: LARGE },
+    getUsageOfTokens: { query: `${idQuery(60)}&from=${new Date(NOW - 100 * HOUR).toISOString()}`, most: LARGE, atOnce: LARGE },
     countTokens: { most: ONE },
     listTenants: { most: ONE },
     listOwners: { most: ONE },
@@ -96,7 +105,7 @@ describe('responses with the largest data that the store accepts', () => {
     getMe: { most: ONE },
     getOpenApi: { most: ONE },
     getToken: { most: ONE },
-    explainToken: { most: ONE },
+    explainToken: { query: `at=${new Date(NOW - HOUR).toISOString()}`, most: ONE },
     updateToken: { ask: { body: { name: 'x' } }, most: ONE },
     createToken: { ask: { body: largest(5000) }, most: ONE },
     rotateToken: { ask: { body: { overlap: '1h' } }, most: ONE },
@@ -117,8 +126,9 @@ describe('responses with the largest data that the store accepts', () => {
     for (const { path, method, operationId } of operations.toSorted(
       (a, b) => order.indexOf(a.operationId) - order.indexOf(b.operationId),
     )) {
-      const { ask = {}, query, own, most } = plans()[operationId] ?? { most: 0 }
+      const { ask = {}, query, own, most, atOnce = 4 * MIB } = plans()[operationId] ?? { most: 0 }
       read = 0
+      mostAtOnce = 0
       const who = own === true ? { headers: bearer(token) } : { actor: admin }
       const answer = await h.call(method, `${path.replace('{id}', ids[0] ?? '')}${query === undefined ? '' : `?${query}`}`, {
         ...who,
@@ -128,6 +138,7 @@ describe('responses with the largest data that the store accepts', () => {
       const bytes = new TextEncoder().encode(answer.text).length
       expect(bytes, `${operationId} answered ${bytes} bytes`).toBeLessThanOrEqual(most)
       expect(read, `${operationId} read ${read} characters`).toBeLessThanOrEqual(5 * 16 * MIB)
+      expect(mostAtOnce, `${operationId} read ${mostAtOnce} characters at once`).toBeLessThanOrEqual(atOnce)
     }
   })
 

@@ -1,5 +1,6 @@
 import type { Latchkey, LatchkeyOptions, UpdateInput } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import { ACTIONS } from '../../src/model/event.js'
 import { instance, mint, principalOf, type Scope, verdict } from '../latchkey/harness.js'
@@ -175,6 +176,36 @@ describe('explain for the past', () => {
     if (second === undefined) throw new Error('no record')
     await store.commit({ updates: [{ expectedVersion: 1, record: { ...second, version: 2, updatedAt: T0 + 10 * HOUR } }], events: [] })
     expect(await stepsOf(tokens, counted.record.id, time.now)).toMatchObject({ expired: { unknown: 'events_incomplete' } })
+  })
+
+  it('reads a long past of large changes only up to a limit, in small steps, and reports what lies beyond as unknown', {
+    timeout: 60_000,
+  }, async () => {
+    const inner = memoryStore()
+    const sizes: number[] = []
+    const store = interceptStore(inner, async ({ method }, proceed) => {
+      const answer = await proceed()
+      if (method === 'events') sizes.push(JSON.stringify(answer).length)
+      return answer
+    })
+    const { tokens, time } = timed({ store: store as typeof inner })
+    const values = (tag: string) => Array.from({ length: 1000 }, (_, at) => `${tag}-${String(at).padStart(5, '0')}`.padEnd(58, 'x'))
+    const { record } = await mint(tokens, { resources: { warehouse: values('a') } })
+    const update = async (times: number) => {
+      for (let turn = 0; turn < times; turn += 1) {
+        time.now += 1000
+        await tokens.system.update(record.id, { resources: { warehouse: values(turn % 2 === 0 ? 'b' : 'a') } })
+      }
+    }
+    await update(40)
+    expect(await stepsOf(tokens, record.id, T0, 'stock:read')).toMatchObject({ resources: { ok: true } })
+    await update(300)
+    sizes.length = 0
+    expect(await stepsOf(tokens, record.id, T0, 'stock:read')).toMatchObject({ resources: { unknown: 'events_incomplete' } })
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(4 * 1024 * 1024)
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(24 * 1024 * 1024)
+    // What is near is still explained.
+    expect(await stepsOf(tokens, record.id, time.now - 20_000, 'stock:read')).toMatchObject({ resources: { ok: true } })
   })
 
   it('shows the refusals that the audit recorded', async () => {

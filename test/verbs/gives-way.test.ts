@@ -119,6 +119,20 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     await store.close?.()
   })
 
+  it('explain() of the past yields to requests between its reads of large changes', async () => {
+    const store = open()
+    const handle = createHandle(await worn(store).then((context) => () => context), SYSTEM)
+    const { record } = await handle.create({ name: 'x', scopes: ['stock:read'] })
+    const at = new Date()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    for (let turn = 0; turn < 60; turn += 1) {
+      const values = Array.from({ length: 1000 }, (_, value) => `${turn}-${value}`.padEnd(50, 'x'))
+      await handle.update(record.id, { resources: { warehouse: values } })
+    }
+    expect(await turnsDuring(() => handle.explain(record.id, { at }))).toBeGreaterThanOrEqual(4)
+    await store.close?.()
+  })
+
   it('a forecast of ownerGone() yields to requests between its pages', async () => {
     const store = open()
     const context = await worn(store)

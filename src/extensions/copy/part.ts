@@ -5,6 +5,7 @@ import type { OnDamagedToken } from '../../store/damaged.js'
 import type { Restored } from '../../store/moving.js'
 import type { MovingStore } from '../../store/moving-store.js'
 import type { ConsumerState, StoredSeal } from '../../store/port.js'
+import { readPage } from '../../store/read-page.js'
 import { type TokenUsage, usageOf, writtenUsage } from './usage.js'
 
 /** Rows that are written and removed together. */
@@ -69,7 +70,11 @@ function withoutUse({ lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): S
 function eventsOf(prefix: string, onDamaged: (event: ListedEvent) => void): Part<ListedEvent> {
   return {
     name: 'events',
-    page: (store, after) => store.events({ prefix, order: 'oldest', limit: PAGE, ...(after !== undefined && { after: after.seq }) }),
+    page: async (store, after) => {
+      const read = (limit: number, from: number | undefined) =>
+        store.events({ prefix, order: 'oldest', limit, ...(from !== undefined && { after: from }) })
+      return (await readPage(PAGE, after?.seq, read, ({ seq }) => seq)).rows
+    },
     compare: (a, b) => a.seq - b.seq,
     textOf: ({ damaged: _, ...event }) => canonicalJson(event),
     write: (events) => {

@@ -16,6 +16,8 @@ export type Pass = {
 
 /** Number of rows written together. */
 const BATCH = 200
+/** The size of the rows that are written together, in characters of JSON. */
+const BATCH_SIZE = 4 * 1024 * 1024
 
 /** SHA-256 over the previous hash and the hash of each row. */
 class Chain {
@@ -70,10 +72,12 @@ export async function reconcile(
   const target = new Reader(part, to)
   const chains = { source: new Chain(), target: new Chain() }
   let [count, written, removed] = [0, 0, 0]
+  let size = 0
   let pending: { put: unknown[]; gone: unknown[] } = { put: [], gone: [] }
   const flush = async (): Promise<void> => {
     const { put, gone } = pending
     pending = { put: [], gone: [] }
+    size = 0
     written += put.length
     removed += gone.length
     if (gone.length > 0 && part.remove !== undefined) await write(part.remove(gone), count)
@@ -90,13 +94,16 @@ export async function reconcile(
     if (order <= 0) {
       source.next()
       count += 1
-      if (text !== there) pending.put.push(ours)
+      if (text !== there) {
+        pending.put.push(ours)
+        size += text?.length ?? 0
+      }
     }
     if (order >= 0) {
       target.next()
       if (order > 0) pending.gone.push(theirs)
     }
-    if (pending.put.length + pending.gone.length >= BATCH || (order <= 0 && count % BATCH === 0)) await flush()
+    if (pending.put.length + pending.gone.length >= BATCH || size >= BATCH_SIZE || (order <= 0 && count % BATCH === 0)) await flush()
   }
   await flush()
   return { count, hash: String(chains.source), targetHash: String(chains.target), written, removed }

@@ -4,11 +4,15 @@ import { FIELDS, type FieldName } from '../../model/fields.js'
 import type { Json, JsonObject } from '../../model/json.js'
 import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken } from '../../model/record.js'
+import { readPage } from '../../store/read-page.js'
+import { givingWay } from '../../verify/build-context.js'
 import type { Context } from '../../verify/context.js'
 import { asJson, SHOWN } from './audit.js'
 
 const PAGE = 500
-const MAX_PAGES = 20
+/** The maximum number and size, in characters of JSON, of the changes that are read. What lies beyond is unknown. */
+const MAX_CHANGES = 10_000
+const MAX_SIZE = 16 * 1024 * 1024
 
 /** Whether an action changes the record of its event's token. */
 const CHANGES_RECORD: Readonly<Record<AuditAction, boolean>> = {
@@ -53,7 +57,7 @@ export type AsOf = { readonly record: StoredToken; readonly known: boolean }
  * Rebuilds a record as it was at an instant by undoing its audit events, newest first.
  *
  * Never guesses. Each change must have left the record as the next one found it. In addition, either an older change is still in the audit, or every change
- * since the creation was undone. Otherwise some events were removed, and the past record is unknown.
+ * since the creation was undone. Otherwise some events were removed or are too many to read, and the past record is unknown.
  */
 export async function recordAsOf(context: Context, current: StoredToken, at: number): Promise<AsOf> {
   if (at >= current.updatedAt) return { record: current, known: true }
@@ -73,17 +77,15 @@ export async function recordAsOf(context: Context, current: StoredToken, at: num
 }
 
 async function takeBack(context: Context, current: StoredToken, state: Fields, at: number, changes: number): Promise<boolean> {
+  const { store } = givingWay(context)
+  const query = { prefix: current.prefix, tokenId: current.id, actions: CHANGES }
+  const read = (limit: number, from: number | undefined) => store.events({ ...query, limit, ...(from !== undefined && { after: from }) })
   let left = changes
+  let [count, size] = [0, 0]
   let after: number | undefined
-  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-    const page: readonly ListedEvent[] = await context.store.events({
-      prefix: current.prefix,
-      tokenId: current.id,
-      actions: CHANGES,
-      limit: PAGE,
-      ...(after !== undefined && { after }),
-    })
-    for (const event of page) {
+  while (count < MAX_CHANGES && size < MAX_SIZE) {
+    const page = await readPage(PAGE, after, read, ({ seq }) => seq)
+    for (const event of page.rows) {
       const isCreation = event.action === 'token.created' || event.action === 'token.imported'
       // The values that an erasure removed are unknown.
       if (event.action === 'owner.erased' && event.at > at) return false
@@ -93,8 +95,10 @@ async function takeBack(context: Context, current: StoredToken, state: Fields, a
       if (!undo(state, event)) return false
       left -= 1
     }
-    after = page.at(-1)?.seq
-    if (page.length < PAGE) return left === 0
+    if (!page.more) return left === 0
+    after = page.end
+    count += page.rows.length
+    size += page.size
   }
   return false
 }

@@ -1,9 +1,9 @@
 import type { Page } from '../../model/record.js'
 import type { DistinctQuery } from '../../store/port.js'
+import { readPage } from '../../store/read-page.js'
 import type { Context } from '../../verify/context.js'
 import type { ReadActor } from './actor.js'
 import { positionOf, readCursor, writeCursor } from './cursor.js'
-import { readPage } from './page.js'
 
 const DEFAULT_LIMIT = 50
 /** Number of values, or of tokens, read per step. */

@@ -6,6 +6,7 @@ import type { AuditHead } from '../../model/audit.js'
 import { readClock } from '../../policy/instant.js'
 import { callOut } from '../../store/deadline.js'
 import type { StoredSeal } from '../../store/port.js'
+import { readPage } from '../../store/read-page.js'
 import type { Context } from '../../verify/context.js'
 import { MAX_TRIES } from './change.js'
 
@@ -117,6 +118,7 @@ export function mustOpen(stored: StoredSeal): FullSeal {
  */
 export async function sealUp(context: Context, goOn: () => Promise<boolean> = async () => true): Promise<Seal | undefined> {
   const { prefix } = context.settings
+  const read = (limit: number, after: number | undefined) => context.store.events({ prefix, order: 'oldest', after: after ?? 0, limit })
   let written: FullSeal | undefined
   const progress = new Progress(context)
   for (;;) {
@@ -124,12 +126,12 @@ export async function sealUp(context: Context, goOn: () => Promise<boolean> = as
     progress.check(before)
     await tellHost(context, before)
     if (!(await goOn())) return before
-    const page = await context.store.events({ prefix, order: 'oldest', after: before?.lastSeq ?? 0, limit: SEALED_AT_ONCE })
+    const { rows: page, more } = await readPage(SEALED_AT_ONCE, before?.lastSeq ?? 0, read, ({ seq }) => seq)
     if (page.length === 0) return before
     const leaves = page.map((event): Leaf => [event.seq, digestToSeal(event)])
     written = await addSeal(context, before, leaves)
     await tellHost(context, written)
-    if (written !== undefined && page.length < SEALED_AT_ONCE) return written
+    if (written !== undefined && !more) return written
   }
 }
 

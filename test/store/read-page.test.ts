@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { readPage } from '../../../src/verbs/lib/page.js'
+import { readPage } from '../../src/store/read-page.js'
 
 const ROWS = Array.from({ length: 3_000 }, (_, at) => at + 1)
 
@@ -35,6 +35,39 @@ it('ends a page early, without losing a row, if very many rows are left out', as
   expect(found.length).toBeGreaterThan(1)
   expect(found.flatMap(({ rows }) => rows)).toEqual([1, 2_999])
   for (const { reads } of found) expect(reads).toBeLessThan(15)
+})
+
+it('reads few rows first, more while they are small, and never enough of the largest rows to block other work', async () => {
+  const [small, large] = ['x', 'x'.repeat(120_000)]
+  const readsOf = async (rows: readonly string[]) => {
+    const sizes: number[] = []
+    const read = async (wanted: number, from = 0): Promise<readonly [number, string][]> => {
+      const found = rows.slice(from, from + wanted).map((text, at): [number, string] => [from + at + 1, text])
+      sizes.push(found.length)
+      return found
+    }
+    const page = await readPage(1_000, undefined, read, ([place]) => place)
+    return { sizes, page }
+  }
+  const even = await readsOf(Array<string>(3_000).fill(small))
+  expect(even.page.rows).toHaveLength(1_000)
+  expect(even.sizes.slice(0, 3)).toEqual([16, 64, 100])
+  expect(even.sizes.length).toBeLessThan(15)
+  const heavy = await readsOf(Array<string>(3_000).fill(large))
+  expect(heavy.sizes.reduce((sum, rows) => sum + rows, 0)).toBeLessThan(25)
+  // Large rows behind small ones are not read by the thousand either.
+  const hidden = await readsOf([...Array<string>(200).fill(small), ...Array<string>(3_000).fill(large)])
+  expect(Math.max(...hidden.sizes)).toBeLessThanOrEqual(100)
+})
+
+it('reports the size of a page', async () => {
+  const page = await readPage(
+    10,
+    undefined,
+    async () => ['1234'],
+    (row) => row,
+  )
+  expect(page).toEqual({ rows: ['1234'], more: false, end: '1234', size: 6 })
 })
 
 it('returns every row once, whatever the limit', async () => {

@@ -1,0 +1,87 @@
+/** Number of rows read first, before their size is known. That many of the largest rows are about as large as a page may be. */
+const FIRST_READ = 16
+/** Maximum number of rows per read: large rows may follow small ones. */
+const MOST_READ = 100
+/** How many times as many rows the next read may have. */
+const GROWTH = 4
+/** Maximum size of a page in characters of JSON, unless its first row alone is larger. */
+const MAX_PAGE_SIZE = 2 * 1024 * 1024
+/** Once this many rows were left out, or rows of this size were read, the page ends early. */
+const MAX_LEFT_OUT = 1000
+const MAX_READ_SIZE = 4 * MAX_PAGE_SIZE
+
+/** How many rows to read at once: few at first, then more while they are small. */
+export class ReadSize {
+  #rows = FIRST_READ
+  #average = 1
+
+  get rows(): number {
+    return this.#rows
+  }
+
+  /** The average size of the rows that were read last, in characters of JSON. */
+  get average(): number {
+    return this.#average
+  }
+
+  /** Adjusts the number to the rows that were just read. Returns the size of each one. */
+  add(rows: readonly unknown[]): readonly number[] {
+    const sizes = rows.map((row) => JSON.stringify(row).length)
+    if (sizes.length === 0) return sizes
+    this.#average = sizes.reduce((sum, size) => sum + size, 0) / sizes.length
+    const largest = sizes.reduce((most, size) => Math.max(most, size), 1)
+    // The next rows may all be as large as the largest of these.
+    this.#rows = Math.min(MOST_READ, this.#rows * GROWTH, Math.ceil(MAX_PAGE_SIZE / largest))
+    return sizes
+  }
+}
+
+/** The rows of a page and their size in characters of JSON, whether more follow, and the place of the last row that was read for it. */
+export type ReadPage<Row, Place> = {
+  readonly rows: readonly Row[]
+  readonly size: number
+  readonly more: boolean
+  readonly end: Place | undefined
+}
+
+/**
+ * Reads a page of at most `limit` rows, in small reads that grow while the rows are small. A token with every field at its maximum, or an event that changed
+ * it, is hundreds of times larger than most, so a page of such rows ends early. Without `keep`, it has at least one row if there are any.
+ *
+ * Leaves out the rows that `keep` refuses. If they are many, the page ends early too, and may be empty although more rows follow.
+ */
+export async function readPage<Row, Place>(
+  limit: number,
+  after: Place | undefined,
+  read: (limit: number, after: Place | undefined) => Promise<readonly Row[]>,
+  placeOf: (row: Row) => Place,
+  keep: (row: Row) => boolean = () => true,
+): Promise<ReadPage<Row, Place>> {
+  const rows: Row[] = []
+  let size = 0
+  let [leftOut, leftOutSize] = [0, 0]
+  let end = after
+  const most = new ReadSize()
+  let wanted = Math.min(limit + 1, most.rows)
+  for (;;) {
+    const found = await read(wanted, end)
+    const sizes = most.add(found)
+    for (const [at, row] of found.entries()) {
+      const rowSize = sizes[at] ?? 0
+      if (keep(row)) {
+        if (rows.length === limit || (rows.length > 0 && size + rowSize > MAX_PAGE_SIZE)) return { rows, size, more: true, end }
+        size += rowSize
+        rows.push(row)
+      } else {
+        leftOut += 1
+        leftOutSize += rowSize
+      }
+      end = placeOf(row)
+    }
+    if (found.length < wanted) return { rows, size, more: false, end }
+    if (leftOut >= MAX_LEFT_OUT || size + leftOutSize >= MAX_READ_SIZE) return { rows, size, more: true, end }
+    const missing = Math.min(limit - rows.length, Math.ceil(Math.max(0, MAX_PAGE_SIZE - size) / most.average)) + 1
+    // The next rows may be left out as well: reading them one by one would take as many reads.
+    wanted = leftOut === 0 ? Math.min(missing, most.rows) : most.rows
+  }
+}
