@@ -12,8 +12,12 @@ const MAX_READ_SIZE = 4 * MAX_PAGE_SIZE
 
 /** How many rows to read at once: few at first, then more while they are small. */
 export class ReadSize {
-  #rows = FIRST_READ
+  #rows: number
   #average = 1
+
+  constructor(first: number = FIRST_READ) {
+    this.#rows = first
+  }
 
   get rows(): number {
     return this.#rows
@@ -49,6 +53,8 @@ export type ReadPage<Row, Place> = {
  * it, is hundreds of times larger than most, so a page of such rows ends early. Without `keep`, it has at least one row if there are any.
  *
  * Leaves out the rows that `keep` refuses. If they are many, the page ends early too, and may be empty although more rows follow.
+ *
+ * `first`: how many rows the first read may have. More than the default where one read should do, and rows of the maximum size are rare.
  */
 export async function readPage<Row, Place>(
   limit: number,
@@ -56,12 +62,13 @@ export async function readPage<Row, Place>(
   read: (limit: number, after: Place | undefined) => Promise<readonly Row[]>,
   placeOf: (row: Row) => Place,
   keep: (row: Row) => boolean = () => true,
+  first: number = FIRST_READ,
 ): Promise<ReadPage<Row, Place>> {
   const rows: Row[] = []
   let size = 0
   let [leftOut, leftOutSize] = [0, 0]
   let end = after
-  const most = new ReadSize()
+  const most = new ReadSize(first)
   let wanted = Math.min(limit + 1, most.rows)
   for (;;) {
     const found = await read(wanted, end)

@@ -113,6 +113,7 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
     (wanted, from) => context.store.list({ ...query, limit: wanted, ...(from !== undefined && { after: from }) }),
     ({ createdAt, id }) => ({ createdAt, id }),
     (token) => token.revokedAt !== undefined || !leavesOutExpired(given) || !hasExpired(token, now),
+    DEFAULT_LIMIT + 1,
   )
   if (after === undefined) await noteUnseen(context, actor, query, rows.length)
   return {
