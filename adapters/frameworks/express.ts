@@ -160,6 +160,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
       return {
         url: addressOf({ headers: req.headers, protocol, hostname, path: baseUrl + path }),
         mountPath: baseUrl,
+        mountName: () => mountNameOf(req, baseUrl, 'handler'),
         target: req.originalUrl,
         ip: req.ip,
         parsedBody: req.body,
@@ -220,7 +221,11 @@ function appOf(req: Request): Request['app'] | undefined {
 // The pattern that matched, never the requested path.
 function endpointOf(req: Request): string {
   const path: unknown = req.route?.path
-  const app = appOf(req)
-  const mount = typeof path === 'string' && app !== undefined ? mountPattern(app, req.baseUrl) : undefined
+  const mount = typeof path === 'string' ? mountNameOf(req, req.baseUrl, 'router') : undefined
   return mount === undefined ? '' : endpointName(req.method, String(path), mount)
+}
+
+function mountNameOf(req: Request, baseUrl: string, end: 'router' | 'handler'): string | undefined {
+  const app = appOf(req)
+  return app && mountPattern(app, baseUrl, end)
 }

@@ -203,6 +203,7 @@ export const management: FastifyPluginAsync<ManagementOptions> = async function 
         path: pathIn(request.url),
       }),
       mountPath: app.prefix,
+      mountName: () => app.prefix,
       target: request.originalUrl,
       ip: request.ip,
     }))

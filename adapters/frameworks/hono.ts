@@ -1,5 +1,5 @@
 import { type Context, type Handler, Hono, type MiddlewareHandler } from 'hono'
-import { basePath, routePath } from 'hono/route'
+import { basePath, baseRoutePath, routePath } from 'hono/route'
 import { endpointName } from '../../src/activity/endpoint-name.js'
 import { InvalidInputError } from '../../src/errors.js'
 import { admissionOf } from '../../src/http/admission.js'
@@ -166,10 +166,12 @@ export function management(tokens: Latchkey, given: ManagementOptions): Hono {
   checkWaitUntil(waitUntil)
   const api = createManagement(tokens, options)
   const manageTokens: Handler = (c) => {
+    const mountName = baseRoutePath(c).replace(/\/+$/, '')
     const caller = {
       actor: () => actor(c),
       principal: admissionOf(c)?.principal,
       ip: () => ip?.(c),
+      mountName: () => mountName,
       ...arrivalOf(c.env),
       waitUntil: waitUntil && ((work: Promise<unknown>) => waitUntil(work, c)),
     }

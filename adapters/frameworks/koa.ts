@@ -133,10 +133,18 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
     checkTrust(ctx)
     const { status, headers, body } = await manage(api, ctx, ctx.req, () => {
       const mountPath = mountPathOf(ctx)
+      const known: unknown = Reflect.get(ctx, 'mountPath')
       // koa-mount adds the slash that a request to the mount path itself lacks; the page's links depend on it.
       const path = pathIn(ctx.originalUrl).split('?')[0] === mountPath ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
       const url = addressOf({ headers: ctx.req.headers, protocol: ctx.protocol, hostname: ctx.hostname, path: mountPath + path })
-      return { url, mountPath, target: ctx.originalUrl, ip: ctx.ip, parsedBody: Reflect.get(ctx.request, 'body') }
+      return {
+        url,
+        mountPath,
+        mountName: () => mountNameOf(mountPath, known),
+        target: ctx.originalUrl,
+        ip: ctx.ip,
+        parsedBody: Reflect.get(ctx.request, 'body'),
+      }
     })
     ctx.status = status
     ctx.body = body
@@ -149,6 +157,14 @@ function mountPathOf(ctx: Context): string {
   const original = pathIn(ctx.originalUrl).replace(/[?#].*$/s, '')
   if (original.endsWith(ctx.path)) return original.slice(0, original.length - ctx.path.length)
   return ctx.path === '/' ? original : ''
+}
+
+// koa-mount leaves its own path in the context. What something else removed before it may be the caller's choice.
+function mountNameOf(mountPath: string, known: unknown): string | undefined {
+  if (mountPath === '') return ''
+  const own = typeof known === 'string' ? known.replace(/\/+$/, '') : ''
+  if (own === '' || !mountPath.endsWith(own)) return undefined
+  return mountPath === own ? own : `/*${own}`
 }
 
 function send(ctx: Context, response: PlainResponse): void {

@@ -33,6 +33,11 @@ export type Caller = {
 /** The caller as adapters pass it. If a host function determines the address, it is called together with everything else that may fail. */
 export type Arriving = Omit<Caller, 'ip'> & {
   readonly ip?: Caller['ip'] | (() => string | undefined)
+  /**
+   * Returns the pattern of the mount path, by which uses are counted, or `undefined` if it is unknown. Without it, the mount path itself is used, so every
+   * adapter whose mount path callers can choose must set it.
+   */
+  readonly mountName?: (() => string | undefined) | undefined
   /** The original request target. Earlier middleware based its decision on it, and a `Request` no longer shows `/x/../y`. */
   readonly target?: string | undefined
   /** Receives the writes that the request leaves behind. */

@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { endpointName } from '../activity/endpoint-name.js'
 import { isLatchkeyError } from '../errors.js'
 import { atOnce } from '../http/at-once.js'
 import { warn } from '../http/diagnostics.js'
@@ -22,7 +23,8 @@ import { ROUTES } from './routes.js'
 import { isNormalTarget } from './target.js'
 import { createTrace } from './trace.js'
 
-type Env = { Bindings: { readonly caller: Caller; readonly mountPath: string; readonly path: string } }
+type Mount = { readonly mountPath: string; readonly mountName: () => string | undefined }
+type Env = { Bindings: Mount & { readonly caller: Caller; readonly path: string } }
 type Here = Context<Env>
 
 /** A path that matches no route, for requests outside the mount path. */
@@ -74,7 +76,8 @@ export function createApp(
     const request = here.req.raw
     const holder = await access.holder(request, here.env.caller)
     if (holder.refusal !== undefined) return holder.refusal
-    const endpoint = `${route.method} ${here.env.mountPath}${route.path}`
+    const mountName = here.env.mountName()
+    const endpoint = mountName === undefined ? '' : endpointName(route.method, route.path, mountName)
     try {
       await limits.holder(holder.token, allowance.leftMs)
       const reply = await route.run(await callOf(route, here, allowance), holder.token)
@@ -175,12 +178,12 @@ export function createApp(
     const mount = mountPath.replace(/\/+$/, '')
     const secrets = (): readonly string[] => secretsIn(request.headers, settings.credentialFields)
     try {
-      const { ip } = arriving
+      const { ip, mountName = () => mount } = arriving
       const caller = { ...arriving, ip: typeof ip === 'function' ? addressBy(ip, secrets) : ip }
       const isNormal = arriving.target === undefined || isNormalTarget(arriving.target)
       const path = isNormal ? pathBelow(request, mount) : NOWHERE
-      if (isNormal && path === NOWHERE) warnOutside(request, mount)
-      const response = await app.fetch(request, { caller, mountPath: mount, path })
+      if (isNormal && path === NOWHERE) warnOutside(request, mount, mountName())
+      const response = await app.fetch(request, { caller, mountPath: mount, mountName, path })
       return finish(response, request, settings)
     } catch (error) {
       return finish(refuse(error), request, settings)
@@ -199,9 +202,9 @@ function pathBelow(request: Request, mount: string): string {
   return path.startsWith('/') && !path.includes('%') ? path : NOWHERE
 }
 
-// Callers choose the path, so warn only once per mount path.
-function warnOutside(request: Request, mount: string): void {
-  warn('LATCHKEY_W014', undefined, `${quote(new URL(request.url).pathname)} is not below ${quote(mount)}`, mount)
+// Callers choose the path, and often a part of the mount path, so warn only once per pattern.
+function warnOutside(request: Request, mount: string, mountName = ''): void {
+  warn('LATCHKEY_W014', undefined, `${quote(new URL(request.url).pathname)} is not below ${quote(mount)}`, mountName)
 }
 
 function byPath(routes: readonly Route[]): Map<string, Route[]> {

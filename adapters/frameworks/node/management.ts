@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import { admissionOf } from '../../../src/http/admission.js'
 import type { Latchkey } from '../../../src/instance.js'
+import type { Arriving } from '../../../src/management/access.js'
 import { checkActor } from '../../../src/management/check-actor.js'
 import { createManagement, type Management, type ManagementOptions as Options } from '../../../src/management/index.js'
 import type { Actor } from '../../../src/model/actor.js'
@@ -20,6 +21,7 @@ export type ManagementOptions<R> = Options & { readonly actor: ActorOf<R> }
 export type Arrival = {
   readonly url: URL
   readonly mountPath: string
+  readonly mountName: Arriving['mountName']
   /** The original request target: a router may have normalized `/x//y` to `/x/y` since. */
   readonly target: string
   readonly ip: string | undefined
@@ -47,9 +49,9 @@ export function manage<R extends object>(
   } catch (error) {
     return answerByFetch(incoming, new URL('http://localhost'), async () => api.unidentified(error, incoming.rawHeaders))
   }
-  const { url, mountPath, target, ip, parsedBody } = arrival
+  const { url, mountPath, mountName, target, ip, parsedBody } = arrival
   // A parser that did not read the body, such as one for forms, still leaves an empty object, which is not what was sent.
   const parsed = incoming.readableDidRead && hasBody(incoming) ? parsedBody : undefined
-  const caller = { actor: () => api.actor(request), principal: admissionOf(request)?.principal, ip, target, parsedBody: parsed }
+  const caller = { actor: () => api.actor(request), principal: admissionOf(request)?.principal, ip, mountName, target, parsedBody: parsed }
   return answerByFetch(incoming, url, (standard) => api.fetch(standard, caller, mountPath))
 }

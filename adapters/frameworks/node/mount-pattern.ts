@@ -4,8 +4,16 @@ type Layer = {
   readonly name?: unknown
   readonly handle?: { readonly stack?: unknown }
   readonly path?: unknown
+  readonly params?: unknown
+  /** Express 4. */
+  readonly regexp?: unknown
+  /** Router 2.3 and later. */
+  readonly rawPath?: unknown
   match(path: string): unknown
 }
+
+/** Whether a router answers, or a handler that `use` added. */
+type End = 'router' | 'handler'
 
 /** How many entries are tried for one path, and how deep nested routers are followed. An application beyond these limits gets no name. */
 const MOST_TRIES = 5000
@@ -14,27 +22,29 @@ const MOST_KNOWN = 1000
 /** Callers choose the length of a path under a wildcard mount, and each segment costs as much as the whole path. */
 const MOST_PARTS = 32
 const MOST_LENGTH = 1024
+/** The longest segment of which every character is replaced in turn. A longer one is literal or chosen, but nobody knows which. */
+const MOST_VARIED = 128
 
 /** Mount paths without caller-chosen segments, by application. */
 const literals: WeakMap<object, Set<string>> = new WeakMap()
 
 /**
- * The path pattern under which the answering router is mounted;
+ * The path pattern under which the answering router is mounted; `undefined` if unknown.
  *
- * `undefined` if unknown. Express knows only the requested path (`req.baseUrl`), which may contain a secret as a parameter. A segment that could be
- * replaced without changing which routers answer is the caller's choice and becomes `*`.
+ * Express knows only the requested path (`req.baseUrl`), which may contain a secret as a parameter. A segment that a group of a regular expression captures,
+ * or that could be replaced without changing which routers answer, is the caller's choice and becomes `*`.
  */
-export function mountPattern(app: object, base: string): string | undefined {
+export function mountPattern(app: object, base: string, end: End = 'router'): string | undefined {
   if (base === '') return ''
   const known = literals.get(app) ?? new Set()
   literals.set(app, known)
   if (known.has(base)) return base
   if (base.length > MOST_LENGTH || base.split('/').length > MOST_PARTS) return undefined
-  const chains = chainsTo(appsAround(app), base)
+  const chains = chainsTo(appsAround(app), base, end)
   if (chains === undefined || chains.length === 0) return undefined
   // Letter case is also the caller's choice if the routers ignore it.
   const parts = (takes(chains, base.toLowerCase()) ? base.toLowerCase() : base).split('/')
-  const pattern = parts.map((part, at) => (at > 0 && isChosen(chains, parts, at) ? '*' : part)).join('/')
+  const pattern = patternOf(chains, parts)
   if (pattern === base && known.size < MOST_KNOWN) known.add(base)
   return pattern
 }
@@ -52,8 +62,8 @@ function stackOf(app: object): readonly Layer[] {
   return Array.isArray(stack) ? stack : []
 }
 
-/** All routes through nested routers and mounted applications that consume exactly this path. */
-function chainsTo([outermost, ...others]: readonly object[], path: string): readonly (readonly Layer[])[] | undefined {
+/** All ways through nested routers and mounted applications that consume exactly this path. */
+function chainsTo([outermost, ...others]: readonly object[], path: string, end: End): readonly (readonly Layer[])[] | undefined {
   const found: (readonly Layer[])[] = []
   let tries = 0
   const follow = (stack: readonly Layer[], rest: string, inner: readonly object[], before: readonly Layer[]): void => {
@@ -66,51 +76,131 @@ function chainsTo([outermost, ...others]: readonly object[], path: string): read
       const [next, ...more] = inner
       const nested: unknown = layer.handle?.stack
       const isApp = layer.name === 'mounted_app' && next !== undefined
-      if (!Array.isArray(nested) && !isApp) continue
+      const isNested = isApp || Array.isArray(nested)
+      if (!isNested && end === 'router') continue
       const chain = [...before, layer]
       const beyond = isApp ? more : inner
       if (left === '' && beyond.length === 0) found.push(chain)
-      follow(isApp ? stackOf(next) : (nested as readonly Layer[]), left, beyond, chain)
+      if (isNested) follow(isApp ? stackOf(next) : (nested as readonly Layer[]), left, beyond, chain)
     }
   }
   if (outermost !== undefined) follow(stackOf(outermost), path, others, [])
   return tries > MOST_TRIES ? undefined : found
 }
 
-/** The part of a path that an entry leaves to its inner router; `undefined` if it does not match. */
-function leftBehind(layer: Layer, path: string): string | undefined {
+/** What an entry takes of a path; `undefined` if Express would not enter it. */
+function takenBy(layer: Layer, path: string): { readonly taken: string; readonly params: unknown } | undefined {
   try {
     const matched = layer.match(path)
-    const taken: unknown = matched === true ? layer.path : Reflect.get(Object(matched), 'path')
-    return typeof taken === 'string' ? path.slice(taken.length) : undefined
+    const { path: taken, params } = matched === true ? layer : Object(matched)
+    return typeof taken === 'string' && path.startsWith(taken) ? { taken, params } : undefined
   } catch {
     // A parameter that cannot be decoded.
     return undefined
   }
 }
 
-/** Returns whether the same routers would answer if this segment were different. */
-function isChosen(chains: readonly (readonly Layer[])[], parts: readonly string[], at: number): boolean {
-  return othersOf(parts[at] ?? '').some((other) => takes(chains, parts.with(at, other).join('/')))
+/** The part of a path that an entry leaves to its inner router; `undefined` if it does not match. */
+function leftBehind(layer: Layer, path: string): string | undefined {
+  const entered = takenBy(layer, path)
+  return entered && path.slice(entered.taken.length)
 }
 
 function takes(chains: readonly (readonly Layer[])[], path: string): boolean {
   return chains.some((chain) => chain.reduce<string | undefined>((rest, layer) => rest && leftBehind(layer, rest), path) === '')
 }
 
-/** Similar but different strings: with all, only the first, or only the last character replaced, so that they still match a required format. */
-function othersOf(part: string): readonly string[] {
-  return [
-    part.replace(/[0-9A-Za-z]/g, another),
-    part.replace(/[0-9A-Za-z]/, another),
-    part.replace(/[0-9A-Za-z](?=[^0-9A-Za-z]*$)/, another),
-  ]
+type Span = readonly [start: number, end: number]
+
+function patternOf(chains: readonly (readonly Layer[])[], parts: readonly string[]): string | undefined {
+  const path = parts.join('/')
+  const { captured, choosing } = spansIn(chains, path)
+  const stars: Span[] = []
+  const named: string[] = []
+  let start = 0
+  for (const [at, part] of parts.entries()) {
+    const span: Span = [start, start + part.length]
+    start += part.length + 1
+    const isStar = at > 0 && (captured.some((other) => overlaps(span, other)) || isChosen(chains, parts, at))
+    if (!isStar && part.length > MOST_VARIED) return undefined
+    if (isStar) stars.push(span)
+    named.push(isStar ? '*' : part)
+  }
+  return choosing.every((span) => stars.some((other) => overlaps(span, other))) ? named.join('/') : undefined
+}
+
+function overlaps([start, end]: Span, [otherStart, otherEnd]: Span): boolean {
+  return start < otherEnd && otherStart < end
+}
+
+/** Where the groups of regular expressions captured text, and what entries with parameters consumed, which therefore contains a choice. */
+function spansIn(
+  chains: readonly (readonly Layer[])[],
+  path: string,
+): { readonly captured: readonly Span[]; readonly choosing: readonly Span[] } {
+  const captured: Span[] = []
+  const choosing: Span[] = []
+  for (const chain of chains) {
+    let start = 0
+    for (const layer of chain) {
+      const rest = path.slice(start)
+      const entered = takenBy(layer, rest)
+      if (entered === undefined) break
+      for (const [from, to] of groupsOf(layer, rest)) captured.push([start + from, start + to])
+      const { length } = entered.taken
+      if (Object.values(Object(entered.params)).some((value) => value !== undefined && value !== '')) choosing.push([start, start + length])
+      start += length
+    }
+  }
+  return { captured, choosing }
+}
+
+const indexed: WeakMap<RegExp, RegExp> = new WeakMap()
+
+function groupsOf({ regexp, rawPath }: Layer, path: string): readonly Span[] {
+  const expressions = [regexp, rawPath].flat().filter((each) => each instanceof RegExp)
+  return expressions.flatMap((expression) => {
+    const withIndices = indexed.get(expression) ?? new RegExp(expression.source, `${expression.flags.replace(/[dgy]/g, '')}d`)
+    indexed.set(expression, withIndices)
+    return (withIndices.exec(path)?.indices?.slice(1) ?? []).filter((span) => span !== undefined)
+  })
+}
+
+/** Segments that no caller chose, by the entry that answers. Without them, each request below a parameter would try all their variants again. */
+const literalParts: WeakMap<object, Set<string>> = new WeakMap()
+
+/** Returns whether the same routers would answer if this segment were different. */
+function isChosen(chains: readonly (readonly Layer[])[], parts: readonly string[], at: number): boolean {
+  const part = parts[at] ?? ''
+  const [last] = chains[0]?.slice(-1) ?? []
+  const known = literalParts.get(last ?? chains) ?? new Set()
+  const place = `${at} ${part}`
+  if (known.has(place)) return false
+  literalParts.set(last ?? chains, known)
+  for (const other of othersOf(part)) if (other !== part && takes(chains, parts.with(at, other).join('/'))) return true
+  if (known.size < MOST_KNOWN && part.length <= MOST_VARIED) known.add(place)
+  return false
+}
+
+/**
+ * Similar but different strings, which still match most required formats: with all, only the first, or only the last letter or digit replaced, and then with
+ * each run of them, and each single character. A parameter may be any part of a segment.
+ */
+function* othersOf(part: string): Generator<string> {
+  yield part.replace(/[0-9A-Za-z]/g, another)
+  yield part.replace(/[0-9A-Za-z]/, another)
+  yield part.replace(/[0-9A-Za-z](?=[^0-9A-Za-z]*$)/, another)
+  if (part.length > MOST_VARIED) return
+  for (const { 0: run, index } of part.matchAll(/[0-9A-Za-z]+/g)) {
+    yield part.slice(0, index) + run.replace(/./g, another) + part.slice(index + run.length)
+  }
+  for (const [at, character] of [...part].entries()) yield part.slice(0, at) + another(character) + part.slice(at + 1)
 }
 
 // Digits, hexadecimal digits and letters each stay in their class.
-const RINGS = ['0123456789', 'abcdef', 'ABCDEF', 'ghijklmnopqrstuvwxyz', 'GHIJKLMNOPQRSTUVWXYZ']
+const RINGS = ['0123456789', 'abcdef', 'ABCDEF', 'ghijklmnopqrstuvwxyz', 'GHIJKLMNOPQRSTUVWXYZ', '-._~']
 
 function another(character: string): string {
-  const ring = RINGS.find((each) => each.includes(character)) ?? character
-  return ring[(ring.indexOf(character) + 1) % ring.length] ?? character
+  const ring = RINGS.find((each) => each.includes(character))
+  return ring === undefined ? 'a' : (ring[(ring.indexOf(character) + 1) % ring.length] ?? character)
 }
