@@ -76,6 +76,40 @@ describe.each([
     expect(await unguardedRoutes(app)).toEqual(['GET /:version/orders', 'GET /files/:name', 'GET /(unreadable)', 'GET /things/:id/parts'])
   })
 
+  it('unguardedRoutes() does not count a guard on a regular expression for a route with parameters', async () => {
+    const app = express()
+    app.use(/^\/(?!login|health)/, authenticate(tokens))
+    app.all(/^\/(?!login|health).*/, authenticate(tokens))
+    app.get('/:section', end)
+    app.get('/:section/:id', end)
+    app.get('/plain/text', end)
+    expect(await unguardedRoutes(app)).toEqual(['GET /:section', 'GET /:section/:id'])
+  })
+
+  it('unguardedRoutes() does not count a guard that Express skips because it matched only a part of a segment', async () => {
+    const app = express()
+    app.use(/^\/(?!login)/, authenticate(tokens))
+    app.use(/^\/admin/i, authenticate(tokens))
+    app.get('/stock', end)
+    app.get('/admins', end)
+    app.get('/admin/users', end)
+    expect(await unguardedRoutes(app)).toEqual(['GET /stock', 'GET /admins'])
+  })
+
+  it('unguardedRoutes() counts a guard that matches every path, and one on the same expression as the router behind it', async () => {
+    const app = express()
+    const inner = express.Router().get('/:id', end)
+    app.use(/^\/code\/[0-9a-f]{8}/, authenticate(tokens), inner)
+    app.use('/shops/:shop', authenticate(tokens))
+    app.get('/shops/:shop/orders', end)
+    if (express === express5) app.use('/teams{/:team}', authenticate(tokens))
+    else app.use('/teams/*', authenticate(tokens))
+    app.get('/teams/:team/users', end)
+    app.use(/.*/, authenticate(tokens))
+    app.get('/:section', end)
+    expect(await unguardedRoutes(app)).toEqual([])
+  })
+
   it('unguardedRoutes() counts neither an optional guard nor a lookalike of a guard', async () => {
     const app = express()
     app.use(authenticate(tokens, { optional: true }))
@@ -116,6 +150,22 @@ describe('on Koa', () => {
     app.use(mount('/behind', mounted))
     const open = ['GET /api/open', 'POST /api/late', 'GET /api/nested', 'GET /mounted/x', 'GET /under/loose']
     expect(await unguardedRoutes(app)).toEqual(open)
+  })
+
+  it('unguardedRoutes() does not count a guard on a regular expression for a Koa route with parameters', async () => {
+    const router = new KoaRouter()
+    router.all(/^\/(?!login)/, authenticate(tokens))
+    router.get('/:section', end)
+    router.get('/plain', end)
+    router.all('/teams/:team', authenticate(tokens))
+    router.get('/teams/:id', end)
+    router.use('/shops/:shop', authenticate(tokens))
+    router.get('/shops/:shop/orders/:order', end)
+    router.all(/.*/, authenticate(tokens))
+    router.get('/:section/late', end)
+    const whole = new KoaRouter({ prefix: '/whole/:place' }).use(authenticate(tokens)).get('/:id', end)
+    const app = new Koa().use(router.routes()).use(whole.routes())
+    expect(await unguardedRoutes(app)).toEqual(['GET /:section'])
   })
 
   it('unguardedRoutes() does not count a guard that an exclusive router skips', async () => {
@@ -205,6 +255,19 @@ describe('on Hono', () => {
       .get('/api/y', (c) => c.text(''))
     expect(await unguardedRoutes(app)).toEqual(['ALL /api/x'])
     expect((await app.request('/api/x', { method: 'POST' })).status).toBe(200)
+  })
+
+  it('unguardedRoutes() does not count a guard with a constrained parameter for a Hono route with parameters', async () => {
+    const app = new Hono()
+      .use('/:section{(?!login).+}', authenticate(tokens))
+      .get('/:section', (c) => c.text(''))
+      .get('/plain', (c) => c.text(''))
+      .use('/teams/:id{[0-9]+}', authenticate(tokens))
+      .get('/teams/:id{[0-9]+}', (c) => c.text(''))
+      .get('/teams/:team', (c) => c.text(''))
+    expect(await unguardedRoutes(app)).toEqual(['GET /:section', 'GET /teams/:team'])
+    for (const path of ['/login-codes', '/teams/login-codes'])
+      expect([path, (await app.request(path)).status === 200]).toEqual([path, path !== '/teams/login-codes'])
   })
 
   it('unguardedRoutes() lists unguarded Hono routes', async () => {

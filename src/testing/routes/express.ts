@@ -1,7 +1,7 @@
 import { isGuard } from '../../http/guard-marks.js'
 import type { FoundRoute, Layer } from './found-route.js'
 import { joinPaths } from './found-route.js'
-import { samplePaths } from './sample-paths.js'
+import { isLiteral, isUniform, samplePaths } from './sample-paths.js'
 
 type Pattern = string | RegExp
 type RouteLayer = { readonly method?: string | undefined; readonly handle: Layer }
@@ -84,19 +84,22 @@ function isOpen(handles: readonly Layer[]): boolean {
 /** Whether every path that leads here passes a guard. */
 function isReachedGuarded(way: readonly Step[]): boolean {
   if (way.some(({ before }) => before.some((layer) => isUnconditional(layer) && isGuardLayer(layer)))) return true
+  if (way.some(({ before, layer }) => before.some((other) => isGuardLayer(other) && matchesAlike(other, layer)))) return true
   if (way.some(({ pattern }) => pattern === undefined)) return false
-  const verdicts = samplePaths(nameOf(way))
-    .map((path) => judge(way, path))
+  const name = nameOf(way)
+  const counts = (layer: ExpressLayer): boolean => isGuardLayer(layer) && (isLiteral(name) || isUniformLayer(layer))
+  const verdicts = samplePaths(name)
+    .map((path) => judge(way, path, counts))
     .filter((verdict) => verdict !== undefined)
   return verdicts.length > 0 && verdicts.every(Boolean)
 }
 
 /** Follows one request and returns whether it passes a guard; `undefined` if it does not arrive here. */
-function judge(way: readonly Step[], path: string): boolean | undefined {
+function judge(way: readonly Step[], path: string, counts: (layer: ExpressLayer) => boolean): boolean | undefined {
   let rest = path
   let guarded = false
   for (const { layer, before } of way) {
-    guarded ||= before.some((other) => isGuardLayer(other) && matched(other, rest) !== undefined)
+    guarded ||= before.some((other) => counts(other) && matched(other, rest) !== undefined)
     const taken = matched(layer, rest)
     if (taken === undefined) return undefined
     rest = rest.slice(taken.length)
@@ -105,15 +108,38 @@ function judge(way: readonly Step[], path: string): boolean | undefined {
   return guarded
 }
 
-/** The part of a path that a layer consumes; `undefined` if it does not match. */
+/** The part of a path that a layer consumes; `undefined` if Express does not run it. */
 function matched(layer: ExpressLayer, path: string): string | undefined {
   try {
     const match = layer.match(path)
     if (match === null || match === false) return undefined
-    return (match === true ? layer.path : match.path) ?? ''
+    const taken = (match === true ? layer.path : match.path) ?? ''
+    return layer.route !== undefined || endsAtBoundary(layer, path, taken) ? taken : undefined
   } catch {
     return undefined
   }
+}
+
+// After the match, Express skips middleware and routers that consumed only a part of a segment. Express 4 also accepts a dot.
+function endsAtBoundary({ regexp }: ExpressLayer, path: string, taken: string): boolean {
+  if (taken === '') return true
+  const next = path.charAt(taken.length)
+  return path.startsWith(taken) && (next === '' || next === '/' || (next === '.' && regexp !== undefined))
+}
+
+/** Whether two layers of one router match the same paths, because they have the same pattern. */
+function matchesAlike(one: ExpressLayer, other: ExpressLayer): boolean {
+  if ((one.route === undefined) !== (other.route === undefined)) return false
+  const [given, wanted] = [one, other].map(({ route, rawPath, regexp }) => route?.path ?? rawPath ?? regexp)
+  if (given === undefined || Array.isArray(given) || Array.isArray(wanted)) return false
+  return typeof given === typeof wanted && String(given) === String(wanted)
+}
+
+function isUniformLayer(layer: ExpressLayer): boolean {
+  if (isUnconditional(layer) || layer.regexp?.fast_star === true) return true
+  const given = layer.route?.path ?? layer.rawPath
+  if (given !== undefined) return [given].flat().every(isUniform)
+  return layer.regexp !== undefined && (readRegexp(layer.regexp) !== undefined || isUniform(layer.regexp))
 }
 
 // A guard that comes first in a route of all methods also protects later routes. If it is not first, `next('route')` could skip it.
@@ -154,7 +180,8 @@ function readRegexp(regexp: RegExp | undefined): string | undefined {
   const text = regexp.source
     .replace(/^\^/, '')
     .replace(/\\\/\?(?:\(\?=\\\/\|\$\)|\$)$/, '')
-    .replace(/\(\?:\(\[\^\\?\/\]\+\?\)\)/g, () => `:p${++count}`)
+    .replace(/\(\?:(\\\/)?\(\[\^\\?\/\]\+\?\)\)/g, (_, slash = '') => `${slash}:p${++count}`)
+    .replace(/\(\.\*\)/g, '*')
     .replace(/\\([/.-])/g, '$1')
   return /[()[\]|^$+?\\]/.test(text) ? undefined : text || '/'
 }

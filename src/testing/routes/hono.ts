@@ -1,7 +1,7 @@
 import { TrieRouter } from 'hono/router/trie-router'
 import { isGuard } from '../../http/guard-marks.js'
 import type { FoundRoute, Layer } from './found-route.js'
-import { samplePaths } from './sample-paths.js'
+import { isLiteral, isUniform, samplePaths } from './sample-paths.js'
 
 type HonoRoute = { readonly method: string; readonly path: string; readonly handler: Layer }
 
@@ -19,14 +19,15 @@ export function honoRoutes(app: { readonly routes: readonly HonoRoute[] }): read
     const ways = samplePaths(path)
       .map((sample) => reached(method, sample))
       .filter((way) => way.includes(at))
-    const guarded = ways.length > 0 && ways.every((way) => way.some((other) => other < at && isBefore(other)))
+    const guarded = ways.length > 0 && ways.every((way) => way.some((other) => other < at && isBefore(other, path)))
     // A middleware and the handlers after it in one call of `get` are reported as one route.
     return [{ methods: [method], path, guarded }]
   })
 
-  function isBefore(other: number): boolean {
+  function isBefore(other: number, path: string): boolean {
     const entry = entries[other]
-    return entry !== undefined && isGuard(entry.handler)
+    if (entry === undefined || !isGuard(entry.handler)) return false
+    return isLiteral(path) || isUniform(entry.path) || entry.path === path
   }
 }
 

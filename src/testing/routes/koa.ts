@@ -1,6 +1,6 @@
 import { isGuard } from '../../http/guard-marks.js'
 import { type FoundRoute, joinPaths, type Layer } from './found-route.js'
-import { samplePaths } from './sample-paths.js'
+import { isLiteral, isUniform, samplePaths } from './sample-paths.js'
 
 type Captured = (layer: Layer) => { readonly [name: string]: unknown }
 /** Whether a guard protects this path. */
@@ -88,7 +88,9 @@ type Reached = { readonly layer: RouterLayer; readonly earlier: readonly RouterL
 
 function isReachedGuarded({ layer, earlier, prefix, before }: Reached): boolean {
   if (typeof layer.path !== 'string') return isPassed(undefined, before)
-  const guards = earlier.filter(({ stack }) => isClosed(stack))
+  const own = layer.path
+  const counts = ({ path }: RouterLayer): boolean => isLiteral(own) || isUniform(path) || path === own
+  const guards = earlier.filter((other) => isClosed(other.stack) && counts(other))
   const paths = samplePaths(layer.path).filter((path) => matches(layer, path))
   if (paths.length === 0) return isPassed(undefined, before)
   return paths.every((path) => before(joinPaths(prefix, path)) || guards.some((guard) => matches(guard, path)))

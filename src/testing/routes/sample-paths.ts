@@ -16,6 +16,25 @@ export function samplePaths(pattern: string): readonly string[] {
   return [...new Set(samples.flatMap(variants))]
 }
 
+/** Whether a pattern has neither parameters nor wildcards, so that a sample stands for every path that it matches. */
+export function isLiteral(pattern: string): boolean {
+  return !/[:*]/.test(pattern) && !UNREADABLE.test(pattern)
+}
+
+/**
+ * Whether a pattern accepts every value of a parameter, so that the samples stand for all. A guard on a regular expression, such as `/^\/(?!login)/`, or with a
+ * constrained parameter may match all samples and still not match a path that the route does.
+ */
+export function isUniform(pattern: string | RegExp): boolean {
+  if (pattern instanceof RegExp) return /^\^?(?:\\\/)?\.\*\$?$/.test(pattern.source)
+  // The groups are how older versions of @koa/router write a wildcard.
+  const free = pattern
+    .replace(/\((?:\.|\[\^\\?\/\])\*\)/g, '')
+    .replace(/:\w+[?*+]?(?![\w(]|\{(?!\/))/g, '')
+    .replace(/(?<!:\w+)\{([^{}]*)\}/g, '$1')
+  return !UNREADABLE.test(free)
+}
+
 // In path-to-regexp 8, `{/:id}` is optional.
 function withAndWithout(pattern: string): readonly string[] {
   if (!/\{\//.test(pattern)) return [pattern]
@@ -47,6 +66,8 @@ function isOptional(part: string): boolean {
 
 // Routers differ in whether letter case and a trailing slash matter. The route's own matcher decides which variants it accepts.
 function variants(path: string): readonly string[] {
+  let turn = 0
+  const mixed = path.replace(/%..|[a-z]/g, (found) => (found.startsWith('%') || turn++ % 2 === 1 ? found : found.toUpperCase()))
   const loud = path.replace(/%..|[a-z]/g, (found) => (found.startsWith('%') ? found : found.toUpperCase()))
-  return [path, loud, ...(path.endsWith('/') ? [] : [`${path}/`])]
+  return [path, loud, mixed, ...(path.endsWith('/') ? [] : [`${path}/`])]
 }
