@@ -202,7 +202,7 @@ export const management: FastifyPluginAsync<ManagementOptions> = async function 
         hostname: request.hostname,
         path: pathIn(request.url),
       }),
-      mountPath: app.prefix,
+      mountPath: mountPathOf(request, app.prefix),
       mountName: () => app.prefix,
       target: request.originalUrl,
       ip: request.ip,
@@ -214,6 +214,21 @@ export const management: FastifyPluginAsync<ManagementOptions> = async function 
   app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
   app.all('/', answer)
   app.all('/*', answer)
+}
+
+// Fastify names only the pattern of a prefix. Each of its parameters is one segment of the requested path. If the router has read the path differently, the
+// pattern is returned, which matches no request.
+function mountPathOf({ url, params }: FastifyRequest, prefix: string): string {
+  if (!prefix.includes(':')) return prefix
+  const [path = ''] = pathIn(url).split('?')
+  const requested = path.split('/')
+  const mountPath = prefix
+    .replace(/\/+$/, '')
+    .split('/')
+    .map((part, at) => (part.includes(':') ? requested[at] : part))
+    .join('/')
+  const rest: unknown = Reflect.get(Object(params), '*') ?? ''
+  return path.slice(mountPath.length).replace(/^\//, '') === rest ? mountPath : prefix
 }
 
 function proceed(refusal: PlainResponse | undefined, reply: FastifyReply, done: () => void): void {

@@ -153,6 +153,37 @@ describe('the Fastify plugin', () => {
     await app.close()
   })
 
+  it('the management API works under a prefix with parameters, and only under normalized paths', async () => {
+    const { tokens, token, id } = await kit()
+    const app = Fastify({ routerOptions: { ignoreDuplicateSlashes: true, caseSensitive: false } })
+    const actor = () => ({ id: 'root', tenants: '*', manages: 'all' }) as const
+    await app.register(management, { prefix: '/orgs/:org/v:version/tokens', tokens, actor })
+    const at = async (url: string) => (await app.inject({ url, headers: { accept: 'application/json' } })).statusCode
+    for (const url of ['/orgs/acme/v1/tokens', '/orgs/acme/v1/tokens/', '/orgs/a%2Fb/v1/tokens/counts', `/orgs/x.y/v2/tokens/${id}?`]) {
+      expect([url, await at(url)]).toEqual([url, 200])
+    }
+    const wrong = [
+      '/orgs/../v1/tokens',
+      '/orgs/%2e%2e/v1/tokens',
+      '/orgs//acme/v1/tokens',
+      '/orgs/acme/v1/tokens//counts',
+      '/orgs/acme/v1/tokens/%63ounts',
+      '/ORGS/acme/v1/tokens',
+      '/orgs/acme/x/v1/tokens',
+    ]
+    for (const url of wrong) expect([url, await at(url)]).toEqual([url, 404])
+    const input = { name: 'ERP', scopes: ['a:read'] }
+    const created = await app.inject({
+      method: 'POST',
+      url: '/orgs/acme/v1/tokens',
+      payload: input,
+    })
+    expect([created.statusCode, created.headers.location]).toEqual([201, `/orgs/acme/v1/tokens/${created.json().record.id}`])
+    await app.inject({ url: '/orgs/Secret/v1/tokens/self', ...bearer(token) })
+    expect(await endpointsOf(tokens, id, 1)).toEqual(['GET /orgs/:org/v:version/tokens/self allowed'])
+    await app.close()
+  })
+
   it('the plugin adds to an existing Vary header', async () => {
     const { tokens, token } = await kit()
     const app = Fastify()

@@ -404,6 +404,14 @@ describe.each(['Express', 'Fastify'] as const)('Nest on %s', (platform) => {
     expect(await page.text()).toContain('Stock')
   })
 
+  it('the management API is served under a path with a parameter', async () => {
+    const { tokens } = await kit()
+    const actor = () => ({ id: 'ann', tenants: '*', manages: 'all' }) as const
+    const call = await start(platform, { tokens, management: { path: '/orgs/:org/tokens', actor } })
+    expect((await call('/orgs/acme/tokens')).status).toBe(200)
+    expect((await call('/orgs/acme/tokens/counts')).status).toBe(200)
+  })
+
   it('the module options can come from other providers', async () => {
     const { tokens, token } = await kit()
     @Injectable()
