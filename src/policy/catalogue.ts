@@ -1,6 +1,7 @@
 import type { Definitions } from './definitions.js'
 import { expand, flatten } from './expand.js'
 import { inclusionOf } from './inclusion.js'
+import { membershipIn } from './membership.js'
 import { readDefinitions } from './read-definitions.js'
 import { coversGrant, isScopeName } from './scope.js'
 import { intersect, NO_SCOPES, type ScopeSet } from './scope-set.js'
@@ -96,9 +97,8 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
     },
     grantable(actorGrants: readonly string[], wanted: readonly string[], keptGrants: readonly string[]): string | undefined {
       const mayGive = giverOf(actorGrants)
-      const beyond = wanted.find(
-        (grant) => !keptGrants.includes(grant) && (whyNotGrantable(definitions, grant) !== undefined || !mayGive(grant)),
-      )
+      const isKept = membershipIn(keptGrants, wanted.length)
+      const beyond = wanted.find((grant) => !isKept(grant) && (whyNotGrantable(definitions, grant) !== undefined || !mayGive(grant)))
       // Warn only if a grant is refused: an actor's scopes may include permissions that only the host knows.
       if (beyond !== undefined) tellOfSlips(definitions, 'the scopes of an actor', textsOf(actorGrants))
       return beyond

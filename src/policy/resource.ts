@@ -1,6 +1,7 @@
 import { type InputPlace, InvalidInputError, placeIn } from '../errors.js'
 import type { Resources } from '../model/json.js'
 import { holdsToken } from '../token/redact.js'
+import { membershipIn } from './membership.js'
 import { HOLDS_TOKEN } from './plain-text.js'
 import { quote } from './quote.js'
 import { reading } from './reading.js'
@@ -45,7 +46,7 @@ export function resourcesWithin(inner: Resources | undefined, outer: Resources |
   return Object.keys(outer).every((dimension) => {
     if (!isObject(inner) || !Object.hasOwn(inner, dimension)) return false
     const values: unknown = inner[dimension]
-    return Array.isArray(values) && values.every((value: unknown) => includes(outer[dimension], value))
+    return Array.isArray(values) && values.every(heldIn(outer[dimension], values.length))
   })
 }
 
@@ -101,11 +102,13 @@ function dimensionAllows(granted: unknown, dimension: string, asked: unknown): b
   if (values.length === 0 || !values.every((value) => typeof value === 'string' && value !== '')) return false
   if (granted === undefined) return true
   if (!isObject(granted)) return false
-  return !Object.hasOwn(granted, dimension) || values.every((value) => includes(granted[dimension], value))
+  return !Object.hasOwn(granted, dimension) || values.every(heldIn(granted[dimension], values.length))
 }
 
-function includes(list: unknown, value: unknown): boolean {
-  return Array.isArray(list) && typeof value === 'string' && list.includes(value)
+function heldIn(list: unknown, lookups: number): (value: unknown) => boolean {
+  if (!Array.isArray(list)) return () => false
+  const isMember = membershipIn(list, lookups)
+  return (value) => typeof value === 'string' && isMember(value)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

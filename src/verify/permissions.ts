@@ -1,6 +1,7 @@
 import type { Owned } from '../cache/owners.js'
 import type { Resources } from '../model/json.js'
 import type { Catalogue, ScopeSet } from '../policy/catalogue.js'
+import { membershipIn } from '../policy/membership.js'
 
 /** The permissions that a token's own record grants. */
 export type OwnGrants = { readonly scopes: ScopeSet; readonly inherit: boolean }
@@ -27,5 +28,5 @@ function valuesOf(resources: Resources, dimension: string): readonly string[] | 
 
 function both(a: readonly string[] | undefined, b: readonly string[] | undefined): readonly string[] {
   if (a === undefined || b === undefined) return a ?? b ?? []
-  return Object.freeze(a.filter((value) => b.includes(value)))
+  return Object.freeze(a.filter(membershipIn(b, a.length)))
 }

@@ -6,6 +6,7 @@ import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
 import type { Duration } from '../../model/record.js'
 import { readClock } from '../../policy/instant.js'
+import { membershipIn } from '../../policy/membership.js'
 import { address, callback, duration, someText } from '../../policy/option-kinds.js'
 import { objectOf, passing, readOption, someOf } from '../../policy/option-reader.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
@@ -101,7 +102,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     // Counted as allowed only once the signed token exists.
     const use = startUse(inside, verification.principal, address)
     const scope = asked.scope ?? parent.scopes
-    if (!scope.every((one) => parent.scopes.includes(one)))
+    if (!scope.every(membershipIn(parent.scopes, scope.length)))
       throw refusedUse(use, 'scope_insufficient', 'the subject token does not have all of these scopes')
     const resources = asked.resources ?? parent.resources
     if (asked.resources !== undefined && !resourcesWithin(asked.resources, parent.resources))

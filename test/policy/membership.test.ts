@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest'
+import { compileCatalogue } from '../../src/policy/catalogue.js'
+import { resourcesAllow, resourcesWithin } from '../../src/policy/resource.js'
+import { intersectResources } from '../../src/verify/permissions.js'
+
+const COUNT = 1000
+const values = (from: number) => Array.from({ length: COUNT }, (_, at) => `w${from + at}`)
+
+/** A list that counts how often one of its elements is read. */
+function counted(list: readonly string[]) {
+  const reads = { count: 0 }
+  const proxy = new Proxy(list, {
+    get(target, key, receiver) {
+      if (typeof key === 'string' && /^\d+$/.test(key)) reads.count += 1
+      return Reflect.get(target, key, receiver)
+    },
+  })
+  return { list: proxy, reads }
+}
+
+// Holders of tokens choose these lists, and every verification compares them.
+it.each([
+  ["a token's resources with its owner's", 0, (a, b) => intersectResources({ w: a }, { w: b })?.w?.length, COUNT],
+  ['disjoint resources', COUNT, (a, b) => intersectResources({ w: a }, { w: b })?.w?.length, 0],
+  ['the resources of a request with those of a token', 0, (a, b) => resourcesAllow({ w: b }, { w: a }), true],
+  ['wanted resources with held ones', 0, (a, b) => resourcesWithin({ w: a }, { w: b }), true],
+  ['wanted grants with the current ones', 0, (a, b) => compileCatalogue({ scopes: { x: '' } }).grantable([], a, b), undefined],
+] as [string, number, (a: readonly string[], b: readonly string[]) => unknown, unknown][])(
+  'compares %s in a time that does not grow with the product of their sizes',
+  (_, from, compare, result) => {
+    const { list, reads } = counted(values(0))
+    expect(compare(values(from), list)).toEqual(result)
+    expect(reads.count).toBeLessThanOrEqual(3 * COUNT)
+  },
+)
+
+it('narrows small and large lists of resources alike', () => {
+  for (const [few, many] of [
+    [['w1', 'w5000'], values(0)],
+    [values(0), ['w5000', 'w1']],
+    [
+      ['w1', 'w2'],
+      ['w2', 'w1'],
+    ],
+  ] as const) {
+    expect(intersectResources({ w: few }, { w: many })).toEqual({ w: few.filter((value) => (many as readonly string[]).includes(value)) })
+  }
+})
