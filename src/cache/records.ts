@@ -1,7 +1,7 @@
 import type { MaybePromise } from '../model/json.js'
 import { ownFields } from '../model/own-fields.js'
 import type { Catalogue } from '../policy/catalogue.js'
-import { compileFilter, type Filtered } from '../store/compile-filter.js'
+import { compileFilters, type Filtered } from '../store/compile-filter.js'
 import { callOut } from '../store/deadline.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { OwnerChange, TokenFilter } from '../store/port.js'
@@ -14,8 +14,6 @@ import { GuessingBudget } from './guessing.js'
 import { Loader } from './loader.js'
 
 const MAX_MISSES = 10_000
-/** The maximum number of bulk changes whose tokens are searched for in one pass. With more, every entry is dropped. */
-const MAX_FILTERS = 16
 /** How long an ID is remembered as missing. Short, so that a wrong answer from the store does not last. */
 const MISS_MS = 500
 
@@ -218,17 +216,14 @@ export class RecordCache {
   }
 
   #dropMatching(filters: readonly TokenFilter[]): void {
-    const matches = anyOf(filters.filter(({ prefix }) => prefix === this.#options.prefix))
-    if (matches === undefined) return
-    if (matches === 'too many') {
-      this.everythingChanged()
-      return
-    }
+    const own = filters.filter(({ prefix }) => prefix === this.#options.prefix)
+    if (own.length === 0) return
+    const matches = compileFilters(own)
     this.#entries.deleteWhere(matches)
     this.#loader.outdateWhere(matches)
     this.#listener.bulkChanged(matches)
     // A revocation by owner means that the owner's permissions may have changed.
-    for (const owner of filters.flatMap(ownersIn)) this.#listener.ownerChanged(owner)
+    for (const owner of own.flatMap(ownersIn)) this.#listener.ownerChanged(owner)
   }
 
   /** From now on, no verification sees the previous state of any token. */
@@ -244,15 +239,6 @@ export class RecordCache {
     this.#entries.clear()
     this.#misses.clear()
   }
-}
-
-/** Combines the filters into one test. Matching every entry against very many filters would block requests. */
-function anyOf(filters: readonly TokenFilter[]): ((token: Filtered) => boolean) | 'too many' | undefined {
-  const distinct = [...new Map(filters.map((filter) => [JSON.stringify(filter), filter])).values()].map(compileFilter)
-  const [first] = distinct
-  if (first === undefined) return undefined
-  if (distinct.length > MAX_FILTERS) return 'too many'
-  return distinct.length === 1 ? first : (token) => distinct.some((matches) => matches(token))
 }
 
 function ownersIn(filter: TokenFilter): readonly OwnerChange[] {

@@ -33,6 +33,28 @@ async function twoNodes() {
   return { here, there, near, far }
 }
 
+/** A store whose feed can be held, so that many changes arrive in one page. */
+function holdable(store: TokenStore) {
+  let held: Promise<unknown> | undefined
+  const holding = interceptStore(store, async ({ method }, proceed) => {
+    if (method === 'changes') await held
+    return proceed()
+  })
+  return {
+    store: holding,
+    hold() {
+      let release = (_: unknown): void => undefined
+      held = new Promise((resolve) => {
+        release = resolve
+      })
+      return () => {
+        held = undefined
+        release(undefined)
+      }
+    },
+  }
+}
+
 /** Waits until a node has learned of everything committed before. */
 async function heard(node: Latchkey<Scope>, writer: Latchkey<Scope>): Promise<void> {
   const marker = await made(writer)
@@ -133,6 +155,40 @@ describe('a bulk revocation', () => {
     await heard(there, here)
     const answers = await Promise.all(tokens.map(({ token }) => verdict(there.verify(token))))
     expect(new Set(answers)).toEqual(new Set(['token_revoked']))
+  })
+})
+
+describe('many bulk revocations of one tenant in one page of the feed', () => {
+  it("many bulk revocations in one feed page cause no read of another tenant's tokens, responses, or owners", async () => {
+    const shared = memoryStore()
+    const far = counted(shared)
+    const feed = holdable(far.store)
+    const asked: string[] = []
+    const owner = async ({ ownerId }: { readonly ownerId: string }) => {
+      asked.push(ownerId)
+      return { scopes: ['stock:read'] }
+    }
+    const here = instance({ store: shared })
+    const there = instance({ store: feed.store, owner, cache: { maxStaleness: 60, ownerStaleness: 60 } })
+    const kept = await Promise.all(Array.from({ length: 20 }, (_, at) => made(here, { tenantId: 'kept', ownerId: `k${at}` })))
+    const ended = await Promise.all(Array.from({ length: 40 }, (_, at) => made(here, { tenantId: 'ended', ownerId: `e${at}` })))
+    const signals: AbortSignal[] = []
+    for (const { token } of [...kept, ...ended]) {
+      signals.push((await principalOf(there.verify(token))).signal)
+      await principalOf(there.verify(token))
+    }
+    await heard(there, here)
+    const release = feed.hold()
+    far.read.length = 0
+    asked.length = 0
+    for (const [at] of ended.entries()) await here.system.revokeAll({ tenantId: 'ended', ownerId: `e${at}` })
+    release()
+    await until(() => signals.slice(kept.length).every(({ aborted }) => aborted))
+    for (const { token } of ended) expect(await verdict(there.verify(token))).toBe('token_revoked')
+    for (const { token } of kept) expect(await verdict(there.verify(token))).toBe('ok')
+    for (const { id } of kept) expect(far.read).not.toContain(id)
+    expect(asked).toEqual([])
+    expect(signals.slice(0, kept.length).some(({ aborted }) => aborted)).toBe(false)
   })
 })
 

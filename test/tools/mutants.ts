@@ -29,7 +29,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'this.#entries.deleteWhere(matches)', become: '' },
     { find: 'this.#loader.outdateWhere(matches)', become: '' },
     { find: 'this.#listener.bulkChanged(matches)', become: '' },
-    { find: 'if (distinct.length > MAX_FILTERS) return', become: 'if (distinct.length > 0) return' },
+    { find: 'compileFilters(own)', become: 'compileFilters(own.slice(0, 1))' },
     { find: '#loader.load(id, false)', become: '#loader.load(id, true)' },
     { find: 'flat(load.id)', become: 'load.id' },
   ],
