@@ -1,19 +1,25 @@
 const MAX_KEYS = 10_000
+/** Into how many levels the time that an empty bucket takes to refill is divided. */
+const LEVELS = 20
 
-type Bucket = { tokens: number; at: number }
+type Bucket = { readonly tokens: number; readonly at: number; readonly level: number }
 
-/** The size of a burst, and the refill rate. */
-export type Rate = { readonly burst: number; readonly perSecond: number }
+/** The size of a burst, the refill rate, and how far concurrent calls may overdraw the budget; by default as far as a burst. */
+export type Rate = { readonly burst: number; readonly perSecond: number; readonly debt?: number }
 
-/** A token bucket for each key. The number of keys is bounded: the least recently charged one is forgotten first. */
+/** A token bucket for each key. The number of keys is bounded: the one that will be full first is forgotten first, because least is lost with it. */
 export class Budget {
   readonly #rate: Rate
   readonly #monotonic: () => number
   readonly #buckets: Map<string, Bucket> = new Map()
+  /** The keys of buckets by when they will be full, in units of `#step`. */
+  readonly #levels: Map<number, Set<string>> = new Map()
+  readonly #step: number
 
   constructor(rate: Rate, monotonic: () => number = () => performance.now()) {
     this.#rate = rate
     this.#monotonic = monotonic
+    this.#step = (rate.burst / rate.perSecond) * (1000 / LEVELS)
   }
 
   /** Returns whether the budget of this key is used up. */
@@ -22,17 +28,65 @@ export class Budget {
     return bucket !== undefined && this.#refilled(bucket) < 1
   }
 
+  /** Returns whether this key has been charged and is not forgotten. */
+  isCharged(key: string): boolean {
+    return this.#buckets.has(key)
+  }
+
   /** Charges one unit. */
   spend(key: string): void {
+    const { burst, debt = burst } = this.#rate
     const bucket = this.#buckets.get(key)
-    const tokens = bucket === undefined ? this.#rate.burst : this.#refilled(bucket)
-    this.#buckets.delete(key)
-    if (this.#buckets.size >= MAX_KEYS) {
-      const oldest = this.#buckets.keys().next()
-      if (!oldest.done) this.#buckets.delete(oldest.value)
-    }
+    const tokens = bucket === undefined ? burst : this.#refilled(bucket)
+    if (bucket === undefined && this.#buckets.size >= MAX_KEYS) this.#makeRoom()
     // Concurrent calls may overdraw the budget. The debt is kept, or each refilled unit would admit as many calls again. It is bounded, so it ends soon.
-    this.#buckets.set(key, { tokens: Math.max(-this.#rate.burst, tokens - 1), at: this.#monotonic() })
+    this.#set(key, Math.max(-debt, tokens - 1))
+  }
+
+  /** Takes back one charge. */
+  refund(key: string): void {
+    const bucket = this.#buckets.get(key)
+    if (bucket === undefined) return
+    const tokens = this.#refilled(bucket) + 1
+    if (tokens < this.#rate.burst) this.#set(key, tokens)
+    else this.forget(key)
+  }
+
+  /** Forgets every charge of this key. */
+  forget(key: string): void {
+    const level = this.#buckets.get(key)?.level
+    if (level === undefined) return
+    this.#buckets.delete(key)
+    const keys = this.#levels.get(level)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#levels.delete(level)
+  }
+
+  #set(key: string, tokens: number): void {
+    this.forget(key)
+    const at = this.#monotonic()
+    const level = this.#levelAt(at + ((this.#rate.burst - tokens) / this.#rate.perSecond) * 1000)
+    this.#buckets.set(key, { tokens, at, level })
+    this.#levels.set(level, (this.#levels.get(level) ?? new Set()).add(key))
+  }
+
+  #makeRoom(): void {
+    const now = this.#levelAt(this.#monotonic())
+    let lowest = Number.POSITIVE_INFINITY
+    for (const [level, keys] of this.#levels) {
+      if (level >= now) lowest = Math.min(lowest, level)
+      // A full bucket says nothing.
+      else for (const key of keys) this.forget(key)
+    }
+    if (this.#buckets.size < MAX_KEYS) return
+    for (const key of this.#levels.get(lowest) ?? []) {
+      this.forget(key)
+      return
+    }
+  }
+
+  #levelAt(instant: number): number {
+    return Math.floor(instant / this.#step)
   }
 
   #refilled(bucket: Bucket): number {

@@ -113,3 +113,11 @@ it('no unauthenticated caller or client can use up the guessing budget of anothe
   expect((await unknown(form('k-7-secret', ''))).status).toBe(200)
   for (const key of [5, 6, 7]) expect(await verdict(tokens.verify(`k-${key}-secret`))).toBe('token_revoked')
 })
+
+it('a flood of wrong secrets for keys that do not exist does not reset the limit for another key', async () => {
+  const { tokens, presented } = await standing()
+  for (let at = 0; at < 21; at += 1) await presented['one address'](`k-1-guess-${at}`)
+  for (let at = 0; at < 10_200; at += 1) await verdict(tokens.verify(`k-${1000 + at}-guess`, { ip: `198.51.100.${at % 60}` }))
+  expect(await presented['one address']('k-1-secret')).toBe('store_unavailable')
+  expect(await verdict(tokens.verify('k-1-secret', { ip: '203.0.113.9' }))).toBe('ok')
+})

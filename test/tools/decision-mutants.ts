@@ -311,8 +311,9 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
   ],
   'src/cache/budget.ts': [
     { find: 'bucket !== undefined && this.#refilled(bucket) < 1', become: 'bucket !== undefined && bucket.tokens < 1' },
-    { find: 'Math.max(-this.#rate.burst, tokens - 1)', become: 'tokens - 1' },
-    { find: 'if (!oldest.done) this.#buckets.delete(oldest.value)', become: '' },
+    { find: 'Math.max(-debt, tokens - 1)', become: 'tokens - 1' },
+    { find: 'if (bucket === undefined && this.#buckets.size >= MAX_KEYS) this.#makeRoom()', become: '' },
+    { find: 'if (tokens < this.#rate.burst) this.#set(key, tokens)\n    else this.forget(key)', become: '' },
     { find: 'Math.min(this.#rate.burst, bucket.tokens +', become: '(bucket.tokens +' },
   ],
   'src/verify/owner-of.ts': [
