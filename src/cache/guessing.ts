@@ -1,6 +1,7 @@
 import type { Presenter } from '../model/presenter.js'
 import { callerOf, siteOf } from '../policy/network.js'
 import { Budget } from './budget.js'
+import { UNKNOWN_FACTOR } from './lookup-shares.js'
 
 /**
  * Limits how many store reads an address may cause with forged tokens: IDs that do not exist, and wrong secrets of known IDs.
@@ -13,8 +14,10 @@ export class GuessingBudget {
   readonly #unknown: Budget
 
   constructor(monotonic: () => number) {
-    this.#known = new Budget({ burst: 500, perSecond: 500 }, monotonic)
-    this.#unknown = new Budget({ burst: 5000, perSecond: 5000 }, monotonic)
+    // The debt that all lookups of one address can cause which were admitted before the first was answered.
+    const debt = 2500
+    this.#known = new Budget({ burst: 500, perSecond: 500, debt }, monotonic)
+    this.#unknown = new Budget({ burst: 5000, perSecond: 5000, debt: debt * UNKNOWN_FACTOR }, monotonic)
   }
 
   /** Returns whether the budget of this address is used up. */

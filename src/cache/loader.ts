@@ -5,6 +5,7 @@ import { DeadlineError, isThenable } from '../store/deadline.js'
 import type { FoundRecords } from '../store/found-records.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
+import { LookupShares } from './lookup-shares.js'
 
 /** Several small reads are faster than a large one: while the store works on one, this process handles the records of another. */
 const IDS_A_READ = 32
@@ -32,6 +33,8 @@ export type Load<T> = {
   strict: boolean
   /** Whether a change to this ID became known after the read was sent. Its answer then serves only the callers that were already waiting. */
   outdated: boolean
+  /** The caller whose share it takes, until it is settled. Absent: this library itself. */
+  caller: string | undefined
   /** The last bulk change that was known when the read was sent. If the record found matches a later one, the read is outdated. */
   since: Bulk | undefined
 }
@@ -62,6 +65,7 @@ export class Loader<T> {
   #sending = false
   /** Reads that could not be sent immediately, oldest first, until they are settled: their wait counts against their deadline. */
   readonly #delayed: Set<Load<T>> = new Set()
+  readonly #shares: LookupShares = new LookupShares()
   #timer: ReturnType<typeof setTimeout> | undefined
   #lastBulk: Bulk = { matches: () => false, next: undefined }
 
@@ -79,19 +83,21 @@ export class Loader<T> {
 
   /**
    * Joins the read of `id` that is waiting to be sent or, if `fresh`, one that is already under way; otherwise starts one. `fresh`: cached records can be
-   * trusted now, so a record of the same age can be, too.
+   * trusted now, so a record of the same age can be, too. `caller`: whose share of the reads this one takes; absent for reads of this library itself.
    */
-  load(id: string, fresh: boolean): Promise<T> {
+  load(id: string, fresh: boolean, caller?: string): Promise<T> {
     const current = this.#loads.get(id)
     // After a bulk change, whether a read under way is outdated is unknown until its record arrives, so new callers do not join it.
     if (current !== undefined && (!current.sent || (fresh && current.since?.next === undefined))) {
       if (!fresh) current.strict = true
       return current.result
     }
-    if (this.#queue.length >= MAX_WAITING) {
-      return Promise.reject(new StoreUnavailableError('too many verifications are waiting for the store'))
+    const free = MAX_WAITING - this.#queue.length
+    if (free <= 0) return Promise.reject(new StoreUnavailableError('too many verifications are waiting for the store'))
+    if (caller !== undefined && this.#shares.isUsedUp(caller, free)) {
+      return Promise.reject(new StoreUnavailableError('too many verifications from this address are waiting for the store'))
     }
-    return this.#enqueue(id, !fresh).result
+    return this.#enqueue(id, !fresh, caller).result
   }
 
   /** Records that `id` changed: later callers no longer join a read that was sent before. */
@@ -114,10 +120,11 @@ export class Loader<T> {
     this.#lastBulk = bulk
   }
 
-  #enqueue(id: string, strict: boolean): Load<T> {
+  #enqueue(id: string, strict: boolean, caller: string | undefined): Load<T> {
     const { promise: result, resolve, reject } = deferred<T>()
     const dueAt = this.#options.monotonic() + this.#options.deadlineMs
-    const load: Load<T> = { id, result, resolve, reject, dueAt, sent: false, epoch: 0, strict, outdated: false, since: undefined }
+    const load: Load<T> = { id, result, resolve, reject, dueAt, sent: false, epoch: 0, strict, outdated: false, caller, since: undefined }
+    if (caller !== undefined) this.#shares.add(caller)
     // The replaced read still answers its callers. Later changes cannot find it anymore, so it counts as outdated from now on.
     const previous = this.#loads.get(id)
     if (previous !== undefined) previous.outdated = true
@@ -230,6 +237,8 @@ export class Loader<T> {
   }
 
   #forget(load: Load<T>): void {
+    if (load.caller !== undefined) this.#shares.remove(load.caller)
+    load.caller = undefined
     this.#delayed.delete(load)
     if (this.#delayed.size === 0) {
       clearTimeout(this.#timer)

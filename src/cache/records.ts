@@ -1,6 +1,7 @@
 import type { MaybePromise } from '../model/json.js'
 import { ownFields } from '../model/own-fields.js'
 import type { Catalogue } from '../policy/catalogue.js'
+import { callerOf } from '../policy/network.js'
 import { compileFilters, type Filtered } from '../store/compile-filter.js'
 import { callOut } from '../store/deadline.js'
 import type { GuardedStore } from '../store/guarded-store.js'
@@ -138,7 +139,7 @@ export class RecordCache {
     const fresh = this.#keeps && this.follower.fresh && !this.#isExpected(id)
     if (this.#keeps) this.follower.start()
     try {
-      const entry = await this.#inTime(this.#loader.load(id, fresh), leftMs)
+      const entry = await this.#inTime(this.#loader.load(id, fresh, callerOf(ip) ?? ''), leftMs)
       if (entry === undefined) this.noteGuess(ip)
       return entry
     } catch (error) {
