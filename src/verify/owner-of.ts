@@ -1,3 +1,4 @@
+import type { Budget } from '../cache/budget.js'
 import type { Owned } from '../cache/owners.js'
 import type { MaybePromise } from '../model/json.js'
 import { isThenable } from '../store/deadline.js'
@@ -18,12 +19,36 @@ type Holding = { readonly id: string; readonly ownerId?: string | undefined; rea
 /** Looks up the owner of a token. A token whose owner is gone causes a bounded number of calls to the `owner` callback. */
 export function ownerOf(context: Context, { id, ownerId, tenantId }: Holding, leftMs: number | undefined): MaybePromise<OwnerFound> {
   if (context.owners === undefined || ownerId === undefined) return undefined
-  if (context.ownerRefusals.spent(id)) return 'throttled'
-  const owned = context.owners.of(ownerId, tenantId, leftMs)
-  return isThenable(owned) ? owned.then((late) => noted(context, id, late)) : noted(context, id, owned)
+  const { owners, ownerRefusals } = context
+  if (ownerRefusals.spent(id)) return 'throttled'
+  const ask = (): MaybePromise<Owned | null> => owners.of(ownerId, tenantId, leftMs)
+  return ownerRefusals.isCharged(id) ? askCharged(ownerRefusals, id, ask) : askUncharged(ownerRefusals, id, ask)
 }
 
-function noted(context: Context, id: string, owned: Owned | null): Owned | null {
-  if (owned === null) context.ownerRefusals.spend(id)
-  return owned
+function askUncharged(refusals: Budget, id: string, ask: () => MaybePromise<Owned | null>): MaybePromise<Owned | null> {
+  const noted = (owned: Owned | null): Owned | null => {
+    if (owned === null) refusals.spend(id)
+    return owned
+  }
+  const owned = ask()
+  return isThenable(owned) ? owned.then(noted) : noted(owned)
+}
+
+// The owner was gone when last asked about. The call is charged before it is answered, or slow answers would admit any number of concurrent calls.
+function askCharged(refusals: Budget, id: string, ask: () => MaybePromise<Owned | null>): MaybePromise<Owned | null> {
+  const noted = (owned: Owned | null): Owned | null => {
+    if (owned !== null) refusals.forget(id)
+    return owned
+  }
+  const failed = (error: unknown): never => {
+    refusals.refund(id)
+    throw error
+  }
+  refusals.spend(id)
+  try {
+    const owned = ask()
+    return isThenable(owned) ? owned.then(noted, failed) : noted(owned)
+  } catch (error) {
+    return failed(error)
+  }
 }
