@@ -81,6 +81,11 @@ export class SecretGuesses {
     this.#ofToken.spend(keyOf(named, token))
   }
 
+  /** Takes back one charge of `spend`. */
+  refund(named: Named, token: string): void {
+    this.#ofToken.refund(keyOf(named, token))
+  }
+
   /** Charges a comparison with a slow hash that did not match. */
   spendComparison(named: Named): void {
     this.#ofCaller(named).spend(named.caller)

@@ -78,6 +78,7 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
     }
   }
   if (proven.length === 0) imported.missed(claims, look.from)
+  else imported.proved(claims, look.from)
   const revoked = proven.find(({ revokedAt }) => revokedAt !== undefined)
   if (revoked !== undefined)
     imported.endWith(

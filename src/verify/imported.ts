@@ -103,11 +103,12 @@ export class Imported {
    */
   missed(claims: readonly Claim[], from: Presenter): void {
     const slow = claims.filter(({ format, ended }) => format.verify !== undefined && !ended)
-    if (slow.length > 0)
-      this.#options.slow.missed(
-        slow.map(({ id }) => id),
-        from,
-      )
+    if (slow.length > 0) this.#options.slow.missed(slow, from)
+  }
+
+  /** Takes back what a credential that proved one of its claims was charged for the others. */
+  proved(claims: readonly Claim[], from: Presenter): void {
+    this.#options.slow.proved(claims, from)
   }
 
   #read(format: TokenFormat, credential: string): FormatClaim | undefined {
@@ -126,7 +127,8 @@ export class Imported {
    *
    * @throws StoreUnavailableError `store_unavailable`, if a slow hash could not be compared in time
    */
-  proves({ id, format, key, credential, body }: Claim, record: Provable, from: Presenter, leftMs?: number): MaybePromise<boolean> {
+  proves(claim: Claim, record: Provable, from: Presenter, leftMs?: number): MaybePromise<boolean> {
+    const { id, format, key, body } = claim
     if (record.id !== id || record.importedFrom !== format.name) return false
     const { imports, digesters, changes, slow, scheduleFlush } = this.#options
     const { importedHash: hash, importedMark: mark = '' } = record
@@ -138,7 +140,7 @@ export class Imported {
     const name = defaultEngine.sha256(`${id} ${digest} ${defaultEngine.sha256(hash)}`)
     // Another format may have a token with the same key but a different secret. Its slow hash is not computed again for every request.
     if (this.#wrong.get(name) !== undefined) return false
-    return slow.compare(name, id, format, credential, hash, from, leftMs).then((same) => {
+    return slow.compare(name, claim, hash, from, leftMs).then((same) => {
       if (!same) this.#wrong.set(name, { visited: false })
       if (same) {
         changes.rehash(id, { hash, digest, pepperId })

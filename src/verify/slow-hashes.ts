@@ -15,6 +15,9 @@ const GUESSING = 'too many wrong secrets for this imported token came from this 
 type Party = Pick<Named, 'site' | 'caller'> & { readonly token: string }
 const TURNS = ['token', 'site', 'caller'] as const
 
+/** A credential that is presented for the token with this ID. One object for each request. */
+type Attempt = { readonly id: string; readonly format: TokenFormat; readonly credential: string }
+
 /** A waiting comparison, and the party that it is for. */
 type Job = { readonly party: Party; readonly start: () => void; readonly refuse: (error: StoreUnavailableError) => void }
 
@@ -31,6 +34,8 @@ export class SlowHashes {
   readonly #underWay: Map<string, Promise<boolean>> = new Map()
   readonly #waiting: Set<Job> = new Set()
   readonly #running: Set<Party> = new Set()
+  /** Attempts that were charged before their comparison. */
+  readonly #charged: WeakSet<Attempt> = new WeakSet()
 
   constructor(deadlineMs: number, monotonic: () => number, report: Report) {
     this.#deadlineMs = deadlineMs
@@ -43,15 +48,8 @@ export class SlowHashes {
    *
    * @throws StoreUnavailableError `store_unavailable`, if this takes too long, too many are waiting, or the caller has sent too many wrong secrets
    */
-  async compare(
-    name: string,
-    token: string,
-    format: TokenFormat,
-    credential: string,
-    hash: string,
-    from: Presenter,
-    leftMs?: number,
-  ): Promise<boolean> {
+  async compare(name: string, attempt: Attempt, hash: string, from: Presenter, leftMs?: number): Promise<boolean> {
+    const { id: token, format, credential } = attempt
     const known = this.#underWay.get(name)
     // The caller that started it may have more time left.
     if (known !== undefined) return await callOut({ ...this.#siteOf(format, credential), leftMs }, () => known)
@@ -59,27 +57,43 @@ export class SlowHashes {
     if (this.#guesses.spent(named, token)) throw new StoreUnavailableError(GUESSING)
     const party = { token, site: named.site, caller: named.caller }
     if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)
+    // Charged before the answer, or any number of concurrent guesses would be compared.
+    this.#guesses.spend(named, token)
+    this.#charged.add(attempt)
     const found = this.#compare(format, credential, hash, party, leftMs)
     this.#underWay.set(name, found)
+    let wrong = false
     try {
       const same = await found
-      if (!same) this.#guesses.spendComparison(named)
+      wrong = !same
+      if (wrong) this.#guesses.spendComparison(named)
       return same
     } finally {
       this.#underWay.delete(name)
+      if (!wrong) this.#refund(attempt, named)
     }
   }
 
   /**
-   * Charges a credential that proved none of the tokens that it names. Tokens that do not exist are treated in the same way as those with a slow hash, so
+   * Charges a credential that proved none of the tokens that it names, where its comparison has not done so. Tokens that do not exist are treated in the same way as those with a slow hash, so
    * that the limit does not show which ones exist.
    *
    * @throws StoreUnavailableError `store_unavailable`, if the caller has sent too many wrong secrets
    */
-  missed(tokens: readonly string[], from: Presenter): void {
+  missed(attempts: readonly Attempt[], from: Presenter): void {
     const named = namesOf(from)
+    const tokens = attempts.filter((attempt) => !this.#charged.has(attempt)).map(({ id }) => id)
     if (tokens.some((token) => this.#guesses.spent(named, token))) throw new StoreUnavailableError(GUESSING)
     for (const token of tokens) this.#guesses.spend(named, token)
+  }
+
+  /** Refunds the comparisons of a credential that proved another token. */
+  proved(attempts: readonly Attempt[], from: Presenter): void {
+    for (const attempt of attempts) this.#refund(attempt, namesOf(from))
+  }
+
+  #refund(attempt: Attempt, named: Named): void {
+    if (this.#charged.delete(attempt)) this.#guesses.refund(named, attempt.id)
   }
 
   async #compare(format: TokenFormat, credential: string, hash: string, party: Party, leftMs: number | undefined): Promise<boolean> {

@@ -1,7 +1,8 @@
+import type { TokenFormat } from 'latchkey'
 import { ownTokens } from 'latchkey/import'
 import { introspection, revocation, revocationByPossession } from 'latchkey/oauth'
-import { expect, it, onTestFinished, vi } from 'vitest'
-import { verdict } from '../latchkey/harness.js'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { pause, verdict } from '../latchkey/harness.js'
 import { accepting } from './world.js'
 
 const rows = Array.from({ length: 30 }, (_, key) => ({ key, hash: `hash of ${key}` }))
@@ -120,4 +121,60 @@ it('a flood of wrong secrets for keys that do not exist does not reset the limit
   for (let at = 0; at < 10_200; at += 1) await verdict(tokens.verify(`k-${1000 + at}-guess`, { ip: `198.51.100.${at % 60}` }))
   expect(await presented['one address']('k-1-secret')).toBe('store_unavailable')
   expect(await verdict(tokens.verify('k-1-secret', { ip: '203.0.113.9' }))).toBe('ok')
+})
+
+describe('slow comparisons of many credentials at once', () => {
+  /** An instance whose comparisons wait until they are released, and that counts them. The clock of the budgets does not advance by itself. */
+  async function waiting(more: readonly TokenFormat[] = []) {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    let compared = 0
+    const format = ownTokens({
+      name: 'old',
+      key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1],
+      verify: async (credential) => {
+        compared += 1
+        await pause(1)
+        return credential.endsWith('secret')
+      },
+    })
+    const tokens = accepting([format, ...more], { logger: false })
+    await tokens.system.import(rows, { format, map })
+    const present = (credentials: readonly string[], ip = '192.0.2.1') =>
+      Promise.all(credentials.map((credential) => verdict(tokens.verify(credential, { ip }))))
+    return { tokens, present, compared: () => compared }
+  }
+
+  it('compares at most 20 wrong secrets for one key from one caller, and one more each second, even if many arrive at once', async () => {
+    const { present, compared } = await waiting()
+    for (let round = 0; round < 3; round += 1) {
+      await present(Array.from({ length: 100 }, (_, at) => `k-1-guess-${round}-${at}`))
+      expect(compared()).toBeLessThanOrEqual(20 + 20 * round)
+      vi.advanceTimersByTime(20_000)
+    }
+    expect(compared()).toBe(60)
+  })
+
+  it('charges no comparison that matched', async () => {
+    const { present } = await waiting()
+    for (let at = 0; at < 19; at += 1) await present([`k-1-guess-${at}`])
+    const verdicts = await present(Array.from({ length: 40 }, () => 'k-1-secret'))
+    expect(new Set(verdicts)).toEqual(new Set(['ok']))
+    expect(await present(['k-1-another'])).toEqual(['secret_mismatch'])
+    expect(await present(['k-1-further'])).toEqual(['store_unavailable'])
+  })
+
+  it('charges each wrong secret once', async () => {
+    const { present } = await waiting()
+    const answers = []
+    for (let at = 0; at < 25; at += 1) answers.push(...(await present([`k-1-guess-${at}`])))
+    expect(answers.indexOf('store_unavailable')).toBe(20)
+  })
+
+  it('charges nothing for a credential that another format proves', async () => {
+    const other = ownTokens({ name: 'other', key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1], verify: () => true })
+    const { tokens, present } = await waiting([other])
+    await tokens.system.import(rows, { format: other, map })
+    for (let at = 0; at < 30; at += 1) expect(await present([`k-1-other-${at}`])).toEqual(['ok'])
+  })
 })
