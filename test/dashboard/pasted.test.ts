@@ -26,6 +26,12 @@ async function traces({ page, watched, world }: Scene): Promise<string> {
   return JSON.stringify([entries, watched.requests, world.seen, fields, await page.content()])
 }
 
+/** Returns the first six characters in a row of a token's secret that a text contains. */
+function secretIn(token: string, text: string): string {
+  const secret = token.slice(-49)
+  return Array.from({ length: 44 }, (_, at) => secret.slice(at, at + 6)).find((part) => text.includes(part)) ?? ''
+}
+
 describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
   const play = stage(path)
   const old: Wanted = {
@@ -64,7 +70,13 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
 
   it('the search leaves names that are not secrets unchanged', () =>
     play(old, async ({ page }) => {
-      for (const text of ['Donaudampfschifffahrtsgesellschaft', 'the-key-of-the-nightly-job', 'auth0|507f1f77bcf8', '42', 'sk_test']) {
+      for (const text of [
+        'Donaudampfschifffahrtsgesellschaftskapitaenspatent',
+        'the-key-of-the-nightly-job',
+        'auth0|507f1f77bcf8',
+        '42',
+        'sk_test',
+      ]) {
         await page.getByRole('searchbox', { name: 'Search by name' }).fill(text)
         await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe(text)
       }
@@ -142,6 +154,70 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
       }
       const left = await traces(scene)
       for (const secret of [token, SECRETS.sk, SECRETS.sanctum]) expect(left).not.toContain(secret.slice(-20))
+    }))
+
+  it('a token that is typed key by key or pasted in pieces leaves only its ID in the search, and reaches neither the URL nor the server', () =>
+    play(old, async (scene) => {
+      const { page } = scene
+      const { token, record } = await scene.world.tokens.system.create({ name: 'CI', scopes: [] })
+      const field = page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })
+      const at = token.indexOf(record.id)
+      const cuts = [
+        [...token],
+        [token.slice(0, at + 17), token.slice(at + 17)],
+        [token.slice(0, -30), token.slice(-30)],
+        [token.slice(0, at + 20), ...token.slice(at + 20)],
+      ]
+      for (const pieces of cuts) {
+        await field.fill('')
+        await field.focus()
+        for (const piece of pieces) {
+          await page.keyboard.insertText(piece)
+          if (pieces.length === 2) await expect.poll(() => new URL(page.url()).searchParams.get('q')).not.toBe(null)
+        }
+        await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe(record.id)
+        expect(await field.inputValue()).toBe(record.id)
+      }
+      await page.keyboard.type(' and more')
+      expect(await field.inputValue()).toBe(`${record.id} and more`)
+      await field.fill(`${record.id}${token.slice(-40)}`)
+      expect(await field.inputValue()).toBe(record.id)
+      expect(secretIn(token, await traces(scene))).toBe('')
+    }))
+
+  it('a token that is typed key by key leaves only its ID in filters and in the form, and keeps the text around it', () =>
+    play({ ...old, user: 'root' }, async (scene) => {
+      const { page } = scene
+      const { token, record } = await scene.world.tokens.system.create({ name: 'CI', scopes: [] })
+      const type = async (field: Locator): Promise<void> => {
+        await field.fill('old ; new')
+        await field.evaluate((input) => (input as HTMLInputElement).setSelectionRange(4, 4))
+        await field.pressSequentially(token)
+        await expect.poll(() => field.inputValue()).toBe(`old ${record.id}; new`)
+      }
+      await page.goto(`${scene.world.url}?screen=audit`)
+      await type(page.getByRole('combobox', { name: 'Actor' }))
+      await page.goto(`${scene.world.url}?screen=create`)
+      const dialog = page.getByRole('dialog')
+      for (const label of ['Name', 'Description', 'Owner', 'Allowed addresses', 'Metadata']) await type(dialog.getByLabel(label).first())
+      await press(page, 'Add a resource limit')
+      for (const label of ['Resource type', 'IDs, separated by commas']) await type(dialog.getByLabel(label))
+      await page.keyboard.press('Escape')
+      await confirm(page, 'Discard')
+      await press(page, 'Revoke all')
+      await type(dialog.getByLabel('Reason'))
+      expect(secretIn(token, await traces(scene))).toBe('')
+    }))
+
+  it('a signed token that is typed key by key is removed whole, and what is typed afterward stays', () =>
+    play(old, async (scene) => {
+      const field = scene.page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })
+      await field.pressSequentially(SECRETS.jwt)
+      await expect.poll(() => field.inputValue()).toBe('')
+      await scene.page.waitForTimeout(1100)
+      await field.pressSequentially('nightly')
+      expect(await field.inputValue()).toBe('nightly')
+      expect(await traces(scene)).not.toContain(SECRETS.jwt.slice(-10))
     }))
 
   it('a secret pasted into the form is removed or rejected by the server', () =>

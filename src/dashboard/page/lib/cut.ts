@@ -2,6 +2,11 @@
 const TOKEN = /[a-z][0-9a-z_]*_([0-9A-Za-z]{16})_[0-9A-Za-z]+/g
 /** A token without its prefix. */
 const TAIL = /\b([0-9A-Za-z]{16})_[0-9A-Za-z]{20,}/g
+/**
+ * An ID with the secret attached, as left by a token that was typed or pasted in pieces. Random text of this length has all three kinds of characters; long words
+ * and hexadecimal hashes do not.
+ */
+const RUN = /\b(?=[0-9A-Za-z]*[0-9])(?=[0-9A-Za-z]*[A-Z])(?=[0-9A-Za-z]*[a-z])([0-9A-Za-z]{16})[0-9A-Za-z]{20,}/g
 /** A signed token (RFC 7519 §3): its first part is a JSON object in base64url. */
 const SIGNED = /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g
 
@@ -18,6 +23,11 @@ export function learnShapes(shapes: readonly string[] = []): void {
  * Text that merely looks like another system's token is kept if it was already there `before`.
  */
 export function cutTokens(text: string, before = ''): string {
+  return cutWhole(text, before).replace(RUN, (found, id) => (before.includes(found) ? found : id))
+}
+
+/** Like `cutTokens`, but only for whole tokens: in a URL, an ID of the host can be as long as an ID with a secret. */
+export function cutWhole(text: string, before = ''): string {
   const own = text.replace(TOKEN, '$1').replace(TAIL, '$1').replace(SIGNED, '')
   return foreign === undefined ? own : own.replace(foreign, (found) => (before.includes(found) ? found : ''))
 }

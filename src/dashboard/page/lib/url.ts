@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { cutTokens } from './cut.js'
+import { cutWhole } from './cut.js'
 import { isOver, type Left, mayLeave, stays } from './guard.js'
 import { dropTyping, endTyping } from './typing.js'
 
@@ -35,7 +35,7 @@ const NAMES = ['screen', 'token', ...LIST, ...AUDIT, ...CREATE] as const
 
 function read(): Place {
   const query = new URLSearchParams(location.search)
-  return Object.fromEntries(NAMES.flatMap((name) => (query.get(name) ? [[name, cutTokens(query.get(name) ?? '')]] : [])))
+  return Object.fromEntries(NAMES.flatMap((name) => (query.get(name) ? [[name, cutWhole(query.get(name) ?? '')]] : [])))
 }
 
 /** Removes from the URL what turned out to be a secret only after it was loaded. */
@@ -49,7 +49,7 @@ export function cutAddress(): void {
 // Each parameter on its own, because some of their characters are escaped in the URL.
 function cutIn(search: string): string {
   const query = new URLSearchParams(search)
-  const values = [...query].map(([name, value]) => [name, cutTokens(value)])
+  const values = [...query].map(([name, value]) => [name, cutWhole(value)])
   return values.every(([name = '', value = ''], at) => value === [...query][at]?.[1] && name !== '')
     ? search
     : `?${new URLSearchParams(values)}`

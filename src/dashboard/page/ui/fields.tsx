@@ -66,7 +66,8 @@ export function TextField(props: TextProps): JSX.Element {
     autoComplete: 'off',
     spellcheck: false,
     'data-first': first ? '' : undefined,
-    onInput: ({ currentTarget }: { currentTarget: { value: string } }) => onInput(cutTyped(currentTarget, cut ?? cutOthers)),
+    onInput: ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLTextAreaElement }) =>
+      onInput(cutTyped(currentTarget, cut ?? cutOthers)),
   }
   return (
     <Field {...field}>
