@@ -16,7 +16,7 @@ const NO_NAMES = { token: new Map(), tenant: new Map(), person: new Map() }
 describe('events as CSV', () => {
   const event = { id: '1', at: '2030-01-01T00:00:00.000Z', action: 'token.created', actorId: 'ann' }
 
-  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', ' =1', '\u200b=1', '＝1', '|cmd', '%0A'])(
+  it.each(['=1+1', '+1', '-1', '@SUM(A1)', ' =1', '\u200b=1', '＝1', '|cmd', '%0A'])(
     'the CSV export neutralizes the formula %j',
     (reason) => {
       expect(
@@ -34,7 +34,13 @@ describe('events as CSV', () => {
     ['x;"@SUM(A1)', 'x;""\'@SUM(A1)'],
     ['=1;=2', "'=1;'=2"],
     ['a; b = c; d', 'a; b = c; d'],
-  ])('the CSV export prevents a formula in %j, where lists are separated by semicolons', (reason, shown) => {
+    ['\t=1', "'\t'=1"],
+    ['\r=1', "'\r'=1"],
+    ['Bob\n=HYPERLINK(A1)', "Bob\n'=HYPERLINK(A1)"],
+    ['Bob\r\n+1\r@SUM(A1)', "Bob\r\n'+1\r'@SUM(A1)"],
+    ['a\t=1; \n"-1', 'a\t\'=1; \n""\'-1'],
+    ['Bob\n \u200b\uff1d1', "Bob\n \u200b'\uff1d1"],
+  ])('the CSV export prevents a formula in %j, where semicolons, tabs or line breaks begin a new cell', (reason, shown) => {
     expect(csvOf([{ ...event, reason }], NO_NAMES)).toContain(`"${shown}"`)
   })
 

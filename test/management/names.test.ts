@@ -28,6 +28,17 @@ describe('tenants and owners to choose from', () => {
     expect((await call('GET', '/tenants')).status).toBe(401)
   })
 
+  it('control, invisible and direction-changing characters are removed from names that the host provides', async () => {
+    const hostile = ['Bob\n=HYPERLINK(A1)', 'A\tB\rC', 'Ann\u202e\u3164\u0000', 'half \ud800', '\u200b']
+    const kept = ['Zoë 🏳\ufe0f\u200d🌈', 'می\u200cخواهم', ' spaced ']
+    const { call } = harness({}, { owners: () => [...hostile, ...kept].map((name, at) => ({ id: `o${at}`, name })) })
+    const { items } = (await call('GET', '/owners', { actor: superadmin })).body
+    const named = new Map(items.map(({ id, name }: { id: string; name?: string }) => [id, name]))
+    const [line, tabs, reversed, half, blank] = hostile.map((_, at) => named.get(`o${at}`))
+    expect([line, tabs, reversed, half, blank]).toEqual(['Bob=HYPERLINK(A1)', 'ABC', 'Ann', 'half ', undefined])
+    expect(kept.map((_, at) => named.get(`o${at + hostile.length}`))).toEqual(kept)
+  })
+
   it('without a host callback, tenants and owners come from tokens that the actor may see', async () => {
     const { call, create } = harness()
     for (const [tenantId, ownerId] of [

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Actor } from '../../model/actor.js'
 import type { Page } from '../../model/record.js'
+import { toPlain, whyNotPlain } from '../../policy/plain-text.js'
 import { readShape } from '../../policy/shape.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
 import { holds, type Names, pageOfNames } from '../../verbs/lib/names.js'
@@ -14,8 +15,14 @@ import { namePage } from '../schemas/outputs.js'
 /** Maximum number of IDs per request for names. */
 const MOST_IDS = 100
 
+/** A name as the host has it, without characters that are not allowed in our names. One without visible characters is no name. */
+const nameShape = z
+  .string()
+  .max(200)
+  .transform((name) => (whyNotPlain(name, 0, 200) === undefined ? name : toPlain(name)) || undefined)
+
 /** The result of a host's callback, with IDs as tokens store them. */
-const answerShape = z.array(z.object({ id: z.string().min(1).max(200), name: z.string().max(200).optional().catch(undefined) }))
+const answerShape = z.array(z.object({ id: z.string().min(1).max(200), name: nameShape.optional().catch(undefined) }))
 
 const ids: z.ZodType<readonly string[] | undefined> = z
   .array(z.string().min(1).max(200))

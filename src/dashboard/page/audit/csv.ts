@@ -30,8 +30,12 @@ const COLUMNS: readonly (readonly [string, Cell])[] = [
 /** A spreadsheet treats a cell with such a beginning as a formula (OWASP, “CSV injection”). */
 const FORMULA = /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r|%\uff1d\uff0b\uff0d\uff20]/
 
-/** Where Windows separates lists with a semicolon, a spreadsheet begins a new cell after each one, even within quotes that do not begin its cell. */
-const FORMULA_WITHIN = /(;["\s\u200b-\u200f\u2060\ufeff]*)(?=[=+\-@|%\uff1d\uff0b\uff0d\uff20])/g
+/**
+ * Where Windows separates lists with a semicolon, a spreadsheet begins a new cell after each one, and a new row after each line break, even within quotes that do
+ * not begin its cell. Pasted text also begins a new cell after each tab.
+ */
+const BETWEEN = /([;"\s\u200b-\u200f\u2060\ufeff]+)([=+\-@|%\uff1d\uff0b\uff0d\uff20])?/g
+const BEGINS_CELL = /[;\t\r\n\v\f\u0085\u2028\u2029]/
 
 /** Events as CSV (RFC 4180), with current names beside the IDs. An apostrophe before text that looks like a formula keeps it text. */
 export function csvOf(events: readonly AuditEvent[], names: EventNames): string {
@@ -41,6 +45,8 @@ export function csvOf(events: readonly AuditEvent[], names: EventNames): string 
 
 function cellOf(value: unknown): string {
   const text = value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)
-  const harmless = text.replace(FORMULA_WITHIN, "$1'")
+  const harmless = text.replace(BETWEEN, (all, between, sign = '') =>
+    sign !== '' && BEGINS_CELL.test(between) ? `${between}'${sign}` : all,
+  )
   return `"${(FORMULA.test(text) ? `'${harmless}` : harmless).replaceAll('"', '""')}"`
 }
