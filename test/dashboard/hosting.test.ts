@@ -78,6 +78,23 @@ describe.skipIf(skip !== undefined)(`a host that customizes the page ${skip ?? '
       },
     ))
 
+  it('an ID that a browser would resolve to a different path of the host has no link', () => {
+    const ids = ['.', '..', '...', '%2e%2e', '.%2E', '../x', '..\\x', '\uff0e\uff0e']
+    const before = async ({ tokens }: World): Promise<void> => {
+      for (const id of ids) await tokens.system.create({ name: `of ${id}`, tenantId: id, ownerId: id, scopes: [] })
+    }
+    const dashboard = { userUrl: '/people/{id}/profile', clientUrl: 'https://crm.example.com/c/{id}' }
+    return play({ before, dashboard }, async ({ page, world }) => {
+      await expect.poll(() => page.locator('a.token-name').count()).toBe(ids.length)
+      const links = await page.locator('a.host-link').evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).href))
+      const linked = ids.slice(2).map((id) => encodeURIComponent(id))
+      const { origin } = new URL(world.url)
+      const expected = [...linked, 'system'].flatMap((id) => [`https://crm.example.com/c/${id}`, `${origin}/people/${id}/profile`])
+      // No tenant is named like the creator of these tokens.
+      expect([...new Set(links)].sort()).toEqual(expected.filter((url) => !url.endsWith('/c/system')).sort())
+    })
+  })
+
   it('the summary and the review of a new token show the names of its tenant and owner', () =>
     play({ before: seed, start: naming }, async ({ page }) => {
       await press(page, 'Create token')

@@ -20,9 +20,12 @@ export function Name({ kind, id }: Named): JSX.Element {
   return <bdi title={labelOf({ id, name })}>{name}</bdi>
 }
 
+/** IDs that a browser would resolve to a different path (RFC 3986 §5.2.4). Escapes in other IDs are escaped again, so a browser leaves them as they are. */
+const DOTS = /^\.{1,2}$/
+
 function Linked({ template, kind, id }: Named & { readonly template: string | undefined }): JSX.Element {
   const shown = <Name kind={kind} id={id} />
-  if (template === undefined) return shown
+  if (template === undefined || DOTS.test(id)) return shown
   return (
     <a class="host-link" href={template.replaceAll('{id}', encodeURIComponent(id))}>
       {shown}
