@@ -24,7 +24,7 @@ const FITTING = new RegExp(
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /** All of the characters above, without exceptions, and control characters: the character that would justify an exception may itself be removed. */
-const KEPT_OUT = /[\p{Cc}\p{Surrogate}\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800\ufff9-\ufffb]/gu
+export const KEPT_OUT: RegExp = /[\p{Cc}\p{Surrogate}\p{Default_Ignorable_Code_Point}\u2028\u2029\u2800\ufff9-\ufffb]/gu
 
 /** Removes the characters that are not allowed in our texts from external text. */
 export function toPlain(text: string): string {

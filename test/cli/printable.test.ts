@@ -12,3 +12,24 @@ it('printableJson() escapes terminal control characters without changing the val
   expect(text.replace(/[\x20-\x7e\n🦊]/gu, '')).toBe('')
   expect(JSON.parse(text)).toEqual({ name: HOSTILE, emoji: '🦊' })
 })
+
+it.each([
+  '\u3164',
+  '\u115f',
+  '\u034f',
+  '\ufe0f',
+  '\u{e0101}',
+  '\u2800',
+  '\u17b4',
+  '\u180b',
+  '\u200b',
+  '\ufff9',
+  '\ud800',
+  '\uffa0',
+  '\u0600',
+])('printable() and printableJson() escape %j, which is invisible, changes the text around it or is not a character', (character) => {
+  const text = `a${character}b`
+  expect(printable(text)).toMatch(/^a\\u\{[0-9a-f]+\}b$/)
+  expect(printableJson(text)).toMatch(/^"a(?:\\u[0-9a-f]{4})+b"$/)
+  expect(JSON.parse(printableJson(text))).toBe(text)
+})

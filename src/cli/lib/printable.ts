@@ -1,5 +1,7 @@
-/** Control characters, which move a terminal's cursor, and invisible ones, which reorder or hide text. */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+import { KEPT_OUT } from '../../policy/plain-text.js'
+
+/** Control characters, which move a terminal's cursor, and those that are invisible or change the text around them. */
+const UNSAFE = new RegExp(`${KEPT_OUT.source}|\\p{Cf}`, 'gu')
 
 /** Makes text safe for a terminal: a chosen name must not control it. */
 export function printable(text: string): string {
