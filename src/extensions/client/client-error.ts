@@ -19,6 +19,8 @@ export type ClientErrorCode =
   | 'token_refused'
   /** Somebody else rotated the token, and the successor is not in the storage. A person has to put it there. */
   | 'token_replaced'
+  /** The storage received another token during a rotation, and the client uses that one. A person has to revoke the unused successor, which the message names. */
+  | 'successor_unused'
   /** The token expires, and rotation does not extend it. A person has to create a new one before then. */
   | 'token_ending'
 

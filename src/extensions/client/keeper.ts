@@ -139,7 +139,7 @@ export function createKeeper(settings: Settings): Keeper {
     )
   }
 
-  /** Saves the successor and retries on failure. No other process rotates in the meantime. */
+  /** Saves the successor and retries on failure, unless the storage has received another token. No other process rotates in the meantime. */
   async function keep(old: string, { token, record }: Successor, doubtful: (error: ClientError) => void): Promise<void> {
     const due = dueOf(record, instantOf(record.createdAt) ?? Date.now(), overlapMs)
     const switchAt = performance.now() + overlapMs / 2
@@ -150,6 +150,14 @@ export function createKeeper(settings: Settings): Keeper {
     }
     unsaved = token
     for (let pauseMs = MIN_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_SAVE_PAUSE_MS)) {
+      const found = await load(settings).catch(quiet)
+      // In the meantime a person, or a process that took over the lock, has stored another token. Saving would overwrite it.
+      if (found !== undefined && ![old, token, spent].includes(found.token)) {
+        adopt(found)
+        return report(unused(record.id))
+      }
+      // An unsaved token is bad, but better than an expired one.
+      if (performance.now() >= switchAt && spent !== old) use()
       try {
         await save(settings, { token })
         unsaved = undefined
@@ -160,11 +168,6 @@ export function createKeeper(settings: Settings): Keeper {
         doubtful(asClientError(error))
       }
       await sleep(spent === old ? pauseMs : Math.min(pauseMs, Math.max(switchAt - performance.now(), 0)))
-      // A process that took over the lock in the meantime has a newer token.
-      const found = await load(settings).catch(quiet)
-      if (found !== undefined && found.token !== old && found.token !== token) return adopt(found)
-      // An unsaved token is bad, but better than an expired one.
-      if (performance.now() >= switchAt && spent !== old) use()
     }
   }
 
@@ -243,6 +246,11 @@ export function createKeeper(settings: Settings): Keeper {
 function replaced({ replacedById, expiresAt }: RecordPart): ClientError {
   const end = expiresAt === undefined ? '' : ` and ends at ${expiresAt}`
   return new ClientError('token_replaced', `this token was replaced by ${replacedById}${end}: use the successor`)
+}
+
+// The holder cannot end it: a token can only rotate itself.
+function unused(id: string): ClientError {
+  return new ClientError('successor_unused', `the storage has another token, so the successor ${id} is not used: revoke it`)
 }
 
 function asClientError(error: unknown): ClientError {

@@ -12,7 +12,7 @@ export type ClientState = {
 
 /** Storage for a holder's token, such as `fileStorage` of `latchkey/client/node`. */
 export type ClientStorage = {
-  /** Returns the state that was saved last, or `undefined` if there is none. Called at startup, before every rotation, and after a 401. */
+  /** Returns the state that was saved last, or `undefined` if there is none. Called at startup, before and after every rotation, and after a 401. */
   load(): MaybePromise<ClientState | null | undefined>
   /** Durably replaces the saved state, and resolves only then. Called before and after each rotation. */
   save(state: ClientState): MaybePromise<void>

@@ -245,6 +245,66 @@ it('a process finishes a rotation that another process started and left when it 
   expect(errors).toEqual([])
 })
 
+it('adopts a token that a person stores during a rotation, and names the successor that nobody uses', async () => {
+  const first = await world.mint({ rotateEvery: 86_400 })
+  const given = await world.mint()
+  const store = shelf(first)
+  const { client, errors } = holder(world, store)
+  await call(client)
+  let successor = ''
+  world.intercept(async (request, next) => {
+    const response = await next()
+    if (request.url.endsWith('/rotate')) {
+      successor = ((await response.clone().json()) as { record: { id: string } }).record.id
+      store.put({ token: given })
+    }
+    return response
+  })
+  await client.rotate()
+  expect(store.kept).toEqual({ token: given })
+  expect((await call(client)).caller).toBe(idOf(given))
+  expect(errors.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+    `successor_unused: the storage has another token, so the successor ${successor} is not used: revoke it`,
+  ])
+})
+
+it('adopts a token that a person stores while the successor cannot be saved', async () => {
+  const first = await world.mint()
+  const given = await world.mint()
+  const store = shelf(first)
+  const save: typeof store.save = (state) => {
+    if (state.token !== first) throw new Error('disk full')
+    store.save(state)
+  }
+  const { client, errors } = holder(world, store, { save })
+  await client.rotate().catch(() => undefined)
+  store.put({ token: given })
+  await expect.poll(async () => (await call(client)).caller).toBe(idOf(given))
+  expect(store.token).toBe(given)
+  expect(errors.map(({ code }) => code)).toEqual(['storage_failed', 'successor_unused'])
+})
+
+it.each([
+  ['fails', () => Promise.reject(new Error('gone'))],
+  ['still returns the token before the last one', (before: string) => ({ token: before })],
+])('saves the new token even if load() %s by then', async (_, answer) => {
+  const first = await world.mint()
+  const store = shelf(first)
+  let isOdd = false
+  const load = (): ReturnType<typeof store.load> => (isOdd ? (answer(first) as ClientState) : store.load())
+  const { client, errors } = holder(world, store, { load })
+  await client.rotate()
+  const second = store.token
+  world.intercept((request, next) => {
+    isOdd = request.url.endsWith('/rotate')
+    return next()
+  })
+  await client.rotate()
+  expect([first, second]).not.toContain(store.token)
+  expect((await call(client)).caller).toBe(idOf(store.token))
+  expect(errors).toEqual([])
+})
+
 it('ignores a rotation note for another token', async () => {
   const token = await world.mint()
   const store = shelf()
