@@ -1,18 +1,26 @@
 #!/usr/bin/env node
+import { writeSync } from 'node:fs'
 import process from 'node:process'
+import { oneLine } from './lib/fault.js'
+import { createInterrupt } from './lib/interrupt.js'
 import { Lifetime } from './lib/lifetime.js'
 import { run } from './run.js'
 
 const lifetime = new Lifetime()
-const SIGNALS = [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const
+const interrupt = createInterrupt(lifetime, {
+  exit: (code) => process.exit(code),
+  tell: (sentence) => {
+    try {
+      // Streams may write later, and the process may end before.
+      writeSync(process.stderr.fd, `latchkey: ${oneLine(sentence)}\n`)
+    } catch {
+      // Nobody reads it.
+    }
+  },
+})
+process.on('SIGINT', () => interrupt(130))
+process.on('SIGTERM', () => interrupt(143))
 
-// A second signal ends the process immediately.
-for (const [signal, code] of SIGNALS) {
-  process.once(signal, () => void lifetime.end().finally(() => process.exit(code)))
-}
 const code = await run(
   process.argv.slice(2),
   { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, cwd: process.cwd() },

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { execute, openShell, type Shell, start } from './support.js'
+import { execute, openShell, SCOPES, type Shell, start } from './support.js'
 
 let shell: Shell
 beforeAll(async () => {
@@ -77,6 +77,104 @@ describe('the process', () => {
 export { tokens as default } from './latchkey.config.mjs'`,
     )
     expect((await shell.run('list', '--config', file)).code).toBe(0)
+  })
+})
+
+describe('a signal while a token is being created', () => {
+  /** A configuration whose database answers a commit late, or never. It writes `committed` to standard error as soon as the change is made. */
+  const slowCommits = (ms: number): string =>
+    shell.write(
+      `commits-${ms}.config.mjs`,
+      `import { latchkey } from '$index'
+import { sqliteStore } from '$sqlite'
+const inner = sqliteStore('$folder/tokens.db')
+const store = new Proxy(inner, {
+  get(target, key) {
+    const value = Reflect.get(target, key, target)
+    if (typeof value !== 'function') return value
+    if (key !== 'commit') return value.bind(target)
+    return async (...args) => {
+      const result = await value.apply(target, args)
+      console.error('committed')
+      await new Promise((resolve) => setTimeout(resolve, ${ms}))
+      return result
+    }
+  },
+})
+export const tokens = latchkey({ prefix: 'acme_live', store, deadline: '20s', scopes: ${JSON.stringify(SCOPES)} })`,
+    )
+
+  /** Runs a command and sends it signals after the commit, each so many milliseconds after the previous one. */
+  const interrupted = async (args: readonly string[], signals: readonly (readonly [signal: NodeJS.Signals, afterMs: number])[]) => {
+    const child = start(shell, args)
+    let [stdout, stderr, began] = ['', '', false]
+    child.stdout?.on('data', (piece) => {
+      stdout += piece
+    })
+    child.stderr?.on('data', async (piece) => {
+      stderr += piece
+      if (began || !stderr.includes('committed')) return
+      began = true
+      for (const [signal, afterMs] of signals) {
+        await new Promise((resolve) => setTimeout(resolve, afterMs))
+        child.kill(signal)
+      }
+    })
+    const [code] = await once(child, 'close')
+    return { code, stdout, stderr }
+  }
+
+  const create = (name: string, ms: number): string[] => [
+    'create',
+    '--name',
+    name,
+    '--scope',
+    'inventory:read',
+    '--config',
+    slowCommits(ms),
+  ]
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'create still shows the token after %s, even if npx forwards the signal again',
+    async (signal) => {
+      const { code, stdout, stderr } = await interrupted(create(`by ${signal}`, 1500), [
+        [signal, 0],
+        [signal, 10],
+      ])
+      expect(code, stderr).toBe(0)
+      expect(await shell.tokens.verify(stdout.trim())).toMatchObject({ ok: true, principal: { name: `by ${signal}` } })
+      expect(stderr).toContain('latchkey: waiting to learn whether the token was created; send the signal again to stop now')
+    },
+  )
+
+  it('rotate still shows the successor after a signal', async () => {
+    const id = await make('rotated under a signal')
+    const { code, stdout, stderr } = await interrupted(['rotate', id, '--yes', '--config', slowCommits(1500)], [['SIGINT', 0]])
+    expect(code, stderr).toBe(0)
+    expect((await shell.tokens.verify(stdout.trim())).ok).toBe(true)
+  })
+
+  it('a second signal ends create at once, and says how to find the token', async () => {
+    const { code, stdout, stderr } = await interrupted(create('twice', 60_000), [
+      ['SIGINT', 0],
+      ['SIGTERM', 800],
+    ])
+    expect([code, stdout]).toEqual([143, ''])
+    expect(stderr).toMatch(/latchkey: a token may have been created: `latchkey list` shows it first; revoke it\n$/)
+    expect((await shell.tokens.system.list({ name: 'twice' })).items).toHaveLength(1)
+  })
+
+  it('a second signal ends rotate at once, and says how to find the successor', async () => {
+    const id = await make('rotated twice')
+    const { code, stderr } = await interrupted(
+      ['rotate', id, '--yes', '--config', slowCommits(60_000)],
+      [
+        ['SIGTERM', 0],
+        ['SIGINT', 800],
+      ],
+    )
+    expect(code).toBe(130)
+    expect(stderr).toContain(`latchkey: token ${id} may have been rotated: \`latchkey show ${id}\` names the successor; revoke it\n`)
   })
 })
 

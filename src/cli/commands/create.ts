@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { CreateInput } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
-import { lifetimeOf, showMinted } from '../lib/minted.js'
+import { lifetimeOf, mint } from '../lib/minted.js'
 import { collect, given, numberOrText, readTerms, type Terms } from '../lib/read-values.js'
 
 type Options = Terms & {
@@ -32,13 +32,13 @@ export function addCreate(program: Command, perform: Perform): void {
     .option('--rotate-every <duration>', 'how often it should be rotated', numberOrText)
     .option('--metadata <json>', 'a JSON object with your own data')
   perform<Options>(command, async (session, options) => {
-    const minted = await session.handle.create(readInput(options))
-    const { record } = minted
-    await showMinted(
-      session,
-      minted,
-      `Created ${JSON.stringify(record.name)}, ID ${record.id}, which ${lifetimeOf(record)}. The token is shown only once:`,
-    )
+    const input = readInput(options)
+    await mint(session, {
+      create: () => session.handle.create(input),
+      doubt: 'a token may have been created: `latchkey list` shows it first; revoke it',
+      sentenceOf: (record) =>
+        `Created ${JSON.stringify(record.name)}, ID ${record.id}, which ${lifetimeOf(record)}. The token is shown only once:`,
+    })
   })
 }
 

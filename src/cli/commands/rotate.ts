@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Duration } from '../../model/record.js'
 import { readDuration } from '../../policy/duration.js'
 import type { Perform } from '../lib/command.js'
-import { lifetimeOf, showMinted } from '../lib/minted.js'
+import { lifetimeOf, mint } from '../lib/minted.js'
 import { nameOf } from '../lib/name-of.js'
 import { numberOrText, readId } from '../lib/read-values.js'
 
@@ -21,9 +21,11 @@ export function addRotate(program: Command, perform: Perform): void {
     if (overlap === undefined || readDuration('overlap', overlap, { min: 0 }) === 0) {
       await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and end the old token immediately?`)
     }
-    const minted = await session.handle.rotate(id, overlap === undefined ? {} : { overlap: overlap as Duration })
-    const { record } = minted
-    const sentence = `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}, which ${lifetimeOf(record)}. The new token is shown only once:`
-    await showMinted(session, minted, sentence)
+    await mint(session, {
+      create: () => session.handle.rotate(id, overlap === undefined ? {} : { overlap: overlap as Duration }),
+      doubt: `token ${id} may have been rotated: \`latchkey show ${id}\` names the successor; revoke it`,
+      sentenceOf: (record) =>
+        `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}, which ${lifetimeOf(record)}. The new token is shown only once:`,
+    })
   })
 }

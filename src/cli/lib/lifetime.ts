@@ -1,3 +1,8 @@
+import type { ExitCode } from './fault.js'
+
+/** How to end if a token may exist that was not shown. */
+export type Unshown = { readonly exitCode: ExitCode; readonly sentence: string }
+
 /** The longest wait for a hanging store, in milliseconds. */
 const LONGEST_END_MS = 5000
 
@@ -5,6 +10,25 @@ const LONGEST_END_MS = 5000
 export class Lifetime {
   readonly #closers: (() => Promise<void>)[] = []
   #ending: Promise<void> | undefined
+
+  #unshown: Unshown | undefined
+
+  /** Present while a token is being created and shown. */
+  get unshown(): Unshown | undefined {
+    return this.#unshown
+  }
+
+  /** Runs work that creates a token and shows it. `note` replaces what to say about the token if the process ends before that. */
+  async untilShown(first: Unshown, work: (note: (unshown: Unshown) => void) => Promise<void>): Promise<void> {
+    this.#unshown = first
+    try {
+      await work((unshown) => {
+        this.#unshown = unshown
+      })
+    } finally {
+      this.#unshown = undefined
+    }
+  }
 
   onEnd(close: () => Promise<void>): void {
     this.#closers.push(close)

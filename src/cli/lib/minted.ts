@@ -8,12 +8,32 @@ export function lifetimeOf({ expiresAt }: TokenRecord): string {
   return expiresAt === undefined ? 'never expires' : `expires at ${expiresAt.toISOString()}`
 }
 
+/** Creates a token and shows it. */
+type Minting = {
+  create(): Promise<Minted>
+  /** What to say if the process has to end before it is known whether the token was created. */
+  readonly doubt: string
+  sentenceOf(record: TokenRecord): string
+}
+
 /**
- * Shows a new token once. Without `--json`, it is the only line on `stdout`, so that `TOKEN=$(latchkey create …)` works.
+ * Creates a token and shows it once. Without `--json`, it is the only line on `stdout`, so that `TOKEN=$(latchkey create …)` works.
  *
  * @throws CommandError if the token could not be written: it is then lost
  */
-export async function showMinted({ streams, answer }: Session, { token, record }: Minted, sentence: string): Promise<void> {
+export async function mint(session: Session, { create, doubt, sentenceOf }: Minting): Promise<void> {
+  await session.untilShown({ exitCode: EXIT.undecided, sentence: doubt }, async (note) => {
+    const minted = await create()
+    const { record } = minted
+    note({
+      exitCode: EXIT.failed,
+      sentence: `token ${record.id} was created, but may not have been shown: revoke it unless you have it`,
+    })
+    await show(session, minted, sentenceOf(record))
+  })
+}
+
+async function show({ streams, answer }: Session, { token, record }: Minted, sentence: string): Promise<void> {
   try {
     await answer({ token, record }, async () => {
       await say(streams, sentence)

@@ -24,6 +24,8 @@ export type Session = {
   openOther(option: string, file: string): Promise<Latchkey>
   /** Registers work to do when the process ends. */
   onEnd(work: () => Promise<void>): void
+  /** Runs work that creates a token and shows it; see `Lifetime`. */
+  readonly untilShown: Lifetime['untilShown']
   /** Writes a result: as JSON if requested, otherwise in readable form. */
   answer(value: unknown, forPeople: () => Promise<void>): Promise<void>
   /** Marks a fault as reported by the result, so that the instance's own message about it is omitted. */
@@ -48,6 +50,7 @@ export async function openSession(streams: Streams, lifetime: Lifetime, lines: H
       return other
     },
     onEnd: (work) => lifetime.onEnd(work),
+    untilShown: (first, work) => lifetime.untilShown(first, work),
     told: (error) => lines.told(error),
     answer: (value, forPeople) => (options.json ? writeJson(streams, value) : forPeople()),
     confirm: async (question) => {
