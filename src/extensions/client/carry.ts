@@ -30,13 +30,25 @@ export function createFetch(settings: Settings, keeper: Keeper): Fetch {
 }
 
 function read(input: string | URL | Request, init: RequestInit | undefined): Asked {
-  const request = typeof input === 'object' && !(input instanceof URL) ? input : undefined
+  // A URL object may come from another realm.
+  const request = typeof input === 'object' && 'url' in input ? input : undefined
   // The settings that a redirected request keeps. A `Request` object can only be sent to its own address.
   const own = request && { method: request.method, headers: request.headers, redirect: request.redirect, signal: request.signal }
-  const given = { ...own, ...init }
+  const given = { ...own, ...present(init) }
   const url = new URL(request?.url ?? String(input))
-  // Copies the URL, because the caller could change it after the check, while the token is loading.
-  return { input: request ?? new URL(url), url, method: (given.method ?? 'GET').toUpperCase(), init: given }
+  // Copies the URL and the headers, because the caller could change them after the check, while the token is loading.
+  const asked = { input: request ?? new URL(url), url, method: (given.method ?? 'GET').toUpperCase() }
+  return { ...asked, init: { ...given, headers: new Headers(given.headers) } }
+}
+
+/** Web IDL §3.2.17: an undefined member is absent, and an inherited one is present. So `init` may be a `Request`. */
+function present(init: RequestInit | undefined): RequestInit {
+  const members: { [name: string]: unknown } = {}
+  for (const name in init) {
+    const value: unknown = Reflect.get(init, name)
+    if (value !== undefined) members[name] = value
+  }
+  return members
 }
 
 /**

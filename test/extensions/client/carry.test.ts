@@ -121,6 +121,12 @@ describe('redirects', () => {
     await expect(client.fetch(new Request(`${api.origin}/begin`, { redirect: 'error' }))).rejects.toThrow('a redirect that is not followed')
   })
 
+  it('an undefined redirect setting does not replace the one of the Request', async () => {
+    target = '/final'
+    const request = new Request(`${api.origin}/begin`, { redirect: 'error' })
+    await expect(client.fetch(request, { redirect: undefined } as object)).rejects.toThrow(/a redirect that is not followed/)
+  })
+
   it('the client gives up on endless redirects', async () => {
     await expect(client.fetch(`${api.origin}/loop`)).rejects.toThrow('a redirect that is not followed')
     expect(askedOf(api, '/loop')).toHaveLength(21)
@@ -168,6 +174,41 @@ describe('client.fetch()', () => {
       const sent = world.requests.filter(({ route }) => route === 'PUT /stock').at(-1)
       expect([sent?.headers.get('authorization'), sent?.headers.get('x-trace')]).toEqual([`Bearer ${token}`, '7'])
     }
+  })
+
+  it.each<[string, (url: string, init: RequestInit) => [string | Request, object]]>([
+    [
+      'undefined members next to a Request',
+      (url, init) => [new Request(url, init), { method: undefined, headers: undefined, signal: undefined }],
+    ],
+    ['members of a prototype', (url, init) => [url, Object.create(init)]],
+    ['a Request in place of the settings', (url, init) => [url, new Request(url, init)]],
+  ])('client.fetch() reads its settings like the platform: %s', async (_, argumentsOf) => {
+    const token = await world.mint()
+    const { client } = holder(world, shelf(token))
+    const init = { method: 'PUT', body: 'five', headers: { 'x-trace': '7' } }
+    const [input, given] = argumentsOf(`${ORIGIN}/stock`, init)
+    const response = await client.fetch(input, given)
+    expect(await response.json()).toEqual({ caller: idOf(token), body: 'five' })
+    expect(world.requests.find(({ route }) => route === 'PUT /stock')?.headers.get('x-trace')).toBe('7')
+  })
+
+  it('client.fetch() sends the headers that it was called with, even if they change before the token is loaded', async () => {
+    const { client } = holder(world, shelf(await world.mint()))
+    const headers = new Headers({ 'x-trace': '7' })
+    const answer = client.fetch(`${ORIGIN}/stock`, { headers })
+    headers.set('x-trace', '8')
+    await answer
+    expect(world.requests.find(({ route }) => route === 'GET /stock')?.headers.get('x-trace')).toBe('7')
+  })
+
+  it("client.fetch() sends the request to the checked URL even if another realm's URL object changes after the call", async () => {
+    const { client } = holder(world, shelf(await world.mint()))
+    const url = { href: `${ORIGIN}/stock`, toString: (): string => url.href }
+    const answer = client.fetch(url as URL)
+    url.href = 'https://elsewhere.test/'
+    expect((await answer).status).toBe(200)
+    expect(world.count('GET /stock')).toBe(1)
   })
 
   it('client.fetch() works when detached from the client, like the global fetch()', async () => {
@@ -264,6 +305,13 @@ describe('a 401 response', () => {
     expect(response.status).toBe(401)
     expect(await response.json()).toMatchObject({ code: 'token_revoked' })
     expect((await call(client, '/stock', init() as RequestInit)).caller).toBe(idOf(second))
+  })
+
+  it('a 401 is retried with the same headers even if they can be read only once', async () => {
+    const { client } = await overtaken()
+    const headers = new Map([['x-trace', '7']]).entries()
+    expect((await client.fetch(`${ORIGIN}/traced`, { headers: headers as unknown as [string, string][] })).status).toBe(200)
+    expect(world.requests.filter(({ route }) => route === 'GET /traced').map((sent) => sent.headers.get('x-trace'))).toEqual(['7', '7'])
   })
 
   it('a 401 is returned to the caller when a Request carries the body', async () => {
