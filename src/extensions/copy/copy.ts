@@ -131,7 +131,7 @@ class Run {
     this.#now = now
     this.#instances = [old, now]
     this.#options = options
-    const { still, usage } = partsOf(markers.pair.prefix, {
+    const { still, usage } = partsOf(markers.pair, {
       event: ({ id }) => this.#damaged.events.add(id),
       token: ({ id }) => this.#damaged.tokens.add(id),
     })

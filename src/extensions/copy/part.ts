@@ -50,11 +50,15 @@ function listPage(
   return store.list({ prefix, now: 0, limit, ...after }, onDamaged)
 }
 
+/** Where the rows come from. Only its damaged rows are reported: those of the other store are replaced. */
+type Source = { readonly prefix: string; readonly from: MovingStore }
+
 /** Tokens that cannot be read are not copied; `onDamaged` is called. If a token were written from what is left of it, it could become valid again. */
-function tokensOf(prefix: string, onDamaged: OnDamagedToken): Part<StoredToken> {
+function tokensOf({ prefix, from }: Source, onDamaged: OnDamagedToken): Part<StoredToken> {
   return {
     name: 'tokens',
-    page: async (store, place) => (await listPage(store, prefix, { place, limit: PAGE, onDamaged })).map(withoutUse),
+    page: async (store, place) =>
+      (await listPage(store, prefix, { place, limit: PAGE, ...(store === from && { onDamaged }) })).map(withoutUse),
     compare: byPlace,
     textOf: canonicalJson,
     write: (tokens) => [{ tokens }],
@@ -67,20 +71,19 @@ function withoutUse({ lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): S
 }
 
 /** Unreadable parts of an event are not copied; `onDamaged` is called. */
-function eventsOf(prefix: string, onDamaged: (event: ListedEvent) => void): Part<ListedEvent> {
+function eventsOf({ prefix, from }: Source, onDamaged: (event: ListedEvent) => void): Part<ListedEvent> {
   return {
     name: 'events',
     page: async (store, after) => {
       const read = (limit: number, from: number | undefined) =>
         store.events({ prefix, order: 'oldest', limit, ...(from !== undefined && { after: from }) })
-      return (await readPage(PAGE, after?.seq, read, ({ seq }) => seq)).rows
+      const { rows } = await readPage(PAGE, after?.seq, read, ({ seq }) => seq)
+      for (const event of rows) if (store === from && event.damaged !== undefined) onDamaged(event)
+      return rows
     },
     compare: (a, b) => a.seq - b.seq,
     textOf: ({ damaged: _, ...event }) => canonicalJson(event),
-    write: (events) => {
-      for (const event of events) if (event.damaged !== undefined) onDamaged(event)
-      return [{ events: events.map(({ damaged: _, ...event }) => event) }]
-    },
+    write: (events) => [{ events: events.map(({ damaged: _, ...event }) => event) }],
     remove: (events) => ({ removedEvents: events.map(({ id }) => id) }),
   }
 }
@@ -122,9 +125,10 @@ export type AnyPart = Part<unknown>
 
 /** Returns the parts that do not change while changes are refused, in the order in which they are copied, and the usage, which keeps changing. */
 export function partsOf(
-  prefix: string,
+  source: Source,
   onDamaged: { readonly event: (event: ListedEvent) => void; readonly token: OnDamagedToken },
 ): { readonly still: readonly AnyPart[]; readonly usage: AnyPart } {
-  const still = [tokensOf(prefix, onDamaged.token), eventsOf(prefix, onDamaged.event), sealsOf(prefix), consumersOf(prefix)]
+  const { prefix } = source
+  const still = [tokensOf(source, onDamaged.token), eventsOf(source, onDamaged.event), sealsOf(prefix), consumersOf(prefix)]
   return { still: still as readonly unknown[] as readonly AnyPart[], usage: usageOfTokens(prefix) as Part<never> as AnyPart }
 }
