@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { constants } from 'node:fs'
-import { lstat, mkdtemp, open, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -59,5 +59,36 @@ describe.skipIf(process.platform === 'win32')('files that an attacker planted in
     await writeFile(path, TOKEN)
     await plant(`${path}.rotation`)
     await expect(storage.load()).rejects.toThrow(/not a regular file|too large/)
+  })
+
+  it.each([
+    ['a link', (place: string) => symlink(join(folder, 'stolen'), place)],
+    ['a file that everyone can read', (place: string) => writeFile(place, '').then(() => chmod(place, 0o666))],
+  ])('%s in place of a draft receives neither the token nor the note', async (_, plant) => {
+    const storage = createFileStorage(path, TIMES)
+    await storage.lock(async () => {
+      const owner = await readFile(`${path}.lock`, 'utf8')
+      await plant(`${path}.${owner}.draft`)
+      await plant(`${path}.rotation.${owner}.draft`)
+      await storage.save({ token: TOKEN, rotation: 'a note' })
+    })
+    expect(await storage.load()).toEqual({ token: TOKEN, rotation: 'a note' })
+    expect((await readdir(folder)).sort()).toEqual(['token', 'token.rotation'])
+    for (const name of ['token', 'token.rotation']) expect((await lstat(join(folder, name))).mode & 0o777).toBe(0o600)
+  })
+
+  it('a note is readable only by its owner even if an attacker planted one that everyone can read', async () => {
+    await writeFile(`${path}.rotation`, '')
+    await chmod(`${path}.rotation`, 0o666)
+    const storage = createFileStorage(path, TIMES)
+    await storage.lock(() => Promise.resolve(storage.save({ token: TOKEN, rotation: 'a note' })))
+    expect((await lstat(`${path}.rotation`)).mode & 0o777).toBe(0o600)
+  })
+
+  it('a draft that cannot be moved into place is removed', async () => {
+    await mkdir(`${path}.rotation`)
+    const storage = createFileStorage(path, TIMES)
+    await expect(storage.lock(() => Promise.resolve(storage.save({ token: TOKEN, rotation: 'a note' })))).rejects.toThrow()
+    expect(await readdir(folder)).toEqual(['token.rotation'])
   })
 })

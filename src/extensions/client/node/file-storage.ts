@@ -6,29 +6,33 @@ import { readText } from './read-text.js'
 
 const TIMES: LockTimes = { beatMs: 1000, staleMs: 6000, pollMs: 100, patienceMs: 30_000 }
 
+/** Only the owner can read and write the file. */
+const PRIVATE = 0o600
+
 /** Creates the file storage with the given lock timing. */
 export function createFileStorage(given: string, times: LockTimes = TIMES): Required<ClientStorage> {
   let held: HeldLock | undefined
   // Orchestrators mount files as symbolic links. A link stays a link.
   const resolved = async (): Promise<string> => (await unless('ENOENT', realpath(given))) ?? given
 
-  async function replace(path: string, text: string): Promise<void> {
+  async function replace(path: string, text: string, mode: number): Promise<void> {
     if (held === undefined || !(await held.isHeld())) throw new Error('the file lock was lost')
     const draft = draftOf(path, held.owner)
-    const mode = ((await unless('ENOENT', stat(path)))?.mode ?? 0o600) & 0o777
-    const file = await open(draft, 'w', mode)
+    // Anyone who can write to the folder may have put a link there. Removing it does not follow it, and `wx` opens only a new file.
+    await rm(draft, { force: true })
+    const file = await open(draft, 'wx', mode)
     try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    // Checks the lock again at the last moment: a process that took it over has written something newer.
-    if (!(await held.isHeld())) {
+      await file
+        .writeFile(text)
+        .then(() => file.sync())
+        .finally(() => file.close())
+      // Checks the lock again at the last moment: a process that took it over has written something newer.
+      if (!(await held.isHeld())) throw new Error('the file lock was lost')
+      await rename(draft, path)
+    } catch (error) {
       await rm(draft, { force: true })
-      throw new Error('the file lock was lost')
+      throw error
     }
-    await rename(draft, path)
     await syncFolder(dirname(path))
   }
 
@@ -43,8 +47,9 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
     },
     async save({ token, rotation }) {
       const path = await resolved()
-      if (rotation !== undefined) await replace(`${path}.rotation`, rotation)
-      if ((await unless('ENOENT', readText(path)))?.trim() !== token) await replace(path, `${token}\n`)
+      if (rotation !== undefined) await replace(`${path}.rotation`, rotation, PRIVATE)
+      const mode = ((await unless('ENOENT', stat(path)))?.mode ?? PRIVATE) & 0o777
+      if ((await unless('ENOENT', readText(path)))?.trim() !== token) await replace(path, `${token}\n`, mode)
       if (rotation === undefined) await rm(`${path}.rotation`, { force: true })
     },
     async lock(work) {
