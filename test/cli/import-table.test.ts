@@ -49,6 +49,15 @@ describe('latchkey import of a table', () => {
     const items: { name: string; ownerId?: string; expiresAt?: string }[] = found.items ?? found
     expect(items.map(({ name }) => name).sort()).toEqual([...names].sort())
     expect(items.filter(({ ownerId, expiresAt }) => ownerId !== undefined || expiresAt !== undefined)).toHaveLength(1)
+    const listed = async (...filters: string[]) =>
+      JSON.parse((await shell.run('list', '--config', 'table.config.mjs', '--json', ...filters)).stdout).items
+    const [old] = await listed('--name', 'plain')
+    const rotated = await shell.run('rotate', old.id, '--overlap', '1h', '--config', 'table.config.mjs', '--json')
+    const successor: string = JSON.parse(rotated.stdout).record.id
+    expect(await listed('--imported')).toHaveLength(4)
+    const open: { id: string }[] = await listed('--imported', '--not-replaced')
+    expect(open).toHaveLength(3)
+    expect((await listed('--not-replaced')).map(({ id }: { id: string }) => id)).toContain(successor)
     shell.write('keys.txt', table(columns, rows, ';'))
     expect(await run('keys.txt', '--delimiter', ';')).toMatchObject({ code: 0, report: { rows: 4, existing: 4 } })
     shell.write('keys.TSV', table(columns, rows, '\t'))

@@ -15,6 +15,8 @@ type Options = {
   readonly rotationDue?: true
   readonly expiresWithin?: number | string
   readonly unusedFor?: number | string
+  readonly imported?: true
+  readonly notReplaced?: true
   readonly limit?: number
   readonly cursor?: string
 }
@@ -33,11 +35,14 @@ export function addList(program: Command, perform: Perform): void {
     .option('--rotation-due', 'whose rotation is due')
     .option('--expires-within <duration>', 'expiring within this time, such as 14d', numberOrText)
     .option('--unused-for <duration>', 'unused for this long', numberOrText)
+    .option('--imported', 'only imported tokens that are still in their old format')
+    .option('--not-replaced', 'only tokens that no rotation has replaced')
     .option('--limit <count>', 'how many, 1 to 1000 (default: 50)', readCount)
     .option('--cursor <cursor>', 'continue where the previous page ended')
   perform<Options>(command, async ({ handle, streams, answer }, options) => {
-    const { tenant, owner, createdBy, status, name, rotationDue, expiresWithin, unusedFor, limit, cursor } = options
-    const input = { tenantId: tenant, ownerId: owner, createdBy, status, name, rotationDue, expiresWithin, unusedFor, limit, cursor }
+    const { tenant, owner, createdBy, status, name, rotationDue, expiresWithin, unusedFor, imported, notReplaced, limit, cursor } = options
+    const asked = { createdBy, status, name, rotationDue, expiresWithin, unusedFor, imported, notReplaced, limit, cursor }
+    const input = { tenantId: tenant, ownerId: owner, ...asked }
     const page = await handle.list(given(input) as ListInput)
     await answer(page, async () => {
       await writeTable(
