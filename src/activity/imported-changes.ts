@@ -9,7 +9,7 @@ import { tryEach } from './parts.js'
 
 const MAX_WAITING = 10_000
 
-/** The slow hash that proved an imported token, and the digest to store instead. */
+/** The slow hash that matched the credential of an imported token, and the digest to store in its place. */
 type Proven = {
   readonly hash: string
   readonly digest: string

@@ -24,8 +24,8 @@ export function upkeepOf(context: Context): readonly Upkeep[] {
 }
 
 /**
- * Checks that no other node holds a lease. The lease of a crashed node stays for a while. During that time, nothing is
- * removed too early, and only a little is removed late.
+ * Checks whether no other node holds a lease. The lease of a crashed node stays until it expires, so data may be removed a little late, but never too
+ * early.
  */
 export async function isAlone({ store, nodeId }: Context): Promise<boolean> {
   const own = nodeId()

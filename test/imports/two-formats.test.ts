@@ -32,7 +32,7 @@ async function idOf(tokens: Latchkey<Scope>, format: string): Promise<string> {
 }
 
 describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s', (_where, formats) => {
-  it('refuses a secret imported twice after pruning, even on a node that has never seen it', async () => {
+  it('after pruning, still refuses a secret that was imported twice, even on a node that has never seen it', async () => {
     const store = memoryStore()
     let now = Date.now()
     const { tokens, token, ...made } = await imported(formats, { store, clock: () => now })
@@ -66,7 +66,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(JSON.stringify(items)).not.toContain(made.hashed)
   })
 
-  it('does not show an actor that manages only its own tokens the ID of a record that somebody else imported', async () => {
+  it('hides the ID of a record that somebody else imported from an actor that manages only its own tokens', async () => {
     const tokens = accepting(formats)
     const { token, row } = oldToken(1)
     const by = (id: string) => tokens.as({ id, tenants: '*', manages: 'all' })

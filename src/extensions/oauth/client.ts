@@ -133,7 +133,7 @@ export function endpoint(
         return answerProblem('rate_limited', error.message, { 'retry-after': String(error.retryAfterSeconds) })
       }
       report('endpoint', error)
-      return answerProblem('store_unavailable', 'the request cannot be decided at the moment', { 'retry-after': '1' })
+      return answerProblem('store_unavailable', 'the request cannot be processed right now', { 'retry-after': '1' })
     }
   }
   return Object.defineProperty(handler, 'name', { value: name })

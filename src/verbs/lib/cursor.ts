@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../../errors.js'
 import { fingerprint } from '../../token/derive-id.js'
 
-/** A position may contain a name and an ID of 200 characters each. A character has up to three bytes, which take nine characters when encoded. */
+/** A position may contain a name and an ID of 200 characters each. A UTF-16 code unit takes at most three bytes, which are nine characters when encoded. */
 export const MAX_CURSOR = 4000
 
 /**

@@ -229,7 +229,7 @@ describe('an issuer found by discovery', () => {
     return { state, ask }
   }
 
-  it('a discovered issuer is followed to a new key URL when the old one fails, while its keys stay valid', async () => {
+  it('if the key URL of a discovered issuer fails, its metadata is read again, and its cached keys stay valid until the new URL answers', async () => {
     const { state, ask } = await movable()
     expect(await ask()).toBe('found')
     state.uri = 'https://auth.example/new'

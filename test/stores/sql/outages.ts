@@ -46,7 +46,7 @@ export const outageTests = (subject: OutageSubject): void => {
     expect(proxy.connections()).toBeLessThanOrEqual(5)
   })
 
-  it('throws one typed error while the server is down, and answers within a second of its return', async () => {
+  it('throws one typed error while the server is down, and works again within a second after the server returns', async () => {
     const known = token()
     await store.commit({ inserts: [known], events: [event()] })
     await Promise.all(Array.from({ length: 50 }, () => store.find([known.id])))
