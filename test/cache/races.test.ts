@@ -293,7 +293,8 @@ describe('reads', () => {
       await gate
       return proceed()
     })
-    const minted = await Promise.all(Array.from({ length: amount }, () => mint(instance({ store: shared }))))
+    const minter = instance({ store: shared, deadline: 60 })
+    const minted = await Promise.all(Array.from({ length: amount }, () => mint(minter)))
     const tokens = instance({ store: held, deadline: 60 })
     const answers = minted.map(({ token }) => verdict(tokens.verify(token)))
     await until(() => finds === calls)
