@@ -9,7 +9,7 @@ import { readPage } from '../store/read-page.js'
 import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
-import { canSee, type ReadActor } from './lib/actor.js'
+import { canSee, type ReadActor, reachOf } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { MAX_CURSOR, positionOf, readCursor, writeCursor } from './lib/cursor.js'
 import { idsSchema } from './lib/ids.js'
@@ -126,7 +126,7 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
 async function noteUnseen(context: Context, actor: ReadActor, query: Omit<ListQuery, 'limit' | 'after'>, listed: number): Promise<void> {
   const { prefix, now, idStartsWith = '' } = query
   const ids = [...new Set(query.ids ?? (isTokenId(idStartsWith) ? [idStartsWith] : []))]
-  if (listed >= ids.length || (actor.tenants === undefined && actor.manages === 'all')) return
+  if (listed >= ids.length || reachOf(actor) === 'all') return
   const found = await context.store.list({ prefix, now, ids, limit: ids.length })
   if (found.filter((token) => canSee(actor, token)).length < ids.length) {
     noteOutOfReach(context, actor, 'list', ids.length === 1 ? { id: ids[0] } : {})

@@ -11,7 +11,7 @@ import { isTokenId } from '../../token/parse.js'
 import { redact } from '../../token/redact.js'
 import type { Context } from '../../verify/context.js'
 import { namedBy, TokenPrincipal } from '../../verify/principal.js'
-import { type ReadActor, SYSTEM } from './actor.js'
+import { type ReadActor, reachOf, SYSTEM } from './actor.js'
 
 /** Actor ID of a request that identifies no actor. */
 const NOBODY = 'anonymous'
@@ -57,7 +57,7 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
  * Does nothing for an actor with access to everything, because what it cannot find does not exist.
  */
 export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
-  if (actor.tenants === undefined && actor.manages === 'all') return
+  if (reachOf(actor) === 'all') return
   note(context, { actorId: actor.id, attempt: verb, code: 'not_found', about: aboutTarget(actor, target), ip: actor.ip })
 }
 
