@@ -47,7 +47,7 @@ export const requests: Section = async ({ quick, builds }) => {
 type Variant = { readonly name: string; readonly arguments: readonly string[] }
 
 const GENERATIONS = 9
-const REQUESTS = 10_000
+const REQUESTS = 20_000
 
 /** The CPU time of one request in a fresh, warmed-up process, in microseconds. */
 async function cost(cannon: Cannon, server: string, given: readonly string[], amount: number): Promise<number> {
@@ -65,7 +65,7 @@ async function cost(cannon: Cannon, server: string, given: readonly string[], am
       })
       if (non2xx > 0 || errors > 0) throw new Error(`${given.join(' ')} answered ${non2xx} requests with an error, and failed ${errors}`)
     }
-    await load(amount / 2)
+    await load(amount)
     const began = await cpuOf(child)
     await load(amount)
     return ((await cpuOf(child)) - began) / amount
