@@ -10,8 +10,8 @@ import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
-import { commit, commitIn, timeOfChange } from './lib/change.js'
-import { type Draft, type Given, readDraft } from './lib/draft.js'
+import { commit, commitIn, seenBy, timeOfChange } from './lib/change.js'
+import { checkDraft, type Draft, type Given, readDraft } from './lib/draft.js'
 import { checkHandout, checkOwner } from './lib/handout.js'
 import { createShape } from './lib/inputs.js'
 
@@ -29,8 +29,16 @@ export async function create(context: Context, actor: ReadActor, input: unknown,
   const transaction = readTransaction(options)
   const now = timeOfChange(context)
   const draft = readDraft(context, given, actor, now)
-  await checkHandout(context, actor, draft)
-  await checkOwner(context, actor, draft)
+  try {
+    checkDraft(context, given, draft, now)
+    await checkHandout(context, actor, draft)
+    await checkOwner(context, actor, draft)
+  } catch (error) {
+    // The clock, the options and the actor's permissions may have changed since the first request, whose result a retry must still get.
+    const first = await createdBefore(context, draft, actor, given)
+    if (first === undefined) throw error
+    return replayOf(context, first)
+  }
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const minted = mint(context, draft, actor, given)
     const eventId = given.idempotencyKey === undefined ? undefined : creationId(minted.record.id)
@@ -61,9 +69,7 @@ function readTransaction(options: unknown): object | undefined {
 function mint(context: Context, draft: Draft, actor: ReadActor, given: Given): { token: string; record: StoredToken } {
   const { prefix, digesters, random } = context.settings
   const key = given.idempotencyKey
-  // Hosts may use the same ID for people in two tenants. Their idempotency keys must not collide.
-  const scope = actor.tenants === undefined ? '' : (draft.tenantId ?? '')
-  const id = key === undefined ? generateId(random) : deriveId(['create', prefix, actor.id, scope, key])
+  const id = key === undefined ? generateId(random) : idFor(context, draft, actor, key)
   const [digester] = digesters
   const { token, digest } = mintToken(prefix, id, digester, random)
   const record: StoredToken = ownFields({
@@ -74,6 +80,12 @@ function mint(context: Context, draft: Draft, actor: ReadActor, given: Given): {
     ...(key !== undefined && { requestHash: fingerprint(asked(draft, given)) }),
   })
   return { token, record }
+}
+
+function idFor({ settings }: Context, { tenantId }: Draft, actor: ReadActor, key: string): string {
+  // Hosts may use the same ID for people in two tenants. Their idempotency keys must not collide.
+  const scope = actor.tenants === undefined ? '' : (tenantId ?? '')
+  return deriveId(['create', settings.prefix, actor.id, scope, key])
 }
 
 // The request without the values that depend on when it arrived.
@@ -90,6 +102,12 @@ export function creationId(tokenId: string): string {
   return deriveId(['token.created', tokenId])
 }
 
+async function createdBefore(context: Context, draft: Draft, actor: ReadActor, given: Given): Promise<StoredToken | undefined> {
+  if (given.idempotencyKey === undefined) return undefined
+  const first = await seenBy(context, actor, idFor(context, draft, actor, given.idempotencyKey))
+  return first?.requestHash === fingerprint(asked(draft, given)) ? first : undefined
+}
+
 async function replay(context: Context, attempt: StoredToken, actor: ReadActor, stored: StoredToken | undefined): Promise<Replayed> {
   const first = stored ?? (await context.store.findOne(attempt.id))
   if (first === undefined || !canSee(actor, first)) {
@@ -97,9 +115,14 @@ async function replay(context: Context, attempt: StoredToken, actor: ReadActor, 
       field: 'idempotencyKey',
     })
   }
-  context.records.changed(first.id)
   if (first.requestHash !== attempt.requestHash) throw keyReused()
-  return { record: viewRecord(first, context.settings.clock()), replayed: true }
+  return replayOf(context, first)
+}
+
+function replayOf({ records, settings }: Context, first: StoredToken): Replayed {
+  // Another node may have changed the token since this node cached it.
+  records.changed(first.id)
+  return { record: viewRecord(first, settings.clock()), replayed: true }
 }
 
 /** The error for an idempotency key that was reused with a different request. */

@@ -52,11 +52,13 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const old = await findVisible(context, id, actor)
     const now = timeOfChange(context)
-    const successor = mintSuccessor(context, old, actor, idempotencyKey, overlap, now)
+    const derivedId =
+      idempotencyKey === undefined ? undefined : deriveId(['rotate', context.settings.prefix, actor.id, old.id, idempotencyKey])
     if (old.replacedById !== undefined) {
-      if (idempotencyKey !== undefined && old.replacedById === successor.record.id) return replay(context, successor.record)
+      if (old.replacedById === derivedId) return replay(context, derivedId, overlap)
       throw new ConflictError('conflict', `this token was already rotated: ${old.replacedById} replaces it`)
     }
+    const successor = mintSuccessor(context, old, derivedId, overlap, now)
     refuseUnlessAlive(old, now)
     await concerning(old, async () => {
       await checkHandout(context, actor, old)
@@ -78,7 +80,7 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
         auditEvent('token.created', actor, now, {
           after: successor.record,
           details: { replacesId: old.id },
-          id: idempotencyKey === undefined ? undefined : creationId(successor.record.id),
+          id: derivedId && creationId(derivedId),
         }),
       ],
     })
@@ -97,13 +99,12 @@ function refuseUnlessAlive(old: StoredToken, now: number): void {
 function mintSuccessor(
   context: Context,
   old: StoredToken,
-  actor: ReadActor,
-  key: string | undefined,
+  derivedId: string | undefined,
   overlap: number,
   now: number,
 ): { token: string; record: StoredToken } {
   const { prefix, digesters, random } = context.settings
-  const id = key === undefined ? generateId(random) : deriveId(['rotate', prefix, actor.id, old.id, key])
+  const id = derivedId ?? generateId(random)
   const [digester] = digesters
   const { token, digest } = mintToken(prefix, id, digester, random)
   const { rotateEverySeconds } = old
@@ -119,7 +120,7 @@ function mintSuccessor(
     importedFrom: undefined,
     importedHash: undefined,
     rootId: rootIdOf(old),
-    requestHash: key === undefined ? undefined : fingerprint({ overlap }),
+    requestHash: derivedId === undefined ? undefined : fingerprint({ overlap }),
   })
   return { token, record: ownFields({ ...record, version: 1 }) }
 }
@@ -146,9 +147,9 @@ function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap
   return withChanges(old, now, { ...handover, expiresAt: old.expiresAt === undefined ? end : Math.min(old.expiresAt, end) })
 }
 
-async function replay(context: Context, attempt: StoredToken): Promise<Replayed> {
-  const first = await context.store.findOne(attempt.id)
+async function replay(context: Context, id: string, overlap: number): Promise<Replayed> {
+  const first = await context.store.findOne(id)
   if (first === undefined) throw new ConflictError('conflict', 'this token was already rotated, and its successor no longer exists')
-  if (first.requestHash !== attempt.requestHash) throw keyReused()
+  if (first.requestHash !== fingerprint({ overlap })) throw keyReused()
   return { record: viewRecord(first, context.settings.clock()), replayed: true }
 }

@@ -1,7 +1,8 @@
+import type { CreateInput } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, refusal, verdict } from '../latchkey/harness.js'
+import { instance, mint, refusal, type SCOPES, type Scope, verdict } from '../latchkey/harness.js'
 
 const INPUT = { name: 'ERP', scopes: ['stock:read'], idempotencyKey: 'k1' } as const
 const ANN = { id: 'ann', tenants: '*', manages: 'all' } as const
@@ -80,6 +81,50 @@ describe('create under an idempotency key', () => {
     await tokens.system.revoke(record.id)
     expect(await tokens.system.create(INPUT)).toMatchObject({ record: { status: 'revoked' }, replayed: true })
   })
+
+  it('replays a create after its expiresAt has passed', async () => {
+    let now = Date.now()
+    const tokens = instance({ clock: () => now })
+    const input = { ...INPUT, expiresAt: now + 60_000 }
+    const { record } = await tokens.system.create(input)
+    now += 60_000
+    expect(await tokens.system.create(input)).toMatchObject({ record: { id: record.id, status: 'expired' }, replayed: true })
+    expect(await refusal(tokens.system.create({ ...input, idempotencyKey: 'k2' }))).toBe('invalid_input expiresAt')
+    expect(await refusal(tokens.system.create({ ...input, name: 'CRM' }))).toBe('invalid_input expiresAt')
+    expect(await refusal(tokens.as(ANN).create(input))).toBe('invalid_input expiresAt')
+  })
+
+  it('replays a create that the options no longer allow', async () => {
+    const store = memoryStore()
+    const owner = () => ({ scopes: ['stock:read'] })
+    const before = instance({ store, owner })
+    const inputs = [
+      { ...INPUT, idempotencyKey: 'forever' },
+      { ...INPUT, idempotencyKey: 'long', expiresIn: '90d' },
+      { ...INPUT, idempotencyKey: 'inherits', scopes: undefined, inherit: true, ownerId: 'ann', expiresIn: 60 },
+      { ...INPUT, idempotencyKey: 'removed', scopes: ['billing:read', 'billing:read'], expiresIn: 60 },
+    ].map(({ scopes, ...rest }) => (scopes === undefined ? rest : { ...rest, scopes })) as CreateInput<Scope>[]
+    const ids: string[] = []
+    for (const input of inputs) ids.push((await before.system.create(input)).record.id)
+    const after = instance({ store, scopes: { 'stock:read': 'See stock' } as typeof SCOPES, expiry: { max: '1d', required: true } })
+    for (const [at, input] of inputs.entries()) {
+      expect(await after.system.create(input)).toMatchObject({ record: { id: ids[at] }, replayed: true })
+      expect(await refusal(after.system.create({ ...input, idempotencyKey: `${at}` }))).toMatch(/^invalid_input/)
+    }
+  })
+
+  it('replays a create for an actor that may no longer grant it, but only to one that can see the token', async () => {
+    let allowed = true
+    const tokens = instance({ mayOwn: () => allowed })
+    const input = { ...INPUT, tenantId: 't1', ownerId: 'bob' }
+    const actor = { id: 'ann', tenants: ['t1'], manages: 'all' } as const
+    const { record } = await tokens.as(actor).create(input)
+    allowed = false
+    const again = { record: { id: record.id }, replayed: true }
+    expect(await tokens.as(actor).create(input)).toMatchObject(again)
+    expect(await tokens.as({ ...actor, scopes: [] }).create(input)).toMatchObject(again)
+    expect(await refusal(tokens.as({ ...actor, tenants: ['t2'] }).create(input))).toBe('grant_denied tenantId')
+  })
 })
 
 describe('rotate under an idempotency key', () => {
@@ -114,5 +159,13 @@ describe('rotate under an idempotency key', () => {
     const two = await tokens.system.rotate(b.record.id, { idempotencyKey: 'r1' })
     expect(two.token).toBeDefined()
     expect(two.record.id).not.toBe(one.record.id)
+  })
+  it('replays a rotation after the options began to require an expiry', async () => {
+    const store = memoryStore()
+    const { record } = await mint(instance({ store }))
+    const { record: successor } = await instance({ store }).system.rotate(record.id, { idempotencyKey: 'r1' })
+    const tokens = instance({ store, expiry: { required: true } })
+    expect(await tokens.system.rotate(record.id, { idempotencyKey: 'r1' })).toMatchObject({ record: { id: successor.id }, replayed: true })
+    expect(await refusal(tokens.system.rotate(successor.id, { idempotencyKey: 'r1' }))).toMatch(/^conflict/)
   })
 })

@@ -9,10 +9,10 @@ import { checkLifetime, endOf, givenFields, readScopes, withoutNull } from './in
 export type Draft = Omit<StoredToken, 'id' | 'digest' | 'pepperId' | 'requestHash' | 'importedFrom' | 'importedHash'>
 
 /** Parsed input of `create`. */
-export type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: string }
+export type Given = { readonly [name: string]: unknown; readonly idempotencyKey?: string; readonly scopes?: readonly string[] }
 
 /**
- * Reads the settings of a new token.
+ * Reads the settings of a new token. Whether they are allowed here and now is for `checkDraft` to decide: the draft of a repeated request stays the same.
  *
  * @throws InvalidInputError `invalid_input`, with the field
  */
@@ -31,7 +31,7 @@ export function readDraft(context: Context, given: Given, actor: ReadActor, now:
     version: 1,
     prefix: settings.prefix,
     name: terms.name ?? '',
-    scopes: readGrants(context, terms),
+    scopes: readGrants(terms),
     createdAt: now,
     createdBy: actor.id,
     updatedAt: now,
@@ -39,15 +39,24 @@ export function readDraft(context: Context, given: Given, actor: ReadActor, now:
     ...(lifetime !== undefined && { expiresAt: lifetime }),
     ...(rotateEverySeconds !== undefined && { rotationDueAt: now + rotateEverySeconds * 1000 }),
   })
-  checkLifetime(draft, now, expiry)
   return draft
 }
 
-function readGrants(context: Context, { scopes, inherit }: Partial<StoredToken>): readonly string[] {
+/**
+ * Checks the settings of a new token that depend on the current time and on the options.
+ *
+ * @throws InvalidInputError `invalid_input`, with the field
+ */
+export function checkDraft({ settings }: Context, given: Given, draft: Draft, now: number): void {
+  if (given.scopes !== undefined) readScopes(settings.catalogue, given.scopes)
+  checkLifetime(draft, now, settings.expiry)
+}
+
+function readGrants({ scopes, inherit }: Partial<StoredToken>): readonly string[] {
   if (inherit === true) {
     if (scopes !== undefined) throw new InvalidInputError('inherit', 'replaces scopes: pass only one of them')
     return []
   }
   if (scopes === undefined) throw new InvalidInputError('scopes', 'is required: pass a list of scopes, or inherit: true')
-  return readScopes(context.settings.catalogue, scopes)
+  return [...new Set(scopes)]
 }

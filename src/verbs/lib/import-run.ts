@@ -15,7 +15,7 @@ import { type Claim, provableOf } from '../../verify/imported.js'
 import type { ReadActor } from './actor.js'
 import { auditEvent } from './audit.js'
 import { commit, timeOfChange } from './change.js'
-import { type Draft, readDraft } from './draft.js'
+import { checkDraft, type Draft, readDraft } from './draft.js'
 import { checkHandout, checkOwner } from './handout.js'
 import { createShape } from './inputs.js'
 
@@ -136,7 +136,11 @@ export class ImportRun {
       throw new InvalidInputError('idempotencyKey', 'is not available for imports, which are idempotent anyway')
     const now = timeOfChange(this.#context)
     if (typeof given.expiresAt === 'number' && given.expiresAt <= now) return undefined
-    const draft: Draft = withoutQuotes(() => readDraft(this.#context, given, this.#actor, now))
+    const draft: Draft = withoutQuotes(() => {
+      const read = readDraft(this.#context, given, this.#actor, now)
+      checkDraft(this.#context, given, read, now)
+      return read
+    })
     await checkHandout(this.#context, this.#actor, draft)
     await checkOwner(this.#context, this.#actor, draft)
     const { imports, digesters } = settings
