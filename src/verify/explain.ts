@@ -11,6 +11,7 @@ import type { ReadLimit } from '../rate-limit/read-options.js'
 import type { Context } from './context.js'
 import { explainRoute } from './explain-route.js'
 import { type AskedAbout, decided, type Facts, type Moment, type OwnerFound, unknown } from './explain-step.js'
+import { ownerOf } from './owner-of.js'
 import { principalOf } from './principal-of.js'
 
 /**
@@ -85,7 +86,7 @@ function addressStep({ record, known }: Moment, { parts }: Entry, ip: string | u
 }
 
 async function findOwner(context: Context, { record, past }: Moment): Promise<{ readonly step: ExplainStep; readonly found: OwnerFound }> {
-  const { ownerId, tenantId } = record
+  const { ownerId } = record
   const facts = ownerId === undefined ? {} : { ownerId }
   if (context.owners === undefined || ownerId === undefined) {
     const assumed = past && ownerId !== undefined ? { assumes: 'present_options' as const } : {}
@@ -93,7 +94,9 @@ async function findOwner(context: Context, { record, past }: Moment): Promise<{ 
   }
   if (past) return { step: unknown('owner', 'not_recorded', facts), found: { unknown: true } }
   try {
-    const owned = await context.owners.of(ownerId, tenantId, context.allowance?.leftMs)
+    const found = await ownerOf(context, record, context.allowance?.leftMs)
+    // A lookup is throttled only while the owner was gone each time.
+    const owned = found === 'throttled' ? null : found
     return { step: decided('owner', owned !== null, 'owner_denied', facts), found: { owned } }
   } catch (error) {
     // A verification could not decide either, and would result in a 503.

@@ -72,3 +72,18 @@ describe('concurrent verifications of a token with an owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 })
+
+it('explain shares the budget of calls to the option owner, and reports a gone owner as such when it is spent', async () => {
+  const { tokens, state } = directory()
+  const { token, record } = await mint(tokens, { ownerId: 'u1' })
+  for (let call = 0; call < 500; call += 1) {
+    const explained = await tokens.system.explain(record.id)
+    expect([explained.ok, explained.code]).toEqual([false, 'owner_denied'])
+  }
+  expect(state.calls).toBeLessThanOrEqual(100)
+  expect(await verdict(tokens.verify(token))).toBe('rate_limited')
+  state.gone = false
+  vi.advanceTimersByTime(1000)
+  expect((await tokens.system.explain(record.id)).ok).toBe(true)
+  expect(await verdict(tokens.verify(token))).toBe('ok')
+})
