@@ -118,12 +118,13 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 }
 
 /**
- * Middleware for the management API, for use with koa-mount. A body parser may run before it.
+ * Middleware for the management API, for use with koa-mount, or with `@koa/router` under a pattern that ends with a wildcard. A body parser may run before it.
  *
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
  * ```ts
  * app.use(mount('/admin/tokens', management(tokens, { actor: (ctx) => currentUser(ctx) })))
+ * router.all('/orgs/:org/tokens{/*rest}', management(tokens, { actor: (ctx) => currentUser(ctx) }))
  * ```
  */
 export function management(tokens: Latchkey, options: ManagementOptions): Middleware {
@@ -132,15 +133,19 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
   return markGuard(async function manageTokens(ctx: Context) {
     checkTrust(ctx)
     const { status, headers, body } = await manage(api, ctx, ctx.req, () => {
-      const mountPath = mountPathOf(ctx)
+      const base = mountPathOf(ctx)
+      const route = routeOf(ctx)
       const known: unknown = Reflect.get(ctx, 'mountPath')
       // koa-mount adds the slash that a request to the mount path itself lacks; the page's links depend on it.
-      const path = pathIn(ctx.originalUrl).split('?')[0] === mountPath ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
-      const url = addressOf({ headers: ctx.req.headers, protocol: ctx.protocol, hostname: ctx.hostname, path: mountPath + path })
+      const path = pathIn(ctx.originalUrl).split('?')[0] === base ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
+      const url = addressOf({ headers: ctx.req.headers, protocol: ctx.protocol, hostname: ctx.hostname, path: base + path })
       return {
         url,
-        mountPath,
-        mountName: () => mountNameOf(mountPath, known),
+        mountPath: base + route.path,
+        mountName: () => {
+          const name = mountNameOf(base, known)
+          return name === undefined ? undefined : name + route.name
+        },
         target: ctx.originalUrl,
         ip: ctx.ip,
         parsedBody: Reflect.get(ctx.request, 'body'),
@@ -157,6 +162,32 @@ function mountPathOf(ctx: Context): string {
   const original = pathIn(ctx.originalUrl).replace(/[?#].*$/s, '')
   if (original.endsWith(ctx.path)) return original.slice(0, original.length - ctx.path.length)
   return ctx.path === '/' ? original : ''
+}
+
+/** A route of `@koa/router` that matched. */
+type Layer = {
+  readonly path: unknown
+  match(path: string): boolean
+  captures(path: string): string[]
+  params(path: string, captures: string[]): { readonly [name: string]: unknown }
+}
+
+/** The wildcard at the end of a pattern, and its name. */
+const REST = /\/\*(\w+)\}?$/
+
+// @koa/router leaves the path unchanged. If the pattern of a route ends with a wildcard, the API is mounted on the part before it. But if koa-mount changed
+// the path after that match, its own path counts.
+function routeOf(ctx: Context): { readonly path: string; readonly name: string } {
+  const { _matchedRoute: pattern, matched = [] } = ctx as { readonly _matchedRoute?: unknown; readonly matched?: readonly Layer[] }
+  const { path } = ctx
+  const layer = matched.findLast((each) => each.path === pattern && each.match(path))
+  const [end, name = ''] = REST.exec(typeof pattern === 'string' ? pattern : '') ?? []
+  if (layer === undefined || typeof pattern !== 'string' || end === undefined) return { path: '', name: '' }
+  const params = layer.params(path, layer.captures(path))
+  const rest = Object.hasOwn(params, name) ? String(params[name]) : ''
+  // A path with percent-encoding is not one of the API's.
+  const before = path.endsWith(rest) ? path.slice(0, path.length - rest.length).replace(/\/+$/, '') : ''
+  return { path: before, name: before === '' ? '' : pattern.replace(/\{?\/\*\w+\}?$/, '') }
 }
 
 // koa-mount leaves its own path in the context. What something else removed before it may be the caller's choice.

@@ -1,3 +1,4 @@
+import Router from '@koa/router'
 import express5, { type RequestHandler } from 'express'
 import express4 from 'express4'
 import Fastify from 'fastify'
@@ -116,4 +117,37 @@ it('on Koa, the part of a path that the host removed before koa-mount becomes a 
     }
   })
   expect(await endpointsOf(tokens, id, 3)).toEqual(['GET /*/tokens/self allowed', 'GET /tokens/self allowed'])
+})
+
+it('on Koa, the management API works on a route with parameters, and its uses are counted under the pattern of the route', async () => {
+  const { tokens, token, id } = await kit()
+  const manage = onKoa.management(tokens, {
+    actor: (ctx) => (ctx.get('authorization') === '' ? { id: 'root', tenants: '*', manages: 'all' } : undefined),
+  })
+  const app = new Koa()
+  app.use(new Router().all('/before/:id/*rest', (_ctx, next) => next()).routes()).use(mount('/before', manage))
+  app.use(new Router().all('/t/:tenant/admin/tokens{/*rest}', manage).routes())
+  app.use(new Router({ prefix: '/orgs/:org' }).use('/tokens', new Router().all('/', manage).all('/*rest', manage).routes()).routes())
+  app.use(mount('/api', new Router().all('/v1/:tenant{/*rest}', manage).routes()))
+  app.use(new Router().all('/inside{/*rest}', mount('/inside', manage)).routes())
+  const mounts = ['/t/Secret1/admin/tokens', '/t/tokens/admin/tokens', '/orgs/Secret3/tokens', '/api/v1/Secret4', '/inside', '/before']
+  await served(app.callback(), async (origin) => {
+    for (const path of mounts) {
+      const status = async (rest: string, init?: RequestInit) => [path + rest, (await fetch(origin + path + rest, init)).status]
+      expect(await status('/self', bearer(token))).toEqual([`${path}/self`, 200])
+      expect(await status(`/${id}`)).toEqual([`${path}/${id}`, 200])
+      expect(await status(`/${id}/usage?from=2026-01-01T00:00:00Z`)).toEqual([`${path}/${id}/usage?from=2026-01-01T00:00:00Z`, 200])
+      expect(await status('/%73elf')).toEqual([`${path}/%73elf`, 404])
+      expect(await status('//self')).toEqual([`${path}//self`, 404])
+      expect(await status('/scopes/')).toEqual([`${path}/scopes/`, 404])
+      if (!path.startsWith('/orgs')) expect(await status('?limit=1')).toEqual([`${path}?limit=1`, 200])
+    }
+  })
+  expect(await endpointsOf(tokens, id, mounts.length)).toEqual([
+    'GET /api/v1/:tenant/self allowed',
+    'GET /before/self allowed',
+    'GET /inside/self allowed',
+    'GET /orgs/:org/tokens/self allowed',
+    'GET /t/:tenant/admin/tokens/self allowed',
+  ])
 })
