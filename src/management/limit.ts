@@ -25,11 +25,26 @@ export function createCallLimits(tokens: Latchkey, inside: Internals, { rates }:
   return {
     async actor(actor, leftMs) {
       if (rates === undefined) return
-      refuseBeyond(await rates.take(actor, (limit) => actorKey(limit, prefix, actor), inside.settings.clock(), leftMs))
+      refuseBeyond(
+        await rates.take(
+          () => actor,
+          (limit) => actorKey(limit, prefix, actor),
+          inside.settings.clock(),
+          leftMs,
+        ),
+      )
     },
     async holder(token, leftMs) {
       if (rates === undefined) return
-      refuseBeyond(await rates.take(holderActor(token), (limit) => holderKey(limit, prefix, token.rootId), inside.settings.clock(), leftMs))
+      const holder = holderActor(token)
+      refuseBeyond(
+        await rates.take(
+          () => holder,
+          (limit) => holderKey(limit, prefix, token.rootId),
+          inside.settings.clock(),
+          leftMs,
+        ),
+      )
     },
   }
 }

@@ -17,7 +17,7 @@ export type Rated = { readonly states: readonly RateState[]; readonly refusedBy?
 type Spent = Taken & { readonly limit: ReadLimit; readonly key: string }
 
 type Walk = {
-  readonly subject: object
+  readonly subject: () => object
   readonly keyOf: KeyOf
   readonly now: number
   readonly taken: Spent[]
@@ -48,12 +48,12 @@ export class Rates {
   }
 
   /**
-   * Takes one use from every limit that `keyOf` returns a key for, or from none. `subject` is the caller, which `points` functions receive. `leftMs` is
-   * the part of the deadline that earlier calls left; the limits share it.
+   * Takes one use from every limit that `keyOf` returns a key for, or from none. `subject` returns the caller, always the same object, for `points`
+   * functions and for a use that is allowed. `leftMs` is the part of the deadline that earlier calls left; the limits share it.
    *
    * @throws StoreUnavailableError `store_unavailable`, if a limiter fails and `onFailure` is `refuse`
    */
-  take(subject: object, keyOf: KeyOf, now: number, leftMs?: number): MaybePromise<Rated> {
+  take(subject: () => object, keyOf: KeyOf, now: number, leftMs?: number): MaybePromise<Rated> {
     const dueAt = leftMs === undefined ? undefined : this.#timing.monotonic() + leftMs
     return this.#walk({ subject, keyOf, now, taken: [], dueAt }, 0)
   }
@@ -113,7 +113,7 @@ export class Rates {
       const refused = this.#settle(walk, limit, key, taken)
       if (refused !== undefined) return refused
     }
-    if (walk.taken.length > 0) this.#spent.set(walk.subject, walk)
+    if (walk.taken.length > 0) this.#spent.set(walk.subject(), walk)
     return { states: walk.taken.map(({ state }) => state) }
   }
 
@@ -167,7 +167,7 @@ export class Rates {
       const taken = refill === undefined ? takeByPoints(limit, key, own, this.#monotonic) : takeByPeriod(limit, refill, key, own, walk.now)
       return isThenable(taken) ? taken.then((late) => this.#returnRefused(late)) : this.#returnRefused(taken)
     }
-    const given: unknown = typeof points === 'function' ? points(walk.subject as never) : points
+    const given: unknown = typeof points === 'function' ? points(walk.subject() as never) : points
     return isThenable(given) ? Promise.resolve(given).then(take) : take(given)
   }
 

@@ -200,16 +200,21 @@ function allow(
   request: VerifyContext | undefined,
   dueAt: number | undefined,
 ): MaybePromise<Verification> {
-  const principal = principalOf(context, entry, owned)
   const { rates } = context
-  if (rates === undefined) return admit(context, entry, principal, now, request)
+  if (rates === undefined) return admit(context, entry, principalOf(context, entry, owned), now, request)
+  // Intersecting long lists of resources takes time, so it waits until the limits allow the request, or until their `points` need the principal.
+  let made: TokenPrincipal | undefined
+  const principal = (): TokenPrincipal => {
+    made ??= principalOf(context, entry, owned)
+    return made
+  }
   // This is a second guard of the same request. The first one has already counted it.
-  if (TokenPrincipal.entryFor(request?.admitted, context.signalOf)?.id === entry.id) return admit(context, entry, principal, now, request)
+  if (TokenPrincipal.entryFor(request?.admitted, context.signalOf)?.id === entry.id) return admit(context, entry, principal(), now, request)
   const { settings } = context
   const keyOf: KeyOf = (limit) => limitKey(limit, settings.prefix, entry, rootIdOf(entry))
   const rated = rates.take(principal, keyOf, now, leftUntil(dueAt, settings))
   const settle = ({ states, refusedBy }: Rated): Verification => {
-    if (refusedBy === undefined) return { ...admit(context, entry, principal, now, request), ...(states.length > 0 && { rates: states }) }
+    if (refusedBy === undefined) return { ...admit(context, entry, principal(), now, request), ...(states.length > 0 && { rates: states }) }
     const { resetSeconds = NEVER_SECONDS } = refusedBy
     return { ...refuse(context, entry, 'rate_limited', now, request), retryAfterSeconds: Math.max(resetSeconds, 1), rates: states }
   }
