@@ -132,6 +132,20 @@ describe('a bulk revocation', () => {
     expect([...near.read, ...far.read]).toEqual([])
   })
 
+  it('drops from memory what another node has revoked, even if it finds nothing left to revoke', async () => {
+    const shared = memoryStore()
+    const { store, hold } = holdable(shared)
+    const [here, there] = [instance({ store: shared }), instance({ store, cache: { maxStaleness: 60 } })]
+    const { token } = await made(here, { tenantId: 'a' })
+    await warm(there, token)
+    const release = hold()
+    await here.system.revokeAll({ tenantId: 'a' })
+    expect(await verdict(there.verify(token))).toBe('ok')
+    expect(await there.system.revokeAll({ tenantId: 'a' })).toEqual({ count: 0 })
+    expect(await verdict(there.verify(token))).toBe('token_revoked')
+    release()
+  })
+
   it('keeps everything in memory when an instance with a different prefix revokes in bulk', async () => {
     const shared = memoryStore()
     const { store, read } = counted(shared)
