@@ -9,10 +9,10 @@ import { readPage } from '../store/read-page.js'
 import { isTokenId } from '../token/parse.js'
 import type { Context } from '../verify/context.js'
 import { viewRecord } from '../verify/view-record.js'
-import { canSee, type ReadActor, reachOf } from './lib/actor.js'
+import { type ReadActor, reachOf } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { MAX_CURSOR, positionOf, readCursor, writeCursor } from './lib/cursor.js'
-import { idsSchema } from './lib/ids.js'
+import { idsSchema, visibleAmong } from './lib/ids.js'
 import { withLastUse } from './lib/last-use.js'
 
 const DEFAULT_LIMIT = 50
@@ -124,13 +124,9 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
 
 // Other filters leave out tokens that the actor may see, so the named tokens that are missing are read without them.
 async function noteUnseen(context: Context, actor: ReadActor, query: Omit<ListQuery, 'limit' | 'after'>, listed: number): Promise<void> {
-  const { prefix, now, idStartsWith = '' } = query
-  const ids = [...new Set(query.ids ?? (isTokenId(idStartsWith) ? [idStartsWith] : []))]
-  if (listed >= ids.length || reachOf(actor) === 'all') return
-  const found = await context.store.list({ prefix, now, ids, limit: ids.length })
-  if (found.filter((token) => canSee(actor, token)).length < ids.length) {
-    noteOutOfReach(context, actor, 'list', ids.length === 1 ? { id: ids[0] } : {})
-  }
+  const { now, idStartsWith = '' } = query
+  const named = query.ids ?? (isTokenId(idStartsWith) ? [idStartsWith] : [])
+  if (listed < new Set(named).size && reachOf(actor) !== 'all') await visibleAmong(context, actor, 'list', named, now)
 }
 
 // A token younger than `unusedFor` cannot have been unused for that long. The list is ordered by creation, so it can start at that instant.

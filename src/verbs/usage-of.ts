@@ -5,9 +5,8 @@ import { durationSchema, instantSchema } from '../policy/field-schema.js'
 import { readClock } from '../policy/instant.js'
 import { readShape } from '../policy/shape.js'
 import type { Context } from '../verify/context.js'
-import { canSee, type ReadActor } from './lib/actor.js'
-import { noteOutOfReach } from './lib/attempts.js'
-import { idsSchema } from './lib/ids.js'
+import type { ReadActor } from './lib/actor.js'
+import { idsSchema, visibleAmong } from './lib/ids.js'
 import { flushUsage } from './lib/waits.js'
 
 const HOUR_SECONDS = 3600
@@ -41,10 +40,7 @@ const shape: z.ZodType<Given> = z.strictObject(usageOfFields)
 export async function usageOf(context: Context, actor: ReadActor, input: unknown): Promise<{ readonly items: readonly UsageSummary[] }> {
   const { now, ids, from, to, stepMs } = readInput(context, input)
   await flushUsage(context)
-  const { prefix } = context.settings
-  const rows = await context.store.list({ prefix, ids, now, limit: ids.length })
-  const visible = rows.filter((row) => canSee(actor, row)).map(({ id }) => id)
-  if (visible.length < ids.length) noteOutOfReach(context, actor, 'usageOf', {})
+  const visible = await visibleAmong(context, actor, 'usageOf', ids, now)
   if (visible.length === 0) return { items: [] }
   const { counts } = await context.store.usage({ tokenIds: visible, from, to, stepMs, limit: 2 * MAX_STEPS_IN_ALL })
   const byToken = new Map<string, UsageCount[]>(visible.map((id) => [id, []]))
