@@ -1,4 +1,4 @@
-import { type Command, CommanderError } from 'commander'
+import { CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { addInit } from './commands/init.js'
 import { COMMANDS } from './commands.js'
@@ -46,26 +46,27 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
 }
 
 // Without this, commander would print the general help as if nothing were wrong.
-function refuseUnknownTopic(program: Command, [first, ...topic]: readonly string[]): void {
+function refuseUnknownTopic(program: SuggestingCommand, args: readonly string[]): void {
+  const [first, ...topic] = args.filter((arg) => !arg.startsWith('-'))
   const [name] = topic
-  if (first !== 'help' || name === undefined || name.startsWith('-') || name === 'help') return
+  if (first !== 'help' || name === undefined || name === 'help') return
   if (program.commands.some((command) => command.name() === name)) return
   program.args = topic
-  program.error(`error: unknown command '${name}'`)
+  program.unknownCommand()
 }
 
 function buildProgram(
   perform: Perform,
   streams: Streams,
   emit: (stream: NodeJS.WritableStream & Streams['stdout'], text: string) => void,
-): Command {
+): SuggestingCommand {
   const program = new SuggestingCommand('latchkey')
     .description('Manages API tokens from the command line, using the instance that latchkey.config.ts exports.')
     .option('--config <file>', 'the file that exports the instance (default: the nearest latchkey.config.ts, .mjs or .js)')
     .option('--as <name>', 'name of the actor in the audit, as cli:<name> (default: the operating system user)')
     .option('--json', 'print JSON, for scripts')
     .option('--yes', 'skip the confirmation of actions that cannot be undone')
-    .version(manifest.version, '-V, --version', 'print the version')
+    .version(manifest.version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
     .addHelpText('after', EXIT_CODES)

@@ -11,7 +11,7 @@ const UNITS: ReadonlyMap<string, number> = new Map([
   ['d', 86_400],
   ['w', 604_800],
 ])
-const TEXT = /^(\d{1,10})([smhdw])$/
+const TEXT = /^(-?\d{1,10})([smhdw])$/
 
 /** Bounds of a duration in seconds, inclusive. */
 export type DurationLimits = {
@@ -38,7 +38,7 @@ export function readDuration(place: InputPlace, input: unknown, limits: Duration
   if (seconds > CENTURY_SECONDS) {
     throw new InvalidInputError(place, `is ${quote(input)}, more than a hundred years; if this is in milliseconds, convert it to seconds`)
   }
-  if (seconds < min) throw new InvalidInputError(place, `must be at least ${min} seconds, not ${quote(input)}`)
+  if (seconds < min) throw new InvalidInputError(place, `must be at least ${min} second${min === 1 ? '' : 's'}, not ${quote(input)}`)
   if (seconds > max) throw new InvalidInputError(place, `must be at most ${max} seconds, not ${quote(input)}`)
   return seconds
 }

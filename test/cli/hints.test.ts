@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { COMMANDS } from '../../src/cli/commands.js'
 import { openShell, type Shell } from './support.js'
 
 let shell: Shell
@@ -93,6 +96,9 @@ it.each([
   ['help delete', "unknown command 'delete' (Did you mean revoke?)"],
   ['help frobnicate', "unknown command 'frobnicate'"],
   ['keys delete 0000000000000000', 'revoke?'],
+  ['owner gone ada', 'owner-gone?'],
+  ['forget consumer mailer', 'forget-consumer?'],
+  ['scanner', 'scanner-rules?'],
 ])("the error for another product's command names the matching command of latchkey: %s", async (line, text) => {
   expect(await refusal(line)).toContain(text)
 })
@@ -118,3 +124,56 @@ it.each([
 ])('nothing is suggested for an unrelated option or command: %s', async (line, text) => {
   expect(await refusal(line)).toBe(`latchkey: ${text}\n`)
 })
+
+it('a misspelled command is suggested in every place where a command is named', async () => {
+  const program = new Command()
+  for (const add of COMMANDS) add(program, () => undefined)
+  for (const name of ['init', ...program.commands.map((command) => command.name())]) {
+    const swapped = `${name[0]}${name[2]}${name[1]}${name.slice(3)}`
+    const meant = expect.stringMatching(new RegExp(`^latchkey: unknown command '${swapped}' \\(Did you mean .*\\b${name}\\?\\)`))
+    expect([await refusal(swapped), await refusal(`help ${swapped}`)]).toEqual([meant, meant])
+  }
+  expect(await refusal('--json help crate')).toContain('(Did you mean create?)')
+  expect(await refusal('LIST')).toContain('(Did you mean list?)')
+}, 120_000)
+
+it('-v prints the version', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect(await shell.run('-v')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+  expect(await refusal('-V')).toContain('--version?')
+})
+
+it.each([
+  ['create --name x --scope inventory:read --expires-in -5', 'expiresIn: must be at least 1 second, not -5 '],
+  ['create --name x --scope inventory:read --expires-in -5d', 'expiresIn: must be at least 1 second, not "-5d" '],
+  ['create --name x --scope inventory:read --expires-in=-5', 'expiresIn: must be at least 1 second, not -5 '],
+  ['create --name x --scope inventory:read --expires-in 0', 'expiresIn: must be at least 1 second, not 0 '],
+  ['create --name x --scope inventory:read --expires-in 0d', 'expiresIn: must be at least 1 second, not "0d" '],
+  ['create --name x --scope inventory:read --expires-in 1.5', 'expiresIn: must be whole seconds, not 1.5 '],
+  ['create --name x --scope inventory:read --rotate-every -1d', 'rotateEvery: must be at least '],
+  ['rotate 0000000000000000 --overlap -1h', 'overlap: must be at least 0 seconds, not "-1h" '],
+  ['list --expires-within -1d', 'expiresWithin: must be at least 1 second, not "-1d" '],
+  ['list --unused-for 0', 'unusedFor: must be at least 1 second, not 0 '],
+  ['usage 0000000000000000 --step -1d', 'step: must be '],
+  ['list --limit 0', '--limit must be a whole number from 1 to 1000'],
+  ['list --limit -5', '--limit must be a whole number from 1 to 1000'],
+  ['events --limit 1001', '--limit must be a whole number from 1 to 1000'],
+])('the error for a negative, zero or fractional value names the lower bound: %s', async (line, text) => {
+  expect(await refusal(line)).toContain(text)
+})
+
+it.each([
+  ['list --json extra', '--json takes no value.'],
+  ['list --imported yes', '--imported takes no value.'],
+  ['revoke-all --all everything --yes', '--all takes no value.'],
+  ['show 0000000000000000 --json out.json', '--json takes no value.'],
+])('the error for a value after an option without one names the option: %s', async (line, text) => {
+  expect(await refusal(line)).toMatch(new RegExp(`but got \\d\\. ${text.replace('.', '\\.')}\\n$`))
+})
+
+it.each(['1|SECRET', 'sk_SECRET', '--SECRET', '--nam=SECRET', 'help SECRET', 'create --SECRET'])(
+  'the error for an unknown command or option does not repeat what may be the token of another system: %s',
+  async (line) => {
+    expect(await refusal(line.replace('SECRET', 'b1946ac92492d2347c6235b4d2611184'))).not.toContain('b1946ac9')
+  },
+)

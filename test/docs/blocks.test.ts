@@ -62,7 +62,7 @@ describe('code blocks on the docs pages', () => {
 
 function whyRefused(args: string): readonly string[] {
   const program = new Command('latchkey').exitOverride().configureOutput({ writeErr: () => undefined, writeOut: () => undefined })
-  program.option('--config <file>').option('--as <name>').option('--json').option('--yes').option('-V, --version')
+  program.option('--config <file>').option('--as <name>').option('--json').option('--yes').option('-v, --version')
   addInit(program, { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, cwd: '.' })
   for (const add of COMMANDS) add(program, () => undefined)
   for (const command of program.commands) command.exitOverride().action(() => undefined)

@@ -18,7 +18,7 @@ export async function readId(streams: Streams, text: string): Promise<string> {
 
 /** Durations and instants may be plain numbers, which arrive as text. */
 export function numberOrText(text: string): number | string {
-  return /^\d+$/.test(text) ? Number(text) : text
+  return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text
 }
 
 /** Removes options that were not set, because the library refuses an explicit `undefined`. */
@@ -61,8 +61,9 @@ export function readJson(option: string, text: string | undefined): unknown {
 
 /** Reads an integer from an option. */
 export function readCount(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new CommandError(EXIT.usage, '--limit must be a whole number')
-  return Number(text)
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : 0
+  if (count < 1 || count > 1000) throw new CommandError(EXIT.usage, '--limit must be a whole number from 1 to 1000')
+  return count
 }
 
 /** The options for a token's settings, as `create` and `update` take them. */

@@ -16,6 +16,7 @@ const ELSEWHERE: ReadonlyMap<string, readonly string[]> = new Map([
   ['verify-audit', ['audit']],
   ['doctor', ['check', 'health']],
   ['init', ['setup']],
+  ['version', ['v']],
   ['name', ['label', 'title', 'search', 'query']],
   ['description', ['desc', 'note', 'comment']],
   ['scope', ['scopes', 'permission', 'permissions', 'role', 'roles']],
@@ -53,8 +54,14 @@ function meantBy(word: string, ours: readonly string[]): readonly string[] {
   return ours.filter((name) => ELSEWHERE.get(name)?.includes(plain) || name === plain)
 }
 
+/** A longer word is no typo of a command or an option, but it may be a token in a format that is unknown before the configuration is loaded. */
+const LONGEST_WORD = 24
+
 /** A command whose errors for an unknown command or option suggest ours for a word of another product, and otherwise the most similar name. */
 export class SuggestingCommand extends Command {
+  /** Commander's own, which its types leave out. */
+  declare unknownCommand: () => never
+
   override createCommand(name?: string): Command {
     return new SuggestingCommand(name)
   }
@@ -63,17 +70,29 @@ export class SuggestingCommand extends Command {
     const [start, kind, word = ''] = /^error: unknown (command|option) '([^'=]+)/.exec(message) ?? []
     if (start === undefined)
       return super.error(options?.code === 'commander.excessArguments' ? message + excessHint(this) : message, options)
+    if (word.length > LONGEST_WORD) return super.error(`error: unknown ${kind}, not repeated here because it may be a token`, options)
     const hint = kind === 'command' ? commandFor(this, word) : optionFor(this, word)
-    return super.error(hint === undefined ? message : `${start}' (Did you mean ${hint}?)`, options)
+    // Behind `=`, there is a value, which may be a token.
+    return super.error(hint === undefined ? message.replace(/=[^']*'/, "'") : `${start}' (Did you mean ${hint}?)`, options)
   }
 }
 
-/** The likely meaning of a stray argument: the name, or another scope. */
+/** The likely meaning of a stray argument: a value for an option that takes none, the name, or another scope. */
 function excessHint(command: Command): string {
+  const flag = flagBeforeExcess(command)
+  if (flag !== undefined) return ` ${flag} takes no value.`
   const { name, scope } = command.opts<{ readonly name?: string; readonly scope?: readonly string[] }>()
   if (scope !== undefined && name !== undefined) return ' Repeat --scope for each scope, and put a name with spaces in quotes.'
   const hasName = command.options.some(({ long }) => long === '--name')
   return hasName && name === undefined ? ' (Did you mean --name?)' : ''
+}
+
+/** The option without a value that stands before the first stray argument. */
+function flagBeforeExcess({ parent, options, args, registeredArguments }: Command): string | undefined {
+  const given: unknown = Reflect.get(Object(parent), 'rawArgs')
+  const words: readonly unknown[] = Array.isArray(given) ? given : []
+  const before = words[words.lastIndexOf(args[registeredArguments.length]) - 1]
+  return [...options, ...(parent?.options ?? [])].find(({ long, required, optional }) => !required && !optional && long === before)?.long
 }
 
 /** Words that other command lines have before the verb, as in `token create`. */
@@ -82,7 +101,9 @@ const NOUN = /^(?:api-?)?(?:tokens?|keys?)$/
 function commandFor({ commands, args }: Command, word: string): string | undefined {
   const names = commands.map((command) => command.name())
   if (NOUN.test(word)) return args[1] === undefined ? 'list' : orNothing(meantBy(args[1], names))
-  return word === 'version' ? '--version' : orNothing(meantBy(word, names))
+  if (word === 'version') return '--version'
+  // `owner gone`, or only `owner`.
+  return orNothing(meantBy(word, names)) ?? orNothing(names.filter((name) => name.startsWith(`${word}-`)))
 }
 
 function optionFor({ options, parent }: Command, flag: string): string | undefined {
