@@ -21,6 +21,7 @@ export const LONG: string[] = [
   'test/cli/hints.test.ts',
   'test/cli/import-table.test.ts',
   'test/cli/moving.test.ts',
+  'test/cli/pasted.test.ts',
   'test/cli/process.test.ts',
   'test/cli/refusals.test.ts',
   'test/cluster/**/*.test.ts',

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { Perform } from '../lib/command.js'
 import { say } from '../lib/output.js'
-import { readId } from '../lib/read-values.js'
 
 /** `activate` */
 export function addActivate(program: Command, perform: Perform): void {
@@ -10,8 +9,8 @@ export function addActivate(program: Command, perform: Perform): void {
     .summary('let a deactivated token work again')
     .description('Activates a deactivated token, so that it works again.')
     .argument('<id>', 'ID of the token')
-  perform(command, async ({ handle, streams, answer }, _options, [text = '']) => {
-    const id = await readId(streams, text)
+  perform(command, async ({ handle, streams, readId, answer }, _options, [text = '']) => {
+    const id = await readId(text)
     const record = await handle.activate(id)
     await answer(record, () => say(streams, `Activated ${JSON.stringify(record.name)}, ID ${id}.`))
   })

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { Perform } from '../lib/command.js'
 import { say } from '../lib/output.js'
-import { readId } from '../lib/read-values.js'
 
 /** `deactivate` */
 export function addDeactivate(program: Command, perform: Perform): void {
@@ -10,8 +9,8 @@ export function addDeactivate(program: Command, perform: Perform): void {
     .summary('deactivate a token until it is activated again')
     .description('Deactivates a token. Unlike a revocation, it can be undone with `activate`.')
     .argument('<id>', 'ID of the token')
-  perform(command, async ({ handle, streams, answer }, _options, [text = '']) => {
-    const id = await readId(streams, text)
+  perform(command, async ({ handle, streams, readId, answer }, _options, [text = '']) => {
+    const id = await readId(text)
     const record = await handle.deactivate(id)
     await answer(record, () => say(streams, `Deactivated ${JSON.stringify(record.name)}, ID ${id}.`))
   })

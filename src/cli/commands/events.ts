@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { ACTIONS, type AuditAction } from '../../model/event.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
-import { given, numberOrText, readCount, readId } from '../lib/read-values.js'
+import { given, numberOrText, readCount } from '../lib/read-values.js'
 import { choiceOption } from '../lib/suggest.js'
 
 type Options = {
@@ -31,9 +31,9 @@ export function addEvents(program: Command, perform: Perform): void {
     .addOption(choiceOption('--order <order>', 'which events come first', ['newest', 'oldest']).default('newest'))
     .option('--limit <count>', 'how many, 1 to 1000 (default: 50)', readCount)
     .option('--cursor <cursor>', 'continue where the previous page ended')
-  perform<Options>(command, async ({ handle, streams, answer }, options, [text]) => {
+  perform<Options>(command, async ({ handle, streams, readId, answer }, options, [text]) => {
     const { tenant, action, actor, from, to, order, limit, cursor } = options
-    const tokenId = text === undefined ? undefined : await readId(streams, text)
+    const tokenId = text === undefined ? undefined : await readId(text)
     const page = await handle.events(given({ tokenId, tenantId: tenant, action, actorId: actor, from, to, order, limit, cursor }))
     await answer(page, async () => {
       await writeTable(

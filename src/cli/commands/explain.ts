@@ -3,7 +3,7 @@ import type { ExplainedResource, ExplainedScope, ExplainStep, Explanation } from
 import type { RateState } from '../../model/principal.js'
 import type { Perform } from '../lib/command.js'
 import { say, writeTable } from '../lib/output.js'
-import { collect, given, numberOrText, readId, readResources } from '../lib/read-values.js'
+import { collect, given, numberOrText, readResources } from '../lib/read-values.js'
 
 type Options = {
   readonly at?: number | string
@@ -23,8 +23,8 @@ export function addExplain(program: Command, perform: Perform): void {
     .option('--resource <dimension=value>', 'data that the route accesses; repeatable, requires --scope', collect)
     .option('--ip <address>', 'the address that the request comes from')
     .option('--at <instant>', 'when (default: now)', numberOrText)
-  perform<Options>(command, async ({ handle, streams, answer }, { at, scope, resource, ip }, [text = '']) => {
-    const id = await readId(streams, text)
+  perform<Options>(command, async ({ handle, streams, readId, answer }, { at, scope, resource, ip }, [text = '']) => {
+    const id = await readId(text)
     const explanation = await handle.explain(id, given({ at, scope, resources: readResources(resource), ip }))
     await answer(explanation, async () => {
       await say(streams, verdictOf(explanation))

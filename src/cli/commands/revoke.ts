@@ -3,7 +3,7 @@ import type { TokenRecord } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { nameOf } from '../lib/name-of.js'
 import { say } from '../lib/output.js'
-import { given, readId } from '../lib/read-values.js'
+import { given } from '../lib/read-values.js'
 
 type Options = { readonly reason?: string; readonly wait?: true }
 
@@ -16,8 +16,8 @@ export function addRevoke(program: Command, perform: Perform): void {
     .argument('<id>', 'ID of the token')
     .option('--reason <text>', 'the reason, saved with the token and in the audit')
     .option('--wait', 'return only after every node refuses the token')
-  perform<Options>(command, async ({ handle, streams, answer, confirm }, { reason, wait }, [text = '']) => {
-    const id = await readId(streams, text)
+  perform<Options>(command, async ({ handle, streams, readId, answer, confirm }, { reason, wait }, [text = '']) => {
+    const id = await readId(text)
     const before = await handle.get(id)
     const isRevoked = before?.revokedAt !== undefined
     if (!isRevoked) await confirm(async () => `Revoke ${await nameOf(handle, id)} permanently?`)

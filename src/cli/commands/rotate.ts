@@ -4,7 +4,7 @@ import { readDuration } from '../../policy/duration.js'
 import type { Perform } from '../lib/command.js'
 import { lifetimeOf, mint } from '../lib/minted.js'
 import { nameOf } from '../lib/name-of.js'
-import { numberOrText, readId } from '../lib/read-values.js'
+import { numberOrText } from '../lib/read-values.js'
 
 type Options = { readonly overlap?: number | string }
 
@@ -17,7 +17,7 @@ export function addRotate(program: Command, perform: Perform): void {
     .argument('<id>', 'ID of the token')
     .option('--overlap <duration>', 'how long the old token keeps working, such as 1d', numberOrText)
   perform<Options>(command, async (session, { overlap }, [given = '']) => {
-    const id = await readId(session.streams, given)
+    const id = await session.readId(given)
     if (overlap === undefined || readDuration('overlap', overlap, { min: 0 }) === 0) {
       await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and end the old token immediately?`)
     }

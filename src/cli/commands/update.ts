@@ -3,7 +3,7 @@ import type { UpdateInput } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { say } from '../lib/output.js'
-import { collect, given, numberOrText, readId, readTerms, type Terms } from '../lib/read-values.js'
+import { collect, given, numberOrText, readTerms, type Terms } from '../lib/read-values.js'
 import { choiceOption } from '../lib/suggest.js'
 
 type Options = Terms & { readonly remove?: readonly string[] }
@@ -37,9 +37,9 @@ export function addUpdate(program: Command, perform: Perform): void {
     .option('--rotate-every <duration>', 'how often it should be rotated', numberOrText)
     .option('--metadata <json>', 'a JSON object with your own data')
     .addOption(choiceOption('--remove <what...>', 'remove these fields', [...REMOVABLE.keys()]))
-  perform<Options>(command, async ({ handle, streams, answer }, options, [text = '']) => {
+  perform<Options>(command, async ({ handle, streams, readId, answer }, options, [text = '']) => {
     const changes = readChanges(options)
-    const id = await readId(streams, text)
+    const id = await readId(text)
     const record = await handle.update(id, changes)
     await answer(record, () => say(streams, `Updated ${JSON.stringify(record.name)}, ID ${id}, to version ${record.version}.`))
   })

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Duration } from '../../model/record.js'
 import type { Perform } from '../lib/command.js'
 import { writeFields, writeTable } from '../lib/output.js'
-import { given, numberOrText, readId } from '../lib/read-values.js'
+import { given, numberOrText } from '../lib/read-values.js'
 
 type Options = { readonly from?: number | string; readonly to?: number | string; readonly step?: Duration }
 
@@ -16,8 +16,8 @@ export function addUsage(program: Command, perform: Perform): void {
     .option('--from <instant>', 'from this instant on', numberOrText)
     .option('--to <instant>', 'before this instant', numberOrText)
     .option('--step <duration>', 'the length of a bucket; very busy tokens need a longer one, such as 1d', numberOrText)
-  perform<Options>(command, async ({ handle, streams, answer }, { from, to, step }, [text = '']) => {
-    const report = await handle.usage(await readId(streams, text), given({ from, to, step }))
+  perform<Options>(command, async ({ handle, streams, readId, answer }, { from, to, step }, [text = '']) => {
+    const report = await handle.usage(await readId(text), given({ from, to, step }))
     await answer(report, async () => {
       const { tokenId, total, refused, lastUsedAt, lastUsedIp, unusedScopes } = report
       await writeFields(streams, { tokenId, total, refused, lastUsedAt: lastUsedAt ?? 'never', lastUsedIp, unusedScopes })

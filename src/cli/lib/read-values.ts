@@ -1,20 +1,4 @@
-import { isTokenId } from '../../token/parse.js'
 import { CommandError, EXIT } from './fault.js'
-import { type Streams, say } from './output.js'
-
-/** A token of any prefix, possibly truncated: its ID, and part of its secret. */
-const TOKEN = /(?:^|_)([0-9A-Za-z]{16})_[0-9A-Za-z]+\s*$/
-
-/** Reads the ID from an argument. A pasted token is reduced to its ID, and never repeated in messages. */
-export async function readId(streams: Streams, text: string): Promise<string> {
-  const id = TOKEN.exec(text)?.[1]
-  if (id === undefined) {
-    if (!isTokenId(text)) throw new CommandError(EXIT.usage, 'the ID must be 16 letters and digits, as `latchkey list` shows it')
-    return text
-  }
-  await say(streams, `latchkey: a whole token was passed where its ID, ${id}, is enough. It may now be in your shell history: rotate it`)
-  return id
-}
 
 /** Durations and instants may be plain numbers, which arrive as text. */
 export function numberOrText(text: string): number | string {

@@ -5,6 +5,7 @@ import { confirmFinal } from './confirm.js'
 import type { HeldLines } from './held-lines.js'
 import type { Lifetime } from './lifetime.js'
 import { type Streams, writeJson } from './output.js'
+import { readId } from './read-id.js'
 
 /** The options of every command. */
 export type CommonOptions = {
@@ -22,6 +23,8 @@ export type Session = {
   readonly configFile: string
   /** Opens the instance of the configuration file that an option names. It is closed like the first one. */
   openOther(option: string, file: string): Promise<Latchkey>
+  /** Reads the ID of a token from an argument. */
+  readId(text: string): Promise<string>
   /** Registers work to do when the process ends. */
   onEnd(work: () => Promise<void>): void
   /** Runs work that creates a token and shows it; see `Lifetime`. */
@@ -49,6 +52,7 @@ export async function openSession(streams: Streams, lifetime: Lifetime, lines: H
       lifetime.onEnd(() => other.close())
       return other
     },
+    readId: (text) => readId(streams, tokens, text),
     onEnd: (work) => lifetime.onEnd(work),
     untilShown: (first, work) => lifetime.untilShown(first, work),
     told: (error) => lines.told(error),
