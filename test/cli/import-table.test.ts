@@ -99,6 +99,21 @@ describe('latchkey import of a table', () => {
     expect(stderr).not.toContain('half')
   })
 
+  it('import shows equal problems once, with their number and first lines, and lists each of them as JSON', async () => {
+    const rows = hashes.slice(0, 8).map((hash, at) => [at === 7 ? '' : `key ${at}`, hash])
+    shell.write('wrong.csv', table(['label', 'digest'], rows))
+    const { code, stdout, stderr } = await shell.run('import', 'wrong.csv', ...args.slice(0, -1), '--dry-run')
+    expect([code, stderr]).toEqual([1, 'Nothing was written.\n'])
+    const problem = 'hash: the row has no column hash; it has label, digest'
+    expect(stdout).toMatch(new RegExp(`8 +│ 2, 3, 4, 5, 6, … +│ hash +│ ${problem}`))
+    expect(stdout.split(problem)).toHaveLength(2)
+    const { report } = await run('wrong.csv', '--dry-run')
+    expect(report.problems).toEqual(rows.map((_, at) => ({ row: at + 1, line: at + 2, field: 'hash', message: problem })))
+    shell.write('wrong.csv', table(['label', 'digest'], Array(130).fill(rows[0])))
+    const long = await shell.run('import', 'wrong.csv', ...args.slice(0, -1), '--dry-run')
+    expect(long.stderr).toBe('The table covers the first 100 problems; 30 more rows failed.\nNothing was written.\n')
+  })
+
   it('import rejects an invalid delimiter', async () => {
     expect(await run('keys.csv', '--delimiter', ';;')).toMatchObject({
       code: 2,

@@ -1,5 +1,5 @@
 import { LatchkeyError, type TokenFormat } from 'latchkey'
-import { bcryptTokens, ownTokens, plainTokens, sha256Tokens } from 'latchkey/import'
+import { bcryptTokens, betterAuthKeys, djangoTokens, ownTokens, plainTokens, sanctumTokens, sha256Tokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { expect, it } from 'vitest'
@@ -252,4 +252,34 @@ it.each<[string, () => unknown, string]>([
   }
   expect(error).toBeInstanceOf(LatchkeyError)
   expect((error as LatchkeyError).field).toBe(field)
+})
+
+it.each([
+  ['sha256Tokens', sha256Tokens({ prefix: 'sk_', column: 'token_hash' }), {}, 'token_hash'],
+  ['plainTokens', plainTokens({ prefix: 'sk_' }), {}, 'token'],
+  ['sanctumTokens', sanctumTokens(), {}, 'id'],
+  ['sanctumTokens', sanctumTokens(), { id: 1 }, 'token'],
+  ['djangoTokens', djangoTokens(), {}, 'key'],
+  ['betterAuthKeys', betterAuthKeys(), {}, 'key'],
+  ['bcryptTokens', bcryptTokens({ compare, prefix: 'sk_', keyLength: 11 }), {}, 'hash'],
+  ['bcryptTokens', bcryptTokens({ compare, prefix: 'sk_', keyLength: 11 }), { hash: `$2b$10$${'a'.repeat(53)}` }, 'prefix'],
+  ['ownTokens', ownTokens({ name: 'own', key: () => 'k', verify: () => true }), {}, 'key'],
+  ['ownTokens', ownTokens({ name: 'own', key: () => 'k', verify: () => true }), { key: 'k' }, 'hash'],
+])('a row without a column that %s reads is reported with the names of its columns: %#', async (_, format, row, column) => {
+  const report = await accepting([format]).system.import([{ ...row, label: 'secret words', Digest2: 'abc' }], { format, map })
+  const names = [...Object.keys(row), 'label', 'Digest2'].join(', ')
+  expect(report.problems).toEqual([{ row: 1, field: column, message: `${column}: the row has no column ${column}; it has ${names}` }])
+})
+
+it('a column that exists but is empty is not reported as missing', async () => {
+  const report = await accepting([old]).system.import([{ hash: undefined }, { hash: null }], { format: old, map })
+  for (const { message } of report.problems) expect(message).toMatch(/^hash: must be a hash of 32 bytes/)
+})
+
+it('names of columns that may be the cells of a first row are not repeated', async () => {
+  const { token, row } = oldToken(1)
+  const rows = [{ [token]: 1 }, { [row.hash]: 1, name: 2 }, { 'ada@example.com': 1 }, { '2030-01-01': 1 }, {}, 'text', ['a']]
+  const report = await accepting([old]).system.import(rows, { format: old, map })
+  const message = 'hash: the row has no column hash; in a table, the first line must name the columns'
+  expect(report.problems.map((problem) => problem.message)).toEqual(rows.map(() => message))
 })

@@ -10,6 +10,9 @@ import { readRows } from '../lib/rows.js'
 
 type Options = { readonly format: string; readonly map: string; readonly dryRun?: boolean; readonly delimiter?: string }
 
+/** The number of lines that are named for one problem. */
+const MAX_LINES = 5
+
 /** The number of rows between two progress messages. */
 const EVERY = 10_000
 
@@ -62,7 +65,23 @@ type Told = Omit<ImportReport, 'problems'> & {
 
 async function writeReport(streams: Streams, { problems, ...counts }: Told, dryRun: boolean): Promise<void> {
   await writeFields(streams, counts)
-  const rows = problems.map(({ line, field, message }) => [line, field, message])
-  if (rows.length > 0) await writeTable(streams, ['line', 'field', 'problem'], rows, { whole: true })
+  if (problems.length > 0) await writeTable(streams, ['rows', 'lines', 'field', 'problem'], grouped(problems), { whole: true })
+  const more = counts.failed - problems.length
+  if (more > 0) await say(streams, `The table covers the first ${problems.length} problems; ${more} more rows failed.`)
   if (dryRun) await say(streams, 'Nothing was written.')
+}
+
+/** A row for each different problem, with the number of rows that have it and the first lines on which it occurs. */
+function grouped(problems: Told['problems']): readonly (readonly unknown[])[] {
+  const groups = new Map<string, { readonly first: Told['problems'][number]; readonly lines: unknown[] }>()
+  for (const problem of problems) {
+    const key = JSON.stringify([problem.field, problem.message])
+    const group = groups.get(key) ?? { first: problem, lines: [] }
+    group.lines.push(problem.line)
+    groups.set(key, group)
+  }
+  return [...groups.values()].map(({ first, lines }) => {
+    const shown = lines.slice(0, MAX_LINES).join(', ')
+    return [lines.length, lines.length > MAX_LINES ? `${shown}, …` : shown, first.field, first.message]
+  })
 }

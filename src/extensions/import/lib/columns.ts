@@ -10,13 +10,25 @@ const TEXTS: { readonly [Encoding in HashEncoding]: RegExp } = {
   base64url: /^[0-9A-Za-z_-]+={0,2}$/,
 }
 
+/** The name of a column, as people choose them. If the file has no header, its first row is read as the names, and may contain a secret. */
+const NAME = /^(?=.{1,32}$)[A-Za-z_][A-Za-z_ -]*\d{0,3}[A-Za-z_ -]*$/
+/** The maximum number of names in a message. */
+const MAX_NAMES = 30
+
 /** Returns the value of a column. */
-export function columnOf(row: unknown, column: string): unknown {
+function columnOf(row: unknown, column: string): unknown {
+  let names: readonly string[]
   try {
-    return Reflect.get(Object(row), column)
+    const value: unknown = Reflect.get(Object(row), column)
+    if (value !== undefined || Reflect.has(Object(row), column)) return value
+    names = Object.keys(Object(row))
   } catch {
     throw new InvalidInputError([column], 'could not be read')
   }
+  const isHeader = names.length > 0 && names.every((name) => NAME.test(name))
+  const shown = names.length > MAX_NAMES ? [...names.slice(0, MAX_NAMES), '…'] : names
+  const there = isHeader ? `it has ${shown.join(', ')}` : 'in a table, the first line must name the columns'
+  throw new InvalidInputError([column], `the row has no column ${column}; ${there}`)
 }
 
 /**
