@@ -149,6 +149,93 @@ describe('init', () => {
     expect(readFileSync(join(shell.folder, 'latchkey.config.mjs'), 'utf8')).toBe("export { tokens } from './src/tokens.js'\n")
   })
 
+  const QUICK_START = (() => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+    return /Save this as `server\.js`:\s+```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  })()
+
+  it("init beside the README's quick start writes nothing, and says where to move the instance", async () => {
+    project({ dependencies: { express: '5', latchkey: '1' } })
+    shell.write('server.js', QUICK_START)
+    for (const json of [[], ['--json']]) {
+      const { code, stdout, stderr } = await shell.run('init', ...json)
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(
+        /^latchkey: server\.js creates an instance but does not export it, [^\n]+ into tokens\.js, [^\n]+ Nothing was written\n$/,
+      )
+    }
+    expect(files()).toEqual([])
+    // As the message asks.
+    const [instance = ''] = /^const tokens = [\s\S]*?^\}\)\n/m.exec(QUICK_START) ?? []
+    shell.write('tokens.js', `import { latchkey } from 'latchkey'\n\nexport ${instance}`)
+    shell.write(
+      'server.js',
+      QUICK_START.replace(instance, '').replace("import { latchkey } from 'latchkey'", "import { tokens } from './tokens.js'"),
+    )
+    expect(JSON.parse((await shell.run('init', '--json')).stdout)).toMatchObject({ instance: './tokens.js' })
+  })
+
+  it('init writes a separate instance only if a prefix or a store is named, and says so', async () => {
+    project({ dependencies: { express: '5', latchkey: '1' } })
+    shell.write('server.js', QUICK_START)
+    const { code, stdout, stderr } = await shell.run('init', '--prefix', 'other_live', '--json')
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { prefix: 'other_live', others: ['server.js'] }])
+    expect(stderr).toBe('Note: this is a separate instance. Unless its prefix and store match, server.js will refuse its tokens.\n')
+  })
+
+  it.each([
+    ['src/server.ts', "import { latchkey } from 'latchkey'\nconst t = latchkey<S>({})\n", 'does not export it, ', 'src/tokens.ts'],
+    [
+      'app.mjs',
+      "import { latchkey } from 'latchkey'\nexport const tokens = latchkey({})\napp.listen(3000)\n",
+      'starts a server',
+      'tokens.mjs',
+    ],
+    ['app.cjs', "const { latchkey } = require('latchkey')\nconst tokens = latchkey({})\n", 'does not export it, ', 'tokens.cjs'],
+  ])('init writes nothing if it cannot import the instance in %s', async (file, text, why, own) => {
+    project({})
+    shell.write(file, text)
+    const { code, stderr } = await shell.run('init')
+    expect([code, files()]).toEqual([1, []])
+    for (const part of [`${file} creates an instance but `, why, `into ${own}, `]) expect(stderr).toContain(part)
+  })
+
+  it.each([
+    ['src/auth/index.ts', 'export const auth = latchkey({})', "{ auth as tokens } from './src/auth/index.js'"],
+    ['keys.mjs', 'const tokens = latchkey({})\nexport { tokens }', "{ tokens } from './keys.mjs'"],
+    ['keys.js', 'export default latchkey({})', "{ default as tokens } from './keys.js'"],
+    ['keys.js', 'const tokens: Latchkey = latchkey({})\nexport default tokens', "{ default as tokens } from './keys.js'"],
+    ['keys.cjs', 'const tokens = latchkey({})\nmodule.exports = { tokens }', "{ tokens } from './keys.cjs'"],
+    ['lib/tokens.ts', 'function make() { return latchkey({}) }\nexport const tokens = make()', "{ tokens } from './lib/tokens.js'"],
+  ])('init re-exports the instance in %s: %s', async (file, text, exported) => {
+    project({})
+    shell.write(file, `import { latchkey } from 'latchkey'\n${text}\n`)
+    expect((await shell.run('init')).code).toBe(0)
+    expect(readFileSync(join(shell.folder, 'latchkey.config.mjs'), 'utf8')).toBe(`export ${exported}\n`)
+  })
+
+  it('init asks which instance to use if several modules export one, and prefers tokens', async () => {
+    project({})
+    for (const name of ['a', 'b']) shell.write(`${name}.js`, "import { latchkey } from 'latchkey'\nexport const tokens = latchkey({})\n")
+    expect(await shell.run('init')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        "a.js and b.js export an instance each: write latchkey.config.mjs with the one to use, such as export { tokens } from './a.js'",
+      ),
+    })
+    shell.write('tokens.js', "import { latchkey } from 'latchkey'\nexport const tokens = latchkey({})\n")
+    expect(JSON.parse((await shell.run('init', '--json')).stdout)).toMatchObject({ instance: './tokens.js' })
+  })
+
+  it('init ignores tests, built files, comments and modules that only use an instance', async () => {
+    project({})
+    const call = "import { latchkey } from 'latchkey'\nconst tokens = latchkey({})\n"
+    for (const file of ['test/a.js', 'dist/a.js', 'node_modules/x/a.js', 'src/a.test.ts']) shell.write(file, call)
+    shell.write('notes.js', "// const tokens = latchkey({}) from 'latchkey'\nimport { redact } from 'latchkey'\n")
+    shell.write('use.js', "import { authenticate } from 'latchkey/express'\n")
+    expect(JSON.parse((await shell.run('init', '--json')).stdout)).toMatchObject({ prefix: 'shop_api_live' })
+  })
+
   it('init rejects an invalid prefix', async () => {
     project({})
     expect((await shell.run('init', '--prefix', "x', evil: '")).code).toBe(2)

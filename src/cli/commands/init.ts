@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { isPrefix } from '../../token/parse.js'
 import { CommandError, EXIT } from '../lib/fault.js'
+import { type InstanceFile, importPathOf, ownModuleFor } from '../lib/find-instances.js'
 import { type Streams, say, writeJson } from '../lib/output.js'
 import { type Project, readProject } from '../lib/project.js'
 import { choiceOption } from '../lib/suggest.js'
@@ -61,21 +62,59 @@ async function init(streams: Streams, options: Options): Promise<void> {
   const { framework = project.framework, store = project.store, prefix = project.prefix } = options
   if (!isPrefix(prefix)) throw new CommandError(EXIT.usage, '--prefix must be lowercase words joined by _, such as acme_live')
   const ending = project.typescript ? 'ts' : 'mjs'
+  const config = `latchkey.config.${ending}`
   // Naming a store or a prefix requests a new instance.
-  const instance = options.store === undefined && options.prefix === undefined ? project.instance : undefined
+  const isNew = options.store !== undefined || options.prefix !== undefined
+  const source = isNew || existsSync(resolve(streams.cwd, config)) ? undefined : sourceOf(project.instances, config)
+  const instance = source && importPathOf(source.file)
+  const others = isNew ? project.instances.map(({ file }) => file) : []
   const files: readonly File[] = [
-    { name: `latchkey.config.${ending}`, text: instance === undefined ? configText(store, prefix) : reexportText(instance) },
+    { name: config, text: source === undefined ? configText(store, prefix) : reexportText(importPathOf(source.file), source.exported) },
     ...(framework === undefined ? [] : [{ name: `latchkey.routes.${ending}`, text: routeText(framework, project.typescript) }]),
   ]
   await writeAll(streams.cwd, files)
   const install = missingPackages(project, framework, instance === undefined ? store : undefined)
-  const made = instance === undefined ? { store, prefix } : { instance }
+  const made = instance === undefined ? { store, prefix, ...(others.length > 0 && { others }) } : { instance }
+  if (others.length > 0) {
+    await say(
+      streams,
+      `Note: this is a separate instance. Unless its prefix and store match, ${others.join(' and ')} will refuse its tokens.`,
+    )
+  }
   if (options.json) return writeJson(streams, { files: files.map((file) => file.name), framework, ...made, install })
   for (const { name } of files) await say(streams, `Wrote ${name}.`)
   if (instance !== undefined) await say(streams, `It re-exports the instance in ${instance}.`)
   if (install.length > 0) await say(streams, `Next: npm install ${install.join(' ')}`)
   if (framework === undefined) await say(streams, withoutRoute(project))
   await say(streams, instance === undefined ? 'Then: npx latchkey create --name first --scope inventory:read' : 'Then: npx latchkey list')
+}
+
+type Source = InstanceFile & { readonly exported: string }
+
+/**
+ * The file whose instance the configuration re-exports; `undefined` if the project has none.
+ *
+ * @throws CommandError if the project has one that cannot be imported: it would refuse the tokens of a second one
+ */
+function sourceOf(instances: readonly InstanceFile[], config: string): Source | undefined {
+  const sources = instances.filter((each): each is Source => each.exported !== undefined && !each.serves)
+  const named = sources.find(({ file, exported }) => exported === 'tokens' && /^(?:src\/|lib\/)?tokens\.[^/]+$/.test(file))
+  const [first] = instances
+  const [source = named, ...more] = named === undefined ? sources : [named]
+  if (first === undefined || (source !== undefined && more.length === 0)) return source
+  throw new CommandError(EXIT.failed, `${source === undefined ? moveOut(first) : choose(sources, config)}. Nothing was written`)
+}
+
+function moveOut({ file, exported }: InstanceFile): string {
+  const own = ownModuleFor(file)
+  const why = exported === undefined ? 'does not export it' : 'also starts a server'
+  return `${file} creates an instance but ${why}, so the command line cannot use it, and the tokens of a second instance would be refused there: move the call of latchkey() into ${own}, export it there as tokens, import it in ${file}, and run init again; or request a separate instance with --prefix`
+}
+
+function choose(sources: readonly Source[], config: string): string {
+  const [{ file, exported }] = sources as readonly [Source]
+  const files = sources.map((each) => each.file).join(' and ')
+  return `${files} export an instance each: write ${config} with the one to use, such as ${reexportText(importPathOf(file), exported).trim()}`
 }
 
 async function writeAll(cwd: string, files: readonly File[]): Promise<void> {

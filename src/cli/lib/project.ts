@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { isPrefix } from '../../token/parse.js'
 import { CommandError, EXIT } from './fault.js'
+import { findInstances, type InstanceFile } from './find-instances.js'
 import { FRAMEWORKS, type Framework, type StoreName } from './templates.js'
 
 /** The facts about a project that `init` needs. */
@@ -11,8 +12,8 @@ export type Project = {
   readonly store: StoreName
   readonly prefix: string
   readonly typescript: boolean
-  /** The module that already exports an instance as `tokens`, such as `./src/tokens.js`. */
-  readonly instance: string | undefined
+  /** The files that create an instance. */
+  readonly instances: readonly InstanceFile[]
   has(name: string): boolean
 }
 
@@ -25,23 +26,9 @@ export async function readProject(cwd: string): Promise<Project> {
     store: storeOf(packages),
     prefix: prefixOf(manifest.name),
     typescript: packages.has('typescript') || existsSync(resolve(cwd, 'tsconfig.json')),
-    instance: await findInstance(cwd),
+    instances: await findInstances(cwd),
     has: (name) => packages.has(name),
   }
-}
-
-async function findInstance(cwd: string): Promise<string | undefined> {
-  for (const name of ['tokens', 'src/tokens', 'lib/tokens']) {
-    for (const [ending, imported] of [
-      ['ts', 'js'],
-      ['mjs', 'mjs'],
-      ['js', 'js'],
-    ]) {
-      const text = await readFile(resolve(cwd, `${name}.${ending}`), 'utf8').catch(() => '')
-      if (/^export const tokens\b/m.test(text) && text.includes('latchkey(')) return `./${name}.${imported}`
-    }
-  }
-  return undefined
 }
 
 type Manifest = { readonly name?: unknown; readonly dependencies?: unknown; readonly devDependencies?: unknown }

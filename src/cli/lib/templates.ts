@@ -12,8 +12,8 @@ export const STORES = {
 export type StoreName = keyof typeof STORES
 
 /** The text of a `latchkey.config` for an application that has an instance. */
-export function reexportText(module: string): string {
-  return `export { tokens } from '${module}'\n`
+export function reexportText(module: string, exported: string): string {
+  return `export { ${exported === 'tokens' ? '' : `${exported} as `}tokens } from '${module}'\n`
 }
 
 /** The text of `latchkey.config`. */
