@@ -58,7 +58,7 @@ export function createApp(
     try {
       if (route.method !== 'GET') refuseCrossSite(request, settings)
       if (route.access === 'holder') return await answerHolder(route, here, allowance)
-      const choice = route.path === '/' && route.method === 'GET' ? choose(request) : 'json'
+      const choice = route.path === '/' && route.method === 'GET' ? choose(request, settings.dashboard !== undefined) : 'json'
       // Another site may show the page in a frame, if the host allows that.
       if (route.method === 'GET' && choice === 'json') refuseForeignRead(request, settings)
       asking = access.actor(request, caller, allowance)
@@ -97,6 +97,8 @@ export function createApp(
     const request = here.req.raw
     const id = route.path.startsWith('/:id') ? (here.req.param('id') ?? '') : ''
     if (route.path.startsWith('/:id') && !ID.test(id)) throw new PathRefusal(NO_ID)
+    // A change is not refused for its answer's format: the answer is small, and the change may be urgent.
+    if (route.method === 'GET') choose(request, false)
     const { searchParams } = new URL(request.url)
     if (route.query === undefined && searchParams.size > 0) throw fault('query', [...searchParams.keys()].slice(0, 1), 'unknown parameter')
     return {
@@ -120,8 +122,8 @@ export function createApp(
     return body === undefined ? {} : body
   }
 
-  const choose = (request: Request): 'json' | 'html' => {
-    const choice = wanted(request.headers.get('accept'), settings.dashboard !== undefined)
+  const choose = (request: Request, offersHtml: boolean): 'json' | 'html' => {
+    const choice = wanted(request.headers.get('accept'), offersHtml)
     if (choice === undefined) throw new Refusal('not_acceptable', 'only application/json is available')
     return choice
   }

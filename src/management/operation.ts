@@ -35,8 +35,9 @@ function usualCodes(route: Route): readonly Code[] {
     'invalid_input',
     ...(route.access === 'actor' ? (['actor_missing', 'token_cannot_manage'] as const) : []),
     ...(route.method === 'GET' && route.access === 'holder' ? [] : (['cross_site'] as const)),
-    ...(route.method === 'GET' ? [] : (['payload_too_large', 'media_type_unsupported', 'store_moving'] as const)),
-    ...(route.path === '/' && route.method === 'GET' ? (['not_acceptable'] as const) : []),
+    ...(route.method === 'GET'
+      ? (['not_acceptable'] as const)
+      : (['payload_too_large', 'media_type_unsupported', 'store_moving'] as const)),
     'rate_limited',
     'store_unavailable',
   ]
