@@ -108,7 +108,12 @@ function sourceOf(instances: readonly InstanceFile[], config: string): Source | 
 function moveOut({ file, exported }: InstanceFile): string {
   const own = ownModuleFor(file)
   const why = exported === undefined ? 'does not export it' : 'also starts a server'
-  return `${file} creates an instance but ${why}, so the command line cannot use it, and the tokens of a second instance would be refused there: move the call of latchkey() into ${own}, export it there as tokens, import it in ${file}, and run init again; or request a separate instance with --prefix`
+  const parts = [
+    `${file} creates an instance but ${why}, so the command line cannot use it, and the tokens of a second instance would be refused there`,
+    `: move the call of latchkey() into ${own}, export it there as tokens, import it in ${file}, and run init again`,
+    '; or request a separate instance with --prefix',
+  ]
+  return parts.join('')
 }
 
 function choose(sources: readonly Source[], config: string): string {

@@ -25,7 +25,8 @@ export async function readId(streams: Streams, tokens: Latchkey, text: string): 
 const FROM_ELSEWHERE = "An imported token's ID is shown by `latchkey list --imported`"
 
 function notImported(formats: readonly string[]): string {
-  return `${NO_ID}, but this fits the imported format ${formats.join(' or ')}, and no imported token that is still accepted matches it. If it is a token, it ${IN_HISTORY}`
+  const fit = `this fits the imported format ${formats.join(' or ')}, and no imported token that is still accepted matches it`
+  return `${NO_ID}, but ${fit}. If it is a token, it ${IN_HISTORY}`
 }
 
 /** The names of the imported formats that a text fits. */
