@@ -80,7 +80,8 @@ const UNITS: { readonly [unit: string]: number } = { s: 1, m: 60, h: 3600, d: 86
  * @throws ClientError `invalid_input`
  */
 export function readOptions(options: ClientOptions): Settings {
-  const given: ClientOptions = Object(options)
+  // The properties of a string are its characters: a token in place of the options.
+  demand(Object(options) === options, 'options', 'must be an object')
   const {
     manage,
     token,
@@ -93,14 +94,17 @@ export function readOptions(options: ClientOptions): Settings {
     fetch = platformFetch,
     onError = warn,
     ...others
-  } = given
-  for (const name of Object.keys(others)) demand(false, name, 'is not an option')
-  const functions = { save, fetch, onError, ...(load !== undefined && { load }), ...(lock !== undefined && { lock }) }
-  for (const [name, value] of Object.entries(functions)) demand(typeof value === 'function', name, 'must be a function')
-  demand(token === undefined ? load !== undefined : isToken(token), 'token', 'must be a token unless load() is set')
+  } = options
+  for (const name of Object.keys(others))
+    demand(false, name, 'is not an option; use manage, token, load, save, lock, overlap, origins, deadline, fetch, onError')
+  demand(save !== undefined, 'save', 'is required: a function that stores each new token')
+  for (const [name, value] of Object.entries({ save, load, lock, fetch, onError }))
+    demand(value === undefined || typeof value === 'function', name, 'must be a function')
+  demand(token !== undefined || load !== undefined, 'token', 'is required without `load`')
+  demand(token === undefined || isToken(token), 'token', 'must be a complete token, such as acme_live_…, without spaces')
   const base = readUrl('manage', manage, /^/)
-  const names = origins ?? [base.origin]
-  demand(Array.isArray(names) && names.length > 0, 'origins', 'must be a list')
+  const names = origins === undefined ? [base.origin] : origins
+  demand(Array.isArray(names) && names.length > 0, 'origins', 'must be a list of origins')
   return {
     token,
     load,
@@ -127,13 +131,15 @@ function warn({ code, message }: ClientError): void {
 
 // The message omits the value, which may contain a password.
 function readUrl(name: string, value: unknown, path: RegExp): URL {
-  const url = URL.canParse(String(value)) ? new URL(String(value)) : undefined
+  // A URL object may come from another realm.
+  const text: string = typeof value === 'string' ? value : Object(value).href
+  const url = URL.canParse(text) ? new URL(text) : undefined
   if (url !== undefined && url.href === url.origin + url.pathname && /^http/.test(url.protocol) && path.test(url.pathname)) return url
   throw invalid(name, 'must be https:// or http:// and a host, without user, query or fragment; only `manage` has a path')
 }
 
 function readDuration(name: string, value: unknown, min: number, max: number): number {
-  const [, digits, unit = ''] = /^(\d{1,10})([smhdw])$/.exec(String(value)) ?? []
+  const [, digits, unit = ''] = /^(\d{1,10})([smhdw])$/.exec(typeof value === 'string' ? value : '') ?? []
   const seconds = typeof value === 'number' ? value : Number(digits) * (UNITS[unit] ?? 1)
   if (seconds >= min && seconds <= max && (min < 1 || Number.isInteger(seconds))) return seconds
   throw invalid(name, `must be seconds, or a string such as "15m", from ${min} to ${max} seconds`)

@@ -16,7 +16,7 @@ export async function load(settings: Settings): Promise<ClientState | undefined>
   const state = read === undefined ? undefined : await called(settings, 'load', () => read())
   if (state === undefined || state === null) return undefined
   const { token, rotation }: { token?: unknown; rotation?: unknown } = Object(state)
-  if (!isToken(token)) throw new ClientError('storage_failed', 'load() returned something that is not a token')
+  if (!isToken(token)) throw new ClientError('storage_failed', 'load() must return { token } with a complete token')
   return { token, ...(typeof rotation === 'string' && { rotation }) }
 }
 

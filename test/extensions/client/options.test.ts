@@ -1,0 +1,94 @@
+import { inspect } from 'node:util'
+import { type ClientOptions, createClient } from 'latchkey/client'
+import { expect, it } from 'vitest'
+import { MANAGE } from './world.js'
+
+const TOKEN = `acme_live_${'a'.repeat(16)}_${'0123456789'.repeat(5).slice(1)}`
+const ok = { manage: MANAGE, save() {}, load() {} }
+
+it.each<[unknown, string]>([
+  [undefined, 'options: must be an object'],
+  [null, 'options: must be an object'],
+  ['https://api.test', 'options: must be an object'],
+  [{ ...ok, save: undefined }, 'save: is required: a function that stores each new token'],
+  [{ ...ok, save: null }, 'save: must be a function'],
+  [{ ...ok, save: 1 }, 'save: must be a function'],
+  [{ ...ok, load: null }, 'load: must be a function'],
+  [{ ...ok, lock: {} }, 'lock: must be a function'],
+  [{ ...ok, fetch: 1 }, 'fetch: must be a function'],
+  [{ ...ok, onError: 'log' }, 'onError: must be a function'],
+  [{ ...ok, load: undefined }, 'token: is required without `load`'],
+  [{ ...ok, token: null }, 'token: must be a complete token'],
+  [{ ...ok, token: 'x' }, 'token: must be a complete token, such as acme_live_…, without spaces'],
+  [{ ...ok, manage: ['https://api.test'] }, 'manage: must be https://'],
+  [{ ...ok, manage: Object.create(null) }, 'manage: must be https://'],
+  [{ ...ok, manage: undefined }, 'manage: must be https://'],
+  [{ ...ok, manage: '/tokens' }, 'manage: must be https://'],
+  [{ ...ok, manage: 'ftp://api.test' }, 'manage: must be https://'],
+  [{ ...ok, manage: 'https://u:p@api.test' }, 'manage: must be https://'],
+  [{ ...ok, manage: `${MANAGE}?a=1` }, 'manage: must be https://'],
+  [{ ...ok, manage: `${MANAGE}#a` }, 'manage: must be https://'],
+  [{ ...ok, overlap: 0 }, 'overlap: must be seconds'],
+  [{ ...ok, overlap: 1.5 }, 'overlap: must be seconds'],
+  [{ ...ok, overlap: '1y' }, 'overlap: must be seconds'],
+  [{ ...ok, overlap: '91d' }, 'overlap: must be seconds'],
+  [{ ...ok, overlap: Number.NaN }, 'overlap: must be seconds'],
+  [{ ...ok, overlap: null }, 'overlap: must be seconds'],
+  [{ ...ok, overlap: ['1h'] }, 'overlap: must be seconds'],
+  [{ ...ok, overlap: Object.create(null) }, 'overlap: must be seconds'],
+  [{ ...ok, deadline: '' }, 'deadline: must be seconds'],
+  [{ ...ok, origins: [] }, 'origins: must be a list'],
+  [{ ...ok, origins: null }, 'origins: must be a list'],
+  [{ ...ok, origins: 'https://a.test' }, 'origins: must be a list'],
+  [{ ...ok, origins: [null] }, 'origins: must be https://'],
+  [{ ...ok, origins: ['https://a.test/x'] }, 'origins: must be https://'],
+  [{ ...ok, origins: ['*'] }, 'origins: must be https://'],
+  [{ ...ok, overlapSeconds: 5 }, 'overlapSeconds: is not an option'],
+])('createClient() rejects the options %j', (options, message) => {
+  expect(() => createClient(options as never)).toThrow(
+    expect.objectContaining({ code: 'invalid_input', message: expect.stringContaining(message) }),
+  )
+})
+
+it('createClient() lists every option when it rejects a misspelled one', () => {
+  const all: Required<ClientOptions> = {
+    manage: new URL(MANAGE),
+    token: TOKEN,
+    load: () => undefined,
+    save() {},
+    lock: (work) => work(),
+    overlap: '1h',
+    origins: ['https://api.test'],
+    deadline: 5,
+    fetch,
+    onError() {},
+  }
+  expect(() => createClient(all)).not.toThrow()
+  const list = Object.keys(all).join(', ')
+  expect(() => createClient({ ...all, onerror() {} } as never)).toThrow(`onerror: is not an option; use ${list}`)
+})
+
+it('createClient() never quotes a token that it rejects or that takes the place of another option', () => {
+  const wrong: readonly unknown[] = [
+    TOKEN,
+    { ...ok, token: `${TOKEN}\n` },
+    { ...ok, token: TOKEN.slice(0, -1) },
+    { ...ok, token: { token: TOKEN } },
+    { ...ok, [TOKEN]: true },
+    ...['manage', 'load', 'save', 'lock', 'overlap', 'origins', 'deadline', 'fetch', 'onError'].map((name) => ({ ...ok, [name]: TOKEN })),
+  ]
+  for (const options of wrong) {
+    let thrown: unknown
+    try {
+      createClient(options as never)
+    } catch (error) {
+      thrown = error
+    }
+    expect(thrown).toMatchObject({ code: 'invalid_input' })
+    expect(inspect(thrown, { depth: 9, showHidden: true })).not.toContain('123456789012')
+  }
+})
+
+it.each(['1s', '15m', '12h', '90d', '2w', 30])('createClient() accepts %s as an overlap', (overlap) => {
+  expect(() => createClient({ ...ok, load: () => undefined, overlap: overlap as never })).not.toThrow()
+})
