@@ -29,6 +29,13 @@ describe('code blocks on the docs pages', () => {
     expect(compileBlocks('registered', page)).toEqual([])
   }, 600_000)
 
+  it('the tutorial compiles as one program, with only the packages that it installs', () => {
+    const [tokens, ...rest] = programs.filter(({ page }) => page === 'docs/getting-started.md')
+    if (tokens === undefined) throw new Error('docs/getting-started.md has no program')
+    const server = { ...tokens, text: rest.map(({ text }) => text).join('\n') }
+    expect(compileBlocks('tutorial', [tokens, server], false)).toEqual([])
+  }, 600_000)
+
   it('the compiler check reports a name that does not exist', () => {
     const block = { page: 'docs/wrong.md', line: 1, language: 'ts', text: "await tokens.system.creat({ name: 'ERP' })\n" }
     expect(compileBlocks('wrong', [block])).toEqual([expect.stringMatching(/^docs\/wrong\.md:1 .*'creat'.*'create'/)])

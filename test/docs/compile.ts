@@ -17,14 +17,16 @@ const ELIDED = /^(\s*)\/\/ …$|…(?=,| )/gm
 /**
  * Compiles blocks of one or more pages and returns their errors.
  *
- * A block sees the declarations of the earlier blocks on its page. Anything that no block declares, such as the host's `app`, is declared in `given/`.
+ * A block sees the declarations of the earlier blocks on its page. Anything that no block declares, such as the host's `app`, is declared in `given/`, unless
+ * `givens` is false.
  */
-export function compileBlocks(name: string, blocks: readonly Block[]): readonly string[] {
+export function compileBlocks(name: string, blocks: readonly Block[], givens = true): readonly string[] {
   const folder = join(FOLDER, name)
   rmSync(folder, { recursive: true, force: true })
   const lines = new Map<string, Block>()
   const pages = new Map([...new Set(blocks.map(({ page }) => page))].map((page) => [page, blocks.filter((block) => block.page === page)]))
-  for (const [page, own] of pages) for (const [file, block] of write(join(folder, page.replace(/\.md$/, '')), own)) lines.set(file, block)
+  for (const [page, own] of pages)
+    for (const [file, block] of write(join(folder, page.replace(/\.md$/, '')), own, givens)) lines.set(file, block)
   const config = join(folder, 'tsconfig.json')
   const compilerOptions = {
     declaration: false,
@@ -44,7 +46,7 @@ export function compileBlocks(name: string, blocks: readonly Block[]): readonly 
       extends: join(ROOT, 'tsconfig.json'),
       compilerOptions,
       include: [],
-      files: [join(GIVEN, 'modules.d.ts'), join(ROOT, 'adapters/stores/lib/better-sqlite3.d.ts'), ...lines.keys()],
+      files: [...(givens ? [join(GIVEN, 'modules.d.ts')] : []), join(ROOT, 'adapters/stores/lib/better-sqlite3.d.ts'), ...lines.keys()],
     }),
   )
   // Errors in our sources are ignored here, because the sources are compiled separately.
@@ -58,7 +60,7 @@ export function compileBlocks(name: string, blocks: readonly Block[]): readonly 
   })
 }
 
-function write(folder: string, blocks: readonly Block[]): ReadonlyMap<string, Block> {
+function write(folder: string, blocks: readonly Block[], givens: boolean): ReadonlyMap<string, Block> {
   mkdirSync(folder, { recursive: true })
   const files = new Map<string, Block>()
   const earlier: { readonly file: string; readonly names: readonly string[] }[] = []
@@ -68,7 +70,7 @@ function write(folder: string, blocks: readonly Block[]): ReadonlyMap<string, Bl
     const text = block.text.replace(ELIDED, '$1...elided,').replaceAll('...elided,,', '...elided,')
     const framework =
       FRAMEWORKS.find((each) => folder.endsWith(`frameworks/${each}`) || text.toLowerCase().startsWith(`// ${each}`)) ?? 'express'
-    const given = [givenBy(framework), givenBy('all')]
+    const given = givens ? [givenBy(framework), givenBy('all')] : []
     const own = new Set(declaredIn(text))
     const imports: string[] = []
     for (const name of readBy(text)) {

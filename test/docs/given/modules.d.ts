@@ -4,12 +4,6 @@ declare module 'bcryptjs' {
   export function compare(text: string, hash: string): Promise<boolean>
 }
 
-declare namespace Express {
-  interface Request {
-    readonly session: { readonly user?: { readonly id: string; readonly company: string; readonly isAdmin: boolean } }
-  }
-}
-
 declare module 'next/server' {
   export function after(work: () => Promise<unknown>): void
 }
