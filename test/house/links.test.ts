@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import { expect, it } from 'vitest'
 
 const pages = readdirSync('docs', { recursive: true, encoding: 'utf8' })
@@ -17,10 +18,15 @@ const anchorsOf = (file: string): ReadonlySet<string> =>
     ),
   )
 
+const proseOf = (page: string): string => readFileSync(page, 'utf8').replace(/```[\s\S]*?```|`[^`\n]*`/g, '')
+
+/** The links in a page to other files and to its own headings. */
+const linksIn = (text: string): readonly string[] => {
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link).filter((link) => !/^(https?:|mailto:)/.test(link))
+}
+
 it.each([...pages, 'README.md', 'SECURITY.md', 'CONTRIBUTING.md'])('every link of %s leads to an existing file and heading', (page) => {
-  const text = readFileSync(page, 'utf8').replace(/```[\s\S]*?```|`[^`\n]*`/g, '')
-  for (const [, link = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
-    if (/^(https?:|mailto:)/.test(link)) continue
+  for (const link of linksIn(proseOf(page))) {
     const [path = '', anchor] = link.split('#')
     const target = path === '' ? page : join(dirname(page), path)
     expect.soft(existsSync(target), `${page} links to ${link}`).toBe(true)
@@ -28,4 +34,29 @@ it.each([...pages, 'README.md', 'SECURITY.md', 'CONTRIBUTING.md'])('every link o
       expect.soft([...anchorsOf(target)], `${page} links to ${link}`).toContain(anchor)
     }
   }
+})
+
+it('links of packed pages lead to packed files, unless the page says that its code and tests are not in the package', () => {
+  // A shell finds npm on Windows too.
+  const output = execFileSync('npm pack --dry-run --json --ignore-scripts', {
+    shell: true,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [{ files }] = JSON.parse(output.replace(/^[^[]*/, ''))
+  const packed: readonly string[] = files.map(({ path }: { readonly path: string }) => path)
+  const packedPages = packed.filter((path) => path.endsWith('.md'))
+  expect(packedPages).toContain('README.md')
+  const outside = packedPages.flatMap((page) => {
+    const saysSo = proseOf(page).includes('are in the repository, not in the package')
+    // Pictures would add a quarter to the package's size. Without them, readers see their descriptions.
+    return linksIn(proseOf(page).replaceAll(/!\[[^\]]*\]\([^)]*\)/g, ''))
+      .filter((link) => {
+        const target = posix.join(posix.dirname(page), link.split('#')[0] ?? '').replace(/\/$/, '')
+        if (link.startsWith('#') || packed.some((path) => path === target || path.startsWith(`${target}/`))) return false
+        return !(saysSo && /^(src|test)\//.test(target))
+      })
+      .map((link) => `${page}: ${link}`)
+  })
+  expect(outside).toEqual([])
 })

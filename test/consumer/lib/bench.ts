@@ -42,7 +42,7 @@ export async function pack(work: string): Promise<string> {
   const [packed] = JSON.parse(output.replace(/^[^[]*/, ''))
   const files: readonly string[] = packed.files.map((file: { readonly path: string }) => file.path)
   const strangers = files.filter(
-    (path) => !/^(dist\/|docs\/.*\.md$|(README|CHANGELOG|SECURITY|CONTRIBUTING)\.md$|LICENSE$|package\.json$)/.test(path),
+    (path) => !/^(dist\/|docs\/.*\.md$|examples\/|(README|CHANGELOG|SECURITY|CONTRIBUTING)\.md$|LICENSE$|package\.json$)/.test(path),
   )
   if (strangers.length > 0) throw new Error(`the package holds more than it should: ${strangers.join(', ')}`)
   if (!files.includes('dist/third-party-notices.txt')) throw new Error('the package lacks the notices of the code that it bundles')
