@@ -88,6 +88,12 @@ describe('tokenFor', () => {
     await expect(testLatchkey({ scopes }).tokenFor(input as never)).rejects.toThrow(message)
   })
 
+  it.each([undefined, null, 'inventory:read'])('testLatchkey(%j) reports that it requires options', (options) => {
+    expect(() => testLatchkey(options as never)).toThrow(
+      expect.objectContaining({ code: 'invalid_input', message: 'testLatchkey(): must be an object with the option scopes' }),
+    )
+  })
+
   it('testLatchkey() rejects unknown options', () => {
     expect(() => testLatchkey({ scopes, scope: {} } as never)).toThrow(InvalidInputError)
   })

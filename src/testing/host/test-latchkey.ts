@@ -70,7 +70,9 @@ const TERMS = ['expiresIn', 'expiresAt', 'notBefore'] as const
  * const expired = await tokenFor({ scopes: ['inventory:read'], status: 'expired' })
  * ```
  */
-export function testLatchkey<const S extends string>({ prefix, store, ...rest }: TestOptions<S>): TestLatchkey<S> {
+export function testLatchkey<const S extends string>(given: TestOptions<S>): TestLatchkey<S> {
+  if (Object(given) !== given) throw new InvalidInputError('testLatchkey()', 'must be an object with the option scopes')
+  const { prefix, store, ...rest } = given
   const options: LatchkeyOptions<S> = { ...rest, prefix: prefix ?? 'test', store: store ?? memoryStore() }
   const tokens = latchkey(options)
   const presented = new WeakMap<object, string>()
