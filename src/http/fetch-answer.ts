@@ -1,4 +1,5 @@
-import { CODES, type Code } from '../errors.js'
+import { CODES, type Code, LatchkeyError } from '../errors.js'
+import { advised } from '../store/fault-places.js'
 import { ByteBuffer } from './byte-buffer.js'
 
 /** Thrown when a body exceeds the size limit. */
@@ -25,6 +26,17 @@ export function answerProblem(code: Code, detail: string, headers: Record<string
     status,
     headers: { ...COMMON, ...headers, 'content-type': 'application/problem+json' },
   })
+}
+
+/**
+ * Explains why a fetch handler cannot answer: Express and Koa call it with their own objects, and ignore the response.
+ *
+ * @throws LatchkeyError `misconfigured`
+ */
+export function requireWebRequest(request: unknown, handler: string): void {
+  if (typeof Object(Object(request).headers).get === 'function') return
+  const means = 'mount it with getRequestListener of @hono/node-server, or in Hono pass it c.req.raw'
+  throw advised(new LatchkeyError('misconfigured', `${handler} was not called with a web Request: ${means}`))
 }
 
 /**

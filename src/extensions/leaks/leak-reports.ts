@@ -1,5 +1,5 @@
 import { isInvalidInput, StoreUnavailableError } from '../../errors.js'
-import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
+import { answerJson, answerProblem, readRawBody, requireWebRequest, TooLargeError } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
 import { ownActor } from '../../model/own-actor.js'
@@ -106,6 +106,7 @@ export function leakReports<S extends string>(
 
   return async function receiveLeakReport(request) {
     try {
+      requireWebRequest(request, 'receiveLeakReport')
       return await receive(request)
     } catch (error) {
       if (error instanceof TooLargeError) return answerProblem('payload_too_large', `reports of up to ${maxBytes} bytes are accepted`)

@@ -1,5 +1,5 @@
 import { isInvalidInput, isLatchkeyError, LatchkeyError } from '../../errors.js'
-import { answerJson, answerProblem, readRawBody, TooLargeError } from '../../http/fetch-answer.js'
+import { answerJson, answerProblem, readRawBody, requireWebRequest, TooLargeError } from '../../http/fetch-answer.js'
 import { secretsIn } from '../../http/request.js'
 import type { Internals } from '../../instance.js'
 import { callback, plainText, someText } from '../../policy/option-kinds.js'
@@ -125,6 +125,7 @@ export function endpoint(
 ): (request: Request) => Promise<Response> {
   const handler = async (request: Request): Promise<Response> => {
     try {
+      requireWebRequest(request, name)
       return await answer(request)
     } catch (error) {
       if (error instanceof Refused) return error.response

@@ -8,7 +8,7 @@ import { Hono } from 'hono'
 import Koa from 'koa'
 import { latchkey } from 'latchkey'
 import { leakReports } from 'latchkey/leaks'
-import { whoami } from 'latchkey/oauth'
+import { introspection, protectedResource, revocation, revocationByPossession, whoami } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createSender } from '../leaks/support.js'
@@ -95,4 +95,34 @@ it('a leak report behind a body parser fails with a 500 that explains the cause'
   const answer = await fetch(`${await listen(app)}/leaks`, { method: 'POST', headers: signed.headers, body: await signed.text() })
   expect(answer.status).toBe(500)
   expect(await answer.text()).toContain('before any body parser')
+})
+
+it('a fetch handler mounted without an adapter reports how to mount it', async () => {
+  const lines: string[] = []
+  const faults: string[] = []
+  const other = latchkey({
+    prefix: 'acme_live',
+    store: memoryStore(),
+    scopes: { a: 'b' },
+    logger: { error: (line: string) => lines.push(line) },
+    onError: ({ where, error }) => faults.push(`${where}: ${error.code}: ${error.message}`),
+  })
+  const client = () => undefined
+  const handlers: { readonly [name: string]: (request: Request) => Promise<Response> } = {
+    introspect: introspection(other, { client }),
+    revoke: revocation(other, { client }),
+    revokeByPossession: revocationByPossession(other),
+    protectedResourceMetadata: protectedResource(other, { resource: 'https://api.example' }).fetch,
+    whoami: whoami(other),
+    receiveLeakReport: leakReports(other),
+  }
+  const app = new Hono()
+  for (const [name, handler] of Object.entries(handlers)) app.post(`/${name}`, (c) => handler(c as never))
+  for (const name of Object.keys(handlers)) expect((await app.request(`/${name}`, { method: 'POST' })).status).toBe(503)
+  const message = 'was not called with a web Request: mount it with getRequestListener of @hono/node-server, or in Hono pass it c.req.raw'
+  expect(faults).toEqual(Object.keys(handlers).map((name) => `endpoint: misconfigured: ${name} ${message}`))
+  expect(lines).toEqual([
+    expect.stringContaining(`LATCHKEY_NOT_DECIDED endpoint: introspect ${message}. Until then, its requests cannot be answered. See`),
+  ])
+  await other.close()
 })
