@@ -37,10 +37,6 @@ it('reads a manually written token with or without a trailing newline', async ()
   }
 })
 
-it.each([undefined, null, ''])('fileStorage(%j) reports at once that it requires a path', (missing) => {
-  expect(() => fileStorage(missing as never)).toThrow('fileStorage() requires the path of a file')
-})
-
 it('stores only the token in the file, so other programs can read it even during a rotation', async () => {
   const storage = fileStorage(path)
   await storage.lock(async () => {

@@ -11,7 +11,6 @@ const PRIVATE = 0o600
 
 /** Creates the file storage with the given lock timing. */
 export function createFileStorage(given: string, times: LockTimes = TIMES): Required<ClientStorage> {
-  if (typeof given !== 'string' || given === '') throw new TypeError('fileStorage() requires the path of a file')
   let held: HeldLock | undefined
   // Orchestrators mount files as symbolic links. A link stays a link.
   const resolved = async (): Promise<string> => (await unless('ENOENT', realpath(given))) ?? given
