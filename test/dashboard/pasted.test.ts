@@ -76,6 +76,8 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
         'auth0|507f1f77bcf8',
         '42',
         'sk_test',
+        'CustomerContract_eu',
+        'Auth0Integration_x',
       ]) {
         await page.getByRole('searchbox', { name: 'Search by name' }).fill(text)
         await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe(text)
@@ -217,6 +219,51 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
       await scene.page.waitForTimeout(1100)
       await field.pressSequentially('nightly')
       expect(await field.inputValue()).toBe('nightly')
+      expect(await traces(scene)).not.toContain(SECRETS.jwt.slice(-10))
+    }))
+
+  it('a token without its prefix that is typed slowly is recognized at the first character of its secret', () =>
+    play(old, async (scene) => {
+      const { page } = scene
+      const id = '4kQ0tXb2LrVn8ZcD'
+      const field = page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })
+      await field.fill(`${id}_`)
+      await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe(`${id}_`)
+      for (const character of '9fKw') {
+        await page.keyboard.type(character)
+        await page.waitForTimeout(400)
+      }
+      await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe(id)
+      expect(await field.inputValue()).toBe(id)
+      expect(await traces(scene)).not.toContain(`${id}_9`)
+    }))
+
+  it('the secret of a token without its ID is removed whole', () =>
+    play(old, async (scene) => {
+      const field = scene.page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })
+      const secret = 'q9Zf2mT7xLw4Rb8uYc1Vn6Kd3Hs5Gj0PqQz0aB1cD2eF3gH4i'
+      await field.fill(secret)
+      await expect.poll(() => field.inputValue()).toBe('')
+      expect(await traces(scene)).not.toContain(secret.slice(0, 6))
+    }))
+
+  it('a signed token that is pasted in two pieces is removed whole, however long the second one takes', () =>
+    play(old, async (scene) => {
+      const { page } = scene
+      const field = page.getByRole('searchbox', { name: 'Search by name, ID or prefix' })
+      const signatureAt = SECRETS.jwt.lastIndexOf('.') + 1
+      for (const at of [signatureAt - 20, signatureAt, signatureAt + 5]) {
+        await field.fill('')
+        await page.keyboard.insertText(SECRETS.jwt.slice(0, at))
+        await expect.poll(() => field.inputValue()).toBe('')
+        await page.waitForTimeout(1100)
+        await page.keyboard.insertText(SECRETS.jwt.slice(at))
+        await page.waitForTimeout(400)
+        expect(await field.inputValue()).toBe('')
+        expect(await traces(scene)).not.toContain(SECRETS.jwt.slice(-10))
+      }
+      await page.keyboard.insertText('nightly')
+      await page.waitForTimeout(400)
       expect(await traces(scene)).not.toContain(SECRETS.jwt.slice(-10))
     }))
 

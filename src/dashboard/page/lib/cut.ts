@@ -2,11 +2,15 @@
 const TOKEN = /[a-z][0-9a-z_]*_([0-9A-Za-z]{16})_[0-9A-Za-z]+/g
 /** A token without its prefix. */
 const TAIL = /\b([0-9A-Za-z]{16})_[0-9A-Za-z]{20,}/g
+/** The same with only the start of the secret, as it is typed. Names may look like this, so the ID must also look random. */
+const START = /\b([0-9A-Za-z]{16})_[0-9A-Za-z]+/g
 /**
  * An ID with the secret attached, as left by a token that was typed or pasted in pieces. Random text of this length has all three kinds of characters; long words
  * and hexadecimal hashes do not.
  */
 const RUN = /\b(?=[0-9A-Za-z]*[0-9])(?=[0-9A-Za-z]*[A-Z])(?=[0-9A-Za-z]*[a-z])([0-9A-Za-z]{16})[0-9A-Za-z]{20,}/g
+/** The length of a secret with its checksum. Copied alone, it has no ID to keep. */
+const SECRET_LENGTH = 49
 /** A signed token (RFC 7519 §3): its first part is a JSON object in base64url. */
 const SIGNED = /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g
 
@@ -23,8 +27,17 @@ export function learnShapes(shapes: readonly string[] = []): void {
  * Text that merely looks like another system's token is kept if it was already there `before`.
  */
 export function cutTokens(text: string, before = ''): string {
-  return cutWhole(text, before).replace(RUN, (found, id) => (before.includes(found) ? found : id))
+  const cut = (found: string, id: string): string => (before.includes(found) ? found : id)
+  return cutWhole(text, before)
+    .replace(START, (found, id) => (isRandom(id) ? cut(found, id) : found))
+    .replace(RUN, (found, id) => cut(found, found.length === SECRET_LENGTH ? '' : id))
 }
+
+/**
+ * Returns whether these characters look random: the kinds of characters alternate more often than in a name. Random ones that do not are rare: one ID in a
+ * hundred.
+ */
+export const isRandom = (text: string): boolean => /\d|[A-Z]{2}/.test(text) && (text.match(/\d+|[a-z]+|[A-Z]+/g)?.length ?? 0) > 5
 
 /** Like `cutTokens`, but only for whole tokens: in a URL, an ID of the host can be as long as an ID with a secret. */
 export function cutWhole(text: string, before = ''): string {

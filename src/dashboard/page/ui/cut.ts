@@ -1,4 +1,4 @@
-import { cutTokens, isId } from '../lib/cut.js'
+import { cutTokens, isId, isRandom } from '../lib/cut.js'
 import { t } from '../lib/text.js'
 import { say } from './toasts.js'
 
@@ -15,9 +15,9 @@ type Removed = { readonly head: string; readonly tail: string; readonly at: numb
 const removed = new WeakMap<Field, Removed>()
 /** The rest of a secret after its ID. */
 const REST = /^[0-9A-Za-z]+/
-/** The next character of a secret that left nothing behind. */
-const NEXT = /^[!#-+\--~]$/
-/** How soon that character follows. What is typed later is something else. */
+/** What continues a secret that left nothing behind. */
+const NEXT = /^[!#-+\--~]+$/
+/** How soon its next character is typed. What is typed later is something else, but a pasted piece is recognized at any time. */
 const SOON_MS = 1000
 
 /** Removes secrets from what was typed or pasted into a field, including in the field itself, and tells the user. */
@@ -50,7 +50,7 @@ function withoutRest(field: Field, typed: string): string {
   if (typed.length < head.length + tail.length || !typed.startsWith(head) || !typed.endsWith(tail)) return typed
   const added = typed.slice(head.length, typed.length - tail.length)
   const afterId = isId(head.slice(-16))
-  if (!afterId && Date.now() - at > SOON_MS) return typed
+  if (!afterId && Date.now() - at > SOON_MS && !isRandom(added)) return typed
   const more = added.replace(afterId ? REST : NEXT, '')
   if (more === '') removed.set(field, { head, tail, at: Date.now() })
   return head + more + tail
