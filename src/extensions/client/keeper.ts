@@ -126,7 +126,7 @@ export function createKeeper(settings: Settings): Keeper {
     const begun = readRotation(token, rotation)
     if (begun !== undefined) return begun
     const { note, ...begins } = noteRotation(token, settings.overlapSeconds)
-    await save(settings, { token, rotation: note })
+    await save(settings, { token, rotation: note }, spent === undefined ? [token] : [token, spent])
     state = { token, rotation: note }
     return begins
   }
@@ -143,6 +143,7 @@ export function createKeeper(settings: Settings): Keeper {
   async function keep(old: string, { token, record }: Successor, doubtful: (error: ClientError) => void): Promise<void> {
     const due = dueOf(record, instantOf(record.createdAt) ?? Date.now(), overlapMs)
     const switchAt = performance.now() + overlapMs / 2
+    const replaces = [old, token, ...(spent === undefined ? [] : [spent])]
     const use = (): void => {
       state = { token }
       spent = old
@@ -152,14 +153,14 @@ export function createKeeper(settings: Settings): Keeper {
     for (let pauseMs = MIN_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_SAVE_PAUSE_MS)) {
       const found = await load(settings).catch(quiet)
       // In the meantime a person, or a process that took over the lock, has stored another token. Saving would overwrite it.
-      if (found !== undefined && ![old, token, spent].includes(found.token)) {
+      if (found !== undefined && !replaces.includes(found.token)) {
         adopt(found)
         return report(unused(record.id))
       }
       // An unsaved token is bad, but better than an expired one.
       if (performance.now() >= switchAt && spent !== old) use()
       try {
-        await save(settings, { token })
+        await save(settings, { token }, replaces)
         unsaved = undefined
         if (state?.token !== token) use()
         return

@@ -14,8 +14,13 @@ export type ClientState = {
 export type ClientStorage = {
   /** Returns the state that was saved last, or `undefined` if there is none. Called at startup, before and after every rotation, and after a 401. */
   load(): MaybePromise<ClientState | null | undefined>
-  /** Durably replaces the saved state, and resolves only then. Called before and after each rotation. */
-  save(state: ClientState): MaybePromise<void>
+  /**
+   * Durably replaces the saved state, and resolves only then. Called before and after each rotation.
+   *
+   * `replaces` lists the tokens that may be overwritten. If the storage has another one, a person has just put it there: then reject and keep it. The client
+   * loads it and uses it.
+   */
+  save(state: ClientState, replaces?: readonly string[]): MaybePromise<void>
   /** Runs `work` while no other process that shares the storage does. Web Locks have this shape. Without it, only one process may use the storage. */
   lock?(work: () => Promise<void>): Promise<unknown>
 }

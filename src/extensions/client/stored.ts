@@ -21,13 +21,13 @@ export async function load(settings: Settings): Promise<ClientState | undefined>
 }
 
 /**
- * Saves a state durably.
+ * Saves a state durably in place of one of these tokens.
  *
  * @throws ClientError `storage_failed`
  */
-export async function save(settings: Settings, state: ClientState): Promise<void> {
+export async function save(settings: Settings, state: ClientState, replaces: readonly string[]): Promise<void> {
   const { save: keep } = settings
-  await called(settings, 'save', () => keep(state))
+  await called(settings, 'save', () => keep(state, replaces))
 }
 
 /**

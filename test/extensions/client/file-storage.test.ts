@@ -151,7 +151,7 @@ it("measures the age of a lock with its own clock and never takes over a live lo
   const beat = setInterval(() => void utimes(`${path}.lock`, new Date(0), new Date(Math.random() * 1e6)), 20)
   try {
     await expect(createFileStorage(path, { ...QUICK, patienceMs: 800 }).lock(() => Promise.resolve())).rejects.toThrow(
-      'another process holds the lock',
+      'another process holds the file lock',
     )
     expect(await readFile(`${path}.lock`, 'utf8')).toBe('alive')
   } finally {
@@ -188,6 +188,51 @@ it('writes nothing after losing its lock, and leaves the new owner’s lock alon
 it('writes nothing without the lock', async () => {
   await expect(Promise.resolve(fileStorage(path).save({ token: TOKEN }))).rejects.toThrow('the file lock was lost')
   expect(await readdir(folder)).toEqual([])
+})
+
+it('does not overwrite a token that a person has written since the file was read', async () => {
+  await writeFile(path, TOKEN)
+  const storage = fileStorage(path)
+  const theirs = TOKEN.replaceAll('b', 'f')
+  await storage.lock(async () => {
+    await storage.load()
+    await writeFile(path, theirs)
+    await expect(Promise.resolve(storage.save({ token: NEXT }, [TOKEN, NEXT]))).rejects.toThrow('the file was changed')
+    expect(await readFile(path, 'utf8')).toBe(theirs)
+    await storage.save({ token: NEXT }, [theirs])
+  })
+  expect(await readFile(path, 'utf8')).toBe(`${NEXT}\n`)
+  expect(await readdir(folder)).toEqual(['token'])
+})
+
+it.each([
+  ['before the rotation', 1],
+  ['after the rotation', 2],
+])('adopts a token that a person writes to the file just as the client saves its own, %s', async (_, at) => {
+  const world = await makeWorld()
+  const [first, theirs] = [await world.mint(), await world.mint()]
+  await writeFile(path, first)
+  const storage = createFileStorage(path, CALM)
+  const errors: string[] = []
+  let saves = 0
+  const client = createClient({
+    manage: MANAGE,
+    fetch: world.fetch,
+    onError: ({ code }) => errors.push(code),
+    ...storage,
+    async save(...given) {
+      saves += 1
+      if (saves === at) await writeFile(path, theirs)
+      await storage.save(...given)
+    },
+  })
+  await expect(client.rotate()).rejects.toMatchObject({ code: 'storage_failed' })
+  expect(world.count('POST /self/rotate')).toBe(at - 1)
+  if (at === 1) world.advance(3600)
+  await expect.poll(async () => (await call(client)).caller, { timeout: 10_000 }).toBe(idOf(theirs))
+  expect((await readFile(path, 'utf8')).trim()).toBe(theirs)
+  expect(errors).toEqual(at === 1 ? ['storage_failed'] : ['storage_failed', 'successor_unused'])
+  await world.close()
 })
 
 it('reports why a path is not writable and does not rotate', async () => {

@@ -47,13 +47,13 @@ export async function takeLock(path: string, times: LockTimes, onStale: (owner: 
       }
       // The process that claimed the removal may have died too.
       if (performance.now() - since >= 2 * times.staleMs) {
-        await rm(claimOf(path, now.owner), { force: true })
+        await remove(claimOf(path, now.owner))
         since = performance.now()
       }
     }
     await pause(times.pollMs)
   }
-  throw new Error('another process holds the lock of the file')
+  throw new Error('another process holds the file lock')
 }
 
 async function tryCreate(path: string, { beatMs }: LockTimes): Promise<HeldLock | undefined> {
@@ -69,7 +69,7 @@ async function tryCreate(path: string, { beatMs }: LockTimes): Promise<HeldLock 
     }
   } catch (error) {
     await file.close()
-    await rm(path, { force: true })
+    await remove(path)
     throw error
   }
   // Uses the handle and not the path: once the lock is lost, the path belongs to another process.
@@ -124,10 +124,10 @@ export async function takeAway(path: string, owner: string): Promise<boolean> {
   try {
     await file.close()
     if (!(await isOwnedBy(path, owner))) return false
-    await rm(path, { force: true })
+    await remove(path)
     return true
   } finally {
-    await rm(claim, { force: true })
+    await remove(claim)
   }
 }
 
@@ -136,7 +136,8 @@ export function claimOf(path: string, owner: string): string {
   return `${path}.${nameOf(owner)}`
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+/** A UUID, or at least nothing that leads out of the folder. */
+const UUID = /^[0-9a-f-]{36}$/
 
 /** Returns the owner of a lock as part of a file name. Anyone who can write to the token's folder may have written the lock file. */
 export function nameOf(owner: string): string {
@@ -151,4 +152,9 @@ export async function unless<T>(code: string, work: Promise<T>): Promise<T | und
     if (Reflect.get(Object(error), 'code') === code) return undefined
     throw error
   }
+}
+
+/** Removes a file, if it exists. */
+export function remove(path: string): Promise<void> {
+  return rm(path, { force: true })
 }

@@ -1,7 +1,7 @@
-import { open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { open, realpath, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ClientStorage } from '../options.js'
-import { type HeldLock, type LockTimes, nameOf, takeLock, unless } from './file-lock.js'
+import { type HeldLock, type LockTimes, nameOf, remove, takeLock, unless } from './file-lock.js'
 import { readText } from './read-text.js'
 
 const TIMES: LockTimes = { beatMs: 1000, staleMs: 6000, pollMs: 100, patienceMs: 30_000 }
@@ -15,22 +15,25 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
   // Orchestrators mount files as symbolic links. A link stays a link.
   const resolved = async (): Promise<string> => (await unless('ENOENT', realpath(given))) ?? given
 
-  async function replace(path: string, text: string, mode: number): Promise<void> {
-    if (held === undefined || !(await held.isHeld())) throw new Error('the file lock was lost')
+  async function replace(path: string, text: string, mode: number, replaces?: readonly string[]): Promise<void> {
+    if (held === undefined) throw new Error('the file lock was lost')
     const draft = draftOf(path, held.owner)
     // Anyone who can write to the folder may have put a link there. Removing it does not follow it, and `wx` opens only a new file.
-    await rm(draft, { force: true })
+    await remove(draft)
     const file = await open(draft, 'wx', mode)
     try {
       await file
         .writeFile(text)
         .then(() => file.sync())
         .finally(() => file.close())
-      // Checks the lock again at the last moment: a process that took it over has written something newer.
+      // Checked at the last moment: a process that took the lock over has written something newer.
       if (!(await held.isHeld())) throw new Error('the file lock was lost')
+      // A person takes no lock. Whatever is written between this check and the next line is lost.
+      const found = await textIn(path)
+      if (found && replaces?.includes(found) === false) throw new Error('the file was changed')
       await rename(draft, path)
     } catch (error) {
-      await rm(draft, { force: true })
+      await remove(draft)
       throw error
     }
     await syncFolder(dirname(path))
@@ -40,23 +43,23 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
     async load() {
       const path = await resolved()
       // Reads the note first. If a rotation ends in between, the note then matches no token.
-      const rotation = (await unless('ENOENT', readText(`${path}.rotation`)))?.trim()
-      const token = (await unless('ENOENT', readText(path)))?.trim()
-      if (token === undefined || token === '') return undefined
+      const rotation = await textIn(`${path}.rotation`)
+      const token = await textIn(path)
+      if (!token) return undefined
       return rotation === undefined ? { token } : { token, rotation }
     },
-    async save({ token, rotation }) {
+    async save({ token, rotation }, replaces) {
       const path = await resolved()
       if (rotation !== undefined) await replace(`${path}.rotation`, rotation, PRIVATE)
       const mode = ((await unless('ENOENT', stat(path)))?.mode ?? PRIVATE) & 0o777
-      if ((await unless('ENOENT', readText(path)))?.trim() !== token) await replace(path, `${token}\n`, mode)
-      if (rotation === undefined) await rm(`${path}.rotation`, { force: true })
+      if ((await textIn(path)) !== token) await replace(path, `${token}\n`, mode, replaces)
+      if (rotation === undefined) await remove(`${path}.rotation`)
     },
     async lock(work) {
       const path = await resolved()
       const lock = await takeLock(`${path}.lock`, times, async (owner) => {
         // The draft of a killed process may contain a token.
-        for (const name of [path, `${path}.rotation`]) await rm(draftOf(name, owner), { force: true })
+        for (const name of [path, `${path}.rotation`]) await remove(draftOf(name, owner))
       })
       held = lock
       try {
@@ -67,6 +70,10 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
       }
     },
   }
+}
+
+async function textIn(path: string): Promise<string | undefined> {
+  return (await unless('ENOENT', readText(path)))?.trim()
 }
 
 function draftOf(path: string, owner: string): string {
