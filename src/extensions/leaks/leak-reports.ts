@@ -1,14 +1,15 @@
 import { isInvalidInput, StoreUnavailableError } from '../../errors.js'
-import { answerJson, answerProblem, readRawBody, requireWebRequest, TooLargeError } from '../../http/fetch-answer.js'
+import { answerJson, answerProblem, requireWebRequest, TooLargeError } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
 import { ownActor } from '../../model/own-actor.js'
 import { address, callback, plainText, wholeNumber } from '../../policy/option-kinds.js'
 import { either, objectOf, oneOf, readOption, string } from '../../policy/option-reader.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
+import { createIntake, NotReadError } from './intake.js'
 import { type Fetch, KeyRing } from './key-ring.js'
 import { type Find, readReport } from './read-report.js'
-import { verifySignature } from './signature.js'
+import { readSignature, verifySignature } from './signature.js'
 
 /** The URL where GitHub publishes the keys that it signs its reports with. */
 export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_scanning'
@@ -16,6 +17,8 @@ export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_s
 const MAX_BYTES = 8 * 1024 * 1024
 const NO_MATCH = 'the signature does not match the report'
 const AT_ONCE = 64
+/** Far more than any sender's identifiers have. They are remembered while they are unknown. */
+const MAX_IDENTIFIER = 256
 // RFC 9110 §5.1
 const headerName = string('must be the name of a header').and(
   (name) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name),
@@ -79,6 +82,7 @@ export function leakReports<S extends string>(
   const { report, deadlineMs } = internalsOf(tokens)
   const site: CallSite = { what: 'the action callback', where: 'endpoint', deadlineMs, report }
   const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), { report, deadlineMs })
+  const intake = createIntake(maxBytes)
   const reporter = tokens.as(ownActor({ id: `leaks:${sender}`, tenants: '*', manages: 'all' }))
 
   async function act(find: Find): Promise<boolean> {
@@ -93,15 +97,17 @@ export function leakReports<S extends string>(
     const identifier = request.headers.get(identifierHeader)
     const signature = request.headers.get(signatureHeader)
     if (identifier === null || signature === null) return answerProblem('credential_missing', 'the report is not signed')
-    // Checked before the body is read, because any sender could make it megabytes long.
+    // All of this is checked before the body is read, because anyone can send one, and make it megabytes long.
+    if (Number(request.headers.get('content-length')) > maxBytes) throw new TooLargeError()
+    if (identifier.length > MAX_IDENTIFIER || readSignature(signature) === undefined) return answerProblem('credential_malformed', NO_MATCH)
     const key = await ring.find(identifier)
     if (key === undefined) return answerProblem('credential_malformed', NO_MATCH)
-    const bytes = await readRawBody(request, maxBytes)
-    // If a body parser ran first, the stream is empty.
-    if (bytes.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
-    if (!(await verifySignature(key, signature, bytes))) return answerProblem('credential_malformed', NO_MATCH)
-    const finds = readReport(bytes)
-    return answerJson(200, await labels(finds, act))
+    const bytes = await intake(request, async (read) => {
+      // If a body parser ran first, the stream is empty.
+      if (read.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
+      return (await verifySignature(key, signature, read)) ? read : answerProblem('credential_malformed', NO_MATCH)
+    })
+    return bytes instanceof Response ? bytes : answerJson(200, await labels(readReport(bytes), act))
   }
 
   return async function receiveLeakReport(request) {
@@ -111,6 +117,7 @@ export function leakReports<S extends string>(
     } catch (error) {
       if (error instanceof TooLargeError) return answerProblem('payload_too_large', `reports of up to ${maxBytes} bytes are accepted`)
       if (isInvalidInput(error)) return answerProblem('invalid_input', error.message)
+      if (error instanceof NotReadError) return notRead(error)
       report('endpoint', error)
       return answerProblem('store_unavailable', 'the report cannot be processed at the moment; send it again', { 'retry-after': '5' })
     }
@@ -122,6 +129,12 @@ function readAction(answer: unknown): LeakAction {
   const action = ACTIONS.find((known) => known === answer)
   if (action === undefined) throw new StoreUnavailableError("the action callback must return 'revoke', 'deactivate' or 'notify'")
   return action
+}
+
+function notRead({ why }: NotReadError): Response {
+  return why === 'slow'
+    ? answerProblem('invalid_input', 'the body took too long to arrive; send the report again')
+    : answerProblem('rate_limited', 'too many large reports at once; send the report again', { 'retry-after': '5' })
 }
 
 function alreadyRead(): Response {

@@ -22,10 +22,15 @@ export async function importPublicKey(pem: string): Promise<PublicKey | undefine
   }
 }
 
+/** Returns the two numbers of a DER signature in base64 as WebCrypto expects them, or `undefined` if this text cannot be the signature of anything. */
+export function readSignature(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const der = decodeBase64(text)
+  return der === undefined ? undefined : fromDer(der)
+}
+
 /** Checks whether this base64 text is the DER signature (ECDSA P-256, SHA-256) of exactly these bytes. */
 export async function verifySignature(key: PublicKey, signature: string, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
-  const der = decodeBase64(signature)
-  const raw = der === undefined ? undefined : fromDer(der)
+  const raw = readSignature(signature)
   return raw !== undefined && (await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, raw, bytes))
 }
 

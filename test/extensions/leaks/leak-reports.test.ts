@@ -174,6 +174,54 @@ describe('an invalid leak report', () => {
     expect(pulls).toBe(0)
   })
 
+  it.each([
+    ['an unreadable signature', { 'github-public-key-signature': 'c2lnbmF0dXJl' }, 400],
+    ['an identifier of unusual length', { 'github-public-key-identifier': 'k'.repeat(300) }, 400],
+    ['a declared length over the limit', { 'content-length': '9000000' }, 413],
+  ])('a leak report with %s is rejected before its body is read and before keys are fetched', async (_, changes, status) => {
+    const { tokens } = createTokens()
+    const sender = createSender()
+    let pulls = 0
+    const endless = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => {
+          pulls += 1
+          controller.enqueue(new Uint8Array(1024))
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const headers = new Headers(sender.request(body).headers)
+    for (const [name, value] of Object.entries(changes)) headers.set(name, value)
+    const request = new Request('https://api.example/leaks', { method: 'POST', headers, body: endless, duplex: 'half' } as RequestInit)
+    expect((await leakReports(tokens, { fetch: sender.fetch })(request)).status).toBe(status)
+    expect([sender.fetches, pulls]).toEqual([0, 0])
+  })
+
+  it('a flood of large leak reports that never end is limited to eight at once, and small reports are still processed', async () => {
+    const { tokens, create } = createTokens()
+    const sender = createSender()
+    const { token, record } = await create()
+    const report = leakReports(tokens, { fetch: sender.fetch })
+    await report(sender.request('[]'))
+    const stalled: ReadableStreamDefaultController<Uint8Array>[] = []
+    const flood = Array.from({ length: 12 }, () => {
+      const { headers } = sender.request(body)
+      const stall = new ReadableStream<Uint8Array>({ start: (controller) => void stalled.push(controller) })
+      return report(new Request('https://api.example/leaks', { method: 'POST', headers, body: stall, duplex: 'half' } as RequestInit))
+    })
+    const refused = await Promise.all(flood.slice(8))
+    expect(refused.map(({ status, headers }) => [status, headers.get('retry-after')])).toEqual(Array(4).fill([429, '5']))
+    const text = JSON.stringify([{ token, type: 't', url: 'u', source: 'content' }])
+    const signed = sender.request(text)
+    signed.headers.set('content-length', String(text.length))
+    expect((await report(signed)).status).toBe(200)
+    expect((await tokens.system.get(record.id))?.status).toBe('revoked')
+    for (const controller of stalled) controller.close()
+    await Promise.all(flood)
+    expect((await report(sender.request(text))).status).toBe(200)
+  })
+
   it('a leak report without signature headers is rejected', async () => {
     const { tokens } = createTokens()
     const response = await leakReports(tokens, { fetch: createSender().fetch })(
