@@ -1,6 +1,7 @@
 import { ConflictError, InvalidInputError } from '../errors.js'
 import { ownFields } from '../model/own-fields.js'
 import type { StoredToken, TokenRecord } from '../model/record.js'
+import { membershipIn } from '../policy/membership.js'
 import { networksWithin } from '../policy/network.js'
 import { resourcesWithin } from '../policy/resource.js'
 import { readShape } from '../policy/shape.js'
@@ -80,5 +81,5 @@ function keptBy(current: StoredToken, next: StoredToken): Kept {
     (next.expiresAt ?? Number.POSITIVE_INFINITY) > (current.expiresAt ?? Number.POSITIVE_INFINITY) ||
     (next.notBefore ?? 0) < (current.notBefore ?? 0)
   if (wider) return { scopes: [], reach: false }
-  return { scopes: current.scopes, reach: next.scopes.every((scope) => current.scopes.includes(scope)) }
+  return { scopes: current.scopes, reach: next.scopes.every(membershipIn(current.scopes, next.scopes.length)) }
 }

@@ -1,4 +1,6 @@
-import { expect, it } from 'vitest'
+import { latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { expect, it, vi } from 'vitest'
 import { compileCatalogue } from '../../src/policy/catalogue.js'
 import { resourcesAllow, resourcesWithin } from '../../src/policy/resource.js'
 import { intersectResources } from '../../src/verify/permissions.js'
@@ -44,5 +46,19 @@ it('narrows small and large lists of resources alike', () => {
     ],
   ] as const) {
     expect(intersectResources({ w: few }, { w: many })).toEqual({ w: few.filter((value) => (many as readonly string[]).includes(value)) })
+  }
+})
+
+it('an update compares many scopes with the current ones without searching a long list for each of them', async () => {
+  const names = Array.from({ length: 100 }, (_, at) => `s${at}`)
+  const scopes = Object.fromEntries(names.map((name) => [name, '']))
+  const { system } = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })
+  const { record } = await system.create({ name: 'ERP', scopes: names })
+  const spy = vi.spyOn(Array.prototype, 'includes')
+  try {
+    await system.update(record.id, { name: 'CRM' })
+    expect(spy.mock.contexts.filter((list) => Array.isArray(list) && list.length === names.length)).toHaveLength(0)
+  } finally {
+    spy.mockRestore()
   }
 })
