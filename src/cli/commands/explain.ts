@@ -22,7 +22,7 @@ export function addExplain(program: Command, perform: Perform): void {
     .option('--scope <scope>', 'a scope that the route requires; repeatable', collect)
     .option('--resource <dimension=value>', 'data that the route accesses; repeatable, requires --scope', collect)
     .option('--ip <address>', 'the address that the request comes from')
-    .option('--at <instant>', 'when (default: now)', numberOrText)
+    .option('--at <instant>', 'the time to explain (default: now)', numberOrText)
   perform<Options>(command, async ({ handle, streams, readId, answer }, { at, scope, resource, ip }, [text = '']) => {
     const id = await readId(text)
     const explanation = await handle.explain(id, given({ at, scope, resources: readResources(resource), ip }))

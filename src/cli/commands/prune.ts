@@ -9,7 +9,7 @@ export function addPrune(program: Command, perform: Perform): void {
     .command('prune')
     .summary('remove tokens that ended long ago, with their usage')
     .description('Removes tokens that were revoked or expired before an instant, with their usage. Their audit events are kept.')
-    .requiredOption('--before <instant>', 'such as 2030-01-31T00:00:00Z', numberOrText)
+    .requiredOption('--before <instant>', 'the instant, such as 2030-01-31T00:00:00Z', numberOrText)
   perform<{ readonly before: number | string }>(command, async ({ handle, streams, answer, confirm }, { before }) => {
     await confirm(() => `Remove every token that ended before ${before}, with its usage?`)
     const { count } = await handle.prune({ before })

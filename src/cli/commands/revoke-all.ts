@@ -14,7 +14,7 @@ export function addRevokeAll(program: Command, perform: Perform): void {
     .description('Revokes every token of a tenant, of an owner, or of an owner within a tenant, or all tokens. This cannot be undone.')
     .option('--tenant <id>', 'only tokens of this tenant')
     .option('--owner <id>', 'only tokens of this owner')
-    .option('--all', 'of everybody')
+    .option('--all', 'every token')
     .option('--reason <text>', 'the reason, saved with the tokens and in the audit')
     .option('--wait', 'return only after every node refuses the tokens')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, owner, all, reason, wait }) => {
