@@ -106,7 +106,7 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
             return Object.fromEntries(options.map(({ value, label }) => [value, label]))
           })
         await expect.poll(() => offered('Actor')).toMatchObject({ 'ada@acme.example': 'ada@acme.example' })
-        // Also those that the filters exclude.
+        // The suggestions include actors that the filters exclude.
         await expect.poll(() => offered('Actor')).toMatchObject({ 'bo@bolt.example': 'Bo Tanaka (bo@bolt.example)' })
         const id = ids.get('Price feed') ?? ''
         await expect.poll(() => offered('Token ID')).toMatchObject({ [id]: `Price feed (${id})` })

@@ -69,7 +69,7 @@ describe.skipIf(skip !== undefined)(`with a screen reader ${skip ?? ''}`, () => 
         .first()
         .waitFor()
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
-      // While the message is still there: when it disappears, the page changes again, and that must not be what restores the focus.
+      // Checked while the message is still shown. When it disappears, the page changes again, and that change must not be what restores the focus.
       await expect.poll(() => focusBeside(page, 'Token revoked'), { message: 'after a revocation' }).toBe(true)
       await page.getByRole('link', { name: 'All tokens' }).click()
       await page.getByRole('link', { name: 'Web shop' }).waitFor()

@@ -5,7 +5,7 @@ import { bulkStamp } from '../support/records.js'
 import { event, token } from './sql/samples.js'
 
 const TEXT = 'Ω東京 naïve 🔑'
-/** In 2026. If only four of its eight bytes were read, it would be in 2037 or in 1970. */
+/** An instant in 2026. If only four of its eight bytes were read, it would be in 2037 or in 1970. */
 const EXPIRY = 1_787_000_000_123
 
 /**

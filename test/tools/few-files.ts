@@ -12,7 +12,7 @@ const APART: { readonly [group: string]: readonly string[] } = {
   holder: ['client', 'client/node'],
   receiver: ['webhooks', 'leaks', 'audit', 'import'],
 }
-/** Entries that are alternatives to each other share what all of them load, unless another entry loads it too: it would also get what they import later. */
+/** Alternative entries share what all of them load, unless another entry loads it too: that entry would also get what they import later. */
 const ALIKE: { readonly [group: string]: { readonly all: readonly string[]; readonly also: readonly string[] } } = {
   http: { all: ['express', 'fastify', 'koa', 'hono', 'web'], also: ['nest', 'ws', 'cli', 'testing'] },
   sql: { all: ['stores/sqlite', 'stores/postgres', 'stores/mysql'], also: ['cli', 'testing'] },

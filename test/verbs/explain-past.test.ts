@@ -204,7 +204,7 @@ describe('explain for the past', () => {
     expect(await stepsOf(tokens, record.id, T0, 'stock:read')).toMatchObject({ resources: { unknown: 'events_incomplete' } })
     expect(Math.max(...sizes)).toBeLessThanOrEqual(4 * 1024 * 1024)
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(24 * 1024 * 1024)
-    // What is near is still explained.
+    // The recent past is still explained.
     expect(await stepsOf(tokens, record.id, time.now - 20_000, 'stock:read')).toMatchObject({ resources: { ok: true } })
   })
 

@@ -14,7 +14,7 @@ const PROGRAM = `
 import { createClient } from './index.js'
 const { origin } = location
 const errors = []
-// Not localStorage: a tab may read there what another one has long replaced, whatever lock it holds.
+// Not localStorage: even while it holds a lock, a tab may read a value there that another tab has long replaced.
 const store = (mode, act) => new Promise((resolve, reject) => {
   const opening = indexedDB.open('holder')
   opening.onupgradeneeded = () => opening.result.createObjectStore('state')

@@ -19,7 +19,7 @@ async function world(strict: boolean) {
   return { tokens, record, text: await signed(token), verifier: service(strict ? { strict: tokens } : {}) }
 }
 
-/** Reads the signals of many requests, and returns what is left of them after they are over although nothing reports that. */
+/** Reads the signals of many requests whose end is never reported. Returns a function that counts the signals still in memory. */
 async function abandoned(verifier: Verifier, text: string, use: (principal: Principal) => unknown): Promise<() => Promise<number>> {
   const signals: WeakRef<AbortSignal>[] = []
   for (let made = 0; made < 50; made += 1) {
