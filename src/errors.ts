@@ -66,7 +66,7 @@ export type ErrorDetails = {
   readonly cause?: unknown
 }
 
-/** Marks the errors of every copy and every realm. It identifies an error and grants nothing. */
+/** Marks a latchkey error, whichever copy of the package or realm created it. It identifies an error and grants nothing. */
 const BRAND: symbol = /* @__PURE__ */ Symbol.for('latchkey.error')
 
 /** The base class of every latchkey error: `switch (error.code)` narrows it, and named subclasses support `instanceof`. */

@@ -60,7 +60,7 @@ export type RotateInput = {
   readonly idempotencyKey?: string | undefined
 }
 
-/** The expected version of the record: any other is a conflict. */
+/** The expected version of the record. Any other version is a conflict. */
 export type IfVersion = { readonly version?: number | undefined }
 
 /** The methods that manage tokens, called as one actor: limited to what it may see and grant, and recorded in the audit under its ID. */
@@ -92,7 +92,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   /** Counts the uses of up to 100 tokens in equal steps of whole hours, for example to show next to the rows of a list. */
   usageOf(input: UsageOfInput): Promise<{ readonly items: readonly UsageSummary[] }>
   /**
-   * Explains why a token is accepted or refused now, or was at a time in the past, step by step in the order of the decision.
+   * Explains step by step, in the order of the decision, why a token is accepted or refused now, or was at a time in the past.
    * Counts nothing. `ok` is true only if every step is known to pass.
    *
    * @throws NotFoundError `not_found`
@@ -209,7 +209,7 @@ export type Decider = {
   isOwn?(credential: string): boolean
   /** Credentials of other systems, whose tokens were imported. Absent: none. */
   readonly imported?: ForeignShapes | undefined
-  /** Whether a forged token may cost a read of the store: without a pepper, or in the format of another system, it does. @default false */
+  /** Whether a forged token may cause a store read. It does without a pepper, or in the format of another system. @default false */
   readonly looksUpForgeries?: boolean | undefined
   /** Resolves grants to scopes of the catalogue. */
   resolve?(grants: readonly string[]): ScopeSet

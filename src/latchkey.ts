@@ -137,7 +137,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     [AUTHENTICATOR]: true,
     prefix,
     catalogue,
-    // One promise and no more: this is the call that hosts make for every request.
+    // Creates exactly one promise, because hosts make this call for every request.
     verify: (token, given) => {
       const request = readContext(given)
       const misplaced = request === undefined ? undefined : demandIn(request)

@@ -246,10 +246,10 @@ function frozenLists(groups: { readonly [group: string]: readonly string[] }): {
   return Object.freeze(Object.fromEntries(Object.entries(groups).map(([name, members]) => [name, Object.freeze([...members])])))
 }
 
-/** Without these, more tokens are valid. */
+/** If one of these options were lost by mistake, more tokens would be valid. */
 const NEVER_UNDEFINED = ['pepper', 'owner', 'mayOwn', 'maxTokens', 'expiry', 'rateLimit', 'onReuse', 'resources'] as const
 
-// An option that is spelled out as `undefined` counts as left out, except where that would loosen what is checked.
+// An option that is explicitly `undefined` counts as omitted, except where its loss would weaken a check.
 function withoutUndefined(options: unknown): unknown {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return options
   refuseUndefined(options, NEVER_UNDEFINED)

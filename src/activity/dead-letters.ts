@@ -15,7 +15,7 @@ export function deadLetterName(endpoint: string, index: number): string {
 export type DeadLetterPlace = {
   readonly endpoint: string
   readonly index: number
-  /** Of the event. */
+  /** The position of the event. */
   readonly seq: number
   /** The endpoint's note about it. */
   readonly note: readonly [eventId: string, ...rest: string[]]

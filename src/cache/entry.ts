@@ -118,7 +118,7 @@ export type Parts = {
   readonly importedFrom: string | undefined
   /** Its slow hash, until it is replaced by a digest. */
   readonly importedHash: string | undefined
-  /** The keyed mark of the row that brought this hash. */
+  /** The keyed mark of the row that this hash was imported from. */
   readonly importedMark: string | undefined
   /** Returns whether an address is allowed. If absent, every address is allowed. */
   readonly allowsIp: ((ip: string | undefined) => boolean) | undefined

@@ -14,7 +14,7 @@ export class GuessingBudget {
   readonly #unknown: Budget
 
   constructor(monotonic: () => number) {
-    // The debt that all lookups of one address can cause which were admitted before the first was answered.
+    // The largest debt that an address can run up with lookups that were admitted before the first of them was answered.
     const debt = 2500
     this.#known = new Budget({ burst: 500, perSecond: 500, debt }, monotonic)
     this.#unknown = new Budget({ burst: 5000, perSecond: 5000, debt: debt * UNKNOWN_FACTOR }, monotonic)

@@ -4,15 +4,15 @@ const CONTROLLER = Symbol('controller')
 /** Some Workers have no weak references. There, a signal is kept until its request is over or its token ends. */
 const COLLECTS = typeof WeakRef === 'function' && typeof FinalizationRegistry === 'function'
 
-/** A reference to a controller that does not keep it. */
+/** A reference to a controller that does not keep it alive. */
 export type ControllerRef = { deref(): AbortController | undefined }
 
-/** Creates such a reference. */
+/** Creates a reference that does not keep the controller alive. */
 export function refTo(controller: AbortController): ControllerRef {
   return COLLECTS ? new WeakRef(controller) : { deref: () => controller }
 }
 
-/** Creates a registry that calls back when a controller was garbage-collected; `undefined` where that is never known. */
+/** Creates a registry that calls back when a controller was garbage-collected; `undefined` where the platform cannot report this. */
 export function createCollected(): FinalizationRegistry<() => void> | undefined {
   return COLLECTS ? new FinalizationRegistry((forget) => forget()) : undefined
 }

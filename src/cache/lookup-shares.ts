@@ -1,4 +1,4 @@
-/** How many times as many lookups and guesses the callers with an unknown address have, all together, as one address has. */
+/** The lookups and guesses that all callers with an unknown address may make together, as a multiple of those of one address. */
 export const UNKNOWN_FACTOR = 10
 
 const PART = 1 / 4

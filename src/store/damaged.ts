@@ -10,7 +10,7 @@ import { refuseTooWide } from './token-page.js'
 type Place = { readonly createdAt: number; readonly id: string }
 
 const MOST = 100
-/** The most rows that a store returns at once. */
+/** The maximum number of rows that a store returns at once. */
 const MOST_ROWS = 1001
 
 /** The damaged rows found so far: each one once, up to a bound. */

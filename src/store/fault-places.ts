@@ -128,7 +128,7 @@ export function advised<E extends Error>(error: E): E {
   return Object.defineProperty(error, ADVISED, { value: true })
 }
 
-/** The same, if the error's text says what to do, after a colon. */
+/** Marks the error like `advised`, but only if `text` says what to do, after a colon. */
 export function advisedBy<E extends Error>(text: string, error: E): E {
   return text.includes(': ') ? advised(error) : error
 }

@@ -9,7 +9,7 @@ const WORD = /[\w-]/
 const ALPHANUMERIC = /[0-9A-Za-z]/
 const ESCAPE = /(?:[%\\]|%[0-9A-Fa-f])$/
 
-/** From now on, signed tokens are removed from every text: three parts in base64url, of which the first two are JSON objects. */
+/** Makes redaction also remove signed tokens from every text from now on: three parts in base64url, of which the first two are JSON objects. */
 export function learnSigned(): void {
   learnRemoval(withoutSigned)
 }

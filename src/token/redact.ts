@@ -49,7 +49,7 @@ export function holdsOwnToken(text: string): boolean {
 
 const HIDDEN = '(not shown: the request has too many words that could be secrets)'
 
-/** Stands for more secrets than can be searched for. */
+/** Represents a list of more secrets than can be searched for. */
 export const EVERY_TEXT: readonly string[] = Object.freeze([])
 
 /** Removes these secrets from text, both as they are and URL-encoded. */
@@ -63,7 +63,7 @@ export function withoutTexts(text: string, secrets: readonly string[]): string {
 /** The promise is that no 12 characters of a secret appear anywhere. */
 const PART = 12
 const ESCAPE = /%([0-9A-Fa-f]{2})/g
-/** How often a text may be URL-encoded again. */
+/** The maximum number of times that a text is URL-decoded. */
 const MOST_DECODINGS = 5
 
 /**

@@ -20,7 +20,7 @@ const MAX_LIMIT = 1000
 
 const word = text(1, 200)
 const status = z.enum(STATUSES, { error: noneOf(STATUSES) })
-/** Without a filter by status, expired tokens may be most of those that were not used. The store can leave them out itself. */
+/** Without a status filter, most of the unused tokens may be expired ones. The store itself can leave them out. */
 const UNEXPIRED: readonly TokenStatus[] = STATUSES.filter((each) => each !== 'expired')
 const flag = z.boolean({ error: 'must be true or false' })
 
@@ -134,7 +134,7 @@ function startOf({ unusedFor }: Given, now: number): { readonly createdAt: numbe
   return unusedFor === undefined ? undefined : { createdAt: now - unusedFor * 1000, id: '' }
 }
 
-/** Nobody has to do anything about the uses of a token that has expired. */
+/** Whether the list leaves out expired tokens: nobody has to act on an unused token that has expired. */
 function leavesOutExpired({ unusedFor, neverUsed, status }: Given): boolean {
   return (unusedFor !== undefined || neverUsed === true) && ![status].flat().includes('expired')
 }

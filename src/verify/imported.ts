@@ -27,7 +27,7 @@ export type Claim = {
   readonly ended: boolean
   readonly key: string
   readonly credential: string
-  /** The text that is digested, with whichever pepper. */
+  /** The text that is digested, with any of the peppers. */
   readonly body: string
 }
 
@@ -38,7 +38,7 @@ export type Provable = {
   readonly hasDigest: (digest: string) => boolean
   readonly importedFrom?: string | undefined
   readonly importedHash?: string | undefined
-  /** The keyed mark of the row that brought this hash. */
+  /** The keyed mark of the row that this hash was imported from. */
   readonly importedMark?: string | undefined
 }
 
@@ -106,7 +106,7 @@ export class Imported {
     if (slow.length > 0) this.#options.slow.missed(slow, from)
   }
 
-  /** Takes back what a credential that proved one of its claims was charged for the others. */
+  /** Refunds what a credential was charged for its other claims, once it has proved one of them. */
   proved(claims: readonly Claim[], from: Presenter): void {
     this.#options.slow.proved(claims, from)
   }

@@ -8,8 +8,8 @@ import type { Context } from './context.js'
 export const THROTTLED_SECONDS = 1
 
 /**
- * The current permissions of a token's owner: `undefined` if no owner limits the token, `null` if the owner is gone, `throttled` if that was the answer too often
- * for this token.
+ * The current permissions of a token's owner: `undefined` if no owner limits the token, `null` if the owner is gone, `throttled` if the owner
+ * of this token was found gone too often.
  */
 export type OwnerFound = Owned | null | undefined | 'throttled'
 
@@ -34,7 +34,7 @@ function askUncharged(refusals: Budget, id: string, ask: () => MaybePromise<Owne
   return isThenable(owned) ? owned.then(noted) : noted(owned)
 }
 
-// The owner was gone when last asked about. The call is charged before it is answered, or slow answers would admit any number of concurrent calls.
+// The owner was gone at the last lookup. The call is charged before it is answered; otherwise, slow answers would admit any number of calls at once.
 function askCharged(refusals: Budget, id: string, ask: () => MaybePromise<Owned | null>): MaybePromise<Owned | null> {
   const noted = (owned: Owned | null): Owned | null => {
     if (owned !== null) refusals.forget(id)

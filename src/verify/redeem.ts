@@ -29,7 +29,7 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
     throw new StoreUnavailableError('too many unknown tickets were sent from this address')
   }
   const { settings } = context
-  // Before the ticket is taken: at an invalid time it would be spent, and refused as expired.
+  // Checked before the ticket is taken. At an invalid time, the ticket would be used up and then refused as expired.
   readClock(settings.clock, 'the ticket cannot be redeemed')
   const dueAt = dueFrom(settings)
   const taken = await take(context, ticket, dueAt)

@@ -57,7 +57,7 @@ export class SlowHashes {
     if (this.#guesses.spent(named, token)) throw new StoreUnavailableError(GUESSING)
     const party = { token, site: named.site, caller: named.caller }
     if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)
-    // Charged before the answer, or any number of concurrent guesses would be compared.
+    // Charged before the comparison; otherwise, any number of concurrent guesses would be compared.
     this.#guesses.spend(named, token)
     this.#charged.add(attempt)
     const found = this.#compare(format, credential, hash, party, leftMs)

@@ -12,7 +12,7 @@ type Layer = {
   match(path: string): unknown
 }
 
-/** Whether a router answers, or a handler that `use` added. */
+/** Whether the answer comes from a router, or from a handler that `use` added. */
 type End = 'router' | 'handler'
 
 /** How many entries are tried for one path, and how deep nested routers are followed. An application beyond these limits gets no name. */
@@ -22,7 +22,7 @@ const MOST_KNOWN = 1000
 /** Callers choose the length of a path under a wildcard mount, and each segment costs as much as the whole path. */
 const MOST_PARTS = 32
 const MOST_LENGTH = 1024
-/** The longest segment of which every character is replaced in turn. A longer one is literal or chosen, but nobody knows which. */
+/** The longest segment of which every character is replaced in turn. For a longer one, it is unknown whether the caller chose it. */
 const MOST_VARIED = 128
 
 /** Mount paths without caller-chosen segments, by application. */
@@ -88,14 +88,14 @@ function chainsTo([outermost, ...others]: readonly object[], path: string, end: 
   return tries > MOST_TRIES ? undefined : found
 }
 
-/** What an entry takes of a path; `undefined` if Express would not enter it. */
+/** The part of a path that an entry consumes; `undefined` if Express would not enter it. */
 function takenBy(layer: Layer, path: string): { readonly taken: string; readonly params: unknown } | undefined {
   try {
     const matched = layer.match(path)
     const { path: taken, params } = matched === true ? layer : Object(matched)
     return typeof taken === 'string' && path.startsWith(taken) ? { taken, params } : undefined
   } catch {
-    // A parameter that cannot be decoded.
+    // A parameter could not be decoded.
     return undefined
   }
 }
@@ -133,7 +133,7 @@ function overlaps([start, end]: Span, [otherStart, otherEnd]: Span): boolean {
   return start < otherEnd && otherStart < end
 }
 
-/** Where the groups of regular expressions captured text, and what entries with parameters consumed, which therefore contains a choice. */
+/** The spans that groups of regular expressions captured, and those that entries with parameters consumed, which contain text chosen by the caller. */
 function spansIn(
   chains: readonly (readonly Layer[])[],
   path: string,

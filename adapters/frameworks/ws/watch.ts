@@ -7,7 +7,7 @@ export type Closable = {
   close(code?: number, reason?: string): unknown
   /** If it emits `message` events, as in `ws`, its listeners are removed when the token ends. */
   removeAllListeners?(event: 'message'): unknown
-  /** Tells about listeners that are added after that, which are removed, too. */
+  /** Reports listeners that are added afterward, so that they can be removed, too. */
   on?(event: 'newListener', listener: (event: string | symbol) => void): unknown
 }
 

@@ -3,9 +3,9 @@ import type { DistinctQuery } from '../../../src/store/port.js'
 
 /** The distinct tenants and owners of all tokens. */
 export type Names = {
-  /** Of a current token. */
+  /** Adds the names of a current token. */
   add(token: StoredToken): void
-  /** Of a previous token. */
+  /** Removes the names of a previous token. */
   remove(token: StoredToken): void
   page(query: DistinctQuery): readonly string[]
 }

@@ -8,7 +8,7 @@ const MERGED_TENANTS = 64
 export type IndexFilter = {
   /** A matching token is in all of these indexes; that of the prefix comes first. */
   readonly all: readonly string[]
-  /** And in one of these. */
+  /** A matching token is also in one of these indexes. */
   readonly any?: readonly string[]
   /** Lists of indexes, each of which contains every matching token. */
   readonly choices: readonly (readonly string[])[]

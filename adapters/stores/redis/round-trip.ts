@@ -12,7 +12,7 @@ redis.call('SET', KEYS[1] .. ARGV[1], ARGV[2], 'PX', 60000)
 return { ARGV[2], '', ${NUMBER}, { ARGV[2] }, redis.call('STRLEN', KEYS[1] .. ARGV[1]) }
 `)
 
-/** Removes it. ARGV: the name of the key. */
+/** Removes the value. ARGV: the name of the key. */
 const REMOVE: Script = script(`
 redis.call('DEL', KEYS[1] .. ARGV[1])
 return ''

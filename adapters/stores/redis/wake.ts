@@ -21,9 +21,9 @@ type NodeRedisSubscriber = {
   on(event: string, listener: (error?: unknown) => void): unknown
   subscribe(channel: string, listener: () => void): Promise<unknown>
   connect(): Promise<unknown>
-  /** Not of clusters. */
+  /** Absent from clusters. */
   unref?(): unknown
-  /** node-redis 5 and later; `disconnect` before. */
+  /** node-redis 5 and later; earlier versions have `disconnect`. */
   destroy?(): unknown
   disconnect?(): unknown
 }

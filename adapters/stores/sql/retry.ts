@@ -2,7 +2,7 @@ import type { Fault } from './quirks.js'
 
 /** Total attempts when other transactions interfere: a deadlock, a serialization failure, a locked file. */
 const MOST_ATTEMPTS = 30
-/** The same for a read that a verification waits for. It never pauses: its deadline is short, and it holds no lock that could block others. */
+/** Total attempts of a read that a verification waits for. It never pauses: its deadline is short, and it holds no lock that could block others. */
 const MOST_READS = 5
 const LONGEST_PAUSE_MS = 100
 /** A connection that died while idle fails soon. If the failure takes longer, the work may have been done and the caller has timed out. */

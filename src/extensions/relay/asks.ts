@@ -54,7 +54,7 @@ export class Asks {
     const known = this.#renewed.get(lease.nodeId) ?? Number.NEGATIVE_INFINITY
     const aside = began - known < RENEWED_MS
     const renewing = this.#renew(lease, aside).then(() => this.#note(lease.nodeId, began))
-    // If this one fails, the next one makes up for it. It is awaited only if the last known renewal is too old.
+    // If this renewal fails, the next one makes up for it. It is awaited only if the last known renewal is too old.
     if (aside) renewing.catch(() => undefined)
     else await renewing
   }

@@ -42,7 +42,7 @@ function pathsToOmit(view: AuditEvent, bytes: number): ReadonlySet<string> {
   let left = bytes
   for (const { path, size } of values.toSorted((a, b) => b.size - a.size)) {
     if (left <= 0) break
-    // The member without the braces around it, less the room that its path and a comma take in the list.
+    // The size of the member without its braces, minus that of its path and a comma in the list.
     left -= size - 2 - bytesOf(JSON.stringify(path)) - 1
     paths.add(path)
   }

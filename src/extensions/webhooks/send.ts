@@ -40,7 +40,7 @@ const MAX_BYTES = 64 * 1024
 const MAX_DRAIN_MS = 1_000
 /**
  * Statuses about the content of the request, RFC 9110 §15.5.14 and §15.5.21. A 400 is not one of them: receivers also use it for a signature that they cannot
- * verify, and then it would say the same about every event.
+ * verify, and such a receiver would refuse every event.
  */
 const REFUSALS: ReadonlySet<number> = new Set([413, 422])
 

@@ -10,7 +10,7 @@ import type { Context } from '../../verify/context.js'
 import { asJson, SHOWN } from './audit.js'
 
 const PAGE = 500
-/** The maximum number and size, in characters of JSON, of the changes that are read. What lies beyond is unknown. */
+/** The maximum number and size, in characters of JSON, of the changes that are read. Anything beyond that is unknown. */
 const MAX_CHANGES = 10_000
 const MAX_SIZE = 16 * 1024 * 1024
 

@@ -6,7 +6,7 @@ import type { Context } from '../../verify/context.js'
 
 /** Minimum number of tokens that may be in their overlap, however low the token limit is. */
 const LEAST_OVERLAPS = 10
-/** How many predecessors of a token are checked. If all of those have ended, an earlier one is assumed to be live, as it is before one that was removed. */
+/** How many predecessors of a token are checked. If all of those have ended, an earlier one is assumed to be live. A removed one also counts as live. */
 const MAX_STEPS = 20
 
 type Capped = Pick<StoredToken, 'prefix' | 'tenantId' | 'ownerId'>

@@ -4,8 +4,8 @@ import type { Context } from '../../verify/context.js'
 import { firstSeal, newestSeal, sealAt } from './seals.js'
 
 /**
- * Tells which events of a sealed audit retention may remove. A removal is recorded in a seal and then excuses every missing event up to its position, so it
- * must not follow from what somebody wrote into the database: not from an instant that differs from what was sealed.
+ * Tells which events of a sealed audit retention may remove. A removal is recorded in a seal and then excuses every missing event up to its position. The
+ * decision must therefore not rely on data that somebody may have changed in the database, such as an instant that differs from the sealed one.
  */
 export class SealedRemoval {
   readonly #context: Context
@@ -31,7 +31,7 @@ export class SealedRemoval {
     return new SealedRemoval(context, aged ?? { number: 0, lastSeq: 0 })
   }
 
-  /** Whether the event was sealed before the events that are kept, or is what was sealed later. Takes events in their order. */
+  /** Whether the event was sealed before the events that are kept, or is unchanged since it was sealed. Pass the events in ascending order. */
   async isSound(event: ListedEvent): Promise<boolean> {
     return this.isAged(event) || (await this.#leafOf(event.seq)) === digestToSeal(event)
   }

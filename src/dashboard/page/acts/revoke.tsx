@@ -64,7 +64,7 @@ export function Revoke({
   )
 }
 
-/** The same for the tokens that are selected in the list. */
+/** Asks for confirmation before the tokens selected in the list are revoked, and shows what will break. */
 export function RevokeSelected(props: {
   readonly tokens: readonly Token[]
   readonly onClose: () => void

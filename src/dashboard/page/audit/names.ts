@@ -16,7 +16,7 @@ export function useTokenNames(events: readonly AuditEvent[]): ReadonlyMap<string
   return data ?? NONE
 }
 
-/** The same for many events at once. */
+/** Loads the current names of the tokens of many events at once, by ID. */
 export const nameTokens = async (events: readonly AuditEvent[]): Promise<ReadonlyMap<string, string>> =>
   known(await ask(tokensOf(events), new Map()))
 

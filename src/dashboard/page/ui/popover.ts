@@ -4,14 +4,14 @@ import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 type Popover<Panel extends HTMLElement> = {
   readonly open: boolean
   readonly close: () => void
-  /** Of the button that opens it. */
+  /** Attributes of the button that opens the popover. */
   readonly opener: {
     readonly ref: RefObject<HTMLButtonElement | null>
     readonly type: 'button'
     readonly popovertarget: string
     readonly 'aria-expanded': boolean
   }
-  /** Of the popover. */
+  /** Attributes of the popover itself. */
   readonly panel: {
     readonly ref: RefObject<Panel | null>
     readonly id: string
@@ -50,7 +50,7 @@ export function usePopover<Panel extends HTMLElement>(onOpen?: (panel: Panel) =>
 function placeBelow(panel: HTMLElement, button: HTMLElement): void {
   const { left, right, top, bottom } = button.getBoundingClientRect()
   const { width, height } = panel.getBoundingClientRect()
-  // It ends where the button ends, or, without room for that, begins where the button begins.
+  // The popover ends where the button ends or, if there is no room for that, begins where the button begins.
   const starts = [right - width, left]
   if (getComputedStyle(button).direction === 'rtl') starts.reverse()
   const furthest = innerWidth - width - GAP
