@@ -159,7 +159,15 @@ export function apart<T>(allowance: Allowance | undefined, work: () => Promise<T
 const PASSED: ReadonlySet<Code> = new Set(['store_unavailable', 'store_moving', 'closed', 'misconfigured'])
 
 /** The call did not return in time. */
-export class DeadlineError extends StoreUnavailableError {}
+export class DeadlineError extends StoreUnavailableError {
+  /** Whether earlier calls had used part of the deadline, so that the call may have had too little time. */
+  readonly partial: boolean
+
+  constructor(message: string, partial = false) {
+    super(message)
+    this.partial = partial
+  }
+}
 
 /** The connection broke: the store did not refuse the operation, and it is unknown whether it was carried out. */
 export class ConnectionLostError extends StoreUnavailableError {}
@@ -173,8 +181,11 @@ export function isConnectionLost(error: unknown): boolean {
 }
 
 function late({ what, deadlineMs, leftMs }: CallSite): DeadlineError {
-  const shared = leftMs === undefined ? '' : ', including the calls before it'
-  return new DeadlineError(`${what} did not answer within ${deadlineMs / 1000} s${shared}`)
+  const partial = leftMs !== undefined
+  return new DeadlineError(
+    `${what} did not answer within ${deadlineMs / 1000} s${partial ? ', including the calls before it' : ''}`,
+    partial,
+  )
 }
 
 function unavailable({ what, where, report, secrets }: CallSite, error: unknown): LatchkeyError {

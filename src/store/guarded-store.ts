@@ -64,13 +64,11 @@ export class GuardedStore extends StoreCalls {
    * not be older than; without it, they are read from the primary.
    */
   find(ids: readonly string[], notBefore?: string): MaybePromise<FoundRecords> {
-    return this.breaker.run(() =>
-      this.call(
-        'find',
-        () => (notBefore === undefined ? this.store.find(ids) : this.store.find(ids, { notBefore, onFault: this.noteReplica })),
-        (answer) => this.found(ids, answer),
-      ),
-    )
+    const send = (): unknown =>
+      notBefore === undefined ? this.store.find(ids) : this.store.find(ids, { notBefore, onFault: this.noteReplica })
+    const read = (answer: unknown): FoundRecords => this.found(ids, answer)
+    // A caller that gives up early shows nothing about the store, so the breaker judges each read by the whole deadline.
+    return this.leaveEarly('find', (deadlineMs) => this.breaker.run(() => this.call('find', send, read, deadlineMs)))
   }
 
   /** Reads one record that most likely does not exist, to test whether the store responds. */

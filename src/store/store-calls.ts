@@ -113,7 +113,7 @@ export class StoreCalls {
 
   // Counts only calls that began after the close. An earlier timeout says nothing about the store's current state, and its data still has to be written.
   private readonly heed: Report = (where, error) => {
-    if (error instanceof DeadlineError) this.state.hangs = true
+    if (error instanceof DeadlineError && !error.partial) this.state.hangs = true
     this.report(where, error)
   }
 
@@ -136,12 +136,24 @@ export class StoreCalls {
     const admitted = moves === undefined ? call : () => moves.admit(method, call)
     const made = this.state.ready ? admitted : () => this.prepare().then(admitted)
     const site = this.site(method, ownDeadlineMs ?? this.deadlineMs)
-    const left = this.allowance?.leftMs
+    const left = ownDeadlineMs === undefined ? this.allowance?.leftMs : undefined
     // The records that these two return are copied one by one, when they are checked.
     const readOwn = method === 'find' || method === 'list' ? read : (answer: unknown): T => read(ownFieldsWithin(answer, ANSWER_DEPTH))
     const go = (): MaybePromise<T> =>
       callOut(left !== undefined && left < this.deadlineMs ? { ...site, leftMs: left } : site, made, readOwn)
     return this.watchCall === undefined ? go() : watched(go, this.watchCall(method))
+  }
+
+  /** Makes a call with the whole deadline. A caller that has less time left stops waiting earlier, and the call continues without it. */
+  protected leaveEarly<T>(method: StoreMethod, call: (deadlineMs: number) => MaybePromise<T>): MaybePromise<T> {
+    const { deadlineMs } = this
+    const leftMs = this.allowance?.leftMs ?? deadlineMs
+    if (leftMs >= deadlineMs) return call(deadlineMs)
+    // The call reports its own failures.
+    const report: Report = (where, error) => {
+      if (error instanceof DeadlineError && error.partial) this.report(where, error)
+    }
+    return callOut({ ...this.site(method, deadlineMs), leftMs, report }, () => call(deadlineMs))
   }
 
   /** Calls a store even if it cannot be set up. */
