@@ -1,43 +1,49 @@
 import type { Presenter } from '../model/presenter.js'
 import { callerOf, siteOf } from '../policy/network.js'
 import { Budget } from './budget.js'
-import { UNKNOWN_FACTOR } from './lookup-shares.js'
+import { limitedSite, type Origin, SITE_FACTOR, UNKNOWN_FACTOR } from './lookup-shares.js'
 
 /**
  * Limits how many store reads an address may cause with forged tokens: IDs that do not exist, and wrong secrets of known IDs.
  *
  * Only reads that found no valid token are charged, so valid tokens cost nothing. An address that has used up its budget causes no reads until the budget
- * refills. Its uncached tokens are then neither accepted nor refused, because they may be valid. Callers with an unknown address share a larger budget.
+ * refills. Its uncached tokens are then neither accepted nor refused, because they may be valid. Callers with an unknown address share a larger budget, and
+ * so do the addresses of an IPv6 site.
  */
 export class GuessingBudget {
   readonly #known: Budget
+  readonly #site: Budget
   readonly #unknown: Budget
 
   constructor(monotonic: () => number) {
     // The largest debt that an address can run up with lookups that were admitted before the first of them was answered.
     const debt = 2500
     this.#known = new Budget({ burst: 500, perSecond: 500, debt }, monotonic)
+    // The burst is more than one address can overdraw, so no address uses up the budget of its site alone.
+    this.#site = new Budget({ burst: 5000, perSecond: 500 * SITE_FACTOR, debt: debt * SITE_FACTOR }, monotonic)
     this.#unknown = new Budget({ burst: 5000, perSecond: 5000, debt: debt * UNKNOWN_FACTOR }, monotonic)
   }
 
   /** Returns whether the budget of this address is used up. */
   spent(ip: string | undefined): boolean {
-    const caller = callerOf(ip)
-    return caller === undefined ? this.#unknown.spent('') : this.#known.spent(caller)
+    const from = namesOf(ip)
+    if (from.shared) return this.#unknown.spent('')
+    const site = limitedSite(from)
+    return this.#known.spent(from.caller) || (site !== undefined && this.#site.spent(site))
   }
 
   /** Charges one forged token. */
   spend(ip: string | undefined): void {
-    const caller = callerOf(ip)
-    if (caller === undefined) this.#unknown.spend('')
-    else this.#known.spend(caller)
+    const from = namesOf(ip)
+    const site = limitedSite(from)
+    if (site !== undefined) this.#site.spend(site)
+    if (from.shared) this.#unknown.spend('')
+    else this.#known.spend(from.caller)
   }
 }
 
 /** The keys under which a presenter takes turns and is limited. */
-export type Named = {
-  readonly site: string
-  readonly caller: string
+export type Named = Origin & {
   /** Many users may present credentials under this name: the address is unknown, or a client or an actor presents those of its users. */
   readonly shared: boolean
 }

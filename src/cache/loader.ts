@@ -5,7 +5,7 @@ import { DeadlineError, isThenable } from '../store/deadline.js'
 import type { FoundRecords } from '../store/found-records.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
-import { LookupShares } from './lookup-shares.js'
+import { LookupShares, type Origin } from './lookup-shares.js'
 
 /** Several small reads are faster than a large one: while the store works on one, this process handles the records of another. */
 const IDS_A_READ = 32
@@ -34,7 +34,7 @@ export type Load<T> = {
   /** Whether a change to this ID became known after the read was sent. Its answer then serves only the callers that were already waiting. */
   outdated: boolean
   /** The caller whose share it takes, until it is settled. Absent: this library itself. */
-  caller: string | undefined
+  caller: Origin | undefined
   /** The last bulk change that was known when the read was sent. If the record found matches a later one, the read is outdated. */
   since: Bulk | undefined
 }
@@ -85,7 +85,7 @@ export class Loader<T> {
    * Joins the read of `id` that is waiting to be sent or, if `fresh`, one that is already under way; otherwise starts one. `fresh`: cached records can be
    * trusted now, so a record of the same age can be, too. `caller`: whose share of the reads this one takes; absent for reads of this library itself.
    */
-  load(id: string, fresh: boolean, caller?: string): Promise<T> {
+  load(id: string, fresh: boolean, caller?: Origin): Promise<T> {
     const current = this.#loads.get(id)
     // After a bulk change, whether a read under way is outdated is unknown until its record arrives, so new callers do not join it.
     if (current !== undefined && (!current.sent || (fresh && current.since?.next === undefined))) {
@@ -120,7 +120,7 @@ export class Loader<T> {
     this.#lastBulk = bulk
   }
 
-  #enqueue(id: string, strict: boolean, caller: string | undefined): Load<T> {
+  #enqueue(id: string, strict: boolean, caller: Origin | undefined): Load<T> {
     const { promise: result, resolve, reject } = deferred<T>()
     const dueAt = this.#options.monotonic() + this.#options.deadlineMs
     const load: Load<T> = { id, result, resolve, reject, dueAt, sent: false, epoch: 0, strict, outdated: false, caller, since: undefined }

@@ -1,28 +1,54 @@
 /** The lookups and guesses that all callers with an unknown address may make together, as a multiple of those of one address. */
 export const UNKNOWN_FACTOR = 10
+/** How many times as many all addresses of an IPv6 site have together: a customer with a /48 has 65,536 blocks that each count as an address. */
+export const SITE_FACTOR = 4
 
 const PART = 1 / 4
 
+/** The address block that a lookup comes from, `''` if it is unknown, and the network around it. */
+export type Origin = { readonly caller: string; readonly site: string }
+
+/** Returns the network whose callers also have a limit together: the /48 of an IPv6 address. A /24 of IPv4 belongs to many customers. */
+export function limitedSite({ site }: Origin): string | undefined {
+  // Only networks of IPv6 contain a colon.
+  return site.includes(':') ? site : undefined
+}
+
 /**
- * Counts the lookups of each caller that wait or are under way, so that no caller takes all places of a queue.
+ * Counts the lookups of each caller and IPv6 site that wait or are under way, so that none takes all places of a queue.
  *
  * A caller may have a quarter as many as there are free places. The fuller the queue, the fewer each may have, so that some room is always left for others.
  */
 export class LookupShares {
   readonly #counts: Map<string, number> = new Map()
 
-  /** Returns whether this caller may add no lookup while the queue has this many free places. `''`: the callers with an unknown address. */
-  isUsedUp(caller: string, free: number): boolean {
-    return (this.#counts.get(caller) ?? 0) >= free * PART * (caller === '' ? UNKNOWN_FACTOR : 1)
+  /** Returns whether this caller may add no lookup while the queue has this many free places. */
+  isUsedUp(from: Origin, free: number): boolean {
+    const part = free * PART
+    const site = limitedSite(from)
+    if (site !== undefined && this.#count(site) >= part * SITE_FACTOR) return true
+    return this.#count(from.caller) >= part * (from.caller === '' ? UNKNOWN_FACTOR : 1)
   }
 
-  add(caller: string): void {
-    this.#counts.set(caller, (this.#counts.get(caller) ?? 0) + 1)
+  add(from: Origin): void {
+    for (const key of keysOf(from)) this.#counts.set(key, this.#count(key) + 1)
   }
 
-  remove(caller: string): void {
-    const count = this.#counts.get(caller) ?? 0
-    if (count > 1) this.#counts.set(caller, count - 1)
-    else this.#counts.delete(caller)
+  remove(from: Origin): void {
+    for (const key of keysOf(from)) {
+      const count = this.#count(key)
+      if (count > 1) this.#counts.set(key, count - 1)
+      else this.#counts.delete(key)
+    }
   }
+
+  #count(key: string): number {
+    return this.#counts.get(key) ?? 0
+  }
+}
+
+// A caller and its site never have the same key: their networks differ in length.
+function keysOf(from: Origin): readonly string[] {
+  const site = limitedSite(from)
+  return site === undefined ? [from.caller] : [from.caller, site]
 }

@@ -1,7 +1,6 @@
 import type { MaybePromise } from '../model/json.js'
 import { ownFields } from '../model/own-fields.js'
 import type { Catalogue } from '../policy/catalogue.js'
-import { callerOf } from '../policy/network.js'
 import { compileFilters, type Filtered } from '../store/compile-filter.js'
 import { callOut } from '../store/deadline.js'
 import type { GuardedStore } from '../store/guarded-store.js'
@@ -11,7 +10,7 @@ import type { Background } from '../store/timer.js'
 import { BoundedMap } from './bounded-map.js'
 import { compileEntry, type Entry } from './entry.js'
 import { Follower } from './follower.js'
-import { GuessingBudget } from './guessing.js'
+import { GuessingBudget, namesOf } from './guessing.js'
 import { Loader } from './loader.js'
 
 const MAX_MISSES = 10_000
@@ -139,7 +138,7 @@ export class RecordCache {
     const fresh = this.#keeps && this.follower.fresh && !this.#isExpected(id)
     if (this.#keeps) this.follower.start()
     try {
-      const entry = await this.#inTime(this.#loader.load(id, fresh, callerOf(ip) ?? ''), leftMs)
+      const entry = await this.#inTime(this.#loader.load(id, fresh, namesOf(ip)), leftMs)
       if (entry === undefined) this.noteGuess(ip)
       return entry
     } catch (error) {

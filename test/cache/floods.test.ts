@@ -190,6 +190,43 @@ describe('the guessing budget', () => {
     expect(budget.spent('192.0.2.1')).toBe(true)
   })
 
+  it('the /64s of one IPv6 /48 share one larger guessing budget, and other sites have their own', () => {
+    let now = 0
+    const budget = new GuessingBudget(() => now)
+    const inSite = (n: number): string => `2001:db8:aaaa:${n.toString(16)}::1`
+    let guesses = 0
+    for (let n = 0; n < 65_536; n += 1) {
+      if (budget.spent(inSite(n))) break
+      budget.spend(inSite(n))
+      guesses += 1
+    }
+    expect(guesses).toBe(5000)
+    expect(budget.spent('2001:db8:bbbb::1')).toBe(false)
+    now += 10
+    for (let n = 0; n < 20; n += 1) {
+      expect(budget.spent(inSite(n))).toBe(false)
+      budget.spend(inSite(n))
+    }
+    expect(budget.spent(inSite(20))).toBe(true)
+  })
+
+  it('one address cannot use up the guessing budget of its site, even with all the lookups that it may overdraw', () => {
+    let now = 0
+    const budget = new GuessingBudget(() => now)
+    for (let second = 0; second < 60; second += 1) {
+      for (let guess = 0; guess < (second === 0 ? 3000 : 500); guess += 1) budget.spend('2001:db8:aaaa:1::1')
+      expect(budget.spent('2001:db8:aaaa:1::2')).toBe(true)
+      expect(budget.spent('2001:db8:aaaa:2::1')).toBe(false)
+      now += 1000
+    }
+  })
+
+  it('IPv4 addresses of one network have separate guessing budgets', () => {
+    const budget = new GuessingBudget(() => 0)
+    for (let guess = 0; guess < 20_000; guess += 1) budget.spend(`192.0.2.${guess % 50}`)
+    expect(budget.spent('192.0.2.200')).toBe(false)
+  })
+
   it('shares one larger guessing budget among callers without an address', () => {
     const budget = new GuessingBudget(() => 0)
     for (let guess = 0; guess < 4999; guess += 1) budget.spend(undefined)

@@ -62,6 +62,7 @@ describe('lookups of many callers at a slow store', () => {
     ['one address', 24_000, () => FLOODING],
     ['unknown addresses', 40_000, () => undefined],
     ['thirty addresses', 60_000, (n: number) => `192.0.2.${n % 30}`],
+    ['one IPv6 site', 60_000, (n: number) => `2001:db8:aaaa:${(n % 60_000).toString(16)}::1`],
   ])('a flood of forged tokens from %s leaves room for a valid token from elsewhere', async (_, count, ipOf) => {
     const world = held()
     const { token } = await mint(world.tokens)
@@ -114,6 +115,23 @@ describe('lookups of many callers at a slow store', () => {
       world.pass(1000)
     }
     expect(world.looked.up - before).toBeGreaterThan(5000)
+  })
+
+  it('looks up at most 2,000 forged tokens a second of one IPv6 /48 in the long run, and 15,000 more, however slow the store is', async () => {
+    const world = held()
+    const before = world.looked.up
+    for (let second = 0; second < 8; second += 1) {
+      world.hold()
+      const forged = await send(
+        world,
+        forgeries(16_000, (n) => `2001:db8:aaaa:${n.toString(16)}::1`, second * 16_000),
+      )
+      world.release()
+      await Promise.all(forged)
+      expect(world.looked.up - before).toBeLessThanOrEqual(15_000 + 2000 * second)
+      world.pass(1000)
+    }
+    expect(world.looked.up - before).toBeGreaterThan(10_000)
   })
 
   it('an address may use its share again once its lookups have failed or ended', async () => {

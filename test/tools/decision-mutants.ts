@@ -310,8 +310,10 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'this.#ofToken.spent(keyOf(named, token)) || ', become: '' },
     { find: ' || this.#ofCaller(named).spent(named.caller)', become: '' },
     { find: 'return shared ? this.#ofShared : this.#ofAddress', become: 'return this.#ofAddress' },
-    { find: "caller === undefined ? this.#unknown.spent('') : this.#known.spent(caller)", become: "this.#known.spent(caller ?? '')" },
-    { find: "if (caller === undefined) this.#unknown.spend('')\n    else this.#known.spend(caller)", become: "this.#unknown.spend('')" },
+    { find: "if (from.shared) return this.#unknown.spent('')", become: '' },
+    { find: ' || (site !== undefined && this.#site.spent(site))', become: '' },
+    { find: 'if (site !== undefined) this.#site.spend(site)', become: '' },
+    { find: "if (from.shared) this.#unknown.spend('')\n    else this.#known.spend(from.caller)", become: "this.#unknown.spend('')" },
   ],
   'src/cache/budget.ts': [
     { find: 'bucket !== undefined && this.#refilled(bucket) < 1', become: 'bucket !== undefined && bucket.tokens < 1' },

@@ -14,7 +14,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'if (entry === undefined) this.noteGuess(ip)', become: '' },
     { find: 'if (entry === undefined) this.noteGuess(ip)', become: 'this.noteGuess(ip)' },
     { find: '#loader.load(id, fresh, ', become: '#loader.load(id, true, ' },
-    { find: "callerOf(ip) ?? ''", become: "''" },
+    { find: 'fresh, namesOf(ip)', become: 'fresh, namesOf(undefined)' },
     {
       find: 'this.follower.freshWithin(this.#options.serveStaleMs) ? this.#entries.get(id) : undefined',
       become: 'this.#entries.get(id)',
