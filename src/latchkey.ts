@@ -124,7 +124,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     isOwn: (credential) =>
       holdsOwnToken(credential) ||
       credential.toLowerCase().startsWith(`${prefix}_`) ||
-      (context.imported?.claims(credential).length ?? 0) > 0,
+      (context.imported?.claims(credential, true).length ?? 0) > 0,
     resolve: (grants) => settings.catalogue.resolveFrom('the scopes of a session or a foreign principal', grants),
     suggest: (scope) => closest(scope, settings.catalogue.names),
     standing: (id, ip, leftMs) => standing(open(), id, ip, leftMs),

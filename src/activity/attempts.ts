@@ -1,18 +1,20 @@
-import { Shares } from '../cache/bounded-map.js'
 import type { Code } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
-import { CoalescedEvents, type CoalescingOptions, shareOf } from './coalesced-events.js'
+import { CoalescedEvents, type CoalescingOptions, concernedBy } from './coalesced-events.js'
+import { FairQueue, type Parties } from './fair-queue.js'
 
 const WINDOW_MS = 60_000
 /** The maximum number of kinds of attempts that are tracked per actor and tenant in one window; further ones are counted together. */
 const KINDS = 8
-/** The maximum number of actors that are tracked in one window. Beyond it, the tenant with the most actors loses some. */
+/** The maximum number of pairs of an actor and a tenant that are tracked in one window. */
 const MAX_ACTORS = 1000
 
 /** A management call that was refused. */
 export type Attempt = {
   readonly actorId: string
+  /** Tells apart actors of different tenants with the same ID. */
+  readonly from: string
   /** The attempted verb or management API route. */
   readonly attempt: string
   readonly code: Code
@@ -26,15 +28,15 @@ export type Attempt = {
 /**
  * Writes refused management calls to the audit: one event a minute for each kind, and at most nine per actor and tenant, whatever the actor tries.
  *
- * Two tenants may have people with the same ID, so the attempts of each tenant are tracked and recorded separately, and no tenant uses up the space of
- * another.
+ * Two tenants may have people with the same ID, so the attempts of each tenant are tracked and recorded separately. No actor and no tenant uses up the space
+ * of another.
  *
  * Requests do not wait for these writes, and a refusal remains in effect even if it cannot be recorded.
  */
 export class Attempts {
   readonly #events: CoalescedEvents
   readonly #monotonic: () => number
-  #kinds: Shares<Set<string>> = new Shares()
+  #kinds: FairQueue<Set<string>> = new FairQueue(MAX_ACTORS)
   #windowEndsAt = 0
 
   constructor(options: Omit<CoalescingOptions, 'action' | 'others'>) {
@@ -50,17 +52,17 @@ export class Attempts {
     return this.#events.pending
   }
 
-  note({ actorId, attempt, code, field, about: given, ip }: Attempt, now: number): void {
+  note({ actorId, from, attempt, code, field, about: given, ip }: Attempt, now: number): void {
     const about = ownFields(given)
     const { tenantId } = about
     const kind = JSON.stringify([attempt, code, field, tenantId, about.tokenId])
-    if (this.#isToldApart(JSON.stringify([actorId, tenantId]), kind, shareOf({ actorId, ...about }))) {
+    if (this.#isToldApart(JSON.stringify([actorId, tenantId]), kind, { from, about: concernedBy({ actorId, ...about }) })) {
       const details = { attempt, ...(field !== undefined && { field }) }
-      this.#events.note(JSON.stringify([actorId, kind]), () => ({ actorId, ...about, code, details }), now, ip)
+      this.#events.note(JSON.stringify([actorId, kind]), () => ({ actorId, ...about, code, details }), now, ip, from)
     } else {
       const scope = tenantId === undefined ? {} : { tenantId }
       const key = JSON.stringify([actorId, tenantId, 'various'])
-      this.#events.note(key, () => ({ actorId, ...scope, details: { attempts: 'various' } }), now, ip)
+      this.#events.note(key, () => ({ actorId, ...scope, details: { attempts: 'various' } }), now, ip, from)
     }
   }
 
@@ -69,25 +71,17 @@ export class Attempts {
     return this.#events.flush(now, all)
   }
 
-  #isToldApart(who: string, kind: string, share: string): boolean {
+  #isToldApart(who: string, kind: string, parties: Parties): boolean {
     const tick = this.#monotonic()
     if (tick >= this.#windowEndsAt) {
       this.#windowEndsAt = tick + WINDOW_MS
-      this.#kinds = new Shares()
+      this.#kinds = new FairQueue(MAX_ACTORS)
     }
     const kinds = this.#kinds.get(who)
     if (kinds?.has(kind) === true) return true
-    if (kinds === undefined ? !this.#hasRoom(share) : kinds.size >= KINDS) return false
-    if (kinds === undefined) this.#kinds.put(who, share, new Set([kind]))
+    if (kinds !== undefined && kinds.size >= KINDS) return false
+    if (kinds === undefined) this.#kinds.put(who, parties, new Set([kind]))
     else kinds.add(kind)
-    return true
-  }
-
-  #hasRoom(share: string): boolean {
-    if (this.#kinds.size < MAX_ACTORS) return true
-    const newest = this.#kinds.crowding(share).at(-1)
-    if (newest === undefined) return false
-    this.#kinds.remove(newest)
     return true
   }
 }

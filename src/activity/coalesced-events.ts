@@ -1,18 +1,19 @@
-import { Shares } from '../cache/bounded-map.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
 import { Dates } from '../policy/instant.js'
+import { callerOf } from '../policy/network.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
+import { FairQueue } from './fair-queue.js'
 import { halves, Parts } from './parts.js'
 
 /** One kind of occurrence produces at most one event in this period. */
 const WINDOW_MS = 60_000
-/** All kinds on one node together produce at most this many events in that period. */
-const BUDGET = 120
+/** All kinds on one node together produce at most this many events at once, and as many again in the course of that period. */
+const BURST = 60
 const MAX_KEYS = 2000
 const EVENTS_A_COMMIT = 120
 
@@ -20,8 +21,6 @@ const EVENTS_A_COMMIT = 120
 export type Occasion = Omit<StoredEvent, 'id' | 'at' | 'prefix' | 'action' | 'ip' | 'count'>
 
 type Tally = {
-  /** The tenant, owner or creator to whose share it belongs. */
-  readonly share: string
   occasion: Occasion
   count: number
   ip: string | undefined
@@ -45,22 +44,32 @@ export type CoalescingOptions = {
 /**
  * Writes occurrences that a caller can repeat at will to the audit, coalesced: a flood produces a handful of events with large counts.
  *
- * Each recorder has its own budget, so that one flood neither delays nor drowns out other events. Within the budget, every tenant has its own turn and space:
- * one tenant's flood hides nothing from another tenant's administrators. No request waits for these writes.
+ * Each recorder has its own budget, so that one flood neither delays nor drowns out other events. Within the budget, everybody who causes such occurrences and
+ * every tenant that they concern has its own turn and space: neither a caller's nor a tenant's flood hides anything from another tenant's administrators, or
+ * delays it by more than a few seconds. No request waits for these writes.
  */
 export class CoalescedEvents {
   readonly #options: CoalescingOptions
-  readonly #tallies: Shares<Tally> = new Shares()
+  readonly #tallies: FairQueue<Tally>
   readonly #dates: Dates = new Dates()
   #overflow = 0
-  #windowEndsAt = 0
-  #left = BUDGET
+  #overflowQuietUntil = 0
+  #left = BURST
+  #refilledAt = 0
   #unsent: readonly StoredEvent[] = []
   readonly #parts: Parts<readonly StoredEvent[]>
   #sending: Promise<void> | undefined
 
   constructor(options: CoalescingOptions) {
     this.#options = options
+    this.#tallies = new FairQueue(
+      MAX_KEYS,
+      ({ count }) => {
+        this.#overflow += count
+      },
+      // Its event was written less than a period ago.
+      ({ quietUntil }) => options.monotonic() < quietUntil,
+    )
     this.#parts = new Parts({
       store: options.store,
       write: (events) => this.#write(events),
@@ -73,14 +82,14 @@ export class CoalescedEvents {
   /** Returns whether an event is ready to be written. */
   get pending(): boolean {
     const unsent = this.#unsent.length + this.#parts.left.length
-    return unsent > 0 || this.#overflow > 0 || [...this.#tallies.inTurn()].some(([, tally]) => tally.count > 0)
+    return unsent > 0 || this.#overflow > 0 || this.#tallies.values().some(({ count }) => count > 0)
   }
 
   /**
    * Counts one occurrence. The fields that it shares with other occurrences of its key are read once per event, because a record may have changed since the
-   * last one.
+   * last one. `from` identifies who caused it; by default, the address does.
    */
-  note(key: string, describe: () => Occasion, now: number, ip: string | undefined): void {
+  note(key: string, describe: () => Occasion, now: number, ip: string | undefined, from: string = callerOf(ip) ?? ''): void {
     const at = this.#dates.of(now)
     if (at === undefined) {
       this.#overflow += 1
@@ -89,13 +98,9 @@ export class CoalescedEvents {
     let tally = this.#tallies.get(key)
     if (tally === undefined) {
       const occasion = describe()
-      const share = shareOf(occasion)
-      if (!this.#hasRoom(share)) {
-        this.#overflow += 1
-        return
-      }
-      tally = { share, occasion, count: 0, ip, lastAt: at, quietUntil: 0 }
-      this.#tallies.put(key, share, tally)
+      const parties = { from, about: concernedBy(occasion) }
+      tally = { occasion, count: 0, ip, lastAt: at, quietUntil: 0 }
+      this.#tallies.put(key, parties, tally)
     } else if (tally.count === 0) tally.occasion = describe()
     tally.count += 1
     tally.ip = ip
@@ -156,36 +161,26 @@ export class CoalescedEvents {
 
   #due(now: number, all: boolean): StoredEvent[] {
     const tick = this.#options.monotonic()
-    if (tick >= this.#windowEndsAt) {
-      this.#windowEndsAt = tick + WINDOW_MS
-      this.#left = BUDGET
-    }
+    this.#left = Math.min(BURST, this.#left + ((tick - this.#refilledAt) / WINDOW_MS) * BURST)
+    this.#refilledAt = tick
     const events: StoredEvent[] = []
-    for (const [key, tally] of this.#tallies.inTurn()) {
+    const at = this.#dates.of(now)
+    // It stands for what has no event of its own, so it does not wait until all others are written.
+    if (at !== undefined && this.#overflow > 0 && (all || (this.#left >= 1 && tick >= this.#overflowQuietUntil))) {
+      this.#overflowQuietUntil = tick + WINDOW_MS
+      events.push(this.#overflowEvent(at))
+    }
+    for (const [key, tally, parties] of this.#tallies.inTurn()) {
       if (!all && tick < tally.quietUntil) continue
-      if (tally.count > 0 && !all && this.#left <= 0) continue
+      if (tally.count > 0 && !all && this.#left < 1) continue
       if (tally.count === 0) {
         this.#tallies.remove(key)
         continue
       }
       events.push(this.#event(tally, tick))
-      // Goes to the back of the queue, so that everybody gets a turn when the budget is short.
-      this.#tallies.put(key, tally.share, tally)
+      this.#tallies.put(key, parties, tally)
     }
-    const at = this.#dates.of(now)
-    if (at !== undefined && this.#overflow > 0 && (this.#left > 0 || all)) events.push(this.#overflowEvent(at))
     return events
-  }
-
-  // If there is no space left, the share with the most occurrences loses some.
-  #hasRoom(share: string): boolean {
-    if (this.#tallies.size < MAX_KEYS) return true
-    const [oldest = ''] = this.#tallies.crowding(share)
-    const tally = this.#tallies.get(oldest)
-    if (tally === undefined) return false
-    this.#overflow += tally.count
-    this.#tallies.remove(oldest)
-    return true
   }
 
   #event(tally: Tally, tick: number): StoredEvent {
@@ -202,14 +197,14 @@ export class CoalescedEvents {
   }
 
   #make({ actorId, ...occasion }: Occasion, at: number, count: number, ip: string | undefined): StoredEvent {
-    this.#left -= 1
+    this.#left = Math.max(0, this.#left - 1)
     const { action, prefix } = this.#options
     return { id: generateId(platformRandom), at, action, prefix, actorId, ...occasion, ...(ip !== undefined && { ip }), count }
   }
 }
 
-/** A tenant has its own share; tokens without a tenant are grouped by owner, or by creator. */
-export function shareOf(occasion: Occasion): string {
+/** The tenant that an occasion concerns; without a tenant, the owner or the creator. */
+export function concernedBy(occasion: Occasion): string {
   const { tenantId, ownerId, createdBy, actorId } = ownFields(occasion)
   return tenantId === undefined ? `owner ${ownerId ?? createdBy ?? actorId}` : `tenant ${tenantId}`
 }

@@ -1,4 +1,3 @@
-import { Shares } from '../cache/bounded-map.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { StoredEvent } from '../model/event.js'
 import type { Filtered } from '../store/compile-filter.js'
@@ -7,12 +6,13 @@ import type { TokenFilter } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
+import { FairQueue } from './fair-queue.js'
 import { tryEach } from './parts.js'
 
 const MAX_WAITING = 1_000
 const MAX_REMEMBERED = 10_000
 
-type Reuse = { readonly tokenId: string; readonly tenantId: string | undefined; readonly at: number }
+type Reuse = { readonly tokenId: string; readonly at: number }
 
 /** Dependencies of the revoker. */
 export type LineageOptions = {
@@ -28,16 +28,18 @@ export type LineageOptions = {
 }
 
 /**
- * Revokes whole lineages, one after the other, without delaying the request that caused it.
+ * Revokes whole lineages, one after the other, without delaying the request that caused it. No owner and no tenant takes the turns of another.
  *
  * A revocation is one transaction: it ends every token of the lineage, including a successor created at the same moment, or none of them. The next flush
  * retries a failure. A second revocation, here or on another node, finds nothing left to end and writes nothing.
  */
 export class LineageRevoker {
   readonly #options: LineageOptions
-  readonly #waiting: Shares<Reuse> = new Shares()
+  readonly #waiting: FairQueue<Reuse> = new FairQueue(MAX_WAITING, () => this.#tellFull())
   readonly #revoked: Set<string> = new Set()
   #running: Promise<void> | undefined
+  /** Whether the turns must be computed again. */
+  #hasNew = false
   #toldFull = false
 
   constructor(options: LineageOptions) {
@@ -50,16 +52,14 @@ export class LineageRevoker {
   }
 
   /**
-   * Revokes this lineage, unless that was done before: a lineage whose tokens have all ended gets no new ones. If too many are waiting, the last one of the
-   * tenant with the most waiting is dropped, so that no tenant blocks another's revocations.
+   * Revokes this lineage, unless that was done before: a lineage whose tokens have all ended gets no new ones. If too many are waiting, those of the owners
+   * and tenants with the most are dropped.
    */
-  note(rootId: string, { id, tenantId }: Filtered, at: number): void {
+  note(rootId: string, { id, tenantId, ownerId, createdBy }: Filtered, at: number): void {
     if (this.#revoked.has(rootId) || this.#waiting.has(rootId)) return
-    this.#waiting.put(rootId, shareOf(tenantId), { tokenId: id, tenantId, at })
-    if (this.#waiting.size > MAX_WAITING) {
-      this.#waiting.remove(this.#waiting.largest().at(-1) ?? rootId)
-      this.#tellFull()
-    }
+    const from = JSON.stringify([tenantId, ownerId ?? createdBy])
+    this.#waiting.put(rootId, { from, about: tenantId ?? '' }, { tokenId: id, at })
+    this.#hasNew = true
     this.flush().catch(() => undefined)
   }
 
@@ -85,9 +85,7 @@ export class LineageRevoker {
   }
 
   async #revokeWaiting(): Promise<void> {
-    const [failure] = await tryEach([...this.#waiting.inTurn()], async ([rootId, reuse]) => {
-      // Moves to the back of the queue until it succeeds: the others do not wait for one that the store rejects.
-      this.#waiting.put(rootId, shareOf(reuse.tenantId), reuse)
+    const [failure] = await tryEach(this.#once(), async ([rootId, reuse]) => {
       await this.#revoke(rootId, reuse)
       if (this.#revoked.size >= MAX_REMEMBERED) this.#revoked.clear()
       this.#revoked.add(rootId)
@@ -95,6 +93,24 @@ export class LineageRevoker {
       this.#toldFull = false
     })
     if (failure !== undefined) throw failure[1]
+  }
+
+  // Whoever comes in the meantime gets a turn before the rest of those who have many.
+  *#once(): Generator<readonly [rootId: string, reuse: Reuse]> {
+    const tried = new Set<string>()
+    let left = this.#waiting.inTurn()[Symbol.iterator]()
+    for (;;) {
+      if (this.#hasNew) left = this.#waiting.inTurn()[Symbol.iterator]()
+      this.#hasNew = false
+      const { value: next } = left.next()
+      if (next === undefined) return
+      const [rootId, reuse, parties] = next
+      if (tried.has(rootId) || !this.#waiting.has(rootId)) continue
+      tried.add(rootId)
+      // Moves to the back of the queue until it succeeds: the others do not wait for one that the store rejects.
+      this.#waiting.put(rootId, parties, reuse)
+      yield [rootId, reuse]
+    }
   }
 
   async #revoke(rootId: string, { tokenId, at }: Reuse): Promise<void> {
@@ -119,9 +135,4 @@ export class LineageRevoker {
       changed(filter)
     }
   }
-}
-
-/** Each tenant has its own share, and so do tokens without a tenant. */
-function shareOf(tenantId: string | undefined): string {
-  return tenantId === undefined ? '' : `tenant ${tenantId}`
 }

@@ -145,15 +145,19 @@ export function halves<T>(list: readonly T[]): readonly [readonly T[], readonly 
  *
  * @throws the most recent error, if the first few items all fail
  */
-export async function tryEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<readonly [item: T, error: unknown][]> {
+export async function tryEach<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<readonly [item: T, error: unknown][]> {
   const failed: [T, unknown][] = []
-  for (const [index, item] of items.entries()) {
+  let tried = 0
+  for (const item of items) {
+    tried += 1
     try {
       await work(item)
     } catch (error) {
       failed.push([item, error])
-      if (failed.length === index + 1 && failed.length === Math.min(MOST_REFUSED, items.length)) throw error
+      if (failed.length === tried && tried === MOST_REFUSED) throw error
     }
   }
+  const last = failed.at(-1)
+  if (last !== undefined && failed.length === tried) throw last[1]
   return failed
 }

@@ -142,9 +142,26 @@ export function buildContext(settings: Settings): Context {
     const now = clock()
     await Promise.all(buffers.map((buffer) => buffer.flush(now, false)))
   }
+  // These write one item at a time, which may take long. Nothing else waits for them.
+  const oneByOne = new Set<Buffered>([lineages, importedChanges].filter((buffer) => buffer !== undefined))
+  const flushing = new Set<Buffered>()
+  const flushSlow = async (buffer: Buffered, now: number): Promise<void> => {
+    flushing.add(buffer)
+    try {
+      await buffer.flush(now, false)
+    } catch (error) {
+      report('flush', error)
+    } finally {
+      flushing.delete(buffer)
+    }
+  }
   const housekeeping = new Housekeeping(
     {
-      flush,
+      flush: async () => {
+        const now = clock()
+        for (const buffer of oneByOne) if (buffer.pending && !flushing.has(buffer)) void flushSlow(buffer, now)
+        await Promise.all(buffers.filter((buffer) => !oneByOne.has(buffer)).map((buffer) => buffer.flush(now, false)))
+      },
       pending: () => buffers.some(({ pending }) => pending),
       sweep: () => outbox.place(),
     },

@@ -120,7 +120,7 @@ export async function findImported(
 }
 
 /**
- * Returns whether one of these credentials is an imported token, valid or not. Failed guesses count against the budget of the address.
+ * Returns whether one of these credentials is an imported token, valid or not, even if its format is no longer accepted. Failed guesses count against the budget of the address.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -134,7 +134,7 @@ export async function holdsImported(
   if (imported === undefined) return false
   const dueAt = settings.monotonic() + leftMs
   for (const credential of credentials) {
-    const found = await findImported(context, imported, imported.claims(credential), { ip }, dueAt, true)
+    const found = await findImported(context, imported, imported.claims(credential, true), { ip }, dueAt, true)
     if (found?.proven === true) return true
   }
   return false
@@ -186,5 +186,5 @@ export function shapesOf({ imported, settings }: Context): ForeignShapes | undef
   const { formats } = settings.imports ?? {}
   if (imported === undefined || formats === undefined) return undefined
   const schemes = formats.flatMap(({ scheme }) => (scheme === undefined ? [] : [scheme.toLowerCase()]))
-  return { schemes: [...new Set(schemes)], admits: (credential) => imported.claims(credential).length > 0 }
+  return { schemes: [...new Set(schemes)], admits: (credential) => imported.claims(credential, true).length > 0 }
 }

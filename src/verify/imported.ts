@@ -72,22 +72,25 @@ export class Imported {
    * Returns the tokens that a credential may belong to, one for each format that it fits. Those of formats that are no longer accepted come last, and
    * never alone. A token of this library fits no format, whatever its prefix.
    *
+   * With `everKnown`, formats that are no longer accepted count like the others: this recognizes a credential that must not be taken for something else.
+   *
    * @throws StoreUnavailableError `store_unavailable`, if the host's `read` function fails
    */
-  claims(credential: unknown): readonly Claim[] {
+  claims(credential: unknown, everKnown: boolean = false): readonly Claim[] {
     if (typeof credential !== 'string' || credential.length > MAX_LENGTH || !CREDENTIAL.test(credential)) return []
     if (parseAnyToken(credential) !== undefined) return []
     const { imports, clock } = this.#options
     const now = clock()
+    const isOver = (format: TokenFormat): boolean => !everKnown && hasEnded(format, now)
     const claim = (format: TokenFormat): readonly Claim[] => {
       const read = this.#read(format, credential)
       if (read === undefined) return []
       const id = imports.keys.idOf(format.name, read.key)
       const body = imports.keys.bodyOf(format.name, id, read.proof)
-      return [{ id, format, ended: hasEnded(format, now), key: read.key, credential, body }]
+      return [{ id, format, ended: isOver(format), key: read.key, credential, body }]
     }
-    const accepted = imports.formats.filter((format) => !hasEnded(format, now)).flatMap(claim)
-    return accepted.length === 0 ? [] : [...accepted, ...imports.formats.filter((format) => hasEnded(format, now)).flatMap(claim)]
+    const accepted = imports.formats.filter((format) => !isOver(format)).flatMap(claim)
+    return accepted.length === 0 ? [] : [...accepted, ...imports.formats.filter(isOver).flatMap(claim)]
   }
 
   /** Revokes the other tokens that have the same secret as this revoked one, soon and off the request path. */

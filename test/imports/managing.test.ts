@@ -148,3 +148,20 @@ it('ignores a principal from the guard of another instance, which may have a tok
   const { items } = await there.system.events({ action: 'management.refused' })
   expect(items.map(({ actorId, tokenId }) => [actorId, tokenId])).toContainEqual([expect.stringMatching(/^foreign:/), undefined])
 })
+
+it('still recognizes a token whose format has ended: it manages nothing, and is not passed to the option foreign', async () => {
+  let now = Date.now()
+  const ending = sha256Tokens({ prefix: 'sk_', length: 35, until: new Date(now + 60_000).toISOString() })
+  const tokens = accepting([ending], { clock: () => now })
+  const { token, row } = oldToken(1)
+  await tokens.system.import([row], { format: ending, map })
+  now += 120_000
+  expect(await answerTo(tokens, { authorization: `Bearer ${token}` })).toBe('token_cannot_manage')
+  expect(await answerTo(tokens, { authorization: `Bearer ${oldToken(2).token}` })).toBe(200)
+  const asked: string[] = []
+  const foreign = (credential: string): undefined => void asked.push(credential)
+  const guarded = await authenticate(tokens, new Request('https://api.test/', { headers: { authorization: `Bearer ${token}` } }), {
+    foreign,
+  })
+  expect([guarded.response?.status, asked]).toEqual([401, []])
+})

@@ -3,7 +3,7 @@ import type { Attempt } from '../../activity/attempts.js'
 import { type Code, isLatchkeyError, type LatchkeyError } from '../../errors.js'
 import type { Attempted } from '../../model/attempted.js'
 import type { MaybePromise } from '../../model/json.js'
-import { normalizeIp } from '../../policy/network.js'
+import { callerOf, normalizeIp } from '../../policy/network.js'
 import { supplied } from '../../policy/option-reader.js'
 import { toPlain, whyNotPlain } from '../../policy/plain-text.js'
 import type { Filtered } from '../../store/compile-filter.js'
@@ -49,7 +49,7 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
   if (!denied && error.code !== 'token_limit_reached') return
   const subject = subjects.get(error)
   const told = subject === undefined ? aboutTarget(actor, { input: target.input }) : aboutToken(subject)
-  note(context, { actorId: actor.id, attempt: verb, code: error.code, field: error.field, about: told, ip: actor.ip })
+  note(context, { ...by(actor), attempt: verb, code: error.code, field: error.field, about: told })
 }
 
 /**
@@ -58,7 +58,7 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
  */
 export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
   if (reachOf(actor) === 'all') return
-  note(context, { actorId: actor.id, attempt: verb, code: 'not_found', about: aboutTarget(actor, target), ip: actor.ip })
+  note(context, { ...by(actor), attempt: verb, code: 'not_found', about: aboutTarget(actor, target) })
 }
 
 /** Records a request that was refused before it reached a verb. */
@@ -68,15 +68,19 @@ export function noteAttempted(context: Context, { attempt, code, field, ip, acto
     const entry = TokenPrincipal.entryFor(principal, context.signalOf)
     const { kind, tokenId, tenantId } = namedBy(principal)
     // A principal from another system or instance may have the same ID as one of our tokens, and its ID may contain any characters.
-    if (entry !== undefined) note(context, { ...shared, actorId: `token:${entry.id}`, about: aboutToken(entry) })
-    else
-      note(context, {
-        ...shared,
-        actorId: `${kind === 'token' ? 'foreign' : kind}:${shownId(tokenId)}`,
-        about: isPlain(tenantId) ? { tenantId } : {},
-      })
-  } else if (actor === undefined) note(context, { ...shared, actorId: NOBODY, about: {} })
-  else note(context, { ...shared, actorId: actor.id, about: homeOf(actor.tenants === '*' ? undefined : actor.tenants) })
+    const actorId = entry === undefined ? `${kind === 'token' ? 'foreign' : kind}:${shownId(tokenId)}` : `token:${entry.id}`
+    const about = entry === undefined ? (isPlain(tenantId) ? { tenantId } : {}) : aboutToken(entry)
+    note(context, { ...shared, actorId, from: actorId, about })
+  } else if (actor === undefined) note(context, { ...shared, actorId: NOBODY, from: callerOf(ip) ?? '', about: {} })
+  else {
+    const tenants = actor.tenants === '*' ? undefined : actor.tenants
+    note(context, { ...shared, ...by({ id: actor.id, tenants, ip: shared.ip }), about: homeOf(tenants) })
+  }
+}
+
+/** Actors with the same ID in different tenants are different people; one who acts in several tenants is one person. */
+function by({ id, tenants, ip }: Pick<ReadActor, 'id' | 'tenants' | 'ip'>): Pick<Attempt, 'actorId' | 'from' | 'ip'> {
+  return { actorId: id, from: JSON.stringify([id, tenants?.slice(0, 10)]), ip }
 }
 
 // Omits a tenant that the actor cannot access: outsiders must not be able to write into its trail.

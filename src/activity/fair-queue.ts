@@ -1,0 +1,95 @@
+/** The two parties of an entry: who caused it, and whom it concerns. */
+export type Parties = { readonly from: string; readonly about: string }
+
+type Entry<V> = { readonly key: string; readonly value: V; readonly parties: Parties }
+
+/** Which part of a full queue is dropped at once, so that the turns need not be computed again for each new entry. */
+const DROPPED_PART = 1 / 8
+
+/**
+ * A bounded queue in which no party takes the space or the turns of another.
+ *
+ * An entry waits its turn among the entries that the same party caused, where those concerned take turns, and among the entries that concern the same party,
+ * where those who caused them take turns. The later of the two turns counts. So neither one caller with many victims nor many callers with one victim hold up
+ * anybody else. When the queue is full, the entries with the latest turns are dropped.
+ */
+export class FairQueue<V> {
+  readonly #entries: Map<string, Entry<V>> = new Map()
+  readonly #capacity: number
+  /** Called for each dropped entry. */
+  readonly #onDrop: (value: V) => void
+  /** Returns whether this entry had its turn lately, so that it counts before the others. */
+  readonly #wasServed: (value: V) => boolean
+
+  constructor(capacity: number, onDrop: (value: V) => void = () => undefined, wasServed: (value: V) => boolean = () => false) {
+    this.#capacity = capacity
+    this.#onDrop = onDrop
+    this.#wasServed = wasServed
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key)
+  }
+
+  get(key: string): V | undefined {
+    return this.#entries.get(key)?.value
+  }
+
+  values(): V[] {
+    return Array.from(this.#entries.values(), ({ value }) => value)
+  }
+
+  /** Adds an entry, or moves it behind the others of its parties. */
+  put(key: string, parties: Parties, value: V): void {
+    if (!this.#entries.delete(key) && this.#entries.size >= this.#capacity) this.#makeRoom()
+    this.#entries.set(key, { key, value, parties })
+  }
+
+  remove(key: string): void {
+    this.#entries.delete(key)
+  }
+
+  /** Returns the entries in the order of their turns. */
+  inTurn(): readonly (readonly [key: string, value: V, parties: Parties])[] {
+    return this.#ordered().map(({ key, value, parties }) => [key, value, parties])
+  }
+
+  #makeRoom(): void {
+    const kept = Math.floor(this.#capacity * (1 - DROPPED_PART))
+    for (const { key, value } of this.#ordered().slice(kept)) {
+      this.#entries.delete(key)
+      this.#onDrop(value)
+    }
+  }
+
+  #ordered(): Entry<V>[] {
+    const all = [...this.#entries.values()]
+    const served = all.filter(({ value }) => this.#wasServed(value))
+    const entries = served.length === 0 ? all : [...served, ...all.filter(({ value }) => !this.#wasServed(value))]
+    const turns = turnsOf(entries, 'from', 'about')
+    const others = turnsOf(entries, 'about', 'from')
+    const turnOf = (entry: Entry<V>): number => Math.max(turns.get(entry) ?? 0, others.get(entry) ?? 0)
+    return entries.sort((a, b) => turnOf(a) - turnOf(b))
+  }
+}
+
+/** The place of each entry among those of one party, where the parties on the other side take turns. */
+function turnsOf<E extends { readonly parties: Parties }>(
+  entries: readonly E[],
+  side: keyof Parties,
+  other: keyof Parties,
+): Map<E, number> {
+  const next = (counts: Map<string, number>, key: string): number => {
+    const count = counts.get(key) ?? 0
+    counts.set(key, count + 1)
+    return count
+  }
+  const pairs = new Map<string, number>()
+  const rounds = entries.map((entry) => ({ entry, round: next(pairs, JSON.stringify([entry.parties[side], entry.parties[other]])) }))
+  const places = new Map<string, number>()
+  return new Map(rounds.sort((a, b) => a.round - b.round).map(({ entry }) => [entry, next(places, entry.parties[side])]))
+}
