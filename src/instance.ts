@@ -178,8 +178,8 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
   close(): Promise<void>
 }
 
-/** The outcome of a use that was admitted. */
-export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited'
+/** The outcome of a use that was admitted. `undecided`: it ended without a decision, and counts neither as allowed nor as refused. */
+export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited' | 'undecided'
 
 /** Decides whether to accept credentials, for the adapters. */
 export type Decider = {

@@ -132,6 +132,12 @@ export function refuseUse(use: Use | undefined, code: Exclude<UseOutcome, 'allow
   return spent
 }
 
+/** Gives a use back that ended without a decision, such as in a 503. It counts neither as allowed nor as refused. */
+export function undoUse(use: Use | undefined): void {
+  use?.refused('undecided')
+  use?.done('')
+}
+
 class RequestUse implements Use {
   readonly tokenId: string | undefined
   readonly #decider: Decider

@@ -7,7 +7,7 @@ import { normalizeIp } from '../policy/network.js'
 import { isThenable } from '../store/deadline.js'
 import { tellableFault } from '../store/describe-fault.js'
 import { limitsOf } from '../verify/route-check.js'
-import { type Admission, admissionOf, admit, type Guard, startUse, type Use } from './admission.js'
+import { type Admission, admissionOf, admit, type Guard, startUse, type Use, undoUse } from './admission.js'
 import { askHost } from './ask-host.js'
 import { atOnce } from './at-once.js'
 import { createCredentialReader } from './credential.js'
@@ -72,6 +72,7 @@ export function createGuard<R extends object>(
         return admit()
       } catch (error) {
         report('verify', error)
+        undoUse(admissionOf(request as R)?.use)
         return refuse('store_unavailable', request as R)
       }
     },

@@ -2,7 +2,7 @@ import { aboutCopies, noteCopy } from '../model/copies.js'
 import type { MaybePromise } from '../model/json.js'
 import { callOut, isThenable } from '../store/deadline.js'
 import { heldScope, isKnown, reaches, resourceValues } from '../verify/route-check.js'
-import { type Admission, admissionOf, type Guard, refuseUse } from './admission.js'
+import { type Admission, admissionOf, type Guard, refuseUse, undoUse } from './admission.js'
 import { warn } from './diagnostics.js'
 import { CALLBACK_DEADLINE_MS, systemMonotonic } from './options.js'
 import type { PlainResponse } from './problem.js'
@@ -39,6 +39,7 @@ export function createScopeCheck<R extends object>(
     }
     const unavailable = (error: unknown): PlainResponse => {
       admission.guard.decider.report('resources', error)
+      undoUse(admission.use)
       return admission.guard.refuse('store_unavailable', request)
     }
     try {

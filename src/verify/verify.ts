@@ -244,7 +244,7 @@ function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, 
 function noteRefusal(
   { refusals }: Context,
   entry: Entry,
-  code: RefusalCode | Exclude<UseOutcome, 'allowed'>,
+  code: RefusalCode | Exclude<UseOutcome, 'allowed' | 'undecided'>,
   now: number,
   ip: string | undefined,
 ): void {
@@ -264,6 +264,10 @@ export function countUse(
 function note(context: Context, principal: Principal, endpoint: string, scope: string, ip: string | undefined, outcome: UseOutcome): void {
   const entry = TokenPrincipal.entryOf(principal)
   if (entry === undefined) return
+  if (outcome === 'undecided') {
+    context.rates?.giveBack(principal)
+    return
+  }
   const now = context.settings.clock()
   context.usage?.count(entry, now, endpoint, outcome, scope, ip)
   if (outcome !== 'allowed') {

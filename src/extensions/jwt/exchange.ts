@@ -1,5 +1,5 @@
 import { endpointName } from '../../activity/endpoint-name.js'
-import { refuseUse, startUse, type Use } from '../../http/admission.js'
+import { refuseUse, startUse, type Use, undoUse } from '../../http/admission.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
@@ -92,49 +92,55 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     if (!verification.ok && verification.code === 'rate_limited') throw rateLimited(verification.retryAfterSeconds)
     // RFC 8693 §2.2.2: an invalid subject token is an invalid_request.
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
-    // The signed token outlives this lookup without the store, so it must reflect the primary's current state and not a cache.
-    const parent = await inside.introspect(subject, allowance, address)
-    if (!parent.active || !isAllowedFrom(parent.record, address)) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
-    const { record } = parent
-    const now = readSeconds(clock)
-    const exp = Math.min(now + expiresIn, endsAtSeconds(record, inside.settings.imports) ?? Number.POSITIVE_INFINITY)
-    if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to expire')
-    // Counted as allowed only once the signed token exists.
+    // Counted as allowed only once the signed token exists. Any other end gives it back.
     const use = startUse(inside, verification.principal, address)
-    const scope = asked.scope ?? parent.scopes
-    if (!scope.every(membershipIn(parent.scopes, scope.length)))
-      throw refusedUse(use, 'scope_insufficient', 'the subject token does not have all of these scopes')
-    const resources = asked.resources ?? parent.resources
-    if (asked.resources !== undefined && !resourcesWithin(asked.resources, parent.resources))
-      throw refusedUse(use, 'resource_denied', 'the subject token has no access to some of these resources')
-    const token = await signClaims(
-      {
-        iss: issuer,
-        ...claimsOf(record),
-        aud: audience,
-        iat: now,
-        exp,
-        jti: generateId(platformRandom),
+    try {
+      // The signed token outlives this lookup without the store, so it must reflect the primary's current state and not a cache.
+      const parent = await inside.introspect(subject, allowance, address)
+      if (!parent.active || !isAllowedFrom(parent.record, address))
+        throw oauthError(400, 'invalid_request', 'the subject token is not valid')
+      const { record } = parent
+      const now = readSeconds(clock)
+      const exp = Math.min(now + expiresIn, endsAtSeconds(record, inside.settings.imports) ?? Number.POSITIVE_INFINITY)
+      if (exp <= now) throw oauthError(400, 'invalid_request', 'the subject token is about to expire')
+      const scope = asked.scope ?? parent.scopes
+      if (!scope.every(membershipIn(parent.scopes, scope.length)))
+        throw refusedUse(use, 'scope_insufficient', 'the subject token does not have all of these scopes')
+      const resources = asked.resources ?? parent.resources
+      if (asked.resources !== undefined && !resourcesWithin(asked.resources, parent.resources))
+        throw refusedUse(use, 'resource_denied', 'the subject token has no access to some of these resources')
+      const token = await signClaims(
+        {
+          iss: issuer,
+          ...claimsOf(record),
+          aud: audience,
+          iat: now,
+          exp,
+          jti: generateId(platformRandom),
+          scope: scope.join(' '),
+          parent: record.id,
+          name: record.name,
+          ...(record.ownerId !== undefined && { owner_id: record.ownerId }),
+          ...(resources !== undefined && { resources }),
+        },
+        key,
+        { report, deadlineMs, leftMs: allowance.leftMs },
+      )
+      if (token.length > MAX_LENGTH)
+        throw oauthError(400, 'invalid_request', 'the signed token would be too long to send: request fewer scopes or resources')
+      use.done(ENDPOINT)
+      // RFC 8693 §2.2.1
+      return answerJson(200, {
+        access_token: token,
+        issued_token_type: ACCESS_TOKEN,
+        token_type: 'Bearer',
+        expires_in: exp - now,
         scope: scope.join(' '),
-        parent: record.id,
-        name: record.name,
-        ...(record.ownerId !== undefined && { owner_id: record.ownerId }),
-        ...(resources !== undefined && { resources }),
-      },
-      key,
-      { report, deadlineMs, leftMs: allowance.leftMs },
-    )
-    if (token.length > MAX_LENGTH)
-      throw oauthError(400, 'invalid_request', 'the signed token would be too long to send: request fewer scopes or resources')
-    use.done(ENDPOINT)
-    // RFC 8693 §2.2.1
-    return answerJson(200, {
-      access_token: token,
-      issued_token_type: ACCESS_TOKEN,
-      token_type: 'Bearer',
-      expires_in: exp - now,
-      scope: scope.join(' '),
-    })
+      })
+    } catch (error) {
+      undoUse(use)
+      throw error
+    }
   })
 }
 

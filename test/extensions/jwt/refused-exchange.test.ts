@@ -1,5 +1,5 @@
 import { latchkey } from 'latchkey'
-import { exchange, generateSigningKey } from 'latchkey/jwt'
+import { exchange, generateSigningKey, signingKey } from 'latchkey/jwt'
 import { memoryStore } from 'latchkey/stores/memory'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
@@ -75,5 +75,31 @@ describe('a refused exchange', () => {
     const statuses: number[] = []
     for (const scope of ['c', 'c', 'c', 'c', 'a', 'a', 'a']) statuses.push(await ask(scope))
     expect(statuses).toEqual([400, 400, 400, 429, 200, 200, 429])
+  })
+
+  it('an exchange that the signing key fails is given back to the limits and counts no use', async () => {
+    const tokens = latchkey({
+      prefix: 'acme_live',
+      store: memoryStore(),
+      scopes: { a: 'b' },
+      logger: false,
+      rateLimit: {
+        limits: [{ name: 'token', by: 'token', limiter: new RateLimiterMemory({ points: 2, duration: 60 }) }],
+        onFailure: 'refuse',
+      },
+    })
+    const { token, record } = await tokens.system.create({ name: 'x', scopes: ['a'] })
+    const { publicJwk } = await generateSigningKey()
+    const sign = async () => {
+      throw new Error('the KMS is down')
+    }
+    const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [await signingKey({ publicJwk, sign })] })
+    const statuses: number[] = []
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      const body = new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN })
+      statuses.push((await buy(new Request(ISSUER, { method: 'POST', body }))).status)
+    }
+    expect(statuses).toEqual([503, 503, 503, 503])
+    expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
   })
 })
