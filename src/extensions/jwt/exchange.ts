@@ -18,7 +18,7 @@ import { claimsOf, endsAtSeconds, isAllowedFrom } from '../oauth/claims.js'
 import { endpoint, oauthError, Refused } from '../oauth/client.js'
 import { isSigningKey, type SigningKey } from './keys.js'
 import { MAX_LENGTH } from './read-claims.js'
-import { signClaims } from './sign.js'
+import { signClaims, signedLength } from './sign.js'
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
@@ -109,25 +109,25 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
       const resources = asked.resources ?? parent.resources
       if (asked.resources !== undefined && !resourcesWithin(asked.resources, parent.resources))
         throw refusedUse(use, 'resource_denied', 'the subject token has no access to some of these resources')
-      const token = await signClaims(
-        {
-          iss: issuer,
-          ...claimsOf(record),
-          aud: audience,
-          iat: now,
-          exp,
-          jti: generateId(platformRandom),
-          scope: scope.join(' '),
-          parent: record.id,
-          name: record.name,
-          ...(record.ownerId !== undefined && { owner_id: record.ownerId }),
-          ...(resources !== undefined && { resources }),
-        },
-        key,
-        { report, deadlineMs, leftMs: allowance.leftMs },
-      )
-      if (token.length > MAX_LENGTH)
-        throw oauthError(400, 'invalid_request', 'the signed token would be too long to send: request fewer scopes or resources')
+      const claims = {
+        iss: issuer,
+        ...claimsOf(record),
+        aud: audience,
+        iat: now,
+        exp,
+        jti: generateId(platformRandom),
+        scope: scope.join(' '),
+        parent: record.id,
+        name: record.name,
+        ...(record.ownerId !== undefined && { owner_id: record.ownerId }),
+        ...(resources !== undefined && { resources }),
+      }
+      // Checked first, because the host may pay for each signature.
+      if (signedLength(claims, key) > MAX_LENGTH) {
+        const why = 'the signed token would be too long to send: request fewer scopes or resources'
+        throw refusedUse(use, resources === undefined ? 'scope_insufficient' : 'resource_denied', why, 'invalid_request')
+      }
+      const token = await signClaims(claims, key, { report, deadlineMs, leftMs: allowance.leftMs })
       use.done(ENDPOINT)
       // RFC 8693 §2.2.1
       return answerJson(200, {
@@ -193,11 +193,16 @@ function readAsked(form: URLSearchParams): Asked {
 }
 
 /** Counts the use as refused, which uses up part of the token's refusal budget, and returns the answer. */
-function refusedUse(use: Use, code: 'scope_insufficient' | 'resource_denied', description: string): Refused {
+function refusedUse(
+  use: Use,
+  code: 'scope_insufficient' | 'resource_denied',
+  description: string,
+  error: string = code === 'scope_insufficient' ? 'invalid_scope' : 'invalid_request',
+): Refused {
   const spent = refuseUse(use, code)
   use.done(ENDPOINT)
   if (spent !== undefined) return rateLimited(spent.resetSeconds)
-  return oauthError(400, code === 'scope_insufficient' ? 'invalid_scope' : 'invalid_request', description)
+  return oauthError(400, error, description)
 }
 
 function rateLimited(retryAfterSeconds = 1): Refused {

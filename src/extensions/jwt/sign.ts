@@ -8,9 +8,24 @@ const SIGNATURE_BYTES = 64
 /** How long the host's key may take to sign, and who receives an error. */
 type Signing = Pick<CallSite, 'deadlineMs' | 'leftMs' | 'report'>
 
-/** Signs claims as a compact JWS (RFC 7515 §7.1) of type `at+jwt` (RFC 9068 §2.1). */
+/** RFC 9068 §2.1 */
+const ACCESS_TOKEN = 'at+jwt'
+
+/** Signs claims as a compact JWS (RFC 7515 §7.1) of type `at+jwt`. */
 export async function signClaims(claims: Readonly<Record<string, unknown>>, key: SigningKey, by: Signing): Promise<string> {
-  return await signCompact(JSON.stringify(claims), 'at+jwt', key, by)
+  return await signCompact(JSON.stringify(claims), ACCESS_TOKEN, key, by)
+}
+
+/** Returns how long `signClaims` would make the token. Every algorithm that is supported has signatures of the same length. */
+export function signedLength(claims: Readonly<Record<string, unknown>>, { kid, alg }: SigningKey): number {
+  const header = JSON.stringify({ alg, kid, typ: ACCESS_TOKEN })
+  const parts = [header, JSON.stringify(claims)].map((text) => encodedLength(new TextEncoder().encode(text).length))
+  return parts.reduce((sum, length) => sum + length + 1, encodedLength(SIGNATURE_BYTES))
+}
+
+/** RFC 7515 §2: base64url without padding. */
+function encodedLength(bytes: number): number {
+  return Math.ceil((bytes * 4) / 3)
 }
 
 /** Signs text as a compact JWS of this type. */

@@ -22,6 +22,32 @@ describe('a refused exchange', () => {
     expect(items.map(({ code }) => code)).toEqual([outcome])
   })
 
+  it('an exchange whose signed token would be too long counts as refused, and nothing is signed', async () => {
+    let signatures = 0
+    const { publicJwk } = await generateSigningKey()
+    const sign = async (): Promise<Uint8Array> => {
+      signatures += 1
+      return new Uint8Array(64)
+    }
+    const own = await signingKey({ publicJwk, sign })
+    const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { a: 'Do a' }, logger: false })
+    const buy = exchange(tokens, { issuer: ISSUER, audiences: ['stock'], keys: [own] })
+    const ask = (token: string): Promise<Response> =>
+      buy(
+        new Request(`${ISSUER}/token`, {
+          method: 'POST',
+          body: new URLSearchParams({ grant_type: GRANT, subject_token: token, subject_token_type: ACCESS_TOKEN, audience: 'stock' }),
+        }),
+      )
+    const many = Array.from({ length: 700 }, (_, at) => `warehouse-${at}`)
+    const { token, record } = await tokens.system.create({ name: 'x', scopes: ['a'], resources: { warehouse: many } })
+    const answer = await ask(token)
+    expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ error: 'invalid_request' })])
+    expect([signatures, await tokens.system.usage(record.id)]).toEqual([0, expect.objectContaining({ total: 0, refused: 1 })])
+    const few = await tokens.system.create({ name: 'x', scopes: ['a'], resources: { warehouse: many.slice(0, 5) } })
+    expect([(await ask(few.token)).status, signatures]).toEqual([200, 1])
+  })
+
   it('an exchange counts one allowed use', async () => {
     const { ask, create, tokens } = await createGateway()
     const { token, record } = await create(GRANTED)
