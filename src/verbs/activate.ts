@@ -18,7 +18,7 @@ import { checkHandout } from './lib/handout.js'
  */
 export async function activate(context: Context, actor: ReadActor, id: unknown, options: unknown): Promise<TokenRecord> {
   const version = readVersion(options)
-  return changeToken(context, id, actor, version, async (current, now) => {
+  return changeToken(context, id, actor, version, 'edit', async (current, now) => {
     if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, which cannot be undone')
     if (current.deactivatedAt === undefined) return undefined
     if (!reachesAsFarAs(actor, current.deactivatedReach)) {

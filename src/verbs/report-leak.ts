@@ -13,7 +13,8 @@ import { stop } from './deactivate.js'
 import { canSee, type ReadActor } from './lib/actor.js'
 import { noteOutOfReach } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
-import { commit, findVisible, MAX_TRIES, type Step, timeOfChange, tooManyChanges, withChanges } from './lib/change.js'
+import { commit, findVisible, type Step, timeOfChange, withChanges } from './lib/change.js'
+import { takingTurns } from './lib/line.js'
 
 type Given = { token: string; source?: string | undefined; url?: string | undefined; type?: string | undefined; action: LeakAction }
 
@@ -50,7 +51,7 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
     return { known: false }
   }
   let repeated = false
-  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+  return await takingTurns<LeakReported>(context, found.id, given.action === 'revoke' ? 'revocation' : 'stop', async () => {
     const current = await findVisible(context, found.id, actor)
     const now = timeOfChange(context)
     const leak = leakEvent(current, given, actor, now)
@@ -62,8 +63,8 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
     if (result.ok) return { known: true, repeated, record: viewRecord(step?.record ?? current, now) }
     // This leak was reported before. At most its action remains to be done.
     if (result.conflict === leak.id) repeated = true
-  }
-  throw tooManyChanges()
+    return undefined
+  })
 }
 
 /** The general redaction recognizes neither the format of an imported token nor parts of a secret. */

@@ -28,7 +28,7 @@ export const revokeShape: z.ZodType<Given> = z.strictObject(revocationFields).me
  */
 export async function revoke(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<TokenRecord> {
   const { reason, waitForNodes } = readShape(revokeShape, input === undefined ? {} : input, 'revoke()')
-  const record = await changeToken(context, id, actor, undefined, (current, now) => {
+  const record = await changeToken(context, id, actor, undefined, 'revocation', (current, now) => {
     if (current.revokedAt !== undefined) return undefined
     const after = withChanges(current, now, {
       revokedAt: now,

@@ -16,8 +16,9 @@ import { isHolder, type ReadActor } from './lib/actor.js'
 import { concerning } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
 import { capsOnOverlap } from './lib/caps.js'
-import { commit, findVisible, MAX_TRIES, timeOfChange, tooManyChanges, withChanges } from './lib/change.js'
+import { commit, findVisible, timeOfChange, withChanges } from './lib/change.js'
 import { checkHandout, checkOwner } from './lib/handout.js'
+import { takingTurns } from './lib/line.js'
 
 /** An overlap is for handing over to the new token, not for a permanent second token. */
 const MAX_OVERLAP_SECONDS = 90 * 86_400
@@ -49,7 +50,7 @@ export const rotateShape: z.ZodType<Given> = z
  */
 export async function rotate(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Minted | Replayed> {
   const { overlap = 0, idempotencyKey } = readShape(rotateShape, input === undefined ? {} : input, 'rotate()')
-  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+  return await takingTurns<Minted | Replayed>(context, id, 'stop', async () => {
     const old = await findVisible(context, id, actor)
     const now = timeOfChange(context)
     const derivedId =
@@ -84,9 +85,8 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
         }),
       ],
     })
-    if (result.ok) return { token: successor.token, record: viewRecord(successor.record, now) }
-  }
-  throw tooManyChanges()
+    return result.ok ? { token: successor.token, record: viewRecord(successor.record, now) } : undefined
+  })
 }
 
 function refuseUnlessAlive(old: StoredToken, now: number): void {

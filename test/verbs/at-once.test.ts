@@ -1,7 +1,8 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, heldStore, interceptStore } from 'latchkey/testing'
 import { expect, it } from 'vitest'
-import { instance, mint, refusal } from '../latchkey/harness.js'
+import type { Change } from '../../src/store/port.js'
+import { instance, mint, pause, refusal } from '../latchkey/harness.js'
 
 const MANY = 100
 
@@ -78,4 +79,84 @@ it('does not make changes to different tokens wait for each other', async () => 
   await tokens.system.revoke(second.record.id)
   await commit.release()
   await slow
+})
+
+/** A token that is being edited, with further edits in line, on a store that holds commits and logs their events. */
+async function editedByMany(waiting: number) {
+  const log: (readonly string[])[] = []
+  const inner = interceptStore(memoryStore(), ({ method, args }, proceed) => {
+    if (method === 'commit') log.push((args[0] as Change).events.map(({ action }) => action))
+    return proceed()
+  })
+  const held = heldStore(inner)
+  const tokens = instance({ store: held, deadline: '60s' })
+  const minted = await mint(tokens)
+  log.length = 0
+  held.hold('commit')
+  const edit = (name: string) => refusal(tokens.system.update(minted.record.id, { name }))
+  const edits = Array.from({ length: waiting + 2 }, (_, at) => edit(`n${at}`))
+  await (await held.next('commit')).release()
+  await held.next('commit')
+  return { tokens, held, log, edit, edits, ...minted }
+}
+
+it.each(['revoke', 'deactivate', 'rotate', 'reportLeak'] as const)(
+  '%s goes ahead of the edits that wait for the same token',
+  async (verb) => {
+    const { tokens, held, log, edit, edits, token, record } = await editedByMany(30)
+    const stopped = verb === 'reportLeak' ? tokens.system.reportLeak({ token, action: 'revoke' }) : tokens.system[verb](record.id)
+    edits.push(...Array.from({ length: 30 }, (_, at) => edit(`m${at}`)))
+    await held.resume('commit')
+    expect(await refusal(stopped)).toBe('done')
+    await Promise.all(edits)
+    // Only the edit whose turn it was, and the one to which it passed its turn, were ahead.
+    expect(log.findIndex((actions) => !actions.includes('token.updated'))).toBeLessThanOrEqual(3)
+  },
+)
+
+it('lets a revocation go ahead of deactivations', async () => {
+  const { tokens, held, record } = await editedByMany(2)
+  const deactivations = Array.from({ length: 5 }, () => refusal(tokens.system.deactivate(record.id)))
+  const revocation = tokens.system.revoke(record.id)
+  await held.resume('commit')
+  expect(await revocation).toMatchObject({ status: 'revoked' })
+  expect(new Set(await Promise.all(deactivations))).toEqual(new Set(['conflict undefined']))
+})
+
+it('an edit that arrives while others take turns does not make them start over', async () => {
+  const { held, log, edit, edits } = await editedByMany(1)
+  held.hold('find')
+  held.pass('commit')
+  await Promise.all(held.waiting.map((call) => call.release()))
+  const read = await held.next('find')
+  await read.reach()
+  held.pass('find')
+  const late = edit('late')
+  for (let turn = 0; turn < 10; turn += 1) await pause(0)
+  await read.release()
+  expect(await Promise.all([...edits, late])).toEqual(Array.from({ length: 4 }, () => 'done'))
+  expect(log).toHaveLength(4)
+})
+
+it('refuses an edit at once when two hundred changes wait for the same token, but not a revocation', async () => {
+  const { tokens, held, edit, edits, record } = await editedByMany(200)
+  expect(await edit('late')).toBe('conflict undefined')
+  expect(await refusal(tokens.as({ id: 'a', tenants: ['t1'], manages: 'all' }).update(record.id, { name: 'late' }))).toBe(
+    'not_found undefined',
+  )
+  const revocation = refusal(tokens.system.revoke(record.id))
+  await held.resume('commit')
+  expect(await revocation).toBe('done')
+  await Promise.all(edits)
+  expect(await edit('later')).toBe('conflict undefined')
+})
+
+it('reads the token at most four hundred times for two hundred concurrent changes, and makes all of them', async () => {
+  const store = faultyStore(memoryStore())
+  const tokens = instance({ store })
+  const { record } = await mint(tokens)
+  const reads = () => store.calls.filter(({ method }) => method === 'find').length
+  const before = reads()
+  await Promise.all(Array.from({ length: 200 }, (_, at) => tokens.system.update(record.id, { name: `n${at}` })))
+  expect(reads() - before).toBeLessThanOrEqual(400)
 })

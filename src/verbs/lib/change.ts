@@ -8,6 +8,7 @@ import type { StoredToken, TokenRecord } from '../../model/record.js'
 import { readClock } from '../../policy/instant.js'
 import { unawaited } from '../../policy/misgiven.js'
 import { readShape } from '../../policy/shape.js'
+import { DeadlineError } from '../../store/deadline.js'
 import type { Addition, Change, CommitResult, TokenCap } from '../../store/port.js'
 import { isTokenId } from '../../token/parse.js'
 import { redact } from '../../token/redact.js'
@@ -16,11 +17,9 @@ import { viewRecord } from '../../verify/view-record.js'
 import { canSee, type ReadActor } from './actor.js'
 import { about, concerning } from './attempts.js'
 import { capsOnNew, tokenLimitReached } from './caps.js'
+import { mustWait, takingTurns, type Urgency } from './line.js'
 import { noticesOf } from './notices-of.js'
 import { join, placeEvents } from './waits.js'
-
-/** How often a change is retried when the token was changed concurrently. */
-export const MAX_TRIES = 200
 
 /**
  * Reads the time of a change from the option `clock`. An invalid time must not decide which tokens have ended, nor be written anywhere.
@@ -63,8 +62,9 @@ export async function commit(context: Context, change: Change): Promise<Committe
 
 const REFUSED: ReadonlySet<Code> = new Set(['conflict', 'idempotency_key_reused', 'token_limit_reached'])
 
-// A refusal of the other change does not affect this one; an outage does.
+// A refusal of the other change does not affect this one, nor does the end of its caller's time; an outage does.
 function unlessRefused(error: unknown): void {
+  if (error instanceof DeadlineError) return
   if (!isLatchkeyError(error) || !REFUSED.has(error.code)) throw error
 }
 
@@ -165,65 +165,28 @@ export async function changeToken(
   id: unknown,
   actor: ReadActor,
   version: number | undefined,
+  urgency: Urgency,
   step: (current: StoredToken, now: number) => MaybePromise<Step>,
 ): Promise<TokenRecord> {
-  const attempt = async (): Promise<TokenRecord | undefined> => {
+  return await takingTurns(context, id, urgency, async (inTurn) => {
     const current = await findVisible(context, id, actor)
     if (version !== undefined && current.version !== version) throw staleVersion(current)
     const now = timeOfChange(context)
     const made = await concerning(current, () => step(current, now))
     if (made === undefined) return viewRecord(current, now)
     const next = ownFields(made)
-    const result = await commit(context, {
-      updates: [{ expectedVersion: current.version, record: next.record }],
-      events: [next.event, ...(await noticesOf(context, current, next.record, now))],
-      ...(next.caps !== undefined && { caps: next.caps }),
-    })
+    const events = [next.event, ...(await noticesOf(context, current, next.record, now))]
+    if (!inTurn && mustWait(context, current.id, urgency)) return undefined
+    const updates = [{ expectedVersion: current.version, record: next.record }]
+    const result = await commit(context, { updates, events, ...(next.caps !== undefined && { caps: next.caps }) })
     return result.ok ? viewRecord(next.record, now) : undefined
-  }
-  const first = await attempt()
-  if (first !== undefined) return first
-  return await inTurn(context, String(id), async () => {
-    for (let tries = 1; tries < MAX_TRIES; tries += 1) {
-      const changed = await attempt()
-      if (changed !== undefined) return changed
-    }
-    throw tooManyChanges()
   })
-}
-
-/** The last change in line for each token, per instance. */
-const lines: WeakMap<RecordCache, Map<string, Promise<void>>> = new WeakMap()
-
-/** Repeats the changes to one token one after the other. All at once, each of them would read the token again whenever one succeeded. */
-async function inTurn<T>(context: Context, id: string, work: () => Promise<T>): Promise<T> {
-  const line = lines.get(context.records) ?? new Map<string, Promise<void>>()
-  lines.set(context.records, line)
-  const before = line.get(id)
-  let leave = (): void => undefined
-  const mine = new Promise<void>((resolve) => {
-    leave = resolve
-  })
-  line.set(id, mine)
-  try {
-    if (before !== undefined) await join(context, 'other changes to this token', 'store.commit', before)
-    return await work()
-  } finally {
-    // A change that gave up waiting must not let the next one overtake those before it.
-    void Promise.resolve(before).then(leave)
-    if (line.get(id) === mine) line.delete(id)
-  }
 }
 
 /** Returns the record with the changes applied. A value of `undefined` removes the field. */
 export function withChanges(current: StoredToken, now: number, changes: Partial<Record<keyof StoredToken, unknown>>): StoredToken {
   const merged = { ...current, ...changes, version: current.version + 1, updatedAt: now }
   return ownFields(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined))) as StoredToken
-}
-
-/** The error for a change that still conflicts after `MAX_TRIES`. */
-export function tooManyChanges(): ConflictError {
-  return new ConflictError('conflict', 'too many concurrent changes to this token; retry')
 }
 
 const versionShape = z.strictObject({

@@ -8,7 +8,7 @@ import { callOut } from '../../store/deadline.js'
 import type { StoredSeal } from '../../store/port.js'
 import { readPage } from '../../store/read-page.js'
 import type { Context } from '../../verify/context.js'
-import { MAX_TRIES } from './change.js'
+import { MAX_TRIES } from './line.js'
 
 const LONGEST_SIGNATURE = 4000
 
