@@ -264,10 +264,7 @@ export function countUse(
 function note(context: Context, principal: Principal, endpoint: string, scope: string, ip: string | undefined, outcome: UseOutcome): void {
   const entry = TokenPrincipal.entryOf(principal)
   if (entry === undefined) return
-  if (outcome === 'undecided') {
-    context.rates?.giveBack(principal)
-    return
-  }
+  if (outcome === 'undecided') return void context.rates?.giveBack(principal)
   const now = context.settings.clock()
   context.usage?.count(entry, now, endpoint, outcome, scope, ip)
   if (outcome !== 'allowed') {

@@ -212,7 +212,7 @@ describe('keys that cannot be fetched are reported', () => {
   it('leakReports() reports keys that cannot be fetched', async () => {
     const { tokens, places } = hear()
     const receive = leakReports(tokens, { fetch: offline })
-    const headers = { 'github-public-key-identifier': 'x', 'github-public-key-signature': 'y' }
+    const headers = { 'github-public-key-identifier': 'x', 'github-public-key-signature': 'MAYCAQECAQE=' }
     expect((await receive(new Request('http://host.test/', { method: 'POST', headers, body: '[]' }))).status).toBe(503)
     expect(places()).toEqual(['keys'])
   })

@@ -174,7 +174,7 @@ it("a callback that never resolves ends at the instance's deadline", async () =>
 
 it("a leak report waits for the sender's keys until the instance's deadline", async () => {
   const report = leakReports(instance(), { action: 'revoke', fetch: never })
-  const headers = { 'github-public-key-identifier': 'k', 'github-public-key-signature': 'AAAA' }
+  const headers = { 'github-public-key-identifier': 'k', 'github-public-key-signature': 'MAYCAQECAQE=' }
   const asked = new Request('https://api.example/', { method: 'POST', headers, body: '[]' })
   expect(await ending(() => report(asked))).toEqual(UNDECIDED)
 })

@@ -131,7 +131,8 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   'src/activity/coalesced-events.ts': [
     { find: 'while (this.#sending !== undefined) await this.#sending.catch(() => undefined)', become: '' },
     { find: 'if (!all && tick < tally.quietUntil) continue', become: '' },
-    { find: 'this.#left -= 1', become: '' },
+    { find: 'this.#left = Math.max(0, this.#left - 1)', become: '' },
+    { find: 'if (tally.count > 0 && !all && this.#left < 1) continue', become: '' },
     { find: 'tally.count += 1', become: 'tally.count = 1' },
   ],
 }
