@@ -179,7 +179,7 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
 }
 
 /** The outcome of a use that was admitted. `undecided`: it ended without a decision, and counts neither as allowed nor as refused. */
-export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited' | 'undecided'
+export type UseOutcome = 'allowed' | 'scope_insufficient' | 'resource_denied' | 'rate_limited' | 'undecided' | 'lookup_failed'
 
 /** Decides whether to accept credentials, for the adapters. */
 export type Decider = {

@@ -132,9 +132,12 @@ export function refuseUse(use: Use | undefined, code: Exclude<UseOutcome, 'allow
   return spent
 }
 
-/** Gives a use back that ended without a decision, such as in a 503. It counts neither as allowed nor as refused. */
-export function undoUse(use: Use | undefined): void {
-  use?.refused('undecided')
+/**
+ * Gives a use back that ended without a decision, such as in a 503. It counts neither as allowed nor as refused. A failed lookup uses up refusals, because the
+ * caller may have chosen what it fails on.
+ */
+export function undoUse(use: Use | undefined, why: 'undecided' | 'lookup_failed' = 'undecided'): void {
+  use?.refused(why)
   use?.done('')
 }
 

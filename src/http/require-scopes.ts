@@ -39,7 +39,7 @@ export function createScopeCheck<R extends object>(
     }
     const unavailable = (error: unknown): PlainResponse => {
       admission.guard.decider.report('resources', error)
-      undoUse(admission.use)
+      undoUse(admission.use, 'lookup_failed')
       return admission.guard.refuse('store_unavailable', request)
     }
     try {

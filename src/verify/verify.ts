@@ -244,7 +244,7 @@ function refuse(context: Context, entry: Entry, code: RefusalCode, now: number, 
 function noteRefusal(
   { refusals }: Context,
   entry: Entry,
-  code: RefusalCode | Exclude<UseOutcome, 'allowed' | 'undecided'>,
+  code: RefusalCode | Exclude<UseOutcome, 'allowed' | 'undecided' | 'lookup_failed'>,
   now: number,
   ip: string | undefined,
 ): void {
@@ -265,6 +265,7 @@ function note(context: Context, principal: Principal, endpoint: string, scope: s
   const entry = TokenPrincipal.entryOf(principal)
   if (entry === undefined) return
   if (outcome === 'undecided') return void context.rates?.giveBack(principal)
+  if (outcome === 'lookup_failed') return void context.rates?.refused(principal)
   const now = context.settings.clock()
   context.usage?.count(entry, now, endpoint, outcome, scope, ip)
   if (outcome !== 'allowed') {

@@ -129,6 +129,7 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'context.usage.touch(entry, now, request?.ip)', become: '' },
     { find: 'context.usage?.count(entry, now, endpoint, outcome, scope, ip)', become: '' },
     { find: 'noteRefusal(context, entry, outcome, now, normalizeIp(ip))', become: '' },
+    { find: "if (outcome === 'lookup_failed') return void context.rates?.refused(principal)", become: '' },
     { find: "if (outcome === 'undecided') return void context.rates?.giveBack(principal)", become: '' },
     { find: "if (outcome === 'rate_limited') context.rates?.giveBack(principal)\n  else if", become: 'if' },
     { find: "if (outcome !== 'allowed') context.rates?.refused(principal)", become: 'if (false) return' },
