@@ -17,7 +17,7 @@ export type RequestLike = {
 /** How an adapter reads its framework's request. */
 export type Platform<R> = {
   readonly read: (request: R) => RequestLike
-  /** Reads the header fields, if `read` calls a host function that receives the request. An error of that function may quote them. */
+  /** Reads the header fields, if `read` calls a host function that receives the request. An error thrown by that function may quote them. */
   readonly headers?: (request: R) => HeaderSource
   /** Whether the framework trusts forwarding headers. `undefined` if it has no such setting. */
   readonly trustsProxy: (request: R) => boolean | undefined

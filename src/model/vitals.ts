@@ -20,7 +20,7 @@ export class Vitals {
   cacheHits = 0
   /** Verifications that read the store. */
   cacheMisses = 0
-  /** Uses with a valid token that the requirements of the route refused, by code. */
+  /** Uses of valid tokens that did not meet the route's requirements, by refusal code. */
   readonly refusedByRoute: Map<string, number> = new Map()
   /** Audit events that this node wrote, by action. */
   readonly events: Map<AuditAction, number> = new Map()

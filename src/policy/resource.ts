@@ -16,7 +16,7 @@ const MAX_VALUES = 1000
 const MAX_VALUE_LENGTH = 256
 const MAX_BYTES = 64 * 1024
 
-/** Control characters, and halves of surrogate pairs: a database turns different ones into the same replacement character. */
+/** Control characters, and lone surrogates, which a database would all replace with the same character. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/u
 
 /** Returns whether a dimension of data may have this name. */

@@ -8,7 +8,7 @@ const AS_GIVEN: ReadonlySet<string> = new Set<StoreMethod>(['commitIn'])
 type Call = (...given: readonly unknown[]) => unknown
 
 /**
- * Returns the same store. Filters, records and events reach it with their own fields only: while `Object.prototype` is polluted, an absent filter would
+ * Wraps the store. Filters, records and events reach it with their own fields only: while `Object.prototype` is polluted, an absent filter would
  * otherwise have a value, and tokens without an owner would have one.
  */
 export function passOwnFields(store: TokenStore): TokenStore {

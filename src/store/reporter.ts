@@ -6,7 +6,7 @@ import { CALLBACK_FAILED, type FaultPlace, helpFor, isAdvised, kindOf } from './
 /** A fault that latchkey answered with 503 or worked around. */
 export type FaultReport = {
   readonly where: FaultPlace
-  /** The fault, without any token, digest or pepper. For a callback, `error.cause` is what it threw. */
+  /** The fault, without any token, digest or pepper. For a callback, `error.cause` is a redacted copy of the error that it threw, or a short description of anything else. */
   readonly error: LatchkeyError
 }
 

@@ -103,7 +103,7 @@ export function neverFiring(): RequestSignal {
   return { signal: new AbortController().signal, detach: () => undefined }
 }
 
-/** Marks the request of this principal as over. Its signal is dropped, even if it is first read later. */
+/** Marks the request of this principal as over. After that, its signal never fires, even if it is first read later. */
 export function endRequest(principal: unknown): void {
   OwnPrincipal.end(principal)
 }

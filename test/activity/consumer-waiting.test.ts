@@ -68,7 +68,7 @@ describe('consumers that wait for another node', () => {
     onTestFinished(() => void vi.useRealTimers())
   })
 
-  it('checks once a second for all waiting consumers together, and not at all on the reading node', async () => {
+  it('a waiting node reads the store once a second for all its consumers together, and the reading node does not', async () => {
     const { reader, waiting } = await readerAndWaiting()
     const before = [reader.node.reads, waiting.node.reads] as const
     await vi.advanceTimersByTimeAsync(SECONDS * 1_000)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { Budget } from '../../src/cache/budget.js'
 
-it('a budget that was overdrawn by far is available again after the time of two bursts', () => {
+it('a heavily overdrawn budget is available again after the time that it takes to refill two bursts', () => {
   let now = 0
   const budget = new Budget({ burst: 10, perSecond: 10 }, () => now)
   for (let call = 0; call < 1000; call += 1) budget.spend('a')

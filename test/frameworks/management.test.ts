@@ -85,7 +85,7 @@ describe.each(Object.entries(managementHosts))('management on %s', (name, start)
     })
   })
 
-  it('the management API works under any path', async () => {
+  it('the management API works under a nested path', async () => {
     await within(start, '/a/b-c', async (call) => {
       const created = await call('POST', '/', INPUT)
       expect(created.headers.get('location')).toBe(`/a/b-c/${created.body.record.id}`)

@@ -36,7 +36,7 @@ test('identifies a pepper by an ID that is the same everywhere and reveals nothi
   expect(portableEngine.sha256(pepper)).not.toContain(newest.pepperId)
 })
 
-test('refuses the same pepper twice, and does not repeat it in the error', () => {
+test('createDigesters() refuses a duplicate pepper without repeating it in the error', () => {
   expect(() => createDigesters([pepper, other, pepper])).toThrow(expect.objectContaining({ code: 'invalid_input', field: 'pepper.2' }))
   expect(() => createDigesters([pepper, pepper])).not.toThrow(pepper)
 })

@@ -119,7 +119,7 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     await store.close?.()
   })
 
-  it('explain() of the past yields to requests between its reads of large changes', async () => {
+  it('explain() for a past time yields to requests between its reads of large changes', async () => {
     const store = open()
     const handle = createHandle(await worn(store).then((context) => () => context), SYSTEM)
     const { record } = await handle.create({ name: 'x', scopes: ['stock:read'] })

@@ -72,7 +72,7 @@ describe('a well-formed token that was never issued', () => {
 })
 
 describe('a forged secret with a valid checksum', () => {
-  it.each(['read', 'cached'])('a forged secret is rejected whatever the state of the token: %s', async (how) => {
+  it.each(['read', 'cached'])('a forged secret is rejected whether the token is active or revoked (record %s)', async (how) => {
     const { tokens } = counted(how === 'read' ? { cache: false } : {})
     const good = await mint(tokens, { allowedIps: [INSIDE] })
     if (how === 'cached') await warm(tokens, good.token)
@@ -218,7 +218,7 @@ describe('owners', () => {
     },
   )
 
-  it('lookups of ended parents by signed tokens do not throttle callers without an address', async () => {
+  it('looking up the missing parents of signed tokens does not throttle callers without an address', async () => {
     const tokens = instance({ cache: false })
     const { token } = await mint(tokens)
     const { standing } = internalsOf(tokens)

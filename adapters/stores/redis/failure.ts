@@ -33,7 +33,7 @@ export function redisFailure(error: unknown): LatchkeyError {
   if (isLatchkeyError(error)) return error
   const text = describe(error)
   const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1]
-  // A reply from a server has a first word; other failures mean that the connection was lost.
+  // A failure that matches none of the patterns means that the connection was lost.
   const Failure = advice === undefined ? ConnectionLostError : StoreUnavailableError
   const told = advice ?? UNREACHED
   return advisedBy(told, new Failure(`redis: ${told}`, new Error(text)))

@@ -2,7 +2,7 @@ import { BRIEF_MS } from './silence.js'
 
 type Lease = { release(drop?: boolean): void }
 
-/** How long a call waits for a connection: as long as the longest statement may hold one. By then its caller has timed out. */
+/** How long a call waits for a connection: as long as a short read may hold one. By then its caller has timed out. */
 const PATIENCE_MS = BRIEF_MS
 /** How many connections the reads of the feed may hold. */
 const FEED = 3

@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { type Key, t } from '../lib/text.js'
 import { Icon, type IconName } from './icons.js'
 
-/** A whole-page state: an icon, two lines and an action. */
+/** A placeholder for an empty list, or for content that could not be loaded: an icon, a title, an optional text and optional actions. */
 export function Blank(props: {
   readonly icon: IconName
   readonly title: Key

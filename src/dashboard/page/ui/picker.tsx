@@ -21,7 +21,7 @@ type Props = {
   readonly onChange: (value: string) => void
 }
 
-/** A drop-down for more items than a list should contain, with a search and pages. */
+/** A searchable, paginated drop-down, for when there are too many items for a plain list. */
 export function Picker({ label, shown, ...props }: Props): JSX.Element {
   const { open, close, opener, panel } = usePopover<HTMLDivElement>((opened) => opened.querySelector('input')?.focus())
   return (
