@@ -89,7 +89,7 @@ export class CoalescedEvents {
    * Counts one occurrence. The fields that it shares with other occurrences of its key are read once per event, because a record may have changed since the
    * last one. `from` identifies who caused it; by default, the address does.
    */
-  note(key: string, describe: () => Occasion, now: number, ip: string | undefined, from: string = callerOf(ip) ?? ''): void {
+  note(key: string, describe: () => Occasion, now: number, ip: string | undefined, from?: string): void {
     const at = this.#dates.of(now)
     if (at === undefined) {
       this.#overflow += 1
@@ -98,7 +98,7 @@ export class CoalescedEvents {
     let tally = this.#tallies.get(key)
     if (tally === undefined) {
       const occasion = describe()
-      const parties = { from, about: concernedBy(occasion) }
+      const parties = { from: from ?? callerOf(ip) ?? '', about: concernedBy(occasion) }
       tally = { occasion, count: 0, ip, lastAt: at, quietUntil: 0 }
       this.#tallies.put(key, parties, tally)
     } else if (tally.count === 0) tally.occasion = describe()

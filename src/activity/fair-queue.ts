@@ -68,8 +68,8 @@ export class FairQueue<V> {
 
   #ordered(): Entry<V>[] {
     const all = [...this.#entries.values()]
-    const served = all.filter(({ value }) => this.#wasServed(value))
-    const entries = served.length === 0 ? all : [...served, ...all.filter(({ value }) => !this.#wasServed(value))]
+    const served = new Set(all.filter(({ value }) => this.#wasServed(value)))
+    const entries = [...served, ...all.filter((entry) => !served.has(entry))]
     const turns = turnsOf(entries, 'from', 'about')
     const others = turnsOf(entries, 'about', 'from')
     const turnOf = (entry: Entry<V>): number => Math.max(turns.get(entry) ?? 0, others.get(entry) ?? 0)

@@ -17,10 +17,13 @@ export async function signClaims(claims: Readonly<Record<string, unknown>>, key:
 }
 
 /** Returns how long `signClaims` would make the token. Every algorithm that is supported has signatures of the same length. */
-export function signedLength(claims: Readonly<Record<string, unknown>>, { kid, alg }: SigningKey): number {
-  const header = JSON.stringify({ alg, kid, typ: ACCESS_TOKEN })
-  const parts = [header, JSON.stringify(claims)].map((text) => encodedLength(new TextEncoder().encode(text).length))
+export function signedLength(claims: Readonly<Record<string, unknown>>, key: SigningKey): number {
+  const parts = [headerOf(key, ACCESS_TOKEN), claims].map((part) => encodedLength(new TextEncoder().encode(JSON.stringify(part)).length))
   return parts.reduce((sum, length) => sum + length + 1, encodedLength(SIGNATURE_BYTES))
+}
+
+function headerOf({ alg, kid }: SigningKey, typ: string): { alg: SigningKey['alg']; kid: string; typ: string } {
+  return { alg, kid, typ }
 }
 
 /** RFC 7515 §2: base64url without padding. */
@@ -29,8 +32,9 @@ function encodedLength(bytes: number): number {
 }
 
 /** Signs text as a compact JWS of this type. */
-export async function signCompact(text: string, typ: string, { kid, alg, sign }: SigningKey, by: Signing): Promise<string> {
-  const header = { alg, kid, typ }
+export async function signCompact(text: string, typ: string, key: SigningKey, by: Signing): Promise<string> {
+  const { sign } = key
+  const header = headerOf(key, typ)
   const payload = new TextEncoder().encode(text)
   if (typeof sign !== 'function') return await new CompactSign(payload).setProtectedHeader(header).sign(sign)
   const input = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(payload)}`
