@@ -14,12 +14,8 @@ import { fileDialect } from './sql/kysely-sqlite.js'
 const NOW = 1_000_000
 const NAMES = { tablePrefix: 'latchkey_' }
 
-it.each([
-  ['alone', {}],
-  ['in a tenant', { tenantIds: ['acme'] }],
-  ['with a status', { statuses: ['active'] }],
-  ['with a text in the name', { nameContains: 'erp' }],
-] as const)('finds the beginning of an ID in SQLite through the IDs, %s', async (_what, more) => {
+/** Lists on an empty SQLite database, where each query is only explained. Returns the steps of the plans. */
+async function plansOf(query: Partial<ListQuery>): Promise<readonly string[]> {
   const Database = createRequire(import.meta.url)('libsql')
   const database = new Database(':memory:')
   for (const { statements } of sqliteQuirks.migrations(NAMES)) for (const statement of statements) database.exec(statement)
@@ -31,13 +27,36 @@ it.each([
       return { rows: [] }
     },
   } as unknown as Engine
-  await list(sqlOf(engine, sqliteQuirks, NAMES), { prefix: 'acme_live', now: NOW, limit: 10, idStartsWith: '4kQ0', ...more })
+  await list(sqlOf(engine, sqliteQuirks, NAMES), { prefix: 'acme_live', now: NOW, limit: 10, ...query })
   database.close()
+  return plans
+}
+
+it.each([
+  ['alone', {}],
+  ['in a tenant', { tenantIds: ['acme'] }],
+  ['with a status', { statuses: ['active'] }],
+  ['with a text in the name', { nameContains: 'erp' }],
+] as const)('finds the beginning of an ID in SQLite through the IDs, %s', async (_what, more) => {
+  const plans = await plansOf({ idStartsWith: '4kQ0', ...more })
   expect(plans.filter((detail) => /tokens_newest|tokens_state|tokens_tenant/.test(detail))).toEqual([])
   expect(
     plans.some((detail) => /\(id>\? AND id<\?\)/.test(detail)),
     plans.join('\n'),
   ).toBe(true)
+})
+
+it.each([
+  ['expired tokens', 'tokens_expiry', { statuses: ['expired'] }],
+  ['tokens that expire in a window', 'tokens_expiry', { expiresFrom: NOW, expiresBefore: NOW + 1_000 }],
+  ['tokens that became due for rotation in a window', 'tokens_rotation', { rotationDue: true, rotationDueFrom: NOW - 1_000 }],
+] as const)('reads %s in SQLite from one index in its order, and sorts only once', async (_what, index, query) => {
+  const plans = await plansOf(query)
+  const found = plans.slice(plans.findIndex((detail) => /CO-ROUTINE found/.test(detail)))
+  expect(found.some((detail) => detail.includes(index))).toBe(true)
+  expect(found.filter((detail) => /tokens_newest|tokens_state|tokens_tenant/.test(detail))).toEqual([])
+  // One sort finds the page, and one puts its whole rows in order.
+  expect(found.filter((detail) => /TEMP B-TREE/.test(detail))).toHaveLength(2)
 })
 
 it('counts the expired tokens of a prefix at most once a minute, and lists each as soon as it has expired', async () => {

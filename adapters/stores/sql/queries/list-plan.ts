@@ -28,9 +28,13 @@ export type Plan = {
   readonly narrow?: Expression<SqlBool>
   /** There are few rows: find them through the narrow index and sort them, instead of walking the list. */
   readonly sort: boolean
+  /** The instant whose index the narrow condition uses. Reading from its latest, which is about the order of the list, leaves little to sort. */
+  readonly by?: 'expires_at' | 'rotation_due_at'
   /** Force the server to begin with the index of names. */
   readonly hide?: true
 }
+
+type Narrow = Required<Pick<Plan, 'narrow' | 'by'>>
 
 const WALK: Plan = { sort: false }
 const NONE: Plan = { narrow: sql<SqlBool>`1 = 0`, sort: true }
@@ -98,13 +102,13 @@ const named = async (context: Sql, query: ListQuery, folded: string): Promise<Pl
 }
 
 /** Tokens with an instant in a range: a small fraction of all tokens, and mostly old ones. */
-const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, now }: ListQuery): Expression<SqlBool> | undefined => {
+const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, now }: ListQuery): Narrow | undefined => {
   const [expiresAt, dueAt] = [sql.ref('tokens.expires_at'), sql.ref('tokens.rotation_due_at')]
   if (expiresFrom !== undefined && expiresBefore !== undefined) {
-    return sql<SqlBool>`${expiresAt} >= ${expiresFrom} and ${expiresAt} < ${expiresBefore}`
+    return { narrow: sql<SqlBool>`${expiresAt} >= ${expiresFrom} and ${expiresAt} < ${expiresBefore}`, by: 'expires_at' }
   }
   if (rotationDue === undefined || rotationDueFrom === undefined) return undefined
-  return sql<SqlBool>`${dueAt} >= ${rotationDueFrom} and ${dueAt} <= ${now}`
+  return { narrow: sql<SqlBool>`${dueAt} >= ${rotationDueFrom} and ${dueAt} <= ${now}`, by: 'rotation_due_at' }
 }
 
 /**
@@ -121,14 +125,14 @@ export const planOf = async (context: Sql, query: ListQuery, folded: string): Pr
   const { prefix, tenantIds } = query
   if (tenantIds !== undefined && tenantIds.length > MOST_TENANTS) return { sort: await atMost(context, FEW, { prefix, tenantIds }) }
   const within = windowOf(query)
-  if (within !== undefined) return (await atMost(context, FEW_EXPIRED, { prefix }, within)) ? { narrow: within, sort: true } : WALK
+  if (within !== undefined) return (await atMost(context, FEW_EXPIRED, { prefix }, within.narrow)) ? { ...within, sort: true } : WALK
   if (query.statuses?.length !== 1) return WALK
   const [status] = query.statuses
   if (status !== 'pending' && status !== 'expired') return WALK
-  const narrow =
-    status === 'pending'
-      ? sql<SqlBool>`${sql.ref('tokens.not_before')} > ${query.now}`
-      : sql<SqlBool>`${sql.ref('tokens.expires_at')} <= ${query.now}`
-  const few = status === 'pending' ? await atMost(context, FEW, { prefix }, narrow) : await fewExpired(context, query, narrow)
-  return few ? { narrow, sort: true } : WALK
+  if (status === 'pending') {
+    const narrow = sql<SqlBool>`${sql.ref('tokens.not_before')} > ${query.now}`
+    return (await atMost(context, FEW, { prefix }, narrow)) ? { narrow, sort: true } : WALK
+  }
+  const narrow = sql<SqlBool>`${sql.ref('tokens.expires_at')} <= ${query.now}`
+  return (await fewExpired(context, query, narrow)) ? { narrow, by: 'expires_at', sort: true } : WALK
 }

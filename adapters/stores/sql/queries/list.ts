@@ -1,4 +1,4 @@
-import { type CompiledQuery, type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import { type AliasableExpression, type CompiledQuery, type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import { foldAscii } from '../../../../src/policy/fold-ascii.js'
 import type { ListQuery, TokenPage } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
@@ -12,48 +12,62 @@ type Listed = TokenRow & { last_used_at: Wide | null; last_used_ip: string | nul
 
 const selected = TOKEN_COLUMNS.map((column) => `tokens.${column}` as const)
 
-type Ids = SelectQueryBuilder<Tables, 'tokens', { id: string; created_at: Wide }>
+type Id = { id: string; created_at: Wide }
 
-/** The IDs of the page. */
-const idsOf = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan: Plan): Ids => {
+/** All tokens that match, in no order. */
+const matching = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan: Plan): SelectQueryBuilder<Tables, 'tokens', Id> => {
   const { now, after } = query
   const column: ColumnOf = (eb, name) => (plan.hide ? sql<string>`+${sql.ref(`tokens.${name}`)}` : eb.ref(`tokens.${name}`))
+  return builder
+    .selectFrom('tokens')
+    .select(['tokens.id', 'tokens.created_at'])
+    .where((eb) => {
+      const conditions: Expression<SqlBool>[] = filterConditions(eb, query, column)
+      if (query.statuses !== undefined) conditions.push(eb.or(query.statuses.map((status) => statusCondition(eb, status, now, column))))
+      if (folded !== '') conditions.push(quirks.nameContains(folded))
+      if (query.idStartsWith !== undefined) {
+        // A range that uses the primary key and has no pattern characters. No ID contains a character after `z`.
+        conditions.push(eb('tokens.id', '>=', query.idStartsWith), eb('tokens.id', '<', `${query.idStartsWith}{`))
+      }
+      if (plan.narrow !== undefined) conditions.push(plan.narrow)
+      if (query.rotationDue) {
+        conditions.push(eb('tokens.rotation_due_at', '<=', now), eb('tokens.revoked_at', 'is', null))
+        conditions.push(eb('tokens.replaced_by_id', 'is', null))
+        conditions.push(eb.or([eb('tokens.expires_at', 'is', null), eb('tokens.expires_at', '>', now)]))
+      }
+      if (query.rotationDueFrom !== undefined) conditions.push(eb('tokens.rotation_due_at', '>=', query.rotationDueFrom))
+      if (query.expiresFrom !== undefined) conditions.push(eb('tokens.expires_at', '>=', query.expiresFrom))
+      if (query.expiresBefore !== undefined) conditions.push(eb('tokens.expires_at', '<', query.expiresBefore))
+      if (query.notReplaced) conditions.push(eb('tokens.replaced_by_id', 'is', null))
+      if (query.imported) conditions.push(eb('tokens.imported_from', 'is not', null))
+      if (query.neverExpires) conditions.push(eb('tokens.expires_at', 'is', null))
+      const uses = eb.selectFrom('last_uses').select('last_uses.token_id').whereRef('last_uses.token_id', '=', 'tokens.id')
+      if (query.neverUsed) conditions.push(eb.not(eb.exists(uses)))
+      if (query.unusedSince !== undefined) {
+        conditions.push(eb.not(eb.exists(uses.where('last_uses.last_used_at', '>=', query.unusedSince))))
+      }
+      if (after !== undefined) {
+        // Written out because not every server uses an index for `(a, b) < (x, y)`.
+        conditions.push(eb('tokens.created_at', '<=', after.createdAt))
+        conditions.push(eb.or([eb('tokens.created_at', '<', after.createdAt), eb('tokens.id', '<', after.id)]))
+      }
+      return eb.and(conditions)
+    })
+}
+
+/** The IDs of the page. */
+const idsOf = (context: Sql, query: ListQuery, folded: string, plan: Plan): AliasableExpression<Id> => {
+  const found = matching(context, query, folded, plan)
+  const { by } = plan
+  // MySQL and MariaDB would write the rows of the inner query to a temporary table first.
+  if (by !== undefined && context.quirks.dialect !== 'mysql') {
+    // The limit keeps the server from merging the two queries, and Postgres from starting workers, which takes longer than the query.
+    const latestFirst = found.orderBy(`tokens.${by}`, 'desc').limit(Number.MAX_SAFE_INTEGER)
+    const some = context.builder.selectFrom(latestFirst.as('found')).select(['found.id', 'found.created_at'])
+    return some.orderBy('found.created_at', 'desc').orderBy('found.id', 'desc').limit(query.limit)
+  }
   return (
-    builder
-      .selectFrom('tokens')
-      .select(['tokens.id', 'tokens.created_at'])
-      .where((eb) => {
-        const conditions: Expression<SqlBool>[] = filterConditions(eb, query, column)
-        if (query.statuses !== undefined) conditions.push(eb.or(query.statuses.map((status) => statusCondition(eb, status, now, column))))
-        if (folded !== '') conditions.push(quirks.nameContains(folded))
-        if (query.idStartsWith !== undefined) {
-          // A range that uses the primary key and has no pattern characters. No ID contains a character after `z`.
-          conditions.push(eb('tokens.id', '>=', query.idStartsWith), eb('tokens.id', '<', `${query.idStartsWith}{`))
-        }
-        if (plan.narrow !== undefined) conditions.push(plan.narrow)
-        if (query.rotationDue) {
-          conditions.push(eb('tokens.rotation_due_at', '<=', now), eb('tokens.revoked_at', 'is', null))
-          conditions.push(eb('tokens.replaced_by_id', 'is', null))
-          conditions.push(eb.or([eb('tokens.expires_at', 'is', null), eb('tokens.expires_at', '>', now)]))
-        }
-        if (query.rotationDueFrom !== undefined) conditions.push(eb('tokens.rotation_due_at', '>=', query.rotationDueFrom))
-        if (query.expiresFrom !== undefined) conditions.push(eb('tokens.expires_at', '>=', query.expiresFrom))
-        if (query.expiresBefore !== undefined) conditions.push(eb('tokens.expires_at', '<', query.expiresBefore))
-        if (query.notReplaced) conditions.push(eb('tokens.replaced_by_id', 'is', null))
-        if (query.imported) conditions.push(eb('tokens.imported_from', 'is not', null))
-        if (query.neverExpires) conditions.push(eb('tokens.expires_at', 'is', null))
-        const uses = eb.selectFrom('last_uses').select('last_uses.token_id').whereRef('last_uses.token_id', '=', 'tokens.id')
-        if (query.neverUsed) conditions.push(eb.not(eb.exists(uses)))
-        if (query.unusedSince !== undefined) {
-          conditions.push(eb.not(eb.exists(uses.where('last_uses.last_used_at', '>=', query.unusedSince))))
-        }
-        if (after !== undefined) {
-          // Written out because not every server uses an index for `(a, b) < (x, y)`.
-          conditions.push(eb('tokens.created_at', '<=', after.createdAt))
-          conditions.push(eb.or([eb('tokens.created_at', '<', after.createdAt), eb('tokens.id', '<', after.id)]))
-        }
-        return eb.and(conditions)
-      })
+    found
       // No index covers a sum, so the server cannot walk the list when sorting a few rows is cheaper.
       .orderBy((eb) => (plan.sort ? eb('tokens.created_at', '+', 0) : eb.ref('tokens.created_at')), 'desc')
       .orderBy('tokens.id', 'desc')
