@@ -2,6 +2,7 @@ import { type DurationLimits, readDuration } from './duration.js'
 import { readInstant } from './instant.js'
 import { type OptionReader, passing, readBy, string } from './option-reader.js'
 import { whyNotPlain } from './plain-text.js'
+import { isSafeAddress } from './safe-address.js'
 
 /** An option that is on or off. */
 export const flag: OptionReader<boolean> = passing<boolean>((value) => typeof value === 'boolean', 'must be true or false')
@@ -31,6 +32,14 @@ export function someText(error = 'must be a non-empty string'): OptionReader<str
 /** An absolute URL. */
 export function address(error = 'must be an absolute URL'): OptionReader<string> {
   return passing<string>((value) => typeof value === 'string' && URL.canParse(value), error)
+}
+
+/** An absolute URL whose content is safe from tampering in transit. */
+export function safeAddress(): OptionReader<string> {
+  return passing<string>(
+    (value) => typeof value === 'string' && isSafeAddress(value),
+    'must be an https URL, or http on a loopback address',
+  )
 }
 
 /** Text that every store preserves byte for byte, and that has no invisible characters. */

@@ -3,7 +3,7 @@ import { answerJson, answerProblem, requireWebRequest, TooLargeError } from '../
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
 import { ownActor } from '../../model/own-actor.js'
-import { address, callback, plainText, wholeNumber } from '../../policy/option-kinds.js'
+import { callback, plainText, safeAddress, wholeNumber } from '../../policy/option-kinds.js'
 import { either, objectOf, oneOf, readOption, string } from '../../policy/option-reader.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
 import { createIntake, NotReadError } from './intake.js'
@@ -29,7 +29,7 @@ const headerName = string('must be the name of a header').and(
 export type LeakReportOptions = {
   /** The action for a token that is ours: one for all findings, or a function that decides for each. @default 'revoke' */
   readonly action?: LeakAction | ((find: { readonly type: string; readonly url: string; readonly source: string }) => LeakAction)
-  /** The URL where the sender publishes its keys. @default GITHUB_KEYS_URL */
+  /** The https URL where the sender publishes its keys. Loopback addresses may use http. @default GITHUB_KEYS_URL */
   readonly keysUrl?: string
   /** @default 'github-public-key-identifier' */
   readonly identifierHeader?: string
@@ -50,7 +50,7 @@ const schema = objectOf({
   action: either([oneOf(ACTIONS, ACTION), callback<Exclude<LeakReportOptions['action'], LeakAction | undefined>>()], ACTION).default(
     'revoke',
   ),
-  keysUrl: address().default(GITHUB_KEYS_URL),
+  keysUrl: safeAddress().default(GITHUB_KEYS_URL),
   identifierHeader: headerName.default('github-public-key-identifier'),
   signatureHeader: headerName.default('github-public-key-signature'),
   sender: plainText(1, 64).default('github'),

@@ -1,6 +1,6 @@
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
-import { address, someText } from '../../policy/option-kinds.js'
+import { address, safeAddress, someText } from '../../policy/option-kinds.js'
 import { listOf, objectOf, passing, readOption } from '../../policy/option-reader.js'
 import { isSafeAddress } from '../../policy/safe-address.js'
 import { endpoint } from './client.js'
@@ -11,7 +11,7 @@ const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 export type ProtectedResourceOptions = {
   /** The URL of the API, as its callers use it: `https://api.example/v1`. */
   readonly resource: string
-  /** Issuers whose access tokens the API accepts. */
+  /** Issuers whose access tokens the API accepts. Each is an https URL (RFC 8414 §2). */
   readonly authorizationServers?: readonly string[]
   /** @default the whole catalogue */
   readonly scopes?: readonly string[]
@@ -33,7 +33,7 @@ export type ProtectedResource = {
 // RFC 9728 §1.2
 const schema = objectOf({
   resource: passing<string>(isResource, 'must be the https URL of the API, without query or fragment'),
-  authorizationServers: listOf(address()).optional(),
+  authorizationServers: listOf(safeAddress()).optional(),
   scopes: listOf(someText()).optional(),
   name: someText().optional(),
   documentation: address().optional(),

@@ -1,8 +1,9 @@
+import { X509Certificate } from 'node:crypto'
 import { InvalidInputError } from '../../errors.js'
 import { ACTIONS, type AuditAction } from '../../model/event.js'
 import type { Duration } from '../../model/record.js'
 import { readNetworks } from '../../policy/network.js'
-import { duration, plainText, someText, wholeNumber } from '../../policy/option-kinds.js'
+import { duration, plainText, wholeNumber } from '../../policy/option-kinds.js'
 import { listOf, OptionReader, objectOf, oneOf, passing, readBy, readOption, string } from '../../policy/option-reader.js'
 import { refuseUndefined } from '../../policy/read-input.js'
 import { noneOf } from '../../policy/suggest.js'
@@ -97,7 +98,7 @@ const endpoint = objectOf({
 
 const schema = objectOf({
   webhookKey: keys,
-  endpoints: listOf(endpoint, { max: 100, range: 'must be at most 100 entries' }),
+  endpoints: listOf(endpoint, { max: 100, range: 'must have at most 100 entries' }),
   retry: objectOf({
     attempts: wholeNumber(1, 50).default(8),
     first: duration({ min: 0.01, max: 3600, fraction: true }).default(5),
@@ -105,8 +106,21 @@ const schema = objectOf({
   }).default({ attempts: 8, first: 5, longest: 6 * 3600 }),
   timeout: duration({ min: 0.1, max: 300, fraction: true }).default(15),
   allowPrivate: readBy((input) => readNetworks([], input)).default([]),
-  ca: someText('must be certificates in PEM').optional(),
+  ca: passing<string>(areCertificates, 'must be the text of PEM certificates, not a path').optional(),
 })
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+
+// Node ignores text in which it finds no certificate.
+function areCertificates(value: unknown): boolean {
+  const found = typeof value === 'string' ? (value.match(PEM_CERTIFICATE) ?? []) : []
+  try {
+    for (const certificate of found) new X509Certificate(certificate)
+  } catch {
+    return false
+  }
+  return found.length > 0
+}
 
 /**
  * Validates the options.

@@ -351,7 +351,9 @@ kCmRCBnYERxZanmcpzQSXs1X/AljlKkbJ8qpVIW4clayyef9gWhFbNHWAA==
 it('leakReports() rejects an unknown action and an invalid keys URL at setup', () => {
   const { tokens } = createTokens()
   expect(() => leakReports(tokens, { action: 'delete' as never })).toThrow(expect.objectContaining({ field: 'action' }))
-  expect(() => leakReports(tokens, { keysUrl: 'keys' })).toThrow(expect.objectContaining({ field: 'keysUrl' }))
+  for (const keysUrl of ['keys', 'http://scanner.example/keys', 'data:application/json,{}']) {
+    expect(() => leakReports(tokens, { keysUrl })).toThrow(expect.objectContaining({ field: 'keysUrl' }))
+  }
 })
 
 describe('a leak report that writes the token in a different way', () => {

@@ -299,6 +299,12 @@ describe('a real OAuth client library', () => {
     expect(await ask()).toEqual({ active: false })
   })
 
+  it('protectedResource() rejects an authorization server that is not an https URL (RFC 8414 §2)', () => {
+    const { tokens } = createTokens()
+    const options = { resource: 'https://api.example', authorizationServers: ['https://auth.example', 'http://auth.example'] }
+    expect(() => protectedResource(tokens, options)).toThrow(expect.objectContaining({ field: 'authorizationServers.1' }))
+  })
+
   it('a real OAuth client library discovers the protected resource (RFC 9728 §3)', async () => {
     const { tokens } = createTokens()
     const resource = protectedResource(tokens, { resource: 'https://api.example/v1', authorizationServers: ['https://auth.example'] })

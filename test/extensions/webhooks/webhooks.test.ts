@@ -460,6 +460,8 @@ describe('webhooks', () => {
     expect(await call({ ...good, endpoints: [endpoint, endpoint] })).toBe('invalid_input endpoints.1.id')
     expect(await call({ ...good, retry: { attempts: 0 } })).toBe('invalid_input retry.attempts')
     expect(await call({ ...good, allowPrivate: ['10.0.0.0/99'] })).toBe('invalid_input allowPrivate.0')
+    const broken = '-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----'
+    for (const ca of ['/etc/ssl/own-ca.pem', '', broken, 7]) expect(await call({ ...good, ca })).toBe('invalid_input ca')
     await expect((async () => webhooks(tokens, of({ url: 'nonsense secret' }) as WebhookOptions))()).rejects.not.toThrow(/secret/)
     await expect((async () => webhooks(tokens, { ...good, webhookKey: 'short-secret' }))()).rejects.not.toThrow(/short-secret/)
     await expect((async () => webhooks({} as never, good))()).rejects.toThrow('tokens')
