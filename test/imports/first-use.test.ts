@@ -1,8 +1,8 @@
-import type { TokenFormat } from 'latchkey'
+import type { Latchkey, TokenFormat } from 'latchkey'
 import { bcryptTokens, ownTokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { heldStore } from 'latchkey/testing'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { pause, until, verdict } from '../latchkey/harness.js'
 import { accepting } from './world.js'
 
@@ -214,13 +214,37 @@ it.each(Object.entries(floods))(
   },
 )
 
-it('keeps accepting the original of a token longer than bcrypt reads, whatever was appended at its first use', async () => {
+describe('a token longer than bcrypt reads', () => {
   const long = `sk_${'a'.repeat(80)}`
-  const format = bcryptTokens({ compare: async (text) => text.slice(0, 72) === long.slice(0, 72), prefix: 'sk_', keyLength: 8 })
-  const tokens = accepting([format])
+  const compare = async (text: string): Promise<boolean> => text.slice(0, 72) === long.slice(0, 72)
   const hash = '$2b$04$F/2/ns1gXABlL.qT0GW7m.Rlwim0u.WUw65Nd5S7YVzFRbHGyfqU.'
-  await tokens.system.import([{ prefix: long.slice(0, 8), hash }], { format, map })
-  expect(await verdict(tokens.verify(`${long}x`))).toBe('ok')
-  await tokens.flush()
-  expect(await verdict(tokens.verify(long))).toBe('ok')
+
+  async function imported(length?: number | readonly [number, number]): Promise<Latchkey> {
+    const format = bcryptTokens({ compare, prefix: 'sk_', keyLength: 8, length })
+    const tokens = accepting([format])
+    await tokens.system.import([{ prefix: long.slice(0, 8), hash }], { format, map })
+    return tokens
+  }
+
+  it('is accepted if the format names its exact length, and nothing longer or shorter is', async () => {
+    const tokens = await imported(long.length)
+    for (const other of [`${long}x`, long.slice(0, -1)]) expect(await verdict(tokens.verify(other))).not.toBe('ok')
+    expect(await verdict(tokens.verify(long))).toBe('ok')
+  })
+
+  it.each([
+    ['no length', undefined],
+    ['a range of lengths', [8, 200]],
+  ] as const)('is refused if the format names %s', async (_what, length) => {
+    const tokens = await imported(length)
+    for (const text of [long, `${long}x`, long.slice(0, 73)]) expect(await verdict(tokens.verify(text))).not.toBe('ok')
+    expect(await verdict(tokens.verify(long.slice(0, 72)))).toBe('ok')
+  })
+
+  it('keeps its original accepted, whatever the ignored bytes were at its first use', async () => {
+    const tokens = await imported(long.length)
+    expect(await verdict(tokens.verify(`${long.slice(0, -1)}x`))).toBe('ok')
+    await tokens.flush()
+    expect(await verdict(tokens.verify(long))).toBe('ok')
+  })
 })

@@ -33,13 +33,15 @@ const given = objectOf({
 })
 
 const HASH = /^\$2[abxy]?\$[0-9]{2}\$[./0-9A-Za-z]{53}$/
-/** bcrypt ignores all further bytes. */
+/** bcrypt ignores all further bytes, so anything could be appended to a secret of this length. */
 const BCRYPT_BYTES = 72
 
 /**
  * Tokens that a table stores as bcrypt hashes, with a column of their first characters.
  *
  * Without that column, finding a row would mean comparing all of them, at a tenth of a second each, so the table cannot be imported.
+ *
+ * bcrypt compares only the first 72 bytes. Tokens in which more than that was hashed are accepted only if `length` is their exact length.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -53,6 +55,7 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
   const read = readOption(given, options, 'bcryptTokens()')
   const { name = 'bcrypt', until, prefix, length, compare, keyLength, keyColumn, column, hashed } = read
   const shape = readShapeOf({ prefix, length })
+  const isExact = typeof length === 'number'
   const secretOf = (credential: string): string => (hashed === 'whole' ? credential : credential.slice(keyLength))
   return {
     name,
@@ -60,6 +63,7 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
     ...shapeOf(shape),
     read(credential) {
       if (!shape.matches(credential) || credential.length <= keyLength) return undefined
+      if (!isExact && secretOf(credential).length > BCRYPT_BYTES) return undefined
       // The proof covers only the bytes that bcrypt compares. Otherwise a caller that appends a character could lock the holder out.
       return { key: credential.slice(0, keyLength), proof: defaultEngine.sha256(secretOf(credential).slice(0, BCRYPT_BYTES)) }
     },
