@@ -95,13 +95,16 @@ export class CoalescedEvents {
       this.#overflow += 1
       return
     }
+    const causer = (): string => from ?? callerOf(ip) ?? ''
     let tally = this.#tallies.get(key)
     if (tally === undefined) {
       const occasion = describe()
-      const parties = { from: from ?? callerOf(ip) ?? '', about: concernedBy(occasion) }
       tally = { occasion, count: 0, ip, lastAt: at, quietUntil: 0 }
-      this.#tallies.put(key, parties, tally)
-    } else if (tally.count === 0) tally.occasion = describe()
+      this.#tallies.put(key, { from: causer(), about: concernedBy(occasion) }, tally)
+    } else {
+      if (tally.count === 0) tally.occasion = describe()
+      if (from !== undefined || ip !== tally.ip) this.#tallies.causedAlsoBy(key, causer())
+    }
     tally.count += 1
     tally.ip = ip
     tally.lastAt = at

@@ -15,6 +15,8 @@ const DROPPED_PART = 1 / 8
  */
 export class FairQueue<V> {
   readonly #entries: Map<string, Entry<V>> = new Map()
+  /** How many entries each party caused. */
+  readonly #caused: Map<string, number> = new Map()
   readonly #capacity: number
   /** Called for each dropped entry. */
   readonly #onDrop: (value: V) => void
@@ -45,12 +47,27 @@ export class FairQueue<V> {
 
   /** Adds an entry, or moves it behind the others of its parties. */
   put(key: string, parties: Parties, value: V): void {
-    if (!this.#entries.delete(key) && this.#entries.size >= this.#capacity) this.#makeRoom()
+    if (!this.remove(key) && this.#entries.size >= this.#capacity) this.#makeRoom()
     this.#entries.set(key, { key, value, parties })
+    this.#caused.set(parties.from, this.#causedBy(parties.from) + 1)
   }
 
-  remove(key: string): void {
-    this.#entries.delete(key)
+  /** Records that another party caused this entry, too. The entry moves to the party that caused fewer, so that no party can spoil its turn by being first. */
+  causedAlsoBy(key: string, from: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined || entry.parties.from === from || this.#causedBy(from) >= this.#causedBy(entry.parties.from) - 1) return
+    this.put(key, { ...entry.parties, from }, entry.value)
+  }
+
+  /** Removes an entry; returns whether there was one. */
+  remove(key: string): boolean {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return false
+    const { from } = entry.parties
+    const others = this.#causedBy(from) - 1
+    if (others > 0) this.#caused.set(from, others)
+    else this.#caused.delete(from)
+    return this.#entries.delete(key)
   }
 
   /** Returns the entries in the order of their turns. */
@@ -61,9 +78,13 @@ export class FairQueue<V> {
   #makeRoom(): void {
     const kept = Math.floor(this.#capacity * (1 - DROPPED_PART))
     for (const { key, value } of this.#ordered().slice(kept)) {
-      this.#entries.delete(key)
+      this.remove(key)
       this.#onDrop(value)
     }
+  }
+
+  #causedBy(from: string): number {
+    return this.#caused.get(from) ?? 0
   }
 
   #ordered(): Entry<V>[] {

@@ -49,6 +49,17 @@ it('writes what concerns a quiet tenant within seconds, although another tenant 
   expect(written.length).toBeLessThanOrEqual(120)
 })
 
+it('writes an event within seconds once someone else causes it, although a flooding caller had caused it first', async () => {
+  const { written, note, flushAt } = recorder()
+  for (let at = 0; at < 500; at += 1) note(`own ${at}`, at, '203.0.113.9')
+  note('acme', 0, '203.0.113.9')
+  await flushAt(0)
+  expect(written.map(({ tenantId }) => tenantId)).not.toContain('acme')
+  note('acme', 0, '198.51.100.66')
+  for (let seconds = 1; seconds <= 2; seconds += 1) await flushAt(seconds * 1000)
+  expect(written.filter(({ tenantId }) => tenantId === 'acme')).toMatchObject([{ ip: '198.51.100.66', count: 2 }])
+})
+
 it('counts what it has no room for in one combined event a minute, which does not wait for the others', async () => {
   const { written, note, flushAt } = recorder()
   for (let at = 0; at < 3000; at += 1) note(`tenant ${at}`, at, '203.0.113.9')

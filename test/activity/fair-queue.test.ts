@@ -28,6 +28,19 @@ it('gives a second tenant one of the first turns of a caller who floods a first 
   ).toBeLessThan(2)
 })
 
+it('moves an entry to the first turns of another party that also caused it, and never back to a busier one', () => {
+  const queue = new FairQueue<number>(1000)
+  for (let at = 0; at < 500; at += 1) queue.put(`flood ${at}`, { from: 'mallory', about: `tenant ${at}` }, at)
+  queue.put('theft', { from: 'mallory', about: 'acme' }, 500)
+  const turn = (): number => queue.inTurn().findIndex(([key]) => key === 'theft')
+  expect(turn()).toBe(500)
+  queue.causedAlsoBy('theft', 'eve')
+  expect(turn()).toBeLessThan(2)
+  queue.causedAlsoBy('theft', 'mallory')
+  expect(turn()).toBeLessThan(2)
+  expect([queue.remove('theft'), queue.remove('theft'), queue.size]).toEqual([true, false, 500])
+})
+
 it('drops the entries of the busiest party when it is full, and admits every newcomer', () => {
   const dropped: string[] = []
   const queue = new FairQueue<string>(80, (value) => dropped.push(value))
