@@ -28,6 +28,7 @@ import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
 import type { Buffered, Context } from './context.js'
 import { Imported } from './imported.js'
+import { ReadTurns } from './read-turns.js'
 import { SlowHashes } from './slow-hashes.js'
 
 const DEFAULT_FLUSH_MS = 1000
@@ -183,6 +184,7 @@ export function buildContext(settings: Settings): Context {
     store,
     nodeId,
     records,
+    turns: new ReadTurns(settings, report),
     owners,
     ownerRefusals: new Budget(OWNER_REFUSALS, monotonic),
     rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings, report),

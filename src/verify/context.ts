@@ -21,6 +21,7 @@ import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
 import type { Imported } from './imported.js'
 import type { SignalOf } from './principal.js'
+import type { ReadTurns } from './read-turns.js'
 
 /** Data that is written with a delay. */
 export type Buffered = {
@@ -49,6 +50,7 @@ export type Context = {
   /** The unique name of this node. */
   readonly nodeId: () => string
   readonly records: RecordCache
+  readonly turns: ReadTurns
   readonly owners: Owners | undefined
   /** Limits how often a token whose owner is gone causes a call of the option `owner`. Keyed by the token's ID. */
   readonly ownerRefusals: Budget

@@ -170,15 +170,21 @@ export type FoundStored = { readonly stored: StoredToken; readonly beside: reado
 
 /** Reads the stored token behind a credential in an imported format from the primary, if the secret matches. Chooses as `findImported` does. */
 export async function findStoredImported(context: Context, token: unknown, from: Presenter): Promise<FoundStored | undefined> {
-  const { imported, store } = context
+  const { imported } = context
   if (imported === undefined) return undefined
   const { proven, beside } = await choose<StoredToken>(context, imported, imported.claims(token), {
-    find: async ({ id }) => (await store.find([id])).get(id),
+    find: ({ id }) => findOne(context, id, from),
     proves: (claim, stored) => imported.proves(claim, provableOf(stored), from, context.allowance?.leftMs),
     isSlow: ({ importedHash }) => importedHash !== undefined,
     from,
   })
   return proven && { stored: proven, beside }
+}
+
+/** Reads one token from the primary when it is the caller's turn. */
+export async function findOne({ store, turns, allowance }: Context, id: string, from: Presenter): Promise<StoredToken | undefined> {
+  const found = await turns.run(from, 'store.find', allowance?.leftMs, () => store.find([id]))
+  return found.get(id)
 }
 
 /** Describes the credentials that are accepted only because of the option `imports`. */

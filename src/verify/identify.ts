@@ -2,7 +2,7 @@ import type { IsMine, Presenter } from '../model/presenter.js'
 import type { StoredToken, TokenRecord } from '../model/record.js'
 import { equalDigests } from '../token/compare.js'
 import type { Context } from './context.js'
-import { type FoundStored, findStoredImported } from './find-imported.js'
+import { type FoundStored, findOne, findStoredImported } from './find-imported.js'
 import { digestOf } from './verify.js'
 import { viewRecord } from './view-record.js'
 
@@ -30,6 +30,6 @@ export async function findByToken(context: Context, token: unknown, from: Presen
   if (parsed === undefined) return findStoredImported(context, token, from)
   const digest = digestOf(context, parsed.token, parsed.body)
   if (digest === undefined) return undefined
-  const stored = (await context.store.find([parsed.id])).get(parsed.id)
+  const stored = await findOne(context, parsed.id, from)
   return stored !== undefined && equalDigests(stored.digest, digest) ? { stored, beside: [] } : undefined
 }

@@ -2,7 +2,7 @@ import { StoreUnavailableError } from '../errors.js'
 import type { Principal, Verification, VerifyContext } from '../model/principal.js'
 import { endedWithFormat } from '../policy/imports.js'
 import { readClock } from '../policy/instant.js'
-import { callOut, dueFrom, leftUntil } from '../store/deadline.js'
+import { dueFrom, leftUntil } from '../store/deadline.js'
 import type { StoredTicket } from '../store/port.js'
 import { digestTicket, isTicket } from '../token/ticket.js'
 import type { Context } from './context.js'
@@ -32,7 +32,7 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
   // Checked before the ticket is taken. At an invalid time, the ticket would be used up and then refused as expired.
   readClock(settings.clock, 'the ticket cannot be redeemed')
   const dueAt = dueFrom(settings)
-  const taken = await take(context, ticket, dueAt)
+  const taken = await take(context, ticket, dueAt, request?.ip)
   if (taken === undefined) {
     context.records.noteGuess(request?.ip)
     return refuseUnknown(context)
@@ -74,11 +74,15 @@ async function saveAgain({ settings, store }: Context, taken: StoredTicket): Pro
   await store.saveTicket(taken, { max: Number.MAX_SAFE_INTEGER, now, forgetBefore: now - FORGET_AFTER_MS }).catch(() => undefined)
 }
 
-async function take({ settings, store, report }: Context, ticket: string, dueAt: number): Promise<StoredTicket | undefined> {
-  const { deadlineMs, prefix } = settings
+async function take(
+  { settings, store, turns }: Context,
+  ticket: string,
+  dueAt: number,
+  ip: string | undefined,
+): Promise<StoredTicket | undefined> {
+  const { prefix } = settings
   for (const digester of settings.digesters) {
-    const leftMs = digester === settings.digesters[0] ? undefined : leftUntil(dueAt, settings)
-    const taken = await callOut({ what: 'the store', where: 'store.takeTicket', deadlineMs, leftMs, report }, () =>
+    const taken = await turns.run(ip, 'store.takeTicket', leftUntil(dueAt, settings), () =>
       store.takeTicket(prefix, digestTicket(digester, prefix, ticket)),
     )
     if (taken !== 'none') return taken

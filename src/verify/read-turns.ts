@@ -1,0 +1,114 @@
+import { type Named, namesOf } from '../cache/guessing.js'
+import { LookupShares } from '../cache/lookup-shares.js'
+import { StoreUnavailableError } from '../errors.js'
+import type { MaybePromise } from '../model/json.js'
+import type { Presenter } from '../model/presenter.js'
+import { type CallSite, callOut, type Timing } from '../store/deadline.js'
+import type { FaultPlace } from '../store/fault-places.js'
+import type { Report } from '../store/reporter.js'
+
+/** More would only wait for a connection, where a flood by one caller delays all other work of the store. */
+const AT_ONCE = 16
+/** The maximum number of waiting reads. */
+const MAX_WAITING = 10_000
+/** A read with less time left would only be abandoned: when reads that hang reach their deadline, so do those that began to wait in the same instant. */
+const LEAST_LEFT_MS = 5
+
+type Job = { readonly named: Named; readonly dueAt: number; readonly start: () => void }
+
+/**
+ * Runs store reads that any caller can cause, and that neither a cache nor a batch answers: of tickets, and of tokens that are introspected, revoked by
+ * possession or reported as leaked.
+ *
+ * A few run at once. Networks take turns, and so do the callers within each network.
+ */
+export class ReadTurns {
+  readonly #timing: Timing
+  readonly #site: Omit<CallSite, 'where' | 'leftMs'>
+  readonly #shares: LookupShares = new LookupShares()
+  readonly #networks: Map<string, Map<string, Set<Job>>> = new Map()
+  #waiting = 0
+  #running = 0
+
+  constructor(timing: Timing, report: Report) {
+    this.#timing = timing
+    this.#site = { what: 'the store', deadlineMs: timing.deadlineMs, report }
+  }
+
+  /**
+   * Runs a read when it is its caller's turn. The wait counts against the deadline, and a read whose deadline has passed never starts.
+   *
+   * @throws StoreUnavailableError `store_unavailable`, if the deadline passes or too many reads are waiting
+   */
+  async run<T>(from: Presenter, where: FaultPlace, leftMs: number | undefined, read: () => MaybePromise<T>): Promise<T> {
+    const named = namesOf(from)
+    if (this.#shares.isUsedUp(named, MAX_WAITING - this.#waiting)) {
+      throw new StoreUnavailableError('too many reads for this caller are waiting for the store')
+    }
+    this.#shares.add(named)
+    const dueAt = this.#timing.monotonic() + (leftMs ?? this.#timing.deadlineMs)
+    let job: Job | undefined
+    let started = false
+    try {
+      return await callOut(
+        { ...this.#site, where, leftMs },
+        () =>
+          new Promise<T>((resolve, reject) => {
+            const start = (): void => {
+              started = true
+              this.#running += 1
+              new Promise<T>((done) => done(read())).then(resolve, reject)
+            }
+            job = { named, dueAt, start }
+            if (this.#running < AT_ONCE) start()
+            else this.#wait(job)
+          }),
+      )
+    } finally {
+      this.#shares.remove(named)
+      // Also after the deadline, so that a read that hangs does not block the others forever.
+      if (started) this.#free()
+      else if (job !== undefined) this.#leave(job)
+    }
+  }
+
+  #wait(job: Job): void {
+    const { site, caller } = job.named
+    const callers = this.#networks.get(site) ?? new Map<string, Set<Job>>()
+    const jobs = callers.get(caller) ?? new Set<Job>()
+    this.#networks.set(site, callers)
+    callers.set(caller, jobs.add(job))
+    this.#waiting += 1
+  }
+
+  /** Removes a waiting read. Its network and caller go to the end of the line, if they have more. */
+  #leave(job: Job): void {
+    const { site, caller } = job.named
+    const callers = this.#networks.get(site)
+    const jobs = callers?.get(caller)
+    if (callers === undefined || jobs?.delete(job) !== true) return
+    this.#waiting -= 1
+    callers.delete(caller)
+    if (jobs.size > 0) callers.set(caller, jobs)
+    this.#networks.delete(site)
+    if (callers.size > 0) this.#networks.set(site, callers)
+  }
+
+  #free(): void {
+    this.#running -= 1
+    const startable = this.#timing.monotonic() + LEAST_LEFT_MS
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      this.#leave(next)
+      if (next.dueAt <= startable) continue
+      next.start()
+      return
+    }
+  }
+
+  #next(): Job | undefined {
+    const [callers] = this.#networks.values()
+    const [jobs] = callers?.values() ?? []
+    const [next] = jobs ?? []
+    return next
+  }
+}

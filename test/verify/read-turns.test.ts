@@ -1,0 +1,98 @@
+import type { Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore } from 'latchkey/testing'
+import { expect, it } from 'vitest'
+import { internalsOf } from '../../src/instance.js'
+import type { Presenter } from '../../src/model/presenter.js'
+import { ReadTurns } from '../../src/verify/read-turns.js'
+import { instance, mint, until } from '../latchkey/harness.js'
+
+/** Reads that end when the test says so. */
+function heldReads(deadlineMs = 60_000) {
+  const turns = new ReadTurns({ monotonic: () => performance.now(), deadlineMs }, () => undefined)
+  const running: { readonly name: string; readonly end: () => void }[] = []
+  const names: string[] = []
+  const read = (from: Presenter, name: string): Promise<void> =>
+    turns.run(from, 'store.find', undefined, () => {
+      names.push(name)
+      return new Promise<void>((resolve) => running.push({ name, end: resolve }))
+    })
+  return { read, running, names }
+}
+
+it('runs 16 reads at once, and takes the first read of every other network before the second of a flooding one', async () => {
+  const { read, running, names } = heldReads()
+  const all = Array.from({ length: 100 }, (_, at) => read(`203.0.113.${at}`, 'flood'))
+  all.push(read('198.51.100.7', 'ada'), read({ id: 'client:partner' }, 'partner'), read(undefined, 'unknown'))
+  expect(names).toHaveLength(16)
+  for (const { end } of running.splice(0, 4)) end()
+  await until(() => names.length === 20)
+  expect(names.slice(16)).toEqual(['flood', 'ada', 'partner', 'unknown'])
+  while (names.length < all.length || running.length > 0) {
+    for (const { end } of running.splice(0)) end()
+    await until(() => running.length > 0 || names.length === all.length)
+  }
+  await Promise.all(all)
+})
+
+it('takes turns among the addresses of one network', async () => {
+  const { read, running, names } = heldReads()
+  const flood = Array.from({ length: 50 }, () => read('203.0.113.9', 'flood'))
+  const neighbor = read('203.0.113.10', 'neighbor')
+  for (const { end } of running.splice(0, 2)) end()
+  await until(() => names.length === 18)
+  expect(names.slice(16).sort()).toEqual(['flood', 'neighbor'])
+  while (running.length > 0 || names.length < 51) {
+    for (const { end } of running.splice(0)) end()
+    await until(() => running.length > 0 || names.length === 51)
+  }
+  await Promise.all([...flood, neighbor])
+})
+
+it('never starts a read whose deadline passed while it waited, and starts others when reads hang until theirs', async () => {
+  const { read, names } = heldReads(50)
+  const hanging = Array.from({ length: 20 }, () => read('203.0.113.9', 'hanging').catch(({ code }) => code))
+  expect(await Promise.all(hanging)).toEqual(hanging.map(() => 'store_unavailable'))
+  expect(names).toHaveLength(16)
+  void read('203.0.113.9', 'later').catch(() => undefined)
+  expect(names.at(-1)).toBe('later')
+})
+
+it('refuses the reads of a caller that has a quarter of all waiting places, and admits those of others', async () => {
+  const { read, names } = heldReads()
+  for (let at = 0; at < 4_000; at += 1) void read('203.0.113.9', 'flood').catch(() => undefined)
+  await expect(read('203.0.113.9', 'flood')).rejects.toMatchObject({ code: 'store_unavailable' })
+  void read('198.51.100.7', 'ada')
+  expect(names).toHaveLength(16)
+})
+
+it.each([
+  ['tickets', (tokens: Latchkey) => internalsOf(tokens).redeem?.('A'.repeat(43), { ip: '203.0.113.9' })],
+  ['introspections', (tokens: Latchkey, token: string) => tokens.introspect(token)],
+  ['leak reports', (tokens: Latchkey, token: string) => tokens.system.reportLeak({ token, action: 'notify' })],
+] as const)('a flood of %s has 16 reads in the store at once', async (_what, ask) => {
+  let atOnce = 0
+  let most = 0
+  const held: (() => void)[] = []
+  const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
+    if (method !== 'takeTicket' && method !== 'find') return proceed()
+    atOnce += 1
+    most = Math.max(most, atOnce)
+    await new Promise<void>((resolve) => held.push(resolve))
+    atOnce -= 1
+    return proceed()
+  })
+  const tokens = instance({ store })
+  const { token } = await mint(instance())
+  let answered = 0
+  const count = (): void => {
+    answered += 1
+  }
+  for (let at = 0; at < 200; at += 1) void Promise.resolve(ask(tokens, token)).then(count, count)
+  await until(() => held.length === 16)
+  while (answered < 200) {
+    for (const resolve of held.splice(0)) resolve()
+    await until(() => held.length > 0 || answered === 200)
+  }
+  expect(most).toBe(16)
+})
