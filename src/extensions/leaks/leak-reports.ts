@@ -134,7 +134,7 @@ function readAction(answer: unknown): LeakAction {
 function notRead({ why }: NotReadError): Response {
   return why === 'slow'
     ? answerProblem('invalid_input', 'the body took too long to arrive; send the report again')
-    : answerProblem('rate_limited', 'too many large reports at once; send the report again', { 'retry-after': '5' })
+    : answerProblem('rate_limited', 'too many reports at once; send the report again', { 'retry-after': '5' })
 }
 
 function alreadyRead(): Response {

@@ -23,3 +23,19 @@ it('reads no more of a body than a small declared length allows', async () => {
   })
   await expect(createIntake(1_000_000)(request, async () => 'read')).rejects.toThrow('the body is too large')
 })
+
+it('holds 1,000 small bodies that do not end, and stops reading the oldest one for each further one', async () => {
+  const intake = createIntake(1_000_000)
+  const stopped: unknown[] = []
+  const unfinished = (at: number): Request =>
+    new Request('https://api.example/leaks', {
+      method: 'POST',
+      body: new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new Uint8Array(10)) }),
+      headers: { 'content-length': '20', 'x-number': String(at) },
+      duplex: 'half',
+    } as RequestInit)
+  for (let at = 0; at < 1_003; at += 1) void intake(unfinished(at), async () => 'read').catch(({ why }) => stopped.push([at, why]))
+  const whole = new Request('https://api.example/leaks', { method: 'POST', body: 'x', headers: { 'content-length': '1' } })
+  expect(await intake(whole, async (bytes) => bytes.length)).toBe(1)
+  expect(stopped).toEqual([0, 1, 2, 3].map((at) => [at, 'busy']))
+})
