@@ -100,7 +100,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   explain(id: string, input?: ExplainInput): Promise<Explanation>
   /** The scopes that the actor may grant: names, `@groups` and wildcards, for example for a form. */
   grantable(): readonly string[]
-  /** Announces that an owner's permissions changed, so every node calls the option `owner` again. Without a tenant, it requires `tenants: '*'`. */
+  /** Announces that an owner's permissions changed, so every node calls the `owner` option again. Without a tenant, it requires `tenants: '*'`. */
   ownerChanged(owner: OwnerInput): Promise<void>
   /**
    * Ends every token of an owner who left, with one write that reaches every node. Requires an actor who manages all tokens of the tenant; without a

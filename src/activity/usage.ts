@@ -136,7 +136,7 @@ export class UsageRecorder {
     this.#report(
       'flush',
       new StoreUnavailableError(
-        'uses are not counted: too many tokens have counts waiting for the store, or the option clock returns an invalid time',
+        'uses are not counted: too many tokens have counts waiting for the store, or the clock option returns an invalid time',
       ),
     )
   }

@@ -28,7 +28,7 @@ export type Seal = {
   readonly previous: string
   /** Retention may have removed events up to this position. */
   readonly prunedThrough?: number
-  /** The signature of this seal's hash, from the option `sealing.sign`. */
+  /** The signature of this seal's hash, from the `sealing.sign` option. */
   readonly signature?: string
 }
 

@@ -22,7 +22,7 @@ type Bucket = { visited: boolean; readonly byTenant: Map<string | undefined, Slo
 /** Current permissions of an owner. */
 export type Owned = { readonly scopes: ScopeSet; readonly resources: Resources | undefined }
 
-/** Current permissions of owners, from the option `owner`. They are cached briefly where the options allow it. */
+/** Current permissions of owners, from the `owner` option. They are cached briefly where the options allow it. */
 export class Owners {
   readonly #hook: Hook
   readonly #catalogue: Catalogue

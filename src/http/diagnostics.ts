@@ -37,7 +37,7 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
     'a token with allowedIps was refused because of its address: X-Forwarded-For is present but the framework trusts no proxy, so the address is the proxy’s',
   LATCHKEY_W004: 'a route requires a scope that is not in the catalogue, so no token can have it',
   LATCHKEY_W005:
-    'a token with allowedIps was refused because the client’s address is unknown or unreadable: set the option ip to tell latchkey how to find it',
+    'a token with allowedIps was refused because the client’s address is unknown or unreadable: set the ip option to tell latchkey how to find it',
   LATCHKEY_W006: 'the actor callback of management() returned an incomplete actor, so the request counts as signed out',
   LATCHKEY_W007:
     'requireScopes() ran without a preceding authenticate() from the same copy of latchkey: the request was answered with 500 and the handler did not run',
@@ -46,11 +46,11 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W010:
     'the framework trusts every proxy, so callers can choose their own address: allowedIps, limits by address and the addresses in the audit are unreliable',
   LATCHKEY_W011:
-    'many tokens are used from one address, so their callers share one budget for forged-token lookups: set the option pepper, or let the framework find each client’s address',
+    'many tokens are used from one address, so their callers share one budget for forged-token lookups: set the pepper option, or let the framework find each client’s address',
   LATCHKEY_W012:
     'a change was refused because the page’s origin differs from the request’s host: if a proxy rewrites Host, have it forward the original Host, or add the page’s origin to allowedOrigins of management()',
   LATCHKEY_W013: 'authenticateUpgrade() or createTicket() received an invalid argument, so the upgrade request was refused with status 500',
-  LATCHKEY_W014: 'a request to management() is outside its mount path, so it was answered with 404: check the option mountPath',
+  LATCHKEY_W014: 'a request to management() is outside its mount path, so it was answered with 404: check the mountPath option',
   LATCHKEY_W015:
     'the principal could not be set because the request already has a read-only principal property: the request was answered with 500',
 }

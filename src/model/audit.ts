@@ -9,7 +9,7 @@ export type AuditHead = {
   /** The position of the last sealed event. */
   readonly lastSeq: number
   readonly at: Date
-  /** The signature from the option `sealing.sign`. */
+  /** The signature from the `sealing.sign` option. */
   readonly signature?: string
 }
 

@@ -7,7 +7,7 @@ export type ImportedTerms<S extends string = string> = CreateInput<S> & { readon
 
 /** Options of `import`. */
 export type ImportInput<Row = unknown, S extends string = string> = {
-  /** One of the formats of the option `imports`, or its name. */
+  /** One of the formats of the `imports` option, or its name. */
   readonly format: TokenFormat | string
   /** Returns the settings of a row's token: its name, scopes, owner, tenant and expiry. `undefined` skips the row. An error that it throws is reported as a problem of that row. */
   readonly map: (row: Row) => MaybePromise<ImportedTerms<S> | undefined | null>

@@ -49,7 +49,7 @@ export const importsShape: OptionReader<ImportsOptions> = objectOf(
 )
 
 /**
- * Reads the option `imports`.
+ * Reads the `imports` option.
  *
  * @throws InvalidInputError `invalid_input`, if two formats have the same name: records could not distinguish them
  */

@@ -24,7 +24,7 @@ export function wholeMilliseconds(clock: () => number): () => number {
  */
 export function readClock(clock: () => unknown, what: string): number {
   const now = clock()
-  if (!isInstant(now)) throw new StoreUnavailableError(`${what}: the option clock returned an invalid time`)
+  if (!isInstant(now)) throw new StoreUnavailableError(`${what}: the clock option returned an invalid time`)
   return now
 }
 

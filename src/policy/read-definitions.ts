@@ -32,7 +32,8 @@ function readNames(input: unknown): readonly string[] {
   for (const [name, description] of entriesOf('scopes', input, 'an object of scope names and descriptions')) {
     const field = `scopes.${short(name)}`
     if (!isScopeName(name)) throw new InvalidInputError(field, NAME_RULE)
-    if (typeof description !== 'string') throw new InvalidInputError(field, `must have a readable description, not ${quote(description)}`)
+    if (typeof description !== 'string')
+      throw new InvalidInputError(field, `must be a description of the scope, a string, not ${quote(description)}`)
     names.push(name)
   }
   return Object.freeze(names)

@@ -8,7 +8,7 @@ import { closest } from './suggest.js'
 export function whyNotGrantable(definitions: Definitions, grant: unknown): string | undefined {
   if (typeof grant !== 'string') return `must be a scope, a wildcard or @group, not ${quote(grant)}`
   if (!isGrant(grant)) return `${quote(grant)} is not a valid scope, wildcard (inventory:*) or @group${suggestion(definitions, grant)}`
-  if (grant === '*') return definitions.allowWildcard ? undefined : 'the scope "*" is allowed only with the option allowWildcard'
+  if (grant === '*') return definitions.allowWildcard ? undefined : 'the scope "*" is allowed only with the allowWildcard option'
   if (isGroupReference(grant)) {
     return definitions.groups.has(grant.slice(1)) ? undefined : `the group ${quote(grant)} does not exist${suggestion(definitions, grant)}`
   }

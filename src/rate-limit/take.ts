@@ -45,7 +45,7 @@ export function takeByPoints(limit: ReadLimit, key: string, points: number, mono
  * @throws StoreUnavailableError `store_unavailable`, if the wall clock is invalid: the use belongs to no period
  */
 export function takeByPeriod(limit: ReadLimit, refill: ReadRefill, key: string, points: number, now: number): MaybePromise<Taken> {
-  if (!isInstant(now)) throw new StoreUnavailableError(`no use can be counted for ${limit.name}: the option clock returned an invalid time`)
+  if (!isInstant(now)) throw new StoreUnavailableError(`no use can be counted for ${limit.name}: the clock option returned an invalid time`)
   const { startsAt, endsAt } = periodOf(refill, now)
   const untilEnd = Math.ceil((endsAt - now) / 1000)
   const dated = datedKey(key, { startsAt })

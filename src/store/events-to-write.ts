@@ -22,5 +22,5 @@ export function newSalt(): string {
  */
 export function checkDated(events: readonly StoredEvent[]): void {
   if (!events.every(({ at }) => isInstant(at)))
-    throw new StoreUnavailableError('nothing can be changed: the option clock returned an invalid time')
+    throw new StoreUnavailableError('nothing can be changed: the clock option returned an invalid time')
 }

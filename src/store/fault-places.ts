@@ -14,7 +14,7 @@ export const CALLBACK_FAILED = 'LATCHKEY_CALLBACK_FAILED'
 const STORE: FaultHelp = {
   code: 'LATCHKEY_STORE_FAILED',
   advice:
-    'Check that the database is running, can be reached and is not overloaded; until then, requests that need it are answered with 503.',
+    'Check that the database is running, can be reached and is not overloaded; while it is unavailable, requests that need it are answered with 503.',
   effect: 'Requests that need the store are answered with 503.',
 }
 const CALLBACK: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests that depend on it are refused until then.' }
@@ -106,7 +106,7 @@ export const FAULT_PLACES: { readonly [Place in OwnPlace]: FaultHelp } = {
   },
   replica: {
     code: 'LATCHKEY_REPLICA_UNUSED',
-    advice: 'Check the replica configured in the option read; verifications use the primary until the replica can be used again.',
+    advice: 'Check the replica configured in the read option; verifications use the primary until the replica can be used again.',
   },
   resources: CALLBACK,
   retention: OWN,

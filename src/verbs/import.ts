@@ -15,7 +15,7 @@ const BATCH = 100
 const reader = objectOf({
   format: passing<TokenFormat | string>(
     (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
-    'must be one of the formats in the option imports, or the name of one',
+    'must be one of the formats in the imports option, or the name of one',
   ),
   map: callback<ImportInput['map']>("must be a function that returns the settings of a row's token"),
   dryRun: flag.optional(),
@@ -53,7 +53,7 @@ function formatOf({ settings }: Context, given: TokenFormat | string): TokenForm
   const name: unknown = typeof given === 'string' ? given : Reflect.get(given, 'name')
   const { formats } = settings.imports ?? {}
   if (formats === undefined)
-    throw new InvalidInputError('format', 'requires the option imports, without which no imported token is accepted')
+    throw new InvalidInputError('format', 'requires the imports option, without which no imported token is accepted')
   const format = formats.find((each) => each.name === name)
   if (format === undefined) {
     const names = formats.map((each) => each.name).join(', ')
@@ -62,7 +62,7 @@ function formatOf({ settings }: Context, given: TokenFormat | string): TokenForm
       formats.map((each) => each.name),
     )
     const hint = meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`
-    throw new InvalidInputError('format', `is not among those in the option imports (${names}): its tokens would be refused${hint}`)
+    throw new InvalidInputError('format', `is not among those in the imports option (${names}): its tokens would be refused${hint}`)
   }
   return format
 }

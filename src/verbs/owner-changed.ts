@@ -12,7 +12,7 @@ type Given = { ownerId: string; tenantId?: string | undefined }
 const shape: z.ZodType<Given> = z.strictObject({ ownerId: text(1, 200), tenantId: text(1, 200).optional() })
 
 /**
- * Announces that an owner's permissions changed, in one tenant or in all. Every node then calls the option `owner` again.
+ * Announces that an owner's permissions changed, in one tenant or in all. Every node then calls the `owner` option again.
  *
  * @throws InvalidInputError `invalid_input`
  * @throws GrantDeniedError `grant_denied`, for an owner in tenants that the actor does not manage

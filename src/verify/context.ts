@@ -52,7 +52,7 @@ export type Context = {
   readonly records: RecordCache
   readonly turns: ReadTurns
   readonly owners: Owners | undefined
-  /** Limits how often a token whose owner is gone causes a call of the option `owner`. Keyed by the token's ID. */
+  /** Limits how often a token whose owner is gone causes a call of the `owner` option. Keyed by the token's ID. */
   readonly ownerRefusals: Budget
   /** Absent without the option `rateLimit`. */
   readonly rates: Rates | undefined
@@ -68,7 +68,7 @@ export type Context = {
   readonly attempts: Attempts
   /** Absent without the option `onReuse`. */
   readonly lineages: LineageRevoker | undefined
-  /** Absent without the option `imports`. */
+  /** Absent without the `imports` option. */
   readonly imported: Imported | undefined
   /** Events written in the host's own transactions. */
   readonly outbox: Outbox

@@ -187,7 +187,7 @@ export async function findOne({ store, turns, allowance }: Context, id: string, 
   return found.get(id)
 }
 
-/** Describes the credentials that are accepted only because of the option `imports`. */
+/** Describes the credentials that are accepted only because of the `imports` option. */
 export function shapesOf({ imported, settings }: Context): ForeignShapes | undefined {
   const { formats } = settings.imports ?? {}
   if (imported === undefined || formats === undefined) return undefined

@@ -58,7 +58,7 @@ export type ImportedOptions = {
   readonly scheduleFlush: () => void
 }
 
-/** Recognizes and checks tokens that other systems issued, in the formats of the option `imports`. */
+/** Recognizes and checks tokens that other systems issued, in the formats of the `imports` option. */
 export class Imported {
   readonly #options: ImportedOptions
   /** Pairs of a credential and a slow hash that do not match, keyed by a digest of both. */

@@ -28,7 +28,7 @@ import { tellOfMalformed } from './verify-slips.js'
 type Refused = Extract<Verification, { ok: false }>
 type Allowed = Extract<Verification, { ok: true }>
 
-const THROTTLED = 'too many unknown tokens were sent from this address: with the option pepper, they would be refused without a read'
+const THROTTLED = 'too many unknown tokens were sent from this address: with the pepper option, they would be refused without a read'
 
 /** Creates a new error for each throttled guess, because one error is reported only once. Capturing its stack would cost more than the rest. */
 function throttledError(): StoreUnavailableError {

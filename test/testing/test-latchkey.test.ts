@@ -90,7 +90,7 @@ describe('tokenFor', () => {
 
   it.each([undefined, null, 'inventory:read'])('testLatchkey(%j) reports that it requires options', (options) => {
     expect(() => testLatchkey(options as never)).toThrow(
-      expect.objectContaining({ code: 'invalid_input', message: 'testLatchkey(): must be an object with the option scopes' }),
+      expect.objectContaining({ code: 'invalid_input', message: 'testLatchkey(): must be an object with the scopes option' }),
     )
   })
 

@@ -65,7 +65,7 @@ describe.each(INVALID)('while the option clock returns %s', (invalid) => {
         (reason: unknown) => reason,
       )
       expect(codeOf(error)).toBe('store_unavailable')
-      expect(error).toMatchObject({ message: expect.stringContaining('the option clock returned an invalid time') })
+      expect(error).toMatchObject({ message: expect.stringContaining('the clock option returned an invalid time') })
 
       clock.now = START
       expect(await contentsOf(world)).toEqual(before)

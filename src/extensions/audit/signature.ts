@@ -10,7 +10,7 @@ const TYPE = 'latchkey-seal'
 const KEYS = 'must be a complete public JWK (P-256 or Ed25519) or a list of them'
 
 /**
- * Signs seals, for the option `sealing.sign`: the signature is a JWS in compact form (RFC 7515 §7.1) over the hash of the seal.
+ * Signs seals, for the `sealing.sign` option: the signature is a JWS in compact form (RFC 7515 §7.1) over the hash of the seal.
  *
  * The key comes from `signingKey` or `generateSigningKey` of `latchkey/jwt`: an Ed25519 or P-256 key, or a function that calls a key management
  * service.
@@ -27,7 +27,7 @@ export function sealSigner(key: SigningKey): (hash: string) => Promise<string> {
   return (hash) => signCompact(hash, TYPE, key, UNTOLD)
 }
 
-// The option `sealing.sign` already has a deadline and reports its errors.
+// The `sealing.sign` option already has a deadline and reports its errors.
 const UNTOLD = { deadlineMs: Number.POSITIVE_INFINITY, report: () => undefined }
 
 /**

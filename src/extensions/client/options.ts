@@ -147,7 +147,7 @@ function readDuration(name: string, value: unknown, min: number, max: number): n
   const [, digits, unit = ''] = /^(\d{1,10})([smhdw])$/.exec(typeof value === 'string' ? value : '') ?? []
   const seconds = typeof value === 'number' ? value : Number(digits) * (UNITS[unit] ?? 1)
   if (seconds >= min && seconds <= max && (min < 1 || Number.isInteger(seconds))) return seconds
-  throw invalid(name, `must be seconds, or a string such as "15m", from ${min} to ${max} seconds`)
+  throw invalid(name, `must be a number of seconds or a string such as "15m", from ${min} to ${max} seconds`)
 }
 
 function demand(holds: boolean, name: string, must: string): void {

@@ -18,7 +18,7 @@ export function checkOptions({ from, to, old, now }: Ends): void {
   if (lacks)
     throw new InvalidInputError(
       'to.pepper',
-      'must accept every pepper that the old instance accepts, and tokens without one if it does; otherwise those tokens would be refused',
+      'must accept every pepper that the old instance accepts, and unpeppered tokens if the old instance does; otherwise they would be refused',
     )
   checkImports({ old, now })
   for (const [field, { store }] of [

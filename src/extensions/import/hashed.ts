@@ -157,7 +157,7 @@ export function hashedFormat(given: Given, size: number, hashOf: (text: string) 
   const { name, until, column, encoding, mark, hashed, prefix, length } = given
   const shape = readShapeOf({ prefix, length })
   if (hashed === 'without_prefix' && shape.prefix === '')
-    throw new InvalidInputError('hashed', "'without_prefix' requires the option prefix: the part of the token that was not hashed")
+    throw new InvalidInputError('hashed', "'without_prefix' requires the prefix option: the part of the token that was not hashed")
   return {
     name,
     ...(until !== undefined && { until }),

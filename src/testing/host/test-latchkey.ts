@@ -71,7 +71,7 @@ const TERMS = ['expiresIn', 'expiresAt', 'notBefore'] as const
  * ```
  */
 export function testLatchkey<const S extends string>(given: TestOptions<S>): TestLatchkey<S> {
-  if (Object(given) !== given) throw new InvalidInputError('testLatchkey()', 'must be an object with the option scopes')
+  if (Object(given) !== given) throw new InvalidInputError('testLatchkey()', 'must be an object with the scopes option')
   const { prefix, store, ...rest } = given
   const options: LatchkeyOptions<S> = { ...rest, prefix: prefix ?? 'test', store: store ?? memoryStore() }
   const tokens = latchkey(options)

@@ -22,7 +22,7 @@ import { noticesOf } from './notices-of.js'
 import { join, placeEvents } from './waits.js'
 
 /**
- * Reads the time of a change from the option `clock`. An invalid time must not decide which tokens have ended, nor be written anywhere.
+ * Reads the time of a change from the `clock` option. An invalid time must not decide which tokens have ended, nor be written anywhere.
  *
  * @throws StoreUnavailableError `store_unavailable`, if the time is invalid
  */

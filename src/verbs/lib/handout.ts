@@ -22,7 +22,7 @@ export async function checkHandout(context: Context, actor: ReadActor, token: Ha
   const { tenantId, ownerId, scopes, resources, inherit } = token
   const wanted = { tenantId, ownerId, scopes, resources }
   if (inherit !== true) return checkGrant(catalogue, actor, wanted, kept)
-  if (context.owners === undefined) throw new InvalidInputError('inherit', 'requires the option owner, which determines what owners may do')
+  if (context.owners === undefined) throw new InvalidInputError('inherit', 'requires the owner option, which determines what owners may do')
   if (ownerId === undefined) throw new InvalidInputError('inherit', 'requires an ownerId: the owner whose permissions the token carries')
   // A change that grants nothing new only requires the right to manage the token.
   if (kept?.reach === true) return checkGrant(catalogue, { ...actor, scopes: undefined }, wanted, kept)

@@ -145,7 +145,7 @@ export class ImportRun {
     await checkOwner(this.#context, this.#actor, draft)
     const { imports, digesters } = settings
     const keys = imports?.keys
-    if (keys === undefined) throw new InvalidInputError('format', 'requires the option imports')
+    if (keys === undefined) throw new InvalidInputError('format', 'requires the imports option')
     const id = keys.idOf(format.name, key)
     const [{ digest, pepperId }] = digesters
     const record: StoredToken = ownFields({

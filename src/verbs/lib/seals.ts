@@ -197,7 +197,7 @@ async function addSeal(
       'the seals of this audit are signed, and this instance has no sealing.sign: seal on a node that has one',
     )
   }
-  const site = { what: 'the option sealing.sign', where: 'sealSign', deadlineMs, report: context.report } as const
+  const site = { what: 'the sealing.sign option', where: 'sealSign', deadlineMs, report: context.report } as const
   const signature = sign === undefined ? undefined : await callOut(site, () => sign(sealHash(made)), readSignature)
   const seal: FullSeal = signature === undefined ? made : { ...made, signature }
   if (!(await context.store.saveSeal(storeSeal(seal)))) return undefined
@@ -218,7 +218,7 @@ async function tellHost(context: Context, seal: Seal | undefined): Promise<void>
   if (seal === undefined || onSeal === undefined || (told.get(settings) ?? 0) >= seal.number) return
   const head: AuditHead = headOf(seal)
   try {
-    await callOut({ what: 'the option sealing.onSeal', where: 'onSeal', deadlineMs, report: context.report }, () => onSeal(head))
+    await callOut({ what: 'the sealing.onSeal option', where: 'onSeal', deadlineMs, report: context.report }, () => onSeal(head))
     told.set(settings, Math.max(told.get(settings) ?? 0, seal.number))
   } catch {
     // The error was reported to the host, and sealing continues.

@@ -29,7 +29,7 @@ it.each([
   })
   await until(() => places.some((place) => place.startsWith('consumer: ')))
   expect(crm.seen).toEqual([])
-  expect(places.find((place) => place.startsWith('consumer: '))).toContain('the option clock returned an invalid time')
+  expect(places.find((place) => place.startsWith('consumer: '))).toContain('the clock option returned an invalid time')
   now = Date.now()
   await until(() => crm.seen.length === 1)
   expect(JSON.parse(crm.seen[0]?.body ?? '')).toMatchObject({ data: { tokenId: record.id } })

@@ -91,7 +91,7 @@ export class Replica {
   /** Diagnoses the replica, including how many feed entries it lags behind. */
   async diagnose(primary: Position | undefined, identity: () => Promise<string | undefined>): Promise<StoreFinding> {
     const advice =
-      'Set the option read to a standby of this primary, and check replication; until then, every cache miss reads the primary.'
+      'Set the read option to a standby of this primary, and check replication; until then, every cache miss reads the primary.'
     try {
       const rows = await within(DIAGNOSIS_MS, this.#send(['-'], { run: '', at: 0 }))
       const row = Object(rows[0]) as { readonly feed_head?: unknown; readonly feed_run?: unknown; readonly feed_identity?: unknown }
