@@ -27,7 +27,7 @@ function watched(store: TokenStore) {
   }
 }
 
-it('needs no other read to rule out a move after a feed page that continues the last one', async () => {
+it('a feed page that continues the last one rules out a move without another read', async () => {
   const { guarded, asked, pass } = watched(memoryStore())
   let { cursor } = await guarded.changes(undefined, 1)
   expect(asked()).toBe(1)
