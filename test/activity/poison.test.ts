@@ -138,7 +138,7 @@ describe('usage that the store always rejects', () => {
     })
   }
 
-  it('never counts usage twice, and reports what may be missing, when store responses are lost at random among rejected writes', async () => {
+  it('usage is never counted twice, and possible losses are reported, when store responses are lost at random', async () => {
     for (let seed = 0; seed < 8; seed += 1) {
       const shared = memoryStore()
       const { store: strict } = picky(shared, hasBad)
