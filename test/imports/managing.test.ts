@@ -85,7 +85,7 @@ it('refuses management if latchkey cannot tell whether a credential is an import
   expect(await answerTo(tokens, { authorization: `Bearer ${oldToken(1).token}` })).toBe('store_unavailable')
 })
 
-it('looks up credentials of anonymous management requests no more often than a guard would', async () => {
+it('anonymous management requests share the budget of lookups with the guard', async () => {
   const store = memoryStore()
   const find = vi.spyOn(store, 'find')
   const stopped = vi.spyOn(performance, 'now').mockReturnValue(performance.now())
@@ -149,7 +149,7 @@ it('ignores a principal from the guard of another instance, which may have a tok
   expect(items.map(({ actorId, tokenId }) => [actorId, tokenId])).toContainEqual([expect.stringMatching(/^foreign:/), undefined])
 })
 
-it('still recognizes a token whose format has ended: it manages nothing, and is not passed to the option foreign', async () => {
+it('a token whose format has ended still cannot manage tokens, and is not passed to the option foreign', async () => {
   let now = Date.now()
   const ending = sha256Tokens({ prefix: 'sk_', length: 35, until: new Date(now + 60_000).toISOString() })
   const tokens = accepting([ending], { clock: () => now })

@@ -149,7 +149,7 @@ it('makes no decision if a function of a format throws or returns an invalid val
   expect(faults.join(' ')).not.toContain('the-old-secret')
 })
 
-it('treats a token as unknown after its format ends, explains why, and writes a notice about tokens in use beforehand', async () => {
+it('refuses a token whose format has ended, explains why, and writes a notice beforehand if it is in use', async () => {
   const until = new Date(START + 60 * DAY)
   const format = sha256Tokens({ prefix: 'sk_', until })
   const world = node({ imports: { key: IMPORT_KEY, formats: [format] } })
