@@ -11,7 +11,7 @@ describe('with a well-behaved broker', () => {
     expect(new Set(world.others.map((one) => one.lastRead() < world.time.now() - 6_000))).toEqual(new Set([true]))
   })
 
-  it('a continuous stream of changes costs at most 20 queries a second, and every node learns of each within 100 ms', async () => {
+  it('a stream of changes costs at most 20 queries a second, and nodes learn of 99% of them within 100 ms', async () => {
     const { time, memory, nodes, calls } = await running(30)
     const from = time.now()
     const before = nodes.map(({ heard }) => heard.length)
