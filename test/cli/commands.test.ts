@@ -228,7 +228,7 @@ describe('commands that change tokens', () => {
     for (const text of [token, old.token]) expect(await shell.tokens.introspect(text)).toMatchObject({ active: true })
   })
 
-  it('rotate without overlap, revoke, revoke-all, owner-gone, erase and prune change nothing without --yes or a terminal', async () => {
+  it('commands that end tokens or remove data change nothing without --yes or a terminal', async () => {
     const id = await make('kept')
     const commands = [
       ['rotate', id],
