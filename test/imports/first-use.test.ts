@@ -63,7 +63,7 @@ it('replaces a hash on only one of two nodes at the first use, and accepts the t
   expect(calls).toHaveLength(2)
 })
 
-it('lets a revocation win over the replacement of a hash, whichever is written first', async () => {
+it('a revocation wins over the replacement of a hash that is written later', async () => {
   const { format, calls } = slowFormat()
   const held = heldStore(memoryStore())
   const tokens = accepting([format], { store: held })

@@ -56,7 +56,7 @@ it('refuses management to an imported token with colons in its text or many word
   expect(await answerTo(tokens, { authorization: `Bearer ${others} k1:secret` })).toBe('token_cannot_manage')
 })
 
-it('reads no more words of a request than it looks up, however many the request contains', async () => {
+it('reads fewer than fifty words of a request, however many the request contains', async () => {
   let reads = 0
   const counted = ownTokens({
     name: 'counted',
@@ -109,7 +109,7 @@ it('anonymous management requests share the budget of lookups with the guard', a
   expect([response?.status, find.mock.calls.length]).toEqual([503, looked])
 })
 
-it('charges wrong secrets sent to the management API to the budget of their address', async () => {
+it('limits the comparisons of wrong secrets that are sent to the management API', async () => {
   let compared = 0
   const slow = ownTokens({
     name: 'slow',

@@ -131,7 +131,7 @@ it('stores no text of an imported token in a leak report, however the URL encode
   expect(items).toMatchObject([{ details: { url: 'https://x.example/?key=…' } }])
 })
 
-it('makes no decision if a function of a format throws or returns an invalid value, and quotes no credential', async () => {
+it('answers 503 if a function of a format throws or returns an invalid value, and quotes no credential', async () => {
   const faults: unknown[] = []
   for (const key of [
     (credential: string) => {
@@ -178,7 +178,7 @@ it('refuses a token whose format has ended, explains why, and writes a notice be
   expect((await handle.explain(idle ?? '')).steps[0]).toMatchObject({ step: 'record', ok: false, code: 'token_unknown' })
 })
 
-it('explains that a format is no longer accepted', async () => {
+it('explains a token whose format is not accepted as token_unknown', async () => {
   const store = memoryStore()
   await accepting([old], { store }).system.import([oldToken(1).row], { format: old, map })
   const tokens = instance({ store })
