@@ -28,7 +28,7 @@ it('gives a second tenant of a flooding caller one of the first turns', () => {
   ).toBeLessThan(2)
 })
 
-it('moves an entry to the first turns of another party that also caused it, and never back to a busier one', () => {
+it('moves an entry to the first turns of another party that also causes it, and never back', () => {
   const queue = new FairQueue<number>(1000)
   for (let at = 0; at < 500; at += 1) queue.put(`flood ${at}`, { from: 'mallory', about: `tenant ${at}` }, at)
   queue.put('theft', { from: 'mallory', about: 'acme' }, 500)
