@@ -41,7 +41,7 @@ it('moves an entry to the first turns of another party that also causes it, and 
   expect([queue.remove('theft'), queue.remove('theft'), queue.size]).toEqual([true, false, 500])
 })
 
-it('drops the entries of the busiest party when it is full, and admits every newcomer', () => {
+it('a full queue drops the entries of the busiest party, and admits every newcomer', () => {
   const dropped: string[] = []
   const queue = new FairQueue<string>(80, (value) => dropped.push(value))
   put(queue, 'ada', 'acme')

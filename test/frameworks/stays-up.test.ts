@@ -52,7 +52,7 @@ describe.each([
     expect(faults).toContain('ip')
   })
 
-  it('the process survives when another handler answers a management call first', async () => {
+  it('the process keeps running when another handler answers a management call first', async () => {
     const { tokens } = instance()
     const app: Express = make()
     let asked: () => void = () => undefined

@@ -209,7 +209,7 @@ describe('one request counts once', () => {
   })
 })
 
-it('the decision stays synchronous with a synchronous limiter', async () => {
+it('a decision is synchronous with a synchronous limiter', async () => {
   const tokens = limited([{ name: 'token', by: 'token', limiter: syncLimiter(1000) }])
   const { token } = await mint(tokens)
   await warm(tokens, token)

@@ -53,7 +53,7 @@ it('reads the state of a move again after each feed page that follows an unknown
   expect(asked()).toBe(2)
 })
 
-it('learns of a move as soon as a node has read past it in the feed', async () => {
+it('reads are refused once a node has read past a move in the feed', async () => {
   const store = memoryStore()
   const { guarded, asked } = watched(store)
   const first = await guarded.changes(undefined, 1)

@@ -51,7 +51,7 @@ describe('with a well-behaved broker', () => {
     expect(leases.map((lease) => [lease.nodeId, lease.cursor]).sort()).toEqual([1, 2, 3, 4, 5].map((at) => [`node${at}`, cursor]))
   })
 
-  it('a node trusts nothing before its lease is in the store', async () => {
+  it('a node does not trust its cache before its lease is in the store', async () => {
     const world = await running()
     world.broker.meddle = (message) => (['lease', 'renewed'].includes(bodyOf(message).kind) ? [] : [{ message, afterMs: 1 }])
     const late = world.node()

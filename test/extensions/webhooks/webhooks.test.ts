@@ -353,7 +353,7 @@ describe('webhooks', () => {
     expect(told('webhook')[0]).toContain(`status_${status}, attempt 1 of 8`)
   })
 
-  it('the attempt count survives a restart, and attempts before the due time do not count', async () => {
+  it('the attempt count is kept across a restart, and attempts before the due time do not count', async () => {
     const store = memoryStore()
     const crm = await receiver((_, response) => response.writeHead(500).end())
     await mint(instance({ store }))
