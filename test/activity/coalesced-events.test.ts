@@ -37,7 +37,7 @@ function recorder() {
   return { written, note, flushAt }
 }
 
-it('writes what concerns a quiet tenant within seconds, although another tenant has just used up the budget', async () => {
+it('an event about a quiet tenant is written within seconds although another tenant used up the budget', async () => {
   const { written, note, flushAt } = recorder()
   for (let at = 0; at < 500; at += 1) note('loud', at, '203.0.113.9')
   await flushAt(0)
@@ -49,7 +49,7 @@ it('writes what concerns a quiet tenant within seconds, although another tenant 
   expect(written.length).toBeLessThanOrEqual(120)
 })
 
-it('writes an event within seconds once someone else causes it, although a flooding caller had caused it first', async () => {
+it('an event is written within seconds once another caller causes it, although a flood caused it first', async () => {
   const { written, note, flushAt } = recorder()
   for (let at = 0; at < 500; at += 1) note(`own ${at}`, at, '203.0.113.9')
   note('acme', 0, '203.0.113.9')
@@ -60,7 +60,7 @@ it('writes an event within seconds once someone else causes it, although a flood
   expect(written.filter(({ tenantId }) => tenantId === 'acme')).toMatchObject([{ ip: '198.51.100.66', count: 2 }])
 })
 
-it('counts what it has no room for in one combined event a minute, which does not wait for the others', async () => {
+it('events beyond the budget are counted in one combined event a minute, which is not delayed', async () => {
   const { written, note, flushAt } = recorder()
   for (let at = 0; at < 3000; at += 1) note(`tenant ${at}`, at, '203.0.113.9')
   for (let seconds = 0; seconds < 60; seconds += 1) await flushAt(seconds * 1000)
@@ -69,7 +69,7 @@ it('counts what it has no room for in one combined event a minute, which does no
   expect(combined[0]?.count).toBeGreaterThanOrEqual(1000)
 })
 
-it('a stranger who tries the tokens of very many owners does not hide the use of a stolen token', async () => {
+it('refusals for the tokens of thousands of owners do not hide the refused use of a stolen token', async () => {
   const tokens = instance({ usage: { flushEvery: 0.02 }, deadline: '60s' })
   const made = await Promise.all(Array.from({ length: 2_200 }, (_, at) => mint(tokens, { ownerId: `owner-${at}` })))
   const victim = await mint(tokens, { tenantId: 'acme', allowedIps: ['192.0.2.1'] })
@@ -95,7 +95,7 @@ it("an actor who names very many tenants does not hide the refused attempts of a
   expect(items.map(({ actorId }) => actorId)).toEqual(['eve'])
 })
 
-it('counts uses while the revocation of a lineage hangs, and revokes that of a newcomer before the rest of a long line', async () => {
+it("while the revocation of one lineage hangs, uses are counted and another tenant's lineage is next", async () => {
   const order: string[] = []
   const held: (() => void)[] = []
   let holding = true

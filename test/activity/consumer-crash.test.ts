@@ -31,7 +31,7 @@ async function linesWhen(file: string, enough: (lines: readonly Line[]) => boole
 
 describe.each(await everyKind())('a consumer whose process is killed on $kind', ({ kind, skip }) => {
   it.skipIf(skip)(
-    'a consumer misses no event if its process is killed: another process continues in order and repeats events only with the same ID',
+    'a killed consumer misses no event: another process continues in order, and repeated events keep their ID',
     async () => {
       const place = await newPlace(kind)
       const folder = await ownFolder()

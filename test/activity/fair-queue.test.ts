@@ -16,7 +16,7 @@ it('gives a newcomer one of the first turns, whether one caller names many tenan
   expect(order(oneTenant).indexOf('eve acme')).toBeLessThan(2)
 })
 
-it('gives a second tenant one of the first turns of a caller who floods a first one', () => {
+it('gives a second tenant of a flooding caller one of the first turns', () => {
   const queue = new FairQueue<number>(1000)
   for (let at = 0; at < 500; at += 1) queue.put(`flood ${at}`, { from: 'mallory', about: 'mine' }, at)
   queue.put('theft', { from: 'mallory', about: 'acme' }, 500)
@@ -28,7 +28,7 @@ it('gives a second tenant one of the first turns of a caller who floods a first 
   ).toBeLessThan(2)
 })
 
-it('moves an entry to the first turns of another party that also caused it, and never back to a busier one', () => {
+it('moves an entry to the first turns of another party that also causes it, and never back', () => {
   const queue = new FairQueue<number>(1000)
   for (let at = 0; at < 500; at += 1) queue.put(`flood ${at}`, { from: 'mallory', about: `tenant ${at}` }, at)
   queue.put('theft', { from: 'mallory', about: 'acme' }, 500)
@@ -41,7 +41,7 @@ it('moves an entry to the first turns of another party that also caused it, and 
   expect([queue.remove('theft'), queue.remove('theft'), queue.size]).toEqual([true, false, 500])
 })
 
-it('drops the entries of the busiest party when it is full, and admits every newcomer', () => {
+it('a full queue drops the entries of the busiest party, and admits every newcomer', () => {
   const dropped: string[] = []
   const queue = new FairQueue<string>(80, (value) => dropped.push(value))
   put(queue, 'ada', 'acme')
@@ -53,7 +53,7 @@ it('drops the entries of the busiest party when it is full, and admits every new
   expect(dropped.every((value) => value.startsWith('mallory'))).toBe(true)
 })
 
-it('puts a party that had its turn lately behind the others', () => {
+it('puts a party that was served recently behind the others', () => {
   const served = new Set(['mallory tenant 0', 'mallory tenant 1'])
   const queue = new FairQueue<string>(
     80,

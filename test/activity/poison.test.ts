@@ -42,7 +42,7 @@ const totalOf = (events: readonly AuditEvent[]) => events.reduce((sum, { count }
 describe('usage that the store always rejects', () => {
   const hasBad = (given: UsageBatch | Change) => 'counts' in given && given.counts.some(({ endpoint }) => endpoint === 'GET /bad')
 
-  it('drops and reports usage that the store always rejects, and blocks nothing else', async () => {
+  it('drops and reports usage that the store always rejects, and writes all other usage', async () => {
     const { store, tries } = picky(memoryStore(), hasBad)
     const { tokens, flush, told } = node(store)
     const made = await Promise.all(Array.from({ length: 40 }, () => mint(tokens)))
@@ -80,7 +80,7 @@ describe('usage that the store always rejects', () => {
     expect(told().filter((message) => /reject|may not/.test(message))).toEqual([])
   })
 
-  it('blocks nothing permanently if a usage batch breaks every connection', async () => {
+  it('drops a use whose batch breaks every connection, and writes all other uses', async () => {
     const inner = memoryStore()
     const store = interceptStore(inner, async ({ method, args }, proceed) => {
       if (method !== 'recordUsage' || !hasBad(args[0] as UsageBatch)) return proceed()
@@ -138,7 +138,7 @@ describe('usage that the store always rejects', () => {
     })
   }
 
-  it('never counts usage twice, and reports what may be missing, when store responses are lost at random among rejected writes', async () => {
+  it('usage is never counted twice, and possible losses are reported, when store responses are lost at random', async () => {
     for (let seed = 0; seed < 8; seed += 1) {
       const shared = memoryStore()
       const { store: strict } = picky(shared, hasBad)
@@ -164,7 +164,7 @@ describe('usage that the store always rejects', () => {
 })
 
 describe('coalesced events that the store always rejects', () => {
-  it('adds the counts of rejected coalesced events to an event about various tokens, and blocks nothing', async () => {
+  it('adds the counts of rejected coalesced events to an event about various tokens, and writes the others', async () => {
     const shared = memoryStore()
     let bad: string | undefined
     const { store, tries } = picky(shared, (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))
@@ -234,7 +234,7 @@ describe('a notice that the store always rejects', () => {
 })
 
 describe('a slow hash whose replacement the store refuses', () => {
-  it('does not block other hash replacements if the store refuses one', async () => {
+  it('writes the other replacements of hashes if the store refuses one', async () => {
     let bad: string | undefined
     const { store } = picky(memoryStore(), (given) => 'updates' in given && given.updates?.[0]?.record.id === bad)
     const format = ownTokens({

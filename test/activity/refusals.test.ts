@@ -93,7 +93,7 @@ describe('refused uses of a known token', () => {
   it.each([
     ['a tenant', { tenantId: 'mallory' }, { tenantId: 'victim' }],
     ['an owner without a tenant', { ownerId: 'mallory' }, { ownerId: 'victim' }],
-  ])('neither hides nor delays refused uses of other tenants and owners when %s has many of them', async (_, flood, other) => {
+  ])('a flood of refused uses of %s does not hide those of another tenant or owner', async (_, flood, other) => {
     const tokens = instance({ usage: { flushEvery: 60 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 2100 }, () => mint(tokens, flood)))
     const victims = [await mint(tokens, other), await mint(tokens, other)]
@@ -105,7 +105,7 @@ describe('refused uses of a known token', () => {
     expect(told.map(({ count }) => count)).toEqual([1, 1])
   })
 
-  it("one tenant's flood does not keep another tenant's refused uses from being recorded within the per-minute budget", async () => {
+  it("a tenant's flood of refused uses does not keep another tenant's refused uses from being recorded", async () => {
     const tokens = instance({ usage: { flushEvery: 0.02 }, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 500 }, () => mint(tokens, { tenantId: 'mallory' })))
     const victim = await mint(tokens, { tenantId: 'victim' })

@@ -71,7 +71,7 @@ describe('an event whose time was changed in the database', () => {
   it.each([
     ['sealed', true],
     ['not yet sealed', false],
-  ])('an event whose time was changed when %s does not excuse the removal of earlier events', async (_when, isSealed) => {
+  ])('an event whose time was changed (%s) does not excuse the removal of earlier events', async (_when, isSealed) => {
     const { handle, make, edits, deleted, retain, verify } = attacked()
     await make(5)
     await handle.sealAudit()
@@ -85,7 +85,7 @@ describe('an event whose time was changed in the database', () => {
     expect(report.problems.filter(({ kind }) => kind === 'removed').map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5])
   })
 
-  it('a changed event is removed once the retention period has passed since it was sealed, and then delays no other events', async () => {
+  it('retention removes a changed event once its period has passed since the event was sealed', async () => {
     const { handle, make, edits, left, pass, retain, verify } = attacked()
     await make(5)
     await handle.sealAudit()
@@ -97,7 +97,7 @@ describe('an event whose time was changed in the database', () => {
     expect(await verify(await handle.sealAudit())).toMatchObject({ ok: true, pruned: 5 })
   })
 
-  it('an event whose time was changed keeps later events from being removed until the retention period has passed since it was sealed', async () => {
+  it('an event with a changed time delays removals until the retention period has passed since its sealing', async () => {
     const { handle, make, edits, faults, left, pass, retain, verify } = attacked()
     await make(2)
     pass(31)

@@ -149,7 +149,7 @@ it('retention removes nothing after all seals were removed, even where the optio
   expect((await forgeable.tables()).events).toHaveLength(3)
 })
 
-it('a node remembers the seal of another node that it has handed out', async () => {
+it('a node detects the replacement of a seal that it handed out, even if another node wrote the seal', async () => {
   const forgeable = forgeableStore()
   const [other, honest] = [node(forgeable.store), node(forgeable.store)]
   await other.make(2)
@@ -161,7 +161,7 @@ it('a node remembers the seal of another node that it has handed out', async () 
   await expect(honest.handle.sealAudit()).rejects.toThrow(/^seal 1 of the audit was replaced/)
 })
 
-it('the check reads nothing more on the only node that seals, and once after others have sealed', async () => {
+it('checking the chain costs no extra read on the only node that seals, and one after others have sealed', async () => {
   const store = faultyStore(memoryStore())
   const [one, other] = [node(store), node(store)]
   const reads = async (by: typeof one): Promise<number> => {
@@ -176,7 +176,7 @@ it('the check reads nothing more on the only node that seals, and once after oth
   expect(await reads(one)).toBe(1)
 })
 
-it('concurrent calls on one node raise no false alarm', async () => {
+it('concurrent sealing on one node raises no false alarm', async () => {
   const honest = node(memoryStore())
   await honest.make(5)
   for (let turn = 0; turn < 10; turn += 1) {

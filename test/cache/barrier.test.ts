@@ -8,7 +8,7 @@ import { lateStore } from './late-store.js'
 const HOUR_MS = 3_600_000
 
 describe('revoke with waitForNodes', () => {
-  it('resolves revoke with waitForNodes only when a lagging node has caught up', async () => {
+  it('revoke() with waitForNodes resolves only when a lagging node has caught up', async () => {
     const shared = memoryStore()
     const slow = lateStore(shared)
     const here = instance({ store: shared, cache: { maxStaleness: 30 } })
@@ -38,7 +38,7 @@ describe('revoke with waitForNodes', () => {
     ['years ahead', 30_000 * HOUR_MS],
     ['three hours ahead', 3 * HOUR_MS],
   ] as const) {
-    it(`waitForNodes waits for a node whose clock is ${which}`, async () => {
+    it(`waitForNodes waits for a lagging node whose clock is ${which}`, async () => {
       const shared = memoryStore()
       const slow = lateStore(shared)
       const here = instance({ store: shared, cache: { maxStaleness: 30 } })
@@ -55,7 +55,7 @@ describe('revoke with waitForNodes', () => {
     })
   }
 
-  it('waitForNodes waits for a dead node once, and not at all once its lease has been unchanged for a long time', async () => {
+  it('waitForNodes waits for a node that stopped renewing its lease, but a later call does not wait for it', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()
@@ -94,7 +94,7 @@ describe('revoke with waitForNodes', () => {
   })
 
   it.each(['available', 'fresh'] as const)(
-    'two overlapping calls each wait for a disconnected node that may accept tokens for 100 more seconds, with a cache that is %s',
+    'overlapping calls with waitForNodes each wait for a disconnected node until its bound (cache: %s)',
     async (cache) => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
       onTestFinished(() => void vi.useRealTimers())
@@ -125,7 +125,7 @@ describe('revoke with waitForNodes', () => {
     },
   )
 
-  it('does not read the store more often when more calls wait', async () => {
+  it('calls that wait with waitForNodes share their reads of the store', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const shared = memoryStore()
@@ -145,7 +145,7 @@ describe('revoke with waitForNodes', () => {
     await Promise.all(revoked)
   })
 
-  it('reads the bound of a node from its lease, and caps it at what the options allow', async () => {
+  it('reads the staleness bound of a node from the node ID in its lease, and caps the bound', async () => {
     const shared = memoryStore()
     const there = instance({ store: shared, cache: 'available' })
     await warm(there, (await mint(there)).token)
@@ -168,7 +168,7 @@ describe('revoke with waitForNodes', () => {
     expect(await verdict(there.verify(token))).toBe('store_unavailable')
   })
 
-  it('keeps the guarantee of waitForNodes even if the leases cannot be read', async () => {
+  it('waitForNodes leaves no node that accepts the token, even if the leases cannot be read', async () => {
     const shared = memoryStore()
     const { subscribe: _, ...deaf } = shared
     const blind = interceptStore(shared, ({ method }, proceed) => {
@@ -193,7 +193,7 @@ describe('revoke with waitForNodes', () => {
     await here.system.revoke(record.id, { waitForNodes: true })
   })
 
-  it('supports waitForNodes in revokeAll, and for a token that was already revoked', async () => {
+  it('revokeAll() supports waitForNodes, and so does revoke() for a token that was already revoked', async () => {
     const shared = memoryStore()
     const here = instance({ store: shared, cache: { maxStaleness: 30 } })
     const there = instance({ store: shared, cache: { maxStaleness: 30 } })

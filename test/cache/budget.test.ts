@@ -11,7 +11,7 @@ it('a heavily overdrawn budget is available again after the time that it takes t
   expect([budget.spent('a'), budget.spent('b')]).toEqual([false, false])
 })
 
-it('an overdrawn budget owes every call up to its maximum debt', () => {
+it('a budget must repay every overdrawn call, up to its maximum debt, before it is available again', () => {
   let now = 0
   const budget = new Budget({ burst: 10, perSecond: 10, debt: 50 }, () => now)
   for (let call = 0; call < 60; call += 1) budget.spend('a')
@@ -35,7 +35,7 @@ it('a refunded charge costs nothing', () => {
   expect([budget.spent('a'), budget.isCharged('a')]).toEqual([false, true])
 })
 
-it('an empty budget is not forgotten when many other keys are charged once', () => {
+it('an overdrawn budget is not forgotten when many other keys are charged once', () => {
   let now = 0
   const budget = new Budget({ burst: 20, perSecond: 1 }, () => now)
   for (let call = 0; call < 30; call += 1) budget.spend('victim')

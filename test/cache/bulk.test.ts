@@ -64,7 +64,7 @@ async function heard(node: Latchkey<Scope>, writer: Latchkey<Scope>): Promise<vo
 }
 
 describe('a bulk revocation', () => {
-  it("causes no read of another tenant's tokens on any node", async () => {
+  it("a bulk revocation causes no read of another tenant's tokens on any node", async () => {
     const { here, there, near, far } = await twoNodes()
     const ended = await made(here, { tenantId: 'a' })
     const kept = [await made(here, { tenantId: 'b', ownerId: 'o1' }), await made(here)]
@@ -114,7 +114,7 @@ describe('a bulk revocation', () => {
     expect(far.read).toEqual([mine.record.id])
   })
 
-  it('causes no read at all if a bulk revocation affects nothing', async () => {
+  it('a bulk revocation that affects no token causes no read', async () => {
     const { here, there, near, far } = await twoNodes()
     const kept = await made(here, { tenantId: 'a' })
     const ended = await made(here, { tenantId: 'b' })
@@ -132,7 +132,7 @@ describe('a bulk revocation', () => {
     expect([...near.read, ...far.read]).toEqual([])
   })
 
-  it('drops from memory what another node has revoked, even if it finds nothing left to revoke', async () => {
+  it('a bulk revocation drops tokens that another node already revoked from the cache', async () => {
     const shared = memoryStore()
     const { store, hold } = holdable(shared)
     const [here, there] = [instance({ store: shared }), instance({ store, cache: { maxStaleness: 60 } })]
@@ -146,7 +146,7 @@ describe('a bulk revocation', () => {
     release()
   })
 
-  it('keeps everything in memory when an instance with a different prefix revokes in bulk', async () => {
+  it('a bulk revocation under a different prefix drops nothing from the cache', async () => {
     const shared = memoryStore()
     const { store, read } = counted(shared)
     const here = instance({ store, cache: { maxStaleness: 60 } })
@@ -161,7 +161,7 @@ describe('a bulk revocation', () => {
     expect(read).toEqual([])
   })
 
-  it('learns of a hundred concurrent bulk revocations', async () => {
+  it('a node learns of a hundred concurrent bulk revocations', async () => {
     const { here, there } = await twoNodes()
     const tokens = await Promise.all(Array.from({ length: 100 }, (_, index) => made(here, { tenantId: `t${index}` })))
     for (const { token } of tokens) await warm(there, token)
@@ -173,7 +173,7 @@ describe('a bulk revocation', () => {
 })
 
 describe('many bulk revocations of one tenant in one page of the feed', () => {
-  it("many bulk revocations in one feed page cause no read of another tenant's tokens, responses, or owners", async () => {
+  it('many bulk revocations in one feed page read no token, end no request and look up no owner elsewhere', async () => {
     const shared = memoryStore()
     const far = counted(shared)
     const feed = holdable(far.store)

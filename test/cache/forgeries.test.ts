@@ -71,7 +71,7 @@ describe('forged tokens with a valid checksum, without a pepper and with an empt
     expect(outcomes).toEqual({ flooded: { ok: 800 }, other: { ok: 800 }, forged: { token_unknown: 8000 } })
   })
 
-  it('other callers at an address that sends 5,000 forgeries a second get 503, never 429, and nobody else is affected', async () => {
+  it('at 5,000 forgeries a second from one address, only that address gets 503, and never 429', async () => {
     const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 5000, 4)
     expect(outcomes.other).toEqual({ ok: 160 })
     expect(Object.keys(outcomes.flooded).filter((word) => word !== 'ok')).toEqual(['store_unavailable'])

@@ -95,7 +95,7 @@ describe('a feed that cannot be read', () => {
     })
   }
 
-  it('resumes reading and trusting the feed once the feed responds again', async () => {
+  it('serves tokens from the cache again once the feed responds again', async () => {
     const store = faultyStore(memoryStore())
     const here = instance({ store, cache: { maxStaleness: 0.1 }, deadline: 0.1 })
     const { token } = await mint(here)
@@ -120,7 +120,7 @@ describe('a feed that cannot be read', () => {
     expect(await verdict(here.verify(token))).toBe('ok')
   })
 
-  it('does not trust a partially read feed', async () => {
+  it('does not trust the cache until the feed has been read to its end', async () => {
     const shared = memoryStore()
     let pages = Number.POSITIVE_INFINITY
     const store = interceptStore(deaf(shared), ({ method, args }, proceed) => {
@@ -167,7 +167,7 @@ describe('a wake-up channel', () => {
     'throws at once': { do: 'fail', error: new Error('no'), how: 'throw' } as const,
     'returns nothing': { do: 'drop' } as const,
   })) {
-    it(`reads the feed without delay even if the wake-up channel ${how}`, async () => {
+    it(`applies a revocation within the bound even if the wake-up channel ${how}`, async () => {
       const shared = memoryStore()
       const here = instance({ store: faultyStore(shared, { subscribe: fault }), cache: { maxStaleness: 0.2 }, deadline: 30 })
       const there = instance({ store: shared })
@@ -245,7 +245,7 @@ describe('an outage of the feed and the store', () => {
     expect(await verdict(tokens.verify(token))).toBe('store_unavailable')
   })
 
-  it('refuses verifications immediately while the store is known to hang, and recovers soon after the store responds again', async () => {
+  it('refuses verifications with few store calls while the store hangs, and recovers once the store responds', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: 0.15 })
     const { token } = await mint(tokens)

@@ -50,7 +50,7 @@ describe('a read of records', () => {
 })
 
 describe('a position of the feed', () => {
-  it('offers a feed position only from a read that began after the given instant and only within the bound after that instant', async () => {
+  it('offers a feed position only if its read began after the given instant, and only within the bound', async () => {
     let now = 1000
     const monotonic = () => now
     const background = new Background()

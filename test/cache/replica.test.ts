@@ -108,7 +108,7 @@ describe('a replica', () => {
     expect(await verdict(slow.verify(token))).toBe('token_revoked')
   })
 
-  it('uses the replica only for verifications, with a cache, on a node that follows the feed', async () => {
+  it('does not use the replica without a cache, or for introspect(), get() and update()', async () => {
     const strict = await start({ cache: false })
     expect(await verdict(strict.here.verify(strict.token))).toBe('ok')
     expect(strict.ages).toEqual([undefined])

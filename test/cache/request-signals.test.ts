@@ -141,7 +141,7 @@ describe('request signals', () => {
     })
   })
 
-  it('keeps no signal for a listener that was never added because the client had already disconnected', async () => {
+  it('keeps no signal for a listener whose own signal was already aborted', async () => {
     const { signals, entry } = watching()
     for (let made = 0; made < 500; made += 1) {
       signals.open(entry()).signal.addEventListener('abort', () => undefined, { signal: AbortSignal.abort() })
@@ -152,7 +152,7 @@ describe('request signals', () => {
     })
   })
 
-  it('accepts the same listener options as every other signal', async () => {
+  it('accepts null as listener options, as every other signal does', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     let fired = 0

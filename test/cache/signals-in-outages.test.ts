@@ -57,7 +57,7 @@ describe('open requests during an outage', () => {
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('ends an open request as soon as a new request with its token would be refused, even if the token is no longer cached', async () => {
+  it('ends an open request once a new request with its evicted token would be refused', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, cache: { maxStaleness: 1, serveStaleFor: 60, maxEntries: 1 }, usage: false })
     const { token, signal } = await open(tokens)
@@ -82,7 +82,7 @@ describe('open requests during an outage', () => {
     await recover(store)
   })
 
-  it('looks up the tokens of open requests once per bound while the feed hangs', async () => {
+  it('ends an open request within the bound of a revocation while the feed hangs', async () => {
     const shared = memoryStore()
     const store = faultyStore(shared)
     const tokens = instance({ store, cache: { maxStaleness: 1 }, deadline: 20, usage: false })

@@ -32,7 +32,7 @@ describe('the signal of a principal', () => {
   }
 
   it.each(['here', 'on another node'] as const)(
-    'fires the signal of an open request whose token was rotated in the meantime, when the lineage of the token is revoked %s',
+    'fires the signal of an open request when the lineage of its rotated token is revoked %s',
     async (where) => {
       const options = { store: memoryStore(), cache: { maxStaleness: 30 }, onReuse: 'revoke_lineage' } as const
       const tokens = instance(options)

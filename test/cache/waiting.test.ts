@@ -58,7 +58,7 @@ describe('verifications that wait for a read', () => {
     expect(outcomes).toHaveLength(READS)
   })
 
-  it('counts the time that a verification has already waited if its own read then hangs', async () => {
+  it('a verification that waited for its turn still ends at its deadline if its read hangs', async () => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store, cache: false, deadline: DEADLINE_MS / 1000, usage: false })
     const { token } = await mint(tokens)

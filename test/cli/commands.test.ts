@@ -35,7 +35,7 @@ describe('create', () => {
     expect(await shell.tokens.verify(stdout.trim())).toMatchObject({ ok: true, principal: { name: 'ERP' } })
   })
 
-  it('create prints the time at which the token expires, so that a lifetime without its unit is noticed', async () => {
+  it('create and rotate print when the token expires', async () => {
     const create = (name: string, ...terms: readonly string[]) => shell.run('create', '--name', name, '--scope', 'inventory:read', ...terms)
     expect((await create('endless')).stderr).toContain(', which never expires. ')
     const seconds = await create('brief', '--expires-in', '90')
@@ -228,7 +228,7 @@ describe('commands that change tokens', () => {
     for (const text of [token, old.token]) expect(await shell.tokens.introspect(text)).toMatchObject({ active: true })
   })
 
-  it('rotate without overlap, revoke, revoke-all, owner-gone, erase and prune change nothing without --yes or a terminal', async () => {
+  it('commands that end tokens or remove data change nothing without --yes or a terminal', async () => {
     const id = await make('kept')
     const commands = [
       ['rotate', id],

@@ -114,7 +114,7 @@ it.each([
   expect(await refusal(line)).toContain(text)
 })
 
-it('no hint is added to excess arguments of a command without a name', async () => {
+it('no hint follows the error about excess arguments of a command that takes none', async () => {
   expect(await refusal('revoke-all x')).toBe("latchkey: too many arguments for 'revoke-all'. Expected 0 arguments but got 1.\n")
 })
 
@@ -125,7 +125,7 @@ it.each([
   expect(await refusal(line)).toBe(`latchkey: ${text}\n`)
 })
 
-it('a misspelled command is suggested in every place where a command is named', async () => {
+it('the right command is suggested for a misspelled one, also after help', async () => {
   const program = new Command()
   for (const add of COMMANDS) add(program, () => undefined)
   for (const name of ['init', ...program.commands.map((command) => command.name())]) {

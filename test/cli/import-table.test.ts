@@ -38,7 +38,7 @@ describe('latchkey import of a table', () => {
     return { code, stderr, report: stdout === '' ? undefined : JSON.parse(stdout) }
   }
 
-  it('import reads tables from databases and spreadsheets with byte order marks, quotes, line breaks, empty cells and semicolons', async () => {
+  it('import reads tables with byte order marks, quotes, line breaks, empty cells and other delimiters', async () => {
     const names = ['plain', 'with "quotes", and a comma', '  spaces  ', 'ünï']
     const columns = ['label', 'hash', 'owner', 'ends', 'note']
     const rows = names.map((name, at) => [quoted(name), hashes[at] ?? '', '', at === 0 ? '2999-01-01T00:00:00Z' : '', '"over\ntwo lines"'])

@@ -21,7 +21,7 @@ function setUp(answer: () => Promise<void>) {
 
 const SPEC = { doubt: 'a token may have been created', sentenceOf: () => 'Created.' }
 
-it('if the store never says whether the token was created, an interrupted command exits with 3 and says how to check', async () => {
+it('an interrupted command exits with 3 and reports that a token may have been created if the store is silent', async () => {
   const { exits, told, interrupt, session } = setUp(endless)
   void mint(session, { ...SPEC, create: endless })
   interrupt(130)

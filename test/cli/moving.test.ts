@@ -72,7 +72,7 @@ describe('latchkey import', () => {
 })
 
 describe('latchkey copy', () => {
-  it('copy moves all data to the store of another configuration with the commands on the docs page, and leaves the old store closed', async () => {
+  it('the commands on the docs page copy all data to another store and leave the old store closed', async () => {
     shell.write('old.config.mjs', config('old.db'))
     shell.write('new.config.mjs', config('new.db'))
     const old = latchkey({ prefix: 'acme_live', store: sqliteStore(`${shell.folder}/old.db`), scopes: SCOPES, logger: false })

@@ -67,7 +67,7 @@ it.each([
   'events TOKEN',
   'usage TOKEN',
   'explain TOKEN',
-])('this command takes the ID of a pasted imported token and does not repeat the token: %s', async (line) => {
+])('a pasted imported token is reduced to its ID and is not repeated: %s', async (line) => {
   const token = `sk_${hex}`
   const { stdout, stderr } = await shell.run(...line.split(' ').map((word) => word.replace('TOKEN', token)))
   expect(stderr).toMatch(/where its ID, \w{16}, is enough/)
@@ -85,7 +85,7 @@ it.each([
   for (const part of [secret, '0123456789abcdef']) expect(stderr).not.toContain(part)
 })
 
-it('an ID is looked up as such although it fits a format of imported tokens', async () => {
+it('an ID that fits a format of imported tokens is still looked up as an ID', async () => {
   const { record } = await shell.tokens.system.create({ name: 'new', scopes: ['inventory:read'] })
   expect(await shell.run('show', record.id)).toMatchObject({ code: 0, stderr: '' })
 })

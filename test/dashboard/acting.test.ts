@@ -54,7 +54,7 @@ describe.skipIf(skip !== undefined)(`the row menu ${skip ?? ''}`, () => {
     )
   })
 
-  it('the row menu of a revoked token offers only to copy the ID', () =>
+  it('the row menu of a revoked token enables only Copy ID', () =>
     play({ before: seed }, async ({ page, world }) => {
       await openMenu(page, 'Contractor laptop')
       const items = page.getByRole('menuitem')

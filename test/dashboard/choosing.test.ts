@@ -52,7 +52,7 @@ describe.skipIf(skip !== undefined)(`the tenant filter ${skip ?? ''}`, () => {
       },
     ))
 
-  it('names beyond the first 500 are shown before a change is confirmed, in the list, in the audit log and in its export', () => {
+  it('names beyond the first 500 appear in the form, the list, the audit log and its export', () => {
     const many = Array.from({ length: 501 }, (_, at) => ({ id: `i${at}`, name: `A ${at}` }))
     return play(
       {

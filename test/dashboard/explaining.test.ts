@@ -48,7 +48,7 @@ describe.skipIf(skip !== undefined)(`why a token is rejected ${skip ?? ''}`, () 
     })
   })
 
-  it('the explanation does not claim "accepted" for a refusal by a route, and is requested again when the token changes', () => {
+  it('the explanation leaves a refusal by a route undecided, and is requested again when the token changes', () => {
     let id = ''
     const before = async ({ tokens, origin }: World): Promise<void> => {
       const { token, record } = await tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })

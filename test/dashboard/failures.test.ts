@@ -88,7 +88,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect(await page.getByText('token store').count()).toBe(0)
     }))
 
-  it('the page distinguishes an offline browser from an unreachable server, and continues when the connection is back', () =>
+  it('the page distinguishes an offline browser from an unreachable server, and continues once it is online', () =>
     play({ before: seed }, async ({ page }) => {
       await page.getByRole('link', { name: 'Price feed' }).waitFor()
       await page.route(isList, (route) => route.abort('connectionrefused'))
@@ -137,7 +137,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect(asked).toHaveLength(before)
     }))
 
-  it('a lost response creates no second token: the page retries with the same idempotency key and offers to rotate the token', () =>
+  it('after a lost response, the page shows the one token that was created and offers to rotate it', () =>
     play({}, async ({ page, world }) => {
       await loseAnswers(page, 1, /\/admin\/tokens\/$/)
       await press(page, 'Create token')
@@ -190,7 +190,7 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items.map(({ name }) => name)).toEqual(['Long work'])
     }))
 
-  it('a form keeps its draft when a proxy answers instead of the API, and creates one token once requests get through', () =>
+  it('a form keeps its draft when a proxy answers instead of the API, and then creates one token', () =>
     play({}, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')

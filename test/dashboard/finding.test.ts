@@ -99,7 +99,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     })
   })
 
-  it('the page explains how to narrow a search that the store refuses, and still finds tokens by the beginning of their ID', () => {
+  it('the page explains that a search by name was refused, and still finds tokens by the beginning of their ID', () => {
     let id = ''
     const make = async ({ tokens }: World): Promise<void> => {
       id = (await tokens.system.create({ name: 'Web shop', scopes: [] })).record.id
@@ -237,7 +237,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
       expect(new URL(page.url()).search).toBe('?size=10')
     }))
 
-  it('Back restores a search that was typed just before a filter was chosen, and a double click on Next goes one page forward', () =>
+  it('Back restores a search typed just before a filter was chosen, and a double click on Next turns one page', () =>
     play({ before: many(35), at: '?size=10', clock: true }, async ({ page }) => {
       const search = page.getByRole('searchbox', { name: 'Search by name' })
       const query = (): string => new URL(page.url()).search

@@ -225,7 +225,7 @@ describe.skipIf(skip !== undefined)(`the tenant and owner of a token ${skip ?? '
 describe.skipIf(skip !== undefined)(`a new token in use ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it("the host's example request is shown with the new token in several programming languages, and the token can be saved as .env", () =>
+  it("the host's example request is shown with the new token in several languages, and can be saved as .env", () =>
     play(
       {
         dashboard: {

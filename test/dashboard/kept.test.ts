@@ -226,7 +226,7 @@ describe.skipIf(skip !== undefined)(`nothing is lost ${skip ?? ''}`, () => {
   )
 
   it(
-    'the page shows the successor when every response to a rotation was lost and a different overlap was then chosen',
+    'the page shows the successor when all responses to a rotation were lost and another overlap was chosen',
     () =>
       play(one, async ({ page, world }) => {
         const stop = await loseAnswers(page, /\/rotate$/)

@@ -104,7 +104,7 @@ describe.skipIf(skip !== undefined)(`by keyboard alone ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items).toMatchObject([{ status: 'revoked', revokedReason: 'Laptop lost' }])
     }))
 
-  it('several tokens can be selected and revoked by keyboard alone', () =>
+  it('a token can be selected in the list and revoked by keyboard alone', () =>
     play(one, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await pressAt(page, 'Select all on this page', 'Space')

@@ -135,7 +135,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
     })
   })
 
-  it('a section offers to try again after the user has signed out, and the address list does not mention the selected range', () =>
+  it('a section offers to try again after the user has signed out, and addresses name no selected range', () =>
     play(one, async ({ page }) => {
       let signedOut = true
       await page.route(/\/usage\?from/, (route) => (signedOut ? route.fulfill({ status: 401, body: '{}' }) : route.fallback()))

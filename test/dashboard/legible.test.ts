@@ -155,7 +155,7 @@ describe.skipIf(skip !== undefined)(`legibility ${skip ?? ''}`, () => {
     )
   })
 
-  it('a card shows the whole hint, a button that copies the ID, and a description within its edges, however large the font', () =>
+  it('a card keeps its hint, its copy button and its description within its edges at a large font size', () =>
     play({ before: seed, context: { viewport: { width: 320, height: 844 } } }, async ({ page }) => {
       const client = await page.context().newCDPSession(page)
       await client.send('Page.enable')

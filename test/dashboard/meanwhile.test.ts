@@ -89,7 +89,7 @@ describe.skipIf(skip !== undefined)(`a token that someone else changed first ${s
   const revoke = inDialog('Revoke', 'Revoke permanently')
   const rotate = inDialog('Rotate', 'Rotate')
 
-  it.each(['revoked', 'rotated without overlap'] as const)('Revoke does not take credit for a token that someone else %s', (change) =>
+  it.each(['revoked', 'rotated without overlap'] as const)('Revoke reports that someone else %s the token', (change) =>
     after(change, revoke),
   )
 

@@ -158,7 +158,7 @@ describe.skipIf(skip !== undefined)(`a pasted secret ${skip ?? ''}`, () => {
       for (const secret of [token, SECRETS.sk, SECRETS.sanctum]) expect(left).not.toContain(secret.slice(-20))
     }))
 
-  it('a token that is typed key by key or pasted in pieces leaves only its ID in the search, and reaches neither the URL nor the server', () =>
+  it('a token typed key by key or pasted in pieces leaves only its ID in the search, the URL and requests', () =>
     play(old, async (scene) => {
       const { page } = scene
       const { token, record } = await scene.world.tokens.system.create({ name: 'CI', scopes: [] })

@@ -46,7 +46,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       await expect.poll(async () => (await world.tokens.system.get(record.id))?.status).toBe('revoked')
     }))
 
-  it('the bulk Revoke dialog does not claim "never used" while usage is loading, when it failed to load, or for imported tokens', () =>
+  it('the bulk Revoke dialog does not claim "never used" while usage is unknown, or for imported tokens', () =>
     play(
       {
         options: { imports },
@@ -157,7 +157,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
     return letGo
   }
 
-  it('a bulk change continues while the create form is open, and the page asks only before the user leaves the list', () =>
+  it('a bulk change continues behind the create form, and the page asks only before the user leaves the list', () =>
     play({ before: seed }, async ({ page }) => {
       const letGo = await beginToDeactivate(page)
       const question = page.getByRole('alertdialog')

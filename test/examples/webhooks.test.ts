@@ -2,7 +2,7 @@ import { afterEach, expect, it, vi } from 'vitest'
 
 afterEach(() => vi.restoreAllMocks())
 
-it('the webhooks example shows an event that arrives once the receiver is back, and a forged request that is refused', async () => {
+it('the webhooks example shows an event that arrives once the receiver is back, and a refused forgery', async () => {
   const lines: string[] = []
   vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)))
   await import('../../examples/webhooks.js')

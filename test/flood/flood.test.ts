@@ -24,7 +24,7 @@ describe('a flood of distinct forged tokens', { timeout: 120_000 }, () => {
 })
 
 describe('concurrent guesses from one address', () => {
-  it('charges concurrent guesses from one address before the next lookups', () => {
+  it('an address that overdraws its guessing budget is throttled, and served again after six seconds', () => {
     let now = 0
     const budget = new GuessingBudget(() => now)
     // A thousand guesses were admitted before the first was answered.

@@ -238,7 +238,7 @@ describe.each([
     expect(await endpointsOf(tokens, id, 6)).toEqual([' allowed', 'GET /router/items/:item allowed', 'GET /sub/deep/:x allowed'])
   })
 
-  it('usage contains no path segment chosen by a caller, wherever a router is mounted, and distinguishes static mounts', async () => {
+  it('uses below mounted routers are counted without segments that callers choose, and static mounts are named', async () => {
     const { tokens, token, id } = await kit()
     const app: Express = express()
     const inner = (): ReturnType<typeof express.Router> => {

@@ -91,7 +91,7 @@ describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s 
     expect(answered).toEqual(code === 'store_unavailable' ? UNAVAILABLE : { status: 401, retryAfter: null, code, ran: 0 })
   })
 
-  it('the guard admits the same token when the store works', async () => {
+  it('the guard admits a valid token when the store works', async () => {
     expect(await askOver(harness, () => ({}))).toEqual({ status: 200, retryAfter: null, code: undefined, ran: 1 })
   })
 })

@@ -106,7 +106,7 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 const inChunks = (text: string) => ({ body: new Blob([text]).stream(), duplex: 'half' }) as RequestInit
 
 describe('a body that was already read', () => {
-  it.each(LOSING)('a body that was already read is not mistaken for a missing one: %s', async (_name, listener) => {
+  it.each(LOSING)('a body that was already read is refused with 400 instead of being treated as missing: %s', async (_name, listener) => {
     const tokens = instance()
     const base = await listening(createServer(listener(tokens)))
     for (const send of [(text: string): RequestInit => ({ body: text }), inChunks]) {
@@ -122,7 +122,7 @@ describe('a body that was already read', () => {
     }
   })
 
-  it('a body that was already read is not mistaken for a missing one on HTTP/2, where no header announces it', async () => {
+  it('over HTTP/2, a body that was already read is refused with 400 instead of being treated as missing', async () => {
     const tokens = instance()
     const app = new Hono().route(PATH, onHono.management(tokens, { actor }))
     const listener = getRequestListener(app.fetch)

@@ -39,7 +39,7 @@ describe.each([
     expect(await endpointsOf(tokens, id, paths.length)).toEqual(['GET /nested/static/self allowed', 'GET /orgs/*/tokens/self allowed'])
   })
 
-  it('a use of the management API is counted without an endpoint when the host calls the handler under a path of its own', async () => {
+  it('a use of the management API has no endpoint when the host rewrites the mount path itself', async () => {
     const { tokens, token, id } = await kit()
     const app = express()
     const manage = onExpress.management(tokens, nobody)
@@ -119,7 +119,7 @@ it('on Koa, the part of a path that the host removed before koa-mount becomes a 
   expect(await endpointsOf(tokens, id, 3)).toEqual(['GET /*/tokens/self allowed', 'GET /tokens/self allowed'])
 })
 
-it('on Koa, the management API works on a route with parameters, and its uses are counted under the pattern of the route', async () => {
+it('on Koa, uses of the management API on a route with parameters are counted under the route pattern', async () => {
   const { tokens, token, id } = await kit()
   const manage = onKoa.management(tokens, {
     actor: (ctx) => (ctx.get('authorization') === '' ? { id: 'root', tenants: '*', manages: 'all' } : undefined),

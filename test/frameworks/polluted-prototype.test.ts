@@ -28,13 +28,13 @@ describe('options that are read while Object.prototype is polluted', () => {
     expect((await authenticate(tokens, new Request('https://api.example/'), options)).response?.status).toBe(401)
   })
 
-  it('a polluted `session` is not called for a principal', async () => {
+  it('a polluted `session` does not authenticate a request', async () => {
     const tokens = instance()
     pollute('session', () => ({ id: 'ann', scopes: '*' }))
     expect((await authenticate(tokens, new Request('https://api.example/'), { realm: 'stock' })).response?.status).toBe(401)
   })
 
-  it('options inherited from a class of the host still apply', async () => {
+  it('options inherited from a class of the host apply', async () => {
     const tokens = instance()
     const { token } = await mint(tokens, { scopes: ['stock:read'] })
     class Protection {

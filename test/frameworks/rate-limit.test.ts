@@ -57,7 +57,7 @@ const perToken = (points: number): RateLimitOptions => ({
 })
 
 describe.each(harnesses.map((harness) => [harness.name, harness] as const))('%s with rate limits', (_name, harness) => {
-  it('a request beyond the limit gets a 429 with Retry-After and RateLimit fields but no challenge, and no handler runs', async () => {
+  it('a request beyond the limit gets a 429 with Retry-After and RateLimit fields, and no handler runs', async () => {
     const site = await open(harness, perToken(2))
     expect([(await site.get('/api/read')).status, (await site.get('/api/read')).status]).toEqual([200, 200])
     const refused = await site.get('/api/read')

@@ -15,7 +15,7 @@ import { instance, mint, pause, until } from '../latchkey/harness.js'
 const CLIENTS = 15
 
 describe('principal.signal', () => {
-  it('principal.signal serves many open streams of one token on Express without a warning, and is released with each response', async () => {
+  it('principal.signal ends many open streams of one token on Express, and is released with each response', async () => {
     const warnings: Error[] = []
     const note = (warning: Error) => void warnings.push(warning)
     process.on('warning', note)
@@ -49,7 +49,7 @@ describe('principal.signal', () => {
     expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([])
   })
 
-  it('principal.signal lives exactly as long as a streamed response on Hono', async () => {
+  it('principal.signal is released when a whole or a streamed response on Hono ends', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const principals: Principal[] = []
@@ -106,7 +106,7 @@ describe('principal.signal', () => {
 
   // AbortSignal.any holds neither the signal nor its principal; the open response does.
   it.each(['Express', 'Hono'])(
-    'principal.signal fires through AbortSignal.any on %s after a garbage collection, and is released with the response',
+    'principal.signal fires through AbortSignal.any on %s even after a garbage collection',
     async (framework) => {
       const tokens = instance()
       const { token, record } = await mint(tokens)

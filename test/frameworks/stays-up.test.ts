@@ -52,7 +52,7 @@ describe.each([
     expect(faults).toContain('ip')
   })
 
-  it('the process survives when another handler answers a management call first', async () => {
+  it('the process keeps running when another handler answers a management call first', async () => {
     const { tokens } = instance()
     const app: Express = make()
     let asked: () => void = () => undefined
@@ -103,7 +103,7 @@ it('Fastify answers 503 when the trust proxy function throws, and reports the er
   expect(faults).toContain('ip')
 })
 
-it('an overlong path gets no endpoint name and costs nothing', () => {
+it('mountPattern() does not match an overlong path against any layer', () => {
   let asked = 0
   const layer = {
     handle: { stack: [] },

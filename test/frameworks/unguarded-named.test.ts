@@ -40,7 +40,7 @@ it('requireScopes names a route without a guard on Hono', async () => {
   expect(told()).toEqual(['GET /hono/:id'])
 })
 
-it('requireScopes names an unknown web route by its scopes', async () => {
+it('requireScopes names an unguarded web route by its scopes', async () => {
   const told = listen()
   expect((await onWeb('web-alone:read')(new Request('http://a.test/web/1')))?.status).toBe(500)
   expect(told()).toEqual(['a route that requires web-alone:read'])

@@ -137,7 +137,7 @@ describe('on web requests', () => {
         },
       ],
       ['rejects', async () => Promise.reject(new Error('no context'))],
-    ])('a waitUntil callback that %s is reported and does no harm', async (_, waitUntil) => {
+    ])('a waitUntil callback that %s is reported, and the request is still authenticated', async (_, waitUntil) => {
       // biome-ignore format: short
       const { tokens, tokenFor, heard } = late()
       const token = await tokenFor()

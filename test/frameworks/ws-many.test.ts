@@ -16,7 +16,7 @@ function handshake(token: string): IncomingMessage {
   return request
 }
 
-it('ten thousand connections leave nothing behind when they close, and all close when their token ends', async () => {
+it('ten thousand connections release their signals when they close, and all close when their token ends', async () => {
   const { tokens, create } = await kit()
   const { token, id } = await create()
   const principals: Principal[] = []

@@ -77,7 +77,7 @@ describe.each(KINDS)('a request %s', (_kind, make) => {
 })
 
 describe.each(KINDS.slice(0, 3))('the mark that a guard leaves on a request %s', (_kind, make) => {
-  it('the mark admits no other request, whether it is copied, shared, spread, wrapped or inherited', async () => {
+  it("a guard's mark admits no other request, whether it is copied, shared, spread, wrapped or inherited", async () => {
     const fields = list()
     const request = make(fields)
     await guard(request)
@@ -100,7 +100,7 @@ describe.each(KINDS.slice(0, 3))('the mark that a guard leaves on a request %s',
     expect(await statusOf(request)).toBeUndefined()
   })
 
-  it('the mark cannot be forged through its constructor', async () => {
+  it("a guard's mark cannot be forged through its constructor", async () => {
     const fields = list()
     const request = make(fields)
     await guard(request)
@@ -117,7 +117,7 @@ describe.each(KINDS.slice(0, 3))('the mark that a guard leaves on a request %s',
     expect(key.description).toBe('latchkey.mark')
   })
 
-  it('a restored mark does not count after a later guard refused the request', async () => {
+  it("a guard's mark that is restored after a later guard refused the request admits nothing", async () => {
     const fields = list()
     const request = make(fields)
     await guard(request)
@@ -128,7 +128,7 @@ describe.each(KINDS.slice(0, 3))('the mark that a guard leaves on a request %s',
     expect(await statusOf(request)).toBe(500)
   })
 
-  it('a mark planted before the guard ran is not trusted', async () => {
+  it('a mark copied from another request admits nothing, before or after a guard decides', async () => {
     const fields = list()
     const first = make(list())
     await guard(first)
@@ -147,7 +147,7 @@ describe.each(KINDS.slice(0, 3))('the mark that a guard leaves on a request %s',
 describe('the admission that a guard leaves on a Hono context', () => {
   const contextOf = (more: object = {}): OnNode => ({ headers: list(), req: { raw: {} }, ...more })
 
-  it('the mark admits no other Hono context, whether it is copied, spread, wrapped or inherited', async () => {
+  it('the mark on a Hono context admits no other context, whether it is copied, spread, wrapped or inherited', async () => {
     const context = contextOf()
     await guard(context)
     const { key, mark } = markOn(context)
@@ -167,7 +167,7 @@ describe('the admission that a guard leaves on a Hono context', () => {
     expect(await statusOf(context)).toBeUndefined()
   })
 
-  it('a mark restored on a Hono context does not count after a later guard refused the request', async () => {
+  it('a mark that is restored on a Hono context after a later guard refused the request admits nothing', async () => {
     const fields = list()
     const context = contextOf({ headers: fields })
     await guard(context)
@@ -185,7 +185,7 @@ describe('the admission that a guard leaves on a Hono context', () => {
   })
 })
 
-it("an admission keeps the guard's result, whatever is done to the request", () => {
+it("replacing a request's principal does not change its admission", () => {
   const request = { rawHeaders: list() }
   const admission: Admission = { guard: guard.guard, principal: fakePrincipal(['a:read']), use: undefined, spentMs: 0, limitedIn: [] }
   admit(request, admission)

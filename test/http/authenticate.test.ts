@@ -23,7 +23,7 @@ describe('a guard', () => {
     expect(await later).toMatchObject({ principal: { tokenId: 't1' } })
   })
 
-  it('a guard passes on only the token, the address and the method', () => {
+  it('a guard passes only the token, the address and the method to the decision', () => {
     const seen: unknown[] = []
     const guard = createGuard(
       fakeTokens((...args) => void seen.push(args)),
@@ -75,7 +75,7 @@ describe('a guard', () => {
     expect(tokens.uses).toEqual([{ tokenId: 't1', endpoint: 'GET /x', scope: '', outcome: 'allowed', ip: '192.0.2.1' }])
   })
 
-  it('a guard tolerates a failure to count a use', async () => {
+  it('a failure to count a use does not throw', async () => {
     const tokens = fakeTokens(() => allowing(principal))
     const broken = Object.assign(tokens, {
       countUse: () => {

@@ -88,7 +88,7 @@ describe('readCredential', () => {
     )
   })
 
-  it('readCredential() takes at most linear time in the length of the value', () => {
+  it('readCredential() reads no token from hostile values of 60,000 characters', () => {
     for (const junk of [
       '='.repeat(60_000),
       ','.repeat(60_000),

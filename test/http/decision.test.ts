@@ -17,7 +17,7 @@ async function outcome(tokens: Latchkey, options: AuthenticateOptions<FakeReques
 }
 
 describe('a credential', () => {
-  it('a malformed credential is refused before any decision', async () => {
+  it('a malformed credential is refused before a token is verified', async () => {
     const asked: unknown[] = []
     const tokens = fakeTokens((token) => void asked.push(token))
     expect(await outcome(tokens, { optional: true }, { headers: ['Authorization', 'Bearer a b'] })).toEqual([400, 'credential_malformed'])
@@ -40,7 +40,7 @@ describe('a credential of another system', () => {
   const foreign = (credential: string) => (credential === 'theirs' ? other : undefined)
   const tokens = () => fakeTokens(() => allowing(principal), { isOwn: (token) => token === 'ours' })
 
-  it('the foreign callback handles other credentials, and unknown ones are invalid', async () => {
+  it('credentials of other systems go to the foreign callback, and those that it does not know are invalid', async () => {
     expect(await outcome(tokens(), { foreign }, withToken('theirs'))).toBe('other:1')
     expect(await outcome(tokens(), { foreign }, withToken('nobody'))).toEqual([401, 'token_invalid'])
   })

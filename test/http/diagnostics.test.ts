@@ -23,7 +23,7 @@ describe('warnings', () => {
     expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W004', 'LATCHKEY_W004', 'LATCHKEY_W001'])
   })
 
-  it('warnings are bounded however many subjects there are', () => {
+  it('at most twenty warnings of one code are reported, and other codes are still reported', () => {
     const { told, onWarning } = collector()
     for (let turn = 0; turn < 500; turn += 1) warn('LATCHKEY_W004', onWarning, `s${turn}`)
     expect(told.length).toBeLessThanOrEqual(20)
@@ -32,7 +32,7 @@ describe('warnings', () => {
     expect(told.at(-1)?.code).toBe('LATCHKEY_W003')
   })
 
-  it('a misspelled scope is looked up once, however many requests its route refuses', async () => {
+  it('the suggestion for a misspelled scope is computed once, however many requests its route refuses', async () => {
     const { told, onWarning } = collector()
     const suggest = vi.fn(() => 'inventory:read')
     const tokens = fakeTokens(() => allowing(fakePrincipal(['inventory:read'])), { catalogue: { 'inventory:read': 'Read' }, suggest })
@@ -47,7 +47,7 @@ describe('warnings', () => {
     expect(suggest).toHaveBeenCalledTimes(1)
   })
 
-  it('a warning listener that throws or rejects does no harm', async () => {
+  it('a warning listener that throws or rejects causes no error', async () => {
     expect(() =>
       warn('LATCHKEY_W001', () => {
         throw undefined
@@ -92,7 +92,7 @@ describe('setup mistakes', () => {
     expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W003'])
   })
 
-  it('there is no warning when the proxy is trusted, there is no proxy, or the refusal has a different cause', () => {
+  it('no proxy warning is reported when the proxy is trusted, there is none, or the refusal has another cause', () => {
     const { told, onWarning } = collector()
     createGuard(denied, { onWarning }, fakePlatform(true))(forwarded)
     createGuard(denied, { onWarning }, fakePlatform(undefined))(forwarded)
@@ -111,7 +111,7 @@ describe('setup mistakes', () => {
     expect(told.map(({ code }) => code)).toEqual(['LATCHKEY_W005'])
   })
 
-  it('an invalid address for a token with allowedIps causes a warning', () => {
+  it('an address that is not an IP address, with or without a port, causes a warning for allowedIps', () => {
     const { told, onWarning } = collector()
     createGuard(denied, { onWarning }, fakePlatform())({ ...withToken(), ip: '203.0.113.7:54321' })
     expect(told).toEqual([])

@@ -40,7 +40,7 @@ describe('a session', () => {
     expect(principal?.signal.aborted).toBe(false)
   })
 
-  it('a session request without Sec-Fetch-Site is judged by its Origin and host', async () => {
+  it('a session request without Sec-Fetch-Site is accepted only if its Origin matches the host', async () => {
     for (const [origin, code] of [
       ['https://api.test', undefined],
       ['https://evil.test', 'cross_site'],
@@ -50,7 +50,7 @@ describe('a session', () => {
     }
   })
 
-  it('the session callback runs only for requests without a credential, and an optional guard admits a request without a session', async () => {
+  it('the session callback is called only for requests without a credential', async () => {
     let asked = 0
     const counted = (): undefined => {
       asked += 1
@@ -120,7 +120,7 @@ describe('a session', () => {
     expect(items.filter(({ id }) => !known.has(id)).map(({ actorId, code }) => [actorId, code])).toEqual([['anonymous', 'actor_missing']])
   })
 
-  it('a session is recognized by its identity, not by what its principal claims', async () => {
+  it('a token principal that claims to be a session cannot manage tokens', async () => {
     const access = createAccess(
       tokens,
       readManagementOptions({}, () => undefined, { deadlineMs: 2000, monotonic: () => 0 }),
@@ -154,7 +154,7 @@ describe('a failing authentication callback', () => {
     ['never settles', where, () => new Promise<undefined>(() => undefined)] as const,
   ])
 
-  it.each(cases)('a failing callback causes a 503 that is reported once: it %s, as %s', async (_, where, callback) => {
+  it.each(cases)('an authentication callback that %s (%s) causes a 503 that is reported once', async (_, where, callback) => {
     const heard: FaultReport[] = []
     const told = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: {}, onError: (fault) => heard.push(fault), logger: false })
     const headers = where === 'session' ? {} : bearer

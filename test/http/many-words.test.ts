@@ -42,7 +42,7 @@ describe('a request with thousands of words in its header fields', () => {
     return calls
   }
 
-  it.each(FIELDS)('a cookie of %s needs few decoding steps if a callback of the host fails, and no report quotes it', async (_, cookie) => {
+  it.each(FIELDS)('a cookie of %s takes few decoding steps when the session callback fails, and no report quotes it', async (_, cookie) => {
     const reports: unknown[] = []
     const tokens = instance({ onError: (report) => reports.push(report) })
     const session = ({ headers }: Request): undefined => {
@@ -59,7 +59,7 @@ describe('a request with thousands of words in its header fields', () => {
     await tokens.close()
   })
 
-  it.each(FIELDS)('the management API identifies no one by %s, and needs few decoding steps', async (_, authorization) => {
+  it.each(FIELDS)('the management API refuses %s as a credential after few decoding steps', async (_, authorization) => {
     const tokens = instance({})
     const api = management(tokens, { mountPath: '/tokens', actor: () => undefined })
     const calls = watch()

@@ -22,7 +22,7 @@ describe('RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-1
     expect(headers).toMatchObject({ 'retry-after': '864000', ratelimit: '"monthly";r=0;t=864000' })
   })
 
-  it('other refusals have no RateLimit fields', () => {
+  it('refusals other than rate_limited have no RateLimit fields', () => {
     for (const code of ['token_expired', 'scope_insufficient', 'store_unavailable'] as const) {
       const { headers } = createRefusals()(code, undefined, { rates: [minute] })
       expect([headers.ratelimit, headers['ratelimit-policy']]).toEqual([undefined, undefined])

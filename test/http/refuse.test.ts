@@ -6,7 +6,7 @@ import { problemOf, publicCode } from '../../src/http/problem.js'
 import { createRefusals } from '../../src/http/refuse.js'
 
 describe('public codes', () => {
-  it('malformed, unknown and mismatched tokens share one public code, and anything unknown becomes store_unavailable', () => {
+  it('malformed, unknown and mismatched tokens share one public code, and unknown codes become store_unavailable', () => {
     expect(['token_malformed', 'token_unknown', 'secret_mismatch'].map(publicCode)).toEqual(Array(3).fill('token_invalid'))
     expect(['token_revoked', 'ip_denied', 'rate_limited'].map(publicCode)).toEqual(['token_revoked', 'ip_denied', 'rate_limited'])
     for (const foreign of [undefined, null, 1, '', 'nonsense', 'constructor', '__proto__', 'toString', 'not_found']) {
@@ -14,7 +14,7 @@ describe('public codes', () => {
     }
   })
 
-  it('refusals have the status of the code table and its phrase', () => {
+  it('refusals have the status of the code table and a title', () => {
     for (const code of ['token_expired', 'scope_insufficient', 'rate_limited', 'store_unavailable', 'misconfigured'] as const) {
       expect(problemOf(code).status).toBe(CODES[code])
       expect(problemOf(code).title).not.toBe('')
@@ -36,7 +36,7 @@ describe('challenges', () => {
     expect(challenge(problemOf('token_invalid'))).toMatch(/^ApiKey realm="api", header="x-api-key", error="invalid_token"/)
   })
 
-  it('challenges are sent only with 400, 401 and missing scopes', () => {
+  it('a missing scope causes a challenge, but denied addresses, rate limits and faults do not', () => {
     const challenge = createChallenges('api', BEARER)
     expect(challenge(problemOf('ip_denied'))).toBeUndefined()
     expect(challenge(problemOf('rate_limited'))).toBeUndefined()
@@ -119,7 +119,7 @@ describe('Retry-After', () => {
     [30, '30'],
     [Number.NaN, '1'],
     [Number.POSITIVE_INFINITY, '86400'],
-  ])('Retry-After is in whole seconds from one to a day: %s', (seconds, header) => {
+  ])('Retry-After is in whole seconds, between one second and one day: %s', (seconds, header) => {
     const { headers } = createRefusals()('rate_limited', undefined, { retryAfterSeconds: seconds })
     expect([headers['retry-after'], headers.ratelimit]).toEqual([header, `"token";r=0;t=${header}`])
   })

@@ -21,7 +21,7 @@ async function check(args: Args, principal = fakePrincipal(['a:read'], { warehou
 }
 
 describe('the arguments of requireScopes', () => {
-  it('requireScopes() takes all or any scopes and resources', () => {
+  it('requireScopes() accepts a list of scopes, { any }, and resources', () => {
     expect(readRequirement(['a:b', 'c:d'])).toEqual({ scopes: ['a:b', 'c:d'], any: false, name: 'a:b c:d', resources: [] })
     expect(readRequirement([{ any: ['a:b', 'c:d'] }])).toEqual({ scopes: ['a:b', 'c:d'], any: true, name: 'a:b c:d', resources: [] })
     expect(readRequirement(['a:b', { warehouse: 'w1' }])).toEqual({
@@ -85,14 +85,14 @@ describe('an instance passed to requireScopes()', () => {
 })
 
 describe('a group or wildcard as required scope', () => {
-  it.each(['@staff', 'a:*', '*'])('requireScopes() explains that %s is for tokens', (scope) => {
+  it.each(['@staff', 'a:*', '*'])('requireScopes() rejects %s and explains that groups and wildcards are for tokens', (scope) => {
     const told = 'must be the plain name of a scope, such as inventory:read: groups and wildcards are for tokens'
     expect(() => createScopeCheck<FakeRequest>([scope as 'a:b'])).toThrow(told)
   })
 })
 
 describe('a scope check', () => {
-  it('a scope check requires all scopes, or any of them', async () => {
+  it('a scope check requires all listed scopes, or one of them with { any }', async () => {
     expect(await check(['a:read'])).toBe('ran')
     expect(await check(['a:read', 'a:write'])).toEqual([403, 'scope_insufficient'])
     expect(await check([{ any: ['a:write', 'a:read'] }])).toBe('ran')
@@ -125,7 +125,7 @@ describe('a scope check', () => {
     await new Promise((resolve) => setTimeout(resolve, 20))
   })
 
-  it('a scope check accepts only true, and an allows() that throws causes a 503', async () => {
+  it('a scope check requires allows() to return true, and answers 503 if allows() throws', async () => {
     const truthy = { ...fakePrincipal([]), allows: (() => 'yes') as unknown as () => boolean }
     expect(await check(['a:read'], truthy)).toEqual([403, 'scope_insufficient'])
     const throwing = {
@@ -137,7 +137,7 @@ describe('a scope check', () => {
     expect(await check(['a:read'], throwing)).toEqual([503, 'store_unavailable'])
   })
 
-  it('a scope check does not find inherited property names in the catalogue', async () => {
+  it('a scope check refuses a scope that is named like an inherited property', async () => {
     const all = { ...fakePrincipal([]), allows: () => true }
     expect(await check(['constructor' as 'a:read'], all)).toEqual([403, 'scope_insufficient'])
   })

@@ -63,7 +63,7 @@ it('replaces a hash on only one of two nodes at the first use, and accepts the t
   expect(calls).toHaveLength(2)
 })
 
-it('lets a revocation win over the replacement of a hash, whichever is written first', async () => {
+it('a revocation wins over the replacement of a hash that is written later', async () => {
   const { format, calls } = slowFormat()
   const held = heldStore(memoryStore())
   const tokens = accepting([format], { store: held })
@@ -226,7 +226,7 @@ describe('a token longer than bcrypt reads', () => {
     return tokens
   }
 
-  it('is accepted if the format names its exact length, and nothing longer or shorter is', async () => {
+  it('a token longer than bcrypt reads is accepted only in the exact length that its format names', async () => {
     const tokens = await imported(long.length)
     for (const other of [`${long}x`, long.slice(0, -1)]) expect(await verdict(tokens.verify(other))).not.toBe('ok')
     expect(await verdict(tokens.verify(long))).toBe('ok')
@@ -235,13 +235,13 @@ describe('a token longer than bcrypt reads', () => {
   it.each([
     ['no length', undefined],
     ['a range of lengths', [8, 200]],
-  ] as const)('is refused if the format names %s', async (_what, length) => {
+  ] as const)('a token longer than bcrypt reads is refused if its format names %s', async (_what, length) => {
     const tokens = await imported(length)
     for (const text of [long, `${long}x`, long.slice(0, 73)]) expect(await verdict(tokens.verify(text))).not.toBe('ok')
     expect(await verdict(tokens.verify(long.slice(0, 72)))).toBe('ok')
   })
 
-  it('keeps its original accepted, whatever the ignored bytes were at its first use', async () => {
+  it('a token longer than bcrypt reads is accepted even if other ignored bytes came with its first use', async () => {
     const tokens = await imported(long.length)
     expect(await verdict(tokens.verify(`${long.slice(0, -1)}x`))).toBe('ok')
     await tokens.flush()

@@ -56,7 +56,7 @@ it('refuses management to an imported token with colons in its text or many word
   expect(await answerTo(tokens, { authorization: `Bearer ${others} k1:secret` })).toBe('token_cannot_manage')
 })
 
-it('reads no more words of a request than it looks up, however many the request contains', async () => {
+it('reads fewer than fifty words of a request, however many the request contains', async () => {
   let reads = 0
   const counted = ownTokens({
     name: 'counted',
@@ -85,7 +85,7 @@ it('refuses management if latchkey cannot tell whether a credential is an import
   expect(await answerTo(tokens, { authorization: `Bearer ${oldToken(1).token}` })).toBe('store_unavailable')
 })
 
-it('looks up credentials of anonymous management requests no more often than a guard would', async () => {
+it('anonymous management requests share the budget of lookups with the guard', async () => {
   const store = memoryStore()
   const find = vi.spyOn(store, 'find')
   const stopped = vi.spyOn(performance, 'now').mockReturnValue(performance.now())
@@ -109,7 +109,7 @@ it('looks up credentials of anonymous management requests no more often than a g
   expect([response?.status, find.mock.calls.length]).toEqual([503, looked])
 })
 
-it('charges wrong secrets sent to the management API to the budget of their address', async () => {
+it('limits the comparisons of wrong secrets that are sent to the management API', async () => {
   let compared = 0
   const slow = ownTokens({
     name: 'slow',
@@ -149,7 +149,7 @@ it('ignores a principal from the guard of another instance, which may have a tok
   expect(items.map(({ actorId, tokenId }) => [actorId, tokenId])).toContainEqual([expect.stringMatching(/^foreign:/), undefined])
 })
 
-it('still recognizes a token whose format has ended: it manages nothing, and is not passed to the option foreign', async () => {
+it('a token whose format has ended still cannot manage tokens, and is not passed to the option foreign', async () => {
   let now = Date.now()
   const ending = sha256Tokens({ prefix: 'sk_', length: 35, until: new Date(now + 60_000).toISOString() })
   const tokens = accepting([ending], { clock: () => now })

@@ -131,7 +131,7 @@ it('stores no text of an imported token in a leak report, however the URL encode
   expect(items).toMatchObject([{ details: { url: 'https://x.example/?key=…' } }])
 })
 
-it('makes no decision if a function of a format throws or returns an invalid value, and quotes no credential', async () => {
+it('answers 503 if a function of a format throws or returns an invalid value, and quotes no credential', async () => {
   const faults: unknown[] = []
   for (const key of [
     (credential: string) => {
@@ -149,7 +149,7 @@ it('makes no decision if a function of a format throws or returns an invalid val
   expect(faults.join(' ')).not.toContain('the-old-secret')
 })
 
-it('treats a token as unknown after its format ends, explains why, and writes a notice about tokens in use beforehand', async () => {
+it('refuses a token whose format has ended, explains why, and writes a notice beforehand if it is in use', async () => {
   const until = new Date(START + 60 * DAY)
   const format = sha256Tokens({ prefix: 'sk_', until })
   const world = node({ imports: { key: IMPORT_KEY, formats: [format] } })
@@ -178,7 +178,7 @@ it('treats a token as unknown after its format ends, explains why, and writes a 
   expect((await handle.explain(idle ?? '')).steps[0]).toMatchObject({ step: 'record', ok: false, code: 'token_unknown' })
 })
 
-it('explains that a format is no longer accepted', async () => {
+it('explains a token whose format is not accepted as token_unknown', async () => {
   const store = memoryStore()
   await accepting([old], { store }).system.import([oldToken(1).row], { format: old, map })
   const tokens = instance({ store })

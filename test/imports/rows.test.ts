@@ -214,7 +214,7 @@ it('does not limit imports by maxTokens, but counts imported tokens for later cr
   expect(await refusal(tokens.system.create({ name: 'n', scopes: ['stock:read'], ownerId: 'ada' }))).toBe('token_limit_reached ownerId')
 })
 
-it('refuses an import without an accepted format, enough reach, or rows', async () => {
+it('refuses an import without an accepted format, a mapping, rows, or sufficient permissions', async () => {
   const tokens = accepting([old])
   const other = sha256Tokens({ name: 'other', prefix: 'sk_' })
   const bring = (rows: unknown, input: object): Promise<string> => refusal(tokens.system.import(rows as [], input as never))
@@ -276,7 +276,7 @@ it('a column that exists but is empty is not reported as missing', async () => {
   for (const { message } of report.problems) expect(message).toMatch(/^hash: must be a hash of 32 bytes/)
 })
 
-it('names of columns that may be the cells of a first row are not repeated', async () => {
+it('column names that may be cells of a first row are not repeated in the problem', async () => {
   const { token, row } = oldToken(1)
   const rows = [{ [token]: 1 }, { [row.hash]: 1, name: 2 }, { 'ada@example.com': 1 }, { '2030-01-01': 1 }, {}, 'text', ['a']]
   const report = await accepting([old]).system.import(rows, { format: old, map })

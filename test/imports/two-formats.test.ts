@@ -42,7 +42,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(await verdict(accepting(formats, { store, clock: () => now }).verify(token))).toBe('token_revoked')
   })
 
-  it('ends both records of a secret that was imported twice as soon as the secret is presented, with one event that names the other record', async () => {
+  it('ends both records of a secret imported twice when it is presented, and names the other one in an event', async () => {
     const { tokens, token, ...made } = await imported(formats)
     expect(await verdict(tokens.verify(token))).toBe('ok')
     await tokens.system.revoke(made.hashed, { reason: 'stolen' })
@@ -56,7 +56,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     ])
   })
 
-  it('does not show the administrators of one tenant the ID of the record in another', async () => {
+  it('hides the ID of a record in another tenant from the administrators of a tenant', async () => {
     const { tokens, token, ...made } = await imported(formats, {}, () => ({ ...map(), tenantId: 'globex' }))
     await tokens.system.revoke(made.hashed)
     expect(await verdict(tokens.verify(token))).toBe('token_revoked')
@@ -222,7 +222,7 @@ it('fires the signal when a record whose format has ended is revoked', async () 
   await until(() => signal.aborted)
 })
 
-it('keeps accepting a secret, and keeps its requests open, after a token with the same key but a different secret is revoked', async () => {
+it('keeps accepting a secret and its open requests after a different secret with the same key is revoked', async () => {
   const { tokens, token, other } = await twins('a different secret')
   await principalOf(tokens.verify(token))
   await tokens.system.revoke(other)
@@ -269,7 +269,7 @@ describe('a secret imported in two formats for two tenants', () => {
   const GLOBEX = () => ({ ...map(), tenantId: 'globex' })
 
   it.each(['acme', 'globex'])(
-    'an administrator of %s can report a leak of a secret imported for two tenants, and ends the record of that tenant',
+    "an administrator of %s can report a leak of a secret of two tenants, which ends that tenant's record",
     async (tenantId) => {
       const { tokens, token, ...made } = await imported([hashed, plain], {}, GLOBEX)
       const id = tenantId === 'globex' ? made.hashed : made.plain

@@ -85,7 +85,7 @@ describe('close', () => {
     expect(codeOf(await tokens.close().catch((error: unknown) => error))).toBe('store_unavailable')
   })
 
-  it('close() leaves no timer and no subscription behind', async () => {
+  it('close() ends the subscription to the store and fires the signals of principals', async () => {
     let wakes = 0
     const shared = memoryStore()
     const store = {

@@ -55,7 +55,7 @@ describe('isLatchkeyError', () => {
     expect(isLatchkeyError(hostile)).toBe(false)
   })
 
-  it('the error mark is not printed or copied', () => {
+  it('the error mark is neither enumerable nor copied', () => {
     const error = new InvalidInputError('a', 'b')
     expect(Object.keys(error)).not.toContain('Symbol(latchkey.error)')
     expect(Object.getOwnPropertySymbols({ ...error })).toEqual([])
@@ -63,7 +63,7 @@ describe('isLatchkeyError', () => {
 })
 
 describe('errors from another realm', () => {
-  it('every store recognizes a refused connection from another realm', () => {
+  it('the Postgres, MySQL and Redis stores recognize a refused connection from another realm', () => {
     const refused = foreign('connect ECONNREFUSED 127.0.0.1:5432', { code: 'ECONNREFUSED', errno: -111 })
     expect(refused).not.toBeInstanceOf(Error)
     expect(postgresQuirks.faultOf(refused)).toBe('connection')

@@ -125,7 +125,7 @@ describe('health()', () => {
     expect((await instance({ store, prefix: 'other' }).health()).consumers).toEqual([])
   })
 
-  it('health() answers within its deadline when the store does not return consumer positions', async () => {
+  it('health() omits the lag of consumers when the store does not return their positions', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, deadline: 0.15 })
     tokens.system.consume('siem', () => undefined)
@@ -152,7 +152,7 @@ describe('health()', () => {
     expect((await Promise.all(all)).every(({ ok }) => ok)).toBe(true)
   })
 
-  it('health() of a closed instance calls nothing and is not ok', async () => {
+  it('health() of a closed instance does not call the store and is not ok', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     await tokens.close()

@@ -47,7 +47,7 @@ describe('modules loaded by an import', () => {
     },
   )
 
-  it('warm verifications load no further modules, and the first verb does', async () => {
+  it('warm verifications load no schema module, and the first verb does', async () => {
     const store = memoryStore()
     const { token, record } = await mint(instance({ store }))
     const [stored] = await store.find([record.id])

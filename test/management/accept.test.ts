@@ -16,7 +16,7 @@ it('a GET that accepts no JSON is refused with 406, on every route', async () =>
   expect([(await holder('text/csv')).status, (await holder('*/*')).status]).toEqual([406, 200])
 })
 
-it('the format of an answer is refused only to callers with an identity', async () => {
+it('an unauthenticated caller gets 401, not 406, whatever it accepts', async () => {
   const { call } = harness()
   for (const path of ['/events', '/nowhere', '/openapi.json'])
     expect((await call('GET', path, { actor: null, headers: { accept: 'text/csv' } })).status).toBe(401)

@@ -117,7 +117,7 @@ describe('a same-origin page', () => {
     expect((await call('POST', `/${id}/revoke`, { actor: admin, headers })).status).toBe(200)
   })
 
-  it('a request with X-Requested-With may omit the body and its content type', async () => {
+  it('a POST with X-Requested-With and without a body needs no content type', async () => {
     const { tokens, create } = harness()
     const { createManagement } = await import('../../src/management/index.js')
     const { id } = await create(admin)

@@ -158,7 +158,7 @@ describe('the holder of a token', () => {
     expect(answer.text).not.toContain(token.slice(27, 40))
   })
 
-  it('GET /self rejects tokens with the same codes as any other route', async () => {
+  it('GET /self rejects missing, malformed and refused tokens with their codes', async () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(admin, { allowedIps: ['192.0.2.1'] })
     const status = async (ask: object): Promise<unknown[]> => {

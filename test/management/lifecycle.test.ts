@@ -69,7 +69,7 @@ describe('a token through the management API', () => {
     expect((await call('POST', `/${third.body.record.id}/rotate`, { actor: admin })).status).toBe(409)
   })
 
-  it('counts are capped and show when there are more', async () => {
+  it('the count of expiring tokens is capped at 100 and shows that there are more', async () => {
     const { call, create } = harness()
     for (let made = 0; made < 101; made += 1) await create(admin, { expiresIn: 60 })
     const { body } = await call('GET', '/counts', { actor: admin })

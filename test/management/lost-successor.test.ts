@@ -72,7 +72,7 @@ describe('a successor whose token never arrived', () => {
     expect(await all()).toBe(3)
   })
 
-  it('a holder of the old token without the key cannot replace a successor', async () => {
+  it('a holder of the old token cannot replace a successor without the idempotency key', async () => {
     for (const [other, status] of [
       [randomUUID(), 409],
       [null, 400],

@@ -3,7 +3,7 @@ import { ROUTES } from '../../src/management/routes.js'
 import { admin, bearer, harness } from './support.js'
 
 describe('a token pasted into the wrong place', () => {
-  it('a token pasted into the wrong place appears in no response, event or record', async () => {
+  it('a token pasted into the wrong place appears in no error response, event or record', async () => {
     const h = harness()
     const { id, token } = await h.create(admin, { scopes: ['tokens:rotate-self'] })
     const secret = token.slice('acme_live_'.length + 17)

@@ -111,7 +111,7 @@ it('a slowly arriving body does not use up the deadline', async () => {
   expect(await ending(() => handle(request))).toMatchObject({ status: 201, after: 5000 })
 })
 
-it("a management call waits for the store's setup until its deadline, and an in-process call until the setup is done", async () => {
+it("a management call waits for the store's setup until its deadline, and an in-process call until it is done", async () => {
   const setUp = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5000))
   const store = Object.assign(Object.create(memoryStore()), { migrate: setUp })
   const tokens = instance({ store: faultyStore(store) })

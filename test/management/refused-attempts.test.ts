@@ -25,7 +25,7 @@ const told = async (tokens: Latchkey<Scope>, actor?: Actor): Promise<readonly st
   )
 
 describe('a refused management call leaves an event', () => {
-  it("every call that exceeds the actor's permissions leaves an event", async () => {
+  it("calls that exceed the actor's permissions leave an event", async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1', scopes: ['stock:write'] })
     const eve = tokens.as(EVE)
@@ -151,7 +151,7 @@ describe('a refused management call leaves an event', () => {
     },
   )
 
-  it('a refusal is recorded in the named tenant if the actor can access it, and in no tenant if the actor has several others', async () => {
+  it('a refusal is recorded in the tenant that it names only if the actor can access that tenant', async () => {
     const tokens = instance()
     const pia = tokens.as(PIA)
     await refusal(pia.create({ name: 'x', tenantId: 't2', scopes: ['billing:read'] }))
@@ -174,7 +174,7 @@ describe('a refused management call leaves an event', () => {
     expect(await told(tokens)).toEqual([])
   })
 
-  it('hostile input can neither prevent nor falsify the event of a refusal', async () => {
+  it('an input whose tenantId can be read only once still leaves the right event', async () => {
     const tokens = instance()
     let reads = 0
     const input = {
@@ -207,7 +207,7 @@ describe('refused management attempts are bounded', () => {
     expect(events.filter(({ actorId }) => actorId === 'bob')).toMatchObject([{ tokenId: 'B'.repeat(16), count: 1 }])
   })
 
-  it('recording refusals never fails or delays the refused call', async () => {
+  it('a refused call gets its refusal while its event cannot be written, and the event is written later', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store, deadline: 0.2, usage: { flushEvery: 0.01 } })
     store.behave({ commit: { do: 'hang' } })

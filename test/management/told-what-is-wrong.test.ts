@@ -25,7 +25,7 @@ describe('setup mistakes are reported to the developer', () => {
     }
   })
 
-  it('an actor that is only a name is reported to the developer, and a falsy one is not', async () => {
+  it('an actor that is a string is reported to the developer, and a falsy actor is not', async () => {
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     try {
       for (const [actor, times] of [
@@ -81,7 +81,7 @@ describe('setup mistakes are reported to the developer', () => {
     await tokens.close()
   })
 
-  it('each field error omits the field name, which is in the pointer', async () => {
+  it('a field error names the field only in its pointer', async () => {
     const { tokens, call } = api({ id: 'ada', tenants: '*', manages: 'all' })
     const body = JSON.stringify({ nam: 'x', scopes: [] })
     const answer = await call(new Request('http://localhost/t/', { method: 'POST', body, headers: { 'content-type': 'application/json' } }))

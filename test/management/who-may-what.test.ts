@@ -66,22 +66,25 @@ async function populate({ create }: Harness): Promise<ReadonlyMap<Whose, { id: s
 }
 
 describe.each(ACTORS)('$who', ({ actor, sees }) => {
-  it.each(Object.keys(OWNERS) as Whose[])('an actor can do everything with %s if permitted, and otherwise finds nothing', async (whose) => {
-    const h = harness()
-    const target = (await populate(h)).get(whose)
-    for (const { method, below, status, ...rest } of ROUTES) {
-      const body = 'body' in rest ? { body: rest.body } : {}
-      const answer = await h.call(method, `/${target?.id}${below}`, { actor, ...body })
-      const missing = await h.call(method, `/AAAAAAAAAAAAAAAA${below}`, { actor, ...body })
-      expect(missing.status).toBe(404)
-      if (sees.includes(whose)) expect([method, below, answer.status]).toEqual([method, below, status])
-      else {
-        expect([method, below, answer.status, answer.text]).toEqual([method, below, 404, missing.text])
-        expect([...answer.headers]).toEqual([...missing.headers])
+  it.each(Object.keys(OWNERS) as Whose[])(
+    'an actor can use every route for %s if permitted, and otherwise gets the 404 of a missing token',
+    async (whose) => {
+      const h = harness()
+      const target = (await populate(h)).get(whose)
+      for (const { method, below, status, ...rest } of ROUTES) {
+        const body = 'body' in rest ? { body: rest.body } : {}
+        const answer = await h.call(method, `/${target?.id}${below}`, { actor, ...body })
+        const missing = await h.call(method, `/AAAAAAAAAAAAAAAA${below}`, { actor, ...body })
+        expect(missing.status).toBe(404)
+        if (sees.includes(whose)) expect([method, below, answer.status]).toEqual([method, below, status])
+        else {
+          expect([method, below, answer.status, answer.text]).toEqual([method, below, 404, missing.text])
+          expect([...answer.headers]).toEqual([...missing.headers])
+        }
       }
-    }
-    if (!sees.includes(whose)) expect(await h.tokens.system.get(target?.id ?? '')).toMatchObject({ version: 1, status: 'active' })
-  })
+      if (!sees.includes(whose)) expect(await h.tokens.system.get(target?.id ?? '')).toMatchObject({ version: 1, status: 'active' })
+    },
+  )
 
   it('an actor lists, counts and revokes exactly the tokens it may see', async () => {
     const h = harness()

@@ -23,7 +23,7 @@ describe('the page about peppers', () => {
   it.each([
     ['introduces a pepper', false as const],
     ['replaces a pepper', OLD],
-  ])('%s while every token continues to work, until none depends on the previous setting', async (_what, before) => {
+  ])('the documented rollout %s while every token works, until none depends on the previous setting', async (_what, before) => {
     const { tokensByPepper } = await programOn<typeof Programs>('pepper', 'tokens-by-pepper.ts')
     const store = memoryStore()
     const open = (pepper: readonly (string | false)[]) =>
@@ -54,7 +54,7 @@ describe('the page about peppers', () => {
 })
 
 describe('the page about environments', () => {
-  it('keeps live and test tokens separate in one database', async () => {
+  it('live and test instances keep their tokens separate in one database', async () => {
     const { environments } = await programOn<typeof Programs>('environments', 'environments.ts')
     let finds = 0
     const inner = memoryStore()
@@ -94,7 +94,7 @@ async function proxyTo(port: number): Promise<number> {
 }
 
 describe('the page about proxies', () => {
-  it('restricts a token to client addresses that only the proxy can report', async () => {
+  it('a token limited to an address works behind a proxy only if the proxy is trusted and reports that address', async () => {
     const { behindProxy } = await programOn<typeof Programs>('proxy', 'behind-proxy.ts')
     const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })
     const { token } = await tokens.system.create({ name: 'ERP', scopes: ['inventory:read'], allowedIps: ['203.0.113.7'] })
@@ -116,7 +116,7 @@ describe('the page about proxies', () => {
 })
 
 describe('the page about nodes', () => {
-  it('stops a node after its requests have finished and their uses have been written', async () => {
+  it('a node stops after its requests have finished and their uses have been written', async () => {
     const { stop } = await programOn<typeof Programs>('nodes', 'stop.ts')
     const store = memoryStore()
     const tokens = latchkey({ prefix: 'acme_live', store, scopes })
@@ -156,14 +156,14 @@ describe('the commands on the pages', () => {
     ),
   )
 
-  it.each(commands)('runs the command on the page %s as it is written: %s', async (_page, command) => {
+  it.each(commands)('the command on the page %s runs as written: %s', async (_page, command) => {
     const { record } = await shell.tokens.system.create({ name: 'example', scopes: ['inventory:read'] })
     const npx = `npx() { shift; "${process.execPath}" "${shell.program}" "$@"; }`
     const ended = await execute('bash', ['-c', `${npx}\nset -e\nID=${record.id}\n${command}`], shell.folder)
     expect(ended.code, ended.stderr).toBe(0)
   })
 
-  it.skipIf(postgres.skip)('works for a user whose only rights are those that the printed SQL grants', async () => {
+  it.skipIf(postgres.skip)('the store works for a user with only the rights that the printed SQL grants', async () => {
     const place = await ownSchema(postgres.url ?? '')
     const user = `${place.schema}_app`
     const config = (name: string, url: string): string =>

@@ -28,7 +28,7 @@ it.each([
   ['wanted resources with held ones', 0, (a, b) => resourcesWithin({ w: a }, { w: b }), true],
   ['wanted grants with the current ones', 0, (a, b) => compileCatalogue({ scopes: { x: '' } }).grantable([], a, b), undefined],
 ] as [string, number, (a: readonly string[], b: readonly string[]) => unknown, unknown][])(
-  'compares %s in a time that does not grow with the product of their sizes',
+  'compares %s with a number of reads that grows only with their sizes',
   (_, from, compare, result) => {
     const { list, reads } = counted(values(0))
     expect(compare(values(from), list)).toEqual(result)
@@ -49,7 +49,7 @@ it('narrows small and large lists of resources alike', () => {
   }
 })
 
-it('an update compares many scopes with the current ones without searching a long list for each of them', async () => {
+it('an update does not search the list of current scopes for each scope', async () => {
   const names = Array.from({ length: 100 }, (_, at) => `s${at}`)
   const scopes = Object.fromEntries(names.map((name) => [name, '']))
   const { system } = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })

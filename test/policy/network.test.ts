@@ -218,7 +218,7 @@ describe('compileNetworks', () => {
     for (const same of ['10.0.0.0/8', '::ffff:0:0/96', '::ffff:10.0.0.0/104']) expect(compileNetworks([same])('::ffff:10.0.0.1')).toBe(true)
   })
 
-  test('compileNetworks() admits nothing with an empty list or a corrupt entry', () => {
+  test('compileNetworks() ignores corrupt entries, and admits nothing with an empty or corrupt list', () => {
     expect(compileNetworks([])('10.0.0.1')).toBe(false)
     for (const entry of [...junk, '10.0.0.0/33', '10.0.0.1/', '*']) expect(compileNetworks([entry as string])('10.0.0.1')).toBe(false)
     expect(compileNetworks(['junk', '10.0.0.1'])('10.0.0.1')).toBe(true)

@@ -31,7 +31,7 @@ test('quote() shows no secret wherever the token is in the text', () => {
   }
 })
 
-test('quote() shows no secret after a token that became shorter, wherever it is in the text', () => {
+test('quote() shows no secret after a shortened token, wherever the secret is in the text', () => {
   const secret = 'pHk82J7SdVbmHv2PCggppN3U4PmcgphSGMXr3CJoeuf3CYcSx'
   for (const size of [200, 4_000, 2 ** 20 - 70]) {
     const first = `_${'A'.repeat(16)}_${'B'.repeat(size)} `

@@ -23,7 +23,7 @@ test('closest() suggests nothing for an unrelated word', () => {
   expect(closest('x', ['id', 'as'])).toBeUndefined()
 })
 
-test('closest() does little work for long texts and large catalogues', () => {
+test('closest() handles long texts and large catalogues, and suggests nothing', () => {
   const large = Array.from({ length: 100_000 }, (_, at) => `scope:${at}`.padEnd(60, 'x'))
   for (let at = 0; at < 20; at++) {
     expect(closest('y'.repeat(5_000_000), large)).toBeUndefined()

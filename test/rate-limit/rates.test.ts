@@ -155,7 +155,7 @@ describe('refused uses spend nothing', () => {
   })
 })
 
-it('a refused use is not refunded when the window is about to end, because the refund would count for the next window', async () => {
+it('a refused use is not refunded shortly before its window ends', async () => {
   const limiter = syncLimiter(5)
   const ending = { ...limiter, consume: (key: string, by: number) => ({ ...limiter.penalty(key, by, {}), msBeforeNext: 50 }) }
   const tokens = limited([{ name: 'token', by: 'token', limiter: ending as Limiter }])
@@ -209,7 +209,7 @@ describe('one request counts once', () => {
   })
 })
 
-it('the decision stays synchronous with a synchronous limiter', async () => {
+it('a decision is synchronous with a synchronous limiter', async () => {
   const tokens = limited([{ name: 'token', by: 'token', limiter: syncLimiter(1000) }])
   const { token } = await mint(tokens)
   await warm(tokens, token)

@@ -21,7 +21,7 @@ describe('the history of a soak test', () => {
     expect(history.latestMs).toBe(2000)
   })
 
-  it('reports a verification that was accepted past the bound, whether it learns of the verification or the revocation first', () => {
+  it('reports an acceptance past the bound, whether the verification or the revocation is reported first', () => {
     const [first, second] = [withToken(), withToken()]
     for (const history of [first, second]) history.ending('a', 900)
     first.done('revoke', ended, ['a'])

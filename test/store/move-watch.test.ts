@@ -27,7 +27,7 @@ function watched(store: TokenStore) {
   }
 }
 
-it('needs no other read to rule out a move after a feed page that continues the last one', async () => {
+it('a feed page that continues the last one rules out a move without another read', async () => {
   const { guarded, asked, pass } = watched(memoryStore())
   let { cursor } = await guarded.changes(undefined, 1)
   expect(asked()).toBe(1)
@@ -53,7 +53,7 @@ it('reads the state of a move again after each feed page that follows an unknown
   expect(asked()).toBe(2)
 })
 
-it('learns of a move as soon as a node has read past it in the feed', async () => {
+it('reads are refused once a node has read past a move in the feed', async () => {
   const store = memoryStore()
   const { guarded, asked } = watched(store)
   const first = await guarded.changes(undefined, 1)

@@ -118,7 +118,7 @@ it.each([
   expect(messageOf(store, options)).toContain(says)
 })
 
-it('valid options with any handle are still accepted', async () => {
+it('stores accept every kind of handle in valid options', async () => {
   const stores = [
     postgresStore({ pool, read: { pool } }),
     postgresStore({ kysely: onPostgres }),

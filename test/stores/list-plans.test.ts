@@ -37,7 +37,7 @@ it.each([
   ['in a tenant', { tenantIds: ['acme'] }],
   ['with a status', { statuses: ['active'] }],
   ['with a text in the name', { nameContains: 'erp' }],
-] as const)('finds the beginning of an ID in SQLite through the IDs, %s', async (_what, more) => {
+] as const)('finds the beginning of an ID in SQLite through the index of IDs, %s', async (_what, more) => {
   const plans = await plansOf({ idStartsWith: '4kQ0', ...more })
   expect(plans.filter((detail) => /tokens_newest|tokens_state|tokens_tenant/.test(detail))).toEqual([])
   expect(
@@ -50,7 +50,7 @@ it.each([
   ['expired tokens', 'tokens_expiry', { statuses: ['expired'] }],
   ['tokens that expire in a window', 'tokens_expiry', { expiresFrom: NOW, expiresBefore: NOW + 1_000 }],
   ['tokens that became due for rotation in a window', 'tokens_rotation', { rotationDue: true, rotationDueFrom: NOW - 1_000 }],
-] as const)('reads %s in SQLite from one index in its order, and sorts only once', async (_what, index, query) => {
+] as const)('reads %s in SQLite through one index, with two sorts', async (_what, index, query) => {
   const plans = await plansOf(query)
   const found = plans.slice(plans.findIndex((detail) => /CO-ROUTINE found/.test(detail)))
   expect(found.some((detail) => detail.includes(index))).toBe(true)

@@ -182,7 +182,7 @@ describe.skipIf(mysql.skip)(`a MySQL pool with options that change rows ${mysql.
     expect(await refusalOf(mysqlStore({ kysely: kyselyOver(prepared(['set session autocommit = 0'])) }))).toContain('autocommit')
   })
 
-  it('checks the connection before each change if a Kysely instance hides it', async () => {
+  it('refuses a change over a MySQL connection with a different character set behind a Kysely instance', async () => {
     const pool = pooled({ connectionLimit: 2 })
     const store = mysqlStore({ kysely: kyselyOver(pool) })
     await store.migrate()

@@ -55,7 +55,7 @@ describe.skipIf(postgres.skip)(`a feed that continues in a copy of a Postgres da
     expect(await promoted.changes(cursor, 10)).toMatchObject({ everything: false, ids: [made] })
   })
 
-  it('reports to readers ahead of a promoted copy that everything may have changed, even after the copy reuses their positions', async () => {
+  it('readers ahead of a promoted copy learn that anything may have changed, even once positions repeat', async () => {
     const first = stores[0] as TokenStore
     await commit(first)
     const [old, promoted] = await promote()

@@ -114,7 +114,7 @@ describe.skipIf(redis.skip)(`the Redis store ${redis.skip ?? ''}`, () => {
     expect((await store.usage({ tokenIds })).counts).toHaveLength(3)
   })
 
-  it('counts as many uses as possible if a foreign Redis key is in the way, and reports the remaining uses as dropped', async () => {
+  it('a foreign key in Redis costs only the uses of its own token, which are reported as dropped', async () => {
     const { store, keyPrefix } = open()
     const tokens = latchkey({ prefix: 'acme', store, scopes: { a: 'b' }, logger: false, usage: { flushEvery: 60 } })
     cleanups.push(() => tokens.close().catch(() => undefined))

@@ -110,7 +110,7 @@ describe('attachPrincipal', () => {
     expect(await runAlone(requireScopes('inventory:write'), req)).toBe(403)
   })
 
-  it('attachPrincipal() works with handmade requests of every framework', async () => {
+  it('attachPrincipal() works with handmade requests of Koa and Fastify', async () => {
     const { attachPrincipal } = testLatchkey({ scopes })
     const ctx = { state: {} as { principal?: { name: string } }, set: vi.fn() }
     await attachPrincipal(ctx, { name: 'ERP', scopes: ['inventory:read'] })

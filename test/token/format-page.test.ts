@@ -41,7 +41,7 @@ test('finds nothing in prose, code, hashes and identifiers with the scanner expr
   for (const text of texts) expect([...found(ofAcme, text), ...found(ofAny, text)]).toEqual([])
 })
 
-test('runs the scanner expression for all prefixes in linear time', () => {
+test('finds nothing with the scanner expression for all prefixes in half a million repetitions of a word', () => {
   for (const piece of ['a', 'a_', '_a', 'a1']) expect(found(ofAny, piece.repeat(500_000))).toEqual([])
 })
 

@@ -26,7 +26,7 @@ test('generates IDs and secrets whose digits are equally likely in every positio
   expect(new Set([...secrets, ...ids]).size).toBe(30_000)
 })
 
-test('detects a biased remainder with the uniformity test', () => {
+test('the uniformity test detects a biased remainder', () => {
   const biased = Array.from(seeded(1)(430_000), (byte) => BASE62.charAt(byte % 62)).join('')
   expect(chiSquare(biased)).toBeGreaterThan(1000)
 })

@@ -17,15 +17,18 @@ describe('a platform whose hash is incorrect', () => {
   afterEach(() => vi.restoreAllMocks())
 
   test.each([
-    ['of every text', () => 'a'.repeat(64)],
-    ['of bytes, which HMAC needs', (algorithm: string, data: unknown) => hash(algorithm, typeof data === 'string' ? data : '', 'hex')],
+    ['that is the same for every text', () => 'a'.repeat(64)],
+    [
+      'that ignores bytes, which HMAC needs',
+      (algorithm: string, data: unknown) => hash(algorithm, typeof data === 'string' ? data : '', 'hex'),
+    ],
     [
       'that throws',
       () => {
         throw new Error('not implemented')
       },
     ],
-  ])('a hash %s is not used', async (_, shim) => {
+  ])('a platform hash %s is not used', async (_, shim) => {
     vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ ...process.getBuiltinModule('node:crypto'), hash: shim })
     vi.resetModules()
     const { defaultEngine, nativeEngine } = await import('../../src/token/hash.js')

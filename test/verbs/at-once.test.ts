@@ -29,7 +29,7 @@ it('applies all concurrent changes to one token, one after the other', async () 
   expect((await tokens.system.get(record.id))?.version).toBe(21)
 })
 
-it('reads the token at most a few times for each of many concurrent changes', async () => {
+it('reads the token fewer than four hundred times for a hundred concurrent changes', async () => {
   let finds = 0
   const store = interceptStore(memoryStore(), ({ method }, proceed) => {
     if (method === 'find') finds += 1
@@ -123,7 +123,7 @@ it('lets a revocation go ahead of deactivations', async () => {
   expect(new Set(await Promise.all(deactivations))).toEqual(new Set(['conflict undefined']))
 })
 
-it('an edit that arrives while others take turns does not make them start over', async () => {
+it('edits that wait in turn all succeed although another edit arrives in between', async () => {
   const { held, log, edit, edits } = await editedByMany(1)
   held.hold('find')
   held.pass('commit')

@@ -8,7 +8,7 @@ import { instance, mint, refusal } from '../latchkey/harness.js'
 const ANN = { actor: { id: 'ann', tenants: ['t1'], manages: 'all', ip: '10.0.0.7' } } as const
 
 describe('the audit', () => {
-  it('records who, what, when, from where, before and after for every change, without a digest', async () => {
+  it('records actor, action, time, address, and values before and after each change, without a digest', async () => {
     let now = Date.UTC(2030, 0, 1)
     const tokens = instance({ clock: () => now })
     const { record } = await tokens
@@ -172,7 +172,7 @@ describe('the audit', () => {
   })
 
   for (const answer of [undefined, null, {}, true, { ok: 1 }, { ok: false }]) {
-    it(`reports no change as made when the store answers ${JSON.stringify(answer)}`, async () => {
+    it(`a change fails and is not announced when the store answers ${JSON.stringify(answer)}`, async () => {
       const told: AuditEvent[] = []
       const store = faultyStore(memoryStore())
       const tokens = instance({ store, onEvent: (event) => told.push(event) })

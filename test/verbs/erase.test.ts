@@ -200,7 +200,7 @@ describe('erase', () => {
     expect(() => tokens.as({ ...ADMIN, id: 'erased' })).toThrow(/stands for people who were erased/)
   })
 
-  it('refuses the name of erased tokens for other tokens, which would be treated as erased', async () => {
+  it('refuses the name "erased" for a token, because such a token would count as erased', async () => {
     const tokens = instance()
     expect(await refusal(mint(tokens, { name: 'erased' }))).toBe('invalid_input name')
     const { record } = await mint(tokens)
@@ -208,7 +208,7 @@ describe('erase', () => {
     expect(await refusal(tokens.system.update(record.id, { name: 'erased keys', description: 'erased' }))).toBe('done')
   })
 
-  it("refuses to erase the audit's reserved names, so repeated calls write nothing more", async () => {
+  it("refuses to erase the audit's reserved names, and writes nothing", async () => {
     const tokens = instance()
     const made = await mint(tokens, { tenantId: 't1' })
     const others = await tokens.as({ ...ADMIN, id: ID }).create({ name: 'ERP', scopes: ['stock:read'], tenantId: 't1' })

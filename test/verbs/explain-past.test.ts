@@ -140,7 +140,7 @@ describe('explain for the past', () => {
     expect(await tokens.system.explain(record.id, { at: T0 + 4 * HOUR })).toMatchObject({ ok: false, code: 'token_revoked' })
   })
 
-  it('explains an instant before notices about the token were written, because notices change nothing', async () => {
+  it('notices about a token do not prevent an explanation of an earlier instant', async () => {
     const { tokens, time, store } = timed()
     const { record } = await mint(tokens)
     const notices = ACTIONS.filter((action) =>

@@ -65,7 +65,7 @@ describe('usage of several tokens', () => {
     return { tokens, ids, start }
   }
 
-  it('counts usage in even steps from the start of the range', async () => {
+  it('counts usage in equal steps from the start of the range', async () => {
     const { tokens, ids, start } = await setUp()
     const { items } = await tokens.system.usageOf({ ids: ids.slice(0, 1), from: start, step: 7200 })
     expect(items).toEqual([

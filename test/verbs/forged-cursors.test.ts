@@ -27,7 +27,7 @@ function callsOf({ prefix, system, as }: Latchkey<Scope>): readonly [string, () 
 }
 
 describe.each(stores)('a forged cursor on $kind', ({ place, skip }) => {
-  it.skipIf(skip)('a forged cursor is refused and never reaches the store', async () => {
+  it.skipIf(skip)('a forged cursor is refused as invalid input and causes no fault in the store', async () => {
     const faults: string[] = []
     const open = await place()
     const tokens = instance({ store: open(), onError: ({ where }) => void faults.push(where) })

@@ -133,7 +133,7 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     await store.close?.()
   })
 
-  it('a forecast of ownerGone() yields to requests between its pages', async () => {
+  it('a dry run of ownerGone() yields to requests between its pages', async () => {
     const store = open()
     const context = await worn(store)
     const inserts = Array.from({ length: COUNT }, () => storedToken({ prefix: 'acme_test', ownerId: 'eve' }))

@@ -129,7 +129,7 @@ describe('a change that moves an instant past a threshold', () => {
     expect(await told()).toEqual(['token.expiring 7', 'token.expiring 1', 'token.expired'])
   })
 
-  it('writes no expiry notice for a token that expires far in the future, or for a new token with a lifetime of five days', async () => {
+  it('changes to tokens that expire far in the future or were created for five days cause no expiry notice', async () => {
     const { make, look, told, handle, clock } = node()
     const [short, long] = [await make({ expiresIn: '5d' }), await make({ expiresIn: '90d' })]
     await look()

@@ -131,7 +131,7 @@ it.each(['revoke', 'rotate', 'deactivate'] as const)(
   },
 )
 
-it('waits for other nodes outside the deadline of a change, and reports the change whatever they answer', async () => {
+it('waits for other nodes outside the deadline of the change, which is reported as made', async () => {
   const { tokens, record } = await setUp(['commit', 'changes', 'leases'])
   const ended = await ending(() => tokens.system.revoke(record.id, { waitForNodes: true }))
   expect(ended).toMatchObject({ value: { status: 'revoked' } })

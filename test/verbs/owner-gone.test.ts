@@ -110,7 +110,7 @@ for (const { kind, skip, place } of await everyStore()) {
 }
 
 describe('ownerGone', () => {
-  it('leaves tokens that expired while inactive out of the preview, because they work no more', async () => {
+  it('leaves tokens that expired while inactive out of the preview, because they no longer work', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     for (const expiresIn of ['1h', '2d'] as const) {
@@ -177,7 +177,7 @@ describe('ownerGone', () => {
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
 
-  it('makes every node look up a departed owner again, through the same write', async () => {
+  it('ownerGone() makes every node look up the owner again', async () => {
     const store = memoryStore()
     let known: { scopes: string[] } | null = { scopes: ['stock:read'] }
     const options = { store, owner: () => known, cache: { ownerStaleness: '60s', maxStaleness: '60s' } } as const

@@ -55,7 +55,7 @@ it('a polluted `ip` is not the address of a verification', async () => {
   expect(await verdict(accept(tokens).verify(token, {}))).toBe('ip_denied')
 })
 
-it("fields inherited from a host's class still count", async () => {
+it('fields inherited from a class of the host are read', async () => {
   const tokens = instance()
   const { token } = await mint(tokens, { allowedIps: ['192.0.2.7'] })
   class Given {

@@ -87,7 +87,7 @@ describe('a leak report', () => {
 })
 
 describe('an owner whose permissions changed', () => {
-  it('announces changed permissions of an owner only in tenants that the actor manages', async () => {
+  it('ownerChanged() is limited to the tenants that the actor manages', async () => {
     const tokens = instance()
     expect(await refusal(tokens.as(ADMIN).ownerChanged({ ownerId: 'u1' }))).toBe('grant_denied tenantId')
     expect(await refusal(tokens.as(ADMIN).ownerChanged({ ownerId: 'u1', tenantId: 't2' }))).toBe('grant_denied tenantId')

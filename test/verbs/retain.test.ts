@@ -104,7 +104,7 @@ describe('retention', () => {
     expect(left).toEqual(['by a clock that was wrong', 'under a key', 'young'])
   })
 
-  it('reads events that must stay only once, and checks every token daily unless something is kept for less than a day', async () => {
+  it('events that must stay are read once, and tokens are checked daily or as often as a shorter retention needs', async () => {
     const counted = { events: 0 }
     const inner = memoryStore()
     const store = interceptStore(inner, ({ method }, proceed) => {

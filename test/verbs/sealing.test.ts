@@ -65,7 +65,7 @@ function erasing(options: Partial<LatchkeyOptions> = {}) {
 }
 
 describe('sealing', () => {
-  it('adds no store call to a commit for sealing, and gives every event a salt in that commit', async () => {
+  it('sealing adds no store call to a change, and every event has a salt', async () => {
     const calls = async (options: Partial<LatchkeyOptions<keyof typeof SCOPES>>): Promise<string[]> => {
       const store = faultyStore(memoryStore())
       const tokens = instance({ store, ...options })
@@ -92,7 +92,7 @@ describe('sealing', () => {
     expect(await system.verifyAudit()).toMatchObject({ ok: true, sealed: 1 })
   })
 
-  it('reveals salts only to those who export the audit', async () => {
+  it('events() and onEvent reveal no salt', async () => {
     const onEvent = vi.fn()
     const tokens = instance({ onEvent })
     await mint(tokens)

@@ -47,7 +47,7 @@ describe('usage of a token', () => {
     expect((await tokens.system.usage(record.id, { from: now - 10 * HOUR })).buckets).toHaveLength(1100)
     expect(await refusal(tokens.system.usage(record.id, { from: now - 367 * DAY }))).toBe('invalid_input from')
   })
-  it('adds up usage in longer steps, which also reports the busiest tokens', async () => {
+  it('a month of busy usage is refused by the hour and reported in steps of a day', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })
@@ -142,7 +142,7 @@ describe('usage of several tokens', () => {
     expect(rows).toBe(20_000)
   })
 
-  it('refuses too many tokens and steps together', async () => {
+  it('refuses a usage report with too many combinations of tokens and steps', async () => {
     const now = Date.UTC(2030, 5, 1)
     const tokens = instance({ clock: () => now })
     const { record } = await mint(tokens)

@@ -18,7 +18,7 @@ async function pass(nodes: readonly Node[], ms: number, step = 20 * MINUTE): Pro
 
 describe.each(await everyStore())('a wrong clock on $kind', ({ kind, skip, place }) => {
   it.skipIf(skip)(
-    'removes no valid data while another node has the right time, and blocks nothing',
+    'a node whose clock is a year ahead removes no valid data while another node has the right time',
     async () => {
       const open = await place()
       const opened = (): ReturnType<typeof open> => {
@@ -50,7 +50,7 @@ describe.each(await everyStore())('a wrong clock on $kind', ({ kind, skip, place
   )
 
   it.skipIf(skip)(
-    'on a single node, removes nothing that is valid by the clock of the database, if there is one',
+    'a single node with a wrong clock removes no valid data if the database has a clock',
     async () => {
       const open = await place()
       const heard: string[] = []

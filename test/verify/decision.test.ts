@@ -36,13 +36,13 @@ const refusedOf = async (tokens: Latchkey<Scope>, id: string): Promise<readonly 
 }
 
 describe('malformed tokens', () => {
-  it.each([undefined, null, 1, '', 'junk', {}])('a malformed token is rejected without hashing or reading: %j', async (token) => {
+  it.each([undefined, null, 1, '', 'junk', {}])('a malformed token is rejected without a store read: %j', async (token) => {
     const { tokens, finds } = counted()
     expect(await verdict(tokens.verify(token as string))).toBe('token_malformed')
     expect(finds()).toBe(0)
   })
 
-  it('a token with any changed character of its prefix, separators or checksum is malformed', async () => {
+  it('a token with a changed character in its prefix, separators or checksum is malformed', async () => {
     const { tokens, finds } = counted()
     const { token } = await mint(tokens)
     const [prefix, id] = [10, 26]
@@ -59,7 +59,7 @@ describe('malformed tokens', () => {
 })
 
 describe('a well-formed token that was never issued', () => {
-  it('an unissued token is read from the store once and then known to be missing', async () => {
+  it('an unissued token is read from the store once and then refused from the cache', async () => {
     const { tokens, finds } = counted()
     const { token } = await mint(tokens)
     await warm(tokens, token)
@@ -96,7 +96,7 @@ describe('a forged secret with a valid checksum', () => {
 
 describe('the order of the decision', () => {
   // At first everything is wrong with the token. Each step fixes what was refused before.
-  it('refusals are checked in the order secret, revoked, inactive, not before, expired, address, owner, rate', async () => {
+  it('refusals are checked in the order revoked, inactive, not before, expired, address, owner, rate', async () => {
     let now = Date.now()
     const start = now
     let owner: 'gone' | 'here' = 'gone'
@@ -139,7 +139,7 @@ describe('the order of the decision', () => {
     expect(asked).toBe(before)
   })
 
-  it('each refusal is recorded in the audit and in usage with its address and endpoint', async () => {
+  it('a refusal is recorded in the audit with its address, and in usage with its endpoint', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { allowedIps: [INSIDE] })
     await tokens.verify(token, { ip: `::ffff:${OUTSIDE}`, method: 'GET', endpoint: '/stock' })
@@ -153,7 +153,7 @@ describe('the order of the decision', () => {
     ['a symbol as its endpoint', { method: 'GET', endpoint: Symbol('x') }],
     ['an object without prototype as its endpoint', { method: 'GET', endpoint: Object.create(null) }],
     ['a symbol as its method', { method: Symbol('x'), endpoint: '/stock' }],
-  ])('a use is counted and the token accepted with %s', async (_, request) => {
+  ])('a request with %s is accepted, and its use is counted', async (_, request) => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     expect(await verdict(tokens.verify(token, request as never))).toBe('ok')
@@ -191,7 +191,7 @@ describe('owners', () => {
   const both = ['stock:read', 'stock:write'] as const
 
   it.each(['at once', 'later'])(
-    "an owner lookup that returns %s affects only that owner's tokens in the tenant, and limits scopes and resources",
+    'an owner callback that answers %s narrows scopes and resources, separately for each tenant',
     async (when) => {
       const answers = new Map<string | undefined, { scopes: readonly string[]; resources?: Record<string, readonly string[]> }>([
         ['t1', { scopes: ['stock:read', 'billing:read'], resources: { warehouse: ['w1', 'w3'], zone: ['north'] } }],
@@ -236,7 +236,7 @@ describe('owners', () => {
     expect((await principalOf(tokens.verify(own.token))).scopes).toEqual(['stock:read'])
   })
 
-  it('a missing owner is looked up about a hundred times before the answer is rate_limited', async () => {
+  it('verifications of a token whose owner is gone are rate_limited after about a hundred owner lookups', async () => {
     let asked = 0
     const tokens = instance({
       owner: () => {
@@ -266,7 +266,7 @@ describe('limits', () => {
     expect([...limiter.counts.values()]).toEqual([1, 1])
   })
 
-  it('a refusal by a limit states when to retry, in whole seconds and at least one', async () => {
+  it('a refusal by a rate limit says to retry in at least one second', async () => {
     const tokens = instance({ rateLimit: { limits: [perToken(1)], onFailure: 'refuse' } })
     const { token, record } = await mint(tokens)
     expect((await tokens.verify(token)).rates).toHaveLength(1)

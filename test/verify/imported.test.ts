@@ -43,7 +43,7 @@ async function withRows(format: TokenFormat, options: Partial<LatchkeyOptions<ke
 }
 
 describe('a credential of another system', () => {
-  it('no format reads a credential that no request could carry', async () => {
+  it('a credential that no request can carry is rejected before any format reads it', async () => {
     const { format, asked } = slow()
     const tokens = await withRows(format)
     const junk = [`k-1-${'x'.repeat(8192)}one`, 'k-1-\u00e9one', 'k-1- one', 'k-1-,one', 'k-1-"one', '', 1, ['k-1-one'], null, undefined]
@@ -55,7 +55,7 @@ describe('a credential of another system', () => {
     expect(await verdict(tokens.verify(`k-2-${'x'.repeat(8186)}two`))).toBe('token_malformed')
   })
 
-  it('no other format reads a token in our own format, whatever its prefix', async () => {
+  it('a token in the latchkey format is not passed to other formats, whatever its prefix or checksum', async () => {
     const { format, asked } = slow()
     const tokens = await withRows(format)
     const { token } = await mint(tokens)
@@ -65,7 +65,7 @@ describe('a credential of another system', () => {
     expect(asked).toEqual([])
   })
 
-  it('an imported credential is rejected once its format has ended, or if the time is unknown', async () => {
+  it('an imported credential is rejected once its format has ended, or while the clock is invalid', async () => {
     let now = 1_900_000_000_000
     const format = sha256Tokens({ prefix: 'sk_', length: 35, until: new Date(now + 1000) })
     const tokens = accepting([format], { clock: () => now })
@@ -91,7 +91,7 @@ describe('a credential of another system', () => {
     expect(await verdict(accepting([format]).verify('k-1'))).toBe(outcome)
   })
 
-  it('an imported credential is valid only in the format in which it was imported', async () => {
+  it('an imported credential resolves to the format that imported it, even if another format fits it', async () => {
     const twin = sha256Tokens({ name: 'twin', prefix: 'sk_', length: 35 })
     const tokens = accepting([twin, old])
     const [known, stranger] = [oldToken(1), oldToken(2)]
@@ -141,7 +141,7 @@ describe('slow hashes', () => {
     expect(compared).toEqual(['k-1-one'])
   })
 
-  it('a slow hash is also replaced after an introspection, which counts no use', async () => {
+  it('a slow hash is also replaced after an introspection', async () => {
     const { format, compared } = slow()
     const store = memoryStore()
     const tokens = await withRows(format, { store })
@@ -152,7 +152,7 @@ describe('slow hashes', () => {
     expect(compared).toEqual(['k-1-one'])
   })
 
-  it('a slow comparison with one credential proves nothing about another', async () => {
+  it('a slow comparison of one credential does not decide about another credential for the same row', async () => {
     const answers = new Map<string, (same: boolean) => void>()
     const { format } = slow((credential) => new Promise<boolean>((resolve) => answers.set(credential, resolve)))
     const tokens = await withRows(format)
@@ -177,7 +177,7 @@ describe('an address that guesses secrets of a known row', () => {
     vi.useRealTimers()
   })
 
-  it('an address that guesses secrets is throttled until nothing is looked up for it', async () => {
+  it('after 500 wrong secrets, an address gets store_unavailable even for a valid token, and others do not', async () => {
     const sanctum = sanctumTokens()
     const tokens = accepting([sanctum], { cache: false })
     const token = `7|${'s'.repeat(40)}`
@@ -217,7 +217,7 @@ describe('proofs of imported credentials', () => {
     ['a slow hash with the mark of another hash', { importedHash: 'h', importedMark: keys.markOf('sha256', 'row', 'other') }, false],
     ['a slow hash with the mark of another row', { importedHash: 'h', importedMark: keys.markOf('sha256', 'other', 'h') }, false],
     ['a slow hash with the mark of another format', { importedHash: 'h', importedMark: keys.markOf('plain', 'row', 'h') }, false],
-  ] as const)('a credential is compared with %s: %s', async (_what, changes, proven) => {
+  ] as const)('proves() with %s returns %s', async (_what, changes, proven) => {
     expect(await imported.proves(claim, { ...record, ...changes }, undefined)).toBe(proven)
   })
 })
@@ -240,7 +240,7 @@ describe('a secret imported in two formats', () => {
   }
 
   for (const [where, formats] of orders) {
-    it(`a secret imported in two formats stays refused once its token in the format listed ${where} is revoked, whichever format imports it again`, async () => {
+    it(`a revoked secret stays refused after a second format imports it (revoked format listed ${where})`, async () => {
       const tokens = accepting(formats)
       const { token, row } = oldToken(1)
       await tokens.system.import([row], { format: old, map })
@@ -266,7 +266,7 @@ describe('a secret imported in two formats', () => {
     })
   }
 
-  it('a secret imported in two formats resolves to the first valid token', async () => {
+  it('a secret imported in two formats resolves to the token of the format listed first', async () => {
     const { tokens, token } = await twins([plain, old])
     expect((await tokens.introspect(token)).record?.importedFrom).toBe('plain')
   })

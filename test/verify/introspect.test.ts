@@ -32,7 +32,7 @@ describe('introspection while the owner callback fails', () => {
     },
   )
 
-  it('introspection records that a rotated token was presented after it ended', async () => {
+  it('introspection records the reuse of a rotated token even while the owner callback fails', async () => {
     const { tokens, token, id, fail } = await world()
     await tokens.system.rotate(id)
     fail()
@@ -48,7 +48,7 @@ describe('introspection while the owner callback fails', () => {
   })
 })
 
-it('a token that expires while introspection waits for its owner is inactive', async () => {
+it('introspection reports a token that expires during the owner lookup as inactive', async () => {
   let late = false
   const tokens = instance({
     clock: () => Date.now() + (late ? 120_000 : 0),

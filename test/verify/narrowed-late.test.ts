@@ -22,7 +22,7 @@ it("a request over a rate limit does not intersect the token's resources with th
   expect(intersectResources).toHaveBeenCalledTimes(2)
 })
 
-it('the points of a rate limit are asked for the same principal that the request gets, which is made once', async () => {
+it('points functions receive the same principal as the request, and the principal is built once', async () => {
   const asked: unknown[] = []
   const points = (principal: unknown): number => asked.push(principal) && 5
   const tokens = instance({

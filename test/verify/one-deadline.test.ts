@@ -112,7 +112,7 @@ describe('one decision has one deadline', () => {
   })
 })
 
-it('a hanging limit that onFailure ignores does not disable the others', async () => {
+it('a hanging limiter with onFailure set to allow does not disable the other limits', async () => {
   const { tokens, token } = await setUp({
     cache: false,
     rateLimit: {

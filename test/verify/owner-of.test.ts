@@ -33,7 +33,7 @@ function directory() {
 }
 
 describe('concurrent verifications of a token with an owner', () => {
-  it('call the option owner at most ten times a second once its owner was gone, however slowly it answers', async () => {
+  it('the callback of a gone owner is called at most 100 times and ten times a second, however slowly it answers', async () => {
     const { tokens, state, verifyAtOnce } = directory()
     const { token } = await mint(tokens, { ownerId: 'u1' })
     await tokens.verify(token)
@@ -45,7 +45,7 @@ describe('concurrent verifications of a token with an owner', () => {
     expect(state.calls).toBeGreaterThan(600)
   })
 
-  it('are all allowed if the owner exists, although none has been answered yet', async () => {
+  it('concurrent verifications of a token with an existing owner are all accepted, even before any is answered', async () => {
     const { tokens, state, verifyAtOnce } = directory()
     state.gone = false
     const { token } = await mint(tokens, { ownerId: 'u1' })
@@ -53,7 +53,7 @@ describe('concurrent verifications of a token with an owner', () => {
     expect(await verifyAtOnce(token, 500)).toEqual({ ok: 500 })
   })
 
-  it('are all allowed again after one verification has found that the owner is back', async () => {
+  it('concurrent verifications are all accepted again once one verification has found the owner', async () => {
     const { tokens, state, verifyAtOnce } = directory()
     const { token } = await mint(tokens, { ownerId: 'u1' })
     for (let use = 0; use < 50; use += 1) expect(await verdict(tokens.verify(token))).toBe('owner_denied')
@@ -62,7 +62,7 @@ describe('concurrent verifications of a token with an owner', () => {
     expect(await verifyAtOnce(token, 500)).toEqual({ ok: 500 })
   })
 
-  it('are not charged while the option owner fails', async () => {
+  it('verifications are not charged to the budget of owner lookups while the owner callback fails', async () => {
     const { tokens, state, verifyAtOnce } = directory()
     const { token } = await mint(tokens, { ownerId: 'u1' })
     await tokens.verify(token)
@@ -73,7 +73,7 @@ describe('concurrent verifications of a token with an owner', () => {
   })
 })
 
-it('explain shares the budget of calls to the option owner, and reports a gone owner as such when it is spent', async () => {
+it('explain() shares the budget of owner lookups, and reports a gone owner even when the budget is used up', async () => {
   const { tokens, state } = directory()
   const { token, record } = await mint(tokens, { ownerId: 'u1' })
   for (let call = 0; call < 500; call += 1) {

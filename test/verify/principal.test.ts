@@ -13,7 +13,7 @@ describe('principals', () => {
     expect(Object.keys(bare).sort()).toEqual(['kind', 'name', 'scopes', 'tokenId'])
   })
 
-  it('allows() follows the token and its owner, whatever a handler writes into the principal', async () => {
+  it('a handler cannot widen the resources that a token shares with its owner', async () => {
     const owner = () => ({ scopes: ['stock:read'], resources: { w: ['1', '3'] } })
     const tokens = instance({ owner })
     const { token } = await mint(tokens, { ownerId: 'u1', resources: { w: ['1', '2'] } })

@@ -25,7 +25,7 @@ async function world(options: Parameters<typeof instance>[0] = {}) {
   return { tokens, id: record.id, principal, down, calls, redeem }
 }
 
-it('a ticket survives a redemption that could not be decided', async () => {
+it('a ticket can still be used once after redemptions failed because the store was down', async () => {
   const { tokens, principal, down, redeem } = await world()
   const { ticket } = await createTicket(tokens, principal)
   down.push('find')
@@ -52,7 +52,7 @@ it("a ticket survives a failure to look up the token's owner", async () => {
   expect([await redeem(ticket), await redeem(ticket)]).toEqual(['ok', 'token_unknown'])
 })
 
-it('a ticket survives a redemption at an invalid time', async () => {
+it('a ticket survives a redemption while the clock is invalid', async () => {
   let broken = false
   const { tokens, principal, redeem } = await world({ clock: () => (broken ? Number.NaN : Date.now()) })
   const { ticket } = await createTicket(tokens, principal)
@@ -62,7 +62,7 @@ it('a ticket survives a redemption at an invalid time', async () => {
   expect([await redeem(ticket), await redeem(ticket)]).toEqual(['ok', 'token_unknown'])
 })
 
-it('a ticket that cannot be restored is lost and accepted by no one', async () => {
+it('a ticket that cannot be saved again after a failed redemption is refused', async () => {
   const { tokens, principal, down, redeem } = await world()
   const { ticket } = await createTicket(tokens, principal)
   down.push('find', 'saveTicket')

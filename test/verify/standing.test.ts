@@ -30,7 +30,7 @@ describe('the standing of a token', () => {
     expect(await standing(ended.record.id)).toEqual({ code: 'token_expired' })
   })
 
-  it('the standing of an unissued ID is token_unknown and cached', async () => {
+  it('the standing of an unissued ID is token_unknown and is read from the store once', async () => {
     const { tokens, finds } = counted()
     await warm(tokens, (await mint(tokens)).token)
     const before = finds()

@@ -21,7 +21,7 @@ it('a token is due at two thirds of its lifetime or at its scheduled time, which
   expect(due({ createdAt: at(-40), expiresAt: at(2), rotationDueAt: at(1) })).toEqual({ hours: -12, ageing: true })
 })
 
-it('the age of a token does not trigger a rotation if its lifetime is shorter than four overlaps', () => {
+it('a token whose lifetime is shorter than four overlaps is not rotated because of its age', () => {
   expect(due({ expiresAt: at(4) })).toEqual({ hours: (4 * 2) / 3, ageing: true })
   expect(due({ expiresAt: at(3.9) }).hours).toBe(Number.POSITIVE_INFINITY)
   expect(due({ expiresAt: at(3.9), rotationDueAt: at(1) })).toEqual({ hours: 1, ageing: false })

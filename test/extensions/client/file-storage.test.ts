@@ -126,7 +126,7 @@ it('takes over a lock with unexpected contents and removes no other file', async
   expect((await readdir(folder)).sort()).toEqual(['home', 'token.lock.x'])
 })
 
-it('does not remove a lock that now has a different owner, and only one process can remove a lock', async () => {
+it('removes a lock only if its owner is unchanged, and only once among concurrent attempts', async () => {
   const lock = `${path}.lock`
   await writeFile(lock, 'fresh')
   expect(await takeAway(lock, 'stale')).toBe(false)

@@ -40,7 +40,7 @@ describe('a client with file storage, against Express and SQLite', { timeout: 12
     expect(figures.errors).toEqual([])
   })
 
-  it('a client that is killed after the server rotates the token, but before the response arrives, completes the rotation when it next starts', async () => {
+  it('a client killed after a rotation but before its response completes the rotation at its next start', async () => {
     stage = await startStage()
     const { line } = stage
     const victim = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true })
@@ -53,7 +53,7 @@ describe('a client with file storage, against Express and SQLite', { timeout: 12
     expect(await found(stage)).toEqual([])
   })
 
-  it('a client that is killed after the response arrives, but before it saves the new token, completes the rotation when it next starts', async () => {
+  it('a client killed before it saves the new token completes the rotation at its next start', async () => {
     stage = await startStage()
     const { line } = stage
     const victim = stage.start({ perSecond: 50, overlapHours: 60, quickLock: true, stuckSave: true })

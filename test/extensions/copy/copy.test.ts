@@ -170,7 +170,7 @@ describe('during a copy', () => {
     expect(await verdict(running.verify(token))).toBe('store_unavailable')
   })
 
-  it('an old node that flushes its usage too late is refused and reports the error', async () => {
+  it('an old node that flushes its usage after the move is refused and reports the error', async () => {
     const faults: string[] = []
     const [store, to] = [memoryStore(), memoryStore()]
     const [old, now] = [nodeOver(store), nodeOver(to)]
@@ -258,7 +258,7 @@ describe('an interrupted copy', () => {
     await copy(old, now, { step: 'open' })
   })
 
-  it('the fence stays in place when a store outage leaves it unclear which nodes may verify, and a later run continues', async () => {
+  it('writes stay fenced while an outage leaves it unclear which nodes may verify, and a later run can cancel', async () => {
     const [source, target] = [memoryStore(), memoryStore()]
     let down = false
     const failing = interceptStore(target, ({ method, args }, proceed) => {

@@ -126,7 +126,7 @@ describe('an unknown key', () => {
     expect(answers.at(-1)).toBe('found')
   })
 
-  it('a new key is found even while other callers present made-up key IDs, which cause at most one fetch per ten seconds', async () => {
+  it('a new key is found while made-up key IDs arrive, which cause at most one fetch per ten seconds', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, fetches, publish } = publisher()
     publish(old)
@@ -146,7 +146,7 @@ describe('an unknown key', () => {
     expect(answers.at(-1)).toBe('found')
   })
 
-  it('a new key is found immediately even if another caller presented an unknown ID just before the key was published', async () => {
+  it('a new key is found even if another caller presented an unknown ID just before its publication', async () => {
     const [old, next] = [await generateSigningKey(), await generateSigningKey()]
     const { ask, elapse, publish } = publisher()
     publish(old)
@@ -229,7 +229,7 @@ describe('an issuer found by discovery', () => {
     return { state, ask }
   }
 
-  it('if the key URL of a discovered issuer fails, its metadata is read again, and its cached keys stay valid until the new URL answers', async () => {
+  it('if the key URL of an issuer fails, its metadata is read again, and cached keys stay valid meanwhile', async () => {
     const { state, ask } = await movable()
     expect(await ask()).toBe('found')
     state.uri = 'https://auth.example/new'

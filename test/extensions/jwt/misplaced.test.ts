@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { refusal } from '../../latchkey/harness.js'
 import { createGateway } from './support.js'
 
-it('no authenticator accepts a token that lacks the scopes or resources that verify() was expected to check', async () => {
+it('every authenticator rejects scopes and resources in the context of verify(), which checks neither', async () => {
   const { tokens, signed, service, create } = await createGateway()
   const { token } = await create({ scopes: ['inventory:read'] })
   const text = await signed(token)

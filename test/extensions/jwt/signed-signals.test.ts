@@ -40,7 +40,7 @@ describe.each([
   ['that follows its parent', true],
   ['on its own', false],
 ] as const)('the signal of a signed token %s', (_which, strict) => {
-  it('the signal of a signed token is dropped when nothing references or listens to it, long before the token or its parent ends', async () => {
+  it('the signal of a signed token is dropped when nothing references or listens to it', async () => {
     const { verifier, text } = await world(strict)
     const left = await abandoned(verifier, text, () => undefined)
     await until(async () => (await left()) < 5)

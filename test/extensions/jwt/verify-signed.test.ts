@@ -213,7 +213,7 @@ describe('RFC 9068 §4 and RFC 8725: rejected tokens', () => {
 })
 
 describe("an issuer's keys", () => {
-  it('verification fails with store_unavailable until the keys have been fetched once, and keeps working in a later outage of the issuer', async () => {
+  it('verification needs one successful fetch of the keys, and then continues during an outage of the issuer', async () => {
     const { create, signed, publish } = await createGateway()
     const text = await signed((await create()).token)
     let down = true
@@ -320,7 +320,7 @@ describe('one middleware for all kinds of tokens', () => {
     ['scopes', { scopes: undefined }],
     ['the list of scopes', { scopes: 'inventory:read' }],
     ['a name', { name: '' }],
-  ])('verification responds with 503 when the host’s principal callback loses %s of an identity provider’s token', async (_name, lost) => {
+  ])('a foreign token gets a 503 when the principal callback loses %s', async (_name, lost) => {
     const { privateKey, publicKey } = keyPair({ rsaBits: 2048 })
     const faults: string[] = []
     const make = (more: object) =>

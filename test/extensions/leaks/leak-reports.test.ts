@@ -41,7 +41,7 @@ function endlessBody(): { readonly endless: ReadableStream<Uint8Array>; readonly
 }
 
 describe('a leak report', () => {
-  it('a leak report revokes the token, records in the audit where the token was found, and reports which tokens were real', async () => {
+  it('a leak report revokes the token, records where it was found, and answers which tokens were real', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const { token, record } = await create()
@@ -157,7 +157,7 @@ describe('an invalid leak report', () => {
     expect(response.status).toBe(400)
   })
 
-  it('leak reports from an unknown sender are rejected and cause at most two key fetches, however many arrive at once', async () => {
+  it('leak reports from unknown senders are rejected, and twenty at once cause only two key fetches', async () => {
     const { tokens } = createTokens()
     const sender = createSender()
     const report = leakReports(tokens, { fetch: sender.fetch })
@@ -195,7 +195,7 @@ describe('an invalid leak report', () => {
     expect([sender.fetches, pulls()]).toEqual([0, 0])
   })
 
-  it('a flood of large leak reports that never end is limited to eight at once, and small reports are still processed', async () => {
+  it('at most eight large leak reports are read at once, and small reports are still processed', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const { token, record } = await create()

@@ -239,7 +239,7 @@ describe('revocation (RFC 7009)', () => {
 })
 
 describe('revocation by possession', () => {
-  it('revocation by possession ends the token, reveals nothing about other tokens, and is rate-limited by address', async () => {
+  it('revocation by possession ends the token, answers 200 for unknown tokens, and is limited by address', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     const revoke = revocationByPossession(tokens, { perMinute: 3, ip: (request) => request.headers.get('x-test-ip') ?? undefined })

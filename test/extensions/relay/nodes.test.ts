@@ -11,7 +11,7 @@ describe('with a well-behaved broker', () => {
     expect(new Set(world.others.map((one) => one.lastRead() < world.time.now() - 6_000))).toEqual(new Set([true]))
   })
 
-  it('a continuous stream of changes costs at most 20 queries a second, and every node learns of each within 100 ms', async () => {
+  it('a stream of changes costs at most 20 queries a second, and nodes learn of 99% of them within 100 ms', async () => {
     const { time, memory, nodes, calls } = await running(30)
     const from = time.now()
     const before = nodes.map(({ heard }) => heard.length)
@@ -51,7 +51,7 @@ describe('with a well-behaved broker', () => {
     expect(leases.map((lease) => [lease.nodeId, lease.cursor]).sort()).toEqual([1, 2, 3, 4, 5].map((at) => [`node${at}`, cursor]))
   })
 
-  it('a node trusts nothing before its lease is in the store', async () => {
+  it('a node does not trust its cache before its lease is in the store', async () => {
     const world = await running()
     world.broker.meddle = (message) => (['lease', 'renewed'].includes(bodyOf(message).kind) ? [] : [{ message, afterMs: 1 }])
     const late = world.node()
@@ -169,7 +169,7 @@ it('a node whose wall clock is hours off follows the feed like any other', async
   expect(await changeAndJudge(world, nodes)).toBeLessThan(100)
 })
 
-it('closing a node ends its pending request with store_unavailable and sends no more requests', async () => {
+it('closing a node ends its pending request with store_unavailable', async () => {
   const world = await running()
   world.broker.meddle = () => []
   await world.time.pass(300)

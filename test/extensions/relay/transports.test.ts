@@ -85,7 +85,7 @@ for (const { name, url, skip, open } of kinds) {
       await again()
     })
 
-    it('the transport serves the relays of two stores on one channel, and the second still receives messages after the first has stopped', async () => {
+    it('the transport serves two stores on one channel, and one still receives after the other has stopped', async () => {
       const transport = await opened()
       const channel = channelOf()
       const [first, second]: [string[], string[]] = [[], []]

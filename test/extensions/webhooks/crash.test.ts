@@ -11,7 +11,7 @@ const when = (what: () => boolean) => vi.waitUntil(what, { timeout: PATIENCE_MS,
 
 describe.each(await everyKind())('webhooks of a killed process, in $kind', ({ kind, skip }) => {
   it.skipIf(skip)(
-    'webhooks of a killed process lose no event: another process continues in order, and repeated events keep their ID',
+    'webhooks lose no event when their process is killed, and repeated events keep their ID',
     async () => {
       const place = await newPlace(kind)
       const tokens = openAt(place)

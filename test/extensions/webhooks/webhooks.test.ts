@@ -33,7 +33,7 @@ function hearing(options: { store?: TokenStore } = {}) {
 }
 
 describe('webhooks', () => {
-  it('webhooks send every event in order in the format that the reference library verifies, with the event as in the API', async () => {
+  it('webhooks send every event in order, in a format that the reference library verifies', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 'acme' })
     await tokens.system.revoke(record.id, { reason: 'sold' })
@@ -193,7 +193,7 @@ describe('webhooks', () => {
     }
   })
 
-  it('a dead letter is resent with its ID and a fresh signature, and leaves the list when it is delivered or discarded', async () => {
+  it('a resent dead letter has its ID and a fresh signature, and leaves the list once delivered or discarded', async () => {
     const tokens = instance()
     await mint(tokens)
     await mint(tokens)
@@ -283,7 +283,7 @@ describe('webhooks', () => {
     }
   })
 
-  it('a webhook body has at most 64 KiB: the largest values are left out and listed, and every other field is the same as in the audit', async () => {
+  it('a webhook body is at most 64 KiB and lists the values left out; its other fields are those of the audit', async () => {
     const tokens = instance()
     const crm = await receiver()
     const hooks = start(tokens, crm.url)
@@ -353,7 +353,7 @@ describe('webhooks', () => {
     expect(told('webhook')[0]).toContain(`status_${status}, attempt 1 of 8`)
   })
 
-  it('the attempt count survives a restart, and attempts before the due time do not count', async () => {
+  it('the attempt count is kept across a restart, and attempts before the due time do not count', async () => {
     const store = memoryStore()
     const crm = await receiver((_, response) => response.writeHead(500).end())
     await mint(instance({ store }))

@@ -155,7 +155,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     }
   })
 
-  it('soon verifies a token of a committed transaction from memory on the node that created it, whichever node placed its event', {
+  it('a committed token is soon verified from memory on the node that created it, whichever node placed its event', {
     timeout: 20_000,
   }, async () => {
     const other = await node()
@@ -189,7 +189,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     }
   })
 
-  it('replays a record made before or inside the transaction for a duplicate, without aborting the transaction', {
+  it('a retry with the same key in a transaction returns the existing record and aborts nothing', {
     timeout: 20_000,
   }, async () => {
     const tokens = await node()
@@ -227,7 +227,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await tokens.system.list()).items.map(({ id }) => id)).toEqual([ids[1]])
   })
 
-  it('keeps concurrent creations in one transaction from undoing each other', { timeout: 120_000 }, async () => {
+  it('concurrent creations in one transaction each succeed or fail by themselves', { timeout: 120_000 }, async () => {
     const tokens = await node({ maxTokens: { perOwner: 2 } })
     await within(async (transaction) => {
       const input = { ...INPUT, ownerId: 'ann' }
@@ -374,7 +374,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await one.system.get(record.id))?.status).toBe('active')
   })
 
-  it('delays only a retry with the same key while the transaction is open', { timeout: 120_000 }, async () => {
+  it('an open transaction delays only a retry with the same idempotency key', { timeout: 120_000 }, async () => {
     const [one, two] = [await node({ deadline: '20s' }), await node()]
     const late = await begin()
     const first = await one.system.create({ ...INPUT, idempotencyKey: 'k' }, { transaction: late.transaction })

@@ -65,7 +65,7 @@ describe('a Kysely transaction on SQLite', async () => {
   transactionCases({ open: () => sqliteStore({ path }), ...kyselySubject(() => kysely), others: false })
 })
 
-it('refuses to start using a store inside a transaction that locks its tables, explains what to do, and works once the transaction ends', async () => {
+it('refuses to start inside a transaction that locks its tables, and works once the transaction ends', async () => {
   files += 1
   const path = folder.path(`${files}.db`)
   const store = sqliteStore({ path, driver: 'libsql' })
