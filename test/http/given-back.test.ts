@@ -5,6 +5,7 @@ import { faultyStore, type StoreMethod } from 'latchkey/testing'
 import { authenticate, management, requireScopes } from 'latchkey/web'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
+import { createGuard } from '../../src/http/authenticate.js'
 
 const request = (token: string): Request => new Request('https://api.example/', { headers: { authorization: `Bearer ${token}` } })
 
@@ -84,5 +85,30 @@ describe('a use that ends without a decision', () => {
     fail(false)
     expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0 })
     expect(await rotate()).toBe(201)
+  })
+
+  it.each(['decision', 'address'])('a use is given back and not counted if the %s of a later guard fails', async (what) => {
+    const tokens = limited(1)
+    const { store, fail } = failing('find')
+    const { token, record } = await tokens.system.create({ name: 'x', scopes: ['a'] })
+    const read = ({ method, headers }: Request) => ({ method, headers, ip: undefined })
+    const unreadable = (): never => {
+      throw new Error('no address')
+    }
+    const first = createGuard<Request>(tokens, {}, { read, trustsProxy: () => undefined })
+    const second = createGuard<Request>(
+      limited(1, store),
+      {},
+      { read: what === 'address' ? unreadable : read, trustsProxy: () => undefined },
+    )
+    fail(true)
+    for (let at = 0; at < 2; at += 1) {
+      const asked = request(token)
+      const { use, response } = await first(asked)
+      expect(response).toBeUndefined()
+      expect((await second(asked)).response?.status).toBe(503)
+      use?.done('GET /')
+    }
+    expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0 })
   })
 })
