@@ -1,6 +1,7 @@
 import type { Presenter } from '../model/presenter.js'
 import { callerOf, siteOf } from '../policy/network.js'
 import { Budget } from './budget.js'
+import { CallerBudget } from './caller-budget.js'
 import { limitedSite, type Origin, SITE_FACTOR, UNKNOWN_FACTOR } from './lookup-shares.js'
 
 /**
@@ -64,45 +65,40 @@ export function namesOf(from: Presenter): Named {
  * Limits the wrong secrets that a caller may present for tokens with slow hashes.
  *
  * The budget is one for each caller and token, so that guesses at one token do not block the first use of other tokens that the same service
- * presents. All comparisons of a caller have a larger budget, because each takes a lot of CPU time.
+ * presents. All comparisons of a caller have a larger budget, because each takes a lot of CPU time. The addresses of an IPv6 site share larger budgets.
  */
 export class SecretGuesses {
-  readonly #ofToken: Budget
-  readonly #ofAddress: Budget
-  readonly #ofShared: Budget
+  readonly #ofToken: CallerBudget
+  readonly #ofAddress: CallerBudget
+  readonly #ofShared: CallerBudget
 
   constructor(monotonic: () => number) {
-    this.#ofToken = new Budget({ burst: 20, perSecond: 1 }, monotonic)
-    this.#ofAddress = new Budget({ burst: 200, perSecond: 10 }, monotonic)
-    this.#ofShared = new Budget({ burst: 2000, perSecond: 100 }, monotonic)
+    this.#ofToken = new CallerBudget({ burst: 20, perSecond: 1 }, monotonic)
+    this.#ofAddress = new CallerBudget({ burst: 200, perSecond: 10 }, monotonic)
+    this.#ofShared = new CallerBudget({ burst: 2000, perSecond: 100 }, monotonic)
   }
 
   /** Returns whether this caller may not present a secret for this token now. */
   spent(named: Named, token: string): boolean {
-    return this.#ofToken.spent(keyOf(named, token)) || this.#ofCaller(named).spent(named.caller)
+    return this.#ofToken.spent(named, token) || this.#ofCaller(named).spent(named)
   }
 
   /** Charges a credential that did not prove this token, whether or not the token exists. */
   spend(named: Named, token: string): void {
-    this.#ofToken.spend(keyOf(named, token))
+    this.#ofToken.spend(named, token)
   }
 
   /** Takes back one charge of `spend`. */
   refund(named: Named, token: string): void {
-    this.#ofToken.refund(keyOf(named, token))
+    this.#ofToken.refund(named, token)
   }
 
   /** Charges a comparison with a slow hash that did not match. */
   spendComparison(named: Named): void {
-    this.#ofCaller(named).spend(named.caller)
+    this.#ofCaller(named).spend(named)
   }
 
-  #ofCaller({ shared }: Named): Budget {
+  #ofCaller({ shared }: Named): CallerBudget {
     return shared ? this.#ofShared : this.#ofAddress
   }
-}
-
-// The ID of a token contains no space, so no two pairs have the same key.
-function keyOf({ caller }: Named, token: string): string {
-  return `${token} ${caller}`
 }

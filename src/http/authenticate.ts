@@ -81,8 +81,10 @@ export function createGuard<R extends object>(
     secretsOf: secretsOf as Guard['secretsOf'],
   })
 
-  const fault = (request: R, error: unknown): GuardOutcome => {
+  const fault = (request: R, error: unknown, before: Admission | undefined): GuardOutcome => {
     report('verify', error)
+    // A guard that admitted the request before has counted a use, which ends here without a decision.
+    undoUse(before?.use)
     return { response: refuse('store_unavailable', request, { retryAfterSeconds: retryAfterOf(error) }) }
   }
 
@@ -96,7 +98,7 @@ export function createGuard<R extends object>(
       return admission
     }
     const refused = readRefusal(answer)
-    if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'))
+    if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'), before)
     if (refused.code === 'ip_denied') warnOfAddress(seen, platform.trustsProxy(request), onWarning)
     const { code, retryAfterSeconds, rates } = refused
     return { response: refuse(publicCode(code), request, { retryAfterSeconds, rates }) }
@@ -108,6 +110,7 @@ export function createGuard<R extends object>(
   /** Admits a request that the host authenticated. No use is counted. */
   const welcome = (
     request: R,
+    before: Admission | undefined,
     answer: MaybePromise<Principal | undefined>,
     settle: (principal: Principal | undefined) => PlainResponse | undefined,
   ): MaybePromise<GuardOutcome> => {
@@ -120,13 +123,13 @@ export function createGuard<R extends object>(
     }
     if (!(answer instanceof Promise)) return settled(answer, 0)
     const begunAt = monotonic()
-    return answer.then((principal) => settled(principal, monotonic() - begunAt)).catch((error: unknown) => fault(request, error))
+    return answer.then((principal) => settled(principal, monotonic() - begunAt)).catch((error: unknown) => fault(request, error, before))
   }
 
-  const bySession = (request: R, seen: RequestLike): MaybePromise<GuardOutcome> => {
+  const bySession = (request: R, seen: RequestLike, before: Admission | undefined): MaybePromise<GuardOutcome> => {
     // A request with any credential, valid or not, is judged by that credential and not by a session.
     const asked = host.session !== undefined && fieldValues(seen.headers, 'authorization').length === 0
-    return welcome(request, asked ? host.session(request) : undefined, (principal) => {
+    return welcome(request, before, asked ? host.session(request) : undefined, (principal) => {
       if (principal === undefined) return optional ? undefined : refuse('credential_missing', request)
       // Browsers send session cookies with every request, including requests started by other sites.
       return cameFrom(seen) === 'own' ? undefined : refuse('cross_site', request)
@@ -146,19 +149,20 @@ export function createGuard<R extends object>(
     }
   }
 
-  const decide = (request: R): MaybePromise<GuardOutcome> => {
-    const before = admissionOf(request)
-    admit(request, undefined)
+  const decide = (request: R, before: Admission | undefined): MaybePromise<GuardOutcome> => {
     const seen = readRequest(request)
-    if (seen === undefined) return { response: refuse('store_unavailable', request) }
+    if (seen === undefined) {
+      undoUse(before?.use)
+      return { response: refuse('store_unavailable', request) }
+    }
     checkTrust(request)
     const presented = reader.read(seen.headers)
     if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request, { why: presented.reason }) }
-    if (presented.kind === 'missing') return bySession(request, seen)
+    if (presented.kind === 'missing') return bySession(request, seen, before)
     // Browsers resend Basic credentials on requests from any page. Other programs do not send an origin.
     if (presented.kind === 'token' && presented.resent && cameFrom(seen) === 'other') return { response: refuse('cross_site', request) }
     if (presented.kind === 'token' && host.foreign !== undefined && decider.isOwn?.(presented.token) === false) {
-      return welcome(request, host.foreign(presented.token, request), (principal) =>
+      return welcome(request, before, host.foreign(presented.token, request), (principal) =>
         principal === undefined ? refuse('token_invalid', request) : undefined,
       )
     }
@@ -171,14 +175,17 @@ export function createGuard<R extends object>(
     const begunAt = monotonic()
     return Promise.resolve(answer)
       .then((value: unknown) => settle(request, seen, before, value, monotonic() - begunAt))
-      .catch((error: unknown) => fault(request, error))
+      .catch((error: unknown) => fault(request, error, before))
   }
 
   const authenticate = (request: R): MaybePromise<GuardOutcome> => {
+    let before: Admission | undefined
     try {
-      return decide(request)
+      before = admissionOf(request)
+      admit(request, undefined)
+      return decide(request, before)
     } catch (error) {
-      return fault(request, error)
+      return fault(request, error, before)
     }
   }
   return Object.assign(authenticate, { guard })

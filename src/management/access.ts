@@ -65,7 +65,7 @@ export type Access = {
 export type Holder =
   | {
       readonly token: TokenHolder
-      readonly done: (endpoint: string, refused?: 'scope_insufficient' | 'rate_limited') => void
+      readonly done: (endpoint: string, refused?: 'scope_insufficient' | 'rate_limited' | 'undecided') => void
       readonly refusal?: undefined
     }
   | { readonly refusal: Response; readonly token?: undefined; readonly done?: undefined }

@@ -86,7 +86,8 @@ export function createApp(
     } catch (error) {
       const { code, field } = isLatchkeyError(error) ? error : { code: undefined, field: undefined }
       const scope = code === 'scope_insufficient' ? field : undefined
-      holder.done(endpoint, code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined)
+      const isUndecided = problemResponse(error).status === 503
+      holder.done(endpoint, isUndecided ? 'undecided' : code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined)
       trace({ error, route, request, caller: here.env.caller, principal: holder.token.principal })
       if (scope !== undefined) return access.refuseScope(request, scope)
       throw error

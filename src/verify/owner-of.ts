@@ -13,10 +13,10 @@ export const THROTTLED_SECONDS = 1
  */
 export type OwnerFound = Owned | null | undefined | 'throttled'
 
-/** A token, for questions about its owner. */
+/** A token, for questions about its owner. `id` names the budget: the token's ID, or another name for who asks about which owner. */
 type Holding = { readonly id: string; readonly ownerId?: string | undefined; readonly tenantId?: string | undefined }
 
-/** Looks up the owner of a token. A token whose owner is gone causes a bounded number of calls to the `owner` callback. */
+/** Looks up the owner of a token. While the owner is gone, each `id` causes a bounded number of calls to the `owner` callback. */
 export function ownerOf(context: Context, { id, ownerId, tenantId }: Holding, leftMs: number | undefined): MaybePromise<OwnerFound> {
   if (context.owners === undefined || ownerId === undefined) return undefined
   const { owners, ownerRefusals } = context

@@ -115,6 +115,15 @@ it('no unauthenticated caller or client can use up the guessing budget of anothe
   for (const key of [5, 6, 7]) expect(await verdict(tokens.verify(`k-${key}-secret`))).toBe('token_revoked')
 })
 
+it('limits the guesses at one token from all addresses of an IPv6 /48 together', async () => {
+  const { tokens } = await standing()
+  const from = (token: string, network: string) => verdict(tokens.verify(token, { ip: `2001:db8:${network}::1` }))
+  for (let at = 0; at < 80; at += 1) await from(`k-1-guess-${at}`, `1:${at.toString(16)}`)
+  expect(await from('k-1-secret', '1:ffff')).toBe('store_unavailable')
+  expect(await from('k-2-secret', '1:ffff')).toBe('ok')
+  expect(await from('k-1-secret', '2:ffff')).toBe('ok')
+})
+
 it('a flood of wrong secrets for keys that do not exist does not reset the limit for another key', async () => {
   const { tokens, presented } = await standing()
   for (let at = 0; at < 21; at += 1) await presented['one address'](`k-1-guess-${at}`)

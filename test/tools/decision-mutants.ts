@@ -309,15 +309,19 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'for (const one of walk.taken) this.#giveBack(one)\n    const before', become: 'const before' },
   ],
   'src/cache/guessing.ts': [
-    { find: '{token} ', become: "{''} " },
-    { find: '{caller}`', become: "{''}`" },
-    { find: 'this.#ofToken.spent(keyOf(named, token)) || ', become: '' },
-    { find: ' || this.#ofCaller(named).spent(named.caller)', become: '' },
+    { find: 'this.#ofToken.spent(named, token) || ', become: '' },
+    { find: ' || this.#ofCaller(named).spent(named)', become: '' },
     { find: 'return shared ? this.#ofShared : this.#ofAddress', become: 'return this.#ofAddress' },
     { find: "if (from.shared) return this.#unknown.spent('')", become: '' },
     { find: ' || (site !== undefined && this.#site.spent(site))', become: '' },
     { find: 'if (site !== undefined) this.#site.spend(site)', become: '' },
     { find: "if (from.shared) this.#unknown.spend('')\n    else this.#known.spend(from.caller)", become: "this.#unknown.spend('')" },
+  ],
+  'src/cache/caller-budget.ts': [
+    { find: '{about} ', become: "{''} " },
+    { find: '{name}`', become: "{''}`" },
+    { find: ' || (site !== undefined && this.#site.spent(keyOf(site, about)))', become: '' },
+    { find: 'if (site !== undefined) this.#site.spend(keyOf(site, about))', become: '' },
   ],
   'src/cache/budget.ts': [
     { find: 'bucket !== undefined && this.#refilled(bucket) < 1', become: 'bucket !== undefined && bucket.tokens < 1' },

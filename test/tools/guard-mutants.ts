@@ -36,11 +36,12 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   ],
   'src/http/authenticate.ts': [
     { find: 'admit(request, undefined)\n', become: '' },
+    { find: 'undoUse(before?.use)\n    return', become: 'return' },
     {
       find: "if (presented.kind === 'malformed') return { response: refuse('credential_malformed', request, { why: presented.reason }) }",
       become: '',
     },
-    { find: "if (presented.kind === 'missing') return bySession(request, seen)", become: '' },
+    { find: "if (presented.kind === 'missing') return bySession(request, seen, before)", become: '' },
     { find: "return optional ? undefined : refuse('credential_missing', request)", become: 'return undefined' },
     { find: "=== 'own' ? undefined : refuse('cross_site', request)", become: "=== 'own' ? undefined : undefined" },
     {
@@ -52,13 +53,16 @@ export const GUARD_MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
     { find: 'rootOf(before.guard.decider) === rootOf(decider) ? before.principal : undefined', become: 'undefined' },
     { find: 'return isPrincipal(principal) ? principal : undefined', become: 'return principal as Principal' },
     { find: 'if (ok !== true) return undefined', become: 'if (!ok) return undefined' },
-    { find: "if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'))", become: '' },
     {
-      find: '.catch((error: unknown) => fault(request, error))\n  }\n\n  const authenticate',
+      find: "if (refused === undefined) return fault(request, new StoreUnavailableError('the decision has an unknown form'), before)",
+      become: '',
+    },
+    {
+      find: '.catch((error: unknown) => fault(request, error, before))\n  }\n\n  const authenticate',
       become: '.catch(() => ({ anonymous: true as const }))\n  }\n\n  const authenticate',
     },
     {
-      find: '    } catch (error) {\n      return fault(request, error)\n    }\n  }\n  return Object',
+      find: '    } catch (error) {\n      return fault(request, error, before)\n    }\n  }\n  return Object',
       become: '    } catch {\n      return { anonymous: true }\n    }\n  }\n  return Object',
     },
     { find: 'use, limitedIn: limitsOf(resources, principal)', become: 'use, limitedIn: []' },

@@ -17,6 +17,26 @@ function withOwners(owners: Record<string, OwnerPermissions | null>) {
 }
 
 describe('a token that inherits from its owner', () => {
+  it('asks about an owner who is gone a bounded number of times when an actor keeps creating or rotating its tokens', async () => {
+    let calls = 0
+    let gone = false
+    const owner = (): OwnerPermissions | null => {
+      calls += 1
+      return gone ? null : { scopes: ['stock:read'] }
+    }
+    const tokens = instance({ owner, cache: { ownerStaleness: 0 } })
+    const by = tokens.as({ id: 'ann', tenants: ['t1'], manages: 'all', scopes: ['stock:read', 'stock:write'] })
+    const create = () => by.create({ name: 'x', tenantId: 't1', ownerId: 'bob', inherit: true })
+    const { record } = await create()
+    gone = true
+    calls = 0
+    for (let at = 0; at < 300; at += 1) {
+      expect(await refusal(create())).toBe('grant_denied ownerId')
+      expect(await refusal(by.rotate(record.id))).toBe('grant_denied ownerId')
+    }
+    expect(calls).toBeLessThan(250)
+  })
+
   it("an inheriting token follows its owner's permissions and resources, and ends with its owner", async () => {
     const owners: Record<string, OwnerPermissions | null> = { ada: { scopes: ['stock:read'], resources: { warehouse: ['w1'] } } }
     const tokens = withOwners(owners)

@@ -1,9 +1,9 @@
-import { Budget } from '../../cache/budget.js'
+import { CallerBudget } from '../../cache/caller-budget.js'
+import { namesOf } from '../../cache/guessing.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerProblem } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import { ownActor } from '../../model/own-actor.js'
-import { callerOf } from '../../policy/network.js'
 import { callback, wholeNumber } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
 import { newAllowance } from '../../store/deadline.js'
@@ -71,8 +71,8 @@ export type PossessionOptions = {
 /**
  * Revocation without client credentials: anyone who holds a token may revoke it, as someone who finds a leaked token should.
  *
- * Requests and responses are those of RFC 7009, so no caller learns whether a token was valid. Rate limited per address (per /64 for IPv6), with 429
- * beyond the limit.
+ * Requests and responses are those of RFC 7009, so no caller learns whether a token was valid. Rate limited per address (per /64 for IPv6, and four times as
+ * many per /48), with 429 beyond the limit.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -82,10 +82,10 @@ export function revocationByPossession<S extends string>(
 ): (request: Request) => Promise<Response> {
   const { ip, perMinute } = readOption(possessionSchema, options, 'options')
   const inside = internalsOf(tokens)
-  const budget = new Budget({ burst: perMinute, perSecond: perMinute / 60 })
+  const budget = new CallerBudget({ burst: perMinute, perSecond: perMinute / 60 })
   return endpoint('revokeByPossession', inside.report, async (request) => {
     const address = atOnce('ip', ip?.(request))
-    const caller = callerOf(address) ?? ''
+    const caller = namesOf(address)
     if (budget.spent(caller)) {
       throw new Refused(
         answerProblem('rate_limited', 'too many revocation requests from this address', {

@@ -1,11 +1,14 @@
+import { undoUse } from '../../http/admission.js'
 import { createGuard } from '../../http/authenticate.js'
 import { answerJson, answerProblem } from '../../http/fetch-answer.js'
 import type { AuthenticateOptions } from '../../http/options.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import { ownActor } from '../../model/own-actor.js'
+import type { Principal } from '../../model/principal.js'
+import type { TokenRecord } from '../../model/record.js'
 import { callback } from '../../policy/option-kinds.js'
 import { objectOf, readOption } from '../../policy/option-reader.js'
-import { newAllowance } from '../../store/deadline.js'
+import { type Allowance, newAllowance } from '../../store/deadline.js'
 import { endpoint } from './client.js'
 
 /** Options of `whoami`: those of `authenticate`, and how to find the caller's address. */
@@ -34,16 +37,22 @@ export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOpt
     trustsProxy: () => undefined,
   })
   const inside = internalsOf(tokens)
+  const recordOf = async ({ tokenId }: Principal, allowance: Allowance): Promise<TokenRecord | undefined> => {
+    if (tokenId === undefined) return undefined
+    const holder = ownActor({ id: `token:${tokenId}`, tenants: '*', manages: 'all' })
+    return await inside.actAs(holder, undefined, allowance).handle.get(tokenId)
+  }
   return endpoint('whoami', inside.report, async (request) => {
     const allowance = newAllowance(inside)
     if (request.method !== 'GET' && request.method !== 'HEAD') return answerProblem('method_not_allowed', 'use GET', { allow: 'GET, HEAD' })
     const { principal, use, response } = await guard(request)
     if (response !== undefined) return new Response(response.body, response)
     if (principal === undefined) return answerProblem('store_unavailable', 'nothing was decided', { 'retry-after': '1' })
+    const record = await recordOf(principal, allowance).catch((error: unknown) => {
+      undoUse(use)
+      throw error
+    })
     use?.done('GET whoami')
-    const { tokenId } = principal
-    const holder = ownActor({ id: `token:${tokenId}`, tenants: '*', manages: 'all' })
-    const record = tokenId === undefined ? undefined : await inside.actAs(holder, undefined, allowance).handle.get(tokenId)
     return answerJson(200, {
       ...principal,
       ...(record !== undefined && { hint: record.hint, status: record.status, createdAt: record.createdAt }),

@@ -3,6 +3,7 @@ import { ownFields } from '../../model/own-fields.js'
 import type { StoredToken } from '../../model/record.js'
 import { callOut } from '../../store/deadline.js'
 import type { Context } from '../../verify/context.js'
+import { ownerOf } from '../../verify/owner-of.js'
 import { intersectResources } from '../../verify/permissions.js'
 import { checkGrant, type Kept, publicActor, type ReadActor, SYSTEM } from './actor.js'
 
@@ -28,8 +29,12 @@ export async function checkHandout(context: Context, actor: ReadActor, token: Ha
   if (kept?.reach === true) return checkGrant(catalogue, { ...actor, scopes: undefined }, wanted, kept)
   if (ownerId === actor.id) return checkGrant(catalogue, { ...actor, scopes: undefined, resources: undefined }, wanted, kept)
   if (actor.scopes === undefined && actor.resources === undefined) return checkGrant(catalogue, actor, wanted, kept)
-  const owned = await context.owners.of(ownerId, tenantId, context.allowance?.leftMs)
-  if (owned === null) throw new GrantDeniedError('ownerId', 'this owner no longer has access')
+  // A draft has no ID yet, so this actor's lookups of this owner share a budget, whichever token they are for.
+  const id = JSON.stringify([actor.id, ownerId, tenantId])
+  const owned = await ownerOf(context, { id, ownerId, tenantId }, context.allowance?.leftMs)
+  // A lookup is throttled only while the owner was gone each time.
+  if (owned === undefined || owned === null || owned === 'throttled')
+    throw new GrantDeniedError('ownerId', 'this owner no longer has access')
   checkGrant(catalogue, actor, { ...wanted, scopes: owned.scopes.names, resources: intersectResources(resources, owned.resources) }, kept)
 }
 

@@ -273,6 +273,19 @@ describe('revocation by possession', () => {
     for (; n < 3; n += 1) statuses.push((await revoke(form({ token: 'junk' }))).status)
     expect(statuses).toEqual([200, 200, 429])
   })
+
+  it('revocation by possession lets the addresses of an IPv6 /48 make four times as many calls together as one', async () => {
+    const { tokens } = createTokens()
+    let address = ''
+    const revoke = revocationByPossession(tokens, { perMinute: 2, ip: () => address })
+    const from = async (ip: string): Promise<number> => {
+      address = ip
+      return (await revoke(form({ token: 'junk' }))).status
+    }
+    for (let n = 0; n < 8; n += 1) expect(await from(`2001:db8:1:${n}::1`)).toBe(200)
+    expect(await from('2001:db8:1:8::1')).toBe(429)
+    expect(await from('2001:db8:2:8::1')).toBe(200)
+  })
 })
 
 describe('a real OAuth client library', () => {
