@@ -29,12 +29,18 @@ export function answerProblem(code: Code, detail: string, headers: Record<string
 }
 
 /**
- * Explains why a fetch handler cannot answer: Express and Koa call it with their own objects, and ignore the response.
+ * Explains why a fetch handler cannot answer: Express and Koa call it with their own objects, and ignore the response. `others` are the other arguments of
+ * the call. If the first one is a Node response, it is ended with 503, because otherwise the client would wait forever.
  *
  * @throws LatchkeyError `misconfigured`
  */
-export function requireWebRequest(request: unknown, handler: string): void {
+export function requireWebRequest(request: unknown, handler: string, [response]: readonly unknown[]): void {
   if (typeof Object(Object(request).headers).get === 'function') return
+  const node = Object(response) as { statusCode?: number; readonly headersSent?: unknown; readonly end?: unknown }
+  if (typeof node.end === 'function' && node.headersSent === false) {
+    node.statusCode = CODES.store_unavailable
+    node.end()
+  }
   const means = 'mount it with getRequestListener of @hono/node-server, or in Hono pass it c.req.raw'
   throw advised(new LatchkeyError('misconfigured', `${handler} was not called with a web Request: ${means}`))
 }

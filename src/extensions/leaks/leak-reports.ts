@@ -110,9 +110,9 @@ export function leakReports<S extends string>(
     return bytes instanceof Response ? bytes : answerJson(200, await labels(readReport(bytes), act))
   }
 
-  return async function receiveLeakReport(request) {
+  return async function receiveLeakReport(request: Request, ...others: readonly unknown[]) {
     try {
-      requireWebRequest(request, 'receiveLeakReport')
+      requireWebRequest(request, 'receiveLeakReport', others)
       return await receive(request)
     } catch (error) {
       if (error instanceof TooLargeError) return answerProblem('payload_too_large', `reports of up to ${maxBytes} bytes are accepted`)

@@ -123,9 +123,9 @@ export function endpoint(
   report: Report,
   answer: (request: Request) => Promise<Response>,
 ): (request: Request) => Promise<Response> {
-  const handler = async (request: Request): Promise<Response> => {
+  const handler = async (request: Request, ...others: readonly unknown[]): Promise<Response> => {
     try {
-      requireWebRequest(request, name)
+      requireWebRequest(request, name, others)
       return await answer(request)
     } catch (error) {
       if (error instanceof Refused) return error.response

@@ -97,6 +97,16 @@ it('a leak report behind a body parser fails with a 500 that explains the cause'
   expect(await answer.text()).toContain('before any body parser')
 })
 
+it.each(['Express', 'a Node server'])('a fetch handler passed to %s without an adapter answers 503', async (server) => {
+  const other = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { a: 'b' }, logger: false })
+  for (const handler of [whoami(other), leakReports(other)]) {
+    const app: RequestListener = server === 'Express' ? express().use('/x', handler as never) : (handler as never)
+    const answer = await fetch(`${await listen(app)}/x`, { method: 'POST', signal: AbortSignal.timeout(5000) })
+    expect(answer.status).toBe(503)
+  }
+  await other.close()
+})
+
 it('a fetch handler mounted without an adapter reports how to mount it', async () => {
   const lines: string[] = []
   const faults: string[] = []
