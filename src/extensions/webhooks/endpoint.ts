@@ -16,6 +16,8 @@ export const MOST_DEAD_LETTERS = 100
 const FACTOR = 4
 /** Maximum number of attempts for an event that the receiver itself refuses, so that it does not hold up later events for hours. */
 const MOST_REFUSALS = 3
+/** The same for an event that the receiver probably refuses. By default this takes seven minutes, longer than most deployments during which it refuses everything. */
+const MOST_LIKELY_REFUSALS = 5
 /** Each delay varies by up to a fifth, so events that failed together are not retried together. */
 const JITTER = 0.2
 /** Extra time for a handler beyond the delivery itself, because it writes to the store. */
@@ -44,6 +46,8 @@ export class Endpoint {
   readonly #actions: ReadonlySet<string> | undefined
   /** The last event whose delivery failed on this node. */
   #waitedFor: string | undefined
+  /** This node delivered the previous event, and nothing but likely refusals followed. */
+  #accepts = false
 
   constructor(inside: Internals, options: EndpointOptions) {
     this.id = options.id
@@ -94,7 +98,10 @@ export class Endpoint {
   async #handle(event: ListedEvent, signal: AbortSignal): Promise<void> {
     if (!this.wants(event)) return
     const outcome = await this.deliver(event, signal)
-    if (outcome.delivered) return
+    if (outcome.delivered) {
+      this.#accepts = true
+      return
+    }
     // The attempt was aborted, which is not the receiver's fault.
     signal.throwIfAborted()
     await this.#failed(event, outcome)
@@ -108,8 +115,9 @@ export class Endpoint {
 
   /** Throws `RetryLater`, or turns the event into a dead letter. */
   async #failed(event: ListedEvent, { failure, waitMs = 0, gone, refused }: Outcome & { readonly delivered: false }): Promise<void> {
-    const { attempts: allowed, longestMs } = this.#options.retry
-    const most = refused === true ? Math.min(allowed, MOST_REFUSALS) : allowed
+    const { longestMs } = this.#options.retry
+    if (refused !== 'likely') this.#accepts = false
+    const most = this.#mostAttempts(refused)
     const store = this.#inside.store()
     const rows = await store.consumers(this.#of.prefix)
     const now = readClock(this.#inside.settings.clock, 'no delivery attempt can be recorded')
@@ -132,6 +140,13 @@ export class Endpoint {
     throw new RetryLater(wait)
   }
 
+  // A receiver that refuses everything for a while must not turn one event after another into a dead letter.
+  #mostAttempts(refused: 'sure' | 'likely' | undefined): number {
+    const { attempts } = this.#options.retry
+    if (refused === 'sure') return Math.min(attempts, MOST_REFUSALS)
+    return refused === 'likely' && this.#accepts ? Math.min(attempts, MOST_LIKELY_REFUSALS) : attempts
+  }
+
   #waitAfter(attempts: number): number {
     const { firstMs, longestMs } = this.#options.retry
     return Math.min(firstMs * FACTOR ** (attempts - 1), longestMs) * (1 - JITTER + 2 * JITTER * Math.random())
@@ -148,6 +163,7 @@ export class Endpoint {
     const slot = { index, seq: event.seq, eventId: event.id, attempts, failedAt: now, failure }
     if (!(await saveSlot(this.#inside.store(), rows, this.#of, slot))) throw new RetryLater(this.#options.retry.firstMs)
     this.#waitedFor = undefined
+    this.#accepts = false
     if (oldest !== undefined) {
       this.#tell('deadLetter', `more than ${MOST_DEAD_LETTERS} dead letters: the oldest, event ${oldest.eventId}, is no longer listed`)
     }

@@ -19,8 +19,8 @@ export type Outcome =
       readonly waitMs?: number
       /** The receiver says that it no longer exists. */
       readonly gone?: true
-      /** The receiver will not accept this event, whenever it is sent. */
-      readonly refused?: true
+      /** The receiver refuses this event, whenever it is sent: `sure`, or `likely` if it accepts others. */
+      readonly refused?: 'sure' | 'likely'
     }
 
 /** One request to one receiver. */
@@ -38,11 +38,13 @@ export type Delivery = {
 /** The limit for reading a response. Only its status matters; the rest is read so that the connection can close cleanly. */
 const MAX_BYTES = 64 * 1024
 const MAX_DRAIN_MS = 1_000
+/** Statuses that can only be about the content of the request, RFC 9110 §15.5.14 and §15.5.21. */
+const ABOUT_EVENT: ReadonlySet<number> = new Set([413, 422])
 /**
- * Statuses about the content of the request, RFC 9110 §15.5.14 and §15.5.21. A 400 is not one of them: receivers also use it for a signature that they cannot
- * verify, and such a receiver would refuse every event.
+ * Statuses of 4xx that are about every event alike: the credentials are wrong, the receiver is gone, or it has no time now. Any other 4xx may be about one
+ * event. A 400 may also be about all of them: receivers use it for a signature that they cannot verify.
  */
-const REFUSALS: ReadonlySet<number> = new Set([413, 422])
+const ABOUT_ENDPOINT: ReadonlySet<number> = new Set([401, 407, 408, 410, 425, 429])
 
 /** Posts once to a checked address, without following redirects. Never rejects. */
 export function send(delivery: Delivery): Promise<Outcome> {
@@ -103,14 +105,20 @@ export function send(delivery: Delivery): Promise<Outcome> {
 function outcomeOf({ statusCode = 0, headers }: http.IncomingMessage, now: number): Outcome {
   if (statusCode >= 200 && statusCode < 300) return { delivered: true }
   const waitMs = waitOf(headers['retry-after'], now)
+  const refused = refusalOf(statusCode)
   return {
     delivered: false,
     failure: statusCode >= 300 && statusCode < 400 ? `redirected_${statusCode}` : `status_${statusCode}`,
     ...(waitMs !== undefined && { waitMs }),
     ...(statusCode === 410 && { gone: true }),
     // With Retry-After, the refusal is temporary.
-    ...(REFUSALS.has(statusCode) && waitMs === undefined && { refused: true }),
+    ...(refused !== undefined && waitMs === undefined && { refused }),
   }
+}
+
+function refusalOf(status: number): 'sure' | 'likely' | undefined {
+  if (ABOUT_EVENT.has(status)) return 'sure'
+  return status >= 400 && status < 500 && !ABOUT_ENDPOINT.has(status) ? 'likely' : undefined
 }
 
 // RFC 9110 §10.2.3

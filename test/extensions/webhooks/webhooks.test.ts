@@ -353,6 +353,44 @@ describe('webhooks', () => {
     expect(told('webhook')[0]).toContain(`status_${status}, attempt 1 of 8`)
   })
 
+  it.each([400, 403, 404, 409])(
+    'an event that the receiver refuses with %i right after another was delivered holds up later events for five attempts only',
+    async (status) => {
+      const { tokens, told } = hearing()
+      const [, poison] = [await mint(tokens), await mint(tokens), await mint(tokens)]
+      const crm = await receiver(({ body }, response) => response.writeHead(body.includes(poison.record.id) ? status : 200).end())
+      const hooks = start(tokens, crm.url, { retry: { attempts: 8, first: 0.01, longest: 1 } })
+      await until(() => crm.seen.length === 7)
+      const [one, two, three] = await trail(tokens)
+      expect(crm.ids()).toEqual([one, two, two, two, two, two, three])
+      expect(await hooks.deadLetters()).toMatchObject([{ eventId: two, attempts: 5, failure: `status_${status}` }])
+      expect(told('webhook')[0]).toContain(`status_${status}, attempt 1 of 5`)
+    },
+  )
+
+  it('a receiver that begins to refuse every event with 400 costs one early dead letter, and the next event has every attempt', async () => {
+    const { tokens, told } = hearing()
+    for (let at = 0; at < 3; at += 1) await mint(tokens)
+    const crm = await receiver((_, response, at) => response.writeHead(at === 1 ? 200 : 400).end())
+    const hooks = start(tokens, crm.url, { retry: { attempts: 8, first: 0.01, longest: 1 } })
+    await until(() => told('webhook').length === 5)
+    expect(told('webhook').at(-1)).toContain('status_400, attempt 1 of 8')
+    expect(await hooks.deadLetters()).toMatchObject([{ eventId: (await trail(tokens))[1], attempts: 5 }])
+  })
+
+  it.each([
+    ['500', [500]],
+    ['401', [401]],
+    ['503 and then 404', [503, 404]],
+  ] as const)('an event answered with %s right after another was delivered has every attempt', async (_, statuses) => {
+    const { tokens, told } = hearing()
+    for (let at = 0; at < 2; at += 1) await mint(tokens)
+    const crm = await receiver((__, response, at) => response.writeHead(at === 1 ? 200 : (statuses[at - 2] ?? 500)).end())
+    start(tokens, crm.url, { retry: { attempts: 8, first: 0.01, longest: 1 } })
+    await until(() => told('webhook').length >= statuses.length)
+    for (const [at, status] of statuses.entries()) expect(told('webhook')[at]).toContain(`status_${status}, attempt ${at + 1} of 8`)
+  })
+
   it('the attempt count is kept across a restart, and attempts before the due time do not count', async () => {
     const store = memoryStore()
     const crm = await receiver((_, response) => response.writeHead(500).end())
