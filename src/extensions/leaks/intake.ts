@@ -1,4 +1,7 @@
+import { namesOf } from '../../cache/guessing.js'
+import { limitedSite } from '../../cache/lookup-shares.js'
 import { readRawBody } from '../../http/fetch-answer.js'
+import { Places } from './places.js'
 
 /** Senders usually send reports of up to this size. */
 const SMALL_BYTES = 64 * 1024
@@ -6,6 +9,8 @@ const SMALL_BYTES = 64 * 1024
 const SMALL_AT_ONCE = 1000
 /** How many larger reports may be in memory at once before their signatures are verified. */
 const LARGE_AT_ONCE = 8
+/** A larger report that takes longer than this to arrive gives its place to the next one. */
+const LARGE_GRACE_MS = 2_000
 const READ_MS = 30_000
 
 /** Why a report was not read: there are too many at the moment, or its body took too long to arrive. */
@@ -18,8 +23,8 @@ export class NotReadError extends Error {
   }
 }
 
-/** Reads the body of a report and runs `verify` on it. */
-export type Intake = <T>(request: Request, verify: (bytes: Uint8Array<ArrayBuffer>) => Promise<T>) => Promise<T>
+/** Reads the body of a report that came from this address, and runs `verify` on it. */
+export type Intake = <T>(request: Request, ip: string | undefined, verify: (bytes: Uint8Array<ArrayBuffer>) => Promise<T>) => Promise<T>
 
 /**
  * Creates the reader of bodies that are not verified yet. It limits how much memory they take and for how long, whoever sends them.
@@ -27,28 +32,23 @@ export type Intake = <T>(request: Request, verify: (bytes: Uint8Array<ArrayBuffe
  * A body without a declared length counts as large.
  */
 export function createIntake(maxBytes: number, readMs: number = READ_MS): Intake {
-  let large = 0
-  const small = new Set<AbortController>()
-  return async (request, verify) => {
+  const small = new Places(SMALL_AT_ONCE, 0)
+  const large = new Places(LARGE_AT_ONCE, LARGE_GRACE_MS)
+  return async (request, ip, verify) => {
     const length = request.headers.get('content-length')
     const isLarge = length === null || !(Number(length) <= SMALL_BYTES)
-    if (isLarge && large >= LARGE_AT_ONCE) throw new NotReadError('busy')
-    const stop = new AbortController()
-    if (isLarge) large += 1
-    else makeRoom(small).add(stop)
+    const places = isLarge ? large : small
+    const from = namesOf(ip)
+    const place = places.take(limitedSite(from) ?? from.caller, () => new NotReadError('busy'))
+    if (place === undefined) throw new NotReadError('busy')
     try {
-      return await verify(await readInTime(request, isLarge ? maxBytes : Math.min(maxBytes, SMALL_BYTES), readMs, stop))
+      const bytes = await readInTime(request, isLarge ? maxBytes : Math.min(maxBytes, SMALL_BYTES), readMs, place.stop)
+      place.reading = false
+      return await verify(bytes)
     } finally {
-      if (isLarge) large -= 1
-      else small.delete(stop)
+      places.leave(place)
     }
   }
-}
-
-function makeRoom(arriving: Set<AbortController>): Set<AbortController> {
-  const [oldest] = arriving
-  if (oldest !== undefined && arriving.size >= SMALL_AT_ONCE && arriving.delete(oldest)) oldest.abort(new NotReadError('busy'))
-  return arriving
 }
 
 async function readInTime(

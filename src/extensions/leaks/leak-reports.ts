@@ -1,4 +1,5 @@
 import { isInvalidInput, StoreUnavailableError } from '../../errors.js'
+import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, requireWebRequest, TooLargeError } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
@@ -39,6 +40,8 @@ export type LeakReportOptions = {
   readonly sender?: string
   /** @default 8 MiB */
   readonly maxBytes?: number
+  /** Returns the caller's address, so that one address with many large reports does not keep out others. */
+  readonly ip?: (request: Request) => string | undefined
   /** @default the platform's */
   readonly fetch?: Fetch
 }
@@ -55,6 +58,7 @@ const schema = objectOf({
   signatureHeader: headerName.default('github-public-key-signature'),
   sender: plainText(1, 64).default('github'),
   maxBytes: wholeNumber(1, 64 * 1024 * 1024).default(MAX_BYTES),
+  ip: callback<NonNullable<LeakReportOptions['ip']>>('must be a function that returns the address of a request').optional(),
   fetch: callback<Fetch>().optional(),
 })
 
@@ -78,7 +82,7 @@ export function leakReports<S extends string>(
   tokens: Latchkey<S>,
   options: LeakReportOptions = {},
 ): (request: Request) => Promise<Response> {
-  const { action, keysUrl, maxBytes, sender, identifierHeader, signatureHeader, fetch: given } = readOption(schema, options, 'options')
+  const { action, keysUrl, maxBytes, sender, identifierHeader, signatureHeader, ip, fetch: given } = readOption(schema, options, 'options')
   const { report, deadlineMs } = internalsOf(tokens)
   const site: CallSite = { what: 'the action callback', where: 'endpoint', deadlineMs, report }
   const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), { report, deadlineMs })
@@ -102,7 +106,7 @@ export function leakReports<S extends string>(
     if (identifier.length > MAX_IDENTIFIER || readSignature(signature) === undefined) return answerProblem('credential_malformed', NO_MATCH)
     const key = await ring.find(identifier)
     if (key === undefined) return answerProblem('credential_malformed', NO_MATCH)
-    const bytes = await intake(request, async (read) => {
+    const bytes = await intake(request, atOnce('ip', ip?.(request)), async (read) => {
       // If a body parser ran first, the stream is empty.
       if (read.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
       return (await verifySignature(key, signature, read)) ? read : answerProblem('credential_malformed', NO_MATCH)

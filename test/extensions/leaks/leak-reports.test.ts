@@ -219,6 +219,21 @@ describe('an invalid leak report', () => {
     expect((await report(sender.request(text))).status).toBe(200)
   })
 
+  it('a flood of large leak reports from one address does not keep out another', async () => {
+    const { tokens } = createTokens()
+    const sender = createSender()
+    const report = leakReports(tokens, { fetch: sender.fetch, ip: ({ headers }) => headers.get('x-address') ?? undefined })
+    const from = (address: string, body: string | ReadableStream) => {
+      const { headers } = sender.request('[]')
+      headers.set('x-address', address)
+      return report(new Request('https://api.example/leaks', { method: 'POST', headers, body, duplex: 'half' } as RequestInit))
+    }
+    const flood = Array.from({ length: 8 }, () => from('203.0.113.7', new ReadableStream({ pull: () => new Promise(() => undefined) })))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect((await from('203.0.113.8', '[]')).status).toBe(200)
+    expect((await Promise.race(flood)).status).toBe(429)
+  })
+
   it('a leak report without signature headers is rejected', async () => {
     const { tokens } = createTokens()
     const response = await leakReports(tokens, { fetch: createSender().fetch })(
