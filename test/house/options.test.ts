@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { latchkey } from 'latchkey'
 import { dashboard } from 'latchkey/dashboard'
-import { exchange, foreignTokens, generateSigningKey, verifySigned } from 'latchkey/jwt'
+import { exchange, foreignTokens, generateSigningKey, jwks, verifySigned } from 'latchkey/jwt'
 import { leakReports } from 'latchkey/leaks'
 import { introspection, protectedResource, revocation, revocationByPossession, whoami } from 'latchkey/oauth'
 import { telemetry } from 'latchkey/otel'
@@ -40,6 +40,7 @@ const takers: readonly (readonly [name: string, take: (options: never) => unknow
     'expires',
     'expiresIn',
   ],
+  ['jwks', (options) => jwks([key], options), {}, 'onErrors', 'onError'],
   ['verifySigned', verifySigned, verifier, 'clock_tolerance', 'clockTolerance'],
   ['foreignTokens', foreignTokens, { ...verifier, principal: client }, 'algorithm', 'algorithms'],
   ['leakReports', (options) => leakReports(tokens, options), {}, 'actions', 'action'],

@@ -11,6 +11,8 @@ import { address, callback, duration, someText } from '../../policy/option-kinds
 import { objectOf, passing, readOption, someOf } from '../../policy/option-reader.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
 import { newAllowance } from '../../store/deadline.js'
+import { faultShape, readFaults } from '../../store/fault-options.js'
+import { createReporter, type FaultOptions } from '../../store/reporter.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import { learnSigned } from '../../token/redact-signed.js'
@@ -57,10 +59,12 @@ export type ExchangeOptions = {
 
 const NO_KEYS = 'must be a list of at least one key from signingKey() or generateSigningKey()'
 
+const keysReader = someOf(passing<SigningKey>(isSigningKey, NO_KEYS), NO_KEYS)
+
 const schema = objectOf({
   issuer: address(),
   audiences: someOf(someText(), 'must be a list of at least one audience'),
-  keys: someOf(passing<SigningKey>(isSigningKey, NO_KEYS), NO_KEYS),
+  keys: keysReader,
   expiresIn: duration({ max: MAX_SECONDS }).default(DEFAULT_SECONDS),
   ip: callback<NonNullable<ExchangeOptions['ip']>>().optional(),
   clock: callback<() => number>().optional(),
@@ -210,11 +214,18 @@ function rateLimited(retryAfterSeconds = 1): Refused {
   return new Refused(answerProblem('rate_limited', 'too many requests', { 'retry-after': retryAfter }))
 }
 
-/** Publishes the public keys (RFC 7517 §5): for `GET /.well-known/jwks.json`. */
-export function jwks(keys: readonly SigningKey[]): (request: Request) => Promise<Response> {
-  const body = JSON.stringify({ keys: keys.map((key) => key.publicJwk) })
-  return async function publishKeys(request) {
+const faultReader = objectOf(faultShape)
+
+/**
+ * Publishes the public keys (RFC 7517 §5): for `GET /.well-known/jwks.json`.
+ *
+ * @throws InvalidInputError `invalid_input`
+ */
+export function jwks(keys: readonly SigningKey[], options: FaultOptions = {}): (request: Request) => Promise<Response> {
+  const report = createReporter(readFaults(readOption(faultReader, options, 'options')))
+  const body = JSON.stringify({ keys: readOption(keysReader, keys, 'keys').map((key) => key.publicJwk) })
+  return endpoint('publishKeys', report, async (request) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return answerProblem('method_not_allowed', 'use GET', { allow: 'GET, HEAD' })
     return new Response(body, { headers: { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' } })
-  }
+  })
 }

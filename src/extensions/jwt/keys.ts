@@ -60,6 +60,8 @@ export function isSigningKey(value: unknown): boolean {
     SIGNING_ALGORITHMS.some((known) => known === alg) &&
     typeof publicJwk === 'object' &&
     publicJwk !== null &&
+    // `jwks` publishes it as it is.
+    !('d' in publicJwk) &&
     signs
   )
 }

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair } from 'jose'
 import jsonwebtoken from 'jsonwebtoken'
 import { latchkey } from 'latchkey'
-import { exchange, generateSigningKey, signingKey } from 'latchkey/jwt'
+import { exchange, generateSigningKey, jwks, signingKey } from 'latchkey/jwt'
 import { memoryStore } from 'latchkey/stores/memory'
 import * as oauth from 'oauth4webapi'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
@@ -161,5 +161,30 @@ describe('signing keys', () => {
     const { x: _, ...cut } = (await generateSigningKey()).publicJwk
     await expect(signingKey({ publicJwk: cut, sign: async () => new Uint8Array(64) })).rejects.toMatchObject({ code: 'invalid_input' })
     await expect(signingKey({ jwk: (await generateSigningKey()).publicJwk })).rejects.toMatchObject({ code: 'invalid_input' })
+  })
+})
+
+describe('jwks()', () => {
+  it('jwks() refuses values that are not signing keys, and a key whose public part contains the private one', async () => {
+    const key = await generateSigningKey()
+    const full = { ...key, publicJwk: { ...key.publicJwk, d: key.publicJwk.x } }
+    for (const keys of [[], undefined, key, [generateSigningKey()], [undefined], [key, key.publicJwk], [full]]) {
+      expect(() => jwks(keys as never)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
+    }
+  })
+
+  it('jwks() mounted without an adapter reports how to mount it', async () => {
+    const faults: string[] = []
+    const lines: string[] = []
+    const publish = jwks([await generateSigningKey()], {
+      onError: ({ where, error }) => faults.push(`${where}: ${error.code}: ${error.message}`),
+      logger: { error: (line) => lines.push(line) },
+    })
+    expect((await publish({ method: 'GET', headers: {} } as never)).status).toBe(503)
+    expect(faults).toEqual([
+      expect.stringContaining('endpoint: misconfigured: publishKeys was not called with a web Request: mount it with'),
+    ])
+    expect(lines).toHaveLength(1)
+    expect((await publish(new Request('https://api.example/.well-known/jwks.json'))).status).toBe(200)
   })
 })
