@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../errors.js'
+import { isSafeAddress } from '../policy/safe-address.js'
 import type { CredentialReader } from './credential.js'
 import type { Problem } from './problem.js'
 
@@ -22,9 +23,9 @@ export function createChallenges(realm: unknown, challenges: CredentialReader['c
   }
   if (
     resourceMetadata !== undefined &&
-    !(typeof resourceMetadata === 'string' && URL.canParse(resourceMetadata) && QUOTABLE_URL.test(resourceMetadata))
+    !(typeof resourceMetadata === 'string' && isSafeAddress(resourceMetadata) && QUOTABLE_URL.test(resourceMetadata))
   ) {
-    throw new InvalidInputError('resourceMetadata', 'must be an absolute URL')
+    throw new InvalidInputError('resourceMetadata', 'must be an https URL, or http on a loopback address')
   }
   // RFC 9728 §5.1
   const metadata = resourceMetadata === undefined ? '' : `, resource_metadata=${quoted(resourceMetadata)}`

@@ -40,7 +40,7 @@ export type AuthenticateOptions<R> = {
   readonly errorBody?: ErrorBody<R> | undefined
   /** Whether the routes behind it must name the data that a token is limited to. @default the `resources` option of the instance */
   readonly resources?: ResourceMode
-  /** The URL of the API's metadata, sent in challenges as `resource_metadata` (RFC 9728 §5.1). */
+  /** The https URL of the API's metadata, sent in challenges as `resource_metadata` (RFC 9728 §3, §5.1). Loopback addresses may use http. */
   readonly resourceMetadata?: string | undefined
   /** Receives configuration warnings instead of the console. */
   readonly onWarning?: OnWarning | undefined

@@ -49,6 +49,15 @@ describe('challenges', () => {
   it.each(['', 'a\r\nb', 'ä', 'x'.repeat(129), 1, null])('createChallenges() rejects the realm %j', (realm) => {
     expect(() => createChallenges(realm, BEARER)).toThrow(InvalidInputError)
   })
+
+  it('createChallenges() accepts metadata over https, or http on a loopback address, and nothing else', () => {
+    for (const url of ['https://api.example/m', 'http://localhost:3000/m']) {
+      expect(createChallenges('api', BEARER, url)(problemOf('credential_missing'))).toContain(`resource_metadata="${url}"`)
+    }
+    for (const url of ['http://api.example/m', 'javascript:alert(1)', '/m', 'https://api.example/ä', 7]) {
+      expect(() => createChallenges('api', BEARER, url)).toThrow(expect.objectContaining({ field: 'resourceMetadata' }))
+    }
+  })
 })
 
 describe('errorBody', () => {
