@@ -199,7 +199,7 @@ export const management: FastifyPluginAsync<ManagementOptions> = async function 
       url: addressOf({
         headers: request.raw.headers,
         protocol: request.protocol,
-        hostname: request.hostname,
+        hostname: hostnameOf(request),
         path: pathIn(request.url),
       }),
       mountPath: mountPathOf(request, app.prefix),
@@ -214,6 +214,12 @@ export const management: FastifyPluginAsync<ManagementOptions> = async function 
   app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
   app.all('/', answer)
   app.all('/*', answer)
+}
+
+// Over HTTP/2, Fastify prefers the `Host` field, but `:authority` overrides it (RFC 9113 §8.3.1).
+function hostnameOf({ raw, host, hostname }: FastifyRequest): string {
+  const { ':authority': authority, host: field } = raw.headers
+  return typeof authority === 'string' && (host === field || hostname === field) ? authority : hostname
 }
 
 // Fastify names only the pattern of a prefix. Each of its parameters is one segment of the requested path. If the router has read the path differently, the

@@ -54,11 +54,14 @@ const SHORTEST = 6
 // RFC 9110 §11.4: a credential begins with the name of its scheme.
 const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +(?=\S)/
 
+/** Shorter pieces of a structured credential are not treated as secrets: they may be common words, such as its field names. */
+const SHORTEST_PIECE = 16
+
 /** A caller chooses the number of words. Decoding each and searching for it would hold up everyone else. */
 const MOST_WORDS = 256
 
 /**
- * Collects the credentials in the header fields: whole values, their parts, and their decoded forms. No error may quote them. An error about a request with too
+ * Collects the credentials in the header fields: whole values, their parts, their decoded forms, and long pieces of all of them. No error may quote them. An error about a request with too
  * many words may quote nothing of it.
  */
 export function secretsIn(headers: HeaderSource, fields: readonly string[]): readonly string[] {
@@ -70,7 +73,13 @@ export function secretsIn(headers: HeaderSource, fields: readonly string[]): rea
   const words = new Set(parts.filter(isLong))
   if (words.size > MOST_WORDS) return EVERY_TEXT
   const decoded = Array.from(words, decode)
-  return [...new Set([...words, ...decoded, ...decoded.flatMap((pair) => pair.split(':'))])].filter(isLong)
+  const texts = [...words, ...decoded, ...decoded.flatMap((pair) => pair.split(':'))].filter(isLong)
+  return [...new Set([...texts, ...texts.flatMap(piecesOf)])]
+}
+
+// A callback may quote only the secret of `key_secret` or `id|secret`, one part of a signed token, or one value of a cookie in JSON.
+function piecesOf(text: string): readonly string[] {
+  return text.split(/[^0-9A-Za-z]+/).filter(({ length }) => length >= SHORTEST_PIECE)
 }
 
 function isLong(text: string): boolean {

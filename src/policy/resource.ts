@@ -73,6 +73,7 @@ function readDimensions(place: InputPlace, input: unknown): Resources {
         `${quote(dimension)} is not a dimension: a letter, then letters, digits, "_", "-", "." or ":", at most 64 characters, but neither "constructor" nor "prototype"`,
       )
     }
+    if (holdsToken(dimension)) throw new InvalidInputError(place, `has a dimension whose name ${HOLDS_TOKEN}`)
     const values = readValues(placeIn(place, dimension), input[dimension])
     count += values.length
     if (count > MAX_VALUES) throw new InvalidInputError(place, `has more than ${MAX_VALUES} values`)

@@ -48,8 +48,9 @@ describe.each(Object.entries(HOSTS))('a page over HTTP/2 on a custom port, on %s
       expect(await post(`http://127.0.0.1:${host.port + 1}`)).toBe(403)
       expect(await post('http://127.0.0.1')).toBe(403)
       // `:authority` overrides `Host` (RFC 9113 §8.3.1), so a sender cannot choose another origin to be its own.
-      const other = `127.0.0.1:${host.port + 1}`
-      expect(await post(`http://${other}`, { ':authority': `127.0.0.1:${host.port}`, host: other })).toBe(403)
+      for (const other of [`127.0.0.1:${host.port + 1}`, 'other.example']) {
+        expect(await post(`http://${other}`, { ':authority': `127.0.0.1:${host.port}`, host: other })).toBe(403)
+      }
     } finally {
       client.destroy()
       await host.close()

@@ -46,6 +46,19 @@ it.each(telling)('refuses an imported token in every stored text if its format i
   }
 })
 
+it('refuses an imported token as the name of a resource dimension, and does not repeat it', async () => {
+  const tokens = accepting([sha256Tokens({ name: 'prefixed', prefix: 'skx_' })])
+  const secret = hex(16)
+  const create = tokens.system.create({ name: 'ERP', scopes: ['stock:read'], resources: { [`skx_${secret}`]: ['w1'] } })
+  const error: Error = await create.then(
+    () => new Error('accepted'),
+    (fault) => fault,
+  )
+  expect(error).toMatchObject({ code: 'invalid_input', field: 'resources' })
+  expect(error.message).toContain('looks like a token')
+  expect(error.message).not.toContain(secret)
+})
+
 it.each(telling)('does not repeat an imported token in the error that reports it: %s', async (_, format, make) => {
   const tokens = accepting([format])
   const token = make()

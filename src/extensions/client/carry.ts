@@ -71,7 +71,10 @@ async function send({ fetch, origins }: Settings, asked: Asked, token: string): 
       throw new TypeError(`${at.origin} answered with a redirect that is not followed`)
     }
     discard(response)
-    at = new URL(response.headers.get('location') ?? '', at)
+    const to = response.headers.get('location') ?? ''
+    // The error of the platform would quote it.
+    if (!URL.canParse(to, at.href)) throw new TypeError('a redirect to an invalid URL is not followed')
+    at = new URL(to, at)
     // Fetch §4.4: only to HTTP(S). Some platforms would open a file.
     if (at.protocol !== 'https:' && at.protocol !== 'http:') throw new TypeError(`a redirect to ${at.protocol} is not followed`)
     target = at

@@ -135,7 +135,10 @@ export function createKeeper(settings: Settings): Keeper {
     const end = instantOf(successor.expiresAt)
     if (end === undefined || end > (instantOf(old.expiresAt) ?? 0)) return
     report(
-      new ClientError('token_ending', `this token ends at ${successor.expiresAt}, and rotation cannot extend that: create a new token`),
+      new ClientError(
+        'token_ending',
+        `this token ends at ${new Date(end).toISOString()}, and rotation cannot extend that: create a new token`,
+      ),
     )
   }
 
@@ -245,7 +248,8 @@ export function createKeeper(settings: Settings): Keeper {
 
 // The process that rotated the token does not hold our lock and is not about to save the successor.
 function replaced({ replacedById, expiresAt }: RecordPart): ClientError {
-  const end = expiresAt === undefined ? '' : ` and ends at ${expiresAt}`
+  const at = instantOf(expiresAt)
+  const end = at === undefined ? '' : ` and ends at ${new Date(at).toISOString()}`
   return new ClientError('token_replaced', `this token was replaced by ${replacedById}${end}: use the successor`)
 }
 

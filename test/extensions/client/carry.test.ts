@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { inspect } from 'node:util'
 import { type Client, createClient } from 'latchkey/client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Place, place, TOKEN } from './places.js'
@@ -43,6 +44,13 @@ describe('redirects', () => {
   it.each(['file:///etc/hostname', 'data:text/plain,hi', 'blob:null/1'])('the client does not follow a redirect to %s', async (place) => {
     target = place
     await expect(client.fetch(`${api.origin}/begin`)).rejects.toThrow(/a redirect to \w+: is not followed/)
+  })
+
+  it('the client does not quote a redirect to an invalid URL, which may contain the token', async () => {
+    target = `http://[${TOKEN}`
+    const error = await client.fetch(`${api.origin}/begin`).catch((fault) => fault)
+    expect(error).toBeInstanceOf(TypeError)
+    expect(inspect(error)).not.toContain(TOKEN)
   })
 
   const askedOf = ({ got }: Place, path: string): { method: string | undefined; token: string | undefined; type: string | undefined }[] =>
