@@ -220,6 +220,8 @@ describe.skipIf(skip !== undefined)(`failures ${skip ?? ''}`, () => {
       await dialog.getByText('1 token was changed.').waitFor()
       await expect.poll(() => dialog.getByRole('listitem').allTextContents()).toEqual([expect.stringContaining('Web shop')])
       await dialog.getByRole('button', { name: 'Close' }).last().click()
+      // Until the list is loaded again, the row is the one that was changed in the meantime.
+      await page.locator('.results[aria-busy="false"]').waitFor()
       await page.getByRole('region', { name: '1 selected' }).getByRole('button', { name: 'Deactivate' }).click()
       await page.getByText('1 token changed').waitFor()
       expect((await world.tokens.system.list({ status: 'inactive' })).items.map(({ name }) => name)).toContain('Web shop')
