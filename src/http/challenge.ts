@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../errors.js'
-import { isSafeAddress } from '../policy/safe-address.js'
+import { isSafeAddress, NOT_SAFE } from '../policy/safe-address.js'
 import type { CredentialReader } from './credential.js'
 import type { Problem } from './problem.js'
 
@@ -25,7 +25,7 @@ export function createChallenges(realm: unknown, challenges: CredentialReader['c
     resourceMetadata !== undefined &&
     !(typeof resourceMetadata === 'string' && isSafeAddress(resourceMetadata) && QUOTABLE_URL.test(resourceMetadata))
   ) {
-    throw new InvalidInputError('resourceMetadata', 'must be an https URL, or http on a loopback address')
+    throw new InvalidInputError('resourceMetadata', NOT_SAFE)
   }
   // RFC 9728 §5.1
   const metadata = resourceMetadata === undefined ? '' : `, resource_metadata=${quoted(resourceMetadata)}`

@@ -16,7 +16,7 @@ import { createCallLimits } from './limit.js'
 import { wanted } from './negotiate.js'
 import { openapiRoute } from './openapi.js'
 import type { ManagementSettings } from './options.js'
-import { problemResponse } from './problem-response.js'
+import { problemResponse, problemStatus } from './problem-response.js'
 import { readQuery } from './query.js'
 import type { Call, Reply, Route } from './route.js'
 import { ROUTES } from './routes.js'
@@ -86,8 +86,8 @@ export function createApp(
     } catch (error) {
       const { code, field } = isLatchkeyError(error) ? error : { code: undefined, field: undefined }
       const scope = code === 'scope_insufficient' ? field : undefined
-      const isUndecided = problemResponse(error).status === 503
-      holder.done(endpoint, isUndecided ? 'undecided' : code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined)
+      if (problemStatus(error) === 503) holder.done(endpoint, 'undecided')
+      else holder.done(endpoint, code === 'scope_insufficient' || code === 'rate_limited' ? code : undefined)
       trace({ error, route, request, caller: here.env.caller, principal: holder.token.principal })
       if (scope !== undefined) return access.refuseScope(request, scope)
       throw error

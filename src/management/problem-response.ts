@@ -38,6 +38,11 @@ export function problemResponse(error: unknown, part: Part = 'body'): Response {
   return new Response(redact(JSON.stringify(problem)), { status: problem.status, headers })
 }
 
+/** Returns the status of that response. */
+export function problemStatus(error: unknown): number {
+  return problemOf(error, 'body').status
+}
+
 function problemOf(error: unknown, part: Part): ProblemBody {
   if (!isLatchkeyError(error)) return about('store_unavailable', 503, 'the request could not be decided; retry')
   if (error instanceof RequestFault) return { ...about(error.code, error.status, error.message), errors: error.faults }

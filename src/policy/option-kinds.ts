@@ -2,7 +2,7 @@ import { type DurationLimits, readDuration } from './duration.js'
 import { readInstant } from './instant.js'
 import { type OptionReader, passing, readBy, string } from './option-reader.js'
 import { whyNotPlain } from './plain-text.js'
-import { isSafeAddress } from './safe-address.js'
+import { isSafeAddress, NOT_SAFE } from './safe-address.js'
 
 /** An option that is on or off. */
 export const flag: OptionReader<boolean> = passing<boolean>((value) => typeof value === 'boolean', 'must be true or false')
@@ -36,10 +36,7 @@ export function address(error = 'must be an absolute URL'): OptionReader<string>
 
 /** An absolute URL whose content is safe from tampering in transit. */
 export function safeAddress(): OptionReader<string> {
-  return passing<string>(
-    (value) => typeof value === 'string' && isSafeAddress(value),
-    'must be an https URL, or http on a loopback address',
-  )
+  return passing<string>((value) => typeof value === 'string' && isSafeAddress(value), NOT_SAFE)
 }
 
 /** Text that every store preserves byte for byte, and that has no invisible characters. */

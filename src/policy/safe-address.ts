@@ -1,3 +1,6 @@
+/** The message for any other URL. */
+export const NOT_SAFE = 'must be an https URL, or http on a loopback address'
+
 /** Returns whether responses from this URL are safe from tampering in transit: it uses https, or points to this machine. */
 export function isSafeAddress(url: string): boolean {
   if (!URL.canParse(url)) return false

@@ -17,8 +17,8 @@ const watches: WeakMap<RecordCache, ReadonlyMap<string, Seen>> = new WeakMap()
  * Waits until every live node has followed the feed past everything committed so far.
  *
  * A node that falls behind by more than `maxStaleness` plus `serveStaleFor` stops trusting its cache, so the wait never has to be longer. A dead
- * or disconnected node, or an unavailable store, can delay the wait but not break it. The wait uses the bound in each node’s ID, or this
- * node’s bound where an ID has none. The change is already committed, so the wait does not count against the call's deadline.
+ * or disconnected node, or an unavailable store, can delay the wait but not break it. The wait uses the bound in each node's ID, or this
+ * node's bound where an ID has none. The change is already committed, so the wait does not count against the call's deadline.
  */
 export async function barrier(context: Context): Promise<void> {
   await apart(context.allowance, () => waitForAll(context))

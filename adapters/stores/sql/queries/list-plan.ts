@@ -128,11 +128,11 @@ export const planOf = async (context: Sql, query: ListQuery, folded: string): Pr
   if (within !== undefined) return (await atMost(context, FEW_EXPIRED, { prefix }, within.narrow)) ? { ...within, sort: true } : WALK
   if (query.statuses?.length !== 1) return WALK
   const [status] = query.statuses
-  if (status !== 'pending' && status !== 'expired') return WALK
   if (status === 'pending') {
     const narrow = sql<SqlBool>`${sql.ref('tokens.not_before')} > ${query.now}`
     return (await atMost(context, FEW, { prefix }, narrow)) ? { narrow, sort: true } : WALK
   }
+  if (status !== 'expired') return WALK
   const narrow = sql<SqlBool>`${sql.ref('tokens.expires_at')} <= ${query.now}`
   return (await fewExpired(context, query, narrow)) ? { narrow, by: 'expires_at', sort: true } : WALK
 }
