@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createInterrupt } from '../../src/cli/lib/interrupt.js'
 import { Lifetime } from '../../src/cli/lib/lifetime.js'
@@ -15,7 +16,7 @@ function setUp(answer: () => Promise<void>) {
   const exits: number[] = []
   const told: string[] = []
   const interrupt = createInterrupt(lifetime, { exit: (code) => exits.push(code), tell: (sentence) => told.push(sentence) })
-  const session = { answer, streams: {}, untilShown: lifetime.untilShown.bind(lifetime) } as unknown as Session
+  const session = { answer, streams: { stdout: new PassThrough() }, untilShown: lifetime.untilShown.bind(lifetime) } as unknown as Session
   return { lifetime, exits, told, interrupt, session }
 }
 

@@ -58,7 +58,7 @@ describe('latchkey import', () => {
 
   it.each([
     ['a line that is not a JSON object', ['import', 'broken.ndjson', ...args], /line 2 is not a JSON object/, 2],
-    ['a missing file', ['import', 'missing.ndjson', ...args], /there is no file .*missing\.ndjson/, 2],
+    ['a missing file', ['import', 'missing.ndjson', ...args], /import: there is no such file; relative paths start at /, 2],
     ['a module without a function', ['import', 'keys.ndjson', ...args.slice(0, 5), 'empty.mjs'], /must export a function/, 1],
     ['an unknown format', ['import', 'keys.ndjson', ...args.slice(0, 2), '--format', 'md5', ...args.slice(4)], /format: is not among/, 2],
   ])('import rejects %s', async (_, command, message, exit) => {
@@ -106,7 +106,7 @@ describe('latchkey copy', () => {
 
   it('copy rejects an unknown step and a missing configuration', async () => {
     const missing = await shell.run('copy', '--to', 'missing.mjs')
-    expect([missing.code, missing.stderr]).toEqual([2, expect.stringMatching(/--to: there is no file/)])
+    expect([missing.code, missing.stderr]).toEqual([2, expect.stringMatching(/--to: there is no such file/)])
     const unknown = await shell.run('copy', '--to', 'missing.mjs', '--step', 'jump')
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('--step: must be one of copy, fence, open, cancel')])
   })

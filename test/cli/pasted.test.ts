@@ -46,6 +46,18 @@ beforeAll(async () => {
 })
 afterAll(() => shell.close())
 
+it.each(OLD)('an imported token in the format %s that is passed as a file is not repeated', async (_format, token, _, secret) => {
+  for (const args of [
+    ['list', '--config', token],
+    ['import', token, '--format', 'plain', '--map', 'map.mjs'],
+    ['import', 'plain.jsonl', '--format', 'plain', '--map', token],
+  ]) {
+    const { code, stdout, stderr } = await shell.run(...args)
+    expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining('there is no such file')])
+    expect(stderr).not.toContain(secret)
+  }
+})
+
 it.each(OLD)(
   'an imported token in the format %s that is passed instead of its ID is reduced to the ID',
   async (format, token, _, secret) => {

@@ -54,6 +54,34 @@ describe('a pipe whose reader is gone', () => {
   })
 })
 
+describe('an output that is discarded', () => {
+  const into = (where: string, ...args: readonly string[]) =>
+    execute('sh', ['-c', `"$@" ${where}`, 'sh', process.execPath, shell.program, ...args], shell.folder)
+
+  it.each(['>&-', '>/dev/null'])('create and rotate change nothing and exit with 1 with %s', async (where) => {
+    const id = await make('kept')
+    const before = await shell.tokens.system.list()
+    for (const args of [
+      ['create', '--name', 'lost', '--scope', 'inventory:read'],
+      ['create', '--name', 'lost', '--scope', 'inventory:read', '--json'],
+      ['rotate', id, '--yes'],
+    ]) {
+      const { code, stderr } = await into(where, ...args)
+      expect([code, stderr]).toEqual([
+        1,
+        'latchkey: standard output is closed or discarded, so the token could not be shown; nothing was changed\n',
+      ])
+    }
+    expect(await shell.tokens.system.list()).toEqual(before)
+  })
+
+  it('a command that shows no token runs with a closed output', async () => {
+    const id = await make('ended')
+    expect((await into('>&-', 'revoke', id, '--yes')).code).toBe(0)
+    expect((await shell.tokens.system.get(id))?.status).toBe('revoked')
+  })
+})
+
 describe('the process', () => {
   it.each([
     ['SIGINT', 130],

@@ -37,7 +37,7 @@ describe('exit codes', () => {
     ['a resource without a value', ['create', '--name', 'x', '--scope', 'inventory:read', '--resource', 'w1'], 2, 'warehouse=w1'],
     ['an invalid instant', ['events', '--from', 'yesterday'], 2, 'from:'],
     ['an invalid actor name', ['list', '--as', 'x'.repeat(300)], 2, 'actor.id:'],
-    ['a missing configuration', ['list', '--config', 'none.ts'], 2, '--config: there is no file'],
+    ['a missing configuration', ['list', '--config', 'none.ts'], 2, '--config: there is no such file; relative paths start at /'],
   ])('the error for %s is one sentence, with nothing on standard output', async (_case, args, code, text) => {
     const ended = await shell.run(...args)
     expect(ended).toEqual({ code, stdout: '', stderr: expect.stringContaining(text) })

@@ -58,6 +58,9 @@ describe.each(stores)('imports on $kind', ({ place, skip }) => {
     await tokens.system.revokeAll({ ownerId: 'ada' })
     expect(await verdict(tokens.verify(third))).toBe('token_revoked')
     expect(outcome(await bring())).toEqual({ rows: 120, existing: 119, removed: 1 })
+    await tokens.system.erase({ ownerId: 'ada' })
+    expect(outcome(await bring())).toEqual({ rows: 120, existing: 119, removed: 1 })
+    expect((await tokens.system.list({ ownerId: 'ada' })).items).toEqual([])
   })
 
   it.skipIf(skip)('imports, verifies, refuses with a wrong secret, and revokes a token of each format', async () => {

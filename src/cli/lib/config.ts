@@ -15,11 +15,16 @@ const NEEDS_TRANSPILER: ReadonlySet<unknown> = new Set([
   'ERR_MODULE_NOT_FOUND',
 ])
 
+/** The error for a file that does not exist. It does not repeat the name: a token in an imported format may have been pasted there. */
+export function missingFile(cwd: string, place: string): CommandError {
+  return new CommandError(EXIT.usage, `${place}: there is no such file; relative paths start at ${resolve(cwd)}`)
+}
+
 /** Finds the nearest configuration, from this folder upward. */
 export function findConfig(cwd: string, given: string | undefined, option = '--config'): string {
   if (given !== undefined) {
     const file = resolve(cwd, given)
-    if (!existsSync(file)) throw new CommandError(EXIT.usage, `${option}: there is no file ${file}`)
+    if (!existsSync(file)) throw missingFile(cwd, option)
     return file
   }
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {

@@ -1,6 +1,6 @@
 import type { Minted, TokenRecord } from '../../model/record.js'
 import { CommandError, EXIT, OutputClosedError, oneLine } from './fault.js'
-import { say, write } from './output.js'
+import { isDiscarded, say, write } from './output.js'
 import type { Session } from './session.js'
 
 /** Describes when a token expires, so that a lifetime without its unit (`90` is 90 seconds) is noticed immediately. */
@@ -19,9 +19,11 @@ type Minting = {
 /**
  * Creates a token and shows it once. Without `--json`, it is the only line on `stdout`, so that `TOKEN=$(latchkey create …)` works.
  *
- * @throws CommandError if the token could not be written: it is then lost
+ * @throws CommandError before anything is changed, if the output is discarded; afterwards, if the token could not be written: it is then lost
  */
 export async function mint(session: Session, { create, doubt, sentenceOf }: Minting): Promise<void> {
+  if (isDiscarded(session.streams.stdout))
+    throw new CommandError(EXIT.failed, 'standard output is closed or discarded, so the token could not be shown; nothing was changed')
   await session.untilShown({ exitCode: EXIT.undecided, sentence: doubt }, async (note) => {
     const minted = await create()
     const { record } = minted

@@ -1,3 +1,5 @@
+import { fstatSync, statSync } from 'node:fs'
+import { devNull } from 'node:os'
 import type { Writable } from 'node:stream'
 import Table from 'cli-table3'
 import { isErrorLike } from '../../errors.js'
@@ -24,6 +26,19 @@ export function write(stream: Writable, text: string): Promise<void> {
 
 export function writeJson(streams: Streams, value: unknown): Promise<void> {
   return write(streams.stdout, `${printableJson(value)}\n`)
+}
+
+/** Returns whether the stream discards what is written. In place of a standard output that was closed, Node opens the null device. */
+export function isDiscarded(stream: Writable): boolean {
+  const fd: unknown = Reflect.get(stream, 'fd')
+  if (typeof fd !== 'number') return false
+  try {
+    const open = fstatSync(fd)
+    return open.isCharacterDevice() && open.rdev === statSync(devNull).rdev
+  } catch {
+    // A system without a null device.
+    return false
+  }
 }
 
 /** Writes a message to `stderr`. Does not fail if nobody reads it. */

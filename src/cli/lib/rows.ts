@@ -1,7 +1,7 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { CommandError, EXIT } from './fault.js'
+import { missingFile } from './config.js'
 import type { Streams } from './output.js'
 import { readTable } from './read-table.js'
 import { brokenLine, type Row } from './row.js'
@@ -15,7 +15,7 @@ const DELIMITERS: { readonly [ending: string]: string } = { '.csv': ',', '.tsv':
  */
 export function readRows({ cwd, stdin }: Streams, name: string, delimiter?: string): AsyncIterable<Row> {
   const file = resolve(cwd, name)
-  if (name !== '-' && !existsSync(file)) throw new CommandError(EXIT.usage, `there is no file ${file}`)
+  if (name !== '-' && !existsSync(file)) throw missingFile(cwd, 'import')
   const between = delimiter ?? DELIMITERS[extname(name).toLowerCase()]
   const input = name === '-' ? stdin : createReadStream(file)
   return between === undefined ? readLines(input) : readTable(input, between)

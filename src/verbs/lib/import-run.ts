@@ -118,7 +118,8 @@ export class ImportRun {
   }
 
   #isThere({ row, record }: Prepared, found: StoredToken): void {
-    if (found.requestHash === record.requestHash) this.#counts.existing += 1
+    // An erased record has lost its mark.
+    if (found.requestHash === record.requestHash || found.requestHash === undefined) this.#counts.existing += 1
     else this.#fail({ row, message: 'another row has the same key, which can identify only one token' })
   }
 
