@@ -6,6 +6,7 @@ import type { Decider } from '../../../src/instance.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import { type Adapter, apps, type Protection } from './apps.js'
 import { HandGuard, type HandRecord } from './guard.js'
+import { type Shares, startProfile } from './profile.js'
 
 const PREFIX = 'acme_live'
 const KEYS = 1000
@@ -49,6 +50,10 @@ const server = await apps[framework]?.(await protections[variant]?.())
 if (server === undefined) throw new Error(`no framework ${framework}`)
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
-process.on('message', () => process.send?.({ cpu: process.cpuUsage() }))
+let finish: (() => Promise<Shares>) | undefined
+process.on('message', async (asked) => {
+  if (asked === 'profile') finish = await startProfile()
+  process.send?.({ cpu: process.cpuUsage(), ...(asked === 'shares' && { shares: await finish?.() }) })
+})
 process.on('disconnect', () => process.exit())
 process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/stock`, credentials })

@@ -4,6 +4,7 @@ import { type Cannon, CONNECTIONS, pin } from '../load.js'
 import { quantile } from '../paired.js'
 import { peer } from '../peer.js'
 import type { RequestBuilds } from '../requests/build.js'
+import { OWNERS, type Owner, type Shares } from '../requests/profile.js'
 import { atMost, fixed, type Result, type Section, times } from '../result.js'
 
 const FRAMEWORKS = ['express', 'koa', 'fastify', 'hono'] as const
@@ -39,9 +40,25 @@ export const requests: Section = async ({ quick, builds }) => {
         costs.get(variant.name)?.push(await cost(cannon, server, [framework, ...variant.arguments], quick ? 1000 : REQUESTS))
       }
     }
-    results.push(compare(framework, costs))
+    const parts = new Map(PROFILED.map((name) => [name, [] as Parts[]]))
+    for (let generation = 0; generation < (quick ? 1 : PROFILES); generation += 1) {
+      for (const variant of variants) {
+        const amount = quick ? 1000 : REQUESTS
+        if (PROFILED.includes(variant.name))
+          parts.get(variant.name)?.push(await divide(cannon, server, [framework, ...variant.arguments], amount))
+      }
+    }
+    results.push(compare(framework, costs, parts))
   }
   return { tables: results.flatMap(({ tables }) => tables), verdicts: results.flatMap(({ verdicts }) => verdicts) }
+}
+
+const NAMES: { readonly [owner in Owner]: string } = {
+  own: 'the guard and the application',
+  framework: 'the framework',
+  node: 'Node’s JavaScript',
+  collection: 'garbage collection',
+  native: 'native code and the engine',
 }
 
 type Variant = { readonly name: string; readonly arguments: readonly string[] }
@@ -49,13 +66,51 @@ type Variant = { readonly name: string; readonly arguments: readonly string[] }
 const GENERATIONS = 9
 const REQUESTS = 20_000
 
+/** The variants whose servers are also profiled, over fewer generations. */
+const PROFILED: readonly string[] = [HAND, OURS]
+const PROFILES = 5
+
+/** The CPU time of one request by whose code took it, in microseconds. */
+type Parts = Shares
+
+type Load = (requests: number) => Promise<void>
+
 /** The CPU time of one request in a fresh, warmed-up process, in microseconds. */
-async function cost(cannon: Cannon, server: string, given: readonly string[], amount: number): Promise<number> {
+function cost(cannon: Cannon, server: string, given: readonly string[], amount: number): Promise<number> {
+  return withServer(cannon, server, given, async (child, load) => {
+    await load(amount)
+    const began = await cpuOf(child)
+    await load(amount)
+    return ((await cpuOf(child)) - began) / amount
+  })
+}
+
+/** The same, divided by a CPU profile, which itself takes some time. */
+function divide(cannon: Cannon, server: string, given: readonly string[], amount: number): Promise<Parts> {
+  return withServer(cannon, server, given, async (child, load) => {
+    await load(amount)
+    await ask(child, 'profile')
+    const began = await cpuOf(child)
+    await load(amount)
+    const micros = ((await cpuOf(child)) - began) / amount
+    const { shares } = await ask(child, 'shares')
+    if (shares === undefined) throw new Error('the server was not profiled')
+    return Object.fromEntries(OWNERS.map((owner) => [owner, shares[owner] * micros])) as Parts
+  })
+}
+
+/** Runs work with a server in its own process. */
+async function withServer<T>(
+  cannon: Cannon,
+  server: string,
+  given: readonly string[],
+  work: (child: ChildProcess, load: Load) => Promise<T>,
+): Promise<T> {
   const child = fork(server, given, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   try {
     const [{ url, credentials }] = (await once(child, 'message')) as [{ url: string; credentials: readonly string[] }]
     pin(child.pid, 0)
-    const load = async (requests: number): Promise<void> => {
+    const load: Load = async (requests) => {
       const { non2xx, errors } = await cannon({
         url,
         connections: CONNECTIONS,
@@ -65,10 +120,7 @@ async function cost(cannon: Cannon, server: string, given: readonly string[], am
       })
       if (non2xx > 0 || errors > 0) throw new Error(`${given.join(' ')} answered ${non2xx} requests with an error, and failed ${errors}`)
     }
-    await load(amount)
-    const began = await cpuOf(child)
-    await load(amount)
-    return ((await cpuOf(child)) - began) / amount
+    return await work(child, load)
   } finally {
     const ended = once(child, 'exit')
     child.kill()
@@ -80,14 +132,22 @@ async function cost(cannon: Cannon, server: string, given: readonly string[], am
 const SENDERS = 8
 
 async function cpuOf(child: ChildProcess): Promise<number> {
-  const answered = once(child, 'message') as Promise<[{ cpu: NodeJS.CpuUsage }]>
-  child.send('cpu')
-  const [{ cpu }] = await answered
+  const { cpu } = await ask(child, 'cpu')
   return cpu.user + cpu.system
 }
 
-function compare(framework: string, costs: ReadonlyMap<string, readonly number[]>): Result {
-  const median = (samples: readonly number[]): number => quantile(samples, 0.5)
+type Answer = { readonly cpu: NodeJS.CpuUsage; readonly shares?: Shares }
+
+async function ask(child: ChildProcess, what: 'cpu' | 'profile' | 'shares'): Promise<Answer> {
+  const answered = once(child, 'message') as Promise<[Answer]>
+  child.send(what)
+  const [answer] = await answered
+  return answer
+}
+
+const median = (samples: readonly number[]): number => quantile(samples, 0.5)
+
+function compare(framework: string, costs: ReadonlyMap<string, readonly number[]>, parts: ReadonlyMap<string, readonly Parts[]>): Result {
   const bare = costs.get(BARE) ?? []
   const addedBy = (name: string): number => median((costs.get(name) ?? []).map((micros, at) => micros - (bare[at] ?? Number.NaN)))
   const ours = addedBy(OURS)
@@ -106,6 +166,14 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
         head: ['variant', 'CPU µs per request (median)', 'added', 'latchkey relative to it'],
         rows,
       },
+      {
+        title: `CPU time of a request by whose code takes it: ${framework}`,
+        head: ['code', ...PROFILED.map((name) => `${name}, CPU µs`), 'difference'],
+        rows: OWNERS.map((owner) => {
+          const [hand = Number.NaN, ours = Number.NaN] = PROFILED.map((name) => partOf(parts, name, owner))
+          return [NAMES[owner], fixed(hand, 1), fixed(ours, 1), fixed(ours - hand, 1)]
+        }),
+      },
     ],
     verdicts: [
       atMost(
@@ -113,7 +181,7 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
         1.15,
         ours / hand,
         '×',
-        whyMore(ours, hand, addedBy(VERIFYING)),
+        whyMore(ours, hand, addedBy(VERIFYING), parts),
       ),
       atMost(
         `CPU added per request in ${framework}, relative to the build of 0.1.0`,
@@ -127,8 +195,13 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
 }
 
 /** Explains the difference from the hand-written guard, using the variant that differs in only one thing. */
-function whyMore(ours: number, hand: number, verifying: number): string {
-  return `The difference is ${fixed(ours - hand, 1)} µs. The hand-written guard adds ${fixed(verifying - hand, 1)} µs more if latchkey verifies and counts instead. This pays for the bounded cache, the change feed, the private principal, and uses by hour, route, scope and address for the store. The other ${fixed(ours - verifying, 1)} µs are everything else that differs between the two servers: configurable credential sources, proof of the admission on the request, resources, the responses to refusals, and what these cost the framework’s own code. No measurement divides them further.`
+function whyMore(ours: number, hand: number, verifying: number, parts: ReadonlyMap<string, readonly Parts[]>): string {
+  const more = OWNERS.map((owner) => `${fixed(partOf(parts, OURS, owner) - partOf(parts, HAND, owner), 1)} µs to ${NAMES[owner]}`)
+  return `The difference is ${fixed(ours - hand, 1)} µs. The hand-written guard adds ${fixed(verifying - hand, 1)} µs more if latchkey verifies and counts instead. This pays for the bounded cache, the change feed, the private principal, and uses by hour, route, scope and address for the store. The other ${fixed(ours - verifying, 1)} µs are everything else that differs between the two servers: configurable credential sources, proof of the admission on the request, resources, the responses to refusals, and what these cost the framework’s own code. In CPU profiles of both servers, the difference belongs by ${more.slice(0, -1).join(', ')} and ${more.at(-1)}.`
+}
+
+function partOf(parts: ReadonlyMap<string, readonly Parts[]>, name: string, owner: Owner): number {
+  return median((parts.get(name) ?? []).map((each) => each[owner]))
 }
 
 /** Explains why the aim against 0.1.0 is missed. Says so if even the hand-written guard misses it. */
