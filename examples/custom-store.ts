@@ -159,7 +159,7 @@ export function logStore(path: string): TokenStore {
     renewLease: (lease) => void leases.set(lease.nodeId, lease),
     leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),
 
-    // Neither do tickets, because they are requested seconds before they are used.
+    // Tickets need none either, because they are requested seconds before they are used.
     async saveTicket(ticket, { max, now, forgetBefore }) {
       const { state } = await log()
       if (state.tokens.get(ticket.tokenId)?.prefix !== ticket.prefix) return false

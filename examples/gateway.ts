@@ -1,4 +1,4 @@
-// A gateway exchanges API tokens for signed tokens. Two services behind it verify them offline, each only for itself.
+// A gateway exchanges API tokens for signed tokens. Two services behind it verify them offline, and each accepts only tokens issued for it.
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'

@@ -35,7 +35,7 @@ try {
   await berlin.system.revoke(record.id, { reason: 'the robot was sold' })
   console.log('berlin revoked it')
   await see('berlin', berlin, token)
-  // Redis wakes the other node. Without the wake-up, it would check again within two seconds.
+  // Redis wakes the other node. Without the wake-up, that node would check again within two seconds.
   while (await see('lisbon', lisbon, token)) await new Promise((resolve) => setTimeout(resolve, 20))
 
   const { items } = await lisbon.system.events({ tokenId: record.id })

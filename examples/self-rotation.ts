@@ -1,5 +1,5 @@
 /**
- * An integration that rotates its own token on a schedule over plain HTTP under full load, without manual steps or failed requests.
+ * An integration that rotates its own token on a schedule, over plain HTTP and under full load, without manual steps or failed requests.
  *
  * `latchkey/client` does this for you, and handles lost responses and crashes: see `examples/client.ts`.
  *

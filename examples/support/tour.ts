@@ -33,19 +33,19 @@ latchkey on Express: ${origin}. Paste these into another terminal.
 
 ${opening.join('\n')}
 
-${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 200, it may read
+${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 200, the token may read
 ${call} ${origin}/api/stock                                        # → 401, no token
-${call} -X PUT -H "Authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{"count":5}' ${origin}/api/stock/bolts   # → 403, it may not write
+${call} -X PUT -H "Authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{"count":5}' ${origin}/api/stock/bolts   # → 403, it is read-only
 
-# Rotate: the answer has a new token; for an hour both work.
+# Rotate: the response contains a new token. Both tokens work for an hour.
 ${post} -d '{"overlap":3600}' ${origin}/admin/tokens/${record.id}/rotate
-${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 200, the old one still
+${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 200, the old token still works
 
-# Revoke the old one: gone at once, for good. The new one goes on.
+# Revoke the old token: it stops working immediately and for good. The new one keeps working.
 ${post} -d '{"reason":"lost scanner"}' ${origin}/admin/tokens/${record.id}/revoke
 ${call} -H "Authorization: Bearer $TOKEN" ${origin}/api/stock      # → 401
 
-# Or all of it in a browser: create, watch, rotate, revoke.
+# Or do all of this in a browser: create, watch, rotate and revoke.
 ${origin}/sign-in?key=${adminKey}
 
 Ctrl-C stops. The tokens stay in ${file}.`)
