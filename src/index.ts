@@ -29,7 +29,6 @@ export type {
   EventsInput,
   IfVersion,
   Latchkey,
-  RotateInput,
   TokenHandle,
 } from './instance.js'
 export { latchkey } from './latchkey.js'

@@ -14,7 +14,7 @@ import type { MaybePromise } from './model/json.js'
 import type { ListInput, NameLists } from './model/list-input.js'
 import type { IsMine, Presenter } from './model/presenter.js'
 import type { Introspection, Principal, RateState, Verification, VerifyContext } from './model/principal.js'
-import type { CreateInput, Duration, InstantInput, Minted, Page, Replayed, TokenRecord, UpdateInput } from './model/record.js'
+import type { CreateInput, InstantInput, Minted, Page, Replayed, RotateInput, TokenRecord, UpdateInput } from './model/record.js'
 import type { Erased, OwnerForecast, OwnerGone, OwnerGoneInput, OwnerInput, RevokeAllInput, RevokeInput } from './model/revocation.js'
 import type { Ticket } from './model/ticket.js'
 import type { CreateOptions } from './model/transaction.js'
@@ -51,13 +51,6 @@ export type EventsInput = {
   readonly cursor?: string | undefined
   /** With `order: 'oldest'`, an alias of `cursor`: continues after the end of this page. */
   readonly after?: string | undefined
-}
-
-/** Options of `rotate`. */
-export type RotateInput = {
-  /** How long the old token keeps working next to the new one. @default 0 */
-  readonly overlap?: Duration | undefined
-  readonly idempotencyKey?: string | undefined
 }
 
 /** The expected version of the record. Any other version is a conflict. */

@@ -136,6 +136,15 @@ export type UpdateInput<S extends string = string> = Shown<
   }
 >
 
+/** Options of `rotate`. */
+export type RotateInput = {
+  /** How long the old token keeps working next to the new one. @default 0 */
+  readonly overlap?: Duration | undefined
+  /** The owner of the successor, to hand an integration to somebody else. The old token stays with its owner. @default the same owner */
+  readonly ownerId?: string | undefined
+  readonly idempotencyKey?: string | undefined
+}
+
 /** A new token: `token` is shown here once and never again. */
 export type Minted = { readonly token: string; readonly record: TokenRecord; readonly replayed?: undefined }
 

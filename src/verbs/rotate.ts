@@ -1,10 +1,12 @@
 import * as z from 'zod'
 import { rootIdOf } from '../cache/entry.js'
 import { ConflictError } from '../errors.js'
+import type { StoredEvent } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
 import type { Minted, Replayed, StoredToken } from '../model/record.js'
 import type { Expiry } from '../policy/expiry.js'
 import { durationSchema } from '../policy/field-schema.js'
+import { refuseUndefined } from '../policy/read-input.js'
 import { readShape, text } from '../policy/shape.js'
 import { statusOf } from '../policy/status.js'
 import { deriveId, fingerprint } from '../token/derive-id.js'
@@ -15,7 +17,7 @@ import { creationId, keyReused } from './create.js'
 import { isHolder, type ReadActor } from './lib/actor.js'
 import { concerning } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
-import { capsOnOverlap } from './lib/caps.js'
+import { capsOnOverlap, capsOnTransfer } from './lib/caps.js'
 import { commit, findVisible, timeOfChange, withChanges } from './lib/change.js'
 import { checkHandout, checkOwner } from './lib/handout.js'
 import { takingTurns } from './lib/line.js'
@@ -23,7 +25,10 @@ import { takingTurns } from './lib/line.js'
 /** An overlap is for handing over to the new token, not for a permanent second token. */
 const MAX_OVERLAP_SECONDS = 90 * 86_400
 
-type Given = { overlap?: number | undefined; idempotencyKey?: string | undefined }
+type Given = { overlap?: number | undefined; ownerId?: string | undefined; idempotencyKey?: string | undefined }
+
+/** What was asked for: a retry under the same key asks for the same. The owner is absent unless it changes. */
+type Asked = { readonly overlap: number; readonly ownerId?: string }
 
 /** How long the old token keeps working. */
 export const overlapSchema: z.ZodType<number> = durationSchema({ min: 0, max: MAX_OVERLAP_SECONDS }).meta({
@@ -34,6 +39,9 @@ export const overlapSchema: z.ZodType<number> = durationSchema({ min: 0, max: MA
 export const rotateShape: z.ZodType<Given> = z
   .strictObject({
     overlap: overlapSchema.optional(),
+    ownerId: text(1, 200)
+      .meta({ description: 'The owner of the successor, to give it to another one. Absent: the owner of the old token.' })
+      .optional(),
     idempotencyKey: text(1, 255).optional(),
   })
   .meta({ id: 'RotateToken' })
@@ -43,31 +51,38 @@ export const rotateShape: z.ZodType<Given> = z
  *
  * Concurrent rotations produce one successor: the commit that inserts it also writes its ID into the old record.
  *
+ * With another `ownerId`, the successor belongs to that owner and begins a lineage of its own. The old token stays with its owner, who may have kept its text.
+ *
+ * @throws InvalidInputError `invalid_input`, including when `ownerId` is present but `undefined`
  * @throws NotFoundError `not_found`
  * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor may grant, or an owner that the actor may not name
  * @throws ConflictError `conflict`, when it is revoked, expired or inactive, or was already rotated; `idempotency_key_reused`;
- * `token_limit_reached`, when too many predecessors are still in their overlap
+ * `token_limit_reached`, when too many predecessors are still in their overlap, or the other owner has too many tokens
  */
 export async function rotate(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Minted | Replayed> {
-  const { overlap = 0, idempotencyKey } = readShape(rotateShape, input === undefined ? {} : input, 'rotate()')
+  const { overlap = 0, ownerId, idempotencyKey } = readShape(rotateShape, input === undefined ? {} : input, 'rotate()')
+  refuseUndefined(input, ['ownerId'], 'to keep the owner')
   return await takingTurns<Minted | Replayed>(context, id, 'stop', async () => {
     const old = await findVisible(context, id, actor)
     const now = timeOfChange(context)
+    const newOwner = ownerId === old.ownerId ? undefined : ownerId
+    const asked: Asked = newOwner === undefined ? { overlap } : { overlap, ownerId: newOwner }
     const derivedId =
       idempotencyKey === undefined ? undefined : deriveId(['rotate', context.settings.prefix, actor.id, old.id, idempotencyKey])
     if (old.replacedById !== undefined) {
-      if (old.replacedById === derivedId) return replay(context, derivedId, overlap)
+      if (old.replacedById === derivedId) return replay(context, derivedId, asked)
       throw new ConflictError('conflict', `this token was already rotated: ${old.replacedById} replaces it`)
     }
-    const successor = mintSuccessor(context, old, derivedId, overlap, now)
+    const successor = mintSuccessor(context, old, actor, derivedId, asked, now)
     refuseUnlessAlive(old, now)
     await concerning(old, async () => {
-      await checkHandout(context, actor, old)
+      await checkHandout(context, actor, successor.record)
       // Requests with the successor act as its owner, as with a new token. A holder that rotates its own token already acts as that owner.
-      if (!isHolder(actor)) await checkOwner(context, actor, old)
+      if (newOwner !== undefined || !isHolder(actor)) await checkOwner(context, actor, successor.record)
     })
     const ended = endOld(old, successor.record.id, actor, overlap, now)
-    const caps = overlap === 0 ? [] : await capsOnOverlap(context, old, now)
+    const overlapping = overlap === 0 ? [] : await capsOnOverlap(context, old, now)
+    const caps = newOwner === undefined ? overlapping : capsOnTransfer(context, overlapping, successor.record, now)
     const result = await commit(context, {
       caps,
       inserts: [successor.record],
@@ -78,6 +93,7 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
           after: ended,
           details: { successorId: successor.record.id, overlapSeconds: overlap },
         }),
+        ...(newOwner === undefined ? [] : [transferred(old, ended, actor, newOwner, now)]),
         auditEvent('token.created', actor, now, {
           after: successor.record,
           details: { replacesId: old.id },
@@ -87,6 +103,12 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
     })
     return result.ok ? { token: successor.token, record: viewRecord(successor.record, now) } : undefined
   })
+}
+
+/** The event belongs to the old token, whose tenant's administrators see it. Both IDs are where `erase` finds them. */
+function transferred(old: StoredToken, ended: StoredToken, actor: ReadActor, ownerId: string, now: number): StoredEvent {
+  const event = auditEvent('owner.transferred', actor, now, { after: ended, details: { successorId: ended.replacedById ?? null } })
+  return { ...event, before: old.ownerId === undefined ? {} : { ownerId: old.ownerId }, after: { ownerId } }
 }
 
 function refuseUnlessAlive(old: StoredToken, now: number): void {
@@ -99,8 +121,9 @@ function refuseUnlessAlive(old: StoredToken, now: number): void {
 function mintSuccessor(
   context: Context,
   old: StoredToken,
+  actor: ReadActor,
   derivedId: string | undefined,
-  overlap: number,
+  asked: Asked,
   now: number,
 ): { token: string; record: StoredToken } {
   const { prefix, digesters, random } = context.settings
@@ -108,6 +131,9 @@ function mintSuccessor(
   const [digester] = digesters
   const { token, digest } = mintToken(prefix, id, digester, random)
   const { rotateEverySeconds } = old
+  // Whoever made the old token does not manage the token of the new owner, and cannot end its lineage by presenting the old one.
+  const lineage =
+    asked.ownerId === undefined ? { rootId: rootIdOf(old) } : { ownerId: asked.ownerId, createdBy: actor.id, rootId: undefined }
   const record = withChanges(old, now, {
     expiresAt: endOfSuccessor(old, now, context.settings.expiry),
     id,
@@ -119,8 +145,8 @@ function mintSuccessor(
     replacedById: undefined,
     importedFrom: undefined,
     importedHash: undefined,
-    rootId: rootIdOf(old),
-    requestHash: derivedId === undefined ? undefined : fingerprint({ overlap }),
+    ...lineage,
+    requestHash: derivedId === undefined ? undefined : fingerprint(asked),
   })
   return { token, record: ownFields({ ...record, version: 1 }) }
 }
@@ -147,9 +173,9 @@ function endOld(old: StoredToken, successorId: string, actor: ReadActor, overlap
   return withChanges(old, now, { ...handover, expiresAt: old.expiresAt === undefined ? end : Math.min(old.expiresAt, end) })
 }
 
-async function replay(context: Context, id: string, overlap: number): Promise<Replayed> {
+async function replay(context: Context, id: string, asked: Asked): Promise<Replayed> {
   const first = await context.store.findOne(id)
   if (first === undefined) throw new ConflictError('conflict', 'this token was already rotated, and its successor no longer exists')
-  if (first.requestHash !== fingerprint({ overlap })) throw keyReused()
+  if (first.requestHash !== fingerprint(asked)) throw keyReused()
   return { record: viewRecord(first, context.settings.clock()), replayed: true }
 }

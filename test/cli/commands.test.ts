@@ -228,6 +228,14 @@ describe('commands that change tokens', () => {
     for (const text of [token, old.token]) expect(await shell.tokens.introspect(text)).toMatchObject({ active: true })
   })
 
+  it('rotate --owner gives the successor to another owner, and refuses an empty one', async () => {
+    const old = await shell.tokens.system.create({ name: 'left', scopes: ['inventory:read'], ownerId: 'bob' })
+    const refused = await shell.run('rotate', old.record.id, '--overlap', '7d', '--owner', '')
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('ownerId')])
+    const { record } = await json('rotate', old.record.id, '--overlap', '7d', '--owner', 'erp-service')
+    expect(record).toMatchObject({ replacesId: old.record.id, ownerId: 'erp-service' })
+  })
+
   it('commands that end tokens or remove data change nothing without --yes or a terminal', async () => {
     const id = await make('kept')
     const commands = [

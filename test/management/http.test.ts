@@ -1,7 +1,7 @@
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
 import { createManagement } from '../../src/management/index.js'
-import { admin, bearer, harness, ORIGIN, superadmin } from './support.js'
+import { admin, bearer, harness, ORIGIN, superadmin, user } from './support.js'
 
 describe('every response', () => {
   it('every response forbids storing and sniffing', async () => {
@@ -194,6 +194,24 @@ describe('the holder of a token', () => {
     expect(events.items[0]?.actorId).toBe(`token:${able.id}`)
     await call('POST', '/self/rotate', { headers: bearer(rotated.body.token) })
     expect(await tokens.verify(rotated.body.token)).toEqual({ ok: false, code: 'token_revoked' })
+  })
+
+  it('a rotation can name another owner, and a token that rotates itself cannot', async () => {
+    const { call, create, tokens } = harness()
+    const { id, token } = await create(admin, { scopes: ['tokens:rotate-self'], ownerId: 'bob' })
+    const refused = await call('POST', '/self/rotate', { headers: bearer(token), body: { ownerId: 'eve', overlap: 60 } })
+    expect([refused.status, refused.body.errors]).toMatchObject([400, [{ in: 'body', pointer: '#/ownerId' }]])
+    const wrong = await call('POST', `/${id}/rotate`, { actor: admin, body: { ownerId: null } })
+    expect([wrong.status, wrong.body.errors]).toMatchObject([400, [{ in: 'body', pointer: '#/ownerId' }]])
+    expect((await call('POST', `/${id}/rotate`, { actor: user, body: { ownerId: 'eve' } })).status).toBe(404)
+    const ask = { actor: admin, headers: { 'idempotency-key': 'k' } }
+    const rotated = await call('POST', `/${id}/rotate`, { ...ask, body: { ownerId: 'eve', overlap: 60 } })
+    expect([rotated.status, rotated.body.record.ownerId, rotated.body.record.replacesId]).toEqual([201, 'eve', id])
+    const reused = await call('POST', `/${id}/rotate`, { ...ask, body: { ownerId: 'bob', overlap: 60 } })
+    expect([reused.status, reused.body.code]).toEqual([422, 'idempotency_key_reused'])
+    const [event] = (await call('GET', `/${id}/events?action=owner.transferred`, { actor: admin })).body.items
+    expect(event).toMatchObject({ actorId: 'ada', before: { ownerId: 'bob' }, after: { ownerId: 'eve' } })
+    expect((await tokens.verify(token)).ok && (await tokens.verify(rotated.body.token)).ok).toBe(true)
   })
 
   it('self-rotation records the address of the caller in the audit', async () => {

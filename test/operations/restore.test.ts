@@ -154,6 +154,9 @@ it.each([
       const overlapping = await create('overlapping')
       const rotatedBefore = await create('rotated before')
       const successor = await before.system.rotate(rotatedBefore.record.id, { overlap: '1h' })
+      const left = await create('of someone who left', { ownerId: 'zoe' })
+      const given = await before.system.rotate(left.record.id, { overlap: '1h' })
+      const heir = await before.system.rotate(given.record.id, { ownerId: 'erp-service' })
       await before.close()
       await place.backup()
 
@@ -172,6 +175,9 @@ it.each([
       const line = await after.system.rotate(reused)
       await after.verify(ended[6]?.token ?? '')
       await expect.poll(async () => (await after.system.get(line.record.id))?.status).toBe('revoked')
+      // It does not end the token that was given to another owner.
+      await after.verify(given.token)
+      await expect.poll(async () => (await after.system.get(left.record.id))?.status).toBe('revoked')
       const born = await after.system.create({ name: 'created since', scopes: ['inventory:read'] })
       await expect.poll(() => readFileSync(place.exported, 'utf8')).toContain(born.record.id)
       await consumer.stop()
@@ -185,14 +191,14 @@ it.each([
         .split('\n')
         .map((text) => JSON.parse(text))
       const { lost } = await reapply(restored, events)
-      for (const { token, record } of [...ended, mine])
+      for (const { token, record } of [...ended, mine, left])
         expect(await restored.verify(token), record.name).toMatchObject({ ok: false, code: 'token_revoked' })
-      for (const { token, record } of [...kept, rotatedBefore, successor])
+      for (const { token, record } of [...kept, rotatedBefore, successor, heir])
         expect(await restored.verify(token), record.name).toMatchObject({ ok: true })
       expect(await restored.verify(asleep.token)).toMatchObject({ ok: false, code: 'token_inactive' })
       // Its overlap continues and ends at the planned time.
-      const left = (await restored.system.get(overlapping.record.id))?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
-      expect(left).toBeLessThanOrEqual(next.record.createdAt.getTime() + 3_600_000)
+      const end = (await restored.system.get(overlapping.record.id))?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
+      expect(end).toBeLessThanOrEqual(next.record.createdAt.getTime() + 3_600_000)
       expect([...lost].sort()).toEqual(expect.arrayContaining([born.record.id, next.record.id]))
       expect((await reapply(restored, events)).ended, 'a second time changes nothing').toBe(0)
       await restored.close()

@@ -32,6 +32,7 @@ const ACTS = [
   'rename',
   'rotate',
   'overlap',
+  'transfer',
   'revoke',
   'bulk',
 ] as const
@@ -53,6 +54,7 @@ async function perform(tokens: Latchkey<Scope>, id: string, act: (typeof ACTS)[n
   else if (act === 'activate') await tokens.system.activate(id)
   else if (act === 'rotate') await tokens.system.rotate(id)
   else if (act === 'overlap') await tokens.system.rotate(id, { overlap: '1h' })
+  else if (act === 'transfer') await tokens.system.rotate(id, { ownerId: 'bob', overlap: '1h' })
   else if (act === 'revoke') await tokens.system.revoke(id)
   else if (act === 'bulk') await tokens.system.revokeAll({ tenantId: 't1' })
 }

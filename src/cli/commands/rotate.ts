@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
-import type { Duration } from '../../model/record.js'
+import type { RotateInput } from '../../model/record.js'
 import { readDuration } from '../../policy/duration.js'
 import type { Perform } from '../lib/command.js'
 import { lifetimeOf, mint } from '../lib/minted.js'
 import { nameOf } from '../lib/name-of.js'
-import { numberOrText } from '../lib/read-values.js'
+import { given, numberOrText } from '../lib/read-values.js'
 
-type Options = { readonly overlap?: number | string }
+type Options = { readonly overlap?: number | string; readonly owner?: string }
 
 /** `rotate` */
 export function addRotate(program: Command, perform: Perform): void {
@@ -16,13 +16,14 @@ export function addRotate(program: Command, perform: Perform): void {
     .description('Replaces a token with a new one that has the same settings. Without --overlap the old token ends immediately.')
     .argument('<id>', 'ID of the token')
     .option('--overlap <duration>', 'how long the old token keeps working, such as 1d', numberOrText)
-  perform<Options>(command, async (session, { overlap }, [given = '']) => {
-    const id = await session.readId(given)
+    .option('--owner <id>', 'give the new token to another owner')
+  perform<Options>(command, async (session, { overlap, owner: ownerId }, [idOrToken = '']) => {
+    const id = await session.readId(idOrToken)
     if (overlap === undefined || readDuration('overlap', overlap, { min: 0 }) === 0) {
       await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and end the old token immediately?`)
     }
     await mint(session, {
-      create: () => session.handle.rotate(id, overlap === undefined ? {} : { overlap: overlap as Duration }),
+      create: () => session.handle.rotate(id, given({ overlap, ownerId }) as RotateInput & { readonly idempotencyKey?: undefined }),
       doubt: `token ${id} may have been rotated: \`latchkey show ${id}\` names the successor; revoke it`,
       sentenceOf: (record) =>
         `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}, which ${lifetimeOf(record)}. The new token is shown only once:`,

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import type { RotateInput, TokenHandle } from '../../instance.js'
+import type { TokenHandle } from '../../instance.js'
+import type { RotateInput } from '../../model/record.js'
 import { readShape } from '../../policy/shape.js'
 import { updateShape } from '../../verbs/lib/inputs.js'
 import { revokeShape } from '../../verbs/revoke.js'
@@ -104,7 +105,7 @@ export const rotateToken: Route = {
   tag: 'Tokens',
   summary: 'Replace a token with a successor',
   description:
-    "The successor has the same settings. The old token ends immediately, or keeps working for `overlap`. A retry with the same `Idempotency-Key` returns 200 with the successor's record but without its token; if the first response was lost, rotate the successor.",
+    "The successor has the same settings, except for its owner if `ownerId` names another one. The old token ends immediately, or keeps working for `overlap`. A retry with the same `Idempotency-Key` returns 200 with the successor's record but without its token; if the first response was lost, rotate the successor.",
   body: rotateShape,
   headers: ['Idempotency-Key'],
   answers: [
@@ -115,6 +116,7 @@ export const rotateToken: Route = {
   examples: () => [
     { name: 'overlap', summary: 'Both work for an hour', body: { overlap: '1h' } },
     { name: 'roll', summary: 'The old one ends now', body: {} },
+    { name: 'transfer', summary: 'The new one has another owner', body: { ownerId: 'erp-service', overlap: '7d' } },
   ],
   async run({ id, body, headers, mountPath }, { handle }) {
     refuseIfMatch(headers)

@@ -36,7 +36,7 @@ const CHANGES_RECORD: Readonly<Record<AuditAction, boolean>> = {
   'consumer.behind': false,
   'owner.changed': false,
   'owner.gone': false,
-  'owner.transferred': true,
+  'owner.transferred': false,
   'owner.erased': true,
   'management.refused': false,
 }

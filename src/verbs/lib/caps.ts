@@ -38,6 +38,12 @@ export async function capsOnOverlap(context: Context, old: StoredToken, now: num
   return caps.map((cap) => ({ ...cap, max: cap.max + Math.max(cap.max, LEAST_OVERLAPS) }))
 }
 
+/** Returns the caps on a successor with another owner. For that owner it is a new token; for the tenant, it replaces one. */
+export function capsOnTransfer(context: Context, overlapping: readonly TokenCap[], successor: Capped, now: number): readonly TokenCap[] {
+  const isOfOwner = ({ ownerId }: TokenCap): boolean => ownerId !== undefined
+  return [...capsOn(context, successor, now).filter(isOfOwner), ...overlapping.filter((cap) => !isOfOwner(cap))]
+}
+
 async function hasLivingPredecessor({ store }: Context, token: StoredToken, now: number): Promise<boolean> {
   let current: StoredToken | undefined = token
   for (let steps = 0; steps < MAX_STEPS && current !== undefined; steps += 1) {
