@@ -42,6 +42,8 @@ export class MoveWatch {
   #knownBehind: string | undefined
   #state: MoveState | undefined
   #askedAt = Number.NEGATIVE_INFINITY
+  /** The last read of the state that is under way. */
+  #asking: { readonly began: number; readonly answer: Promise<void> } | undefined
 
   constructor(store: TokenStore, { prefix, monotonic, maxAgeMs }: { prefix: string; monotonic: () => number; maxAgeMs: number }) {
     this.#store = store
@@ -92,8 +94,24 @@ export class MoveWatch {
       return call()
     }
     if (this.monotonic() - this.#askedAt < this.#maxAgeMs) return admitted()
-    const asked = this.ask()
+    const asked = this.#askTogether()
     return isThenable(asked) ? asked.then(admitted) : admitted()
+  }
+
+  /** Joins a read that is under way, unless its answer will be older than a call may rely on. After an outage, one read for each call would overload the store. */
+  #askTogether(): MaybePromise<void> {
+    if (this.#asking !== undefined && this.monotonic() - this.#asking.began < this.#maxAgeMs) return this.#asking.answer
+    const began = this.monotonic()
+    const asked = this.ask()
+    if (!isThenable(asked)) return
+    const asking = {
+      began,
+      answer: Promise.resolve(asked).finally(() => {
+        if (this.#asking === asking) this.#asking = undefined
+      }),
+    }
+    this.#asking = asking
+    return asking.answer
   }
 
   #note(move: unknown, began: number): void {

@@ -53,6 +53,47 @@ it('reads the state of a move again after each feed page that follows an unknown
   expect(asked()).toBe(2)
 })
 
+it('calls that find no recent state share one read of it, which none of them joins once it is too old', async () => {
+  const store = memoryStore()
+  const answers: (() => void)[] = []
+  const slow = interceptStore(store, ({ method }, proceed) =>
+    method === 'readMove' ? new Promise<void>((resolve) => answers.push(resolve)).then(proceed) : proceed(),
+  )
+  const { guarded, asked, pass } = watched(slow)
+  const find = async (count: number): Promise<number> =>
+    (await Promise.all(Array.from({ length: count }, async () => guarded.find(['0'.repeat(16)])))).length
+  const first = find(100)
+  pass(999)
+  const second = find(100)
+  expect(asked()).toBe(1)
+  pass(1)
+  const third = find(100)
+  expect(asked()).toBe(2)
+  answers[0]?.()
+  expect([await first, await second]).toEqual([100, 100])
+  answers[1]?.()
+  expect(await third).toBe(100)
+  expect(asked()).toBe(2)
+})
+
+it('a read of the state that fails fails the calls that share it, and the next call reads again', async () => {
+  let fail: ((error: Error) => void) | undefined
+  const slow = interceptStore(memoryStore(), ({ method }, proceed) =>
+    method === 'readMove' && fail === undefined
+      ? new Promise((_, reject) => {
+          fail = reject
+        })
+      : proceed(),
+  )
+  const { guarded, asked } = watched(slow)
+  const find = async (): Promise<unknown> => guarded.find(['0'.repeat(16)])
+  const both = Promise.allSettled([find(), find()])
+  fail?.(new Error('down'))
+  expect((await both).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  await find()
+  expect(asked()).toBe(2)
+})
+
 it('reads are refused once a node has read past a move in the feed', async () => {
   const store = memoryStore()
   const { guarded, asked } = watched(store)
