@@ -54,7 +54,7 @@ function meantBy(word: string, ours: readonly string[]): readonly string[] {
   return ours.filter((name) => ELSEWHERE.get(name)?.includes(plain) || name === plain)
 }
 
-/** A longer word is no typo of a command or an option, but it may be a token in a format that is unknown before the configuration is loaded. */
+/** A longer word is not a typo of a command or an option, but it may be a token in a format that is unknown before the configuration is loaded. */
 const LONGEST_WORD = 24
 
 /** A command whose errors for an unknown command or option suggest ours for a word of another product, and otherwise the most similar name. */
