@@ -42,7 +42,7 @@ export const importsShape: OptionReader<ImportsOptions> = objectOf(
       error: 'must be a list of formats',
       min: 1,
       max: MAX_FORMATS,
-      range: `must list from 1 to ${MAX_FORMATS} formats`,
+      range: `must be a list of 1 to ${MAX_FORMATS} formats`,
     }),
   },
   { error: 'must be { key, formats }' },
