@@ -128,7 +128,7 @@ async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[]): P
     }
     // A conflict means that the event was already written.
     const { ok } = await commit(context, { events: [event] })
-    if (ok) context.report('consumerBehind', new StoreUnavailableError(`${details.consumer} misses events: retention removed them unread`))
+    if (ok) context.report('consumerBehind', new StoreUnavailableError(`${details.consumer} missed events: retention removed them unread`))
   }
 }
 

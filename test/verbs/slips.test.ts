@@ -103,7 +103,7 @@ describe('mistakes in calls to the verbs', () => {
   })
 
   it.each([
-    ['a promise', Promise.resolve('x'), 'verify() received a promise, which is token_malformed: await it'],
+    ['a promise', Promise.resolve('x'), 'verify() received a promise and answered token_malformed: await it'],
     ['a web request', new Request('http://a.test'), 'pass the token alone'],
     ['the headers of a web request', new Headers({ authorization: 'Bearer x' }), 'pass the token alone'],
     ['the headers of a Node request', { authorization: 'Bearer x' }, 'pass the token alone'],

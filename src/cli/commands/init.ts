@@ -13,7 +13,7 @@ import { configText, FRAMEWORKS, type Framework, reexportText, routeText, STORES
 type Options = { readonly framework?: Framework; readonly store?: StoreName; readonly prefix?: string; readonly json?: boolean }
 type File = { readonly name: string; readonly text: string }
 
-/** Frameworks that no route is written for, by package, with the page that describes them and the other names that people use. */
+/** Frameworks for which no route is written: the package, the page that describes it, and other names that people use. */
 const PAGES: readonly (readonly [name: string, page: string, others?: readonly string[]])[] = [
   ['@nestjs/core', 'nest', ['nest']],
   ['next', 'next'],

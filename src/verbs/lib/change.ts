@@ -124,7 +124,7 @@ export async function commitIn(
  * @throws InvalidInputError `invalid_input`
  */
 export function checkId(field: string, id: unknown): asserts id is string {
-  if (typeof id !== 'string') throw new InvalidInputError(field, `must be the ID of a token, a string, as in record.id${unawaited(id)}`)
+  if (typeof id !== 'string') throw new InvalidInputError(field, `must be the ID of a token (a string), as in record.id${unawaited(id)}`)
   if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: pass its ID, as in record.id')
 }
 
