@@ -175,8 +175,8 @@ export class StoreMovingError extends LatchkeyError<'store_moving'> {
 export class NotFoundError extends LatchkeyError<'not_found'> {
   constructor(id: string) {
     // Somebody may have passed the token where its ID belongs, so only text in the form of an ID is repeated.
-    const shown = /^[0-9A-Za-z]{16}$/.test(id) ? `ID ${JSON.stringify(id)}` : 'such an ID'
-    super('not_found', `no token with ${shown} that this actor may see`)
+    const shown = /^[0-9A-Za-z]{16}$/.test(id) ? `ID ${JSON.stringify(id)}` : 'that ID'
+    super('not_found', `this actor can see no token with ${shown}`)
   }
 }
 

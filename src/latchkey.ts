@@ -153,7 +153,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     },
     introspect: async (token) => {
       const context = open()
-      if (typeof token !== 'string') tellOfNoText(context, token, 'introspect', 'not active')
+      if (typeof token !== 'string') tellOfNoText(context, token, 'introspect', 'that the token is not active')
       return introspect(forOneCall(context), token)
     },
     as: (actor) => createHandle(open, readActor(actor)),

@@ -255,7 +255,7 @@ function withoutUndefined(options: unknown): unknown {
   refuseUndefined(options, NEVER_UNDEFINED)
   for (const name of ['expiry', 'maxTokens']) {
     const lost = Object.entries(Object(Reflect.get(options, name))).find(([, value]) => value === undefined)
-    if (lost !== undefined) throw new InvalidInputError([name, lost[0]], 'is undefined: omit it to run without it')
+    if (lost !== undefined) throw new InvalidInputError([name, lost[0]], 'is undefined: omit it, or check where it comes from')
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

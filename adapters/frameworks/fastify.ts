@@ -61,7 +61,7 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
   if ('prefix' in options) {
     throw new InvalidInputError(
       'prefix',
-      'unknown option, because it would not limit which routes are guarded: register this inside a plugin that has the prefix',
+      'unknown option: it would not limit which routes are guarded, so register this inside a plugin that has the prefix',
     )
   }
   const enter = createEntrance(tokens, options)

@@ -141,8 +141,11 @@ function isPlainUrl(url: string): boolean {
 
 const shape = {
   // The URL may contain a password, so messages never include it.
-  url: passing<string>(isRedisUrl, 'must be a url that begins with redis://, rediss:// or unix://, or the path of a socket')
-    .and(isPlainUrl, 'must end with the number of a database or nothing; for connection options other than connectionName, pass a client')
+  url: passing<string>(isRedisUrl, 'must be a URL that begins with redis://, rediss:// or unix://, or the path of a socket')
+    .and(
+      isPlainUrl,
+      'must have a database number or nothing after the host; for connection options other than connectionName, pass a client',
+    )
     .optional(),
   client: handle<RedisClient>(isRedisClient, 'must be an ioredis or a node-redis client').optional(),
   keyPrefix: passing<string>(isKeyPrefix, KEY_PREFIX).optional(),

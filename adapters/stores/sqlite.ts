@@ -28,7 +28,7 @@ export type SqliteStoreOptions = {
   readonly busyTimeout?: Duration | undefined
 }
 
-/** Yields the event loop every few milliseconds. */
+/** Few rows per batch, so that the event loop is free again every few milliseconds. */
 const USAGE_ROWS = 75
 
 const DRIVERS = ['node:sqlite', 'libsql', 'better-sqlite3'] as const
@@ -86,7 +86,7 @@ const shape = {
     isDatabase,
     'must be a database of node:sqlite, better-sqlite3 or libsql, or a Kysely instance',
   ).optional(),
-  driver: oneOf(DRIVERS, `must be ${DRIVERS.join(' or ')}`).optional(),
+  driver: oneOf(DRIVERS, `must be one of ${DRIVERS.join(', ')}`).optional(),
   tablePrefix: tablePrefix.optional(),
   busyTimeout: duration({ min: 0, max: 60, fraction: true }).default(1.5),
 }

@@ -13,7 +13,7 @@ const MAX_ACTORS = 1000
 /** A management call that was refused. */
 export type Attempt = {
   readonly actorId: string
-  /** Tells apart actors of different tenants with the same ID. */
+  /** Distinguishes actors of different tenants that have the same ID. */
   readonly from: string
   /** The attempted verb or management API route. */
   readonly attempt: string
@@ -66,7 +66,7 @@ export class Attempts {
     }
   }
 
-  /** @throws StoreUnavailableError `store_unavailable`; the same events are tried again by the next flush */
+  /** @throws StoreUnavailableError `store_unavailable`; the next flush retries the same events */
   flush(now: number, all: boolean): Promise<void> {
     return this.#events.flush(now, all)
   }

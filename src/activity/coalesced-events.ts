@@ -12,7 +12,7 @@ import { halves, Parts } from './parts.js'
 
 /** One kind of occurrence produces at most one event in this period. */
 const WINDOW_MS = 60_000
-/** All kinds on one node together produce at most this many events at once, and as many again in the course of that period. */
+/** The maximum number of events that all kinds on one node together produce at once. As many again may follow over that period. */
 const BURST = 60
 const MAX_KEYS = 2000
 const EVENTS_A_COMMIT = 120
@@ -113,7 +113,7 @@ export class CoalescedEvents {
   /**
    * Writes the events that are due; with `all`, everything that was recorded before this call.
    *
-   * @throws StoreUnavailableError `store_unavailable`; the same events are tried again by the next flush
+   * @throws StoreUnavailableError `store_unavailable`; the next flush retries the same events
    */
   async flush(now: number, all: boolean): Promise<void> {
     // Writes one batch at a time: two writers that send the same events would each mistake the other's events for their own.

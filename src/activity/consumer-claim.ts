@@ -142,7 +142,7 @@ export class ConsumerClaim {
     if (!isOwnRow(this.#of) && rows.filter((row) => !isOwnRow(row)).length >= MOST_CONSUMERS) {
       throw new ConflictError(
         'conflict',
-        `"${this.#of.name}" cannot start: there are ${MOST_CONSUMERS} consumers already, so forget one that no longer runs`,
+        `"${this.#of.name}" cannot start: there are already ${MOST_CONSUMERS} consumers; forget one that no longer runs`,
       )
     }
     if (!this.#hadIt) this.#position = await this.#beginning()

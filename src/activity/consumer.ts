@@ -15,7 +15,7 @@ const LONGEST_WAIT_MS = 2_000
 const SAVE_EVERY_MS = 1_000
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 30_000
-/** Between two events, so that other work in this process gets a turn. */
+/** How often a consumer yields between two events, so that other work in this process gets a turn. */
 const TURN_EVERY_MS = 10
 
 /** Settings of a consumer. */

@@ -33,7 +33,7 @@ type Step = (stored: StoredToken, now: number) => Promise<{ readonly record: Sto
  * revocation of a token whose secret was also imported in another format and revoked there.
  *
  * A digest is remembered until it is written, so that this node computes the slow hash of a token only once. Other changes in between, such as a revocation,
- * are kept: a step changes only its own fields, in the then current record.
+ * are kept: a step changes only its own fields in the current record.
  */
 export class ImportedChanges {
   readonly #options: ImportedChangesOptions

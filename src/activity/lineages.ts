@@ -95,7 +95,7 @@ export class LineageRevoker {
     if (failure !== undefined) throw failure[1]
   }
 
-  // Whoever comes in the meantime gets a turn before the rest of those who have many.
+  // Parties that arrive in the meantime get a turn before the remaining entries of parties that have many.
   *#once(): Generator<readonly [rootId: string, reuse: Reuse]> {
     const tried = new Set<string>()
     let left = this.#waiting.inTurn()[Symbol.iterator]()

@@ -7,7 +7,7 @@ import { type Background, createTurns } from '../store/timer.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
 const FIRST_LOOK_MS = 5_000
-/** The minimum delay: a node that was about to do the task may have crashed. */
+/** The minimum time between two checks: a node that was about to do the task may have crashed. */
 const LOOK_EVERY_MS = 10_000
 /** How often, at least, the store is queried for the time when a task was last done, because this node's clock may be wrong. */
 const RECHECK_MS = 1_200_000
@@ -63,10 +63,10 @@ export class Upkeep {
   #timer: ReturnType<typeof setTimeout> | undefined
   #working: Promise<void> | undefined
   #claim: ConsumerClaim | undefined
-  /** As far as this node knows. */
+  /** When the task was last done, as far as this node knows. */
   #doneAt = 0
   #askedAt = Number.NEGATIVE_INFINITY
-  /** The last run, if it was on this node. */
+  /** When this node last did the task. */
   #doneHereAt = 0
   #stopped = false
 

@@ -2,7 +2,7 @@ import type { LastUse, UsageBatch } from '../model/usage.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import { Parts } from './parts.js'
 
-/** Counted in one transaction. */
+/** Uses that are counted in one transaction. */
 export type UsageSheet = Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>
 
 const EMPTY: UsageSheet = { counts: [], addresses: [], lastUses: [] }

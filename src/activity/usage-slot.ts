@@ -114,7 +114,7 @@ export class UsageSlot {
     return counter
   }
 
-  // One client has one address, however it is written. Anything else is not kept.
+  // Each address is kept in one form, however it was written. Text that is not an address is not kept.
   #addressFor(text: string): Address | undefined {
     const ip = normalizeIp(text)
     if (ip === undefined) return undefined

@@ -18,7 +18,7 @@ export class UsageRecorder {
   readonly #dates: Dates = new Dates()
   #slots: Map<string, UsageSlot> = new Map()
   #budget: RowBudget = { left: MAX_ROWS_BUFFERED }
-  /** Accepts no more counts, but is not part of a batch yet. */
+  /** Slots that accept no more counts but are not part of a batch yet. */
   #sealed: Map<string, UsageSlot> = new Map()
   #sending: Promise<void> | undefined
   #toldDropped = false

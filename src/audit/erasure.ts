@@ -75,7 +75,7 @@ export class ErasureCheck {
 
   end(problems: Problems): void {
     for (const [seq, { seal, eventId, fields }] of this.#pending) {
-      const message = `${fields.join(', ')} of the event ${fields.length === 1 ? 'is' : 'are'} gone, and no trusted sealed owner.erased event covers this`
+      const message = `${fields.join(', ')} of the event ${fields.length === 1 ? 'is' : 'are'} gone, and no trusted, sealed owner.erased event records the erasure`
       problems.add({ kind: 'changed', seal, seq, eventId, message })
     }
   }

@@ -1,5 +1,5 @@
 const MAX_KEYS = 10_000
-/** Into how many levels the time that an empty bucket takes to refill is divided. */
+/** The number of levels into which the refill time of an empty bucket is divided. */
 const LEVELS = 20
 
 type Bucket = { readonly tokens: number; readonly at: number; readonly level: number }

@@ -33,7 +33,7 @@ export class CallerBudget {
   }
 }
 
-// What it is about contains no space, so no two pairs have the same key.
+// `about` contains no space, so no two pairs have the same key.
 function keyOf(name: string, about: string): string {
   return `${about} ${name}`
 }

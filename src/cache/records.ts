@@ -195,7 +195,7 @@ export class RecordCache {
     return this.#expected.get(id) !== undefined
   }
 
-  /** From now on, no verification sees the previous state of this token. */
+  /** Ensures that no later verification sees the previous state of this token. */
   changed(id: string): void {
     this.#changedAt = this.#options.elapsed()
     this.#drop(id, false)
@@ -209,7 +209,7 @@ export class RecordCache {
     this.#listener.changed(id)
   }
 
-  /** From now on, no verification sees the previous state of a token that matches one of these filters. */
+  /** Ensures that no later verification sees the previous state of a token that matches one of these filters. */
   bulkChanged(filters: readonly TokenFilter[]): void {
     this.#changedAt = this.#options.elapsed()
     this.#dropMatching(filters)
@@ -226,7 +226,7 @@ export class RecordCache {
     for (const owner of own.flatMap(ownersIn)) this.#listener.ownerChanged(owner)
   }
 
-  /** From now on, no verification sees the previous state of any token. */
+  /** Ensures that no later verification sees the previous state of any token. */
   everythingChanged(): void {
     this.#entries.clear()
     this.#misses.clear()

@@ -18,7 +18,7 @@ export type RequestSignal = {
 /** For a token that was imported in several formats: the other tokens with the same secret, which end together with it. */
 const endingTogether: WeakMap<Entry, readonly Filtered[]> = new WeakMap()
 
-/** From now on, a signal of this entry also fires when one of `others` ends, and no longer when a token of an earlier call ends. */
+/** Makes the signals of this entry also fire when one of `others` ends. Replaces the tokens of an earlier call. */
 export function endTogether(entry: Entry, others: readonly Entry[]): void {
   if (others.length > 0) endingTogether.set(entry, others.map(filteredOf))
   else endingTogether.delete(entry)
@@ -172,7 +172,7 @@ export class Signals {
     else void this.#source.background.run(() => this.#check(id, watch))
   }
 
-  /** Checks the watched tokens that match after a bulk change, and again those being checked, because what their check reads may match too. */
+  /** Checks the watched tokens that match a bulk change, and rechecks those being checked, because what their check reads may match too. */
   checkWhere(matches: (token: Filtered) => boolean): void {
     for (const [id, { about, checking }] of [...this.#watches]) if (checking || [...about.values()].some(matches)) this.#look(id)
   }

@@ -62,7 +62,7 @@ export function createCredentialReader(
   foreign: ForeignShapes = NO_SHAPES,
 ): CredentialReader {
   const given: readonly unknown[] = Array.isArray(option) ? option : [option]
-  if (given.length === 0) throw new InvalidInputError('credential', `must not be an empty list: ${EXPECTED}`)
+  if (given.length === 0) throw new InvalidInputError('credential', `must be ${EXPECTED}`)
   const headers = given.filter((source) => source !== 'bearer' && source !== 'basic').map(headerName)
   const schemes = { bearer: given.includes('bearer'), basic: given.includes('basic'), foreign }
   const parts: readonly Part[] = [...(schemes.bearer ? [BEARER] : []), ...headers.map(partOf), ...(schemes.basic ? [BASIC] : [])]
@@ -96,7 +96,7 @@ type Schemes = { readonly bearer: boolean; readonly basic: boolean; readonly for
 
 type Part = { readonly challenge: (realm: string) => string; readonly howTo: string }
 
-const EXPECTED = "'bearer', 'basic', { header: 'x-api-key' }, or a list of these"
+const EXPECTED = "'bearer', 'basic', { header: 'x-api-key' }, or a non-empty list of these"
 
 const BEARER: Part = { challenge: (realm) => `Bearer realm=${realm}`, howTo: 'Authorization: Bearer <token>' }
 // RFC 7617 §2, §2.1

@@ -34,7 +34,7 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W001: 'authenticate() ran twice for one request: it is mounted twice, so every request is authenticated twice',
   LATCHKEY_W002: 'requireScopes() ran without authenticate() before it: the request was answered with 500 and the handler did not run',
   LATCHKEY_W003:
-    'a token with allowedIps was refused because of its address: X-Forwarded-For is present but the framework trusts no proxy, so the address is the proxy’s',
+    'a token with allowedIps was refused because of the caller’s address: X-Forwarded-For is present but the framework trusts no proxy, so that address is the proxy’s',
   LATCHKEY_W004: 'a route requires a scope that is not in the catalogue, so no token can have it',
   LATCHKEY_W005:
     'a token with allowedIps was refused because the client’s address is unknown or unreadable: set the ip option to tell latchkey how to find it',

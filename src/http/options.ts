@@ -96,6 +96,6 @@ export function scopesIn(options: unknown): string | undefined {
 function refuseScopes(options: unknown): void {
   const field = scopesIn(options)
   if (field === undefined) return
-  const where = "name scopes in requireScopes('inventory:read') after it, or in protect(tokens, 'inventory:read')"
-  throw new InvalidInputError(field, `authenticate() checks no scopes: ${where}`)
+  const where = "add requireScopes('inventory:read') after it, or use protect(tokens, 'inventory:read')"
+  throw new InvalidInputError(field, `authenticate() does not check scopes: ${where}`)
 }

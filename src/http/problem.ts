@@ -95,7 +95,7 @@ export function publicCode(code: unknown): RefusedCode {
 /** Creates the problem document of a code. `howTo` explains how to send a token when none is present or readable; `why` explains why it is not readable. */
 export function problemOf(code: RefusedCode, howTo?: string, why?: WhyMalformed): Problem {
   const status = CODES[code]
-  const fault = code === 'credential_missing' ? 'This resource needs a token' : why
+  const fault = code === 'credential_missing' ? 'This resource requires a token' : why
   return {
     title: titleOf(status),
     status,

@@ -61,8 +61,8 @@ const SHORTEST_PIECE = 16
 const MOST_WORDS = 256
 
 /**
- * Collects the credentials in the header fields: whole values, their parts, their decoded forms, and long pieces of all of them. No error may quote them. An error about a request with too
- * many words may quote nothing of it.
+ * Collects the credentials in the header fields: whole values, their parts, their decoded forms, and long pieces of all of them. No error may quote them. An
+ * error about a request with too many words may not quote any of it.
  */
 export function secretsIn(headers: HeaderSource, fields: readonly string[]): readonly string[] {
   const values = [...new Set([...PROVING, ...fields])]

@@ -44,7 +44,7 @@ export function readRequirement<R>(args: readonly unknown[], call: ScopeCall = '
   const [first] = rest
   if (Array.isArray(first)) throw new InvalidInputError('scopes', `must be separate arguments, not a list: ${call}('a:b', 'c:d')`)
   if (typeof first === 'object' && first !== null && 'catalogue' in first) {
-    const takes = call === 'requireScopes' ? ", and protect(tokens, 'a:b') does" : ': LatchkeyModule does'
+    const takes = call === 'requireScopes' ? "; protect(tokens, 'a:b') does" : '; LatchkeyModule does'
     throw new InvalidInputError('scopes', `come first: ${call}('a:b') takes no instance${takes}`)
   }
   const any = rest.length === 1 && typeof first === 'object' && first !== null

@@ -32,7 +32,7 @@ const TAKEN = 'something read the body before latchkey: mount latchkey before an
 export type BodySource = { readonly parsedBody?: unknown; readonly bodyTaken?: boolean | undefined }
 
 /**
- * Reads the JSON body of a request. Returns `undefined` if there is none, but not if it was sent and lost on the way.
+ * Reads the JSON body of a request. Returns `undefined` if there is none. Refuses a body that was sent but lost on the way.
  *
  * Parses text or bytes that a body parser left.
  *

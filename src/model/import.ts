@@ -23,7 +23,7 @@ export type ImportInput<Row = unknown, S extends string = string> = {
 export type ImportProgress = {
   /** Rows that were read. */
   readonly rows: number
-  /** Rows that are tokens now, or would be with `dryRun`. */
+  /** Rows for which a token was created, or with `dryRun` would be. */
   readonly imported: number
   /** Rows that were imported before, regardless of what happened to their tokens. */
   readonly existing: number

@@ -1,4 +1,4 @@
-/** A ticket: proves once, within a few seconds, that its holder was authenticated with a token. */
+/** A ticket, which proves once, within a few seconds, that its holder was authenticated with a token. */
 export type Ticket = {
   /** The secret. Only this result contains it. */
   readonly ticket: string

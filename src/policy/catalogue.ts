@@ -32,7 +32,7 @@ export type Catalogue = {
    * that group or `*`.
    */
   grantable(actorGrants: readonly string[], wanted: readonly string[], kept: readonly string[]): string | undefined
-  /** Returns what a token can be given at all: scopes, the wildcard of each first word, `*` where the options allow it, and groups. */
+  /** Returns every possible grant: scopes, the wildcard of each first word, `*` where the options allow it, and groups. */
   grants(): readonly string[]
   /** Like `grants`, limited to what an actor with `actorGrants` may give. */
   grantableOf(actorGrants: readonly string[]): readonly string[]

@@ -42,7 +42,7 @@ export const importsShape: OptionReader<ImportsOptions> = objectOf(
       error: 'must be a list of formats',
       min: 1,
       max: MAX_FORMATS,
-      range: `must list from 1 to ${MAX_FORMATS} formats`,
+      range: `must be a list of 1 to ${MAX_FORMATS} formats`,
     }),
   },
   { error: 'must be { key, formats }' },
@@ -88,7 +88,7 @@ export function endedWithFormat(imports: Imports | undefined, importedFrom: stri
 /** For the record of a secret that was imported in several formats: when the first of the others expires. */
 const endsOfOthers: WeakMap<object, number> = new WeakMap()
 
-/** From now on, what is derived from this record also ends at the first of these expiries, which are those of other records with the same secret. */
+/** Makes everything derived from this record also end at the first of these expiries, which are those of other records with the same secret. */
 export function endWithOthers(record: object, expiries: readonly (number | undefined)[]): void {
   const ends = expiries.filter((end) => end !== undefined)
   if (ends.length > 0) endsOfOthers.set(record, Math.min(...ends))

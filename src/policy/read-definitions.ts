@@ -72,7 +72,7 @@ function refuseUnknown(field: string, scope: unknown, plain: Definitions): strin
   if (typeof scope === 'string' && plain.known.has(scope)) return scope
   const meant = typeof scope === 'string' ? closest(scope, plain.names) : undefined
   const hint = meant === undefined ? '' : `; did you mean ${quote(meant)}?`
-  throw new InvalidInputError(field, `${quote(scope)} is not a scope of the catalogue, and only those can imply or be implied${hint}`)
+  throw new InvalidInputError(field, `${quote(scope)} is not in the catalogue, and only scopes in it can imply or be implied${hint}`)
 }
 
 /** Returns a plain object's own entries. Refuses a list, a `Map` and a class instance, which would silently have no entries or the wrong ones. */

@@ -99,15 +99,10 @@ export function readInput<T>(
  *
  * @throws InvalidInputError `invalid_input`
  */
-export function refuseUndefined(
-  options: unknown,
-  names: readonly string[],
-  without = 'to run without it',
-  place: readonly PropertyKey[] = [],
-): void {
+export function refuseUndefined(options: unknown, names: readonly string[], without = '', place: readonly PropertyKey[] = []): void {
   for (const name of names) {
     if (name in Object(options) && Reflect.get(Object(options), name) === undefined) {
-      throw new InvalidInputError([...place, name], `is undefined: omit it ${without}, or check where it comes from`)
+      throw new InvalidInputError([...place, name], `is undefined: omit it${without && ` ${without}`}, or check where it comes from`)
     }
   }
 }

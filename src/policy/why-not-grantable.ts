@@ -14,7 +14,7 @@ export function whyNotGrantable(definitions: Definitions, grant: unknown): strin
   }
   if (isWildcard(grant)) {
     const covering = definitions.names.some((name) => covers(grant, name))
-    return covering ? undefined : `${quote(grant)} matches no scope of the catalogue${suggestion(definitions, grant)}`
+    return covering ? undefined : `${quote(grant)} matches no scope in the catalogue${suggestion(definitions, grant)}`
   }
   if (definitions.known.has(grant)) return undefined
   if (definitions.groups.has(grant)) return `${quote(grant)} is a group: write ${JSON.stringify(`@${grant}`)}`

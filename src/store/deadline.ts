@@ -172,7 +172,7 @@ export class DeadlineError extends StoreUnavailableError {
 /** The connection broke: the store did not refuse the operation, and it is unknown whether it was carried out. */
 export class ConnectionLostError extends StoreUnavailableError {}
 
-// Codes of Node, Postgres (class 08, and a server that closes a connection) and MySQL, as custom stores may pass them through.
+// Error codes of Node, Postgres (class 08, and those of a server that closes a connection) and MySQL, which custom stores may pass through.
 const LOST = /\b(?:ECONN[A-Z]+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|PROTOCOL_CONNECTION_LOST|08[0-9A-Z]{3}|57P0[1-3])\b/
 
 /** Returns whether the connection to the store was lost. */

@@ -7,7 +7,7 @@ type OnError = NonNullable<FaultOptions['onError']>
 const onError: OptionReader<OnError> = callback<OnError>('must be a function of { where, error }')
 const logger: OptionReader<Logger | false> = passing<Logger | false>(
   (value) => value === false || typeof Reflect.get(Object(value), 'error') === 'function',
-  'must be false, or a logger with a method error, such as console or pino()',
+  'must be false, or a logger with an error method, such as console or pino()',
 )
 
 /** `onError` and `logger`, as part of the schema of a set of options. */

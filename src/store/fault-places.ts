@@ -1,6 +1,6 @@
 import type { StoreMethod } from './methods.js'
 
-/** What a log line adds to a fault: a code, which docs/diagnostics.md explains, and advice. */
+/** The help that a log line adds to a fault: a code, which docs/diagnostics.md explains, and advice. */
 export type FaultHelp = {
   readonly code: `LATCHKEY_${string}`
   readonly advice: string
@@ -21,7 +21,7 @@ const CALLBACK: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; 
 const CALLBACK_ASIDE: FaultHelp = { code: CALLBACK_FAILED, advice: 'Fix the callback; requests are answered regardless.' }
 const OWN: FaultHelp = {
   code: 'LATCHKEY_NOT_DECIDED',
-  advice: 'See the cause. The operation will be retried, or its request already got a 503 response.',
+  advice: 'The operation will be retried, or its request was already answered with 503.',
 }
 
 /** The place of a fault: a call to the store, a host callback by the name of its option, or latchkey's own work. Stable, so alerts can rely on it. */

@@ -49,7 +49,7 @@ export type Restored = {
   readonly removedEvents?: readonly string[]
   readonly usage?: readonly RestoredUsage[]
   readonly consumers?: readonly ConsumerState[]
-  /** Names. */
+  /** The names of consumers to remove. */
   readonly removedConsumers?: readonly string[]
   readonly seals?: readonly StoredSeal[]
 }

@@ -2,7 +2,7 @@
 const FIRST_READ = 16
 /** Maximum number of rows per read: large rows may follow small ones. */
 const MOST_READ = 100
-/** How many times as many rows the next read may have. */
+/** How many times as many rows the next read may have as the last one. */
 const GROWTH = 4
 /** Maximum size of a page in characters of JSON, unless its first row alone is larger. */
 const MAX_PAGE_SIZE = 2 * 1024 * 1024
@@ -54,7 +54,7 @@ export type ReadPage<Row, Place> = {
  *
  * Leaves out the rows that `keep` refuses. If they are many, the page ends early too, and may be empty although more rows follow.
  *
- * `first`: how many rows the first read may have. More than the default where one read should do, and rows of the maximum size are rare.
+ * `first`: the maximum number of rows in the first read. Pass more than the default if one read should be enough and large rows are rare.
  */
 export async function readPage<Row, Place>(
   limit: number,

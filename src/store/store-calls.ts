@@ -95,12 +95,12 @@ export class StoreCalls {
     return () => callOut(this.site('subscribe', this.deadlineMs), () => stop(), ignored)
   }
 
-  /** From now on, no more calls are made once one hangs. */
+  /** Marks the instance as closing: once a call hangs, no more calls are made. */
   beginClose(): void {
     this.state.closing = true
   }
 
-  /** From now on, every call is refused: it would reopen the store of a closed instance. */
+  /** Refuses every later call, because it would reopen the store of a closed instance. */
   end(): void {
     this.state.ended = true
   }

@@ -21,7 +21,7 @@ export function refuseTooWide(page: readonly unknown[]): void {
   const most = MOST_SEARCHED.toLocaleString('en')
   const problem =
     tooWide === 'text'
-      ? `is too short to search for among more than ${most} tokens: write at least three characters, or add tenantId, ownerId or createdBy`
-      : `cannot be searched for among more than ${most} tokens in this store: add tenantId, ownerId or createdBy, or search by ID`
+      ? `is too short to search more than ${most} tokens: pass at least three characters, or add tenantId, ownerId or createdBy`
+      : `this store cannot search more than ${most} tokens by name: add tenantId, ownerId or createdBy, or search by ID`
   throw new InvalidInputError('name', problem)
 }

@@ -49,7 +49,7 @@ export function holdsOwnToken(text: string): boolean {
 
 const HIDDEN = '(not shown: the request has too many words that could be secrets)'
 
-/** Represents a list of more secrets than can be searched for. */
+/** Stands for a list of secrets that is too long to search for. */
 export const EVERY_TEXT: readonly string[] = Object.freeze([])
 
 /** Removes these secrets from text, both as they are and URL-encoded. */

@@ -24,7 +24,7 @@ const reader = objectOf({
  */
 export function consume(context: Context, actor: ReadActor, name: unknown, handler: unknown, options: unknown): EventConsumer {
   const read = readConsumerName(actor, name)
-  if (isWebhook(read)) throw new InvalidInputError('name', 'must not begin with "webhook:", as the names of the endpoints of webhooks() do')
+  if (isWebhook(read)) throw new InvalidInputError('name', 'must not begin with "webhook:", which is reserved for webhook endpoints')
   if (typeof handler !== 'function') throw new InvalidInputError('handler', 'must be a function that takes one event')
   const { from, timeout } = readOption(reader, options === undefined ? {} : options, 'consume()')
   const handle = handler as EventHandler
@@ -38,7 +38,7 @@ export function consume(context: Context, actor: ReadActor, name: unknown, handl
  * @throws GrantDeniedError `grant_denied`
  */
 export function readConsumerName(actor: ReadActor, name: unknown): string {
-  checkSeesAll(actor, 'a consumer receives the events of every tenant and every token')
+  checkSeesAll(actor, 'a consumer')
   if (typeof name === 'string' && NAME.test(name)) return name
   throw new InvalidInputError('name', 'must be a name such as "siem": 1 to 60 letters, digits, "-", "_", "." and ":"')
 }

@@ -61,7 +61,7 @@ const optionsShape: z.ZodType<{ transaction?: object | undefined }> = z.strictOb
 
 function readTransaction(options: unknown): object | undefined {
   if (options === undefined) return undefined
-  const { transaction } = readShape(optionsShape, options, 'the options')
+  const { transaction } = readShape(optionsShape, options, 'options')
   refuseUndefined(options, ['transaction'], 'to create outside of a transaction')
   return transaction
 }

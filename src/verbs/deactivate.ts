@@ -15,7 +15,7 @@ import { changeToken, readVersion, type Step, withChanges } from './lib/change.j
 export async function deactivate(context: Context, actor: ReadActor, id: unknown, options: unknown): Promise<TokenRecord> {
   const version = readVersion(options)
   return changeToken(context, id, actor, version, 'stop', (current, now) => {
-    if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is already revoked, which is final')
+    if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is already revoked, which cannot be undone')
     return stop(current, actor, now)
   })
 }

@@ -71,7 +71,7 @@ export const tokenEventsShape: z.ZodType<Given> = z.strictObject(page)
 export async function events(context: Context, actor: ReadActor, input: unknown): Promise<Page<AuditEvent>> {
   const given = readShape(eventsShape, input === undefined ? {} : input, 'events()')
   if (given.from !== undefined && given.to !== undefined && !(given.from < given.to))
-    throw new InvalidInputError('from', 'must be before to')
+    throw new InvalidInputError('from', 'must be before "to"')
   const limit = given.limit ?? DEFAULT_LIMIT
   const { limit: _, cursor: place, after: behind, order = 'newest', ...asked } = given
   const cursor = readPlace(order, place, behind)

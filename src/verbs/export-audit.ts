@@ -10,6 +10,6 @@ import { checkSeesAll, type ReadActor } from './lib/actor.js'
  * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export function exportAudit(context: Context, actor: ReadActor): AsyncIterable<AuditEntry> {
-  checkSeesAll(actor, 'the export contains the events of every tenant and every token')
+  checkSeesAll(actor, 'exporting the audit')
   return auditEntries(givingWay(context).store, context.settings.prefix)
 }

@@ -33,7 +33,7 @@ const reader = objectOf({
  * @throws StoreUnavailableError `store_unavailable`; rows that were already written stay
  */
 export async function importTokens(context: Context, actor: ReadActor, rows: unknown, input: unknown): Promise<ImportReport> {
-  checkSeesAll(actor, 'an import can affect every tenant')
+  checkSeesAll(actor, 'an import')
   refuseUndefined(input, ['dryRun'], 'to write')
   const { format, map, dryRun = false, onProgress } = readOption(reader, input, 'import()')
   const run = new ImportRun(context, actor, { format: formatOf(context, format), map, dryRun })

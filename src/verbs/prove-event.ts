@@ -27,7 +27,7 @@ const shape: z.ZodType<Given> = z.strictObject({ head: headShape.optional(), hid
  * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export async function proveEvent(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<EventProof> {
-  checkSeesAll(actor, 'a proof requires the whole audit')
+  checkSeesAll(actor, 'a proof')
   if (typeof id !== 'string') throw new InvalidInputError('id', 'must be the ID of an event, a string')
   refuseUndefined(input, ['head', 'hide'])
   const { head, hide = [] } = readShape(shape, input === undefined ? {} : input, 'proveEvent()')

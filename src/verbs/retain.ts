@@ -74,7 +74,7 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
 }
 
 /**
- * Returns the events of a sealed audit up to the first one that is still kept or differs from what was sealed. What was sealed long ago may follow a younger
+ * Returns the events of a sealed audit up to the first one that is still kept or differs from what was sealed. Events that were sealed long ago may follow a younger
  * event, because the clocks of nodes differ.
  */
 async function soundOf(
@@ -110,8 +110,8 @@ function keepsFromReturning({ settings }: Context, { id, action, tokenId, after,
 }
 
 /**
- * Before events that a consumer has not read are removed, records that, once for each position of a consumer. Does the same for events that a webhook's dead
- * letter still needs.
+ * Records, before old events are removed, which consumers have not read them: once for each position of a consumer. Does the same for events that a webhook's
+ * dead letter still needs.
  */
 async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[]): Promise<void> {
   const { prefix } = context.settings
@@ -128,7 +128,7 @@ async function tellWhoIsBehind(context: Context, old: readonly ListedEvent[]): P
     }
     // A conflict means that the event was already written.
     const { ok } = await commit(context, { events: [event] })
-    if (ok) context.report('consumerBehind', new StoreUnavailableError(`${details.consumer} misses events: retention removed them unread`))
+    if (ok) context.report('consumerBehind', new StoreUnavailableError(`${details.consumer} missed events: retention removed them unread`))
   }
 }
 

@@ -10,7 +10,7 @@ import { sealUp } from './lib/seals.js'
  * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export async function sealAudit(context: Context, actor: ReadActor): Promise<AuditHead | undefined> {
-  checkSeesAll(actor, 'a seal covers the events of every tenant and every token')
+  checkSeesAll(actor, 'sealing the audit')
   const seal = await sealUp(context)
   return seal && headOf(seal)
 }

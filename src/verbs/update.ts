@@ -30,7 +30,7 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
   const fields = givenFields(given, 'update')
   const scopes = fields.scopes == null ? undefined : readScopes(context.settings.catalogue, fields.scopes)
   return changeToken(context, id, actor, version, 'edit', async (current, now) => {
-    if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, and a revoked token cannot be changed')
+    if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, so it cannot be changed')
     if (scopes !== undefined && current.inherit === true) {
       throw new InvalidInputError('scopes', "cannot be set: this token inherits its owner's permissions")
     }

@@ -68,7 +68,7 @@ function readRange(range: unknown, now: number): Range {
   // Steps are counted from the start of the range. Without a given start, they begin at a whole hour.
   if (from === undefined)
     return { from: stepMs === HOUR_MS ? end - DEFAULT_DAYS * DAY_MS : hourOf(end - DEFAULT_DAYS * DAY_MS), to, end, stepMs }
-  if (to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must be before to')
+  if (to !== undefined && !(from < to)) throw new InvalidInputError('from', 'must be before "to"')
   if (!(end - from <= LONGEST_DAYS * DAY_MS)) {
     throw new InvalidInputError('from', `must be at most ${LONGEST_DAYS} days before the end of the range: request a shorter one`)
   }

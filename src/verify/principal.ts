@@ -30,7 +30,7 @@ const OVER: Life = Object.freeze({ over: true })
 /**
  * A principal that this library made.
  *
- * Its properties are informational. What it allows and whether its request is over are private state, so a handler that overwrites a property changes nothing.
+ * Its properties are informational. Its permissions and whether its request is over are private state, so a handler that overwrites a property changes nothing.
  */
 abstract class OwnPrincipal {
   readonly #granted: ScopeSet

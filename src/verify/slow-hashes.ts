@@ -75,8 +75,8 @@ export class SlowHashes {
   }
 
   /**
-   * Charges a credential that proved none of the tokens that it names, where its comparison has not done so. Tokens that do not exist are treated in the same way as those with a slow hash, so
-   * that the limit does not show which ones exist.
+   * Charges a credential for each token that it names and did not prove, unless a comparison was already charged for that token. Tokens that do not exist are
+   * charged like those with a slow hash, so that the limit does not show which ones exist.
    *
    * @throws StoreUnavailableError `store_unavailable`, if the caller has sent too many wrong secrets
    */

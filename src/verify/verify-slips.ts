@@ -20,7 +20,7 @@ function tellOfScheme(context: Context, given: string): void {
   told.add(context)
   warnOnConsole(
     'LATCHKEY_VERIFY_BEARER',
-    'verify() received a token with "Bearer " in front, which is token_malformed: pass only the token',
+    'verify() received a token with "Bearer " in front, and answered token_malformed: pass only the token',
   )
 }
 
@@ -31,7 +31,7 @@ export function tellOfNoText(context: Context, given: unknown, verb: 'verify' | 
   if (kind === undefined) return
   told.add(context)
   const instead = kind === 'a promise' ? 'await it' : 'pass the token alone, or let authenticate(tokens) read the request'
-  warnOnConsole('LATCHKEY_VERIFY_NOT_TEXT', `${verb}() received ${kind}, which is ${answer}: ${instead}`)
+  warnOnConsole('LATCHKEY_VERIFY_NOT_TEXT', `${verb}() received ${kind} and answered ${answer}: ${instead}`)
 }
 
 function kindOf(given: object): string | undefined {

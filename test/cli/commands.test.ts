@@ -30,19 +30,19 @@ describe('create', () => {
     expect(stdout).toMatch(/^acme_live_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}\n$/)
     const [record] = (await shell.tokens.system.list({ name: 'ERP' })).items
     expect(stderr).toBe(
-      `Created "ERP", ID ${record?.id}, which expires at ${record?.expiresAt?.toISOString()}. The token is shown only once:\n`,
+      `Created "ERP" (ID ${record?.id}). The token expires at ${record?.expiresAt?.toISOString()} and is shown only once:\n`,
     )
     expect(await shell.tokens.verify(stdout.trim())).toMatchObject({ ok: true, principal: { name: 'ERP' } })
   })
 
   it('create and rotate print when the token expires', async () => {
     const create = (name: string, ...terms: readonly string[]) => shell.run('create', '--name', name, '--scope', 'inventory:read', ...terms)
-    expect((await create('endless')).stderr).toContain(', which never expires. ')
+    expect((await create('endless')).stderr).toContain('The token never expires and ')
     const seconds = await create('brief', '--expires-in', '90')
     const [record] = (await shell.tokens.system.list({ name: 'brief' })).items
-    expect(seconds.stderr).toContain(`, which expires at ${record?.expiresAt?.toISOString()}. `)
+    expect(seconds.stderr).toContain(`The token expires at ${record?.expiresAt?.toISOString()} and `)
     const rotated = await shell.run('rotate', record?.id ?? '', '--overlap', '10')
-    expect(rotated.stderr).toMatch(/^Rotated \w{16} to \w{16}, "brief", which expires at 2\S+Z\. The new token/)
+    expect(rotated.stderr).toMatch(/^Rotated \w{16} to "brief" \(ID \w{16}\)\. The new token expires at 2\S+Z and is shown/)
   })
 
   it("create accepts every field of a token, with durations and instants in the library's formats", async () => {
@@ -106,7 +106,7 @@ describe('reading commands', () => {
     ])
     expect(events.stdout).toContain('token.created')
     expect(usage.stdout).toMatch(/total +│ 0/)
-    expect([explain.stdout, explain.stderr]).toEqual([expect.stringMatching(/scopes +│ ok /), 'Let in.\n'])
+    expect([explain.stdout, explain.stderr]).toEqual([expect.stringMatching(/scopes +│ ok /), 'Accepted.\n'])
   })
 
   it('explain first prints whether and where a token is refused, and truncates no fact', async () => {
@@ -278,14 +278,14 @@ describe('commands that change tokens', () => {
     expect((await shell.run('update', id)).code).toBe(2)
     expect(await shell.run('update', id, '--expires-in', '1d', '--remove', 'expires-at')).toMatchObject({ code: 2 })
     expect((await shell.run('update', id, '--remove', 'name')).code).toBe(2)
-    expect((await shell.run('update', id, '--name', 'x')).stderr).toBe(`Updated "x", ID ${id}, to version 3.\n`)
+    expect((await shell.run('update', id, '--name', 'x')).stderr).toBe(`Updated "x" (ID ${id}) to version 3.\n`)
   })
 
   it('deactivate disables a token, and activate enables it again', async () => {
     const { token, record } = await shell.tokens.system.create({ name: 'paused', scopes: ['inventory:read'] })
     expect(await json('deactivate', record.id, '--as', 'ada')).toMatchObject({ status: 'inactive', deactivatedBy: 'cli:ada' })
     expect(await shell.tokens.introspect(token)).toMatchObject({ active: false })
-    expect((await shell.run('activate', record.id)).stderr).toBe(`Activated "paused", ID ${record.id}.\n`)
+    expect((await shell.run('activate', record.id)).stderr).toBe(`Activated "paused" (ID ${record.id}).\n`)
     expect(await shell.tokens.introspect(token)).toMatchObject({ active: true })
   })
 
@@ -321,7 +321,7 @@ describe('commands that change tokens', () => {
     expect([code, stderr]).toEqual([
       0,
       expect.stringMatching(
-        /^"ended", ID \w{16}, was already revoked, at 20\d\d-.*Z by cli:ada, reason "laptop lost"\. Nothing changed\.\n$/,
+        /^"ended" \(ID \w{16}\) was already revoked at 20\d\d-.*Z by cli:ada \(reason: "laptop lost"\)\. Nothing changed\.\n$/,
       ),
     ])
   })
@@ -371,7 +371,7 @@ describe('event consumers', () => {
     expect(await forget()).toMatchObject({ code: 1, stderr: expect.stringContaining('a node runs the consumer "siem"') })
     await siem.stop()
     expect((await shell.run('forget-consumer', 'siem')).code).toBe(1)
-    expect(await forget()).toMatchObject({ code: 0, stderr: 'Forgot "siem".\n' })
+    expect(await forget()).toMatchObject({ code: 0, stderr: 'Forgot the consumer "siem".\n' })
     expect(await json('consumers')).toEqual({ items: [] })
     expect(await forget()).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no consumer "siem"') })
   }, 120_000)

@@ -111,7 +111,7 @@ describe('latchkey import of a table', () => {
     expect(report.problems).toEqual(rows.map((_, at) => ({ row: at + 1, line: at + 2, field: 'hash', message: problem })))
     shell.write('wrong.csv', table(['label', 'digest'], Array(130).fill(rows[0])))
     const long = await shell.run('import', 'wrong.csv', ...args.slice(0, -1), '--dry-run')
-    expect(long.stderr).toBe('The table covers the first 100 problems; 30 more rows failed.\nNothing was written.\n')
+    expect(long.stderr).toBe('The table shows the first 100 failed rows; there are 30 more.\nNothing was written.\n')
   })
 
   it('import rejects an invalid delimiter', async () => {

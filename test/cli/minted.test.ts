@@ -12,7 +12,6 @@ it('the error says which token was created if the token cannot be shown, whateve
   const minting = { create: () => Promise.resolve(minted), doubt: '', sentenceOf: () => 'Created.' }
   await expect(mint(session, minting)).rejects.toMatchObject({
     exitCode: 1,
-    message:
-      'token 4kQ0tXb2LrVn8ZcD was created, but the token could not be shown (Error: ENOSPC: no space left on device, write): revoke it',
+    message: 'token 4kQ0tXb2LrVn8ZcD was created, but it could not be shown (Error: ENOSPC: no space left on device, write): revoke it',
   })
 })

@@ -188,7 +188,7 @@ export const tokens = latchkey({ prefix: 'acme_live', store, deadline: '20s', sc
       ['SIGTERM', 800],
     ])
     expect([code, stdout]).toEqual([143, ''])
-    expect(stderr).toMatch(/latchkey: a token may have been created: `latchkey list` shows it first; revoke it\n$/)
+    expect(stderr).toMatch(/latchkey: a token may have been created: if so, it is the first that `latchkey list` shows; revoke it\n$/)
     expect((await shell.tokens.system.list({ name: 'twice' })).items).toHaveLength(1)
   })
 
@@ -202,7 +202,9 @@ export const tokens = latchkey({ prefix: 'acme_live', store, deadline: '20s', sc
       ],
     )
     expect(code).toBe(130)
-    expect(stderr).toContain(`latchkey: token ${id} may have been rotated: \`latchkey show ${id}\` names the successor; revoke it\n`)
+    expect(stderr).toContain(
+      `latchkey: token ${id} may have been rotated: if so, \`latchkey show ${id}\` names its successor; revoke that\n`,
+    )
   })
 })
 

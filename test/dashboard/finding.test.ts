@@ -115,7 +115,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
             contentType: 'application/problem+json',
             body: JSON.stringify({
               code: 'invalid_input',
-              detail: 'name: cannot be searched for among more than 100,000 tokens in this store',
+              detail: 'name: this store cannot search more than 100,000 tokens by name',
             }),
           }),
       )

@@ -13,7 +13,7 @@ export type Outcome = {
 
 /** The outcomes written out independently of the code table: what each code sends (RFC 6750 §3, RFC 9457). */
 export const OUTCOMES: { readonly [Code in OutcomeCode]: Outcome } = {
-  credential_missing: answer(401, 'Unauthorized', 'This resource needs a token', {}),
+  credential_missing: answer(401, 'Unauthorized', 'This resource requires a token', {}),
   credential_malformed: answer(400, 'Bad Request', 'The request carries a malformed credential', { error: 'invalid_request' }),
   token_invalid: answer(401, 'Unauthorized', 'The token is not valid.', { error: 'invalid_token' }),
   token_inactive: answer(401, 'Unauthorized', 'The token is deactivated.', { error: 'invalid_token' }),

@@ -72,7 +72,7 @@ describe('scopes that are not in the catalogue', () => {
     [
       'scopes',
       { name: 'ERP', scopes: ['inventry:*'] },
-      'scopes.0: "inventry:*" matches no scope of the catalogue; did you mean "inventory:*"?',
+      'scopes.0: "inventry:*" matches no scope in the catalogue; did you mean "inventory:*"?',
     ],
     ['scopes', { name: 'ERP', scopes: ['@stafff'] }, 'scopes.0: the group "@stafff" does not exist; did you mean "@staff"?'],
   ])('an unknown grant in %s is rejected with a suggestion', async (_, input, message) => {

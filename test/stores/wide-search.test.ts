@@ -14,8 +14,8 @@ import { service } from '../support/services.js'
 import { ownDatabase, ownFolder, ownSchema } from './sql/databases.js'
 
 const PREFIX = 'acme_test'
-const TOO_SHORT = /^name: is too short to search for among more than 100,000 tokens: write at least three characters/
-const NO_INDEX = /^name: cannot be searched for among more than 100,000 tokens in this store: add tenantId, ownerId or createdBy/
+const TOO_SHORT = /^name: is too short to search more than 100,000 tokens: pass at least three characters/
+const NO_INDEX = /^name: this store cannot search more than 100,000 tokens by name: add tenantId, ownerId or createdBy/
 
 type Place = {
   readonly store: TokenStore

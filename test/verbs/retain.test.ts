@@ -200,7 +200,7 @@ describe('retention', () => {
     await sweep()
     expect(await actions()).toEqual(['token.created', 'consumer.behind'])
     expect((await handle.events({ action: 'consumer.behind' })).items).toMatchObject([{ actorId: 'system', details: { consumer: 'siem' } }])
-    expect(faults).toMatchObject([{ where: 'consumerBehind', error: { message: expect.stringContaining('siem misses events') } }])
+    expect(faults).toMatchObject([{ where: 'consumerBehind', error: { message: expect.stringContaining('siem missed events') } }])
     const got: string[] = []
     handle.consume('siem', ({ action }) => void got.push(action))
     await until(() => got.length === 2)

@@ -25,7 +25,7 @@ export type ManagementOptions = Manage & {
 export function mountManagement(adapter: AbstractHttpAdapter, tokens: Authenticator, given: ManagementOptions): void {
   const { path, actor, ...options } = detached<ManagementOptions>(Object(given), ['path', 'actor'])
   if (typeof path !== 'string' || !path.startsWith('/')) {
-    throw new InvalidInputError('management.path', 'must be the whole path of the API, such as /admin/tokens')
+    throw new InvalidInputError('management.path', 'must be the full path of the API, such as /admin/tokens')
   }
   // An invalid authenticator is reported by name there.
   const instance = tokens as Latchkey

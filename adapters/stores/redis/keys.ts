@@ -4,7 +4,7 @@ import type { StoredToken } from '../../../src/model/record.js'
 const HASH_TAG = /^[^{]*\{[^}]+\}/
 
 /** The message for an invalid key prefix. */
-export const KEY_PREFIX = 'must be 1 to 200 characters, such as acme: or {acme}:, with braces around a hash tag only'
+export const KEY_PREFIX = 'must be 1 to 200 characters, such as acme: or {acme}:, with braces only around a hash tag'
 
 /** Returns whether this is a valid prefix for keys. */
 export function isKeyPrefix(value: unknown): boolean {

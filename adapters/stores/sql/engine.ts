@@ -58,7 +58,7 @@ export class CapSignal extends Error {
   }
 }
 
-/** Drives steps with a synchronous function. What it throws is thrown where the step was yielded. */
+/** Drives steps with a synchronous function. An error that it throws is rethrown where the step was yielded. */
 export const driveSync = <T>(steps: Steps<T>, run: (query: CompiledQuery) => QueryResult<unknown>): T => {
   let turn = steps.next()
   while (!turn.done) {

@@ -12,6 +12,6 @@ export function addActivate(program: Command, perform: Perform): void {
   perform(command, async ({ handle, streams, readId, answer }, _options, [text = '']) => {
     const id = await readId(text)
     const record = await handle.activate(id)
-    await answer(record, () => say(streams, `Activated ${JSON.stringify(record.name)}, ID ${id}.`))
+    await answer(record, () => say(streams, `Activated ${JSON.stringify(record.name)} (ID ${id}).`))
   })
 }

@@ -35,9 +35,9 @@ export function addCreate(program: Command, perform: Perform): void {
     const input = readInput(options)
     await mint(session, {
       create: () => session.handle.create(input),
-      doubt: 'a token may have been created: `latchkey list` shows it first; revoke it',
+      doubt: 'a token may have been created: if so, it is the first that `latchkey list` shows; revoke it',
       sentenceOf: (record) =>
-        `Created ${JSON.stringify(record.name)}, ID ${record.id}, which ${lifetimeOf(record)}. The token is shown only once:`,
+        `Created ${JSON.stringify(record.name)} (ID ${record.id}). The token ${lifetimeOf(record)} and is shown only once:`,
     })
   })
 }

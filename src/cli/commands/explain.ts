@@ -34,7 +34,7 @@ export function addExplain(program: Command, perform: Perform): void {
 }
 
 function verdictOf({ ok, code, steps }: Explanation): string {
-  if (ok === true) return 'Let in.'
+  if (ok === true) return 'Accepted.'
   const open = steps.filter((step) => step.ok === undefined).map(({ step }) => step)
   if (ok === undefined) return `Unknown: it depends on ${open.join(', ')}.`
   const failing = steps.filter((step) => step.ok === false).map(({ step }) => step)
@@ -66,7 +66,7 @@ function rateFact({ name, limit, remaining, resetSeconds }: RateState): string {
 function scopeFacts({ scope, exists, held, grants, owner, givenBy }: ExplainedScope): readonly string[] {
   if (!exists) return [`${scope} is not in the catalogue`]
   return [
-    `${scope}: ${held === undefined ? 'not known whether it is held' : held ? 'held' : 'not held'}`,
+    `${scope}: ${held === undefined ? 'unknown' : held ? 'held' : 'not held'}`,
     ...(owner === false ? ['  its owner does not have it'] : []),
     ...grants.map((grant) => `  granted by ${grant}`),
     ...(givenBy ?? []).map((grant) => `  would be granted by ${grant}`),

@@ -15,6 +15,6 @@ export function addForgetConsumer(program: Command, perform: Perform): void {
   perform(command, async ({ handle, streams, answer, confirm }, _, [name = '']) => {
     await confirm(() => `Forget the consumer ${JSON.stringify(name)}? If it runs again, it starts over.`)
     if (!(await handle.forgetConsumer(name))) throw new CommandError(EXIT.failed, `there is no consumer ${JSON.stringify(name)}`)
-    await answer({ forgotten: name }, () => say(streams, `Forgot ${JSON.stringify(name)}.`))
+    await answer({ forgotten: name }, () => say(streams, `Forgot the consumer ${JSON.stringify(name)}.`))
   })
 }

@@ -25,7 +25,7 @@ export function addImport(program: Command, perform: Perform): void {
       'Creates a record for each row of a file of tokens that another system issued. Rows that were imported before are skipped.',
     )
     .argument('<file>', 'a .csv or .tsv file with a header, or one JSON object on each line; - reads standard input')
-    .requiredOption('--format <name>', "name of a format in the instance's option imports")
+    .requiredOption('--format <name>', "name of a format in the instance's imports option")
     .requiredOption('--map <file>', 'module that exports map(row), which returns the settings of the token, or nothing to skip the row')
     .option('--delimiter <character>', 'the character between the cells of a table (default: depends on the file extension)')
     .option('--dry-run', 'check everything and write nothing')
@@ -67,7 +67,7 @@ async function writeReport(streams: Streams, { problems, ...counts }: Told, dryR
   await writeFields(streams, counts)
   if (problems.length > 0) await writeTable(streams, ['rows', 'lines', 'field', 'problem'], grouped(problems), { whole: true })
   const more = counts.failed - problems.length
-  if (more > 0) await say(streams, `The table covers the first ${problems.length} problems; ${more} more rows failed.`)
+  if (more > 0) await say(streams, `The table shows the first ${problems.length} failed rows; there are ${more} more.`)
   if (dryRun) await say(streams, 'Nothing was written.')
 }
 

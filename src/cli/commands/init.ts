@@ -13,7 +13,7 @@ import { configText, FRAMEWORKS, type Framework, reexportText, routeText, STORES
 type Options = { readonly framework?: Framework; readonly store?: StoreName; readonly prefix?: string; readonly json?: boolean }
 type File = { readonly name: string; readonly text: string }
 
-/** Frameworks that no route is written for, by package, with the page that describes them and the other names that people use. */
+/** Frameworks for which no route is written: the package, the page that describes it, and other names that people use. */
 const PAGES: readonly (readonly [name: string, page: string, others?: readonly string[]])[] = [
   ['@nestjs/core', 'nest', ['nest']],
   ['next', 'next'],
@@ -36,9 +36,8 @@ function pageOf(framework: string): string | undefined {
   const lower = framework.toLowerCase()
   for (const name of [lower, lower.replace(/\.?js$/, '')]) {
     const page = PAGES.find(([own, , others]) => own === name || others?.includes(name))?.[1] ?? (ON_WEB.test(name) ? 'web' : undefined)
-    if (page !== undefined) return `for ${framework}, leave the option out and see ${pathOf(page)}`
-    if (name === 'ws' || name === 'websocket')
-      return `for ${framework}, leave the option out and see node_modules/latchkey/docs/websockets.md`
+    if (page !== undefined) return `for ${framework}, omit the option and see ${pathOf(page)}`
+    if (name === 'ws' || name === 'websocket') return `for ${framework}, omit the option and see node_modules/latchkey/docs/websockets.md`
   }
   return undefined
 }
@@ -119,7 +118,7 @@ function moveOut({ file, exported }: InstanceFile): string {
 function choose(sources: readonly Source[], config: string): string {
   const [{ file, exported }] = sources as readonly [Source]
   const files = sources.map((each) => each.file).join(' and ')
-  return `${files} export an instance each: write ${config} with the one to use, such as ${reexportText(importPathOf(file), exported).trim()}`
+  return `${files} each export an instance: write ${config} with the one to use, such as ${reexportText(importPathOf(file), exported).trim()}`
 }
 
 async function writeAll(cwd: string, files: readonly File[]): Promise<void> {

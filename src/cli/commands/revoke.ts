@@ -22,11 +22,11 @@ export function addRevoke(program: Command, perform: Perform): void {
     const isRevoked = before?.revokedAt !== undefined
     if (!isRevoked) await confirm(async () => `Revoke ${await nameOf(handle, id)} permanently?`)
     const record = await handle.revoke(id, given({ reason, waitForNodes: wait }))
-    await answer(record, () => say(streams, isRevoked ? wasRevoked(record) : `Revoked ${JSON.stringify(record.name)}, ID ${id}.`))
+    await answer(record, () => say(streams, isRevoked ? wasRevoked(record) : `Revoked ${JSON.stringify(record.name)} (ID ${id}).`))
   })
 }
 
 function wasRevoked({ id, name, revokedAt, revokedBy, revokedReason }: TokenRecord): string {
-  const why = revokedReason === undefined ? '' : `, reason ${JSON.stringify(revokedReason)}`
-  return `${JSON.stringify(name)}, ID ${id}, was already revoked, at ${revokedAt?.toISOString()} by ${revokedBy}${why}. Nothing changed.`
+  const why = revokedReason === undefined ? '' : ` (reason: ${JSON.stringify(revokedReason)})`
+  return `${JSON.stringify(name)} (ID ${id}) was already revoked at ${revokedAt?.toISOString()} by ${revokedBy}${why}. Nothing changed.`
 }

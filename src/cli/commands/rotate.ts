@@ -24,9 +24,9 @@ export function addRotate(program: Command, perform: Perform): void {
     }
     await mint(session, {
       create: () => session.handle.rotate(id, given({ overlap, ownerId }) as RotateInput & { readonly idempotencyKey?: undefined }),
-      doubt: `token ${id} may have been rotated: \`latchkey show ${id}\` names the successor; revoke it`,
+      doubt: `token ${id} may have been rotated: if so, \`latchkey show ${id}\` names its successor; revoke that`,
       sentenceOf: (record) =>
-        `Rotated ${id} to ${record.id}, ${JSON.stringify(record.name)}, which ${lifetimeOf(record)}. The new token is shown only once:`,
+        `Rotated ${id} to ${JSON.stringify(record.name)} (ID ${record.id}). The new token ${lifetimeOf(record)} and is shown only once:`,
     })
   })
 }

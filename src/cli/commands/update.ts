@@ -41,7 +41,7 @@ export function addUpdate(program: Command, perform: Perform): void {
     const changes = readChanges(options)
     const id = await readId(text)
     const record = await handle.update(id, changes)
-    await answer(record, () => say(streams, `Updated ${JSON.stringify(record.name)}, ID ${id}, to version ${record.version}.`))
+    await answer(record, () => say(streams, `Updated ${JSON.stringify(record.name)} (ID ${id}) to version ${record.version}.`))
   })
 }
 

@@ -34,7 +34,7 @@ export function findConfig(cwd: string, given: string | undefined, option = '--c
   }
   throw new CommandError(
     EXIT.usage,
-    'found no latchkey.config.ts, .mjs or .js here or in a parent folder: run `npx latchkey init` to write one, or name yours with --config',
+    'found no latchkey.config.ts, .mjs or .js here or in a parent folder: run `npx latchkey init` to write one, or pass yours with --config',
   )
 }
 

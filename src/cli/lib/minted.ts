@@ -11,7 +11,7 @@ export function lifetimeOf({ expiresAt }: TokenRecord): string {
 /** Creates a token and shows it. */
 type Minting = {
   create(): Promise<Minted>
-  /** What to say if the process has to end before it is known whether the token was created. */
+  /** The message if the process has to end before it is known whether the token was created. */
   readonly doubt: string
   sentenceOf(record: TokenRecord): string
 }
@@ -45,7 +45,7 @@ async function show({ streams, answer }: Session, { token, record }: Minted, sen
     const why =
       error instanceof OutputClosedError
         ? 'standard output was closed before the token could be shown'
-        : `the token could not be shown (${oneLine(String(error))})`
+        : `it could not be shown (${oneLine(String(error))})`
     throw new CommandError(EXIT.failed, `token ${record.id} was created, but ${why}: revoke it`)
   }
 }

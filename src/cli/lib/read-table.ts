@@ -11,7 +11,7 @@ const FAULTS: { readonly [code: string]: string } = {
   CSV_INVALID_CLOSING_QUOTE: 'has text after a closing quote',
   INVALID_OPENING_QUOTE: 'has a quote in the middle of a cell that is not quoted',
   CSV_QUOTE_NOT_CLOSED: 'has a quote that is never closed',
-  CSV_MAX_RECORD_SIZE: 'is longer than 1 MB: is there a quote that is never closed?',
+  CSV_MAX_RECORD_SIZE: 'is longer than 1 MB, probably because a quote is never closed',
 }
 
 /** Reads the rows of a table whose first line names its columns (RFC 4180), on demand. An empty cell is absent, unless it is quoted. */

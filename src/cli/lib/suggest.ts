@@ -45,7 +45,7 @@ const ELSEWHERE: ReadonlyMap<string, readonly string[]> = new Map([
 /** The unit at the end of an option for a duration. Here, the unit is part of the value. */
 const UNIT = /-(?:minutes|hours|days|weeks)$/
 
-/** Returns our words for a word of another product. */
+/** Returns the names that latchkey uses for a word from another product. */
 function meantBy(word: string, ours: readonly string[]): readonly string[] {
   const plain = word
     .replace(/[a-z](?=[A-Z])/g, '$&-')
@@ -54,7 +54,7 @@ function meantBy(word: string, ours: readonly string[]): readonly string[] {
   return ours.filter((name) => ELSEWHERE.get(name)?.includes(plain) || name === plain)
 }
 
-/** A longer word is no typo of a command or an option, but it may be a token in a format that is unknown before the configuration is loaded. */
+/** A longer word is not a typo of a command or an option, but it may be a token in a format that is unknown before the configuration is loaded. */
 const LONGEST_WORD = 24
 
 /** A command whose errors for an unknown command or option suggest ours for a word of another product, and otherwise the most similar name. */
@@ -70,7 +70,7 @@ export class SuggestingCommand extends Command {
     const [start, kind, word = ''] = /^error: unknown (command|option) '([^'=]+)/.exec(message) ?? []
     if (start === undefined)
       return super.error(options?.code === 'commander.excessArguments' ? message + excessHint(this) : message, options)
-    if (word.length > LONGEST_WORD) return super.error(`error: unknown ${kind}, not repeated here because it may be a token`, options)
+    if (word.length > LONGEST_WORD) return super.error(`error: unknown ${kind}; it is not repeated here because it may be a token`, options)
     const hint = kind === 'command' ? commandFor(this, word) : optionFor(this, word)
     // Behind `=`, there is a value, which may be a token.
     return super.error(hint === undefined ? message.replace(/=[^']*'/, "'") : `${start}' (Did you mean ${hint}?)`, options)

@@ -1,8 +1,8 @@
-/** The frameworks that a guarded route can be written for. */
+/** The frameworks for which `init` can write a guarded route. */
 export const FRAMEWORKS = ['express', 'fastify', 'koa', 'hono'] as const
 export type Framework = (typeof FRAMEWORKS)[number]
 
-/** The stores that a configuration can be written for, with the packages that each needs. */
+/** The stores that `init` can configure, with the packages that each needs. */
 export const STORES = {
   sqlite: { call: "sqliteStore('tokens.db')", packages: ['kysely', 'libsql'] },
   postgres: { call: 'postgresStore({ url: process.env.DATABASE_URL })', packages: ['kysely', 'pg'] },

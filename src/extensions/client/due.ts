@@ -11,7 +11,7 @@ export type RecordPart = {
 export type Due = {
   /** In milliseconds from now. Zero or less means immediately, `Infinity` never. */
   readonly delayMs: number
-  /** Whether the token's age is the reason, and not its schedule. */
+  /** Whether the rotation is due because of the token's age rather than its schedule. */
   readonly ageing: boolean
 }
 

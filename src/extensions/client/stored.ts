@@ -21,7 +21,7 @@ export async function load(settings: Settings): Promise<ClientState | undefined>
 }
 
 /**
- * Saves a state durably in place of one of these tokens.
+ * Durably saves a state that replaces one of these tokens.
  *
  * @throws ClientError `storage_failed`
  */

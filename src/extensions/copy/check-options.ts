@@ -28,7 +28,7 @@ export function checkOptions({ from, to, old, now }: Ends): void {
     const missing = MOVES.find((method) => store[method] === undefined)
     if (missing !== undefined) throw new InvalidInputError(field, `has no ${missing}(), so it cannot take part in a copy`)
   }
-  if (old.settings.store === now.settings.store) throw new InvalidInputError('to.store', 'is the same store')
+  if (old.settings.store === now.settings.store) throw new InvalidInputError('to.store', 'must not be the store of the old instance')
 }
 
 function checkImports({ old, now }: Pick<Ends, 'old' | 'now'>): void {

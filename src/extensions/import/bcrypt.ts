@@ -25,7 +25,7 @@ export type BcryptTokensOptions = FormatOptions &
 const given = objectOf({
   ...formatFields,
   ...shapeFields,
-  compare: callback<BcryptTokensOptions['compare']>("must be your bcrypt library's function compare"),
+  compare: callback<BcryptTokensOptions['compare']>('must be the compare function of your bcrypt library'),
   keyLength: wholeNumber(4, 128),
   keyColumn: someText('must be the name of a column').default('prefix'),
   column: someText('must be the name of a column').default('hash'),

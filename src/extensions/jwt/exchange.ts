@@ -59,7 +59,7 @@ export type ExchangeOptions = {
 
 const NO_KEYS = 'must be a list of at least one key from signingKey() or generateSigningKey()'
 
-const keysReader = someOf(passing<SigningKey>(isSigningKey, NO_KEYS), NO_KEYS)
+const keysReader = someOf(passing<SigningKey>(isSigningKey, 'must be a key from signingKey() or generateSigningKey()'), NO_KEYS)
 
 const schema = objectOf({
   issuer: address(),

@@ -94,7 +94,7 @@ const signedReader = objectOf({
 })
 const foreignReader = objectOf({
   ...shape,
-  algorithms: listOf(oneOf(ALGORITHMS, `must be ${ALGORITHMS.join(' or ')}`), {
+  algorithms: listOf(oneOf(ALGORITHMS, `must be one of ${ALGORITHMS.join(', ')}`), {
     error: `must be some of ${ALGORITHMS.join(', ')}`,
     min: 1,
   }).default(['RS256']),
@@ -177,7 +177,7 @@ function createVerifier(kind: 'signed' | 'foreign', options: Checked, rules: Rul
   const monotonic = (): number => performance.now()
   const principalSite: CallSite = { what: 'the principal callback', where: 'foreign', deadlineMs: rules.deadlineMs, report }
 
-  // RFC 7519 §4.1.4 allows a leeway. What `exchange` signs gets none: it expires no later than its parent, which gets none either.
+  // RFC 7519 §4.1.4 allows a leeway. Tokens that `exchange` signs get none: they expire no later than their parent, which gets none either.
   const endsAt = ({ exp }: Claims): number => (kind === 'signed' ? exp : exp + skew)
 
   async function decide(token: unknown, context?: VerifyContext, deadlineMs?: number): Promise<Verification> {

@@ -5,7 +5,7 @@ import { Places } from './places.js'
 
 /** Senders usually send reports of up to this size. */
 const SMALL_BYTES = 64 * 1024
-/** How many of these may be arriving at once. One more takes the place of the one that has been arriving for longest. */
+/** How many of these may be arriving at once. Another one replaces the one that has been arriving longest. */
 const SMALL_AT_ONCE = 1000
 /** How many larger reports may be in memory at once before their signatures are verified. */
 const LARGE_AT_ONCE = 8

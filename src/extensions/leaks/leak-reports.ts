@@ -18,7 +18,7 @@ export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_s
 const MAX_BYTES = 8 * 1024 * 1024
 const NO_MATCH = 'the signature does not match the report'
 const AT_ONCE = 64
-/** Far more than any sender's identifiers have. They are remembered while they are unknown. */
+/** The maximum length of an identifier, far more than any sender uses. Unknown identifiers are remembered. */
 const MAX_IDENTIFIER = 256
 // RFC 9110 §5.1
 const headerName = string('must be the name of a header').and(

@@ -24,7 +24,7 @@ export type ScannerRules = {
  * ```
  */
 export function scannerRules(prefixes: readonly string[]): ScannerRules {
-  if (!Array.isArray(prefixes) || prefixes.length === 0) throw new InvalidInputError('prefixes', 'must name at least one prefix')
+  if (!Array.isArray(prefixes) || prefixes.length === 0) throw new InvalidInputError('prefixes', 'must be a list of at least one prefix')
   for (const [at, prefix] of prefixes.entries()) {
     if (!isPrefix(prefix)) throw new InvalidInputError(`prefixes.${at}`, 'must be a prefix such as acme_live')
   }

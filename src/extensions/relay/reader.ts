@@ -67,7 +67,7 @@ export class Reader {
     this.#writes.request()
   }
 
-  /** The feed has grown, and the nodes are being woken. */
+  /** Signals that the feed has grown and the nodes are being woken. */
   urge(): void {
     this.#urgentUntil = this.#clock.now() + URGENT_MS
     if (this.#asked.length > 0) this.#reads.request()

@@ -46,7 +46,7 @@ export class Endpoint {
   readonly #actions: ReadonlySet<string> | undefined
   /** The last event whose delivery failed on this node. */
   #waitedFor: string | undefined
-  /** This node delivered the previous event, and nothing but likely refusals followed. */
+  /** Whether this node has delivered an event and seen only likely refusals since. */
   #accepts = false
 
   constructor(inside: Internals, options: EndpointOptions) {
@@ -128,7 +128,7 @@ export class Endpoint {
     // An instant further ahead than any delay comes from a wrong clock.
     if (before !== undefined && this.#waitedFor !== event.id && left > 0 && left <= 2 * longestMs) {
       this.#waitedFor = event.id
-      this.#tell('webhook', `${failure}, not counted among its ${most} attempts; the next in ${seconds(left)}`)
+      this.#tell('webhook', `${failure}, not counted among its ${most} attempts; next attempt in ${seconds(left)}`)
       throw new RetryLater(left)
     }
     const attempts = (before?.attempts ?? 0) + 1
@@ -136,7 +136,7 @@ export class Endpoint {
     const wait = Math.max(gone === true ? longestMs : this.#waitAfter(attempts), Math.min(waitMs, longestMs))
     await saveAttempts(store, rows, this.#of, { eventId: event.id, attempts, dueAt: now + Math.round(wait) })
     this.#waitedFor = event.id
-    this.#tell('webhook', `${failure}, attempt ${attempts} of ${most}; the next in ${seconds(wait)}`)
+    this.#tell('webhook', `${failure}, attempt ${attempts} of ${most}; next attempt in ${seconds(wait)}`)
     throw new RetryLater(wait)
   }
 

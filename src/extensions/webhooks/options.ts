@@ -66,8 +66,8 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/
 const LEAST_BYTES = 32
 const LEAST_DISTINCT = 8
 const KEY = 'must be at least 32 random bytes, as text or as a Uint8Array, such as the output of "openssl rand -base64 32"'
-const SHORT = `is too short: ${KEY}`
-const UNVARIED = `has too few different bytes for a random key: ${KEY}`
+const SHORT = `is too short: it ${KEY}`
+const UNVARIED = `has too few different bytes for a random key: it ${KEY}`
 
 const bytesOf = (value: string | Uint8Array): Uint8Array =>
   typeof value === 'string' ? new TextEncoder().encode(value) : Uint8Array.from(value)

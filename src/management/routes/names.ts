@@ -15,7 +15,7 @@ import { namePage } from '../schemas/outputs.js'
 /** Maximum number of IDs per request for names. */
 const MOST_IDS = 100
 
-/** A name as the host has it, without characters that are not allowed in our names. One without visible characters is no name. */
+/** A name from the host, without the characters that are not allowed in our names. A name without visible characters counts as absent. */
 const nameShape = z
   .string()
   .max(200)

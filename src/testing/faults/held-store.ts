@@ -13,11 +13,11 @@ export type HeldCall = StoreCall & {
 
 /** A store whose calls wait for the test. */
 export type HeldStore = TokenStore & {
-  /** From now on, every call of these methods waits. */
+  /** Makes every later call of these methods wait. */
   hold(...methods: readonly StoreMethod[]): void
-  /** From now on, calls to these methods (or of all methods, if none is named) pass. Calls that already wait keep waiting. */
+  /** Lets later calls of these methods pass, or of all methods if none is named. Calls that already wait keep waiting. */
   pass(...methods: readonly StoreMethod[]): void
-  /** From now on, calls to these methods (or of all methods, if none is named) pass, and waiting calls are released. */
+  /** Lets later calls of these methods pass, or of all methods if none is named, and releases waiting calls. */
   resume(...methods: readonly StoreMethod[]): Promise<void>
   /** Resolves to the oldest waiting call of a method that `next` has not returned before; waits until there is one. */
   next(method: StoreMethod): Promise<HeldCall>
@@ -36,7 +36,7 @@ export type HeldStore = TokenStore & {
  * const read = await store.next('find')
  * await read.reach()                                  // reads the record as it is now, …
  * store.pass('find')
- * await tokens.revoke(id, {}, { actor: 'system' })    // … which then changes, …
+ * await tokens.system.revoke(id)                      // … which then changes, …
  * await read.release()                                // … and only now does the old answer arrive.
  * ```
  */

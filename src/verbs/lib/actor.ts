@@ -92,7 +92,7 @@ export function readActor(input: unknown): ReadActor {
       'is reserved: latchkey writes "token:", "client:", "cli:", "leaks:" and "anonymous" itself; use a different prefix',
     )
   }
-  if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" stands for people who were erased`)
+  if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" stands for people who were erased; use a different ID`)
   return Object.freeze({
     id,
     tenants: tenants === '*' ? undefined : Object.freeze([...tenants]),
@@ -134,12 +134,12 @@ export function canSee(actor: ReadActor, token: Partial<Pick<StoredToken, 'tenan
 }
 
 /**
- * Refuses an actor that cannot see every tenant and every token.
+ * Refuses an actor that cannot see every token of every tenant. The message begins with `what`.
  *
  * @throws GrantDeniedError `grant_denied`, with field `actor`
  */
-export function checkSeesAll(actor: ReadActor, why: string): void {
-  if (reachOf(actor) !== 'all') throw new GrantDeniedError('actor', why)
+export function checkSeesAll(actor: ReadActor, what: string): void {
+  if (reachOf(actor) !== 'all') throw new GrantDeniedError('actor', `${what} requires an actor who manages all tokens of all tenants`)
 }
 
 /**
@@ -197,8 +197,8 @@ export type Kept = {
  */
 export function checkGrant(catalogue: Catalogue, actor: ReadActor, wanted: Grant, kept?: Kept): void {
   if (actor.tenants !== undefined && (wanted.tenantId === undefined || !actor.tenants.includes(wanted.tenantId))) {
-    const why = wanted.tenantId === undefined ? 'a token without a tenant is valid for all tenants' : 'this is not one of your tenants'
-    throw new GrantDeniedError('tenantId', `${why}: name one of your tenants`)
+    const why = wanted.tenantId === undefined ? 'a token without a tenant is valid for all tenants: name' : 'this is not'
+    throw new GrantDeniedError('tenantId', `${why} one of your tenants`)
   }
   if (actor.manages === 'own' && wanted.ownerId !== actor.id && kept?.reach !== true) {
     throw new GrantDeniedError('ownerId', 'you can create only tokens that you own yourself')

@@ -124,7 +124,7 @@ export async function commitIn(
  * @throws InvalidInputError `invalid_input`
  */
 export function checkId(field: string, id: unknown): asserts id is string {
-  if (typeof id !== 'string') throw new InvalidInputError(field, `must be the ID of a token, a string, as in record.id${unawaited(id)}`)
+  if (typeof id !== 'string') throw new InvalidInputError(field, `must be the ID of a token (a string), as in record.id${unawaited(id)}`)
   if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: pass its ID, as in record.id')
 }
 
@@ -202,11 +202,11 @@ const versionShape = z.strictObject({
  * @throws InvalidInputError `invalid_input`
  */
 export function readVersion(options: unknown): number | undefined {
-  return options === undefined ? undefined : readShape(versionShape, options, 'the options').version
+  return options === undefined ? undefined : readShape(versionShape, options, 'options').version
 }
 
 function staleVersion(current: StoredToken): ConflictError {
-  return new ConflictError('conflict', `somebody else changed this token: it is at version ${current.version} now. Read it again.`, {
+  return new ConflictError('conflict', `this token has changed: it is now at version ${current.version}; read it again`, {
     field: 'version',
     version: current.version,
   })

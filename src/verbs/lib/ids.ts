@@ -12,7 +12,7 @@ export const idsSchema: z.ZodType<readonly string[]> = z
   .array(z.string({ error: 'must be the ID of a token' }).refine(isTokenId, { error: 'must be the ID of a token' }), {
     error: 'must be a list of IDs',
   })
-  .min(1, { error: 'must name a token' })
+  .min(1, { error: 'must contain at least one ID' })
   .max(MOST, { error: `must be at most ${MOST} IDs` })
   .meta({ description: `The tokens: at most ${MOST}.` })
 

@@ -18,7 +18,7 @@ type Line = Map<string, Waiting[]>
 /** The changes that wait, per instance and by token. A token with an entry is being changed. */
 const lines: WeakMap<RecordCache, Line> = new WeakMap()
 
-/** The error for a change that still conflicts after `MAX_TRIES`, or that too many others wait for. */
+/** The error for a change that still conflicts after `MAX_TRIES`, or that arrives when too many changes are waiting. */
 export function tooManyChanges(): ConflictError {
   return new ConflictError('conflict', 'too many concurrent changes to this token; retry')
 }
@@ -29,8 +29,8 @@ export function mustWait({ records }: Context, id: string, urgency: Urgency): bo
 }
 
 /**
- * Makes a change to one token. An attempt returns `undefined` to be repeated. The first is made at once, so what it refuses never waits; the others take turns.
- * All at once, each of them would read the token again whenever one succeeded.
+ * Makes a change to one token. An attempt that returns `undefined` is repeated. The first attempt is made immediately, so a refusal never waits; later attempts
+ * take turns, because otherwise each of them would read the token again whenever one succeeded.
  *
  * @throws ConflictError `conflict`, after too many attempts, or when too many changes wait already
  */

@@ -80,7 +80,7 @@ function remember({ settings }: Context, seal: Seal): void {
   if ((known.get(settings)?.number ?? 0) < seal.number) known.set(settings, { number: seal.number, hash: sealHash(seal) })
 }
 
-/** Finds the first seal that does not precede what is looked for; the newest one, if all do. */
+/** Finds the first seal that does not precede the target, or the newest seal if all of them do. */
 export async function firstSeal(context: Context, newest: FullSeal, precedes: (seal: Seal) => boolean): Promise<FullSeal> {
   let [low, high, found] = [1, newest.number, newest]
   while (low < high) {

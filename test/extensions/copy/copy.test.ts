@@ -348,7 +348,7 @@ describe('rejected copies', () => {
     const store = memoryStore()
     const before = nodeOver(store)
     await mint(before)
-    await expect(copy(before, nodeOver(store))).rejects.toThrow('to.store: is the same store')
+    await expect(copy(before, nodeOver(store))).rejects.toThrow('to.store: must not be the store of the old instance')
     await expect(copy(before, nodeOver({ ...store }))).rejects.toThrow('both instances use the same store')
     expect(await store.readMove?.('acme_test')).toBeUndefined()
     const full = nodeOver(memoryStore())

@@ -133,7 +133,9 @@ describe('webhooks', () => {
       expect(crm.ids()).toEqual([one, one, one, two])
       expect(crm.seen.map(({ path }) => path)).toEqual(Array(4).fill('/hooks'))
       expect(told('webhook')).toHaveLength(2)
-      expect(told('webhook')[0]).toMatch(new RegExp(`^webhook crm \\(http://127.0.0.1:\\d+\\): ${failure}, attempt 1 of 3; the next in`))
+      expect(told('webhook')[0]).toMatch(
+        new RegExp(`^webhook crm \\(http://127.0.0.1:\\d+\\): ${failure}, attempt 1 of 3; next attempt in`),
+      )
     },
   )
 
@@ -487,7 +489,7 @@ describe('webhooks', () => {
     for (const webhookKey of ['short', 'a'.repeat(64), new Uint8Array(64), [], [KEY, 'short'], 7])
       expect(await call({ ...good, webhookKey })).toContain('invalid_input webhookKey')
     const said = (webhookKey: unknown) => () => webhooks(tokens, { ...good, webhookKey } as never)
-    expect(said('a'.repeat(31))).toThrow(/^webhookKey: is too short: must be at least 32 random bytes/)
+    expect(said('a'.repeat(31))).toThrow(/^webhookKey: is too short: it must be at least 32 random bytes/)
     expect(said('ab'.repeat(32))).toThrow(/^webhookKey: has too few different bytes/)
     expect(said([KEY, 'ab'.repeat(32)])).toThrow(/^webhookKey\.1: has too/)
     for (const id of ['', 'a b', '.crm', 'x'.repeat(41), 'a:b', 7]) expect(await call(of({ id }))).toBe('invalid_input endpoints.0.id')

@@ -139,7 +139,7 @@ export const listen = async (
       void drop(client)
       later()
     }
-    // First of all, because an error event without a listener ends the process.
+    // Attached first, because an error event without a listener ends the process.
     client.on('error', lose)
     client.on('end', () => lose())
     client.on('notification', ({ payload }: Notice) => {

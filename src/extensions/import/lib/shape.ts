@@ -89,7 +89,10 @@ export function readShapeOf({
   length?: number | readonly number[] | undefined
 }): Shape {
   if (prefix === '' && length === undefined) {
-    throw new InvalidInputError('prefix', 'or length is required: without them, every unknown text would be looked up as a token')
+    throw new InvalidInputError(
+      'prefix',
+      'is required unless length is set: without either, every unknown text would be looked up as a token',
+    )
   }
   const [min = 1, max = LONGEST] = length === undefined ? [prefix.length + 1] : typeof length === 'number' ? [length, length] : length
   if (min > max) throw new InvalidInputError('length', 'must be [least, most]')

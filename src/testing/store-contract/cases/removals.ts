@@ -81,7 +81,7 @@ export const removalCases: StoreCases = {
           ensureEqual(
             await list(stage, query),
             [],
-            `list() must not find a token that reuses an ID by ${JSON.stringify(query)} of the old token`,
+            `list() must not find the token that reuses an ID by the old token's ${JSON.stringify(query)}`,
           )
         }
       },
