@@ -9,9 +9,9 @@ const PART = 1 / 4
 export type Origin = { readonly caller: string; readonly site: string }
 
 /** Returns the network whose callers also have a limit together: the /48 of an IPv6 address. A /24 of IPv4 belongs to many customers. */
-export function limitedSite({ site }: Origin): string | undefined {
-  // Only networks of IPv6 contain a colon.
-  return site.includes(':') ? site : undefined
+export function limitedSite({ site, caller }: Origin): string | undefined {
+  // Only networks of IPv6 contain a colon, and names of clients and actors, which have no network around them.
+  return site.includes(':') && site !== caller ? site : undefined
 }
 
 /**

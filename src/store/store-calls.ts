@@ -61,8 +61,8 @@ export class StoreCalls {
     }
   }
 
-  /** Returns the same store with calls that share one deadline. No call starts once it has passed. */
-  sharing(allowance: Allowance): this {
+  /** Returns the same store with calls that share one deadline, if any. No call starts once it has passed. */
+  sharing(allowance: Allowance | undefined): this {
     return Object.assign(Object.create(this), { allowance })
   }
 

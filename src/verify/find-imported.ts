@@ -183,7 +183,7 @@ export async function findStoredImported(context: Context, token: unknown, from:
 
 /** Reads one token from the primary when it is the caller's turn. */
 export async function findOne({ store, turns, allowance }: Context, id: string, from: Presenter): Promise<StoredToken | undefined> {
-  const found = await turns.run(from, 'store.find', allowance?.leftMs, () => store.find([id]))
+  const found = await turns.run(from, 'store.find', allowance?.leftMs, () => store.sharing(undefined).find([id]))
   return found.get(id)
 }
 

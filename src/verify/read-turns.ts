@@ -6,13 +6,12 @@ import type { Presenter } from '../model/presenter.js'
 import { type CallSite, callOut, type Timing } from '../store/deadline.js'
 import type { FaultPlace } from '../store/fault-places.js'
 import type { Report } from '../store/reporter.js'
+import { LimitedWork } from './limited-work.js'
 
 /** More would only wait for a connection, where a flood by one caller delays all other work of the store. */
 const AT_ONCE = 16
 /** The maximum number of waiting reads. */
 const MAX_WAITING = 10_000
-/** A read with less time left would only be abandoned: when reads that hang reach their deadline, so do those that began to wait in the same instant. */
-const LEAST_LEFT_MS = 5
 
 type Job = { readonly named: Named; readonly dueAt: number; readonly start: () => void }
 
@@ -27,16 +26,18 @@ export class ReadTurns {
   readonly #site: Omit<CallSite, 'where' | 'leftMs'>
   readonly #shares: LookupShares = new LookupShares()
   readonly #networks: Map<string, Map<string, Set<Job>>> = new Map()
+  readonly #work: LimitedWork
   #waiting = 0
-  #running = 0
 
   constructor(timing: Timing, report: Report) {
     this.#timing = timing
+    this.#work = new LimitedWork(AT_ONCE, timing)
     this.#site = { what: 'the store', deadlineMs: timing.deadlineMs, report }
   }
 
   /**
-   * Runs a read when it is its caller's turn. The wait counts against the deadline, and a read whose deadline has passed never starts.
+   * Runs a read when it is its caller's turn. The wait counts against the deadline, and a read never starts if it would most likely end after it.
+   * `read` must not end early at the caller's deadline, because the store would still work on it.
    *
    * @throws StoreUnavailableError `store_unavailable`, if the deadline passes or too many reads are waiting
    */
@@ -48,27 +49,20 @@ export class ReadTurns {
     this.#shares.add(named)
     const dueAt = this.#timing.monotonic() + (leftMs ?? this.#timing.deadlineMs)
     let job: Job | undefined
-    let started = false
     try {
       return await callOut(
         { ...this.#site, where, leftMs },
         () =>
           new Promise<T>((resolve, reject) => {
-            const start = (): void => {
-              started = true
-              this.#running += 1
-              new Promise<T>((done) => done(read())).then(resolve, reject)
-            }
+            const start = (): void => void this.#work.run(read, () => this.#startNext()).then(resolve, reject)
             job = { named, dueAt, start }
-            if (this.#running < AT_ONCE) start()
-            else this.#wait(job)
+            if (this.#work.isFull) this.#wait(job)
+            else start()
           }),
       )
     } finally {
       this.#shares.remove(named)
-      // Also after the deadline, so that a read that hangs does not block the others forever.
-      if (started) this.#free()
-      else if (job !== undefined) this.#leave(job)
+      if (job !== undefined) this.#leave(job)
     }
   }
 
@@ -94,12 +88,10 @@ export class ReadTurns {
     if (callers.size > 0) this.#networks.set(site, callers)
   }
 
-  #free(): void {
-    this.#running -= 1
-    const startable = this.#timing.monotonic() + LEAST_LEFT_MS
+  #startNext(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       this.#leave(next)
-      if (next.dueAt <= startable) continue
+      if (!this.#work.isInTime(next.dueAt)) continue
       next.start()
       return
     }

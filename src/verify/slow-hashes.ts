@@ -5,6 +5,7 @@ import type { MaybePromise } from '../model/json.js'
 import type { Presenter } from '../model/presenter.js'
 import { type CallSite, callOut } from '../store/deadline.js'
 import type { Report } from '../store/reporter.js'
+import { LimitedWork } from './limited-work.js'
 
 /** The maximum number of slow hashes computed at once. */
 const AT_ONCE = 4
@@ -19,7 +20,12 @@ const TURNS = ['token', 'site', 'caller'] as const
 type Attempt = { readonly id: string; readonly format: TokenFormat; readonly credential: string }
 
 /** A waiting comparison, and the party that it is for. */
-type Job = { readonly party: Party; readonly start: () => void; readonly refuse: (error: StoreUnavailableError) => void }
+type Job = {
+  readonly party: Party
+  readonly dueAt: number
+  readonly start: () => void
+  readonly refuse: (error: StoreUnavailableError) => void
+}
 
 /**
  * Compares credentials with slow hashes: a few at a time, once for all concurrent requests with the same pair, and never for longer than the deadline.
@@ -29,17 +35,21 @@ type Job = { readonly party: Party; readonly start: () => void; readonly refuse:
  */
 export class SlowHashes {
   readonly #deadlineMs: number
+  readonly #monotonic: () => number
   readonly #report: Report
   readonly #guesses: SecretGuesses
   readonly #underWay: Map<string, Promise<boolean>> = new Map()
   readonly #waiting: Set<Job> = new Set()
   readonly #running: Set<Party> = new Set()
+  readonly #work: LimitedWork
   /** Attempts that were charged before their comparison. */
   readonly #charged: WeakSet<Attempt> = new WeakSet()
 
   constructor(deadlineMs: number, monotonic: () => number, report: Report) {
     this.#deadlineMs = deadlineMs
+    this.#monotonic = monotonic
     this.#report = report
+    this.#work = new LimitedWork(AT_ONCE, { deadlineMs, monotonic })
     this.#guesses = new SecretGuesses(monotonic)
   }
 
@@ -98,27 +108,28 @@ export class SlowHashes {
 
   async #compare(format: TokenFormat, credential: string, hash: string, party: Party, leftMs: number | undefined): Promise<boolean> {
     let job: Job | undefined
-    let started = false
+    const dueAt = this.#monotonic() + (leftMs ?? this.#deadlineMs)
     try {
       return await callOut(
         { ...this.#siteOf(format, credential), leftMs },
         () =>
           new Promise<unknown>((resolve, reject) => {
             const start = (): void => {
-              started = true
               this.#running.add(party)
-              new Promise<unknown>((done) => done(format.verify?.(credential, hash))).then(resolve, reject)
+              const compared = this.#work.run<unknown>(
+                () => format.verify?.(credential, hash),
+                () => this.#free(party),
+              )
+              compared.then(resolve, reject)
             }
-            job = { party, start, refuse: reject }
-            if (this.#running.size < AT_ONCE) start()
-            else this.#waiting.add(job)
+            job = { party, dueAt, start, refuse: reject }
+            if (this.#work.isFull) this.#waiting.add(job)
+            else start()
           }),
         readSame,
       )
     } finally {
-      // Also after the deadline, so that a comparison that hangs does not block other comparisons forever.
       if (job !== undefined) this.#waiting.delete(job)
-      if (started) this.#free(party)
     }
   }
 
@@ -135,7 +146,7 @@ export class SlowHashes {
   #free(party: Party): void {
     this.#running.delete(party)
     const running = [...this.#running]
-    let next = [...this.#waiting]
+    let next = [...this.#waiting].filter(({ dueAt }) => this.#work.isInTime(dueAt))
     for (const turn of TURNS) next = extreme(next, (job) => -countIn(running, turn, job.party))
     const [first] = next
     if (first === undefined) return

@@ -106,6 +106,22 @@ it('compares at most four tokens at once, and limits the delay by one that hangs
   expect(await later).toBe('ok')
 })
 
+it('compares at most four tokens at once while callers give up and others come', async () => {
+  const { format, calls } = slowFormat()
+  const tokens = accepting([format], { deadline: 0.1, onError: () => undefined })
+  await tokens.system.import(rows, { format, map })
+  const wave = (): Promise<unknown> => Promise.all(rows.map(({ key }) => verdict(tokens.verify(`k-${key}-secret`))))
+  const first = wave()
+  await until(() => calls.length === 4)
+  await first
+  await until(async () => {
+    void verdict(tokens.verify('k-9-secret'))
+    return calls.length > 4
+  })
+  // The four that hang have lost their places after a whole deadline; nothing else started meanwhile.
+  expect(calls).toHaveLength(5)
+})
+
 it.each([[1], ['true'], [undefined], [{}]])('answers 503 if a comparison returns %j', async (answer) => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format])

@@ -16,8 +16,8 @@ function heldReads(deadlineMs = 60_000) {
   }
   const running: { readonly name: string; readonly end: () => void }[] = []
   const names: string[] = []
-  const read = (from: Presenter, name: string): Promise<void> =>
-    turns.run(from, 'store.find', undefined, () => {
+  const read = (from: Presenter, name: string, leftMs?: number): Promise<void> =>
+    turns.run(from, 'store.find', leftMs, () => {
       names.push(name)
       return new Promise<void>((resolve) => running.push({ name, end: resolve }))
     })
@@ -60,7 +60,32 @@ it('never starts a read whose deadline passed while it waited, and starts others
   expect(await Promise.all(hanging)).toEqual(hanging.map(() => 'store_unavailable'))
   expect(names).toHaveLength(16)
   void read('203.0.113.9', 'later').catch(() => undefined)
-  expect(names.at(-1)).toBe('later')
+  await until(() => names.at(-1) === 'later')
+})
+
+it('a read keeps its place until it ends, even if its caller is gone', async () => {
+  const { read, running, names } = heldReads()
+  const gone = Array.from({ length: 16 }, () => read('203.0.113.9', 'gone', 10).catch(({ code }) => code))
+  expect(await Promise.all(gone)).toEqual(gone.map(() => 'store_unavailable'))
+  const later = read('198.51.100.7', 'later')
+  expect(names).toHaveLength(16)
+  running[0]?.end()
+  await until(() => names.at(-1) === 'later')
+  running.at(-1)?.end()
+  await later
+})
+
+it('never starts a read that has less time left than reads have taken', async () => {
+  const { read, running, names, advance } = heldReads()
+  const slow = Array.from({ length: 16 }, () => read('203.0.113.9', 'slow'))
+  void read('198.51.100.7', 'short of time', 4_000).catch(() => undefined)
+  const patient = read('192.0.2.1', 'patient', 30_000)
+  advance(3_900)
+  for (const { end } of running.splice(0, 1)) end()
+  await until(() => names.length === 17)
+  expect(names.at(-1)).toBe('patient')
+  for (const { end } of running) end()
+  await Promise.all([...slow, patient])
 })
 
 it('refuses the reads of a caller that has a quarter of all waiting places, and admits those of others', async () => {
