@@ -69,7 +69,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
       ? error
       : new StoreUnavailableError('nothing could be decided', copyFault(error, typeof token === 'string' ? [token] : []))
     countUndecided(fault)
-    context.report('verify', fault)
+    context.report('verify', fault, () => (typeof token === 'string' ? [token] : []))
     return Promise.reject(fault)
   }
   const failed = (error: unknown): never => {

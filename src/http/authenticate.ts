@@ -71,7 +71,7 @@ export function createGuard<R extends object>(
       try {
         return admit()
       } catch (error) {
-        report('verify', error)
+        report('verify', error, () => secretsOf(request as R))
         undoUse(admissionOf(request as R)?.use)
         return refuse('store_unavailable', request as R)
       }
@@ -82,7 +82,7 @@ export function createGuard<R extends object>(
   })
 
   const fault = (request: R, error: unknown, before: Admission | undefined): GuardOutcome => {
-    report('verify', error)
+    report('verify', error, () => secretsOf(request))
     // A guard that admitted the request before has counted a use, which ends here without a decision.
     undoUse(before?.use)
     return { response: refuse('store_unavailable', request, { retryAfterSeconds: retryAfterOf(error) }) }

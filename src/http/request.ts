@@ -59,10 +59,12 @@ const SHORTEST_PIECE = 16
 
 /** A caller chooses the number of words. Decoding each and searching for it would hold up everyone else. */
 const MOST_WORDS = 256
+/** The maximum length of all the texts to search for, for the same reason: header fields of about 9 KB. */
+const MOST_TEXT = 2 ** 15
 
 /**
  * Collects the credentials in the header fields: whole values, their parts, their decoded forms, and long pieces of all of them. No error may quote them. An
- * error about a request with too many words may not quote any of it.
+ * error about a request with too much text may not quote any of it.
  */
 export function secretsIn(headers: HeaderSource, fields: readonly string[]): readonly string[] {
   const values = [...new Set([...PROVING, ...fields])]
@@ -74,7 +76,8 @@ export function secretsIn(headers: HeaderSource, fields: readonly string[]): rea
   if (words.size > MOST_WORDS) return EVERY_TEXT
   const decoded = Array.from(words, decode)
   const texts = [...words, ...decoded, ...decoded.flatMap((pair) => pair.split(':'))].filter(isLong)
-  return [...new Set([...texts, ...texts.flatMap(piecesOf)])]
+  const secrets = [...new Set([...texts, ...texts.flatMap(piecesOf)])]
+  return secrets.reduce((sum, { length }) => sum + length, 0) > MOST_TEXT ? EVERY_TEXT : secrets
 }
 
 // A callback may quote only the secret of `key_secret` or `id|secret`, one part of a signed token, or one value of a cookie in JSON.

@@ -38,9 +38,10 @@ export function createScopeCheck<R extends object>(
       return refuseUnguarded('misconfigured', request)
     }
     const unavailable = (error: unknown): PlainResponse => {
-      admission.guard.decider.report('resources', error)
+      const { guard } = admission
+      guard.decider.report('resources', error, () => guard.secretsOf(request))
       undoUse(admission.use, 'lookup_failed')
-      return admission.guard.refuse('store_unavailable', request)
+      return guard.refuse('store_unavailable', request)
     }
     try {
       const answer = check(requirement, admission, request)

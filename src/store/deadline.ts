@@ -1,6 +1,6 @@
 import { type Code, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
-import { copyFault, describeFault, quotesSecret } from './describe-fault.js'
+import { copyFault, describeFault, tellableFault } from './describe-fault.js'
 import type { FaultPlace } from './fault-places.js'
 import type { Report } from './reporter.js'
 
@@ -191,9 +191,9 @@ function late({ what, deadlineMs, leftMs }: CallSite): DeadlineError {
 function unavailable({ what, where, report, secrets }: CallSite, error: unknown): LatchkeyError {
   const hidden = secrets?.() ?? []
   // The host's own functions may also throw such errors.
-  const known = isLatchkeyError(error) && PASSED.has(error.code) && !quotesSecret(error, hidden)
+  const known = isLatchkeyError(error) && PASSED.has(error.code)
   const fault = known
-    ? error
+    ? tellableFault(`${what} failed`, error, hidden)
     : new StoreUnavailableError(`${what} failed`, quotesItsInput(where) ? describeFault(error) : copyFault(error, hidden))
   report(where, fault)
   return fault

@@ -1,5 +1,6 @@
-import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
-import { EVERY_TEXT, redact, withoutTexts } from '../token/redact.js'
+import { isErrorLike, isLatchkeyError, LatchkeyError, StoreUnavailableError } from '../errors.js'
+import { EVERY_TEXT, redact, textRemover, withoutTexts } from '../token/redact.js'
+import { advised, isAdvised } from './fault-places.js'
 
 const MAX_TEXT = 1000
 const MAX_STACK = 4000
@@ -21,36 +22,86 @@ export function describeFault(error: unknown): string {
  * The original is not passed on: it may contain the request, and the host may modify it.
  */
 export function copyFault(error: unknown, secrets: readonly string[] = []): Error | string {
-  // Redact before truncating: a truncated token may be too short to be recognized.
-  const clean = (text: string, most: number): string => redact(withoutTexts(text, secrets)).slice(0, most)
+  return secrets === EVERY_TEXT && isErrorLike(error) ? withoutTexts('', secrets) : copyOf(error, cleanerOf(secrets))
+}
+
+/** Creates the error to report when a host function that received a request fails: it contains neither a token nor any of `secrets`. */
+export function tellableFault(what: string, error: unknown, secrets: readonly string[]): LatchkeyError {
+  try {
+    if (isLatchkeyError(error) && secrets !== EVERY_TEXT) return tellable(error, cleanerOf(secrets))
+  } catch {
+    // The copy says that the error is unreadable.
+  }
+  return new StoreUnavailableError(what, copyFault(error, secrets))
+}
+
+type Clean = (text: string, most?: number) => string
+
+// Redact before truncating: a truncated token may be too short to be recognized.
+function cleanerOf(secrets: readonly string[]): Clean {
+  const without = textRemover(secrets)
+  return (text, most) => redact(without(text)).slice(0, most)
+}
+
+/** Other fields of errors that help to find a fault. */
+const FIELDS = ['errno', 'status', 'field', 'version', 'retryAfterSeconds'] as const
+/** Where an error was created, on Bun. */
+const PLACE = ['line', 'column', 'sourceURL', 'originalLine', 'originalColumn'] as const
+/** Everything that errors of this library contain. Any other property may be, or contain, the request. */
+const KNOWN: ReadonlySet<PropertyKey> = new Set([...FIELDS, ...PLACE, 'name', 'message', 'stack', 'code', 'partial', 'cause'])
+
+/** Returns whether an error and its causes consist of nothing but text and numbers without a secret. */
+function isTellable(error: object, clean: Clean): boolean {
+  return (
+    isOfPlainClass(Object.getPrototypeOf(error)) &&
+    Object.hasOwn(error, 'message') &&
+    Reflect.ownKeys(error).every((key) => {
+      const value: unknown = Reflect.get(error, key)
+      if (typeof key === 'symbol') return value === true
+      if (!KNOWN.has(key) || (key !== 'stack' && Object.getOwnPropertyDescriptor(error, key)?.get !== undefined)) return false
+      if (typeof value !== 'object' && typeof value !== 'function') return clean(String(value)) === String(value)
+      return key === 'cause' && isErrorLike(value) && isTellable(value, clean)
+    })
+  )
+}
+
+/** Returns whether the class and the classes that it extends, up to a built-in one, have no methods, such as `toJSON`. */
+function isOfPlainClass(prototype: object | null): boolean {
+  if (prototype === null || Object.hasOwn(prototype, 'name')) return prototype !== null
+  return Reflect.ownKeys(prototype).join() === 'constructor' && isOfPlainClass(Object.getPrototypeOf(prototype))
+}
+
+function tellable(error: LatchkeyError, clean: Clean): LatchkeyError {
+  if (isTellable(error, clean)) return error
+  const { code, cause: given } = error
+  const cause = typeof given === 'string' ? clean(given, MAX_TEXT) : given && copyOf(given, clean)
+  const message = clean(error.message, MAX_TEXT)
+  const copy = code === 'store_unavailable' ? new StoreUnavailableError(message, cause) : new LatchkeyError(code, message, { cause })
+  return dressed(isAdvised(error) ? advised(copy) : copy, error, clean)
+}
+
+function copyOf(error: unknown, clean: Clean): Error | string {
   try {
     if (!isErrorLike(error)) return describeThrown(error)
-    if (secrets === EVERY_TEXT) return withoutTexts(error.message, secrets)
     const copy = new Error(clean(error.message, MAX_TEXT))
     const code: unknown = Reflect.get(error, 'code')
-    Object.defineProperty(copy, 'name', { value: clean(error.name, 64), configurable: true, writable: true })
     if (typeof code === 'string' && code.length < 64) Object.assign(copy, { code: clean(code, 64) })
-    copy.stack = typeof error.stack === 'string' ? clean(error.stack, MAX_STACK) : `${copy.name}: ${copy.message}`
-    return copy
+    return dressed(copy, error, clean)
   } catch {
     return UNREADABLE
   }
 }
 
-/** Returns whether an error or one of its causes contains a token or any of `secrets`. */
-export function quotesSecret(error: unknown, secrets: readonly string[]): boolean {
-  const dirty = (text: unknown): boolean => typeof text === 'string' && redact(withoutTexts(text, secrets)) !== text
-  try {
-    if (!isErrorLike(error)) return dirty(error)
-    return dirty(error.message) || dirty(error.stack) || (error.cause !== undefined && quotesSecret(error.cause, secrets))
-  } catch {
-    return true
+/** Gives the copy the name, the stack and the helpful fields of the error. */
+function dressed<E extends Error>(copy: E, error: Error, clean: Clean): E {
+  Object.defineProperty(copy, 'name', { value: clean(error.name, 64), configurable: true, writable: true })
+  copy.stack = typeof error.stack === 'string' ? clean(error.stack, MAX_STACK) : `${copy.name}: ${copy.message}`
+  for (const field of FIELDS) {
+    const value: unknown = Reflect.get(error, field)
+    if ((typeof value === 'number' || typeof value === 'string') && clean(String(value), 64) === String(value))
+      Object.assign(copy, { [field]: value })
   }
-}
-
-/** Creates the error to report when a host function that received a request fails: it contains neither a token nor any of `secrets`. */
-export function tellableFault(what: string, error: unknown, secrets: readonly string[]): LatchkeyError {
-  return isLatchkeyError(error) && !quotesSecret(error, secrets) ? error : new StoreUnavailableError(what, copyFault(error, secrets))
+  return copy
 }
 
 const UNREADABLE = 'threw something unreadable'

@@ -1,6 +1,6 @@
 import { isErrorLike, isLatchkeyError, type LatchkeyError, StoreUnavailableError } from '../errors.js'
 import { redact } from '../token/redact.js'
-import { copyFault, describeFault } from './describe-fault.js'
+import { describeFault, tellableFault } from './describe-fault.js'
 import { CALLBACK_FAILED, type FaultPlace, helpFor, isAdvised, kindOf } from './fault-places.js'
 
 /** A fault that latchkey answered with 503 or worked around. */
@@ -24,8 +24,11 @@ export type FaultOptions = {
 /** The part of a logger that is used. */
 export type Logger = { error(line: string): unknown }
 
-/** Reports a fault to the host. The same error is reported only once, even if it passes several places as it propagates. Never throws. */
-export type Report = (where: FaultPlace, error: unknown) => void
+/**
+ * Reports a fault to the host, without any of `secrets`. The same error is reported only once, even if it passes several places as it propagates. Never
+ * throws.
+ */
+export type Report = (where: FaultPlace, error: unknown, secrets?: () => readonly string[]) => void
 
 /** The minimum time between two log lines of the same kind. */
 const QUIET_MS = 60_000
@@ -65,11 +68,11 @@ export function createReporter({ onError, logger }: FaultOptions, monotonic: () 
     quietly(() => (logger ?? console).error(text))
   }
 
-  return function report(where, error) {
+  return function report(where, error, secrets) {
     if (typeof error === 'object' && error !== null && !places.has(error)) places.set(error, where)
     // Otherwise, a listener that calls latchkey and causes another fault would be called forever.
     if (telling || isTold(told, error)) return
-    const fault: FaultReport = Object.freeze({ where, error: presentable(where, error) })
+    const fault: FaultReport = Object.freeze({ where, error: presentable(where, error, secretsFrom(secrets)) })
     told.add(fault.error)
     if (typeof error === 'object' && error !== null) told.add(error)
     telling = true
@@ -87,9 +90,19 @@ function isTold(told: WeakSet<object>, error: unknown): boolean {
   return typeof cause === 'object' && cause !== null && told.has(cause)
 }
 
-function presentable(where: FaultPlace, error: unknown): LatchkeyError {
-  if (isLatchkeyError(error)) return error
-  return new StoreUnavailableError(`${where} failed`, helpFor(where).code === CALLBACK_FAILED ? copyFault(error) : describeFault(error))
+function presentable(where: FaultPlace, error: unknown, secrets: readonly string[]): LatchkeyError {
+  const what = `${where} failed`
+  const isTold = isLatchkeyError(error) || helpFor(where).code === CALLBACK_FAILED
+  return isTold ? tellableFault(what, error, secrets) : new StoreUnavailableError(what, describeFault(error))
+}
+
+// If the request cannot be read, no callback read it either.
+function secretsFrom(find: () => readonly string[] = () => []): readonly string[] {
+  try {
+    return find()
+  } catch {
+    return []
+  }
 }
 
 function lineOf({ where, error }: FaultReport, suppressed: number): string {

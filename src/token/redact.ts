@@ -47,18 +47,10 @@ export function holdsOwnToken(text: string): boolean {
   return text.replace(TOKEN_TAIL, '') !== text
 }
 
-const HIDDEN = '(not shown: the request has too many words that could be secrets)'
+const HIDDEN = '(not shown: the request has too much text that could be a secret)'
 
 /** Stands for a list of secrets that is too long to search for. */
 export const EVERY_TEXT: readonly string[] = Object.freeze([])
-
-/** Removes these secrets from text, both as they are and URL-encoded. */
-export function withoutTexts(text: string, secrets: readonly string[]): string {
-  if (secrets === EVERY_TEXT) return HIDDEN
-  // Longer secrets first, so that no part of one remains if another is a substring of it.
-  const written = secrets.flatMap((secret) => [secret, encodeURIComponent(secret.toWellFormed())]).sort((a, b) => b.length - a.length)
-  return written.reduce((rest, each) => (each === '' ? rest : rest.replaceAll(each, '…')), text)
-}
 
 /** The promise is that no 12 characters of a secret appear anywhere. */
 const PART = 12
@@ -66,32 +58,71 @@ const ESCAPE = /%([0-9A-Fa-f]{2})/g
 /** The maximum number of times that a text is URL-decoded. */
 const MOST_DECODINGS = 5
 
+/** Removes these secrets from text: as they are, URL-encoded and escaped for JSON, and every part of 12 characters or more, in any case. */
+export function withoutTexts(text: string, secrets: readonly string[]): string {
+  return textRemover(secrets)(text)
+}
+
+/** Like `withoutTexts`, for several texts. */
+export function textRemover(secrets: readonly string[]): Remove {
+  if (secrets === EVERY_TEXT) return () => HIDDEN
+  const written = new Set(secrets.flatMap((secret) => [secret, encodeURIComponent(secret.toWellFormed()), escaped(secret)]))
+  written.delete('')
+  // Longer secrets first, so that no part of one remains if another is a substring of it.
+  const whole = [...written].sort((a, b) => b.length - a.length)
+  const parts = new Set<string>()
+  for (const each of whole) {
+    const secret = fold(secretOf(each))
+    for (let at = 0; at + PART <= secret.length; at += 1) parts.add(secret.slice(at, at + PART))
+  }
+  return (text) =>
+    withoutParts(
+      whole.reduce((rest, each) => rest.replaceAll(each, '…'), text),
+      parts,
+    )
+}
+
 /**
  * Removes a known token from text that someone else wrote about it: the whole token, and every part of its secret, with whatever is between the parts. Text that
  * hides them behind escapes becomes an ellipsis.
  */
 export function withoutToken(text: string, token: string): string {
-  // The ID of a token of this library is public.
-  const secret = holdsOwnToken(token) ? token.slice(token.lastIndexOf('_') + 1) : token
-  const shown = withoutParts(withoutTexts(text, [token]), secret)
+  const without = textRemover([token])
+  const shown = without(text)
   let decoded = shown
   for (let times = 0; times < MOST_DECODINGS; times += 1) {
     const next = decoded.replace(ESCAPE, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
     if (next === decoded) break
     decoded = next
-    if (withoutParts(decoded, secret) !== decoded) return '…'
+    if (without(decoded) !== decoded) return '…'
   }
   return shown
 }
 
-function withoutParts(text: string, secret: string): string {
-  const parts = new Set(Array.from({ length: Math.max(0, secret.length - PART + 1) }, (_, at) => secret.slice(at, at + PART)))
+/** The text as it appears within a string in JSON. */
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
+}
+
+// The ID of a token of this library is public.
+function secretOf(text: string): string {
+  return holdsOwnToken(text) ? text.slice(text.lastIndexOf('_') + 1) : text
+}
+
+// Only ASCII, so that the length does not change.
+function fold(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+}
+
+function withoutParts(text: string, parts: ReadonlySet<string>): string {
+  if (parts.size === 0) return text
+  const folded = fold(text)
   let shown = ''
   let from = 0
   for (let at = 0; at + PART <= text.length; at += 1) {
-    if (!parts.has(text.slice(at, at + PART))) continue
+    if (!parts.has(folded.slice(at, at + PART))) continue
     let end = at + PART
-    while (end < text.length && parts.has(text.slice(end - PART + 1, end + 1))) end += 1
+    while (end < text.length && parts.has(folded.slice(end - PART + 1, end + 1))) end += 1
     shown += `${text.slice(from, at)}…`
     from = end
     at = end - 1

@@ -15,6 +15,7 @@ const FIELDS: readonly (readonly [what: string, value: string])[] = [
   ['words in base64', filled((at) => btoa(`user${at}:secret`))],
   ['broken percent escapes', filled((at) => `%ff%ff${at}`)],
   ['Basic credentials that are not base64', filled((at) => `basic _${at % 7}`)],
+  ['one word', '4kQ0tXb2LrVn8ZcD'.repeat(MOST / 16)],
   ['different Basic credentials', filled((at) => `basic ${btoa(`u${at}:p`)}`)],
 ]
 

@@ -4,7 +4,7 @@ import { createDigesters } from '../../src/token/digest.js'
 import { generateId, mintToken } from '../../src/token/generate.js'
 import { hintOf } from '../../src/token/hint.js'
 import { platformRandom } from '../../src/token/random.js'
-import { redact } from '../../src/token/redact.js'
+import { redact, withoutTexts } from '../../src/token/redact.js'
 import { fc } from '../support/property.js'
 import vectors from './vectors.json' with { type: 'json' }
 
@@ -95,4 +95,17 @@ test('redacts hostile text in time linear in its length', () => {
   )
   // A quadratic search would take hours, so the runner's time limit would fail the test.
   for (const text of texts) expect(redact(text).length).toBeLessThanOrEqual(text.length)
+})
+
+test('removes every part of 12 characters of a secret and leaves shorter ones and other text', () => {
+  const key = 'Ab3dE5fG7hJ9kLmN2pQr'
+  for (let from = 0; from < key.length; from++) {
+    for (let to = from + 1; to <= key.length; to++) {
+      const part = key.slice(from, to)
+      for (const shown of [part, part.toUpperCase(), part.toLowerCase()]) {
+        expect(withoutTexts(`no key İ ${shown}, sorry`, [key])).toBe(`no key İ ${to - from < 12 ? shown : '…'}, sorry`)
+      }
+    }
+  }
+  expect(withoutTexts(`the token ${hint} with the ID ${id}`, [token])).toBe(`the token ${hint} with the ID ${id}`)
 })

@@ -1,6 +1,7 @@
 import { isInvalidInput, StoreUnavailableError } from '../../errors.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, requireWebRequest, TooLargeError } from '../../http/fetch-answer.js'
+import { secretsIn } from '../../http/request.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
 import { ownActor } from '../../model/own-actor.js'
@@ -122,7 +123,7 @@ export function leakReports<S extends string>(
       if (error instanceof TooLargeError) return answerProblem('payload_too_large', `reports of up to ${maxBytes} bytes are accepted`)
       if (isInvalidInput(error)) return answerProblem('invalid_input', error.message)
       if (error instanceof NotReadError) return notRead(error)
-      report('endpoint', error)
+      report('endpoint', error, () => secretsIn(request.headers, []))
       return answerProblem('store_unavailable', 'the report cannot be processed at the moment; send it again', { 'retry-after': '5' })
     }
   }

@@ -133,7 +133,7 @@ export function endpoint(
       if (isLatchkeyError(error) && error.code === 'rate_limited') {
         return answerProblem('rate_limited', error.message, { 'retry-after': String(error.retryAfterSeconds) })
       }
-      report('endpoint', error)
+      report('endpoint', error, () => secretsIn(request.headers, []))
       return answerProblem('store_unavailable', 'the request cannot be processed right now', { 'retry-after': '1' })
     }
   }

@@ -1,0 +1,191 @@
+import { inspect } from 'node:util'
+import { type FaultReport, LatchkeyError, StoreUnavailableError } from 'latchkey'
+import { exchange, generateSigningKey } from 'latchkey/jwt'
+import { leakReports } from 'latchkey/leaks'
+import { revocation, revocationByPossession } from 'latchkey/oauth'
+import { authenticate, management, requireScopes } from 'latchkey/web'
+import { describe, expect, it } from 'vitest'
+import { createSender } from '../extensions/leaks/support.js'
+import { instance, mint } from '../latchkey/harness.js'
+
+const SECRET = 'f4c2a9d1E07b3358aa91c6d0e2f7b18c44d09a5e'
+const cookies = { cookie: `sid=${SECRET}` }
+
+/** An instance, and everything that it tells its host about faults. */
+function hear() {
+  const faults: FaultReport[] = []
+  const lines: string[] = []
+  const tokens = instance({ onError: (fault) => faults.push(fault), logger: { error: (line) => lines.push(line) } })
+  const told = (): string => inspect([faults, lines], { depth: 12, showHidden: true, getters: true })
+  return { faults, tokens, told }
+}
+
+/** The longest run of characters of the secret in the text, in any case. */
+function shownOf(secret: string, text: string): number {
+  const [part, whole] = [secret.toLowerCase(), text.toLowerCase()]
+  for (let length = part.length; length > 0; length -= 1) {
+    for (let at = 0; at + length <= part.length; at += 1) if (whole.includes(part.slice(at, at + length))) return length
+  }
+  return 0
+}
+
+/** The error of an HTTP client, which contains the request that it sent. */
+const ofClient = ({ headers }: Request): Error =>
+  Object.assign(new TypeError('Request failed with status code 502'), {
+    code: 'ERR_BAD_RESPONSE',
+    errno: -111,
+    status: 502,
+    config: { headers: Object.fromEntries(headers) },
+  })
+
+class DownError extends StoreUnavailableError {
+  readonly #request: Request
+  constructor(request: Request) {
+    super('sessions are down')
+    this.#request = request
+  }
+  toJSON(): unknown {
+    return [...this.#request.headers]
+  }
+}
+
+const DOWN: readonly (readonly [string, (request: Request) => unknown])[] = [
+  ['the error of an HTTP client as the cause', (request) => new StoreUnavailableError('sessions are down', ofClient(request))],
+  ['an object as the cause', (request) => new StoreUnavailableError('sessions are down', Object.fromEntries(request.headers))],
+  ['text as the cause', (request) => new StoreUnavailableError('sessions are down', request.headers.get('cookie'))],
+  [
+    'an error in the cause of its cause',
+    (request) => new StoreUnavailableError('sessions are down', new Error('no answer', { cause: ofClient(request) })),
+  ],
+  [
+    'several errors as the cause',
+    (request) => new StoreUnavailableError('sessions are down', new AggregateError([ofClient(request)], 'all failed')),
+  ],
+  ['the request as a property', (request) => Object.assign(new StoreUnavailableError('sessions are down'), { sent: [...request.headers] })],
+  ['the secret as the name of a property', () => Object.assign(new StoreUnavailableError('sessions are down'), { [SECRET]: 1 })],
+  [
+    'a property with a getter',
+    (request) =>
+      Object.defineProperty(new StoreUnavailableError('sessions are down'), 'field', { get: () => request.headers.get('cookie') }),
+  ],
+  [
+    'another error as its prototype',
+    (request) => Object.create(Object.assign(new StoreUnavailableError('sessions are down'), { request })),
+  ],
+  ['a class with toJSON()', (request) => new DownError(request)],
+]
+
+describe('an error that a callback throws', () => {
+  it.each(DOWN)('is reported without the session cookie, whatever it contains: %s', async (_, make) => {
+    const { faults, tokens, told } = hear()
+    const session = (request: Request): never => {
+      throw make(request)
+    }
+    const { response } = await authenticate(tokens, new Request('https://api.test/', { headers: cookies }), { session })
+    expect(response?.status).toBe(503)
+    expect(faults).toMatchObject([{ where: 'session', error: { code: 'store_unavailable', message: 'sessions are down' } }])
+    expect(faults[0]?.error).toBeInstanceOf(StoreUnavailableError)
+    expect(`${told()} ${JSON.stringify(faults)}`).not.toContain(SECRET)
+  })
+
+  it('is reported without the token that an HTTP client sent on, but with what helps to find the fault', async () => {
+    const { faults, tokens, told } = hear()
+    const { token } = await mint(tokens)
+    const site = (request: Request): never => {
+      throw new LatchkeyError('store_unavailable', 'inventory is down', { retryAfterSeconds: 30, cause: ofClient(request) })
+    }
+    const request = new Request('https://api.test/', { headers: { authorization: `Bearer ${token}` } })
+    const { response } = await authenticate(tokens, request, { require: requireScopes('stock:read', { site }) })
+    expect(response?.status).toBe(503)
+    expect(faults).toMatchObject([
+      {
+        where: 'resources',
+        error: {
+          message: 'inventory is down',
+          code: 'store_unavailable',
+          retryAfterSeconds: 30,
+          stack: expect.stringContaining('quoted-secrets.test'),
+          cause: { name: 'TypeError', message: 'Request failed with status code 502', code: 'ERR_BAD_RESPONSE', errno: -111, status: 502 },
+        },
+      },
+    ])
+    expect(shownOf(token.slice(token.lastIndexOf('_') + 1), told())).toBeLessThan(12)
+  })
+
+  const q = `ab"cd\\efghijk"lmnopqr`
+  it.each<readonly [string, string, string, string]>([
+    ['the first thirty characters', `sid=${SECRET}`, SECRET, SECRET.slice(0, 30)],
+    ['characters in the middle', `sid=${SECRET}`, SECRET, SECRET.slice(9, 27)],
+    ['upper case', `sid=${SECRET}`, SECRET, SECRET.toUpperCase()],
+    ['a part in lower case', `sid=${SECRET}`, SECRET, SECRET.slice(0, 30).toLowerCase()],
+    ['JSON', `p="${q}"`, JSON.stringify(q).slice(1, -1), JSON.stringify({ q })],
+    ['a part of the encoded form', 'sid=a/b+cd/ef+gh/ij+kl', 'a%2Fb%2Bcd%2Fef%2Bgh%2Fij%2Bkl', 'a%2Fb%2Bcd%2Fef%2Bgh'],
+  ])('is reported without parts and other forms of a secret: %s', async (_, cookie, secret, quoted) => {
+    const { faults, tokens, told } = hear()
+    const session = (): never => {
+      throw new Error(`no session for ${quoted}, ask the team`)
+    }
+    await authenticate(tokens, new Request('https://api.test/', { headers: { cookie } }), { session })
+    expect(faults).toMatchObject([{ error: { cause: { message: expect.stringMatching(/^no session for .*…\W*, ask the team$/) } } }])
+    expect(shownOf(secret, told())).toBeLessThan(12)
+  })
+
+  it('is reported without the parts of a token that a callback shortened', async () => {
+    const { tokens, told } = hear()
+    const { token } = await mint(tokens)
+    const site = ({ headers }: Request): never => {
+      throw new Error(`no site for ${headers.get('authorization')?.slice(7, 53)}…`)
+    }
+    const request = new Request('https://api.test/', { headers: { authorization: `Bearer ${token}` } })
+    await authenticate(tokens, request, { require: requireScopes('stock:read', { site }) })
+    expect(told()).toContain('no site for')
+    expect(shownOf(token.slice(token.lastIndexOf('_') + 1), told())).toBeLessThan(12)
+  })
+
+  it('keeps its message and its identity if it contains no secret', async () => {
+    const { faults, tokens } = hear()
+    const plain = new StoreUnavailableError(
+      'the session store in eu-central-1 is down; see /var/log/sessions.log',
+      new Error('ECONNREFUSED'),
+    )
+    const session = (): never => {
+      throw plain
+    }
+    await authenticate(tokens, new Request('https://api.test/', { headers: cookies }), { session })
+    expect(faults[0]?.error).toBe(plain)
+  })
+})
+
+describe('an error of the ip callback', () => {
+  const ip = ({ headers }: Request): never => {
+    throw new StoreUnavailableError(`no address in ${JSON.stringify([...headers])}`, new Error(`nor in ${headers.get('cookie')}`))
+  }
+  const form = 'token=x&grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=x'
+  const body = `${form}&subject_token_type=urn:ietf:params:oauth:token-type:access_token`
+  const headers = { authorization: `Bearer ${SECRET}`, ...cookies, 'content-type': 'application/x-www-form-urlencoded' }
+
+  it.each(['revocation', 'revocationByPossession', 'exchange', 'leakReports', 'management'] as const)(
+    'is reported without the credentials of the request: %s',
+    async (name) => {
+      const { faults, tokens, told } = hear()
+      const sender = createSender()
+      const handler = await {
+        revocation: () => revocation(tokens, { ip, client: () => ({ id: 'a', tenants: '*' }) }),
+        revocationByPossession: () => revocationByPossession(tokens, { ip }),
+        exchange: async () => exchange(tokens, { issuer: 'https://a.test', audiences: ['x'], keys: [await generateSigningKey()], ip }),
+        leakReports: () => leakReports(tokens, { ip, fetch: sender.fetch }),
+        management: () => management(tokens as never, { ip, actor: () => undefined, mountPath: '' }),
+      }[name]()
+      const signed = sender.request(body)
+      const request = new Request('https://api.test/', {
+        method: 'POST',
+        body,
+        headers: { ...Object.fromEntries(signed.headers), ...headers },
+      })
+      const { status } = await handler(request)
+      expect(status).toBe(503)
+      expect(faults).toMatchObject([{ error: { message: expect.stringContaining('no address in') } }])
+      expect(told()).not.toContain(SECRET)
+    },
+  )
+})
