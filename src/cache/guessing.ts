@@ -47,6 +47,8 @@ export class GuessingBudget {
 export type Named = Origin & {
   /** Many users may present credentials under this name: the address is unknown, or a client or an actor presents those of its users. */
   readonly shared: boolean
+  /** The credential comes from a signed report. */
+  readonly signed: boolean
 }
 
 /** Returns the keys of a presenter. */
@@ -55,10 +57,10 @@ export function namesOf(from: Presenter): Named {
   if (typeof from === 'object' && from !== null) {
     // No address contains a space.
     const name = `id ${from.id}`
-    return { site: name, caller: name, shared: true }
+    return { site: name, caller: name, shared: true, signed: from.signed === true }
   }
   const caller = callerOf(from)
-  return { site: siteOf(from) ?? '', caller: caller ?? '', shared: caller === undefined }
+  return { site: siteOf(from) ?? '', caller: caller ?? '', shared: caller === undefined, signed: false }
 }
 
 /**
@@ -66,6 +68,8 @@ export function namesOf(from: Presenter): Named {
  *
  * The budget is one for each caller and token, so that guesses at one token do not block the first use of other tokens that the same service
  * presents. All comparisons of a caller have a larger budget, because each takes a lot of CPU time. The addresses of an IPv6 site share larger budgets.
+ *
+ * Secrets in signed reports are not limited: whoever finds a leaked token could otherwise publish wrong secrets beside it until the token is no longer looked at.
  */
 export class SecretGuesses {
   readonly #ofToken: CallerBudget
@@ -85,7 +89,7 @@ export class SecretGuesses {
 
   /** Charges a credential that did not prove this token, whether or not the token exists. */
   spend(named: Named, token: string): void {
-    this.#ofToken.spend(named, token)
+    if (!named.signed) this.#ofToken.spend(named, token)
   }
 
   /** Takes back one charge of `spend`. */
@@ -95,7 +99,7 @@ export class SecretGuesses {
 
   /** Charges a comparison with a slow hash that did not match. */
   spendComparison(named: Named): void {
-    this.#ofCaller(named).spend(named)
+    if (!named.signed) this.#ofCaller(named).spend(named)
   }
 
   #ofCaller({ shared }: Named): CallerBudget {

@@ -11,3 +11,13 @@ export function ownActor(actor: Actor): Actor {
 export function isOwnActor(actor: object): boolean {
   return Reflect.get(actor, OURS) === true
 }
+
+/** The ID of a sender of signed leak reports. Only actors that latchkey itself creates may have such an ID. */
+export function senderId(name: string): string {
+  return `leaks:${name}`
+}
+
+/** Returns whether this is the ID of a sender of signed leak reports. */
+export function isSender(actorId: string): boolean {
+  return actorId.startsWith('leaks:')
+}

@@ -3,8 +3,11 @@ import type { StoredToken } from './record.js'
 /**
  * Who presents a credential: the caller's address, or a client or an actor that the host has identified. `undefined`: an unknown address. Each has its own
  * budget for wrong secrets, so that unknown callers cannot use up a client's budget.
+ *
+ * `signed`: the credential comes from the signed report of a secret scanner. Strangers choose what such a report contains, so wrong secrets in it must not keep
+ * out the right ones.
  */
-export type Presenter = string | { readonly id: string } | undefined
+export type Presenter = string | { readonly id: string; readonly signed?: boolean } | undefined
 
 /** Returns whether someone who reports or revokes a credential may know this record. */
 export type IsMine = (record: Pick<StoredToken, 'tenantId' | 'createdBy'>) => boolean

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { aboutToken } from '../activity/about-token.js'
 import type { LeakAction, LeakReported, StoredEvent } from '../model/event.js'
+import { isSender } from '../model/own-actor.js'
 import type { StoredToken } from '../model/record.js'
 import { toPlain } from '../policy/plain-text.js'
 import { readShape, text } from '../policy/shape.js'
@@ -44,7 +45,7 @@ const shape: z.ZodType<Given> = z.strictObject({
  */
 export async function reportLeak(context: Context, actor: ReadActor, input: unknown): Promise<LeakReported> {
   const given = withoutSecret(readShape(shape, input, 'reportLeak()'))
-  const behind = await findByToken(context, given.token, { id: actor.id })
+  const behind = await findByToken(context, given.token, { id: actor.id, signed: isSender(actor.id) })
   const found = behind && recordOf(behind, (record) => canSee(actor, record))
   if (found === undefined || !canSee(actor, found)) {
     noteOutOfReach(context, actor, 'reportLeak', {})

@@ -9,11 +9,13 @@ import { LimitedWork } from './limited-work.js'
 
 /** The maximum number of slow hashes computed at once. */
 const AT_ONCE = 4
+/** How many of them may be for signed reports, whose wrong secrets are not limited. */
+const SIGNED_AT_ONCE = 2
 const MAX_WAITING = 64
 const GUESSING = 'too many wrong secrets for this imported token came from this caller'
 
 /** The parties that take turns: tokens, then networks, then addresses. Someone who attacks one token, or owns a network, may have many addresses. */
-type Party = Pick<Named, 'site' | 'caller'> & { readonly token: string }
+type Party = Pick<Named, 'site' | 'caller' | 'signed'> & { readonly token: string }
 const TURNS = ['token', 'site', 'caller'] as const
 
 /** A credential that is presented for the token with this ID. One object for each request. */
@@ -65,7 +67,7 @@ export class SlowHashes {
     if (known !== undefined) return await callOut({ ...this.#siteOf(format, credential), leftMs }, () => known)
     const named = namesOf(from)
     if (this.#guesses.spent(named, token)) throw new StoreUnavailableError(GUESSING)
-    const party = { token, site: named.site, caller: named.caller }
+    const party = { token, site: named.site, caller: named.caller, signed: named.signed }
     if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)
     // Charged before the comparison; otherwise, any number of concurrent guesses would be compared.
     this.#guesses.spend(named, token)
@@ -123,7 +125,7 @@ export class SlowHashes {
               compared.then(resolve, reject)
             }
             job = { party, dueAt, start, refuse: reject }
-            if (this.#work.isFull) this.#waiting.add(job)
+            if (this.#work.isFull || !this.#mayStart(party)) this.#waiting.add(job)
             else start()
           }),
         readSame,
@@ -143,10 +145,14 @@ export class SlowHashes {
     }
   }
 
+  #mayStart({ signed }: Party): boolean {
+    return !signed || [...this.#running].filter((party) => party.signed).length < SIGNED_AT_ONCE
+  }
+
   #free(party: Party): void {
     this.#running.delete(party)
     const running = [...this.#running]
-    let next = [...this.#waiting].filter(({ dueAt }) => this.#work.isInTime(dueAt))
+    let next = [...this.#waiting].filter((job) => this.#work.isInTime(job.dueAt) && this.#mayStart(job.party))
     for (const turn of TURNS) next = extreme(next, (job) => -countIn(running, turn, job.party))
     const [first] = next
     if (first === undefined) return

@@ -2,6 +2,7 @@ import type { TokenFormat } from 'latchkey'
 import { ownTokens } from 'latchkey/import'
 import { introspection, revocation, revocationByPossession } from 'latchkey/oauth'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { ownActor, senderId } from '../../src/model/own-actor.js'
 import { pause, verdict } from '../latchkey/harness.js'
 import { accepting } from './world.js'
 
@@ -115,6 +116,17 @@ it('no unauthenticated caller or client can use up the guessing budget of anothe
   for (const key of [5, 6, 7]) expect(await verdict(tokens.verify(`k-${key}-secret`))).toBe('token_revoked')
 })
 
+it('does not limit the wrong secrets in signed leak reports, whose senders no other actor can pretend to be', async () => {
+  const { tokens } = await standing()
+  const actor = { id: senderId('github'), tenants: '*', manages: 'all' } as const
+  const scanner = tokens.as(ownActor(actor))
+  const reported = (token: string) => scanner.reportLeak({ token, action: 'notify' }).then(({ known }) => known)
+  for (let at = 0; at < 30; at += 1) expect(await reported(`k-77-guess-${at}`)).toBe(false)
+  for (let at = 0; at < 2_100; at += 1) expect(await reported(`k-1-guess-${at}`)).toBe(false)
+  expect(await reported('k-1-secret')).toBe(true)
+  expect(() => tokens.as(actor)).toThrow('reserved')
+})
+
 it('limits the guesses at one token from all addresses of an IPv6 /48 together', async () => {
   const { tokens } = await standing()
   const from = (token: string, network: string) => verdict(tokens.verify(token, { ip: `2001:db8:${network}::1` }))
@@ -138,12 +150,17 @@ describe('slow comparisons of many credentials at once', () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())
     let compared = 0
+    let comparing = 0
+    let mostAtOnce = 0
     const format = ownTokens({
       name: 'old',
       key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1],
       verify: async (credential) => {
         compared += 1
+        comparing += 1
+        mostAtOnce = Math.max(mostAtOnce, comparing)
         await pause(1)
+        comparing -= 1
         return credential.endsWith('secret')
       },
     })
@@ -151,7 +168,7 @@ describe('slow comparisons of many credentials at once', () => {
     await tokens.system.import(rows, { format, map })
     const present = (credentials: readonly string[], ip = '192.0.2.1') =>
       Promise.all(credentials.map((credential) => verdict(tokens.verify(credential, { ip }))))
-    return { tokens, present, compared: () => compared }
+    return { tokens, present, compared: () => compared, mostAtOnce: () => mostAtOnce }
   }
 
   it('compares at most 20 wrong secrets for one key from one caller at once, and one more each second', async () => {
@@ -178,6 +195,16 @@ describe('slow comparisons of many credentials at once', () => {
     const answers = []
     for (let at = 0; at < 25; at += 1) answers.push(...(await present([`k-1-guess-${at}`])))
     expect(answers.indexOf('store_unavailable')).toBe(20)
+  })
+
+  it('compares two secrets of signed leak reports at once', async () => {
+    const { tokens, compared, mostAtOnce } = await waiting()
+    const scanner = tokens.as(ownActor({ id: senderId('github'), tenants: '*', manages: 'all' }))
+    const reported = (token: string) => scanner.reportLeak({ token, action: 'notify' }).then(({ known }) => known)
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, at) => reported(`k-1-guess-${at}`)))
+    expect(new Set(answers)).toEqual(new Set([false]))
+    expect([compared(), mostAtOnce()]).toEqual([40, 2])
+    expect(await reported('k-1-secret')).toBe(true)
   })
 
   it('charges nothing for a credential that another format proves', async () => {

@@ -196,12 +196,13 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)', become: '' },
     { find: 'if (wrong) this.#guesses.spendComparison(named)', become: '' },
     { find: 'this.#underWay.delete(name)', become: '' },
-    { find: 'if (this.#work.isFull) this.#waiting.add(job)\n            else start()', become: 'start()' },
+    { find: 'if (this.#work.isFull || !this.#mayStart(party)) this.#waiting.add(job)\n            else start()', become: 'start()' },
     { find: '() => this.#free(party)', become: '() => undefined' },
     { find: '-countIn(running, turn, job.party)', become: '0' },
     { find: "last === undefined || !('refuse' in last)", become: 'true' },
     { find: 'countIn(parties, turn, one.party)', become: '0' },
     { find: "if (typeof answer === 'boolean') return answer", become: 'return Boolean(answer)' },
+    { find: 'return !signed || ', become: 'return true || ' },
   ],
   'src/policy/status.ts': [
     { find: "if (token.revokedAt !== undefined) return 'token_revoked'", become: '' },
@@ -309,6 +310,8 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'for (const one of walk.taken) this.#giveBack(one)\n    const before', become: 'const before' },
   ],
   'src/cache/guessing.ts': [
+    { find: 'if (!named.signed) this.#ofToken', become: 'this.#ofToken' },
+    { find: 'if (!named.signed) this.#ofCaller', become: 'this.#ofCaller' },
     { find: 'this.#ofToken.spent(named, token) || ', become: '' },
     { find: ' || this.#ofCaller(named).spent(named)', become: '' },
     { find: 'return shared ? this.#ofShared : this.#ofAddress', become: 'return this.#ofAddress' },

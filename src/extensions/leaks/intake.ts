@@ -1,16 +1,14 @@
 import { namesOf } from '../../cache/guessing.js'
 import { limitedSite } from '../../cache/lookup-shares.js'
 import { readRawBody } from '../../http/fetch-answer.js'
-import { Places } from './places.js'
+import { type Place, Places } from './places.js'
 
 /** Senders usually send reports of up to this size. */
 const SMALL_BYTES = 64 * 1024
-/** How many of these may be arriving at once. Another one replaces the one that has been arriving longest. */
-const SMALL_AT_ONCE = 1000
-/** How many larger reports may be in memory at once before their signatures are verified. */
-const LARGE_AT_ONCE = 8
-/** A larger report that takes longer than this to arrive gives its place to the next one. */
-const LARGE_GRACE_MS = 2_000
+/** How many of these, and how many larger ones, may be arriving at once. */
+const AT_ONCE = 1000
+/** How many of the largest reports may be in memory at once before their signatures are verified. */
+const LARGEST_AT_ONCE = 8
 const READ_MS = 30_000
 
 /** Why a report was not read: there are too many at the moment, or its body took too long to arrive. */
@@ -32,17 +30,17 @@ export type Intake = <T>(request: Request, ip: string | undefined, verify: (byte
  * A body without a declared length counts as large.
  */
 export function createIntake(maxBytes: number, readMs: number = READ_MS): Intake {
-  const small = new Places(SMALL_AT_ONCE, 0)
-  const large = new Places(LARGE_AT_ONCE, LARGE_GRACE_MS)
+  const busy = (): Error => new NotReadError('busy')
+  const small = new Places(AT_ONCE, AT_ONCE * SMALL_BYTES, busy)
+  const large = new Places(AT_ONCE, LARGEST_AT_ONCE * maxBytes, busy)
   return async (request, ip, verify) => {
     const length = request.headers.get('content-length')
     const isLarge = length === null || !(Number(length) <= SMALL_BYTES)
     const places = isLarge ? large : small
     const from = namesOf(ip)
-    const place = places.take(limitedSite(from) ?? from.caller, () => new NotReadError('busy'))
-    if (place === undefined) throw new NotReadError('busy')
+    const place = places.take(limitedSite(from) ?? from.caller)
     try {
-      const bytes = await readInTime(request, isLarge ? maxBytes : Math.min(maxBytes, SMALL_BYTES), readMs, place.stop)
+      const bytes = await readInTime(request, isLarge ? maxBytes : Math.min(maxBytes, SMALL_BYTES), readMs, places, place)
       place.reading = false
       return await verify(bytes)
     } finally {
@@ -55,12 +53,23 @@ async function readInTime(
   { headers, body }: Request,
   maxBytes: number,
   readMs: number,
-  stop: AbortController,
+  places: Places,
+  place: Place,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const { stop } = place
   const timer = setTimeout(() => stop.abort(new NotReadError('slow')), readMs)
+  const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform: (chunk, controller) => {
+      if (places.hold(place, chunk.byteLength)) controller.enqueue(chunk)
+      else controller.error(stop.signal.reason)
+    },
+  })
   try {
-    const piped = body?.pipeThrough(new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>(), { signal: stop.signal })
-    return await readRawBody({ headers, body: piped ?? null }, maxBytes)
+    const piped = body?.pipeThrough(counted, { signal: stop.signal })
+    const bytes = await readRawBody({ headers, body: piped ?? null }, maxBytes)
+    // The body may have ended in the same moment.
+    stop.signal.throwIfAborted()
+    return bytes
   } finally {
     clearTimeout(timer)
   }

@@ -4,12 +4,13 @@ import { answerJson, answerProblem, requireWebRequest, TooLargeError } from '../
 import { secretsIn } from '../../http/request.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
-import { ownActor } from '../../model/own-actor.js'
+import { ownActor, senderId } from '../../model/own-actor.js'
 import { callback, plainText, safeAddress, wholeNumber } from '../../policy/option-kinds.js'
 import { either, objectOf, oneOf, readOption, string } from '../../policy/option-reader.js'
 import { type CallSite, callOut } from '../../store/deadline.js'
 import { createIntake, NotReadError } from './intake.js'
 import { type Fetch, KeyRing } from './key-ring.js'
+import { labelFinds } from './label-finds.js'
 import { type Find, readReport } from './read-report.js'
 import { readSignature, verifySignature } from './signature.js'
 
@@ -18,7 +19,6 @@ export const GITHUB_KEYS_URL = 'https://api.github.com/meta/public_keys/secret_s
 
 const MAX_BYTES = 8 * 1024 * 1024
 const NO_MATCH = 'the signature does not match the report'
-const AT_ONCE = 64
 /** The maximum length of an identifier, far more than any sender uses. Unknown identifiers are remembered. */
 const MAX_IDENTIFIER = 256
 // RFC 9110 §5.1
@@ -88,7 +88,7 @@ export function leakReports<S extends string>(
   const site: CallSite = { what: 'the action callback', where: 'endpoint', deadlineMs, report }
   const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), { report, deadlineMs })
   const intake = createIntake(maxBytes)
-  const reporter = tokens.as(ownActor({ id: `leaks:${sender}`, tenants: '*', manages: 'all' }))
+  const reporter = tokens.as(ownActor({ id: senderId(sender), tenants: '*', manages: 'all' }))
 
   async function act(find: Find): Promise<boolean> {
     const { token, type, url, source } = find
@@ -112,7 +112,7 @@ export function leakReports<S extends string>(
       if (read.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
       return (await verifySignature(key, signature, read)) ? read : answerProblem('credential_malformed', NO_MATCH)
     })
-    return bytes instanceof Response ? bytes : answerJson(200, await labels(readReport(bytes), act))
+    return bytes instanceof Response ? bytes : answerJson(200, await labelFinds(readReport(bytes), act, deadlineMs))
   }
 
   return async function receiveLeakReport(request: Request, ...others: readonly unknown[]) {
@@ -144,27 +144,4 @@ function notRead({ why }: NotReadError): Response {
 
 function alreadyRead(): Response {
   return answerProblem('misconfigured', 'the request body was already read, or is missing: mount this handler before any body parser')
-}
-
-/** The sender's feedback format. It identifies each token by its hash, never by its text. */
-async function labels(finds: readonly Find[], act: (find: Find) => Promise<boolean>): Promise<readonly unknown[]> {
-  const answers: unknown[] = []
-  for (let from = 0; from < finds.length; from += AT_ONCE) {
-    const batch = finds.slice(from, from + AT_ONCE)
-    answers.push(
-      ...(await Promise.all(
-        batch.map(async (find) => ({
-          token_hash: await hashOf(find.token),
-          token_type: find.type,
-          label: (await act(find)) ? 'true_positive' : 'false_positive',
-        })),
-      )),
-    )
-  }
-  return answers
-}
-
-async function hashOf(token: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))
-  return btoa(String.fromCharCode(...new Uint8Array(hash)))
 }

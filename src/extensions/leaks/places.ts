@@ -1,55 +1,70 @@
 /** A body that is being read, or has been read and is being verified. */
 export type Place = {
   readonly caller: string
-  readonly since: number
   readonly stop: AbortController
   reading: boolean
+  bytes: number
 }
 
 /**
- * A limited number of places for bodies, shared among their callers. When all are taken, a further body takes the place of one that is still being read, so
- * that no caller keeps out others by taking many places, or by sending slowly.
+ * Limits how many bodies arrive at once, and how many of their bytes are held, and shares both among their callers. A body that exceeds a limit takes the place of
+ * one that is still being read, from the caller that takes up most. A caller thus loses a body only if it takes up as much as any other, and bodies that send
+ * nothing occupy none of the memory that others need.
  */
 export class Places {
   readonly #most: number
-  readonly #graceMs: number
+  readonly #mostBytes: number
+  readonly #reason: () => Error
   readonly #taken: Set<Place> = new Set()
+  #bytes = 0
 
-  /** `graceMs`: how long the body of a caller that has no more places than others may take before it counts as slow. */
-  constructor(most: number, graceMs: number) {
+  /** Bodies that lose their place are stopped with this reason. */
+  constructor(most: number, mostBytes: number, reason: () => Error) {
     this.#most = most
-    this.#graceMs = graceMs
+    this.#mostBytes = mostBytes
+    this.#reason = reason
   }
 
-  /** Takes a place, or returns `undefined` if there is none. Stops the body that had it with `reason`. */
-  take(caller: string, reason: () => Error): Place | undefined {
-    const now = performance.now()
+  /**
+   * Takes a place for a body.
+   *
+   * @throws the reason, if all are taken by bodies that are being verified
+   */
+  take(caller: string): Place {
     if (this.#taken.size >= this.#most) {
-      const former = this.#replaceable(caller, now)
-      if (former === undefined) return undefined
-      this.#taken.delete(former)
-      former.stop.abort(reason())
+      const former = this.#largest(() => 1, caller)
+      if (former === undefined) throw this.#reason()
+      this.#stop(former)
     }
-    const place = { caller, since: now, stop: new AbortController(), reading: true }
+    const place = { caller, stop: new AbortController(), reading: true, bytes: 0 }
     this.#taken.add(place)
     return place
   }
 
-  leave(place: Place): void {
-    this.#taken.delete(place)
+  /** Counts bytes that arrived. Returns `false` if the body has lost its place, or loses it now. */
+  hold(place: Place, bytes: number): boolean {
+    if (!this.#taken.has(place)) return false
+    place.bytes += bytes
+    this.#bytes += bytes
+    while (this.#bytes > this.#mostBytes) this.#stop(this.#largest((one) => one.bytes) ?? place)
+    return this.#taken.has(place)
   }
 
-  /** The oldest body of the caller with the most places, if it would still have as many as the new one; otherwise the oldest of all, if it is slow. */
-  #replaceable(caller: string, now: number): Place | undefined {
-    const counts = new Map<string, number>()
-    for (const place of this.#taken) counts.set(place.caller, (counts.get(place.caller) ?? 0) + 1)
-    const most = Math.max(...counts.values())
-    const reading = [...this.#taken].filter((place) => place.reading)
-    if (most > (counts.get(caller) ?? 0) + 1) {
-      const found = reading.find((place) => counts.get(place.caller) === most)
-      if (found !== undefined) return found
-    }
-    const [oldest] = reading
-    return oldest !== undefined && now - oldest.since >= this.#graceMs ? oldest : undefined
+  leave(place: Place): void {
+    if (this.#taken.delete(place)) this.#bytes -= place.bytes
+  }
+
+  #stop(place: Place): void {
+    this.leave(place)
+    place.stop.abort(this.#reason())
+  }
+
+  /** The oldest body that is being read from the caller that takes up most by this measure, where this caller is about to take up one more. */
+  #largest(measure: (place: Place) => number, next?: string): Place | undefined {
+    const reading = [...this.#taken].filter((place) => place.reading && measure(place) > 0)
+    const sums = new Map<string, number>(next === undefined ? [] : [[next, 1]])
+    for (const place of reading) sums.set(place.caller, (sums.get(place.caller) ?? 0) + measure(place))
+    const most = Math.max(...sums.values())
+    return reading.find(({ caller }) => sums.get(caller) === most)
   }
 }

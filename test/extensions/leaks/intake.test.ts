@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createIntake, type Intake } from '../../../src/extensions/leaks/intake.js'
 
 it('stops reading a body that does not arrive in time, and cancels it', async () => {
@@ -45,60 +45,112 @@ it('holds 1,000 small bodies that do not end, and stops reading the oldest one f
 
 describe('large reports', () => {
   const settled = () => new Promise((resolve) => setTimeout(resolve, 20))
+  const post = (body: string | ReadableStream<Uint8Array>) =>
+    new Request('https://api.example/leaks', { method: 'POST', body, duplex: 'half' } as RequestInit)
 
   /** Sends reports that do not end, and lists those that were not read. */
   function flood(intake: Intake) {
     const refused: string[] = []
-    const stall = (name: string, ip: string | undefined): void => {
-      const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new Uint8Array(10)) })
-      const request = new Request('https://api.example/leaks', { method: 'POST', body, duplex: 'half' } as RequestInit)
-      void intake(request, ip, async () => 'read').catch(({ why }) => refused.push(`${name} ${why}`))
+    const open: ReadableStreamDefaultController<Uint8Array>[] = []
+    onTestFinished(() => {
+      for (const controller of open) controller.error(new Error('the test is over'))
+    })
+    const stall = (name: string, ip: string | undefined, bytes: number): void => {
+      const start = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+        controller.enqueue(new Uint8Array(bytes))
+        open.push(controller)
+      }
+      const body = new ReadableStream<Uint8Array>({ start })
+      void intake(post(body), ip, async () => 'read').catch(({ why }) => refused.push(`${name} ${why}`))
     }
     return { refused, stall }
   }
-  const whole = () => new Request('https://api.example/leaks', { method: 'POST', body: 'x' })
+  const whole = () => post('x')
   const size = async (bytes: Uint8Array) => bytes.length
+
+  /** A report that arrives in two parts. The second one is sent by `finish`. */
+  function halved(intake: Intake, ip: string) {
+    let finish: () => void = () => undefined
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        controller.enqueue(new Uint8Array(500))
+        finish = () => {
+          controller.enqueue(new Uint8Array(500))
+          controller.close()
+        }
+      },
+    })
+    const read = intake(post(body), ip, size)
+    read.catch(() => undefined)
+    return { read, finish: () => finish() }
+  }
 
   it.each([
     ['address', () => '203.0.113.7', '203.0.113.8'],
     ['IPv6 site', (at: number) => `2001:db8:1:${at}::1`, '2001:db8:2::1'],
-  ])('a report takes the place of one from the %s that has the most', async (_, ipOf, other) => {
-    const intake = createIntake(1_000_000)
+  ])('a report takes the memory of one from the %s that takes up most of it', async (_, ipOf, other) => {
+    const intake = createIntake(1000)
     const { refused, stall } = flood(intake)
-    for (let at = 0; at < 9; at += 1) stall(String(at), ipOf(at))
+    for (let at = 0; at < 9; at += 1) stall(String(at), ipOf(at), 1000)
     await settled()
-    expect(refused).toEqual(['8 busy'])
-    expect(await intake(whole(), other, size)).toBe(1)
-    expect(refused).toEqual(['8 busy', '0 busy'])
-  })
-
-  it('a flood from one address does not take the places of others', async () => {
-    const intake = createIntake(1_000_000)
-    const { refused, stall } = flood(intake)
-    for (let at = 0; at < 8; at += 1) stall(`scanner ${at}`, '203.0.113.8')
-    for (let at = 0; at < 20; at += 1) stall(`stranger ${at}`, '203.0.113.7')
-    await settled()
-    expect(refused.filter((line) => line.startsWith('scanner')).sort()).toEqual([0, 1, 2, 3].map((at) => `scanner ${at} busy`))
-    expect(refused).toHaveLength(20)
-  })
-
-  it('a report that has been arriving for two seconds gives way, whoever sends it', async () => {
-    const intake = createIntake(1_000_000)
-    const { refused, stall } = flood(intake)
-    for (let at = 0; at < 8; at += 1) stall(String(at), undefined)
-    await expect(intake(whole(), undefined, size)).rejects.toMatchObject({ why: 'busy' })
-    await new Promise((resolve) => setTimeout(resolve, 2_010))
-    expect(await intake(whole(), undefined, size)).toBe(1)
     expect(refused).toEqual(['0 busy'])
+    expect(await intake(whole(), other, size)).toBe(1)
+    expect(refused).toEqual(['0 busy', '1 busy'])
+  })
+
+  it('holds no more bytes than eight of the largest reports have, and no more than 1,000 reports', async () => {
+    const intake = createIntake(1000)
+    const { refused, stall } = flood(intake)
+    for (let at = 0; at < 1_010; at += 1) stall(String(at), undefined, at % 2 === 0 ? 1 : 100)
+    await settled()
+    expect(refused).toHaveLength(1_010 - 158)
+  })
+
+  it('a flood from one address does not take the memory of others', async () => {
+    const intake = createIntake(1000)
+    const { refused, stall } = flood(intake)
+    for (let at = 0; at < 4; at += 1) stall(`scanner ${at}`, '203.0.113.8', 1000)
+    for (let at = 0; at < 20; at += 1) stall(`stranger ${at}`, '203.0.113.7', 1000)
+    await settled()
+    expect(refused.sort()).toEqual(Array.from({ length: 16 }, (_, at) => `stranger ${at} busy`).sort())
+  })
+
+  it.each([
+    ['one byte each', 1],
+    ['many bytes each', 900],
+  ])('thousands of reports from nine addresses with %s do not keep out one from another address', async (_, bytes) => {
+    const intake = createIntake(10_000)
+    const { stall } = flood(intake)
+    const sendMany = (): void => {
+      for (let at = 0; at < 3_000; at += 1) stall(String(at), `203.0.${at % 9}.7`, bytes)
+    }
+    const first = halved(intake, '198.51.100.9')
+    sendMany()
+    await settled()
+    const second = halved(intake, '198.51.100.9')
+    sendMany()
+    await settled()
+    for (const { finish } of [first, second]) finish()
+    expect(await Promise.all([first.read, second.read])).toEqual([1000, 1000])
+  })
+
+  it('frees the memory of reports that were read, refused or stopped', async () => {
+    const intake = createIntake(1000)
+    for (let at = 0; at < 20; at += 1) expect(await intake(post('x'.repeat(1000)), undefined, size)).toBe(1000)
+    for (let at = 0; at < 20; at += 1) await expect(intake(post('x'.repeat(1001)), undefined, size)).rejects.toThrow('too large')
+    const { refused, stall } = flood(intake)
+    for (let at = 0; at < 40; at += 1) stall(String(at), undefined, 1000)
+    await settled()
+    expect(refused).toHaveLength(32)
   })
 
   it('a report whose signature is being verified keeps its place', async () => {
-    const intake = createIntake(1_000_000)
+    const intake = createIntake(1000)
     let end: () => void = () => undefined
     const verified = new Promise<void>((resolve) => {
       end = resolve
     })
-    const verifying = Array.from({ length: 8 }, () => intake(whole(), '203.0.113.7', () => verified))
+    const verifying = Array.from({ length: 8 }, () => intake(post('x'.repeat(1000)), '203.0.113.7', () => verified))
     await settled()
     await expect(intake(whole(), '203.0.113.8', size)).rejects.toMatchObject({ why: 'busy' })
     end()

@@ -1,0 +1,135 @@
+import { type LatchkeyOptions, latchkey } from 'latchkey'
+import { ownTokens } from 'latchkey/import'
+import { leakReports } from 'latchkey/leaks'
+import { memoryStore } from 'latchkey/stores/memory'
+import { faultyStore } from 'latchkey/testing'
+import { expect, it } from 'vitest'
+import { labelFinds } from '../../../src/extensions/leaks/label-finds.js'
+import { IMPORT_KEY } from '../../imports/world.js'
+import { pause } from '../../latchkey/harness.js'
+import { createSender } from './support.js'
+
+const finding = (token: string, at = 0) => ({ token, type: 't', url: `https://x.example/${at}`, source: 'commit' })
+const many = (count: number, tokenOf: (at: number) => string) => Array.from({ length: count }, (_, at) => finding(tokenOf(at), at))
+
+/** An instance that accepts tokens with slow hashes, and counts how many of them it compares at once. */
+async function standing(options: Pick<Partial<LatchkeyOptions>, 'store' | 'deadline'> = {}) {
+  let comparing = 0
+  const most = { atOnce: 0, compared: 0 }
+  const format = ownTokens({
+    name: 'old',
+    key: (credential) => {
+      if (credential.startsWith('unreadable')) throw new Error('cannot read it')
+      return /^k-([0-9]+)-/.exec(credential)?.[1]
+    },
+    verify: async (credential) => {
+      comparing += 1
+      most.compared += 1
+      most.atOnce = Math.max(most.atOnce, comparing)
+      await pause(1)
+      comparing -= 1
+      return credential.endsWith('secret')
+    },
+  })
+  const tokens = latchkey({
+    prefix: 'acme_live',
+    store: memoryStore(),
+    scopes: { 'a:b': 'x' },
+    logger: false,
+    imports: { key: IMPORT_KEY, formats: [format] },
+    ...options,
+  })
+  const rows = Array.from({ length: 30 }, (_, key) => ({ key, hash: `hash of ${key}` }))
+  await tokens.system.import(rows, { format, map: () => ({ name: 'Old', scopes: ['a:b' as const] }) })
+  const { token } = await tokens.system.create({ name: 'ERP', tenantId: 'acme', scopes: ['a:b'] })
+  const sender = createSender()
+  const report = leakReports(tokens, { fetch: sender.fetch })
+  const send = (finds: readonly unknown[], receive = report) => receive(sender.request(JSON.stringify(finds)))
+  return { tokens, token, sender, send, most }
+}
+
+it.each([
+  ['a key that does not exist', 77],
+  ['a key of a token', 1],
+])('wrong secrets for %s do not keep a leak report from revoking the tokens behind them', async (_, key) => {
+  const { tokens, token, send, most } = await standing()
+  const finds = [...many(150, (at) => `k-${key}-guess-${at}`), finding(token), finding('k-1-secret')]
+  const response = await send(finds)
+  expect(response.status).toBe(200)
+  const labels = ((await response.json()) as { label: string }[]).map(({ label }) => label)
+  expect(labels).toEqual([...Array(150).fill('false_positive'), 'true_positive', 'true_positive'])
+  expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
+  expect(await tokens.verify('k-1-secret')).toEqual({ ok: false, code: 'token_revoked' })
+  expect(most.atOnce).toBeLessThanOrEqual(2)
+  await tokens.close()
+})
+
+it('a signed leak report does not use up the places for slow hashes that other callers need', async () => {
+  const { tokens, send } = await standing()
+  const [response, used] = await Promise.all([
+    send(many(200, (at) => `k-1-guess-${at}`)),
+    Promise.all([2, 3, 4, 5].map((key) => tokens.verify(`k-${key}-secret`, { ip: '192.0.2.1' }))),
+  ])
+  expect(response.status).toBe(200)
+  expect(used.map(({ ok }) => ok)).toEqual([true, true, true, true])
+  await tokens.close()
+})
+
+it('findings that cannot be processed do not keep a leak report from revoking the tokens behind them', async () => {
+  const { tokens, token, send, sender } = await standing()
+  const unreadable = many(100, (at) => `unreadable-${at}`)
+  expect((await send([...unreadable, finding('k-1-secret'), finding(token)])).status).toBe(503)
+  expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_revoked' })
+  expect(await tokens.verify('k-1-secret')).toEqual({ ok: false, code: 'token_revoked' })
+  const other = await tokens.system.create({ name: 'Shop', scopes: ['a:b'] })
+  const action = ({ source }: { readonly source: string }) => (source === 'commit' ? (undefined as never) : ('revoke' as const))
+  const strict = leakReports(tokens, { fetch: sender.fetch, action })
+  const finds = [...many(100, (at) => `acme_${at}`), { ...finding(other.token), source: 'content' }]
+  expect((await send(finds, strict)).status).toBe(503)
+  expect(await tokens.verify(other.token)).toEqual({ ok: false, code: 'token_revoked' })
+  await tokens.close()
+})
+
+it('a leak report that names one token in hundreds of places revokes it and the token behind them', async () => {
+  const { tokens, token, send } = await standing()
+  const other = await tokens.system.create({ name: 'Shop', scopes: ['a:b'] })
+  expect((await send([...many(600, () => token), finding(other.token)])).status).toBe(200)
+  for (const leaked of [token, other.token]) expect(await tokens.verify(leaked)).toEqual({ ok: false, code: 'token_revoked' })
+  await tokens.close()
+})
+
+it('a leak report gives up when the store hangs, and succeeds when it is sent again', async () => {
+  const store = faultyStore(memoryStore())
+  const { tokens, token, send } = await standing({ store, deadline: '1s' })
+  const ids = await Promise.all(Array.from({ length: 300 }, () => tokens.system.create({ name: 'Shop', scopes: ['a:b'] })))
+  store.behave({ find: { do: 'hang' } })
+  const before = store.calls.length
+  expect((await send(ids.map(({ token }) => finding(token)))).status).toBe(503)
+  expect(store.calls.length - before).toBeLessThan(300)
+  store.behave()
+  expect((await send([...ids.map(({ token }) => finding(token)), finding(token)])).status).toBe(200)
+  const { items } = await tokens.system.list({ status: 'active' })
+  expect(items.filter(({ importedFrom }) => importedFrom === undefined)).toEqual([])
+  await tokens.close()
+})
+
+it('acts on tokens of this library first, and tries findings that failed again, four at a time', async () => {
+  const ours = `acme_live_${'0'.repeat(16)}_${'0'.repeat(49)}`
+  const order: string[] = []
+  let running = 0
+  const labels = await labelFinds(
+    [...many(70, (at) => `old-${at}`), finding(ours)],
+    async ({ token }) => {
+      order.push(token)
+      running += 1
+      await pause(1)
+      const crowded = running > 4
+      running -= 1
+      if (crowded) throw new Error('too many at once')
+      return true
+    },
+    60_000,
+  )
+  expect(order[0]).toBe(ours)
+  expect(new Set(labels.map(({ label }) => label))).toEqual(new Set(['true_positive']))
+})
