@@ -157,10 +157,11 @@ describe('slow comparisons of many credentials at once', () => {
       key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1],
       verify: async (credential) => {
         compared += 1
-        comparing += 1
+        const isFirst = credential.startsWith('k-1-')
+        if (isFirst) comparing += 1
         mostAtOnce = Math.max(mostAtOnce, comparing)
         await pause(1)
-        comparing -= 1
+        if (isFirst) comparing -= 1
         return credential.endsWith('secret')
       },
     })
@@ -198,12 +199,15 @@ describe('slow comparisons of many credentials at once', () => {
   })
 
   it('compares two secrets of signed leak reports at once', async () => {
-    const { tokens, compared, mostAtOnce } = await waiting()
+    const { tokens, present, compared, mostAtOnce } = await waiting()
     const scanner = tokens.as(ownActor({ id: senderId('github'), tenants: '*', manages: 'all' }))
     const reported = (token: string) => scanner.reportLeak({ token, action: 'notify' }).then(({ known }) => known)
+    // Others take all places first, and leave them to the report.
+    const used = present([2, 3, 4, 5].map((key) => `k-${key}-secret`))
     const answers = await Promise.all(Array.from({ length: 40 }, (_, at) => reported(`k-1-guess-${at}`)))
     expect(new Set(answers)).toEqual(new Set([false]))
-    expect([compared(), mostAtOnce()]).toEqual([40, 2])
+    expect(new Set(await used)).toEqual(new Set(['ok']))
+    expect([compared(), mostAtOnce()]).toEqual([44, 2])
     expect(await reported('k-1-secret')).toBe(true)
   })
 
