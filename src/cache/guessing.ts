@@ -57,7 +57,10 @@ export function namesOf(from: Presenter): Named {
   if (typeof from === 'object' && from !== null) {
     // No address contains a space.
     const name = `id ${from.id}`
-    return { site: name, caller: name, shared: true, signed: from.signed === true }
+    const signed = from.signed === true
+    if (from.group === undefined) return { site: name, caller: name, shared: true, signed }
+    const site = `group ${from.group}`
+    return { site, caller: `${site} ${name}`, shared: true, signed }
   }
   const caller = callerOf(from)
   return { site: siteOf(from) ?? '', caller: caller ?? '', shared: caller === undefined, signed: false }

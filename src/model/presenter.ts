@@ -7,7 +7,10 @@ import type { StoredToken } from './record.js'
  * `signed`: the credential comes from the signed report of a secret scanner. Strangers choose what such a report contains, so wrong secrets in it must not keep
  * out the right ones.
  */
-export type Presenter = string | { readonly id: string; readonly signed?: boolean } | undefined
+export type Presenter = string | (Known & { readonly signed?: boolean }) | undefined
+
+/** Somebody that the host has identified. Those of one group, such as the actors of a tenant, take turns among themselves. @default a group of its own */
+export type Known = { readonly id: string; readonly group?: string | undefined }
 
 /** Returns whether someone who reports or revokes a credential may know this record. */
 export type IsMine = (record: Pick<StoredToken, 'tenantId' | 'createdBy'>) => boolean

@@ -15,6 +15,12 @@ export const SETUP_DEADLINE_MS = 60_000
 /** A list of events, each with the objects in its fields. */
 const ANSWER_DEPTH = 3
 
+/** The reads that an actor can cause at any rate. */
+const READS: ReadonlySet<StoreMethod> = new Set(['find', 'list', 'distinct', 'events', 'usage', 'seals'])
+
+/** Runs a read when it is its actor's turn. */
+export type RunInTurn = <T>(method: StoreMethod, leftMs: number | undefined, read: () => MaybePromise<T>) => Promise<T>
+
 /** The state of the store, shared by all callers. */
 type StoreState = {
   ready: boolean
@@ -39,6 +45,8 @@ export class StoreCalls {
   private readonly allowance: Allowance | undefined
   /** Absent: the work is short. */
   private readonly turn: (() => Promise<void>) | undefined
+  /** Absent: reads do not wait for those of others. */
+  private readonly runInTurn: RunInTurn | undefined
   /** Absent: the store does not support moves, or a move does not restrict these calls. */
   protected readonly moves: MoveWatch | undefined
   /** Called for each outgoing call. The function that it returns is called when that call ends, with its error, if any. */
@@ -69,6 +77,11 @@ export class StoreCalls {
   /** Returns the same store for long work. Each call of a verb first waits for `turn`, which yields to other work when its turn is over. */
   givingWay(turn: () => Promise<void>): this {
     return Object.assign(Object.create(this), { turn })
+  }
+
+  /** Returns the same store for the calls of an actor. Its verbs' reads take turns with those of other actors. */
+  takingTurns(runInTurn: RunInTurn): this {
+    return Object.assign(Object.create(this), { runInTurn })
   }
 
   /** Sets a callback for the first use of the store. */
@@ -120,10 +133,14 @@ export class StoreCalls {
   // Verbs wait for the setup without a limit, unless their deadline covers it, as it does for HTTP requests. A verification waits only within its deadline.
   protected async manage<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
     this.refuseEnded()
-    const { allowance, turn } = this
+    const { allowance, turn, runInTurn } = this
     if (turn !== undefined) await turn()
     if (!this.state.ready && allowance?.coversSetUp !== true) await apart(allowance, () => this.prepare())
-    if (deadlineMs === undefined) return await this.call(method, call, read)
+    if (deadlineMs === undefined) {
+      if (runInTurn === undefined || !READS.has(method)) return await this.call(method, call, read)
+      // It holds its turn until the store is done, even if its caller stops waiting.
+      return await runInTurn(method, allowance?.leftMs, () => this.call(method, call, read, this.deadlineMs))
+    }
     return await apart(allowance, async () => this.call(method, call, read, deadlineMs))
   }
 

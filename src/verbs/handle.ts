@@ -3,12 +3,12 @@ import type { CreateInput, Minted, Replayed } from '../model/record.js'
 import type { OwnerForecast, OwnerGone, OwnerGoneInput } from '../model/revocation.js'
 import type { CreateOptions } from '../model/transaction.js'
 import { type Allowance, apart } from '../store/deadline.js'
-import { forOneCall, givingWay } from '../verify/build-context.js'
+import { forOneCall, givingWay, inTurns } from '../verify/build-context.js'
 import type { Context } from '../verify/context.js'
 import { consume } from './consume.js'
 import { exportAudit } from './export-audit.js'
 import { grantable } from './grantable.js'
-import type { ReadActor } from './lib/actor.js'
+import { type ReadActor, turnsOf } from './lib/actor.js'
 import { noteRefused, type Target } from './lib/attempts.js'
 
 type Verbs = typeof import('./by-name.js')
@@ -26,6 +26,7 @@ async function load(): Promise<Verbs> {
  * The verbs of a request share its `allowance`.
  */
 export function createHandle(open: () => Context, actor: ReadActor, allowance?: Allowance): TokenHandle {
+  const name = turnsOf(actor)
   // Every call passes through one of these functions, so every refusal is recorded.
   function atOnce<T>(verb: keyof TokenHandle, call: (context: Context) => T): T {
     const context = open()
@@ -44,7 +45,7 @@ export function createHandle(open: () => Context, actor: ReadActor, allowance?: 
     const context = open()
     try {
       // Loading happens once per process, so it does not count against this request's deadline.
-      return await call(context, loaded ?? (await apart(allowance, load)))
+      return await call(inTurns(context, name), loaded ?? (await apart(allowance, load)))
     } catch (error) {
       noteRefused(context, actor, verb, error, target ?? {})
       throw error
@@ -98,7 +99,7 @@ export function createHandle(open: () => Context, actor: ReadActor, allowance?: 
     sealAudit: () => inSteps('sealAudit', (context, verbs) => verbs.sealAudit(context, actor)),
     verifyAudit: (anchors) => inSteps('verifyAudit', (context, verbs) => verbs.verifyAudit(context, actor, anchors)),
     proveEvent: (id, input) => inSteps('proveEvent', (context, verbs) => verbs.proveEvent(context, actor, id, input)),
-    exportAudit: () => atOnce('exportAudit', (context) => exportAudit(context, actor)),
+    exportAudit: () => atOnce('exportAudit', (context) => exportAudit(inTurns(context, name), actor)),
     import: (rows, input) => inSteps('import', (context, verbs) => verbs.importTokens(context, actor, rows, input)),
     prune: (input) => inSteps('prune', (context, verbs) => verbs.prune(context, actor, input)),
   }

@@ -14,6 +14,7 @@ import type { Entry } from '../cache/entry.js'
 import { Owners } from '../cache/owners.js'
 import { RecordCache } from '../cache/records.js'
 import { Signals, type Watched } from '../cache/signals.js'
+import type { Known } from '../model/presenter.js'
 import { countOne, Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
 import { nodeIdOf } from '../policy/cache-bounds.js'
@@ -185,6 +186,7 @@ export function buildContext(settings: Settings): Context {
     nodeId,
     records,
     turns: new ReadTurns(settings, report),
+    actorTurns: new ReadTurns(settings, report),
     owners,
     ownerRefusals: new Budget(OWNER_REFUSALS, monotonic),
     rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings, report),
@@ -212,6 +214,12 @@ export function buildContext(settings: Settings): Context {
 /** Returns the context of one call. Everything the call waits for shares the allowance, which is the option `deadline` by default. */
 export function forOneCall(context: Context, allowance: Allowance = new Allowance(context.settings)): Context {
   return { ...context, store: context.store.sharing(allowance), allowance }
+}
+
+/** Returns the context of an actor's calls. Their reads take turns with those of other actors, and with those of this library's own work not at all. */
+export function inTurns(context: Context, actor: Known): Context {
+  const { store, actorTurns } = context
+  return { ...context, store: store.takingTurns((method, leftMs, read) => actorTurns.run(actor, `store.${method}`, leftMs, read)) }
 }
 
 /** Returns the context of work that reads many pages. Stores that answer synchronously would otherwise block the event loop until the last page. */

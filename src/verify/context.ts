@@ -51,6 +51,8 @@ export type Context = {
   readonly nodeId: () => string
   readonly records: RecordCache
   readonly turns: ReadTurns
+  /** The turns of actors, whose reads may be large and must not keep the small reads of `turns` waiting. */
+  readonly actorTurns: ReadTurns
   readonly owners: Owners | undefined
   /** Limits how often a token whose owner is gone causes a call of the `owner` option. Keyed by the token's ID. */
   readonly ownerRefusals: Budget

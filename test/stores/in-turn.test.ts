@@ -95,10 +95,57 @@ describe('shares of a pool', () => {
     expect(any).toBeTypeOf('function')
   })
 
+  it.each([3, 4, 10])(
+    'keeps one of %s connections for changes, and one more for reads by key, while reads of many rows hang',
+    async (size) => {
+      const { take, out } = pool()
+      const { any, others, reads } = sharesOf(size, take)
+      for (let call = 0; call < 100; call += 1) void reads()
+      await settled()
+      expect(out()).toBe(size - 2)
+      await expect(others()).resolves.toBeDefined()
+      void others()
+      await settled()
+      expect(out()).toBe(size - 1)
+      await expect(any()).resolves.toBeDefined()
+    },
+  )
+
+  it('lets a change pass while reads of many rows hold their share of a pool of two', async () => {
+    const { others, reads } = sharesOf(2, pool().take)
+    for (let call = 0; call < 100; call += 1) void reads()
+    await expect(others()).resolves.toBeDefined()
+  })
+
+  it('lets a change pass reads of many rows that began to wait before it', async () => {
+    const { take } = pool()
+    const { others, reads } = sharesOf(4, take)
+    const order: string[] = []
+    const held = [await reads(), await reads(), await others()]
+    void reads().then(() => order.push('read'))
+    void others().then(() => order.push('change'))
+    held[0]?.release()
+    await settled()
+    expect(order).toEqual(['change'])
+  })
+
+  it('reads of many rows stop waiting when the default deadline of their callers has passed, and changes wait longer', async () => {
+    const { take } = pool()
+    const { others, reads } = sharesOf(3, take)
+    const held = [await reads(), await others()]
+    const read = reads().catch((error) => error.code)
+    const change = others()
+    await vi.advanceTimersByTimeAsync(2_001)
+    for (const lease of held) lease.release()
+    expect(await read).toBe('ETIMEDOUT')
+    await expect(change).resolves.toBeDefined()
+    expect(take).toHaveBeenCalledTimes(3)
+  })
+
   it.each([1, 2, undefined])('serves every share of a pool whose size is %s', async (size) => {
     const { take } = pool()
-    const { any, feed, others } = sharesOf(size, take)
-    for (const share of [any, feed, others, any, feed, others]) (await share()).release()
-    expect(take).toHaveBeenCalledTimes(6)
+    const { any, feed, others, reads } = sharesOf(size, take)
+    for (const share of [any, feed, others, reads, any, feed, others, reads]) (await share()).release()
+    expect(take).toHaveBeenCalledTimes(8)
   })
 })

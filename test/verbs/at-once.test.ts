@@ -2,7 +2,7 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore, heldStore, interceptStore } from 'latchkey/testing'
 import { expect, it } from 'vitest'
 import type { Change } from '../../src/store/port.js'
-import { instance, mint, pause, refusal } from '../latchkey/harness.js'
+import { instance, mint, pause, refusal, until } from '../latchkey/harness.js'
 
 const MANY = 100
 
@@ -14,6 +14,7 @@ it('writes to the store once when a hundred rotations of one token race', async 
   held.hold('commit')
   const before = store.calls.filter(({ method }) => method === 'commit').length
   const all = Promise.all(Array.from({ length: MANY }, () => refusal(tokens.system.rotate(record.id))))
+  await until(() => store.calls.filter(({ method }) => method === 'find').length === MANY)
   await (await held.next('commit')).release()
   held.pass('commit')
   const outcomes = await all
@@ -56,11 +57,17 @@ it('a change that waits behind a hung one fails at its deadline, and those behin
 })
 
 it('fails all changes that wait for a failed commit, and accepts a later change', async () => {
-  const held = heldStore(memoryStore())
+  let finds = 0
+  const inner = interceptStore(memoryStore(), ({ method }, proceed) => {
+    if (method === 'find') finds += 1
+    return proceed()
+  })
+  const held = heldStore(inner)
   const tokens = instance({ store: held })
   const { record } = await mint(tokens)
   held.hold('commit')
   const all = Promise.all(Array.from({ length: MANY }, () => refusal(tokens.system.rotate(record.id))))
+  await until(() => finds === MANY)
   ;(await held.next('commit')).fail(new Error('down'))
   held.pass('commit')
   expect(new Set(await all)).toEqual(new Set(['store_unavailable undefined']))
@@ -84,7 +91,9 @@ it('does not make changes to different tokens wait for each other', async () => 
 /** A token that is being edited, with further edits in line, on a store that holds commits and logs their events. */
 async function editedByMany(waiting: number) {
   const log: (readonly string[])[] = []
+  let finds = 0
   const inner = interceptStore(memoryStore(), ({ method, args }, proceed) => {
+    if (method === 'find') finds += 1
     if (method === 'commit') log.push((args[0] as Change).events.map(({ action }) => action))
     return proceed()
   })
@@ -92,9 +101,11 @@ async function editedByMany(waiting: number) {
   const tokens = instance({ store: held, deadline: '60s' })
   const minted = await mint(tokens)
   log.length = 0
+  finds = 0
   held.hold('commit')
   const edit = (name: string) => refusal(tokens.system.update(minted.record.id, { name }))
   const edits = Array.from({ length: waiting + 2 }, (_, at) => edit(`n${at}`))
+  await until(() => finds === edits.length)
   await (await held.next('commit')).release()
   await held.next('commit')
   return { tokens, held, log, edit, edits, ...minted }

@@ -17,6 +17,8 @@ export type KyselyEngineOptions = Pick<Engine, 'find' | 'subscribe'> & {
   close?(): Promise<void>
   /** Where the statements of `feed` go. */
   readonly feed?: KyselyHandle
+  /** Where the statements of `read` go. */
+  readonly reads?: KyselyHandle
   /** Overrides how the dialect begins a transaction. */
   readonly begin?: readonly string[]
   /** Checks a connection before a transaction begins on it. Throws if the connection is unsuitable. */
@@ -51,7 +53,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
       }
     })
 
-  const { feed } = options
+  const { feed, reads } = options
   const again = <T>(work: () => Promise<T>): Promise<T> => patiently(quirks.faultOf, work)
   const queue = createQueue(quirks.faultOf)
 
@@ -94,6 +96,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
     close: async () => options.close?.(),
     find: options.find ?? (async (query) => (await promptly(quirks.faultOf, () => db.executeQuery(query))).rows),
     ...(feed === undefined ? {} : { feed: <R>(query: CompiledQuery<R>) => again(() => feed.executeQuery(query)) }),
+    ...(reads === undefined ? {} : { read: <R>(query: CompiledQuery<R>) => again(() => reads.executeQuery(query)) }),
     ...(options.subscribe === undefined ? {} : { subscribe: options.subscribe }),
   }
 }

@@ -4,6 +4,7 @@ import { ERASED } from '../../model/event.js'
 import type { Resources } from '../../model/json.js'
 import { isOwnActor } from '../../model/own-actor.js'
 import { ownFields } from '../../model/own-fields.js'
+import type { Known } from '../../model/presenter.js'
 import type { Reach, StoredToken } from '../../model/record.js'
 import type { Catalogue } from '../../policy/catalogue.js'
 import { normalizeIp } from '../../policy/network.js'
@@ -101,6 +102,14 @@ export function readActor(input: unknown): ReadActor {
     resources,
     ip,
   })
+}
+
+/** Actors in more tenants than this take turns on their own: they belong to none of them in particular. */
+const MOST_OF_A_GROUP = 10
+
+/** Returns the name under which an actor's reads take turns, with those of the same tenants as a group. */
+export function turnsOf({ id, tenants }: Pick<ReadActor, 'id' | 'tenants'>): Known {
+  return tenants === undefined || tenants.length > MOST_OF_A_GROUP ? { id } : { id, group: JSON.stringify([...tenants].sort()) }
 }
 
 /** Checks whether this ID stands for no particular person in the audit: the application, a token, an unknown caller, everybody who was erased. */

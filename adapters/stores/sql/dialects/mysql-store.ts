@@ -75,8 +75,10 @@ const over = (kysely: KyselyHandle, names: Names, options: KyselyEngineOptions):
   unavailable: report,
 })
 
-const overPool = ({ any, feed, others }: Shares<MysqlLease>, names: Names, options: KyselyEngineOptions): Opened =>
-  over(kyselyOver(others), names, { find: executeThrough(any), feed: kyselyOver(feed, BRIEF_MS), ...options })
+const overPool = ({ any, feed, others, reads }: Shares<MysqlLease>, names: Names, options: KyselyEngineOptions): Opened => {
+  const ways = { find: executeThrough(any), feed: kyselyOver(feed, BRIEF_MS), reads: kyselyOver(reads) }
+  return over(kyselyOver(others), names, { ...ways, ...options })
+}
 
 const loadDriver = async (): Promise<Driver> => {
   try {

@@ -69,8 +69,8 @@ const openedOver = (engine: Engine, names: Names, lineage: Lineage): OpenedPostg
 type Leases = Shares<PostgresLease>
 type Tables = { readonly names: Names; readonly lineage: Lineage }
 
-const over = ({ any, feed, others }: Leases, { names, lineage }: Tables, options: KyselyEngineOptions): OpenedPostgres => {
-  const ways = { find: findThrough(any), feed: kyselyOver(feed, BRIEF_MS), begin: [BEGIN_BOUNDED] }
+const over = ({ any, feed, others, reads }: Leases, { names, lineage }: Tables, options: KyselyEngineOptions): OpenedPostgres => {
+  const ways = { find: findThrough(any), feed: kyselyOver(feed, BRIEF_MS), reads: kyselyOver(reads), begin: [BEGIN_BOUNDED] }
   return openedOver(kyselyEngine(kyselyOver(others), postgresQuirks, names, { ...ways, ...options }), names, lineage)
 }
 

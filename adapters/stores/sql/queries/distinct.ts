@@ -10,7 +10,7 @@ type Row = { readonly value: string }
  */
 export const distinct = async (context: Sql, query: DistinctQuery): Promise<readonly string[]> => {
   const page = context.quirks.stepsByGroup ? byGroups(context, query) : byRecursion(context, query)
-  const { rows } = await context.engine.run(page.compile(context.builder))
+  const { rows } = await (context.engine.read ?? context.engine.run)(page.compile(context.builder))
   return rows.map(({ value }) => value)
 }
 

@@ -58,5 +58,5 @@ const trail = (store: Sql, query: EventQuery, bulk: BulkPart): Rows =>
 export const events = async (store: Sql, query: EventQuery): Promise<readonly ListedEvent[]> => {
   if (query.tenantIds?.length === 0 || query.actions?.length === 0) return []
   const rows = query.bulk === undefined ? page(store, query, about(query)) : trail(store, query, query.bulk)
-  return (await store.engine.run(rows.compile())).rows.map(rowToEvent)
+  return (await (store.engine.read ?? store.engine.run)(rows.compile())).rows.map(rowToEvent)
 }

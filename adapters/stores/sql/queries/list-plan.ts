@@ -50,7 +50,7 @@ const atMost = async ({ builder, engine }: Sql, most: number, filter: TokenFilte
     .where((eb) => eb.and([...filterConditions(eb, filter), ...(narrow === undefined ? [] : [narrow])]))
     .limit(most + 1)
   const counted = builder.selectFrom(rows.as('some')).select((eb) => eb.fn.countAll().as('found'))
-  const result = await engine.run(counted.compile())
+  const result = await (engine.read ?? engine.run)(counted.compile())
   return wide(result.rows[0]?.found ?? 0) <= most
 }
 
@@ -77,7 +77,7 @@ const unindexed = async (context: Sql, query: ListQuery, tooWide: TooWide): Prom
 
 const hasNameIndex = async ({ names, quirks, engine }: Sql): Promise<boolean> => {
   if (quirks.nameIndexes === undefined) return false
-  const { rows } = await engine.run(quirks.nameIndexes(names))
+  const { rows } = await (engine.read ?? engine.run)(quirks.nameIndexes(names))
   return wide(rows[0]?.found ?? 0) > 0
 }
 
@@ -92,7 +92,7 @@ const named = async (context: Sql, query: ListQuery, folded: string): Promise<Pl
   const { prefix, tenantIds } = query
   if (tenantIds?.length === 1 && (await atMost(context, SMALL_TENANT, { prefix, tenantIds }))) return WALK
   try {
-    const { rows } = await engine.run(index.count(names, folded, FEW + 1))
+    const { rows } = await (engine.read ?? engine.run)(index.count(names, folded, FEW + 1))
     return wide(rows[0]?.found ?? 0) <= FEW ? { narrow: index.condition(names, folded), sort: true, hide: true } : WALK
   } catch (error) {
     // The search table could not be created on this server.

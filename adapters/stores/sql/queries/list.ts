@@ -108,6 +108,6 @@ export const list = async (context: Sql, query: ListQuery): Promise<TokenPage> =
   const folded = foldAscii(query.nameContains ?? '')
   const plan = await planOf(context, query, folded)
   if (typeof plan === 'string') return Object.assign([], { tooWide: plan })
-  const { rows } = await context.engine.run(compile(context, query, folded, plan))
+  const { rows } = await (context.engine.read ?? context.engine.run)(compile(context, query, folded, plan))
   return rows.map(rowToListed)
 }

@@ -15,7 +15,7 @@ const pageOf = ({ builder }: Sql, { prefix, after = 0, order, limit }: SealQuery
 
 /** One page of seals. */
 export const seals = async (sql: Sql, query: SealQuery): Promise<readonly StoredSeal[]> => {
-  const { rows } = await sql.engine.run(pageOf(sql, query).compile())
+  const { rows } = await (sql.engine.read ?? sql.engine.run)(pageOf(sql, query).compile())
   return rows.map(({ number, body }) => ({ prefix: query.prefix, number: wide(number), body }))
 }
 

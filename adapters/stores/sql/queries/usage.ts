@@ -211,8 +211,8 @@ export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => 
     .orderBy('ip')
     .limit(MOST_ADDRESSES)
     .compile()
-  const counts = await engine.run(counted)
-  const addresses = await engine.run(addressed)
+  const counts = await (engine.read ?? engine.run)(counted)
+  const addresses = await (engine.read ?? engine.run)(addressed)
   return {
     counts: counts.rows.map((row) => ({
       tokenId: row.token_id,
@@ -254,7 +254,7 @@ const usageBySteps = async (
     .orderBy('token_id')
   if (to !== undefined) counting = counting.where('bucket_at', '<', to)
   if (limit !== undefined) counting = counting.limit(limit)
-  const { rows } = await engine.run(counting.compile())
+  const { rows } = await (engine.read ?? engine.run)(counting.compile())
   return rows.map((row) => ({
     tokenId: row.token_id,
     bucketAt: wide(row.step_at),

@@ -1,0 +1,141 @@
+import type { Actor, Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore, type StoreMethod } from 'latchkey/testing'
+import { expect, it } from 'vitest'
+import { turnsOf } from '../../src/verbs/lib/actor.js'
+import { instance, mint, until, verdict } from '../latchkey/harness.js'
+
+const EVE: Actor = { id: 'eve', tenants: ['t1'], manages: 'own' }
+const BOB: Actor = { id: 'bob', tenants: ['t2'], manages: 'all' }
+const READS: ReadonlySet<StoreMethod> = new Set(['find', 'list', 'distinct', 'events', 'usage', 'seals'])
+
+/** A store that answers over a few connections, first come, first served. Counts the lists of one tenant. */
+function overConnections(connections: number, tenant: string) {
+  const waiting: (() => void)[] = []
+  let free = connections
+  let lists = 0
+  const store = interceptStore(memoryStore(), async ({ method, args }, proceed) => {
+    const [query] = args as readonly { readonly tenantIds?: readonly string[] }[]
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+    else free -= 1
+    await new Promise((resolve) => setImmediate(resolve))
+    if (method === 'list' && query?.tenantIds?.includes(tenant)) lists += 1
+    const next = waiting.shift()
+    if (next === undefined) free += 1
+    else next()
+    return proceed()
+  })
+  return { store, lists: () => lists }
+}
+
+/** A store whose reads of one kind of actor wait for the test. */
+function heldReads() {
+  const held: (() => void)[] = []
+  let holding = false
+  let atOnce = 0
+  let most = 0
+  const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
+    if (!holding || !READS.has(method)) return proceed()
+    atOnce += 1
+    most = Math.max(most, atOnce)
+    await new Promise<void>((resolve) => held.push(resolve))
+    atOnce -= 1
+    return proceed()
+  })
+  const hold = (on: boolean): void => {
+    holding = on
+  }
+  const release = (): void => {
+    for (const resolve of held.splice(0)) resolve()
+  }
+  return { store, held, hold, release, most: () => most }
+}
+
+it.each([
+  ['one actor', () => EVE],
+  ['many actors of one tenant', (at: number) => ({ ...EVE, id: `eve ${at % 100}` })],
+] as const)('a flood of lists by %s does not hold up the list and the revocation of another tenant', async (_who, actor) => {
+  const { store, lists } = overConnections(4, 't1')
+  const tokens = instance({ store, deadline: '60s' })
+  const { record } = await mint(tokens, { tenantId: 't2' })
+  const flood = Promise.all(Array.from({ length: 1000 }, (_, at) => tokens.as(actor(at)).list({ limit: 1 })))
+  await until(() => lists() > 0)
+  const before = lists()
+  const listed = await tokens.as(BOB).list()
+  const revoked = await tokens.as(BOB).revoke(record.id)
+  const ahead = lists() - before
+  expect(listed.items.map(({ id }) => id)).toEqual([record.id])
+  expect(revoked.status).toBe('revoked')
+  expect(ahead).toBeLessThan(200)
+  await flood
+  expect(lists()).toBe(1000)
+})
+
+it('the application itself takes turns with the actors', async () => {
+  const { store, lists } = overConnections(4, 't1')
+  const tokens = instance({ store, deadline: '60s' })
+  const { record } = await mint(tokens, { tenantId: 't2' })
+  const flood = Promise.all(Array.from({ length: 1000 }, () => tokens.as(EVE).list({ limit: 1 })))
+  await until(() => lists() > 0)
+  const before = lists()
+  expect((await tokens.system.revoke(record.id)).status).toBe('revoked')
+  expect(lists() - before).toBeLessThan(200)
+  await flood
+})
+
+const bulk = { tenants: '*', manages: 'all', id: 'staff' } as const
+
+it.each([
+  ['list', (tokens: Latchkey) => tokens.as(EVE).list()],
+  ['get', (tokens: Latchkey, id: string) => tokens.as(EVE).get(id)],
+  ['update', (tokens: Latchkey) => tokens.as(EVE).update('0'.repeat(16), { name: 'x' })],
+  ['events', (tokens: Latchkey) => tokens.as(EVE).events()],
+  ['usage', (tokens: Latchkey, id: string) => tokens.as(bulk).usage(id)],
+  ['explain', (tokens: Latchkey, id: string) => tokens.as(bulk).explain(id)],
+  ['tenants', (tokens: Latchkey) => tokens.as(bulk).tenants()],
+  ['owners', (tokens: Latchkey) => tokens.as(EVE).owners()],
+  ['exportAudit', async (tokens: Latchkey) => await tokens.as(bulk).exportAudit()[Symbol.asyncIterator]().next()],
+] as const)('a flood of %s has 16 reads in the store at once', async (_verb, ask) => {
+  const { store, held, hold, release, most } = heldReads()
+  const tokens = instance({ store, deadline: '60s' })
+  const { record } = await mint(tokens, { tenantId: 't1' })
+  await tokens.flush()
+  hold(true)
+  let answered = 0
+  const count = (): void => {
+    answered += 1
+  }
+  for (let at = 0; at < 100; at += 1) void Promise.resolve(ask(tokens, record.id)).then(count, count)
+  await until(() => held.length >= 16)
+  while (answered < 100) {
+    release()
+    await until(() => held.length > 0 || answered === 100)
+  }
+  hold(false)
+  expect(most()).toBe(16)
+})
+
+it('verifications do not wait for the turns of actors', async () => {
+  const { store, held, hold, release } = heldReads()
+  const tokens = instance({ store, deadline: '60s' })
+  const { token } = await mint(tokens)
+  hold(true)
+  const lists = Promise.all(Array.from({ length: 100 }, () => tokens.as(EVE).list()))
+  await until(() => held.length === 16)
+  const waiting = held.splice(0)
+  const verified = verdict(tokens.verify(token))
+  await until(() => held.length === 1)
+  hold(false)
+  release()
+  expect(await verified).toBe('ok')
+  for (const resolve of waiting) resolve()
+  await lists
+})
+
+it('actors of the same tenants take turns as a group, and actors of all or of very many tenants on their own', () => {
+  const many = Array.from({ length: 11 }, (_, at) => `t${at}`)
+  expect(turnsOf({ id: 'eve', tenants: ['b', 'a'] })).toEqual(turnsOf({ id: 'eve', tenants: ['a', 'b'] }))
+  expect(turnsOf({ id: 'eve', tenants: ['a'] })).not.toEqual(turnsOf({ id: 'eve', tenants: ['b'] }))
+  expect(turnsOf({ id: 'staff', tenants: undefined })).toEqual({ id: 'staff' })
+  expect(turnsOf({ id: 'staff', tenants: many })).toEqual({ id: 'staff' })
+})
