@@ -60,13 +60,13 @@ export const rotateShape: z.ZodType<Given> = z
  * `token_limit_reached`, when too many predecessors are still in their overlap, or the other owner has too many tokens
  */
 export async function rotate(context: Context, actor: ReadActor, id: unknown, input: unknown): Promise<Minted | Replayed> {
-  const { overlap = 0, ownerId, idempotencyKey } = readShape(rotateShape, input === undefined ? {} : input, 'rotate()')
+  const { overlap = 0, ownerId, idempotencyKey } = ownFields(readShape(rotateShape, input === undefined ? {} : input, 'rotate()'))
   refuseUndefined(input, ['ownerId'], 'to keep the owner')
   return await takingTurns<Minted | Replayed>(context, id, 'stop', async () => {
     const old = await findVisible(context, id, actor)
     const now = timeOfChange(context)
     const newOwner = ownerId === old.ownerId ? undefined : ownerId
-    const asked: Asked = newOwner === undefined ? { overlap } : { overlap, ownerId: newOwner }
+    const asked: Asked = ownFields(newOwner === undefined ? { overlap } : { overlap, ownerId: newOwner })
     const derivedId =
       idempotencyKey === undefined ? undefined : deriveId(['rotate', context.settings.prefix, actor.id, old.id, idempotencyKey])
     if (old.replacedById !== undefined) {

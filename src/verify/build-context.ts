@@ -217,7 +217,7 @@ export function forOneCall(context: Context, allowance: Allowance = new Allowanc
 }
 
 /** Returns the context of an actor's calls. Their reads take turns with those of other actors, and with those of this library's own work not at all. */
-export function inTurns(context: Context, actor: Known): Context {
+export function inTurns(context: Context, actor: Known | undefined): Context {
   const { store, actorTurns } = context
   return { ...context, store: store.takingTurns((method, leftMs, read) => actorTurns.run(actor, `store.${method}`, leftMs, read)) }
 }

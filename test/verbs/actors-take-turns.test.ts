@@ -2,7 +2,7 @@ import type { Actor, Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore, type StoreMethod } from 'latchkey/testing'
 import { expect, it } from 'vitest'
-import { turnsOf } from '../../src/verbs/lib/actor.js'
+import { SYSTEM, turnsOf } from '../../src/verbs/lib/actor.js'
 import { instance, mint, until, verdict } from '../latchkey/harness.js'
 
 const EVE: Actor = { id: 'eve', tenants: ['t1'], manages: 'own' }
@@ -137,5 +137,7 @@ it('actors of the same tenants take turns as a group, and actors of all or of ve
   expect(turnsOf({ id: 'eve', tenants: ['b', 'a'] })).toEqual(turnsOf({ id: 'eve', tenants: ['a', 'b'] }))
   expect(turnsOf({ id: 'eve', tenants: ['a'] })).not.toEqual(turnsOf({ id: 'eve', tenants: ['b'] }))
   expect(turnsOf({ id: 'staff', tenants: undefined })).toEqual({ id: 'staff' })
+  expect(turnsOf(SYSTEM)).toBeUndefined()
+  expect(turnsOf({ ...SYSTEM })).toEqual({ id: SYSTEM.id })
   expect(turnsOf({ id: 'staff', tenants: many })).toEqual({ id: 'staff' })
 })

@@ -107,8 +107,13 @@ export function readActor(input: unknown): ReadActor {
 /** Actors in more tenants than this take turns on their own: they belong to none of them in particular. */
 const MOST_OF_A_GROUP = 10
 
-/** Returns the name under which an actor's reads take turns, with those of the same tenants as a group. */
-export function turnsOf({ id, tenants }: Pick<ReadActor, 'id' | 'tenants'>): Known {
+/**
+ * Returns the name under which an actor's reads take turns, with those of the same tenants as a group. The application itself has none: it stands for many
+ * callers, and may have as many reads waiting as they.
+ */
+export function turnsOf(actor: Pick<ReadActor, 'id' | 'tenants'>): Known | undefined {
+  const { id, tenants } = actor
+  if (actor === SYSTEM) return undefined
   return tenants === undefined || tenants.length > MOST_OF_A_GROUP ? { id } : { id, group: JSON.stringify([...tenants].sort()) }
 }
 
