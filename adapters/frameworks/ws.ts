@@ -140,7 +140,7 @@ const refuseMisconfigured = createRefusals<IncomingMessage>()
 const CALL_INSTEAD = "write server.on('upgrade', (request, socket) => …) and call authenticateUpgrade(tokens, request) there"
 const CREATE_INSTEAD = 'createTicket(tokens, principal) is for an HTTP route, and authenticateUpgrade(tokens, request) for the upgrade'
 
-/** Whether a server called a function of this module itself, as the listener of its `upgrade` event: with the request and its connection. */
+/** Whether a function of this module was itself registered as an `upgrade` listener: the server then passes the request and its connection. */
 function isListener(first: unknown, second: unknown): first is IncomingMessage {
   return typeof first === 'object' && first !== null && second !== undefined && Reflect.get(first, 'socket') === second
 }

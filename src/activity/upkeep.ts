@@ -149,7 +149,7 @@ export class Upkeep {
     if (there === undefined || own <= there) return own
     const minutes = Math.round((own - there) / 60_000)
     if (minutes > 0) {
-      const message = `the clock of this node is ${minutes} minutes ahead of the database's: only data that is too old by both clocks is removed`
+      const message = `the clock of this node is ${minutes} minute${minutes === 1 ? '' : 's'} ahead of the database's: only data that is too old by both clocks is removed`
       this.#options.report('clock', new StoreUnavailableError(message))
     }
     return Math.floor(there)

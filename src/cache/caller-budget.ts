@@ -12,7 +12,7 @@ export class CallerBudget {
     this.#site = new Budget({ burst: burst * SITE_FACTOR, perSecond: perSecond * SITE_FACTOR }, monotonic)
   }
 
-  /** Returns whether the budget of this caller or of its site is used up. A caller has a separate budget `about` each thing. */
+  /** Returns whether the budget of this caller or of its site is used up. A caller has a separate budget for each value of `about`. */
   spent(from: Origin, about: string = ''): boolean {
     const site = limitedSite(from)
     return this.#caller.spent(keyOf(from.caller, about)) || (site !== undefined && this.#site.spent(keyOf(site, about)))

@@ -33,7 +33,7 @@ export type Load<T> = {
   strict: boolean
   /** Whether a change to this ID became known after the read was sent. Its answer then serves only the callers that were already waiting. */
   outdated: boolean
-  /** The caller whose share it takes, until it is settled. Absent: this library itself. */
+  /** The caller whose share of the reads this read uses until it settles. Absent: this library itself. */
   caller: Origin | undefined
   /** The last bulk change that was known when the read was sent. If the record found matches a later one, the read is outdated. */
   since: Bulk | undefined

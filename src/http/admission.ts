@@ -39,7 +39,7 @@ export type Admission = {
   readonly guard: Guard
   readonly principal: Principal | undefined
   readonly use: Use | undefined
-  /** How much of the deadline has been used so far, in milliseconds: by the decision and by later lookups. */
+  /** How many milliseconds of the deadline the decision and later lookups have used so far. */
   spentMs: number
   /** The dimensions of data that a route must name, as of the admission. Changes that a handler makes to the principal have no effect. */
   readonly limitedIn: readonly string[]

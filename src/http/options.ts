@@ -11,7 +11,7 @@ import type { OnWarning } from './diagnostics.js'
 import type { ForeignPrincipal, Session } from './host-principal.js'
 import type { ErrorBody } from './refuse.js'
 
-/** How long a request waits for a callback of the host. */
+/** How long a request waits for a host callback. */
 export const CALLBACK_DEADLINE_MS = 2000
 
 /** The monotonic clock for deciders that have none. */

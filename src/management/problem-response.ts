@@ -17,7 +17,7 @@ export type ProblemBody = {
   readonly errors?: readonly Fault[]
   /** After a failed precondition: the current version of the token. */
   readonly version?: number
-  /** With `store_unavailable`, if it is known: the store, or a callback of the host. */
+  /** With `store_unavailable`, if it is known: the store, or a host callback. */
   readonly failed?: 'store' | 'callback'
 }
 

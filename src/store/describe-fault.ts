@@ -47,7 +47,7 @@ function cleanerOf(secrets: readonly string[]): Clean {
 const FIELDS = ['errno', 'status', 'field', 'version', 'retryAfterSeconds'] as const
 /** Where an error was created, on Bun. */
 const PLACE = ['line', 'column', 'sourceURL', 'originalLine', 'originalColumn'] as const
-/** Everything that errors of this library contain. Any other property may be, or contain, the request. */
+/** The properties of this library's own errors. Any other property may be, or contain, the request. */
 const KNOWN: ReadonlySet<PropertyKey> = new Set([...FIELDS, ...PLACE, 'name', 'message', 'stack', 'code', 'partial', 'cause'])
 
 /** Returns whether an error and its causes consist of nothing but text and numbers without a secret. */

@@ -27,7 +27,7 @@ const MAX_OVERLAP_SECONDS = 90 * 86_400
 
 type Given = { overlap?: number | undefined; ownerId?: string | undefined; idempotencyKey?: string | undefined }
 
-/** What was asked for: a retry under the same key asks for the same. The owner is absent unless it changes. */
+/** The parts of a request that its retries under the same key must repeat. The owner is absent unless it changes. */
 type Asked = { readonly overlap: number; readonly ownerId?: string }
 
 /** How long the old token keeps working. */

@@ -54,7 +54,7 @@ export type Context = {
   /** The turns of actors, whose reads may be large and must not keep the small reads of `turns` waiting. */
   readonly actorTurns: ReadTurns
   readonly owners: Owners | undefined
-  /** Limits how often a token whose owner is gone causes a call of the `owner` option. Keyed by the token's ID. */
+  /** Limits how often a token whose owner is gone causes a call to the `owner` callback. Keyed by the token's ID. */
   readonly ownerRefusals: Budget
   /** Absent without the option `rateLimit`. */
   readonly rates: Rates | undefined

@@ -23,7 +23,7 @@ export async function introspect(context: Context, token: unknown, from?: Presen
   if (found === undefined) return { active: false }
   const { stored, beside } = found
   const { catalogue, clock } = context.settings
-  // As in `decide`: a token that is refused anyway causes no call of the `owner` option.
+  // As in `decide`: a token that is refused anyway causes no call to the `owner` callback.
   if (refusedAt(context, stored, clock()) !== undefined) return { active: false }
   const owned = await ownerOf(context, stored, context.allowance?.leftMs)
   if (owned === 'throttled') {

@@ -40,7 +40,7 @@ function throttledError(): StoreUnavailableError {
   return error
 }
 
-// Refusals that contain no data of the token are created once.
+// Refusals that contain no data about the token are created once.
 const MALFORMED: Refused = Object.freeze({ ok: false, code: 'token_malformed' })
 const UNKNOWN: Refused = Object.freeze({ ok: false, code: 'token_unknown' })
 

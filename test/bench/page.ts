@@ -12,7 +12,7 @@ export function page(measured: readonly Measured[]): string {
   const model = cpus()[0]?.model.trim() || 'an unnamed model'
   const parts = [
     '# Performance',
-    '`npm run bench -- --write` generates this page. Run `npm run bench` to measure your own machine; it expects the databases at the addresses that the tests use (see CONTRIBUTING.md). `--only=verify,http` runs some sections only. `--quick` is a smoke test: its figures mean little.',
+    '`npm run bench -- --write` generates this page. Run `npm run bench` to measure your own machine; it expects the databases at the addresses that the tests use (see CONTRIBUTING.md). `--only=verify,http` runs only those sections. `--quick` is a smoke test: its figures mean little.',
     `Measured with Node ${process.version} on ${cpus().length} shared cores (${model}), the databases and the load generator on the same machine. Variants alternate within one run and are compared by the CPU time of the process under test, so **ratios are more reliable than absolute times**. Differences of a few percent are within the noise.`,
     '## Aims',
     verdictTable(verdicts),

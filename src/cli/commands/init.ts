@@ -109,7 +109,7 @@ function moveOut({ file, exported }: InstanceFile): string {
   const why = exported === undefined ? 'does not export it' : 'also starts a server'
   const parts = [
     `${file} creates an instance but ${why}, so the command line cannot use it, and the tokens of a second instance would be refused there`,
-    `: move the call of latchkey() into ${own}, export it there as tokens, import it in ${file}, and run init again`,
+    `: move the latchkey() call into ${own}, export it there as tokens, import it in ${file}, and run init again`,
     '; or request a separate instance with --prefix',
   ]
   return parts.join('')

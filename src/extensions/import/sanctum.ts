@@ -9,7 +9,7 @@ export type SanctumTokensOptions = FormatOptions
 
 const given = objectOf(formatFields)
 
-/** The ID of the row, which may be a number, a UUID or a ULID; a bar; at least 40 characters, and what `token_prefix` and the checksum add. */
+/** The ID of the row (a number, a UUID or a ULID), a bar, and the secret. Sanctum's secrets have at least 40 characters, plus `token_prefix` and a checksum. */
 const TOKEN = /^([0-9A-Za-z-]{1,40})\|([!#-+\--~]{20,256})$/
 
 /**

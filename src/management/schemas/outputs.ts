@@ -202,7 +202,7 @@ export const problem: z.ZodType = z
     version: z.int().meta({ description: 'With 412: the current version of the token.' }).optional(),
     failed: z
       .enum(['store', 'callback'])
-      .meta({ description: 'With `store_unavailable`, if it is known: the store, or a callback of the host.' })
+      .meta({ description: 'With `store_unavailable`, if it is known: the store, or a host callback.' })
       .optional(),
   })
   .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' })

@@ -18,7 +18,7 @@ export function refuseServed(request: unknown): void {
   if (isServed(request, DEPTH)) {
     throw new InvalidInputError(
       'request',
-      'came from a server, or is a web Request: send it a token from tokenFor() instead of a principal',
+      'came from a server, or is a web Request: authenticate it with a token from tokenFor() instead of a principal',
     )
   }
 }

@@ -83,7 +83,7 @@ export function readActor(input: unknown): ReadActor {
     const most = MOST_TENANTS.toLocaleString('en')
     throw new InvalidInputError(
       'actor.tenants',
-      `names ${tenants.length.toLocaleString('en')} tenants, and the limit is ${most}: name those that the request is about, or '*' for all`,
+      `names ${tenants.length.toLocaleString('en')} tenants, but the limit is ${most}: name those that the request is about, or '*' for all`,
     )
   }
   if (id === 'system') throw new InvalidInputError('actor.id', '"system" is the application itself, which acts through tokens.system')

@@ -29,7 +29,7 @@ export function capsOnNew(context: Context, { inserts = [] }: Change): readonly 
 }
 
 /**
- * Returns the caps on the successor of `old`, which stays valid for an overlap. There are none if no predecessor of `old` is still live, so a hand-over is
+ * Returns the caps on the successor of `old` when `old` stays valid for an overlap. There are none if no predecessor of `old` is still live, so a hand-over is
  * never refused. Otherwise each limit is raised by its own size, or by `LEAST_OVERLAPS` if that is more, so repeated rotation stays bounded.
  */
 export async function capsOnOverlap(context: Context, old: StoredToken, now: number): Promise<readonly TokenCap[]> {

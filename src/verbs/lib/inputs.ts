@@ -13,7 +13,7 @@ const settable = (field: Field, by: 'create' | 'update'): boolean => field.set !
 
 const inputNameOf = (name: FieldName, field: Field): string => field.input ?? name
 
-const expiresIn = durationSchema().meta({ description: 'How long the token lives from now, instead of `expiresAt`.' }).optional()
+const expiresIn = durationSchema().meta({ description: 'How long the token lives from now. An alternative to `expiresAt`.' }).optional()
 
 /** Input schema of `create`. `scopes` and `inherit` are alternatives, so neither is required here. */
 export const createShape: z.ZodType<Input> = z

@@ -105,7 +105,7 @@ export function makeOnce<T extends object>(): (path: string, body: unknown) => P
       return await send(path, key, body)
     } catch (error) {
       let problem: unknown = error
-      // The key was used, so one of the earlier versions was performed.
+      // The key was already used, so the server carried out an earlier version of the request.
       for (const before of isReused(error) ? earlier : []) {
         try {
           return { ...(await send(path, key, before)), earlier: true }

@@ -7,7 +7,7 @@ type Props = {
   readonly busy?: boolean | undefined
   readonly disabled?: boolean
   readonly submit?: boolean
-  /** Whether a dialog gives it the focus when it opens. */
+  /** Whether a dialog moves focus to this button when the dialog opens. */
   readonly first?: boolean
   readonly onClick?: () => void
   readonly children: ComponentChildren

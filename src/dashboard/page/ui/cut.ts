@@ -15,7 +15,7 @@ type Removed = { readonly head: string; readonly tail: string; readonly at: numb
 const removed = new WeakMap<Field, Removed>()
 /** The rest of a secret after its ID. */
 const REST = /^[0-9A-Za-z]+/
-/** What continues a secret that left nothing behind. */
+/** Characters that continue a secret that left nothing behind. */
 const NEXT = /^[!#-+\--~]+$/
 /** How soon its next character is typed. What is typed later is something else, but a pasted piece is recognized at any time. */
 const SOON_MS = 1000
@@ -41,7 +41,7 @@ export function cutTyped(field: Field, cut: (text: string) => string = cutTokens
   return kept
 }
 
-/** Drops what continues a secret that was removed, until another character follows or the text around it changes. */
+/** Drops characters that continue a removed secret. Stops once a character that cannot belong to it follows, or the text around it changes. */
 function withoutRest(field: Field, typed: string): string {
   const last = removed.get(field)
   if (last === undefined) return typed

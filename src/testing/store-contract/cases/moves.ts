@@ -155,7 +155,7 @@ export const moveCases: StoreCases = {
         ensure(await store.saveMove(prefix, move('fenced'), undefined), 'saveMove() must lift the fence')
       }
     }),
-    movable('an addition to a transaction of the host is refused while a move fences its prefix', async (stage, store) => {
+    movable('a write added to a host transaction is refused while a move fences its prefix', async (stage, store) => {
       const { beginTransaction, prefix } = stage
       if (stage.store.commitIn === undefined || beginTransaction === undefined) return
       ensure(await store.saveMove(prefix, undefined, move('fenced')), 'saveMove() must write the fence')

@@ -28,7 +28,7 @@ export const ticketCases: StoreCases = {
           undefined,
           'takeTicket() must return nothing before the ticket was saved',
         )
-        ensureEqual(await stage.store.saveTicket(made, room()), true, 'saveTicket() must store a ticket of an existing token')
+        ensureEqual(await stage.store.saveTicket(made, room()), true, 'saveTicket() must store a ticket for an existing token')
         ensureEqual(await stage.second.takeTicket(stage.prefix, made.digest), made, 'takeTicket() must return every saved field')
         ensureEqual(await stage.store.takeTicket(stage.prefix, made.digest), undefined, 'a redeemed ticket must be gone for every handle')
         ensureEqual(await stage.second.takeTicket(stage.prefix, made.digest), undefined, 'a redeemed ticket must stay gone')
@@ -52,13 +52,13 @@ export const ticketCases: StoreCases = {
       },
     },
     {
-      title: 'a ticket of a missing token is not stored',
+      title: 'a ticket for a missing token is not stored',
       async run(stage) {
         const absent = token(stage.prefix)
         ensureEqual(
           await stage.store.saveTicket(ticket(stage, absent.id, 1), room()),
           false,
-          'saveTicket() must refuse a ticket of a missing token',
+          'saveTicket() must refuse a ticket for a missing token',
         )
         ensureEqual(await stage.store.takeTicket(stage.prefix, digest(1)), undefined, 'a refused ticket must not be stored')
         const { id } = await inserted(stage)
@@ -66,7 +66,7 @@ export const ticketCases: StoreCases = {
         ensureEqual(
           await stage.store.saveTicket(ticket(stage, id, 2, { prefix }), room()),
           false,
-          'saveTicket() must refuse a ticket of a token of another prefix',
+          'saveTicket() must refuse a ticket for a token with another prefix',
         )
       },
     },
