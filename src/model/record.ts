@@ -113,7 +113,7 @@ export type GrantsInput<S extends string = string> =
 export type CreateInput<S extends string = string> = Shown<
   MustCreate<S> &
     MayCreate<S> & {
-      /** How long the token lives from now, instead of `expiresAt`. */
+      /** How long the token lives from now. An alternative to `expiresAt`. */
       readonly expiresIn?: Duration | undefined
       /** A retry with the same key does not create a second token: it returns the record of the first one, without the token string. */
       readonly idempotencyKey?: string | undefined
@@ -131,7 +131,7 @@ type MayUpdate<S extends string> = {
 /** Input of `update`. An omitted field stays unchanged; `null` removes it. */
 export type UpdateInput<S extends string = string> = Shown<
   MayUpdate<S> & {
-    /** How long the token lives from now, instead of `expiresAt`. */
+    /** How long the token lives from now. An alternative to `expiresAt`. */
     readonly expiresIn?: Duration | undefined
   }
 >
