@@ -8,10 +8,13 @@ const PART = 1 / 4
 /** The address block that a lookup comes from, `''` if it is unknown, and the network around it. */
 export type Origin = { readonly caller: string; readonly site: string }
 
-/** Returns the network whose callers also have a limit together: the /48 of an IPv6 address. A /24 of IPv4 belongs to many customers. */
+/**
+ * Returns the network or group whose callers also have a limit together: the /48 of an IPv6 address, or the actors of a tenant. A /24 of IPv4 belongs to many
+ * customers.
+ */
 export function limitedSite({ site, caller }: Origin): string | undefined {
-  // Only networks of IPv6 contain a colon, and names of clients and actors, which have no network around them.
-  return site.includes(':') && site !== caller ? site : undefined
+  // Only networks of IPv6 contain a colon, and only groups a space. Whoever has neither is a site of its own.
+  return site !== caller && /[: ]/.test(site) ? site : undefined
 }
 
 /**

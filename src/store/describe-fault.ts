@@ -58,6 +58,8 @@ function isTellable(error: object, clean: Clean): boolean {
     Reflect.ownKeys(error).every((key) => {
       const value: unknown = Reflect.get(error, key)
       if (typeof key === 'symbol') return value === true
+      // Paths in a stack may look like a token. Then only the stack is replaced, because the class of an error tells how to handle it.
+      if (key === 'stack' && typeof value === 'string') return clean(value) === value || Reflect.set(error, 'stack', clean(value))
       if (!KNOWN.has(key) || (key !== 'stack' && Object.getOwnPropertyDescriptor(error, key)?.get !== undefined)) return false
       if (typeof value !== 'object' && typeof value !== 'function') return clean(String(value)) === String(value)
       return key === 'cause' && isErrorLike(value) && isTellable(value, clean)
@@ -65,10 +67,13 @@ function isTellable(error: object, clean: Clean): boolean {
   )
 }
 
-/** Returns whether the class and the classes that it extends, up to a built-in one, have no methods, such as `toJSON`. */
+/** Returns whether the class and the classes that it extends, up to the built-in one, have no methods of their own, such as `toJSON`. */
 function isOfPlainClass(prototype: object | null): boolean {
-  if (prototype === null || Object.hasOwn(prototype, 'name')) return prototype !== null
-  return Reflect.ownKeys(prototype).join() === 'constructor' && isOfPlainClass(Object.getPrototypeOf(prototype))
+  if (prototype === null) return false
+  const keys = Reflect.ownKeys(prototype).map(String).sort().join()
+  // `Error.prototype`, in whatever realm: above it is only `Object.prototype`.
+  if (keys === 'constructor,message,name,toString') return Object.getPrototypeOf(Object.getPrototypeOf(prototype)) === null
+  return keys === 'constructor' && isOfPlainClass(Object.getPrototypeOf(prototype))
 }
 
 function tellable(error: LatchkeyError, clean: Clean): LatchkeyError {

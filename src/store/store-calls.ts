@@ -19,7 +19,7 @@ const ANSWER_DEPTH = 3
 const READS: ReadonlySet<StoreMethod> = new Set(['find', 'list', 'distinct', 'events', 'usage', 'seals'])
 
 /** Runs a read when it is its actor's turn. */
-export type RunInTurn = <T>(method: StoreMethod, leftMs: number | undefined, read: () => MaybePromise<T>) => Promise<T>
+export type RunInTurn = <T>(method: StoreMethod, leftMs: number | undefined, read: () => MaybePromise<T>) => MaybePromise<T>
 
 /** The state of the store, shared by all callers. */
 type StoreState = {

@@ -54,6 +54,10 @@ export const EVERY_TEXT: readonly string[] = Object.freeze([])
 
 /** The promise is that no 12 characters of a secret appear anywhere. */
 const PART = 12
+/** Half of a part. */
+const BLOCK = 6
+/** The maximum length of a text that is searched for secrets; the rest is dropped. No report shows as much. */
+const MOST_SEARCHED = 16_384
 const ESCAPE = /%([0-9A-Fa-f]{2})/g
 /** The maximum number of times that a text is URL-decoded. */
 const MOST_DECODINGS = 5
@@ -70,16 +74,30 @@ export function textRemover(secrets: readonly string[]): Remove {
   written.delete('')
   // Longer secrets first, so that no part of one remains if another is a substring of it.
   const whole = [...written].sort((a, b) => b.length - a.length)
-  const parts = new Set<string>()
-  for (const each of whole) {
-    const secret = fold(secretOf(each))
-    for (let at = 0; at + PART <= secret.length; at += 1) parts.add(secret.slice(at, at + PART))
+  const folded = whole.flatMap(secretsOf).map(fold)
+  return (given) => {
+    const text = given.length > MOST_SEARCHED ? `${given.slice(0, MOST_SEARCHED).replace(/\S+$/, '')}…` : given
+    const rest = whole.reduce((left, each) => left.replaceAll(each, '…'), text)
+    return withoutParts(rest, sharedParts(fold(rest), folded))
   }
-  return (text) =>
-    withoutParts(
-      whole.reduce((rest, each) => rest.replaceAll(each, '…'), text),
-      parts,
-    )
+}
+
+/**
+ * Returns the parts of the secrets that may occur in the text. Every run of 12 characters contains a whole block of 6, so only the blocks of the secrets are
+ * looked up: a caller chooses how long they are.
+ */
+function sharedParts(text: string, secrets: readonly string[]): ReadonlySet<string> {
+  const blocks = new Set<string>()
+  for (let at = 0; at + BLOCK <= text.length; at += 1) blocks.add(text.slice(at, at + BLOCK))
+  const parts = new Set<string>()
+  for (const secret of secrets) {
+    for (let block = 0; block + BLOCK <= secret.length; block += BLOCK) {
+      if (!blocks.has(secret.slice(block, block + BLOCK))) continue
+      const last = Math.min(block, secret.length - PART)
+      for (let at = Math.max(0, block - BLOCK); at <= last; at += 1) parts.add(secret.slice(at, at + PART))
+    }
+  }
+  return parts
 }
 
 /**
@@ -104,9 +122,12 @@ function escaped(text: string): string {
   return JSON.stringify(text).slice(1, -1)
 }
 
-// The ID of a token of this library is public.
-function secretOf(text: string): string {
-  return holdsOwnToken(text) ? text.slice(text.lastIndexOf('_') + 1) : text
+const WHOLE_TOKEN = /[a-z][a-z0-9_]{0,23}_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}$/
+
+// The prefix and the ID of a token of this library are public.
+function secretsOf(text: string): readonly string[] {
+  const token = WHOLE_TOKEN.exec(text)
+  return token === null ? [text] : [text.slice(0, token.index), text.slice(text.lastIndexOf('_') + 1)]
 }
 
 // Only ASCII, so that the length does not change.

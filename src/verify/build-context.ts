@@ -24,6 +24,7 @@ import { Allowance } from '../store/deadline.js'
 import { GuardedStore } from '../store/guarded-store.js'
 import { MoveWatch } from '../store/move-watch.js'
 import { createReporter, type FaultReport, type Report } from '../store/reporter.js'
+import type { RunInTurn } from '../store/store-calls.js'
 import { Background, createTurns } from '../store/timer.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
@@ -186,7 +187,7 @@ export function buildContext(settings: Settings): Context {
     nodeId,
     records,
     turns: new ReadTurns(settings, report),
-    actorTurns: new ReadTurns(settings, report),
+    actorTurns: { short: new ReadTurns(settings, report), long: new ReadTurns(settings, report) },
     owners,
     ownerRefusals: new Budget(OWNER_REFUSALS, monotonic),
     rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings, report),
@@ -219,7 +220,12 @@ export function forOneCall(context: Context, allowance: Allowance = new Allowanc
 /** Returns the context of an actor's calls. Their reads take turns with those of other actors, and with those of this library's own work not at all. */
 export function inTurns(context: Context, actor: Known | undefined): Context {
   const { store, actorTurns } = context
-  return { ...context, store: store.takingTurns((method, leftMs, read) => actorTurns.run(actor, `store.${method}`, leftMs, read)) }
+  const runInTurn: RunInTurn = (method, leftMs, read) => {
+    if (method !== 'find') return actorTurns.long.run(actor, `store.${method}`, leftMs, read)
+    // The application itself is no stranger: its changes never wait.
+    return actor === undefined ? read() : actorTurns.short.run(actor, 'store.find', leftMs, read)
+  }
+  return { ...context, store: store.takingTurns(runInTurn) }
 }
 
 /** Returns the context of work that reads many pages. Stores that answer synchronously would otherwise block the event loop until the last page. */

@@ -52,7 +52,11 @@ export type Context = {
   readonly records: RecordCache
   readonly turns: ReadTurns
   /** The turns of actors, whose reads may be large and must not keep the small reads of `turns` waiting. */
-  readonly actorTurns: ReadTurns
+  readonly actorTurns: {
+    /** For reads by ID, with which every change begins: they must not wait for long lists. */
+    readonly short: ReadTurns
+    readonly long: ReadTurns
+  }
   readonly owners: Owners | undefined
   /** Limits how often a token whose owner is gone causes a call to the `owner` callback. Keyed by the token's ID. */
   readonly ownerRefusals: Budget

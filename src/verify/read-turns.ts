@@ -13,7 +13,7 @@ const AT_ONCE = 16
 /** The maximum number of waiting reads. */
 const MAX_WAITING = 10_000
 
-type Job = { readonly named: Named; readonly dueAt: number; readonly start: () => void }
+type Job = { readonly named: Named; readonly dueAt: number; readonly start: () => void; readonly refuse: (error: Error) => void }
 
 /**
  * Runs store reads that any caller can cause, and that neither a cache nor a batch answers: of tickets, and of tokens that are introspected, revoked by
@@ -44,7 +44,9 @@ export class ReadTurns {
   async run<T>(from: Presenter, where: FaultPlace, leftMs: number | undefined, read: () => MaybePromise<T>): Promise<T> {
     const named = namesOf(from)
     if (this.#shares.isUsedUp(named, MAX_WAITING - this.#waiting)) {
-      throw new StoreUnavailableError('too many reads for this caller are waiting for the store')
+      const error = new StoreUnavailableError('too many reads for this caller are waiting for the store')
+      this.#site.report(where, error)
+      throw error
     }
     this.#shares.add(named)
     const dueAt = this.#timing.monotonic() + (leftMs ?? this.#timing.deadlineMs)
@@ -55,7 +57,7 @@ export class ReadTurns {
         () =>
           new Promise<T>((resolve, reject) => {
             const start = (): void => void this.#work.run(read, () => this.#startNext()).then(resolve, reject)
-            job = { named, dueAt, start }
+            job = { named, dueAt, start, refuse: reject }
             if (this.#work.isFull) this.#wait(job)
             else start()
           }),
@@ -91,9 +93,11 @@ export class ReadTurns {
   #startNext(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       this.#leave(next)
-      if (!this.#work.isInTime(next.dueAt)) continue
-      next.start()
-      return
+      if (this.#work.isInTime(next.dueAt)) {
+        next.start()
+        return
+      }
+      next.refuse(new StoreUnavailableError('the store is too slow at the moment: this read would end too late'))
     }
   }
 

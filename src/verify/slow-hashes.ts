@@ -152,7 +152,12 @@ export class SlowHashes {
   #free(party: Party): void {
     this.#running.delete(party)
     const running = [...this.#running]
-    let next = [...this.#waiting].filter((job) => this.#work.isInTime(job.dueAt) && this.#mayStart(job.party))
+    for (const job of this.#waiting) {
+      if (this.#work.isInTime(job.dueAt)) continue
+      this.#waiting.delete(job)
+      job.refuse(new StoreUnavailableError('comparisons with slow hashes take too long at the moment'))
+    }
+    let next = [...this.#waiting].filter((job) => this.#mayStart(job.party))
     for (const turn of TURNS) next = extreme(next, (job) => -countIn(running, turn, job.party))
     const [first] = next
     if (first === undefined) return

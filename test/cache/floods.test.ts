@@ -242,7 +242,7 @@ describe('a queue of reads', () => {
       if (method === 'find') await pause(15)
       return proceed()
     })
-    const tokens = instance({ store, cache: false, deadline: 5 })
+    const tokens = instance({ store, cache: false, deadline: '60s' })
     const made = await Promise.all(Array.from({ length: 300 }, () => mint(tokens)))
     const answers: Promise<string>[] = []
     // Each verification starts in its own tick. Otherwise they would share a read.

@@ -5,6 +5,7 @@ import { leakReports } from 'latchkey/leaks'
 import { revocation, revocationByPossession } from 'latchkey/oauth'
 import { authenticate, management, requireScopes } from 'latchkey/web'
 import { describe, expect, it } from 'vitest'
+import { DeadlineError } from '../../src/store/deadline.js'
 import { createSender } from '../extensions/leaks/support.js'
 import { instance, mint } from '../latchkey/harness.js'
 
@@ -73,6 +74,14 @@ const DOWN: readonly (readonly [string, (request: Request) => unknown])[] = [
     (request) => Object.create(Object.assign(new StoreUnavailableError('sessions are down'), { request })),
   ],
   ['a class with toJSON()', (request) => new DownError(request)],
+  [
+    'a class with toJSON() and a name of its own',
+    (request) => {
+      class NamedError extends DownError {}
+      Object.defineProperty(NamedError.prototype, 'name', { value: 'NamedError', writable: true })
+      return new NamedError(request)
+    },
+  ],
 ]
 
 describe('an error that a callback throws', () => {
@@ -154,6 +163,19 @@ describe('an error that a callback throws', () => {
     await authenticate(tokens, new Request('https://api.test/', { headers: cookies }), { session })
     expect(faults[0]?.error).toBe(plain)
   })
+})
+
+it('a path in a stack that looks like a token is replaced, and the error keeps its class', async () => {
+  const { faults, tokens } = hear()
+  const timeout = new DeadlineError('the sessions did not answer in time', true)
+  timeout.stack = `DeadlineError: late\n    at /srv/${SECRET}/app.js:1:1`
+  const session = (): never => {
+    throw timeout
+  }
+  await authenticate(tokens, new Request('https://api.test/', { headers: cookies }), { session })
+  expect(faults[0]?.error).toBe(timeout)
+  expect(timeout.stack).toContain('app.js:1:1')
+  expect(timeout.stack).not.toContain(SECRET)
 })
 
 describe('an error of the ip callback', () => {

@@ -129,19 +129,6 @@ describe('shares of a pool', () => {
     expect(order).toEqual(['change'])
   })
 
-  it('reads of many rows stop waiting when the default deadline of their callers has passed, and changes wait longer', async () => {
-    const { take } = pool()
-    const { others, reads } = sharesOf(3, take)
-    const held = [await reads(), await others()]
-    const read = reads().catch((error) => error.code)
-    const change = others()
-    await vi.advanceTimersByTimeAsync(2_001)
-    for (const lease of held) lease.release()
-    expect(await read).toBe('ETIMEDOUT')
-    await expect(change).resolves.toBeDefined()
-    expect(take).toHaveBeenCalledTimes(3)
-  })
-
   it.each([1, 2, undefined])('serves every share of a pool whose size is %s', async (size) => {
     const { take } = pool()
     const { any, feed, others, reads } = sharesOf(size, take)

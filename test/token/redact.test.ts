@@ -16,6 +16,31 @@ test('builds a hint from the prefix and four characters of the ID', () => {
   expect(hintOf('a', 'vg5EzFsyKALaJdXL')).toBe('a_vg5E…')
 })
 
+test('leaves no 12 characters of a secret in any part, case or surroundings of it', () => {
+  const secret = fc.stringMatching(/^[0-9A-Za-z_%+/="-]{12,80}$/)
+  const around = fc.stringMatching(/^[ -~]{0,20}$/)
+  fc.assert(
+    fc.property(secret, around, around, fc.nat(), fc.nat(), fc.boolean(), (text, before, after, from, length, upper) => {
+      const start = from % (text.length - 11)
+      const piece = text.slice(start, start + 12 + (length % (text.length - 11)))
+      const shown = withoutTexts(`${before}${upper ? piece.toUpperCase() : piece}${after}`, [text]).toLowerCase()
+      const parts = Array.from({ length: text.length - 11 }, (_, at) => text.slice(at, at + 12).toLowerCase())
+      return parts.every((part) => !shown.includes(part))
+    }),
+  )
+})
+
+test('a secret that ends like a token is removed as a whole', () => {
+  const secret = `BBQ4hBou8qEMhYBYo_${'F56JGzFFrXRS'.repeat(2).slice(0, 16)}_${'VtQfSsvNZKhk'.repeat(3)}`
+  expect(withoutTexts(`cookie ${secret.slice(0, 17)}`, [secret])).toBe('cookie …')
+})
+
+test('a text far longer than any report shows is not searched to its end, and its end is not shown', () => {
+  const shown = withoutTexts(`${'word '.repeat(4000)}S3cretS3cretS3cret`, ['S3cretS3cretS3cret'])
+  expect(shown.endsWith(' …')).toBe(true)
+  expect(shown).not.toContain('S3cret')
+})
+
 test('replaces a token with its hint', () => {
   for (const vector of [...vectors.plain, ...vectors.peppered]) expect(redact(vector.token)).toBe(hintOf(vector.prefix, vector.id))
 })

@@ -203,7 +203,7 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'countIn(parties, turn, one.party)', become: '0' },
     { find: "if (typeof answer === 'boolean') return answer", become: 'return Boolean(answer)' },
     { find: 'return !signed || ', become: 'return true || ' },
-    { find: ' && this.#mayStart(job.party)', become: '' },
+    { find: '.filter((job) => this.#mayStart(job.party))', become: '' },
   ],
   'src/policy/status.ts': [
     { find: "if (token.revokedAt !== undefined) return 'token_revoked'", become: '' },

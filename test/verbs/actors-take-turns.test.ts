@@ -71,16 +71,41 @@ it.each([
   expect(lists()).toBe(1000)
 })
 
-it('the application itself takes turns with the actors', async () => {
+it('lists of the application itself take turns with those of actors', async () => {
   const { store, lists } = overConnections(4, 't1')
   const tokens = instance({ store, deadline: '60s' })
-  const { record } = await mint(tokens, { tenantId: 't2' })
   const flood = Promise.all(Array.from({ length: 1000 }, () => tokens.as(EVE).list({ limit: 1 })))
   await until(() => lists() > 0)
   const before = lists()
-  expect((await tokens.system.revoke(record.id)).status).toBe('revoked')
+  await tokens.system.list()
   expect(lists() - before).toBeLessThan(200)
   await flood
+})
+
+it('the application may make any number of changes at once', async () => {
+  const { store } = overConnections(4, 't1')
+  const tokens = instance({ store, deadline: '60s' })
+  const made = await Promise.all(Array.from({ length: 3000 }, () => mint(tokens)))
+  const revoked = await Promise.all(made.map(({ record }) => tokens.system.revoke(record.id)))
+  expect(new Set(revoked.map(({ status }) => status))).toEqual(new Set(['revoked']))
+})
+
+it('revocations do not wait for lists, however slow these are', async () => {
+  const held: (() => void)[] = []
+  const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
+    if (method === 'list') await new Promise<void>((resolve) => held.push(resolve))
+    return proceed()
+  })
+  const tokens = instance({ store, deadline: '60s' })
+  const { record } = await mint(tokens, { tenantId: 't2' })
+  const lists = Promise.all(Array.from({ length: 100 }, () => tokens.as(EVE).list()))
+  await until(() => held.length === 16)
+  expect((await tokens.as(BOB).revoke(record.id)).status).toBe('revoked')
+  while (held.length > 0) {
+    for (const resolve of held.splice(0)) resolve()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await lists
 })
 
 const bulk = { tenants: '*', manages: 'all', id: 'staff' } as const
@@ -140,4 +165,5 @@ it('actors of the same tenants take turns as a group, and actors of all or of ve
   expect(turnsOf(SYSTEM)).toBeUndefined()
   expect(turnsOf({ ...SYSTEM })).toEqual({ id: SYSTEM.id })
   expect(turnsOf({ id: 'staff', tenants: many })).toEqual({ id: 'staff' })
+  expect(turnsOf({ id: 'token:4kQ0tXb2LrVn8ZcD', tenants: undefined })).toEqual({ id: 'token:4kQ0tXb2LrVn8ZcD', group: 'tokens' })
 })

@@ -10,7 +10,8 @@ import { instance, mint, until } from '../latchkey/harness.js'
 /** Reads that end when the test says so. */
 function heldReads(deadlineMs = 60_000) {
   let now = 0
-  const turns = new ReadTurns({ monotonic: () => now, deadlineMs }, () => undefined)
+  const reported: unknown[] = []
+  const turns = new ReadTurns({ monotonic: () => now, deadlineMs }, (_, error) => reported.push(error))
   const advance = (ms: number): void => {
     now += ms
   }
@@ -21,7 +22,7 @@ function heldReads(deadlineMs = 60_000) {
       names.push(name)
       return new Promise<void>((resolve) => running.push({ name, end: resolve }))
     })
-  return { read, running, names, advance }
+  return { read, running, names, reported, advance }
 }
 
 it('runs 16 reads at once, and takes the first read of every other network before the second of a flooding one', async () => {
@@ -63,6 +64,21 @@ it('never starts a read whose deadline passed while it waited, and starts others
   await until(() => names.at(-1) === 'later')
 })
 
+it.each(['acme', 'urn:acme'])('the callers of the group %s cannot take all waiting places together', async (tenant) => {
+  const { read, names } = heldReads(10_000)
+  const refused: unknown[] = []
+  for (let user = 0; user < 100; user += 1)
+    for (let at = 0; at < 200; at += 1)
+      void read({ id: `user ${user}`, group: JSON.stringify([tenant]) }, 'flood').catch((error) => refused.push(error))
+  await until(() => refused.length > 10_000)
+  let other: unknown
+  void read({ id: 'bob', group: '["other"]' }, 'bob').catch((error: unknown) => {
+    other = error
+  })
+  await Promise.resolve()
+  expect([other, names.length]).toEqual([undefined, 16])
+})
+
 it('a read keeps its place until it ends, even if its caller is gone', async () => {
   const { read, running, names } = heldReads()
   const gone = Array.from({ length: 16 }, () => read('203.0.113.9', 'gone', 10).catch(({ code }) => code))
@@ -75,23 +91,25 @@ it('a read keeps its place until it ends, even if its caller is gone', async () 
   await later
 })
 
-it('never starts a read that has less time left than reads have taken', async () => {
+it('refuses a read that has less time left than reads have taken', async () => {
   const { read, running, names, advance } = heldReads()
   const slow = Array.from({ length: 16 }, () => read('203.0.113.9', 'slow'))
-  void read('198.51.100.7', 'short of time', 4_000).catch(() => undefined)
+  const short = read('198.51.100.7', 'short of time', 4_000).catch((error: unknown) => error)
   const patient = read('192.0.2.1', 'patient', 30_000)
   advance(3_900)
   for (const { end } of running.splice(0, 1)) end()
   await until(() => names.length === 17)
   expect(names.at(-1)).toBe('patient')
+  expect(await short).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('too slow') })
   for (const { end } of running) end()
   await Promise.all([...slow, patient])
 })
 
 it('refuses the reads of a caller that has a quarter of all waiting places, and admits those of others', async () => {
-  const { read, names } = heldReads(10_000)
+  const { read, names, reported } = heldReads(10_000)
   for (let at = 0; at < 4_000; at += 1) void read('203.0.113.9', 'flood').catch(() => undefined)
   await expect(read('203.0.113.9', 'flood')).rejects.toMatchObject({ code: 'store_unavailable' })
+  expect(reported.at(-1)).toMatchObject({ code: 'store_unavailable' })
   void read('198.51.100.7', 'ada').catch(() => undefined)
   expect(names).toHaveLength(16)
 })

@@ -4,8 +4,6 @@ type Lease = { release(drop?: boolean): void }
 
 /** How long a call waits for a connection: as long as a short read may hold one. By then its caller has timed out. */
 const PATIENCE_MS = BRIEF_MS
-/** How long a read of many rows waits: the default deadline of its caller. A connection that comes later would serve nobody. */
-const READ_PATIENCE_MS = 2_000
 /** How many connections the reads of the feed may hold. */
 const FEED = 3
 /** The assumed size of a pool that does not report its size. */
@@ -13,13 +11,14 @@ const UNKNOWN = 100
 
 const late = (): Error => Object.assign(new Error('no connection became available'), { code: 'ETIMEDOUT' })
 
+const isLate = (since: number): boolean => performance.now() - since > PATIENCE_MS
+
 /**
  * Allows a fixed number of calls at a time to hold what `take` returns. Other calls wait here instead of in the pool's queue, which a call cannot leave.
  *
  * A call that gets its turn too late returns the resource unused.
  */
-export const inTurn = <L extends Lease>(most: number, take: () => Promise<L>, patienceMs: number = PATIENCE_MS): (() => Promise<L>) => {
-  const isLate = (since: number): boolean => performance.now() - since > patienceMs
+export const inTurn = <L extends Lease>(most: number, take: () => Promise<L>): (() => Promise<L>) => {
   let taken = 0
   const waiting: { readonly since: number; go(): void; giveUp(): void }[] = []
   const giveUpLate = (): void => {
@@ -75,6 +74,6 @@ export const sharesOf = <L extends Lease>(size: unknown, take: () => Promise<L>)
   const any = inTurn(most, take)
   const others = inTurn(Math.max(1, most - 1), any)
   // Of two connections, one is for reads of many rows and one for changes.
-  const reads = inTurn(Math.max(1, most - 2), most > 2 ? others : any, READ_PATIENCE_MS)
+  const reads = inTurn(Math.max(1, most - 2), most > 2 ? others : any)
   return { any, feed: inTurn(FEED, any), others, reads }
 }

@@ -37,9 +37,9 @@ export function whoami<S extends string>(tokens: Latchkey<S>, options: WhoamiOpt
     trustsProxy: () => undefined,
   })
   const inside = internalsOf(tokens)
-  const recordOf = async ({ tokenId }: Principal, allowance: Allowance): Promise<TokenRecord | undefined> => {
+  const recordOf = async ({ tokenId, tenantId }: Principal, allowance: Allowance): Promise<TokenRecord | undefined> => {
     if (tokenId === undefined) return undefined
-    const holder = ownActor({ id: `token:${tokenId}`, tenants: '*', manages: 'all' })
+    const holder = ownActor({ id: `token:${tokenId}`, tenants: tenantId === undefined ? '*' : [tenantId], manages: 'all' })
     return await inside.actAs(holder, undefined, allowance).handle.get(tokenId)
   }
   return endpoint('whoami', inside.report, async (request) => {

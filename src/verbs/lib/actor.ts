@@ -114,6 +114,8 @@ const MOST_OF_A_GROUP = 10
 export function turnsOf(actor: Pick<ReadActor, 'id' | 'tenants'>): Known | undefined {
   const { id, tenants } = actor
   if (actor === SYSTEM) return undefined
+  // Tokens without a tenant, which anybody may hold.
+  if (tenants === undefined && isHolder(actor)) return { id, group: 'tokens' }
   return tenants === undefined || tenants.length > MOST_OF_A_GROUP ? { id } : { id, group: JSON.stringify([...tenants].sort()) }
 }
 
