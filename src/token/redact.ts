@@ -76,10 +76,16 @@ export function textRemover(secrets: readonly string[]): Remove {
   const whole = [...written].sort((a, b) => b.length - a.length)
   const folded = whole.flatMap(secretsOf).map(fold)
   return (given) => {
-    const text = given.length > MOST_SEARCHED ? `${given.slice(0, MOST_SEARCHED).replace(/\S+$/, '')}…` : given
-    const rest = whole.reduce((left, each) => left.replaceAll(each, '…'), text)
+    const rest = whole.reduce((left, each) => left.replaceAll(each, '…'), startOf(given))
     return withoutParts(rest, sharedParts(fold(rest), folded))
   }
+}
+
+/** Cuts a text that is too long to search between two words, so that no part of a secret is left. */
+function startOf(text: string): string {
+  if (text.length <= MOST_SEARCHED) return text
+  const start = text.slice(0, MOST_SEARCHED)
+  return `${start.slice(0, Math.max(start.lastIndexOf(' '), start.lastIndexOf('\n')) + 1)}…`
 }
 
 /**
@@ -123,11 +129,12 @@ function escaped(text: string): string {
 }
 
 const WHOLE_TOKEN = /[a-z][a-z0-9_]{0,23}_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}$/
+const LONGEST_TOKEN = 91
 
 // The prefix and the ID of a token of this library are public.
 function secretsOf(text: string): readonly string[] {
-  const token = WHOLE_TOKEN.exec(text)
-  return token === null ? [text] : [text.slice(0, token.index), text.slice(text.lastIndexOf('_') + 1)]
+  const [token] = WHOLE_TOKEN.exec(text.slice(-LONGEST_TOKEN)) ?? []
+  return token === undefined ? [text] : [text.slice(0, -token.length), text.slice(text.lastIndexOf('_') + 1)]
 }
 
 // Only ASCII, so that the length does not change.

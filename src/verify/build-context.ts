@@ -212,7 +212,7 @@ export function buildContext(settings: Settings): Context {
   }
 }
 
-/** Returns the context of one call. Everything the call waits for shares the allowance, which is the option `deadline` by default. */
+/** Returns the context of one call. Everything the call waits for shares the allowance, which is the `deadline` option by default. */
 export function forOneCall(context: Context, allowance: Allowance = new Allowance(context.settings)): Context {
   return { ...context, store: context.store.sharing(allowance), allowance }
 }
