@@ -29,7 +29,7 @@ describe.skipIf(missing)(`a Redis cluster ${missing ?? ''}`, () => {
         expect((await Promise.all(servers.map((server) => server.ask('CLUSTER', 'INFO')))).map(String)).toEqual(
           servers.map(() => expect.stringMatching(/cluster_state:ok[\s\S]*cluster_known_nodes:3/)),
         ),
-      { timeout: 20_000, interval: 100 },
+      { timeout: 60_000, interval: 100 },
     )
 
     const ioredis = new Cluster([{ host: '127.0.0.1', port: first?.port ?? 0 }])
@@ -99,6 +99,7 @@ describe.skipIf(missing)(`a Redis cluster ${missing ?? ''}`, () => {
         await expect.poll(async () => String(await replica.ask('CLUSTER', 'NODES'))).toContain(id)
         await replica.ask('CLUSTER', 'REPLICATE', id)
       }
+      // Nodes learn of each other by gossip, which takes a while on a busy machine.
       await vi.waitFor(
         async () => {
           for (const primary of servers) {
@@ -108,7 +109,7 @@ describe.skipIf(missing)(`a Redis cluster ${missing ?? ''}`, () => {
             expect(String(await primary.ask('INFO', 'replication'))).toMatch(/state=online/)
           }
         },
-        { timeout: 20_000, interval: 100 },
+        { timeout: 60_000, interval: 100 },
       )
       const reading = new Cluster([{ host: '127.0.0.1', port: servers[0]?.port ?? 0 }], { scaleReads: 'slave' })
       const using = createCluster({ rootNodes: servers.map(({ url }) => ({ url })), useReplicas: true })
@@ -143,5 +144,5 @@ describe.skipIf(missing)(`a Redis cluster ${missing ?? ''}`, () => {
     } finally {
       for (const replica of replicas) await replica.dispose()
     }
-  }, 120_000)
+  }, 180_000)
 })
