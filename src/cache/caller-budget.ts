@@ -1,5 +1,5 @@
 import { Budget, type Rate } from './budget.js'
-import { limitedSite, type Origin, SITE_FACTOR } from './lookup-shares.js'
+import { type Origin, SITE_FACTOR } from './lookup-shares.js'
 
 /** A budget of each caller, and a larger one that all callers of an IPv6 site share. */
 export class CallerBudget {
@@ -14,20 +14,20 @@ export class CallerBudget {
 
   /** Returns whether the budget of this caller or of its site is used up. A caller has a separate budget for each value of `about`. */
   spent(from: Origin, about: string = ''): boolean {
-    const site = limitedSite(from)
+    const { limitedSite: site } = from
     return this.#caller.spent(keyOf(from.caller, about)) || (site !== undefined && this.#site.spent(keyOf(site, about)))
   }
 
   /** Charges one unit. */
   spend(from: Origin, about: string = ''): void {
-    const site = limitedSite(from)
+    const { limitedSite: site } = from
     this.#caller.spend(keyOf(from.caller, about))
     if (site !== undefined) this.#site.spend(keyOf(site, about))
   }
 
   /** Takes back one charge. */
   refund(from: Origin, about: string = ''): void {
-    const site = limitedSite(from)
+    const { limitedSite: site } = from
     this.#caller.refund(keyOf(from.caller, about))
     if (site !== undefined) this.#site.refund(keyOf(site, about))
   }

@@ -2,7 +2,7 @@ import type { Presenter } from '../model/presenter.js'
 import { callerOf, siteOf } from '../policy/network.js'
 import { Budget } from './budget.js'
 import { CallerBudget } from './caller-budget.js'
-import { limitedSite, type Origin, SITE_FACTOR, UNKNOWN_FACTOR } from './lookup-shares.js'
+import { type Origin, SITE_FACTOR, UNKNOWN_FACTOR } from './lookup-shares.js'
 
 /**
  * Limits how many store reads an address may cause with forged tokens: IDs that do not exist, and wrong secrets of known IDs.
@@ -29,14 +29,14 @@ export class GuessingBudget {
   spent(ip: string | undefined): boolean {
     const from = namesOf(ip)
     if (from.shared) return this.#unknown.spent('')
-    const site = limitedSite(from)
+    const { limitedSite: site } = from
     return this.#known.spent(from.caller) || (site !== undefined && this.#site.spent(site))
   }
 
   /** Charges one forged token. */
   spend(ip: string | undefined): void {
     const from = namesOf(ip)
-    const site = limitedSite(from)
+    const { limitedSite: site } = from
     if (site !== undefined) this.#site.spend(site)
     if (from.shared) this.#unknown.spend('')
     else this.#known.spend(from.caller)
@@ -49,21 +49,31 @@ export type Named = Origin & {
   readonly shared: boolean
   /** The credential comes from a signed report. */
   readonly signed: boolean
+  /** The caller is the application itself, which stands for any number of callers. */
+  readonly unlimited: boolean
 }
 
 /** Returns the keys of a presenter. */
 export function namesOf(from: Presenter): Named {
   // A callback for addresses may also return null.
   if (typeof from === 'object' && from !== null) {
-    // No address contains a space.
-    const name = `id ${from.id}`
-    const signed = from.signed === true
-    if (from.group === undefined) return { site: name, caller: name, shared: true, signed }
-    const site = `group ${from.group}`
-    return { site, caller: `${site} ${name}`, shared: true, signed }
+    const { id, group, signed = false, unlimited = false } = from
+    // No address contains a bracket.
+    const caller = JSON.stringify([group, id])
+    const limitedSite = group === undefined ? undefined : JSON.stringify([group])
+    return { caller, site: limitedSite ?? caller, limitedSite, shared: true, signed, unlimited }
   }
   const caller = callerOf(from)
-  return { site: siteOf(from) ?? '', caller: caller ?? '', shared: caller === undefined, signed: false }
+  const site = siteOf(from) ?? ''
+  const isIpv6 = site.includes(':')
+  return {
+    caller: caller ?? '',
+    site,
+    limitedSite: isIpv6 ? site : undefined,
+    shared: caller === undefined,
+    signed: false,
+    unlimited: false,
+  }
 }
 
 /**

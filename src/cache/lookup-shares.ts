@@ -5,16 +5,14 @@ export const SITE_FACTOR = 4
 
 const PART = 1 / 4
 
-/** The address block that a lookup comes from, `''` if it is unknown, and the network around it. */
-export type Origin = { readonly caller: string; readonly site: string }
-
-/**
- * Returns the network or group whose callers also have a limit together: the /48 of an IPv6 address, or the actors of a tenant. A /24 of IPv4 belongs to many
- * customers.
- */
-export function limitedSite({ site, caller }: Origin): string | undefined {
-  // Only networks of IPv6 contain a colon, and only groups a space. Whoever has neither is a site of its own.
-  return site !== caller && /[: ]/.test(site) ? site : undefined
+/** The keys of whoever causes a lookup. */
+export type Origin = {
+  /** The address block, or somebody that the host has identified; `''` if unknown. */
+  readonly caller: string
+  /** The network or group that the caller belongs to, or the caller itself. */
+  readonly site: string
+  /** The site, if its callers also have a limit together: the /48 of an IPv6 address, or the actors of a tenant. A /24 of IPv4 belongs to many customers. */
+  readonly limitedSite: string | undefined
 }
 
 /**
@@ -28,7 +26,7 @@ export class LookupShares {
   /** Returns whether this caller may add no lookup while the queue has this many free places. */
   isUsedUp(from: Origin, free: number): boolean {
     const part = free * PART
-    const site = limitedSite(from)
+    const { limitedSite: site } = from
     if (site !== undefined && this.#count(site) >= part * SITE_FACTOR) return true
     return this.#count(from.caller) >= part * (from.caller === '' ? UNKNOWN_FACTOR : 1)
   }
@@ -50,8 +48,7 @@ export class LookupShares {
   }
 }
 
-// A caller and its site never have the same key: their networks differ in length.
-function keysOf(from: Origin): readonly string[] {
-  const site = limitedSite(from)
-  return site === undefined ? [from.caller] : [from.caller, site]
+// A caller never has the same key as its limited site: their networks differ in length.
+function keysOf({ caller, limitedSite }: Origin): readonly string[] {
+  return limitedSite === undefined ? [caller] : [caller, limitedSite]
 }

@@ -7,9 +7,11 @@ import { refusalOf } from '../policy/status.js'
 import { generateSecret } from '../token/generate.js'
 import { digestTicket } from '../token/ticket.js'
 import type { Context } from '../verify/context.js'
+import { changeInTurn } from '../verify/in-turn.js'
 import { TokenPrincipal } from '../verify/principal.js'
 import { FORGET_AFTER_MS, TICKET_MS } from '../verify/redeem.js'
 import { refusalOfEntry } from '../verify/standing.js'
+import { turnsOf } from './lib/actor.js'
 
 /** Maximum number of unused tickets per token, well above what a service needs for its users at any one time. */
 const MAX_TICKETS = 1000
@@ -21,7 +23,7 @@ const MAX_TICKETS = 1000
  * @throws LatchkeyError `rate_limited`, when the token has too many unused tickets; `token_revoked` and similar codes, when the token is no longer valid
  */
 export async function createTicket(context: Context, principal: unknown): Promise<Ticket> {
-  const { settings, store } = context
+  const { settings } = context
   const entry = TokenPrincipal.entryFor(principal, context.signalOf)
   if (entry === undefined) {
     throw new InvalidInputError(
@@ -38,14 +40,18 @@ export async function createTicket(context: Context, principal: unknown): Promis
   const ticket = generateSecret(settings.random)
   const [digester] = settings.digesters
   const expiresAt = now + TICKET_MS
-  const kept = await store.saveTicket(
-    { prefix: settings.prefix, digest: digestTicket(digester, settings.prefix, ticket), tokenId: entry.id, expiresAt },
-    { max: MAX_TICKETS, now, forgetBefore: now - FORGET_AFTER_MS },
-  )
+  const saved = { prefix: settings.prefix, digest: digestTicket(digester, settings.prefix, ticket), tokenId: entry.id, expiresAt }
+  const room = { max: MAX_TICKETS, now, forgetBefore: now - FORGET_AFTER_MS }
+  const caller = turnsOf(holderOf(entry))
+  const kept = await changeInTurn({ ...context, caller }, 'saveTicket', entry.tenantId, ({ store }) => store.saveTicket(saved, room))
   if (!kept) {
     throw new LatchkeyError('rate_limited', 'this token has too many unused tickets', { retryAfterSeconds: TICKET_MS / 1000 })
   }
   return { ticket, protocol: TICKET_PROTOCOL + ticket, expiresAt: new Date(expiresAt) }
+}
+
+function holderOf({ id, tenantId }: Entry): Parameters<typeof turnsOf>[0] {
+  return { id: `token:${id}`, tenants: tenantId === undefined ? undefined : [tenantId] }
 }
 
 // The same secret may have been imported in another format. Those that are gone had already ended, so the credential was refused because of them before.

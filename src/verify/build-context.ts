@@ -14,7 +14,6 @@ import type { Entry } from '../cache/entry.js'
 import { Owners } from '../cache/owners.js'
 import { RecordCache } from '../cache/records.js'
 import { Signals, type Watched } from '../cache/signals.js'
-import type { Known } from '../model/presenter.js'
 import { countOne, Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
 import { nodeIdOf } from '../policy/cache-bounds.js'
@@ -24,14 +23,14 @@ import { Allowance } from '../store/deadline.js'
 import { GuardedStore } from '../store/guarded-store.js'
 import { MoveWatch } from '../store/move-watch.js'
 import { createReporter, type FaultReport, type Report } from '../store/reporter.js'
-import type { RunInTurn } from '../store/store-calls.js'
 import { Background, createTurns } from '../store/timer.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
+import { ActorTurns } from './actor-turns.js'
 import type { Buffered, Context } from './context.js'
 import { Imported } from './imported.js'
-import { ReadTurns } from './read-turns.js'
 import { SlowHashes } from './slow-hashes.js'
+import { StoreTurns } from './store-turns.js'
 
 const DEFAULT_FLUSH_MS = 1000
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }
@@ -186,8 +185,8 @@ export function buildContext(settings: Settings): Context {
     store,
     nodeId,
     records,
-    turns: new ReadTurns(settings, report),
-    actorTurns: { short: new ReadTurns(settings, report), long: new ReadTurns(settings, report) },
+    turns: new StoreTurns(settings, report),
+    actorTurns: new ActorTurns(settings, report),
     owners,
     ownerRefusals: new Budget(OWNER_REFUSALS, monotonic),
     rates: settings.rateLimit === undefined ? undefined : new Rates(settings.rateLimit, settings, report),
@@ -215,17 +214,6 @@ export function buildContext(settings: Settings): Context {
 /** Returns the context of one call. Everything the call waits for shares the allowance, which is the `deadline` option by default. */
 export function forOneCall(context: Context, allowance: Allowance = new Allowance(context.settings)): Context {
   return { ...context, store: context.store.sharing(allowance), allowance }
-}
-
-/** Returns the context of an actor's calls. Their reads take turns with those of other actors, and with those of this library's own work not at all. */
-export function inTurns(context: Context, actor: Known | undefined): Context {
-  const { store, actorTurns } = context
-  const runInTurn: RunInTurn = (method, leftMs, read) => {
-    if (method !== 'find') return actorTurns.long.run(actor, `store.${method}`, leftMs, read)
-    // The application itself is no stranger: its changes never wait.
-    return actor === undefined ? read() : actorTurns.short.run(actor, 'store.find', leftMs, read)
-  }
-  return { ...context, store: store.takingTurns(runInTurn) }
 }
 
 /** Returns the context of work that reads many pages. Stores that answer synchronously would otherwise block the event loop until the last page. */

@@ -11,6 +11,7 @@ import type { Owners } from '../cache/owners.js'
 import type { RecordCache } from '../cache/records.js'
 import type { Signals } from '../cache/signals.js'
 import type { StoredEvent } from '../model/event.js'
+import type { Known } from '../model/presenter.js'
 import type { Vitals } from '../model/vitals.js'
 import type { Settings } from '../options.js'
 import type { Rates } from '../rate-limit/rates.js'
@@ -19,9 +20,10 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { NodeLease } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
+import type { ActorTurns } from './actor-turns.js'
 import type { Imported } from './imported.js'
 import type { SignalOf } from './principal.js'
-import type { ReadTurns } from './read-turns.js'
+import type { StoreTurns } from './store-turns.js'
 
 /** Data that is written with a delay. */
 export type Buffered = {
@@ -50,13 +52,12 @@ export type Context = {
   /** The unique name of this node. */
   readonly nodeId: () => string
   readonly records: RecordCache
-  readonly turns: ReadTurns
-  /** The turns of actors, whose reads may be large and must not keep the small reads of `turns` waiting. */
-  readonly actorTurns: {
-    /** For reads by ID, with which every change begins: they must not wait for long lists. */
-    readonly short: ReadTurns
-    readonly long: ReadTurns
-  }
+  /** For reads that callers with nothing but a credential cause. */
+  readonly turns: StoreTurns
+  /** For what actors read and change. */
+  readonly actorTurns: ActorTurns
+  /** Who takes turns for the calls of this context. Absent: this library's own work, which waits for nobody. */
+  readonly caller?: Known | undefined
   readonly owners: Owners | undefined
   /** Limits how often a token whose owner is gone causes a call to the `owner` callback. Keyed by the token's ID. */
   readonly ownerRefusals: Budget

@@ -162,7 +162,7 @@ it('actors of the same tenants take turns as a group, and actors of all or of ve
   expect(turnsOf({ id: 'eve', tenants: ['b', 'a'] })).toEqual(turnsOf({ id: 'eve', tenants: ['a', 'b'] }))
   expect(turnsOf({ id: 'eve', tenants: ['a'] })).not.toEqual(turnsOf({ id: 'eve', tenants: ['b'] }))
   expect(turnsOf({ id: 'staff', tenants: undefined })).toEqual({ id: 'staff' })
-  expect(turnsOf(SYSTEM)).toBeUndefined()
+  expect(turnsOf(SYSTEM)).toEqual({ id: 'system', unlimited: true })
   expect(turnsOf({ ...SYSTEM })).toEqual({ id: SYSTEM.id })
   expect(turnsOf({ id: 'staff', tenants: many })).toEqual({ id: 'staff' })
   expect(turnsOf({ id: 'token:4kQ0tXb2LrVn8ZcD', tenants: undefined })).toEqual({ id: 'token:4kQ0tXb2LrVn8ZcD', group: 'tokens' })

@@ -1,5 +1,4 @@
 import { namesOf } from '../../cache/guessing.js'
-import { limitedSite } from '../../cache/lookup-shares.js'
 import { readRawBody } from '../../http/fetch-answer.js'
 import { type Place, Places } from './places.js'
 
@@ -38,7 +37,7 @@ export function createIntake(maxBytes: number, readMs: number = READ_MS): Intake
     const isLarge = length === null || !(Number(length) <= SMALL_BYTES)
     const places = isLarge ? large : small
     const from = namesOf(ip)
-    const place = places.take(limitedSite(from) ?? from.caller)
+    const place = places.take(from.limitedSite ?? from.caller)
     try {
       const bytes = await readInTime(request, isLarge ? maxBytes : Math.min(maxBytes, SMALL_BYTES), readMs, places, place)
       place.reading = false

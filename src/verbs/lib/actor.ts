@@ -13,6 +13,7 @@ import { either, listOf, OptionReader, objectOf, oneOf, readBy, readPart, string
 import { refuseLostLimits } from '../../policy/read-input.js'
 import { reading } from '../../policy/reading.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
+import { groupOf } from '../../verify/actor-turns.js'
 
 /** An actor that was validated once: complete, copied, frozen, and independent of the caller's object. */
 export type ReadActor = {
@@ -104,19 +105,13 @@ export function readActor(input: unknown): ReadActor {
   })
 }
 
-/** Actors in more tenants than this take turns on their own: they belong to none of them in particular. */
-const MOST_OF_A_GROUP = 10
-
-/**
- * Returns the name under which an actor's reads take turns, with those of the same tenants as a group. The application itself has none: it stands for many
- * callers, and may have as many reads waiting as they.
- */
-export function turnsOf(actor: Pick<ReadActor, 'id' | 'tenants'>): Known | undefined {
+/** Returns the name under which an actor's calls take turns, with those of the same tenants as a group. */
+export function turnsOf(actor: Pick<ReadActor, 'id' | 'tenants'>): Known {
   const { id, tenants } = actor
-  if (actor === SYSTEM) return undefined
+  if (actor === SYSTEM) return { id, unlimited: true }
   // Tokens without a tenant, which anybody may hold.
   if (tenants === undefined && isHolder(actor)) return { id, group: 'tokens' }
-  return tenants === undefined || tenants.length > MOST_OF_A_GROUP ? { id } : { id, group: JSON.stringify([...tenants].sort()) }
+  return { id, group: groupOf(tenants ?? []) }
 }
 
 /** Checks whether this ID stands for no particular person in the audit: the application, a token, an unknown caller, everybody who was erased. */

@@ -13,6 +13,7 @@ import type { Addition, Change, CommitResult, TokenCap } from '../../store/port.
 import { isTokenId } from '../../token/parse.js'
 import { redact } from '../../token/redact.js'
 import type { Context } from '../../verify/context.js'
+import { changeInTurn } from '../../verify/in-turn.js'
 import { viewRecord } from '../../verify/view-record.js'
 import { canSee, type ReadActor } from './actor.js'
 import { about, concerning } from './attempts.js'
@@ -42,6 +43,10 @@ type Committed = Exclude<CommitResult, { readonly exceeded: number }>
  * @throws ConflictError `token_limit_reached`
  */
 export async function commit(context: Context, change: Change): Promise<Committed> {
+  return await changeInTurn(context, 'commit', change.events[0]?.tenantId, (inTurn) => commitAlone(inTurn, change))
+}
+
+async function commitAlone(context: Context, change: Change): Promise<Committed> {
   const id = change.updates?.[0]?.record.id
   const commits = commitsOf(context)
   const other = id === undefined ? undefined : commits.get(id)

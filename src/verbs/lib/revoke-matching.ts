@@ -1,8 +1,9 @@
 import type { StoredEvent } from '../../model/event.js'
-import type { BulkResult, RevocationStamp, TokenFilter } from '../../store/port.js'
+import type { RevocationStamp, TokenFilter } from '../../store/port.js'
 import { generateId } from '../../token/generate.js'
 import { platformRandom } from '../../token/random.js'
 import type { Context } from '../../verify/context.js'
+import { revokeInTurn } from '../../verify/in-turn.js'
 
 /**
  * Revokes every matching token with a single write that includes this event, and returns how many. Makes sure that no later verification in this process uses
@@ -19,12 +20,13 @@ export async function revokeMatching(
   const { at: revokedAt, actorId: revokedBy, reason } = event
   const bulkId = generateId(platformRandom)
   const stamp = { revokedAt, revokedBy, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
-  let result: BulkResult
-  try {
-    result = await context.store.revokeWhere(filter, stamp, { ...event, bulkId })
-  } finally {
-    context.records.bulkChanged([filter])
-  }
+  const result = await revokeInTurn(context, event.tenantId, async () => {
+    try {
+      return await context.store.revokeWhere(filter, stamp, { ...event, bulkId })
+    } finally {
+      context.records.bulkChanged([filter])
+    }
+  })
   context.outbox.tell(result.placed ?? [])
   context.announce(result.events)
   return result.count

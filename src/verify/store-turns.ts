@@ -10,18 +10,18 @@ import { LimitedWork } from './limited-work.js'
 
 /** More would only wait for a connection, where a flood by one caller delays all other work of the store. */
 const AT_ONCE = 16
-/** The maximum number of waiting reads. */
+/** The maximum number of waiting calls, apart from those of the application itself. */
 const MAX_WAITING = 10_000
 
 type Job = { readonly named: Named; readonly dueAt: number; readonly start: () => void; readonly refuse: (error: Error) => void }
 
 /**
- * Runs store reads that any caller can cause, and that neither a cache nor a batch answers: of tickets, and of tokens that are introspected, revoked by
- * possession or reported as leaked.
+ * Runs store calls that any caller can cause, and that neither a cache nor a batch answers: reads of tickets, and of tokens that are introspected, revoked by
+ * possession or reported as leaked; and everything that the verbs read and change for an actor.
  *
- * A few run at once. Networks take turns, and so do the callers within each network.
+ * A few run at once. Networks, or groups of actors, take turns, and so do the callers within each of them.
  */
-export class ReadTurns {
+export class StoreTurns {
   readonly #timing: Timing
   readonly #site: Omit<CallSite, 'where' | 'leftMs'>
   readonly #shares: LookupShares = new LookupShares()
@@ -29,26 +29,26 @@ export class ReadTurns {
   readonly #work: LimitedWork
   #waiting = 0
 
-  constructor(timing: Timing, report: Report) {
+  constructor(timing: Timing, report: Report, atOnce: number = AT_ONCE) {
     this.#timing = timing
-    this.#work = new LimitedWork(AT_ONCE, timing)
+    this.#work = new LimitedWork(atOnce, timing)
     this.#site = { what: 'the store', deadlineMs: timing.deadlineMs, report }
   }
 
   /**
-   * Runs a read when it is its caller's turn. The wait counts against the deadline, and a read never starts if it would most likely end after it.
-   * `read` must not end early at the caller's deadline, because the store would still work on it.
+   * Runs work when it is its caller's turn. The wait counts against the deadline, and work never starts if it would most likely end after it.
+   * `work` must not end early at the caller's deadline, because the store would still be busy with it.
    *
-   * @throws StoreUnavailableError `store_unavailable`, if the deadline passes or too many reads are waiting
+   * @throws StoreUnavailableError `store_unavailable`, if the deadline passes or too many calls are waiting
    */
-  async run<T>(from: Presenter, where: FaultPlace, leftMs: number | undefined, read: () => MaybePromise<T>): Promise<T> {
+  async run<T>(from: Presenter, where: FaultPlace, leftMs: number | undefined, work: () => MaybePromise<T>): Promise<T> {
     const named = namesOf(from)
-    if (this.#shares.isUsedUp(named, MAX_WAITING - this.#waiting)) {
-      const error = new StoreUnavailableError('too many reads for this caller are waiting for the store')
+    if (!named.unlimited && this.#shares.isUsedUp(named, MAX_WAITING - this.#waiting)) {
+      const error = new StoreUnavailableError('too many calls for this caller are waiting for the store')
       this.#site.report(where, error)
       throw error
     }
-    this.#shares.add(named)
+    if (!named.unlimited) this.#shares.add(named)
     const dueAt = this.#timing.monotonic() + (leftMs ?? this.#timing.deadlineMs)
     let job: Job | undefined
     try {
@@ -56,14 +56,14 @@ export class ReadTurns {
         { ...this.#site, where, leftMs },
         () =>
           new Promise<T>((resolve, reject) => {
-            const start = (): void => void this.#work.run(read, () => this.#startNext()).then(resolve, reject)
+            const start = (): void => void this.#work.run(work, () => this.#startNext()).then(resolve, reject)
             job = { named, dueAt, start, refuse: reject }
             if (this.#work.isFull) this.#wait(job)
             else start()
           }),
       )
     } finally {
-      this.#shares.remove(named)
+      if (!named.unlimited) this.#shares.remove(named)
       if (job !== undefined) this.#leave(job)
     }
   }
@@ -74,16 +74,16 @@ export class ReadTurns {
     const jobs = callers.get(caller) ?? new Set<Job>()
     this.#networks.set(site, callers)
     callers.set(caller, jobs.add(job))
-    this.#waiting += 1
+    if (!job.named.unlimited) this.#waiting += 1
   }
 
-  /** Removes a waiting read. Its network and caller go to the end of the line, if they have more. */
+  /** Removes waiting work. Its network and caller go to the end of the line, if they have more. */
   #leave(job: Job): void {
     const { site, caller } = job.named
     const callers = this.#networks.get(site)
     const jobs = callers?.get(caller)
     if (callers === undefined || jobs?.delete(job) !== true) return
-    this.#waiting -= 1
+    if (!job.named.unlimited) this.#waiting -= 1
     callers.delete(caller)
     if (jobs.size > 0) callers.set(caller, jobs)
     this.#networks.delete(site)
@@ -97,7 +97,7 @@ export class ReadTurns {
         next.start()
         return
       }
-      next.refuse(new StoreUnavailableError('the store is too slow at the moment: this read would end too late'))
+      next.refuse(new StoreUnavailableError('the store is too slow at the moment: this call would end too late'))
     }
   }
 

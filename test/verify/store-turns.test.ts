@@ -4,14 +4,14 @@ import { interceptStore } from 'latchkey/testing'
 import { expect, it } from 'vitest'
 import { internalsOf } from '../../src/instance.js'
 import type { Presenter } from '../../src/model/presenter.js'
-import { ReadTurns } from '../../src/verify/read-turns.js'
+import { StoreTurns } from '../../src/verify/store-turns.js'
 import { instance, mint, until } from '../latchkey/harness.js'
 
 /** Reads that end when the test says so. */
 function heldReads(deadlineMs = 60_000) {
   let now = 0
   const reported: unknown[] = []
-  const turns = new ReadTurns({ monotonic: () => now, deadlineMs }, (_, error) => reported.push(error))
+  const turns = new StoreTurns({ monotonic: () => now, deadlineMs }, (_, error) => reported.push(error))
   const advance = (ms: number): void => {
     now += ms
   }

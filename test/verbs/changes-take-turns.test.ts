@@ -1,0 +1,178 @@
+import type { Actor, Latchkey } from 'latchkey'
+import { memoryStore } from 'latchkey/stores/memory'
+import { interceptStore, type StoreMethod } from 'latchkey/testing'
+import { createTicket } from 'latchkey/ws'
+import { describe, expect, it } from 'vitest'
+import { instance, mint, principalOf, type Scope, until, verdict } from '../latchkey/harness.js'
+
+const EVE: Actor = { id: 'eve', tenants: ['t1'], manages: 'all' }
+const BOB: Actor = { id: 'bob', tenants: ['t2'], manages: 'all' }
+const named = (at: number) => ({ name: `n${at}`, scopes: ['stock:read' as const], tenantId: 't1' })
+const CHANGES: ReadonlySet<StoreMethod> = new Set(['commit', 'revokeWhere', 'saveTicket'])
+
+/** A store that makes one change after the other, as SQL stores do. Counts the changes it made. */
+function oneByOne() {
+  let last: Promise<unknown> = Promise.resolve()
+  let made = 0
+  const store = interceptStore(memoryStore(), ({ method }, proceed) => {
+    if (!CHANGES.has(method)) return proceed()
+    const mine = last.then(async () => {
+      await new Promise((resolve) => setImmediate(resolve))
+      made += 1
+      return await proceed()
+    })
+    last = mine.catch(() => undefined)
+    return mine
+  })
+  return { store, made: () => made }
+}
+
+/** A store whose changes wait for the test. */
+function heldChanges(methods: ReadonlySet<StoreMethod> = CHANGES) {
+  const held: (() => void)[] = []
+  let holding = false
+  const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
+    if (holding && methods.has(method)) await new Promise<void>((resolve) => held.push(resolve))
+    return await proceed()
+  })
+  const hold = (on: boolean): void => {
+    holding = on
+  }
+  const release = (): void => {
+    for (const resolve of held.splice(0)) resolve()
+  }
+  return { store, held, hold, release }
+}
+
+type Flood = (tokens: Latchkey<Scope>, ids: readonly string[], at: number) => Promise<unknown>
+const FLOODS: readonly (readonly [string, Flood])[] = [
+  ['creations', (tokens, _, at) => tokens.as(EVE).create(named(at))],
+  ['creations by the application', (tokens, _, at) => tokens.system.create(named(at))],
+  ['creations by many users', (tokens, _, at) => tokens.as({ ...EVE, id: `eve ${at}` }).create(named(at))],
+  ['edits', (tokens, ids, at) => tokens.as(EVE).update(ids[at] ?? '', { name: `n${at}` })],
+  ['rotations', (tokens, ids, at) => tokens.as(EVE).rotate(ids[at] ?? '', { overlap: '1h' })],
+  ['deactivations', (tokens, ids, at) => tokens.as(EVE).deactivate(ids[at] ?? '')],
+  ['revocations', (tokens, ids, at) => tokens.as(EVE).revoke(ids[at] ?? '')],
+  ['changes of an owner', (tokens, _, at) => tokens.as(EVE).ownerChanged({ ownerId: `o${at}`, tenantId: 't1' })],
+  ['bulk revocations that match nothing', (tokens, _, at) => tokens.as(EVE).revokeAll({ ownerId: `o${at}` })],
+]
+
+describe.each(FLOODS)('a flood of %s in one tenant', (_what, cause) => {
+  async function flooded() {
+    const { store, made } = oneByOne()
+    const tokens = instance({ store, deadline: '60s', owner: () => ({ scopes: ['stock:read'] }) })
+    const eves = await Promise.all(Array.from({ length: 1000 }, () => mint(tokens, { tenantId: 't1' })))
+    const bobs = await Promise.all(Array.from({ length: 2 }, () => mint(tokens, { tenantId: 't2', ownerId: 'bob' })))
+    const ids = eves.map(({ record }) => record.id)
+    const flood = Promise.all(ids.map((_, at) => cause(tokens, ids, at)))
+    const before = made()
+    await until(() => made() > before)
+    return { tokens, bobs, flood, made }
+  }
+
+  it('holds up no revocation of another tenant', async () => {
+    const { tokens, bobs, flood, made } = await flooded()
+    const before = made()
+    const revoked = await tokens.as(BOB).revoke(bobs[0]?.record.id ?? '')
+    const ahead = made() - before
+    expect(revoked.status).toBe('revoked')
+    expect(ahead).toBeLessThan(60)
+    await flood
+  })
+
+  it('holds up no bulk revocation of another tenant', async () => {
+    const { tokens, bobs, flood, made } = await flooded()
+    const before = made()
+    const { count } = await tokens.as(BOB).revokeAll({ ownerId: 'bob' })
+    const ahead = made() - before
+    expect(count).toBe(bobs.length)
+    expect(ahead).toBeLessThan(60)
+    await flood
+  })
+})
+
+it('has 16 changes in the store at once, and four bulk revocations', async () => {
+  const { store, held, hold, release } = heldChanges()
+  const tokens = instance({ store, deadline: '60s' })
+  hold(true)
+  const creations = Promise.all(Array.from({ length: 100 }, (_, at) => tokens.as(EVE).create(named(at))))
+  await until(() => held.length === 16)
+  const bulks = Promise.all(Array.from({ length: 20 }, (_, at) => tokens.as(EVE).revokeAll({ ownerId: `o${at}` })))
+  await until(() => held.length === 20)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(held.length).toBe(20)
+  hold(false)
+  release()
+  await creations
+  await bulks
+})
+
+it('a change whose caller gave up while it waited is never made', async () => {
+  const { store, held, hold, release } = heldChanges()
+  const tokens = instance({ store, deadline: '1s' })
+  const { token, record } = await mint(tokens, { tenantId: 't1' })
+  hold(true)
+  const creations = Array.from({ length: 16 }, (_, at) =>
+    tokens
+      .as(EVE)
+      .create(named(at))
+      .catch(({ code }) => code),
+  )
+  await until(() => held.length === 16)
+  const late = tokens
+    .as(EVE)
+    .deactivate(record.id)
+    .catch(({ code }) => code)
+  expect(await late).toBe('store_unavailable')
+  hold(false)
+  release()
+  await Promise.all(creations)
+  await tokens.flush()
+  expect(await verdict(tokens.verify(token))).toBe('ok')
+})
+
+it('a revocation does not wait for an edit of its token that waits for its own turn', async () => {
+  const { store, made } = oneByOne()
+  const tokens = instance({ store, deadline: '60s' })
+  const { record } = await mint(tokens, { tenantId: 't1' })
+  const flood = Array.from({ length: 1000 }, (_, at) => tokens.as(EVE).create(named(at)))
+  const edit = tokens
+    .as(EVE)
+    .update(record.id, { name: 'edited' })
+    .catch(({ code }) => code)
+  await until(() => made() > 1)
+  const before = made()
+  await tokens.as({ ...EVE, id: 'ada' }).revoke(record.id)
+  expect(made() - before).toBeLessThan(60)
+  expect(await edit).toBe('conflict')
+  await Promise.all(flood)
+})
+
+it('a flood of tickets for one token holds up no ticket of another', async () => {
+  const { store, made } = oneByOne()
+  const tokens = instance({ store, deadline: '60s' })
+  const [eve, bob] = await Promise.all([mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't2' })])
+  const ofEve = await principalOf(tokens.verify(eve.token))
+  const ofBob = await principalOf(tokens.verify(bob.token))
+  const flood = Promise.all(Array.from({ length: 900 }, () => createTicket(tokens, ofEve)))
+  const start = made()
+  await until(() => made() > start)
+  const before = made()
+  await createTicket(tokens, ofBob)
+  expect(made() - before).toBeLessThan(60)
+  await flood
+})
+
+it('the changes of the application are not limited in number, and take no waiting place from others', async () => {
+  const { store, held, hold, release } = heldChanges()
+  const tokens = instance({ store, deadline: '60s' })
+  hold(true)
+  const many = Promise.all(Array.from({ length: 11_000 }, (_, at) => tokens.system.create(named(at))))
+  await until(() => held.length === 16)
+  const bobs = mint(tokens, { tenantId: 't2' })
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  hold(false)
+  release()
+  expect((await bobs).record.tenantId).toBe('t2')
+  expect(await many).toHaveLength(11_000)
+})
