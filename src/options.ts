@@ -48,8 +48,7 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   /** Whether a token may have the bare `*`. @default false */
   readonly allowWildcard?: boolean
   /**
-   * One or more peppers of at least 32 characters each, newest first. New tokens use the first; all of them verify. `false` in the list stands for no
-   * pepper.
+   * One or more peppers of at least 32 characters each, newest first. New tokens use the first; all of them verify. `false` in the list means no pepper.
    */
   readonly pepper?: string | readonly (string | false)[]
   /** Accepts tokens that another system issued, once `import` has added them. @default none */
@@ -143,7 +142,7 @@ export type Settings = {
 const named = (error: string) =>
   passing<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), error)
 const PEPPERS =
-  'must be a string of at least 32 characters, or a list of such strings, newest first, with false for tokens minted without one'
+  'must be a string of at least 32 characters, or a list of such strings, newest first, with false for tokens created without one'
 
 const reader = objectOf({
   prefix: string('must be a string such as acme_live').and(

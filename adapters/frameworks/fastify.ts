@@ -61,7 +61,7 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
   if ('prefix' in options) {
     throw new InvalidInputError(
       'prefix',
-      'unknown option: it would not limit which routes are guarded, so register this inside a plugin that has the prefix',
+      'unknown option: it would not limit which routes are guarded; register authenticate inside a plugin that has the prefix',
     )
   }
   const enter = createEntrance(tokens, options)
@@ -70,7 +70,7 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
   app.addHook('onRequest', options.optional === true ? authenticateRequest : markGuard(authenticateRequest))
 }
 
-// Otherwise it was called as on other frameworks, or the instance was passed in place of the options.
+// Throws if the plugin was called as on other frameworks, or if the instance was passed in place of the options.
 function checkRegistered(app: object, options: object, name: string, write: string): void {
   if ('addHook' in Object(app) && 'tokens' in Object(options)) return
   throw new InvalidInputError(name, `is a plugin: app.register(${name}, ${write})`)
@@ -222,8 +222,8 @@ function hostnameOf({ raw, host, hostname }: FastifyRequest): string {
   return typeof authority === 'string' && (host === field || hostname === field) ? authority : hostname
 }
 
-// Fastify names only the pattern of a prefix. Each of its parameters is one segment of the requested path. If the router has read the path differently, the
-// pattern is returned, which matches no request.
+// Fastify names only the pattern of a prefix. Each of its parameters is one segment of the requested path. If the router has read the path differently,
+// returns the pattern, which matches no request.
 function mountPathOf({ url, params }: FastifyRequest, prefix: string): string {
   if (!prefix.includes(':')) return prefix
   const [path = ''] = pathIn(url).split('?')

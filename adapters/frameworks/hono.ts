@@ -211,7 +211,7 @@ function endWithResponse(c: Context, principal: Principal): void {
   // If an inner guard refused, no handler has responded.
   else if (!c.finalized || c.req.method === 'HEAD' || c.res.status === 204 || c.res.status === 304) endRequest(principal)
   else if (!hasSignal(principal) && !isStream(c.res)) endRequestWith(principal, c.req.raw, onAbort)
-  // A response without a body must stay the same object: platforms take it as the sign that they already responded or opened a socket.
+  // A response without a body must stay the same object: it tells platforms that they have already responded or opened a socket.
   else if (c.res.body !== null)
     c.res = new Response(
       watchedBody(c.res.body, () => endRequest(principal)),
@@ -240,7 +240,7 @@ function opensSocket(c: Context): boolean {
 // Prepared header fields are not applied to a `Response` that a handler creates.
 function keepVary(c: Context, vary: string): void {
   const { status, body, headers } = c.res
-  // Must not be replaced: platforms take this object as the sign that they already responded or opened a socket.
+  // Must not be replaced: this object tells platforms that they have already responded or opened a socket.
   if (body === null && (status === 200 || status === 101)) return
   const before = headers.get('vary') ?? undefined
   const value = withVary(before, vary)

@@ -190,7 +190,7 @@ function routeOf(ctx: Context): { readonly path: string; readonly name: string }
   return { path: before, name: before === '' ? '' : pattern.replace(/\{?\/\*\w+\}?$/, '') }
 }
 
-// koa-mount leaves its own path in the context. A part that something else removed before it may have been chosen by the caller.
+// koa-mount leaves its own path in the context. If something else removed a part of the path first, the caller may have chosen that part.
 function mountNameOf(mountPath: string, known: unknown): string | undefined {
   if (mountPath === '') return ''
   const own = typeof known === 'string' ? known.replace(/\/+$/, '') : ''

@@ -189,7 +189,7 @@ const platform: Platform<Request> = {
   trustsProxy: () => undefined,
 }
 
-// Most requests bring only an address, an endpoint and a check, none of which a guard depends on, so one guard is created and reused.
+// Most calls pass only an address, an endpoint and a check. A guard depends on none of these, so one guard is created and reused.
 const guards: WeakMap<Authenticator, Authenticate<Request>> = new WeakMap()
 
 function guardOf(tokens: Authenticator, options: Options<Request>): Authenticate<Request> {

@@ -192,7 +192,7 @@ function doorOf(tokens: Authenticator, options: UpgradeOptions): Door {
 }
 
 function openDoor(tokens: Authenticator, given: UpgradeOptions): Door {
-  // Without this option more is allowed, so one that was lost by mistake must not go unnoticed.
+  // Without this option, more is allowed, so an accidental `undefined` must not go unnoticed.
   refuseUndefined(given, ['scopes'], 'to require none')
   const { scopes, ip, endpoint = 'upgrade', ...options } = detached(given, ['scopes', 'ip', 'endpoint'])
   if (Object.hasOwn(options, 'optional'))

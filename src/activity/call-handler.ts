@@ -7,7 +7,7 @@ import type { ListedEvent } from '../model/event.js'
  */
 export type ListedEventHandler = (event: ListedEvent, context: { readonly signal: AbortSignal; readonly lost: AbortSignal }) => unknown
 
-/** One call of a consumer's handler. */
+/** One call to a consumer's handler. */
 export type HandlerCall = {
   readonly handler: ListedEventHandler
   readonly event: ListedEvent

@@ -12,7 +12,7 @@ import { halves, Parts } from './parts.js'
 
 /** One kind of occurrence produces at most one event in this period. */
 const WINDOW_MS = 60_000
-/** The maximum number of events that all kinds on one node together produce at once. As many again may follow over that period. */
+/** The maximum number of events that all kinds together produce in a burst on one node. The same number may follow over each period. */
 const BURST = 60
 const MAX_KEYS = 2000
 const EVENTS_A_COMMIT = 120
@@ -168,7 +168,7 @@ export class CoalescedEvents {
     this.#refilledAt = tick
     const events: StoredEvent[] = []
     const at = this.#dates.of(now)
-    // It stands for what has no event of its own, so it does not wait until all others are written.
+    // The combined event counts occurrences that have no separate event, so it does not wait until all others are written.
     if (at !== undefined && this.#overflow > 0 && (all || (this.#left >= 1 && tick >= this.#overflowQuietUntil))) {
       this.#overflowQuietUntil = tick + WINDOW_MS
       events.push(this.#overflowEvent(at))

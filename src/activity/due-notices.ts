@@ -36,7 +36,8 @@ export function dueNotices(token: ListedToken, now: number, notices: Notices): r
 }
 
 /**
- * A scan may be running while a token is changed on a node whose clock is slightly ahead; it may consider anything due this soon as already reported.
+ * A scan may be running while a token is changed on a node whose clock is slightly ahead. That scan may treat a notice that is due this soon as already
+ * reported.
  */
 const SOON_MS = 60_000
 
@@ -97,7 +98,7 @@ function nearestOf(
   return thresholdMs === undefined ? undefined : { dueAt: expiresAt - thresholdMs, of: expiresAt, thresholdMs }
 }
 
-/** The event of a notice. Its ID is derived from its content, so that of many nodes and many attempts only one writes it. */
+/** The event of a notice. Its ID is derived from its content, so that it is written only once, however many nodes and attempts there are. */
 export function noticeEvent(token: ListedToken, notice: Notice, now: number): StoredEvent {
   const { action, of, thresholdMs, details } = notice
   return {

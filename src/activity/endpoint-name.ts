@@ -1,4 +1,4 @@
-/** How many are cached: an application has fewer routes. */
+/** The maximum number of cached names. Applications have fewer routes. */
 const MOST = 1000
 
 /**

@@ -3,15 +3,15 @@ export type Parties = { readonly from: string; readonly about: string }
 
 type Entry<V> = { readonly key: string; readonly value: V; readonly parties: Parties }
 
-/** Which part of a full queue is dropped at once, so that the turns need not be computed again for each new entry. */
+/** The fraction of a full queue that is dropped in one step, so that the turns need not be recomputed for each new entry. */
 const DROPPED_PART = 1 / 8
 
 /**
- * A bounded queue in which no party takes the space or the turns of another.
+ * A bounded queue in which no party can use up the space or the turns of another.
  *
- * An entry waits its turn among the entries that the same party caused, where those concerned take turns, and among the entries that concern the same party,
- * where those who caused them take turns. The later of the two turns counts. So neither one caller with many victims nor many callers with one victim hold up
- * anybody else. When the queue is full, the entries with the latest turns are dropped.
+ * An entry has a place in two lines: among the entries that the same party caused, where the parties concerned take turns, and among the entries that concern
+ * the same party, where the parties that caused them take turns. The later place counts. So neither one caller with many victims nor many callers with one
+ * victim can hold up anybody else. When the queue is full, the entries with the latest turns are dropped.
  */
 export class FairQueue<V> {
   readonly #entries: Map<string, Entry<V>> = new Map()
@@ -20,7 +20,7 @@ export class FairQueue<V> {
   readonly #capacity: number
   /** Called for each dropped entry. */
   readonly #onDrop: (value: V) => void
-  /** Returns whether this entry had its turn lately, so that it counts before the others. */
+  /** Returns whether this entry was served recently. It then keeps its place ahead of the others. */
   readonly #wasServed: (value: V) => boolean
 
   constructor(capacity: number, onDrop: (value: V) => void = () => undefined, wasServed: (value: V) => boolean = () => false) {

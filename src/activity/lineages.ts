@@ -28,7 +28,7 @@ export type LineageOptions = {
 }
 
 /**
- * Revokes whole lineages, one after the other, without delaying the request that caused it. No owner and no tenant takes the turns of another.
+ * Revokes whole lineages, one after the other, without delaying the request that caused it. No owner or tenant can use up the turns of another.
  *
  * A revocation is one transaction: it ends every token of the lineage, including a successor created at the same moment, or none of them. The next flush
  * retries a failure. A second revocation, here or on another node, finds nothing left to end and writes nothing.

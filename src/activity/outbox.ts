@@ -48,7 +48,7 @@ export class Outbox {
     return this.#monotonic() < this.#expectedUntil
   }
 
-  /** Places events, if a transaction's end is awaited. */
+  /** Places events if a host transaction is expected to end soon. */
   async flush(): Promise<void> {
     if (this.pending) await this.place()
   }

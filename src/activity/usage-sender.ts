@@ -40,7 +40,7 @@ export class UsageSender {
       write: (sheet) => this.#write(sheet),
       settle: (sheet) => this.#settle(sheet),
       halve,
-      drop: (sheet, cause) => options.drop(sheet, 'the store rejects usage counts, which are dropped', cause),
+      drop: (sheet, cause) => options.drop(sheet, 'the store rejected usage counts, so they were dropped', cause),
     })
   }
 

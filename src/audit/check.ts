@@ -22,7 +22,7 @@ export class AuditCheck {
   #sealed = 0
   #erased = 0
   #behind = 0
-  /** The first events since the last seal that no seal covers. */
+  /** The first events after the last seal, which no seal covers. */
   #unsealed: Pick<ListedEvent, 'seq' | 'id'>[] = []
   #lastSeq = -1
   /** Whether a signature or the head confirms the seals up to here. */

@@ -13,7 +13,7 @@ export type ProveInput = {
 /** The verbs of the sealed audit. They need an actor who sees every event, such as `tokens.system`. */
 export interface SealedAudit {
   /**
-   * Seals every event that is not sealed yet, and returns the newest head, or `undefined` if there are no events. The option `sealing` does this on a schedule.
+   * Seals every event that is not sealed yet, and returns the newest head, or `undefined` if there are no events. The `sealing` option does this on a schedule.
    *
    * @throws ConflictError `conflict` on an instance without `sealing.sign`, if the existing seals are signed
    */

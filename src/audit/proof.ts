@@ -48,7 +48,7 @@ export async function checkProof(proof: unknown, { head, verifySignature }: Audi
     const reason =
       head.number === last.number
         ? 'the proof leads to a different head'
-        : `the proof leads to seal ${last.number}: create it for ${head.number}`
+        : `the proof leads to seal ${last.number}: create the proof for seal ${head.number}`
     return { ok: false, reason }
   }
   if (verifySignature !== undefined) {

@@ -11,10 +11,10 @@ const interrupt = createInterrupt(lifetime, {
   exit: (code) => process.exit(code),
   tell: (sentence) => {
     try {
-      // Streams may write later, and the process may end before.
+      // Streams may write asynchronously, and the process may end first.
       writeSync(process.stderr.fd, `latchkey: ${oneLine(sentence)}\n`)
     } catch {
-      // Nobody reads it.
+      // The other end was closed, so nobody can be told.
     }
   },
 })

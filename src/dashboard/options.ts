@@ -108,9 +108,9 @@ const schema = z.strictObject({
   back: z.strictObject({ url: place, text: label }).optional(),
   metadata: z
     .array(z.strictObject({ key: label, label }), { error: 'must be a list of { key, label }' })
-    .max(20, { error: 'must be at most 20' })
+    .max(20, { error: 'must have at most 20 entries' })
     .optional(),
-  frameAncestors: z.array(ancestor, { error: 'must be a list of origins' }).max(20, { error: 'must be at most 20' }).optional(),
+  frameAncestors: z.array(ancestor, { error: 'must be a list of origins' }).max(20, { error: 'must have at most 20 entries' }).optional(),
   locale: tag.optional(),
   language: tag.default('en'),
   texts: z.record(z.string(), z.string({ error: 'must be a string' }).max(2000).optional()).optional(),

@@ -50,7 +50,7 @@ const AUTH_PARAM = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.)
 const RESERVED = new Set(['authorization', 'cookie', 'host', 'origin', 'proxy-authorization', 'referer', 'set-cookie'])
 
 /**
- * Creates the reader for the option `credential`: one source or a list. A request may present only one credential; several are refused, even if they are equal.
+ * Creates the reader for the `credential` option: one source or a list. A request may present only one credential; several are refused, even if they are equal.
  *
  * With `tickets`, also reads a ticket in `Sec-WebSocket-Protocol`. `foreign` also allows credentials of other systems that RFC 6750 does not.
  *

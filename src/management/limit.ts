@@ -7,7 +7,7 @@ import { RateRefusal } from './fault.js'
 import type { ManagementSettings } from './options.js'
 import { holderActor } from './routes/self.js'
 
-/** Counts calls against the option `rateLimit` before any other work. */
+/** Counts calls against the `rateLimit` option before any other work. */
 export type CallLimits = {
   /**
    * `leftMs` is the remaining deadline of the request.

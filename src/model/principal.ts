@@ -53,7 +53,7 @@ export type Verification<S extends string = string> =
   | {
       readonly ok: true
       readonly principal: Principal<S>
-      /** The state of the checked limits of the option `rateLimit` after this use. */
+      /** The state of the checked limits of the `rateLimit` option after this use. */
       readonly rates?: readonly RateState[]
     }
   | { readonly ok: false; readonly code: RefusalCode; readonly retryAfterSeconds?: number; readonly rates?: readonly RateState[] }

@@ -23,7 +23,7 @@ export type Expiry = { readonly defaultSeconds?: number; readonly maxSeconds?: n
 
 type Given = { default?: number | undefined; max?: number | undefined; required: boolean; unused?: number | undefined }
 
-/** The option `expiry`, in seconds. */
+/** The `expiry` option, in seconds. */
 export const expiryShape: OptionReader<Given> = objectOf({
   default: duration().optional(),
   max: duration().optional(),
@@ -32,7 +32,7 @@ export const expiryShape: OptionReader<Given> = objectOf({
 })
 
 /**
- * Checks the option `expiry` as a whole.
+ * Checks the `expiry` option as a whole.
  *
  * @throws InvalidInputError `invalid_input`, field `expiry.default`
  */

@@ -32,7 +32,7 @@ export function durationSchema(limits: { readonly min?: number; readonly max?: n
 const BY_KIND: { readonly [Kind in FieldKind]?: (field: Field) => z.ZodType } = {
   text: ({ min = 0, max = 200, reserved }) =>
     text(min, max).refine((value) => value !== reserved, {
-      error: `must not be ${JSON.stringify(reserved)}, which stands for what was erased`,
+      error: `must not be ${JSON.stringify(reserved)}, which marks erased data`,
     }),
   instant: () => instantSchema,
   duration: durationSchema,

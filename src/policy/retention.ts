@@ -10,7 +10,7 @@ export type RetentionOptions = {
   readonly usage?: Duration | false
   /** Addresses that tokens were used from, counted from when they were last seen. @default '90d' */
   readonly addresses?: Duration | false
-  /** Revoked and expired tokens, counted from that time; they are removed as by `prune`. @default false */
+  /** Revoked and expired tokens, counted from when they ended. They are removed as by `prune`. @default false */
   readonly dead?: Duration | false
 }
 
@@ -27,7 +27,7 @@ type Kept = { readonly [Name in 'events' | 'usage' | 'addresses' | 'dead']: numb
 const KEPT = 'must be a duration of at least an hour, such as "90d", or false'
 const keptFor = either([oneOf([false], KEPT), duration({ min: 3600 })], KEPT)
 
-/** The option `retention`, in seconds. */
+/** The `retention` option, in seconds. */
 export const retentionShape: OptionReader<Kept> = objectOf({
   events: keptFor.default(false),
   usage: keptFor.default(400 * 86_400),

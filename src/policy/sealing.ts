@@ -31,7 +31,7 @@ const given = objectOf({
 })
 
 /**
- * Reads the option `sealing`. Absent: nothing is sealed periodically.
+ * Reads the `sealing` option. Absent: nothing is sealed periodically.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -84,7 +84,8 @@ type Given = OptionOf<typeof ofTokens> | OptionOf<typeof ofManagement>
 function checked({ limits, onFailure }: { readonly limits: readonly Given[]; readonly onFailure: 'refuse' | 'allow' }): ReadRateLimits {
   const names = limits.map(({ name }) => name)
   for (const [index, { limiter, refill: period, name }] of limits.entries()) {
-    if (names.indexOf(name) < index) throw new InvalidInputError(`rateLimit.limits.${index}.name`, 'is the name of two limits')
+    if (names.indexOf(name) < index)
+      throw new InvalidInputError(`rateLimit.limits.${index}.name`, 'is used by two limits; give one of them another name')
     if (period !== undefined && '_memoryStorage' in limiter && longestSeconds(period) > MAX_MEMORY_SECONDS) {
       throw new InvalidInputError(
         `rateLimit.limits.${index}.refill`,

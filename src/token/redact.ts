@@ -49,7 +49,7 @@ export function holdsOwnToken(text: string): boolean {
 
 const HIDDEN = '(not shown: the request has too much text that could be a secret)'
 
-/** Stands for a list of secrets that is too long to search for. */
+/** A placeholder for a list of secrets that is too long to search for. */
 export const EVERY_TEXT: readonly string[] = Object.freeze([])
 
 /** The promise is that no 12 characters of a secret appear anywhere. */

@@ -19,7 +19,7 @@ const PAGE = 200
 type Idle = { readonly since: number; readonly thresholdMs: number }
 
 /**
- * Looks through all tokens for those that have long been neither used nor changed. Writes one notice for each. With the option `expiry.unused`, deactivates the
+ * Looks through all tokens for those that have long been neither used nor changed. Writes one notice for each. With the `expiry.unused` option, deactivates the
  * token after a grace period. `since` is the instant up to which notices are complete. The grace period is measured against `sure`, the instant that the nodes
  * agree on.
  *

@@ -23,7 +23,7 @@ const TOKENS_A_BATCH = 50
 const settled: WeakMap<Context, number> = new WeakMap()
 
 /**
- * Removes the tokens and events that the option `retention` says are too old, in small batches. If `goOn` returns false, the next run removes the rest.
+ * Removes the tokens and events that the `retention` option says are too old, in small batches. If `goOn` returns false, the next run removes the rest.
  *
  * `now` is the instant that the nodes agree on, not this node's clock, or 0 if there is none.
  */
@@ -143,7 +143,7 @@ function missed(row: ConsumerState, old: readonly ListedEvent[]): { readonly con
 }
 
 /**
- * Removes the usage that the option `retention` says is too old. Goes through every token in small pages. Returns whether it reached the end.
+ * Removes the usage that the `retention` option says is too old. Goes through every token in small pages. Returns whether it reached the end.
  */
 export async function trimUsage(context: Context, now: number, goOn: () => Promise<boolean>): Promise<boolean> {
   if (now === 0) return true

@@ -61,7 +61,7 @@ export type Context = {
   readonly owners: Owners | undefined
   /** Limits how often a token whose owner is gone causes a call to the `owner` callback. Keyed by the token's ID. */
   readonly ownerRefusals: Budget
-  /** Absent without the option `rateLimit`. */
+  /** Absent without the `rateLimit` option. */
   readonly rates: Rates | undefined
   readonly signals: Signals
   readonly signalOf: SignalOf
@@ -73,7 +73,7 @@ export type Context = {
   readonly reuses: CoalescedEvents
   /** Refused management calls. */
   readonly attempts: Attempts
-  /** Absent without the option `onReuse`. */
+  /** Absent without the `onReuse` option. */
   readonly lineages: LineageRevoker | undefined
   /** Absent without the `imports` option. */
   readonly imported: Imported | undefined

@@ -220,7 +220,7 @@ describe('init', () => {
     expect(await shell.run('init')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(
-        "a.js and b.js each export an instance: write latchkey.config.mjs with the one to use, such as export { tokens } from './a.js'",
+        "a.js and b.js each export an instance: write latchkey.config.mjs with the one that you want to use, such as export { tokens } from './a.js'",
       ),
     })
     shell.write('tokens.js', "import { latchkey } from 'latchkey'\nexport const tokens = latchkey({})\n")

@@ -87,7 +87,7 @@ describe.skipIf(noPostgres)(`a Postgres server with TLS ${noPostgres ?? ''}`, ()
     await expect(closing(postgresStore({ url })).migrate()).rejects.toThrow(/encrypted connection failed/)
   })
 
-  it('warns about a remote Postgres server whose certificate is not checked', async () => {
+  it('warns about a remote Postgres server whose certificate is not verified', async () => {
     const elsewhere = Object.values(networkInterfaces())
       .flat()
       .find((each) => each?.family === 'IPv4' && !each.internal)?.address
@@ -97,7 +97,7 @@ describe.skipIf(noPostgres)(`a Postgres server with TLS ${noPostgres ?? ''}`, ()
     const url = `${server.url.replace('127.0.0.1', elsewhere)}?sslmode=no-verify`
     await closing(postgresStore({ url, onWarning })).migrate()
     expect(onWarning.mock.calls).toEqual([
-      [{ code: 'LATCHKEY_DATABASE_UNVERIFIED', message: expect.stringContaining('certificate is not checked') }],
+      [{ code: 'LATCHKEY_DATABASE_UNVERIFIED', message: expect.stringContaining('certificate is not verified') }],
     ])
   })
 

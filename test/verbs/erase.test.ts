@@ -197,7 +197,7 @@ describe('erase', () => {
     expect(await refusal(tokens.as({ ...ADMIN, manages: 'own' }).erase(input))).toBe('grant_denied actor')
     expect(await refusal(tokens.as({ ...ADMIN, id: ID }).erase(input))).toBe('grant_denied ownerId')
     expect(await refusal(tokens.system.erase({ ownerId: ID, tenantId: undefined }))).toBe('invalid_input tenantId')
-    expect(() => tokens.as({ ...ADMIN, id: 'erased' })).toThrow(/stands for people who were erased/)
+    expect(() => tokens.as({ ...ADMIN, id: 'erased' })).toThrow(/is the ID of every erased person/)
   })
 
   it('refuses the name "erased" for a token, because such a token would count as erased', async () => {

@@ -15,14 +15,14 @@ type Layer = {
 /** Whether the answer comes from a router, or from a handler that `use` added. */
 type End = 'router' | 'handler'
 
-/** How many entries are tried for one path, and how deep nested routers are followed. An application beyond these limits gets no name. */
+/** The maximum number of entries that are tried for one path, and the maximum depth of nested routers. Beyond these limits, the pattern is unknown. */
 const MOST_TRIES = 5000
 const MOST_DEPTH = 12
 const MOST_KNOWN = 1000
-/** Callers choose the length of a path under a wildcard mount, and each segment costs as much as the whole path. */
+/** Under a wildcard mount, callers choose the length of the path, and checking one segment takes as long as matching the whole path. */
 const MOST_PARTS = 32
 const MOST_LENGTH = 1024
-/** The longest segment of which every character is replaced in turn. For a longer one, it is unknown whether the caller chose it. */
+/** The maximum length of a segment in which each character is replaced in turn. Whether a caller chose a longer segment is unknown. */
 const MOST_VARIED = 128
 
 /** Mount paths without caller-chosen segments, by application. */
@@ -166,7 +166,7 @@ function groupsOf({ regexp, rawPath }: Layer, path: string): readonly Span[] {
   })
 }
 
-/** Segments that no caller chose, by the entry that answers. Without them, each request below a parameter would try all their variants again. */
+/** Segments that no caller chose, by the entry that answers. Without this cache, each request below a parameter would try all variants again. */
 const literalParts: WeakMap<object, Set<string>> = new WeakMap()
 
 /** Returns whether the same routers would answer if this segment were different. */
@@ -183,8 +183,8 @@ function isChosen(chains: readonly (readonly Layer[])[], parts: readonly string[
 }
 
 /**
- * Similar but different strings, which still match most required formats: with all, only the first, or only the last letter or digit replaced, and then with
- * each run of them, and each single character. A parameter may be any part of a segment.
+ * Similar but different strings, which still match most required formats: first with all, only the first, or only the last of the letters and digits
+ * replaced; then with each run of them replaced, and then each single character, because a parameter may be any part of a segment.
  */
 function* othersOf(part: string): Generator<string> {
   yield part.replace(/[0-9A-Za-z]/g, another)

@@ -3,7 +3,7 @@ import { unawaited } from '../../../src/policy/misgiven.js'
 import { type OptionReader, passing, readOption } from '../../../src/policy/option-reader.js'
 import { redact } from '../../../src/token/redact.js'
 
-/** The ways to pass a store its database: by address, or as one of the handles that the host has open, the usual one first. */
+/** The ways to pass a store its database: by address, or as one of the handles that the host has opened, the usual one first. */
 export type Sources = {
   readonly store: string
   readonly address: 'url' | 'path'
@@ -53,7 +53,7 @@ function refuseLostSource(options: object, given: readonly string[]): void {
   throw new InvalidInputError(lost, `is undefined: check where it comes from${example}`)
 }
 
-/** Refuses a handle or an address that another option takes. An unknown option is treated as a misnamed source only if no source is set. */
+/** Refuses a handle or an address that belongs in another option. An unknown option is treated as a misnamed source only if no source is set. */
 function refuseMisnamed(sources: Sources, name: string, value: unknown, withoutSource: boolean): void {
   const { address, handles, options } = sources
   const isHandle = Object.hasOwn(handles, name)
@@ -62,7 +62,7 @@ function refuseMisnamed(sources: Sources, name: string, value: unknown, withoutS
     if (value instanceof URL) throw new InvalidInputError(name, 'must be text, not a URL object: pass its href')
     const other = typeof value === 'string' ? address : handleFor(sources, value)
     const fits = other === name || other === undefined || handles[name]?.(Object(value))
-    if (!fits) throw new InvalidInputError(name, `does not take this value; did you mean "${other}"?`)
+    if (!fits) throw new InvalidInputError(name, `does not accept this value; did you mean "${other}"?`)
   } else if (withoutSource && !isKnown) {
     const meant = isObjectOfAClass(value) || isAddress(address, name, value) ? nameFor(sources, value) : undefined
     if (meant !== undefined) throw new InvalidInputError(redact(name), `unknown field; did you mean "${meant}"?`)
@@ -77,7 +77,7 @@ function isAddress(address: Sources['address'], name: string, value: unknown): b
   return (typeof value === 'string' && /^[a-z][a-z0-9+.-]*:\/\//i.test(value)) || (value !== undefined && PARTS.includes(name))
 }
 
-/** The option that takes this value, by its kind. */
+/** Returns the option for a value of this kind. */
 function nameFor(sources: Sources, value: unknown): string {
   if (value instanceof URL || !isObjectOfAClass(value)) return sources.address
   return handleFor(sources, value) ?? Object.keys(sources.handles)[0] ?? sources.address

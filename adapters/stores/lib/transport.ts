@@ -35,13 +35,13 @@ export function judgeTransport(store: string, { address, encrypted, verified }: 
     if (verified) return undefined
     return {
       code: 'LATCHKEY_DATABASE_UNVERIFIED',
-      message: `${store} store: the connection is encrypted, but the server's certificate is not checked, so anyone on the network path can impersonate the server: have the connection string check it (see this store's page)`,
+      message: `${store} store: the connection is encrypted, but the server's certificate is not verified, so anyone on the network path can impersonate the server: require verification in the connection string (see this store's documentation)`,
     }
   }
   if (isIn(OWN, address)) return undefined
   return {
     code: 'LATCHKEY_DATABASE_PLAIN',
-    message: `${store} store: the connection to the database is not encrypted and leaves your network, so token records can be read and changed in transit: require TLS in the connection string (see this store's page)`,
+    message: `${store} store: the connection to the database is not encrypted and leaves your network, so token records can be read and changed in transit: require TLS in the connection string (see this store's documentation)`,
   }
 }
 

@@ -24,7 +24,7 @@ export type Usage = {
   remove(tokenId: string): void
   /** Replaces all stored usage of a token. */
   replace(usage: RestoredUsage): void
-  /** Removes everything that is too old, which is fast here. */
+  /** Removes everything that is too old. In memory this is fast, so one call does it all. */
   trim(trim: UsageTrim): void
 }
 

@@ -13,7 +13,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^(BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|MOVED|ASK|CROSSSLOT)/, 'the server cannot respond at the moment'],
   [/unknown (redis )?command/i, 'the server is too old: latchkey requires Redis 7 or Valkey'],
   [/^WRONGTYPE/, 'a key under the key prefix belongs to something else: choose a different key prefix'],
-  [/DB index/i, 'the database in the URL does not exist on this server: check its number, and the setting databases'],
+  [/DB index/i, 'the database in the URL does not exist on this server: check its number and the databases setting of the server'],
   [/ENOTFOUND|EAI_AGAIN/, 'the host name cannot be resolved: check the URL'],
   [/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT/, 'nothing responds at that address: check the URL, and that the server is running'],
   [/call stack|string length|too big/i, 'the change is too large for one command: split it'],

@@ -6,7 +6,7 @@ import type { Fault } from './quirks.js'
 const messages: { readonly [Kind in Fault]: string } = {
   duplicate: 'a row with the same key already exists',
   contention: 'other transactions kept conflicting with this one: retry',
-  connection: 'the database cannot be reached: check that it is running, and the address in the options',
+  connection: 'the database cannot be reached: check that it is running and that the address in the options is correct',
   encryption:
     "the encrypted connection failed: check the server's certificate, and whether the server's TLS settings match the connection string",
   authentication: 'the database refused the login: check the user and password in the options, and whether the database requires TLS',

@@ -44,11 +44,11 @@ const readParsed = (text: string, schemes: readonly string[]): void => {
     throw new InvalidInputError([], `must be a connection string that begins with ${examples}`)
   }
   if (!areDecodable(parsed))
-    throw new InvalidInputError([], 'must contain % only where it encodes a character, including in the user and password')
+    throw new InvalidInputError([], 'must contain % only in valid escapes: write a literal % as %25, including in the user and password')
 }
 
 /**
- * A connection string as `pg` takes it: a URL, also without a host (`postgres://user@/app?host=/run/postgresql`), the folder of a socket
+ * A connection string in a form that `pg` accepts: a URL, also without a host (`postgres://user@/app?host=/run/postgresql`), the folder of a socket
  * (`/run/postgresql app`), or `socket:/run/postgresql?db=app`.
  *
  * @throws `invalid_input`
@@ -65,7 +65,7 @@ const readPostgresUrl = (url: unknown): string => {
 export const postgresUrl: OptionReader<string> = readBy(readPostgresUrl)
 
 /**
- * A connection string as `mysql2` takes it; `socketPath` among its parameters leads to a socket.
+ * A connection string in the form that `mysql2` accepts. A `socketPath` parameter connects through a socket.
  *
  * @throws `invalid_input`
  */

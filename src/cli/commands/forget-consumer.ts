@@ -11,7 +11,7 @@ export function addForgetConsumer(program: Command, perform: Perform): void {
     .description(
       'Removes the position of a consumer of events, and the dead letters of a webhook (webhook:<id>). Fails while a node runs the consumer. If that node has died, the command takes up to 30 seconds.',
     )
-    .argument('<name>', 'name of the consumer, as consumers lists it')
+    .argument('<name>', 'name of the consumer, as `latchkey consumers` shows it')
   perform(command, async ({ handle, streams, answer, confirm }, _, [name = '']) => {
     await confirm(() => `Forget the consumer ${JSON.stringify(name)}? If it runs again, it starts over.`)
     if (!(await handle.forgetConsumer(name))) throw new CommandError(EXIT.failed, `there is no consumer ${JSON.stringify(name)}`)

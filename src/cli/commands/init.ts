@@ -118,7 +118,7 @@ function moveOut({ file, exported }: InstanceFile): string {
 function choose(sources: readonly Source[], config: string): string {
   const [{ file, exported }] = sources as readonly [Source]
   const files = sources.map((each) => each.file).join(' and ')
-  return `${files} each export an instance: write ${config} with the one to use, such as ${reexportText(importPathOf(file), exported).trim()}`
+  return `${files} each export an instance: write ${config} with the one that you want to use, such as ${reexportText(importPathOf(file), exported).trim()}`
 }
 
 async function writeAll(cwd: string, files: readonly File[]): Promise<void> {

@@ -18,7 +18,7 @@ export function addMigrate(program: Command, perform: Perform): void {
     if (inside === undefined) {
       throw new CommandError(
         EXIT.failed,
-        `${OTHER_COPY}, which cannot reach its store: load the package with import instead of require, as in latchkey.config.mjs`,
+        `${OTHER_COPY}, so the command cannot reach the store: load the package with import instead of require, as in latchkey.config.mjs`,
       )
     }
     const { store } = inside.settings

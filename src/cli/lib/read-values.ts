@@ -50,7 +50,7 @@ export function readCount(text: string): number {
   return count
 }
 
-/** The options for a token's settings, as `create` and `update` take them. */
+/** The options for a token's settings, which `create` and `update` share. */
 export type Terms = {
   readonly name?: string
   readonly description?: string

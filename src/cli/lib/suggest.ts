@@ -72,7 +72,7 @@ export class SuggestingCommand extends Command {
       return super.error(options?.code === 'commander.excessArguments' ? message + excessHint(this) : message, options)
     if (word.length > LONGEST_WORD) return super.error(`error: unknown ${kind}; it is not repeated here because it may be a token`, options)
     const hint = kind === 'command' ? commandFor(this, word) : optionFor(this, word)
-    // Behind `=`, there is a value, which may be a token.
+    // The part after `=` is a value, which may be a token.
     return super.error(hint === undefined ? message.replace(/=[^']*'/, "'") : `${start}' (Did you mean ${hint}?)`, options)
   }
 }

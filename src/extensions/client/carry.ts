@@ -15,10 +15,7 @@ export function createFetch(settings: Settings, keeper: Keeper): Fetch {
     const asked = read(input, init)
     const { origin } = asked.url
     if (!settings.origins.has(origin))
-      throw new ClientError(
-        'invalid_input',
-        `the token is not sent to ${origin}: add that origin to the option \`origins\` if it should be`,
-      )
+      throw new ClientError('invalid_input', `the token is not sent to ${origin}: to allow it, add that origin to the \`origins\` option`)
     const token = await keeper.current()
     const { response, left } = await send(settings, asked, token)
     if (response.status !== 401 || left) return response
@@ -68,11 +65,11 @@ async function send({ fetch, origins }: Settings, asked: Asked, token: string): 
     const redirected = response.type === 'opaqueredirect' || (REDIRECTS.includes(response.status) && response.headers.has('location'))
     if (!redirected || init.redirect === 'manual' || !(method === 'GET' || method === 'HEAD')) return { response, left: false }
     if (init.redirect === 'error' || response.type === 'opaqueredirect' || hops === MAX_REDIRECTS) {
-      throw new TypeError(`${at.origin} answered with a redirect that is not followed`)
+      throw new TypeError(`${at.origin} responded with a redirect, which is not followed`)
     }
     discard(response)
     const to = response.headers.get('location') ?? ''
-    // The error of the platform would quote it.
+    // The platform's own error would quote the URL.
     if (!URL.canParse(to, at.href)) throw new TypeError('a redirect to an invalid URL is not followed')
     at = new URL(to, at)
     // Fetch §4.4: only to HTTP(S). Some platforms would open a file.

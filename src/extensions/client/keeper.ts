@@ -60,7 +60,7 @@ export function createKeeper(settings: Settings): Keeper {
   async function begin(): Promise<ClientState> {
     const { token } = settings
     state = (await load(settings)) ?? (token === undefined ? undefined : { token })
-    if (state === undefined) throw new ClientError('token_missing', 'load() returned no token, and the option `token` is not set')
+    if (state === undefined) throw new ClientError('token_missing', 'load() returned no token, and the `token` option is not set')
     return state
   }
 

@@ -97,7 +97,7 @@ function refusalOf(route: string, { status, headers }: Response, text: string): 
   if (status === 401) return new ClientError('token_refused', `${answered}: supply a new token`, details)
   if (reason === 'conflict') return new ClientError('token_replaced', `${answered}: supply the successor`, details)
   if (reason !== undefined) return new ClientError('rotation_refused', answered, details)
-  return new ClientError('answer_invalid', `${answered}, which the management API never does: check the option \`manage\``, details)
+  return new ClientError('answer_invalid', `${answered}, which the management API never does: check the \`manage\` option`, details)
 }
 
 /** Reads a body up to a limit, because a server that never stops must not exhaust the memory. */

@@ -13,7 +13,7 @@ export type NatsConnection = {
 
 /** Options of `natsTransport`. */
 export type NatsTransportOptions = {
-  /** Your connection, which the relay does not close. It must receive its own messages, so do not set its option `noEcho`. */
+  /** Your connection, which the relay does not close. It must receive its own messages, so do not set its `noEcho` option. */
   readonly connection: NatsConnection
 }
 

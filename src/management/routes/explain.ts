@@ -24,7 +24,7 @@ export const explainToken: Route = {
   path: '/:id/explain',
   operationId: 'explainToken',
   tag: 'Activity',
-  summary: 'Why a token is accepted or refused',
+  summary: 'Explain why a token is accepted or refused',
   description: 'Each step of the decision in order, with the facts behind it. Nothing is counted.',
   query: queryShape,
   answers: [{ status: 200, description: 'The steps.', schema: explanation }],

@@ -42,7 +42,7 @@ export const listTenants: Route = {
   path: '/tenants',
   operationId: 'listTenants',
   tag: 'Permissions',
-  summary: 'The tenants to choose from',
+  summary: 'List the tenants to choose from',
   description:
     'The tenants that the host provides, sorted by name and limited to those that you act in. If it provides none: the tenants that you act in or, if you act in all of them, those with tokens that you may see.',
   query: tenantsQuery,
@@ -70,7 +70,7 @@ export const listOwners: Route = {
   path: '/owners',
   operationId: 'listOwners',
   tag: 'Permissions',
-  summary: 'The owners to choose from',
+  summary: 'List the owners to choose from',
   description:
     'The owners that the host provides, sorted by name. If it provides none: the owners of tokens that you may see. If you act in several tenants, an owner with tokens in several of them can appear on more than one page.',
   query: ownersQuery,

@@ -94,7 +94,7 @@ export function readActor(input: unknown): ReadActor {
       'is reserved: latchkey writes "token:", "client:", "cli:", "leaks:" and "anonymous" itself; use a different prefix',
     )
   }
-  if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" stands for people who were erased; use a different ID`)
+  if (id === ERASED) throw new InvalidInputError('actor.id', `"${ERASED}" is the ID of every erased person; use a different ID`)
   return Object.freeze({
     id,
     tenants: tenants === '*' ? undefined : Object.freeze([...tenants]),
@@ -114,7 +114,7 @@ export function turnsOf(actor: Pick<ReadActor, 'id' | 'tenants'>): Known {
   return { id, group: groupOf(tenants ?? []) }
 }
 
-/** Checks whether this ID stands for no particular person in the audit: the application, a token, an unknown caller, everybody who was erased. */
+/** Checks whether this ID identifies no particular person in the audit: the application, a token, an unknown caller, everybody who was erased. */
 export function isNobody(id: string): boolean {
   return id === SYSTEM.id || id === ERASED || id === 'anonymous' || isHolder({ id })
 }

@@ -11,7 +11,7 @@ const MAX_STEPS = 20
 
 type Capped = Pick<StoredToken, 'prefix' | 'tenantId' | 'ownerId'>
 
-/** Returns the caps of the option `maxTokens` that a token counts against. */
+/** Returns the caps of the `maxTokens` option that a token counts against. */
 export function capsOn({ settings }: Context, { prefix, tenantId, ownerId }: Capped, now: number): readonly TokenCap[] {
   const { perOwner, perTenant } = settings.maxTokens
   const within = tenantId === undefined ? {} : { tenantId }

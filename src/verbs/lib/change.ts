@@ -37,7 +37,7 @@ type Committed = Exclude<CommitResult, { readonly exceeded: number }>
 /**
  * Commits a change. Makes sure that no later verification in this process uses the previous state, whatever the result of the commit.
  *
- * New tokens count against the option `maxTokens`. A change that makes tokens live again in another way names its caps.
+ * New tokens count against the `maxTokens` option. A change that makes tokens live again in another way names its caps.
  *
  * @throws StoreUnavailableError `store_unavailable`; the change may or may not have been made
  * @throws ConflictError `token_limit_reached`

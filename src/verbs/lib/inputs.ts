@@ -86,7 +86,7 @@ export function readScopes(catalogue: Catalogue, scopes: readonly string[]): rea
   return [...new Set(scopes)]
 }
 
-/** The limits that the option `expiry` sets on a token's life. */
+/** The limits that the `expiry` option sets on a token's life. */
 export type ExpiryLimits = { readonly maxSeconds?: number; readonly required: boolean }
 
 /**

@@ -80,7 +80,7 @@ it.skipIf(skip !== undefined)(
         expect(rest).toEqual({
           statuses: [200, 200, 200],
           errors: [],
-          redirected: `${origin} answered with a redirect that is not followed`,
+          redirected: `${origin} responded with a redirect, which is not followed`,
         })
         expect(kept).not.toBe(token)
         expect((await tokens.verify(kept)).ok).toBe(true)

@@ -3,8 +3,9 @@ import { tokenWriters } from './tokens.js'
 
 /**
  * Writes data from another store. ARGV: prefix as JSON, the run, the numbers of tokens, tokens removed, events, events removed, tokens whose usage is replaced,
- * consumers, consumers removed, seals, counts, addresses and last uses; then the tokens (as `commitChange` takes inserts), IDs, events (seq, ID, body, index keys, those of the
- * event that is there), events removed (ID, index keys), IDs, consumers (name, state as JSON), names, seals (number, body), and usage as `recordUsage` takes it.
+ * consumers, consumers removed, seals, counts, addresses and last uses; then the tokens (as `commitChange` takes inserts), IDs, events (seq, ID, body, index
+ * keys, index keys of the existing event), events removed (ID, index keys), IDs, consumers (name, state as JSON), names, seals (number, body), and usage as
+ * `recordUsage` takes it.
  *
  * Returns `written`, `superseded`, or `taken` if a token with one of the IDs belongs to another prefix.
  */

@@ -38,7 +38,7 @@ const durabilityOf = (facts: Facts) => {
   return lossyIf(wrong, 'Set innodb_flush_log_at_trx_commit = 1, innodb_doublewrite = ON, and with a binary log sync_binlog = 1.')
 }
 
-/** Reports whether the connection is encrypted. Does not judge it if the server knows this client by a host name, which may stand for any address. */
+/** Reports whether the connection is encrypted. Does not judge it if the server knows this client by a host name, which may resolve to any address. */
 const transportOf = (client: string, encrypted: boolean): readonly StoreFinding[] => {
   const address = client === 'localhost' ? undefined : client
   if (address !== undefined && isIP(address) === 0 && !encrypted) return [fact('tls', 'not encrypted')]

@@ -11,7 +11,7 @@ import { postgresQuirks } from './postgres-quirks.js'
 
 type Parser = (value: unknown) => unknown
 
-/** A query as `pg` takes it. */
+/** A query in the form that `pg` accepts. */
 export type PostgresQuery = {
   readonly text: string
   readonly values: readonly unknown[]
@@ -128,10 +128,10 @@ function* check(client: PostgresClient, { purpose, lineage, names }: Access): St
   if (names !== undefined) yield* lineage?.check(postgresQuirks, names) ?? []
 }
 
-/** Whether the server itself is the wrong one. Then a new connection may reach another server. */
+/** Whether the server itself is the wrong one, in which case a new connection may reach another server. */
 const isWrongServer = (error: unknown): boolean => postgresQuirks.faultOf(error) === 'read_only' || error instanceof ReplacedError
 
-/** The purpose of connections, and the checks that they get in addition to that of the known values. */
+/** The purpose of connections, and the checks that they undergo in addition to the check of the known values. */
 export type Access = {
   readonly purpose?: Purpose
   readonly lineage?: Lineage

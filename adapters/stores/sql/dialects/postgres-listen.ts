@@ -82,7 +82,7 @@ const prove = async (client: ListenClient, send: SendNotice): Promise<void> => {
   }
 }
 
-/** The callbacks: `lost` when the connection is lost or cannot be made, `wake` when it is made or a change is announced. */
+/** The callbacks: `lost` when the connection is lost or cannot be established, `wake` when it is established or a change is announced. */
 type Hearer = { wake(): void; readonly lost?: ((error: unknown) => void) | undefined }
 
 /**

@@ -68,7 +68,7 @@ const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
 const BEGIN = 'begin isolation level read committed'
 
 /**
- * Begins a transaction that the server ends if the process hangs or cannot reach it, so that its locks do not block others for hours.
+ * Begins a transaction that the server ends if the process hangs or loses its connection, so that its locks do not block others for hours.
  *
  * Only for connections with an error listener: the server reports this while no statement is pending, and an unhandled error event would end the process.
  */

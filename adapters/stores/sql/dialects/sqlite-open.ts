@@ -48,7 +48,7 @@ const LOADERS: { readonly [Name in SqliteDriver]: () => Constructor | undefined 
 export type SqliteDriver = 'node:sqlite' | 'libsql' | 'better-sqlite3'
 
 const NONE = 'neither libsql nor better-sqlite3 is installed, and this version of Node has no node:sqlite'
-const NOT_BUILT_IN = 'this version of Node has no node:sqlite: use Node 22.13 or newer, or omit the option driver'
+const NOT_BUILT_IN = 'this version of Node has no node:sqlite: use Node 22.13 or newer, or omit the driver option'
 
 const noDriver = (wanted: SqliteDriver | undefined): StoreUnavailableError => {
   if (wanted === undefined) return notInstalled('sqlite', NONE, 'libsql')

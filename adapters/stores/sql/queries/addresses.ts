@@ -8,7 +8,7 @@ export const MOST_ADDRESSES = 1_000
 const TOO_MANY = 2 * MOST_ADDRESSES
 /** A batch with this many addresses of one token may be part of a flood. */
 const MANY_AT_ONCE = 32
-/** Counting rows with every batch would cost more than storing them, so of all other tokens a random one in this many is counted. */
+/** Counting rows with every batch would cost more than storing them, so only one in this many of the other tokens, chosen at random, is counted. */
 const ONE_IN = 8
 
 /** The tokens whose addresses are counted now. */

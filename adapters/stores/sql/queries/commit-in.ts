@@ -59,14 +59,14 @@ function* steps(sql: Sql, host: HostAccess, identity: string | undefined, additi
   } catch (error) {
     // An ended Kysely transaction throws its own error.
     if (error instanceof NotOpen || sql.quirks.faultOf(error) === 'unknown')
-      return refused('must be an open transaction: begin it before create(), and end it after')
+      return refused('must be an open transaction: begin it before create(), and end it afterward')
     throw error
   }
   let result: AdditionResult
   try {
     result = (yield* isDatabase(sql, identity))
       ? yield* checked(sql, host, addition)
-      : refused('must be a transaction in the database of the store')
+      : refused("must be a transaction in the store's database")
   } catch (error) {
     const clash = error instanceof ConflictSignal || sql.quirks.faultOf(error) === 'duplicate'
     try {

@@ -28,7 +28,10 @@ export type Plan = {
   readonly narrow?: Expression<SqlBool>
   /** There are few rows: find them through the narrow index and sort them, instead of walking the list. */
   readonly sort: boolean
-  /** The instant whose index the narrow condition uses. Reading from its latest, which is about the order of the list, leaves little to sort. */
+  /**
+   * The instant whose index the narrow condition uses. Reading that index from the latest instant is roughly the order of the list, which leaves little to
+   * sort.
+   */
   readonly by?: 'expires_at' | 'rotation_due_at'
   /** Force the server to begin with the index of names. */
   readonly hide?: true

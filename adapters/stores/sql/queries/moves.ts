@@ -6,7 +6,7 @@ import { wide } from '../schema/wide.js'
 
 type Moves = { readonly [prefix: string]: Move }
 
-// Without a prototype: a prefix may have the name of a property of every object.
+// Without a prototype, because a prefix may have the same name as a property of `Object.prototype`.
 const parse = (detail: string | undefined): Moves => Object.assign(Object.create(null), JSON.parse(detail ?? '{}'))
 
 const only = ({ builder }: Sql) => builder.selectFrom('moves').select('detail').where('id', '=', 1)

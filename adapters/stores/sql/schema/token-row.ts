@@ -72,7 +72,7 @@ export const rowToToken = (row: TokenRow): StoredToken => {
   return (damaged.length > 0 ? closed(token, damaged) : token) as StoredToken
 }
 
-// Nothing is granted, from no address; `NaN` as the expiry fails every comparison.
+// No scopes and no allowed addresses; `NaN` as the expiry fails every comparison.
 const NOTHING: { readonly [Kind in FieldKind]?: unknown } = { grants: [], networks: [], resources: {} }
 const OPENING: ReadonlySet<FieldKind> = new Set(['grants', 'networks', 'resources', 'json', 'flag'])
 

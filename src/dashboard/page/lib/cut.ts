@@ -34,8 +34,8 @@ export function cutTokens(text: string, before = ''): string {
 }
 
 /**
- * Returns whether these characters look random: the kinds of characters alternate more often than in a name. Random ones that do not are rare: one ID in a
- * hundred.
+ * Returns whether these characters look random: the kinds of characters alternate more often than in a name. Only about one random ID in a hundred does not
+ * look random.
  */
 export const isRandom = (text: string): boolean => /\d|[A-Z]{2}/.test(text) && (text.match(/\d+|[a-z]+|[A-Z]+/g)?.length ?? 0) > 5
 

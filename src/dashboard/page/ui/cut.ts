@@ -8,7 +8,7 @@ type Field = {
   readonly setSelectionRange: (start: number, end: number) => void
 }
 
-/** The text before and after a secret that was removed, and when its last character came. */
+/** The text before and after a secret that was removed, and when its last character was entered. */
 type Removed = { readonly head: string; readonly tail: string; readonly at: number }
 
 /** A secret may arrive in pieces: typed by a password manager, or pasted in parts. */

@@ -22,7 +22,7 @@ export function Choice(props: {
   )
 }
 
-/** A text that is handed on when typing pauses. */
+/** A text field that passes its value on when typing pauses. */
 export function Debounced(props: {
   readonly label: string
   readonly value: string

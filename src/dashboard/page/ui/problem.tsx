@@ -127,7 +127,7 @@ export function NamesProblem({ problem }: { readonly problem: Problem }): JSX.El
   return problem.kind === 'callback' ? <span>{t('names.failed')}</span> : <ProblemText problem={problem} />
 }
 
-/** The hint of a field whose suggestions could not be loaded: it still takes an ID. */
+/** The hint of a field whose suggestions could not be loaded: an ID can still be entered. */
 export const suggestionHint = (problem: Problem | undefined, hint?: string): ComponentChildren =>
   problem === undefined ? (
     hint

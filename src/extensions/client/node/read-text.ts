@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 
-/** The error code for anything but a small file. */
+/** The error code for a path that does not lead to a small regular file. */
 export const NO_TEXT = 'NO_TEXT'
 
 /** Far more than any of these files contains. */

@@ -34,7 +34,7 @@ async function placed(stage: Stage, prefix: string = stage.prefix): Promise<stri
 }
 
 export const hostTransactionCases: StoreCases = {
-  title: 'transactions of the host',
+  title: 'host transactions',
   cases: [
     {
       title: 'a store that supports host transactions has both methods, and the suite can begin a transaction',
