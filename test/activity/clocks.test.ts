@@ -31,7 +31,7 @@ describe.each(await everyStore())('jumping clocks on $kind', ({ skip, place }) =
   }
 
   it.skipIf(skip)(
-    'two nodes with jumping clocks never read for one consumer at once, and deliver each event once, in order',
+    'two nodes with jumping clocks never read for one consumer at the same time, and deliver each event once, in order',
     async () => {
       const { right, wrong, jump } = await nodes()
       const seen: string[] = []

@@ -95,7 +95,7 @@ it("an actor who names very many tenants does not hide the refused attempts of a
   expect(items.map(({ actorId }) => actorId)).toEqual(['eve'])
 })
 
-it("while the revocation of one lineage hangs, uses are counted and another tenant's lineage is next", async () => {
+it("while the revocation of one lineage hangs, uses are still counted and another tenant's lineage is revoked next", async () => {
   const order: string[] = []
   const held: (() => void)[] = []
   let holding = true

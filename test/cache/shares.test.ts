@@ -74,7 +74,7 @@ describe('lookups of many callers at a slow store', () => {
     expect(new Set(await Promise.all(forged))).toEqual(new Set(['token_unknown', 'store_unavailable']))
   })
 
-  it('many addresses that guess leave room for a valid token from an unknown address', async () => {
+  it('guesses from many addresses leave room for a valid token from an unknown address', async () => {
     const world = held()
     const { token } = await mint(world.tokens)
     world.hold()
@@ -88,7 +88,7 @@ describe('lookups of many callers at a slow store', () => {
     await Promise.all(forged)
   })
 
-  it('answers two thousand valid uncached tokens of one address at once, although none has been answered yet', async () => {
+  it('looks up two thousand valid uncached tokens from one address concurrently, before any of them has been answered', async () => {
     const world = held()
     const minted = await Promise.all(Array.from({ length: 2000 }, () => mint(world.tokens)))
     world.hold()
@@ -100,7 +100,7 @@ describe('lookups of many callers at a slow store', () => {
     expect(new Set(await Promise.all(valid))).toEqual(new Set(['ok']))
   })
 
-  it('looks up at most 500 forged tokens a second of one address after a burst of 3,000, at any store speed', async () => {
+  it('looks up at most 500 forged tokens a second from one address after a burst of 3,000, at any store speed', async () => {
     const world = held()
     const before = world.looked.up
     for (let second = 0; second < 12; second += 1) {
@@ -117,7 +117,7 @@ describe('lookups of many callers at a slow store', () => {
     expect(world.looked.up - before).toBeGreaterThan(5000)
   })
 
-  it('looks up at most 2,000 forged tokens a second of one IPv6 /48 after a burst of 15,000, at any store speed', async () => {
+  it('looks up at most 2,000 forged tokens a second from one IPv6 /48 after a burst of 15,000, at any store speed', async () => {
     const world = held()
     const before = world.looked.up
     for (let second = 0; second < 8; second += 1) {

@@ -99,7 +99,7 @@ describe('latchkey import of a table', () => {
     expect(stderr).not.toContain('half')
   })
 
-  it('import shows equal problems once, with their number and first lines, and lists each of them as JSON', async () => {
+  it('import groups equal problems, with their number and first lines, and lists each of them with --json', async () => {
     const rows = hashes.slice(0, 8).map((hash, at) => [at === 7 ? '' : `key ${at}`, hash])
     shell.write('wrong.csv', table(['label', 'digest'], rows))
     const { code, stdout, stderr } = await shell.run('import', 'wrong.csv', ...args.slice(0, -1), '--dry-run')

@@ -51,7 +51,7 @@ it('a signal after the token was shown ends the process as usual', async () => {
   expect([exits, told]).toEqual([[130], []])
 })
 
-it('a second signal ends a command that is slow to close, and a repeated signal does not', async () => {
+it('a second signal ends a command that is slow to close, but a duplicate of the first signal does not', async () => {
   const { lifetime, exits, interrupt } = setUp(endless)
   lifetime.onEnd(endless)
   interrupt(130)

@@ -182,7 +182,7 @@ export const tokens = latchkey({ prefix: 'acme_live', store, deadline: '20s', sc
     expect((await shell.tokens.verify(stdout.trim())).ok).toBe(true)
   })
 
-  it('a second signal ends create at once, and says how to find the token', async () => {
+  it('a second signal ends create immediately with a message that says how to find the token', async () => {
     const { code, stdout, stderr } = await interrupted(create('twice', 60_000), [
       ['SIGINT', 0],
       ['SIGTERM', 800],
@@ -192,7 +192,7 @@ export const tokens = latchkey({ prefix: 'acme_live', store, deadline: '20s', sc
     expect((await shell.tokens.system.list({ name: 'twice' })).items).toHaveLength(1)
   })
 
-  it('a second signal ends rotate at once, and says how to find the successor', async () => {
+  it('a second signal ends rotate immediately with a message that says how to find the successor', async () => {
     const id = await make('rotated twice')
     const { code, stderr } = await interrupted(
       ['rotate', id, '--yes', '--config', slowCommits(60_000)],

@@ -115,14 +115,14 @@ describe('a token on the command line', () => {
     ['revoke-all --tenant TOKEN'],
     ['prune --before TOKEN'],
     ['verify-audit --head TOKEN'],
-  ])('the error from this command does not repeat the token: %s', async (command) => {
+  ])('the error of a command that contains a token does not repeat the token: %s', async (command) => {
     const { token } = await shell.tokens.system.create({ name: 'x', scopes: ['inventory:read'] })
     const { code, stdout, stderr } = await shell.run(...command.split(' ').map((word) => word.replace('TOKEN', token)))
     expect(code, stderr).not.toBe(0)
     expect(`${stdout}${stderr}`).not.toContain(token.slice(27, 50))
   })
 
-  it('no option takes a token, so that tokens never appear in the process list', () => {
+  it('no option accepts a token, so that tokens never appear in the process list', () => {
     const program = new Command()
     for (const add of COMMANDS) add(program, () => undefined)
     const named = (option: Option): boolean => /token|secret|pepper|password/i.test(option.flags)

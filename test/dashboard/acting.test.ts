@@ -110,7 +110,7 @@ describe.skipIf(skip !== undefined)(`the row menu ${skip ?? ''}`, () => {
 describe.skipIf(skip !== undefined)(`before a token is revoked ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('the Revoke dialog shows how often the token was called, what it called, from where, and when last', () => {
+  it('the Revoke dialog shows how often a token was used, on which endpoints, from where, and when it was last used', () => {
     let ids: ReadonlyMap<string, string> = new Map()
     return play({ before: async (world) => (ids = await seed(world)) }, async ({ page, world }) => {
       const usage = await world.tokens.system.usage(ids.get('Web shop') ?? '', { from: new Date(Date.now() - 30 * 86_400_000) })

@@ -99,7 +99,7 @@ describe.skipIf(skip !== undefined)(`finding tokens ${skip ?? ''}`, () => {
     })
   })
 
-  it('the page explains that a search by name was refused, and still finds tokens by the beginning of their ID', () => {
+  it('the page explains why a search by name was refused, and still finds tokens by the beginning of their ID', () => {
     let id = ''
     const make = async ({ tokens }: World): Promise<void> => {
       id = (await tokens.system.create({ name: 'Web shop', scopes: [] })).record.id

@@ -8,7 +8,7 @@ const { path = '', skip } = findChromium()
 describe.skipIf(skip !== undefined)(`permissions of a token ${skip ?? ''}`, () => {
   const play = stage(path)
 
-  it('the form shows scopes as a grid with group presets, red wildcards, a search and a live summary', () =>
+  it('the form shows scopes as a grid with group presets, wildcards in red, a search and a live summary', () =>
     play({ options: { allowWildcard: true } }, async ({ page, world }) => {
       await press(page, 'Create token')
       const dialog = page.getByRole('dialog')

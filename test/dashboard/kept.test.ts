@@ -149,7 +149,7 @@ describe.skipIf(skip !== undefined)(`nothing is lost ${skip ?? ''}`, () => {
   )
 
   it(
-    'the page creates one token when the responses to two versions of the form were lost and a third was sent',
+    'the page creates one token when the responses to two versions of the form were lost and a third version was sent',
     () =>
       play({}, async ({ page, world }) => {
         await page.clock.install()

@@ -6,7 +6,7 @@ import { complaints, runFlood, tell } from './run-flood.js'
 const FORGED = 300_000
 
 describe('a flood of distinct forged tokens', { timeout: 120_000 }, () => {
-  it('without a pepper, a flood affects neither memory nor the store nor valid tokens', async () => {
+  it('without a pepper, a flood of forged tokens overloads neither memory nor the store, and valid tokens are accepted', async () => {
     const flooded = await runFlood({ forged: FORGED, pepper: false })
     console.log(tell(flooded, false))
     expect(complaints(flooded)).toEqual([])
@@ -14,7 +14,7 @@ describe('a flood of distinct forged tokens', { timeout: 120_000 }, () => {
     expect(flooded.storeReads).toBeGreaterThan(0)
   })
 
-  it('with a pepper, a flood never reaches the store', async () => {
+  it('with a pepper, a flood of forged tokens never reaches the store', async () => {
     const flooded = await runFlood({ forged: FORGED, pepper: true })
     console.log(tell(flooded, true))
     expect(complaints(flooded)).toEqual([])

@@ -53,7 +53,7 @@ describe.each([
     expect(await endpointsOf(tokens, id, 1)).toEqual([' allowed'])
   })
 
-  it('a caller-chosen value between fixed text in a mount path becomes a star', async () => {
+  it('a caller-chosen value between fixed text in a mount path is replaced with an asterisk', async () => {
     const { tokens, token, id } = await kit()
     const app = express()
     const inner = () => express.Router().get('/do/:x', onExpress.authenticate(tokens), say)
@@ -103,7 +103,7 @@ it('on Fastify, a use of the management API is counted under the pattern of its 
   expect(await endpointsOf(tokens, id, 1)).toEqual(['GET /admin/tokens/self allowed'])
 })
 
-it('on Koa, the part of a path that the host removed before koa-mount becomes a star in the name of an endpoint', async () => {
+it('on Koa, a part of the path that the host removed before koa-mount appears as an asterisk in the endpoint name', async () => {
   const { tokens, token, id } = await kit()
   const app = new Koa()
   app.use((ctx, next) => {

@@ -101,7 +101,7 @@ describe('options that are read while Object.prototype is polluted', () => {
           .register(onFastify.management, { tokens: instance(), prefix: '/tokens' } as never)
           .ready(),
     ],
-  ])('a polluted `actor` signs nobody in to the management API of %s', async (_, create) => {
+  ])('a polluted `actor` does not sign anyone in to the management API of %s', async (_, create) => {
     pollute('actor', everything)
     await expect((async () => create())()).rejects.toMatchObject({ code: 'invalid_input', field: 'actor' })
   })

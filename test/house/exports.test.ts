@@ -14,7 +14,7 @@ describe('the manifest', () => {
     expect(existsSync(`${root}/${source}`)).toBe(true)
   })
 
-  it('each entry has import and require conditions with matching declarations (else: npm run entries)', () => {
+  it('each entry has import and require conditions with matching declarations (run npm run entries to fix)', () => {
     expect(manifest.exports).toEqual(exportsOf(entries.keys()))
     expect(manifest.typesVersions).toEqual(typesVersionsOf(entries.keys()))
     expect([manifest.type, manifest.main, manifest.types]).toEqual(['module', './dist/index.cjs', './dist/index.d.cts'])

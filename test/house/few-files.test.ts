@@ -97,7 +97,7 @@ describe('the files of a build', () => {
     expect([...(await readBy('stores/mysql')).values()].join()).toContain('import(')
   })
 
-  it('entries and modules that load later share their state', async () => {
+  it('entries and modules that are loaded later share their state', async () => {
     const { use } = await import(join(folder, 'index.js'))
     const { express } = await import(join(folder, 'express.js'))
     expect(await use()).toEqual([1, 'base', 2])

@@ -159,7 +159,7 @@ describe('options', () => {
     expect(guard({ headers: [] })).toMatchObject({ response: { status: 401 } })
   })
 
-  it('undefined options mean the defaults', () => {
+  it('an undefined option means its default', () => {
     const guard = createGuard(
       tokens,
       { optional: undefined, realm: undefined, credential: undefined, errorBody: undefined },

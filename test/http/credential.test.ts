@@ -51,7 +51,7 @@ describe('readCredential', () => {
     })
   })
 
-  it('readCredential() finds a second credential that a web Headers object has joined', () => {
+  it('readCredential() finds a second credential in a field whose values a web Headers object has joined', () => {
     for (const [first, second] of [
       ['Bearer a', 'Bearer a'],
       ['Basic a', 'Bearer b'],

@@ -55,7 +55,7 @@ describe('a use that ends without a decision', () => {
     }
   })
 
-  it('a call to whoami whose read of the token fails is given back to the limits and is not counted', async () => {
+  it('a call to whoami that fails to read the token is refunded to the limits and is not counted', async () => {
     const { store, fail } = failing('list')
     const tokens = limited(1, store)
     const { token, record } = await tokens.system.create({ name: 'x', scopes: ['a'] })
@@ -68,7 +68,7 @@ describe('a use that ends without a decision', () => {
     expect([await ask(), await ask()]).toEqual([200, 429])
   })
 
-  it('a call to a route for holders that fails is given back to the limits and is not counted', async () => {
+  it('a failed call to a route for token holders is refunded to the limits and is not counted', async () => {
     const { store, fail } = failing('commit')
     const tokens = limited(1, store)
     const { token, record } = await tokens.system.create({ name: 'x', scopes: ['tokens:rotate-self'] })
@@ -84,7 +84,7 @@ describe('a use that ends without a decision', () => {
     expect(await rotate()).toBe(201)
   })
 
-  it.each(['decision', 'address'])('a use is given back and not counted if the %s of a later guard fails', async (what) => {
+  it.each(['decision', 'address'])('a use is refunded and not counted if the %s of a later guard fails', async (what) => {
     const tokens = limited(1)
     const { store, fail } = failing('find')
     const { token, record } = await tokens.system.create({ name: 'x', scopes: ['a'] })

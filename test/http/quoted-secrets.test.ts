@@ -85,19 +85,22 @@ const DOWN: readonly (readonly [string, (request: Request) => unknown])[] = [
 ]
 
 describe('an error that a callback throws', () => {
-  it.each(DOWN)('is reported without the session cookie, whatever it contains: %s', async (_, make) => {
-    const { faults, tokens, told } = hear()
-    const session = (request: Request): never => {
-      throw make(request)
-    }
-    const { response } = await authenticate(tokens, new Request('https://api.test/', { headers: cookies }), { session })
-    expect(response?.status).toBe(503)
-    expect(faults).toMatchObject([{ where: 'session', error: { code: 'store_unavailable', message: 'sessions are down' } }])
-    expect(faults[0]?.error).toBeInstanceOf(StoreUnavailableError)
-    expect(`${told()} ${JSON.stringify(faults)}`).not.toContain(SECRET)
-  })
+  it.each(DOWN)(
+    'an error thrown by a callback is reported without the session cookie, whatever the cookie contains: %s',
+    async (_, make) => {
+      const { faults, tokens, told } = hear()
+      const session = (request: Request): never => {
+        throw make(request)
+      }
+      const { response } = await authenticate(tokens, new Request('https://api.test/', { headers: cookies }), { session })
+      expect(response?.status).toBe(503)
+      expect(faults).toMatchObject([{ where: 'session', error: { code: 'store_unavailable', message: 'sessions are down' } }])
+      expect(faults[0]?.error).toBeInstanceOf(StoreUnavailableError)
+      expect(`${told()} ${JSON.stringify(faults)}`).not.toContain(SECRET)
+    },
+  )
 
-  it('is reported without the token that an HTTP client sent on, but with what helps to find the fault', async () => {
+  it('an error thrown by a callback is reported without a token that an HTTP client passed on, but with the rest of its details', async () => {
     const { faults, tokens, told } = hear()
     const { token } = await mint(tokens)
     const site = (request: Request): never => {
@@ -129,7 +132,7 @@ describe('an error that a callback throws', () => {
     ['a part in lower case', `sid=${SECRET}`, SECRET, SECRET.slice(0, 30).toLowerCase()],
     ['JSON', `p="${q}"`, JSON.stringify(q).slice(1, -1), JSON.stringify({ q })],
     ['a part of the encoded form', 'sid=a/b+cd/ef+gh/ij+kl', 'a%2Fb%2Bcd%2Fef%2Bgh%2Fij%2Bkl', 'a%2Fb%2Bcd%2Fef%2Bgh'],
-  ])('is reported without parts and other forms of a secret: %s', async (_, cookie, secret, quoted) => {
+  ])('an error thrown by a callback is reported without parts and other forms of a secret: %s', async (_, cookie, secret, quoted) => {
     const { faults, tokens, told } = hear()
     const session = (): never => {
       throw new Error(`no session for ${quoted}, ask the team`)
@@ -139,7 +142,7 @@ describe('an error that a callback throws', () => {
     expect(shownOf(secret, told())).toBeLessThan(12)
   })
 
-  it('is reported without the parts of a token that a callback shortened', async () => {
+  it('an error thrown by a callback is reported without the parts of a token that the callback shortened', async () => {
     const { tokens, told } = hear()
     const { token } = await mint(tokens)
     const site = ({ headers }: Request): never => {
@@ -151,7 +154,7 @@ describe('an error that a callback throws', () => {
     expect(shownOf(token.slice(token.lastIndexOf('_') + 1), told())).toBeLessThan(12)
   })
 
-  it('keeps its message and its identity if it contains no secret', async () => {
+  it('an error thrown by a callback keeps its message and its identity if it contains no secret', async () => {
     const { faults, tokens } = hear()
     const plain = new StoreUnavailableError(
       'the session store in eu-central-1 is down; see /var/log/sessions.log',
@@ -187,7 +190,7 @@ describe('an error of the ip callback', () => {
   const headers = { authorization: `Bearer ${SECRET}`, ...cookies, 'content-type': 'application/x-www-form-urlencoded' }
 
   it.each(['revocation', 'revocationByPossession', 'exchange', 'leakReports', 'management'] as const)(
-    'is reported without the credentials of the request: %s',
+    'an error thrown by the ip callback is reported without the credentials of the request: %s',
     async (name) => {
       const { faults, tokens, told } = hear()
       const sender = createSender()

@@ -78,7 +78,7 @@ describe('the arguments of requireScopes', () => {
 })
 
 describe('an instance passed to requireScopes()', () => {
-  it('requireScopes() rejects an instance and names the call that takes one', () => {
+  it('requireScopes() rejects an instance and names the call that accepts one', () => {
     const given = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'a:b': 'x' } })
     expect(() => readRequirement([given, 'a:b'])).toThrow("protect(tokens, 'a:b')")
   })

@@ -116,7 +116,7 @@ it('no unauthenticated caller or client can use up the guessing budget of anothe
   for (const key of [5, 6, 7]) expect(await verdict(tokens.verify(`k-${key}-secret`))).toBe('token_revoked')
 })
 
-it('does not limit the wrong secrets in signed leak reports, whose senders no other actor can pretend to be', async () => {
+it('does not limit the wrong secrets in signed leak reports, whose senders no other actor can impersonate', async () => {
   const { tokens } = await standing()
   const actor = { id: senderId('github'), tenants: '*', manages: 'all' } as const
   const scanner = tokens.as(ownActor(actor))
@@ -172,7 +172,7 @@ describe('slow comparisons of many credentials at once', () => {
     return { tokens, present, compared: () => compared, mostAtOnce: () => mostAtOnce }
   }
 
-  it('compares at most 20 wrong secrets for one key from one caller at once, and one more each second', async () => {
+  it('compares at most 20 wrong secrets for one key from one caller in a burst, and one more each second', async () => {
     const { present, compared } = await waiting()
     for (let round = 0; round < 3; round += 1) {
       await present(Array.from({ length: 100 }, (_, at) => `k-1-guess-${round}-${at}`))

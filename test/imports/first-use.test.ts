@@ -88,7 +88,7 @@ it('a revocation wins over the replacement of a hash that is written later', asy
   expect(await verdict(tokens.verify('k-1-secret'))).toBe('token_revoked')
 })
 
-it('compares at most four tokens at once, and limits the delay by one that hangs to the deadline', async () => {
+it('compares at most four tokens at once, and a comparison that hangs delays others only until the deadline', async () => {
   const { format, calls } = slowFormat()
   const faults: string[] = []
   const tokens = accepting([format], { deadline: 0.3, onError: ({ where }) => faults.push(where) })
@@ -106,7 +106,7 @@ it('compares at most four tokens at once, and limits the delay by one that hangs
   expect(await later).toBe('ok')
 })
 
-it('compares at most four tokens at once while callers give up and others come', async () => {
+it('compares at most four tokens at once while some callers give up and others arrive', async () => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format], { deadline: 0.1, onError: () => undefined })
   await tokens.system.import(rows, { format, map })
@@ -257,7 +257,7 @@ describe('a token longer than bcrypt reads', () => {
     expect(await verdict(tokens.verify(long.slice(0, 72)))).toBe('ok')
   })
 
-  it('a token longer than bcrypt reads is accepted even if other ignored bytes came with its first use', async () => {
+  it('a token longer than bcrypt reads is accepted even if its first use had different bytes in the ignored part', async () => {
     const tokens = await imported(long.length)
     expect(await verdict(tokens.verify(`${long.slice(0, -1)}x`))).toBe('ok')
     await tokens.flush()

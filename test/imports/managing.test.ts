@@ -149,7 +149,7 @@ it('ignores a principal from the guard of another instance, which may have a tok
   expect(items.map(({ actorId, tokenId }) => [actorId, tokenId])).toContainEqual([expect.stringMatching(/^foreign:/), undefined])
 })
 
-it('a token whose format has ended still cannot manage tokens, and is not passed to the option foreign', async () => {
+it('a token whose format has ended still cannot manage tokens, and is not passed to the `foreign` option', async () => {
   let now = Date.now()
   const ending = sha256Tokens({ prefix: 'sk_', length: 35, until: new Date(now + 60_000).toISOString() })
   const tokens = accepting([ending], { clock: () => now })

@@ -47,7 +47,7 @@ describe('the shape of a format', () => {
   })
 })
 
-describe('the option `imports`', () => {
+describe('the `imports` option', () => {
   it.each(['(', '', 7])('refuses a format whose shape is not a regular expression: %s', (shape) => {
     const format = { ...plainTokens({ prefix: 'key_' }), shape: shape as string }
     expect(() => accepting([format])).toThrow(/latchkey\/import/)

@@ -23,7 +23,7 @@ it('an unauthenticated caller gets 401, not 406, whatever it accepts', async () 
   expect((await call('GET', '/self', { headers: { accept: 'text/csv' } })).status).toBe(401)
 })
 
-it('a change is made whatever its client accepts', async () => {
+it('a change is made whatever media types its client accepts', async () => {
   const { call, create } = harness()
   const { id } = await create(admin)
   const { status, body } = await call('POST', `/${id}/revoke`, { actor: admin, headers: { accept: 'text/csv' } })

@@ -68,7 +68,7 @@ describe('a deactivated token', () => {
   })
 })
 
-describe('a former administrator who now manages only its own tokens', () => {
+describe('a former administrator who now manages only their own tokens', () => {
   const demoted: Actor = { ...admin, manages: 'own' }
 
   it.each([['somebody else'], [undefined]])('a former administrator cannot expand a token that it created for %s', async (ownerId) => {

@@ -118,7 +118,7 @@ describe('methods and paths', () => {
 describe('GET /', () => {
   const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
 
-  it('GET / offers only JSON without the option `dashboard`', async () => {
+  it('GET / offers only JSON without the `dashboard` option', async () => {
     const { call } = harness()
     const status = async (accept: string): Promise<number> => (await call('GET', '/', { actor: admin, headers: { accept } })).status
     expect(await status('text/html')).toBe(406)

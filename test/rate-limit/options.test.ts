@@ -8,7 +8,7 @@ const sound = { name: 'token', by: 'token', limiter } as const
 const made = (rateLimit: unknown): Promise<string> => refusal((async () => instance({ rateLimit: rateLimit as never }))())
 
 describe('the rateLimit option', () => {
-  it('the rateLimit option takes limits and onFailure', async () => {
+  it('the rateLimit option accepts limits and onFailure', async () => {
     expect(await made({ limits: [sound], onFailure: 'refuse' })).toBe('done')
     expect(await made({ limits: [{ ...sound, points: 10, refill: { every: '90s' } }], onFailure: 'allow' })).toBe('done')
   })

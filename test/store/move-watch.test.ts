@@ -53,7 +53,7 @@ it('reads the state of a move again after each feed page that follows an unknown
   expect(asked()).toBe(2)
 })
 
-it('calls that find no recent state share one read of it, which none of them joins once it is too old', async () => {
+it('calls that find no recent state share one read of the state, and no call joins a read that has become too old', async () => {
   const store = memoryStore()
   const answers: (() => void)[] = []
   const slow = interceptStore(store, ({ method }, proceed) =>

@@ -182,7 +182,7 @@ describe('the diagnostics page', () => {
     expect(rows.toSorted()).toEqual(PLACES.map((where) => [where, helpFor(where).code]).toSorted())
   })
 
-  it.each(PLACES)('the diagnostics page has the section that the log line about %s points to', (where) => {
+  it.each(PLACES)('the diagnostics page has the section that the log line about %s links to', (where) => {
     const { lines, report } = hear()
     report(where, down())
     const [, anchor = 'none'] = /diagnostics\.md#(\w+)/.exec(lines[0] ?? '') ?? []

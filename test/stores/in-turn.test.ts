@@ -111,13 +111,13 @@ describe('shares of a pool', () => {
     },
   )
 
-  it('lets a change pass while reads of many rows hold their share of a pool of two', async () => {
+  it('lets a change proceed while reads of many rows hold their share of a pool of two', async () => {
     const { others, reads } = sharesOf(2, pool().take)
     for (let call = 0; call < 100; call += 1) void reads()
     await expect(others()).resolves.toBeDefined()
   })
 
-  it('lets a change pass reads of many rows that began to wait before it', async () => {
+  it('lets a change go ahead of reads of many rows that began to wait before it', async () => {
     const { take } = pool()
     const { others, reads } = sharesOf(4, take)
     const order: string[] = []

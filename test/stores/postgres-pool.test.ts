@@ -61,7 +61,7 @@ describe.skipIf(postgres.skip)(`a Postgres pool with options that change rows ${
     await proveUnchanged(over(config as PoolConfig))
   })
 
-  it('leaves values unchanged with process-wide parsers and defaults of pg', async () => {
+  it('leaves values unchanged despite process-wide parsers and defaults of pg', async () => {
     const { builtins, getTypeParser, setTypeParser } = pg.types
     const before = [builtins.TEXT, builtins.INT8, builtins.INT4].map((oid) => [oid, getTypeParser(oid, 'text')] as const)
     cleanups.push(() => {
@@ -78,7 +78,7 @@ describe.skipIf(postgres.skip)(`a Postgres pool with options that change rows ${
     await proveUnchanged(postgresStore({ url, schema: place.schema }))
   })
 
-  it('leaves values unchanged with parsers set on each pg client', async () => {
+  it('leaves values unchanged despite parsers set on each pg client', async () => {
     const pool = pooled()
     pool.on('connect', (client) => {
       client.setTypeParser(pg.types.builtins.TEXT, (text: string) => JSON.parse(text))

@@ -54,7 +54,7 @@ describe.skipIf(redis.skip)(`bulk revocation in Redis ${redis.skip ?? ''}`, () =
     return redisStore({ client, keyPrefix })
   }
 
-  it('a Redis bulk revocation is counted and applies at once, even if its process dies before updating tokens', async () => {
+  it('a Redis bulk revocation is counted and takes effect immediately, even if its process dies before updating tokens', async () => {
     const keyPrefix = newKeyPrefix()
     const { tokens } = await filled(keyPrefix, 4_500)
     const ended = tokens.filter(({ tenantId }) => tenantId === 'ended')

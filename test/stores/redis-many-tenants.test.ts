@@ -4,7 +4,7 @@ import type { Connection } from '../../adapters/stores/redis/connection.js'
 import { storedEvent } from '../support/records.js'
 
 it.each(['newest', 'oldest'] as const)(
-  'events of thousands of tenants, %s first, are read from the log, a thousand at a time',
+  'reads events of thousands of Redis tenants, %s first, from the log in steps of a thousand',
   async (order) => {
     const places = Array.from({ length: 3_000 }, (_, at) => at + 1)
     if (order === 'newest') places.reverse()

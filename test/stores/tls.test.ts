@@ -107,7 +107,7 @@ describe.skipIf(noPostgres)(`a Postgres server with TLS ${noPostgres ?? ''}`, ()
     ['sslmode=verify-ca&uselibpqcompat=true&sslrootcert=', false],
     ['sslmode=require&uselibpqcompat=true&sslrootcert=', false],
     ['sslmode=prefer&uselibpqcompat=true&sslrootcert=', false],
-  ])('detects whether pg checks the certificate with %s, even if the certificate is valid', async (query, verified) => {
+  ])('detects whether pg verifies the certificate with %s, even if the certificate is valid', async (query, verified) => {
     const client = new Client({ connectionString: `${base}?${query}${certificates.ca}` })
     cleanups.push(() => client.end())
     await client.connect()
@@ -149,7 +149,7 @@ describe.skipIf(noMariadb)(`a MySQL server with TLS ${noMariadb ?? ''}`, () => {
     return closing(mysqlStore({ url: url.href }))
   }
 
-  it('connects to MySQL over TLS with a checked certificate and name', async () => {
+  it('connects to MySQL over TLS and verifies the certificate and the host name', async () => {
     await proveUnchanged(open({ ca: await readFile(certificates.ca, 'utf8'), verifyIdentity: true }))
   })
 
@@ -164,7 +164,7 @@ describe.skipIf(noMariadb)(`a MySQL server with TLS ${noMariadb ?? ''}`, () => {
     [{ verifyIdentity: true }, true],
     [{}, false],
     [{ verifyIdentity: true, rejectUnauthorized: false }, false],
-  ])('detects whether mysql2 checks the certificate with %o, even if the certificate is valid', async (options, verified) => {
+  ])('detects whether mysql2 verifies the certificate with %o, even if the certificate is valid', async (options, verified) => {
     const ssl = { ca: await readFile(certificates.ca, 'utf8'), ...options }
     const connection = createConnection({ uri: server.url.replace('127.0.0.1', 'localhost'), ssl })
     cleanups.push(() => connection.destroy())

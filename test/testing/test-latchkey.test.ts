@@ -51,7 +51,7 @@ describe('tokenFor', () => {
     },
   )
 
-  it('testLatchkey() takes the catalogue of the application’s own instance', async () => {
+  it('testLatchkey() accepts the catalogue of the application’s own instance', async () => {
     const own = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes })
     const { tokenFor, tokens } = testLatchkey({ scopes: own.catalogue })
     const token = await tokenFor({ scopes: ['inventory:write'] })

@@ -82,7 +82,7 @@ it('lists of the application itself take turns with those of actors', async () =
   await flood
 })
 
-it('the application may make any number of changes at once', async () => {
+it('the application may make any number of changes at the same time', async () => {
   const { store } = overConnections(4, 't1')
   const tokens = instance({ store, deadline: '60s' })
   const made = await Promise.all(Array.from({ length: 3000 }, () => mint(tokens)))

@@ -134,7 +134,7 @@ it('lets a revocation go ahead of deactivations', async () => {
   expect(new Set(await Promise.all(deactivations))).toEqual(new Set(['conflict undefined']))
 })
 
-it('edits that wait in turn all succeed although another edit arrives in between', async () => {
+it('edits that wait their turn all succeed even if another edit arrives in between', async () => {
   const { held, log, edit, edits } = await editedByMany(1)
   held.hold('find')
   held.pass('commit')
@@ -149,7 +149,7 @@ it('edits that wait in turn all succeed although another edit arrives in between
   expect(log).toHaveLength(4)
 })
 
-it('refuses an edit at once when two hundred changes wait for the same token, but not a revocation', async () => {
+it('refuses an edit immediately when two hundred changes wait for the same token, but not a revocation', async () => {
   const { tokens, held, edit, edits, record } = await editedByMany(200)
   expect(await edit('late')).toBe('conflict undefined')
   expect(await refusal(tokens.as({ id: 'a', tenants: ['t1'], manages: 'all' }).update(record.id, { name: 'late' }))).toBe(

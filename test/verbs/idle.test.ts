@@ -79,7 +79,7 @@ describe('a notice about an unused token', () => {
   })
 })
 
-describe('the option expiry.unused', () => {
+describe('the expiry.unused option', () => {
   it('deactivates an unused token a week after a notice announces it', async () => {
     const { make, look, told, clock, events, handle } = node(POLICY)
     const id = await make()

@@ -49,7 +49,7 @@ async function contentsOf({ store, handle }: Node): Promise<unknown> {
   return [items, await handle.events(), await store.seals({ prefix: 'acme_test', limit: 10 }), await store.changes('', 100)]
 }
 
-describe.each(INVALID)('while the option clock returns %s', (invalid) => {
+describe.each(INVALID)('while the clock option returns %s', (invalid) => {
   it.each(Object.keys(CHANGES) as (keyof typeof CHANGES)[])('%s fails with store_unavailable and writes nothing', async (verb) => {
     for (const change of CHANGES[verb]) {
       const world = node({ imports: { key: IMPORT_KEY, formats: [format] } })

@@ -29,7 +29,7 @@ describe.each(stores)('an actor with very many tenants on $kind', ({ place, skip
   })
 })
 
-it('refuses an actor with more tenants than a query can name, and states the limit', () => {
+it('rejects an actor with more tenants than a query can name, and states the limit', () => {
   const tokens = instance()
   expect(() => tokens.as({ id: 'pia', tenants: list(70_000), manages: 'all' })).toThrow(
     "actor.tenants: names 70,000 tenants, but the limit is 10,000: name those that the request is about, or '*' for all",

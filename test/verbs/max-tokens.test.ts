@@ -144,7 +144,7 @@ describe('maxTokens', () => {
     [{ maxTokens: { perUser: 5 } }, 'maxTokens.perUser'],
     [{ maxTokens: 5 }, 'maxTokens'],
     [{ maxTokens: undefined }, 'maxTokens'],
-  ])('refuses the option %j by name', async (options, field) => {
+  ])('rejects the maxTokens option %j and names it', async (options, field) => {
     expect(await refusal(Promise.resolve().then(() => instance(options as never)))).toBe(`invalid_input ${field}`)
   })
 })

@@ -235,7 +235,7 @@ describe('a notice that rotation is due', () => {
 })
 
 describe('a notice about an old token that is still used', () => {
-  it('writes a notice shortly before an overlap ends if the old token is still used, and none after a switch', async () => {
+  it('writes a notice shortly before an overlap ends if the old token is still used, and none once its callers have switched', async () => {
     const { make, use, look, told, clock, handle, events } = node()
     const [still, switched, never] = [await make(), await make(), await make()]
     const successors = await Promise.all([still, switched, never].map((id) => handle.rotate(id, { overlap: '7d' })))

@@ -104,7 +104,7 @@ describe('retention', () => {
     expect(left).toEqual(['by a clock that was wrong', 'under a key', 'young'])
   })
 
-  it('events that must stay are read once, and tokens are checked daily or as often as a shorter retention needs', async () => {
+  it('events that must stay are read once, and tokens are checked daily, or more often if their retention is shorter', async () => {
     const counted = { events: 0 }
     const inner = memoryStore()
     const store = interceptStore(inner, ({ method }, proceed) => {

@@ -174,7 +174,7 @@ describe('rotate to another owner', () => {
     ])
   })
 
-  it('lets an actor that manages only its own tokens name nobody else, and hides the successor from whoever made the old token', async () => {
+  it('an actor that manages only its own tokens cannot name anyone else, and the creator of the old token cannot see the successor', async () => {
     const tokens = instance()
     const bob = tokens.as({ id: 'bob', tenants: ['t1'], manages: 'own' })
     const { record } = await bob.create({ name: 'ERP', tenantId: 't1', scopes: ['stock:read'] })
@@ -232,7 +232,7 @@ describe('rotate to another owner', () => {
     expect(await verdict(tokens.verify(fourth.token))).toBe('token_revoked')
   })
 
-  it('counts the uses of the successor in a budget of its own', async () => {
+  it('counts the uses of the successor in a separate budget', async () => {
     const limits = [{ name: 'uses', by: 'token', limiter: new RateLimiterMemory({ points: 1, duration: 3600 }) }] as const
     const tokens = instance({ rateLimit: { limits, onFailure: 'refuse' } })
     const { old, token } = await transfer(tokens)
@@ -287,7 +287,7 @@ describe('rotate to another owner', () => {
     expect(await transferred(tokens)).toHaveLength(1)
   })
 
-  it('copies the other settings, ends the old token at once without an overlap, and refuses a token that has ended', async () => {
+  it('copies the other settings, ends the old token immediately without an overlap, and refuses a token that has ended', async () => {
     const tokens = instance()
     const terms = { resources: { warehouse: ['w1'] }, allowedIps: ['10.0.0.0/8'], metadata: { system: 'sap' }, expiresIn: '30d' } as const
     const { old, next } = await transfer(tokens, { ownerId: 'cat' }, terms)

@@ -86,7 +86,7 @@ describe('a credential of another system', () => {
     ['a number for a key', { key: 1, proof: 'p' }, 'store_unavailable'],
     ['a number for a proof', { key: '1', proof: 1 }, 'store_unavailable'],
     ['a string', 'key', 'store_unavailable'],
-  ])('a credential for which read() returns %s results in %s', async (_what, answer, outcome) => {
+  ])('a credential for which read() of its format returns %s results in %s', async (_what, answer, outcome) => {
     const format: TokenFormat = { ...plainTokens({ prefix: 'k' }), read: () => answer as never }
     expect(await verdict(accepting([format]).verify('k-1'))).toBe(outcome)
   })

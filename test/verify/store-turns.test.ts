@@ -54,7 +54,7 @@ it('takes turns among the addresses of one network', async () => {
   await Promise.all([...flood, neighbor])
 })
 
-it('never starts a read whose deadline passed while it waited, and starts others when reads hang until theirs', async () => {
+it('never starts a read whose deadline passed while it waited, and starts others once hanging reads reach their deadline', async () => {
   const { read, names, advance } = heldReads(50)
   const hanging = Array.from({ length: 20 }, () => read('203.0.113.9', 'hanging').catch(({ code }) => code))
   advance(50)
@@ -91,7 +91,7 @@ it('a read keeps its place until it ends, even if its caller is gone', async () 
   await later
 })
 
-it('refuses a read that has less time left than reads have taken', async () => {
+it('refuses a read that has less time left than recent reads took', async () => {
   const { read, running, names, advance } = heldReads()
   const slow = Array.from({ length: 16 }, () => read('203.0.113.9', 'slow'))
   const short = read('198.51.100.7', 'short of time', 4_000).catch((error: unknown) => error)
@@ -105,7 +105,7 @@ it('refuses a read that has less time left than reads have taken', async () => {
   await Promise.all([...slow, patient])
 })
 
-it('refuses the reads of a caller that has a quarter of all waiting places, and admits those of others', async () => {
+it('refuses the reads of a caller that already has a quarter of all waiting places, and admits those of others', async () => {
   const { read, names, reported } = heldReads(10_000)
   for (let at = 0; at < 4_000; at += 1) void read('203.0.113.9', 'flood').catch(() => undefined)
   await expect(read('203.0.113.9', 'flood')).rejects.toMatchObject({ code: 'store_unavailable' })

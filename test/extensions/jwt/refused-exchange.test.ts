@@ -103,7 +103,7 @@ describe('a refused exchange', () => {
     expect(statuses).toEqual([400, 400, 400, 429, 200, 200, 429])
   })
 
-  it('an exchange that the signing key fails is given back to the limits and counts no use', async () => {
+  it('an exchange that fails because of the signing key is refunded to the limits and counts no use', async () => {
     const tokens = latchkey({
       prefix: 'acme_live',
       store: memoryStore(),

@@ -261,7 +261,7 @@ describe("an issuer's keys", () => {
 })
 
 describe('one middleware for all kinds of tokens', () => {
-  it('accept() takes API tokens, signed tokens and identity provider tokens, and verifies each by its own rules', async () => {
+  it('accept() combines API tokens, signed tokens and identity provider tokens, and verifies each by its own rules', async () => {
     const { tokens, create, signed, service } = await createGateway()
     const { privateKey, publicKey } = keyPair({ rsaBits: 2048 })
     const provider = 'https://tenant.idp.example/'
@@ -347,7 +347,7 @@ describe('one middleware for all kinds of tokens', () => {
     expect([response?.status, faults]).toEqual([503, ['foreign']])
   })
 
-  it('accept() takes only verifiers that declare their issuer', async () => {
+  it('accept() accepts only verifiers that declare their issuer', async () => {
     const { tokens, service } = await createGateway()
     const refused = expect.objectContaining({ code: 'invalid_input' })
     expect(() => accept(tokens, service())).not.toThrow()

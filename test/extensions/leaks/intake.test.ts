@@ -26,7 +26,7 @@ it('reads no more of a body than a small declared length allows', async () => {
   await expect(createIntake(1_000_000)(request, undefined, async () => 'read')).rejects.toThrow('the body is too large')
 })
 
-it('holds 1,000 small bodies that do not end, and stops reading the oldest one for each further one', async () => {
+it('holds 1,000 small bodies that never end, and stops reading the oldest for each additional body', async () => {
   const intake = createIntake(1_000_000)
   const stopped: unknown[] = []
   const unfinished = (at: number): Request =>
@@ -88,7 +88,7 @@ describe('large reports', () => {
   it.each([
     ['address', () => '203.0.113.7', '203.0.113.8'],
     ['IPv6 site', (at: number) => `2001:db8:1:${at}::1`, '2001:db8:2::1'],
-  ])('a report takes the memory of one from the %s that takes up most of it', async (_, ipOf, other) => {
+  ])('a report displaces another one from the %s that uses the most memory', async (_, ipOf, other) => {
     const intake = createIntake(1000)
     const { refused, stall } = flood(intake)
     for (let at = 0; at < 9; at += 1) stall(String(at), ipOf(at), 1000)
@@ -98,7 +98,7 @@ describe('large reports', () => {
     expect(refused).toEqual(['0 busy', '1 busy'])
   })
 
-  it('holds no more bytes than eight of the largest reports have, and no more than 1,000 reports', async () => {
+  it('holds at most as many bytes as eight of the largest reports contain, and at most 1,000 reports', async () => {
     const intake = createIntake(1000)
     const { refused, stall } = flood(intake)
     for (let at = 0; at < 1_010; at += 1) stall(String(at), undefined, at % 2 === 0 ? 1 : 100)
@@ -118,7 +118,7 @@ describe('large reports', () => {
   it.each([
     ['one byte each', 1],
     ['many bytes each', 900],
-  ])('thousands of reports from nine addresses with %s do not keep out one from another address', async (_, bytes) => {
+  ])('thousands of reports from nine addresses with %s do not keep out a report from another address', async (_, bytes) => {
     const intake = createIntake(10_000)
     const { stall } = flood(intake)
     const sendMany = (): void => {

@@ -51,7 +51,7 @@ async function standing(options: Pick<Partial<LatchkeyOptions>, 'store' | 'deadl
 it.each([
   ['a key that does not exist', 77],
   ['a key of a token', 1],
-])('wrong secrets for %s do not keep a leak report from revoking the tokens behind them', async (_, key) => {
+])('wrong secrets for %s do not keep a leak report from revoking the tokens listed after them', async (_, key) => {
   const { tokens, token, send, most } = await standing()
   const finds = [...many(150, (at) => `k-${key}-guess-${at}`), finding(token), finding('k-1-secret')]
   const response = await send(finds)
@@ -64,7 +64,7 @@ it.each([
   await tokens.close()
 })
 
-it('a signed leak report does not use up the places for slow hashes that other callers need', async () => {
+it('a signed leak report does not use up the capacity for slow hashes that other callers need', async () => {
   const { tokens, send } = await standing()
   const [response, used] = await Promise.all([
     send(many(200, (at) => `k-1-guess-${at}`)),
@@ -75,7 +75,7 @@ it('a signed leak report does not use up the places for slow hashes that other c
   await tokens.close()
 })
 
-it('findings that cannot be processed do not keep a leak report from revoking the tokens behind them', async () => {
+it('findings that cannot be processed do not keep a leak report from revoking the tokens listed after them', async () => {
   const { tokens, token, send, sender } = await standing()
   const unreadable = many(100, (at) => `unreadable-${at}`)
   expect((await send([...unreadable, finding('k-1-secret'), finding(token)])).status).toBe(503)
@@ -90,7 +90,7 @@ it('findings that cannot be processed do not keep a leak report from revoking th
   await tokens.close()
 })
 
-it('a leak report that names one token in hundreds of places revokes it and the token behind them', async () => {
+it('a leak report that names one token hundreds of times revokes that token and the one listed after it', async () => {
   const { tokens, token, send } = await standing()
   const other = await tokens.system.create({ name: 'Shop', scopes: ['a:b'] })
   expect((await send([...many(600, () => token), finding(other.token)])).status).toBe(200)

@@ -195,7 +195,7 @@ describe('an invalid leak report', () => {
     expect([sender.fetches, pulls()]).toEqual([0, 0])
   })
 
-  it('large leak reports that do not end take up no more memory than eight, and other reports are still processed', async () => {
+  it('large leak reports that never end use no more memory than eight reports, and other reports are still processed', async () => {
     const { tokens, create } = createTokens()
     const sender = createSender()
     const made = await Promise.all([create('ERP'), create('Shop')])
@@ -224,7 +224,7 @@ describe('an invalid leak report', () => {
     await Promise.all(flood)
   })
 
-  it('a flood of large leak reports from one address does not keep out another', async () => {
+  it('a flood of large leak reports from one address does not keep out a report from another address', async () => {
     const { tokens } = createTokens()
     const sender = createSender()
     const address = ({ headers }: Request) => headers.get('x-address') ?? undefined

@@ -195,7 +195,7 @@ describe('webhooks', () => {
     }
   })
 
-  it('a resent dead letter has its ID and a fresh signature, and leaves the list once delivered or discarded', async () => {
+  it('a resent dead letter keeps its ID, gets a fresh signature, and leaves the list once it is delivered or discarded', async () => {
     const tokens = instance()
     await mint(tokens)
     await mint(tokens)
@@ -334,7 +334,7 @@ describe('webhooks', () => {
     expect(told('webhook')[0]).toContain(`status_${status}, attempt 1 of 3`)
   })
 
-  it('a refused event has no more attempts than the option allows', async () => {
+  it('a refused event gets no more attempts than the option allows', async () => {
     const { tokens } = hearing()
     await mint(tokens)
     const crm = await receiver((_, response) => response.writeHead(413).end())
@@ -346,7 +346,7 @@ describe('webhooks', () => {
   it.each([
     ['400, as for a wrong signature', 400, {}],
     ['413 with Retry-After', 413, { 'retry-after': '1' }],
-  ] as const)('an event answered with %s has every attempt, because the fault may not be in the event', async (_, status, headers) => {
+  ] as const)('an event answered with %s gets every attempt, because the event may not be the cause', async (_, status, headers) => {
     const { tokens, told } = hearing()
     await mint(tokens)
     const crm = await receiver((__, response) => response.writeHead(status, headers).end())
@@ -370,7 +370,7 @@ describe('webhooks', () => {
     },
   )
 
-  it('a receiver that begins to refuse every event with 400 costs one early dead letter, and the next event has every attempt', async () => {
+  it('when a receiver begins to refuse every event with 400, one becomes a dead letter early, and the next gets every attempt', async () => {
     const { tokens, told } = hearing()
     for (let at = 0; at < 3; at += 1) await mint(tokens)
     const crm = await receiver((_, response, at) => response.writeHead(at === 1 ? 200 : 400).end())
@@ -384,7 +384,7 @@ describe('webhooks', () => {
     ['500', [500]],
     ['401', [401]],
     ['503 and then 404', [503, 404]],
-  ] as const)('an event answered with %s right after another was delivered has every attempt', async (_, statuses) => {
+  ] as const)('an event answered with %s right after another was delivered gets every attempt', async (_, statuses) => {
     const { tokens, told } = hearing()
     for (let at = 0; at < 2; at += 1) await mint(tokens)
     const crm = await receiver((__, response, at) => response.writeHead(at === 1 ? 200 : (statuses[at - 2] ?? 500)).end())

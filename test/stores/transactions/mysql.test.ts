@@ -9,7 +9,7 @@ import { type Begun, committedWithinBulk, kyselySubject, transactionCases } from
 
 const mysql = await service('mysql')
 
-describe.skipIf(mysql.skip)(`transactions of the host in MySQL ${mysql.skip ?? ''}`, () => {
+describe.skipIf(mysql.skip)(`host transactions in MySQL ${mysql.skip ?? ''}`, () => {
   let place: OwnPlace
   beforeAll(async () => {
     place = await ownDatabase(mysql.url ?? '')

@@ -10,7 +10,7 @@ import { type Begun, committedWithinBulk, kyselySubject, transactionCases } from
 const postgres = await service('postgres')
 const url = postgres.url ?? ''
 
-describe.skipIf(postgres.skip)(`transactions of the host in Postgres ${postgres.skip ?? ''}`, () => {
+describe.skipIf(postgres.skip)(`host transactions in Postgres ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
   beforeAll(async () => {
     place = await ownSchema(url)
