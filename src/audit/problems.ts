@@ -2,7 +2,10 @@ import type { AuditProblem } from '../model/audit.js'
 
 const MOST = 1000
 
-/** Collects the problems of an audit and its missing sealed events, some of which retention may have removed: only a later seal says so. Bounded. */
+/**
+ * Collects the problems of an audit and its missing sealed events, some of which retention may have removed, as only a later seal shows. The number of
+ * problems is bounded.
+ */
 export class Problems {
   readonly #found: AuditProblem[] = []
   #more = 0

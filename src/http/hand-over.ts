@@ -13,7 +13,7 @@ export type WaitUntil = (work: Promise<unknown>) => unknown
  */
 export function checkWaitUntil(given: unknown): void {
   if (given !== undefined && typeof given !== 'function') {
-    throw new InvalidInputError('waitUntil', 'must be a function that takes a promise, such as (work) => context.waitUntil(work)')
+    throw new InvalidInputError('waitUntil', 'must be a function that accepts a promise, such as (work) => context.waitUntil(work)')
   }
 }
 

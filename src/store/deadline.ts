@@ -111,7 +111,7 @@ export class Allowance {
     return this.#apart > 0 ? undefined : leftUntil(this.#dueAt, this.#timing)
   }
 
-  /** Waits for an operation that has a separate deadline, or none. Its time does not count. */
+  /** Waits for an operation that has its own deadline or none. The time that it takes does not count. */
   async apart<T>(work: () => Promise<T>): Promise<T> {
     const begunAt = this.#timing.monotonic()
     this.#apart += 1

@@ -81,7 +81,7 @@ export function textRemover(secrets: readonly string[]): Remove {
   }
 }
 
-/** Cuts a text that is too long to search between two words, so that no part of a secret is left. */
+/** Truncates a text that is too long to search. Cuts it between two words, so that no part of a secret is left. */
 function startOf(text: string): string {
   if (text.length <= MOST_SEARCHED) return text
   const start = text.slice(0, MOST_SEARCHED)

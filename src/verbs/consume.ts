@@ -25,7 +25,7 @@ const reader = objectOf({
 export function consume(context: Context, actor: ReadActor, name: unknown, handler: unknown, options: unknown): EventConsumer {
   const read = readConsumerName(actor, name)
   if (isWebhook(read)) throw new InvalidInputError('name', 'must not begin with "webhook:", which is reserved for webhook endpoints')
-  if (typeof handler !== 'function') throw new InvalidInputError('handler', 'must be a function that takes one event')
+  if (typeof handler !== 'function') throw new InvalidInputError('handler', 'must be a function that accepts one event')
   const { from, timeout } = readOption(reader, options === undefined ? {} : options, 'consume()')
   const handle = handler as EventHandler
   return follow(context, read, (event, { signal }) => handle(viewEvent(event), { signal }), { from, timeoutMs: timeout * 1000 })

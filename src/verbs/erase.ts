@@ -154,7 +154,7 @@ async function eraseRecords(task: Task): Promise<number> {
 function incomplete(ids: readonly string[]): StoreUnavailableError {
   const which = ids.slice(0, 10).join(', ') + (ids.length > 10 ? ` and ${ids.length - 10} more` : '')
   return new StoreUnavailableError(
-    `everything else was erased, but these tokens are damaged in the store: ${which}. Restore or delete their rows, then repeat`,
+    `everything else was erased, but these tokens are damaged in the store: ${which}. Restore or delete their rows, then call erase() again`,
   )
 }
 
@@ -185,7 +185,7 @@ async function forgetAddresses({ store }: Context, tokenIds: readonly string[]):
 
 function replacementOf({ context, ownerId }: Task, { lastUsedAt: _, lastUsedIp: __, ...token }: ListedToken): readonly Replacement[] {
   const stored: StoredToken = ownFields(token)
-  // A token that became live since it was read stays unchanged until it is revoked.
+  // A token that has become live since it was read stays unchanged until it is revoked.
   if (!namesOwner(stored, ownerId) || (stored.ownerId === ownerId && stored.revokedAt === undefined)) return []
   return [{ expectedVersion: stored.version, record: eraseRecord(stored, ownerId, timeOfChange(context)) }]
 }

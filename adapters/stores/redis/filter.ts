@@ -1,7 +1,7 @@
 import type { ListQuery, TokenFilter } from '../../../src/store/port.js'
 import { creatorIndex, importedIndex, lineageIndex, ownerIndex, prefixIndex, tenantIndex } from './keys.js'
 
-/** Above this many tenants, merging their indexes costs more than walking that of the prefix. */
+/** Above this many tenants, merging their indexes costs more than walking the index of the prefix. */
 const MERGED_TENANTS = 64
 
 /** A filter in the form that the scripts accept. */

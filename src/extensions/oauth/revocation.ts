@@ -69,7 +69,7 @@ export type PossessionOptions = {
 }
 
 /**
- * Revocation without client credentials: anyone who holds a token may revoke it, as someone who finds a leaked token should.
+ * Revocation without client credentials: anyone who holds a token may revoke it, and someone who finds a leaked token should.
  *
  * Requests and responses are those of RFC 7009, so no caller learns whether a token was valid. Rate limited per address (per /64 for IPv6, and four times as
  * many per /48), with 429 beyond the limit.

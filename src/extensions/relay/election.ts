@@ -5,9 +5,9 @@ const BEAT_MS = 200
 /** A node that hears no beat for this long, plus a random delay of up to `JITTER_MS`, offers to read. */
 const SILENCE_MS = 600
 const JITTER_MS = 300
-/** How long a node that offered waits for better offers. */
+/** How long a node that has offered to read waits for better offers. */
 const SETTLE_MS = 100
-/** How long a node is passed over after it did not answer, or after its own reads failed. */
+/** How long a node is skipped in elections after it did not answer, or after its own reads failed. */
 const SUSPECT_MS = 10_000
 const RESIGNED_MS = 3_000
 const MAX_SUSPECTS = 1_000

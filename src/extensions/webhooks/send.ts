@@ -38,11 +38,11 @@ export type Delivery = {
 /** The limit for reading a response. Only its status matters; the rest is read so that the connection can close cleanly. */
 const MAX_BYTES = 64 * 1024
 const MAX_DRAIN_MS = 1_000
-/** Statuses that can only be about the content of the request, RFC 9110 §15.5.14 and §15.5.21. */
+/** Statuses that can only concern the content of the request (RFC 9110 §15.5.14 and §15.5.21). */
 const ABOUT_EVENT: ReadonlySet<number> = new Set([413, 422])
 /**
- * Statuses of 4xx that are about every event alike: the credentials are wrong, the receiver is gone, or it has no time now. Any other 4xx may be about one
- * event. A 400 may also be about all of them: receivers use it for a signature that they cannot verify.
+ * The 4xx statuses that concern every event alike: the credentials are wrong, or the receiver is gone or overloaded. Any other 4xx may concern a single
+ * event. A 400 may also concern all of them, because receivers use it for a signature that they cannot verify.
  */
 const ABOUT_ENDPOINT: ReadonlySet<number> = new Set([401, 407, 408, 410, 425, 429])
 

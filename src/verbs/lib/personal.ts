@@ -3,7 +3,7 @@ import { FIELD_ROWS, type FieldKind } from '../../model/fields.js'
 import type { StoredToken } from '../../model/record.js'
 import { withChanges } from './change.js'
 
-/** Kinds of fields that say nothing about a person. Text, addresses, data and the host's `metadata` may. */
+/** Kinds of fields that say nothing about a person. Text, addresses, resources and the host's `metadata` may contain personal data. */
 const IMPERSONAL: ReadonlySet<FieldKind> = new Set<FieldKind>(['id', 'word', 'count', 'instant', 'duration', 'grants', 'flag'])
 /** Fields that contain the ID of an actor or an owner, in records and in events. */
 const IDS = ['ownerId', 'createdBy', 'deactivatedBy', 'revokedBy'] as const

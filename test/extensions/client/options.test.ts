@@ -68,7 +68,7 @@ it('createClient() lists every option when it rejects a misspelled one', () => {
   expect(() => createClient({ ...all, onerror() {} } as never)).toThrow(`onerror: is not an option; use ${list}`)
 })
 
-it('createClient() never quotes a token that it rejects or that takes the place of another option', () => {
+it('createClient() never quotes a token that it rejects or that was passed in place of another option', () => {
   const wrong: readonly unknown[] = [
     TOKEN,
     { ...ok, token: `${TOKEN}\n` },

@@ -33,7 +33,7 @@ export function startsOf(range: Range, now: number = Date.now()): readonly numbe
  */
 export const countedFrom = (start: number): number => Math.floor(start / HOUR) * HOUR
 
-/** The periods in which every bar has the same length, except the last one of a period. The last period has no end. */
+/** Periods whose bars all have the same length, except possibly the last bar of each. The last period has no end. */
 export function periodsOf(range: Range, starts: readonly number[]): readonly { readonly from: number; readonly to?: number }[] {
   const { step } = RANGES[range]
   const counted = starts.map(countedFrom)
