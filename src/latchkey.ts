@@ -56,7 +56,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
   noteCopy()
   let closing: Promise<void> | undefined
 
-  // Every call but close passes here, so that nothing works on a closed instance.
+  // Every call except close() passes through here, so that nothing works on a closed instance.
   const open = (): typeof context => {
     if (closing !== undefined) throw new ClosedError()
     return context

@@ -24,7 +24,7 @@ export function endTogether(entry: Entry, others: readonly Entry[]): void {
   else endingTogether.delete(entry)
 }
 
-/** Returns the IDs of the tokens that this entry ends together with. */
+/** Returns the IDs of the tokens whose end also ends this entry. */
 export function endsWith(entry: Entry): readonly string[] {
   return (endingTogether.get(entry) ?? []).map(({ id }) => id)
 }

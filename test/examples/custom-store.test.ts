@@ -32,7 +32,7 @@ storeContract(
 )
 
 describe('the log file of the custom store example', () => {
-  it('the custom store drops a line that was torn when the process ended, and nothing before it', async () => {
+  it('the custom store drops an incomplete last line that a killed process left behind, and nothing before it', async () => {
     const path = await newFile()
     const first = logStore(path)
     const [kept, torn] = [token('acme'), token('acme')]

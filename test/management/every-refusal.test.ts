@@ -73,7 +73,7 @@ async function refusedOf(h: Harness): Promise<readonly AuditEvent[]> {
 }
 
 describe('every code of the vocabulary', () => {
-  it('every code is listed as recorded in management.refused or with a reason why not', () => {
+  it('every code is listed, either as recorded in management.refused or with the reason why it is not', () => {
     expect([...Object.keys(traced), ...Object.keys(elsewhere)].sort()).toEqual(Object.keys(CODES).sort())
   })
 

@@ -76,7 +76,7 @@ it('calls that find no recent state share one read of the state, and no call joi
   expect(asked()).toBe(2)
 })
 
-it('a read of the state that fails fails the calls that share it, and the next call reads again', async () => {
+it('a failed read of the state fails all calls that share it, and the next call reads again', async () => {
   let fail: ((error: Error) => void) | undefined
   const slow = interceptStore(memoryStore(), ({ method }, proceed) =>
     method === 'readMove' && fail === undefined

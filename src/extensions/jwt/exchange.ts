@@ -96,7 +96,7 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     if (!verification.ok && verification.code === 'rate_limited') throw rateLimited(verification.retryAfterSeconds)
     // RFC 8693 §2.2.2: an invalid subject token is an invalid_request.
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
-    // Counted as allowed only once the signed token exists. Any other end gives it back.
+    // Counted as allowed only once the signed token exists. In every other case, the use is refunded.
     const use = startUse(inside, verification.principal, address)
     try {
       // The signed token outlives this lookup without the store, so it must reflect the primary's current state and not a cache.

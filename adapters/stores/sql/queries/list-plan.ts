@@ -9,7 +9,7 @@ import { filterConditions } from './filter.js'
 const FEW = 2_000
 /** Expired tokens are old and come after all others in the list, so sorting more of them pays off. */
 const FEW_EXPIRED = 100_000
-/** How long a count of few expired tokens is relied on. Once it is outdated, pages may be slower, but never different. */
+/** How long to rely on a count that found few expired tokens. An outdated count may make pages slower, but never different. */
 const RELIED_ON_MS = 60_000
 /** In a tenant with at most this many tokens, a search reads them all. */
 const SMALL_TENANT = 5_000

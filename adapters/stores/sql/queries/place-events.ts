@@ -38,7 +38,7 @@ function* steps(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   return yield* placeBatch(sql, prefix)
 }
 
-/** Assigns positions in the order to events of committed host transactions. Checks without a lock first, because there is usually nothing to do. */
+/** Assigns a position in the order to each event of a committed host transaction. Checks without a lock first, because there is usually nothing to do. */
 export const placeEvents = async (sql: Sql, prefix: string): Promise<readonly StoredEvent[]> => {
   const { rows } = await sql.engine.run(waiting(sql, prefix).select('id').limit(1).compile())
   return rows.length === 0 ? [] : await sql.engine.transaction(() => steps(sql, prefix))

@@ -184,7 +184,7 @@ export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<boolean>
     try {
       return await sql.engine.transaction(() => steps(sql, batch))
     } catch (error) {
-      // Two batches, each the first of the same node, ran concurrently. A retry finds the row that the other one wrote.
+      // Two batches of one new node were written concurrently. A retry finds the row that the other batch wrote.
       if (sql.quirks.faultOf(error) !== 'duplicate' || attempt === 3) throw error
     }
   }

@@ -152,7 +152,7 @@ function termsOf(draft: Draft): { [field: string]: unknown } {
 
 type Row = Draft['resources'][number]
 
-/** Returns whether a row has IDs but no resource type. Leaving it out would leave the token unlimited. */
+/** Returns whether a row has IDs but no resource type. Ignoring such a row would leave the token unlimited. */
 export const isNameless = (row: Row): boolean => row.dimension.trim() === '' && readIds(row.values).length > 0
 
 /** The resources of a draft. Rows of the same type are merged. */
