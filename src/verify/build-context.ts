@@ -26,11 +26,10 @@ import { createReporter, type FaultReport, type Report } from '../store/reporter
 import { Background, createTurns } from '../store/timer.js'
 import { generateId } from '../token/generate.js'
 import { platformRandom } from '../token/random.js'
-import { ActorTurns } from './actor-turns.js'
 import type { Buffered, Context } from './context.js'
 import { Imported } from './imported.js'
 import { SlowHashes } from './slow-hashes.js'
-import { StoreTurns } from './store-turns.js'
+import { ActorTurns, StoreTurns } from './store-turns.js'
 
 const DEFAULT_FLUSH_MS = 1000
 const OWNER_REFUSALS: Rate = { burst: 100, perSecond: 10 }

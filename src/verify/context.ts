@@ -20,10 +20,9 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { NodeLease } from '../store/port.js'
 import type { Report } from '../store/reporter.js'
 import type { Background } from '../store/timer.js'
-import type { ActorTurns } from './actor-turns.js'
 import type { Imported } from './imported.js'
 import type { SignalOf } from './principal.js'
-import type { StoreTurns } from './store-turns.js'
+import type { ActorTurns, StoreTurns } from './store-turns.js'
 
 /** Data that is written with a delay. */
 export type Buffered = {

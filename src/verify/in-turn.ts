@@ -1,8 +1,9 @@
 import type { Known } from '../model/presenter.js'
 import { apart } from '../store/deadline.js'
+import type { FaultPlace } from '../store/fault-places.js'
 import type { RunInTurn } from '../store/store-calls.js'
-import { groupOf } from './actor-turns.js'
 import type { Context } from './context.js'
+import { groupOf, type StoreTurns } from './store-turns.js'
 
 /** Returns the context of an actor's calls, which take turns with those of other actors. */
 export function inTurns(context: Context, caller: Known): Context {
@@ -28,14 +29,21 @@ export async function changeInTurn<T>(
   const { actorTurns, allowance, caller, store } = context
   if (caller === undefined) return await change(context)
   const inTurn = { ...context, store: store.sharing(undefined) }
-  return await actorTurns.changes.run(partyOf(caller, tenantId), `store.${method}`, allowance?.leftMs, () => change(inTurn))
+  return await run(actorTurns.changes, partyOf(caller, tenantId), `store.${method}`, allowance?.leftMs, () => change(inTurn))
 }
 
 /** Like `changeInTurn`, for a bulk revocation. Neither its time nor the wait for its turn counts against the deadline of the call. */
 export async function revokeInTurn<T>(context: Context, tenantId: string | undefined, revoke: () => Promise<T>): Promise<T> {
   const { actorTurns, allowance, caller } = context
   if (caller === undefined) return await revoke()
-  return await apart(allowance, () => actorTurns.bulk.run(partyOf(caller, tenantId), 'store.revokeWhere', undefined, revoke))
+  return await apart(allowance, () => run(actorTurns.bulk, partyOf(caller, tenantId), 'store.revokeWhere', undefined, revoke))
+}
+
+// `turns.run` takes every error for a failure of the store, but a change may also be refused, for example because of a limit.
+async function run<T>(turns: StoreTurns, from: Known, where: FaultPlace, leftMs: number | undefined, change: () => Promise<T>): Promise<T> {
+  const [settled] = await turns.run(from, where, leftMs, () => Promise.allSettled([change()]))
+  if (settled.status === 'rejected') throw settled.reason
+  return settled.value
 }
 
 // The application acts in every tenant, so a change takes turns with the actors of its tenant.

@@ -6,10 +6,16 @@ import type { Presenter } from '../model/presenter.js'
 import { type CallSite, callOut, type Timing } from '../store/deadline.js'
 import type { FaultPlace } from '../store/fault-places.js'
 import type { Report } from '../store/reporter.js'
+import { SETUP_DEADLINE_MS } from '../store/store-calls.js'
+import { createTurns } from '../store/timer.js'
 import { LimitedWork } from './limited-work.js'
 
 /** More would only wait for a connection, where a flood by one caller delays all other work of the store. */
 const AT_ONCE = 16
+/** Bulk revocations may be large, and most stores make one after the other. */
+const BULK_AT_ONCE = 4
+/** Actors in more tenants than this take turns on their own: they belong to none of them in particular. */
+const MOST_OF_A_GROUP = 10
 /** The maximum number of waiting calls, apart from those of the application itself. */
 const MAX_WAITING = 10_000
 
@@ -27,11 +33,13 @@ export class StoreTurns {
   readonly #shares: LookupShares = new LookupShares()
   readonly #networks: Map<string, Map<string, Set<Job>>> = new Map()
   readonly #work: LimitedWork
+  readonly #yieldTurn: () => Promise<void>
   #waiting = 0
 
   constructor(timing: Timing, report: Report, atOnce: number = AT_ONCE) {
     this.#timing = timing
     this.#work = new LimitedWork(atOnce, timing)
+    this.#yieldTurn = createTurns(timing.monotonic)
     this.#site = { what: 'the store', deadlineMs: timing.deadlineMs, report }
   }
 
@@ -56,9 +64,9 @@ export class StoreTurns {
         { ...this.#site, where, leftMs },
         () =>
           new Promise<T>((resolve, reject) => {
-            const start = (): void => void this.#work.run(work, () => this.#startNext()).then(resolve, reject)
+            const start = (): void => void this.#work.run(work, () => void this.#startNext()).then(resolve, reject)
             job = { named, dueAt, start, refuse: reject }
-            if (this.#work.isFull) this.#wait(job)
+            if (this.#work.isFull || this.#networks.size > 0) this.#wait(job)
             else start()
           }),
       )
@@ -90,8 +98,11 @@ export class StoreTurns {
     if (callers.size > 0) this.#networks.set(site, callers)
   }
 
-  #startNext(): void {
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+  async #startNext(): Promise<void> {
+    if (this.#networks.size === 0) return
+    // Stores that answer synchronously would otherwise block the event loop until the last call.
+    await this.#yieldTurn()
+    for (let next = this.#next(); next !== undefined && !this.#work.isFull; next = this.#next()) {
       this.#leave(next)
       if (this.#work.isInTime(next.dueAt)) {
         next.start()
@@ -107,4 +118,27 @@ export class StoreTurns {
     const [next] = jobs ?? []
     return next
   }
+}
+
+/** The turns of actors. Each kind of call waits only for its own kind, so that revocations wait neither for long lists nor for large bulk revocations. */
+export class ActorTurns {
+  /** For reads by ID, with which every change begins. */
+  readonly short: StoreTurns
+  /** For reads of many rows. */
+  readonly long: StoreTurns
+  /** For changes to single tokens, and for tickets. */
+  readonly changes: StoreTurns
+  readonly bulk: StoreTurns
+
+  constructor(timing: Timing, report: Report) {
+    this.short = new StoreTurns(timing, report)
+    this.long = new StoreTurns(timing, report)
+    this.changes = new StoreTurns(timing, report)
+    this.bulk = new StoreTurns({ monotonic: timing.monotonic, deadlineMs: SETUP_DEADLINE_MS }, report, BULK_AT_ONCE)
+  }
+}
+
+/** Returns the group in which the actors of these tenants take turns; `undefined` for those that belong to no tenant in particular. */
+export function groupOf(tenants: readonly string[]): string | undefined {
+  return tenants.length === 0 || tenants.length > MOST_OF_A_GROUP ? undefined : JSON.stringify([...tenants].sort())
 }

@@ -144,3 +144,36 @@ it.each([
   }
   expect(most).toBe(16)
 })
+
+it('calls that a store answers synchronously leave the event loop to other work every 20 ms', async () => {
+  let now = 0
+  const turns = new StoreTurns({ monotonic: () => now, deadlineMs: 60_000 }, () => undefined)
+  let made = 0
+  const work = (): void => {
+    now += 5
+    made += 1
+  }
+  let meanwhile = -1
+  setImmediate(() => {
+    meanwhile = made
+  })
+  await Promise.all(Array.from({ length: 200 }, () => turns.run({ id: 'eve' }, 'store.commit', undefined, work)))
+  expect(made).toBe(200)
+  expect(meanwhile).toBeGreaterThan(0)
+  expect(meanwhile).toBeLessThan(40)
+})
+
+it('nobody overtakes those that wait for the event loop', async () => {
+  let now = 0
+  const turns = new StoreTurns({ monotonic: () => now, deadlineMs: 60_000 }, () => undefined, 1)
+  const order: string[] = []
+  const work = (name: string) => (): void => {
+    now += 50
+    order.push(name)
+  }
+  const first = Array.from({ length: 3 }, (_, at) => turns.run({ id: `user ${at}` }, 'store.commit', undefined, work(`user ${at}`)))
+  await first[0]
+  const late = turns.run({ id: 'late' }, 'store.commit', undefined, work('late'))
+  await Promise.all([...first, late])
+  expect(order).toEqual(['user 0', 'user 1', 'user 2', 'late'])
+})

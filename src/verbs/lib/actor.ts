@@ -13,7 +13,7 @@ import { either, listOf, OptionReader, objectOf, oneOf, readBy, readPart, string
 import { refuseLostLimits } from '../../policy/read-input.js'
 import { reading } from '../../policy/reading.js'
 import { readResources, resourcesWithin } from '../../policy/resource.js'
-import { groupOf } from '../../verify/actor-turns.js'
+import { groupOf } from '../../verify/store-turns.js'
 
 /** An actor that was validated once: complete, copied, frozen, and independent of the caller's object. */
 export type ReadActor = {

@@ -43,25 +43,43 @@ type Committed = Exclude<CommitResult, { readonly exceeded: number }>
  * @throws ConflictError `token_limit_reached`
  */
 export async function commit(context: Context, change: Change): Promise<Committed> {
-  return await changeInTurn(context, 'commit', change.events[0]?.tenantId, (inTurn) => commitAlone(inTurn, change))
-}
-
-async function commitAlone(context: Context, change: Change): Promise<Committed> {
   const id = change.updates?.[0]?.record.id
+  const tenantId = change.events[0]?.tenantId
+  if (id === undefined) return await changeInTurn(context, 'commit', tenantId, (inTurn) => commitNow(inTurn, change))
   const commits = commitsOf(context)
-  const other = id === undefined ? undefined : commits.get(id)
-  if (id === undefined) return await commitNow(context, change)
-  if (other !== undefined) {
-    // The version that this change expects is about to be replaced. Committing would only wait for the store's locks and then conflict.
+  // The version that this change expects is about to be replaced. Committing would only wait for the store's locks and then conflict.
+  const afterOther = async (other: Promise<unknown>): Promise<Committed> => {
     await join(context, 'another change to this token', 'store.commit', other.catch(unlessRefused))
     return { ok: false, conflict: id }
   }
-  const mine = commitNow(context, change)
-  commits.set(id, mine)
+  const other = commits.get(id)
+  if (other !== undefined) return await afterOther(other)
+  const mine = new Deferred<Committed>()
+  mine.settle(
+    changeInTurn(context, 'commit', tenantId, async (inTurn) => {
+      const earlier = commits.get(id)
+      if (earlier !== undefined) return await afterOther(earlier)
+      commits.set(id, mine.promise)
+      return await commitNow(inTurn, change)
+    }),
+  )
   try {
-    return await mine
+    return await mine.promise
   } finally {
-    commits.delete(id)
+    // From now on, others need not wait, even if the store is still busy with it because it took longer than its caller could wait.
+    if (commits.get(id) === mine.promise) commits.delete(id)
+  }
+}
+
+/** A promise that others can wait for before the work that settles it has begun. */
+class Deferred<T> {
+  readonly promise: Promise<T>
+  settle: (outcome: Promise<T>) => void = () => undefined
+
+  constructor() {
+    this.promise = new Promise<T>((resolve) => {
+      this.settle = resolve
+    })
   }
 }
 
