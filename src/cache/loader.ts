@@ -2,6 +2,7 @@ import { StoreUnavailableError } from '../errors.js'
 import type { StoredToken } from '../model/record.js'
 import type { Filtered } from '../store/compile-filter.js'
 import { DeadlineError, isThenable } from '../store/deadline.js'
+import { deferred } from '../store/deferred.js'
 import type { FoundRecords } from '../store/found-records.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
@@ -251,14 +252,4 @@ export class Loader<T> {
 function isOutdated(record: StoredToken, since: Bulk | undefined): boolean {
   for (let bulk = since?.next; bulk !== undefined; bulk = bulk.next) if (bulk.matches(record)) return true
   return false
-}
-
-function deferred<T>(): Pick<Load<T>, 'resolve' | 'reject'> & { promise: Promise<T> } {
-  let resolve: (result: T) => void = () => undefined
-  let reject: (error: unknown) => void = () => undefined
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  return { promise, resolve, reject }
 }

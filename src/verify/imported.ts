@@ -143,13 +143,13 @@ export class Imported {
     const name = defaultEngine.sha256(`${id} ${digest} ${defaultEngine.sha256(hash)}`)
     // Another format may have a token with the same key but a different secret. Its slow hash is not computed again for every request.
     if (this.#wrong.get(name) !== undefined) return false
-    return slow.compare(name, claim, hash, from, leftMs).then((same) => {
+    const settled = (same: boolean): void => {
       if (!same) this.#wrong.set(name, { visited: false })
       if (same) {
         changes.rehash(id, { hash, digest, pepperId })
         scheduleFlush()
       }
-      return same
-    })
+    }
+    return slow.compare(name, { attempt: claim, hash, from, leftMs, settled })
   }
 }

@@ -4,6 +4,7 @@ import type { TokenFormat } from '../model/format.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Presenter } from '../model/presenter.js'
 import { type CallSite, callOut } from '../store/deadline.js'
+import { deferred } from '../store/deferred.js'
 import type { Report } from '../store/reporter.js'
 import { LimitedWork } from './limited-work.js'
 
@@ -12,6 +13,11 @@ const AT_ONCE = 4
 /** How many of them may be for signed reports, whose wrong secrets are not limited. */
 const SIGNED_AT_ONCE = 2
 const MAX_WAITING = 64
+/** How long a comparison that does not settle keeps its place, unless the deadline is longer. */
+const HOLD_MS = 60_000
+/** A caller with less time left would most likely get the answer too late. */
+const LEAST_LEFT_MS = 5
+const TOO_LATE = 'comparisons with slow hashes take too long at the moment'
 const GUESSING = 'too many wrong secrets for this imported token came from this caller'
 
 /** The parties that take turns: tokens, then networks, then addresses. Someone who attacks one token, or owns a network, may have many addresses. */
@@ -21,26 +27,43 @@ const TURNS = ['token', 'site', 'caller'] as const
 /** A credential that is presented for the token with this ID. One object for each request. */
 type Attempt = { readonly id: string; readonly format: TokenFormat; readonly credential: string }
 
-/** A waiting comparison, and the party that it is for. */
+/** What is compared, for whom, and what to do with the result, which may come after all callers have given up. */
+type Question = {
+  readonly attempt: Attempt
+  readonly hash: string
+  readonly from: Presenter
+  readonly leftMs: number | undefined
+  readonly settled: (same: boolean) => void
+}
+
+/** A comparison that waits or runs, and the party that it is for. */
 type Job = {
   readonly party: Party
-  readonly dueAt: number
+  readonly found: Promise<boolean>
   readonly start: () => void
   readonly refuse: (error: StoreUnavailableError) => void
+  begun: boolean
+  /** The number of callers that wait for it, and when the last of them gives up. */
+  callers: number
+  dueAt: number
 }
 
 /**
- * Compares credentials with slow hashes: a few at a time, once for all concurrent requests with the same pair, and never for longer than the deadline.
+ * Compares credentials with slow hashes: a few at a time, and once for all concurrent requests with the same pair. No caller waits for longer than its deadline.
+ *
+ * A comparison that has begun keeps its place until it settles, and its result counts even if all callers have given up: a later request with the same pair waits
+ * for it instead of starting it again.
  *
  * Tokens, networks and addresses take turns, and the busiest one waits: guesses at one token, or from one network, do not delay the first use of another
  * token from elsewhere.
  */
 export class SlowHashes {
   readonly #deadlineMs: number
+  readonly #holdMs: number
   readonly #monotonic: () => number
   readonly #report: Report
   readonly #guesses: SecretGuesses
-  readonly #underWay: Map<string, Promise<boolean>> = new Map()
+  readonly #underWay: Map<string, Job> = new Map()
   readonly #waiting: Set<Job> = new Set()
   readonly #running: Set<Party> = new Set()
   readonly #work: LimitedWork
@@ -49,40 +72,33 @@ export class SlowHashes {
 
   constructor(deadlineMs: number, monotonic: () => number, report: Report) {
     this.#deadlineMs = deadlineMs
+    this.#holdMs = Math.max(HOLD_MS, deadlineMs)
     this.#monotonic = monotonic
     this.#report = report
-    this.#work = new LimitedWork(AT_ONCE, { deadlineMs, monotonic })
+    this.#work = new LimitedWork(AT_ONCE, { deadlineMs, monotonic, holdMs: this.#holdMs })
     this.#guesses = new SecretGuesses(monotonic)
   }
 
   /**
-   * Returns whether the hash of this token was made from this credential. `name` identifies the pair.
+   * Returns whether the hash of this token was made from this credential. `name` identifies the pair. `settled` of the request that starts the comparison is
+   * called with the result, even if that request has been refused in the meantime.
    *
    * @throws StoreUnavailableError `store_unavailable`, if this takes too long, too many are waiting, or the caller has sent too many wrong secrets
    */
-  async compare(name: string, attempt: Attempt, hash: string, from: Presenter, leftMs?: number): Promise<boolean> {
-    const { id: token, format, credential } = attempt
+  async compare(name: string, question: Question): Promise<boolean> {
+    const { attempt, hash, leftMs } = question
     const known = this.#underWay.get(name)
-    // The caller that started it may have more time left.
-    if (known !== undefined) return await callOut({ ...this.#siteOf(format, credential), leftMs }, () => known)
-    const named = namesOf(from)
-    if (this.#guesses.spent(named, token)) throw new StoreUnavailableError(GUESSING)
-    const party = { token, site: named.site, caller: named.caller, signed: named.signed }
-    if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)
-    // Charged before the comparison; otherwise, any number of concurrent guesses would be compared.
-    this.#guesses.spend(named, token)
-    this.#charged.add(attempt)
-    const found = this.#compare(format, credential, hash, party, leftMs)
-    this.#underWay.set(name, found)
-    let wrong = false
+    const job = known ?? this.#admit(name, question)
+    job.callers += 1
+    job.dueAt = Math.max(job.dueAt, this.#monotonic() + (leftMs ?? this.#deadlineMs))
     try {
-      const same = await found
-      wrong = !same
-      if (wrong) this.#guesses.spendComparison(named)
-      return same
+      return await callOut({ ...this.#siteOf(attempt.format, attempt.credential, hash), leftMs }, () => {
+        if (known === undefined) this.#enter(job)
+        return job.found
+      })
     } finally {
-      this.#underWay.delete(name)
-      if (!wrong) this.#refund(attempt, named)
+      job.callers -= 1
+      if (job.callers === 0) this.#leave(job)
     }
   }
 
@@ -108,40 +124,76 @@ export class SlowHashes {
     if (this.#charged.delete(attempt)) this.#guesses.refund(named, attempt.id)
   }
 
-  async #compare(format: TokenFormat, credential: string, hash: string, party: Party, leftMs: number | undefined): Promise<boolean> {
-    let job: Job | undefined
-    const dueAt = this.#monotonic() + (leftMs ?? this.#deadlineMs)
-    try {
-      return await callOut(
-        { ...this.#siteOf(format, credential), leftMs },
-        () =>
-          new Promise<unknown>((resolve, reject) => {
-            const start = (): void => {
-              this.#running.add(party)
-              const compared = this.#work.run<unknown>(
-                () => format.verify?.(credential, hash),
-                () => this.#free(party),
-              )
-              compared.then(resolve, reject)
-            }
-            job = { party, dueAt, start, refuse: reject }
-            if (this.#work.isFull || !this.#mayStart(party)) this.#waiting.add(job)
-            else start()
-          }),
-        readSame,
-      )
-    } finally {
-      if (job !== undefined) this.#waiting.delete(job)
+  /** @throws StoreUnavailableError `store_unavailable` */
+  #admit(name: string, { attempt, hash, from, settled }: Question): Job {
+    const { id: token, format, credential } = attempt
+    const named = namesOf(from)
+    if (this.#guesses.spent(named, token)) throw new StoreUnavailableError(GUESSING)
+    const party = { token, site: named.site, caller: named.caller, signed: named.signed }
+    if (this.#waiting.size >= MAX_WAITING) this.#makeRoom(party)
+    // Charged before the comparison; otherwise, any number of concurrent guesses would be compared.
+    this.#guesses.spend(named, token)
+    this.#charged.add(attempt)
+    const { promise: compared, resolve, reject } = deferred<boolean>()
+    const site = { ...this.#siteOf(format, credential, hash), deadlineMs: Number.POSITIVE_INFINITY }
+    const start = (): void => {
+      const free = (hangs: boolean): void => {
+        if (hangs) reject(this.#hung(format))
+        this.#free(party)
+      }
+      const work = (): Promise<unknown> => this.#work.run<unknown>(() => format.verify?.(credential, hash), free)
+      Promise.resolve(callOut(site, work, readSame)).then(resolve, reject)
     }
+    const settle = async (): Promise<boolean> => {
+      let wrong = false
+      try {
+        const same = await compared
+        wrong = !same
+        if (wrong) this.#guesses.spendComparison(named)
+        settled(same)
+        return same
+      } finally {
+        this.#underWay.delete(name)
+        if (!wrong) this.#refund(attempt, named)
+      }
+    }
+    const found = settle()
+    found.catch(() => undefined)
+    const job: Job = { party, found, start, refuse: reject, begun: false, callers: 0, dueAt: 0 }
+    this.#underWay.set(name, job)
+    return job
   }
 
-  #siteOf({ name }: TokenFormat, credential: string): CallSite {
+  #enter(job: Job): void {
+    if (this.#work.isFull || !this.#mayStart(job.party)) this.#waiting.add(job)
+    else this.#begin(job)
+  }
+
+  #begin(job: Job): void {
+    job.begun = true
+    this.#running.add(job.party)
+    job.start()
+  }
+
+  /** Drops a comparison that nobody waits for, unless it has begun. */
+  #leave(job: Job): void {
+    this.#waiting.delete(job)
+    if (!job.begun) job.refuse(new StoreUnavailableError(TOO_LATE))
+  }
+
+  #hung({ name }: TokenFormat): StoreUnavailableError {
+    const error = new StoreUnavailableError(`a comparison of the format ${name} has not settled within ${this.#holdMs / 1000} s`)
+    this.#report('imports', error)
+    return error
+  }
+
+  #siteOf({ name }: TokenFormat, credential: string, hash: string): CallSite {
     return {
       what: `the comparison of the format ${name}`,
       where: 'imports',
       deadlineMs: this.#deadlineMs,
       report: this.#report,
-      secrets: () => [credential],
+      secrets: () => [credential, hash],
     }
   }
 
@@ -153,16 +205,17 @@ export class SlowHashes {
     this.#running.delete(party)
     const running = [...this.#running]
     for (const job of this.#waiting) {
-      if (this.#work.isInTime(job.dueAt)) continue
+      // Even if it will take longer than its callers have left, it is worth starting, because its result counts.
+      if (job.dueAt - this.#monotonic() > LEAST_LEFT_MS) continue
       this.#waiting.delete(job)
-      job.refuse(new StoreUnavailableError('comparisons with slow hashes take too long at the moment'))
+      job.refuse(new StoreUnavailableError(TOO_LATE))
     }
     let next = [...this.#waiting].filter((job) => this.#mayStart(job.party))
     for (const turn of TURNS) next = extreme(next, (job) => -countIn(running, turn, job.party))
     const [first] = next
     if (first === undefined) return
     this.#waiting.delete(first)
-    first.start()
+    this.#begin(first)
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Latchkey, TokenFormat } from 'latchkey'
 import { bcryptTokens, ownTokens } from 'latchkey/import'
 import { memoryStore } from 'latchkey/stores/memory'
 import { heldStore } from 'latchkey/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { pause, until, verdict } from '../latchkey/harness.js'
 import { accepting } from './world.js'
 
@@ -88,38 +88,81 @@ it('a revocation wins over the replacement of a hash that is written later', asy
   expect(await verdict(tokens.verify('k-1-secret'))).toBe('token_revoked')
 })
 
-it('compares at most four tokens at once, and a comparison that hangs delays others only until the deadline', async () => {
+it('compares at most four tokens at once, however many callers give up and others arrive', async () => {
   const { format, calls } = slowFormat()
   const faults: string[] = []
-  const tokens = accepting([format], { deadline: 0.3, onError: ({ where }) => faults.push(where) })
+  const tokens = accepting([format], { deadline: 0.1, onError: ({ where }) => faults.push(where) })
   await tokens.system.import(rows, { format, map })
-  const all = Promise.all(rows.map(({ key }) => verdict(tokens.verify(`k-${key}-secret`))))
-  await until(() => calls.length === 4)
+  const wave = (): Promise<string[]> => Promise.all(rows.map(({ key }) => verdict(tokens.verify(`k-${key}-secret`))))
+  for (let times = 0; times < 3; times += 1) expect(new Set(await wave())).toEqual(new Set(['store_unavailable']))
+  expect(calls).toHaveLength(4)
+  expect(new Set(faults)).toEqual(new Set(['imports']))
+  const fifth = verdict(tokens.verify('k-9-secret'))
+  await pause(10)
   calls[0]?.answer(true)
   await until(() => calls.length === 5)
-  expect((await all).filter((each) => each === 'ok')).toHaveLength(1)
-  expect(new Set(faults)).toEqual(new Set(['imports']))
-  calls.length = 0
-  const later = verdict(tokens.verify('k-9-secret'))
-  await until(() => calls.length === 1)
-  calls[0]?.answer(true)
-  expect(await later).toBe('ok')
+  calls[4]?.answer(true)
+  expect(await fifth).toBe('ok')
 })
 
-it('compares at most four tokens at once while some callers give up and others arrive', async () => {
+it('counts the result of a comparison that ends after its callers have given up', async () => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format], { deadline: 0.1, onError: () => undefined })
   await tokens.system.import(rows, { format, map })
-  const wave = (): Promise<unknown> => Promise.all(rows.map(({ key }) => verdict(tokens.verify(`k-${key}-secret`))))
-  const first = wave()
-  await until(() => calls.length === 4)
-  await first
-  await until(async () => {
-    void verdict(tokens.verify('k-9-secret'))
-    return calls.length > 4
-  })
-  // The four that hang have lost their places after a whole deadline; nothing else started meanwhile.
-  expect(calls).toHaveLength(5)
+  const all = (): Promise<string[]> => Promise.all([1, 2, 3].map((key) => verdict(tokens.verify(`k-${key}-secret`))))
+  expect(await all()).toEqual(Array(3).fill('store_unavailable'))
+  calls[0]?.answer(true)
+  calls[1]?.answer(false)
+  const again = all()
+  await pause(10)
+  calls[2]?.answer(true)
+  expect(await again).toEqual(['ok', 'secret_mismatch', 'ok'])
+  expect(calls).toHaveLength(3)
+  await tokens.flush()
+  expect((await tokens.introspect('k-1-secret')).record?.version).toBe(2)
+})
+
+it('charges a wrong secret whose comparison ends after its caller has given up', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { format, calls } = slowFormat()
+  const tokens = accepting([format], { deadline: 0.05, onError: () => undefined })
+  await tokens.system.import(rows, { format, map })
+  const ip = '192.0.2.1'
+  for (let at = 0; at < 20; at += 1) {
+    expect(await verdict(tokens.verify(`k-1-guess${at}`, { ip }))).toBe('store_unavailable')
+    calls[at]?.answer(false)
+  }
+  expect(calls).toHaveLength(20)
+  expect(await verdict(tokens.verify('k-1-secret', { ip }))).toBe('store_unavailable')
+  expect(calls).toHaveLength(20)
+})
+
+it('starts another comparison after one that hangs has held its place for a minute, and reports that once', async () => {
+  const { format, calls } = slowFormat()
+  const faults: string[] = []
+  const tokens = accepting([format], { deadline: 1, onError: ({ error }) => faults.push(String(error)) })
+  await tokens.system.import(rows, { format, map })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const ask = async (key: number): Promise<string> => {
+    const asked = verdict(tokens.verify(`k-${key}-secret`))
+    await vi.advanceTimersByTimeAsync(1500)
+    return await asked
+  }
+  expect(await Promise.all([1, 2, 3, 4, 5].map(ask))).toEqual(Array(5).fill('store_unavailable'))
+  await vi.advanceTimersByTimeAsync(40_000)
+  expect(await ask(5)).toBe('store_unavailable')
+  expect(calls).toHaveLength(4)
+  await vi.advanceTimersByTimeAsync(20_000)
+  const hangs = faults.filter((each) => each.includes('has not settled within 60 s'))
+  expect(hangs).toHaveLength(4)
+  const fifth = verdict(tokens.verify('k-5-secret'))
+  await vi.advanceTimersByTimeAsync(1)
+  calls[4]?.answer(true)
+  expect(await fifth).toBe('ok')
+  expect(await ask(1)).toBe('store_unavailable')
+  expect(calls).toHaveLength(6)
 })
 
 it.each([[1], ['true'], [undefined], [{}]])('answers 503 if a comparison returns %j', async (answer) => {
