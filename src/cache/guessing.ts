@@ -49,6 +49,8 @@ export type Named = Origin & {
   readonly shared: boolean
   /** The credential comes from a signed report. */
   readonly signed: boolean
+  /** The key of somebody that the host has identified, whatever group the call belongs to. */
+  readonly name: string | undefined
   /** The caller is the application itself, which stands for any number of callers. */
   readonly unlimited: boolean
 }
@@ -58,10 +60,11 @@ export function namesOf(from: Presenter): Named {
   // A callback for addresses may also return null.
   if (typeof from === 'object' && from !== null) {
     const { id, group, signed = false, unlimited = false } = from
-    // No address contains a bracket.
-    const caller = JSON.stringify([group, id])
-    const limitedSite = group === undefined ? undefined : JSON.stringify([group])
-    return { caller, site: limitedSite ?? caller, limitedSite, shared: true, signed, unlimited }
+    // No address begins with a bracket or a brace.
+    const name = JSON.stringify([id])
+    if (group === undefined) return { name, caller: name, site: name, limitedSite: undefined, shared: true, signed, unlimited }
+    const site = JSON.stringify({ group })
+    return { name, caller: JSON.stringify({ group, id }), site, limitedSite: site, shared: true, signed, unlimited }
   }
   const caller = callerOf(from)
   const site = siteOf(from) ?? ''
@@ -71,6 +74,7 @@ export function namesOf(from: Presenter): Named {
     site,
     limitedSite: isIpv6 ? site : undefined,
     shared: caller === undefined,
+    name: undefined,
     signed: false,
     unlimited: false,
   }

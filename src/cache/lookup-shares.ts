@@ -15,36 +15,52 @@ export type Origin = {
   readonly limitedSite: string | undefined
 }
 
+/** Counts by key. Keys with a count of zero are not kept. */
+export class Counts {
+  readonly #counts: Map<string, number> = new Map()
+
+  /** The number of keys. */
+  get size(): number {
+    return this.#counts.size
+  }
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0
+  }
+
+  add(key: string): void {
+    this.#counts.set(key, this.of(key) + 1)
+  }
+
+  remove(key: string): void {
+    const count = this.of(key)
+    if (count > 1) this.#counts.set(key, count - 1)
+    else this.#counts.delete(key)
+  }
+}
+
 /**
  * Counts the lookups of each caller and IPv6 site that wait or are under way, so that none takes all places of a queue.
  *
  * A caller may have a quarter as many as there are free places. The fuller the queue, the fewer each may have, so that some room is always left for others.
  */
 export class LookupShares {
-  readonly #counts: Map<string, number> = new Map()
+  readonly #counts: Counts = new Counts()
 
   /** Returns whether this caller may add no lookup while the queue has this many free places. */
   isUsedUp(from: Origin, free: number): boolean {
     const part = free * PART
     const { limitedSite: site } = from
-    if (site !== undefined && this.#count(site) >= part * SITE_FACTOR) return true
-    return this.#count(from.caller) >= part * (from.caller === '' ? UNKNOWN_FACTOR : 1)
+    if (site !== undefined && this.#counts.of(site) >= part * SITE_FACTOR) return true
+    return this.#counts.of(from.caller) >= part * (from.caller === '' ? UNKNOWN_FACTOR : 1)
   }
 
   add(from: Origin): void {
-    for (const key of keysOf(from)) this.#counts.set(key, this.#count(key) + 1)
+    for (const key of keysOf(from)) this.#counts.add(key)
   }
 
   remove(from: Origin): void {
-    for (const key of keysOf(from)) {
-      const count = this.#count(key)
-      if (count > 1) this.#counts.set(key, count - 1)
-      else this.#counts.delete(key)
-    }
-  }
-
-  #count(key: string): number {
-    return this.#counts.get(key) ?? 0
+    for (const key of keysOf(from)) this.#counts.remove(key)
   }
 }
 

@@ -15,11 +15,11 @@ export const SETUP_DEADLINE_MS = 60_000
 /** A list of events, each with the objects in its fields. */
 const ANSWER_DEPTH = 3
 
-/** The reads that an actor can cause at any rate. */
-const READS: ReadonlySet<StoreMethod> = new Set(['find', 'list', 'distinct', 'events', 'usage', 'seals'])
-
-/** Runs a read when it is its actor's turn. */
-export type RunInTurn = <T>(method: StoreMethod, leftMs: number | undefined, read: () => MaybePromise<T>) => MaybePromise<T>
+/** Runs calls of these methods when it is their actor's turn. */
+export type Turns = {
+  readonly methods: ReadonlySet<StoreMethod>
+  run<T>(method: StoreMethod, leftMs: number | undefined, call: () => MaybePromise<T>): Promise<T>
+}
 
 /** The state of the store, shared by all callers. */
 type StoreState = {
@@ -45,8 +45,8 @@ export class StoreCalls {
   private readonly allowance: Allowance | undefined
   /** Absent: the work is short. */
   private readonly turn: (() => Promise<void>) | undefined
-  /** Absent: reads do not wait for those of others. */
-  private readonly runInTurn: RunInTurn | undefined
+  /** Absent: calls do not wait for those of others. */
+  private readonly turns: Turns | undefined
   /** Absent: the store does not support moves, or a move does not restrict these calls. */
   protected readonly moves: MoveWatch | undefined
   /** Called for each outgoing call. The function that it returns is called when that call ends, with its error, if any. */
@@ -79,9 +79,9 @@ export class StoreCalls {
     return Object.assign(Object.create(this), { turn })
   }
 
-  /** Returns the same store for the calls of an actor. Its verbs' reads take turns with those of other actors. */
-  takingTurns(runInTurn: RunInTurn): this {
-    return Object.assign(Object.create(this), { runInTurn })
+  /** Returns the same store for the calls of an actor, which take turns with those of other actors. */
+  takingTurns(turns: Turns): this {
+    return Object.assign(Object.create(this), { turns })
   }
 
   /** Sets a callback for the first use of the store. */
@@ -133,13 +133,13 @@ export class StoreCalls {
   // Verbs wait for the setup without a limit, unless their deadline covers it, as it does for HTTP requests. A verification waits only within its deadline.
   protected async manage<T>(method: StoreMethod, call: () => unknown, read: (answer: unknown) => T, deadlineMs?: number): Promise<T> {
     this.refuseEnded()
-    const { allowance, turn, runInTurn } = this
+    const { allowance, turn, turns } = this
     if (turn !== undefined) await turn()
     if (!this.state.ready && allowance?.coversSetUp !== true) await apart(allowance, () => this.prepare())
     if (deadlineMs === undefined) {
-      if (runInTurn === undefined || !READS.has(method)) return await this.call(method, call, read)
+      if (turns?.methods.has(method) !== true) return await this.call(method, call, read)
       // It holds its turn until the store is done, even if its caller stops waiting.
-      return await runInTurn(method, allowance?.leftMs, () => this.call(method, call, read, this.deadlineMs))
+      return await turns.run(method, allowance?.leftMs, () => this.call(method, call, read, this.deadlineMs))
     }
     return await apart(allowance, async () => this.call(method, call, read, deadlineMs))
   }

@@ -1,19 +1,25 @@
+import { isLatchkeyError } from '../errors.js'
 import type { Known } from '../model/presenter.js'
 import { apart } from '../store/deadline.js'
 import type { FaultPlace } from '../store/fault-places.js'
-import type { RunInTurn } from '../store/store-calls.js'
+import type { StoreMethod } from '../store/methods.js'
+import type { Turns } from '../store/store-calls.js'
 import type { Context } from './context.js'
 import { groupOf, type StoreTurns } from './store-turns.js'
+
+/** The reads of many rows that an actor can cause at any rate. */
+const LONG_READS: ReadonlySet<StoreMethod> = new Set(['list', 'distinct', 'events', 'usage', 'seals'])
+const READS: ReadonlySet<StoreMethod> = new Set(['find', ...LONG_READS])
 
 /** Returns the context of an actor's calls, which take turns with those of other actors. */
 export function inTurns(context: Context, caller: Known): Context {
   const { store, actorTurns } = context
-  const runInTurn: RunInTurn = (method, leftMs, read) => {
-    if (method !== 'find') return actorTurns.long.run(caller, `store.${method}`, leftMs, read)
-    // The application stands for many callers, whose changes would all wait for its first read.
-    return caller.unlimited === true ? read() : actorTurns.short.run(caller, 'store.find', leftMs, read)
+  const turns: Turns = {
+    // The application acts for many callers, who would all wait for its reads by ID.
+    methods: caller.unlimited === true ? LONG_READS : READS,
+    run: (method, leftMs, read) => actorTurns[method === 'find' ? 'short' : 'long'].run(caller, `store.${method}`, leftMs, read),
   }
-  return { ...context, store: store.takingTurns(runInTurn), caller }
+  return { ...context, store: store.takingTurns(turns), caller }
 }
 
 /**
@@ -41,9 +47,16 @@ export async function revokeInTurn<T>(context: Context, tenantId: string | undef
 
 // `turns.run` takes every error for a failure of the store, but a change may also be refused, for example because of a limit.
 async function run<T>(turns: StoreTurns, from: Known, where: FaultPlace, leftMs: number | undefined, change: () => Promise<T>): Promise<T> {
-  const [settled] = await turns.run(from, where, leftMs, () => Promise.allSettled([change()]))
-  if (settled.status === 'rejected') throw settled.reason
-  return settled.value
+  const outcome = await turns.run(from, where, leftMs, async () => {
+    try {
+      return { value: await change() }
+    } catch (error) {
+      if (isLatchkeyError(error) && error.code === 'store_unavailable') throw error
+      return { error }
+    }
+  })
+  if ('error' in outcome) throw outcome.error
+  return outcome.value
 }
 
 // The application acts in every tenant, so a change takes turns with the actors of its tenant.

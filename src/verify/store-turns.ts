@@ -1,25 +1,39 @@
 import { type Named, namesOf } from '../cache/guessing.js'
-import { LookupShares } from '../cache/lookup-shares.js'
+import { Counts, LookupShares } from '../cache/lookup-shares.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Presenter } from '../model/presenter.js'
-import { type CallSite, callOut, type Timing } from '../store/deadline.js'
+import { callOut, DeadlineError, type Timing } from '../store/deadline.js'
 import type { FaultPlace } from '../store/fault-places.js'
 import type { Report } from '../store/reporter.js'
-import { SETUP_DEADLINE_MS } from '../store/store-calls.js'
+import { ignored, SETUP_DEADLINE_MS } from '../store/store-calls.js'
 import { createTurns } from '../store/timer.js'
+import { Durations } from './durations.js'
 import { LimitedWork } from './limited-work.js'
 
 /** More would only wait for a connection, where a flood by one caller delays all other work of the store. */
 const AT_ONCE = 16
 /** Bulk revocations may be large, and most stores make one after the other. */
 const BULK_AT_ONCE = 4
+/** The part of all places that the callers of one network may hold, so that slow calls of one leave places to others. */
+const PART_OF_A_NETWORK = 3 / 4
+/** The part of the deadline that work is expected to take at most, so that calls of somebody whose calls have hung are not refused forever. */
+const LONGEST = 3 / 4
+/** The number of groups in which somebody may have calls at the same time. More calls take turns as if their actor were a group of its own. */
+const MOST_GROUPS = 4
 /** Actors in more tenants than this take turns on their own: they belong to none of them in particular. */
 const MOST_OF_A_GROUP = 10
 /** The maximum number of waiting calls, apart from those of the application itself. */
 const MAX_WAITING = 10_000
 
-type Job = { readonly named: Named; readonly dueAt: number; readonly start: () => void; readonly refuse: (error: Error) => void }
+type Job = {
+  readonly named: Named
+  readonly dueAt: number
+  readonly start: () => void
+  readonly refuse: (error: Error) => void
+  /** Work that need not wait is never refused: how long it takes shows whether the store is still slow. */
+  waited: boolean
+}
 
 /**
  * Runs store calls that any caller can cause, and that neither a cache nor a batch answers: reads of tickets, and of tokens that are introspected, revoked by
@@ -29,18 +43,28 @@ type Job = { readonly named: Named; readonly dueAt: number; readonly start: () =
  */
 export class StoreTurns {
   readonly #timing: Timing
-  readonly #site: Omit<CallSite, 'where' | 'leftMs'>
+  readonly #report: Report
   readonly #shares: LookupShares = new LookupShares()
   readonly #networks: Map<string, Map<string, Set<Job>>> = new Map()
   readonly #work: LimitedWork
+  readonly #durations: Durations
   readonly #yieldTurn: () => Promise<void>
+  /** The most calls of one network that run at once. */
+  readonly #mostOfNetwork: number
+  /** How many calls of each network are running. */
+  readonly #running: Counts = new Counts()
+  /** How many calls each actor has under way, by group. */
+  readonly #groups: Map<string, Counts> = new Map()
   #waiting = 0
+  #starting = false
 
   constructor(timing: Timing, report: Report, atOnce: number = AT_ONCE) {
     this.#timing = timing
+    this.#report = report
     this.#work = new LimitedWork(atOnce, timing)
+    this.#durations = new Durations(timing.deadlineMs * LONGEST)
     this.#yieldTurn = createTurns(timing.monotonic)
-    this.#site = { what: 'the store', deadlineMs: timing.deadlineMs, report }
+    this.#mostOfNetwork = atOnce * PART_OF_A_NETWORK
   }
 
   /**
@@ -50,30 +74,81 @@ export class StoreTurns {
    * @throws StoreUnavailableError `store_unavailable`, if the deadline passes or too many calls are waiting
    */
   async run<T>(from: Presenter, where: FaultPlace, leftMs: number | undefined, work: () => MaybePromise<T>): Promise<T> {
-    const named = namesOf(from)
+    const named = this.#turnsOf(namesOf(from))
     if (!named.unlimited && this.#shares.isUsedUp(named, MAX_WAITING - this.#waiting)) {
       const error = new StoreUnavailableError('too many calls for this caller are waiting for the store')
-      this.#site.report(where, error)
+      this.#report(where, error)
       throw error
     }
-    if (!named.unlimited) this.#shares.add(named)
-    const dueAt = this.#timing.monotonic() + (leftMs ?? this.#timing.deadlineMs)
+    this.#enter(named)
+    const { monotonic, deadlineMs } = this.#timing
+    const dueAt = monotonic() + (leftMs ?? deadlineMs)
     let job: Job | undefined
+    let started: Promise<unknown> | undefined
+    const report: Report = (place, error) => {
+      const tell = (): void => this.#report(place, error)
+      // The call that its caller gave up may still fail, and is then reported by itself.
+      if (started !== undefined && error instanceof DeadlineError) started.then(tell, ignored)
+      else tell()
+    }
     try {
       return await callOut(
-        { ...this.#site, where, leftMs },
+        { what: `the store's ${where.replace('store.', '')}()`, where, deadlineMs, leftMs, report },
         () =>
           new Promise<T>((resolve, reject) => {
-            const start = (): void => void this.#work.run(work, () => void this.#startNext()).then(resolve, reject)
-            job = { named, dueAt, start, refuse: reject }
-            if (this.#work.isFull || this.#networks.size > 0) this.#wait(job)
-            else start()
+            const start = (): void => {
+              const result = this.#start(named, work)
+              started = result
+              result.then(resolve, reject)
+            }
+            job = { named, dueAt, start, refuse: reject, waited: false }
+            this.#wait(job)
+            void this.#startNext()
+            job.waited = true
           }),
       )
     } finally {
-      if (!named.unlimited) this.#shares.remove(named)
       if (job !== undefined) this.#leave(job)
+      this.#exit(named)
     }
+  }
+
+  #start<T>({ site }: Named, work: () => MaybePromise<T>): Promise<T> {
+    const began = this.#timing.monotonic()
+    this.#running.add(site)
+    return this.#work.run(work, () => {
+      this.#running.remove(site)
+      this.#durations.add(site, this.#timing.monotonic() - began)
+      void this.#startNext()
+    })
+  }
+
+  /** An actor that acts in one tenant after the other takes no more turns than one that acts in a few. */
+  #turnsOf(named: Named): Named {
+    const { name, site } = named
+    if (name === undefined || name === site) return named
+    const groups = this.#groups.get(name)
+    return groups === undefined || groups.of(site) > 0 || groups.size < MOST_GROUPS
+      ? named
+      : { ...named, site: name, caller: name, limitedSite: undefined }
+  }
+
+  #enter(named: Named): void {
+    const { name, site, unlimited } = named
+    if (!unlimited) this.#shares.add(named)
+    if (name === undefined) return
+    const groups = this.#groups.get(name) ?? new Counts()
+    this.#groups.set(name, groups)
+    groups.add(site)
+  }
+
+  #exit(named: Named): void {
+    const { name, site, unlimited } = named
+    if (!unlimited) this.#shares.remove(named)
+    if (name === undefined) return
+    const groups = this.#groups.get(name)
+    groups?.remove(site)
+    if (groups?.size === 0) this.#groups.delete(name)
   }
 
   #wait(job: Job): void {
@@ -98,25 +173,34 @@ export class StoreTurns {
     if (callers.size > 0) this.#networks.set(site, callers)
   }
 
+  /** Starts as many waiting calls as there are places for. */
   async #startNext(): Promise<void> {
-    if (this.#networks.size === 0) return
-    // Stores that answer synchronously would otherwise block the event loop until the last call.
-    await this.#yieldTurn()
-    for (let next = this.#next(); next !== undefined && !this.#work.isFull; next = this.#next()) {
-      this.#leave(next)
-      if (this.#work.isInTime(next.dueAt)) {
-        next.start()
-        return
+    if (this.#starting) return
+    this.#starting = true
+    try {
+      for (let next = this.#next(); next !== undefined; next = this.#next()) {
+        this.#leave(next)
+        const leftMs = next.dueAt - this.#timing.monotonic()
+        if (!next.waited || leftMs > this.#durations.expected(next.named.site)) next.start()
+        else next.refuse(new StoreUnavailableError('the store is too slow at the moment: this call would end too late'))
+        // Stores that answer synchronously would otherwise block the event loop until the last call.
+        if (this.#networks.size > 0) await this.#yieldTurn()
       }
-      next.refuse(new StoreUnavailableError('the store is too slow at the moment: this call would end too late'))
+    } finally {
+      this.#starting = false
     }
   }
 
+  /** The work whose turn it is, if there is a place for it. */
   #next(): Job | undefined {
-    const [callers] = this.#networks.values()
-    const [jobs] = callers?.values() ?? []
-    const [next] = jobs ?? []
-    return next
+    if (this.#work.isFull) return undefined
+    for (const [site, callers] of this.#networks) {
+      if (this.#running.of(site) >= this.#mostOfNetwork) continue
+      const [jobs] = callers.values()
+      const [next] = jobs ?? []
+      return next
+    }
+    return undefined
   }
 }
 
