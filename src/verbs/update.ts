@@ -5,11 +5,10 @@ import { membershipIn } from '../policy/membership.js'
 import { networksWithin } from '../policy/network.js'
 import { resourcesWithin } from '../policy/resource.js'
 import { readShape } from '../policy/shape.js'
-import { hasExpired } from '../policy/status.js'
 import type { Context } from '../verify/context.js'
 import type { Kept, ReadActor } from './lib/actor.js'
 import { auditEvent, changedFields } from './lib/audit.js'
-import { capsOn } from './lib/caps.js'
+import { capsOnEdit } from './lib/caps.js'
 import { changeToken, readVersion, withChanges } from './lib/change.js'
 import { checkHandout } from './lib/handout.js'
 import { checkLifetime, endOf, type GivenFields, givenFields, readScopes, updateShape } from './lib/inputs.js'
@@ -20,8 +19,8 @@ import { checkLifetime, endOf, type GivenFields, givenFields, readScopes, update
  * @throws InvalidInputError `invalid_input`
  * @throws NotFoundError `not_found`
  * @throws GrantDeniedError `grant_denied`, when the actor would grant more than it has
- * @throws ConflictError `conflict`, when the token is revoked or `version` is stale; `token_limit_reached`, when an edit would make an expired token valid
- * again
+ * @throws ConflictError `conflict`, when the token is revoked or `version` is stale; `token_limit_reached`, when an edit would extend a token that has expired
+ * or expires within ten minutes, and the limit is exceeded with that token
  */
 export async function update(context: Context, actor: ReadActor, id: unknown, changes: unknown, options: unknown): Promise<TokenRecord> {
   refuseStatus(changes)
@@ -39,8 +38,11 @@ export async function update(context: Context, actor: ReadActor, id: unknown, ch
     const next = withChanges(current, now, { ...removing(asked), ...rotationDue(asked, current, now) })
     if (changedFields(current, next).length === 0) return undefined
     await checkTerms(context, actor, current, next, now)
-    const caps = hasExpired(current, now) && !hasExpired(next, now) ? capsOn(context, next, now) : []
-    return { caps, record: next, event: auditEvent('token.updated', actor, now, { before: current, after: next }) }
+    return {
+      caps: capsOnEdit(context, current, next, now),
+      record: next,
+      event: auditEvent('token.updated', actor, now, { before: current, after: next }),
+    }
   })
 }
 

@@ -1,8 +1,36 @@
+import type { Latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { describe, expect, it } from 'vitest'
-import { instance, mint, refusal } from '../latchkey/harness.js'
+import type { TokenStore } from '../../src/store/port.js'
+import { instance, mint, refusal, type Scope } from '../latchkey/harness.js'
 
 const BOB = { tenantId: 'a', ownerId: 'bob' } as const
+
+/** A store that holds back changes to existing tokens until `release`. */
+function heldEdits(): { store: TokenStore; edits: () => number; release: () => void } {
+  const inner = memoryStore()
+  const { promise, resolve } = deferred()
+  let edits = 0
+  const commit: TokenStore['commit'] = async (change) => {
+    if (change.updates === undefined) return await inner.commit(change)
+    edits += 1
+    await promise
+    return await inner.commit(change)
+  }
+  return { store: { ...inner, commit }, edits: () => edits, release: resolve }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
+async function live(tokens: Latchkey<Scope>): Promise<number> {
+  return (await tokens.system.list({ status: ['active', 'pending', 'inactive'], limit: 100 })).items.length
+}
 
 describe('maxTokens', () => {
   it('limits the live tokens of an owner within a tenant, no matter who creates them', async () => {
@@ -70,6 +98,82 @@ describe('maxTokens', () => {
       expect(await refusal(tokens.system.update(record.id, changes))).toBe('token_limit_reached ownerId')
     },
   )
+
+  it('tokens extended just before they expire cannot evade maxTokens, even if the store commits the edits after newer tokens', async () => {
+    let now = Date.now()
+    const { store, edits, release } = heldEdits()
+    const tokens = instance({ store, maxTokens: { perOwner: 2 }, clock: () => now })
+    const made = [await mint(tokens, { ...BOB, expiresIn: 60 }), await mint(tokens, { ...BOB, expiresIn: 60 })]
+    now += 59_999
+    const extended = made.map(({ record }) => refusal(tokens.system.update(record.id, { expiresAt: null })))
+    await expect.poll(edits).toBe(2)
+    now += 1
+    const other = instance({ store, maxTokens: { perOwner: 2 }, clock: () => now })
+    await mint(other, BOB)
+    await mint(other, BOB)
+    release()
+    expect(await Promise.all(extended)).toEqual(['token_limit_reached ownerId', 'token_limit_reached ownerId'])
+    expect(await live(other)).toBe(2)
+  })
+
+  it.each([{ overlap: 3600 }, { overlap: 3600, ownerId: 'eve' }])(
+    'tokens rotated with %o just before they expire cannot evade maxTokens',
+    async (input) => {
+      let now = Date.now()
+      const { store, edits, release } = heldEdits()
+      const tokens = instance({ store, maxTokens: { perOwner: 1, perTenant: 2 }, clock: () => now })
+      const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })
+      now += 59_999
+      const rotated = refusal(tokens.system.rotate(record.id, input))
+      await expect.poll(edits).toBe(1)
+      now += 1
+      const other = instance({ store, maxTokens: { perOwner: 1, perTenant: 2 }, clock: () => now })
+      await mint(other, BOB)
+      await mint(other, { ...BOB, ownerId: 'eve' })
+      release()
+      await rotated
+      expect(await live(other)).toBe(2)
+    },
+  )
+
+  it('tokens extended by a node whose clock is minutes behind cannot evade maxTokens', async () => {
+    const now = Date.now()
+    const store = memoryStore()
+    const behind = instance({ store, maxTokens: { perTenant: 1 }, clock: () => now })
+    const ahead = instance({ store, maxTokens: { perTenant: 1 }, clock: () => now + 300_000 })
+    const { record } = await mint(behind, { ...BOB, expiresIn: 300 })
+    await mint(ahead, BOB)
+    expect(await refusal(behind.system.update(record.id, { expiresIn: 900 }))).toBe('token_limit_reached tenantId')
+    expect(await live(ahead)).toBe(1)
+  })
+
+  it('does not refuse to extend a live token of an owner that is exactly at the limit', async () => {
+    let now = Date.now()
+    const tokens = instance({ maxTokens: { perOwner: 2, perTenant: 2 }, clock: () => now })
+    const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })
+    await mint(tokens, BOB)
+    now += 59_999
+    expect(await refusal(tokens.system.update(record.id, { expiresIn: 60 }))).toBe('done')
+    expect(await refusal(tokens.system.update(record.id, { expiresAt: null }))).toBe('done')
+    expect(await refusal(mint(tokens, BOB))).toBe('token_limit_reached ownerId')
+  })
+
+  it('an owner above a lowered limit can still extend tokens, except in the last ten minutes before they expire', async () => {
+    let now = Date.now()
+    const store = memoryStore()
+    const before = instance({ store, clock: () => now })
+    const { record } = await mint(before, { ...BOB, expiresIn: 3600 })
+    const { record: other } = await mint(before, { ...BOB, expiresIn: 3600 })
+    const tokens = instance({ store, maxTokens: { perOwner: 1 }, clock: () => now })
+    now += 2_999_999
+    expect(await refusal(tokens.system.update(record.id, { expiresIn: 7200 }))).toBe('done')
+    now += 1
+    expect(await refusal(tokens.system.update(other.id, { expiresIn: 7200 }))).toBe('token_limit_reached ownerId')
+    expect(await refusal(tokens.system.update(other.id, { name: 'Other' }))).toBe('done')
+    expect(await refusal(tokens.system.update(other.id, { expiresIn: 300 }))).toBe('done')
+    await tokens.system.revoke(record.id)
+    expect(await refusal(tokens.system.update(other.id, { expiresIn: 7200 }))).toBe('done')
+  })
 
   it('rotations cannot evade maxTokens after a revoked token between two live ones was removed', async () => {
     let now = Date.now()

@@ -8,6 +8,11 @@ import type { Context } from '../../verify/context.js'
 const LEAST_OVERLAPS = 10
 /** How many predecessors of a token are checked. If all of those have ended, an earlier one is assumed to be live. A removed one also counts as live. */
 const MAX_STEPS = 20
+/**
+ * Time before its expiry from which a token counts again when an edit extends it. By the time the edit is committed, or by another node's clock, the token may
+ * have expired, and a new token may have taken its place. Longer than the longest `deadline`, with as much again for clocks that differ.
+ */
+const MARGIN_MS = 600_000
 
 type Capped = Pick<StoredToken, 'prefix' | 'tenantId' | 'ownerId'>
 
@@ -19,6 +24,15 @@ export function capsOn({ settings }: Context, { prefix, tenantId, ownerId }: Cap
     ...(perOwner === undefined || ownerId === undefined ? [] : [{ prefix, now, max: perOwner, ownerId, ...within }]),
     ...(perTenant === undefined || tenantId === undefined ? [] : [{ prefix, now, max: perTenant, tenantId }]),
   ]
+}
+
+/**
+ * Returns the caps on an edit: none, unless it extends a token that may have expired by the time the store commits it. An earlier `now` counts the same tokens
+ * or more, so `now` may be earlier than the commit, and than the times at which others counted.
+ */
+export function capsOnEdit(context: Context, current: StoredToken, next: StoredToken, now: number): readonly TokenCap[] {
+  const later = (next.expiresAt ?? Number.POSITIVE_INFINITY) > (current.expiresAt ?? Number.POSITIVE_INFINITY)
+  return later && hasExpired(current, now + MARGIN_MS) ? capsOn(context, next, now) : []
 }
 
 /** Returns the caps on what a change adds. A successor replaces another token, so it is not counted here. */

@@ -124,6 +124,29 @@ export const capCases: StoreCases = {
       },
     },
     {
+      title: 'a cap counts at its own time, even if a later time was counted before',
+      async run(stage) {
+        const ending = await inserted(stage, { ...OWNED, expiresAt: START + 1 })
+        const extend = (max: number): Change => ({
+          updates: [{ expectedVersion: 1, record: changed(ending, { expiresAt: START + 1000 }) }],
+          caps: [cap(stage, max)],
+          events: [event(stage.prefix, { action: 'token.updated' })],
+        })
+        const later = { ...cap(stage, 1), now: START + 1 }
+        ensureEqual(
+          await stage.store.commit(adding(stage, [later])),
+          { ok: true },
+          'a cap must not count a token that has expired at its time',
+        )
+        ensureEqual(
+          await stage.store.commit(extend(1)),
+          { ok: false, exceeded: 0 },
+          'a cap must refuse an extended token whose place was taken at a later time',
+        )
+        ensureEqual(await stage.store.commit(extend(2)), { ok: true }, 'a cap must count an extended token once')
+      },
+    },
+    {
       title: 'a duplicate ID is reported as a conflict, not as an exceeded cap',
       async run(stage) {
         const first = await inserted(stage, OWNED)
