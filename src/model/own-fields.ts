@@ -22,7 +22,12 @@ export function ownFields<T extends object>(value: T): T {
 export function ownFieldsWithin<T>(value: T, depth?: number): T
 export function ownFieldsWithin(value: unknown, depth: number = 6): unknown {
   if (depth === 0 || typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map((item) => ownFieldsWithin(item, depth - 1))
+  if (Array.isArray(value)) {
+    const list: unknown[] = value.map((item) => ownFieldsWithin(item, depth - 1))
+    // A page of events may say where the store stopped.
+    if (Object.hasOwn(value, 'stoppedAt')) Object.assign(list, { stoppedAt: Reflect.get(value, 'stoppedAt') })
+    return list
+  }
   if (!isPlain(value)) return value
   const copy = ownFields(value as { [name: string]: unknown })
   for (const name of Object.keys(copy)) copy[name] = ownFieldsWithin(copy[name], depth - 1)

@@ -43,7 +43,7 @@ export class DamagedEvents {
   }
 
   /** Records the damaged events on a page, and returns the page. */
-  look(page: readonly ListedEvent[]): readonly ListedEvent[] {
+  look<Page extends readonly ListedEvent[]>(page: Page): Page {
     for (const { id, seq, damaged } of page) {
       if (damaged === undefined || !this.#found.note(seq, { id, seq, fields: [...damaged] })) continue
       const what = `event ${id} of the audit, at position ${seq}, is damaged in the store`

@@ -1,4 +1,4 @@
-import type { ListedEvent, StoredEvent } from '../model/event.js'
+import type { StoredEvent } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
 import type { ListedToken, StoredToken } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
@@ -18,6 +18,7 @@ import type {
   ConsumerState,
   ConsumerVersion,
   DistinctQuery,
+  EventPage,
   EventQuery,
   FeedPage,
   ListQuery,
@@ -161,7 +162,7 @@ export class GuardedStore extends StoreCalls {
     )
   }
 
-  async events(query: EventQuery): Promise<readonly ListedEvent[]> {
+  async events(query: EventQuery): Promise<EventPage> {
     return await this.manage(
       'events',
       () => this.store.events(query),

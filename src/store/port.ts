@@ -1,15 +1,16 @@
-import type { AuditAction, ListedEvent, StoredEvent } from '../model/event.js'
+import type { AuditAction, StoredEvent } from '../model/event.js'
 import type { MaybePromise } from '../model/json.js'
 import type { RevokedCode, StoredToken, TokenStatus } from '../model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../model/usage.js'
 import type { StoreDiagnosis } from './diagnosis.js'
+import { type EventPage, MOST_EXAMINED } from './event-page.js'
 import type { ConsumerState, ConsumerVersion, SealQuery, StoredSeal, StoredTicket, TicketRoom } from './kept.js'
 import type { Move, Restored, RestoreResult } from './moving.js'
 import type { ReadAge } from './read-age.js'
 import { MOST_SEARCHED, type TokenPage } from './token-page.js'
 
-export type { ConsumerState, ConsumerVersion, ReadAge, SealQuery, StoredSeal, StoredTicket, TicketRoom, TokenPage }
-export { MOST_SEARCHED }
+export type { ConsumerState, ConsumerVersion, EventPage, ReadAge, SealQuery, StoredSeal, StoredTicket, TicketRoom, TokenPage }
+export { MOST_EXAMINED, MOST_SEARCHED }
 
 /**
  * The store port: the one interface between latchkey and a database. Methods may return a result or a promise.
@@ -92,7 +93,6 @@ export type EventQuery = {
   /** Any of these tenants; an event without a tenant matches none of them. */
   readonly tenantIds?: readonly string[]
   readonly actions?: readonly AuditAction[]
-  /** Only events of this actor. */
   readonly actorId?: string
   /** `from` is inclusive, `to` exclusive, on `at`. */
   readonly from?: number
@@ -236,7 +236,7 @@ export interface TokenStore {
    */
   revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): MaybePromise<BulkResult>
   /** An event that is partly unreadable is returned without the unreadable fields, which `damaged` names: one damaged row must not hide the others. */
-  events(query: EventQuery): MaybePromise<readonly ListedEvent[]>
+  events(query: EventQuery): MaybePromise<EventPage>
   /** Returns the changes after a cursor, without gaps and in commit order. Without a cursor: the current end of the feed, and no changes. */
   changes(after: string | undefined, limit: number): MaybePromise<FeedPage>
   /**

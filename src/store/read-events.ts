@@ -1,6 +1,7 @@
 import type { ListedEvent, StoredEvent } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
 import { isInstant } from '../policy/instant.js'
+import type { EventPage } from './event-page.js'
 import type { EventQuery } from './port.js'
 import { isCount, isObject, isText, isTexts } from './read-answers.js'
 
@@ -31,8 +32,11 @@ const FIELDS: {
 }
 const CHECKS = Object.entries(FIELDS)
 
-/** Reads a page of the audit. Returns `undefined` if it is not in the requested order, because paging would then skip events or never end. */
-export function readEvents(answer: unknown, { order, after, limit }: EventQuery): readonly ListedEvent[] | undefined {
+/**
+ * Reads a page of the audit. Returns `undefined` if it or the place where it stopped is not in the requested order, because paging would then skip events or
+ * never end.
+ */
+export function readEvents(answer: unknown, { order, after, limit }: EventQuery): EventPage | undefined {
   if (!Array.isArray(answer) || answer.length > limit) return undefined
   const direction = order === 'oldest' ? 1 : -1
   let last = after
@@ -46,7 +50,11 @@ export function readEvents(answer: unknown, { order, after, limit }: EventQuery)
     page.push(event as ListedEvent)
     last = seq
   }
-  return page
+  const { stoppedAt } = answer as { readonly stoppedAt?: unknown }
+  if (stoppedAt === undefined || !Object.hasOwn(answer, 'stoppedAt')) return page
+  // A page may stop at its last event, but not where it began.
+  const isBehind = isCount(stoppedAt) && (last === undefined || (stoppedAt - last) * direction >= 0) && stoppedAt !== after
+  return isBehind ? Object.assign(page, { stoppedAt }) : undefined
 }
 
 /** Reads the placed events, or `undefined` if the result is invalid. */

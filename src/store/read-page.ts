@@ -52,6 +52,8 @@ export type ReadPage<Row, Place> = {
  * Reads a page of at most `limit` rows, in small reads that grow while the rows are small. A token with every field at its maximum, or an event that changed
  * it, is hundreds of times larger than most, so a page of such rows ends early. Without `keep`, it has at least one row if there are any.
  *
+ * Ends early where the store stopped, with the rows up to there.
+ *
  * Leaves out the rows that `keep` refuses. If they are many, the page ends early too, and may be empty although more rows follow.
  *
  * `first`: the maximum number of rows in the first read. Pass more than the default if one read should be enough and large rows are rare.
@@ -59,7 +61,7 @@ export type ReadPage<Row, Place> = {
 export async function readPage<Row, Place>(
   limit: number,
   after: Place | undefined,
-  read: (limit: number, after: Place | undefined) => Promise<readonly Row[]>,
+  read: (limit: number, after: Place | undefined) => Promise<readonly Row[] & { readonly stoppedAt?: Place }>,
   placeOf: (row: Row) => Place,
   keep: (row: Row) => boolean = () => true,
   first: number = FIRST_READ,
@@ -85,6 +87,7 @@ export async function readPage<Row, Place>(
       }
       end = placeOf(row)
     }
+    if (found.stoppedAt !== undefined) return { rows, size, more: true, end: found.stoppedAt }
     if (found.length < wanted) return { rows, size, more: false, end }
     if (leftOut >= MAX_LEFT_OUT || size + leftOutSize >= MAX_READ_SIZE) return { rows, size, more: true, end }
     const missing = Math.min(limit - rows.length, Math.ceil(Math.max(0, MAX_PAGE_SIZE - size) / most.average)) + 1

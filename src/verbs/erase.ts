@@ -198,15 +198,14 @@ async function eraseEvents(task: Task): Promise<number> {
   let after = 0
   let tries = 0
   for (;;) {
-    const { rows: page, more } = await readPage(EVENTS_A_BATCH, after, read, ({ seq }) => seq)
+    const { rows: page, more, end } = await readPage(EVENTS_A_BATCH, after, read, ({ seq }) => seq)
     const erased = await eraseFromPage(task, page)
     tries = erased === undefined ? tries + 1 : 0
     if (tries === MAX_TRIES) throw tooManyChanges()
     if (erased === undefined) continue
     count += erased
-    const last = page.at(-1)
-    if (last === undefined || !more) return count
-    after = last.seq
+    if (end === undefined || !more) return count
+    after = end
   }
 }
 

@@ -6,6 +6,7 @@ import type { Page } from '../model/record.js'
 import { instantSchema } from '../policy/field-schema.js'
 import { readShape, text } from '../policy/shape.js'
 import { noneOf } from '../policy/suggest.js'
+import { firstEvents } from '../store/first-events.js'
 import type { BulkPart, EventQuery } from '../store/port.js'
 import { readPage } from '../store/read-page.js'
 import type { Context } from '../verify/context.js'
@@ -17,6 +18,9 @@ import { placeEvents } from './lib/waits.js'
 import { cursorShape, limitShape } from './list.js'
 
 const DEFAULT_LIMIT = 50
+
+/** The event of a token's removal is among its newest. */
+const MOST_PAGES = 2
 
 type Given = {
   tokenId?: string | undefined
@@ -92,7 +96,7 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
   const bulk = token && bulkOf(token)
   // Include events that a committed host transaction left in the outbox.
   await placeEvents(context)
-  const { rows, more } = await readPage(
+  const { rows, more, end } = await readPage(
     limit,
     after,
     (wanted, from) =>
@@ -112,7 +116,7 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
   return {
     items: rows.map(viewEvent),
     // A caller that follows the audit continues after the last event, whether or not more events exist yet.
-    ...((more || order === 'oldest') && last !== undefined && { nextCursor: writeCursor([last.seq], bound) }),
+    ...((more || (order === 'oldest' && last !== undefined)) && end !== undefined && { nextCursor: writeCursor([end], bound) }),
   }
 }
 
@@ -131,7 +135,7 @@ function bulkOf({ bulkId, tenantId }: TokenSeen): BulkPart | undefined {
 /** Returns what the `token.pruned` event says about a removed token, if this actor may see it. */
 async function prunedAs(context: Context, actor: ReadActor, tokenId: string): Promise<TokenSeen | undefined> {
   const query = queryFor(context.settings.prefix, { tokenId, action: 'token.pruned' }, actor)
-  const [event] = query === undefined ? [] : await context.store.events({ ...query, limit: 1 })
+  const [event] = query === undefined ? [] : await firstEvents(context.store, { ...query, limit: 1 }, MOST_PAGES)
   if (event === undefined) return undefined
   const bulkId = event.details?.bulkId
   return { tenantId: event.tenantId, ...(typeof bulkId === 'string' && { bulkId }) }

@@ -11,6 +11,7 @@ import { refuseUndefined } from '../policy/read-input.js'
 import { readResources } from '../policy/resource.js'
 import { isScopeName } from '../policy/scope.js'
 import { readShape, readWith } from '../policy/shape.js'
+import { firstEvents } from '../store/first-events.js'
 import type { Context } from '../verify/context.js'
 import { explainSteps } from '../verify/explain.js'
 import type { ReadActor } from './lib/actor.js'
@@ -21,6 +22,8 @@ const MAX_SCOPES = 100
 /** The audit groups the refusals of a minute and dates the group by its last refusal. */
 const NEAR_MS = 120_000
 const MAX_REFUSALS = 20
+/** The maximum number of pages of events that are read for them, if the store stops at each. */
+const MAX_PAGES = 4
 
 type Given = {
   at?: number | undefined
@@ -123,14 +126,15 @@ function outcomeOf(steps: readonly ExplainStep[]): { readonly ok?: boolean; read
 }
 
 async function refusalsNear(context: Context, { id, prefix }: StoredToken, at: number): Promise<readonly RecordedRefusal[]> {
-  const events = await context.store.events({
+  const query = {
     prefix,
     tokenId: id,
     actions: ['token.refused'],
     from: Math.max(0, at - NEAR_MS),
     to: at + NEAR_MS,
     limit: MAX_REFUSALS,
-  })
+  } as const
+  const events = await firstEvents(context.store, query, MAX_PAGES)
   return events.map((event) => ({
     at: new Date(event.at),
     ...(event.code !== undefined && { code: event.code as Code }),

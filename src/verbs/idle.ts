@@ -5,6 +5,7 @@ import type { StoredEvent } from '../model/event.js'
 import type { ListedToken } from '../model/record.js'
 import { UNUSED_GRACE_MS } from '../policy/notices.js'
 import { statusOf } from '../policy/status.js'
+import { firstEvents } from '../store/first-events.js'
 import type { Context } from '../verify/context.js'
 import { SYSTEM } from './lib/actor.js'
 import { auditEvent } from './lib/audit.js'
@@ -83,7 +84,7 @@ function noticeOf(context: Context, token: ListedToken, { since, thresholdMs }: 
 
 /** Returns when this notice was written, if it announced the deactivation of its token. */
 async function whenTold(context: Context, { prefix, id: tokenId }: ListedToken, { id }: StoredEvent): Promise<number | undefined> {
-  const told = await context.store.events({ prefix, tokenId, actions: ['token.unused'], limit: 10 })
+  const told = await firstEvents(context.store, { prefix, tokenId, actions: ['token.unused'], limit: 10 })
   return told.find((event) => event.id === id && event.details?.deactivatesAt !== undefined)?.at
 }
 
@@ -108,7 +109,7 @@ async function reviveIfUsed(context: Context, listed: ListedToken, deactivatedAt
   const { prefix } = context.settings
   if (stored.deactivatedBy !== SYSTEM.id || stored.revokedAt !== undefined) return
   if (lastUsedAt > deactivatedAt || lastUsedAt <= deactivatedAt - UNUSED_GRACE_MS) return
-  const [event] = await context.store.events({ prefix, tokenId: stored.id, actions: ['token.deactivated'], limit: 1 })
+  const [event] = await firstEvents(context.store, { prefix, tokenId: stored.id, actions: ['token.deactivated'], limit: 1 })
   if (event?.at !== deactivatedAt || event.actorId !== SYSTEM.id || event.details?.unusedSince === undefined) return
   const record = withChanges(stored, now, { deactivatedAt: undefined, deactivatedBy: undefined, deactivatedReach: undefined })
   const details = { lastUsedAt: new Date(lastUsedAt).toISOString() }

@@ -1,5 +1,5 @@
 import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
-import type { EventQuery } from '../../../src/store/port.js'
+import { type EventPage, type EventQuery, MOST_EXAMINED } from '../../../src/store/port.js'
 import { frozenCopy } from './frozen-copy.js'
 import { matchesEventQuery } from './match.js'
 
@@ -7,7 +7,7 @@ import { matchesEventQuery } from './match.js'
 export type Events = {
   has(id: string): boolean
   append(event: StoredEvent): void
-  page(query: EventQuery): ListedEvent[]
+  page(query: EventQuery): EventPage
   /** Returns whether the event with this ID is present, with the same number of erased fields. */
   isAs(event: StoredEvent): boolean
   /** Replaces an event with its remaining fields. */
@@ -63,8 +63,13 @@ export function createEvents(): Events {
 
     page(query) {
       const page: ListedEvent[] = []
+      let [examined, last] = [0, 0]
       for (const event of inOrder(query)) {
         if (page.length >= query.limit) break
+        if (event.prefix !== query.prefix) continue
+        if (examined === MOST_EXAMINED && query.id === undefined) return Object.assign(page, { stoppedAt: last })
+        examined += 1
+        last = event.seq
         if (matchesEventQuery(event, query)) page.push(event)
       }
       return page

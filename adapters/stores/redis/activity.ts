@@ -1,6 +1,14 @@
 import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
 import type { UsageAddress, UsageBatch, UsageCount, UsageQuery, UsageRows } from '../../../src/model/usage.js'
-import type { EventQuery, FeedPage, NodeLease, OwnerChange, TokenFilter } from '../../../src/store/port.js'
+import {
+  type EventPage,
+  type EventQuery,
+  type FeedPage,
+  MOST_EXAMINED,
+  type NodeLease,
+  type OwnerChange,
+  type TokenFilter,
+} from '../../../src/store/port.js'
 import type { Connection } from './connection.js'
 import { decodeEntry, decodeListed, flagOf, groupsOf, listOf, type Row, unexpected } from './encode.js'
 import { eventIndex } from './keys.js'
@@ -27,8 +35,8 @@ const MAX_ADDRESSES = 1_000
 const REPORT_STEP = 50
 const REPORT_COUNTERS = 10_000
 
-/** One page of the audit, from the smallest index that covers the query. */
-export async function readEvents(connection: Connection, query: EventQuery): Promise<readonly ListedEvent[]> {
+/** One page of the audit, from the smallest index that covers the query. Stops after `MOST_EXAMINED` events. */
+export async function readEvents(connection: Connection, query: EventQuery): Promise<EventPage> {
   if (query.id !== undefined) return await readOne(connection, query, query.id)
   const { prefix, tokenId, bulk, tenantIds, actions, createdBy, limit } = query
   // The events that `bulk` adds are not in the indexes that narrow the rest of the query.
@@ -46,9 +54,15 @@ export async function readEvents(connection: Connection, query: EventQuery): Pro
   const page: ListedEvent[] = []
   let after = query.after
   let shown: number | undefined
+  let examined = 0
+  let step = least
   while (page.length < limit) {
-    const wanted = Math.min(Math.max(limit - page.length, least), EVENT_STEP.most)
+    if (examined >= MOST_EXAMINED && after !== undefined) return Object.assign(page, { stoppedAt: after })
+    const wanted = Math.min(Math.max(limit - page.length, step), EVENT_STEP.most)
+    // The filter dropped most events of the last step.
+    step = Math.min(2 * step, EVENT_STEP.most)
     const { rows, more } = await readStep(connection, query, [JSON.stringify(choices), after ?? '', wanted])
+    examined += rows.length
     for (const [seq, id, body] of rows) {
       after = Number(seq)
       // A body may be missing if the host deletes old events. An event that is in both indexes appears twice in a row.

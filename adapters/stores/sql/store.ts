@@ -1,4 +1,4 @@
-import type { ListedEvent, StoredEvent } from '../../../src/model/event.js'
+import type { StoredEvent } from '../../../src/model/event.js'
 import type { StoredToken } from '../../../src/model/record.js'
 import type { UsageBatch, UsageQuery, UsageRows, UsageTrim } from '../../../src/model/usage.js'
 import type { Move, Restored, RestoreResult } from '../../../src/store/moving.js'
@@ -11,6 +11,7 @@ import type {
   ConsumerState,
   ConsumerVersion,
   DistinctQuery,
+  EventPage,
   EventQuery,
   FeedPage,
   ListQuery,
@@ -69,7 +70,7 @@ export const openStore = (sql: Sql, host: HostAccess): OpenStore => {
     placeEvents: (prefix: string): Promise<readonly StoredEvent[]> => placeEvents(sql, prefix),
     revokeWhere: (filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> =>
       revokeWhere(sql, filter, stamp, event),
-    events: (query: EventQuery): Promise<readonly ListedEvent[]> => events(sql, query),
+    events: (query: EventQuery): Promise<EventPage> => events(sql, query),
     changes: (after: string | undefined, limit: number): Promise<FeedPage> => changes(sql, after, limit),
     recordUsage: (batch: UsageBatch): Promise<boolean> => recordUsage(sql, batch),
     usage: (query: UsageQuery): Promise<UsageRows> => usage(sql, query),

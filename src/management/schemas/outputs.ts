@@ -97,7 +97,7 @@ export const auditEvent: z.ZodType = z
 /** One page of the audit. */
 export const eventPage: z.ZodType = z
   .strictObject({ items: z.array(auditEvent), nextCursor: z.string().optional() })
-  .meta({ id: 'EventPage', description: 'Without `nextCursor` there are no more events for now.' })
+  .meta({ id: 'EventPage', description: 'Without `nextCursor` there are no more events for now. With it, a page may be short or empty.' })
 
 /** Usage of a token. */
 export const usageReport: z.ZodType = z

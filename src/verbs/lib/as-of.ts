@@ -97,7 +97,8 @@ async function takeBack(context: Context, current: StoredToken, state: Fields, a
     }
     if (!page.more) return left === 0
     after = page.end
-    count += page.rows.length
+    // Even a page without rows has examined events.
+    count += PAGE
     size += page.size
   }
   return false

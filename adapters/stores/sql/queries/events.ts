@@ -1,7 +1,6 @@
 import { type Expression, type ExpressionBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
-import type { ListedEvent } from '../../../../src/model/event.js'
-import type { BulkPart, EventQuery } from '../../../../src/store/port.js'
-import type { Sql } from '../context.js'
+import { type BulkPart, type EventPage, type EventQuery, MOST_EXAMINED } from '../../../../src/store/port.js'
+import { chunks, type Sql } from '../context.js'
 import { cutColumns, type ReadEventRow, rowToEvent } from '../schema/event-row.js'
 import type { Tables } from '../schema/schema.js'
 
@@ -11,31 +10,100 @@ type Rows = SelectQueryBuilder<Tables, 'events', { [Column in keyof ReadEventRow
 /** The sort direction of a query. */
 const directionOf = ({ order }: EventQuery): 'asc' | 'desc' => (order === 'oldest' ? 'asc' : 'desc')
 
+/** The index that a limited query walks: a column and the values whose events it contains. */
+type Walk = { readonly column: 'token_id' | 'created_by' | 'tenant_id' | 'action' | 'prefix'; readonly values: readonly string[] }
+
+/** The last position that a query examines, if it does not examine all. */
+type Limited = EventQuery & { readonly walk?: Walk; readonly edge?: number | undefined }
+
+/** Walking the events of more tenants than this one by one takes too long. */
+const MOST_WALKED = 500
+
+/** How many events of each of several values are examined at least. */
+const LEAST_EACH = 50
+
+/** How many subqueries a statement may have: SQLite accepts 500. */
+const WALKED_AT_ONCE = 100
+
+/** The index to walk if a query may have to examine many events that do not match, or that must be sorted. */
+const walkOf = ({ prefix, id, tokenId, createdBy, tenantIds, actions, actorId, from, to }: EventQuery): Walk | undefined => {
+  const filters = [tokenId, createdBy, tenantIds, actions, actorId, from, to].filter((filter) => filter !== undefined)
+  if (id !== undefined || filters.length === 0) return undefined
+  if (tokenId !== undefined) return filters.length === 1 ? undefined : { column: 'token_id', values: [tokenId] }
+  if (createdBy !== undefined) return filters.length === 1 ? undefined : { column: 'created_by', values: [createdBy] }
+  const tenants = [...new Set(tenantIds)]
+  const listed = tenantIds !== undefined && tenants.length <= MOST_WALKED ? tenants : undefined
+  const values = listed ?? (actions === undefined ? undefined : [...new Set(actions)])
+  if (values === undefined) return { column: 'prefix', values: [prefix] }
+  if (filters.length === 1 && values.length === 1) return undefined
+  return { column: listed === undefined ? 'action' : 'tenant_id', values }
+}
+
+/** Hides a column from the planner, which could otherwise choose its index and read and sort far more events than the walked one contains. */
+const hidden = (eb: Events, { walk }: Limited, column: 'prefix' | 'tenant_id' | 'action' | 'created_by'): Expression<string | null> =>
+  walk === undefined || walk.column === column ? eb.ref(column) : eb.fn.coalesce(column, sql.lit(''))
+
+/** The last event, for one value of a walked column, of the first `most` in the order of a query. */
+const edgeOf = ({ builder }: Sql, query: Limited, { column }: Walk, value: string, most: number) =>
+  builder
+    .selectFrom('events')
+    .select('seq')
+    .where((eb) => {
+      const conditions: Expression<SqlBool>[] = [eb(prefixIn(eb, { ...query, walk: { column, values: [] } }), '=', query.prefix)]
+      if (column !== 'prefix') conditions.push(eb(column, '=', value))
+      if (query.after !== undefined) conditions.push(eb('seq', query.order === 'oldest' ? '>' : '<', query.after))
+      return eb.and(conditions)
+    })
+    .orderBy('seq', directionOf(query))
+    .limit(1)
+    .offset(most - 1)
+
+// Without another column, the events are walked by position: each index begins with the prefix.
+const prefixIn = (eb: Events, { walk }: Limited): Expression<string | null> =>
+  walk?.column === 'prefix' ? eb.fn.coalesce('prefix', sql.lit('')) : eb.ref('prefix')
+
+/** Where a query stops so that it examines about `MOST_EXAMINED` events, or `undefined` if there are fewer. */
+const edge = async (store: Sql, query: EventQuery, walk: Walk): Promise<number | undefined> => {
+  const most = Math.max(LEAST_EACH, Math.floor(MOST_EXAMINED / walk.values.length))
+  const edges: number[] = []
+  for (const values of chunks(walk.values, WALKED_AT_ONCE)) {
+    const [first, ...others] = values.map((value) =>
+      store.builder.selectFrom(edgeOf(store, query, walk, value, most).as('edge')).select('edge.seq'),
+    )
+    if (first === undefined) continue
+    const united = others.reduce((all, one) => all.unionAll(one), first)
+    edges.push(...(await (store.engine.read ?? store.engine.run)(united.compile())).rows.map(({ seq }) => Number(seq)))
+  }
+  if (edges.length === 0) return undefined
+  return query.order === 'oldest' ? Math.min(...edges) : Math.max(...edges)
+}
+
 /** The first events in the order of a query that match it and `more`. */
-const page = ({ builder, quirks }: Sql, query: EventQuery, more: (eb: Events) => readonly Expression<SqlBool>[]): Rows =>
+const page = ({ builder, quirks }: Sql, query: Limited, more: (eb: Events) => readonly Expression<SqlBool>[]): Rows =>
   builder
     .selectFrom('events')
     .selectAll('events')
     .$if(quirks.isCut !== undefined, (rows) => rows.select(sql<number>`${sql.raw(cutColumns(quirks.isCut ?? String))}`.as('cut_columns')))
     .where((eb) => {
-      const conditions: Expression<SqlBool>[] = [eb('prefix', '=', query.prefix), ...more(eb)]
+      const conditions: Expression<SqlBool>[] = [eb(prefixIn(eb, query), '=', query.prefix), ...more(eb)]
       if (query.id !== undefined) conditions.push(eb('id', '=', query.id))
-      if (query.tenantIds !== undefined) conditions.push(eb('tenant_id', 'in', [...query.tenantIds]))
-      if (query.actions !== undefined) conditions.push(eb('action', 'in', [...query.actions]))
+      if (query.tenantIds !== undefined) conditions.push(eb(hidden(eb, query, 'tenant_id'), 'in', [...query.tenantIds]))
+      if (query.actions !== undefined) conditions.push(eb(hidden(eb, query, 'action'), 'in', [...query.actions]))
       if (query.actorId !== undefined) conditions.push(eb('actor_id', '=', query.actorId))
-      if (query.from !== undefined) conditions.push(eb('at', '>=', query.from))
-      if (query.to !== undefined) conditions.push(eb('at', '<', query.to))
+      if (query.from !== undefined) conditions.push(sql<SqlBool>`${eb.ref('at')} + 0 >= ${query.from}`)
+      if (query.to !== undefined) conditions.push(sql<SqlBool>`${eb.ref('at')} + 0 < ${query.to}`)
       if (query.after !== undefined) conditions.push(eb('seq', query.order === 'oldest' ? '>' : '<', query.after))
+      if (query.edge !== undefined) conditions.push(eb('seq', query.order === 'oldest' ? '<=' : '>=', query.edge))
       return eb.and(conditions)
     })
     .orderBy('seq', directionOf(query))
     .limit(query.limit)
 
 const about =
-  ({ tokenId, createdBy }: EventQuery) =>
+  (query: Limited) =>
   (eb: Events): readonly Expression<SqlBool>[] => [
-    ...(tokenId === undefined ? [] : [eb('token_id', '=', tokenId)]),
-    ...(createdBy === undefined ? [] : [eb('created_by', '=', createdBy)]),
+    ...(query.tokenId === undefined ? [] : [eb('token_id', '=', query.tokenId)]),
+    ...(query.createdBy === undefined ? [] : [eb(hidden(eb, query, 'created_by'), '=', query.createdBy)]),
   ]
 
 const partOf =
@@ -46,7 +114,7 @@ const partOf =
   ]
 
 /** Each half from its own index. */
-const trail = (store: Sql, query: EventQuery, bulk: BulkPart): Rows =>
+const trail = (store: Sql, query: Limited, bulk: BulkPart): Rows =>
   store.builder
     .selectFrom(page(store, query, about(query)).as('own'))
     .selectAll('own')
@@ -54,9 +122,12 @@ const trail = (store: Sql, query: EventQuery, bulk: BulkPart): Rows =>
     .orderBy('seq', directionOf(query))
     .limit(query.limit) as unknown as Rows
 
-/** One page of audit events. */
-export const events = async (store: Sql, query: EventQuery): Promise<readonly ListedEvent[]> => {
-  if (query.tenantIds?.length === 0 || query.actions?.length === 0) return []
+/** One page of audit events. If many may not match, first finds out where to stop: counting positions in an index reads no events. */
+export const events = async (store: Sql, given: EventQuery): Promise<EventPage> => {
+  if (given.tenantIds?.length === 0 || given.actions?.length === 0) return []
+  const walk = walkOf(given)
+  const query: Limited = walk === undefined ? given : { ...given, walk, edge: await edge(store, given, walk) }
   const rows = query.bulk === undefined ? page(store, query, about(query)) : trail(store, query, query.bulk)
-  return (await (store.engine.read ?? store.engine.run)(rows.compile())).rows.map(rowToEvent)
+  const found = (await (store.engine.read ?? store.engine.run)(rows.compile())).rows.map(rowToEvent)
+  return query.edge === undefined || found.length >= query.limit ? found : Object.assign(found, { stoppedAt: query.edge })
 }

@@ -20,8 +20,8 @@ import { nameTokens, useTokenNames } from './names.js'
 import { eventFilters, loadEvents } from './query.js'
 
 const LIMIT = 50
-/** The maximum number of pages in an export, and of events per page. */
-const EXPORT = { pages: 10, limit: 1000 }
+/** The maximum number of pages in an export, of events, and of events per page. A page may be empty although more follow. */
+const EXPORT = { pages: 100, events: 10_000, limit: 1000 }
 
 /** The audit log of every token that the user may see. */
 export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
@@ -96,7 +96,7 @@ function Events({ place, query, first }: { readonly place: Place; readonly query
       const page = await loadEvents({ ...query, limit: LIMIT, cursor })
       setOlder({ ...page, items: [...(older?.items ?? []), ...page.items] })
     })
-  if (events.length === 0) return <p class="muted none">{t('audit.logNone')}</p>
+  if (events.length === 0 && cursor === undefined) return <p class="muted none">{t('audit.logNone')}</p>
   return (
     <>
       <ol class="audit">
@@ -118,7 +118,7 @@ function Events({ place, query, first }: { readonly place: Place; readonly query
 async function collect(query: Query): Promise<{ readonly items: readonly AuditEvent[]; readonly more: boolean }> {
   const items: AuditEvent[] = []
   let cursor: string | undefined
-  for (let page = 0; page < EXPORT.pages; page += 1) {
+  for (let page = 0; page < EXPORT.pages && items.length < EXPORT.events; page += 1) {
     const found = await loadEvents({ ...query, limit: EXPORT.limit, cursor })
     items.push(...found.items)
     cursor = found.nextCursor

@@ -41,19 +41,19 @@ const ICONS: { readonly [action: string]: IconName } = {
 /** The audit trail of a token: who, when, from where, and what changed. */
 export function Audit({ id, onExplain }: { readonly id: string; readonly onExplain: (event: AuditEvent) => void }): JSX.Element {
   const first = useLoad(id, (signal) => load(id, undefined, signal))
-  const [older, setOlder] = useState<Page<AuditEvent>>({ items: [] })
+  const [older, setOlder] = useState<Page<AuditEvent> | undefined>()
   const { busy, problem, run } = useTask()
-  const events = [...(first.data?.items ?? []), ...older.items]
-  const cursor = older.items.length > 0 ? older.nextCursor : first.data?.nextCursor
+  const events = [...(first.data?.items ?? []), ...(older?.items ?? [])]
+  const cursor = (older ?? first.data)?.nextCursor
   const more = (): Promise<void> =>
     run(async () => {
       const page = await load(id, cursor)
-      setOlder({ ...page, items: [...older.items, ...page.items] })
+      setOlder({ ...page, items: [...(older?.items ?? []), ...page.items] })
     })
   return (
     <section class="card" aria-labelledby="audit">
       <h2 id="audit">{t('audit.title')}</h2>
-      {first.data && events.length === 0 && <p class="muted none">{t('audit.none')}</p>}
+      {first.data && events.length === 0 && cursor === undefined && <p class="muted none">{t('audit.none')}</p>}
       <ol class="audit">
         {events.map((event) => (
           <Entry key={event.id} event={event} onExplain={onExplain} />

@@ -1,0 +1,10 @@
+import type { ListedEvent } from '../model/event.js'
+
+/** How many events one call of `events` examines at most if they need not match: an actor chooses the filters, and a log has millions of events. */
+export const MOST_EXAMINED = 5_000
+
+/**
+ * A page of events. With `stoppedAt`, the store examined `MOST_EXAMINED` events or so and did not read on: the page contains the matching events up to and
+ * including this `seq`, may be short or empty, and the caller continues after it.
+ */
+export type EventPage = readonly ListedEvent[] & { readonly stoppedAt?: number }
