@@ -160,7 +160,6 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: '      if (same) {', become: '      {' },
     { find: 'changes.rehash(id, { hash, digest, pepperId })', become: '' },
     { find: 'for (const id of ids) this.#options.changes.end(id, revokedId)', become: '' },
-    { find: 'return same\n', become: 'return true\n' },
     { find: 'equalDigests(digest, given)', become: 'true' },
   ],
   'src/verify/find-imported.ts': [
@@ -186,6 +185,7 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'if (!proven && records.isThrottled(request?.ip)) {', become: 'if (records.isThrottled(request?.ip)) {' },
   ],
   'src/verify/slow-hashes.ts': [
+    { find: 'return same\n', become: 'return true\n' },
     { find: 'const known = this.#underWay.get(name)', become: 'const known: Job | undefined = undefined' },
     { find: 'if (job.callers === 0) this.#leave(job)', become: '' },
     { find: 'holdMs: this.#holdMs', become: 'holdMs: deadlineMs' },

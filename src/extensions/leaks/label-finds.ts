@@ -1,3 +1,4 @@
+import { createTurns } from '../../store/timer.js'
 import { parseAnyToken } from '../../token/parse.js'
 import type { Find } from './read-report.js'
 
@@ -7,41 +8,93 @@ const AT_ONCE_AGAIN = 4
 
 type Label = { readonly token_hash: string; readonly token_type: string; readonly label: 'true_positive' | 'false_positive' }
 
-/** Acts on a finding. Returns whether its token is one of ours. */
-type Act = (find: Find) => Promise<boolean>
+/** How to process the findings of a report. */
+export type Processing = {
+  /** Acts on a finding. Returns whether its token is one of ours. */
+  readonly act: (find: Find) => Promise<boolean>
+  /** Returns the keys that a finding names: those of all imported tokens that it may be. */
+  readonly keysOf: (find: Find) => readonly string[]
+  readonly deadlineMs: number
+}
 
 /**
  * Acts on all findings of a report, and returns the sender's feedback format. It identifies each token by its hash, never by its text.
  *
- * Strangers choose what a report contains, so a finding that fails does not hold up the others, and tokens of this library, which are found quickly, come before
- * those that may need a slow hash. It gives up once batches in which nothing succeeded took as long as the deadline: then the store is probably down.
+ * Strangers choose what a report contains, so a finding that fails or takes long does not hold up the others, and the second finding of a key comes after the
+ * first findings of all keys. Tokens of this library, which are found quickly, come before those that may need a slow hash. It gives up once nothing has
+ * succeeded for as long as the deadline: then the store is probably down.
  *
  * @throws the first error, if a finding could not be processed; the sender then repeats the report
  */
-export async function labelFinds(finds: readonly Find[], act: Act, deadlineMs: number): Promise<readonly Label[]> {
+export async function labelFinds(finds: readonly Find[], processing: Processing): Promise<readonly Label[]> {
   const known = new Map<Find, boolean>()
-  const isOurs = (find: Find): boolean => parseAnyToken(find.token) !== undefined
-  let left = [...finds.filter(isOurs), ...finds.filter((find) => !isOurs(find))]
-  let lostMs = 0
+  const giveWay = createTurns(() => performance.now())
+  let left = await inRounds(finds, processing, giveWay)
   for (const atOnce of [AT_ONCE, AT_ONCE_AGAIN]) {
-    const failed: Find[] = []
-    let failure: unknown
-    for (let from = 0; from < left.length; from += atOnce) {
-      const batch = left.slice(from, from + atOnce)
-      const began = performance.now()
-      const settled = await Promise.allSettled(batch.map(async (find) => known.set(find, await act(find))))
-      const errors = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
-      failure ??= errors[0]
-      failed.push(...batch.filter((find) => !known.has(find)))
-      if (errors.length < batch.length) continue
-      lostMs += performance.now() - began
-      if (lostMs >= deadlineMs) throw failure
-    }
-    if (failed.length === 0) break
-    if (atOnce === AT_ONCE_AGAIN || left.length <= AT_ONCE_AGAIN) throw failure
-    left = failed
+    const failure = await actOn(left, atOnce, known, processing, giveWay)
+    if (failure === undefined) break
+    if (failure.isLast || atOnce === AT_ONCE_AGAIN || left.length <= AT_ONCE_AGAIN) throw failure.error
+    left = left.filter((find) => !known.has(find))
   }
   return await Promise.all(finds.map(async (find) => labelOf(find, known.get(find) === true)))
+}
+
+/** Sorts findings: tokens of this library first, then in each round one finding of each key. */
+async function inRounds(finds: readonly Find[], { keysOf }: Processing, giveWay: () => Promise<void>): Promise<readonly Find[]> {
+  const ours: Find[] = []
+  const rounds: Find[][] = []
+  const seen = new Map<string, number>()
+  for (const find of finds) {
+    await giveWay()
+    if (parseAnyToken(find.token) !== undefined) {
+      ours.push(find)
+      continue
+    }
+    const counts = keysOf(find).map((key) => {
+      const count = seen.get(key) ?? 0
+      seen.set(key, count + 1)
+      return count
+    })
+    const round = Math.max(0, ...counts)
+    const others = rounds[round]
+    if (others === undefined) rounds[round] = [find]
+    else others.push(find)
+  }
+  return [...ours, ...rounds.flat()]
+}
+
+/** Why not all findings were processed. */
+type Failure = {
+  readonly error: unknown
+  /** Nothing has succeeded for as long as the deadline. */
+  readonly isLast: boolean
+}
+
+/** Acts on findings, so many at once, and fills `known`. */
+async function actOn(
+  finds: readonly Find[],
+  atOnce: number,
+  known: Map<Find, boolean>,
+  { act, deadlineMs }: Processing,
+  giveWay: () => Promise<void>,
+): Promise<Failure | undefined> {
+  const waiting = finds.values()
+  let failure: Failure | undefined
+  let succeededAt = performance.now()
+  const work = async (): Promise<void> => {
+    for (const find of waiting) {
+      await giveWay()
+      if (failure?.isLast === true) return
+      try {
+        known.set(find, await act(find))
+        succeededAt = performance.now()
+      } catch (error) {
+        failure = { error: failure === undefined ? error : failure.error, isLast: performance.now() - succeededAt >= deadlineMs }
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, work))
+  return failure
 }
 
 async function labelOf({ token, type }: Find, isKnown: boolean): Promise<Label> {

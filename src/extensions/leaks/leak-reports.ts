@@ -4,6 +4,7 @@ import { answerJson, answerProblem, requireWebRequest, TooLargeError } from '../
 import { secretsIn } from '../../http/request.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
+import type { TokenFormat } from '../../model/format.js'
 import { ownActor, senderId } from '../../model/own-actor.js'
 import { callback, plainText, safeAddress, wholeNumber } from '../../policy/option-kinds.js'
 import { either, objectOf, oneOf, readOption, string } from '../../policy/option-reader.js'
@@ -84,7 +85,7 @@ export function leakReports<S extends string>(
   options: LeakReportOptions = {},
 ): (request: Request) => Promise<Response> {
   const { action, keysUrl, maxBytes, sender, identifierHeader, signatureHeader, ip, fetch: given } = readOption(schema, options, 'options')
-  const { report, deadlineMs } = internalsOf(tokens)
+  const { report, deadlineMs, settings } = internalsOf(tokens)
   const site: CallSite = { what: 'the action callback', where: 'endpoint', deadlineMs, report }
   const ring = new KeyRing(keysUrl, given ?? ((url, init) => fetch(url, init)), { report, deadlineMs })
   const intake = createIntake(maxBytes)
@@ -94,6 +95,13 @@ export function leakReports<S extends string>(
     const { token, type, url, source } = find
     const chosen = typeof action === 'function' ? await callOut(site, () => action({ type, url, source }), readAction) : action
     return (await reporter.reportLeak({ token, type, url, source, action: chosen })).known
+  }
+
+  function keysOf({ token }: Find): readonly string[] {
+    return (settings.imports?.formats ?? []).flatMap((format) => {
+      const key = readKey(format, token)
+      return key === undefined ? [] : [`${format.name} ${key}`]
+    })
   }
 
   async function receive(request: Request): Promise<Response> {
@@ -112,7 +120,7 @@ export function leakReports<S extends string>(
       if (read.length === 0 && request.headers.get('content-length') !== '0') return alreadyRead()
       return (await verifySignature(key, signature, read)) ? read : answerProblem('credential_malformed', NO_MATCH)
     })
-    return bytes instanceof Response ? bytes : answerJson(200, await labelFinds(readReport(bytes), act, deadlineMs))
+    return bytes instanceof Response ? bytes : answerJson(200, await labelFinds(await readReport(bytes), { act, keysOf, deadlineMs }))
   }
 
   return async function receiveLeakReport(request: Request, ...others: readonly unknown[]) {
@@ -134,6 +142,18 @@ function readAction(answer: unknown): LeakAction {
   const action = ACTIONS.find((known) => known === answer)
   if (action === undefined) throw new StoreUnavailableError("the action callback must return 'revoke', 'deactivate' or 'notify'")
   return action
+}
+
+/** Returns the key in a finding. A format that cannot read it is asked, and its failure is reported, again when the finding is processed. */
+function readKey({ read }: TokenFormat, token: string): string | undefined {
+  try {
+    const claim: unknown = read(token)
+    if (claim instanceof Promise) claim.catch(() => undefined)
+    const key: unknown = Reflect.get(Object(claim), 'key')
+    return typeof key === 'string' ? key : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function notRead({ why }: NotReadError): Response {

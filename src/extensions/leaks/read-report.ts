@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../../errors.js'
 import { toPlain } from '../../policy/plain-text.js'
+import { createTurns } from '../../store/timer.js'
 import { redact, withoutToken } from '../../token/redact.js'
 
 /** One finding as a scanner reports it. */
@@ -8,12 +9,13 @@ export type Find = { readonly token: string; readonly type: string; readonly url
 const MAX_FINDS = 10_000
 const MAX_TEXT = 200
 const MAX_URL = 2000
+
 /**
  * Reads a verified report: an array of `{ token, type, url, source }`. Ignores other members.
  *
  * @throws InvalidInputError `invalid_input`; the message never repeats the report's content
  */
-export function readReport(bytes: Uint8Array): readonly Find[] {
+export async function readReport(bytes: Uint8Array): Promise<readonly Find[]> {
   let report: unknown
   try {
     report = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -22,7 +24,14 @@ export function readReport(bytes: Uint8Array): readonly Find[] {
   }
   if (!Array.isArray(report)) throw new InvalidInputError('body', 'must be an array of findings')
   if (report.length > MAX_FINDS) throw new InvalidInputError('body', `contains more than ${MAX_FINDS} findings`)
-  return report.map(readFind)
+  // Long texts with many escapes take up to a millisecond each.
+  const giveWay = createTurns(() => performance.now())
+  const finds: Find[] = []
+  for (const [at, value] of report.entries()) {
+    await giveWay()
+    finds.push(readFind(value, at))
+  }
+  return finds
 }
 
 function readFind(value: unknown, at: number): Find {

@@ -5,8 +5,9 @@ import { memoryStore } from 'latchkey/stores/memory'
 import { faultyStore } from 'latchkey/testing'
 import { expect, it } from 'vitest'
 import { labelFinds } from '../../../src/extensions/leaks/label-finds.js'
+import { readReport } from '../../../src/extensions/leaks/read-report.js'
 import { IMPORT_KEY } from '../../imports/world.js'
-import { pause } from '../../latchkey/harness.js'
+import { pause, until } from '../../latchkey/harness.js'
 import { createSender } from './support.js'
 
 const finding = (token: string, at = 0) => ({ token, type: 't', url: `https://x.example/${at}`, source: 'commit' })
@@ -117,9 +118,8 @@ it('acts on tokens of this library first, and tries findings that failed again, 
   const ours = `acme_live_${'0'.repeat(16)}_${'0'.repeat(49)}`
   const order: string[] = []
   let running = 0
-  const labels = await labelFinds(
-    [...many(70, (at) => `old-${at}`), finding(ours)],
-    async ({ token }) => {
+  const labels = await labelFinds([...many(70, (at) => `old-${at}`), finding(ours)], {
+    act: async ({ token }) => {
       order.push(token)
       running += 1
       await pause(1)
@@ -128,8 +128,59 @@ it('acts on tokens of this library first, and tries findings that failed again, 
       if (crowded) throw new Error('too many at once')
       return true
     },
-    60_000,
-  )
+    keysOf: () => [],
+    deadlineMs: 60_000,
+  })
   expect(order[0]).toBe(ours)
   expect(new Set(labels.map(({ label }) => label))).toEqual(new Set(['true_positive']))
+})
+
+it('wrong secrets for one key do not delay a token with another key that comes after them', async () => {
+  const order: string[] = []
+  const act = async ({ token }: { readonly token: string }) => order.push(token) > 0
+  const keysOf = ({ token }: { readonly token: string }) => (token.startsWith('both') ? ['x', token] : [token.slice(0, 1)])
+  const finds = [...many(100, (at) => `a-${at}`), ...many(100, (at) => `both-${at}`), finding('b-0'), finding('a-100'), finding('b-1')]
+  await labelFinds(finds, { act, keysOf, deadlineMs: 60_000 })
+  expect(order.slice(0, 6)).toEqual(['a-0', 'both-0', 'b-0', 'a-1', 'both-1', 'b-1'])
+  expect(order).toHaveLength(203)
+})
+
+it('a finding that takes long does not hold up those after it', async () => {
+  const done: string[] = []
+  const act = async ({ token }: { readonly token: string }) => {
+    if (token === 'old-0') await until(() => done.length === 200)
+    return done.push(token) > 0
+  }
+  await labelFinds(
+    many(201, (at) => `old-${at}`),
+    { act, keysOf: () => [], deadlineMs: 60_000 },
+  )
+  expect(done.at(-1)).toBe('old-0')
+})
+
+it('a leak report revokes the genuine token before most of the wrong secrets for another key have been compared', async () => {
+  const { tokens, send, most } = await standing()
+  const finds = [...many(150, (at) => `k-1-guess-${at}`), finding('k-2-secret')]
+  let comparedBefore = Number.POSITIVE_INFINITY
+  const sent = send(finds)
+  await until(async () => {
+    comparedBefore = most.compared
+    return (await tokens.system.list({ status: 'revoked' })).items.length === 1
+  })
+  expect(comparedBefore).toBeLessThan(75)
+  expect((await sent).status).toBe(200)
+  await tokens.close()
+})
+
+it('other work continues while a long leak report is read', async () => {
+  const url = `https://x.example/${'%2525252541'.repeat(200)}`
+  const bytes = new TextEncoder().encode(JSON.stringify(many(800, (at) => `k-${at}-guess`).map((find) => ({ ...find, url }))))
+  let turns = 0
+  const ticking = setInterval(() => {
+    turns += 1
+  }, 1)
+  const finds = await readReport(bytes)
+  clearInterval(ticking)
+  expect(finds).toHaveLength(800)
+  expect(turns).toBeGreaterThan(0)
 })
