@@ -40,7 +40,7 @@ const walkOf = ({ prefix, id, tokenId, createdBy, tenantIds, actions, actorId, f
 }
 
 /** Hides a column from the planner, which could otherwise choose its index and read and sort far more events than the walked one contains. */
-const hidden = (eb: Events, { walk }: Limited, column: 'prefix' | 'tenant_id' | 'action' | 'created_by'): Expression<string | null> =>
+const hidden = (eb: Events, { walk }: Limited, column: 'tenant_id' | 'action' | 'created_by'): Expression<string | null> =>
   walk === undefined || walk.column === column ? eb.ref(column) : eb.fn.coalesce(column, sql.lit(''))
 
 /** The last event, for one value of a walked column, of the first `most` in the order of a query. */
@@ -49,7 +49,7 @@ const edgeOf = ({ builder }: Sql, query: Limited, { column }: Walk, value: strin
     .selectFrom('events')
     .select('seq')
     .where((eb) => {
-      const conditions: Expression<SqlBool>[] = [eb(prefixIn(eb, { ...query, walk: { column, values: [] } }), '=', query.prefix)]
+      const conditions: Expression<SqlBool>[] = [eb('prefix', '=', query.prefix)]
       if (column !== 'prefix') conditions.push(eb(column, '=', value))
       if (query.after !== undefined) conditions.push(eb('seq', query.order === 'oldest' ? '>' : '<', query.after))
       return eb.and(conditions)
@@ -57,10 +57,6 @@ const edgeOf = ({ builder }: Sql, query: Limited, { column }: Walk, value: strin
     .orderBy('seq', directionOf(query))
     .limit(1)
     .offset(most - 1)
-
-// Without another column, the events are walked by position: each index begins with the prefix.
-const prefixIn = (eb: Events, { walk }: Limited): Expression<string | null> =>
-  walk?.column === 'prefix' ? eb.fn.coalesce('prefix', sql.lit('')) : eb.ref('prefix')
 
 /** Where a query stops so that it examines about `MOST_EXAMINED` events, or `undefined` if there are fewer. */
 const edge = async (store: Sql, query: EventQuery, walk: Walk): Promise<number | undefined> => {
@@ -85,13 +81,13 @@ const page = ({ builder, quirks }: Sql, query: Limited, more: (eb: Events) => re
     .selectAll('events')
     .$if(quirks.isCut !== undefined, (rows) => rows.select(sql<number>`${sql.raw(cutColumns(quirks.isCut ?? String))}`.as('cut_columns')))
     .where((eb) => {
-      const conditions: Expression<SqlBool>[] = [eb(prefixIn(eb, query), '=', query.prefix), ...more(eb)]
+      const conditions: Expression<SqlBool>[] = [eb('prefix', '=', query.prefix), ...more(eb)]
       if (query.id !== undefined) conditions.push(eb('id', '=', query.id))
       if (query.tenantIds !== undefined) conditions.push(eb(hidden(eb, query, 'tenant_id'), 'in', [...query.tenantIds]))
       if (query.actions !== undefined) conditions.push(eb(hidden(eb, query, 'action'), 'in', [...query.actions]))
       if (query.actorId !== undefined) conditions.push(eb('actor_id', '=', query.actorId))
-      if (query.from !== undefined) conditions.push(sql<SqlBool>`${eb.ref('at')} + 0 >= ${query.from}`)
-      if (query.to !== undefined) conditions.push(sql<SqlBool>`${eb.ref('at')} + 0 < ${query.to}`)
+      if (query.from !== undefined) conditions.push(eb('at', '>=', query.from))
+      if (query.to !== undefined) conditions.push(eb('at', '<', query.to))
       if (query.after !== undefined) conditions.push(eb('seq', query.order === 'oldest' ? '>' : '<', query.after))
       if (query.edge !== undefined) conditions.push(eb('seq', query.order === 'oldest' ? '<=' : '>=', query.edge))
       return eb.and(conditions)

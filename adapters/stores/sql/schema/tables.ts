@@ -92,7 +92,7 @@ export const SCHEMA_V1: readonly Table[] = [
       { name: 'action', columns: ['prefix', 'action', 'seq'] },
       { name: 'creator', columns: ['prefix', 'created_by', 'seq'], present: 'created_by' },
       { name: 'bulk', columns: ['prefix', 'bulk_id', 'seq'], present: 'bulk_id' },
-      { name: 'instant', columns: ['prefix', 'at'] },
+      { name: 'position', columns: ['prefix', 'seq'] },
     ],
   },
   {
