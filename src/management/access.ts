@@ -1,7 +1,7 @@
 import type { TokenHolder } from '../cache/standing.js'
 import { isInvalidInput } from '../errors.js'
 import { createGuard, type GuardOutcome } from '../http/authenticate.js'
-import { decodeBase64 } from '../http/base64.js'
+import { decodeBase64Leniently, decodePercent } from '../http/base64.js'
 import { warn } from '../http/diagnostics.js'
 import type { WaitUntil } from '../http/hand-over.js'
 import { isSession } from '../http/host-principal.js'
@@ -156,7 +156,7 @@ function createTokenDetector(
     const given = fields.filter((field) => field !== null)
     const pairs = pairsIn(given)
     if (pairs.size > MOST_WORDS) return true
-    const texts = [...given, ...Array.from(pairs, (pair) => decodeBase64(pair) ?? '')]
+    const texts = [...given, ...[...pairs].flatMap(decodeBase64Leniently)]
     if (texts.some(within)) return true
     if (imported === undefined) return false
     // A format may allow colons in its tokens.
@@ -171,9 +171,13 @@ function createTokenDetector(
   }
 }
 
-// RFC 7617: Basic encodes user name and password together in base64. A field may contain several credentials.
+// RFC 7617: Basic encodes user name and password together in base64. A field may contain several credentials. The host may read spellings that a guard of this
+// library refuses: base64url, surplus padding, percent-encoding.
 function pairsIn(fields: readonly string[]): ReadonlySet<string> {
-  return new Set(fields.flatMap((field) => Array.from(field.matchAll(/basic +([0-9A-Za-z+/_=-]+)/gi), ([, pair = '']) => pair)))
+  const words = fields.flatMap((field) => Array.from(field.matchAll(/basic +([^\s,]+)/gi), ([, word = '']) => word))
+  const pairs = words.flatMap((word) => (word.includes('%') ? [word, decodePercent(word)] : [word]))
+  // Some decoders end at padding, others ignore it.
+  return new Set(pairs.map((pair) => pair.replace(/=+$/, '')).flatMap((pair) => [pair, pair.slice(0, pair.search(/=|$/))]))
 }
 
 async function ask(actor: unknown, site: CallSite): Promise<unknown> {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { type FaultReport, LatchkeyError, StoreUnavailableError } from 'latchkey'
+import { ownTokens } from 'latchkey/import'
 import { exchange, generateSigningKey } from 'latchkey/jwt'
 import { leakReports } from 'latchkey/leaks'
 import { revocation, revocationByPossession } from 'latchkey/oauth'
@@ -13,10 +14,10 @@ const SECRET = 'f4c2a9d1E07b3358aa91c6d0e2f7b18c44d09a5e'
 const cookies = { cookie: `sid=${SECRET}` }
 
 /** An instance, and everything that it tells its host about faults. */
-function hear() {
+function hear(options: Parameters<typeof instance>[0] = {}) {
   const faults: FaultReport[] = []
   const lines: string[] = []
-  const tokens = instance({ onError: (fault) => faults.push(fault), logger: { error: (line) => lines.push(line) } })
+  const tokens = instance({ ...options, onError: (fault) => faults.push(fault), logger: { error: (line) => lines.push(line) } })
   const told = (): string => inspect([faults, lines], { depth: 12, showHidden: true, getters: true })
   return { faults, tokens, told }
 }
@@ -179,6 +180,22 @@ it('a path in a stack that looks like a token is replaced, and the error keeps i
   expect(faults[0]?.error).toBe(timeout)
   expect(timeout.stack).toContain('app.js:1:1')
   expect(timeout.stack).not.toContain(SECRET)
+})
+
+it('an error thrown by the verify function of a format is reported without the stored hash and the credential', async () => {
+  const hash = '$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy'
+  const credential = `k_00000001_${SECRET}`
+  const verify = async (presented: string, stored: string): Promise<never> => {
+    throw new Error(`unsupported hash: ${stored} for ${presented}`)
+  }
+  const format = ownTokens({ name: 'slow', key: (text) => /^k_([0-9a-f]{8})_/.exec(text)?.[1], verify })
+  const { faults, told, tokens } = hear({ imports: { key: 'Zk3Pw9xT5aQ2zZ8kk7Lm3qqRs4Uv6Wx8Yz0', formats: [format] } })
+  await tokens.system.import([{ key: '00000001', hash }], { format, map: () => ({ name: 'n', scopes: ['stock:read'] }) })
+  const both = await Promise.allSettled([tokens.verify(credential), tokens.verify(credential)])
+  expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  expect(faults).toMatchObject([{ error: { cause: { message: 'unsupported hash: … for …' } } }])
+  expect(shownOf(hash, told())).toBeLessThan(12)
+  expect(shownOf(SECRET, told())).toBeLessThan(12)
 })
 
 describe('an error of the ip callback', () => {

@@ -231,6 +231,24 @@ describe('a request that carries a token', () => {
     expect(await h.tokens.system.get(id)).toMatchObject({ version: 1, status: 'active' })
   })
 
+  it.each<readonly [string, (pair: string) => string]>([
+    ['base64', (pair) => btoa(pair)],
+    ['base64url', (pair) => Buffer.from(pair).toString('base64url')],
+    ['no padding', (pair) => btoa(`${pair}~`).replace(/=+$/, '')],
+    ['surplus padding', (pair) => `${btoa(`${pair}~`)}==`],
+    ['text after the padding', (pair) => `${btoa(pair)}=AAAA`],
+    ['percent-encoding', (pair) => encodeURIComponent(btoa(pair))],
+    ['characters that decoders ignore', (pair) => btoa(pair).replace(/^.{9}/, '$&*')],
+  ])('a token in a Basic pair is recognized in any spelling that hosts may decode: %s', async (_, write) => {
+    const { call, create } = harness()
+    const { token } = await create(admin)
+    for (const surplus of ['', '~', '~~']) {
+      const authorization = `Basic ${write(`user???>>>~~:${token}${surplus}`)}`
+      expect((await call('GET', '/', { actor: admin, headers: { authorization } })).body).toMatchObject({ code: 'token_cannot_manage' })
+    }
+    expect((await call('GET', '/', { actor: admin, headers: { authorization: `Basic ${write('ada:password')}` } })).status).toBe(200)
+  })
+
   it('a token is recognized in the header that the options name', async () => {
     const { call, create } = harness({}, { credential: { header: 'x-api-key' } })
     const { token } = await create(admin)
