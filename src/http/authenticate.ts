@@ -16,8 +16,9 @@ import { type AuthenticateOptions, readOptions, systemMonotonic } from './option
 import { type PlainResponse, publicCode } from './problem.js'
 import { readRates } from './rate-fields.js'
 import { createRefusals } from './refuse.js'
-import { fieldValues, type Platform, type RequestLike, secretsIn } from './request.js'
+import { fieldValues, type Platform, type RequestLike } from './request.js'
 import { originOf } from './same-origin.js'
+import { secretsIn } from './secrets-in.js'
 import { sharingCheckOf } from './shared-address.js'
 import { createTrustCheck } from './trust-check.js'
 

@@ -1,4 +1,5 @@
-import { type HeaderSource, secretsIn } from '../http/request.js'
+import type { HeaderSource } from '../http/request.js'
+import { secretsIn } from '../http/secrets-in.js'
 import { internalsOf, type Latchkey } from '../instance.js'
 import { type Arriving, createAccess, unidentified } from './access.js'
 import type { createApp } from './app.js'

@@ -57,7 +57,7 @@ const PART = 12
 /** Half of a part. */
 const BLOCK = 6
 /** The maximum length of a text that is searched for secrets; the rest is dropped. No report shows as much. */
-const MOST_SEARCHED = 16_384
+const MOST_SEARCHED = 4096
 const ESCAPE = /%([0-9A-Fa-f]{2})/g
 /** The maximum number of times that a text is URL-decoded. */
 const MOST_DECODINGS = 5
@@ -67,43 +67,150 @@ export function withoutTexts(text: string, secrets: readonly string[]): string {
   return textRemover(secrets)(text)
 }
 
-/** Like `withoutTexts`, for several texts. */
+/** Like `withoutTexts`, for several texts. Searching takes linear time in the text and the secrets together, because a caller may choose both. */
 export function textRemover(secrets: readonly string[]): Remove {
   if (secrets === EVERY_TEXT) return () => HIDDEN
-  const written = new Set(secrets.flatMap((secret) => [secret, encodeURIComponent(secret.toWellFormed()), escaped(secret)]))
-  written.delete('')
-  // Longer secrets first, so that no part of one remains if another is a substring of it.
-  const whole = [...written].sort((a, b) => b.length - a.length)
-  const folded = whole.flatMap(secretsOf).map(fold)
+  if (secrets.length === 0) return startOf
+  let found: Searched | undefined
   return (given) => {
-    const rest = whole.reduce((left, each) => left.replaceAll(each, '…'), startOf(given))
-    return withoutParts(rest, sharedParts(fold(rest), folded))
+    found ??= searched(secrets)
+    return withoutSecrets(startOf(given), found)
   }
 }
 
-/** Truncates a text that is too long to search. Cuts it between two words, so that no part of a secret is left. */
+/** The forms of secrets to search for. */
+type Searched = {
+  /** Texts whose parts are removed, too, in lower case, and which of their blocks occurred in a text. */
+  readonly long: readonly (readonly [secret: string, occurred: Uint8Array])[]
+  /** The parts around the blocks that occurred. */
+  readonly parts: Set<string>
+  /** Texts shorter than a part, by their length. */
+  readonly short: ReadonlyMap<number, ReadonlySet<string>>
+  /** The ends of tokens of this library and their prefixes, which are removed only together. */
+  readonly tails: ReadonlyMap<string, string>
+}
+
+function searched(secrets: readonly string[]): Searched {
+  const long = new Set<string>()
+  const short = new Map<number, Set<string>>()
+  const tails = new Map<string, string>()
+  for (const text of new Set(secrets.flatMap(formsOf))) {
+    if (text.length < PART) {
+      if (text !== '') short.set(text.length, (short.get(text.length) ?? new Set()).add(text))
+      continue
+    }
+    const [token] = WHOLE_TOKEN.exec(text.slice(-LONGEST_TOKEN)) ?? []
+    if (token === undefined) long.add(fold(text))
+    else {
+      const tail = token.slice(-TAIL)
+      const prefix = token.slice(0, -TAIL)
+      if (prefix.length > (tails.get(tail)?.length ?? 0)) tails.set(tail, prefix)
+      // The prefix and the ID of a token of this library are public.
+      long.add(fold(text.slice(0, -token.length))).add(fold(text.slice(text.lastIndexOf('_') + 1)))
+    }
+  }
+  return { long: Array.from(long, (each) => [each, new Uint8Array(each.length / BLOCK)]), parts: new Set(), short, tails }
+}
+
+/** Characters that no form changes. */
+const UNRESERVED = /^[0-9A-Za-z._-]*$/
+
+/** Returns a text as it is, in a URL, in a form, and within a string in JSON. */
+function formsOf(text: string): readonly string[] {
+  if (UNRESERVED.test(text)) return [text]
+  const url = text.toWellFormed()
+  const inQuery = encodeURIComponent(url)
+  const inForm = inQuery.replace(/[!'()~]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+  return [text, inQuery, encodeURI(url), inForm, inForm.replaceAll('%20', '+'), JSON.stringify(text).slice(1, -1)]
+}
+
+/** Replaces each run of characters that belong to a secret. */
+function withoutSecrets(text: string, found: Searched): string {
+  const { parts, short, tails } = found
+  const hidden = new Uint8Array(text.length)
+  const folded = fold(text)
+  addParts(folded, found)
+  if (parts.size > 0) hide(hidden, folded, PART, parts)
+  for (const [length, each] of short) hide(hidden, text, length, each)
+  if (tails.size > 0) {
+    for (const { 0: tail, index } of text.matchAll(TOKENS_END)) {
+      const prefix = tails.get(tail)
+      if (prefix !== undefined) hidden.fill(1, text.endsWith(prefix, index) ? index - prefix.length : index, index + TAIL)
+    }
+  }
+  let shown = ''
+  let from = 0
+  for (let at = hidden.indexOf(1); at !== -1; at = hidden.indexOf(1, from)) {
+    shown += `${text.slice(from, at)}…`
+    const end = hidden.indexOf(0, at)
+    from = end === -1 ? text.length : end
+  }
+  return shown + text.slice(from)
+}
+
+/** Marks each of these words, all of the same length. */
+function hide(hidden: Uint8Array, text: string, length: number, words: ReadonlySet<string>): void {
+  const beginnings = new Filter(Math.min(length, 3), words.size)
+  for (const word of words) beginnings.add(word, 0)
+  let end = 0
+  for (let at = 0; at + length <= text.length; at += 1) {
+    if (!beginnings.has(text, at) || !words.has(text.slice(at, at + length))) continue
+    hidden.fill(1, Math.max(at, end), at + length)
+    end = at + length
+  }
+}
+
+/** A set of substrings of one length. Tells for certain only that a substring is not in it, but several times faster than a set of strings. */
+class Filter {
+  readonly #length: number
+  readonly #seen: Uint8Array
+  readonly #mask: number
+
+  constructor(length: number, count: number) {
+    this.#length = length
+    this.#seen = new Uint8Array(2 ** Math.min(18, Math.ceil(Math.log2(count + 1)) + 5))
+    this.#mask = this.#seen.length - 1
+  }
+
+  add(text: string, at: number): void {
+    this.#seen[this.#slotOf(text, at)] = 1
+  }
+
+  has(text: string, at: number): boolean {
+    return this.#seen[this.#slotOf(text, at)] === 1
+  }
+
+  #slotOf(text: string, at: number): number {
+    let hash = 0
+    for (let index = at; index < at + this.#length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x9e3779b1)
+    return (hash ^ (hash >>> 15)) & this.#mask
+  }
+}
+
+/** Truncates a text that is too long to search: between two words, or within a long word, of which less than a part of a secret can be left. */
 function startOf(text: string): string {
   if (text.length <= MOST_SEARCHED) return text
   const start = text.slice(0, MOST_SEARCHED)
-  return `${start.slice(0, Math.max(start.lastIndexOf(' '), start.lastIndexOf('\n')) + 1)}…`
+  const words = Math.max(start.lastIndexOf(' '), start.lastIndexOf('\n')) + 1
+  return `${words > MOST_SEARCHED / 2 ? start.slice(0, words) : start}…`
 }
 
 /**
- * Returns the parts of the secrets that may occur in the text. Every run of 12 characters contains a whole block of 6, so only the blocks of the secrets are
+ * Adds the parts of the secrets that may occur in the text. Every run of 12 characters contains a whole block of 6, so only the blocks of the secrets are
  * looked up: a caller chooses how long they are.
  */
-function sharedParts(text: string, secrets: readonly string[]): ReadonlySet<string> {
-  const blocks = new Set<string>()
-  for (let at = 0; at + BLOCK <= text.length; at += 1) blocks.add(text.slice(at, at + BLOCK))
-  const parts = new Set<string>()
-  for (const secret of secrets) {
+function addParts(text: string, { long, parts }: Searched): void {
+  if (long.length === 0) return
+  const blocks = new Filter(BLOCK, text.length)
+  for (let at = 0; at + BLOCK <= text.length; at += 1) blocks.add(text, at)
+  for (const [secret, occurred] of long) {
     for (let block = 0; block + BLOCK <= secret.length; block += BLOCK) {
-      if (!blocks.has(secret.slice(block, block + BLOCK))) continue
+      if (occurred[block / BLOCK] === 1 || !blocks.has(secret, block)) continue
+      occurred[block / BLOCK] = 1
       const last = Math.min(block, secret.length - PART)
       for (let at = Math.max(0, block - BLOCK); at <= last; at += 1) parts.add(secret.slice(at, at + PART))
     }
   }
-  return parts
 }
 
 /**
@@ -123,37 +230,16 @@ export function withoutToken(text: string, token: string): string {
   return shown
 }
 
-/** The text as it appears within a string in JSON. */
-function escaped(text: string): string {
-  return JSON.stringify(text).slice(1, -1)
-}
-
 const WHOLE_TOKEN = /[a-z][a-z0-9_]{0,23}_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}$/
 const LONGEST_TOKEN = 91
+/** The end of a token after its prefix, which may be any. */
+const TOKENS_END = /_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}/g
+const TAIL = 67
 
-// The prefix and the ID of a token of this library are public.
-function secretsOf(text: string): readonly string[] {
-  const [token] = WHOLE_TOKEN.exec(text.slice(-LONGEST_TOKEN)) ?? []
-  return token === undefined ? [text] : [text.slice(0, -token.length), text.slice(text.lastIndexOf('_') + 1)]
-}
+const ASCII = /^[ -~\t\r\n]*$/
 
 // Only ASCII, so that the length does not change.
 function fold(text: string): string {
+  if (ASCII.test(text)) return text.toLowerCase()
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
-}
-
-function withoutParts(text: string, parts: ReadonlySet<string>): string {
-  if (parts.size === 0) return text
-  const folded = fold(text)
-  let shown = ''
-  let from = 0
-  for (let at = 0; at + PART <= text.length; at += 1) {
-    if (!parts.has(folded.slice(at, at + PART))) continue
-    let end = at + PART
-    while (end < text.length && parts.has(folded.slice(end - PART + 1, end + 1))) end += 1
-    shown += `${text.slice(from, at)}…`
-    from = end
-    at = end - 1
-  }
-  return shown + text.slice(from)
 }

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createDigesters } from '../../src/token/digest.js'
 import { generateId, mintToken } from '../../src/token/generate.js'
 import { hintOf } from '../../src/token/hint.js'
 import { platformRandom } from '../../src/token/random.js'
-import { redact, withoutTexts } from '../../src/token/redact.js'
+import { redact, textRemover, withoutTexts } from '../../src/token/redact.js'
 import { fc } from '../support/property.js'
 import vectors from './vectors.json' with { type: 'json' }
 
@@ -35,10 +35,71 @@ test('a secret that ends like a token is removed as a whole', () => {
   expect(withoutTexts(`cookie ${secret.slice(0, 17)}`, [secret])).toBe('cookie …')
 })
 
+test('a whole token is removed with its prefix', () => {
+  expect(withoutTexts(`token=${token}&page=2`, [token])).toBe('token=…&page=2')
+  expect(withoutTexts(`a ${token}`, [`id=${token}`])).toBe('a …')
+})
+
+/** How many characters the methods of strings look at. */
+function workOf(run: () => void): number {
+  let work = 0
+  const methods = ['replace', 'replaceAll', 'includes', 'indexOf', 'split', 'matchAll', 'slice'] as const
+  const spies = methods.map((name) => {
+    const method = String.prototype[name] as (...given: unknown[]) => unknown
+    return vi.spyOn(String.prototype, name).mockImplementation(function (this: string, ...given: unknown[]) {
+      const found = Reflect.apply(method, this, given)
+      work += name === 'slice' ? String(found).length : this.length
+      return found as never
+    })
+  })
+  try {
+    run()
+  } finally {
+    for (const spy of spies) spy.mockRestore()
+  }
+  return work
+}
+
+test('the work of removing secrets grows with the text and the secrets, not with their product', () => {
+  const text = 'aaa'.repeat(1300)
+  const secrets = Array.from({ length: 1000 }, (_, at) => `aaa"${at.toString(36).padStart(2, '0')}`)
+  let shown = ''
+  const work = workOf(() => {
+    shown = textRemover(secrets)(text)
+  })
+  expect(shown).toBe(text)
+  expect(work).toBeLessThan(40 * (text.length + secrets.join('').length))
+})
+
+test('a text is not searched if there is no secret to search for', () => {
+  expect(workOf(() => textRemover([])('a text without a secret'.repeat(100)))).toBe(0)
+})
+
+test('removes the forms of a secret in a URL, in a query and in a form', () => {
+  const secret = "a!b c~d'e(f)/g?h&i"
+  const form = new URLSearchParams({ secret }).toString().slice('secret='.length)
+  for (const written of [
+    secret,
+    form,
+    form.replaceAll('+', '%20'),
+    encodeURI(secret),
+    encodeURIComponent(secret),
+    JSON.stringify(secret),
+  ]) {
+    expect([written, withoutTexts(`x=${written}`, [secret])]).toEqual([written, written.startsWith('"') ? 'x="…"' : 'x=…'])
+  }
+  expect(withoutTexts('a%21b+c', ['a!b c'])).toBe('…')
+})
+
 test('a text far longer than any report shows is not searched to its end, and its end is not shown', () => {
   const shown = withoutTexts(`${'word '.repeat(4000)}S3cretS3cretS3cret`, ['S3cretS3cretS3cret'])
   expect(shown.endsWith(' …')).toBe(true)
   expect(shown).not.toContain('S3cret')
+})
+
+test('the beginning of a long text without spaces is shown', () => {
+  const shown = withoutTexts(`https://x.test/${'a'.repeat(20_000)}`, ['S3cretS3cretS3cret'])
+  expect(shown).toMatch(/^https:\/\/x\.test\/a{2000,}…$/)
 })
 
 test('replaces a token with its hint', () => {

@@ -1,7 +1,7 @@
 import { isInvalidInput, StoreUnavailableError } from '../../errors.js'
 import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, requireWebRequest, TooLargeError } from '../../http/fetch-answer.js'
-import { secretsIn } from '../../http/request.js'
+import { secretsIn } from '../../http/secrets-in.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { LeakAction } from '../../model/event.js'
 import type { TokenFormat } from '../../model/format.js'

@@ -1,6 +1,6 @@
 import { isInvalidInput, isLatchkeyError, LatchkeyError } from '../../errors.js'
 import { answerJson, answerProblem, readRawBody, requireWebRequest, TooLargeError } from '../../http/fetch-answer.js'
-import { secretsIn } from '../../http/request.js'
+import { secretsIn } from '../../http/secrets-in.js'
 import type { Internals } from '../../instance.js'
 import { callback, plainText, someText } from '../../policy/option-kinds.js'
 import { type OptionReader, objectOf, readOption } from '../../policy/option-reader.js'

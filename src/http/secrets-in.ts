@@ -1,0 +1,99 @@
+import { EVERY_TEXT } from '../token/redact.js'
+import { decodeBase64Leniently, decodePercent } from './base64.js'
+import { fieldValues, type HeaderSource } from './request.js'
+
+/** Fields that identify the sender, regardless of what a guard reads. */
+const PROVING = ['authorization', 'proxy-authorization', 'cookie', 'sec-websocket-protocol']
+/** Shorter texts are not treated as secrets, because many words contain them. */
+const SHORTEST = 6
+// RFC 9110 §11.4: a credential begins with the name of its scheme.
+const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +(?=\S)/
+
+/** Shorter pieces of a structured credential are not treated as secrets: they may be common words, such as its field names. */
+const SHORTEST_PIECE = 16
+
+/** A caller chooses the number of words. Decoding each and searching for it would hold up everyone else. */
+const MOST_WORDS = 256
+/** The maximum length of all the texts to search for, for the same reason: header fields of about 9 KB. */
+const MOST_TEXT = 2 ** 16
+/** How often a word is decoded. RFC 6749 §2.3.1: the secret of a client is form-encoded, then paired with its ID in base64. A cookie may be encoded once more. */
+const MOST_DECODINGS = 3
+
+const BASE64 = /^[0-9A-Za-z+/_-]+=*$/
+// The forms of Express (`s:id.signature`) and of Hono (`id.signature`).
+const SIGNED = /^(?:s:(.+)\.[^.]*|([^.]+)\.[0-9A-Za-z+/_=-]{27,})$/s
+
+/**
+ * Collects the credentials in the header fields: whole values, their parts, their decoded forms, and long pieces of all of them. No error may quote them. An
+ * error about a request with too much text may not quote any of it.
+ */
+export function secretsIn(headers: HeaderSource, fields: readonly string[]): readonly string[] {
+  const values = [...new Set([...PROVING, ...fields])]
+    .flatMap((name) => fieldValues(headers, name))
+    .map((value) => value.replace(SCHEME, ''))
+  const parts = values.flatMap((value) => [value, ...value.split(/[\s,;]+/), ...value.split(/[\s,;="]+/)])
+  const words = new Set(parts.filter(isLong))
+  if (words.size > MOST_WORDS) return EVERY_TEXT
+  const secrets = new Collected()
+  let encoded: ReadonlySet<string> = words
+  for (let round = 0; round < MOST_DECODINGS && secrets.addAll(encoded); round += 1) {
+    const found = [...encoded].flatMap((text) => [text, ...membersOf(text)]).filter(isLong)
+    if (!secrets.addAll(found)) break
+    encoded = new Set(found.flatMap(decodingsOf).filter((text) => isLong(text) && !secrets.has(text)))
+  }
+  secrets.addAll([...encoded].flatMap((text) => [text, ...membersOf(text)]).filter(isLong))
+  return secrets.all
+}
+
+/** Texts and their pieces, up to a maximum length. */
+class Collected {
+  readonly #texts: Set<string> = new Set()
+  #length = 0
+
+  /** Returns whether there is room for more. */
+  addAll(texts: Iterable<string>): boolean {
+    for (const text of texts) {
+      if (this.#length > MOST_TEXT) break
+      this.#add(text)
+      for (const piece of piecesOf(text)) this.#add(piece)
+    }
+    return this.#length <= MOST_TEXT
+  }
+
+  has(text: string): boolean {
+    return this.#texts.has(text)
+  }
+
+  get all(): readonly string[] {
+    return this.#length > MOST_TEXT ? EVERY_TEXT : [...this.#texts]
+  }
+
+  #add(text: string): void {
+    if (!this.#texts.has(text)) this.#length += text.length
+    this.#texts.add(text)
+  }
+}
+
+// A callback may quote only the secret of `key_secret` or `id|secret`, one part of a signed token, or one value of a cookie in JSON.
+function piecesOf(text: string): readonly string[] {
+  return text.split(/[^0-9A-Za-z]+/).filter(({ length }) => length >= SHORTEST_PIECE)
+}
+
+function isLong(text: string): boolean {
+  return text.length >= SHORTEST
+}
+
+/** Returns the members of a pair, whose password may contain colons (RFC 7617 §2), and the ID in a signed cookie. */
+function membersOf(text: string): readonly string[] {
+  const [, express, id] = SIGNED.exec(text) ?? []
+  const ids = [express, id].filter((member) => member !== undefined)
+  return text.includes(':') ? [...text.split(':'), text.slice(text.indexOf(':') + 1), ...ids] : ids
+}
+
+function decodingsOf(text: string): readonly string[] {
+  const decoded: string[] = []
+  if (text.includes('%')) decoded.push(decodePercent(text))
+  if (text.includes('+')) decoded.push(decodePercent(text, true))
+  if (BASE64.test(text)) decoded.push(...decodeBase64Leniently(text))
+  return decoded
+}

@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest'
+import { secretsIn } from '../../src/http/secrets-in.js'
+import { EVERY_TEXT } from '../../src/token/redact.js'
+
+const ID = '0123abcd'
+const SECRET = '0123456789abcdef0123456789abcde9'
+const json = JSON.stringify({ user: 'ada', sid: SECRET })
+
+it.each([
+  ['the secret after its key', ['authorization', `Bearer k_${ID}_${SECRET}`]],
+  ['the secret after a bar', ['authorization', `Bearer 12|${SECRET}`]],
+  ['one part of a signed token', ['authorization', `Bearer eyJhbGciOiJFUzI1NiJ9.${SECRET}.c2ln`]],
+  ['the password of Basic', ['authorization', `Basic ${btoa(`ada:k_${SECRET}`)}`]],
+  ['a signed cookie', ['cookie', `sid=s%3A${SECRET}.c2lnbmF0dXJl`]],
+  ['a cookie in percent-encoded JSON', ['cookie', `s=${encodeURIComponent(json)}`]],
+  ['a cookie in base64 JSON', ['cookie', `s=${btoa(json)}`]],
+  ['the secret of a client, form-encoded within Basic', ['authorization', `Basic ${btoa(`svc:${'%30'}${SECRET.slice(1)}`)}`]],
+  [
+    'a cookie in base64url JSON',
+    ['cookie', `s=${Buffer.from(JSON.stringify({ u: '?>~', sid: SECRET, n: '>>>???' })).toString('base64url')}`],
+  ],
+  ['a cookie in percent-encoded base64 JSON', ['cookie', `s=${encodeURIComponent(btoa(`${json} `))}`]],
+  ['a cookie in base64 JSON with surplus padding', ['cookie', `s=${btoa(json)}==`]],
+] as const)('the credentials of a request include %s', (_what, fields) => {
+  expect(secretsIn([...fields], [])).toContain(SECRET)
+})
+
+it('the field names and other short words of a structured credential are not credentials', () => {
+  const secrets = secretsIn(['cookie', `s=${encodeURIComponent(json)}`], [])
+  for (const word of ['user', 'ada', 'sid']) expect(secrets).not.toContain(word)
+})
+
+const basic = (pair: string): string[] => ['authorization', `Basic ${Buffer.from(pair).toString('base64')}`]
+const clientSecret = 'pw/9xT5+aQ2=zZ8&kk7%Lm3 qq'
+it.each<readonly [string, string, readonly string[]]>([
+  ['a password that is not ASCII', 'Grüße-an-Köln-für-ömer', basic('ada:Grüße-an-Köln-für-ömer')],
+  ['a Cyrillic password', 'правильнаялошадь', basic('ada:правильнаялошадь')],
+  ['a password with colons', 'a1:b2:c3:d4', basic('ada:a1:b2:c3:d4')],
+  ['the form-encoded secret of a client', clientSecret, basic(`svc:${new URLSearchParams({ v: clientSecret }).toString().slice(2)}`)],
+  ['the short ID of a signed cookie', 'Zx81kQ.aa', ['cookie', `sid=${encodeURIComponent('s:Zx81kQ.aa.c2lnbmF0dXJl')}`]],
+  ['the short value of a signed cookie', 'Zx81kQaa', ['cookie', `sid=Zx81kQaa.${encodeURIComponent(`${'c2lnbmF0'.repeat(5)}c2k=`)}`]],
+  ['invalid percent-encoding', 'a/b%zz', ['cookie', 'sid=a%2Fb%zz']],
+])('the credentials of a request include a whole secret in any encoding: %s', (_what, secret, fields) => {
+  expect(secretsIn([...fields], [])).toContain(secret)
+})
+
+it('a request with an ordinary amount of cookies does not hide every error', () => {
+  const long = { json: JSON.stringify({ claims: SECRET.repeat(90) }), hex: '0123456789abcdef'.repeat(240) }
+  const many = Array.from({ length: 40 }, (_, at) => `cookie${at}=${SECRET}${at}`).join('; ')
+  for (const cookie of [`s=${btoa(long.json)}`, `s=${encodeURIComponent(long.json)}`, `s=${long.hex}`, many]) {
+    expect(secretsIn(['cookie', cookie], [])).not.toBe(EVERY_TEXT)
+  }
+})
+
+it('a request with too much text that could be a secret hides every error', () => {
+  expect(secretsIn(['cookie', `s=${'a%2525:'.repeat(9000)}`], [])).toBe(EVERY_TEXT)
+})
