@@ -4,6 +4,8 @@ import { advised, isAdvised } from './fault-places.js'
 
 const MAX_TEXT = 1000
 const MAX_STACK = 4000
+/** How many errors are copied together with the error that they caused. */
+const MOST_CAUSES = 8
 
 /** Returns the name and code of a foreign error. Its message is dropped, because it may quote the values of a query. */
 export function describeFault(error: unknown): string {
@@ -85,21 +87,46 @@ function tellable(error: LatchkeyError, clean: Clean): LatchkeyError {
   return dressed(isAdvised(error) ? advised(copy) : copy, error, clean)
 }
 
-function copyOf(error: unknown, clean: Clean): Error | string {
+/** Copies an error with the errors that caused it, such as that of the connection under `fetch failed`: at most `left` of them, so that a cycle ends. */
+function copyOf(error: unknown, clean: Clean, left: { causes: number } = { causes: MOST_CAUSES }): Error | string {
   try {
     if (!isErrorLike(error)) return describeThrown(error)
     const copy = new Error(clean(error.message, MAX_TEXT))
     const code: unknown = Reflect.get(error, 'code')
     if (typeof code === 'string' && code.length < 64) Object.assign(copy, { code: clean(code, 64) })
+    const cause = causeOf(Reflect.get(error, 'cause'), clean, left)
+    if (cause !== undefined) define(copy, 'cause', cause)
+    const errors: unknown = Reflect.get(error, 'errors')
+    // Of an `AggregateError`.
+    if (Array.isArray(errors)) {
+      const causes = errors.slice(0, left.causes).map((each) => causeOf(each, clean, left))
+      define(
+        copy,
+        'errors',
+        causes.filter((each) => each !== undefined),
+      )
+    }
     return dressed(copy, error, clean)
   } catch {
     return UNREADABLE
   }
 }
 
+function causeOf(cause: unknown, clean: Clean, left: { causes: number }): Error | string | undefined {
+  if (left.causes === 0) return undefined
+  if (typeof cause === 'string') return clean(cause, MAX_TEXT)
+  if (!isErrorLike(cause)) return undefined
+  left.causes -= 1
+  return copyOf(cause, clean, left)
+}
+
+function define(copy: Error, name: string, value: unknown): void {
+  Object.defineProperty(copy, name, { value, configurable: true, writable: true })
+}
+
 /** Gives the copy the name, the stack and the helpful fields of the error. */
 function dressed<E extends Error>(copy: E, error: Error, clean: Clean): E {
-  Object.defineProperty(copy, 'name', { value: clean(error.name, 64), configurable: true, writable: true })
+  define(copy, 'name', clean(error.name, 64))
   copy.stack = typeof error.stack === 'string' ? clean(error.stack, MAX_STACK) : `${copy.name}: ${copy.message}`
   for (const field of FIELDS) {
     const value: unknown = Reflect.get(error, field)

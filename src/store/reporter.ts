@@ -107,11 +107,20 @@ function secretsFrom(find: () => readonly string[] = () => []): readonly string[
 
 function lineOf({ where, error }: FaultReport, suppressed: number): string {
   const { code, advice, effect = advice } = helpFor(where)
-  const cause = isErrorLike(error.cause) ? `${error.cause.name}: ${error.cause.message}` : error.cause
+  const cause = isErrorLike(error.cause) ? causesOf(error.cause) : error.cause
   const why = typeof cause === 'string' ? `${error.message} (${cause})` : error.message
   const more = suppressed === 0 ? '' : ` ${suppressed} more since the last line.`
   const docs = `See node_modules/latchkey/docs/diagnostics.md#${code.toLowerCase()}`
   return `latchkey ${code} ${where}: ${oneLine(why)}. ${isAdvised(error) ? effect : advice}${more} ${docs}`
+}
+
+/** Describes the copy of an error and the errors that caused it. It has no cycles. */
+function causesOf(error: Error): string {
+  const { name, message, cause } = error
+  const errors: unknown = Reflect.get(error, 'errors')
+  const causes: unknown[] = [cause, ...(Array.isArray(errors) ? errors : [])]
+  const own = message === '' ? name : `${name}: ${message}`
+  return [own, ...causes.filter(isErrorLike).map(causesOf)].join(' < ')
 }
 
 // Quoted text may come from any source, so tokens, line breaks, and terminal control characters are removed.

@@ -19,7 +19,7 @@ function hear(options: Parameters<typeof instance>[0] = {}) {
   const lines: string[] = []
   const tokens = instance({ ...options, onError: (fault) => faults.push(fault), logger: { error: (line) => lines.push(line) } })
   const told = (): string => inspect([faults, lines], { depth: 12, showHidden: true, getters: true })
-  return { faults, tokens, told }
+  return { faults, lines, tokens, told }
 }
 
 /** The longest run of characters of the secret in the text, in any case. */
@@ -166,6 +166,54 @@ describe('an error that a callback throws', () => {
     }
     await authenticate(tokens, new Request('https://api.test/', { headers: cookies }), { session })
     expect(faults[0]?.error).toBe(plain)
+  })
+})
+
+describe('the causes of an error that a callback throws', () => {
+  async function tell(error: unknown) {
+    const heard = hear()
+    const session = (): never => {
+      throw error
+    }
+    await authenticate(heard.tokens, new Request('https://api.test/', { headers: cookies }), { session })
+    return heard
+  }
+
+  it('the cause of a failed fetch is reported and logged, without secrets', async () => {
+    const refused = Object.assign(new Error(`connect ECONNREFUSED 127.0.0.1:5000 for ${SECRET}`), { code: 'ECONNREFUSED', sent: cookies })
+    const { faults, lines, told } = await tell(new TypeError('fetch failed', { cause: refused }))
+    const cause = { message: 'connect ECONNREFUSED 127.0.0.1:5000 for …', code: 'ECONNREFUSED' }
+    expect(faults).toMatchObject([{ error: { cause: { name: 'TypeError', message: 'fetch failed', cause } } }])
+    expect(lines[0]).toContain('(TypeError: fetch failed < Error: connect ECONNREFUSED 127.0.0.1:5000 for …)')
+    expect(told()).not.toContain(SECRET)
+  })
+
+  it('the errors of an AggregateError are reported and logged, without secrets', async () => {
+    const { faults, lines, told } = await tell(new AggregateError([new Error('host a is down'), new Error(`host b: ${SECRET}`)], ''))
+    expect(faults).toMatchObject([{ error: { cause: { errors: [{ message: 'host a is down' }, { message: 'host b: …' }] } } }])
+    expect(lines[0]).toContain('(AggregateError < Error: host a is down < Error: host b: …)')
+    expect(told()).not.toContain(SECRET)
+  })
+
+  it('the number of causes that are reported is limited, in a cycle and in a tree', async () => {
+    const cycle = new Error('again')
+    cycle.cause = cycle
+    const tree = new AggregateError(Array(1000).fill(new AggregateError(Array(1000).fill(new Error('again')), 'many')), 'more')
+    for (const error of [cycle, tree]) {
+      const { lines } = await tell(error)
+      expect(lines[0]?.split(' < ')).toHaveLength(9)
+    }
+  })
+
+  it('a cause that cannot be read does not hide the error', async () => {
+    const error = Object.defineProperty(new Error('down'), 'cause', {
+      value: new Proxy(new Error('x'), {
+        get: () => {
+          throw new Error('no')
+        },
+      }),
+    })
+    expect((await tell(error)).faults).toMatchObject([{ error: { cause: { message: 'down' } } }])
   })
 })
 
