@@ -1,8 +1,8 @@
-import { type LookupAddress, lookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { type InputPlace, InvalidInputError } from '../../errors.js'
 import { compileNetworks, isPublicIp } from '../../policy/network.js'
 import { isSafeAddress } from '../../policy/safe-address.js'
+import { createResolve, type Resolve } from './resolve-name.js'
 
 /** The destination of an endpoint's events. Its addresses are checked before any connection is made. */
 export type Destination = {
@@ -13,12 +13,7 @@ export type Destination = {
   readonly lookup: LookupFunction
 }
 
-/** All addresses of a name. */
-export type Resolve = (hostname: string, answer: (error: Error | null, addresses: readonly LookupAddress[]) => void) => void
-
-const resolveByPlatform: Resolve = (hostname, answer) => {
-  lookup(hostname, { all: true }, (error, addresses) => answer(error, addresses))
-}
+const resolveName = createResolve()
 
 const isLoopback = compileNetworks(['127.0.0.0/8', '::1'])
 
@@ -34,7 +29,7 @@ export function readDestination(
   place: InputPlace,
   text: string,
   allowPrivate: readonly string[],
-  resolve: Resolve = resolveByPlatform,
+  resolve: Resolve = resolveName,
 ): Destination {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined) throw new InvalidInputError(place, 'must be an absolute URL')

@@ -130,9 +130,11 @@ function waitOf(field: string | undefined, now: number): number | undefined {
 
 function failureOf(error: unknown): string {
   const code: unknown = Reflect.get(Object(error), 'code')
+  const syscall: unknown = Reflect.get(Object(error), 'syscall')
   if (typeof code !== 'string') return 'connection_failed'
   if (code === ADDRESS_REFUSED) return 'address_refused'
-  if (code === 'ENOTFOUND' || code.startsWith('EAI_')) return 'name_not_found'
+  // Node's resolver reports `queryA`, and its codes also occur elsewhere.
+  if (code === 'ENOTFOUND' || code.startsWith('EAI_') || String(syscall).startsWith('query')) return 'name_not_found'
   if (code.startsWith('HPE_')) return 'answer_garbled'
   if (/CERT|^UNABLE_TO|TLS|SSL|^EPROTO$|^HOSTNAME_MISMATCH$|SIGNATURE|CRL/.test(code)) return 'tls_failed'
   if (code === 'ECONNREFUSED') return 'connection_refused'

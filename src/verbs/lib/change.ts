@@ -9,6 +9,7 @@ import { readClock } from '../../policy/instant.js'
 import { unawaited } from '../../policy/misgiven.js'
 import { readShape } from '../../policy/shape.js'
 import { DeadlineError } from '../../store/deadline.js'
+import { deferred } from '../../store/deferred.js'
 import type { Addition, Change, CommitResult, TokenCap } from '../../store/port.js'
 import { isTokenId } from '../../token/parse.js'
 import { redact } from '../../token/redact.js'
@@ -54,8 +55,8 @@ export async function commit(context: Context, change: Change): Promise<Committe
   }
   const other = commits.get(id)
   if (other !== undefined) return await afterOther(other)
-  const mine = new Deferred<Committed>()
-  mine.settle(
+  const mine = deferred<Committed>()
+  mine.resolve(
     changeInTurn(context, 'commit', tenantId, async (inTurn) => {
       const earlier = commits.get(id)
       if (earlier !== undefined) return await afterOther(earlier)
@@ -68,18 +69,6 @@ export async function commit(context: Context, change: Change): Promise<Committe
   } finally {
     // From now on, others need not wait, even if the store is still busy with it because it took longer than its caller could wait.
     if (commits.get(id) === mine.promise) commits.delete(id)
-  }
-}
-
-/** A promise that others can wait for before the work that settles it has begun. */
-class Deferred<T> {
-  readonly promise: Promise<T>
-  settle: (outcome: Promise<T>) => void = () => undefined
-
-  constructor() {
-    this.promise = new Promise<T>((resolve) => {
-      this.settle = resolve
-    })
   }
 }
 

@@ -118,6 +118,18 @@ describe('receiver addresses', () => {
     expect(await post(destination)).toEqual({ delivered: false, failure: 'address_refused' })
   })
 
+  it.each([
+    { code: 'ETIMEOUT', syscall: 'queryA' },
+    { code: 'ESERVFAIL', syscall: 'queryAaaa' },
+    { code: 'ENOTFOUND', syscall: 'getaddrinfo' },
+    { code: 'EAI_AGAIN', syscall: 'getaddrinfo' },
+  ])('a delivery fails with name_not_found when the name resolves to %o', async (fields) => {
+    const destination = readDestination('url', 'https://example.com/', [], (_, answer) =>
+      answer(Object.assign(new Error('query'), fields), []),
+    )
+    expect(await post(destination)).toEqual({ delivered: false, failure: 'name_not_found' })
+  })
+
   it('allowPrivate permits listed addresses, and plain HTTP only on the loopback interface', async () => {
     const target = await receiver()
     const url = `http://localhost:${target.port}/`

@@ -1,0 +1,82 @@
+import { createSocket, type RemoteInfo } from 'node:dgram'
+import { once } from 'node:events'
+import { isIPv4 } from 'node:net'
+import { expect, it, onTestFinished } from 'vitest'
+import { createResolve, type Resolve } from '../../../src/extensions/webhooks/resolve-name.js'
+
+const TYPE = { A: 1, AAAA: 28 } as const
+/** RFC 1035 §4.1.1 */
+const NO_SUCH_NAME = 3
+
+/** A name server that knows these names. It never responds about names that contain `slow`. */
+async function nameServer(names: Readonly<Record<string, readonly string[]>>): Promise<string> {
+  const socket = createSocket('udp4')
+  socket.on('message', (query: Buffer, { port, address }: RemoteInfo) => {
+    const labels: string[] = []
+    let at = 12
+    for (let length = query.readUInt8(at); length > 0; length = query.readUInt8(at)) {
+      labels.push(query.toString('latin1', at + 1, at + 1 + length))
+      at += length + 1
+    }
+    const name = labels.join('.')
+    if (name.includes('slow')) return
+    const type = query.readUInt16BE(at + 1)
+    const known = names[name]
+    const answers = (known ?? []).filter((ip) => type === (isIPv4(ip) ? TYPE.A : TYPE.AAAA))
+    const head = Buffer.from(query.subarray(0, 12))
+    head.writeUInt16BE(0x8180 + (known === undefined ? NO_SUCH_NAME : 0), 2)
+    head.writeUInt16BE(answers.length, 6)
+    head.writeUInt32BE(0, 8)
+    const records = answers.map((ip) => {
+      const data = isIPv4(ip) ? Buffer.from(ip.split('.').map(Number)) : Buffer.from([...Array(15).fill(0), 1])
+      const fields = Buffer.alloc(12)
+      fields.writeUInt16BE(0xc00c, 0)
+      fields.writeUInt16BE(type, 2)
+      fields.writeUInt16BE(1, 4)
+      fields.writeUInt16BE(data.length, 10)
+      return Buffer.concat([fields, data])
+    })
+    socket.send(Buffer.concat([head, query.subarray(12, at + 5), ...records]), port, address)
+  })
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  onTestFinished(() => void socket.close())
+  return `127.0.0.1:${socket.address().port}`
+}
+
+const ask = (resolve: Resolve, name: string) =>
+  new Promise((answer) => resolve(name, (error, found) => answer(error === null ? found.map(({ address }) => address) : error)))
+
+const never: Resolve = () => {
+  throw new Error('the platform was asked')
+}
+
+it('returns the addresses of both families', async () => {
+  const server = await nameServer({ 'both.example': ['93.184.215.14', '::1'], 'old.example': ['93.184.215.14'] })
+  const resolve = createResolve([server], never)
+  expect(await ask(resolve, 'both.example')).toEqual(['93.184.215.14', '::1'])
+  expect(await ask(resolve, 'old.example')).toEqual(['93.184.215.14'])
+})
+
+it('names whose servers never respond neither hold up another name nor occupy a thread of the platform', async () => {
+  const server = await nameServer({ 'quick.example': ['93.184.215.14'] })
+  const resolve = createResolve([server], never)
+  let ended = 0
+  for (let at = 0; at < 64; at += 1)
+    resolve(`slow${at}.example`, () => {
+      ended += 1
+    })
+  expect(await ask(resolve, 'quick.example')).toEqual(['93.184.215.14'])
+  expect(ended).toBe(0)
+})
+
+it('asks the platform for a name that is not in DNS, such as one in its hosts file', async () => {
+  const server = await nameServer({})
+  const asked: string[] = []
+  const resolve = createResolve([server], (name, answer) => {
+    asked.push(name)
+    answer(null, [{ address: '10.0.0.7', family: 4 }])
+  })
+  expect(await ask(resolve, 'db.internal')).toEqual(['10.0.0.7'])
+  expect(asked).toEqual(['db.internal'])
+})
