@@ -99,6 +99,16 @@ export class StoreCalls {
     return this.state.onFirstUse === undefined
   }
 
+  /** Whether calls first wait for the setup of the store, however long it takes. */
+  get mustSetUp(): boolean {
+    return !this.state.ready && this.allowance?.coversSetUp !== true
+  }
+
+  /** Sets the store up. This does not count against a deadline. */
+  async setUp(): Promise<void> {
+    await apart(this.allowance, () => this.prepare())
+  }
+
   /** Has no deadline: nothing waits for it, and a late subscription still works. The caller reports failures. */
   async subscribe(wake: () => void, lost: (error: unknown) => void): Promise<() => MaybePromise<void>> {
     this.refuseEnded()
@@ -135,7 +145,7 @@ export class StoreCalls {
     this.refuseEnded()
     const { allowance, turn, turns } = this
     if (turn !== undefined) await turn()
-    if (!this.state.ready && allowance?.coversSetUp !== true) await apart(allowance, () => this.prepare())
+    if (this.mustSetUp) await this.setUp()
     if (deadlineMs === undefined) {
       if (turns?.methods.has(method) !== true) return await this.call(method, call, read)
       // It holds its turn until the store is done, even if its caller stops waiting.

@@ -34,14 +34,16 @@ export async function changeInTurn<T>(
 ): Promise<T> {
   const { actorTurns, allowance, caller, store } = context
   if (caller === undefined) return await change(context)
+  if (store.mustSetUp) await store.setUp()
   const inTurn = { ...context, store: store.sharing(undefined) }
   return await run(actorTurns.changes, partyOf(caller, tenantId), `store.${method}`, allowance?.leftMs, () => change(inTurn))
 }
 
 /** Like `changeInTurn`, for a bulk revocation. Neither its time nor the wait for its turn counts against the deadline of the call. */
 export async function revokeInTurn<T>(context: Context, tenantId: string | undefined, revoke: () => Promise<T>): Promise<T> {
-  const { actorTurns, allowance, caller } = context
+  const { actorTurns, allowance, caller, store } = context
   if (caller === undefined) return await revoke()
+  if (store.mustSetUp) await store.setUp()
   return await apart(allowance, () => run(actorTurns.bulk, partyOf(caller, tenantId), 'store.revokeWhere', undefined, revoke))
 }
 

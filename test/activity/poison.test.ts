@@ -54,7 +54,7 @@ describe('usage that the store always rejects', () => {
     expect(reports.map(({ total }) => total)).toEqual(made.map(() => 1))
     expect(reports[17]?.addresses).toMatchObject([{ count: 4 }])
     expect(reports[17]?.lastUsedAt).toBeDefined()
-    expect(told().filter((message) => message.includes('rejects usage counts'))).toHaveLength(1)
+    expect(told().filter((message) => message.includes('rejected usage counts'))).toHaveLength(1)
     expect(tries.refused).toBeLessThan(20)
   })
 
@@ -94,7 +94,7 @@ describe('usage that the store always rejects', () => {
     expect((await tokens.health()).usage).toEqual({ pending: 0, dropped: 1 })
     const reports = await Promise.all(made.map(({ record }) => tokens.system.usage(record.id)))
     expect(reports.map(({ total }) => total)).toEqual(made.map(() => 1))
-    expect(told().filter((message) => message.includes('rejects usage counts'))).toHaveLength(1)
+    expect(told().filter((message) => message.includes('rejected usage counts'))).toHaveLength(1)
   })
 
   it('keeps rejected usage as long as the store rejects all usage', async () => {

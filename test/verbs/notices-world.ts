@@ -70,7 +70,7 @@ export function node(
     do {
       const page = await handle.events({ order: 'oldest', limit: 1000, ...(action !== undefined && { action }), ...(after && { after }) })
       found.push(...page.items)
-      after = page.items.length === 1000 ? page.nextCursor : undefined
+      after = page.nextCursor
     } while (after !== undefined)
     return found
   }

@@ -125,18 +125,20 @@ describe('redirects', () => {
     target = '/final'
     const response = await client.fetch(`${api.origin}/begin`, { redirect: 'manual' })
     expect([response.status, response.headers.get('location')]).toEqual([302, '/final'])
-    await expect(client.fetch(`${api.origin}/begin`, { redirect: 'error' })).rejects.toThrow('a redirect that is not followed')
-    await expect(client.fetch(new Request(`${api.origin}/begin`, { redirect: 'error' }))).rejects.toThrow('a redirect that is not followed')
+    await expect(client.fetch(`${api.origin}/begin`, { redirect: 'error' })).rejects.toThrow('a redirect, which is not followed')
+    await expect(client.fetch(new Request(`${api.origin}/begin`, { redirect: 'error' }))).rejects.toThrow(
+      'a redirect, which is not followed',
+    )
   })
 
   it('an undefined redirect setting does not replace the one of the Request', async () => {
     target = '/final'
     const request = new Request(`${api.origin}/begin`, { redirect: 'error' })
-    await expect(client.fetch(request, { redirect: undefined } as object)).rejects.toThrow(/a redirect that is not followed/)
+    await expect(client.fetch(request, { redirect: undefined } as object)).rejects.toThrow(/a redirect, which is not followed/)
   })
 
   it('the client gives up on endless redirects', async () => {
-    await expect(client.fetch(`${api.origin}/loop`)).rejects.toThrow('a redirect that is not followed')
+    await expect(client.fetch(`${api.origin}/loop`)).rejects.toThrow('a redirect, which is not followed')
     expect(askedOf(api, '/loop')).toHaveLength(21)
   })
 
