@@ -1,17 +1,16 @@
-import { createRequire } from 'node:module'
 import type { CompiledQuery } from 'kysely'
 import { mysqlStore } from 'latchkey/stores/mysql'
 import { createPool } from 'mysql2/promise'
 import { expect, it, onTestFinished } from 'vitest'
 import { sqlOf } from '../../adapters/stores/sql/context.js'
 import { mysqlQuirks } from '../../adapters/stores/sql/dialects/mysql-quirks.js'
-import { sqliteQuirks } from '../../adapters/stores/sql/dialects/sqlite-quirks.js'
 import type { Engine } from '../../adapters/stores/sql/engine.js'
 import { distinct } from '../../adapters/stores/sql/queries/distinct.js'
 import type { DistinctQuery } from '../../src/store/port.js'
 import { insert, token } from '../../src/testing/store-contract/build.js'
 import { service } from '../support/services.js'
 import { ownDatabase } from './sql/databases.js'
+import { plansOf } from './sql/sqlite-plans.js'
 
 const names = { tablePrefix: 'latchkey_' }
 const QUERIES: readonly Omit<DistinctQuery, 'prefix' | 'limit'>[] = [
@@ -21,23 +20,7 @@ const QUERIES: readonly Omit<DistinctQuery, 'prefix' | 'limit'>[] = [
 ]
 
 it.each(QUERIES)('finds distinct values of %o in SQLite through a covering index, and never scans or sorts tokens', async (query) => {
-  const Database = createRequire(import.meta.url)('libsql')
-  const database = new Database(':memory:')
-  for (const { statements } of sqliteQuirks.migrations(names)) for (const statement of statements) database.exec(statement)
-  const plans: string[] = []
-  const engine = {
-    run({ sql, parameters }: CompiledQuery) {
-      plans.push(
-        ...database
-          .prepare(`explain query plan ${sql}`)
-          .all(...parameters)
-          .map(({ detail }: { detail: string }) => detail),
-      )
-      return { rows: [] }
-    },
-  } as unknown as Engine
-  await distinct(sqlOf(engine, sqliteQuirks, names), { prefix: 'acme_live', limit: 10, ...query })
-  database.close()
+  const plans = await plansOf((sql) => distinct(sql, { prefix: 'acme_live', limit: 10, ...query }))
   const ofTokens = plans.filter((detail) => / t\b/.test(detail))
   expect(ofTokens.length).toBeGreaterThanOrEqual(2)
   for (const detail of ofTokens)

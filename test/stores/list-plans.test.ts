@@ -1,36 +1,19 @@
 import { createRequire } from 'node:module'
-import { type CompiledQuery, Kysely } from 'kysely'
+import { Kysely } from 'kysely'
 import { sqliteStore } from 'latchkey/stores/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
-import { sqlOf } from '../../adapters/stores/sql/context.js'
-import { sqliteQuirks } from '../../adapters/stores/sql/dialects/sqlite-quirks.js'
-import type { Engine } from '../../adapters/stores/sql/engine.js'
 import { list } from '../../adapters/stores/sql/queries/list.js'
 import type { ListQuery } from '../../src/store/port.js'
 import { insert, token } from '../../src/testing/store-contract/build.js'
 import { ownFolder } from './sql/databases.js'
 import { fileDialect } from './sql/kysely-sqlite.js'
+import { plansOf } from './sql/sqlite-plans.js'
 
 const NOW = 1_000_000
-const NAMES = { tablePrefix: 'latchkey_' }
 
-/** Lists on an empty SQLite database, where each query is only explained. Returns the steps of the plans. */
-async function plansOf(query: Partial<ListQuery>): Promise<readonly string[]> {
-  const Database = createRequire(import.meta.url)('libsql')
-  const database = new Database(':memory:')
-  for (const { statements } of sqliteQuirks.migrations(NAMES)) for (const statement of statements) database.exec(statement)
-  const plans: string[] = []
-  const engine = {
-    run({ sql, parameters }: CompiledQuery) {
-      const rows = database.prepare(`explain query plan ${sql}`).all(...parameters)
-      plans.push(...rows.map(({ detail }: { detail: string }) => detail))
-      return { rows: [] }
-    },
-  } as unknown as Engine
-  await list(sqlOf(engine, sqliteQuirks, NAMES), { prefix: 'acme_live', now: NOW, limit: 10, ...query })
-  database.close()
-  return plans
-}
+/** Returns the steps of SQLite's plans for a list. */
+const plansOfList = (query: Partial<ListQuery>): Promise<readonly string[]> =>
+  plansOf((sql) => list(sql, { prefix: 'acme_live', now: NOW, limit: 10, ...query }))
 
 it.each([
   ['alone', {}],
@@ -38,7 +21,7 @@ it.each([
   ['with a status', { statuses: ['active'] }],
   ['with a text in the name', { nameContains: 'erp' }],
 ] as const)('finds the beginning of an ID in SQLite through the index of IDs, %s', async (_what, more) => {
-  const plans = await plansOf({ idStartsWith: '4kQ0', ...more })
+  const plans = await plansOfList({ idStartsWith: '4kQ0', ...more })
   expect(plans.filter((detail) => /tokens_newest|tokens_state|tokens_tenant/.test(detail))).toEqual([])
   expect(
     plans.some((detail) => /\(id>\? AND id<\?\)/.test(detail)),
@@ -51,7 +34,7 @@ it.each([
   ['tokens that expire in a window', 'tokens_expiry', { expiresFrom: NOW, expiresBefore: NOW + 1_000 }],
   ['tokens that became due for rotation in a window', 'tokens_rotation', { rotationDue: true, rotationDueFrom: NOW - 1_000 }],
 ] as const)('reads %s in SQLite through one index, with two sorts', async (_what, index, query) => {
-  const plans = await plansOf(query)
+  const plans = await plansOfList(query)
   const found = plans.slice(plans.findIndex((detail) => /CO-ROUTINE found/.test(detail)))
   expect(found.some((detail) => detail.includes(index))).toBe(true)
   expect(found.filter((detail) => /tokens_newest|tokens_state|tokens_tenant/.test(detail))).toEqual([])
