@@ -75,7 +75,7 @@ export class SlowHashes {
     this.#holdMs = Math.max(HOLD_MS, deadlineMs)
     this.#monotonic = monotonic
     this.#report = report
-    this.#work = new LimitedWork(AT_ONCE, { deadlineMs, monotonic, holdMs: this.#holdMs })
+    this.#work = new LimitedWork(AT_ONCE, this.#holdMs)
     this.#guesses = new SecretGuesses(monotonic)
   }
 

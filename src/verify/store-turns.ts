@@ -61,7 +61,7 @@ export class StoreTurns {
   constructor(timing: Timing, report: Report, atOnce: number = AT_ONCE) {
     this.#timing = timing
     this.#report = report
-    this.#work = new LimitedWork(atOnce, timing)
+    this.#work = new LimitedWork(atOnce, timing.deadlineMs)
     this.#durations = new Durations(timing.deadlineMs * LONGEST)
     this.#yieldTurn = createTurns(timing.monotonic)
     this.#mostOfNetwork = atOnce * PART_OF_A_NETWORK

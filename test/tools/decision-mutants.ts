@@ -188,7 +188,7 @@ export const DECISION_MUTANTS: { readonly [file: string]: readonly Mutant[] } = 
     { find: 'return same\n', become: 'return true\n' },
     { find: 'const known = this.#underWay.get(name)', become: 'const known: Job | undefined = undefined' },
     { find: 'if (job.callers === 0) this.#leave(job)', become: '' },
-    { find: 'holdMs: this.#holdMs', become: 'holdMs: deadlineMs' },
+    { find: 'new LimitedWork(AT_ONCE, this.#holdMs)', become: 'new LimitedWork(AT_ONCE, deadlineMs)' },
     { find: '        settled(same)\n', become: '' },
     { find: 'if (hangs) reject(this.#hung(format))', become: '' },
     { find: 'if (this.#guesses.spent(named, token)) throw', become: 'if (false) throw' },
