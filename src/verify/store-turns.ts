@@ -13,8 +13,8 @@ import { LimitedWork } from './limited-work.js'
 
 /** More would only wait for a connection, where a flood by one caller delays all other work of the store. */
 const AT_ONCE = 16
-/** Bulk revocations may be large, and most stores make one after the other. */
-const BULK_AT_ONCE = 4
+/** Stores make one change after the other, and a change may wait for a long bulk revocation of its token. The connections must suffice for other changes. */
+const CHANGES_AT_ONCE = 4
 /** The part of all places that the callers of one network may hold, so that slow calls of one leave places to others. */
 const PART_OF_A_NETWORK = 3 / 4
 /** The part of the deadline that work is expected to take at most, so that calls of somebody whose calls have hung are not refused forever. */
@@ -217,8 +217,8 @@ export class ActorTurns {
   constructor(timing: Timing, report: Report) {
     this.short = new StoreTurns(timing, report)
     this.long = new StoreTurns(timing, report)
-    this.changes = new StoreTurns(timing, report)
-    this.bulk = new StoreTurns({ monotonic: timing.monotonic, deadlineMs: SETUP_DEADLINE_MS }, report, BULK_AT_ONCE)
+    this.changes = new StoreTurns(timing, report, CHANGES_AT_ONCE)
+    this.bulk = new StoreTurns({ monotonic: timing.monotonic, deadlineMs: SETUP_DEADLINE_MS }, report, CHANGES_AT_ONCE)
   }
 }
 

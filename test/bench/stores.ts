@@ -1,29 +1,47 @@
 /**
  * How stores behave as the number of tokens grows: `npm run bench:stores`, or `npm run bench:stores -- --stores sqlite,postgres --rows
- * 1000,1000000`.
+ * 1000,1000000`. With `--bulk`, measures the revocation of 100,000 tokens at once instead.
  *
  * Times are wall time on one machine that also runs the servers. Ratios are more reliable than the times next to them.
  */
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { table } from './paired.js'
+import { measureBulk } from './stores/bulk.js'
 import { fill } from './stores/fill.js'
 import { measureFind, measurePages, measureTogether } from './stores/measure.js'
 import { subjects } from './stores/subjects.js'
 
 const { values } = parseArgs({
-  options: { stores: { type: 'string', default: 'sqlite,postgres,mysql,redis' }, rows: { type: 'string', default: '1000,100000,1000000' } },
+  options: {
+    stores: { type: 'string', default: 'sqlite,postgres,mysql,redis' },
+    rows: { type: 'string', default: '1000,100000,1000000' },
+    bulk: { type: 'boolean', default: false },
+  },
 })
 const sizes = values.rows.split(',').map(Number)
 const say = (line: string): void => console.log(line)
 
 say(`Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown CPU'}.`)
 
+const bulk: string[][] = []
+
 for (const name of values.stores.split(',')) {
   const open = subjects[name]
   if (open === undefined) throw new Error(`no store is called ${name}: ${Object.keys(subjects).join(', ')} are`)
   const subject = await open()
   try {
+    if (values.bulk) {
+      const { count, revocation, read, change } = await measureBulk(subject)
+      bulk.push([
+        name,
+        count.toLocaleString('en'),
+        `${(revocation / 1_000).toFixed(1)} s`,
+        `${read.toFixed(0)} ms`,
+        `${change.toFixed(0)} ms`,
+      ])
+      continue
+    }
     const reads: string[][] = []
     const pages = new Map<string, string[]>()
     let filled = 0
@@ -66,3 +84,5 @@ for (const name of values.stores.split(',')) {
     await subject.remove()
   }
 }
+
+if (values.bulk) say(table(['store', 'tokens revoked', 'took', 'longest read meanwhile', 'longest change meanwhile'], bulk))

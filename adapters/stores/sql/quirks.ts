@@ -68,6 +68,8 @@ export type Quirks = {
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
   /** Whether an update through an index waits for uncommitted inserts. An update by primary key never does. */
   readonly waitsForInserts?: true
+  /** Whether a `with` clause can contain an update. */
+  readonly updatesInWith?: true
   /** Whether a statement can step through the groups of an index, but not seek by a value that it has just found. */
   readonly stepsByGroup?: true
   /** The rows of a JSON list of objects, the only parameter, so one text fits any number of rows. If absent, each value has a placeholder. */

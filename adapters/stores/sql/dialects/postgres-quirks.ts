@@ -80,6 +80,7 @@ const tableOf = ({ schema, tablePrefix }: Names, table: string): string =>
 /** Postgres. */
 export const postgresQuirks: Quirks = {
   dialect: 'postgres',
+  updatesInWith: true,
   builder: (names): Builder =>
     new Kysely<Tables>({
       dialect: {

@@ -10,6 +10,9 @@ import { refuseFenced } from './moves.js'
 import { clearUsage } from './usage.js'
 import { cutFeed, writeFeed } from './write-feed.js'
 
+/** Two changes that lock their tokens in the same order cannot deadlock. */
+const inOrder = <T>(list: readonly T[], idOf: (item: T) => string): readonly T[] => [...list].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
+
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   const { builder } = sql
   const { inserts = [], updates = [], removals = [], ownersChanged = [], erasures = [], caps = [], events } = change
@@ -18,21 +21,21 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
   for (const id of touched) lines.push(tokenLine(id))
   for (const owner of ownersChanged) lines.push(ownerLine(owner))
-  // Before the lock of the feed: if the host's transaction holds the same ID, only this change waits for it.
+  // Before the lock of the feed: if another transaction holds the same token, only this change waits for it.
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
-  if (change.cutsFeed === true) yield* cutFeed(sql)
-  // Before all other writes: its row lock makes the order of the feed the order of commits, of changes as well as moves.
-  if (events.length + lines.length + erasures.length > 0) {
-    yield* writeFeed(sql, events, lines)
-    yield* refuseFenced(sql, prefixOf(change))
-  }
-  for (const { expectedVersion, record } of updates) {
+  for (const { expectedVersion, record } of inOrder(updates, ({ record: { id } }) => id)) {
     const { id, ...columns } = tokenToRow(record)
     const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))
     if (affected(result) !== 1) throw new ConflictSignal(id)
   }
+  for (const piece of chunks(inOrder(removals, (id) => id))) yield* ask(builder.deleteFrom('tokens').where('id', 'in', piece))
+  if (change.cutsFeed === true) yield* cutFeed(sql)
+  // The row lock of the feed makes its order the order of commits, of changes as well as moves.
+  if (events.length + lines.length + erasures.length > 0) {
+    yield* writeFeed(sql, events, lines)
+    yield* refuseFenced(sql, prefixOf(change))
+  }
   for (const erasure of erasures) yield* eraseFields(sql, erasure)
-  for (const piece of chunks(removals)) yield* ask(builder.deleteFrom('tokens').where('id', 'in', piece))
   yield* clearUsage(sql, removals)
   // Under the row lock of the feed: no other transaction adds a token before this one commits.
   for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) throw new CapSignal(at)

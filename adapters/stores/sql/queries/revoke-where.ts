@@ -1,11 +1,12 @@
-import type { ExpressionBuilder } from 'kysely'
+import { type ExpressionBuilder, sql as raw } from 'kysely'
 import { ConflictError } from '../../../../src/errors.js'
 import type { StoredEvent } from '../../../../src/model/event.js'
 import { bulkEvents } from '../../../../src/store/bulk-events.js'
 import type { BulkResult, RevocationStamp, TokenFilter } from '../../../../src/store/port.js'
-import type { Sql } from '../context.js'
-import { affected, ask, type Steps } from '../engine.js'
+import { chunks, type Sql } from '../context.js'
+import { ask, type Steps } from '../engine.js'
 import type { Tables } from '../schema/schema.js'
+import type { Wide } from '../schema/token-columns.js'
 import { wide } from '../schema/wide.js'
 import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
@@ -13,8 +14,8 @@ import { refuseFenced } from './moves.js'
 import { placeAll } from './place-events.js'
 import { writeFeed } from './write-feed.js'
 
-/** The maximum number of tokens per statement, if they are revoked by ID. */
-const BATCH = 500
+/** How many IDs of tokens are read at a time, if they are revoked by ID. Each such read passes those that are already revoked. */
+const MOST_READ = 50_000
 
 /**
  * The tokens that a revocation ends. Excludes tokens whose creation has no position in the audit yet: host transactions may add some after the events were
@@ -27,7 +28,14 @@ const matchedBy = (filter: TokenFilter) => (eb: ExpressionBuilder<Tables, 'token
     eb.not(eb.exists(eb.selectFrom('outbox').select('outbox.id').whereRef('outbox.token_id', '=', 'tokens.id'))),
   ])
 
-function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: RevocationStamp): Steps<number> {
+/** How many tokens of each tenant were revoked. */
+type Counts = Map<string | undefined, number>
+
+/** Revokes the matching tokens, and adds them to the counts. */
+function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: RevocationStamp, counts: Counts): Steps<void> {
+  const add = (rows: readonly { readonly tenant_id: string | null; readonly found: Wide }[]): void => {
+    for (const { tenant_id, found } of rows) counts.set(tenant_id ?? undefined, (counts.get(tenant_id ?? undefined) ?? 0) + wide(found))
+  }
   const matching = matchedBy(filter)
   const update = builder.updateTable('tokens').set((eb) => ({
     revoked_at: stamp.revokedAt,
@@ -38,19 +46,45 @@ function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: Revocatio
     updated_at: stamp.revokedAt,
     version: eb('version', '+', 1),
   }))
-  if (!quirks.waitsForInserts) return affected(yield* ask(update.where(matching)))
-  let count = 0
-  for (;;) {
-    const { rows } = yield* ask(builder.selectFrom('tokens').select('id').where(matching).limit(BATCH))
-    if (rows.length === 0) return count
-    const ids = rows.map(({ id }) => id)
-    count += affected(yield* ask(update.where('id', 'in', ids).where('revoked_at', 'is', null)))
+  const found = raw<Wide>`count(*)`.as('found')
+  const counted = builder.selectFrom('tokens').select(['tenant_id', found]).groupBy('tenant_id')
+  if (quirks.updatesInWith) {
+    const revoked = builder.with('revoked', () => update.where(matching).returning('tenant_id'))
+    add((yield* ask(revoked.selectFrom('revoked').select(['tenant_id', found]).groupBy('tenant_id'))).rows)
+  } else if (quirks.waitsForInserts) {
+    for (;;) {
+      const { rows } = yield* ask(builder.selectFrom('tokens').select('id').where(matching).limit(MOST_READ))
+      if (rows.length === 0) return
+      for (const piece of chunks(rows.map(({ id }) => id))) {
+        const within = (eb: ExpressionBuilder<Tables, 'tokens'>) => eb.and([eb('id', 'in', piece), eb('revoked_at', 'is', null)])
+        // Since they were read, somebody else may have revoked some of them.
+        yield* ask(builder.selectFrom('tokens').select('id').where(within).forUpdate())
+        add((yield* ask(counted.where(within))).rows)
+        yield* ask(update.where(within))
+      }
+    }
+  } else {
+    // No other transaction writes in the meantime.
+    add((yield* ask(counted.where(matching))).rows)
+    yield* ask(update.where(matching))
   }
 }
 
-function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Steps<BulkResult> {
+/**
+ * Revokes the matching tokens in two steps: most before it locks the feed, so that changes to other tokens need not wait for it; then, under the lock, those
+ * that have come since.
+ *
+ * Changes lock their tokens before the feed, too. The second step locks tokens after it, which can deadlock with a change to a token that has just come: the
+ * server then ends one of them, which is repeated. `atOnce` omits the first step.
+ */
+function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent, atOnce: boolean): Steps<BulkResult> {
   const { builder, quirks } = sql
-  // Every change takes this lock first. From here on nobody else changes a token, and only host transactions can add some.
+  const counts: Counts = new Map()
+  if (!atOnce) {
+    yield* refuseFenced(sql, filter.prefix)
+    yield* revoke(sql, filter, stamp, counts)
+  }
+  // Every change takes this lock before it commits, so that nobody else changes a token from here on; only host transactions can add some.
   yield* quirks.bump(builder, 0)
   yield* refuseFenced(sql, filter.prefix)
   // The events that created the tokens must precede the revocation.
@@ -58,28 +92,29 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
   const placed = waiting.length > 0 && { placed: waiting }
   const taken = yield* ask(builder.selectFrom('events').select('id').where('id', '=', event.id))
   if (taken.rows.length > 0) throw exists(event)
-  const { rows } = yield* ask(
-    builder
-      .selectFrom('tokens')
-      .select((eb) => ['tenant_id', eb.fn.countAll<number | string | bigint>().as('found')])
-      .where(matchedBy(filter))
-      .groupBy('tenant_id'),
-  )
-  const touched = new Map(rows.map(({ tenant_id, found }) => [tenant_id ?? undefined, wide(found)]))
-  if (touched.size === 0) return { count: 0, events: [], ...placed }
-  const count = yield* revoke(sql, filter, stamp)
-  const events = bulkEvents(event, touched)
+  yield* revoke(sql, filter, stamp, counts)
+  if (counts.size === 0) return { count: 0, events: [], ...placed }
+  const events = bulkEvents(event, counts)
   yield* writeFeed(sql, events, [bulkLine(filter)])
+  const count = [...counts.values()].reduce((sum, found) => sum + found, 0)
   return { count, events, ...placed }
 }
 
 const exists = (event: StoredEvent): ConflictError =>
   new ConflictError('conflict', `an audit event with ID ${JSON.stringify(event.id.slice(0, 64))} already exists`)
 
+/** The attempts in two steps. Under serializable isolation, a change of somebody else would make each of them fail. */
+const ATTEMPTS_IN_STEPS = 3
+
 /** Revokes all matching tokens, with the events and the line in the feed in the same transaction. */
 export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> => {
+  const { dialect } = sql.quirks
+  let attempts = 0
   try {
-    return await sql.engine.transaction(() => steps(sql, filter, stamp, event))
+    return await sql.engine.transaction(() => {
+      attempts += 1
+      return steps(sql, filter, stamp, event, dialect === 'sqlite' || attempts > ATTEMPTS_IN_STEPS)
+    })
   } catch (error) {
     if (sql.quirks.faultOf(error) !== 'duplicate') throw error
     throw exists(event)
