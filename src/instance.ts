@@ -1,4 +1,5 @@
 import type { ListedEventHandler } from './activity/call-handler.js'
+import type { OpenUses } from './activity/open-uses.js'
 import type { SealedAudit } from './audit/handle.js'
 import type { Standing, TokenHolder } from './cache/standing.js'
 import { InvalidInputError } from './errors.js'
@@ -208,6 +209,8 @@ export type Decider = {
   resolve?(grants: readonly string[]): ScopeSet
   /** The scope that a misspelled one most likely meant. */
   suggest?(scope: string): string | undefined
+  /** The uses that wait for the end of their requests. Absent: uses are counted only when `countUse` is called. */
+  readonly openUses?: OpenUses | undefined
   /** Counts one use that `decide` allowed. `scope` is what the route required; `outcome` names a refusal that followed. */
   countUse(
     principal: Principal,

@@ -111,6 +111,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     createTicket: async (principal) => createTicket(forOneCall(open()), principal),
     refusalsSpent: (principal) => context.rates?.refusalsSpent(principal),
     flush: async () => open().flush(),
+    openUses: context.openUses,
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)
     },
@@ -161,6 +162,7 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     flush: async () => open().flush(),
     health: () => health(context, closing !== undefined),
     close: () => {
+      context.openUses.close()
       closing ??= Promise.all(upkeep.map((task) => task.stop())).then(() => close(context))
       return closing
     },

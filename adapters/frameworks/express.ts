@@ -78,7 +78,11 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
       res.setHeader('vary', withVary(res.getHeader('vary'), guard.vary))
       keepVary(res, guard.vary)
     }
-    if (use !== undefined) onClose(res, () => use.over(() => endpointOf(req), principal))
+    if (use !== undefined)
+      onClose(
+        res,
+        use.follow(() => endpointOf(req), res, principal),
+      )
     return undefined
   }
 

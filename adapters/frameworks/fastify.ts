@@ -100,7 +100,11 @@ function createEntrance(
       reply.header('vary', withVary(reply.getHeader('vary'), vary))
       keepVary(reply.raw, vary)
     }
-    if (use !== undefined) onClose(reply.raw, () => use.over(() => endpointOf(request), principal))
+    if (use !== undefined)
+      onClose(
+        reply.raw,
+        use.follow(() => endpointOf(request), reply.raw, principal),
+      )
     return undefined
   }
 

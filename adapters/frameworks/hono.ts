@@ -90,13 +90,14 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
       return toResponse(response)
     }
     c.set('principal', principal)
+    // The pattern that matched last, never the requested path.
+    const over = use?.follow(() => endpointName(c.req.method, routePath(c)))
     if (vary !== undefined) c.header('vary', vary, { append: true })
     try {
       await next()
     } finally {
       if (vary !== undefined) keepVary(c, vary)
-      // The pattern that matched last, never the requested path.
-      use?.done(endpointName(c.req.method, routePath(c)))
+      over?.()
       leave(c)
       if (principal !== undefined) endWithResponse(c, principal)
     }

@@ -64,7 +64,11 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
       ctx.vary(vary)
       keepVary(ctx.res, vary)
     }
-    if (use !== undefined) onClose(ctx.res, () => use.over(() => endpointOf(ctx), principal))
+    if (use !== undefined)
+      onClose(
+        ctx.res,
+        use.follow(() => endpointOf(ctx), ctx.res, principal),
+      )
     return next()
   }
   function authenticateRequest(ctx: Context, next: Next): unknown {

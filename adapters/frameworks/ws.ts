@@ -109,7 +109,10 @@ export async function authenticateUpgrade(
   if (principal === undefined) return refused(decide.guard.refuse('credential_missing', request), socket)
   // Only the host knows when a session ends.
   if (use === undefined) return { ok: true, principal, watch: () => undefined }
-  onClose(socket, () => use.over(() => endpoint, principal))
+  onClose(
+    socket,
+    use.follow(() => endpoint, undefined, principal),
+  )
   return { ok: true, principal, watch: endWith(principal.signal, socket) }
 }
 

@@ -1,3 +1,4 @@
+import type { OpenUse } from '../activity/open-uses.js'
 import type { Decider, UseOutcome } from '../instance.js'
 import type { Principal, RateState } from '../model/principal.js'
 import { endRequest } from '../verify/principal.js'
@@ -19,7 +20,10 @@ export type Guard = {
   readonly secretsOf: (request: unknown) => readonly string[]
 }
 
-/** One admitted use of a token, counted once when its response is finished. */
+/** The part of a Node response that shows whether it has begun. */
+type NodeResponse = { readonly headersSent?: unknown }
+
+/** One admitted use of a token, counted once: when its response is finished, or soon after it has begun. */
 export type Use = {
   readonly tokenId: string | undefined
   /** Adds the scopes that a check required, sorted and separated by spaces. */
@@ -30,8 +34,11 @@ export type Use = {
   refused(code: Exclude<UseOutcome, 'allowed'>): void
   /** Counts the use, the first time only. `endpoint` is the method and pattern of the route, or empty if unknown. */
   done(endpoint: string): void
-  /** Like `done`, once the response was sent or abandoned, even if naming the endpoint fails. Also stops watching the principal's token for this request. */
-  over(endpointOf: () => string, principal: Principal): void
+  /**
+   * Says how to name the endpoint of a use that is counted before `done`: at the next flush once this response has begun, or when the instance closes.
+   * Returns what to call once the response was sent or abandoned: it counts the use, and stops watching the principal's token for this request.
+   */
+  follow(endpointOf: () => string, response?: NodeResponse, principal?: Principal): () => void
 }
 
 /** An admission by a guard, with its principal. Without a principal, the guard was optional and the request had no credential. */
@@ -141,7 +148,7 @@ export function undoUse(use: Use | undefined, why: 'undecided' | 'lookup_failed'
   use?.done('')
 }
 
-class RequestUse implements Use {
+class RequestUse implements Use, OpenUse {
   readonly tokenId: string | undefined
   readonly #decider: Decider
   readonly #principal: Principal
@@ -149,6 +156,8 @@ class RequestUse implements Use {
   #outcome: UseOutcome = 'allowed'
   #counted = false
   #scope = ''
+  #endpointOf: (() => string) | undefined
+  #response: NodeResponse | undefined
 
   constructor(decider: Decider, principal: Principal, ip: string | undefined) {
     this.tokenId = principal.tokenId
@@ -174,6 +183,7 @@ class RequestUse implements Use {
   done(endpoint: string): void {
     if (this.#counted) return
     this.#counted = true
+    this.#decider.openUses?.delete(this)
     const ip = this.#ip
     const scope = this.#scope
     const outcome = this.#outcome
@@ -185,15 +195,25 @@ class RequestUse implements Use {
     }
   }
 
-  over(endpointOf: () => string, admitted: Principal): void {
+  follow(endpointOf: () => string, response?: NodeResponse, principal?: Principal): () => void {
+    this.#endpointOf = endpointOf
+    this.#response = response
+    if (!this.#counted) this.#decider.openUses?.add(this)
+    return () => {
+      this.settle(true)
+      if (principal !== undefined) endRequest(principal)
+    }
+  }
+
+  settle(now: boolean): void {
+    if (this.#counted || !(now || this.#response?.headersSent === true)) return
     let endpoint = ''
     try {
-      endpoint = endpointOf()
+      endpoint = this.#endpointOf?.() ?? ''
     } catch (error) {
       // If a framework behaves unexpectedly, the use is counted without its endpoint.
       this.#decider.report('flush', error)
     }
     this.done(endpoint)
-    endRequest(admitted)
   }
 }

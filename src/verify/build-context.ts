@@ -5,6 +5,7 @@ import { Consumers } from '../activity/consumers.js'
 import { Housekeeping } from '../activity/housekeeping.js'
 import { ImportedChanges } from '../activity/imported-changes.js'
 import { LineageRevoker } from '../activity/lineages.js'
+import { OpenUses } from '../activity/open-uses.js'
 import { Outbox } from '../activity/outbox.js'
 import { FreshRead, SharedRead } from '../activity/shared-read.js'
 import { UsageRecorder } from '../activity/usage.js'
@@ -136,7 +137,8 @@ export function buildContext(settings: Settings): Context {
         })
   const importedChanges =
     settings.imports === undefined ? undefined : new ImportedChanges({ store, clock, announce, changed: (id) => records.changed(id) })
-  const buffers: readonly Buffered[] = [usage, refusals, reuses, attempts, lineages, outbox, importedChanges].filter(
+  const openUses = new OpenUses(() => housekeeping.scheduleFlush())
+  const buffers: readonly Buffered[] = [openUses, usage, refusals, reuses, attempts, lineages, outbox, importedChanges].filter(
     (buffer) => buffer !== undefined,
   )
   const flush = async (): Promise<void> => {
@@ -192,6 +194,7 @@ export function buildContext(settings: Settings): Context {
     signals,
     signalOf: (entry) => signals.open(entry),
     usage,
+    openUses,
     refusals,
     reuses,
     attempts,

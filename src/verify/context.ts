@@ -3,6 +3,7 @@ import type { CoalescedEvents } from '../activity/coalesced-events.js'
 import type { Consumers } from '../activity/consumers.js'
 import type { Housekeeping } from '../activity/housekeeping.js'
 import type { LineageRevoker } from '../activity/lineages.js'
+import type { OpenUses } from '../activity/open-uses.js'
 import type { Outbox } from '../activity/outbox.js'
 import type { FreshRead } from '../activity/shared-read.js'
 import type { UsageRecorder } from '../activity/usage.js'
@@ -66,6 +67,7 @@ export type Context = {
   readonly signalOf: SignalOf
   /** Absent when the options turn usage counting off. */
   readonly usage: UsageRecorder | undefined
+  readonly openUses: OpenUses
   /** Refused uses of known tokens. */
   readonly refusals: CoalescedEvents
   /** Uses of rotated tokens after they ended. */

@@ -75,7 +75,13 @@ export function admitAs(outcome: GuardOutcome, guard: Guard, request: HttpReques
     setHeader(response, 'vary', withVary(response.getHeader('vary') as string | undefined, guard.vary))
     keepVary(nodeResponse(response), guard.vary)
   }
-  if (use !== undefined) onClose(nodeResponse(response), () => use.over(() => endpointOf(request), principal))
+  if (use !== undefined) {
+    const raw = nodeResponse(response)
+    onClose(
+      raw,
+      use.follow(() => endpointOf(request), raw, principal),
+    )
+  }
   return undefined
 }
 

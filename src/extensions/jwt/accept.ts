@@ -43,6 +43,7 @@ export function accept(tokens: Authenticator, ...verifiers: readonly Verifier[])
     isOwn: (credential) => (looksSigned(credential) && byIssuer.has(claimedIssuer(credential))) || own.isOwn?.(credential) !== false,
     ...(own.resolve !== undefined && { resolve: own.resolve }),
     ...(own.suggest !== undefined && { suggest: own.suggest }),
+    openUses: own.openUses,
     countUse(principal, use) {
       if (!(principal instanceof SignedPrincipal)) own.countUse(principal, use)
     },
