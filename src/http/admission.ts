@@ -36,7 +36,8 @@ export type Use = {
   done(endpoint: string): void
   /**
    * Says how to name the endpoint of a use that is counted before `done`: at the next flush once this response has begun, or when the instance closes.
-   * Returns what to call once the response was sent or abandoned: it counts the use, and stops watching the principal's token for this request.
+   * Returns what to call once the response was sent or abandoned: it stops watching the principal's token for this request, and counts the use unless checks
+   * that are still to come can refuse it.
    */
   follow(endpointOf: () => string, response?: NodeResponse, principal?: Principal): () => void
 }
@@ -158,6 +159,8 @@ class RequestUse implements Use, OpenUse {
   #scope = ''
   #endpointOf: (() => string) | undefined
   #response: NodeResponse | undefined
+  /** When the client left before the response had begun: since the last flush, or earlier. Checks go on for a while, and nobody reports their end. */
+  #left: 'now' | 'earlier' | undefined
 
   constructor(decider: Decider, principal: Principal, ip: string | undefined) {
     this.tokenId = principal.tokenId
@@ -200,13 +203,20 @@ class RequestUse implements Use, OpenUse {
     this.#response = response
     if (!this.#counted) this.#decider.openUses?.add(this)
     return () => {
-      this.settle(true)
       if (principal !== undefined) endRequest(principal)
+      if (response === undefined || response.headersSent === true || this.#decider.openUses === undefined) this.settle(true)
+      else this.#left = 'now'
     }
   }
 
   settle(now: boolean): void {
-    if (this.#counted || !(now || this.#response?.headersSent === true)) return
+    if (this.#counted) return
+    if (!now && this.#response?.headersSent !== true) {
+      if (this.#left !== 'earlier') {
+        if (this.#left === 'now') this.#left = 'earlier'
+        return
+      }
+    }
     let endpoint = ''
     try {
       endpoint = this.#endpointOf?.() ?? ''

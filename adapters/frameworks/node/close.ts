@@ -1,17 +1,45 @@
+type Listener = () => void
+type Emitter = { once(event: 'close', listener: Listener): unknown }
+
 /** Signals the end of a Node response. Over HTTP/2, only the stream knows that it has already ended. */
-type ClosingResponse = {
+type ClosingResponse = Emitter & {
   readonly closed?: boolean
   readonly stream?: { readonly closed: boolean; readonly destroyed: boolean }
-  once(event: 'close', listener: () => void): unknown
+  /** `null` while an earlier response on the same connection is not finished. */
+  readonly socket?: unknown
+  readonly req?: { readonly socket?: Emitter & { readonly destroyed: boolean } }
 }
 
-/** Calls back when the response has been sent or aborted; immediately if the client has already disconnected. */
-export function onClose(response: ClosingResponse, listener: () => void): void {
-  const { closed = isOver(response.stream) } = response
-  if (closed) listener()
-  else response.once('close', listener)
+/** Calls back when the response has been sent or aborted; immediately if the client has already disconnected. May call more than once. */
+export function onClose(response: ClosingResponse, listener: Listener): void {
+  const { closed = isOver(response.stream), socket, req } = response
+  if (closed || (socket === null && req?.socket?.destroyed === true)) {
+    listener()
+    return
+  }
+  response.once('close', listener)
+  // Node emits no event for a response that waits behind another one when their connection closes.
+  if (socket === null && req?.socket !== undefined) queue(req.socket, response, listener)
 }
 
 function isOver(stream: ClosingResponse['stream']): boolean {
   return stream !== undefined && (stream.closed || stream.destroyed)
+}
+
+/** The listeners of responses that wait on a connection, which itself gets one listener for all of them. */
+const queues: WeakMap<Emitter, Set<Listener>> = new WeakMap()
+
+function queue(connection: Emitter, response: Emitter, listener: Listener): void {
+  let listeners = queues.get(connection)
+  if (listeners === undefined) {
+    const waiting = new Set<Listener>()
+    listeners = waiting
+    queues.set(connection, waiting)
+    connection.once('close', () => {
+      for (const call of waiting) call()
+      waiting.clear()
+    })
+  }
+  const waiting = listeners.add(listener)
+  response.once('close', () => waiting.delete(listener))
 }

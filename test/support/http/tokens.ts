@@ -46,7 +46,7 @@ export async function served<T>(listener: RequestListener, run: (origin: string)
 export async function endpointsOf(tokens: Latchkey, id: string, expected: number): Promise<readonly string[]> {
   for (let turn = 0; ; turn += 1) {
     const report = await tokens.system.usage(id)
-    if (report.total + report.refused >= expected || turn > 100)
+    if (report.total + report.refused >= expected || turn > 500)
       return report.buckets.map(({ endpoint, outcome }) => `${endpoint} ${outcome}`).sort()
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
