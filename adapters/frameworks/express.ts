@@ -21,6 +21,7 @@ import { isThenable } from '../../src/store/deadline.js'
 import { onClose } from './node/close.js'
 import { addressOf } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
+import { mountOfRoute } from './node/mount-of-route.js'
 import { mountPattern } from './node/mount-pattern.js'
 import { expressBelievesCallers } from './node/trust.js'
 import { keepVary, withVary } from './node/vary.js'
@@ -164,7 +165,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
       return {
         url: addressOf({ headers: req.headers, protocol, hostname, path: baseUrl + path }),
         mountPath: baseUrl,
-        mountName: () => mountNameOf(req, baseUrl, 'handler'),
+        mountName: () => mountNameOf(req, baseUrl),
         target: req.originalUrl,
         ip: req.ip,
         parsedBody: req.body,
@@ -225,11 +226,12 @@ function appOf(req: Request): Request['app'] | undefined {
 // The pattern that matched, never the requested path.
 function endpointOf(req: Request): string {
   const path: unknown = req.route?.path
-  const mount = typeof path === 'string' ? mountNameOf(req, req.baseUrl, 'router') : undefined
+  const app = appOf(req)
+  const mount = app && mountOfRoute(app, req)
   return mount === undefined ? '' : endpointName(req.method, String(path), mount)
 }
 
-function mountNameOf(req: Request, baseUrl: string, end: 'router' | 'handler'): string | undefined {
+function mountNameOf(req: Request, baseUrl: string): string | undefined {
   const app = appOf(req)
-  return app && mountPattern(app, baseUrl, end)
+  return app && mountPattern(app, baseUrl, 'handler')
 }

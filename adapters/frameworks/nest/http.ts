@@ -6,7 +6,7 @@ import type { PlainResponse } from '../../../src/http/problem.js'
 import type { Platform } from '../../../src/http/request.js'
 import { tellRoute } from '../../../src/http/tell-route.js'
 import { onClose } from '../node/close.js'
-import { mountPattern } from '../node/mount-pattern.js'
+import { mountOfRoute, type Routed } from '../node/mount-of-route.js'
 import { expressBelievesCallers, fastifyBelievesCallers } from '../node/trust.js'
 import { keepVary, withVary } from '../node/vary.js'
 
@@ -33,13 +33,11 @@ type FastifyReplyLike = {
 }
 
 /** The parts of a request in which the two platforms differ. */
-type Inside = {
+type Inside = Routed & {
   readonly raw?: IncomingMessage
   readonly rawHeaders?: readonly string[]
   readonly ips?: unknown
   readonly app?: { get(name: string): unknown }
-  readonly baseUrl?: string
-  readonly route?: { readonly path?: unknown }
   readonly routeOptions?: { readonly url?: unknown }
 }
 
@@ -114,8 +112,8 @@ function nodeResponse(response: HttpResponse): ServerResponse {
 
 /** The route: the pattern that matched, never the requested path. */
 export function endpointOf(request: HttpRequest): string {
-  const { route, routeOptions, baseUrl = '', app } = request as Inside
+  const { route, routeOptions, app } = request as Inside
   const path = routeOptions?.url ?? route?.path
-  const mount = typeof path !== 'string' ? undefined : app === undefined ? '' : mountPattern(app, baseUrl)
+  const mount = typeof path !== 'string' ? undefined : app === undefined ? '' : mountOfRoute(app, request as Inside)
   return mount === undefined ? '' : endpointName(request.method, String(path), mount)
 }

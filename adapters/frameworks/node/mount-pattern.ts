@@ -1,23 +1,8 @@
-/** An entry in a router's stack. The part of a path that it consumed is in the result of `match`, or in `path` for versions that return `true`. */
-type Layer = {
-  readonly route?: unknown
-  readonly name?: unknown
-  readonly handle?: { readonly stack?: unknown }
-  readonly path?: unknown
-  readonly params?: unknown
-  /** Express 4. */
-  readonly regexp?: unknown
-  /** Router 2.3 and later. */
-  readonly rawPath?: unknown
-  match(path: string): unknown
-}
+import { appsAround, insideOf, type Layer, MOST_DEPTH, MOST_TRIES, stackOf, takenBy } from './layers.js'
 
 /** Whether the answer comes from a router, or from a handler that `use` added. */
 type End = 'router' | 'handler'
 
-/** The maximum number of entries that are tried for one path, and the maximum depth of nested routers. Beyond these limits, the pattern is unknown. */
-const MOST_TRIES = 5000
-const MOST_DEPTH = 12
 const MOST_KNOWN = 1000
 /** Under a wildcard mount, callers choose the length of the path, and checking one segment takes as long as matching the whole path. */
 const MOST_PARTS = 32
@@ -49,19 +34,6 @@ export function mountPattern(app: object, base: string, end: End = 'router'): st
   return pattern
 }
 
-/** The application and its parent applications, outermost first. */
-function appsAround(app: object): readonly object[] {
-  const parent: unknown = Reflect.get(app, 'parent')
-  return typeof parent === 'function' || (typeof parent === 'object' && parent !== null) ? [...appsAround(parent), app] : [app]
-}
-
-// Express 4 throws when its deprecated `router` getter is read.
-function stackOf(app: object): readonly Layer[] {
-  const router: unknown = Reflect.get(app, '_router') ?? Reflect.get(app, 'router')
-  const stack: unknown = Reflect.get(Object(router), 'stack')
-  return Array.isArray(stack) ? stack : []
-}
-
 /** All ways through nested routers and mounted applications that consume exactly this path. */
 function chainsTo([outermost, ...others]: readonly object[], path: string, end: End): readonly (readonly Layer[])[] | undefined {
   const found: (readonly Layer[])[] = []
@@ -73,31 +45,15 @@ function chainsTo([outermost, ...others]: readonly object[], path: string, end: 
       if (tries > MOST_TRIES) return
       const left = layer.route === undefined ? leftBehind(layer, rest) : undefined
       if (left === undefined) continue
-      const [next, ...more] = inner
-      const nested: unknown = layer.handle?.stack
-      const isApp = layer.name === 'mounted_app' && next !== undefined
-      const isNested = isApp || Array.isArray(nested)
-      if (!isNested && end === 'router') continue
+      const { stack: nested, inner: beyond } = insideOf(layer, inner)
+      if (nested === undefined && end === 'router') continue
       const chain = [...before, layer]
-      const beyond = isApp ? more : inner
       if (left === '' && beyond.length === 0) found.push(chain)
-      if (isNested) follow(isApp ? stackOf(next) : (nested as readonly Layer[]), left, beyond, chain)
+      if (nested !== undefined) follow(nested, left, beyond, chain)
     }
   }
   if (outermost !== undefined) follow(stackOf(outermost), path, others, [])
   return tries > MOST_TRIES ? undefined : found
-}
-
-/** The part of a path that an entry consumes; `undefined` if Express would not enter it. */
-function takenBy(layer: Layer, path: string): { readonly taken: string; readonly params: unknown } | undefined {
-  try {
-    const matched = layer.match(path)
-    const { path: taken, params } = matched === true ? layer : Object(matched)
-    return typeof taken === 'string' && path.startsWith(taken) ? { taken, params } : undefined
-  } catch {
-    // A parameter could not be decoded.
-    return undefined
-  }
 }
 
 /** The part of a path that an entry leaves to its inner router; `undefined` if it does not match. */
