@@ -43,7 +43,7 @@ export type EventsInput = {
   /** 1 to 1000. @default 50 */
   readonly limit?: number | undefined
   /**
-   * `oldest` follows the audit: a page with events always has a `nextCursor`, after which later events appear. No event is skipped or
+   * `oldest` follows the audit log: a page with events always has a `nextCursor`, after which later events appear. No event is skipped or
    * returned twice, however many nodes write at the same time.
    *
    * @default 'newest'
@@ -57,7 +57,7 @@ export type EventsInput = {
 /** The expected version of the record. Any other version is a conflict. */
 export type IfVersion = { readonly version?: number | undefined }
 
-/** The methods that manage tokens, called as one actor: limited to what it may see and grant, and recorded in the audit under its ID. */
+/** The methods that manage tokens, called as one actor: limited to what it may see and grant, and recorded in the audit log under its ID. */
 export interface TokenHandle<S extends string = string> extends SealedAudit, NameLists {
   /** Creates a token. Only this result contains its text. */
   create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
@@ -79,7 +79,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   revoke(id: string, input?: RevokeInput): Promise<TokenRecord>
   /** Ends every token of a tenant, of an owner, of an owner within a tenant, or all that the actor may see. */
   revokeAll(input: RevokeAllInput): Promise<{ readonly count: number }>
-  /** One page of the audit, newest first unless `order` says otherwise. */
+  /** One page of the audit log, newest first unless `order` says otherwise. */
   events(input?: EventsInput): Promise<Page<AuditEvent>>
   /** Usage of a token. */
   usage(id: string, range?: UsageInput): Promise<UsageReport>
@@ -108,7 +108,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
    * @throws ConflictError `conflict` while a token of the owner is not revoked
    */
   erase(owner: OwnerInput): Promise<Erased>
-  /** Records in the audit that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
+  /** Records in the audit log that a token was found where it should not be, and acts on it. Repeating a report changes nothing. */
   reportLeak(input: LeakInput): Promise<LeakReported>
   /**
    * Passes every audit event to a handler: in order, at least once, and on one node at a time, even if many nodes call this under the same name. The
@@ -251,7 +251,7 @@ export type Internals = Decider & {
   introspect(token: string, allowance: Allowance, from: Presenter): Promise<Introspection>
   /** Like `consume` as the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
   follow(name: string, handler: ListedEventHandler, options: { readonly from: 'start' | 'now'; readonly timeoutMs: number }): EventConsumer
-  /** The audit, the state of its consumers, and how the server is set up. Throws once the instance is closed. */
+  /** The audit log, the state of its consumers, and how the server is set up. Throws once the instance is closed. */
   store(): Pick<GuardedStore, 'events' | 'consumers' | 'saveConsumer' | 'diagnose'>
 }
 

@@ -49,7 +49,7 @@ export type AuthenticateOptions = Options<Context> & {
 export type ManagementOptions = Manage & {
   /** Returns the actor who makes the request, or nothing if no one is signed in. */
   readonly actor: (c: Context) => MaybePromise<Actor | undefined | null | false>
-  /** Returns the client's address, for the audit. */
+  /** Returns the client's address, for the audit log. */
   readonly ip?: ((c: Context) => string | undefined) | undefined
   /** Same as for `authenticate`. */
   readonly waitUntil?: ((work: Promise<unknown>, c: Context) => unknown) | undefined

@@ -49,7 +49,7 @@ export type ManagementOptions = Manage & {
   readonly actor: (request: Request) => MaybePromise<Actor | undefined | null | false>
   /** The path that the API is mounted on, such as `/admin/tokens`. */
   readonly mountPath: string
-  /** Returns the client's address, for the audit. */
+  /** Returns the client's address, for the audit log. */
   readonly ip?: ((request: Request) => string | undefined) | undefined
   /** Same as for `authenticate`, but also receives the request. On Workers, pass `waitUntil` from `cloudflare:workers`. */
   readonly waitUntil?: ((work: Promise<unknown>, request: Request) => unknown) | undefined

@@ -42,7 +42,7 @@ export type CoalescingOptions = {
 }
 
 /**
- * Writes occurrences that a caller can repeat at will to the audit, coalesced: a flood produces a handful of events with large counts.
+ * Writes occurrences that a caller can repeat at will to the audit log, coalesced: a flood produces a handful of events with large counts.
  *
  * Each recorder has its own budget, so that one flood neither delays nor drowns out other events. Within the budget, everybody who causes such occurrences and
  * every tenant that they concern has its own turn and space: neither a caller's nor a tenant's flood hides anything from another tenant's administrators, or

@@ -10,7 +10,7 @@ const EXPECT_MS = 60_000
  * Events that were written in host transactions.
  *
  * Nothing signals when such a transaction commits, so its events are looked for: soon after one was written here, with each sweep of every node, and
- * before anyone reads the audit at or past their position.
+ * before anyone reads the audit log at or past their position.
  */
 export class Outbox {
   readonly #store: GuardedStore
@@ -86,7 +86,7 @@ export class Outbox {
     })
   }
 
-  /** Reports events that were placed: their transactions are committed. */
+  /** Reports events that were placed, which means that their transactions were committed. */
   tell(placed: readonly StoredEvent[]): void {
     for (const { tokenId } of placed) if (tokenId !== undefined) this.#committed(tokenId)
     this.#announce(placed)

@@ -23,7 +23,7 @@ const shape: z.ZodType<AuditAnchors> = z.strictObject({
 })
 
 /**
- * Reads the anchors that an audit is checked against. An invalid head is refused, because without it the check would find less.
+ * Reads the anchors that an audit log is checked against. An invalid head is refused, because without it the check would find less.
  *
  * @throws InvalidInputError `invalid_input`
  */

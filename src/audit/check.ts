@@ -5,13 +5,13 @@ import { Problems } from './problems.js'
 import { damagedMessage, SealedRange } from './range.js'
 import { type FullSeal, headOf, NO_SEAL, readBareSeal, readSeal, type Seal, sealHash } from './seal.js'
 
-/** One entry of an exported audit. A seal is followed by the events that it covers, in the store's order. */
+/** One entry of an exported audit log. A seal is followed by the events that it covers, in the store's order. */
 export type AuditEntry = { readonly seal: unknown; readonly event?: undefined } | { readonly event: ListedEvent; readonly seal?: undefined }
 
 /** Beyond this number, problems are reported without their position. */
 const MOST_UNSEALED = 1000
 
-/** Checks an audit, entry by entry, against its seals, and the seals against anchors kept outside the database. */
+/** Checks an audit log, entry by entry, against its seals, and the seals against anchors kept outside the database. */
 export class AuditCheck {
   readonly #anchors: AuditAnchors
   readonly #problems = new Problems()

@@ -10,7 +10,7 @@ export type ProveInput = {
   readonly hide?: readonly string[] | undefined
 }
 
-/** The verbs of the sealed audit. They need an actor who sees every event, such as `tokens.system`. */
+/** The verbs of the sealed audit log. They need an actor who sees every event, such as `tokens.system`. */
 export interface SealedAudit {
   /**
    * Seals every event that is not sealed yet, and returns the newest head, or `undefined` if there are no events. The `sealing` option does this on a schedule.
@@ -20,7 +20,7 @@ export interface SealedAudit {
   sealAudit(): Promise<AuditHead | undefined>
   /**
    * Checks every event against the seals, and the seals against a head kept outside the database, a signature, or both. Reads the whole
-   * audit, page by page.
+   * audit log, page by page.
    *
    * @example
    * ```ts
@@ -28,8 +28,8 @@ export interface SealedAudit {
    * ```
    */
   verifyAudit(anchors?: AuditAnchors): Promise<AuditReport>
-  /** Creates a proof that one event is in the audit, without revealing any other, for `verifyEventProof` of `latchkey/audit`. */
+  /** Creates a proof that one event is in the audit log, without revealing any other, for `verifyEventProof` of `latchkey/audit`. */
   proveEvent(id: string, input?: ProveInput): Promise<EventProof>
-  /** Exports the whole audit with its seals, page by page, for `verifyAuditExport` of `latchkey/audit`. Each entry is plain JSON. */
+  /** Exports the whole audit log with its seals, page by page, for `verifyAuditExport` of `latchkey/audit`. Each entry is plain JSON. */
   exportAudit(): AsyncIterable<AuditEntry>
 }

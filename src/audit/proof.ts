@@ -6,7 +6,7 @@ import { isHash } from './hash.js'
 import { inclusionPath, rootFromPath } from './merkle.js'
 import { bareSeal, type FullSeal, readBareSeal, type Seal, sealHash } from './seal.js'
 
-/** Proves that one event is in the audit, without revealing any other. Plain JSON. */
+/** Proves that one event is in the audit log, without revealing any other. Plain JSON. */
 export type EventProof = {
   readonly version: 1
   /** The event as stored, without its hidden fields. */

@@ -1,14 +1,17 @@
 const BASE64 = /^[0-9A-Za-z+/]*={0,2}$/
 
-/** Decodes base64 to binary text (RFC 4648 §4). Returns `undefined` for any other text: `atob` would throw, which takes a hundred times longer than decoding. */
+/**
+ * Decodes base64 to a binary string (RFC 4648 §4). Returns `undefined` for any other text, because `atob` would throw, which takes a hundred times longer
+ * than decoding.
+ */
 export function decodeBase64(text: string): string | undefined {
   const isComplete = text.endsWith('=') ? text.length % 4 === 0 : text.length % 4 !== 1
   return isComplete && BASE64.test(text) ? atob(text) : undefined
 }
 
 /**
- * Decodes base64 and base64url like `Buffer.from()`, which many hosts use: it ignores all other characters and missing padding. Returns the bytes as binary
- * text and, if they are valid, as UTF-8.
+ * Decodes base64 and base64url like `Buffer.from()`, which many hosts use: it ignores all other characters and missing padding. Returns the bytes as a
+ * binary string and, if they are valid, as UTF-8.
  */
 export function decodeBase64Leniently(text: string): readonly string[] {
   const digits = text.replace(/[^0-9A-Za-z+/_-]+/g, '').replace(/[_-]/g, (digit) => (digit === '-' ? '+' : '/'))

@@ -44,7 +44,7 @@ const MESSAGES: { readonly [Name in WarningCode]: string } = {
   LATCHKEY_W008: 'the session callback of authenticate() returned an incomplete session, so the request was answered with 503',
   LATCHKEY_W009: 'the foreign callback of authenticate() returned an incomplete principal, so the request was answered with 503',
   LATCHKEY_W010:
-    'the framework trusts every proxy, so callers can choose their own address: allowedIps, limits by address and the addresses in the audit are unreliable',
+    'the framework trusts every proxy, so callers can choose their own address: allowedIps, address limits and the addresses in the audit log are unreliable',
   LATCHKEY_W011:
     'many tokens are used from one address, so their callers share one budget for forged-token lookups: set the pepper option, or let the framework find each client’s address',
   LATCHKEY_W012:

@@ -3,7 +3,7 @@ import type { Platform } from './request.js'
 
 /**
  * Warns once if the framework trusts any address that a caller writes into a forwarding header. Callers then control `allowedIps`, limits by address, and the
- * addresses in the audit. Checks only the first request, because the setting belongs to the application.
+ * addresses in the audit log. Checks only the first request, because the setting belongs to the application.
  */
 export function createTrustCheck<R>(believesCallers: Platform<R>['believesCallers'], onWarning?: OnWarning): (request: R) => void {
   let asked = believesCallers === undefined

@@ -2,7 +2,7 @@ import type { Code } from '../errors.js'
 import type { Actor } from './actor.js'
 import type { Principal } from './principal.js'
 
-/** A request that was refused before it reached a verb, for the audit. */
+/** A request that was refused before it reached a verb, for the audit log. */
 export type Attempted = {
   /** The route. */
   readonly attempt: string

@@ -1,6 +1,6 @@
 import type { MaybePromise } from './json.js'
 
-/** The newest seal of an audit. Keep it where people who can write to the database cannot change it. It covers everything up to `lastSeq`. */
+/** The newest seal of an audit log. Keep it where people who can write to the database cannot change it. It covers everything up to `lastSeq`. */
 export type AuditHead = {
   readonly prefix: string
   readonly number: number
@@ -13,13 +13,13 @@ export type AuditHead = {
   readonly signature?: string
 }
 
-/** The part of a head that is compared with an audit. */
+/** The part of a head that is compared with an audit log. */
 export type KnownHead = Pick<AuditHead, 'number' | 'hash'>
 
 /** Checks the signature of a seal's hash, as `sealVerifier` of `latchkey/audit` does. */
 export type VerifySignature = (hash: string, signature: string) => MaybePromise<boolean>
 
-/** The anchors that an audit is checked against. Without either, only its internal consistency is checked. */
+/** The anchors that an audit log is checked against. Without either, only its internal consistency is checked. */
 export type AuditAnchors = {
   /** A head that was kept outside the database, preferably the newest. */
   readonly head?: KnownHead | undefined
@@ -28,7 +28,7 @@ export type AuditAnchors = {
 }
 
 /**
- * One problem in an audit.
+ * One problem in an audit log.
  *
  * `changed`, `removed`, `inserted`, `reordered`: an event differs from what was sealed. `seal`: the seals themselves are damaged, forged or cut off.
  */

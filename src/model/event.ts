@@ -70,7 +70,7 @@ export type StoredEvent = {
   readonly after?: JsonObject
   /** Anything else, such as the filter of a bulk revocation. */
   readonly details?: JsonObject
-  /** 32 random hexadecimal digits that blind the seals' commitments to personal fields. Visible only to actors who read the whole audit. */
+  /** 32 random hexadecimal digits that blind the seals' commitments to personal fields. Visible only to actors who read the whole audit log. */
   readonly salt?: string
   /** Replaces `salt` once personal fields have been erased. */
   readonly erased?: ErasedFields
@@ -140,10 +140,10 @@ export type LeakAction = 'revoke' | 'deactivate' | 'notify'
 export type LeakInput = {
   /** The text that was found. */
   readonly token: string
-  /** Where it was found: `content`, `commit`, `npm`. For the audit. */
+  /** Where it was found: `content`, `commit`, `npm`. For the audit log. */
   readonly source?: string | undefined
   readonly url?: string | undefined
-  /** The finder's name for this kind of token. For the audit. */
+  /** The finder's name for this kind of token. For the audit log. */
   readonly type?: string | undefined
   readonly action: LeakAction
 }

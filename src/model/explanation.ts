@@ -86,7 +86,7 @@ export type ExplainStep = {
   readonly resources?: readonly ExplainedResource[]
 }
 
-/** Coalesced refusals of the token in the audit: up to `count` of them within the minute before `at`. */
+/** Coalesced refusals of the token in the audit log: up to `count` of them within the minute before `at`. */
 export type RecordedRefusal = { readonly at: Date; readonly code?: Code; readonly count?: number; readonly ip?: string }
 
 /** Why a token is or was accepted or refused. */
@@ -99,7 +99,7 @@ export type Explanation = {
   /** How it would be refused. Absent if it would not be, or if an earlier step with an unknown outcome may refuse it in a different way. */
   readonly code?: Code
   readonly steps: readonly ExplainStep[]
-  /** With `at`: the refusals in the audit within two minutes of that time. */
+  /** With `at`: the refusals in the audit log within two minutes of that time. */
   readonly refusals?: readonly RecordedRefusal[]
 }
 

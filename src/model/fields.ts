@@ -1,5 +1,5 @@
 /**
- * The table of a token's fields. Each field is defined here once; input schemas, record types, the record view, the audit, SQL columns
+ * The table of a token's fields. Each field is defined here once; input schemas, record types, the record view, the audit log, SQL columns
  * and the OpenAPI document are derived from it.
  *
  * This is plain data without imports. The modules that read, write, or show values define once how they handle each kind.
@@ -42,14 +42,14 @@ export type Field = {
   readonly required?: true
   /** Which callers may set it: those of `create`, or of `create` and `update`. Absent: only the library sets it. */
   readonly set?: 'create' | 'create and update'
-  /** A text that no input may have, because `erase` writes it. */
+  /** A string that no input may have, because `erase` writes it. */
   readonly reserved?: string
   /** Its name in inputs, if different. */
   readonly input?: string
-  /** The minimum and maximum, in characters of a text or seconds of a duration. */
+  /** The minimum and maximum, in characters of a string or seconds of a duration. */
   readonly min?: number
   readonly max?: number
-  /** Its old and new values appear in the audit. */
+  /** Its old and new values appear in the audit log. */
   readonly audited?: true
   /** Stays in the store: no record, response, or event contains it. */
   readonly secret?: true

@@ -8,7 +8,7 @@ export type ScopeName = Register extends { tokens: { readonly catalogue: { reado
 
 /** The request that presents a token, as far as the caller knows it. */
 export type VerifyContext = {
-  /** The client's address, for address limits, the last use, and the audit. */
+  /** The client's address, for address limits, the last use, and the audit log. */
   readonly ip?: string | undefined
   readonly method?: string | undefined
   /** The route's pattern, not the raw path. */

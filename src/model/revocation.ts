@@ -2,7 +2,7 @@ import type { TokenRecord } from './record.js'
 
 /** Options of `revoke`. */
 export type RevokeInput = {
-  /** Stored as `revokedReason` and in the audit. */
+  /** Stored as `revokedReason` and in the audit log. */
   readonly reason?: string | undefined
   /** Resolves only when every live node has applied the change, at most `maxStaleness` later. @default false */
   readonly waitForNodes?: boolean | undefined

@@ -34,7 +34,7 @@ export function toPlain(text: string): string {
 /** The message for text that contains a token. It does not repeat the text. */
 export const HOLDS_TOKEN = 'looks like a token, and tokens are never stored: pass its ID or its hint'
 
-/** Returns why a text is not allowed: it has control or invisible characters, half of a surrogate pair, or a token, or its length is out of bounds. */
+/** Returns why a string is not allowed: it has control or invisible characters, half of a surrogate pair, or a token, or its length is out of bounds. */
 export function whyNotPlain(value: string, min: number, max: number): string | undefined {
   if (value.length < min) return min === 1 ? 'must not be empty' : `must be at least ${min} characters`
   if (value.length > max) return `must be at most ${max} characters`

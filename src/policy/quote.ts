@@ -2,7 +2,7 @@ import { redact } from '../token/redact.js'
 
 /** Longer inputs are truncated in messages. */
 const MAX_QUOTED = 64
-/** Nothing is shown of a text that is longer than this. */
+/** Nothing is shown of a string that is longer than this. */
 const MAX_READ = 2 ** 20
 
 /** JSON escapes only some of the characters that control a terminal, and none that reorder the text around them. */

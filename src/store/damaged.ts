@@ -46,7 +46,7 @@ export class DamagedEvents {
   look<Page extends readonly ListedEvent[]>(page: Page): Page {
     for (const { id, seq, damaged } of page) {
       if (damaged === undefined || !this.#found.note(seq, { id, seq, fields: [...damaged] })) continue
-      const what = `event ${id} of the audit, at position ${seq}, is damaged in the store`
+      const what = `event ${id} of the audit log, at position ${seq}, is damaged in the store`
       this.#report('store.events', new StoreUnavailableError(`${what}: ${damaged.join(', ')} cannot be read. See verifyAudit()`))
     }
     return page

@@ -33,8 +33,8 @@ const FIELDS: {
 const CHECKS = Object.entries(FIELDS)
 
 /**
- * Reads a page of the audit. Returns `undefined` if it or the place where it stopped is not in the requested order, because paging would then skip events or
- * never end.
+ * Reads a page of the audit log. Returns `undefined` if it or the place where it stopped is not in the requested order, because paging would then skip events
+ * or never end.
  */
 export function readEvents(answer: unknown, { order, after, limit }: EventQuery): EventPage | undefined {
   if (!Array.isArray(answer) || answer.length > limit) return undefined

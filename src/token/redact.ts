@@ -28,7 +28,7 @@ export function learnRemoval(remove: Remove): void {
 }
 
 /**
- * Replaces everything in a text that looks like a token, with any prefix, with its hint: `acme_live_4kQ0…`. Tokens of other systems that an instance accepts
+ * Replaces everything in a string that looks like a token, with any prefix, with its hint: `acme_live_4kQ0…`. Tokens of other systems that an instance accepts
  * become an ellipsis if their format differs from other text.
  */
 export function redact(text: string): string {
@@ -56,10 +56,10 @@ export const EVERY_TEXT: readonly string[] = Object.freeze([])
 const PART = 12
 /** Half of a part. */
 const BLOCK = 6
-/** The maximum length of a text that is searched for secrets; the rest is dropped. No report shows as much. */
+/** The maximum length of a string that is searched for secrets; the rest is dropped. No report shows as much. */
 const MOST_SEARCHED = 4096
 const ESCAPE = /%([0-9A-Fa-f]{2})/g
-/** The maximum number of times that a text is URL-decoded. */
+/** The maximum number of times that a string is URL-decoded. */
 const MOST_DECODINGS = 5
 
 /** Removes these secrets from text: as they are, URL-encoded and escaped for JSON, and every part of 12 characters or more, in any case. */
@@ -80,7 +80,7 @@ export function textRemover(secrets: readonly string[]): Remove {
 
 /** The forms of secrets to search for. */
 type Searched = {
-  /** Texts whose parts are removed, too, in lower case, and which of their blocks occurred in a text. */
+  /** Texts whose parts are removed, too, in lower case, and which of their blocks occurred in a string. */
   readonly long: readonly (readonly [secret: string, occurred: Uint8Array])[]
   /** The parts around the blocks that occurred. */
   readonly parts: Set<string>
@@ -115,7 +115,7 @@ function searched(secrets: readonly string[]): Searched {
 /** Characters that no form changes. */
 const UNRESERVED = /^[0-9A-Za-z._-]*$/
 
-/** Returns a text as it is, in a URL, in a form, and within a string in JSON. */
+/** Returns a string as it is, in a URL, in a form, and within a JSON string. */
 function formsOf(text: string): readonly string[] {
   if (UNRESERVED.test(text)) return [text]
   const url = text.toWellFormed()
@@ -187,7 +187,7 @@ class Filter {
   }
 }
 
-/** Truncates a text that is too long to search: between two words, or within a long word, of which less than a part of a secret can be left. */
+/** Truncates a string that is too long to search: between two words, or within a long word, of which less than a part of a secret can be left. */
 function startOf(text: string): string {
   if (text.length <= MOST_SEARCHED) return text
   const start = text.slice(0, MOST_SEARCHED)

@@ -59,11 +59,11 @@ type Task = {
 export async function erase(context: Context, actor: ReadActor, input: unknown): Promise<Erased> {
   const { ownerId, tenantId } = readShape(shape, input, 'erase()')
   refuseUndefined(input, ['tenantId'], 'to mean every tenant')
-  if (isNobody(ownerId)) throw new InvalidInputError('ownerId', 'is not a person: latchkey uses this ID in the audit')
+  if (isNobody(ownerId)) throw new InvalidInputError('ownerId', 'is not a person: latchkey uses this ID in the audit log')
   if (actor.manages === 'own') throw new GrantDeniedError('actor', 'erasing requires an actor who manages all tokens of the tenant')
   checkTenant(actor, tenantId)
   if (actor.id === ownerId)
-    throw new GrantDeniedError('ownerId', 'is you: the audit must name who erased whom, so somebody else must do it')
+    throw new GrantDeniedError('ownerId', 'is you: the audit log must name who erased whom, so somebody else must do it')
   const task: Task = {
     context,
     actor,
@@ -226,7 +226,7 @@ async function eraseFromPage(task: Task, page: readonly ListedEvent[]): Promise<
   return ok ? erasures.length : undefined
 }
 
-/** Returns one event per tenant that names the changed places and fields. Administrators of a tenant see only what happens to their own audit. */
+/** Returns one event per tenant that names the changed places and fields. Administrators of a tenant see only what happens to their own audit log. */
 function coveringEvents(task: Task, page: readonly ListedEvent[]): readonly StoredEvent[] {
   const tenants = new Set(page.map(({ tenantId }) => tenantId))
   return [...tenants].flatMap((tenantId) => {

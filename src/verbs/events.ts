@@ -47,7 +47,7 @@ const page = {
   order: z
     .enum(['newest', 'oldest'], { error: 'must be newest or oldest' })
     .meta({
-      description: 'Oldest first follows the audit: a page with events always has a nextCursor, from which later events can be read.',
+      description: 'Oldest first follows the audit log: a page with events always has a nextCursor, from which later events can be read.',
     })
     .optional(),
   cursor: cursorShape,
@@ -68,7 +68,7 @@ export const eventsShape: z.ZodType<Given> = z.strictObject({
 export const tokenEventsShape: z.ZodType<Given> = z.strictObject(page)
 
 /**
- * Returns one page of the audit, limited to what the actor may see.
+ * Returns one page of the audit log, limited to what the actor may see.
  *
  * @throws InvalidInputError `invalid_input`, including for a cursor from a different query
  */
@@ -115,14 +115,14 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
   }
   return {
     items: rows.map(viewEvent),
-    // A caller that follows the audit continues after the last event, whether or not more events exist yet.
+    // A caller that follows the audit log continues after the last event, whether or not more events exist yet.
     ...((more || (order === 'oldest' && last !== undefined)) && end !== undefined && { nextCursor: writeCursor([end], bound) }),
   }
 }
 
 type TokenSeen = { readonly bulkId?: string | undefined; readonly tenantId?: string | undefined }
 
-/** Returns a token that this actor may see, or what the audit says about it if it was removed. */
+/** Returns a token that this actor may see, or what the audit log says about it if it was removed. */
 async function tokenOf(context: Context, actor: ReadActor, tokenId: string): Promise<TokenSeen | undefined> {
   return (await seenBy(context, actor, tokenId)) ?? (await prunedAs(context, actor, tokenId))
 }

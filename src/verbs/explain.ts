@@ -19,7 +19,7 @@ import { recordAsOf } from './lib/as-of.js'
 import { checkId, seenBy } from './lib/change.js'
 
 const MAX_SCOPES = 100
-/** The audit groups the refusals of a minute and dates the group by its last refusal. */
+/** The audit log groups the refusals of a minute and dates the group by its last refusal. */
 const NEAR_MS = 120_000
 const MAX_REFUSALS = 20
 /** The maximum number of pages of events that are read for them, if the store stops at each. */

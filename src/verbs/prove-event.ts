@@ -20,7 +20,7 @@ type Given = { head?: KnownHead | undefined; hide?: readonly string[] | undefine
 const shape: z.ZodType<Given> = z.strictObject({ head: headShape.optional(), hide: z.array(text(1, 200)).max(100).optional() })
 
 /**
- * Proves that the audit contains an event.
+ * Proves that the audit log contains an event.
  *
  * @throws InvalidInputError `invalid_input`, when the event does not exist, the head does not match, or `hide` names a field that is not personal
  * @throws ConflictError `conflict`, for an event that is not sealed yet or no longer matches its seal

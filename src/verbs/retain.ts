@@ -74,8 +74,8 @@ async function removeEvents(context: Context, now: number, before: number, goOn:
 }
 
 /**
- * Returns the events of a sealed audit up to the first one that is still kept or differs from what was sealed. Events that were sealed long ago may follow a younger
- * event, because the clocks of nodes differ.
+ * Returns the events of a sealed audit log up to the first one that is still kept or differs from what was sealed. Events that were sealed long
+ * ago may follow a younger event, because the clocks of nodes differ.
  */
 async function soundOf(
   context: Context,
@@ -85,7 +85,7 @@ async function soundOf(
 ): Promise<readonly ListedEvent[]> {
   for (const [at, event] of events.entries()) {
     if (!(await removal.isSound(event))) {
-      const message = `event ${event.id} of the audit differs from what was sealed, so nothing after it is removed: see verifyAudit()`
+      const message = `event ${event.id} of the audit log differs from what was sealed, so nothing after it is removed: see verifyAudit()`
       context.report('retention', new StoreUnavailableError(message))
       return events.slice(0, at)
     }

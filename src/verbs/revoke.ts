@@ -11,7 +11,7 @@ type Given = { reason?: string | undefined; waitForNodes?: boolean | undefined }
 
 /** Input fields for the reason of a revocation and for how long to wait for other nodes. */
 export const revocationFields: { readonly [Name in keyof Given]-?: z.ZodType<Given[Name]> } = {
-  reason: text(1, 500).meta({ description: 'Stored with the token and in the audit.' }).optional(),
+  reason: text(1, 500).meta({ description: 'Stored with the token and in the audit log.' }).optional(),
   waitForNodes: z
     .boolean({ error: 'must be true or false' })
     .meta({ description: 'Respond only when every live node has applied the change.' })

@@ -10,7 +10,7 @@ import { sealUp } from './lib/seals.js'
  * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export async function sealAudit(context: Context, actor: ReadActor): Promise<AuditHead | undefined> {
-  checkSeesAll(actor, 'sealing the audit')
+  checkSeesAll(actor, 'sealing the audit log')
   const seal = await sealUp(context)
   return seal && headOf(seal)
 }

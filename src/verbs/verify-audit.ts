@@ -12,7 +12,7 @@ import { checkSeesAll, type ReadActor } from './lib/actor.js'
  * @throws GrantDeniedError `grant_denied`, for an actor that cannot see every event
  */
 export async function verifyAudit(context: Context, actor: ReadActor, input: unknown): Promise<AuditReport> {
-  checkSeesAll(actor, 'verifying the audit')
+  checkSeesAll(actor, 'verifying the audit log')
   const anchors = readAnchors(input, 'verifyAudit()')
   const { prefix } = context.settings
   const check = new AuditCheck(anchors, prefix)

@@ -2,7 +2,7 @@ import type { ListedEvent, StoredSeal, TokenStore } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import type { AuditEntry } from '../../src/audit/check.js'
 
-/** The tables of an audit, as somebody with access to the database could rewrite them. */
+/** The tables of an audit log, as somebody with access to the database could rewrite them. */
 export type Tables = { events: ListedEvent[]; seals: StoredSeal[] }
 
 /** A store whose tables of events and seals return forged rows after `forge` is called. */

@@ -6,7 +6,7 @@ import { retain } from '../../src/verbs/retain.js'
 import { HOUR, type Node, node } from '../verbs/notices-world.js'
 import { exported } from './log.js'
 
-/** A valid audit, and checks of whether a change to it is detected. */
+/** A valid audit log, and checks of whether a change to it is detected. */
 export type Audited = {
   readonly tokens: Node
   readonly head: AuditHead
@@ -14,11 +14,11 @@ export type Audited = {
   readonly sealed: number
   /** Expects that neither the database nor an export of it verifies. */
   isFound(what: string): Promise<void>
-  /** Expects that the audit verifies as it did at first. */
+  /** Expects that the audit log verifies as it did at first. */
   isHonest(): Promise<void>
 }
 
-/** An audit from which retention removed a part and an owner was erased. */
+/** An audit log from which retention removed a part and an owner was erased. */
 export async function prunedAndErased(store: TokenStore): Promise<Audited> {
   onTestFinished(() => Promise.resolve(store.close?.()))
   const tokens = node({ store, sealing: { every: '1h' }, retention: { events: '1h' } })

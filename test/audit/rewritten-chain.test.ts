@@ -62,7 +62,7 @@ function resealed(events: readonly ListedEvent[], seals: readonly StoredSeal[]):
   return made
 }
 
-/** A node that has sealed its audit once, or twice, in a database that somebody then rewrites. */
+/** A node that has sealed its audit log once, or twice, in a database that somebody then rewrites. */
 async function sealedBy(seals = 1) {
   const forgeable = forgeableStore()
   const honest = node(forgeable.store)
@@ -79,25 +79,25 @@ type Sealed = Awaited<ReturnType<typeof sealedBy>>
 
 const forgeries: { readonly [what: string]: { message: RegExp; seals?: number; forge: (sealed: Sealed) => FullSeal[] } } = {
   'its newest seal was replaced, with the history below it': {
-    message: /^seal 1 of the audit was replaced .*: see verifyAudit\(\)$/,
+    message: /^seal 1 of the audit log was replaced .*: see verifyAudit\(\)$/,
     forge: ({ events, stored }) => resealed(rewritten(events), stored),
   },
   'its newest seal was replaced, and another one follows': {
-    message: /^seal 1 of the audit was replaced .*: see verifyAudit\(\)$/,
+    message: /^seal 1 of the audit log was replaced .*: see verifyAudit\(\)$/,
     forge: ({ events, stored }) => {
       const seals = resealed(rewritten(events), stored)
       return [...seals, sealOver(seals.at(-1), rewritten(events).slice(2))]
     },
   },
   'a seal follows that continues another history, so that its own can be replaced later': {
-    message: /^seal 2 of the audit does not continue seal 1.*: see verifyAudit\(\)$/,
+    message: /^seal 2 of the audit log does not continue seal 1.*: see verifyAudit\(\)$/,
     forge: ({ events, stored }) => {
       const seals = resealed(rewritten(events), stored)
       return [...stored.flatMap((each) => openSeal(each) ?? []), sealOver(seals.at(-1), rewritten(events).slice(2))]
     },
   },
   'a seal between its own and the newest one was removed': {
-    message: /^seal 2 of the audit is missing.*: see verifyAudit\(\)$/,
+    message: /^seal 2 of the audit log is missing.*: see verifyAudit\(\)$/,
     forge: ({ events, stored }) => {
       const [first] = stored.flatMap((each) => openSeal(each) ?? [])
       const second = sealOver(first, events.slice(2, 3))
@@ -105,11 +105,11 @@ const forgeries: { readonly [what: string]: { message: RegExp; seals?: number; f
     },
   },
   'its newest seal was cut off': {
-    message: /^seal 2 of the audit is missing.*: see verifyAudit\(\)$/,
+    message: /^seal 2 of the audit log is missing.*: see verifyAudit\(\)$/,
     seals: 2,
     forge: ({ stored }) => stored.slice(0, 1).flatMap((each) => openSeal(each) ?? []),
   },
-  'all seals were removed': { message: /^seal 1 of the audit is missing.*: see verifyAudit\(\)$/, forge: () => [] },
+  'all seals were removed': { message: /^seal 1 of the audit log is missing.*: see verifyAudit\(\)$/, forge: () => [] },
 }
 
 it.each(Object.entries(forgeries))('a node neither seals nor hands out a head after %s', async (_, { message, seals, forge }) => {
@@ -133,7 +133,7 @@ it('retention records no removal in a chain whose newest seal was replaced, and 
   await honest.handle.sealAudit()
   const { events, seals } = await forgeable.tables()
   forgeable.forge({ events: rewritten(events), seals: resealed(rewritten(events), seals).map(storeSeal) })
-  await expect(honest.retain(60 * DAY)).rejects.toThrow(/^seal 1 of the audit was replaced/)
+  await expect(honest.retain(60 * DAY)).rejects.toThrow(/^seal 1 of the audit log was replaced/)
   expect((await forgeable.tables()).events).toHaveLength(3)
   expect((await forgeable.tables()).seals).toHaveLength(1)
 })
@@ -145,7 +145,7 @@ it('retention removes nothing after all seals were removed, even if the `sealing
   await honest.handle.sealAudit()
   const { events } = await forgeable.tables()
   forgeable.forge({ events, seals: [] })
-  await expect(honest.retain(60 * DAY)).rejects.toThrow(/^seal 1 of the audit is missing/)
+  await expect(honest.retain(60 * DAY)).rejects.toThrow(/^seal 1 of the audit log is missing/)
   expect((await forgeable.tables()).events).toHaveLength(3)
 })
 
@@ -158,7 +158,7 @@ it('a node detects the replacement of a seal that it handed out, even if another
   expect(honest.heads.map(({ number }) => number)).toEqual([1])
   const { events, seals } = await forgeable.tables()
   forgeable.forge({ events: rewritten(events), seals: resealed(rewritten(events), seals).map(storeSeal) })
-  await expect(honest.handle.sealAudit()).rejects.toThrow(/^seal 1 of the audit was replaced/)
+  await expect(honest.handle.sealAudit()).rejects.toThrow(/^seal 1 of the audit log was replaced/)
 })
 
 it('checking the chain costs no extra read on the only node that seals, and one after others have sealed', async () => {

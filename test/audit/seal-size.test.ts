@@ -4,7 +4,7 @@ import { nextSeal, SEALED_AT_ONCE, storeSeal } from '../../src/audit/seal.js'
 
 const page = readFileSync(new URL('../../docs/retention.md', import.meta.url), 'utf8')
 
-/** The size in bytes of a seal over this many events, late in the life of an audit. */
+/** The size in bytes of a seal over this many events, late in the life of an audit log. */
 function sizeOf(count: number): number {
   const leaves = Array.from({ length: count }, (_, at) => [10_000_000 + at, 'a'.repeat(64)] as const)
   const before = nextSeal(undefined, { prefix: 'acme_live', at: 1_800_000_000_000, leaves: [] })

@@ -18,7 +18,7 @@ const otherThan = (value: unknown): unknown => {
   return typeof value === 'object' ? { n: 1 } : `${value ?? ''}x`
 }
 
-/** Access to the server: its client, and the keys of the audit's events and seals. */
+/** Access to the server: its client, and the keys of the audit log's events and seals. */
 type Log = { readonly client: Redis; readonly root: string; readonly log: string; readonly seals: string }
 type Entry = { readonly id: string; readonly seq: number; readonly body: string }
 
@@ -99,7 +99,7 @@ const ACTS: { readonly [name: string]: Act } = {
   ),
 }
 
-it('detects every change to the keys of an audit on Redis', { timeout: 120_000 }, async ({ skip }) => {
+it('detects every change to the keys of an audit log on Redis', { timeout: 120_000 }, async ({ skip }) => {
   const { url, skip: why } = await service('redis')
   if (url === undefined) return skip(why)
   const root = newKeyPrefix()

@@ -174,18 +174,18 @@ describe('text that continues after a NUL', () => {
   })
 })
 
-describe('changes to the tables of an audit with removed and erased parts', () => {
-  it('detects every change to the tables of an audit with removed and erased parts on SQLite', { timeout: 120_000 }, async () =>
+describe('changes to audit log tables with removed and erased parts', () => {
+  it('detects every change to audit log tables with removed and erased parts on SQLite', { timeout: 120_000 }, async () =>
     proveFound(await sqlite(), 120),
   )
 
-  it('detects every change to the tables of an audit with removed and erased parts on Postgres', { timeout: 120_000 }, async ({ skip }) => {
+  it('detects every change to audit log tables with removed and erased parts on Postgres', { timeout: 120_000 }, async ({ skip }) => {
     const place = await postgres()
     if (place === undefined) return skip()
     await proveFound(place, 25)
   })
 
-  it('detects every change to the tables of an audit with removed and erased parts on MySQL', { timeout: 120_000 }, async ({ skip }) => {
+  it('detects every change to audit log tables with removed and erased parts on MySQL', { timeout: 120_000 }, async ({ skip }) => {
     const place = await mysql()
     if (place === undefined) return skip()
     await proveFound(place, 25)

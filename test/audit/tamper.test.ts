@@ -49,7 +49,7 @@ const replaced = (value: unknown): fc.Arbitrary<unknown> => {
   return other(fc.oneof(fc.string(), fc.constant(undefined)))
 }
 
-describe('an audit as it was sealed', () => {
+describe('an audit log as it was sealed', () => {
   it('verifies an untouched audit from the database and from an export, and against every head that was kept', async () => {
     for (const report of await verifyBoth(honest)) {
       expect(report).toMatchObject({ ok: true, anchor: 'head', sealed, erased: 0, pruned: 0, behind: 0, problems: [], moreProblems: 0 })
@@ -78,7 +78,7 @@ function forgeChain(events: readonly ListedEvent[], sizes: readonly number[]): T
   return { events: [...events], seals: seals.map(storeSeal) }
 }
 
-describe('changes to a sealed audit', () => {
+describe('changes to a sealed audit log', () => {
   it('detects a changed or missing field of any event', async () => {
     const changes = indexes.chain((index) => {
       const fields = Object.entries(honest.events[index] as object).filter(([field]) => field !== 'seq')

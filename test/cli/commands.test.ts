@@ -308,7 +308,7 @@ describe('commands that change tokens', () => {
     expect(await shell.run('--version', '--config', 'none')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
   })
 
-  it('revoke records the user who ran it in the record and in the audit', async () => {
+  it('revoke records the user who ran it in the record and in the audit log', async () => {
     const id = await make('ended')
     expect(await json('revoke', id, '--yes', '--as', 'ada', '--reason', 'laptop lost', '--wait')).toMatchObject({
       status: 'revoked',
@@ -346,7 +346,7 @@ describe('commands that change tokens', () => {
     expect(await shell.tokens.system.get(record.id)).toBeUndefined()
   })
 
-  it('verify-audit checks the audit against a head and fails on a mismatch', async () => {
+  it('verify-audit checks the audit log against a head and fails on a mismatch', async () => {
     const head = await shell.tokens.system.sealAudit()
     shell.write('head.json', JSON.stringify(head))
     expect(await json('verify-audit', '--head', 'head.json')).toMatchObject({ ok: true, anchor: 'head' })

@@ -85,7 +85,7 @@ describe.skipIf(skip !== undefined)(`by keyboard alone ${skip ?? ''}`, () => {
       expect((await world.tokens.system.list()).items).toHaveLength(2)
     }))
 
-  it('a token can be revoked with a reason by keyboard alone, and Enter in the reason does nothing', () =>
+  it('a token can be revoked with a reason by keyboard alone, and pressing Enter in the reason field does nothing', () =>
     play(one, async ({ page, world }) => {
       await page.getByRole('link', { name: 'ERP' }).waitFor()
       await pressAt(page, 'Actions for ERP')

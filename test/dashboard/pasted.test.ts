@@ -26,7 +26,7 @@ async function traces({ page, watched, world }: Scene): Promise<string> {
   return JSON.stringify([entries, watched.requests, world.seen, fields, await page.content()])
 }
 
-/** Returns the first six characters in a row of a token's secret that a text contains. */
+/** Returns the first six characters in a row of a token's secret that a string contains. */
 function secretIn(token: string, text: string): string {
   const secret = token.slice(-49)
   return Array.from({ length: 44 }, (_, at) => secret.slice(at, at + 6)).find((part) => text.includes(part)) ?? ''

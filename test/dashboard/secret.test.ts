@@ -65,7 +65,7 @@ async function traces(page: Page): Promise<string> {
   return JSON.stringify([entries, state, inPage])
 }
 
-/** Whether the script's heap contains a text after garbage collection. */
+/** Whether the script's heap contains a string after garbage collection. */
 async function inHeap(client: CDPSession, text: string): Promise<boolean> {
   let snapshot = ''
   const add = ({ chunk }: { chunk: string }): void => {

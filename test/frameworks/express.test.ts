@@ -319,7 +319,7 @@ describe.each([
   })
 })
 
-it('management warns when callers can choose the addresses in the audit', async () => {
+it('management warns when callers can choose the addresses in the audit log', async () => {
   const { tokens } = await kit()
   const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   try {

@@ -115,7 +115,7 @@ describe('options that are read while Object.prototype is polluted', () => {
     expect((await fetch(`${await app.getUrl()}/tokens`)).status).toBe(404)
   })
 
-  it('a polluted `ip` is not written to the audit by latchkey/web', async () => {
+  it('a polluted `ip` is not written to the audit log by latchkey/web', async () => {
     const tokens = instance()
     pollute('ip', () => '192.0.2.7')
     const api = management(tokens, { mountPath: '/tokens', actor: everything })

@@ -51,7 +51,7 @@ describe('what is derived from an imported token ends when the format of that to
     expect(await refusal(createTicket(tokens, principal))).toMatch(/^token_unknown/)
   })
 
-  it('signs no token that outlives the format of its imported token', async () => {
+  it('a signed token never outlives the format of the imported token it was exchanged for', async () => {
     const { exchanged } = await ending()
     expect((await exchanged()).expires_in).toBe(10)
   })

@@ -142,7 +142,7 @@ it('ignores a principal from the guard of another instance, which may have a tok
   expect(principal?.tokenId).toBe((await there.introspect(`7|${theirs}`)).record?.id)
   const refused = await api.fetch(request, { actor: undefined, principal }, '/t')
   expect(refused.status).toBe(401)
-  // Nor does it replace the other token in the audit.
+  // Nor does it replace the other token in the audit log.
   await api.fetch(new Request('http://api.test/t'), { actor: ada, principal }, '/t')
   await there.flush()
   const { items } = await there.system.events({ action: 'management.refused' })

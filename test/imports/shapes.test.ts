@@ -7,7 +7,7 @@ import { accepting, IMPORT_KEY } from './world.js'
 const actor = { id: 'root', tenants: '*', manages: 'all' } as const
 
 describe('the shape of a format', () => {
-  it.each(VECTORS)('finds tokens of a format in a text: $format.name', ({ format, token, wrong }) => {
+  it.each(VECTORS)('finds tokens of a format in text: $format.name', ({ format, token, wrong }) => {
     if (format.shape === undefined) return expect(format.name).toBe('reversed')
     for (const text of [token, wrong]) expect(`see ${text} here`.replace(new RegExp(format.shape), '')).toBe('see  here')
     for (const name of ['Warehouse sync', 'sk_', 'the-key-of-the-nightly-job', 'acme', '4kQ0tXb2LrVn8ZcD']) {

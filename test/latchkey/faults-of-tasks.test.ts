@@ -67,7 +67,7 @@ describe('background work', () => {
     await store.saveSeal({ prefix: 'acme_test', number: 1, body: '{}' })
     await vi.advanceTimersByTimeAsync(6_000)
     expect(places()).toEqual(['sealing'])
-    expect(heard[0]?.error.message).toContain('seal 1 of the audit is damaged')
+    expect(heard[0]?.error.message).toContain('seal 1 of the audit log is damaged')
     expect(await store.seals({ prefix: 'acme_test', limit: 10 })).toHaveLength(1)
   })
 

@@ -13,7 +13,7 @@ const PEPPER = 'a pepper of more than thirty-two characters'
 
 afterEach(() => vi.restoreAllMocks())
 
-/** Every run of 12 characters of a text. */
+/** Every run of 12 characters of a string. */
 function pieces(text: string): readonly string[] {
   return Array.from({ length: text.length - 11 }, (_, at) => text.slice(at, at + 12))
 }

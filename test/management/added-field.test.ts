@@ -43,7 +43,7 @@ async function api(tokens: Latchkey) {
 }
 
 describe('a field added to the field table', () => {
-  it('create and update accept a field added to the field table, which the record and the audit then show', async () => {
+  it('create and update accept a field added to the field table, which the record and the audit log then show', async () => {
     const tokens = instance() as unknown as Latchkey
     const { record } = await created(tokens, { contact: 'ops@example.com', reviewAt: REVIEW, grace: '5m' })
     expect(record).toMatchObject({ contact: 'ops@example.com', reviewAt: new Date(REVIEW), graceSeconds: 300 })

@@ -97,8 +97,8 @@ describe('a former administrator who now manages only their own tokens', () => {
   })
 })
 
-describe('the audit of one tenant', () => {
-  it('the audit of one tenant does not reveal in which other tenants an actor acts', async () => {
+describe('the audit log of one tenant', () => {
+  it('the audit log of one tenant does not reveal in which other tenants an actor acts', async () => {
     const { call, create } = harness()
     const revokeAll = async (body: object): Promise<unknown> => (await call('POST', '/revoke-all', { actor: partner, body })).body
     await create(admin)

@@ -214,7 +214,7 @@ describe('the holder of a token', () => {
     expect((await tokens.verify(token)).ok && (await tokens.verify(rotated.body.token)).ok).toBe(true)
   })
 
-  it('self-rotation records the address of the caller in the audit', async () => {
+  it('self-rotation records the address of the caller in the audit log', async () => {
     const { call, create, tokens } = harness()
     const { id, token } = await create(admin, { scopes: ['tokens:rotate-self'] })
     const rotated = await call('POST', '/self/rotate', { headers: bearer(token), ip: '192.0.2.3' })

@@ -122,7 +122,7 @@ describe('a successor whose token never arrived', () => {
     }
   })
 
-  it('the audit records that the old token created the lost successor and its replacement', async () => {
+  it('the audit log records that the old token created the lost successor and its replacement', async () => {
     await rotate({ lostId: lost.record.id })
     const { items } = await h.tokens.system.events({ tokenId: lost.record.id })
     expect(items.map(({ action, actorId }) => `${action} by ${actorId}`)).toEqual([

@@ -71,7 +71,7 @@ describe('a limit', () => {
     expect([await allowed(plain.token), await allowed(more.token), await allowed(none.token)]).toEqual([2, 4, 0])
   })
 
-  it('a refusal by a limit is recorded in usage and audit', async () => {
+  it('a refusal by a limit is recorded in usage and in the audit log', async () => {
     const tokens = limited([perToken(1)])
     const { token, record } = await mint(tokens)
     await tokens.verify(token)

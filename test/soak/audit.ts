@@ -5,7 +5,7 @@ const CHANGES = "'token.created', 'token.updated', 'token.rotated', 'token.revok
 
 type Row = { readonly [column: string]: unknown }
 
-/** Compares the tokens with the audit. Each change must have one event, each event its change, and everything acknowledged must exist. */
+/** Compares the tokens with the audit log. Each change must have one event, each event its change, and everything acknowledged must exist. */
 export const auditProblems = async (place: Pair, history: History): Promise<{ readonly problems: string[]; readonly events: number }> => {
   const tokens = await place.query(`select t.id, t.version::int as version, t.revoked_at is not null as ended,
     (select count(*)::int from latchkey_events e where e.token_id = t.id and e.action in (${CHANGES})) as changes,

@@ -15,7 +15,7 @@ describe('a custom store that returns invalid data', () => {
   it.each([
     ['null', null],
     ['an empty object', {}],
-    ['one whose instant is a text', { nodeId: 'x', cursor: 'y', expiresAt: 'later' }],
+    ['one whose instant is a string', { nodeId: 'x', cursor: 'y', expiresAt: 'later' }],
     ['one without an ID', { cursor: 'y', expiresAt: 1 }],
   ])('prune() fails with store_unavailable if a lease is %s', async (_, lease) => {
     const { tokens, errors } = over({ leases: () => [lease] })

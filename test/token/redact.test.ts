@@ -71,7 +71,7 @@ test('the work of removing secrets grows with the text and the secrets, not with
   expect(work).toBeLessThan(40 * (text.length + secrets.join('').length))
 })
 
-test('a text is not searched if there is no secret to search for', () => {
+test('a string is not searched if there is no secret to search for', () => {
   expect(workOf(() => textRemover([])('a text without a secret'.repeat(100)))).toBe(0)
 })
 
@@ -91,13 +91,13 @@ test('removes the forms of a secret in a URL, in a query and in a form', () => {
   expect(withoutTexts('a%21b+c', ['a!b c'])).toBe('…')
 })
 
-test('a text far longer than any report shows is not searched to its end, and its end is not shown', () => {
+test('a string far longer than any report shows is not searched to its end, and its end is not shown', () => {
   const shown = withoutTexts(`${'word '.repeat(4000)}S3cretS3cretS3cret`, ['S3cretS3cretS3cret'])
   expect(shown.endsWith(' …')).toBe(true)
   expect(shown).not.toContain('S3cret')
 })
 
-test('the beginning of a long text without spaces is shown', () => {
+test('the beginning of a long string without spaces is shown', () => {
   const shown = withoutTexts(`https://x.test/${'a'.repeat(20_000)}`, ['S3cretS3cretS3cret'])
   expect(shown).toMatch(/^https:\/\/x\.test\/a{2000,}…$/)
 })

@@ -7,7 +7,7 @@ import { instance, mint, refusal } from '../latchkey/harness.js'
 
 const ANN = { actor: { id: 'ann', tenants: ['t1'], manages: 'all', ip: '10.0.0.7' } } as const
 
-describe('the audit', () => {
+describe('the audit log', () => {
   it('records actor, action, time, address, and values before and after each change, without a digest', async () => {
     let now = Date.UTC(2030, 0, 1)
     const tokens = instance({ clock: () => now })

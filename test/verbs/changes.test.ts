@@ -156,7 +156,7 @@ describe('revocation', () => {
 })
 
 describe('prune', () => {
-  it('prunes tokens that ended before the given instant, keeps their audit, and returns the count', async () => {
+  it('prunes tokens that ended before the given instant, keeps their audit log, and returns the count', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const alive = await mint(tokens)

@@ -40,7 +40,7 @@ async function live(tokens: Latchkey<Scope>): Promise<{ readonly own: string; re
 
 for (const { kind, skip, place } of await everyStore()) {
   describe.skipIf(skip !== undefined)(`an erased owner on ${kind} ${skip ?? ''}`, () => {
-    it('leaves no trace of an erased owner in the database, and the sealed audit still verifies', async () => {
+    it('leaves no trace of an erased owner in the database, and the sealed audit log still verifies', async () => {
       const open = await place()
       const [here, there] = [instance({ store: open() }), instance({ store: open() })]
       const { own, others, text } = await live(here)
@@ -208,7 +208,7 @@ describe('erase', () => {
     expect(await refusal(tokens.system.update(record.id, { name: 'erased keys', description: 'erased' }))).toBe('done')
   })
 
-  it("refuses to erase the audit's reserved names, and writes nothing", async () => {
+  it("refuses to erase the audit log's reserved names, and writes nothing", async () => {
     const tokens = instance()
     const made = await mint(tokens, { tenantId: 't1' })
     const others = await tokens.as({ ...ADMIN, id: ID }).create({ name: 'ERP', scopes: ['stock:read'], tenantId: 't1' })

@@ -210,7 +210,7 @@ describe('explain for the past', () => {
     expect(await stepsOf(tokens, record.id, time.now - 20_000, 'stock:read')).toMatchObject({ resources: { ok: true } })
   })
 
-  it('shows the refusals that the audit recorded', async () => {
+  it('shows the refusals that the audit log recorded', async () => {
     const { tokens, time } = timed()
     const { token, record } = await mint(tokens, { expiresIn: 60 })
     time.now = T0 + HOUR

@@ -129,7 +129,7 @@ describe('the expiry.unused option', () => {
     expect([(await handle.get(used))?.status, (await handle.get(changed))?.status]).toEqual(['active', 'active'])
   })
 
-  it('restarts the unused period when a deactivated token is activated again', async () => {
+  it('counts the time without use from zero when a deactivated token is reactivated', async () => {
     const { make, look, clock, handle, told } = node(POLICY)
     const id = await make({ tenantId: 't1', ownerId: 'u1' })
     clock.now += 180 * DAY

@@ -70,7 +70,7 @@ for (const { kind, skip, place } of await everyStore()) {
       }
     })
 
-    it('ends every token of an owner who left, except those that the audit lists after the departure', async () => {
+    it('ends every token of an owner who left, except those that the audit log lists after the departure', async () => {
       const [here, there] = await nodes()
       for (let round = 0; round < 5; round += 1) {
         const ownerId = `owner-${round}`

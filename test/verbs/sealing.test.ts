@@ -210,7 +210,7 @@ describe('sealing', () => {
     await handle.sealAudit()
     const tables = await forgeable.tables()
     forgeable.forge({ ...tables, seals: [{ prefix: 'acme_test', number: 1, body: '{}' }] })
-    await expect(handle.sealAudit()).rejects.toThrow(/seal 1 of the audit is damaged/)
+    await expect(handle.sealAudit()).rejects.toThrow(/seal 1 of the audit log is damaged/)
   })
 
   it('seals on schedule, on one node at a time, and stops when the instance closes', async () => {
@@ -246,8 +246,8 @@ describe('sealing', () => {
   })
 })
 
-describe('the verbs of the sealed audit', () => {
-  it('allows the verbs of the sealed audit only to an actor that sees every event', async () => {
+describe('the verbs of the sealed audit log', () => {
+  it('allows the verbs of the sealed audit log only to an actor that sees every event', async () => {
     const tokens = instance()
     await mint(tokens)
     const [event] = (await tokens.system.events()).items
@@ -335,7 +335,7 @@ describe('the verbs of the sealed audit', () => {
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 3, erased: 0 })
   })
 
-  it('requires a valid signature on the seal of an erasure if the audit is verified by signatures', async () => {
+  it('requires a valid signature on the seal of an erasure if the audit log is verified by signatures', async () => {
     const { handle, make, erase, erased } = erasing({ sealing: { sign: (hash) => hash } })
     await make(2)
     await handle.sealAudit()
@@ -349,7 +349,7 @@ describe('the verbs of the sealed audit', () => {
   })
 })
 
-describe('retention of a sealed audit', () => {
+describe('retention of a sealed audit log', () => {
   const old = { retention: { events: '30d', usage: false, addresses: false } } as const
 
   it('keeps the event that covers an erasure, so remaining events do not look tampered with', async () => {

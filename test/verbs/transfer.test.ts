@@ -83,7 +83,7 @@ for (const { kind, skip, place } of await everyStore()) {
     })
 
     for (const erased of ['zq-old-owner', 'zq-new-owner'] as const) {
-      it(`leaves no trace of ${erased} in the database after erase(), and the sealed audit still verifies`, async () => {
+      it(`leaves no trace of ${erased} in the database after erase(), and the sealed audit log still verifies`, async () => {
         const open = await place()
         const tokens = instance({ store: open() })
         const { record } = await mint(tokens, { ownerId: 'zq-old-owner', tenantId: 't1' })

@@ -139,7 +139,7 @@ describe('the order of the decision', () => {
     expect(asked).toBe(before)
   })
 
-  it('a refusal is recorded in the audit with its address, and in usage with its endpoint', async () => {
+  it('a refusal is recorded in the audit log with its address, and in usage with its endpoint', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { allowedIps: [INSIDE] })
     await tokens.verify(token, { ip: `::ffff:${OUTSIDE}`, method: 'GET', endpoint: '/stock' })

@@ -152,7 +152,7 @@ describe('slow hashes', () => {
     expect(compared).toEqual(['k-1-one'])
   })
 
-  it('a slow comparison of one credential does not decide about another credential for the same row', async () => {
+  it('a slow comparison of one credential does not decide whether another credential for the same row is accepted', async () => {
     const answers = new Map<string, (same: boolean) => void>()
     const { format } = slow((credential) => new Promise<boolean>((resolve) => answers.set(credential, resolve)))
     const tokens = await withRows(format)

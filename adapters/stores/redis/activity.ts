@@ -35,7 +35,7 @@ const MAX_ADDRESSES = 1_000
 const REPORT_STEP = 50
 const REPORT_COUNTERS = 10_000
 
-/** One page of the audit, from the smallest index that covers the query. Stops after `MOST_EXAMINED` events. */
+/** One page of the audit log, from the smallest index that covers the query. Stops after `MOST_EXAMINED` events. */
 export async function readEvents(connection: Connection, query: EventQuery): Promise<EventPage> {
   if (query.id !== undefined) return await readOne(connection, query, query.id)
   const { prefix, tokenId, bulk, tenantIds, actions, createdBy, limit } = query

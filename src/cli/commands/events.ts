@@ -20,8 +20,8 @@ type Options = {
 export function addEvents(program: Command, perform: Perform): void {
   const command = program
     .command('events')
-    .summary('read the audit of one token or of all tokens')
-    .description('Reads the audit one page at a time, newest first by default.')
+    .summary('read the audit log of one token or of all tokens')
+    .description('Reads the audit log one page at a time, newest first by default.')
     .argument('[id]', 'ID of the token (default: all tokens)')
     .option('--tenant <id>', 'only events of this tenant')
     .addOption(choiceOption('--action <action...>', 'only these actions, such as token.revoked', ACTIONS))

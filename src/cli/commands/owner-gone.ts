@@ -14,7 +14,7 @@ export function addOwnerGone(program: Command, perform: Perform): void {
     .description('Revokes every token of an owner who left, no matter who created it. This cannot be undone.')
     .argument('<owner>', 'ID of the owner')
     .option('--tenant <id>', 'in this tenant (default: in every tenant)')
-    .option('--reason <text>', 'the reason, saved with the tokens and in the audit')
+    .option('--reason <text>', 'the reason, saved with the tokens and in the audit log')
     .option('--wait', 'return only after every node refuses the tokens')
     .option('--dry-run', 'change nothing; show which tokens would be revoked')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, reason, wait, dryRun }, [ownerId = '']) => {

@@ -15,7 +15,7 @@ export function addRevokeAll(program: Command, perform: Perform): void {
     .option('--tenant <id>', 'only tokens of this tenant')
     .option('--owner <id>', 'only tokens of this owner')
     .option('--all', 'every token')
-    .option('--reason <text>', 'the reason, saved with the tokens and in the audit')
+    .option('--reason <text>', 'the reason, saved with the tokens and in the audit log')
     .option('--wait', 'return only after every node refuses the tokens')
   perform<Options>(command, async ({ handle, streams, answer, confirm }, { tenant, owner, all, reason, wait }) => {
     if (tenant === undefined && owner === undefined && all === undefined) {

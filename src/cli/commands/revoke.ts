@@ -14,7 +14,7 @@ export function addRevoke(program: Command, perform: Perform): void {
     .summary('revoke a token permanently')
     .description('Revokes a token. This cannot be undone.')
     .argument('<id>', 'ID of the token')
-    .option('--reason <text>', 'the reason, saved with the token and in the audit')
+    .option('--reason <text>', 'the reason, saved with the token and in the audit log')
     .option('--wait', 'return only after every node refuses the token')
   perform<Options>(command, async ({ handle, streams, readId, answer, confirm }, { reason, wait }, [text = '']) => {
     const id = await readId(text)

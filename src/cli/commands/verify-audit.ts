@@ -11,7 +11,7 @@ import { readJson } from '../lib/read-values.js'
 export function addVerifyAudit(program: Command, perform: Perform): void {
   const command = program
     .command('verify-audit')
-    .summary('check the sealed audit against a head kept outside the database')
+    .summary('check the sealed audit log against a head kept outside the database')
     .description('Checks every audit event against the seals, and the seals against a head. Exits with 1 if anything is wrong.')
     .option('--head <file>', 'a file with a head kept outside the database, as JSON; if it has one head per line, the last one counts')
   perform<{ readonly head?: string }>(command, async ({ handle, streams, answer }, { head }) => {
@@ -27,7 +27,7 @@ export function addVerifyAudit(program: Command, perform: Perform): void {
           { whole: true },
         )
       }
-      if (report.anchor === 'none') await say(streams, 'Without --head, this shows only that the audit is internally consistent.')
+      if (report.anchor === 'none') await say(streams, 'Without --head, this shows only that the audit log is internally consistent.')
     })
     return report.ok ? EXIT.ok : EXIT.failed
   })

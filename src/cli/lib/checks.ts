@@ -42,7 +42,7 @@ function clockCheck(offsetMs: number, doubtMs: number): Check {
   return {
     name: 'clock',
     ok: false,
-    detail: `${detail}: tokens expire too ${offsetMs < 0 ? 'early' : 'late'} here, and the times in the audit are wrong`,
+    detail: `${detail}: tokens expire too ${offsetMs < 0 ? 'early' : 'late'} here, and the times in the audit log are wrong`,
     advice: 'Synchronize the clocks of all nodes and of the database with NTP.',
   }
 }
@@ -76,7 +76,7 @@ const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check }
   },
 }
 
-/** The checks from `health()`. If the store is known to fail, the audit was not read. */
+/** The checks from `health()`. If the store is known to fail, the audit log was not read. */
 export function healthChecks({ store, feed, consumers, damagedEvents, damagedTokens }: Health, storeAnswers: boolean): readonly Check[] {
   return [
     { name: 'breaker', ok: store.breaker === 'closed', detail: store.breaker },
@@ -161,7 +161,7 @@ export function addressCheck(records: readonly TokenRecord[]): Check {
     name,
     detail: `${seen.length} tokens were all last used from ${[...addresses].join()}, which looks like a proxy`,
     advice:
-      "If it is one, configure your framework to trust it: until then, allowed addresses, budgets and the audit see its address instead of the callers'.",
+      "If it is one, configure your framework to trust it: until then, allowed addresses, budgets and the audit log see its address instead of the callers'.",
   }
 }
 

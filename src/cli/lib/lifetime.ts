@@ -1,6 +1,6 @@
 import type { ExitCode } from './fault.js'
 
-/** How to end if a token may exist that was not shown. */
+/** How the process ends if a token may have been created but was not shown. */
 export type Unshown = { readonly exitCode: ExitCode; readonly sentence: string }
 
 /** The longest wait for a hanging store, in milliseconds. */

@@ -4,8 +4,8 @@ import { InvalidInputError } from '../../errors.js'
 import type { AuditAnchors, AuditReport } from '../../model/audit.js'
 
 /**
- * Verifies an audit exported by `exportAudit`, as `verifyAudit` does in the database, but without a store. It needs little memory, however long the
- * audit is.
+ * Verifies an audit log exported by `exportAudit`, as `verifyAudit` does in the database, but without a store. It needs little memory, however long the
+ * audit log is.
  *
  * @throws InvalidInputError `invalid_input`, field `entries`, `head` or `verifySignature`
  * @example

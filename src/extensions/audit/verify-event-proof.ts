@@ -4,7 +4,7 @@ import { InvalidInputError } from '../../errors.js'
 import type { AuditAnchors } from '../../model/audit.js'
 
 /**
- * Verifies that `proof.event` is in the audit that a head, a signature, or both vouch for. Needs no store.
+ * Verifies that `proof.event` is in the audit log that a head, a signature, or both vouch for. Needs no store.
  *
  * @throws InvalidInputError `invalid_input` if neither a head nor a signature is passed: without them, a proof proves nothing
  * @example

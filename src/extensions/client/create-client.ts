@@ -7,8 +7,8 @@ export type Client = {
   /**
    * `fetch` with `Authorization: Bearer` and the current token. If a rotation is due, it starts one in parallel with the request.
    *
-   * After a 401 the request is sent once more, if the storage or this client has a newer token. Stream bodies and the bodies of `Request` objects are
-   * consumed by then, so you receive their 401.
+   * After a 401 the request is sent once more, if the storage or this client has a newer token. A stream body, or the body of a `Request`
+   * object, has been consumed by then, so such a request is not repeated and you receive the 401.
    *
    * Rejects with a `ClientError` if there is no token (`token_missing`, `storage_failed`) or the origin is not allowed (`invalid_input`), and
    * otherwise as the platform's `fetch` does.

@@ -38,7 +38,7 @@ export type LeakReportOptions = {
   readonly identifierHeader?: string
   /** @default 'github-public-key-signature' */
   readonly signatureHeader?: string
-  /** Names the sender in the audit, as the actor `leaks:github`. @default 'github' */
+  /** Names the sender in the audit log, as the actor `leaks:github`. @default 'github' */
   readonly sender?: string
   /** @default 8 MiB */
   readonly maxBytes?: number
@@ -67,7 +67,7 @@ const schema = objectOf({
 /**
  * Creates a fetch handler for `POST` that receives the reports of a secret scanner, such as GitHub's partner program.
  *
- * The signature is verified over the received bytes before anything in them is read. Each finding that is one of our tokens is recorded in the audit
+ * The signature is verified over the received bytes before anything in them is read. Each finding that is one of our tokens is recorded in the audit log
  * with its URL, and acted on; the response says for each finding whether it was one. Repeating a report changes nothing.
  *
  * If the host parses the body before this handler runs, the signed bytes are gone: the handler then responds with 500 and a message, and never

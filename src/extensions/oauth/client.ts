@@ -10,7 +10,7 @@ import { tenantsReader } from '../../verbs/lib/actor.js'
 
 /** The caller of a client endpoint: a resource server or an application. */
 export type Client = {
-  /** Recorded in the audit as the actor `client:…`. */
+  /** Recorded in the audit log as the actor `client:…`. */
   readonly id: string
   /** The tenants whose tokens it may query and revoke. */
   readonly tenants: readonly string[] | '*'
@@ -70,7 +70,7 @@ export async function authenticateClient(
   return client
 }
 
-// The audit shows the ID as `client:…`, and an actor's ID has at most 200 characters.
+// The audit log shows the ID as `client:…`, and an actor's ID has at most 200 characters.
 const clientReader = objectOf({ id: plainText(1, 193), tenants: tenantsReader }, { others: 'drop' })
 
 function readClient(answer: unknown, report: Report): Client | undefined {

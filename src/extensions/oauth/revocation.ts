@@ -13,7 +13,7 @@ import { authenticateClient, type ClientOf, clientShape, endpoint, mayKnow, oaut
 export type RevocationOptions = {
   /** Identifies the client; unknown clients get a 401. */
   readonly client: ClientOf
-  /** Returns the caller's address, which the audit records. */
+  /** Returns the caller's address, which the audit log records. */
   readonly ip?: (request: Request) => string | undefined
   /** @default 'oauth' */
   readonly realm?: string
@@ -62,7 +62,7 @@ export function revocation<S extends string>(tokens: Latchkey<S>, options: Revoc
 
 /** Options of `revocationByPossession`. */
 export type PossessionOptions = {
-  /** Returns the caller's address, by which requests are rate limited and which the audit records. Absent or unknown: all callers share one limit. */
+  /** Returns the caller's address, by which requests are rate limited and which the audit log records. Absent or unknown: all callers share one limit. */
   readonly ip?: (request: Request) => string | undefined
   /** @default 10 */
   readonly perMinute?: number

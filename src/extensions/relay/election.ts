@@ -1,8 +1,8 @@
 import type { RelayClock } from './clock.js'
 
-/** How often the reader sends a beat. */
+/** How often the reader sends a heartbeat. */
 const BEAT_MS = 200
-/** A node that hears no beat for this long, plus a random delay of up to `JITTER_MS`, offers to read. */
+/** A node that hears no heartbeat for this long, plus a random delay of up to `JITTER_MS`, offers to read. */
 const SILENCE_MS = 600
 const JITTER_MS = 300
 /** How long a node that has offered to read waits for better offers. */
@@ -67,7 +67,7 @@ export class Election {
     const suspected = this.#suspects.get(from) ?? Number.NEGATIVE_INFINITY
     if (now < suspected) return
     if (this.#state !== 'listening') {
-      // The node with the lower ID reads. A node with a higher ID receives our beats and steps down.
+      // The node with the lower ID reads. A node with a higher ID receives our heartbeats and steps down.
       if (from > this.#id) return
       this.#become('listening', vote === 'beat' ? from : undefined)
       this.#heardAt = now
@@ -84,7 +84,7 @@ export class Election {
     if (from !== this.#reader) this.#become('listening', from)
   }
 
-  /** Marks a reader that sends beats but did not answer. */
+  /** Marks a reader that sends heartbeats but did not answer. */
   suspect(reader: string): void {
     if (reader === this.#id) return
     if (this.#suspects.size >= MAX_SUSPECTS) this.#suspects.clear()

@@ -46,7 +46,7 @@ export class Endpoint {
   readonly #actions: ReadonlySet<string> | undefined
   /** The last event whose delivery failed on this node. */
   #waitedFor: string | undefined
-  /** Whether this node has delivered an event and seen only likely refusals since. */
+  /** Whether this node has delivered an event and every failure since then was a `likely` refusal. */
   #accepts = false
 
   constructor(inside: Internals, options: EndpointOptions) {

@@ -67,6 +67,6 @@ export const explanation: z.ZodType = z
     ok: z.boolean().meta({ description: 'Whether a request would be allowed. Omitted if unknown.' }).optional(),
     code: code.meta({ description: 'How it would be refused.' }).optional(),
     steps: z.array(step),
-    refusals: z.array(refusal).meta({ description: 'Refusals recorded in the audit within two minutes of `at`.' }).optional(),
+    refusals: z.array(refusal).meta({ description: 'Refusals recorded in the audit log within two minutes of `at`.' }).optional(),
   })
   .meta({ id: 'Explanation', description: 'The steps of the decision in order, with the facts behind each.' })

@@ -94,7 +94,7 @@ export const auditEvent: z.ZodType = z
   })
   .meta({ id: 'AuditEvent' })
 
-/** One page of the audit. */
+/** One page of the audit log. */
 export const eventPage: z.ZodType = z
   .strictObject({ items: z.array(auditEvent), nextCursor: z.string().optional() })
   .meta({ id: 'EventPage', description: 'Without `nextCursor` there are no more events for now. With it, a page may be short or empty.' })

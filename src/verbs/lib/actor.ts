@@ -58,13 +58,16 @@ const READER = objectOf(
     manages: oneOf(['own', 'all'], "must be 'own' or 'all'"),
     scopes: listOf(string(), { error: 'must be a list of scopes; omit it for an actor that may grant every scope' }).optional(),
     resources: readBy((input) => readResources([], input)).optional(),
-    // An invalid address is left out of the audit. It affects no decision.
+    // An invalid address is left out of the audit log. It affects no decision.
     ip: new OptionReader(normalizeIp),
   },
   { others: 'drop' },
 )
 
-/** IDs that only latchkey itself writes into the audit: those of a token's holder, an OAuth client, a command-line user, a sender of leak reports, and an anonymous caller. */
+/**
+ * IDs that only latchkey itself writes into the audit log: those of a token's holder, an OAuth client, a command-line user, a sender of leak reports, and an
+ * anonymous caller.
+ */
 const RESERVED = /^(?:token|client|cli|leaks):|^anonymous$/
 
 /**
@@ -114,7 +117,7 @@ export function turnsOf(actor: Pick<ReadActor, 'id' | 'tenants'>): Known {
   return { id, group: groupOf(tenants ?? []) }
 }
 
-/** Checks whether this ID identifies no particular person in the audit: the application, a token, an unknown caller, everybody who was erased. */
+/** Checks whether this ID identifies no particular person in the audit log: the application, a token, an unknown caller, everybody who was erased. */
 export function isNobody(id: string): boolean {
   return id === SYSTEM.id || id === ERASED || id === 'anonymous' || isHolder({ id })
 }

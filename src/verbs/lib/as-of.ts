@@ -56,7 +56,7 @@ export type AsOf = { readonly record: StoredToken; readonly known: boolean }
 /**
  * Rebuilds a record as it was at an instant by undoing its audit events, newest first.
  *
- * Never guesses. Each change must have left the record as the next one found it. In addition, either an older change is still in the audit, or every change
+ * Never guesses. Each change must have left the record as the next one found it. In addition, either an older change is still in the audit log, or every change
  * since the creation was undone. Otherwise some events were removed or are too many to read, and the past record is unknown.
  */
 export async function recordAsOf(context: Context, current: StoredToken, at: number): Promise<AsOf> {

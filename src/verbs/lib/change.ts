@@ -92,7 +92,7 @@ function commitsOf({ records }: Context): Map<string, Promise<unknown>> {
 async function commitNow(context: Context, given: Change): Promise<Committed> {
   const change = ownFields(given)
   const caps = change.caps ?? capsOnNew(context, change)
-  // The creation must come before the token's first change in the audit, even if it was part of a host transaction.
+  // The creation must come before the token's first change in the audit log, even if it was part of a host transaction.
   if (change.updates?.some(({ expectedVersion }) => expectedVersion === 1)) await placeEvents(context)
   try {
     const result = await context.store.commit(caps.length === 0 ? change : { ...change, caps })

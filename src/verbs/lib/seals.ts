@@ -22,7 +22,7 @@ const known: WeakMap<Context['settings'], { readonly number: number; readonly ha
 const CHECKED_AT_ONCE = 100
 
 /**
- * Returns the newest seal of the audit.
+ * Returns the newest seal of the audit log.
  *
  * @throws StoreUnavailableError `store_unavailable`, if it is damaged: a new seal must not build on it
  */
@@ -62,18 +62,18 @@ async function whyNotAfter(
   const stored = gap === 0 ? [] : await store.seals({ prefix: settings.prefix, after: before.number - 1, limit })
   const [first = newest, ...rest] = [...stored.map(mustOpen), ...(gap > CHECKED_AT_ONCE ? [] : [newest])]
   if (first.number !== before.number) return missing(before.number)
-  if (sealHash(first) !== before.hash) return `seal ${before.number} of the audit was replaced after this node used it`
+  if (sealHash(first) !== before.hash) return `seal ${before.number} of the audit log was replaced after this node used it`
   let last: Seal = first
   for (const seal of rest) {
     if (seal.number !== last.number + 1) return missing(last.number + 1)
-    if (seal.previous !== sealHash(last)) return `seal ${seal.number} of the audit does not continue seal ${last.number}`
+    if (seal.previous !== sealHash(last)) return `seal ${seal.number} of the audit log does not continue seal ${last.number}`
     last = seal
   }
   return undefined
 }
 
 function missing(number: number): string {
-  return `seal ${number} of the audit is missing`
+  return `seal ${number} of the audit log is missing`
 }
 
 function remember({ settings }: Context, seal: Seal): void {
@@ -106,7 +106,7 @@ export async function sealAt({ store, settings }: Context, number: number): Prom
  */
 export function mustOpen(stored: StoredSeal): FullSeal {
   const seal = openSeal(stored)
-  if (seal === undefined) throw new StoreUnavailableError(`seal ${stored.number} of the audit is damaged: see verifyAudit()`)
+  if (seal === undefined) throw new StoreUnavailableError(`seal ${stored.number} of the audit log is damaged: see verifyAudit()`)
   return seal
 }
 
@@ -136,7 +136,7 @@ export async function sealUp(context: Context, goOn: () => Promise<boolean> = as
 }
 
 /**
- * Seals events before they are removed or lose fields, if the audit is sealed at all. Returns the position up to which everything is sealed, or `undefined`
+ * Seals events before they are removed or lose fields, if the audit log is sealed at all. Returns the position up to which everything is sealed, or `undefined`
  * if there are no seals to wait for.
  */
 export async function sealFirst(context: Context, goOn?: () => Promise<boolean>): Promise<number | undefined> {
@@ -194,7 +194,7 @@ async function addSeal(
   if (sign === undefined && before?.signature !== undefined) {
     throw new ConflictError(
       'conflict',
-      'the seals of this audit are signed, and this instance has no sealing.sign: seal on a node that has one',
+      'the seals of this audit log are signed, and this instance has no sealing.sign: seal on a node that has one',
     )
   }
   const site = { what: 'the sealing.sign option', where: 'sealSign', deadlineMs, report: context.report } as const

@@ -59,7 +59,7 @@ describe.each(stores)('$kind', ({ kind, place, skip }) => {
       expect(records.filter(({ name }) => name !== 'late').map(({ lastUsedAt: _, lastUsedIp: __, ...record }) => record)).toEqual(
         told.records.map(({ lastUsedAt: _, lastUsedIp: __, ...record }) => record),
       )
-      // A slow machine writes the refusals above before it reads the audit.
+      // A slow machine writes the refusals above before it reads the audit log.
       expect(events.filter(({ action }) => action !== 'token.refused').slice(1)).toEqual(told.events)
       expect((await now.system.usage(tokens.used.record.id)).addresses.map(({ ip }) => ip).sort()).toEqual([
         '10.0.0.1',

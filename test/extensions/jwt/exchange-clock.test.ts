@@ -8,7 +8,7 @@ it.each([
   ['NaN', Number.NaN],
   ['nothing', undefined],
   ['null', null],
-  ['a text', 'now'],
+  ['a string', 'now'],
   ['infinity', Number.POSITIVE_INFINITY],
   ['a time before 1970', -1],
   ['a time after the year 9999', 8.64e15],

@@ -11,7 +11,7 @@ describe('a refused exchange', () => {
   it.each([
     ['a scope that the token lacks', { scope: 'inventory:write' }, 'scope_insufficient'],
     ['resources that the token lacks', { resources: '{"warehouse":["w9"]}' }, 'resource_denied'],
-  ])('an exchange for %s counts as refused, in usage and in the audit', async (_, more, outcome) => {
+  ])('an exchange for %s counts as refused, in usage and in the audit log', async (_, more, outcome) => {
     const { ask, create, tokens } = await createGateway()
     const { token, record } = await create(GRANTED)
     expect((await ask(token, more)).status).toBe(400)

@@ -10,7 +10,7 @@ const mint = async (prefix: string): Promise<string> => {
 }
 
 describe('scanner rules', () => {
-  it('the scanner pattern matches tokens of the given prefixes anywhere in a text, and nothing longer', async () => {
+  it('the scanner pattern matches tokens of the given prefixes anywhere in text, and nothing longer', async () => {
     const { pattern } = scannerRules(['acme_live', 'acme_test'])
     const found = (text: string): string | undefined => new RegExp(pattern).exec(text)?.[1]
     for (const prefix of ['acme_live', 'acme_test']) {

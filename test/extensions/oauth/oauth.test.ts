@@ -225,7 +225,7 @@ describe('revocation (RFC 7009)', () => {
     expect((await tokens.verify(token)).ok).toBe(true)
   })
 
-  it('revocation records the address of the client in the audit, also if it refuses', async () => {
+  it('revocation records the address of the client in the audit log, also if it refuses', async () => {
     const { tokens, create } = createTokens()
     const { token } = await create()
     const { token: foreign } = await create({ tenantId: 'globex' })
@@ -253,7 +253,7 @@ describe('revocation by possession', () => {
     expect((await from('192.0.2.2', 'junk')).status).toBe(200)
   })
 
-  it('revocation by possession records the address of the caller in the audit', async () => {
+  it('revocation by possession records the address of the caller in the audit log', async () => {
     const { tokens, create } = createTokens()
     const { token, record } = await create()
     await revocationByPossession(tokens, { ip: () => '::ffff:192.0.2.9' })(form({ token }))

@@ -285,7 +285,7 @@ describe('webhooks', () => {
     }
   })
 
-  it('a webhook body is at most 64 KiB and lists the values left out; its other fields are those of the audit', async () => {
+  it('a webhook body is at most 64 KiB and lists the values left out; its other fields are those of the audit log', async () => {
     const tokens = instance()
     const crm = await receiver()
     const hooks = start(tokens, crm.url)
@@ -302,7 +302,7 @@ describe('webhooks', () => {
     const { resources: __, ...smallAfter } = after
     const data = { ...event, before: smallBefore, after: smallAfter, omitted: ['before.resources', 'after.resources'] }
     expect(verified(hooks.secretOf('crm'), updated!)).toEqual({ type: 'token.updated', timestamp: event.at, data })
-    // The audit keeps everything.
+    // The audit log keeps everything.
     expect(before.resources.warehouse).toHaveLength(1000)
     expect(after.resources.warehouse).toHaveLength(1000)
   })

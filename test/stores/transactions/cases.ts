@@ -102,7 +102,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     await Promise.all(opened.splice(0).map((tokens) => tokens.close()))
   })
 
-  it('accepts a token of a committed transaction immediately on every node, with its event in the audit', {
+  it('accepts a token of a committed transaction immediately on every node, with its event in the audit log', {
     timeout: 120_000,
   }, async () => {
     const [one, two] = [await node(), await node()]
@@ -241,7 +241,7 @@ export const transactionCases = (subject: TransactionSubject): void => {
     expect((await followed(tokens)).filter(({ action }) => action === 'token.created')).toHaveLength(3)
   })
 
-  it('lists the creation in the audit before changes made after the commit', { timeout: 120_000 }, async () => {
+  it('lists the creation in the audit log before changes made after the commit', { timeout: 120_000 }, async () => {
     const [one, two] = [await node(), await node({ usage: false })]
     const ids: string[] = []
     await within(async (transaction) => {

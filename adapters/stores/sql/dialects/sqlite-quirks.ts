@@ -107,7 +107,7 @@ export const sqliteQuirks: Quirks = {
     `select ${Object.keys(columns)
       .map((column) => `value ->> '${column}'`)
       .join(', ')} from json_each(?) where true`,
-  // libsql returns a text only up to its first NUL, whereas conditions compare all of it.
+  // libsql returns a string only up to its first NUL, whereas conditions compare all of it.
   isCut: (column) => `coalesce(instr("${column}", char(0)), 0) > 0`,
   placeholder: () => '?',
   incoming: (column) => `excluded.${column}`,

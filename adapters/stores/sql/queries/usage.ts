@@ -90,7 +90,7 @@ function* steps(sql: Sql, batch: UsageBatch): Steps<boolean> {
 
 type Uses = Pick<UsageBatch, 'counts' | 'addresses' | 'lastUses'>
 
-/** Keeps only the usage of existing tokens, because that of a removed token would stay forever. Omits the addresses of an erased owner's tokens. */
+/** Keeps only the usage of existing tokens, because nothing would ever delete the usage of a removed token. Omits the addresses of an erased owner's tokens. */
 function* ofTokens({ builder }: Sql, { counts, addresses, lastUses }: Uses): Steps<Uses> {
   const ids = new Set([counts, addresses, lastUses].flatMap((list) => list.map(({ tokenId }) => tokenId)))
   const known = new Map<string, { readonly erased: boolean }>()

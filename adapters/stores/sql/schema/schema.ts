@@ -57,7 +57,7 @@ export type Tables = {
   seals: { prefix: string; number: Wide; body: string }
   /** Events of host transactions that have no position in the feed yet. */
   outbox: Omit<EventRow, 'seq'>
-  /** One row with a text that is unique to this database. */
+  /** One row with a string that is unique to this database. */
   identity: { id: number; value: string }
   /** One row with the moves of prefixes to or from another store, as JSON. */
   moves: { id: number; detail: string }

@@ -7,7 +7,7 @@ import { wide } from './wide.js'
 
 type Cell = string | number | bigint | null | undefined
 
-/** Marks a text that is not valid JSON. */
+/** Marks a string that is not valid JSON. */
 const DAMAGED = Symbol('damaged')
 
 const parse = (cell: Cell): unknown => {

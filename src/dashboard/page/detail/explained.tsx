@@ -28,7 +28,7 @@ type Props = {
 
 /** The codes for callers that sent something other than this token. */
 const OTHER_TEXT: ReadonlySet<string | undefined> = new Set(['secret_mismatch', 'token_malformed', 'token_invalid'])
-/** The codes of routes. The audit does not record which scope they required. */
+/** The codes of routes. The audit log does not record which scope they required. */
 const BY_ROUTE: ReadonlySet<string | undefined> = new Set(['scope_insufficient', 'resource_denied'])
 /** A host may serve only part of the API that this page uses. */
 const NOT_OFFERED: ReadonlySet<number | undefined> = new Set([403, 404, 405])
@@ -82,7 +82,7 @@ export function Explained({ id, version, query, round, onProblem }: Props): JSX.
 
 const refusing = ({ steps }: Explanation): Step | undefined => steps.find(({ ok }) => ok === false)
 
-/** If no step refuses: whether the token is accepted, and why the audit may say otherwise. */
+/** If no step refuses: whether the token is accepted, and why the audit log may say otherwise. */
 function passingOf({ ok, refusals = [] }: Explanation, { scope }: Query): { readonly verdict: Key; readonly note?: Key } {
   const verdict = ok ? 'explain.letIn' : 'explain.unsure'
   if (refusals.some(({ code }) => OTHER_TEXT.has(code))) return { verdict, note: 'explain.otherText' }
@@ -133,7 +133,7 @@ function Verdict({ answer, query }: { readonly answer: Explanation; readonly que
   )
 }
 
-/** The refusals that the audit recorded around that time. */
+/** The refusals that the audit log recorded around that time. */
 function Recorded({ answer: { refusals = [] } }: { readonly answer: Explanation }): JSX.Element | null {
   if (refusals.length === 0) return null
   return (

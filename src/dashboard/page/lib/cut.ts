@@ -23,7 +23,7 @@ export function learnShapes(shapes: readonly string[] = []): void {
 }
 
 /**
- * Reduces every token in a text to its ID, which is not secret, or removes it. Pasted tokens must not end up in a URL or a log.
+ * Reduces every token in a string to its ID, which is not secret, or removes it. Pasted tokens must not end up in a URL or a log.
  * Text that merely looks like another system's token is kept if it was already there `before`.
  */
 export function cutTokens(text: string, before = ''): string {

@@ -1,4 +1,4 @@
-/** The texts of a token and its audit. */
+/** The texts of a token and its audit log. */
 export const detail = {
   'detail.facts': 'Details',
   'detail.id': 'ID',

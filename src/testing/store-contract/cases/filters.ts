@@ -231,7 +231,7 @@ export const filterCases: StoreCases = {
       },
     },
     {
-      title: 'a list has at most as many rows as its limit, from 1 to 1001',
+      title: 'a list has at most as many rows as its limit, for limits from 1 to 1001',
       async run(stage) {
         const made = Array.from({ length: 1002 }, (_, index) => token(stage.prefix, { createdAt: START + index }))
         await insert(stage.store, made)
