@@ -38,9 +38,20 @@ export function readDuration(place: InputPlace, input: unknown, limits: Duration
   if (seconds > CENTURY_SECONDS) {
     throw new InvalidInputError(place, `is ${quote(input)}, more than a hundred years; if this is in milliseconds, convert it to seconds`)
   }
-  if (seconds < min) throw new InvalidInputError(place, `must be at least ${min} second${min === 1 ? '' : 's'}, not ${quote(input)}`)
-  if (seconds > max) throw new InvalidInputError(place, `must be at most ${max} seconds, not ${quote(input)}`)
+  if (seconds < min) throw new InvalidInputError(place, `must be at least ${bound(min, input)}, not ${quote(input)}`)
+  if (seconds > max) {
+    const slip =
+      typeof input === 'number' && input >= 1000 && input <= max * 1000 ? '; if this is in milliseconds, convert it to seconds' : ''
+    throw new InvalidInputError(place, `must be at most ${bound(max, input)}, not ${quote(input)}${slip}`)
+  }
   return seconds
+}
+
+/** A limit, in a unit if the input has one. */
+function bound(seconds: number, input: unknown): string {
+  const [unit] = [...UNITS].reverse().find(([, factor]) => factor > 1 && seconds >= factor && seconds % factor === 0) ?? []
+  if (typeof input === 'string' && unit !== undefined) return `${seconds / (UNITS.get(unit) ?? 1)}${unit}`
+  return `${seconds} second${seconds === 1 ? '' : 's'}`
 }
 
 function secondsOf(input: unknown): number | undefined {

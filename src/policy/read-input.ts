@@ -28,6 +28,10 @@ const ELSEWHERE: readonly (readonly [name: string, elsewhere: readonly string[]]
   ['keyPrefix', ['prefix', 'namespace']],
   ['tablePrefix', ['prefix', 'namespace']],
   ['tokenId', ['id']],
+  ['cache', ['maxstaleness', 'maxentries']],
+  ['max', ['maximum']],
+  ['actions', ['events', 'types']],
+  ['webhookKey', ['key', 'secret']],
 ]
 
 const bare = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '')
@@ -38,11 +42,16 @@ const UNIT = /(?:ms|millis|milliseconds|minutes|hours|days|weeks)$/
 /** More suggestions than this do not help. */
 const MAX_SUGGESTIONS = 3
 
-/** Returns the message for an unknown name. It suggests the names that were probably meant: `expiresIn` for `expires_in` or `ttl`. */
+/**
+ * Returns the message for an unknown name. It suggests the names that were probably meant, such as `expiresIn` for `expires_in` or `ttl`, or lists the
+ * valid ones.
+ */
 export function unknownName(key: string, names: readonly string[]): string {
   const meant = probablyMeant(key, names).map((name) => JSON.stringify(name))
   const last = meant.pop()
-  if (last === undefined) return 'unknown field'
+  if (last === undefined) {
+    return names.length === 0 ? 'unknown field' : `unknown field; use ${names.length > 1 ? 'one of ' : ''}${names.join(', ')}`
+  }
   const list = meant.length === 0 ? last : `${meant.join(', ')} or ${last}`
   return `unknown field; did you mean ${list}${difference(key, last)}?`
 }

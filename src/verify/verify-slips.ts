@@ -6,18 +6,19 @@ import type { Context } from './context.js'
 
 const SCHEME = /^bearer +/i
 
-const told: WeakSet<Context> = new WeakSet()
+const toldOfScheme: WeakSet<Context> = new WeakSet()
+const toldOfNoText: WeakSet<Context> = new WeakSet()
 
-/** Warns the developer, once per instance, that a whole `Authorization` header was passed instead of only the token, or no text at all. */
+/** Warns the developer, once per instance and mistake, that a whole `Authorization` header was passed instead of only the token, or no text at all. */
 export function tellOfMalformed(context: Context, given: unknown): void {
   if (typeof given !== 'string') tellOfNoText(context, given, 'verify', 'token_malformed')
   else tellOfScheme(context, given)
 }
 
 function tellOfScheme(context: Context, given: string): void {
-  if (!SCHEME.test(given) || told.has(context)) return
+  if (!SCHEME.test(given) || toldOfScheme.has(context)) return
   if (context.settings.parse(given.replace(SCHEME, '')) === undefined) return
-  told.add(context)
+  toldOfScheme.add(context)
   warnOnConsole(
     'LATCHKEY_VERIFY_BEARER',
     'verify() received a token with "Bearer " in front, and answered token_malformed: pass only the token',
@@ -26,10 +27,10 @@ function tellOfScheme(context: Context, given: string): void {
 
 /** Warns the developer, once per instance, that a promise, a request or its headers were passed instead of a token. */
 export function tellOfNoText(context: Context, given: unknown, verb: 'verify' | 'introspect', answer: string): void {
-  if (typeof given !== 'object' || given === null || told.has(context)) return
+  if (typeof given !== 'object' || given === null || toldOfNoText.has(context)) return
   const kind = kindOf(given)
   if (kind === undefined) return
-  told.add(context)
+  toldOfNoText.add(context)
   const instead = kind === 'a promise' ? 'await it' : 'pass the token alone, or let authenticate(tokens) read the request'
   warnOnConsole('LATCHKEY_VERIFY_NOT_TEXT', `${verb}() received ${kind} and answered ${answer}: ${instead}`)
 }

@@ -108,6 +108,13 @@ describe('init', () => {
     ])
   })
 
+  it('init says how to install what the server needs, and what only the command line needs', async () => {
+    shell.write('tokens.ts', "import { latchkey } from 'latchkey'\nexport const tokens = latchkey({ prefix: 'acme_live' })")
+    project({ dependencies: { koa: '3' }, devDependencies: { typescript: '6' } })
+    const { stderr } = await shell.run('init')
+    expect(stderr).toContain('\nNext: npm install latchkey @koa/router && npm install --save-dev jiti\n')
+  })
+
   // As left by `npm install` in an empty folder.
   it('init uses a default prefix for a project without a name', async () => {
     shell.write('package.json', JSON.stringify({ dependencies: { latchkey: '1' } }))

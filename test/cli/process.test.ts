@@ -228,7 +228,7 @@ describe('the configuration', () => {
 
   it('a missing configuration is reported with the command that creates one', async () => {
     const { code, stderr } = await execute(process.execPath, [shell.program, 'list'], '/')
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/no latchkey\.config\.ts.*run `npx latchkey init`/)])
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/no latchkey\.config\.ts.*run `npx latchkey init`/)])
   })
 
   const TYPESCRIPT = `import { tokens as inner } from './latchkey.config.mjs'

@@ -19,6 +19,23 @@ describe('durations', () => {
     expect(readDuration('expiresIn', input)).toBe(seconds)
   })
 
+  test('readDuration() states a limit in the units of the input', () => {
+    const limits = { min: 120, max: 7_776_000 }
+    expect(() => readDuration('overlap', '100d', limits)).toThrow(refused('overlap', /must be at most 90d, not "100d"$/))
+    expect(() => readDuration('overlap', '1s', limits)).toThrow(refused('overlap', /must be at least 2m, not "1s"$/))
+    expect(() => readDuration('overlap', 8_000_000, limits)).toThrow(refused('overlap', /must be at most 7776000 seconds, not 8000000; if/))
+    expect(() => readDuration('overlap', '9w', { min: 0, max: 0.5 })).toThrow(refused('overlap', /must be at most 0.5 seconds, not "9w"$/))
+  })
+
+  test('readDuration() points out a number that is probably in milliseconds', () => {
+    const deadline = { min: 0.01, max: 300, fraction: true } as const
+    expect(() => readDuration('deadline', 2000, deadline)).toThrow(
+      refused('deadline', /not 2000; if this is in milliseconds, convert it to seconds$/),
+    )
+    expect(() => readDuration('deadline', 400, deadline)).toThrow(refused('deadline', /must be at most 300 seconds, not 400$/))
+    expect(() => readDuration('deadline', 4_000_000, deadline)).toThrow(refused('deadline', /must be at most 300 seconds, not 4000000$/))
+  })
+
   test('readDuration() accepts zero only if the minimum allows it', () => {
     for (const zero of [0, '0s', '0d']) {
       expect(readDuration('overlap', zero, { min: 0, max: 60 })).toBe(0)
@@ -63,6 +80,6 @@ describe('durations', () => {
   })
 
   test('readDuration() rejects a value above its maximum', () => {
-    expect(() => readDuration('expiresIn', '2m', { max: 60 })).toThrow(refused('expiresIn', /at most 60/))
+    expect(() => readDuration('expiresIn', '2m', { max: 60 })).toThrow(refused('expiresIn', /at most 1m/))
   })
 })

@@ -37,6 +37,15 @@ it('explains that optional is the opposite of required', () => {
   expect(unknownName('required', ['optional', 'realm'])).toBe('unknown field; did you mean "optional", which is the opposite?')
 })
 
-it('suggests nothing for an unrelated name', () => {
-  expect(unknownName('color', FIELDS)).toBe('unknown field')
+it('lists the valid names if an unrelated name suggests none of them', () => {
+  expect(unknownName('color', FIELDS)).toBe('unknown field; use one of name, scopes, expiresAt, expiresIn, notBefore, rotateEvery')
+  expect(unknownName('color', ['url'])).toBe('unknown field; use url')
+  expect(unknownName('color', [])).toBe('unknown field')
+})
+
+it('suggests the option that contains the named one, and our names for those of similar options', () => {
+  expect(unknownName('maxStaleness', ['prefix', 'store', 'cache'])).toBe('unknown field; did you mean "cache"?')
+  expect(unknownName('maximum', ['default', 'max', 'required'])).toBe('unknown field; did you mean "max"?')
+  expect(unknownName('events', ['id', 'url', 'actions'])).toBe('unknown field; did you mean "actions"?')
+  expect(unknownName('key', ['endpoints', 'webhookKey'])).toBe('unknown field; did you mean "webhookKey"?')
 })

@@ -112,8 +112,10 @@ it.each([
   ['a URL object under another name', redisStore, { uri: new URL(REDIS) }, 'uri: unknown field; did you mean "url"?'],
   ['the settings of a connection', postgresStore, { connection: { host: 'localhost' } }, 'connection: unknown field; did you mean "url"?'],
   ['the settings of a socket', redisStore, { socket: { host: 'localhost' } }, 'socket: unknown field; did you mean "url"?'],
+  ['a SQLite store without a path', sqliteStore, undefined, "options: must be the path of a file, or an object: sqliteStore('tokens.db')"],
+  ['a Postgres store without a URL', postgresStore, undefined, 'options: must be an object: postgresStore({ url })'],
   ['only another option', postgresStore, { tablePrefx: 'x_' }, 'tablePrefx: unknown field; did you mean "tablePrefix"?'],
-  ['an unknown option alongside the pool', postgresStore, { pool, logger: new Map() }, 'logger: unknown field'],
+  ['an unknown option alongside the pool', postgresStore, { pool, logger: new Map() }, 'logger: unknown field; use one of '],
 ])('the error for %s explains what to change', (_mistake, store, options, says) => {
   expect(messageOf(store, options)).toContain(says)
 })

@@ -124,6 +124,22 @@ describe('mistakes in calls to the verbs', () => {
     }
   })
 
+  it('verify() warns about a scheme even after it has warned about a value that is not text', async () => {
+    const { tokens, token } = await kit()
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    try {
+      await tokens.verify(Promise.resolve(token) as never)
+      await tokens.verify(`Bearer ${token}`)
+      expect(emit.mock.calls.map(([, about]) => Reflect.get(Object(about), 'code'))).toEqual([
+        'LATCHKEY_VERIFY_NOT_TEXT',
+        'LATCHKEY_VERIFY_BEARER',
+      ])
+    } finally {
+      emit.mockRestore()
+      await tokens.close()
+    }
+  })
+
   it('introspect() warns about a promise of a token as well', async () => {
     const { tokens } = await kit()
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)

@@ -23,6 +23,10 @@ export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, o
   if (typeof options === 'string') {
     throw new InvalidInputError('options', `${store} takes an object, not a string: ${store}({ ${address} })`)
   }
+  if (options === undefined || options === null) {
+    const call = address === 'path' ? `the path of a file, or an object: ${store}('tokens.db')` : `an object: ${store}({ ${address} })`
+    throw new InvalidInputError('options', `must be ${call}`)
+  }
   const promise = unawaited(options)
   if (promise !== '') throw new InvalidInputError('options', `must be an object${promise}`)
   if (isObjectOfAClass(options)) {

@@ -83,7 +83,7 @@ async function init(streams: Streams, options: Options): Promise<void> {
   if (options.json) return writeJson(streams, { files: files.map((file) => file.name), framework, ...made, install })
   for (const { name } of files) await say(streams, `Wrote ${name}.`)
   if (instance !== undefined) await say(streams, `It re-exports the instance in ${instance}.`)
-  if (install.length > 0) await say(streams, `Next: npm install ${install.join(' ')}`)
+  if (install.length > 0) await say(streams, `Next: ${installCommands(install)}`)
   if (framework === undefined) await say(streams, withoutRoute(project))
   await say(streams, instance === undefined ? 'Then: npx latchkey create --name first --scope inventory:read' : 'Then: npx latchkey list')
 }
@@ -132,6 +132,16 @@ function withoutRoute(project: Project): string {
   return page === undefined
     ? `None of ${FRAMEWORKS.join(', ')} is in package.json, so no route was written.`
     : `No route was written: see ${pathOf(page)}.`
+}
+
+/** Only the command line needs jiti. */
+function installCommands(packages: readonly string[]): string {
+  const needed = packages.filter((name) => name !== 'jiti')
+  const commands = [
+    ...(needed.length > 0 ? [`npm install ${needed.join(' ')}`] : []),
+    ...(packages.includes('jiti') ? ['npm install --save-dev jiti'] : []),
+  ]
+  return commands.join(' && ')
 }
 
 function missingPackages(project: Project, framework: Framework | undefined, store: StoreName | undefined): readonly string[] {

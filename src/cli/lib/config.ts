@@ -33,7 +33,7 @@ export function findConfig(cwd: string, given: string | undefined, option = '--c
     if (folder === dirname(folder)) break
   }
   throw new CommandError(
-    EXIT.usage,
+    EXIT.failed,
     'found no latchkey.config.ts, .mjs or .js here or in a parent folder: run `npx latchkey init` to write one, or pass yours with --config',
   )
 }

@@ -60,7 +60,8 @@ export function createKeeper(settings: Settings): Keeper {
   async function begin(): Promise<ClientState> {
     const { token } = settings
     state = (await load(settings)) ?? (token === undefined ? undefined : { token })
-    if (state === undefined) throw new ClientError('token_missing', 'load() returned no token, and the `token` option is not set')
+    if (state === undefined)
+      throw new ClientError('token_missing', `${nameOfLoad(settings)}() returned no token, and the \`token\` option is not set`)
     return state
   }
 
@@ -244,6 +245,12 @@ export function createKeeper(settings: Settings): Keeper {
       await renewal?.outcome.catch(quiet)
     },
   }
+}
+
+// A host's own function may have any name, such as a minifier's.
+function nameOfLoad({ load }: Settings): string {
+  const name = String(load?.name)
+  return name.startsWith('fileStorage(') ? name : 'load'
 }
 
 // The process that rotated the token does not hold our lock and is not about to save the successor.

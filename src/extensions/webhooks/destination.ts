@@ -39,8 +39,8 @@ export function readDestination(
   const isAllowed = compileNetworks(allowPrivate)
   const isPlain = url.protocol === 'http:'
   const mayReach = (ip: string): boolean => (isPlain ? isLoopback(ip) && isAllowed(ip) : isPublicIp(ip) || isAllowed(ip))
-  const literal = literalOf(url.hostname)
-  if (literal !== undefined && !mayReach(literal)) {
+  const literals = literalsOf(url.hostname)
+  if (literals.length > 0 && !literals.some(mayReach)) {
     throw new InvalidInputError(place, 'resolves to an address that is not public: add it to allowPrivate to send there anyway')
   }
   return {
@@ -61,8 +61,10 @@ export function readDestination(
   }
 }
 
-/** Returns the IP address in a URL's host, if it is one. `new URL` has already normalized it. */
-function literalOf(hostname: string): string | undefined {
-  if (hostname.startsWith('[')) return hostname.slice(1, -1)
-  return /^\d+(?:\.\d+){3}$/.test(hostname) ? hostname : undefined
+/** Returns the addresses that are known from a URL's host. `new URL` has already normalized it. Other names are checked when they are resolved. */
+function literalsOf(hostname: string): readonly string[] {
+  // RFC 6761 §6.3: always this machine.
+  if (hostname === 'localhost') return ['127.0.0.1', '::1']
+  if (hostname.startsWith('[')) return [hostname.slice(1, -1)]
+  return /^\d+(?:\.\d+){3}$/.test(hostname) ? [hostname] : []
 }

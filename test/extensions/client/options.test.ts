@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { type ClientOptions, createClient } from 'latchkey/client'
+import { fileStorage } from 'latchkey/client/node'
 import { expect, it } from 'vitest'
 import { MANAGE } from './world.js'
 
@@ -47,6 +48,22 @@ it.each<[unknown, string]>([
 ])('createClient() rejects the options %j', (options, message) => {
   expect(() => createClient(options as never)).toThrow(
     expect.objectContaining({ code: 'invalid_input', message: expect.stringContaining(message) }),
+  )
+})
+
+it.each([undefined, null, '', 7, new URL('file:///tmp/token')])('fileStorage() rejects the path %j', (path) => {
+  expect(() => fileStorage(path as never)).toThrow(
+    expect.objectContaining({ code: 'invalid_input', message: 'path: must be the path of the file that has the token' }),
+  )
+})
+
+it('createClient() names the file that has no token', async () => {
+  const client = createClient({ manage: MANAGE, ...fileStorage('/nowhere/at/all/token') })
+  await expect(client.fetch(`${new URL(MANAGE).origin}/x`)).rejects.toThrow(
+    expect.objectContaining({
+      code: 'token_missing',
+      message: 'fileStorage("/nowhere/at/all/token").load() returned no token, and the `token` option is not set',
+    }),
   )
 })
 

@@ -89,6 +89,7 @@ describe('receiver addresses', () => {
     'https://[::ffff:169.254.169.254]/',
     'https://[64:ff9b::7f00:1]/',
     'http://localhost/',
+    'https://localhost/',
     'http://127.0.0.1/',
     'http://example.com/',
     'http://8.8.8.8/',
@@ -98,23 +99,29 @@ describe('receiver addresses', () => {
     'https://example.com/#x',
     'nonsense',
   ])('readDestination() rejects the URL %s', (url) => {
-    // A host name is checked only when it is resolved.
-    const make = (): Destination => readDestination('url', url, [])
-    if (url === 'http://localhost/') expect(make().origin).toBe('http://localhost')
-    else expect(make).toThrow('url: ')
+    expect(() => readDestination('url', url, [])).toThrow('url: ')
+  })
+
+  it.each([
+    ['http://localhost/', ['127.0.0.1']],
+    ['https://localhost/', ['::1']],
+    ['http://localhost/', ['127.0.0.0/8']],
+    ['https://intern.example.com/', []],
+  ])('readDestination() accepts the URL %s with allowPrivate %j', (url, allowPrivate) => {
+    expect(readDestination('url', url, allowPrivate).origin).toBe(new URL(url).origin)
   })
 
   it.each([
     ['https://intern.example.com/', ['10.0.0.1']],
     ['https://mixed.example.com/', ['93.184.215.14', '10.0.0.1']],
-    ['https://six.example.com/', ['2606:4700::1111', '::1']],
+    ['https://six.example.com/', ['2606:4700::1111', 'fd00::1']],
     ['https://mapped.example.com/', ['::ffff:127.0.0.1']],
     ['https://none.example.com/', []],
     ['http://localhost/', ['127.0.0.1']],
     ['http://localhost/', ['93.184.215.14']],
-    ['https://localhost/', ['::1']],
+    ['https://localhost/', ['127.0.0.1']],
   ])('a delivery to %s is refused before connecting when it resolves to %j', async (url, addresses) => {
-    const destination = readDestination('url', url, [], resolving(addresses))
+    const destination = readDestination('url', url, ['::1'], resolving(addresses))
     expect(await post(destination)).toEqual({ delivered: false, failure: 'address_refused' })
   })
 

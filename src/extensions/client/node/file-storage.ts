@@ -1,6 +1,7 @@
 import { open, realpath, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { ClientStorage } from '../options.js'
+import { ClientError } from '../client-error.js'
+import type { ClientState, ClientStorage } from '../options.js'
 import { type HeldLock, type LockTimes, nameOf, remove, takeLock, unless } from './file-lock.js'
 import { readText } from './read-text.js'
 
@@ -11,6 +12,9 @@ const PRIVATE = 0o600
 
 /** Creates the file storage with the given lock timing. */
 export function createFileStorage(given: string, times: LockTimes = TIMES): Required<ClientStorage> {
+  if (typeof given !== 'string' || given === '') {
+    throw new ClientError('invalid_input', 'path: must be the path of the file that has the token')
+  }
   let held: HeldLock | undefined
   // Orchestrators mount files as symbolic links. A link stays a link.
   const resolved = async (): Promise<string> => (await unless('ENOENT', realpath(given))) ?? given
@@ -39,15 +43,18 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
     await syncFolder(dirname(path))
   }
 
+  async function load(): Promise<ClientState | undefined> {
+    const path = await resolved()
+    // Reads the note first. If a rotation ends in between, the note then matches no token.
+    const rotation = await textIn(`${path}.rotation`)
+    const token = await textIn(path)
+    if (!token) return undefined
+    return rotation === undefined ? { token } : { token, rotation }
+  }
+
   return {
-    async load() {
-      const path = await resolved()
-      // Reads the note first. If a rotation ends in between, the note then matches no token.
-      const rotation = await textIn(`${path}.rotation`)
-      const token = await textIn(path)
-      if (!token) return undefined
-      return rotation === undefined ? { token } : { token, rotation }
-    },
+    // The client's error for a missing token shows this name.
+    load: Object.defineProperty(load, 'name', { value: `fileStorage(${JSON.stringify(given)}).load` }),
     async save({ token, rotation }, replaces) {
       const path = await resolved()
       if (rotation !== undefined) await replace(`${path}.rotation`, rotation, PRIVATE)
