@@ -10,7 +10,7 @@ import { firstToken, printTour } from './support/tour.js'
 
 const port = Number(process.env.PORT ?? 3000)
 const file = process.env.TOKENS_DB ?? 'tokens.db'
-// A placeholder for your own sign-in: anyone with this key manages the tokens. A new key is created at every start.
+// A placeholder for your own sign-in: anyone with this key manages the tokens. A new key is created on every start.
 const adminKey = process.env.ADMIN_KEY ?? randomBytes(18).toString('base64url')
 
 const tokens = latchkey({

@@ -43,7 +43,7 @@ const retired: string[] = []
 const outcomes = new Map<number, number>()
 let working = true
 
-/** Works continuously, each time with the current token. */
+/** Sends requests continuously, always with the current token. */
 async function work(): Promise<void> {
   while (working) {
     const response = await fetch(`${origin}/stock`, { headers: { authorization: `Bearer ${current}` } })

@@ -50,7 +50,7 @@ const headers = { authorization: `Bearer ${token}` }
 const program = new WebSocket(`ws://127.0.0.1:${port}/`, { headers })
 console.log('by its token:', String((await once(program, 'message'))[0]))
 
-// A page: a browser cannot set headers on a WebSocket, so it offers the ticket next to a subprotocol of the application.
+// A page: a browser cannot set headers on a WebSocket, so it offers the ticket alongside one of the application's subprotocols.
 const answer = await fetch(`http://127.0.0.1:${port}/ticket`, { method: 'POST', headers })
 const { protocol } = (await answer.json()) as { protocol: string }
 const page = new WebSocket(`ws://127.0.0.1:${port}/`, [protocol, 'stock.v1'])

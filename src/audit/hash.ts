@@ -10,7 +10,7 @@ export function hash(domain: keyof typeof DOMAIN, ...parts: readonly Uint8Array[
   return sha256(concatBytes(Uint8Array.of(DOMAIN[domain]), ...parts))
 }
 
-/** SHA-256 over a domain's byte and some text, in 64 hexadecimal digits. */
+/** SHA-256 over a domain's byte and some text, as 64 hexadecimal digits. */
 export function hashText(domain: keyof typeof DOMAIN, text: string): string {
   return bytesToHex(hash(domain, utf8ToBytes(text)))
 }
@@ -25,7 +25,7 @@ export const EMPTY_ROOT = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 
 const HASH = /^[0-9a-f]{64}$/
 
-/** Whether this is a hash in hexadecimal digits. */
+/** Whether this is a hash in hexadecimal. */
 export function isHash(value: unknown): value is string {
   return typeof value === 'string' && HASH.test(value)
 }

@@ -22,7 +22,7 @@ export type Seal = {
   readonly lastSeq: number
   /** The number of events that it covers. 0: it only records a removal. */
   readonly count: number
-  /** The Merkle tree hash over its events (RFC 9162 §2.1.1), in hexadecimal digits. */
+  /** The Merkle tree hash over its events (RFC 9162 §2.1.1), in hexadecimal. */
   readonly root: string
   /** The hash of the previous seal; 64 zeros in the first. */
   readonly previous: string

@@ -138,7 +138,7 @@ export type UpdateInput<S extends string = string> = Shown<
 
 /** Options of `rotate`. */
 export type RotateInput = {
-  /** How long the old token keeps working next to the new one. @default 0 */
+  /** How long the old token keeps working alongside the new one. @default 0 */
   readonly overlap?: Duration | undefined
   /** The owner of the successor, to hand an integration to somebody else. The old token stays with its owner. @default the same owner */
   readonly ownerId?: string | undefined

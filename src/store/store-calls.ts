@@ -243,7 +243,7 @@ export class StoreCalls {
   }
 
   protected nonsense(method: string): StoreUnavailableError {
-    return new StoreUnavailableError(`the ${this.name} store's ${method}() returned something that the store port does not allow`)
+    return new StoreUnavailableError(`the ${this.name} store's ${method}() returned something that the TokenStore interface does not allow`)
   }
 }
 

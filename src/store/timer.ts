@@ -72,7 +72,7 @@ const { setTimeout: original } = globalThis
 
 /**
  * Makes long-running work yield to other work. Stores that answer synchronously, as SQLite and memory do, would otherwise block
- * the event loop until the last page. Call it between two pages: it waits only if the turn is over by this clock.
+ * the event loop until the last page. Call it between two pages: it waits only if the work has run for its full turn by this clock.
  */
 export function createTurns(monotonic: () => number): () => Promise<void> {
   let began = monotonic()

@@ -19,7 +19,7 @@ export function base62Of(hex: string): string {
   return id
 }
 
-/** SHA-256 over values as JSON, in hexadecimal digits. */
+/** SHA-256 over values as JSON, in hexadecimal. */
 export function fingerprint(value: unknown): string {
   return defaultEngine.sha256(ascii(JSON.stringify(value)))
 }

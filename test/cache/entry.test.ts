@@ -14,7 +14,7 @@ function entryOf(given: Partial<StoredToken>): Entry {
 }
 
 describe('a cached entry', () => {
-  it('keeps every expiry to the millisecond, whether or not the cache has visited the entry', () => {
+  it('keeps every expiry exact to the millisecond, whether or not the cache has visited the entry', () => {
     for (const expiresAt of [0, 1, 86_399_999, 86_400_000, 1_700_000_000_123, 4_000_000_099_999, MAX_INSTANT, undefined]) {
       const entry = entryOf(expiresAt === undefined ? {} : { expiresAt })
       expect(entry.expiresAt).toBe(expiresAt)

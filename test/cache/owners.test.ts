@@ -39,7 +39,7 @@ describe('the scopes of an owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('owner_denied')
   })
 
-  it('looks up the owner at every verification by default, and never for a token without an owner', async () => {
+  it('looks up the owner on every verification by default, and never for a token without an owner', async () => {
     const owners = directory()
     owners.scopes.set('u1', ['stock:read'])
     const tokens = instance({ owner: owners.owner })

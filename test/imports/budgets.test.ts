@@ -82,7 +82,7 @@ it('limits comparisons for one address, and less strictly for unknown addresses,
   expect(await verdict(tokens.verify('k-21-secret', { ip: '192.0.2.2' }))).toBe('ok')
 })
 
-it('counts no wrong secret if another format proves the credential', async () => {
+it('does not count a wrong secret if another format proves the credential', async () => {
   const key = (credential: string) => /^k-([0-9]+)-/.exec(credential)?.[1]
   const first = ownTokens({ name: 'first', key, verify: (credential) => credential.endsWith('secret') })
   const second = ownTokens({ name: 'second', key, verify: (credential) => credential.endsWith('other') })

@@ -56,7 +56,7 @@ try {
   console.log(`changes acknowledged: ${done.join(', ')}; without an answer: ${history.unanswered}`)
   console.log(`disturbances: ${[...happened].map(([name, times]) => `${times} × ${name}`).join(', ')}`)
   const latest = history.latestMs.toFixed(0)
-  console.log(`accepted last: ${latest} ms after the acknowledgement of an end, at most; the bound is ${maxStaleness * 1000} ms`)
+  console.log(`ended tokens: accepted for at most ${latest} ms after the end was acknowledged; the bound is ${maxStaleness * 1000} ms`)
   console.log(`audit: ${events} events against the tokens and against what was acknowledged, ${problems.length} differences`)
   // Calls that were in flight when the primary ended have another two seconds, their deadline.
   const unavailableMs = history.longestOutageMs(
@@ -65,7 +65,7 @@ try {
   )
   const failoverMs = Math.max(0, ...pair.failovers.map(([from, to]) => to - from))
   console.log(
-    `failovers: a new primary after ${(failoverMs / 1000).toFixed(1)} s at most; 503 about a token for ${(unavailableMs / 1000).toFixed(1)} s at most at a node that nothing else disturbs, of 10 s`,
+    `failovers: a new primary within ${(failoverMs / 1000).toFixed(1)} s; 503 for a token for at most ${(unavailableMs / 1000).toFixed(1)} s on a node that nothing else disturbs; 10 s are allowed`,
   )
   const tooLong = unavailableMs > MOST_UNAVAILABLE_MS ? ['a failover was answered with 503 for too long'] : []
   const violations = new Set([...history.violations, ...problems, ...tooLong])

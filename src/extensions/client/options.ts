@@ -38,7 +38,7 @@ export type ClientOptions = {
   readonly save: ClientStorage['save']
   readonly lock?: ClientStorage['lock'] | undefined
   /**
-   * How long the old token keeps working next to the new one. Allow enough time to restart after a crash, and for a person to step in.
+   * How long the old token keeps working alongside the new one. Allow enough time to restart after a crash, and for a person to step in.
    *
    * @default '1h'
    */

@@ -8,7 +8,7 @@ export type DjangoTokensOptions = FormatOptions
 
 const given = objectOf(formatFields)
 
-/** 20 random bytes in hexadecimal digits. */
+/** 20 random bytes in hexadecimal. */
 const KEY = /^[0-9a-f]{40}$/
 
 /**

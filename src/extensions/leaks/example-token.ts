@@ -7,7 +7,7 @@ const ID = 'EXAMPLE0EXAMPLE0'
 const SECRET = 'thisTokenIsAnExampleForTheDocumentationOnly'
 
 /**
- * Returns a token for documentation: well-formed, the same at every call, and with a deliberately wrong checksum.
+ * Returns a token for documentation: well-formed, the same on every call, and with a deliberately wrong checksum.
  *
  * Scanners that check the checksum ignore it, and no latchkey instance recognizes it as its own.
  *

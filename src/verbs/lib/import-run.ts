@@ -225,7 +225,7 @@ export class ImportRun {
   }
 }
 
-/** Returns the field of the settings, or the column, with the reason. Omits keys below `metadata` and `resources`, because they may come from the row. */
+/** Returns the setting or column at fault, and the reason. Omits keys below `metadata` and `resources`, because they may come from the row. */
 function problemOf({ field, message }: LatchkeyError): { readonly field?: string; readonly message: string } {
   const named = field === undefined ? undefined : /^(?:metadata|resources)(?=\.)/.exec(field)?.[0]
   if (field === undefined || named === undefined) return { message, ...(field !== undefined && { field }) }

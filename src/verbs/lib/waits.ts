@@ -11,7 +11,7 @@ export async function placeEvents(context: Context): Promise<void> {
   await join(context, `the ${context.store.name} store's placeEvents()`, 'store.placeEvents', context.outbox.place())
 }
 
-/** Writes the counted uses for an answer that includes them. */
+/** Writes the counted uses to the store, so that the answer read next includes them. */
 export async function flushUsage(context: Context): Promise<void> {
   const { usage, store } = context
   if (usage !== undefined) await join(context, `the ${store.name} store's recordUsage()`, 'store.recordUsage', usage.flush())

@@ -59,4 +59,4 @@ async function measure(framework: string, quick: boolean): Promise<Result> {
 }
 
 const WHY =
-  'As the figures show, the hand-written optimum (one hash, one property) is the least that protection can add. In addition, latchkey creates a principal, records the admission where it cannot be forged, checks the scope, and listens for the end of the response to count the use with its route, outcome and address. On Express, every layer and every property of the request is expensive, including those of the optimum.'
+  'As the figures show, no protection can add less than the hand-written optimum (one hash, one property). In addition, latchkey creates a principal, records the admission where it cannot be forged, checks the scope, and listens for the end of the response to count the use with its route, outcome and address. On Express, every layer and every property of the request is expensive, including those of the optimum.'

@@ -47,7 +47,7 @@ export async function buildStart(folder: string, sources: string = ROOT): Promis
   return { folder, outputs: Object.fromEntries(outputs) }
 }
 
-/** Packages that users install or may install next to the package. All others are bundled. */
+/** Packages that users install or may install alongside the package. All others are bundled. */
 function packagesOf(sources: string): string[] {
   const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(sources, 'package.json'), 'utf8'))
   return Object.keys({ ...dependencies, ...peerDependencies }).flatMap((name) => [name, `${name}/*`])

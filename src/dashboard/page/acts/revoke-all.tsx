@@ -20,7 +20,7 @@ type Group = { readonly tokens: readonly Token[]; readonly more: boolean }
 
 const PAGES = 10
 const PAUSE_MS = 250
-/** The word to type is never sent, so it may look like a token. */
+/** The word to type is never sent, so nothing is cut from it, even if it looks like a token. */
 const asTyped = (text: string): string => text
 
 /** Revokes all tokens of a tenant, of an owner, or everywhere. Shows their number, and requires the word to be typed. */

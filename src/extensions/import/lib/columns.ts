@@ -44,7 +44,7 @@ export function textIn(row: unknown, column: string): string {
 }
 
 /**
- * Returns the hash in a column, in lowercase hexadecimal digits.
+ * Returns the hash in a column, in lowercase hexadecimal.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -108,7 +108,7 @@ export const eventOrderCases: StoreCases = {
         await working
         ensure(
           seen.every(({ seq }, index) => index === 0 || seq > (seen[index - 1]?.seq ?? 0)),
-          'seq must grow from event to event',
+          'seq must increase from one event to the next',
         )
         ensureEqual(idsOf(seen).toSorted(), written.toSorted(), 'a reader must see every event exactly once')
       },

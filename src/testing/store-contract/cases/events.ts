@@ -63,7 +63,7 @@ export const eventCases: StoreCases = {
         const seqs = rows.map(({ seq }) => seq)
         ensure(
           seqs.every((seq, index) => Number.isSafeInteger(seq) && (index === 0 || seq < (seqs[index - 1] ?? 0))),
-          'seq must grow with every event',
+          'seq must increase with every event',
         )
       },
     },
