@@ -71,7 +71,7 @@ describe.skipIf(skip !== undefined)(`hostile text ${skip ?? ''}`, () => {
     60_000,
   )
 
-  it("hostile strings on a token's page, in its audit log, charts and dialogs render only as text", () => {
+  it("hostile strings on a token's page, in its audit trail, charts and dialogs render only as text", () => {
     const ids: string[] = []
     return play({ before: async (world) => ids.push(...(await fill(world))) }, async ({ page }) => {
       // Navigates to each token within the same document, as a user who keeps reading would.

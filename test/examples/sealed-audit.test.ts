@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/sealed-audit.ts', import.meta.url))
 
-it('the sealed audit example finds rewritten events and proves a single one', { timeout: 120_000 }, async () => {
+it('the sealed audit log example finds rewritten events and proves a single one', { timeout: 120_000 }, async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', EXAMPLE])
   expect(stdout).toContain('as it was written: true')
   expect(stdout).toContain('after somebody rewrote it: false changed at 1, changed at 2')
