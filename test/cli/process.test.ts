@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, openShell, SCOPES, type Shell, start } from './support.js'
 
@@ -224,6 +224,28 @@ describe('the configuration', () => {
     expect(code).toBe(1)
     expect(stderr).toMatch(/^latchkey: [^\n]+\n$/)
     expect(stderr).toContain(told)
+  })
+
+  it('a configuration in a parent folder opens the same SQLite file as from its own folder', async () => {
+    const own = await openShell()
+    try {
+      own.write(
+        'latchkey.config.mjs',
+        `import { latchkey } from '$index'
+import { sqliteStore } from '$sqlite'
+export const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore('tokens.db'), scopes: { 'inventory:read': 'See stock' } })`,
+      )
+      const below = dirname(own.write('sub/deep/map.mjs', 'export const map = () => undefined'))
+      const { record } = JSON.parse((await own.run('create', '--name', 'ERP', '--scope', 'inventory:read', '--json')).stdout)
+      const { stdout } = await execute(process.execPath, [own.program, 'show', record.id, '--json'], below)
+      expect(JSON.parse(stdout).name).toBe('ERP')
+      // The files on the command line are relative to the shell's folder.
+      const imported = await execute(process.execPath, [own.program, 'import', '-', '--format', 'x', '--map', 'map.mjs'], below)
+      expect(imported.stderr).toContain('format:')
+      expect(readdirSync(below)).toEqual(['map.mjs'])
+    } finally {
+      await own.close()
+    }
   })
 
   it('a missing configuration is reported with the command that creates one', async () => {

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path'
+import process from 'node:process'
 import type { Latchkey, TokenHandle } from '../../instance.js'
 import { cliActor } from './actor.js'
 import { findConfig, loadInstance } from './config.js'
@@ -40,6 +42,8 @@ export type Session = {
 /** Loads the configuration. Its instance is closed when the process ends. */
 export async function openSession(streams: Streams, lifetime: Lifetime, lines: HeldLines, options: CommonOptions): Promise<Session> {
   const configFile = findConfig(streams.cwd, options.config)
+  // The nearest configuration runs as in its own folder: from a folder below, the path of a SQLite file would name another, new file.
+  if (options.config === undefined) process.chdir(dirname(configFile))
   const tokens = await loadInstance(configFile)
   lifetime.onEnd(() => tokens.close())
   return {
