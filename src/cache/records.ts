@@ -12,6 +12,8 @@ import { compileEntry, type Entry } from './entry.js'
 import { Follower } from './follower.js'
 import { GuessingBudget, namesOf } from './guessing.js'
 import { Loader } from './loader.js'
+import { Counts } from './lookup-shares.js'
+import { SparingDrops } from './sparing-drops.js'
 
 const MAX_MISSES = 10_000
 /** How long an ID is remembered as missing. Short, so that a wrong answer from the store does not last. */
@@ -65,9 +67,13 @@ export class RecordCache {
   readonly #expected: BoundedMap<{ visited: boolean }> = new BoundedMap(MAX_EXPECTED)
   readonly #loader: Loader<Entry | undefined>
   readonly #guessing: GuessingBudget
+  readonly #sparing: SparingDrops
   readonly #options: RecordCacheOptions
   readonly #listener: RecordListener
   readonly #keeps: boolean
+  /** Tokens whose changes are under way, and how many each. */
+  readonly #changing: Counts = new Counts()
+  readonly #bulks: Set<(entry: Entry) => boolean> = new Set()
   /** When this node last changed something. Until a later read has reached the end of the feed, a record of the feed's age may predate that change. */
   #changedAt = Number.NEGATIVE_INFINITY
 
@@ -77,6 +83,8 @@ export class RecordCache {
     this.#keeps = options.maxEntries !== undefined
     this.#entries = new BoundedMap(options.maxEntries ?? 1)
     this.#guessing = new GuessingBudget(options.monotonic)
+    const { elapsed, background } = options
+    this.#sparing = new SparingDrops({ drop: (filters) => this.bulkChanged(filters), elapsed, background })
     this.follower = new Follower(
       store,
       {
@@ -95,7 +103,7 @@ export class RecordCache {
         // Environments may share a store. None of them sees the tokens of another.
         const entry = record?.prefix === options.prefix ? compileEntry(record, options.catalogue) : undefined
         // A read that began before this node followed the feed, or before a change that is known by now, must not fill the cache.
-        const kept = this.#keeps && !this.#isExpected(load.id)
+        const kept = this.#keeps && !this.#isUnsettled(load.id, entry)
         if (kept && load.epoch === this.follower.epoch && !load.outdated) {
           if (entry === undefined) this.#misses.set(flat(load.id), { visited: false, until: options.elapsed() + MISS_MS })
           else this.#entries.set(entry.id, entry)
@@ -135,7 +143,7 @@ export class RecordCache {
    * @throws StoreUnavailableError `store_unavailable`
    */
   async read(id: string, ip: string | undefined, leftMs?: number): Promise<Entry | undefined> {
-    const fresh = this.#keeps && this.follower.fresh && !this.#isExpected(id)
+    const fresh = this.#keeps && this.follower.fresh && !this.#isUnsettled(id)
     if (this.#keeps) this.follower.start()
     try {
       const entry = await this.#inTime(this.#loader.load(id, fresh, namesOf(ip)), leftMs)
@@ -191,14 +199,50 @@ export class RecordCache {
     this.#drop(id, true)
   }
 
-  #isExpected(id: string): boolean {
-    return this.#expected.get(id) !== undefined
+  /**
+   * Makes a change to these tokens. Until the store is done with it, reads of them do not fill the cache: if its caller stops waiting and drops the tokens,
+   * every later verification sees the outcome as soon as there is one.
+   */
+  async changing<T>(ids: readonly string[], change: () => MaybePromise<T>): Promise<T> {
+    for (const id of ids) this.#changing.add(id)
+    try {
+      return await change()
+    } finally {
+      for (const id of ids) this.#changing.remove(id)
+      this.changedAll(ids)
+    }
+  }
+
+  /** Like `changing`, for all tokens that match. */
+  async bulkChanging<T extends { readonly count: number }>(filter: TokenFilter, change: () => MaybePromise<T>): Promise<T> {
+    const matches = compileFilters([filter])
+    this.#bulks.add(matches)
+    let result: T | undefined
+    try {
+      result = await change()
+    } finally {
+      this.#bulks.delete(matches)
+      if (result?.count !== 0) this.bulkChanged([filter])
+    }
+    if (result.count === 0) await this.#sparing.drop(filter)
+    return result
+  }
+
+  // Whether the state of a token may be about to change without notice.
+  #isUnsettled(id: string, entry?: Entry): boolean {
+    if (this.#expected.get(id) !== undefined || this.#changing.of(id) > 0) return true
+    if (entry !== undefined) for (const matches of this.#bulks) if (matches(entry)) return true
+    return false
   }
 
   /** Ensures that no later verification sees the previous state of this token. */
   changed(id: string): void {
     this.#changedAt = this.#options.elapsed()
     this.#drop(id, false)
+  }
+
+  changedAll(ids: readonly string[]): void {
+    for (const id of ids) this.changed(id)
   }
 
   #drop(id: string, committed: boolean): void {

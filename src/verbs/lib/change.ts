@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { RecordCache } from '../../cache/records.js'
-import { type Code, ConflictError, InvalidInputError, isLatchkeyError, NotFoundError } from '../../errors.js'
+import { ConflictError, InvalidInputError, NotFoundError } from '../../errors.js'
 import type { StoredEvent } from '../../model/event.js'
 import type { MaybePromise } from '../../model/json.js'
 import { ownFields } from '../../model/own-fields.js'
@@ -8,7 +8,6 @@ import type { StoredToken, TokenRecord } from '../../model/record.js'
 import { readClock } from '../../policy/instant.js'
 import { unawaited } from '../../policy/misgiven.js'
 import { readShape } from '../../policy/shape.js'
-import { DeadlineError } from '../../store/deadline.js'
 import { deferred } from '../../store/deferred.js'
 import type { Addition, Change, CommitResult, TokenCap } from '../../store/port.js'
 import { isTokenId } from '../../token/parse.js'
@@ -44,13 +43,35 @@ type Committed = Exclude<CommitResult, { readonly exceeded: number }>
  * @throws ConflictError `token_limit_reached`
  */
 export async function commit(context: Context, change: Change): Promise<Committed> {
+  try {
+    return await commitAlone(context, change)
+  } catch (error) {
+    // The caller may have stopped waiting while the store is still busy with the change.
+    context.records.changedAll(idsIn(change))
+    throw error
+  }
+}
+
+function idsIn(given: Change): readonly string[] {
+  const { inserts = [], updates = [], removals = [] } = ownFields(given)
+  return [...inserts.map(({ id }) => id), ...updates.map(({ record }) => record.id), ...removals]
+}
+
+/** Makes changes to the same token one after the other. */
+async function commitAlone(context: Context, change: Change): Promise<Committed> {
   const id = change.updates?.[0]?.record.id
   const tenantId = change.events[0]?.tenantId
   if (id === undefined) return await changeInTurn(context, 'commit', tenantId, (inTurn) => commitNow(inTurn, change))
   const commits = commitsOf(context)
   // The version that this change expects is about to be replaced. Committing would only wait for the store's locks and then conflict.
   const afterOther = async (other: Promise<unknown>): Promise<Committed> => {
-    await join(context, 'another change to this token', 'store.commit', other.catch(unlessRefused))
+    // Why the other change failed says nothing about this one.
+    await join(
+      context,
+      'another change to this token',
+      'store.commit',
+      other.catch(() => undefined),
+    )
     return { ok: false, conflict: id }
   }
   const other = commits.get(id)
@@ -72,14 +93,6 @@ export async function commit(context: Context, change: Change): Promise<Committe
   }
 }
 
-const REFUSED: ReadonlySet<Code> = new Set(['conflict', 'idempotency_key_reused', 'token_limit_reached'])
-
-// A refusal of the other change does not affect this one, nor does the end of its caller's time; an outage does.
-function unlessRefused(error: unknown): void {
-  if (error instanceof DeadlineError) return
-  if (!isLatchkeyError(error) || !REFUSED.has(error.code)) throw error
-}
-
 /** Commits in progress in this process, per instance and by token. */
 const underWay: WeakMap<RecordCache, Map<string, Promise<unknown>>> = new WeakMap()
 
@@ -94,16 +107,10 @@ async function commitNow(context: Context, given: Change): Promise<Committed> {
   const caps = change.caps ?? capsOnNew(context, change)
   // The creation must come before the token's first change in the audit log, even if it was part of a host transaction.
   if (change.updates?.some(({ expectedVersion }) => expectedVersion === 1)) await placeEvents(context)
-  try {
-    const result = await context.store.commit(caps.length === 0 ? change : { ...change, caps })
-    if (result.exceeded !== undefined) throw about(tokenLimitReached(caps, result.exceeded), change.updates?.[0]?.record)
-    if (result.ok) context.announce(change.events)
-    return result
-  } finally {
-    for (const { id } of change.inserts ?? []) context.records.changed(id)
-    for (const { record } of change.updates ?? []) context.records.changed(record.id)
-    for (const id of change.removals ?? []) context.records.changed(id)
-  }
+  const result = await context.records.changing(idsIn(change), () => context.store.commit(caps.length === 0 ? change : { ...change, caps }))
+  if (result.exceeded !== undefined) throw about(tokenLimitReached(caps, result.exceeded), change.updates?.[0]?.record)
+  if (result.ok) context.announce(change.events)
+  return result
 }
 
 /**

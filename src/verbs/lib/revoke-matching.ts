@@ -20,12 +20,14 @@ export async function revokeMatching(
   const { at: revokedAt, actorId: revokedBy, reason } = event
   const bulkId = generateId(platformRandom)
   const stamp = { revokedAt, revokedBy, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
+  let begun = false
   const result = await revokeInTurn(context, event.tenantId, async () => {
-    try {
-      return await context.store.revokeWhere(filter, stamp, { ...event, bulkId })
-    } finally {
-      context.records.bulkChanged([filter])
-    }
+    begun = true
+    return await context.records.bulkChanging(filter, () => context.store.revokeWhere(filter, stamp, { ...event, bulkId }))
+  }).catch((error: unknown) => {
+    // The caller may have stopped waiting while the store is still busy with the revocation.
+    if (begun) context.records.bulkChanged([filter])
+    throw error
   })
   context.outbox.tell(result.placed ?? [])
   context.announce(result.events)
