@@ -1,4 +1,4 @@
-import type { Presenter } from '../model/presenter.js'
+import type { Known, Presenter } from '../model/presenter.js'
 import { callerOf, siteOf } from '../policy/network.js'
 import { Budget } from './budget.js'
 import { CallerBudget } from './caller-budget.js'
@@ -51,6 +51,8 @@ export type Named = Origin & {
   readonly signed: boolean
   /** The key of somebody that the host has identified, whatever group the call belongs to. */
   readonly name: string | undefined
+  /** The tenants in which it acts, unless it belongs to none in particular. */
+  readonly tenants: readonly string[]
   /** The caller is the application itself, which stands for any number of callers. */
   readonly unlimited: boolean
 }
@@ -62,9 +64,11 @@ export function namesOf(from: Presenter): Named {
     const { id, group, signed = false, unlimited = false } = from
     // No address begins with a bracket or a brace.
     const name = JSON.stringify([id])
-    if (group === undefined) return { name, caller: name, site: name, limitedSite: undefined, shared: true, signed, unlimited }
-    const site = JSON.stringify({ group })
-    return { name, caller: JSON.stringify({ group, id }), site, limitedSite: site, shared: true, signed, unlimited }
+    const common = { name, shared: true, signed, unlimited }
+    if (group === undefined) return { ...common, tenants: [], caller: name, site: name, limitedSite: undefined }
+    const site = siteOfGroup(group)
+    const tenants = group === 'tokens' ? [] : group
+    return { ...common, tenants, caller: JSON.stringify({ group, id }), site, limitedSite: site }
   }
   const caller = callerOf(from)
   const site = siteOf(from) ?? ''
@@ -75,9 +79,15 @@ export function namesOf(from: Presenter): Named {
     limitedSite: isIpv6 ? site : undefined,
     shared: caller === undefined,
     name: undefined,
+    tenants: [],
     signed: false,
     unlimited: false,
   }
+}
+
+/** Returns the key of a group. */
+export function siteOfGroup(group: NonNullable<Known['group']>): string {
+  return JSON.stringify({ group })
 }
 
 /**

@@ -10,12 +10,14 @@ import type { StoredToken } from './record.js'
 export type Presenter = string | (Known & { readonly signed?: boolean }) | undefined
 
 /**
- * Somebody that the host has identified. Those of one group, such as the actors of a tenant, take turns among themselves; without a group, each is one of its
- * own.
+ * Somebody that the host has identified.
+ *
+ * `group`: the tenants in which it acts, each once and in order. The actors of the same tenants take turns among themselves, and so do all tokens without a
+ * tenant. Without a group, each is one of its own.
  *
  * `unlimited`: the application itself, which stands for any number of callers and may have as many calls waiting.
  */
-export type Known = { readonly id: string; readonly group?: string | undefined; readonly unlimited?: boolean }
+export type Known = { readonly id: string; readonly group?: readonly string[] | 'tokens' | undefined; readonly unlimited?: boolean }
 
 /** Returns whether someone who reports or revokes a credential may know this record. */
 export type IsMine = (record: Pick<StoredToken, 'tenantId' | 'createdBy'>) => boolean

@@ -9,7 +9,6 @@ const MAX_PARTIES = 1000
 export class Durations {
   readonly #longestMs: number
   readonly #averages: Map<string, number> = new Map()
-  #ofAll = 0
 
   /** No work is counted as longer than `longestMs`. */
   constructor(longestMs: number) {
@@ -18,7 +17,6 @@ export class Durations {
 
   add(party: string, ms: number): void {
     const took = Math.min(ms, this.#longestMs)
-    this.#ofAll += (took - this.#ofAll) * WEIGHT
     const before = this.#averages.get(party)
     // The party that was used least recently comes first.
     this.#averages.delete(party)
@@ -27,8 +25,8 @@ export class Durations {
     if (this.#averages.size > MAX_PARTIES && oldest !== undefined) this.#averages.delete(oldest)
   }
 
-  /** Returns how long the work of a party will most likely take. Of a party that is not known yet, half as long as other work is expected. */
+  /** Returns how long the work of a party will most likely take. Nothing is known of a party that has never run: it must not be refused because others are slow. */
   expected(party: string): number {
-    return Math.max(LEAST_MS, this.#averages.get(party) ?? this.#ofAll / 2)
+    return Math.max(LEAST_MS, this.#averages.get(party) ?? 0)
   }
 }

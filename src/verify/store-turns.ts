@@ -1,4 +1,4 @@
-import { type Named, namesOf } from '../cache/guessing.js'
+import { type Named, namesOf, siteOfGroup } from '../cache/guessing.js'
 import { Counts, LookupShares } from '../cache/lookup-shares.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
@@ -10,23 +10,27 @@ import { ignored, SETUP_DEADLINE_MS } from '../store/store-calls.js'
 import { createTurns } from '../store/timer.js'
 import { Durations } from './durations.js'
 import { LimitedWork } from './limited-work.js'
+import { type Holder, Line, type Waiting } from './line.js'
 
 /** More would only wait for a connection, where a flood by one caller delays all other work of the store. */
 const AT_ONCE = 16
 /** Stores make one change after the other, and a change may wait for a long bulk revocation of its token. The connections must suffice for other changes. */
 const CHANGES_AT_ONCE = 4
-/** The part of all places that the callers of one network may hold, so that slow calls of one leave places to others. */
-const PART_OF_A_NETWORK = 3 / 4
+/**
+ * The part of all places that a network, an actor or a tenant may hold, so that slow calls of one leave places to others. An actor may hold this part
+ * of the places of its tenant.
+ */
+const PART = 3 / 4
 /** The part of the deadline that work is expected to take at most, so that calls of somebody whose calls have hung are not refused forever. */
 const LONGEST = 3 / 4
-/** The number of groups in which somebody may have calls at the same time. More calls take turns as if their actor were a group of its own. */
+/** The number of groups in which an actor may have calls at the same time. More calls take turns as if the actor were a group of its own. */
 const MOST_GROUPS = 4
 /** Actors in more tenants than this take turns on their own: they belong to none of them in particular. */
 const MOST_OF_A_GROUP = 10
 /** The maximum number of waiting calls, apart from those of the application itself. */
 const MAX_WAITING = 10_000
 
-type Job = {
+type Job = Waiting & {
   readonly named: Named
   readonly dueAt: number
   readonly start: () => void
@@ -39,20 +43,19 @@ type Job = {
  * Runs store calls that any caller can cause, and that neither a cache nor a batch answers: reads of tickets, and of tokens that are introspected, revoked by
  * possession or reported as leaked; and everything that the verbs read and change for an actor.
  *
- * A few run at once. Networks, or groups of actors, take turns, and so do the callers within each of them.
+ * A few run at once. Networks, or groups of actors, take turns, and so do the callers within each of them. Nobody to whom calls can be attributed holds all
+ * places: no network, no actor, and no tenant.
  */
 export class StoreTurns {
   readonly #timing: Timing
   readonly #report: Report
   readonly #shares: LookupShares = new LookupShares()
-  readonly #networks: Map<string, Map<string, Set<Job>>> = new Map()
+  readonly #line: Line<Job> = new Line()
   readonly #work: LimitedWork
   readonly #durations: Durations
   readonly #yieldTurn: () => Promise<void>
-  /** The most calls of one network that run at once. */
-  readonly #mostOfNetwork: number
-  /** How many calls of each network are running. */
-  readonly #running: Counts = new Counts()
+  /** The most calls of a network, an actor or a tenant that run at once. */
+  readonly #most: number
   /** How many calls each actor has under way, by group. */
   readonly #groups: Map<string, Counts> = new Map()
   #waiting = 0
@@ -64,7 +67,7 @@ export class StoreTurns {
     this.#work = new LimitedWork(atOnce, timing.deadlineMs)
     this.#durations = new Durations(timing.deadlineMs * LONGEST)
     this.#yieldTurn = createTurns(timing.monotonic)
-    this.#mostOfNetwork = atOnce * PART_OF_A_NETWORK
+    this.#most = partOf(atOnce)
   }
 
   /**
@@ -74,7 +77,8 @@ export class StoreTurns {
    * @throws StoreUnavailableError `store_unavailable`, if the deadline passes or too many calls are waiting
    */
   async run<T>(from: Presenter, where: FaultPlace, leftMs: number | undefined, work: () => MaybePromise<T>): Promise<T> {
-    const named = this.#turnsOf(namesOf(from))
+    const names = namesOf(from)
+    const named = this.#turnsOf(names)
     if (!named.unlimited && this.#shares.isUsedUp(named, MAX_WAITING - this.#waiting)) {
       const error = new StoreUnavailableError('too many calls for this caller are waiting for the store')
       this.#report(where, error)
@@ -83,6 +87,8 @@ export class StoreTurns {
     this.#enter(named)
     const { monotonic, deadlineMs } = this.#timing
     const dueAt = monotonic() + (leftMs ?? deadlineMs)
+    // Within a site, the calls of one caller for different tenants wait apart.
+    const waiting: Waiting = { site: named.site, caller: names.caller, holders: this.#holdersOf(names) }
     let job: Job | undefined
     let started: Promise<unknown> | undefined
     const report: Report = (place, error) => {
@@ -97,12 +103,13 @@ export class StoreTurns {
         () =>
           new Promise<T>((resolve, reject) => {
             const start = (): void => {
-              const result = this.#start(named, work)
+              const result = this.#start(waiting, work)
               started = result
               result.then(resolve, reject)
             }
-            job = { named, dueAt, start, refuse: reject, waited: false }
-            this.#wait(job)
+            job = { ...waiting, named, dueAt, start, refuse: reject, waited: false }
+            this.#line.add(job)
+            if (!named.unlimited) this.#waiting += 1
             void this.#startNext()
             job.waited = true
           }),
@@ -113,20 +120,27 @@ export class StoreTurns {
     }
   }
 
-  #start<T>({ site }: Named, work: () => MaybePromise<T>): Promise<T> {
+  #start<T>(waiting: Waiting, work: () => MaybePromise<T>): Promise<T> {
     const began = this.#timing.monotonic()
-    this.#running.add(site)
+    this.#line.take(waiting)
     return this.#work.run(work, () => {
-      this.#running.remove(site)
-      this.#durations.add(site, this.#timing.monotonic() - began)
+      this.#line.giveBack(waiting)
+      this.#durations.add(waiting.caller, this.#timing.monotonic() - began)
       void this.#startNext()
     })
   }
 
+  /** Everybody to whom a call can be attributed. Within a tenant, an actor leaves places to the others. */
+  #holdersOf({ caller, site, name, tenants }: Named): readonly Holder[] {
+    const limits = new Map(name === undefined ? [] : [[caller, partOf(this.#most)]])
+    for (const key of [site, name ?? site, ...tenants.map((tenant) => siteOfGroup([tenant]))]) limits.set(key, this.#most)
+    return Array.from(limits, ([key, most]) => ({ key, most }))
+  }
+
   /** An actor that acts in one tenant after the other takes no more turns than one that acts in a few. */
   #turnsOf(named: Named): Named {
-    const { name, site } = named
-    if (name === undefined || name === site) return named
+    const { name, site, unlimited } = named
+    if (name === undefined || name === site || unlimited) return named
     const groups = this.#groups.get(name)
     return groups === undefined || groups.of(site) > 0 || groups.size < MOST_GROUPS
       ? named
@@ -135,7 +149,8 @@ export class StoreTurns {
 
   #enter(named: Named): void {
     const { name, site, unlimited } = named
-    if (!unlimited) this.#shares.add(named)
+    if (unlimited) return
+    this.#shares.add(named)
     if (name === undefined) return
     const groups = this.#groups.get(name) ?? new Counts()
     this.#groups.set(name, groups)
@@ -144,33 +159,16 @@ export class StoreTurns {
 
   #exit(named: Named): void {
     const { name, site, unlimited } = named
-    if (!unlimited) this.#shares.remove(named)
+    if (unlimited) return
+    this.#shares.remove(named)
     if (name === undefined) return
     const groups = this.#groups.get(name)
     groups?.remove(site)
     if (groups?.size === 0) this.#groups.delete(name)
   }
 
-  #wait(job: Job): void {
-    const { site, caller } = job.named
-    const callers = this.#networks.get(site) ?? new Map<string, Set<Job>>()
-    const jobs = callers.get(caller) ?? new Set<Job>()
-    this.#networks.set(site, callers)
-    callers.set(caller, jobs.add(job))
-    if (!job.named.unlimited) this.#waiting += 1
-  }
-
-  /** Removes waiting work. Its network and caller go to the end of the line, if they have more. */
   #leave(job: Job): void {
-    const { site, caller } = job.named
-    const callers = this.#networks.get(site)
-    const jobs = callers?.get(caller)
-    if (callers === undefined || jobs?.delete(job) !== true) return
-    if (!job.named.unlimited) this.#waiting -= 1
-    callers.delete(caller)
-    if (jobs.size > 0) callers.set(caller, jobs)
-    this.#networks.delete(site)
-    if (callers.size > 0) this.#networks.set(site, callers)
+    if (this.#line.remove(job) && !job.named.unlimited) this.#waiting -= 1
   }
 
   /** Starts as many waiting calls as there are places for. */
@@ -181,10 +179,10 @@ export class StoreTurns {
       for (let next = this.#next(); next !== undefined; next = this.#next()) {
         this.#leave(next)
         const leftMs = next.dueAt - this.#timing.monotonic()
-        if (!next.waited || leftMs > this.#durations.expected(next.named.site)) next.start()
+        if (!next.waited || leftMs > this.#durations.expected(next.caller)) next.start()
         else next.refuse(new StoreUnavailableError('the store is too slow at the moment: this call would end too late'))
         // Stores that answer synchronously would otherwise block the event loop until the last call.
-        if (this.#networks.size > 0) await this.#yieldTurn()
+        if (!this.#line.isEmpty) await this.#yieldTurn()
       }
     } finally {
       this.#starting = false
@@ -193,15 +191,12 @@ export class StoreTurns {
 
   /** The work whose turn it is, if there is a place for it. */
   #next(): Job | undefined {
-    if (this.#work.isFull) return undefined
-    for (const [site, callers] of this.#networks) {
-      if (this.#running.of(site) >= this.#mostOfNetwork) continue
-      const [jobs] = callers.values()
-      const [next] = jobs ?? []
-      return next
-    }
-    return undefined
+    return this.#work.isFull ? undefined : this.#line.next()
   }
+}
+
+function partOf(places: number): number {
+  return Math.max(1, Math.floor(places * PART))
 }
 
 /** The turns of actors. Each kind of call waits only for its own kind, so that revocations wait neither for long lists nor for large bulk revocations. */
@@ -223,6 +218,7 @@ export class ActorTurns {
 }
 
 /** Returns the group in which the actors of these tenants take turns; `undefined` for those that belong to no tenant in particular. */
-export function groupOf(tenants: readonly string[]): string | undefined {
-  return tenants.length === 0 || tenants.length > MOST_OF_A_GROUP ? undefined : JSON.stringify([...tenants].sort())
+export function groupOf(tenants: readonly string[]): readonly string[] | undefined {
+  const group = [...new Set(tenants)].sort()
+  return group.length === 0 || group.length > MOST_OF_A_GROUP ? undefined : group
 }

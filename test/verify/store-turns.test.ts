@@ -66,15 +66,14 @@ it('never starts a read whose deadline passed while it waited, and starts others
   await until(() => names.at(-1) === 'later')
 })
 
-it.each(['acme', 'urn:acme'])('the callers of the group %s cannot take all waiting places together', async (tenant) => {
+it.each(['acme', 'urn:acme'])('the actors of the tenant %s cannot take all waiting places together', async (tenant) => {
   const { read, names } = heldReads(10_000)
   const refused: unknown[] = []
   for (let user = 0; user < 100; user += 1)
-    for (let at = 0; at < 200; at += 1)
-      void read({ id: `user ${user}`, group: JSON.stringify([tenant]) }, 'flood').catch((error) => refused.push(error))
+    for (let at = 0; at < 200; at += 1) void read({ id: `user ${user}`, group: [tenant] }, 'flood').catch((error) => refused.push(error))
   await until(() => refused.length > 10_000)
   let other: unknown
-  void read({ id: 'bob', group: '["other"]' }, 'bob').catch((error: unknown) => {
+  void read({ id: 'bob', group: ['other'] }, 'bob').catch((error: unknown) => {
     other = error
   })
   await until(() => names.includes('bob'))
@@ -168,8 +167,8 @@ it('slow calls of one network neither hold up nor refuse the calls of others', a
 
 it('an actor that acts in one tenant after the other takes no more turns than in a few', async () => {
   const { read, running, names } = heldReads()
-  const flood = Array.from({ length: 400 }, (_, at) => read({ id: 'eve', group: JSON.stringify([`t${at}`]) }, 'eve'))
-  const bob = read({ id: 'bob', group: '["bobs"]' }, 'bob')
+  const flood = Array.from({ length: 400 }, (_, at) => read({ id: 'eve', group: [`t${at}`] }, 'eve'))
+  const bob = read({ id: 'bob', group: ['bobs'] }, 'bob')
   let done = false
   void bob.then(() => {
     done = true
@@ -220,4 +219,155 @@ it('nobody overtakes those that wait for the event loop', async () => {
   const late = turns.run({ id: 'late' }, 'store.commit', undefined, work('late'))
   await Promise.all([...first, late])
   expect(order).toEqual(['user 0', 'user 1', 'user 2', 'late'])
+})
+
+const tenants = (...group: string[]) => group
+
+it.each([
+  ['an actor in one tenant after the other', 12, (at: number) => ({ id: 'eve', group: [`t${at % 2}`] })],
+  ['an actor in very many tenants', 12, (at: number) => ({ id: 'eve', group: [`t${at}`] })],
+  ['an actor in overlapping sets of tenants', 12, (at: number) => ({ id: 'eve', group: at % 2 ? ['a'] : ['a', 'b'] })],
+  ['actors of a tenant that occurs in many sets', 12, (at: number) => ({ id: `eve ${at}`, group: ['a', `t${at}`] })],
+  ['an actor and tokens of its tenant', 12, (at: number) => ({ id: at % 2 ? 'eve' : `token:${at}`, group: at % 3 ? ['a'] : ['a', 'b'] })],
+  ['the application in many tenants', 12, (at: number) => ({ id: 'system', unlimited: true, group: [`t${at}`] })],
+  ['the application in one tenant', 9, () => ({ id: 'system', unlimited: true, group: ['a'] })],
+  ['one actor of a tenant', 9, () => ({ id: 'eve', group: ['a'] })],
+  ['one address', 12, () => '203.0.113.9'],
+  ['tokens without a tenant', 12, (at: number) => ({ id: `token:${at}`, group: 'tokens' as const })],
+] as const)('%s: a flood holds %i of 16 places, and the call of another starts at once', async (_who, most, from) => {
+  const { read, running, names } = heldReads()
+  const flood = Array.from({ length: 100 }, (_, at) => read(from(at), 'flood'))
+  await until(() => names.length === most)
+  const other = read({ id: 'bob', group: tenants('bobs') }, 'other')
+  await until(() => names.length === most + 1)
+  expect(names.at(-1)).toBe('other')
+  while (names.length < 101 || running.length > 0) {
+    for (const { end } of running.splice(0, 5)) end()
+    await until(() => running.length > 0 || names.length === 101)
+  }
+  await Promise.all([...flood, other])
+})
+
+it.each([
+  ['another actor of the same tenant', { id: 'eve', group: tenants('a') }, { id: 'alice', group: tenants('a') }],
+  [
+    'the application in another tenant',
+    { id: 'system', unlimited: true, group: tenants('a') },
+    { id: 'system', unlimited: true, group: tenants('b') },
+  ],
+  [
+    'an actor, during a flood by the application in its tenant',
+    { id: 'system', unlimited: true, group: tenants('a') },
+    { id: 'alice', group: tenants('a') },
+  ],
+] as const)('a call by %s starts at once', async (_who, flooding, other) => {
+  const { read, running, names } = heldReads()
+  const flood = Array.from({ length: 100 }, () => read(flooding, 'flood'))
+  await until(() => names.length === 9)
+  flood.push(read(other, 'other'))
+  await until(() => names.length === 10)
+  expect(names.at(-1)).toBe('other')
+  while (names.length < 101 || running.length > 0) {
+    for (const { end } of running.splice(0)) end()
+    await until(() => running.length > 0 || names.length === 101)
+  }
+  await Promise.all(flood)
+})
+
+it('the application acts in any number of tenants at a time, each with a turn of its own', async () => {
+  const { read, running, names } = heldReads()
+  const system = { id: 'system', unlimited: true }
+  const flood = Array.from({ length: 600 }, (_, at) => read({ ...system, group: tenants(`t${at % 6}`) }, 'flood'))
+  const bob = read({ ...system, group: tenants('bobs') }, 'bob')
+  while (!names.includes('bob')) {
+    const before = names.length
+    running.shift()?.end()
+    await until(() => names.length > before)
+  }
+  expect(names.length).toBeLessThan(40)
+  while (names.length < 601 || running.length > 0) {
+    for (const { end } of running.splice(0)) end()
+    await until(() => running.length > 0 || names.length === 601)
+  }
+  await Promise.all([...flood, bob])
+})
+
+it('does not refuse somebody who has made no call yet because the calls of others are slow', async () => {
+  const { read, running, names, advance } = heldReads(2_000)
+  const slow = ['eve', 'mallory'].flatMap((id) => Array.from({ length: 40 }, () => read({ id, group: tenants('a') }, 'slow')))
+  const others = Array.from({ length: 4 }, (_, at) => read({ id: `carl ${at}` }, 'slow'))
+  const over = Promise.allSettled([...slow, ...others])
+  await until(() => names.length === 16)
+  const alice = read({ id: 'alice', group: tenants('a') }, 'alice')
+  const bob = read({ id: 'bob', group: tenants('b') }, 'bob')
+  advance(1_800)
+  for (const { end } of running.splice(0)) end()
+  await until(() => names.includes('alice') && names.includes('bob'))
+  for (const { end } of running.splice(0)) end()
+  await Promise.all([alice, bob])
+  await over
+})
+
+it('among any mix of callers, nobody exceeds a limit, no place stays empty that somebody could take, and every call ends', async () => {
+  let seed = 7
+  const random = (below: number): number => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
+    return Math.floor((seed / 2_147_483_648) * below)
+  }
+  type Waiting = { readonly limits: readonly (readonly [string, number])[]; readonly at: number }
+  const waiting = new Set<Waiting>()
+  const running = new Map<Waiting, () => void>()
+  const turns = new StoreTurns({ monotonic: () => 0, deadlineMs: 60_000 }, () => undefined)
+  const count = (key: string): number => [...running.keys()].filter(({ limits }) => limits.some(([own]) => own === key)).length
+  const mayStart = ({ limits }: Waiting): boolean => limits.every(([key, most]) => count(key) < most)
+  const calls: Promise<unknown>[] = []
+  let ended = 0
+  const ask = (at: number): void => {
+    const id = `user ${random(5)}`
+    const group = [...new Set(Array.from({ length: 1 + random(3) }, () => `t${random(5)}`))].sort()
+    const own = `${id} in ${group}`
+    const limits = [[id, 12], [own, 9], [group.join(), 12], ...group.map((tenant) => [tenant, 12] as const)] as const
+    const call: Waiting = { limits, at }
+    waiting.add(call)
+    const work = (): Promise<void> => {
+      waiting.delete(call)
+      running.set(call, () => undefined)
+      return new Promise<void>((resolve) => running.set(call, resolve))
+    }
+    // Some give up while they wait.
+    const leftMs = random(10) === 0 ? 1 + random(5) : undefined
+    const end = (): void => {
+      waiting.delete(call)
+      ended += 1
+    }
+    calls.push(turns.run({ id, group }, 'store.find', leftMs, work).then(end, end))
+  }
+  for (let round = 0; round < 150; round += 1) {
+    for (let more = random(12); more > 0; more -= 1) ask(calls.length)
+    await until(() => running.size === 16 || ![...waiting].some(mayStart))
+    for (const { limits } of running.keys()) for (const [key, most] of limits) expect(count(key)).toBeLessThanOrEqual(most)
+    for (const [call, end] of [...running]) {
+      if (random(3) > 0) continue
+      running.delete(call)
+      end()
+    }
+  }
+  while (ended < calls.length) {
+    for (const [call, end] of [...running]) {
+      running.delete(call)
+      end()
+    }
+    await until(() => running.size > 0 || ended === calls.length)
+  }
+  await Promise.all(calls)
+})
+
+it('ten thousand calls of which few may start at a time end soon', async () => {
+  const turns = new StoreTurns({ monotonic: () => 0, deadlineMs: 60_000 }, () => undefined)
+  const work = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  const ask = (from: Presenter) => turns.run(from, 'store.find', undefined, work)
+  await Promise.all([
+    ...Array.from({ length: 10_000 }, (_, at) => ask({ id: 'system', unlimited: true, group: tenants(`t${at}`) })),
+    ...Array.from({ length: 2_000 }, (_, at) => ask({ id: `user ${at}`, group: tenants('a', `t${at}`) })),
+  ])
 })
