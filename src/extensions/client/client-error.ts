@@ -1,5 +1,6 @@
 import { isErrorLike } from '../../errors.js'
 import { redact } from '../../token/redact.js'
+import { instantOf, type RecordPart } from './due.js'
 
 /** A machine-readable reason why the client failed. */
 export type ClientErrorCode =
@@ -62,4 +63,32 @@ export function describe(thrown: unknown): string {
   } catch {
     return 'an unreadable error'
   }
+}
+
+/** Somebody else rotated the token: the process that did it does not hold our lock and is not about to save the successor. */
+export function replaced({ replacedById, expiresAt }: RecordPart): ClientError {
+  const at = instantOf(expiresAt)
+  const end = at === undefined ? '' : ` and ends at ${new Date(at).toISOString()}`
+  return new ClientError('token_replaced', `this token was replaced by ${replacedById}${end}: use the successor`)
+}
+
+/** Nobody uses a successor. The holder cannot end it: a token can only rotate itself. */
+export function unused(id: string): ClientError {
+  return new ClientError('successor_unused', `the storage has another token, so the successor ${id} is not used: revoke it`)
+}
+
+/** Returns a `ClientError` as it is, and any other as a failure of the storage. */
+export function asClientError(error: unknown): ClientError {
+  return error instanceof ClientError ? error : new ClientError('storage_failed', describe(error))
+}
+
+/** Returns whether a successor expires no later than the token that it replaces. */
+export function isEndingToo(old: RecordPart, successor: RecordPart): boolean {
+  return (instantOf(successor.expiresAt) ?? Number.POSITIVE_INFINITY) <= (instantOf(old.expiresAt) ?? 0)
+}
+
+/** The token expires, and rotation does not extend it. */
+export function ending({ expiresAt }: RecordPart): ClientError {
+  const at = new Date(instantOf(expiresAt) ?? 0).toISOString()
+  return new ClientError('token_ending', `this token ends at ${at}, and rotation cannot extend that: create a new token`)
 }

@@ -1,9 +1,10 @@
-import { ClientError, describe } from './client-error.js'
+import { asClientError, ClientError, ending, isEndingToo, replaced, unused } from './client-error.js'
 import { type Due, dueOf, instantOf, type RecordPart } from './due.js'
 import { readSelf, rotateSelf, type Successor } from './manage.js'
 import type { ClientState, Settings } from './options.js'
-import { noteRotation, readRotation } from './rotation.js'
-import { load, locked, save } from './stored.js'
+import { beginRotation, noteRotation, type Rotation, readRotation } from './rotation.js'
+import { load, locked, save, tokenMissing } from './stored.js'
+import { idOf } from './token-text.js'
 import { sleep, within } from './wait.js'
 
 /** Holds the token and makes sure that it is rotated in time. */
@@ -27,6 +28,8 @@ const MAX_LOOK_MS = 3_600_000
 const MIN_PAUSE_MS = 1000
 const MAX_BACKOFF_MS = 300_000
 const MAX_SAVE_PAUSE_MS = 60_000
+/** How many times a rotation may lose its lock before it is reported and started again later. */
+const MAX_TURNS = 3
 
 const quiet = (): undefined => undefined
 
@@ -38,10 +41,14 @@ export function createKeeper(settings: Settings): Keeper {
   let starting: Promise<ClientState> | undefined
   let reading: Promise<ClientState> | undefined
   let renewal: Renewal | undefined
+  /** Tells this client's notes from those of clients that share the storage. */
+  const holder = crypto.randomUUID()
   /** A successor that could not yet be saved. */
-  let unsaved: string | undefined
+  let unsaved: Successor | undefined
   /** The token that this client replaced last. A storage that still has it is out of date. */
   let spent: string | undefined
+  /** The lost successors that this client replaced last. A slow process may still write one to the storage. */
+  let ended: readonly string[] = []
   let failures = 0
   // Instants of the monotonic clock, because wall clocks jump.
   let lookAt = 0
@@ -60,8 +67,7 @@ export function createKeeper(settings: Settings): Keeper {
   async function begin(): Promise<ClientState> {
     const { token } = settings
     state = (await load(settings)) ?? (token === undefined ? undefined : { token })
-    if (state === undefined)
-      throw new ClientError('token_missing', `${nameOfLoad(settings)}() returned no token, and the \`token\` option is not set`)
+    if (state === undefined) throw tokenMissing(settings)
     return state
   }
 
@@ -71,7 +77,7 @@ export function createKeeper(settings: Settings): Keeper {
     const found = await load(settings)
     // If this client changed the state in the meantime, its state is newer than what was read.
     if (state !== before) return held()
-    if (found === undefined || found.token === spent) return before
+    if (found === undefined || isOutdated(found.token)) return before
     if (found.token === before.token) {
       // The storage may keep only the token. The note of a rotation then lasts only as long as the process.
       state = { ...before, ...found }
@@ -79,6 +85,10 @@ export function createKeeper(settings: Settings): Keeper {
       adopt(found)
     }
     return held()
+  }
+
+  function isOutdated(token: string): boolean {
+    return token === spent || ended.includes(idOf(token))
   }
 
   function adopt(found: ClientState): void {
@@ -106,60 +116,100 @@ export function createKeeper(settings: Settings): Keeper {
 
   async function renew(forced: boolean, doubtful: (error: ClientError) => void): Promise<void> {
     const { token, rotation } = await refresh()
+    try {
+      const isBegun = readRotation(token, rotation) !== undefined
+      const seen = isBegun ? undefined : await look(token, forced)
+      if (isBegun || seen !== undefined) await replace(token, seen, doubtful)
+    } catch (error) {
+      // Another process or a person may have stored a newer token in the meantime. Then it does not matter why this one cannot be rotated.
+      const found = await refresh().catch(quiet)
+      if (found === undefined || found.token === token) throw error
+    }
+  }
+
+  async function replace(token: string, seen: Seen | undefined, doubtful: (error: ClientError) => void): Promise<void> {
+    let isOver = false
+    for (let turns = 0; !isOver && turns < MAX_TURNS; turns += 1) {
+      await locked(settings, async () => {
+        isOver = await takeTurn(token, seen, doubtful)
+      })
+    }
+    if (!isOver) throw new ClientError('storage_failed', 'lock() let another process in during the rotation')
+  }
+
+  /** Rotates while it holds the lock. Returns `false` if it has lost the lock to another process, which continues the rotation. */
+  async function takeTurn(token: string, seen: Seen | undefined, doubtful: (error: ClientError) => void): Promise<boolean> {
+    const present = await refresh()
+    // Another process was faster.
+    if (present.token !== token) return true
+    if (seen?.record.replacedById !== undefined && readRotation(token, present.rotation) === undefined) throw replaced(seen.record)
+    const begun = await announce(present)
+    const successor = await complete(token, begun)
+    if (successor === undefined) return false
+    if (seen?.ageing === true && isEndingToo(seen.record, successor.record)) report(ending(successor.record))
+    return await keep(token, begun, successor, doubtful)
+  }
+
+  /** Saves the note of a rotation first. After a crash, the next start finds the note. A token whose note cannot be saved must not be rotated. */
+  async function announce({ token, rotation }: ClientState): Promise<Rotation> {
     const begun = readRotation(token, rotation)
-    const seen = begun === undefined ? await look(token, forced) : undefined
-    if (begun === undefined && seen === undefined) return
-    await locked(settings, async () => {
-      const present = await refresh()
-      // Another process was faster.
-      if (present.token !== token) return
-      if (seen?.record.replacedById !== undefined && readRotation(token, present.rotation) === undefined) throw replaced(seen.record)
-      const successor = await rotateSelf(settings, token, await announce(present))
-      if (seen?.ageing === true) warnOfEnd(seen.record, successor.record)
-      await keep(token, successor, doubtful)
-    })
+    if (begun?.holder === holder) return begun
+    // Another process began the rotation and has stopped, or is suspended. When it resumes, it finds this note instead of its own.
+    const own = begun === undefined ? beginRotation(settings.overlapSeconds, holder) : { ...begun, holder }
+    const note = noteRotation(token, own)
+    await save(settings, { token, rotation: note }, spent === undefined ? [token] : [token, spent])
+    state = { token, rotation: note }
+    return own
+  }
+
+  async function complete(token: string, begun: Rotation): Promise<Successor | undefined> {
+    const known = unsaved
+    try {
+      return await rotateSelf(settings, token, begun, { known, mayReplace })
+    } catch (error) {
+      // The old token has ended. The successor may have been received before that.
+      if (known === undefined || asClientError(error).code !== 'token_refused') throw error
+      await readSelf(settings, known.token)
+      return known
+    }
+
+    // If another process took over the lock, the successor may be the one that it has just received or saved.
+    async function mayReplace(): Promise<boolean> {
+      return readRotation(token, (await refresh()).rotation)?.holder === holder
+    }
   }
 
   /**
-   * Saves the note of a rotation first. After a crash, the next start finds the note. A token whose note cannot be saved must not be rotated.
+   * Saves the successor and retries on failure, unless the storage has received another token. Returns `false` if another process has taken over the lock, which
+   * then replaces this successor.
    */
-  async function announce({ token, rotation }: ClientState): Promise<{ readonly key: string; readonly overlap: number }> {
-    const begun = readRotation(token, rotation)
-    if (begun !== undefined) return begun
-    const { note, ...begins } = noteRotation(token, settings.overlapSeconds)
-    await save(settings, { token, rotation: note }, spent === undefined ? [token] : [token, spent])
-    state = { token, rotation: note }
-    return begins
-  }
-
-  function warnOfEnd(old: RecordPart, successor: RecordPart): void {
-    const end = instantOf(successor.expiresAt)
-    if (end === undefined || end > (instantOf(old.expiresAt) ?? 0)) return
-    report(
-      new ClientError(
-        'token_ending',
-        `this token ends at ${new Date(end).toISOString()}, and rotation cannot extend that: create a new token`,
-      ),
-    )
-  }
-
-  /** Saves the successor and retries on failure, unless the storage has received another token. No other process rotates in the meantime. */
-  async function keep(old: string, { token, record }: Successor, doubtful: (error: ClientError) => void): Promise<void> {
+  async function keep(old: string, begun: Rotation, successor: Successor, doubtful: (error: ClientError) => void): Promise<boolean> {
+    const { token, record } = successor
     const due = dueOf(record, instantOf(record.createdAt) ?? Date.now(), overlapMs)
     const switchAt = performance.now() + overlapMs / 2
-    const replaces = [old, token, ...(spent === undefined ? [] : [spent])]
+    const before = spent
+    const replaces = [old, token, ...(before === undefined ? [] : [before])]
     const use = (): void => {
       state = { token }
       spent = old
       schedule(due, MIN_PAUSE_MS)
     }
-    unsaved = token
+    unsaved = successor
+    ended = successor.ended
     for (let pauseMs = MIN_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_SAVE_PAUSE_MS)) {
       const found = await load(settings).catch(quiet)
+      if (found !== undefined && ended.includes(idOf(found.token))) replaces.push(found.token)
       // In the meantime a person, or a process that took over the lock, has stored another token. Saving would overwrite it.
       if (found !== undefined && !replaces.includes(found.token)) {
         adopt(found)
-        return report(unused(record.id))
+        report(unused(record.id))
+        return true
+      }
+      const noted = found?.token === old ? readRotation(old, found.rotation) : undefined
+      if (found !== undefined && noted?.key === begun.key && noted.holder !== holder) {
+        spent = before
+        state = found
+        return false
       }
       // An unsaved token is bad, but better than an expired one.
       if (performance.now() >= switchAt && spent !== old) use()
@@ -167,7 +217,7 @@ export function createKeeper(settings: Settings): Keeper {
         await save(settings, { token }, replaces)
         unsaved = undefined
         if (state?.token !== token) use()
-        return
+        return true
       } catch (error) {
         report(asClientError(error))
         doubtful(asClientError(error))
@@ -222,19 +272,20 @@ export function createKeeper(settings: Settings): Keeper {
     async successorOf(refused) {
       const { token } = await held()
       if (token !== refused) return token
-      if (unsaved !== undefined) return unsaved
-      if (performance.now() < rereadAt) return undefined
-      reading ??= refresh().finally(() => {
-        reading = undefined
-      })
-      try {
-        const found = await reading
-        if (found.token !== refused) return found.token
-      } catch (error) {
-        report(asClientError(error))
+      // The storage first: another process may have replaced a successor that this one could not save.
+      if (performance.now() >= rereadAt) {
+        reading ??= refresh().finally(() => {
+          reading = undefined
+        })
+        try {
+          const found = await reading
+          if (found.token !== refused) return found.token
+        } catch (error) {
+          report(asClientError(error))
+        }
+        rereadAt = performance.now() + MIN_PAUSE_MS
       }
-      rereadAt = performance.now() + MIN_PAUSE_MS
-      return undefined
+      return unsaved?.token === refused ? undefined : unsaved?.token
     },
     async rotate() {
       await held()
@@ -245,26 +296,4 @@ export function createKeeper(settings: Settings): Keeper {
       await renewal?.outcome.catch(quiet)
     },
   }
-}
-
-// A host's own function may have any name, such as a minifier's.
-function nameOfLoad({ load }: Settings): string {
-  const name = String(load?.name)
-  return name.startsWith('fileStorage(') ? name : 'load'
-}
-
-// The process that rotated the token does not hold our lock and is not about to save the successor.
-function replaced({ replacedById, expiresAt }: RecordPart): ClientError {
-  const at = instantOf(expiresAt)
-  const end = at === undefined ? '' : ` and ends at ${new Date(at).toISOString()}`
-  return new ClientError('token_replaced', `this token was replaced by ${replacedById}${end}: use the successor`)
-}
-
-// The holder cannot end it: a token can only rotate itself.
-function unused(id: string): ClientError {
-  return new ClientError('successor_unused', `the storage has another token, so the successor ${id} is not used: revoke it`)
-}
-
-function asClientError(error: unknown): ClientError {
-  return error instanceof ClientError ? error : new ClientError('storage_failed', describe(error))
 }

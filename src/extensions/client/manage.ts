@@ -9,7 +9,20 @@ import { within } from './wait.js'
 export type Self = { readonly record: RecordPart; readonly mayRotate: boolean; readonly now: number }
 
 /** A successor that is not yet saved anywhere. */
-export type Successor = { readonly token: string; readonly record: RecordPart }
+export type Successor = {
+  readonly token: string
+  readonly record: RecordPart
+  /** The IDs of lost successors that it replaces. They have ended. */
+  readonly ended: readonly string[]
+}
+
+/** How a rotation continues if the server has already performed it. */
+export type Continuation = {
+  /** The successor that an earlier attempt received. It may have been replaced since. */
+  readonly known: Successor | undefined
+  /** Returns whether the successor may be declared lost. A client that has lost its lock must not: another one may have saved that successor. */
+  mayReplace(): Promise<boolean>
+}
 
 type Answer = { readonly body: { readonly [name: string]: unknown }; readonly date: number | undefined }
 
@@ -38,20 +51,31 @@ export async function readSelf(settings: Settings, token: string): Promise<Self>
  * A repeated request creates no second successor, but it cannot return the first one's token, because nobody has stored it. The client then declares that
  * successor lost, and the server replaces it. Both steps are safe to repeat, in any order and with any delay.
  *
+ * Returns `undefined` if the successor may not be replaced.
+ *
  * @throws ClientError
  */
-export async function rotateSelf(settings: Settings, token: string, { key, overlap }: Rotation): Promise<Successor> {
+export async function rotateSelf(
+  settings: Settings,
+  token: string,
+  { key, overlap }: Rotation,
+  { known, mayReplace }: Continuation,
+): Promise<Successor | undefined> {
+  const ended: string[] = []
   let lostId: string | undefined
   // Up to three attempts: one to learn of the first successor, one to learn of the last one, and one to replace that.
   for (let tries = 0; tries < 3; tries += 1) {
     const { body } = await call(settings, token, 'POST', '/self/rotate', key, { overlap, lostId })
     const record = readRecord(body.record)
+    if (lostId !== undefined && lostId !== record.id) ended.push(lostId)
     if (body.replayed !== true) {
       const successor = body.token
       if (!isToken(successor) || prefixOf(successor) !== prefixOf(token)) throw unusable('its token has a different prefix')
       if (idOf(successor) !== record.id || record.id === idOf(token)) throw unusable('its token does not belong to its record')
-      return { token: successor, record }
+      return { token: successor, record, ended }
     }
+    if (record.id === known?.record.id && record.replacedById === undefined) return known
+    if (!(await mayReplace())) return undefined
     lostId = record.id
   }
   throw unusable('the successor keeps being reported as lost')

@@ -12,7 +12,7 @@ export type ClientState = {
 
 /** Storage for a holder's token, such as `fileStorage` of `latchkey/client/node`. */
 export type ClientStorage = {
-  /** Returns the state that was saved last, or `undefined` if there is none. Called at startup, before and after every rotation, and after a 401. */
+  /** Returns the state that was saved last, or `undefined` if there is none. Called at startup, before, during and after every rotation, and after a 401. */
   load(): MaybePromise<ClientState | null | undefined>
   /**
    * Durably replaces the saved state, and resolves only then. Called before and after each rotation.
@@ -21,7 +21,11 @@ export type ClientStorage = {
    * loads it and uses it.
    */
   save(state: ClientState, replaces?: readonly string[]): MaybePromise<void>
-  /** Runs `work` while no other process that shares the storage does. Web Locks have this shape. Without it, only one process may use the storage. */
+  /**
+   * Runs `work` while no other process that shares the storage does. Web Locks have this shape. Without it, only one process may use the storage.
+   *
+   * A process may be suspended for so long that it loses the lock. The client notices that from what `load` returns.
+   */
   lock?(work: () => Promise<void>): Promise<unknown>
 }
 

@@ -2,22 +2,28 @@ import { idOf } from './token-text.js'
 
 /** A rotation that was started but not finished. */
 export type Rotation = {
-  /** The idempotency key. It is random, so only the client that started the rotation can finish it. */
+  /** The idempotency key. It is random, so only the clients that share the storage can finish the rotation. */
   readonly key: string
   /** In seconds. A different overlap under the same key would be a different request. */
   readonly overlap: number
+  /** The client that continues the rotation. One that took over a lost lock has replaced it, so the client that lost the lock notices. */
+  readonly holder: string
 }
 
-const FORM = /^([0-9A-Za-z]{16})\.([0-9a-f-]{36})\.(\d{1,7})$/
+const FORM = /^([0-9A-Za-z]{16})\.([0-9a-f-]{36})\.(\d{1,7})\.([0-9a-f-]{36})$/
 
-/** Starts a rotation of a token. Returns its key and the note that `readRotation` reads. */
-export function noteRotation(token: string, overlap: number): Rotation & { readonly note: string } {
-  const key = crypto.randomUUID()
-  return { key, overlap, note: `${idOf(token)}.${key}.${overlap}` }
+/** Starts a rotation. */
+export function beginRotation(overlap: number, holder: string): Rotation {
+  return { key: crypto.randomUUID(), overlap, holder }
+}
+
+/** Returns the note of a token's rotation, which `readRotation` reads. */
+export function noteRotation(token: string, { key, overlap, holder }: Rotation): string {
+  return `${idOf(token)}.${key}.${overlap}.${holder}`
 }
 
 /** Reads a note. Returns `undefined` if it belongs to another token or is invalid. */
 export function readRotation(token: string, note: string | undefined): Rotation | undefined {
-  const [, id, key, overlap] = FORM.exec(note ?? '') ?? []
-  return id === idOf(token) && key !== undefined ? { key, overlap: Number(overlap) } : undefined
+  const [, id, key, overlap, holder] = FORM.exec(note ?? '') ?? []
+  return id === idOf(token) && key !== undefined && holder !== undefined ? { key, overlap: Number(overlap), holder } : undefined
 }

@@ -20,6 +20,14 @@ export async function load(settings: Settings): Promise<ClientState | undefined>
   return { token, ...(typeof rotation === 'string' && { rotation }) }
 }
 
+/** Neither the storage nor the options have a token. */
+export function tokenMissing({ load: read }: Settings): ClientError {
+  // A host's own function may have any name, such as a minifier's.
+  const name = String(read?.name)
+  const shown = name.startsWith('fileStorage(') ? name : 'load'
+  return new ClientError('token_missing', `${shown}() returned no token, and the \`token\` option is not set`)
+}
+
 /**
  * Durably saves a state that replaces one of these tokens.
  *
