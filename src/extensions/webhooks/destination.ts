@@ -2,7 +2,8 @@ import type { LookupFunction } from 'node:net'
 import { type InputPlace, InvalidInputError } from '../../errors.js'
 import { compileNetworks, isPublicIp } from '../../policy/network.js'
 import { isSafeAddress } from '../../policy/safe-address.js'
-import { createResolve, type Resolve } from './resolve-name.js'
+import type { Resolve } from './platform-names.js'
+import { createResolve } from './resolve-name.js'
 
 /** The destination of an endpoint's events. Its addresses are checked before any connection is made. */
 export type Destination = {

@@ -1,8 +1,9 @@
 import { createSocket, type RemoteInfo } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv4 } from 'node:net'
-import { expect, it, onTestFinished } from 'vitest'
-import { createResolve, type Resolve } from '../../../src/extensions/webhooks/resolve-name.js'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import type { Resolve } from '../../../src/extensions/webhooks/platform-names.js'
+import { createResolve } from '../../../src/extensions/webhooks/resolve-name.js'
 
 const TYPE = { A: 1, AAAA: 28 } as const
 /** RFC 1035 §4.1.1 */
@@ -79,7 +80,7 @@ it('names whose servers never respond neither hold up another name nor occupy a 
   expect([ended, asked]).toEqual([0, []])
 })
 
-it('asks the platform for a name that is not in DNS, such as one in its hosts file', async () => {
+it('asks the platform for a name that is neither in DNS nor in the hosts file', async () => {
   const server = await nameServer({})
   const asked: string[] = []
   const resolve = createResolve([server], (name, answer) => {
@@ -88,4 +89,40 @@ it('asks the platform for a name that is not in DNS, such as one in its hosts fi
   })
   expect(await ask(resolve, 'db.internal')).toEqual(['10.0.0.7'])
   expect(asked).toEqual(['db.internal'])
+})
+
+it('a name in the hosts file is found while the platform hangs', async () => {
+  const server = await nameServer({})
+  const resolve = createResolve([server], () => undefined)
+  resolve('hook.example', () => undefined)
+  expect(await ask(resolve, 'localhost')).toContain('127.0.0.1')
+})
+
+it('asks the platform about one name at a time, and not again about one that it did not resolve', async () => {
+  const server = await nameServer({})
+  const asked: string[] = []
+  const answers: (() => void)[] = []
+  const resolve = createResolve([server], (name, answer) => {
+    asked.push(name)
+    answers.push(() => (name === 'good.internal' ? answer(null, [{ address: '10.0.0.7', family: 4 }]) : answer(new Error('not known'), [])))
+  })
+  const names = ['hook0.example', 'hook1.example', 'hook2.example', 'good.internal']
+  const all = Promise.all(names.map((name) => ask(resolve, name)))
+  for (let at = 0; at < names.length; at += 1) {
+    await vi.waitFor(() => expect(asked).toHaveLength(at + 1))
+    answers[at]?.()
+  }
+  expect((await all).filter((found) => Array.isArray(found))).toEqual([['10.0.0.7']])
+  expect(await ask(resolve, 'hook0.example')).toMatchObject({ code: 'EAI_AGAIN' })
+  expect(asked).toHaveLength(4)
+})
+
+it('a name waits only for a while for those that hang', { timeout: 20_000 }, async () => {
+  const server = await nameServer({})
+  const asked: string[] = []
+  const resolve = createResolve([server], (name) => void asked.push(name))
+  resolve('hook.example', () => undefined)
+  await vi.waitFor(() => expect(asked).toHaveLength(1))
+  expect(await ask(resolve, 'good.internal')).toMatchObject({ code: 'EAI_AGAIN' })
+  expect(asked).toEqual(['hook.example'])
 })
