@@ -96,7 +96,7 @@ export const MUTANTS: { readonly [file: string]: readonly Mutant[] } = {
   ],
   'src/verbs/lib/change.ts': [
     { find: 'context.records.changed(id)\n  return found', become: 'return found' },
-    { find: 'for (const { record } of change.updates ?? []) context.records.changed(record.id)', become: '' },
+    { find: '...updates.map(({ record }) => record.id), ', become: '' },
     { find: 'expectedVersion: current.version, record: next.record', become: 'expectedVersion: current.version, record: current' },
     { find: ' && canSee(actor, token)', become: '' },
     { find: '(token.prefix ?? prefix) === prefix && ', become: '' },
