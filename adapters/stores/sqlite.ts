@@ -1,9 +1,11 @@
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidInputError } from '../../src/errors.js'
 import type { Duration } from '../../src/model/record.js'
 import { duration } from '../../src/policy/option-kinds.js'
 import { objectOf, oneOf, readBy } from '../../src/policy/option-reader.js'
 import { refuseFurther } from '../../src/policy/refuse-further.js'
+import { noteFileOf } from '../../src/store/store-file.js'
 import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
 import type { NodeDatabase, SyncDatabase } from './sql/dialects/sqlite-handle.js'
 import type { SqliteDriver } from './sql/dialects/sqlite-open.js'
@@ -16,7 +18,7 @@ export type { KyselyHandle, NodeDatabase, SqliteDriver, SqlStore, SyncDatabase }
 
 /** A file that the store opens, or an open database that the host owns. */
 export type SqliteStoreOptions = {
-  /** The file or its `file:` URL, whose folder must exist, or `:memory:`. */
+  /** The file or its `file:` URL, whose folder must exist, or `:memory:`. A relative path starts at the current folder of the process. */
   readonly path?: string | undefined
   /** A `DatabaseSync` of `node:sqlite`, a `Database` of `better-sqlite3` or `libsql`, or a Kysely instance. Never closed by the store. */
   readonly database?: SyncDatabase | NodeDatabase | KyselyHandle | undefined
@@ -58,12 +60,21 @@ export const sqliteStore: (input: string | SqliteStoreOptions) => SqlStore = (in
     packages: 'kysely libsql',
     open: async () => (await import('./sql/dialects/sqlite-store.js')).openSqliteStore(source, names, busyTimeout * 1000),
   }
-  const { opened, ...store } = lazyStore(lazy)
-  return { ...store, usageRows: USAGE_ROWS }
+  const { opened, ...calls } = lazyStore(lazy)
+  const store = { ...calls, usageRows: USAGE_ROWS }
+  if (database === undefined && path !== MEMORY) noteFileOf(store, path)
+  return store
 }
 
-/** The path of a file, or its `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. */
+const MEMORY = ':memory:'
+
+/** The path of a file, or its `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. Resolved now, because the current folder may change later. */
 const readPath = (path: unknown): string => {
+  const file = readFile(path)
+  return file === MEMORY ? file : resolve(file)
+}
+
+const readFile = (path: unknown): string => {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) throw new InvalidInputError([], 'must be the path of a file')
   // Most likely the URL of another store, with a password in it, so it is not repeated.
   if (/^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(path)) {

@@ -7,12 +7,15 @@ import { EXIT, type ExitCode, OutputClosedError, oneLine, readFault } from './li
 import { HeldLines } from './lib/held-lines.js'
 import type { Lifetime } from './lib/lifetime.js'
 import { type Streams, say, write } from './lib/output.js'
-import { openSession } from './lib/session.js'
+import { openSession, tellingOfNewFile } from './lib/session.js'
 import { SuggestingCommand } from './lib/suggest.js'
 
 const EXIT_CODES = `
 Exit codes: 0 done; 1 refused or failed; 2 the command line was invalid; 3 the store did not respond, so the outcome is unknown.
 `
+
+/** The command that is there to create the store's file. */
+const EXPECTS_NEW_FILE = 'migrate'
 
 /** Runs one command line to completion, and returns the exit code. Never rejects. */
 export async function run(args: readonly string[], streams: Streams, lifetime: Lifetime): Promise<ExitCode> {
@@ -24,7 +27,8 @@ export async function run(args: readonly string[], streams: Streams, lifetime: L
   const perform: Perform = (command, work) => {
     command.action(async () => {
       const session = await openSession(streams, lifetime, lines, command.optsWithGlobals())
-      code = (await work(session, command.optsWithGlobals(), command.processedArgs)) ?? EXIT.ok
+      const perform = async () => (await work(session, command.optsWithGlobals(), command.processedArgs)) ?? EXIT.ok
+      code = await (EXPECTS_NEW_FILE === command.name() ? perform() : tellingOfNewFile(session, perform))
     })
   }
   const written: Promise<void>[] = []

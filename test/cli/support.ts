@@ -57,6 +57,8 @@ export async function openShell(): Promise<Shell> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'))
   const program = await build()
   const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore(join(folder, 'tokens.db')), scopes: SCOPES }) as unknown as Latchkey
+  // Creates the file: a command that has to create it would say so.
+  await tokens.system.list()
   const shell: Shell = {
     folder,
     program,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Internals } from '../../instance.js'
+import type { Health } from '../../model/health.js'
 import type { TokenRecord } from '../../model/record.js'
 import { addressCheck, type Check, healthChecks, serverChecks, settingsChecks } from '../lib/checks.js'
 import type { Perform } from '../lib/command.js'
@@ -7,7 +8,7 @@ import { EXIT, readFault } from '../lib/fault.js'
 import { findInternals, OTHER_COPY } from '../lib/internals.js'
 import { type Streams, say, write, writeTable } from '../lib/output.js'
 import { printable } from '../lib/printable.js'
-import type { Session } from '../lib/session.js'
+import { absentFile, type Session } from '../lib/session.js'
 
 /** An ID that no token has. A lookup of it makes the instance read the store and the feed. */
 const NOBODY = '0'.repeat(16)
@@ -27,17 +28,13 @@ export function addDoctor(program: Command, perform: Perform): void {
       'Checks the configuration, the store and its server, and the change feed, and advises what to do. Exits with 3 if the store does not answer, and with 1 if another check fails.',
     )
   perform(command, async (session) => {
-    const inside = findInternals(session.tokens)
-    const { check: store, records } = await checkStore(session, inside)
-    const health = await session.tokens.health()
+    const absent = absentFile(session.tokens)
+    const { store, others, health } = absent === undefined ? await checkAll(session) : withoutFile(absent)
     const checks: readonly Check[] = [
       { name: 'configuration', detail: session.configFile },
       { name: 'node', detail: process.version },
       store,
-      ...(inside === undefined ? [] : await serverChecks(inside, store.ok)),
-      ...healthChecks(health, store.ok),
-      ...(inside === undefined ? [UNKNOWN_SETTINGS] : settingsChecks(inside)),
-      ...(store.ok ? [addressCheck(records)] : []),
+      ...others,
     ]
     const ok = checks.every((check) => check.ok !== false)
     await session.answer({ ok, checks, health }, async () => {
@@ -49,6 +46,28 @@ export function addDoctor(program: Command, perform: Perform): void {
   })
 }
 
+type StoreCheck = Check & { readonly ok: boolean }
+type Checked = { readonly store: StoreCheck; readonly others: readonly Check[]; readonly health?: Health }
+
+async function checkAll(session: Session): Promise<Checked> {
+  const inside = findInternals(session.tokens)
+  const { check: store, records } = await checkStore(session, inside)
+  const health = await session.tokens.health()
+  const others: readonly Check[] = [
+    ...(inside === undefined ? [] : await serverChecks(inside, store.ok)),
+    ...healthChecks(health, store.ok),
+    ...(inside === undefined ? [UNKNOWN_SETTINGS] : settingsChecks(inside)),
+    ...(store.ok ? [addressCheck(records)] : []),
+  ]
+  return { store, others, health }
+}
+
+/** The result for a SQLite file that does not exist. Any other check would create it. */
+function withoutFile(file: string): Checked {
+  const advice = 'Check the path in the configuration. To create the file, run npx latchkey migrate.'
+  return { store: { name: 'store (sqlite)', ok: false, detail: `the file ${file} does not exist`, advice }, others: [] }
+}
+
 /** Writes a table of all checks, followed by what to do. */
 async function show(streams: Streams, checks: readonly Check[]): Promise<void> {
   const rows = checks.map((check) => [check.name, check.ok === undefined ? '' : check.ok ? 'ok' : 'FAILED', check.detail])
@@ -56,7 +75,7 @@ async function show(streams: Streams, checks: readonly Check[]): Promise<void> {
   for (const { name, advice } of checks) if (advice !== undefined) await write(streams.stdout, `${name}: ${printable(advice)}\n`)
 }
 
-type Opened = { readonly check: Check & { readonly ok: boolean }; readonly records: readonly TokenRecord[] }
+type Opened = { readonly check: StoreCheck; readonly records: readonly TokenRecord[] }
 
 /** Opens the store, which also checks its tables, and starts the feed. */
 async function checkStore({ handle, told }: Session, inside: Internals | undefined): Promise<Opened> {

@@ -1,12 +1,15 @@
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import process from 'node:process'
 import type { Latchkey, TokenHandle } from '../../instance.js'
+import { filePathOf } from '../../store/store-file.js'
 import { cliActor } from './actor.js'
 import { findConfig, loadInstance } from './config.js'
 import { confirmFinal } from './confirm.js'
 import type { HeldLines } from './held-lines.js'
+import { findInternals } from './internals.js'
 import type { Lifetime } from './lifetime.js'
-import { type Streams, writeJson } from './output.js'
+import { type Streams, say, writeJson } from './output.js'
 import { readId } from './read-id.js'
 
 /** The options of every command. */
@@ -52,7 +55,11 @@ export async function openSession(streams: Streams, lifetime: Lifetime, lines: H
     streams,
     configFile,
     openOther: async (option, file) => {
+      const folder = process.cwd()
+      // Like a file of --config, it runs in the folder where the command was typed.
+      process.chdir(streams.cwd)
       const other = await loadInstance(findConfig(streams.cwd, file, option))
+      process.chdir(folder)
       lifetime.onEnd(() => other.close())
       return other
     },
@@ -64,5 +71,21 @@ export async function openSession(streams: Streams, lifetime: Lifetime, lines: H
     confirm: async (question) => {
       if (!options.yes) await confirmFinal(streams, await question())
     },
+  }
+}
+
+/** The SQLite file of an instance that does not exist yet. Without its folder, it cannot be created, and the store says so. */
+export function absentFile(tokens: Latchkey): string | undefined {
+  const file = filePathOf(Object(findInternals(tokens)?.settings.store))
+  return file !== undefined && existsSync(dirname(file)) && !existsSync(file) ? file : undefined
+}
+
+/** Runs a command, and tells people if it created the SQLite file: in most cases, the application uses another one. */
+export async function tellingOfNewFile<T>({ tokens, streams }: Session, work: () => Promise<T>): Promise<T> {
+  const file = absentFile(tokens)
+  try {
+    return await work()
+  } finally {
+    if (file !== undefined && existsSync(file)) await say(streams, `Note: the SQLite file ${file} did not exist, so it was created.`)
   }
 }

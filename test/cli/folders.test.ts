@@ -1,0 +1,99 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { latchkey } from 'latchkey'
+import { sqliteStore } from 'latchkey/stores/sqlite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { IMPORT_KEY } from '../imports/world.js'
+import { type Ended, execute, openShell, SCOPES, type Shell } from './support.js'
+
+let shell: Shell
+beforeAll(async () => {
+  shell = await openShell()
+  mkdirSync(join(shell.folder, 'sub'))
+})
+afterAll(() => shell.close())
+
+const CONFIG = (file: string): string => `import { latchkey } from '$index'
+import { sha256Tokens } from '$import'
+import { sqliteStore } from '$sqlite'
+
+const imports = { key: '${IMPORT_KEY}', formats: [sha256Tokens({ prefix: 'sk_', length: 35 })] }
+export const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore('${file}'), imports, scopes: ${JSON.stringify(SCOPES)} })
+`
+
+const inSub = (...args: readonly string[]): Promise<Ended> => execute(process.execPath, [shell.program, ...args], join(shell.folder, 'sub'))
+
+/** Names of the tokens in a file. */
+async function namesIn(file: string): Promise<readonly string[]> {
+  const tokens = latchkey({ prefix: 'acme_live', store: sqliteStore(join(shell.folder, file)), scopes: SCOPES })
+  const { items } = await tokens.system.list({ status: 'active' })
+  await tokens.close()
+  return items.map(({ name }) => name)
+}
+
+describe('the command line in a subfolder', () => {
+  beforeAll(() => {
+    shell.write('latchkey.config.mjs', CONFIG('relative.db'))
+    shell.write('other/latchkey.config.mjs', CONFIG('moved.db'))
+  })
+
+  it('a relative path in the nearest configuration starts at the folder of the configuration', async () => {
+    expect((await inSub('create', '--name', 'from below', '--scope', 'inventory:read')).code).toBe(0)
+    expect(await namesIn('relative.db')).toEqual(['from below'])
+    const { code, stderr } = await inSub('revoke-all', '--all', '--yes')
+    expect([code, stderr]).toEqual([0, 'Revoked 1 token.\n'])
+    expect([existsSync(join(shell.folder, 'sub/relative.db')), await namesIn('relative.db')]).toEqual([false, []])
+  })
+
+  it('copy finds the files of both stores, those of --to in the current folder', async () => {
+    expect((await inSub('create', '--name', 'moved', '--scope', 'inventory:read')).code).toBe(0)
+    for (const step of ['copy', 'fence', 'open']) {
+      const { code, stderr } = await inSub('copy', '--to', '../other/latchkey.config.mjs', '--step', step, '--yes')
+      expect(code, stderr).toBe(0)
+    }
+    expect(await namesIn('sub/moved.db')).toEqual(['moved'])
+    expect(existsSync(join(shell.folder, 'sub/relative.db'))).toBe(false)
+  })
+
+  it('relative paths on the command line start at the current folder', async () => {
+    shell.write('sub/map.mjs', 'export const map = (row) => ({ name: row.name, scopes: [] })\n')
+    shell.write('sub/keys.csv', `hash,name\n${'a'.repeat(64)},old\n`)
+    shell.write('sub/head.json', '{}\n')
+    const config = ['--config', '../other/latchkey.config.mjs']
+    const imported = await inSub('import', 'keys.csv', '--format', 'sha256', '--map', 'map.mjs', '--dry-run', '--json', ...config)
+    expect(JSON.parse(imported.stdout), imported.stderr).toMatchObject({ rows: 1 })
+    // Read, and refused for its content.
+    expect((await inSub('verify-audit', '--head', 'head.json', ...config)).stderr).not.toContain('cannot be read')
+  })
+})
+
+describe('a SQLite file that does not exist', () => {
+  beforeAll(() => shell.write('new.config.mjs', CONFIG('$folder/new.db')))
+  const run = (...args: readonly string[]): Promise<Ended> => inSub(...args, '--config', '../new.config.mjs')
+  const isThere = (): boolean => existsSync(join(shell.folder, 'new.db'))
+
+  it('doctor reports it and does not create it', async () => {
+    const { code, stdout } = await run('doctor')
+    expect(code).toBe(3)
+    expect(stdout).toContain(`the file ${join(shell.folder, 'new.db')} does not exist`)
+    expect(stdout).toContain('npx latchkey migrate')
+    expect(isThere()).toBe(false)
+  })
+
+  it('commands that do not open it neither create nor mention it', async () => {
+    for (const args of [['scanner-rules'], ['migrate', '--print']]) expect((await run(...args)).stderr, args.join(' ')).toBe('')
+    expect(isThere()).toBe(false)
+  })
+
+  it('a command that creates it says so, once', async () => {
+    const note = `Note: the SQLite file ${join(shell.folder, 'new.db')} did not exist, so it was created.\n`
+    const { code, stderr } = await run('revoke-all', '--all', '--yes')
+    expect([code, stderr]).toEqual([0, `Revoked 0 tokens.\n${note}`])
+    expect((await run('revoke-all', '--all', '--yes')).stderr).toBe('Revoked 0 tokens.\n')
+  })
+
+  it('migrate creates it without a note', async () => {
+    shell.write('set-up.config.mjs', CONFIG('$folder/set-up.db'))
+    expect((await inSub('migrate', '--config', '../set-up.config.mjs')).stderr).toBe('The store sqlite is set up.\n')
+  })
+})
