@@ -36,6 +36,13 @@ describe('code blocks on the docs pages', () => {
     expect(compileBlocks('tutorial', [tokens, server], false)).toEqual([])
   }, 600_000)
 
+  it('the tutorial works in JavaScript without the declaration of the instance and with its JavaScript blocks', () => {
+    const page = blocks.filter(({ page, language }) => page === 'docs/getting-started.md' && ['ts', 'js'].includes(language))
+    // A JavaScript block replaces the TypeScript block before it.
+    const program = page.filter((_, index) => page[index + 1]?.language !== 'js').map(({ text }) => text.replace(REGISTERED, ''))
+    expect(program.flatMap(syntaxErrorsOf)).toEqual([])
+  })
+
   it('the compiler check reports a name that does not exist', () => {
     const block = { page: 'docs/wrong.md', line: 1, language: 'ts', text: "await tokens.system.creat({ name: 'ERP' })\n" }
     expect(compileBlocks('wrong', [block])).toEqual([expect.stringMatching(/^docs\/wrong\.md:1 .*'creat'.*'create'/)])
