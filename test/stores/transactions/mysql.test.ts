@@ -5,7 +5,7 @@ import { createConnection as createPromised } from 'mysql2/promise'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { service } from '../../support/services.js'
 import { type OwnPlace, ownDatabase } from '../sql/databases.js'
-import { type Begun, committedWithinBulk, kyselySubject, transactionCases } from './cases.js'
+import { type Begun, committedWithinBulk, kyselySubject, transactionCases, watchBulk } from './cases.js'
 
 const mysql = await service('mysql')
 
@@ -51,17 +51,17 @@ describe.skipIf(mysql.skip)(`host transactions in MySQL ${mysql.skip ?? ''}`, ()
   describe('during a bulk revocation', () => {
     const pools: Pool[] = []
     afterAll(() => Promise.all(pools.map((pool) => pool.promise().end())))
-    const statements = { count: /^select `tenant_id`, count/, end: /^select `id` from .*`revoked_at` is null/ }
     committedWithinBulk(
       (moment, then) => {
         const pool = createPool({ uri: place.url })
         pools.push(pool)
         let waits = true
+        const isDue = watchBulk(moment, /^select `id` from .*`revoked_at` is null/)
         pool.on('connection', (connection) => {
           const query = connection.query.bind(connection) as (...args: unknown[]) => unknown
           Object.assign(connection, {
             query(options: { readonly sql: string }, ...rest: unknown[]) {
-              if (!waits || !statements[moment].test(options.sql)) return query(options, ...rest)
+              if (!isDue(options.sql) || !waits) return query(options, ...rest)
               waits = false
               // A query that a promise resolves to would be awaited, which mysql2 refuses.
               return void then().then(() => void query(options, ...rest))

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { service } from '../../support/services.js'
 import { type OwnPlace, ownSchema } from '../sql/databases.js'
 import { event, token } from '../sql/samples.js'
-import { type Begun, committedWithinBulk, kyselySubject, transactionCases } from './cases.js'
+import { type Begun, committedWithinBulk, kyselySubject, transactionCases, watchBulk } from './cases.js'
 
 const postgres = await service('postgres')
 const url = postgres.url ?? ''
@@ -35,17 +35,17 @@ describe.skipIf(postgres.skip)(`host transactions in Postgres ${postgres.skip ??
   describe('during a bulk revocation', () => {
     const pools: Pool[] = []
     afterAll(() => Promise.all(pools.map((pool) => pool.end())))
-    const statements = { count: /^select "tenant_id", count/, end: /^update .*"bulk_id" =/ }
     committedWithinBulk(
       (moment, then) => {
         const pool = new Pool({ connectionString: url })
         pools.push(pool)
         let waits = true
+        const isDue = watchBulk(moment, /^with "revoked" as/)
         pool.on('connect', (connection) => {
           const query = connection.query.bind(connection) as (config: { readonly text: string }) => Promise<unknown>
           Object.assign(connection, {
             async query(config: { readonly text: string }) {
-              if (waits && statements[moment].test(config.text)) {
+              if (isDue(config.text) && waits) {
                 waits = false
                 await then()
               }
