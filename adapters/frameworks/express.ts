@@ -18,7 +18,7 @@ import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { isThenable } from '../../src/store/deadline.js'
-import { onClose } from './node/close.js'
+import { followUse } from './node/close.js'
 import { addressOf } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
 import { mountOfRoute } from './node/mount-of-route.js'
@@ -79,11 +79,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
       res.setHeader('vary', withVary(res.getHeader('vary'), guard.vary))
       keepVary(res, guard.vary)
     }
-    if (use !== undefined)
-      onClose(
-        res,
-        use.follow(() => endpointOf(req), res, principal),
-      )
+    followUse(use, res, () => endpointOf(req), principal)
     return undefined
   }
 

@@ -18,7 +18,7 @@ import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { detached } from '../../src/policy/option-reader.js'
 import { isThenable } from '../../src/store/deadline.js'
-import { onClose } from './node/close.js'
+import { followUse } from './node/close.js'
 import { addressOf } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
 import { fastifyBelievesCallers } from './node/trust.js'
@@ -100,11 +100,7 @@ function createEntrance(
       reply.header('vary', withVary(reply.getHeader('vary'), vary))
       keepVary(reply.raw, vary)
     }
-    if (use !== undefined)
-      onClose(
-        reply.raw,
-        use.follow(() => endpointOf(request), reply.raw, principal),
-      )
+    followUse(use, reply.raw, () => endpointOf(request), principal)
     return undefined
   }
 

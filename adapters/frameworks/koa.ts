@@ -15,7 +15,7 @@ import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
 import { isThenable } from '../../src/store/deadline.js'
-import { onClose } from './node/close.js'
+import { followUse } from './node/close.js'
 import { addressOf } from './node/fetch.js'
 import { manage, openManagement } from './node/management.js'
 import { keepVary } from './node/vary.js'
@@ -64,11 +64,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
       ctx.vary(vary)
       keepVary(ctx.res, vary)
     }
-    if (use !== undefined)
-      onClose(
-        ctx.res,
-        use.follow(() => endpointOf(ctx), ctx.res, principal),
-      )
+    followUse(use, ctx.res, () => endpointOf(ctx), principal)
     return next()
   }
   function authenticateRequest(ctx: Context, next: Next): unknown {

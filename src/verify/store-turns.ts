@@ -10,7 +10,7 @@ import { ignored, SETUP_DEADLINE_MS } from '../store/store-calls.js'
 import { createTurns } from '../store/timer.js'
 import { Durations } from './durations.js'
 import { LimitedWork } from './limited-work.js'
-import { type Holder, Line, type Waiting } from './line.js'
+import { type Holder, type Waiting, WaitingParties } from './waiting-parties.js'
 
 /** More would only wait for a connection, where a flood by one caller delays all other work of the store. */
 const AT_ONCE = 16
@@ -50,7 +50,7 @@ export class StoreTurns {
   readonly #timing: Timing
   readonly #report: Report
   readonly #shares: LookupShares = new LookupShares()
-  readonly #line: Line<Job> = new Line()
+  readonly #line: WaitingParties<Job> = new WaitingParties()
   readonly #work: LimitedWork
   readonly #durations: Durations
   readonly #yieldTurn: () => Promise<void>

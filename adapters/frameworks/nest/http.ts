@@ -5,7 +5,7 @@ import type { GuardOutcome } from '../../../src/http/authenticate.js'
 import type { PlainResponse } from '../../../src/http/problem.js'
 import type { Platform } from '../../../src/http/request.js'
 import { tellRoute } from '../../../src/http/tell-route.js'
-import { onClose } from '../node/close.js'
+import { followUse } from '../node/close.js'
 import { mountOfRoute, type Routed } from '../node/mount-of-route.js'
 import { expressBelievesCallers, fastifyBelievesCallers } from '../node/trust.js'
 import { keepVary, withVary } from '../node/vary.js'
@@ -73,13 +73,7 @@ export function admitAs(outcome: GuardOutcome, guard: Guard, request: HttpReques
     setHeader(response, 'vary', withVary(response.getHeader('vary') as string | undefined, guard.vary))
     keepVary(nodeResponse(response), guard.vary)
   }
-  if (use !== undefined) {
-    const raw = nodeResponse(response)
-    onClose(
-      raw,
-      use.follow(() => endpointOf(request), raw, principal),
-    )
-  }
+  followUse(use, nodeResponse(response), () => endpointOf(request), principal)
   return undefined
 }
 

@@ -1,3 +1,6 @@
+import type { Use } from '../../../src/http/admission.js'
+import type { Principal } from '../../../src/model/principal.js'
+
 type Listener = () => void
 type Emitter = { once(event: 'close', listener: Listener): unknown }
 
@@ -20,6 +23,16 @@ export function onClose(response: ClosingResponse, listener: Listener): void {
   response.once('close', listener)
   // Node emits no event for a response that waits behind another one when their connection closes.
   if (socket === null && req?.socket !== undefined) queue(req.socket, response, listener)
+}
+
+/** Counts a use once its response was sent or abandoned, or soon after it has begun. */
+export function followUse(
+  use: Use | undefined,
+  response: ClosingResponse & { readonly headersSent: boolean },
+  endpointOf: () => string,
+  principal: Principal | undefined,
+): void {
+  if (use !== undefined) onClose(response, use.follow(endpointOf, response, principal))
 }
 
 function isOver(stream: ClosingResponse['stream']): boolean {

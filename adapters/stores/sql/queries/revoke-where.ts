@@ -47,7 +47,6 @@ function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: Revocatio
     version: eb('version', '+', 1),
   }))
   const found = raw<Wide>`count(*)`.as('found')
-  const counted = builder.selectFrom('tokens').select(['tenant_id', found]).groupBy('tenant_id')
   if (quirks.updatesInWith) {
     const revoked = builder.with('revoked', () => update.where(matching).returning('tenant_id'))
     add((yield* ask(revoked.selectFrom('revoked').select(['tenant_id', found]).groupBy('tenant_id'))).rows)
@@ -58,14 +57,15 @@ function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: Revocatio
       for (const piece of chunks(rows.map(({ id }) => id))) {
         const within = (eb: ExpressionBuilder<Tables, 'tokens'>) => eb.and([eb('id', 'in', piece), eb('revoked_at', 'is', null)])
         // Since they were read, somebody else may have revoked some of them.
-        yield* ask(builder.selectFrom('tokens').select('id').where(within).forUpdate())
-        add((yield* ask(counted.where(within))).rows)
+        const { rows: locked } = yield* ask(builder.selectFrom('tokens').select('tenant_id').where(within).forUpdate())
+        add(locked.map(({ tenant_id }) => ({ tenant_id, found: 1 })))
         yield* ask(update.where(within))
       }
     }
   } else {
     // No other transaction writes in the meantime.
-    add((yield* ask(counted.where(matching))).rows)
+    const counted = builder.selectFrom('tokens').select(['tenant_id', found]).where(matching).groupBy('tenant_id')
+    add((yield* ask(counted)).rows)
     yield* ask(update.where(matching))
   }
 }

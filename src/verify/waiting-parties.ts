@@ -19,7 +19,7 @@ type Party<Job> = Waiting & {
  * A party stands aside while one of its holders has all of its places. Each place that a holder gives back calls one party into the line again, so no search
  * looks at everybody who waits.
  */
-export class Line<Job extends Waiting> {
+export class WaitingParties<Job extends Waiting> {
   readonly #parties: Map<string, Party<Job>> = new Map()
   /** The parties in the line, by site, in the order of their turns. */
   readonly #sites: Map<string, Set<Party<Job>>> = new Map()
