@@ -7,8 +7,8 @@ import { instance, mint, pause, type Scope, verdict, warm } from '../latchkey/ha
 const BOSS: Actor = { id: 'boss', tenants: ['t1'], manages: 'all' }
 const HOLDER: Actor = { id: 'holder', tenants: ['t1'], manages: 'all' }
 
-/** A store without a wake-up channel that never answers changes while `on`. It makes them when the test says so. */
-function lostAnswers() {
+/** A token in the cache of an instance whose store never answers changes while `on`. It makes them when the test says so, and has no wake-up channel. */
+async function lostAnswers() {
   const lost = { on: false, slowFinds: 0, make: (): void => undefined }
   const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
     if (method === 'subscribe') return () => undefined
@@ -23,7 +23,11 @@ function lostAnswers() {
     await proceed()
     return await new Promise(() => undefined)
   })
-  return { store, lost }
+  const tokens = instance({ store, deadline: '1s', cache: { maxStaleness: '30s' } })
+  const { token, record } = await mint(tokens, { tenantId: 't1' })
+  await warm(tokens, token)
+  lost.on = true
+  return { tokens, token, record, lost }
 }
 
 type End = (tokens: Latchkey<Scope>, id: string) => Promise<unknown>
@@ -34,11 +38,7 @@ const ENDS: readonly (readonly [string, End])[] = [
 
 describe.each(ENDS)('after %s whose answer was lost', (_what, end) => {
   it('no verification accepts the token, even if it was in use all the time', async () => {
-    const { store, lost } = lostAnswers()
-    const tokens = instance({ store, deadline: '1s', cache: { maxStaleness: '30s' } })
-    const { token, record } = await mint(tokens, { tenantId: 't1' })
-    await warm(tokens, token)
-    lost.on = true
+    const { tokens, token, record, lost } = await lostAnswers()
     const ended = end(tokens, record.id).catch(({ code }) => code)
     // In use all the time, so that reads fill the cache while the change is under way.
     const using = setInterval(() => void tokens.verify(token).catch(() => undefined), 5)
@@ -55,11 +55,7 @@ describe.each(ENDS)('after %s whose answer was lost', (_what, end) => {
 })
 
 it('a revocation whose caller stopped waiting ends the token once the store has made it, even if it is in use', async () => {
-  const { store, lost } = lostAnswers()
-  const tokens = instance({ store, deadline: '1s', cache: { maxStaleness: '30s' } })
-  const { token, record } = await mint(tokens, { tenantId: 't1' })
-  await warm(tokens, token)
-  lost.on = true
+  const { tokens, token, record, lost } = await lostAnswers()
   // The store has a whole deadline for the change, so it is still busy with it when the deadline of the call has passed.
   lost.slowFinds = 1
   const revoked = tokens.as(BOSS).revoke(record.id)
