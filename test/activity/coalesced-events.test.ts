@@ -49,7 +49,7 @@ it('an event about a quiet tenant is written within seconds although another ten
   expect(written.length).toBeLessThanOrEqual(120)
 })
 
-it('an event is written within seconds once another caller causes it, although a flood caused it first', async () => {
+it('an event that a flood caused first is written within seconds once another caller causes it too', async () => {
   const { written, note, flushAt } = recorder()
   for (let at = 0; at < 500; at += 1) note(`own ${at}`, at, '203.0.113.9')
   note('acme', 0, '203.0.113.9')
@@ -95,7 +95,7 @@ it("an actor who names very many tenants does not hide the refused attempts of a
   expect(items.map(({ actorId }) => actorId)).toEqual(['eve'])
 })
 
-it("while the revocation of one lineage hangs, uses are still counted and another tenant's lineage is revoked next", async () => {
+it("a hanging revocation of one lineage delays neither the counting of uses nor the revocation of another tenant's lineage", async () => {
   const order: string[] = []
   const held: (() => void)[] = []
   let holding = true

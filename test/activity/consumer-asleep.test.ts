@@ -43,7 +43,7 @@ function node(holder: string, store: TokenStore) {
   }
 }
 
-it("never counts two nodes as holders of a consumer, even after one node's machine was asleep", async () => {
+it("two nodes never hold the same consumer, even after one node's machine was asleep", async () => {
   const store = memoryStore()
   const [reader, other] = [node('reader', store), node('other', store)]
   expect(await reader.claim.hold()).toBe(true)
@@ -55,7 +55,7 @@ it("never counts two nodes as holders of a consumer, even after one node's machi
   expect([other.claim.held, await other.claim.hold()]).toEqual([true, true])
 })
 
-it('continues from its own progress after its machine was asleep, if no other node read in the meantime', async () => {
+it('a consumer continues where it stopped after its machine was asleep, if no other node read in the meantime', async () => {
   const reader = node('reader', memoryStore())
   await reader.claim.hold()
   reader.claim.moveTo(7)
@@ -63,7 +63,7 @@ it('continues from its own progress after its machine was asleep, if no other no
   expect([reader.claim.held, await reader.claim.hold(), reader.claim.position]).toEqual([false, true, 7])
 })
 
-it('does not consider a claim held if the machine slept while the claim was written', async () => {
+it('a node does not hold a consumer if its machine slept while the claim was being written', async () => {
   const store = memoryStore()
   const [reader, other] = [
     node(
@@ -85,7 +85,7 @@ it('does not consider a claim held if the machine slept while the claim was writ
   expect([await reader.claim.hold(), reader.claim.held]).toEqual([false, false])
 })
 
-it('does not take over early from a working node when the wall clock of the waiting node jumps ahead', async () => {
+it('a waiting node does not take over early from a working node when its own wall clock jumps ahead', async () => {
   const store = memoryStore()
   const [reader, other] = [node('reader', store), node('other', store)]
   await reader.claim.hold()
@@ -94,7 +94,7 @@ it('does not take over early from a working node when the wall clock of the wait
   expect([await other.claim.hold(), reader.claim.held]).toEqual([false, true])
 })
 
-it('delivers no more events after a sleep during which another node took over the consumer', async () => {
+it('a node delivers no more events after a sleep during which another node took over its consumer', async () => {
   const store = memoryStore()
   const tokens = instance({ store, notices: false })
   for (const name of ['One', 'Two', 'Three', 'Four']) await mint(tokens, { name })

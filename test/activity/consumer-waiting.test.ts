@@ -76,7 +76,7 @@ describe('consumers that wait for another node', () => {
     expect(Math.abs(waiting.node.reads - before[1] - SECONDS)).toBeLessThanOrEqual(1)
   })
 
-  it('lets a waiting consumer continue at the next check after the other node has stopped', async () => {
+  it('a waiting consumer takes over at its next check after the other node has stopped', async () => {
     const { reader, waiting, held } = await readerAndWaiting()
     await Promise.all(held.map((consumer) => consumer.stop()))
     await mint(reader.tokens)
@@ -84,7 +84,7 @@ describe('consumers that wait for another node', () => {
     expect(waiting.seen.toSorted()).toEqual(all)
   })
 
-  it('lets a waiting consumer continue only after the claims of a disconnected node have expired', async () => {
+  it("a waiting consumer takes over from a disconnected node only after that node's claims have expired", async () => {
     const { reader, waiting } = await readerAndWaiting()
     await mint(reader.tokens)
     await vi.advanceTimersByTimeAsync(1_000)
@@ -104,7 +104,7 @@ describe('idle consumers', () => {
     onTestFinished(() => void vi.useRealTimers())
   })
 
-  it('shares one query a second among idle consumers of a node, and renews their claims every ten seconds', async () => {
+  it('the idle consumers of a node share one query a second and renew their claims every ten seconds', async () => {
     const { reader } = await readerAndWaiting()
     await quiet()
     const { asks, saves } = reader.node
@@ -116,7 +116,7 @@ describe('idle consumers', () => {
     expect(reader.node.saves - saves).toBeLessThan(7 * NAMES.length + 10)
   })
 
-  it('delivers an event from the same node to idle consumers immediately, and one from another node within a second', async () => {
+  it('idle consumers receive an event from the same node immediately, and one from another node within a second', async () => {
     const { reader, waiting } = await readerAndWaiting()
     await quiet()
     await mint(reader.tokens)
@@ -129,7 +129,7 @@ describe('idle consumers', () => {
     expect(waiting.seen).toEqual([])
   })
 
-  it('takes over idle consumers once their longer claims have expired, and not before', async () => {
+  it('another node takes over idle consumers once their longer claims have expired, and not before', async () => {
     const { reader, waiting } = await readerAndWaiting()
     await quiet()
     reader.node.cut = true

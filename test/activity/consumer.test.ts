@@ -29,7 +29,7 @@ function dead(): object {
 }
 
 describe('a consumer of audit events', () => {
-  it('delivers every event in order, including those from before the consumer started', async () => {
+  it('a consumer receives every event in order, including those from before it started', async () => {
     const tokens = instance()
     await names(tokens, 3)
     const { handler, ids } = recorder()
@@ -40,7 +40,7 @@ describe('a consumer of audit events', () => {
     expect(ids()).toEqual(await trail(tokens))
   })
 
-  it('starts with new events if asked to, but only on the first run of a consumer', async () => {
+  it('a consumer starts with new events if asked to, but only on its first run', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     await names(tokens, 3)
@@ -57,7 +57,7 @@ describe('a consumer of audit events', () => {
     expect([...first.ids(), ...second.ids()]).toEqual((await trail(tokens)).slice(3))
   })
 
-  it('continues where a consumer stopped, separately for each name', async () => {
+  it('a consumer continues where the previous consumer with the same name stopped', async () => {
     const tokens = instance()
     await names(tokens, 5)
     const [first, second, other] = [recorder(), recorder(), recorder()]
@@ -71,7 +71,7 @@ describe('a consumer of audit events', () => {
     expect([...first.ids(), ...second.ids()]).toEqual(await trail(tokens))
   })
 
-  it('delivers a failed event again before any later one, and reports each failure', async () => {
+  it('a consumer receives a failed event again before any later one, and each failure is reported', async () => {
     const faults: FaultReport[] = []
     const tokens = instance({ onError: (fault) => faults.push(fault), logger: false })
     await names(tokens, 3)
@@ -89,7 +89,7 @@ describe('a consumer of audit events', () => {
     )
   })
 
-  it('delivers an event again even if the thrown value cannot be inspected', async () => {
+  it('a consumer receives an event again even if the value that its handler threw cannot be inspected', async () => {
     const faults: FaultReport[] = []
     const tokens = instance({ onError: (fault) => faults.push(fault), logger: false })
     await names(tokens, 2)
@@ -103,7 +103,7 @@ describe('a consumer of audit events', () => {
     expect(faults.map(({ where }) => where)).toEqual(['consumer'])
   })
 
-  it('reports a handler that hangs, and tries the event again', async () => {
+  it("a consumer's handler that hangs is reported, and the event is tried again", async () => {
     const faults: FaultReport[] = []
     const tokens = instance({ onError: (fault) => faults.push(fault), logger: false })
     await names(tokens, 2)
@@ -165,7 +165,7 @@ describe('a consumer of audit events', () => {
   })
 
   it(
-    'runs a consumer on one of several nodes, and moves it when that node stops',
+    'a consumer runs on one of several nodes, and moves to another when that node stops',
     async () => {
       const store = memoryStore()
       const nodes = [instance({ store }), instance({ store }), instance({ store })] as const
@@ -197,7 +197,7 @@ describe('a consumer of audit events', () => {
   )
 
   it(
-    'takes over a consumer when the node that reads for it silently disappears',
+    'another node takes over a consumer when the node that runs it silently disappears',
     async () => {
       const store = memoryStore()
       const gone = faultyStore(store)
@@ -241,7 +241,7 @@ describe('a consumer of audit events', () => {
     LONG,
   )
 
-  it('stops consumers with their instance, saves their progress, and calls no handler afterward', async () => {
+  it('closing an instance stops its consumers, saves their progress, and calls no handler afterward', async () => {
     const store = memoryStore()
     const tokens = instance({ store })
     await names(tokens, 4)
@@ -256,7 +256,7 @@ describe('a consumer of audit events', () => {
     expect(seen).toHaveLength(4)
   })
 
-  it('stops a consumer even if its handler hangs or stops the consumer itself', async () => {
+  it('a consumer stops even if its handler hangs or is the one that stops it', async () => {
     const tokens = instance({ deadline: 0.1 })
     await names(tokens, 1)
     let called = 0
@@ -274,7 +274,7 @@ describe('a consumer of audit events', () => {
     await tokens.close()
   })
 
-  it('requires a valid consumer name, a function, valid options, and an actor who sees every event', async () => {
+  it('consume() requires a valid name, a function, valid options, and an actor who sees every event', async () => {
     const tokens = instance()
     const consume = tokens.system.consume as (...args: unknown[]) => unknown
     const call = (...args: unknown[]): Promise<string> => refusal((async () => consume(...args))())

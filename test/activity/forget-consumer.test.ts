@@ -77,7 +77,7 @@ describe('forgetConsumer()', () => {
   it.each([
     ['half a minute', 60, 30],
     ['six seconds', 1, 6],
-  ])('waits %s for a node that died while running the consumer', async (_, ranFor, least) => {
+  ])('forgetConsumer() waits %s for a node that died while running the consumer', async (_, ranFor, least) => {
     const store = memoryStore()
     let dead = false
     const dying = nodeOn(
@@ -95,7 +95,7 @@ describe('forgetConsumer()', () => {
     expect(seconds).toBeLessThan(least + 3)
   })
 
-  it('refuses to forget a consumer that a node is just starting', async () => {
+  it('forgetConsumer() refuses to forget a consumer that a node is just starting', async () => {
     const store = memoryStore()
     const other = nodeOn(store)
     const first = other.run()
@@ -112,7 +112,7 @@ describe('forgetConsumer()', () => {
     expect(await namesIn(store)).toEqual(['siem'])
   })
 
-  it('lets a frozen node that still ran the forgotten consumer continue from its position', async () => {
+  it('a frozen node that was running a forgotten consumer resumes it from its own position', async () => {
     const store = memoryStore()
     let frozen = false
     const waiting: (() => void)[] = []
@@ -160,7 +160,7 @@ describe('forgetConsumer()', () => {
     expect((await store.consumers('acme_test')).map(({ name }) => name)).toEqual(rows.slice(4).map(({ name }) => name))
   })
 
-  it('finishes an interrupted attempt to forget a consumer', async () => {
+  it('forgetConsumer() finishes an earlier attempt that was interrupted', async () => {
     const store = memoryStore()
     for (const name of ['webhook:crm', '.webhook:crm:attempts']) {
       await store.saveConsumer({ prefix: 'acme_test', name, version: 1, position: 1 })
@@ -185,7 +185,7 @@ describe('forgetConsumer()', () => {
     expect(await refusal(tokens.system.forgetConsumer(undefined as never))).toBe('invalid_input name')
   })
 
-  it('ends a waiting forgetConsumer() when the instance is closed', async () => {
+  it('closing the instance ends a waiting forgetConsumer()', async () => {
     const store = memoryStore()
     await store.saveConsumer({ prefix: 'acme_test', name: 'siem', version: 1, position: 1, holder: 'dead' })
     const { tokens, forget } = nodeOn(store)

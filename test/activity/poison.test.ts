@@ -97,7 +97,7 @@ describe('usage that the store always rejects', () => {
     expect(told().filter((message) => message.includes('rejected usage counts'))).toHaveLength(1)
   })
 
-  it('keeps rejected usage as long as the store rejects all usage', async () => {
+  it('rejected usage is kept as long as the store rejects all usage', async () => {
     let isBad = hasBad
     const { store } = picky(memoryStore(), (given) => isBad(given))
     const { tokens, flush } = node(store)
@@ -121,7 +121,7 @@ describe('usage that the store always rejects', () => {
     'reaches a store that hangs': { do: 'hang' },
     'is written but hangs': { do: 'lose-answer' },
   } as const)) {
-    it(`counts usage once when a batch repeatedly ${what}`, async () => {
+    it(`usage is counted once when a batch repeatedly ${what}`, async () => {
       const shared = memoryStore()
       const store = faultyStore(shared)
       const { tokens, flush, told } = node(store)
@@ -164,7 +164,7 @@ describe('usage that the store always rejects', () => {
 })
 
 describe('coalesced events that the store always rejects', () => {
-  it('adds the counts of rejected coalesced events to an event about various tokens, and writes the others', async () => {
+  it('the counts of rejected coalesced events are added to an event about various tokens, and the other events are written', async () => {
     const shared = memoryStore()
     let bad: string | undefined
     const { store, tries } = picky(shared, (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))
@@ -209,7 +209,7 @@ describe('coalesced events that the store always rejects', () => {
 })
 
 describe('a notice that the store always rejects', () => {
-  it('reports and skips a notice that the store always rejects, and blocks no other notice', async () => {
+  it('a notice that the store always rejects is reported and skipped, and blocks no other notice', async () => {
     let bad: string | undefined
     const faults: FaultReport[] = []
     const { store } = picky(memoryStore(), (given) => 'events' in given && given.events.some(({ tokenId }) => tokenId === bad))
@@ -234,7 +234,7 @@ describe('a notice that the store always rejects', () => {
 })
 
 describe('a slow hash whose replacement the store refuses', () => {
-  it('writes the other replacements of hashes if the store refuses one', async () => {
+  it('the other slow hashes are replaced even if the store refuses to replace one', async () => {
     let bad: string | undefined
     const { store } = picky(memoryStore(), (given) => 'updates' in given && given.updates?.[0]?.record.id === bad)
     const format = ownTokens({
@@ -260,7 +260,7 @@ describe('a slow hash whose replacement the store refuses', () => {
 })
 
 describe('refused management calls of very many actors', () => {
-  it('includes the refused management calls of all actors in the total, even if not every actor is listed', async () => {
+  it('the total of refused management calls includes all actors, even if not every actor is listed', async () => {
     const shared = memoryStore()
     const { tokens, flush } = node(shared)
     const { record } = await mint(tokens)

@@ -47,7 +47,7 @@ describe('a rotated token that is presented after its end', () => {
     expect((await admin.events({ tokenId: record.id })).items.map(({ action }) => action)).toContain('token.reused')
   })
 
-  it('records a reuse after an overlap, and none during the overlap', async () => {
+  it('using a rotated token counts as reuse after its overlap, but not during the overlap', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const { token, record } = await mint(tokens)
@@ -61,7 +61,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await reuses(tokens)).toMatchObject([{ tokenId: record.id, code: 'token_expired' }])
   })
 
-  it('records a reuse at a service that only introspects', async () => {
+  it('the reuse of a rotated token is recorded at a service that only introspects', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     await tokens.system.rotate(record.id)
@@ -85,7 +85,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await reuses(tokens)).toHaveLength(1)
   })
 
-  it('distinguishes a reuse from a token that ended without a successor, and from a caller who knows only the ID', async () => {
+  it('neither a token that ended without a successor nor a caller who knows only the ID counts as reuse', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now, onReuse: 'revoke_lineage' })
     const revoked = await mint(tokens)
@@ -101,7 +101,7 @@ describe('a rotated token that is presented after its end', () => {
     expect(await verdict(tokens.verify(next.token))).toBe('ok')
   })
 
-  it('writes only a few events for a flood of reuses, and no request waits for a write', async () => {
+  it('a flood of reuses causes only a few events, and no request waits for a write', async () => {
     const store = heldStore(memoryStore())
     const tokens = instance({ store, onReuse: 'revoke_lineage', usage: { flushEvery: 0.01 }, cache: { maxStaleness: '60s' } })
     const { token, record } = await mint(tokens)
@@ -118,7 +118,7 @@ describe('a rotated token that is presented after its end', () => {
 })
 
 describe("with onReuse: 'revoke_lineage'", () => {
-  it('ends every token in the lineage of a reused token, and no other', async () => {
+  it('the reuse of a token revokes every token in its lineage, and no other', async () => {
     const tokens = instance({ onReuse: 'revoke_lineage' })
     const { first, third, ids } = await lineOfThree(tokens, { tenantId: 't1' })
     const other = await mint(tokens, { tenantId: 't1' })
@@ -136,7 +136,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect((await admin.events({ tokenId: ids[2] })).items[0]).toEqual(event)
   })
 
-  it('ends an earlier token of the lineage that is still in its overlap', async () => {
+  it('the reuse of a token also revokes an earlier token of its lineage that is still in its overlap', async () => {
     const tokens = instance({ onReuse: 'revoke_lineage' })
     const first = await mint(tokens)
     const second = await tokens.system.rotate(first.record.id, { overlap: '1d' })
@@ -146,7 +146,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     for (const { token } of [first, second, third]) expect(await verdict(tokens.verify(token))).toBe('token_revoked')
   })
 
-  it('ends the lineage even if a token in the middle was pruned', async () => {
+  it('the reuse of a token revokes its whole lineage even if a token in the middle was pruned', async () => {
     let now = Date.now()
     const tokens = instance({ onReuse: 'revoke_lineage', clock: () => now })
     const first = await mint(tokens)
@@ -172,7 +172,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     }
   })
 
-  it('also revokes the successor of a concurrent rotation', async () => {
+  it('the reuse of a token also revokes the successor of a concurrent rotation', async () => {
     for (let round = 0; round < 20; round += 1) {
       const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
         if (method === 'commit' || method === 'find' || method === 'revokeWhere') await new Promise((resolve) => setImmediate(resolve))
@@ -191,7 +191,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     }
   })
 
-  it('revokes a lineage once if two nodes see the reuse at the same moment', async () => {
+  it('a lineage is revoked once if two nodes see the reuse at the same moment', async () => {
     const store = memoryStore()
     const nodes = [instance({ store, onReuse: 'revoke_lineage' }), instance({ store, onReuse: 'revoke_lineage' })] as const
     const { first, third } = await lineOfThree(nodes[0])
@@ -201,7 +201,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect((await nodes[0].system.events({ action: 'tokens.revoked' })).items).toMatchObject([{ count: 1 }])
   })
 
-  it('delays the revocation of a lineage during an outage, and does not lose it', async () => {
+  it('the revocation of a lineage is delayed by an outage, but not lost', async () => {
     const shared = memoryStore()
     const store = faultyStore(shared)
     const tokens = instance({ store, onReuse: 'revoke_lineage', usage: { flushEvery: 0.01 } })
@@ -217,7 +217,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     await until(async () => (await verdict(tokens.verify(later.third.token))) === 'token_revoked')
   })
 
-  it('revokes other lineages if the store rejects one, which is retried', async () => {
+  it('if the store rejects the revocation of one lineage, the others are revoked and the rejected one is retried', async () => {
     let refused: unknown
     const store = interceptStore(memoryStore(), ({ method, args }, proceed) => {
       if (method === 'revokeWhere' && Reflect.get(Object(args[0]), 'rootId') === refused) throw new Error('not this one')
@@ -233,7 +233,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     await until(async () => (await verdict(tokens.verify(stuck.third.token))) === 'token_revoked')
   })
 
-  it('revokes the lineages of other tenants, however many lineages of one tenant are waiting', { timeout: 120_000 }, async () => {
+  it('lineages of other tenants are revoked, however many lineages of one tenant are waiting', { timeout: 120_000 }, async () => {
     const held: (() => void)[] = []
     let holding = false
     const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
@@ -254,7 +254,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
     expect(await statuses(tokens, [quiet.third.record.id, late.third.record.id])).toEqual(['revoked', 'revoked'])
   })
 
-  it('ends the lineage at the next reuse on any node if a process died before ending the lineage', async () => {
+  it('if a process dies before it revokes a lineage, the next reuse on any node revokes the lineage', async () => {
     const shared = memoryStore()
     const dying = faultyStore(shared)
     const tokens = instance({ store: dying, onReuse: 'revoke_lineage', deadline: 0.2 })
@@ -270,7 +270,7 @@ describe("with onReuse: 'revoke_lineage'", () => {
   })
 
   it.each([Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 9e15])(
-    'revokes no lineage when the clock returns %s',
+    'no lineage is revoked when the clock returns %s',
     async (wrong) => {
       let now = Date.now()
       const store = memoryStore()

@@ -30,6 +30,6 @@ it('flushes usage in batches of the size that the store requests, and yields bet
   expect(seenAt.at(-1)).toBeGreaterThan(0)
 })
 
-it('writes usage to SQLite in batches of fewer than 200 rows', () => {
+it('usage is written to SQLite in batches of fewer than 200 rows', () => {
   expect(sqliteStore('unused.db').usageRows).toBeLessThan(200)
 })

@@ -132,7 +132,7 @@ describe('usage', () => {
     ])
   })
 
-  it('records no address for uses with a wrong secret, so they displace none', async () => {
+  it('uses with a wrong secret record no address, so they displace no other', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const forged = mintToken('acme_test', record.id, digester, platformRandom).token
@@ -152,7 +152,7 @@ describe('usage', () => {
     expect(report.addresses.map(({ ip }) => ip).sort()).toEqual(Array.from({ length: 40 }, (_, use) => `10.0.0.${use}`).sort())
   })
 
-  it('keeps a bounded number of endpoints and addresses of a token, and counts the rest together', async () => {
+  it('only a limited number of endpoints and addresses is recorded per token, and the rest are counted together', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     for (let use = 0; use < 2000; use += 1) await tokens.verify(token, { endpoint: `/e${use}`, ip: `10.0.${use >> 8}.${use & 255}` })
@@ -203,7 +203,7 @@ describe('usage', () => {
     expect(await tokens.system.usage(record.id)).toMatchObject({ lastUsedIp: '10.0.0.1', addresses: [{ ip: '10.0.0.1', count: 4 }] })
   })
 
-  it('separates refused uses from allowed ones, and hours from each other', async () => {
+  it('usage reports refused and allowed uses separately, and each hour separately', async () => {
     let now = Date.UTC(2030, 0, 1, 10, 59, 59, 999)
     const tokens = instance({ clock: () => now })
     const { token, record } = await mint(tokens, { allowedIps: ['10.0.0.1'] })
@@ -229,7 +229,7 @@ describe('usage', () => {
     expect((await tokens.system.usage(record.id, { to: eleven })).total).toBe(1)
   })
 
-  it('shows the last use even before that use is written, and never an older one', async () => {
+  it('a record shows the last use even before that use is written, and never an older one', async () => {
     let now = Date.now()
     const store = faultyStore(memoryStore(), { recordUsage: { do: 'fail', error: new Error('down') } })
     const tokens = instance({ store, clock: () => now, usage: { flushEvery: 0.01 } })

@@ -51,7 +51,7 @@ async function three(tokens: Latchkey<Scope>): Promise<readonly string[]> {
 
 describe.each(['sqlite', 'redis'] as const)('a damaged event on %s', (kind) => {
   it.for(['{"broken', '5'])(
-    'names a damaged event without blocking other events, consumers, seals or retention: %s',
+    'a damaged event is named, and blocks no other event, consumer, seal or removal: %s',
     async (text, { skip }) => {
       const { store, damage, fields } = await subjectOf(kind, skip)
       const faults: string[] = []
@@ -81,7 +81,7 @@ describe.each(['sqlite', 'redis'] as const)('a damaged event on %s', (kind) => {
     },
   )
 
-  it('keeps reporting an event that was damaged before sealing, and seals the events around it', async ({ skip }) => {
+  it('an event that was damaged before sealing is always reported, and the events around it are sealed', async ({ skip }) => {
     const { store, damage } = await subjectOf(kind, skip)
     const tokens = instance({ store })
     const [, second = ''] = await three(tokens)

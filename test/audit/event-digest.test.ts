@@ -26,7 +26,7 @@ const EVENT: StoredEvent = {
 const PERSONAL = ['actorId', 'ownerId', 'createdBy', 'ip', 'reason', 'before.name', 'before.ownerId', 'after.name', 'after.metadata']
 
 describe('the digest of an event', () => {
-  it('keeps the digest of an event frozen, because later releases must verify what earlier ones sealed', () => {
+  it('the digest of an event never changes, because later releases must verify what earlier ones sealed', () => {
     expect(eventDigest(EVENT)).toBe('800dc970af278b9b77734eb8d6ae55c4c095a22ca5eca7b292cdc96629a95f2a')
   })
 
@@ -60,7 +60,7 @@ describe('the digest of an event', () => {
     expect(eventDigest(EVENT)).toBe(sha(2, Buffer.from(content)))
   })
 
-  it('computes the same digest whatever the order of its fields, with or without undefined members', () => {
+  it('the digest of an event does not depend on the order of its fields or on undefined members', () => {
     const turned = Object.fromEntries(Object.entries({ ...EVENT, code: undefined }).reverse()) as unknown as StoredEvent
     expect(eventDigest(turned)).toBe(eventDigest(EVENT))
   })
@@ -74,7 +74,7 @@ describe('the digest of an event', () => {
     ['an absent object', { details: undefined }],
     ['another salt', { salt: '100102030405060708090a0b0c0d0e0f' }],
     ['no salt', { salt: undefined }],
-  ])('distinguishes %s from the sealed event', (_what, change) => {
+  ])('the digest of the sealed event differs from that of %s', (_what, change) => {
     const digest = (): string => eventDigest({ ...EVENT, ...change } as unknown as StoredEvent)
     let other: string | undefined
     try {
@@ -99,7 +99,7 @@ describe('erasing personal fields', () => {
     expect(Object.hasOwn(erased.erased?.salts ?? {}, path)).toBe(false)
   })
 
-  it('leaves no trace of an erased value that occurs in several fields, in one step or in several', () => {
+  it('a value that occurs in several fields leaves no trace once erased, in one step or in several', () => {
     const isBob = (_path: string, value: unknown): boolean => value === 'bob@example.com'
     const once = eraseFields(EVENT, isBob)
     expect(JSON.stringify(once)).not.toContain('bob@')

@@ -161,7 +161,7 @@ it('a node detects the replacement of a seal that it handed out, even if another
   await expect(honest.handle.sealAudit()).rejects.toThrow(/^seal 1 of the audit log was replaced/)
 })
 
-it('checking the chain costs no extra read on the only node that seals, and one after others have sealed', async () => {
+it('checking the chain costs the only sealing node no extra read, and one read after other nodes have sealed', async () => {
   const store = faultyStore(memoryStore())
   const [one, other] = [node(store), node(store)]
   const reads = async (by: typeof one): Promise<number> => {

@@ -50,7 +50,7 @@ const replaced = (value: unknown): fc.Arbitrary<unknown> => {
 }
 
 describe('an audit log as it was sealed', () => {
-  it('verifies an untouched audit from the database and from an export, and against every head that was kept', async () => {
+  it('an unchanged audit log verifies from the database and from an export, and against every head that was kept', async () => {
     for (const report of await verifyBoth(honest)) {
       expect(report).toMatchObject({ ok: true, anchor: 'head', sealed, erased: 0, pruned: 0, behind: 0, problems: [], moreProblems: 0 })
     }
@@ -290,7 +290,7 @@ describe('changes to a sealed audit log', () => {
     )
   })
 
-  it('detects a removal that only a seal after the kept head records', async () => {
+  it('detects a removal that is recorded only in a seal after the kept head', async () => {
     const tables = copy()
     const last = openSeal(tables.seals.at(-1) as never) as FullSeal
     const through = tables.events[3]?.seq ?? 0

@@ -168,7 +168,7 @@ describe('revoke with waitForNodes', () => {
     expect(await verdict(there.verify(token))).toBe('store_unavailable')
   })
 
-  it('waitForNodes leaves no node that accepts the token, even if the leases cannot be read', async () => {
+  it('no node accepts the token once waitForNodes has resolved, even if the leases cannot be read', async () => {
     const shared = memoryStore()
     const { subscribe: _, ...deaf } = shared
     const blind = interceptStore(shared, ({ method }, proceed) => {

@@ -173,7 +173,7 @@ describe('a bulk revocation', () => {
 })
 
 describe('many bulk revocations of one tenant in one page of the feed', () => {
-  it('many bulk revocations in one feed page read no token, end no request and look up no owner elsewhere', async () => {
+  it('many bulk revocations in one feed page do not affect the cached tokens, requests and owners of other tenants', async () => {
     const shared = memoryStore()
     const far = counted(shared)
     const feed = holdable(far.store)

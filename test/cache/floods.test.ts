@@ -210,7 +210,7 @@ describe('the guessing budget', () => {
     expect(budget.spent(inSite(20))).toBe(true)
   })
 
-  it('one address cannot use up the guessing budget of its site, even with all the lookups that it may overdraw', () => {
+  it('one address cannot use up the guessing budget of its site, even if it overdraws its own budget as far as possible', () => {
     let now = 0
     const budget = new GuessingBudget(() => now)
     for (let second = 0; second < 60; second += 1) {
@@ -237,7 +237,7 @@ describe('the guessing budget', () => {
 })
 
 describe('a queue of reads', () => {
-  it('answers all valid tokens of a slow store, and throttles a flood of unknown tokens', async () => {
+  it('a queue of reads from a slow store answers all valid tokens, and throttles a flood of unknown tokens', async () => {
     const store = interceptStore(memoryStore(), async ({ method }, proceed) => {
       if (method === 'find') await pause(15)
       return proceed()

@@ -66,7 +66,7 @@ describe('forged tokens with a valid checksum, without a pepper and with an empt
     vi.useRealTimers()
   })
 
-  it('refuses no valid token during 400 forgeries a second from one address', async () => {
+  it('no valid token is refused during 400 forgeries a second from one address', async () => {
     const outcomes = await flood(instance({ store: slowStore(5), cache: false, usage: false }), 400, 20)
     expect(outcomes).toEqual({ flooded: { ok: 800 }, other: { ok: 800 }, forged: { token_unknown: 8000 } })
   })

@@ -23,26 +23,26 @@ function loader(position: string | undefined) {
 }
 
 describe('a read of records', () => {
-  it('allows a read as old as the last feed read if every waiting caller may use the cache', async () => {
+  it('a read may be as old as the last feed read if every waiting caller accepts cached data', async () => {
     const { ages, loader: it } = loader('7')
     await it.load('a', true)
     expect(ages).toEqual(['7'])
   })
 
-  it('reads from the primary if the feed is not followed', async () => {
+  it('records are read from the primary if the feed is not followed', async () => {
     const { ages, loader: it } = loader(undefined)
     await it.load('a', true)
     expect(ages).toEqual([undefined])
   })
 
-  it('reads from the primary for all who share a read if one of them must not get cached data', async () => {
+  it('a shared read goes to the primary if one of its callers must not get cached data', async () => {
     const { ages, loader: it } = loader('7')
     await it.load('a', false)
     await Promise.all([it.load('a', true), it.load('b', false), it.load('c', true)])
     expect(ages).toEqual([undefined, undefined])
   })
 
-  it('moves a read to the primary if a caller that must not get cached data joins it', async () => {
+  it('a read moves to the primary if a caller that must not get cached data joins it', async () => {
     const { ages, loader: it } = loader('7')
     await Promise.all([it.load('a', true), it.load('a', false)])
     expect(ages).toEqual([undefined])

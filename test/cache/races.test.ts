@@ -280,7 +280,7 @@ describe('reads', () => {
     [64, 2],
     [256, 8],
     [700, 11],
-  ])('reads %i tokens of one tick in %i calls that are all under way together', async (amount, calls) => {
+  ])('reads %i tokens of one tick in %i concurrent calls', async (amount, calls) => {
     let open = (): void => undefined
     const gate = new Promise<void>((resolve) => {
       open = resolve

@@ -45,7 +45,7 @@ function watching(): { signals: Signals; entry: () => Entry; revoke: (id: string
 }
 
 describe('request signals', () => {
-  it('keeps signals no longer than their requests, whatever listens to them', async () => {
+  it('signals are dropped when their requests end, whatever listens to them', async () => {
     const { signals, entry, revoke } = watching()
     const one = entry()
     const requests = Array.from({ length: 100 }, () => signals.open(one))
@@ -141,7 +141,7 @@ describe('request signals', () => {
     })
   })
 
-  it('keeps no signal for a listener whose own signal was already aborted', async () => {
+  it('a listener whose own signal was already aborted does not keep a signal alive', async () => {
     const { signals, entry } = watching()
     for (let made = 0; made < 500; made += 1) {
       signals.open(entry()).signal.addEventListener('abort', () => undefined, { signal: AbortSignal.abort() })

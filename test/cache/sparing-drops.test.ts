@@ -23,7 +23,7 @@ it('bulk revocations that match nothing share their visits to the cache', async 
   expect(visits.map(({ length }) => length)).toEqual([1, 99])
 })
 
-it('a bulk revocation that matches nothing waits until what it matches has been dropped', async () => {
+it('a bulk revocation that closely follows another waits until its matches are dropped from the cache', async () => {
   const { drops, visits, clock } = sparing()
   await drops.drop(filter('a'))
   const waiting = drops.drop(filter('b'))

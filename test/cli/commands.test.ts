@@ -236,7 +236,7 @@ describe('commands that change tokens', () => {
     expect(record).toMatchObject({ replacesId: old.record.id, ownerId: 'erp-service' })
   })
 
-  it('commands that end tokens or remove data change nothing without --yes or a terminal', async () => {
+  it('commands that revoke tokens or remove data change nothing without --yes or a terminal', async () => {
     const id = await make('kept')
     const commands = [
       ['rotate', id],
@@ -326,7 +326,7 @@ describe('commands that change tokens', () => {
     ])
   })
 
-  it('rotate --yes ends the old token immediately', async () => {
+  it('rotate --yes revokes the old token immediately', async () => {
     const old = await shell.tokens.system.create({ name: 'now', scopes: ['inventory:read'] })
     const { code, stdout } = await shell.run('rotate', old.record.id, '--yes')
     expect(code).toBe(0)

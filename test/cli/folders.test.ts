@@ -37,7 +37,7 @@ describe('the command line in a subfolder', () => {
     shell.write('other/latchkey.config.mjs', CONFIG('moved.db'))
   })
 
-  it('a relative path in the nearest configuration starts at the folder of the configuration', async () => {
+  it('a relative path in the nearest configuration is relative to the folder of the configuration', async () => {
     expect((await inSub('create', '--name', 'from below', '--scope', 'inventory:read')).code).toBe(0)
     expect(await namesIn('relative.db')).toEqual(['from below'])
     const { code, stderr } = await inSub('revoke-all', '--all', '--yes')
@@ -45,7 +45,7 @@ describe('the command line in a subfolder', () => {
     expect([existsSync(join(shell.folder, 'sub/relative.db')), await namesIn('relative.db')]).toEqual([false, []])
   })
 
-  it('copy finds the files of both stores, those of --to in the current folder', async () => {
+  it('copy resolves a relative path in the --to configuration from the current folder', async () => {
     expect((await inSub('create', '--name', 'moved', '--scope', 'inventory:read')).code).toBe(0)
     for (const step of ['copy', 'fence', 'open']) {
       const { code, stderr } = await inSub('copy', '--to', '../other/latchkey.config.mjs', '--step', step, '--yes')
@@ -55,7 +55,7 @@ describe('the command line in a subfolder', () => {
     expect(existsSync(join(shell.folder, 'sub/relative.db'))).toBe(false)
   })
 
-  it('relative paths on the command line start at the current folder', async () => {
+  it('a relative path on the command line is relative to the current folder', async () => {
     shell.write('sub/map.mjs', 'export const map = (row) => ({ name: row.name, scopes: [] })\n')
     shell.write('sub/keys.csv', `hash,name\n${'a'.repeat(64)},old\n`)
     shell.write('sub/head.json', '{}\n')
@@ -72,7 +72,7 @@ describe('a SQLite file that does not exist', () => {
   const run = (...args: readonly string[]): Promise<Ended> => inSub(...args, '--config', '../new.config.mjs')
   const isThere = (): boolean => existsSync(join(shell.folder, 'new.db'))
 
-  it('doctor reports it and does not create it', async () => {
+  it('doctor reports a missing SQLite file and does not create it', async () => {
     const { code, stdout } = await run('doctor')
     expect(code).toBe(3)
     expect(stdout).toContain(`the file ${join(shell.folder, 'new.db')} does not exist`)
@@ -80,19 +80,19 @@ describe('a SQLite file that does not exist', () => {
     expect(isThere()).toBe(false)
   })
 
-  it('commands that do not open it neither create nor mention it', async () => {
+  it('commands that do not open a missing SQLite file neither create nor mention it', async () => {
     for (const args of [['scanner-rules'], ['migrate', '--print']]) expect((await run(...args)).stderr, args.join(' ')).toBe('')
     expect(isThere()).toBe(false)
   })
 
-  it('a command that creates it says so, once', async () => {
+  it('a command that creates a missing SQLite file says so, once', async () => {
     const note = `Note: the SQLite file ${join(shell.folder, 'new.db')} did not exist, so it was created.\n`
     const { code, stderr } = await run('revoke-all', '--all', '--yes')
     expect([code, stderr]).toEqual([0, `Revoked 0 tokens.\n${note}`])
     expect((await run('revoke-all', '--all', '--yes')).stderr).toBe('Revoked 0 tokens.\n')
   })
 
-  it('migrate creates it without a note', async () => {
+  it('migrate creates a missing SQLite file without a note', async () => {
     shell.write('set-up.config.mjs', CONFIG('$folder/set-up.db'))
     expect((await inSub('migrate', '--config', '../set-up.config.mjs')).stderr).toBe('The store sqlite is set up.\n')
   })

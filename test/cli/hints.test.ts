@@ -167,7 +167,7 @@ it.each([
   ['list --imported yes', '--imported takes no value.'],
   ['revoke-all --all everything --yes', '--all takes no value.'],
   ['show 0000000000000000 --json out.json', '--json takes no value.'],
-])('the error for a value after an option without one names the option: %s', async (line, text) => {
+])('the error for a value after an option that takes none names the option: %s', async (line, text) => {
   expect(await refusal(line)).toMatch(new RegExp(`but got \\d\\. ${text.replace('.', '\\.')}\\n$`))
 })
 

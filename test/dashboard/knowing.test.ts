@@ -135,7 +135,7 @@ describe.skipIf(skip !== undefined)(`what the page claims ${skip ?? ''}`, () => 
     })
   })
 
-  it('a section offers to try again after the user has signed out, and addresses name no selected range', () =>
+  it('the usage section offers to try again after the session has ended, and the list of addresses does not mention the chosen range', () =>
     play(one, async ({ page }) => {
       let signedOut = true
       await page.route(/\/usage\?from/, (route) => (signedOut ? route.fulfill({ status: 401, body: '{}' }) : route.fallback()))

@@ -75,7 +75,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       },
     ))
 
-  it('a single token is described in the singular: in the bulk Revoke dialog and by its number of calls', () =>
+  it('texts about a single token are in the singular, in the list and in the bulk Revoke dialog', () =>
     play(two, async ({ page, world }) => {
       const { token } = await world.tokens.system.create({ name: 'CI', scopes: ['orders:read'] })
       await world.tokens.verify(token)
@@ -92,7 +92,7 @@ describe.skipIf(skip !== undefined)(`several tokens at once ${skip ?? ''}`, () =
       expect(await dialog.getByText(/\b(them|their)\b/i).count()).toBe(0)
     }))
 
-  it('a single token is described in the singular even while its use is unknown or not counted', () =>
+  it('the bulk Revoke dialog describes a single token in the singular even if the server does not count usage', () =>
     play({ ...two, options: { usage: false } }, async ({ page }) => {
       const dialog = await selectAndRevoke(page, 'ERP')
       await dialog.getByText('This server does not count usage, so check whether something still uses it.').waitFor()

@@ -124,7 +124,7 @@ describe.each([
     ).toEqual(['GET /sub/r/x allowed'])
   })
 
-  it('a failed use of a router that Express cannot see inside a function is counted without an endpoint', async () => {
+  it('a failed use of a router that is called inside a function is counted without an endpoint', async () => {
     const build = (app: express5.Express, enter: RequestHandler): void => {
       const hidden = express.Router().get('/x', enter, throws)
       app.use('/api', (req, res, next) => hidden(req, res, next))
@@ -133,7 +133,7 @@ describe.each([
     expect(await countedBy(express, build, ['/api/x'])).toEqual([' allowed'])
   })
 
-  it('a route of a router inside a function at the root keeps its endpoint', async () => {
+  it('uses of a router that is called inside a function at the root are counted under their endpoints', async () => {
     const build = (app: express5.Express, enter: RequestHandler): void => {
       const hidden = express.Router().get('/x/:id', enter, say).get('/y', enter, throws)
       app.use((req, res, next) => hidden(req, res, next))
@@ -158,7 +158,7 @@ describe.each([
     expect(await countedBy(express, build, ['/api/r/moved/1'])).toEqual(['GET /api/r/moved/:id allowed'])
   })
 
-  it('a failing handler reports no fault of latchkey', async () => {
+  it('a failing handler is not reported as a fault of latchkey', async () => {
     const reported: unknown[] = []
     const tokens = latchkey({
       prefix: 'acme_live',

@@ -207,7 +207,7 @@ describe.each(HOSTS)('on %s', (name, host) => {
     expect(await usage()).toMatchObject({ total: 0, outcomes: [{ outcome: 'scope_insufficient', count: 1 }] })
   })
 
-  it('requests that wait behind another response are counted when their connection is cut, and their signals end', async () => {
+  it('requests that wait behind another response are counted when their connection is cut, and their signals are released', async () => {
     const { tokens, ask, usage, waiting, cut, signals } = await opened()
     await cut(['/slow', ...Array<string>(5).fill('/listens'), '/refused'], () => waiting.length === 1 && signals.length === 5)
     waiting[0]?.()

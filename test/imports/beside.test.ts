@@ -33,18 +33,18 @@ async function idOf(tokens: Latchkey<Scope>, format: string): Promise<string> {
 }
 
 describe('a secret in a fast format and in a slow one', () => {
-  it('does not compare the slow hash if the fast format proves the secret', async () => {
+  it('the slow hash is not compared if the fast format proves the secret', async () => {
     const { tokens, token, compared } = await imported()
     expect([await verdict(tokens.verify(token)), compared()]).toEqual(['ok', 0])
   })
 
-  it('compares the slow hash if the record in the fast format is refused', async () => {
+  it('the slow hash is compared if the record in the fast format is refused', async () => {
     const { tokens, token, slow, compared } = await imported()
     await tokens.system.deactivate(slow)
     expect([await verdict(tokens.verify(token)), compared()]).toEqual(['token_inactive', 1])
   })
 
-  it('compares the slow hash if the record in the fast format is revoked, and revokes the other record too', async () => {
+  it('the slow hash is compared if the record in the fast format is revoked, and the other record is then revoked too', async () => {
     const { tokens, token, compared, ...made } = await imported()
     await tokens.system.revoke(made.hashed)
     expect([await verdict(tokens.verify(token)), compared()]).toEqual(['token_revoked', 1])
@@ -63,7 +63,7 @@ describe('a secret in a fast format and in a slow one', () => {
   })
 })
 
-it('revokes the other token of a revoked secret even if the format of that token is no longer accepted', async () => {
+it('presenting a revoked secret revokes its other token even if the format of that token is no longer accepted', async () => {
   let now = Date.now()
   const plain: TokenFormat = plainTokens({ ...shape, name: 'plain', until: new Date(now + 60_000) })
   const tokens = accepting([hashed, plain], { clock: () => now })
@@ -83,7 +83,7 @@ it('revokes the other token of a revoked secret even if the format of that token
 it.each([
   ['first', 0],
   ['last', 1],
-])('a token with the same key but a different secret in a second format, listed %s, does not end the first token', async (_where, at) => {
+])('a token with the same key but a different secret in a second format, listed %s, does not limit the first token', async (_where, at) => {
   const [ours, theirs] = [sanctumTokens({ name: 'ours' }), sanctumTokens({ name: 'theirs' })]
   const tokens = accepting(at === 0 ? [theirs, ours] : [ours, theirs])
   const [mine, other] = ['a'.repeat(40), 'b'.repeat(40)]

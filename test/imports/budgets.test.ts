@@ -172,7 +172,7 @@ describe('slow comparisons of many credentials at once', () => {
     return { tokens, present, compared: () => compared, mostAtOnce: () => mostAtOnce }
   }
 
-  it('compares at most 20 wrong secrets for one key from one caller in a burst, and one more each second', async () => {
+  it('at most 20 wrong secrets for one key from one caller are compared in a burst, and one more each second', async () => {
     const { present, compared } = await waiting()
     for (let round = 0; round < 3; round += 1) {
       await present(Array.from({ length: 100 }, (_, at) => `k-1-guess-${round}-${at}`))
@@ -182,7 +182,7 @@ describe('slow comparisons of many credentials at once', () => {
     expect(compared()).toBe(60)
   })
 
-  it('charges no comparison that matched', async () => {
+  it('a comparison that matches is not charged', async () => {
     const { present } = await waiting()
     for (let at = 0; at < 19; at += 1) await present([`k-1-guess-${at}`])
     const verdicts = await present(Array.from({ length: 40 }, () => 'k-1-secret'))
@@ -191,7 +191,7 @@ describe('slow comparisons of many credentials at once', () => {
     expect(await present(['k-1-further'])).toEqual(['store_unavailable'])
   })
 
-  it('charges each wrong secret once', async () => {
+  it('each wrong secret is charged once', async () => {
     const { present } = await waiting()
     const answers = []
     for (let at = 0; at < 25; at += 1) answers.push(...(await present([`k-1-guess-${at}`])))
@@ -211,7 +211,7 @@ describe('slow comparisons of many credentials at once', () => {
     expect(await reported('k-1-secret')).toBe(true)
   })
 
-  it('charges nothing for a credential that another format proves', async () => {
+  it('a credential that another format proves is not charged', async () => {
     const other = ownTokens({ name: 'other', key: (credential) => /^k-([0-9]+)-/.exec(credential)?.[1], verify: () => true })
     const { tokens, present } = await waiting([other])
     await tokens.system.import(rows, { format: other, map })

@@ -39,7 +39,7 @@ async function ending() {
 }
 
 describe('what is derived from an imported token ends when the format of that token ends', () => {
-  it('refuses tickets of an imported token whose format has ended, and creates none', async () => {
+  it('tickets of an imported token are refused once its format has ended, and no new ones are created', async () => {
     const { tokens, token, pass } = await ending()
     const principal = await principalOf(tokens.verify(token))
     const { ticket } = await createTicket(tokens, principal)
@@ -82,7 +82,7 @@ describe('what is derived from an imported token ends when the format of that to
     expect(codeOf(signal.reason)).toBe('token_expired')
   })
 
-  it('keeps the successor of an imported token, which has the new format, when the old format ends', async () => {
+  it('the successor of an imported token has the new format and stays valid when the old format ends', async () => {
     const { tokens, token, pass } = await ending()
     const { tokenId = '' } = await principalOf(tokens.verify(token))
     const successor: Minted = await tokens.system.rotate(tokenId)

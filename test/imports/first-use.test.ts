@@ -22,7 +22,7 @@ function slowFormat(): { readonly format: TokenFormat; readonly calls: Call[] } 
 const rows = Array.from({ length: 10 }, (_, key) => ({ key, hash: `hash of ${key}` }))
 const map = () => ({ name: 'Old', scopes: ['stock:read' as const] })
 
-it('compares a token once at its first use, however many requests present it, and never again on any node', async () => {
+it('the slow hash of a token is compared once at its first use, however many requests present it, and never again on any node', async () => {
   const { format, calls } = slowFormat()
   const store = memoryStore()
   const tokens = accepting([format], { store })
@@ -47,7 +47,7 @@ it('compares a token once at its first use, however many requests present it, an
   expect(calls).toHaveLength(1)
 })
 
-it('replaces a hash on only one of two nodes at the first use, and accepts the token on both', async () => {
+it('only one of two nodes replaces a slow hash at the first use, and both accept the token', async () => {
   const { format, calls } = slowFormat()
   const store = memoryStore()
   const [a, b] = [accepting([format], { store }), accepting([format], { store })]
@@ -88,7 +88,7 @@ it('a revocation wins over the replacement of a hash that is written later', asy
   expect(await verdict(tokens.verify('k-1-secret'))).toBe('token_revoked')
 })
 
-it('compares at most four tokens at once, however many callers give up and others arrive', async () => {
+it('at most four slow hashes are compared at once, however many callers give up and others arrive', async () => {
   const { format, calls } = slowFormat()
   const faults: string[] = []
   const tokens = accepting([format], { deadline: 0.1, onError: ({ where }) => faults.push(where) })
@@ -105,7 +105,7 @@ it('compares at most four tokens at once, however many callers give up and other
   expect(await fifth).toBe('ok')
 })
 
-it('counts the result of a comparison that ends after its callers have given up', async () => {
+it('the result of a comparison counts even if it ends after its callers have given up', async () => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format], { deadline: 0.1, onError: () => undefined })
   await tokens.system.import(rows, { format, map })
@@ -122,7 +122,7 @@ it('counts the result of a comparison that ends after its callers have given up'
   expect((await tokens.introspect('k-1-secret')).record?.version).toBe(2)
 })
 
-it('charges a wrong secret whose comparison ends after its caller has given up', async () => {
+it('a wrong secret is charged even if its comparison ends after its caller has given up', async () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
   const { format, calls } = slowFormat()
@@ -138,7 +138,7 @@ it('charges a wrong secret whose comparison ends after its caller has given up',
   expect(calls).toHaveLength(20)
 })
 
-it('starts another comparison after one that hangs has held its place for a minute, and reports that once', async () => {
+it('a hanging comparison gives up its place after a minute, and is reported once', async () => {
   const { format, calls } = slowFormat()
   const faults: string[] = []
   const tokens = accepting([format], { deadline: 1, onError: ({ error }) => faults.push(String(error)) })

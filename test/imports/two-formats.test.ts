@@ -42,7 +42,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(await verdict(accepting(formats, { store, clock: () => now }).verify(token))).toBe('token_revoked')
   })
 
-  it('ends both records of a secret imported twice when it is presented, and names the other one in an event', async () => {
+  it('presenting a revoked secret that was imported twice also revokes its other record, and the event names the revoked one', async () => {
     const { tokens, token, ...made } = await imported(formats)
     expect(await verdict(tokens.verify(token))).toBe('ok')
     await tokens.system.revoke(made.hashed, { reason: 'stolen' })
@@ -56,7 +56,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     ])
   })
 
-  it('hides the ID of a record in another tenant from the administrators of a tenant', async () => {
+  it("administrators of a tenant do not see the ID of another tenant's record of the same secret", async () => {
     const { tokens, token, ...made } = await imported(formats, {}, () => ({ ...map(), tenantId: 'globex' }))
     await tokens.system.revoke(made.hashed)
     expect(await verdict(tokens.verify(token))).toBe('token_revoked')
@@ -66,7 +66,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(JSON.stringify(items)).not.toContain(made.hashed)
   })
 
-  it('hides the ID of a record that somebody else imported from an actor that manages only its own tokens', async () => {
+  it("an actor that manages only its own tokens does not see the ID of somebody else's record of the same secret", async () => {
     const tokens = accepting(formats)
     const { token, row } = oldToken(1)
     const by = (id: string) => tokens.as({ id, tenants: '*', manages: 'all' })

@@ -28,7 +28,7 @@ it.each([
   ['wanted resources with held ones', 0, (a, b) => resourcesWithin({ w: a }, { w: b }), true],
   ['wanted grants with the current ones', 0, (a, b) => compileCatalogue({ scopes: { x: '' } }).grantable([], a, b), undefined],
 ] as [string, number, (a: readonly string[], b: readonly string[]) => unknown, unknown][])(
-  'compares %s with a number of reads that grows only with their sizes',
+  'comparing %s takes a number of reads proportional to the sizes of both lists',
   (_, from, compare, result) => {
     const { list, reads } = counted(values(0))
     expect(compare(values(from), list)).toEqual(result)
@@ -36,7 +36,7 @@ it.each([
   },
 )
 
-it('narrows small and large lists of resources alike', () => {
+it('intersectResources() gives the same result for small and large lists', () => {
   for (const [few, many] of [
     [['w1', 'w5000'], values(0)],
     [values(0), ['w5000', 'w1']],

@@ -139,7 +139,7 @@ describe('a read whose caller has used part of its deadline', () => {
     expect(speed.finds).toBe(0)
   })
 
-  it('a closing store still reads data after a call whose caller had a few milliseconds left', async () => {
+  it('a store that is closing still reads data after a call whose caller had only a few milliseconds left', async () => {
     const { store, readWith } = slowStore(80)
     store.beginClose()
     expect(await readWith(20)).toBeInstanceOf(DeadlineError)

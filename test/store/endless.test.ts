@@ -59,7 +59,7 @@ describe('a custom store that always has more to do', () => {
     await expect(tokens.system.events()).rejects.toMatchObject(NEVER_ENDS)
   })
 
-  it.each(['prune', 'erase'] as const)('%s() ends if list() ignores where the last page ended', async (verb) => {
+  it.each(['prune', 'erase'] as const)('%s() ends if list() ignores its cursor', async (verb) => {
     const { tokens } = endless((honest, count) => ({
       list: ({ after: _, ...query }) => (count() > 0 ? honest.list(query) : []),
     }))

@@ -73,7 +73,7 @@ describe('a custom store that returns invalid data', () => {
     await tokens.close()
   })
 
-  it('sealAudit() ends if the store never returns the seals that it has', async () => {
+  it('sealAudit() fails if the store never returns its seals', async () => {
     const { tokens } = over({ seals: () => [], saveSeal: () => false })
     await tokens.system.create({ name: 'ERP', scopes: ['a'] })
     const sealing = tokens.system.sealAudit()

@@ -99,7 +99,7 @@ const bulkTests = (server: Server): void => {
     )
   const read = async ({ id }: StoredToken) => (await store.find([id]))[0]
 
-  it('lets tokens of other tenants be created, changed and revoked before it ends', async () => {
+  it('tokens of other tenants can be created, changed and revoked during a bulk revocation', async () => {
     const [slow, other] = [await add('large'), await add('small')]
     await lock(holder, slow)
     let ended = false
@@ -117,7 +117,7 @@ const bulkTests = (server: Server): void => {
     expect(await bulk).toMatchObject({ count: 1 })
   })
 
-  it('revokes tokens that were added while it ran, and counts them', async () => {
+  it('a bulk revocation revokes and counts tokens that were added while it ran', async () => {
     const [slow, earlier] = [await add('large'), await add('large')]
     await lock(holder, slow)
     const bulk = revoke()
@@ -129,7 +129,7 @@ const bulkTests = (server: Server): void => {
       expect(await read(each)).toMatchObject({ version: 2, revokedAt: stamp.revokedAt, bulkId: stamp.bulkId })
   })
 
-  it('neither undoes nor counts a revocation that ended first', async () => {
+  it('a bulk revocation neither undoes nor counts a revocation that finished first', async () => {
     const [slow, already] = [await add('large'), await add('large')]
     await lock(holder, slow)
     await holder.query(`update latchkey_tokens set revoked_at = 1, revoked_by = 'owner', version = 2 where id = '${slow.id}'`)
@@ -141,7 +141,7 @@ const bulkTests = (server: Server): void => {
     expect(await read(already)).toMatchObject({ revokedAt: stamp.revokedAt })
   })
 
-  it('ends all tokens, even if it deadlocks with a change to one that has just been added', async () => {
+  it('a bulk revocation revokes all tokens, even if it deadlocks with a change to one that was just added', async () => {
     const slow = await add('large')
     const other = await server.connect(place)
     try {
@@ -171,7 +171,7 @@ const bulkTests = (server: Server): void => {
     }
   })
 
-  it('a change to a token that another transaction holds keeps nobody waiting for the feed', async () => {
+  it('a change that waits for a locked token does not block changes to other tokens', async () => {
     const [held, other] = [await add('large'), await add('large')]
     await lock(holder, held)
     const waiting = Promise.resolve(rename(held))

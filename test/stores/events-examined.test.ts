@@ -38,7 +38,7 @@ const QUERIES: readonly (readonly [string, Partial<EventQuery>, readonly string[
 ]
 
 describe.each(await everyStore())('events on $kind', ({ skip, place }) => {
-  it.skipIf(skip)('are examined in bounded steps if the filters match few of them, and none is lost', { timeout: 120_000 }, async () => {
+  it.skipIf(skip)('events are examined in bounded steps if filters match few of them, and none is lost', { timeout: 120_000 }, async () => {
     const open = await place()
     const store = open()
     onTestFinished(() => Promise.resolve(store.close?.()))

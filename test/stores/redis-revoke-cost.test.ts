@@ -33,7 +33,7 @@ async function busyFor(tenants: number): Promise<number> {
 }
 
 it.skipIf(redis.skip)(
-  `revoking every token costs Redis time in proportion to the number of tenants ${redis.skip ?? ''}`,
+  `revoking every token takes Redis time proportional to the number of tenants ${redis.skip ?? ''}`,
   async () => {
     const few = await busyFor(4_000)
     const many = await busyFor(16_000)

@@ -26,7 +26,7 @@ describe("Vitest's fake clock", () => {
     await tokens.close()
   })
 
-  it('an instance returns to real time when the fake clock is removed', async () => {
+  it('an instance uses real time again once the fake clock is removed', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2031, 0, 1) })
     const { tokens, tokenFor } = testLatchkey({ scopes })
     const token = await tokenFor({ scopes: ['inventory:read'], expiresIn: '1h' })

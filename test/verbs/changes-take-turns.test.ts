@@ -70,7 +70,7 @@ describe.each(FLOODS)('a flood of %s in one tenant', (_what, cause) => {
     return { tokens, bobs, flood, made }
   }
 
-  it('holds up no revocation of another tenant', async () => {
+  it('a flood of changes in one tenant does not delay a revocation in another', async () => {
     const { tokens, bobs, flood, made } = await flooded()
     const before = made()
     const revoked = await tokens.as(BOB).revoke(bobs[0]?.record.id ?? '')
@@ -80,7 +80,7 @@ describe.each(FLOODS)('a flood of %s in one tenant', (_what, cause) => {
     await flood
   })
 
-  it('holds up no bulk revocation of another tenant', async () => {
+  it('a flood of changes in one tenant does not delay a bulk revocation in another', async () => {
     const { tokens, bobs, flood, made } = await flooded()
     const before = made()
     const { count } = await tokens.as(BOB).revokeAll({ ownerId: 'bob' })
@@ -91,7 +91,7 @@ describe.each(FLOODS)('a flood of %s in one tenant', (_what, cause) => {
   })
 })
 
-it('an actor has two changes of a tenant in the store at once, and two bulk revocations', async () => {
+it('an actor can have at most two changes and two bulk revocations of a tenant in the store at once', async () => {
   const { store, held, hold, release } = heldChanges()
   const tokens = instance({ store, deadline: '60s' })
   hold(true)
@@ -107,7 +107,7 @@ it('an actor has two changes of a tenant in the store at once, and two bulk revo
   await bulks
 })
 
-it('a change whose caller gave up while it waited is never made', async () => {
+it('a change whose caller gave up while the change was waiting is never made', async () => {
   const { store, held, hold, release } = heldChanges()
   const tokens = instance({ store, deadline: '1s' })
   const { token, record } = await mint(tokens, { tenantId: 't1' })
@@ -148,7 +148,7 @@ it('a revocation does not wait for an edit of its token that waits for its own t
   await Promise.all(flood)
 })
 
-it('a flood of tickets for one token holds up no ticket of another', async () => {
+it('a flood of tickets for one token does not delay a ticket for another', async () => {
   const { store, made } = oneByOne()
   const tokens = instance({ store, deadline: '60s' })
   const [eve, bob] = await Promise.all([mint(tokens, { tenantId: 't1' }), mint(tokens, { tenantId: 't2' })])

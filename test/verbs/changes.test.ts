@@ -102,7 +102,7 @@ describe('revocation', () => {
     expect((await tokens.system.events({ action: 'token.revoked' })).items).toHaveLength(1)
   })
 
-  it('lets revocation override every other status', async () => {
+  it('revocation overrides every other status', async () => {
     let now = Date.now()
     const tokens = instance({ clock: () => now })
     const { token, record } = await mint(tokens, { notBefore: now + 1000, expiresIn: 60 })

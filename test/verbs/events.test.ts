@@ -21,7 +21,7 @@ describe('events, oldest first', () => {
     expect((await tokens.system.events({ order: 'oldest', after })).items.map(({ tokenId }) => tokenId)).toEqual([record.id])
   })
 
-  it('lists the same events in both orders, within what the actor may see', async () => {
+  it('events() lists the same events in both orders, limited to those that the actor may see', async () => {
     const tokens = instance()
     for (const tenantId of ['acme', 'globex', 'acme']) await mint(tokens, { tenantId })
     await tokens.system.revokeAll({ tenantId: 'acme' })
@@ -33,7 +33,7 @@ describe('events, oldest first', () => {
     }
   })
 
-  it('follows events without a gap while two nodes write to one store', async () => {
+  it('following events() misses none while two nodes write to one store', async () => {
     const store = sqliteStore(':memory:')
     // A busy machine may take longer than usual.
     const nodes = [instance({ store, deadline: '30s' }), instance({ store, deadline: '30s' })]
@@ -59,7 +59,7 @@ describe('events, oldest first', () => {
     expect(new Set(seen).size).toBe(120)
   })
 
-  it('rejects an invalid cursor, a cursor from a different order or filter, and `after` where it has no meaning', async () => {
+  it('events() rejects an invalid cursor, a cursor from a different order or filter, and `after` where it has no meaning', async () => {
     const tokens = instance()
     for (let index = 0; index < 3; index += 1) await mint(tokens)
     const { events } = tokens.system

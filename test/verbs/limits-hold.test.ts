@@ -69,7 +69,7 @@ describe('text that people see', () => {
   })
 
   it.each(['Lager 東', 'نظام المخزون', 'می‌خواهم', '👩‍👩‍👧 team', 'हिन्दी क्‍ष'])(
-    'keeps joiners in a name where they belong to its script (%s)',
+    'a name keeps joiner characters that its script requires (%s)',
     async (name) => {
       expect((await mint(instance(), { name })).record.name).toBe(name)
     },

@@ -90,7 +90,7 @@ it("uses one deadline for the store and the host's callbacks together", async ()
   expect(await ending(() => tokens.as(WHOLE).create({ name: 'n', scopes: ['a:b'], ownerId: 'p' }))).toMatchObject({ after: SLOW_MS })
 })
 
-it('writes nothing for a verb whose time is up', async () => {
+it('a verb that is past its deadline writes nothing', async () => {
   const { tokens, store, record } = await setUp(['find', 'placeEvents'])
   const commits = () => store.calls.filter(({ method }) => method === 'commit').length
   const before = commits()
@@ -131,7 +131,7 @@ it.each(['revoke', 'rotate', 'deactivate'] as const)(
   },
 )
 
-it('waits for other nodes outside the deadline of the change, which is reported as made', async () => {
+it('waiting for other nodes does not count toward the deadline of the change, which still succeeds', async () => {
   const { tokens, record } = await setUp(['commit', 'changes', 'leases'])
   const ended = await ending(() => tokens.system.revoke(record.id, { waitForNodes: true }))
   expect(ended).toMatchObject({ value: { status: 'revoked' } })

@@ -70,7 +70,7 @@ for (const { kind, skip, place } of await everyStore()) {
       }
     })
 
-    it('ends every token of an owner who left, except those that the audit log lists after the departure', async () => {
+    it('revokes every token of an owner who left, except those that the audit log lists after the departure', async () => {
       const [here, there] = await nodes()
       for (let round = 0; round < 5; round += 1) {
         const ownerId = `owner-${round}`
@@ -90,7 +90,7 @@ for (const { kind, skip, place } of await everyStore()) {
       }
     })
 
-    it('previews which tokens the departure of an owner would end, most recently used first, and changes nothing', async () => {
+    it('previews which tokens the departure of an owner would revoke, most recently used first, and changes nothing', async () => {
       const [here, there] = await nodes()
       const [unused, used] = [await mint(here, BOB), await mint(here, BOB), await mint(here, { ownerId: 'eve' })]
       const [off, ended] = [await mint(here, BOB), await mint(here, BOB)]
@@ -207,7 +207,7 @@ describe('ownerGone', () => {
     expect(told.items).toHaveLength(100)
   })
 
-  it('leaves the tokens unchanged if the store fails, and ends them when ownerGone is called again', async () => {
+  it('ownerGone() changes no token if the store fails, and revokes them when it is called again', async () => {
     const store = faultyStore(memoryStore())
     const tokens = instance({ store })
     const { token } = await mint(tokens, BOB)

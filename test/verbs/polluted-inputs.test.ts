@@ -31,7 +31,7 @@ it('a polluted `overlap` is not read from the body of a request to the managemen
   expect(await verdict(tokens.verify(token))).toBe('token_revoked')
 })
 
-it('a polluted `expiresIn` does not end a new token', async () => {
+it('a polluted `expiresIn` does not make a new token expire', async () => {
   const tokens = instance()
   pollute('expiresIn', '1d')
   const { record } = await tokens.system.create({ name: 'ERP', scopes: ['stock:read'] })

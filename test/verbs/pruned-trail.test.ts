@@ -13,7 +13,7 @@ function nodeOf(open: OpenStore): Latchkey<Scope> {
 
 describe.each(stores)('the trail of a pruned token on $kind', ({ place, skip }) => {
   it.skipIf(skip)(
-    'ends the trail of a pruned token with its revocation and its removal, for everyone who could see the token',
+    'the trail of a pruned token ends with its revocation and its removal, for everyone who could see the token',
     async () => {
       const tokens = nodeOf(await place())
       const boss = tokens.as({ id: 'boss', tenants: ['acme'], manages: 'all' })

@@ -31,7 +31,7 @@ describe('rotate', () => {
     })
   }
 
-  it('ends a rotated token immediately without an overlap, and records why', async () => {
+  it('rotation without an overlap revokes the old token immediately, and records why', async () => {
     const tokens = instance()
     const old = await mint(tokens)
     const next = await tokens.system.rotate(old.record.id)

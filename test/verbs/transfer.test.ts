@@ -25,7 +25,7 @@ for (const { kind, skip, place } of await everyStore()) {
       return [instance({ store: open(), ...options }), instance({ store: open(), ...options })]
     }
 
-    it('gives the successor to the new owner, and ownerGone() of the old owner ends only the old token', async () => {
+    it('gives the successor to the new owner, and ownerGone() for the old owner revokes only the old token', async () => {
       const [here, there] = await nodes()
       const { old, next, token } = await transfer(here)
       expect(next.record).toMatchObject({ ownerId: 'erp-service', tenantId: 't1', createdBy: 'ann', replacesId: old.record.id })
@@ -124,7 +124,7 @@ describe('rotate to another owner', () => {
     expect(await tokens.as({ ...ADMIN, tenants: ['t2'] }).events({ action: 'owner.transferred' })).toEqual({ items: [] })
   })
 
-  it('gives a token without an owner to an owner', async () => {
+  it('a transfer can give an owner to a token without one', async () => {
     const tokens = instance()
     const { record } = await mint(tokens, { tenantId: 't1' })
     const next = await tokens.as(ADMIN).rotate(record.id, { ownerId: 'cat' })
@@ -212,7 +212,7 @@ describe('rotate to another owner', () => {
     expect(await verdict(tokens.verify(last.token))).toBe('token_revoked')
   })
 
-  it('the old token, presented after its end, revokes its own lineage and not the token of the new owner', async () => {
+  it('reuse of the old token after a transfer revokes its own lineage but not the token of the new owner', async () => {
     const tokens = instance({ onReuse: 'revoke_lineage' })
     const first = await mint(tokens, BOB)
     const second = await tokens.system.rotate(first.record.id, { overlap: '1d' })
@@ -232,7 +232,7 @@ describe('rotate to another owner', () => {
     expect(await verdict(tokens.verify(fourth.token))).toBe('token_revoked')
   })
 
-  it('counts the uses of the successor in a separate budget', async () => {
+  it("uses of a transferred token's successor count toward a separate rate limit", async () => {
     const limits = [{ name: 'uses', by: 'token', limiter: new RateLimiterMemory({ points: 1, duration: 3600 }) }] as const
     const tokens = instance({ rateLimit: { limits, onFailure: 'refuse' } })
     const { old, token } = await transfer(tokens)
@@ -240,7 +240,7 @@ describe('rotate to another owner', () => {
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
 
-  it('limits the tokens of the new owner like a new token, and those of the tenant like a rotation', async () => {
+  it('a transfer counts like a new token toward the limit of the new owner, and like a rotation toward that of the tenant', async () => {
     const store = memoryStore()
     const loose = instance({ store })
     const tokens = instance({ store, maxTokens: { perOwner: 1, perTenant: 2 } })
@@ -287,7 +287,7 @@ describe('rotate to another owner', () => {
     expect(await transferred(tokens)).toHaveLength(1)
   })
 
-  it('copies the other settings, ends the old token immediately without an overlap, and refuses a token that has ended', async () => {
+  it('a transfer copies the other settings, revokes the old token immediately without an overlap, and refuses a token that is no longer valid', async () => {
     const tokens = instance()
     const terms = { resources: { warehouse: ['w1'] }, allowedIps: ['10.0.0.0/8'], metadata: { system: 'sap' }, expiresIn: '30d' } as const
     const { old, next } = await transfer(tokens, { ownerId: 'cat' }, terms)

@@ -37,7 +37,7 @@ const ENDS: readonly (readonly [string, End])[] = [
 ]
 
 describe.each(ENDS)('after %s whose answer was lost', (_what, end) => {
-  it('no verification accepts the token, even if it was in use all the time', async () => {
+  it('no verification accepts a token whose revocation or deactivation got no response, even if it was in constant use', async () => {
     const { tokens, token, record, lost } = await lostAnswers()
     const ended = end(tokens, record.id).catch(({ code }) => code)
     // In use all the time, so that reads fill the cache while the change is under way.
@@ -54,7 +54,7 @@ describe.each(ENDS)('after %s whose answer was lost', (_what, end) => {
   })
 })
 
-it('a revocation whose caller stopped waiting ends the token once the store has made it, even if it is in use', async () => {
+it('a revocation whose caller stopped waiting takes effect once the store has written it, even if the token is in use', async () => {
   const { tokens, token, record, lost } = await lostAnswers()
   // The store has a whole deadline for the change, so it is still busy with it when the deadline of the call has passed.
   lost.slowFinds = 1
@@ -66,7 +66,7 @@ it('a revocation whose caller stopped waiting ends the token once the store has 
   expect(await verdict(tokens.verify(token))).toBe('token_revoked')
 })
 
-it('a revocation is made although edits of the same token keep failing', async () => {
+it('a revocation succeeds even if edits of the same token keep failing', async () => {
   let failing = false
   const store = interceptStore(memoryStore(), async ({ method, args }, proceed) => {
     if (!failing || method !== 'commit') return await proceed()

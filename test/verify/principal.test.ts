@@ -50,7 +50,7 @@ describe('principals', () => {
     })
   })
 
-  it('a principal that the instance did not create counts no use', async () => {
+  it('a use is not counted for a principal that the instance did not create', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const principal = await principalOf(deciderOf(tokens).decide(token))

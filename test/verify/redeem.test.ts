@@ -25,7 +25,7 @@ async function world(options: Parameters<typeof instance>[0] = {}) {
   return { tokens, id: record.id, principal, down, calls, redeem }
 }
 
-it('a ticket can still be used once after redemptions failed because the store was down', async () => {
+it('a ticket can still be used once after failed attempts while the store was down', async () => {
   const { tokens, principal, down, redeem } = await world()
   const { ticket } = await createTicket(tokens, principal)
   down.push('find')

@@ -165,7 +165,7 @@ it('slow calls of one network neither hold up nor refuse the calls of others', a
   }
 })
 
-it('an actor that acts in one tenant after the other takes no more turns than in a few', async () => {
+it('an actor that goes through many tenants gets no more turns than in a few', async () => {
   const { read, running, names } = heldReads()
   const flood = Array.from({ length: 400 }, (_, at) => read({ id: 'eve', group: [`t${at}`] }, 'eve'))
   const bob = read({ id: 'bob', group: ['bobs'] }, 'bob')
@@ -188,7 +188,7 @@ it('an actor that acts in one tenant after the other takes no more turns than in
   }
 })
 
-it('calls that a store answers synchronously leave the event loop to other work every 20 ms', async () => {
+it('calls that a store answers synchronously yield to the event loop every 20 ms', async () => {
   let now = 0
   const turns = new StoreTurns({ monotonic: () => now, deadlineMs: 60_000 }, () => undefined)
   let made = 0
@@ -206,7 +206,7 @@ it('calls that a store answers synchronously leave the event loop to other work 
   expect(meanwhile).toBeLessThan(40)
 })
 
-it('nobody overtakes those that wait for the event loop', async () => {
+it('a new call does not overtake those that wait for the event loop', async () => {
   let now = 0
   const turns = new StoreTurns({ monotonic: () => now, deadlineMs: 60_000 }, () => undefined, 1)
   const order: string[] = []
@@ -274,7 +274,7 @@ it.each([
   await Promise.all(flood)
 })
 
-it('the application acts in any number of tenants at a time, each with a turn of its own', async () => {
+it('the application may act in any number of tenants at the same time, each with its own turn', async () => {
   const { read, running, names } = heldReads()
   const system = { id: 'system', unlimited: true }
   const flood = Array.from({ length: 600 }, (_, at) => read({ ...system, group: tenants(`t${at % 6}`) }, 'flood'))
@@ -292,7 +292,7 @@ it('the application acts in any number of tenants at a time, each with a turn of
   await Promise.all([...flood, bob])
 })
 
-it('does not refuse somebody who has made no call yet because the calls of others are slow', async () => {
+it("a caller's first call is not refused because the calls of others are slow", async () => {
   const { read, running, names, advance } = heldReads(2_000)
   const slow = ['eve', 'mallory'].flatMap((id) => Array.from({ length: 40 }, () => read({ id, group: tenants('a') }, 'slow')))
   const others = Array.from({ length: 4 }, (_, at) => read({ id: `carl ${at}` }, 'slow'))
@@ -308,7 +308,7 @@ it('does not refuse somebody who has made no call yet because the calls of other
   await over
 })
 
-it('among any mix of callers, nobody exceeds a limit, no place stays empty that somebody could take, and every call ends', async () => {
+it('with any mix of callers, nobody exceeds a limit, no place stays free while someone could take it, and every call ends', async () => {
   let seed = 7
   const random = (below: number): number => {
     seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
@@ -362,7 +362,7 @@ it('among any mix of callers, nobody exceeds a limit, no place stays empty that 
   await Promise.all(calls)
 })
 
-it('ten thousand calls of which few may start at a time end soon', async () => {
+it('ten thousand calls of which only a few may run at a time finish quickly', async () => {
   const turns = new StoreTurns({ monotonic: () => 0, deadlineMs: 60_000 }, () => undefined)
   const work = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
   const ask = (from: Presenter) => turns.run(from, 'store.find', undefined, work)

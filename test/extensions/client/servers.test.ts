@@ -142,7 +142,7 @@ it.each([
   expect(server.got.filter(({ url }) => url === '/tokens/self')).toHaveLength(1)
 })
 
-it('ends a management request that takes too long', async () => {
+it('the client aborts a management request that takes too long', async () => {
   const world = await makeWorld()
   const { client } = holder(world, shelf(await world.mint()), { deadline: 0.05 })
   const signals: AbortSignal[] = []
@@ -203,7 +203,7 @@ it('a successful rotation resets the retry delay', async () => {
   await world.close()
 })
 
-it('gives up on a custom fetch() that ignores its abort signal', async () => {
+it('the client gives up on a custom fetch() that ignores its abort signal', async () => {
   const client = createClient({
     manage: 'https://api.test',
     token: TOKEN,
@@ -222,7 +222,7 @@ it.each([
   [429, '120', 120],
   [503, '5', 5],
   [503, '999999999', 3600],
-])('retries after a %i only once Retry-After: %s has elapsed', async (status, retryAfter, seconds) => {
+])('the client retries after a %i only once Retry-After: %s has elapsed', async (status, retryAfter, seconds) => {
   const world = await makeWorld()
   const { client, errors } = holder(world, shelf(await world.mint()))
   world.intercept((request, next) =>

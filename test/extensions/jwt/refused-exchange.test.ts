@@ -48,7 +48,7 @@ describe('a refused exchange', () => {
     expect([(await ask(few.token)).status, signatures]).toEqual([200, 1])
   })
 
-  it('an exchange counts one allowed use', async () => {
+  it('an exchange is counted as one allowed use', async () => {
     const { ask, create, tokens } = await createGateway()
     const { token, record } = await create(GRANTED)
     expect((await ask(token)).status).toBe(200)
@@ -58,14 +58,14 @@ describe('a refused exchange', () => {
   it.each([
     ['for malformed resources', { resources: '[' }],
     ['for another audience', { audience: 'elsewhere' }],
-  ])('an exchange %s counts no use', async (_, more) => {
+  ])('an exchange %s is not counted as a use', async (_, more) => {
     const { ask, create, tokens } = await createGateway()
     const { token, record } = await create(GRANTED)
     expect((await ask(token, more)).status).toBe(400)
     expect(await tokens.system.usage(record.id)).toMatchObject({ total: 0, refused: 0 })
   })
 
-  it('a token that ended in the primary counts no allowed use', async () => {
+  it('an exchange with a token that is no longer valid in the primary is not counted as an allowed use', async () => {
     const store = memoryStore()
     const options = { prefix: 'acme_live', scopes: { a: 'b' }, cache: false, logger: false } as const
     const { system } = latchkey({ ...options, store })
@@ -103,7 +103,7 @@ describe('a refused exchange', () => {
     expect(statuses).toEqual([400, 400, 400, 429, 200, 200, 429])
   })
 
-  it('an exchange that fails because of the signing key is refunded to the limits and counts no use', async () => {
+  it('an exchange that fails because of the signing key is refunded to the limits and not counted as a use', async () => {
     const tokens = latchkey({
       prefix: 'acme_live',
       store: memoryStore(),

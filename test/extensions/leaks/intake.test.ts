@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createIntake, type Intake } from '../../../src/extensions/leaks/intake.js'
 
-it('stops reading a body that does not arrive in time, and cancels it', async () => {
+it('a body that does not arrive in time is canceled', async () => {
   let canceled = false
   const body = new ReadableStream<Uint8Array>({
     cancel: () => {
@@ -17,7 +17,7 @@ it('stops reading a body that does not arrive in time, and cancels it', async ()
   ).toBe(1)
 })
 
-it('reads no more of a body than a small declared length allows', async () => {
+it('no more of a body is read than its small declared length allows', async () => {
   const request = new Request('https://api.example/leaks', {
     method: 'POST',
     body: 'x'.repeat(100_000),
@@ -134,7 +134,7 @@ describe('large reports', () => {
     expect(await Promise.all([first.read, second.read])).toEqual([1000, 1000])
   })
 
-  it('frees the memory of reports that were read, refused or stopped', async () => {
+  it('reports that were read, refused or stopped free their memory', async () => {
     const intake = createIntake(1000)
     for (let at = 0; at < 20; at += 1) expect(await intake(post('x'.repeat(1000)), undefined, size)).toBe(1000)
     for (let at = 0; at < 20; at += 1) await expect(intake(post('x'.repeat(1001)), undefined, size)).rejects.toThrow('too large')

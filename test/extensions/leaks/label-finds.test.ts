@@ -114,7 +114,7 @@ it('a leak report gives up when the store hangs, and succeeds when it is sent ag
   await tokens.close()
 })
 
-it('acts on tokens of this library first, and tries findings that failed again, four at a time', async () => {
+it("a leak report handles latchkey's own tokens first, and retries failed findings four at a time", async () => {
   const ours = `acme_live_${'0'.repeat(16)}_${'0'.repeat(49)}`
   const order: string[] = []
   let running = 0
@@ -145,7 +145,7 @@ it('wrong secrets for one key do not delay a token with another key that comes a
   expect(order).toHaveLength(203)
 })
 
-it('a finding that takes long does not hold up those after it', async () => {
+it('a slow finding does not delay the ones after it', async () => {
   const done: string[] = []
   const act = async ({ token }: { readonly token: string }) => {
     if (token === 'old-0') await until(() => done.length === 200)

@@ -396,7 +396,7 @@ describe('a leak report that writes the token in a different way', () => {
 
   const decoded = (text: string): string => (text.includes('%') ? decoded(decodeURIComponent(text)) : text)
 
-  it.each(WRITINGS)('puts no part of the secret into the audit log: %s', async (_name, write) => {
+  it.each(WRITINGS)('a leak report puts no part of the secret into the audit log: %s', async (_name, write) => {
     const { tokens, create, told } = createTokens()
     const { token, record } = await create()
     const secret = token.slice(token.lastIndexOf('_') + 1)

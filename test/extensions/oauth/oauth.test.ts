@@ -225,7 +225,7 @@ describe('revocation (RFC 7009)', () => {
     expect((await tokens.verify(token)).ok).toBe(true)
   })
 
-  it('revocation records the address of the client in the audit log, also if it refuses', async () => {
+  it('revocation records the address of the client in the audit log, even if it refuses', async () => {
     const { tokens, create } = createTokens()
     const { token } = await create()
     const { token: foreign } = await create({ tenantId: 'globex' })
@@ -274,7 +274,7 @@ describe('revocation by possession', () => {
     expect(statuses).toEqual([200, 200, 429])
   })
 
-  it('revocation by possession lets the addresses of an IPv6 /48 make four times as many calls together as one', async () => {
+  it('revocation by possession allows the addresses of an IPv6 /48 together four times as many calls as a single address', async () => {
     const { tokens } = createTokens()
     let address = ''
     const revoke = revocationByPossession(tokens, { perMinute: 2, ip: () => address })

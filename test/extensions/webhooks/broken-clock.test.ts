@@ -12,7 +12,7 @@ it.each([
   ['nothing', undefined],
   ['infinity', Number.POSITIVE_INFINITY],
   ['a time before 1970', -1],
-])('a webhook sends nothing while the clock returns %s, and everything afterward', async (_, wrong) => {
+])('a webhook sends nothing while the clock returns %s, and sends everything afterward', async (_, wrong) => {
   const store = memoryStore()
   let now: unknown = Date.now()
   const places: string[] = []

@@ -67,7 +67,7 @@ it('returns the addresses of both families', async () => {
   expect(asked).toEqual([])
 })
 
-it('names whose servers never respond neither hold up another name nor occupy a thread of the platform', async () => {
+it('names whose servers never respond delay no other name and occupy no thread of the platform', async () => {
   const server = await nameServer({ 'quick.example': ['93.184.215.14'] })
   const { asked, resolve: byPlatform } = platform()
   const resolve = createResolve([server], byPlatform)
@@ -98,7 +98,7 @@ it('a name in the hosts file is found while the platform hangs', async () => {
   expect(await ask(resolve, 'localhost')).toContain('127.0.0.1')
 })
 
-it('asks the platform about one name at a time, and not again about one that it did not resolve', async () => {
+it('asks the platform about one name at a time, and does not repeat a lookup that failed', async () => {
   const server = await nameServer({})
   const asked: string[] = []
   const answers: (() => void)[] = []
@@ -117,7 +117,7 @@ it('asks the platform about one name at a time, and not again about one that it 
   expect(asked).toHaveLength(4)
 })
 
-it('a name waits only for a while for those that hang', { timeout: 20_000 }, async () => {
+it('a lookup behind a hanging one gives up after a while', { timeout: 20_000 }, async () => {
   const server = await nameServer({})
   const asked: string[] = []
   const resolve = createResolve([server], (name) => void asked.push(name))
