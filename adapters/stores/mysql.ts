@@ -38,7 +38,13 @@ const shape = {
 
 const schema = exactlyOneOf(objectOf(shape), ['url', 'pool', 'kysely'])
 
-const sources: Sources = { store: 'mysqlStore', address: 'url', handles: { pool: isPool, kysely: isKysely }, options: shape }
+const sources: Sources = {
+  store: 'mysqlStore',
+  address: 'url',
+  handles: { pool: isPool, kysely: isKysely },
+  url: { form: 'mysql://user:password@host:3306/database', tls: 'to use TLS, add ?ssl={"verifyIdentity":true} to the URL' },
+  options: shape,
+}
 
 /**
  * Keeps tokens in MySQL (8.0.17 or newer) or MariaDB (10.4 or newer), for any number of nodes, which find each other's changes by polling.

@@ -62,7 +62,13 @@ const shape = {
 
 const schema = exactlyOneOf(objectOf(shape), SOURCES)
 
-const sources: Sources = { store: 'postgresStore', address: 'url', handles: { pool: isPool, kysely: isKysely }, options: shape }
+const sources: Sources = {
+  store: 'postgresStore',
+  address: 'url',
+  handles: { pool: isPool, kysely: isKysely },
+  url: { form: 'postgres://user:password@host:5432/database', tls: 'to use TLS, add ?sslmode=verify-full to the URL' },
+  options: shape,
+}
 
 type Given = { readonly url?: string | undefined; readonly pool?: PostgresPool | undefined; readonly kysely?: KyselyHandle | undefined }
 

@@ -2,6 +2,7 @@ import { callback, wholeNumber } from '../../src/policy/option-kinds.js'
 import { objectOf, passing } from '../../src/policy/option-reader.js'
 import { refuseFurther } from '../../src/policy/refuse-further.js'
 import type { TokenStore } from '../../src/store/port.js'
+import { whyUnusable } from './lib/connection-string.js'
 import { exactlyOneOf, handle, readStoreOptions, type Sources } from './lib/read-options.js'
 import { emitWarning, notify } from './lib/transport.js'
 import { hasReached, readEvents, readFeed, readLeases, recordUsage, renewLeases, reportUsage } from './redis/activity.js'
@@ -120,32 +121,30 @@ export function redisStore(options: RedisStoreOptions, ...further: readonly unkn
   }
 }
 
-function isRedisUrl(url: unknown): boolean {
-  if (typeof url !== 'string') return false
+const URL_FORMS = 'must be a URL that begins with redis://, rediss:// or unix://, or the path of a socket'
+
+/** Explains why a URL cannot be used. Both clients use their defaults for missing parts, and throw if a part is badly encoded. */
+function whyNotUrl(url: string): string | undefined {
+  const why = (): string | undefined => whyUnusable(url, ['redis:', 'rediss:', 'unix:'], URL_FORMS)
   try {
-    if (readSocket(url) !== undefined) return true
-    const { protocol, username, password } = new URL(url)
-    // Both clients use their defaults for missing parts, and throw if a part is badly encoded.
-    return (protocol === 'redis:' || protocol === 'rediss:') && decodeURIComponent(username + password) !== undefined
+    return readSocket(url) === undefined ? (why() ?? whyNotPlain(url)) : undefined
   } catch {
-    return false
+    return why() ?? URL_FORMS
   }
 }
 
 // Clients pass other parts through unchecked: a database that is not a number, or a malformed option, later ends the process.
-function isPlainUrl(url: string): boolean {
-  if (readSocket(url) !== undefined) return true
-  const { pathname, searchParams } = new URL(url)
-  return /^\/?\d*$/.test(pathname) && [...searchParams.keys()].every((name) => name === 'connectionName')
+function whyNotPlain(url: string): string | undefined {
+  const { protocol, pathname, searchParams } = new URL(url)
+  if (protocol === 'unix:') return URL_FORMS
+  if (/^\/?\d*$/.test(pathname) && [...searchParams.keys()].every((name) => name === 'connectionName')) return undefined
+  return 'must have a database number or nothing after the host; for connection options other than connectionName, pass a client'
 }
 
 const shape = {
   // The URL may contain a password, so messages never include it.
-  url: passing<string>(isRedisUrl, 'must be a URL that begins with redis://, rediss:// or unix://, or the path of a socket')
-    .and(
-      isPlainUrl,
-      'must have a database number or nothing after the host; for connection options other than connectionName, pass a client',
-    )
+  url: passing<string>((url) => typeof url === 'string', URL_FORMS)
+    .refusedFor(whyNotUrl)
     .optional(),
   client: handle<RedisClient>(isRedisClient, 'must be an ioredis or a node-redis client').optional(),
   keyPrefix: passing<string>(isKeyPrefix, KEY_PREFIX).optional(),
@@ -155,4 +154,10 @@ const shape = {
 
 const schema = exactlyOneOf(objectOf(shape), ['url', 'client'])
 
-const sources: Sources = { store: 'redisStore', address: 'url', handles: { client: isRedisClient }, options: shape }
+const sources: Sources = {
+  store: 'redisStore',
+  address: 'url',
+  handles: { client: isRedisClient },
+  url: { form: 'redis://user:password@host:6379/0', tls: 'to use TLS, begin the URL with rediss://' },
+  options: shape,
+}

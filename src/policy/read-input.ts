@@ -23,6 +23,7 @@ const ELSEWHERE: readonly (readonly [name: string, elsewhere: readonly string[]]
   ['optional', ['required']],
   ['credential', ['header', 'headername', 'apikey']],
   ['url', ['connectionstring', 'uri', 'dsn', 'host', 'port']],
+  ['poolSize', ['max', 'connectionlimit', 'maxconnections', 'poolmax']],
   ['path', ['file', 'filename']],
   ['client', ['redis']],
   ['keyPrefix', ['prefix', 'namespace']],

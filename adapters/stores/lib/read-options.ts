@@ -8,6 +8,8 @@ export type Sources = {
   readonly store: string
   readonly address: 'url' | 'path'
   readonly handles: { readonly [name: string]: (value: object) => boolean }
+  /** For an address that is a URL: its form, and how it requests TLS. */
+  readonly url?: { readonly form: string; readonly tls: string }
   /** Every option of the store. */
   readonly options: object
 }
@@ -35,7 +37,11 @@ export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, o
   if (typeof options === 'object' && options !== null) {
     const given = [sources.address, ...Object.keys(sources.handles)].filter((name) => Object.hasOwn(options, name))
     refuseLostSource(options, given)
-    for (const [name, value] of entriesOf(options)) refuseMisnamed(sources, name, value, given.length === 0)
+    for (const [name, value] of entriesOf(options)) refuseMisnamed(sources, name, value, given)
+    refuseMisplaced(sources, options)
+    // A replica has the settings of a connection, too.
+    const [, read] = entriesOf(options).find(([name]) => name === 'read' && Object.hasOwn(sources.options, name)) ?? []
+    if (typeof read === 'object' && read !== null) refuseMisplaced(sources, read, 'read')
   }
   return readOption(reader, options, 'options')
 }
@@ -58,7 +64,7 @@ function refuseLostSource(options: object, given: readonly string[]): void {
 }
 
 /** Refuses a handle or an address that belongs in another option. An unknown option is treated as a misnamed source only if no source is set. */
-function refuseMisnamed(sources: Sources, name: string, value: unknown, withoutSource: boolean): void {
+function refuseMisnamed(sources: Sources, name: string, value: unknown, given: readonly string[]): void {
   const { address, handles, options } = sources
   const isHandle = Object.hasOwn(handles, name)
   const isKnown = Object.hasOwn(options, name)
@@ -67,14 +73,29 @@ function refuseMisnamed(sources: Sources, name: string, value: unknown, withoutS
     const other = typeof value === 'string' ? address : handleFor(sources, value)
     const fits = other === name || other === undefined || handles[name]?.(Object(value))
     if (!fits) throw new InvalidInputError(name, `does not accept this value; did you mean "${other}"?`)
-  } else if (withoutSource && !isKnown) {
+  } else if (given.length === 0 && !isKnown) {
     const meant = isObjectOfAClass(value) || isAddress(address, name, value) ? nameFor(sources, value) : undefined
     if (meant !== undefined) throw new InvalidInputError(redact(name), `unknown field; did you mean "${meant}"?`)
   }
 }
 
 /** The parts of an address in the settings of the drivers. */
-const PARTS = ['host', 'port', 'user', 'username', 'password', 'database', 'socket', 'connection']
+const PARTS = ['host', 'port', 'user', 'username', 'password', 'database', 'db', 'schema', 'socket', 'connection']
+const TLS = ['ssl', 'tls', 'sslmode']
+
+/** Refuses a setting of the drivers that belongs in the URL or, if the host opens the connection, in the handle. */
+function refuseMisplaced({ url, handles, options }: Sources, given: object, root?: string): void {
+  if (url === undefined) return
+  const isSet = (name: string): boolean => Object.hasOwn(given, name)
+  for (const name of Object.keys(given)) {
+    const isTls = TLS.includes(name)
+    if (Object.hasOwn(options, name) || !(isTls || (PARTS.includes(name) && [...Object.keys(handles), 'url'].some(isSet)))) continue
+    const handle = Object.keys(handles).find(isSet)
+    const inUrl = isTls ? url.tls : `it is part of the URL: ${url.form}`
+    const place = root === undefined ? name : `${root}.${name}`
+    throw new InvalidInputError(place, `unknown field; ${handle === undefined ? inUrl : `set it where you create the ${handle}`}`)
+  }
+}
 
 function isAddress(address: Sources['address'], name: string, value: unknown): boolean {
   if (address === 'path') return typeof value === 'string' && !/prefix$/i.test(name)

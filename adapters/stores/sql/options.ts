@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../../../src/errors.js'
 import { callback, wholeNumber } from '../../../src/policy/option-kinds.js'
 import { type OptionReader, readBy } from '../../../src/policy/option-reader.js'
+import { whyUnusable } from '../lib/connection-string.js'
 import { handle } from '../lib/read-options.js'
 import { emitWarning, type TransportWarning } from '../lib/transport.js'
 import type { KyselyHandle } from './kysely-engine.js'
@@ -25,26 +26,9 @@ export const serverShape: {
   onWarning: callback<(warning: TransportWarning) => void>().default(emitWarning),
 }
 
-/** Returns whether a driver can decode the user and password. */
-const areDecodable = ({ username, password }: URL): boolean => {
-  try {
-    decodeURIComponent(username)
-    decodeURIComponent(password)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Checks the scheme of a connection string. Messages never quote the string, because it contains a password. */
-const readParsed = (text: string, schemes: readonly string[]): void => {
-  const parsed = URL.canParse(text) ? new URL(text) : undefined
-  if (parsed === undefined || !schemes.includes(parsed.protocol)) {
-    const examples = schemes.map((scheme) => `${scheme}//`).join(' or ')
-    throw new InvalidInputError([], `must be a connection string that begins with ${examples}`)
-  }
-  if (!areDecodable(parsed))
-    throw new InvalidInputError([], 'must contain % only in valid escapes: write a literal % as %25, including in the user and password')
+const refuseUnusable = (text: string, schemes: readonly string[]): void => {
+  const why = whyUnusable(text, schemes)
+  if (why !== undefined) throw new InvalidInputError([], why)
 }
 
 /**
@@ -57,7 +41,7 @@ const readPostgresUrl = (url: unknown): string => {
   if (typeof url === 'string' && url.startsWith('/')) return url
   const text = typeof url === 'string' ? url : ''
   // Same rule as the driver: a URL with a user must have a host, except in this form.
-  readParsed(URL.canParse(text) ? text : text.replace('@/', '@socket/'), ['postgres:', 'postgresql:', 'socket:'])
+  refuseUnusable(URL.canParse(text) ? text : text.replace('@/', '@socket/'), ['postgres:', 'postgresql:', 'socket:'])
   return text
 }
 
@@ -71,7 +55,7 @@ export const postgresUrl: OptionReader<string> = readBy(readPostgresUrl)
  */
 const readMysqlUrl = (url: unknown): string => {
   const text = typeof url === 'string' ? url : ''
-  readParsed(text, ['mysql:', 'mysql2:', 'mariadb:'])
+  refuseUnusable(text, ['mysql:', 'mysql2:', 'mariadb:'])
   return text
 }
 

@@ -21,6 +21,7 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
   [3159, 'encryption'],
   [1045, 'authentication'],
   [1698, 'authentication'],
+  [1046, 'database_missing'],
   [1049, 'database_missing'],
   [1054, 'tables_missing'],
   [1146, 'tables_missing'],
