@@ -1,7 +1,7 @@
 /**
- * Every code that latchkey answers with: in `verify()` results, in thrown errors, in problem documents and in audit events.
+ * Every code that latchkey uses in `verify()` results, thrown errors, problem documents and audit events.
  *
- * The value is the HTTP status that a code becomes at the edge (RFC 6750 §3.1, RFC 9110 §15).
+ * The value is the HTTP status for the code (RFC 6750 §3.1, RFC 9110 §15).
  */
 export const CODES = {
   credential_missing: 401,
@@ -162,7 +162,7 @@ export class StoreUnavailableError extends LatchkeyError<'store_unavailable'> {
   }
 }
 
-/** The tokens are being moved to another store, and changes are refused until the move is finished: nothing was changed. Verification continues. */
+/** The tokens are being moved to another store, and changes are refused until the move is finished. Nothing was changed. Verification continues. */
 export class StoreMovingError extends LatchkeyError<'store_moving'> {
   constructor() {
     super('store_moving', 'the tokens are being moved to another store: changes are refused until the move is finished', {

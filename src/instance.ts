@@ -68,16 +68,16 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   list(input?: ListInput): Promise<Page<TokenRecord>>
   /** Changes a token's settings. Revoked tokens cannot be changed. */
   update(id: string, changes: UpdateInput<S>, options?: IfVersion): Promise<TokenRecord>
-  /** Ends a deactivation. The actor must have at least the reach of the one who deactivated the token. */
+  /** Activates a deactivated token. The actor must have at least the reach of the one who deactivated it. */
   activate(id: string, options?: IfVersion): Promise<TokenRecord>
   /** Stops a token until it is activated again. */
   deactivate(id: string, options?: IfVersion): Promise<TokenRecord>
   /** Replaces a token with a successor that has the same settings. */
   rotate(id: string, input?: RotateInput & { readonly idempotencyKey?: undefined }): Promise<Minted>
   rotate(id: string, input: RotateInput): Promise<Minted | Replayed>
-  /** Ends a token permanently. */
+  /** Revokes a token permanently. */
   revoke(id: string, input?: RevokeInput): Promise<TokenRecord>
-  /** Ends every token of a tenant, of an owner, of an owner within a tenant, or all that the actor may see. */
+  /** Revokes every token of a tenant, of an owner, of an owner within a tenant, or every token that the actor may see. */
   revokeAll(input: RevokeAllInput): Promise<{ readonly count: number }>
   /** One page of the audit log, newest first unless `order` says otherwise. */
   events(input?: EventsInput): Promise<Page<AuditEvent>>
@@ -86,8 +86,8 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   /** Counts the uses of up to 100 tokens in equal steps of whole hours, for example to show next to the rows of a list. */
   usageOf(input: UsageOfInput): Promise<{ readonly items: readonly UsageSummary[] }>
   /**
-   * Explains step by step, in the order of the decision, why a token is accepted or refused now, or was at a time in the past.
-   * Counts nothing. `ok` is true only if every step is known to pass.
+   * Explains step by step, in the order of the decision, why a token is accepted or refused now, or was at a time in the past. This does not count as a use.
+   * `ok` is true only if every step is known to pass.
    *
    * @throws NotFoundError `not_found`
    */
@@ -97,8 +97,8 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   /** Announces that an owner's permissions changed, so every node calls the `owner` option again. Without a tenant, it requires `tenants: '*'`. */
   ownerChanged(owner: OwnerInput): Promise<void>
   /**
-   * Ends every token of an owner who left, with one write that reaches every node. Requires an actor who manages all tokens of the tenant; without a
-   * tenant, `tenants: '*'`. With `dryRun: true` it changes nothing and returns the tokens that would end.
+   * Revokes every token of an owner who left, with one write that reaches every node. Requires an actor who manages all tokens of the tenant; without a tenant,
+   * it requires `tenants: '*'`. With `dryRun: true` it changes nothing and returns the tokens that it would revoke.
    */
   ownerGone(owner: OwnerGoneInput & { readonly dryRun: true }): Promise<OwnerForecast>
   ownerGone(owner: OwnerGoneInput & { readonly dryRun?: false | undefined }): Promise<OwnerGone>
@@ -154,7 +154,10 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
   readonly prefix: string
   /** The scopes that exist, with their descriptions. */
   readonly catalogue: { readonly [Name in S]: string }
-  /** Decides whether a token is valid now and what it may do. Like `verify`, but reads from the primary, knows no client address, and counts no use. */
+  /**
+   * Decides whether a token is valid now and what it may do. Like `verify`, but reads from the primary, does not check the client's address, and does not count
+   * as a use.
+   */
   introspect(token: string): Promise<Introspection>
   /**
    * The methods that manage tokens, called as this actor.

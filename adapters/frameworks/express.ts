@@ -155,7 +155,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
     const [req, res] = onExpress(incoming, outgoing)
     checkTrust(req)
     const { status, headers, body } = await manage(api, req, req, () => {
-      // Express adds the slash that a request to the mount path itself lacks; the page's links depend on it.
+      // For a request to the mount path itself, Express adds a slash. It is removed, because the page's links depend on the original path.
       const path = pathIn(req.originalUrl).split('?')[0] === req.baseUrl ? pathIn(req.url).slice(1) : pathIn(req.url)
       const { baseUrl, protocol, hostname = 'localhost' } = req
       return {

@@ -136,7 +136,7 @@ export function management(tokens: Latchkey, options: ManagementOptions): Middle
       const base = mountPathOf(ctx)
       const route = routeOf(ctx)
       const known: unknown = Reflect.get(ctx, 'mountPath')
-      // koa-mount adds the slash that a request to the mount path itself lacks; the page's links depend on it.
+      // For a request to the mount path itself, koa-mount adds a slash. It is removed, because the page's links depend on the original path.
       const path = pathIn(ctx.originalUrl).split('?')[0] === base ? pathIn(ctx.url).slice(1) : pathIn(ctx.url)
       const url = addressOf({ headers: ctx.req.headers, protocol: ctx.protocol, hostname: ctx.hostname, path: base + path })
       return {

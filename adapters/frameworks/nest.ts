@@ -192,7 +192,7 @@ export class LatchkeyModule implements NestModule {
   constructor(engine: unknown, host: HttpAdapterHost, config: ApplicationConfig) {
     this.#engine = engine as Engine
     this.#host = host
-    // Registered here, it comes before the host's filters, the last of which takes precedence; as a provider it could come after them.
+    // In Nest, the last matching filter wins. Registered here, this one comes before the host's filters; as a provider, it could come after them.
     config.useGlobalFilters(new RefusedExceptionFilter())
   }
 

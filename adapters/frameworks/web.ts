@@ -73,7 +73,7 @@ export function authenticate(
 export function authenticate(tokens: Authenticator, request: Request, options: AuthenticateOptions): Promise<OptionalOutcome>
 export function authenticate(tokens: Authenticator, request: Request, given: AuthenticateOptions = {}): Promise<OptionalOutcome> {
   const outcome = decideOn(tokens, request, given)
-  // Without `await`, both would be `undefined`, and a handler that looks only for a response would let every request through.
+  // Without `await`, `principal` and `response` would be `undefined`, and a handler that checks only for a response would let every request through.
   return Object.defineProperties(outcome, UNAWAITED)
 }
 
@@ -105,7 +105,7 @@ async function decideOn(tokens: Authenticator, request: Request, given: Authenti
     handOver(decider, waitUntil, { secrets })
     return { response: toResponse(response) }
   }
-  // Another call for the same request, under way at the same time, may have been admitted since.
+  // A concurrent call for the same request may have been admitted in the meantime.
   admit(request, outcome)
   const refusal = await require?.(request)
   use?.done(endpoint === undefined ? '' : endpointName(request.method, endpoint))
@@ -169,7 +169,7 @@ function checkRequest(request: unknown, write: string): void {
   throw new InvalidInputError('request', `must be a standard Request${hint}`)
 }
 
-// Another framework's way to name scopes.
+// On other frameworks, scopes are passed like this.
 function refuseScopes(options: unknown): void {
   const field = typeof options === 'function' ? 'options' : scopesIn(options)
   if (field === undefined) return

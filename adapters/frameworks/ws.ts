@@ -119,8 +119,8 @@ export async function authenticateUpgrade(
 /**
  * Creates a ticket for a browser that was authenticated with a token. It is valid for 30 seconds, for one connection, and for nothing else.
  *
- * Permissions are decided when the ticket is used: the scopes, addresses and limits are those of the token at that time, and if the token has ended,
- * so has its ticket.
+ * Permissions are checked when the ticket is used, against the token's scopes, addresses and limits at that time. If the token is no longer valid, neither is
+ * its ticket.
  *
  * @throws InvalidInputError `invalid_input` if the principal does not come from an API token of this instance but, for example, from a session
  * @throws LatchkeyError `rate_limited` while the token has a thousand unused tickets
@@ -143,7 +143,7 @@ const refuseMisconfigured = createRefusals<IncomingMessage>()
 const CALL_INSTEAD = "write server.on('upgrade', (request, socket) => …) and call authenticateUpgrade(tokens, request) there"
 const CREATE_INSTEAD = 'createTicket(tokens, principal) is for an HTTP route, and authenticateUpgrade(tokens, request) for the upgrade'
 
-/** Whether a function of this module was itself registered as an `upgrade` listener: the server then passes the request and its connection. */
+/** Returns whether a function of this module was itself registered as an `upgrade` listener: the server then passes the request and its connection. */
 function isListener(first: unknown, second: unknown): first is IncomingMessage {
   return typeof first === 'object' && first !== null && second !== undefined && Reflect.get(first, 'socket') === second
 }

@@ -18,7 +18,7 @@ export type { KyselyHandle, NodeDatabase, SqliteDriver, SqlStore, SyncDatabase }
 
 /** A file that the store opens, or an open database that the host owns. */
 export type SqliteStoreOptions = {
-  /** The file or its `file:` URL, whose folder must exist, or `:memory:`. A relative path starts at the current folder of the process. */
+  /** The file or its `file:` URL, or `:memory:`. The folder of the file must exist. A relative path is resolved against the current folder of the process. */
   readonly path?: string | undefined
   /** A `DatabaseSync` of `node:sqlite`, a `Database` of `better-sqlite3` or `libsql`, or a Kysely instance. Never closed by the store. */
   readonly database?: SyncDatabase | NodeDatabase | KyselyHandle | undefined
@@ -76,7 +76,7 @@ const readPath = (path: unknown): string => {
 
 const readFile = (path: unknown): string => {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) throw new InvalidInputError([], 'must be the path of a file')
-  // Most likely the URL of another store, with a password in it, so it is not repeated.
+  // This is most likely the URL of another store and contains a password, so it is not repeated.
   if (/^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
     throw new InvalidInputError([], 'must be the path of a file, or file: followed by a path, not the URL of a server')
   }

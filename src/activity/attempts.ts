@@ -26,7 +26,7 @@ export type Attempt = {
 }
 
 /**
- * Writes refused management calls to the audit log: one event a minute for each kind, and at most nine per actor and tenant, whatever the actor tries.
+ * Writes refused management calls to the audit log: one event a minute for each kind, and no more than nine per actor and tenant, whatever the actor tries.
  *
  * Two tenants may have people with the same ID, so the attempts of each tenant are tracked and recorded separately. No actor and no tenant uses up the space
  * of another.

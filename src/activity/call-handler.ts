@@ -2,8 +2,8 @@ import { StoreUnavailableError } from '../errors.js'
 import type { ListedEvent } from '../model/event.js'
 
 /**
- * Receives an event as it is stored. `lost` fires when nobody is waiting for the handler anymore. `signal` fires then, and also when the consumer is stopping;
- * the consumer gives the handler some time to finish.
+ * Receives an event as it is stored. `lost` fires when nobody is waiting for the handler anymore. `signal` fires at the same time, and also when the consumer
+ * is stopping and gives the handler some time to finish.
  */
 export type ListedEventHandler = (event: ListedEvent, context: { readonly signal: AbortSignal; readonly lost: AbortSignal }) => unknown
 
@@ -56,7 +56,7 @@ export async function callHandler(call: HandlerCall): Promise<boolean> {
     timers.push(setTimeout(timeOut, call.timeoutMs))
     timers.push(setInterval(() => void renew(), call.everyMs))
     call.stopping.addEventListener('abort', stop)
-    // In its own promise: a handler may throw, return synchronously, or return a foreign thenable.
+    // In its own promise, because a handler may throw, return synchronously, or return a foreign thenable.
     new Promise((answer) => answer(call.handler(call.event, { signal: given.signal, lost: lost.signal }))).then(
       () => end(true),
       (error: unknown) => {

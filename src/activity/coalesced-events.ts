@@ -44,9 +44,9 @@ export type CoalescingOptions = {
 /**
  * Writes occurrences that a caller can repeat at will to the audit log, coalesced: a flood produces a handful of events with large counts.
  *
- * Each recorder has its own budget, so that one flood neither delays nor drowns out other events. Within the budget, everybody who causes such occurrences and
- * every tenant that they concern has its own turn and space: neither a caller's nor a tenant's flood hides anything from another tenant's administrators, or
- * delays it by more than a few seconds. No request waits for these writes.
+ * Each recorder has its own budget, so that one flood neither delays nor drowns out other events. Within the budget, every caller and every tenant has its own
+ * turn and space, so a flood by one caller or in one tenant neither hides an event from another tenant's administrators nor delays it by more than a few
+ * seconds. No request waits for these writes.
  */
 export class CoalescedEvents {
   readonly #options: CoalescingOptions
@@ -144,7 +144,7 @@ export class CoalescedEvents {
     else if (events.length > 1) for (const event of events) await this.#write([event])
   }
 
-  // For several events, only writing each one separately can show that.
+  // For several events, only writing each one separately can show which ones the store accepts.
   async #stands(events: readonly StoredEvent[]): Promise<boolean> {
     const [event] = events
     if (event === undefined || events.length > 1) return false

@@ -5,23 +5,23 @@ import { SharedRead } from './shared-read.js'
 
 /** A claim that has not been renewed for this long may be taken over; it is renewed three times as often. */
 const CLAIM_MS = 6_000
-/** The same period for an idle consumer. The row marks this with a suffix after the holder. */
+/** The same period for an idle consumer, which the row marks with a suffix after the holder. */
 const QUIET_CLAIM_MS = 30_000
 const QUIET = ' quiet'
-/** The holder stops trusting its claim this much earlier: the clocks of two nodes differ slightly in speed, and a very short sleep goes unnoticed. */
+/** The holder stops trusting its claim this much earlier, because the clocks of two nodes differ slightly in speed, and a very short sleep goes unnoticed. */
 const SPARE_MS = 200
-/** The maximum number of consumer names per prefix: each is a row that every waiting node reads once a second. */
+/** The maximum number of consumer names per prefix. Each is a row that every waiting node reads once a second. */
 const MOST_CONSUMERS = 200
 /** Consumer names for webhook endpoints start with this. */
 export const WEBHOOK = 'webhook:'
 
 /**
- * One node's claim on a consumer: the holder may read, and advances its position.
+ * One node's claim on a consumer.
  *
- * The wall clock is not involved. The store keeps a version, which the holder advances. Another node takes over once it has seen the same version for the
- * whole duration of the claim on its own monotonic clock; the holder trusts its claim for no longer than that, counted from before its last write. So
- * the holder has given up before anybody else begins, and the store refuses any later write, because the version has changed. For the same reason, a
- * waiting node may use slightly stale rows: either its write is refused, or nothing has changed since.
+ * Only the holder reads events and advances the position. The wall clock is not involved. The store keeps a version, which each write by the holder increments.
+ * Another node takes over once its own monotonic clock shows that the version has not changed for the whole duration of the claim. The holder trusts its claim
+ * for no longer than that, counted from before its last write. So the holder has given up before anybody else begins, and the store refuses any later write,
+ * because the version has changed. A waiting node may therefore use slightly stale rows: either its write is refused, or nothing has changed since.
  *
  * A monotonic clock may stop while the machine sleeps. For a node that is waiting at the time, this only makes the wait longer; the holder also counts the time
  * spent asleep.
@@ -101,7 +101,7 @@ export class ConsumerClaim {
     this.#position = position
   }
 
-  /** Writes the position, and so renews the claim. Returns whether this node still holds it. */
+  /** Writes the position, which also renews the claim. Returns whether this node still holds it. */
   async save(): Promise<boolean> {
     return await this.#inTurn(() => this.#write())
   }
@@ -130,7 +130,7 @@ export class ConsumerClaim {
     const holder = found?.holder?.replace(QUIET, '')
     this.#waits = found !== undefined && holder !== undefined && holder !== this.#holder && this.#isAlive(found)
     if (this.#waits) return false
-    // This node's progress counts if no other node intervened, even if the response to its last save was lost.
+    // If no other node intervened, this node's progress counts even if the response to its last save was lost.
     if (found === undefined) await this.#begin(rows)
     else if (holder !== this.#holder) this.#position = found.position
     else this.#position = Math.max(this.#position, found.position)

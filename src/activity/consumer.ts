@@ -9,7 +9,7 @@ import type { ConsumerReads } from './shared-read.js'
 
 /** A consumer without work for this long is idle. */
 const QUIET_AFTER_MS = 30_000
-/** The longest uninterrupted wait: the holder of a consumer renews its claim in between. */
+/** The longest uninterrupted wait, because the holder of a consumer must renew its claim in between. */
 const LONGEST_WAIT_MS = 2_000
 /** After a crash, at most the events of this period are delivered again. */
 const SAVE_EVERY_MS = 1_000
@@ -36,10 +36,10 @@ export type ConsumerOptions = {
 }
 
 /**
- * Passes the audit events of a prefix to a handler: in store order, at least once, and on one node at a time.
+ * Passes the audit events of a prefix to a handler, in store order, at least once, and on one node at a time.
  *
- * Its position is kept in the store, so that whichever node takes over after a crash continues from the last saved position. A faulty handler delays
- * this consumer and nothing else: the same event is retried with increasing delays.
+ * The position is kept in the store, so the node that takes over after a crash continues from the last saved position. A faulty handler delays this consumer
+ * and nothing else: the same event is retried with increasing delays.
  */
 export class Consumer {
   readonly name: string
@@ -180,7 +180,7 @@ export class Consumer {
     else await this.#wait(this.#options.reads.rows.lookInMs, false)
   }
 
-  // Its timer keeps the process alive: a process that only consumes has nothing else that would.
+  // Its timer keeps the process alive. A process that only consumes has nothing else that would.
   async #wait(ms: number, wakeable: boolean): Promise<void> {
     if (this.#stopped || (wakeable && this.#woken)) return
     await new Promise<void>((resolve) => {

@@ -22,10 +22,11 @@ export type Notice = {
 }
 
 /**
- * The notices that apply to a token at `now`; of several thresholds, only the nearest.
+ * The notices that apply to a token at `now`.
  *
- * There is none for a threshold passed before the token was created or rotated: a token that lives for five days is never 30 days from its end. There
- * is none for a revoked or inactive token. A replaced token ends as planned, so it matters only if it is still used.
+ * Of several thresholds, only the nearest counts. A threshold that had passed before the token was created or rotated causes no notice: a token that lives for
+ * five days is never announced 30 days before it expires. A revoked or inactive token causes none either. A replaced token expires as planned, so it matters
+ * only if it is still used.
  */
 export function dueNotices(token: ListedToken, now: number, notices: Notices): readonly Notice[] {
   const status = statusOf(token, now)
@@ -42,13 +43,13 @@ export function dueNotices(token: ListedToken, now: number, notices: Notices): r
 const SOON_MS = 60_000
 
 /**
- * The notices that a change to a token makes due immediately: it moved an instant past their threshold, or reactivated the token. No scan finds them,
- * because they became due before the last one.
+ * The notices that a change to a token makes due immediately, because it moved an instant past their threshold or reactivated the token. No scan would find
+ * them, because they became due before the last scan.
  */
 export function crossedNotices(before: StoredToken, after: ListedToken, now: number, notices: Notices): readonly StoredEvent[] {
   if (!isInstant(now)) return []
   const soon = now + SOON_MS
-  // Whoever creates a token knows how soon it ends; its holder does not know that its end was moved.
+  // Whoever creates a token knows how soon it expires. Its holder does not know that the expiry was moved.
   const changed = before.expiresAt === after.expiresAt ? after : ownFields({ ...after, createdAt: 0, updatedAt: 0 })
   const due = (token: ListedToken): readonly StoredEvent[] =>
     dueNotices(token, soon, notices)

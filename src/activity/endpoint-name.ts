@@ -2,8 +2,8 @@
 const MOST = 1000
 
 /**
- * RFC 9110 §9.3, RFC 5789 (PATCH) and the QUERY method. Some runtimes pass on any method that a caller invents, and each would be counted as another
- * endpoint. `_OTHER` is OpenTelemetry's name for them.
+ * RFC 9110 §9.3, RFC 5789 (PATCH) and the QUERY method. Some runtimes pass on any method that a caller invents, and each of these would be counted as another
+ * endpoint. They are counted as `_OTHER`, OpenTelemetry's name for them.
  */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'QUERY'])
 

@@ -9,9 +9,9 @@ const DROPPED_PART = 1 / 8
 /**
  * A bounded queue in which no party can use up the space or the turns of another.
  *
- * An entry has a place in two lines: among the entries that the same party caused, where the parties concerned take turns, and among the entries that concern
- * the same party, where the parties that caused them take turns. The later place counts. So neither one caller with many victims nor many callers with one
- * victim can hold up anybody else. When the queue is full, the entries with the latest turns are dropped.
+ * Each entry has a place in two lines. The first line has the entries that the same party caused, with the parties concerned taking turns. The second has the
+ * entries that concern the same party, with the parties that caused them taking turns. The later of the two places counts, so neither one caller with many
+ * victims nor many callers with one victim can delay anybody else. When the queue is full, the entries with the latest turns are dropped.
  */
 export class FairQueue<V> {
   readonly #entries: Map<string, Entry<V>> = new Map()
@@ -52,7 +52,10 @@ export class FairQueue<V> {
     this.#caused.set(parties.from, this.#causedBy(parties.from) + 1)
   }
 
-  /** Records that another party caused this entry, too. The entry moves to the party that caused fewer, so that no party can spoil its turn by being first. */
+  /**
+   * Records that another party also caused this entry. The entry moves to the party that caused fewer entries, so that a flooding party cannot delay an entry
+   * by causing it first.
+   */
   causedAlsoBy(key: string, from: string): void {
     const entry = this.#entries.get(key)
     if (entry === undefined || entry.parties.from === from || this.#causedBy(from) >= this.#causedBy(entry.parties.from) - 1) return

@@ -29,11 +29,11 @@ export type ImportedChangesOptions = {
 type Step = (stored: StoredToken, now: number) => Promise<{ readonly record: StoredToken; readonly event: StoredEvent } | undefined>
 
 /**
- * Writes changes that verification found necessary for imported tokens, later and off the request's path: our digest in place of a slow hash, and the
- * revocation of a token whose secret was also imported in another format and revoked there.
+ * Writes changes that verification found necessary for imported tokens, later and off the request's path.
  *
- * A digest is remembered until it is written, so that this node computes the slow hash of a token only once. Other changes in between, such as a revocation,
- * are kept: a step changes only its own fields in the current record.
+ * A slow hash is replaced by our digest, and a token is revoked if its secret was also imported in another format and revoked there. A digest is remembered
+ * until it is written, so that this node computes the slow hash of a token only once. Other changes in between, such as a revocation, are preserved, because
+ * each step changes only its own fields in the current record.
  */
 export class ImportedChanges {
   readonly #options: ImportedChangesOptions
@@ -50,7 +50,7 @@ export class ImportedChanges {
     return this.#waiting.size > 0 || this.#ending.size > 0
   }
 
-  /** Whether this token, with this slow hash, was proven by a secret with this digest. */
+  /** Returns whether this token, with this slow hash, was proven by a secret with this digest. */
   isProven(id: string, hash: string, digest: string): boolean {
     const proven = this.#waiting.get(id)
     return proven !== undefined && proven.hash === hash && equalDigests(proven.digest, digest)
@@ -116,7 +116,7 @@ export class ImportedChanges {
   }
 }
 
-// An actor who sees one of the tokens must not learn of the other if its tenant or creator is outside the actor's reach.
+// An actor who sees one of the two tokens must not learn of the other if that token's tenant or creator is outside the actor's reach.
 function namedFor(stored: StoredToken, revoked: StoredToken): NonNullable<StoredEvent['details']> {
   const areSeenTogether = stored.tenantId === revoked.tenantId && stored.createdBy === revoked.createdBy
   return areSeenTogether ? { sameSecretAs: revoked.id } : { sameSecretElsewhere: true }

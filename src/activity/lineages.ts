@@ -30,8 +30,8 @@ export type LineageOptions = {
 /**
  * Revokes whole lineages, one after the other, without delaying the request that caused it. No owner or tenant can use up the turns of another.
  *
- * A revocation is one transaction: it ends every token of the lineage, including a successor created at the same moment, or none of them. The next flush
- * retries a failure. A second revocation, here or on another node, finds nothing left to end and writes nothing.
+ * Each revocation is one transaction, which revokes every token of the lineage, including a successor created at the same moment, or none of them. The next
+ * flush retries a failed revocation. A second revocation, here or on another node, finds nothing left to revoke and writes nothing.
  */
 export class LineageRevoker {
   readonly #options: LineageOptions
@@ -52,8 +52,8 @@ export class LineageRevoker {
   }
 
   /**
-   * Revokes this lineage, unless that was done before: a lineage whose tokens have all ended gets no new ones. If too many are waiting, those of the owners
-   * and tenants with the most are dropped.
+   * Revokes this lineage, unless that was done before, because a lineage whose tokens have all ended gets no new ones. If too many lineages are waiting, those
+   * of the owners and tenants with the most are dropped.
    */
   note(rootId: string, { id, tenantId, ownerId, createdBy }: Filtered, at: number): void {
     if (this.#revoked.has(rootId) || this.#waiting.has(rootId)) return
@@ -107,7 +107,7 @@ export class LineageRevoker {
       const [rootId, reuse, parties] = next
       if (tried.has(rootId) || !this.#waiting.has(rootId)) continue
       tried.add(rootId)
-      // Moves to the back of the queue until it succeeds: the others do not wait for one that the store rejects.
+      // Moves to the back of the queue until it succeeds, so that the others do not wait for one that the store rejects.
       this.#waiting.put(rootId, parties, reuse)
       yield [rootId, reuse]
     }

@@ -1,6 +1,6 @@
 /** A use of a token whose request is still being handled. */
 export type OpenUse = {
-  /** Counts the use if no check can refuse it anymore, because its response has begun; with `now`, in any case. */
+  /** Counts the use if its response has begun, so that no check can refuse it anymore. With `now`, counts it in any case. */
   settle(now: boolean): void
 }
 
@@ -26,7 +26,7 @@ export class OpenUses {
     this.#uses.delete(use)
   }
 
-  /** Counts the uses whose responses have begun: a response can go on for hours, and a crash would lose its use. */
+  /** Counts the uses whose responses have begun. A response can go on for hours, and a crash would lose its use. */
   async flush(): Promise<void> {
     for (const use of this.#uses) use.settle(false)
   }

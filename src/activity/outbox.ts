@@ -9,8 +9,8 @@ const EXPECT_MS = 60_000
 /**
  * Events that were written in host transactions.
  *
- * Nothing signals when such a transaction commits, so its events are looked for: soon after one was written here, with each sweep of every node, and
- * before anyone reads the audit log at or past their position.
+ * Nothing signals when such a transaction commits, so this node looks for events soon after one was written here, with each sweep, and before anyone reads the
+ * audit log at or past their position.
  */
 export class Outbox {
   readonly #store: GuardedStore
@@ -56,7 +56,7 @@ export class Outbox {
   /**
    * Assigns every event of transactions committed before this call its position in the order, and reports it to the host.
    *
-   * A call during a running pass may have come too late for it, so such calls share the next pass.
+   * Calls that arrive while a pass is running share the next pass, because they may have come too late for the current one.
    *
    * @throws StoreUnavailableError `store_unavailable`
    */

@@ -2,9 +2,9 @@ import { isLatchkeyError } from '../errors.js'
 import { DeadlineError, isConnectionLost } from '../store/deadline.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 
-/** How often a store that responds may refuse the same part before it is split: anything transient has passed by then. */
+/** How often a store that responds may refuse the same part before the part is split. Any transient cause has passed by then. */
 const PATIENCE = 3
-/** The same if the connection breaks each time: most likely the data is not the cause, but some of it may crash the server. */
+/** The same if the connection breaks each time. The data is probably not the cause, but some of it may crash the server. */
 const PATIENCE_WITH_CUTS = 10
 /** After this many individual refusals, the store is assumed to accept nothing at all. */
 const MOST_REFUSED = 3
@@ -23,9 +23,9 @@ export type PartsOptions<T> = {
 type Part<T> = { readonly part: T; readonly suspect: boolean }
 
 /**
- * Sends parts to the store, each until it is written. A part that the store permanently refuses would block everything after it, so it is halved
- * until the refused item is isolated, and that is dropped once the store has accepted something else. While the store is unreachable or accepts
- * nothing, nothing is dropped.
+ * Sends parts to the store, each until it is written. A part that the store permanently refuses would block everything after it, so it is halved until the
+ * refused item is isolated. That item is dropped once the store has accepted something else. While the store is unreachable or accepts nothing, nothing is
+ * dropped.
  */
 export class Parts<T> {
   readonly #options: PartsOptions<T>
@@ -107,7 +107,7 @@ export class Parts<T> {
   async #isRefused({ part, suspect }: Part<T>, error: unknown): Promise<boolean> {
     if (!isRefusal(error)) throw error
     this.#error = error
-    // Resent under its own number, it is counted once, whatever the store already has; only a confirmed refusal may be dropped.
+    // If it is resent under its own number, it is counted once, whatever the store already has. Only a confirmed refusal may be dropped.
     if (isConnectionLost(error) && this.#failures < PATIENCE_WITH_CUTS) throw error
     const isLast = suspect && this.#options.halve(part) === undefined
     if (suspect) return !isLast || this.#failures >= PATIENCE

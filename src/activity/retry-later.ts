@@ -1,4 +1,4 @@
-/** Thrown by a handler that has already reported its failure: the consumer waits as long as requested and delivers the same event again. */
+/** Thrown by a handler that has already reported its failure. The consumer waits as long as requested and delivers the same event again. */
 export class RetryLater extends Error {
   readonly waitMs: number
 
@@ -8,7 +8,7 @@ export class RetryLater extends Error {
   }
 }
 
-/** Returns whether a handler threw this. The value is foreign: even inspecting it may throw. */
+/** Returns whether a handler threw this. The value comes from the host, so even inspecting it may throw. */
 export function isRetryLater(error: unknown): error is RetryLater {
   try {
     return error instanceof RetryLater

@@ -34,7 +34,7 @@ export class SharedRead<T> {
     return await (this.#last !== undefined && (this.#underWay || this.#leftMs > 0) ? this.#last : this.now())
   }
 
-  /** How long until waiting callers read again: all together, as soon as the last value is too old. */
+  /** How long until the waiting callers read again, all together, as soon as the last value is too old. */
   get lookInMs(): number {
     return this.#leftMs > 0 ? this.#leftMs : READ_EVERY_MS
   }

@@ -7,9 +7,9 @@ import { type Background, createTurns } from '../store/timer.js'
 import { ConsumerClaim } from './consumer-claim.js'
 
 const FIRST_LOOK_MS = 5_000
-/** The minimum time between two checks: a node that was about to do the task may have crashed. */
+/** The time between two checks. They are repeated, because a node that was about to do the task may have crashed. */
 const LOOK_EVERY_MS = 10_000
-/** How often, at least, the store is queried for the time when a task was last done, because this node's clock may be wrong. */
+/** The longest time between two queries of the store for when a task was last done. This node's clock may be wrong. */
 const RECHECK_MS = 1_200_000
 
 /** Periodic work that one node of a cluster does for all of them. */
@@ -32,10 +32,10 @@ export type UpkeepTimes = {
   /** When any node last did the task; 0 before the first time. */
   readonly since: number
   /**
-   * The instant that removals may be based on. A node that is alone, and was the last one to do the task, uses its own clock. Any other uses the last
-   * run, however far ahead its own clock is; or no instant at all, 0, if the last run lies in the future. As long as one node of a cluster has the
-   * right time, that node moves the last run back to the right time, so that no wrong clock removes anything still valid. For a node that is
-   * alone, the clock of the store's server is checked as well.
+   * The instant that removals may be based on. A node that is alone, and was the last one to do the task, uses its own clock. Any other node uses the last run,
+   * however far ahead its own clock is, or 0 (no instant) if the last run lies in the future. As long as one node of a cluster has the right time, that node
+   * moves the last run back to the right time, so that no wrong clock removes anything still valid. For a node that is alone, the clock of the store's server
+   * is checked as well.
    */
   readonly sure: number
 }
@@ -116,7 +116,7 @@ export class Upkeep {
     }
   }
 
-  // One claim for all checks: a claim that has not moved since the last check is how a dead node is detected.
+  // All checks use one claim, because a dead node is detected by a claim that has not moved since the last check.
   #claimOfTask(): ConsumerClaim {
     const { prefix, holder, monotonic, elapsed } = this.#options
     const name = this.#task.name
@@ -134,7 +134,7 @@ export class Upkeep {
     return isInstant(now) && Math.abs(now - this.#doneAt) >= this.#task.everyMs
   }
 
-  // The last run must lie in the past: one of the two clocks is wrong, and there is no telling which.
+  // The last run must lie in the past. If it does not, one of the two clocks is wrong, and there is no telling which.
   #tellOfClocks(since: number, now: number): void {
     const ahead = since - now
     if (ahead < this.#task.everyMs || since === this.#doneHereAt) return

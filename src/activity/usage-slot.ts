@@ -12,13 +12,13 @@ const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/gu
 /** The maximum number of endpoints and addresses that all tokens together may add before the next flush; further ones are counted under `OTHER_USES`. */
 export type RowBudget = { left: number }
 
-/** Someone who does not hold the token: their address says nothing about the holder, and must not displace the holder's. */
+/** The outcome for someone who does not hold the token. Their address says nothing about the holder, and must not displace the holder's. */
 const STRANGER = 'secret_mismatch'
 
 type Counter = { readonly bucketAt: number; readonly endpoint: string; readonly scope: string; readonly outcome: string; count: number }
 type Address = { readonly ip: string; count: number; lastAt: number }
 
-/** Uses of one token since the last flush. A use with the same endpoint, outcome, scope and address as the previous one costs four comparisons. */
+/** Uses of one token since the last flush. Counting a use with the same endpoint, outcome, scope and address as the previous one takes four comparisons. */
 export class UsageSlot {
   /** Passed on to the store; accepts no more counts. */
   sealed = false

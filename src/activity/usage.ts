@@ -128,7 +128,7 @@ export class UsageRecorder {
     this.#report('flush', new StoreUnavailableError(why, cause))
   }
 
-  // Reported once per flush interval: losses in a flood must not be reported one by one.
+  // Reported once per flush interval, because losses in a flood must not be reported one by one.
   #drop(): void {
     this.dropped += 1
     if (this.#toldDropped) return

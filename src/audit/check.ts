@@ -172,7 +172,7 @@ export class AuditCheck {
   }
 }
 
-/** Whether the signature is valid. A check that throws counts as invalid. */
+/** Returns whether the signature is valid. A check that throws counts as invalid. */
 export async function isGood(verify: NonNullable<AuditAnchors['verifySignature']>, hash: string, signature: string): Promise<boolean> {
   try {
     return (await verify(hash, signature)) === true

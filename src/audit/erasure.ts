@@ -46,8 +46,8 @@ function erasedFields({ erased }: ListedEvent): readonly string[] {
 type Pending = { readonly seal: number; readonly eventId: string; readonly fields: readonly string[] }
 
 /**
- * Checks every erased field against the `owner.erased` events that follow it. Anyone who can write to the database can erase fields, but nobody can do so
- * without leaving such an event in the sealed trail.
+ * Checks that an `owner.erased` event covers every erased field of an earlier event. Anyone who can write to the database can erase fields, but not without
+ * leaving such an event in the sealed trail.
  *
  * Uses memory only for erased events.
  */

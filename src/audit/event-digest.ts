@@ -32,12 +32,12 @@ const FIELDS: { readonly [Field in keyof Required<ListedEvent>]: 'plain' | 'pers
 
 const KINDS: ReadonlyMap<string, string> = new Map(Object.entries(FIELDS))
 
-/** Whether all fields of the event are known. */
+/** Returns whether all fields of the event are known. */
 export function hasKnownFields(event: object): boolean {
   return Object.keys(event).every((field) => KINDS.has(field))
 }
 
-/** Whether this can be the path of a personal field: `ownerId`, `after.name`. The names of members depend on the event, and are not checked. */
+/** Returns whether this can be the path of a personal field: `ownerId`, `after.name`. The names of members depend on the event, and are not checked. */
 export function isPersonalPath(path: string): boolean {
   const dot = path.indexOf('.')
   return dot < 0 ? KINDS.get(path) === 'personal' : KINDS.get(path.slice(0, dot)) === 'members' && dot < path.length - 1

@@ -25,7 +25,7 @@ export const EMPTY_ROOT = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 
 const HASH = /^[0-9a-f]{64}$/
 
-/** Whether this is a hash in hexadecimal. */
+/** Returns whether this is a hash in hexadecimal. */
 export function isHash(value: unknown): value is string {
   return typeof value === 'string' && HASH.test(value)
 }

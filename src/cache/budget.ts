@@ -7,7 +7,7 @@ type Bucket = { readonly tokens: number; readonly at: number; readonly level: nu
 /** The size of a burst, the refill rate, and how far concurrent calls may overdraw the budget; by default as far as a burst. */
 export type Rate = { readonly burst: number; readonly perSecond: number; readonly debt?: number }
 
-/** A token bucket for each key. The number of keys is bounded: the one that will be full first is forgotten first, because losing it matters least. */
+/** A token bucket for each key. The number of keys is bounded. The bucket that will be full first is forgotten first, because losing it matters least. */
 export class Budget {
   readonly #rate: Rate
   readonly #monotonic: () => number
@@ -39,7 +39,8 @@ export class Budget {
     const bucket = this.#buckets.get(key)
     const tokens = bucket === undefined ? burst : this.#refilled(bucket)
     if (bucket === undefined && this.#buckets.size >= MAX_KEYS) this.#makeRoom()
-    // Concurrent calls may overdraw the budget. The debt is kept; otherwise, each refilled unit would admit as many again. It is bounded, so it ends soon.
+    // Concurrent calls may overdraw the budget. The debt is kept; otherwise, each refilled unit would admit as many calls again. It is bounded, so it is soon
+    // repaid.
     this.#set(key, Math.max(-debt, tokens - 1))
   }
 

@@ -14,10 +14,10 @@ const NEVER = -1
 const UNREADABLE = -2
 
 /**
- * A record as verification needs it: the data for the decision and the principal, and nothing else.
+ * A record as verification needs it, with only the data for the decision and the principal.
  *
- * Kept small because a cache contains very many of them: data that tokens have in common is one shared object, and an expiry is two small integers, which
- * engines store inline, whereas one large number would be a separate object.
+ * It is small, because a cache contains very many of them: tokens share one object for the data that they have in common, and an expiry is two small integers,
+ * which engines store inline, whereas one large number would be a separate object.
  */
 export class Entry {
   readonly id: string

@@ -9,7 +9,7 @@ import { untilDone } from '../store/until-done.js'
 const PAGE = 1000
 const LEASE_MS = 90_000
 const LEASE_RENEWAL_MS = 30_000
-/** The maximum number of pending reads while none returns: each occupies a connection. */
+/** The maximum number of pending reads while none returns. Each occupies a connection. */
 const ATTEMPTS = 3
 /** A read is retried after 1/`PARTS` of the deadline, but not before `RETRY_MS`. */
 const PARTS = 8
@@ -244,7 +244,7 @@ export class Follower {
     )
   }
 
-  // Repeats the call while an answer is slow, and uses the first answer: a call on a connection that died silently must not delay the follower.
+  // Repeats the call while an answer is slow, and uses the first answer, because a call on a connection that died silently must not delay the follower.
   #insist<T>(call: () => Promise<T>): Promise<{ readonly answer: T; readonly began: number }> {
     return new Promise((resolve, reject) => {
       let attempts = 0

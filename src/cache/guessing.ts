@@ -49,9 +49,9 @@ export type Named = Origin & {
   readonly shared: boolean
   /** The credential comes from a signed report. */
   readonly signed: boolean
-  /** The key of somebody that the host has identified, whatever group the call belongs to. */
+  /** The key of a caller that the host has identified, whatever group the call belongs to. */
   readonly name: string | undefined
-  /** The tenants in which it acts, unless it belongs to none in particular. */
+  /** The tenants in which the caller acts, unless it belongs to none in particular. */
   readonly tenants: readonly string[]
   /** The caller is the application itself, which stands for any number of callers. */
   readonly unlimited: boolean
@@ -93,10 +93,11 @@ export function siteOfGroup(group: NonNullable<Known['group']>): string {
 /**
  * Limits the wrong secrets that a caller may present for tokens with slow hashes.
  *
- * The budget is one for each caller and token, so that guesses at one token do not block the first use of other tokens that the same service
- * presents. All comparisons of a caller have a larger budget, because each takes a lot of CPU time. The addresses of an IPv6 site share larger budgets.
+ * Each pair of a caller and a token has its own budget, so that guesses at one token do not block the first use of other tokens that the same service presents.
+ * A larger budget limits all comparisons of a caller together, because each takes a lot of CPU time. The addresses of an IPv6 site share larger budgets.
  *
- * Secrets in signed reports are not limited: whoever finds a leaked token could otherwise publish wrong secrets beside it until the token is no longer looked at.
+ * Secrets in signed reports are not limited. Otherwise, whoever finds a leaked token could publish wrong secrets beside it until the token itself is no longer
+ * checked.
  */
 export class SecretGuesses {
   readonly #ofToken: CallerBudget

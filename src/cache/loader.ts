@@ -10,7 +10,7 @@ import { LookupShares, type Origin } from './lookup-shares.js'
 
 /** Several small reads are faster than a large one: while the store works on one, this process handles the records of another. */
 const IDS_A_READ = 32
-/** With this many reads under way the store is busy, and fewer, larger reads cost it less. */
+/** With this many reads under way, the store is busy, and fewer but larger reads are cheaper for it. */
 const MANY_READS = 8
 const MAX_IDS_A_READ = 200
 /** The maximum number of concurrent reads. Further requests wait, and are sent in larger batches. */
@@ -83,8 +83,9 @@ export class Loader<T> {
   }
 
   /**
-   * Joins the read of `id` that is waiting to be sent or, if `fresh`, one that is already under way; otherwise starts one. `fresh`: cached records can be
-   * trusted now, so a record of the same age can be, too. `caller`: whose share of the reads this one takes; absent for reads of this library itself.
+   * Joins the read of `id` that is waiting to be sent or, if `fresh`, one that is already under way; otherwise starts one. `fresh` means that cached records
+   * can be trusted now, so a record of the same age can be trusted too. The read counts toward the share of `caller`, which is absent for reads of this library
+   * itself.
    */
   load(id: string, fresh: boolean, caller?: Origin): Promise<T> {
     const current = this.#loads.get(id)

@@ -7,7 +7,7 @@ const PART = 1 / 4
 
 /** The keys of whoever causes a lookup. */
 export type Origin = {
-  /** The address block, or somebody that the host has identified; `''` if unknown. */
+  /** The address block, or a caller that the host has identified; `''` if unknown. */
   readonly caller: string
   /** The network or group that the caller belongs to, or the caller itself. */
   readonly site: string
@@ -42,7 +42,8 @@ export class Counts {
 /**
  * Counts the lookups of each caller and IPv6 site that wait or are under way, so that none takes all places of a queue.
  *
- * A caller may have a quarter as many as there are free places. The fuller the queue, the fewer each may have, so that some room is always left for others.
+ * A caller may have a quarter as many lookups as there are free places. The fuller the queue, the fewer each caller may have, so that some room is always left
+ * for others.
  */
 export class LookupShares {
   readonly #counts: Counts = new Counts()

@@ -56,7 +56,7 @@ export type RecordCacheOptions = {
 }
 
 /**
- * The records that verification decides by: from memory while the change feed was read recently enough, otherwise from the store.
+ * Provides the records that verification decides by, from memory if the change feed was read recently enough, otherwise from the store.
  *
  * It keeps records, never decisions or token text. IDs that do not exist are kept separately, so that junk cannot evict good entries.
  */
@@ -158,8 +158,8 @@ export class RecordCache {
   }
 
   /**
-   * Returns whether work with this token may go on while the store cannot be read: the feed may still be trusted although it is silent, or a new request
-   * would be served anyway.
+   * Returns whether work with this token may go on while the store cannot be read, because the feed can still be trusted although it is silent, or because a
+   * new request would be served anyway.
    */
   bridges(id: string): boolean {
     return this.follower.fresh || this.#stale(id) !== undefined
@@ -200,8 +200,8 @@ export class RecordCache {
   }
 
   /**
-   * Makes a change to these tokens. Until the store is done with it, reads of them do not fill the cache: if its caller stops waiting and drops the tokens,
-   * every later verification sees the outcome as soon as there is one.
+   * Makes a change to these tokens. Until the store has finished the change, reads of the tokens do not fill the cache. So even if the caller stops waiting and
+   * drops the tokens, every later verification sees the outcome as soon as there is one.
    */
   async changing<T>(ids: readonly string[], change: () => MaybePromise<T>): Promise<T> {
     for (const id of ids) this.#changing.add(id)
@@ -228,7 +228,7 @@ export class RecordCache {
     return result
   }
 
-  // Whether the state of a token may be about to change without notice.
+  // Returns whether the state of a token may be about to change without notice.
   #isUnsettled(id: string, entry?: Entry): boolean {
     if (this.#expected.get(id) !== undefined || this.#changing.of(id) > 0) return true
     if (entry !== undefined) for (const matches of this.#bulks) if (matches(entry)) return true

@@ -15,7 +15,7 @@ export type RequestSignal = {
   detach(): void
 }
 
-/** For a token that was imported in several formats: the other tokens with the same secret, which end together with it. */
+/** For a token that was imported in several formats, the other tokens with the same secret, which stop being valid together with it. */
 const endingTogether: WeakMap<Entry, readonly Filtered[]> = new WeakMap()
 
 /** Makes the signals of this entry also fire when one of `others` ends. Replaces the tokens of an earlier call. */

@@ -12,8 +12,8 @@ type Drops = {
 }
 
 /**
- * Drops what matches bulk revocations that found nothing to revoke: another node may have revoked the tokens. Anybody can cause such revocations at any rate,
- * so they share one visit to the cache.
+ * Drops the entries that match bulk revocations which found nothing to revoke, because another node may have revoked the tokens. Anybody can cause such
+ * revocations at any rate, so they share one visit to the cache.
  */
 export class SparingDrops {
   readonly #drops: Drops

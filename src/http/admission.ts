@@ -35,9 +35,9 @@ export type Use = {
   /** Counts the use, the first time only. `endpoint` is the method and pattern of the route, or empty if unknown. */
   done(endpoint: string): void
   /**
-   * Says how to name the endpoint of a use that is counted before `done`: at the next flush once this response has begun, or when the instance closes.
-   * Returns what to call once the response was sent or abandoned: it stops watching the principal's token for this request, and counts the use unless checks
-   * that are still to come can refuse it.
+   * Provides the endpoint for a use that is counted before `done`, which happens at the next flush after this response has begun, or when the instance closes.
+   * Returns a function to call once the response was sent or abandoned. It stops watching the principal's token for this request, and counts the use unless a
+   * later check can still refuse it.
    */
   follow(endpointOf: () => string, response?: NodeResponse, principal?: Principal): () => void
 }
@@ -141,8 +141,8 @@ export function refuseUse(use: Use | undefined, code: Exclude<UseOutcome, 'allow
 }
 
 /**
- * Gives a use back that ended without a decision, such as in a 503. It counts neither as allowed nor as refused. A failed lookup uses up refusals, because the
- * caller may have chosen what it fails on.
+ * Refunds a use that ended without a decision, for example with a 503. The use counts neither as allowed nor as refused. A failed lookup uses up the refusal
+ * budget, because the caller may have chosen a value that makes it fail.
  */
 export function undoUse(use: Use | undefined, why: 'undecided' | 'lookup_failed' = 'undecided'): void {
   use?.refused(why)
@@ -159,7 +159,10 @@ class RequestUse implements Use, OpenUse {
   #scope = ''
   #endpointOf: (() => string) | undefined
   #response: NodeResponse | undefined
-  /** When the client left before the response had begun: since the last flush, or earlier. Checks go on for a while, and nobody reports their end. */
+  /**
+   * Whether the client left before the response had begun, since the last flush or earlier. Checks may continue for a while after that, and nothing reports
+   * their end.
+   */
   #left: 'now' | 'earlier' | undefined
 
   constructor(decider: Decider, principal: Principal, ip: string | undefined) {

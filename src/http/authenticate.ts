@@ -192,7 +192,7 @@ export function createGuard<R extends object>(
   return Object.assign(authenticate, { guard })
 }
 
-// A second guard of the same instance counts no second use. Two guards are a mistake, unless an optional guard precedes a strict one.
+// A second guard of the same instance does not count the use again. Two guards are a mistake, unless an optional guard precedes a strict one.
 function useOf(guard: Guard, before: Admission | undefined, principal: Principal, ip: string | undefined): Use {
   if (before?.use !== undefined && rootOf(before.guard.decider) === rootOf(guard.decider)) {
     if (before.guard === guard || !before.guard.optional) warn('LATCHKEY_W001', guard.onWarning)

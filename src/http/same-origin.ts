@@ -38,7 +38,7 @@ function hostOf(headers: HeaderSource): string | undefined {
   return authority ?? fieldValues(headers, 'host')[0]
 }
 
-/** Whether a request is the opening handshake of a WebSocket (RFC 6455 §4.1). Browsers always send both fields. */
+/** Returns whether a request is the opening handshake of a WebSocket (RFC 6455 §4.1). Browsers always send both fields. */
 export function opensWebSocket(headers: HeaderSource): boolean {
   return (
     fieldValues(headers, 'sec-websocket-version').length > 0 ||

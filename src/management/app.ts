@@ -98,7 +98,7 @@ export function createApp(
     const request = here.req.raw
     const id = route.path.startsWith('/:id') ? (here.req.param('id') ?? '') : ''
     if (route.path.startsWith('/:id') && !ID.test(id)) throw new PathRefusal(NO_ID)
-    // A change is not refused for its answer's format: the answer is small, and the change may be urgent.
+    // A change is never refused because of the response format. The response is small, and the change may be urgent.
     if (route.method === 'GET') choose(request, false)
     const { searchParams } = new URL(request.url)
     if (route.query === undefined && searchParams.size > 0) throw fault('query', [...searchParams.keys()].slice(0, 1), 'unknown parameter')

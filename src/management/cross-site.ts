@@ -27,8 +27,8 @@ export function refuseCrossSite(request: Request, { allowedOrigins }: SiteOption
 }
 
 /**
- * Refuses a read that a page of another site embedded or fetched, such as the address of an image: that page cannot read the answer, but the browser sends
- * the person's cookies with the request, and it would count against that person's limit. A person may still follow a link from another site.
+ * Refuses a read that a page of another site caused, for example as an image URL. That page cannot read the response, but the browser sends the person's
+ * cookies with the request, so it would count against that person's limit. A person may still follow a link from another site.
  *
  * @throws Refusal `cross_site`
  */

@@ -63,7 +63,7 @@ export type StoredEvent = {
   readonly code?: string
   /** For coalesced or bulk events: the number of occurrences. */
   readonly count?: number
-  /** For `tokens.revoked`: the ID of the bulk revocation. Each token that it ended has the same `bulkId`. */
+  /** For `tokens.revoked`: the ID of the bulk revocation. Each token that it revoked has the same `bulkId`. */
   readonly bulkId?: string
   /** The changed fields, with their old and new values. */
   readonly before?: JsonObject
@@ -105,7 +105,7 @@ export type AuditEvent = {
   readonly reason?: string
   readonly code?: Code
   readonly count?: number
-  /** For `tokens.revoked`: the ID of the bulk revocation. Each token that it ended has the same `bulkId`. */
+  /** For `tokens.revoked`: the ID of the bulk revocation. Each token that it revoked has the same `bulkId`. */
   readonly bulkId?: string
   readonly before?: JsonObject
   readonly after?: JsonObject

@@ -197,12 +197,12 @@ export const FIELDS = {
   revokedAt: { kind: 'instant', since: 1, audited: true, description: 'When the token was revoked. Revocation is final.' },
   /** Who revoked it. */
   revokedBy: { kind: 'text', since: 1, audited: true, description: 'Who revoked it.' },
-  /** The kind of change that ended it: `manual`, `bulk`, `rotated`, `pruned`, `leaked`, `reused` or `owner_gone`. */
+  /** The kind of change that revoked it: `manual`, `bulk`, `rotated`, `pruned`, `leaked`, `reused` or `owner_gone`. */
   revokedCode: {
     kind: 'word',
     since: 1,
     audited: true,
-    description: 'The kind of change that ended it: `manual`, `bulk`, `rotated`, `pruned`, `leaked`, `reused` or `owner_gone`.',
+    description: 'The kind of change that revoked it: `manual`, `bulk`, `rotated`, `pruned`, `leaked`, `reused` or `owner_gone`.',
   },
   /** The reason for the revocation, as given by the actor. */
   revokedReason: {
@@ -211,8 +211,8 @@ export const FIELDS = {
     audited: true,
     description: 'The reason for the revocation, as given by the actor.',
   },
-  /** The bulk revocation that ended it: the `bulkId` of its audit events. */
-  bulkId: { kind: 'id', since: 1, description: 'The bulk revocation that ended it: the `bulkId` of its audit events.' },
+  /** The bulk revocation that revoked it: the `bulkId` of its audit events. */
+  bulkId: { kind: 'id', since: 1, description: 'The bulk revocation that revoked it: the `bulkId` of its audit events.' },
   /** How often the token is due for rotation, in seconds. */
   rotateEverySeconds: {
     kind: 'duration',

@@ -10,12 +10,12 @@ import type { StoredToken } from './record.js'
 export type Presenter = string | (Known & { readonly signed?: boolean }) | undefined
 
 /**
- * Somebody that the host has identified.
+ * A caller that the host has identified.
  *
- * `group`: the tenants in which it acts, each once and in order. The actors of the same tenants take turns among themselves, and so do all tokens without a
- * tenant. Without a group, each is one of its own.
+ * `group` lists the tenants in which the caller acts, each once and in order. Actors of the same tenants take turns among themselves, and so do all tokens
+ * without a tenant. A caller without a group takes turns on its own.
  *
- * `unlimited`: the application itself, which stands for any number of callers and may have as many calls waiting.
+ * `unlimited` marks the application itself, which stands for any number of callers, so any number of its calls may wait.
  */
 export type Known = { readonly id: string; readonly group?: readonly string[] | 'tokens' | undefined; readonly unlimited?: boolean }
 

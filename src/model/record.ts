@@ -7,7 +7,7 @@ export const STATUSES = ['revoked', 'inactive', 'pending', 'expired', 'active'] 
 /** The status at an instant, derived from the record: revoked, inactive, pending (`now < notBefore`), expired (`now >= expiresAt`), active. */
 export type TokenStatus = (typeof STATUSES)[number]
 
-/** The kind of change that ended a token. */
+/** The kind of change that revoked a token. */
 export type RevokedCode = 'manual' | 'bulk' | 'rotated' | 'pruned' | 'leaked' | 'reused' | 'owner_gone'
 
 /** The reach of an actor: its own tokens, all tokens of a tenant, or the tokens of every tenant. */

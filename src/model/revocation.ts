@@ -8,7 +8,7 @@ export type RevokeInput = {
   readonly waitForNodes?: boolean | undefined
 }
 
-/** Which tokens `revokeAll` ends: at least one of the first three. */
+/** Which tokens `revokeAll` revokes. At least one of the first three fields is required. */
 export type RevokeAllInput = RevokeInput & {
   readonly tenantId?: string | undefined
   readonly ownerId?: string | undefined
@@ -21,13 +21,13 @@ export type OwnerInput = { readonly ownerId: string; readonly tenantId?: string 
 /** The owner who left, for `ownerGone`; without a tenant, from every tenant. */
 export type OwnerGoneInput = RevokeInput &
   OwnerInput & {
-    /** Changes nothing, and returns the tokens that would end. @default false */
+    /** Changes nothing, and returns the tokens that would be revoked. @default false */
     readonly dryRun?: boolean | undefined
   }
 
 /** Result of `ownerGone`. */
 export type OwnerGone = {
-  /** The number of tokens that it ended, including those that had already expired. */
+  /** The number of tokens that were revoked, including those that had already expired. */
   readonly count: number
 }
 
@@ -36,7 +36,7 @@ export type Erased = { readonly tokens: number; readonly events: number }
 
 /** The tokens that would stop working if an owner left: the result of `ownerGone` with `dryRun: true`. */
 export type OwnerForecast = {
-  /** The number of active, pending and inactive tokens that would end. */
+  /** The number of active, pending and inactive tokens that would be revoked. */
   readonly live: number
   /** How many of them were used in the last 30 days. */
   readonly usedRecently: number

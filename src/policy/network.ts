@@ -109,7 +109,7 @@ export function isPublicIp(ip: string): boolean {
   return !CLOUD_INTERNAL.includes(address.toString())
 }
 
-/** Whether the last 32 bits are an IPv4 address to which a router on the host's network may send the packet. */
+/** Returns whether the last 32 bits are an IPv4 address to which a router on the host's network may send the packet. */
 function isIsatap({ parts }: ipaddr.IPv6): boolean {
   return (parts[4] === 0 || parts[4] === 0x200) && parts[5] === 0x5efe
 }

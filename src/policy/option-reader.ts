@@ -203,7 +203,7 @@ export function supplied<T extends object, K extends keyof T & string>(input: T,
   return supplies(input, name) ? input[name] : undefined
 }
 
-/** Whether the host supplies this option. Its classes may supply it, but `Object.prototype` does not count: other code may have polluted it. */
+/** Returns whether the host supplies this option. Its classes may supply it, but `Object.prototype` does not count: other code may have polluted it. */
 export function supplies(input: object, name: string): boolean {
   return name in input && (!(name in Object.prototype) || Object.hasOwn(input, name))
 }

@@ -1,6 +1,9 @@
 import type { ListedEvent } from '../model/event.js'
 
-/** How many events one call of `events` examines at most if they need not match: an actor chooses the filters, and a log has millions of events. */
+/**
+ * The maximum number of events that one call of `events` examines if they need not match, because an actor chooses the filters, and a log has millions of
+ * events.
+ */
 export const MOST_EXAMINED = 5_000
 
 /**

@@ -86,7 +86,7 @@ export type EventQuery = {
   readonly id?: string
   readonly tokenId?: string
   /**
-   * With `tokenId`: completes the trail of a token that a bulk revocation ended, which has no event of its own. Also returns the events of this
+   * With `tokenId`: completes the trail of a token that a bulk revocation revoked, which has no event of its own. Also returns the events of this
    * revocation for exactly this tenant, regardless of `createdBy`. The other fields apply to them too.
    */
   readonly bulk?: BulkPart
@@ -173,7 +173,7 @@ export type RevocationStamp = {
   readonly bulkId: string
 }
 
-/** Result of a bulk revocation: the number of tokens that it ended, the events that it wrote (one for each affected tenant), and those placed before them. */
+/** Result of a bulk revocation: the number of tokens that it revoked, the events that it wrote (one for each affected tenant), and those placed before them. */
 export type BulkResult = { readonly count: number; readonly events: readonly StoredEvent[]; readonly placed?: readonly StoredEvent[] }
 
 /** The maximum number of events that one call of `placeEvents` places. */

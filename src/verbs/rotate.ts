@@ -47,7 +47,7 @@ export const rotateShape: z.ZodType<Given> = z
   .meta({ id: 'RotateToken' })
 
 /**
- * Replaces a token with a successor that has the same settings. The old token ends now, or after the overlap but never after its own expiry.
+ * Replaces a token with a successor that has the same settings. The old token is revoked now, or stays valid for the overlap but never past its own expiry.
  *
  * Concurrent rotations produce one successor: the commit that inserts it also writes its ID into the old record.
  *
@@ -105,7 +105,7 @@ export async function rotate(context: Context, actor: ReadActor, id: unknown, in
   })
 }
 
-/** The event belongs to the old token, whose tenant's administrators see it. Both IDs are where `erase` finds them. */
+/** The event belongs to the old token, so administrators of that token's tenant see it. Both owner IDs are in fields that `erase` searches. */
 function transferred(old: StoredToken, ended: StoredToken, actor: ReadActor, ownerId: string, now: number): StoredEvent {
   const event = auditEvent('owner.transferred', actor, now, { after: ended, details: { successorId: ended.replacedById ?? null } })
   return { ...event, before: old.ownerId === undefined ? {} : { ownerId: old.ownerId }, after: { ownerId } }

@@ -43,7 +43,7 @@ const ALL_LEASES = 0
 /** Creates the context for the verbs of one instance. Does no I/O; that starts with the first call to a verb. */
 export function buildContext(settings: Settings): Context {
   const { clock, monotonic, maxStalenessMs, prefix, catalogue } = settings
-  // Never uses the injected random source: two nodes with the same name would lose each other's counts.
+  // Never uses the injected random source, because two nodes with the same name would lose each other's counts.
   // Drawn at first use, because Workers allow no random numbers while a module is evaluated.
   let drawn: string | undefined
   const nodeId = (): string => {

@@ -1,16 +1,19 @@
 /** The weight of the last duration in an average. */
 const WEIGHT = 1 / 4
-/** Work with less time left would only be abandoned: when work that hangs reaches its deadline, so does all that began to wait in the same instant. */
+/**
+ * Work with less time left than this would only be abandoned. When hanging work reaches its deadline, so does everything that began to wait at the same
+ * instant.
+ */
 const LEAST_MS = 5
 /** The maximum number of parties whose durations are remembered. */
 const MAX_PARTIES = 1000
 
-/** How long the work of each party has taken lately, so that the slow work of one says little about that of others. */
+/** Tracks how long recent work of each party took, separately, because slow work of one party says little about that of others. */
 export class Durations {
   readonly #longestMs: number
   readonly #averages: Map<string, number> = new Map()
 
-  /** No work is counted as longer than `longestMs`. */
+  /** Work that takes longer than `longestMs` is counted as `longestMs`. */
   constructor(longestMs: number) {
     this.#longestMs = longestMs
   }
@@ -25,7 +28,7 @@ export class Durations {
     if (this.#averages.size > MAX_PARTIES && oldest !== undefined) this.#averages.delete(oldest)
   }
 
-  /** Returns how long the work of a party will most likely take. Nothing is known of a party that has never run: it must not be refused because others are slow. */
+  /** Returns how long the work of a party will most likely take. A party that has run nothing yet must not be refused because others are slow. */
   expected(party: string): number {
     return Math.max(LEAST_MS, this.#averages.get(party) ?? 0)
   }

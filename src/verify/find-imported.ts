@@ -37,7 +37,8 @@ type Look<T> = {
 }
 
 /**
- * Looks up the claims one at a time. Chooses the first proven token that its status refuses, else the first proven one, else the first that exists.
+ * Looks up the claims one at a time. Chooses the first proven token that is refused because of its status, otherwise the first proven token, otherwise the
+ * first token that exists.
  *
  * The same secret may have been imported in several formats. When one of these tokens has ended, so has the credential, whichever format comes first, and
  * even if that token's format is no longer accepted. When one was revoked, the others are revoked too, so that this stays true if the record goes away.

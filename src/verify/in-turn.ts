@@ -47,7 +47,7 @@ export async function revokeInTurn<T>(context: Context, tenantId: string | undef
   return await apart(allowance, () => run(actorTurns.bulk, partyOf(caller, tenantId), 'store.revokeWhere', undefined, revoke))
 }
 
-// `turns.run` takes every error for a failure of the store, but a change may also be refused, for example because of a limit.
+// `turns.run` treats every error as a failure of the store, but a change may also be refused, for example because of a limit.
 async function run<T>(turns: StoreTurns, from: Known, where: FaultPlace, leftMs: number | undefined, change: () => Promise<T>): Promise<T> {
   const outcome = await turns.run(from, where, leftMs, async () => {
     try {

@@ -12,8 +12,8 @@ import { noteReuse } from './reuse.js'
 import { viewRecord } from './view-record.js'
 
 /**
- * Returns whether a token is currently valid, and for what. Decides like `verify`, but reads the primary and has no client address. Counts no use, but also
- * records a rotated token that is presented after it ended.
+ * Returns whether a token is currently valid, and for what. Decides like `verify`, but reads the primary and has no client address. Does not count a use, but
+ * records the reuse of a rotated token.
  *
  * @throws StoreUnavailableError `store_unavailable`, when it cannot decide
  * @throws LatchkeyError `rate_limited`, when the token's owner is gone and was looked up too often

@@ -13,8 +13,9 @@ export class LimitedWork {
   #taken = 0
 
   /**
-   * `holdMs`: how long work that does not settle keeps its place. For calls to a store, one deadline: then the store's adapter has given up as well, and its
-   * pool limits what goes on. Work that uses the CPU until it settles must keep it much longer: more of it would only slow down all of it.
+   * `holdMs` is how long work that does not settle keeps its place. Calls to a store keep it for one deadline: by then, the store's adapter has given up too,
+   * and its pool limits what is still running. Work that uses the CPU until it settles must keep its place much longer, because starting more of it would slow
+   * everything down.
    */
   constructor(most: number, holdMs: number) {
     this.#most = most

@@ -51,11 +51,10 @@ type Job = {
 /**
  * Compares credentials with slow hashes: a few at a time, and once for all concurrent requests with the same pair. No caller waits for longer than its deadline.
  *
- * A comparison that has begun keeps its place until it settles, and its result counts even if all callers have given up: a later request with the same pair waits
- * for it instead of starting it again.
+ * A comparison that has begun keeps its place until it settles, and its result counts even if all callers have given up.
  *
- * Tokens, networks and addresses take turns, and the busiest one waits: guesses at one token, or from one network, do not delay the first use of another
- * token from elsewhere.
+ * A later request with the same pair waits for it instead of starting it again. Tokens, networks and addresses take turns, and the busiest one waits, so
+ * guesses at one token, or from one network, do not delay the first use of another token from elsewhere.
  */
 export class SlowHashes {
   readonly #deadlineMs: number
@@ -80,8 +79,8 @@ export class SlowHashes {
   }
 
   /**
-   * Returns whether the hash of this token was made from this credential. `name` identifies the pair. `settled` of the request that starts the comparison is
-   * called with the result, even if that request has been refused in the meantime.
+   * Returns whether the hash of this token was made from this credential. `name` identifies the pair. The request that starts the comparison gets the result
+   * through its `settled` callback, even if that request has been refused in the meantime.
    *
    * @throws StoreUnavailableError `store_unavailable`, if this takes too long, too many are waiting, or the caller has sent too many wrong secrets
    */

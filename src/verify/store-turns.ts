@@ -12,20 +12,23 @@ import { Durations } from './durations.js'
 import { LimitedWork } from './limited-work.js'
 import { type Holder, type Waiting, WaitingParties } from './waiting-parties.js'
 
-/** More would only wait for a connection, where a flood by one caller delays all other work of the store. */
+/** The maximum number of calls at once. More would only wait for a connection, where a flood by one caller would delay all other work of the store. */
 const AT_ONCE = 16
-/** Stores make one change after the other, and a change may wait for a long bulk revocation of its token. The connections must suffice for other changes. */
+/**
+ * The maximum number of changes at once. Stores make them one after the other, and a change may wait for a long bulk revocation of its token, so connections
+ * must remain for other changes.
+ */
 const CHANGES_AT_ONCE = 4
 /**
  * The part of all places that a network, an actor or a tenant may hold, so that slow calls of one leave places to others. An actor may hold this part
  * of the places of its tenant.
  */
 const PART = 3 / 4
-/** The part of the deadline that work is expected to take at most, so that calls of somebody whose calls have hung are not refused forever. */
+/** Work is never expected to take more than this part of the deadline. Otherwise, a caller whose calls have hung would be refused forever. */
 const LONGEST = 3 / 4
 /** The number of groups in which an actor may have calls at the same time. More calls take turns as if the actor were a group of its own. */
 const MOST_GROUPS = 4
-/** Actors in more tenants than this take turns on their own: they belong to none of them in particular. */
+/** Actors in more tenants than this take turns on their own, because they belong to none of them in particular. */
 const MOST_OF_A_GROUP = 10
 /** The maximum number of waiting calls, apart from those of the application itself. */
 const MAX_WAITING = 10_000
@@ -35,16 +38,15 @@ type Job = Waiting & {
   readonly dueAt: number
   readonly start: () => void
   readonly refuse: (error: Error) => void
-  /** Work that need not wait is never refused: how long it takes shows whether the store is still slow. */
+  /** Whether the work had to wait. Work that need not wait is never refused, because its duration shows whether the store is still slow. */
   waited: boolean
 }
 
 /**
- * Runs store calls that any caller can cause, and that neither a cache nor a batch answers: reads of tickets, and of tokens that are introspected, revoked by
- * possession or reported as leaked; and everything that the verbs read and change for an actor.
+ * Runs store calls that any caller can cause, and that neither a cache nor a batch answers. These are reads of tickets, reads of tokens that are introspected,
+ * revoked by possession or reported as leaked, and everything that the verbs read and change for an actor.
  *
- * A few run at once. Networks, or groups of actors, take turns, and so do the callers within each of them. Nobody to whom calls can be attributed holds all
- * places: no network, no actor, and no tenant.
+ * A few run at once. Networks, or groups of actors, take turns, and so do the callers within each of them. No network, actor or tenant can hold all places.
  */
 export class StoreTurns {
   readonly #timing: Timing
@@ -54,7 +56,7 @@ export class StoreTurns {
   readonly #work: LimitedWork
   readonly #durations: Durations
   readonly #yieldTurn: () => Promise<void>
-  /** The most calls of a network, an actor or a tenant that run at once. */
+  /** The maximum number of calls of one network, actor or tenant that run at once. */
   readonly #most: number
   /** How many calls each actor has under way, by group. */
   readonly #groups: Map<string, Counts> = new Map()
@@ -87,13 +89,13 @@ export class StoreTurns {
     this.#enter(named)
     const { monotonic, deadlineMs } = this.#timing
     const dueAt = monotonic() + (leftMs ?? deadlineMs)
-    // Within a site, the calls of one caller for different tenants wait apart.
+    // Within a site, the calls of one caller for different tenants wait separately.
     const waiting: Waiting = { site: named.site, caller: names.caller, holders: this.#holdersOf(names) }
     let job: Job | undefined
     let started: Promise<unknown> | undefined
     const report: Report = (place, error) => {
       const tell = (): void => this.#report(place, error)
-      // The call that its caller gave up may still fail, and is then reported by itself.
+      // The abandoned call may still fail, and is then reported separately.
       if (started !== undefined && error instanceof DeadlineError) started.then(tell, ignored)
       else tell()
     }

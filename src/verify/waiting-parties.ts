@@ -16,8 +16,8 @@ type Party<Job> = Waiting & {
 /**
  * The line of those that wait for a limited number of places. Sites take turns, and so do the callers within each of them.
  *
- * A party stands aside while one of its holders has all of its places. Each place that a holder gives back calls one party into the line again, so no search
- * looks at everybody who waits.
+ * A party stands aside while one of its holders already has as many places as it may have. When a holder gives back a place, one party returns to the line, so
+ * it is never necessary to search through everybody who waits.
  */
 export class WaitingParties<Job extends Waiting> {
   readonly #parties: Map<string, Party<Job>> = new Map()

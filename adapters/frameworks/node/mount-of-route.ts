@@ -51,7 +51,7 @@ function pathOf(url: unknown): string {
   return typeof url === 'string' ? (pathIn(url).split('?')[0] ?? '') : ''
 }
 
-/** Whether each segment of a pattern takes exactly one segment of a path. */
+/** Returns whether each segment of a pattern takes exactly one segment of a path. */
 function isPlain(pattern: string): boolean {
   return pattern.startsWith('/') && !/[?+*(){}[\]\\!"|^]/.test(pattern)
 }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { PlainResponse } from '../../../src/http/problem.js'
 import { startTimer } from '../../../src/store/timer.js'
 
-/** How long, and how much, already sent data is read after the response: closing a connection with unread bytes would lose it. */
+/** How long to read data that the client has already sent, and how much of it. Closing a connection with unread bytes would lose the response. */
 const MAX_DRAIN_MS = 2000
 const MAX_DRAINED_BYTES = 64 * 1024
 

@@ -113,7 +113,7 @@ function handleFor({ handles }: Sources, value: unknown): string | undefined {
   return Object.keys(handles).find((name) => handles[name]?.(value))
 }
 
-/** Returns whether this is the driver's own pool, client or handle. Options are written as an object literal in the call. */
+/** Returns whether this is the driver's own pool, client or handle. Options are plain objects. */
 function isObjectOfAClass(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -81,7 +81,7 @@ export async function commitChange(
   }
 }
 
-/** Whether this is the ID of a token or event in the change. Only such an ID can be its conflict. */
+/** Returns whether this is the ID of a token or event in the change. Only such an ID can be its conflict. */
 function isNamedIn({ inserts = [], updates = [], erasures = [], events }: Change, id: string): boolean {
   const named = [...inserts, ...updates.map(({ record }) => record), ...events, ...erasures.map(({ before }) => before)]
   return named.some((one) => one.id === id)

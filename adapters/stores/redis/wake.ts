@@ -2,7 +2,7 @@ import { hasMethods } from '../lib/has-methods.js'
 import { isIoredis, type RedisClient } from './client.js'
 import { letProcessEnd } from './unref.js'
 
-/** How long to wait for the first subscription before continuing without it, in milliseconds. It is a hint: followers also poll. */
+/** How long to wait for the first subscription before continuing without it, in milliseconds. Nothing depends on it, because followers also poll. */
 const FIRST_SUBSCRIPTION = 1_000
 
 /** One dedicated connection on the wake-up channel. */
@@ -43,8 +43,8 @@ export async function listen(client: RedisClient, channel: string, hearer: Heare
 
 async function listenIoredis(subscriber: object, channel: string, { wake, lost }: Hearer): Promise<Listener> {
   if (!isIoredisSubscriber(subscriber)) return { close() {} }
-  // It would resubscribe by itself after a reconnect. If the connection is lost in the meantime, that rejects a promise that nobody can catch,
-  // which ends the process. `ready` below resubscribes instead.
+  // ioredis would resubscribe by itself after a reconnect. If the connection is lost again in the meantime, that rejects a promise that nobody can catch, which
+  // ends the process. `ready` below resubscribes instead.
   if (subscriber.options !== undefined) subscriber.options.autoResubscribe = false
   letProcessEnd(subscriber)
   const joined = new Promise<void>((resolve) => {
@@ -76,7 +76,7 @@ async function listenNodeRedis(subscriber: object, channel: string, { wake, lost
     }
     subscriber.on('error', fail)
     subscriber.on('reconnecting', () => fail())
-    // It resubscribes automatically after a reconnect.
+    // node-redis resubscribes automatically after a reconnect.
     subscriber.on('ready', wake)
     subscriber
       .connect()

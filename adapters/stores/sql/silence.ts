@@ -18,7 +18,7 @@ export class Silence {
   readonly #heard = new WeakMap<object, number>()
   readonly #asked = new Set<Asked>()
 
-  /** Whether the connection has been silent since a short statement that got no answer. */
+  /** Returns whether the connection has been silent since a short statement that got no answer. */
   isSuspect(connection: object): boolean {
     const heard = this.#heard.get(connection)
     return heard !== undefined && heard < this.#since

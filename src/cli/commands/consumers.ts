@@ -3,7 +3,6 @@ import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { writeTable } from '../lib/output.js'
 
-/** `consumers` */
 export function addConsumers(program: Command, perform: Perform): void {
   const command = program
     .command('consumers')

@@ -19,7 +19,6 @@ const OUTCOMES: { readonly [Step in CopyStep]: string } = {
 /** The number of rows between two progress messages. */
 const EVERY = 10_000
 
-/** `copy` */
 export function addCopy(program: Command, perform: Perform): void {
   const command = program
     .command('copy')

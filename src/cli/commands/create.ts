@@ -12,7 +12,6 @@ type Options = Terms & {
   readonly owner?: string
 }
 
-/** `create` */
 export function addCreate(program: Command, perform: Perform): void {
   const command = program
     .command('create')

@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import type { Perform } from '../lib/command.js'
 import { say } from '../lib/output.js'
 
-/** `deactivate` */
 export function addDeactivate(program: Command, perform: Perform): void {
   const command = program
     .command('deactivate')

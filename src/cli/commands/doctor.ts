@@ -19,7 +19,6 @@ const TOKENS = 100
 
 const UNKNOWN_SETTINGS: Check = { name: 'settings', detail: `unknown: ${OTHER_COPY}` }
 
-/** `doctor` */
 export function addDoctor(program: Command, perform: Perform): void {
   const command = program
     .command('doctor')

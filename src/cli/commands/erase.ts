@@ -4,7 +4,6 @@ import { say } from '../lib/output.js'
 import { ownerOf } from '../lib/owner-of.js'
 import { given } from '../lib/read-values.js'
 
-/** `erase` */
 export function addErase(program: Command, perform: Perform): void {
   const command = program
     .command('erase')

@@ -16,7 +16,6 @@ type Options = {
   readonly cursor?: string
 }
 
-/** `events` */
 export function addEvents(program: Command, perform: Perform): void {
   const command = program
     .command('events')

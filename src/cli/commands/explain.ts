@@ -12,7 +12,6 @@ type Options = {
   readonly ip?: string
 }
 
-/** `explain` */
 export function addExplain(program: Command, perform: Perform): void {
   const command = program
     .command('explain')

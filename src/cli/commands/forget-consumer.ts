@@ -3,7 +3,6 @@ import type { Perform } from '../lib/command.js'
 import { CommandError, EXIT } from '../lib/fault.js'
 import { say } from '../lib/output.js'
 
-/** `forget-consumer` */
 export function addForgetConsumer(program: Command, perform: Perform): void {
   const command = program
     .command('forget-consumer')

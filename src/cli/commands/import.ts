@@ -16,7 +16,6 @@ const MAX_LINES = 5
 /** The number of rows between two progress messages. */
 const EVERY = 10_000
 
-/** `import` */
 export function addImport(program: Command, perform: Perform): void {
   const command = program
     .command('import')

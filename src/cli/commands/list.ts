@@ -21,7 +21,6 @@ type Options = {
   readonly cursor?: string
 }
 
-/** `list` */
 export function addList(program: Command, perform: Perform): void {
   const command = program
     .command('list')

@@ -4,7 +4,6 @@ import { CommandError, EXIT } from '../lib/fault.js'
 import { findInternals, OTHER_COPY } from '../lib/internals.js'
 import { say, write } from '../lib/output.js'
 
-/** `migrate` */
 export function addMigrate(program: Command, perform: Perform): void {
   const command = program
     .command('migrate')

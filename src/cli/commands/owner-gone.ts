@@ -6,7 +6,6 @@ import { given } from '../lib/read-values.js'
 
 type Options = { readonly tenant?: string; readonly reason?: string; readonly wait?: true; readonly dryRun?: true }
 
-/** `owner-gone` */
 export function addOwnerGone(program: Command, perform: Perform): void {
   const command = program
     .command('owner-gone')

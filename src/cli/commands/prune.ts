@@ -3,7 +3,6 @@ import type { Perform } from '../lib/command.js'
 import { say } from '../lib/output.js'
 import { numberOrText } from '../lib/read-values.js'
 
-/** `prune` */
 export function addPrune(program: Command, perform: Perform): void {
   const command = program
     .command('prune')

@@ -6,7 +6,6 @@ import { given } from '../lib/read-values.js'
 
 type Options = { readonly tenant?: string; readonly owner?: string; readonly all?: true; readonly reason?: string; readonly wait?: true }
 
-/** `revoke-all` */
 export function addRevokeAll(program: Command, perform: Perform): void {
   const command = program
     .command('revoke-all')

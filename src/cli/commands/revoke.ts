@@ -7,7 +7,6 @@ import { given } from '../lib/read-values.js'
 
 type Options = { readonly reason?: string; readonly wait?: true }
 
-/** `revoke` */
 export function addRevoke(program: Command, perform: Perform): void {
   const command = program
     .command('revoke')

@@ -8,7 +8,6 @@ import { given, numberOrText } from '../lib/read-values.js'
 
 type Options = { readonly overlap?: number | string; readonly owner?: string }
 
-/** `rotate` */
 export function addRotate(program: Command, perform: Perform): void {
   const command = program
     .command('rotate')

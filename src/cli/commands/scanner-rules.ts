@@ -7,7 +7,6 @@ import { choiceOption } from '../lib/suggest.js'
 
 type Options = { readonly format: 'gitleaks' | 'trufflehog' | 'secretlint' | 'pattern'; readonly prefix?: readonly string[] }
 
-/** `scanner-rules` */
 export function addScannerRules(program: Command, perform: Perform): void {
   const command = program
     .command('scanner-rules')

@@ -3,7 +3,6 @@ import { mustGet } from '../../management/must-get.js'
 import type { Perform } from '../lib/command.js'
 import { writeFields } from '../lib/output.js'
 
-/** `show` */
 export function addShow(program: Command, perform: Perform): void {
   const command = program
     .command('show')

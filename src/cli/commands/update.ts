@@ -19,7 +19,6 @@ const REMOVABLE: ReadonlyMap<string, string> = new Map([
   ['metadata', 'metadata'],
 ])
 
-/** `update` */
 export function addUpdate(program: Command, perform: Perform): void {
   const command = program
     .command('update')

@@ -6,7 +6,6 @@ import { given, numberOrText } from '../lib/read-values.js'
 
 type Options = { readonly from?: number | string; readonly to?: number | string; readonly step?: Duration }
 
-/** `usage` */
 export function addUsage(program: Command, perform: Perform): void {
   const command = program
     .command('usage')

@@ -7,7 +7,6 @@ import { CommandError, EXIT } from '../lib/fault.js'
 import { say, writeFields, writeTable } from '../lib/output.js'
 import { readJson } from '../lib/read-values.js'
 
-/** `verify-audit` */
 export function addVerifyAudit(program: Command, perform: Perform): void {
   const command = program
     .command('verify-audit')

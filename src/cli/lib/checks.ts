@@ -108,7 +108,7 @@ export function healthChecks({ store, feed, consumers, damagedEvents, damagedTok
 
 type Damage = { readonly what: 'events' | 'tokens'; readonly damaged: readonly string[]; readonly effect?: string }
 
-/** Whether all rows that were read are intact. If the store is known to fail, no rows were read. */
+/** Returns whether all rows that were read are intact. If the store is known to fail, no rows were read. */
 function damageCheck(name: string, { what, damaged, effect = '' }: Damage, storeAnswers: boolean): Check {
   if (damaged.length > 0) {
     const advice = `Restore these rows from a backup, and find out who changed them.${effect}`

@@ -10,7 +10,7 @@ export const EXIT = {
   failed: 1,
   /** The command line or one of its values was invalid. */
   usage: 2,
-  /** The store did not answer, so whether the change was made is unknown. */
+  /** The store did not answer, so it is unknown whether the change was made. */
   undecided: 3,
 } as const
 

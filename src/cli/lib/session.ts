@@ -45,7 +45,7 @@ export type Session = {
 /** Loads the configuration. Its instance is closed when the process ends. */
 export async function openSession(streams: Streams, lifetime: Lifetime, lines: HeldLines, options: CommonOptions): Promise<Session> {
   const configFile = findConfig(streams.cwd, options.config)
-  // The nearest configuration runs as in its own folder: from a folder below, the path of a SQLite file would name another, new file.
+  // The nearest configuration runs in its own folder. In a subfolder, the relative path of a SQLite file would name another, new file.
   if (options.config === undefined) process.chdir(dirname(configFile))
   const tokens = await loadInstance(configFile)
   lifetime.onEnd(() => tokens.close())
@@ -80,7 +80,7 @@ export function absentFile(tokens: Latchkey): string | undefined {
   return file !== undefined && existsSync(dirname(file)) && !existsSync(file) ? file : undefined
 }
 
-/** Runs a command, and tells people if it created the SQLite file: in most cases, the application uses another one. */
+/** Runs a command, and tells people if it created the SQLite file, because the application most likely uses another one. */
 export async function tellingOfNewFile<T>({ tokens, streams }: Session, work: () => Promise<T>): Promise<T> {
   const file = absentFile(tokens)
   try {

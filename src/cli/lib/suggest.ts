@@ -87,7 +87,7 @@ function excessHint(command: Command): string {
   return hasName && name === undefined ? ' (Did you mean --name?)' : ''
 }
 
-/** The option without a value that stands before the first stray argument. */
+/** The last option before the first stray argument, if that option takes no value. */
 function flagBeforeExcess({ parent, options, args, registeredArguments }: Command): string | undefined {
   const given: unknown = Reflect.get(Object(parent), 'rawArgs')
   const words: readonly unknown[] = Array.isArray(given) ? given : []

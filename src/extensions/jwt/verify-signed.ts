@@ -55,8 +55,8 @@ export type VerifierOptions = FaultOptions & {
 /** Options of `verifySigned`. */
 export type VerifySignedOptions = VerifierOptions & {
   /**
-   * An instance over the store of the API tokens. A signed token then ends when this node learns that its parent has ended; without this option, at
-   * its own expiry.
+   * An instance over the store of the API tokens. A signed token is then refused once this node learns that its parent is no longer valid. Without this option,
+   * a signed token stays valid until its own expiry.
    */
   readonly strict?: Latchkey
 }

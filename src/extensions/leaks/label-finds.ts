@@ -22,7 +22,7 @@ export type Processing = {
  *
  * Strangers choose what a report contains, so a finding that fails or takes long does not hold up the others, and the second finding of a key comes after the
  * first findings of all keys. Tokens of this library, which are found quickly, come before those that may need a slow hash. It gives up once nothing has
- * succeeded for as long as the deadline: then the store is probably down.
+ * succeeded for the length of the deadline, because the store is then probably down.
  *
  * @throws the first error, if a finding could not be processed; the sender then repeats the report
  */

@@ -16,7 +16,10 @@ export const MOST_DEAD_LETTERS = 100
 const FACTOR = 4
 /** Maximum number of attempts for an event that the receiver itself refuses, so that it does not hold up later events for hours. */
 const MOST_REFUSALS = 3
-/** The same for an event that the receiver probably refuses. By default this takes seven minutes, longer than most deployments during which it refuses everything. */
+/**
+ * The same for an event that the receiver probably refuses. By default, these attempts take seven minutes, longer than most deployments during which a receiver
+ * refuses everything.
+ */
 const MOST_LIKELY_REFUSALS = 5
 /** Each delay varies by up to a fifth, so events that failed together are not retried together. */
 const JITTER = 0.2
@@ -107,7 +110,7 @@ export class Endpoint {
     await this.#failed(event, outcome)
   }
 
-  /** Whether the receiver may get this event. */
+  /** Returns whether the receiver may get this event. */
   wants({ action, tenantId }: ListedEvent): boolean {
     const { tenantId: wanted } = this.#options
     return (this.#actions === undefined || this.#actions.has(action)) && (wanted === undefined || tenantId === wanted)

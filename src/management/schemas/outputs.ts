@@ -155,7 +155,7 @@ export const me: z.ZodType = z
   })
   .meta({ id: 'Me' })
 
-/** How many tokens a bulk revocation ended. */
+/** The number of tokens that a bulk revocation revoked. */
 export const revokedCount: z.ZodType = z.strictObject({ count }).meta({ id: 'RevokedCount' })
 
 /** Scopes and groups that can be granted. */

@@ -26,7 +26,7 @@ export type HeldStore = TokenStore & {
 }
 
 /**
- * Wraps a store so that a test decides when each call reaches it and when its answer arrives: the tool for races.
+ * Wraps a store so that a test decides when each call reaches it and when its answer arrives, for tests of race conditions.
  *
  * @example
  * ```ts

@@ -81,7 +81,7 @@ function isOpen(handles: readonly Layer[]): boolean {
   return handles.slice(0, guard).some((handle) => handle.length < 3)
 }
 
-/** Whether every path that leads here passes a guard. */
+/** Returns whether every path that leads here passes a guard. */
 function isReachedGuarded(way: readonly Step[]): boolean {
   if (way.some(({ before }) => before.some((layer) => isUnconditional(layer) && isGuardLayer(layer)))) return true
   if (way.some(({ before, layer }) => before.some((other) => isGuardLayer(other) && matchesAlike(other, layer)))) return true
@@ -127,7 +127,7 @@ function endsAtBoundary({ regexp }: ExpressLayer, path: string, taken: string): 
   return path.startsWith(taken) && (next === '' || next === '/' || (next === '.' && regexp !== undefined))
 }
 
-/** Whether two layers of one router match the same paths, because they have the same pattern. */
+/** Returns whether two layers of one router match the same paths, because they have the same pattern. */
 function matchesAlike(one: ExpressLayer, other: ExpressLayer): boolean {
   if ((one.route === undefined) !== (other.route === undefined)) return false
   const [given, wanted] = [one, other].map(({ route, rawPath, regexp }) => route?.path ?? rawPath ?? regexp)

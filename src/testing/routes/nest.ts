@@ -14,7 +14,7 @@ type Nest = {
 /** A controller method that handles requests. */
 type Endpoint = { readonly declared: string; readonly paths: readonly string[]; readonly guarded: boolean }
 
-/** Whether this is a Nest application. */
+/** Returns whether this is a Nest application. */
 export function isNest(app: object): app is Nest {
   const { getHttpAdapter, container, config } = Object(app)
   return (

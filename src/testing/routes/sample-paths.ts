@@ -16,13 +16,13 @@ export function samplePaths(pattern: string): readonly string[] {
   return [...new Set(samples.flatMap(variants))]
 }
 
-/** Whether a pattern has neither parameters nor wildcards, so that one sample represents every path that it matches. */
+/** Returns whether a pattern has neither parameters nor wildcards, so that one sample represents every path that it matches. */
 export function isLiteral(pattern: string): boolean {
   return !/[:*]/.test(pattern) && !UNREADABLE.test(pattern)
 }
 
 /**
- * Whether a pattern accepts every value of a parameter, so that the samples represent all values. A guard on a regular expression, such as `/^\/(?!login)/`,
+ * Returns whether a pattern accepts every value of a parameter, so that the samples represent all values. A guard on a regular expression, such as `/^\/(?!login)/`,
  * or with a constrained parameter may match all samples and still not match a path that the route does.
  */
 export function isUniform(pattern: string | RegExp): boolean {

@@ -53,8 +53,8 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
 }
 
 /**
- * Records that an actor asked for something outside its reach, whether or not it exists: the actor's own administrators must not learn more than the actor.
- * Does nothing for an actor with access to everything, because what it cannot find does not exist.
+ * Records that an actor asked for something outside its reach, whether or not it exists, because the actor's own administrators must not learn more than the
+ * actor. Does nothing for an actor with access to everything, because what it cannot find does not exist.
  */
 export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
   if (reachOf(actor) === 'all') return
@@ -83,7 +83,7 @@ function by({ id, tenants, ip }: Pick<ReadActor, 'id' | 'tenants' | 'ip'>): Pick
   return { actorId: id, from: JSON.stringify([id, tenants?.slice(0, 10)]), ip }
 }
 
-// Omits a tenant that the actor cannot access: outsiders must not be able to write into its trail.
+// Omits a tenant that the actor cannot access, because outsiders must not be able to write into its trail.
 function aboutTarget(actor: ReadActor, { id, input }: Target): Attempt['about'] {
   const tenantId = tenantIn(input)
   const token = typeof id === 'string' && isTokenId(id) ? { tokenId: id } : {}

@@ -88,7 +88,7 @@ async function commitAlone(context: Context, change: Change): Promise<Committed>
   try {
     return await mine.promise
   } finally {
-    // From now on, others need not wait, even if the store is still busy with it because it took longer than its caller could wait.
+    // From now on, other changes need not wait, even if the store is still busy with this one after its caller gave up.
     if (commits.get(id) === mine.promise) commits.delete(id)
   }
 }

@@ -137,7 +137,7 @@ function* checkKnown(options: readonly string[]): Steps<void> {
   refuseDifferences('mysql', differencesOf(rows), options)
 }
 
-/** Refuses a session that alters stored or read values: by its settings, except those left to the host, or as the known values show. */
+/** Refuses a session that alters stored or read values, according to its settings (except those left to the host) or to the known values. */
 export function* checkValues(options: readonly string[] = [], ofTheHost: readonly unknown[] = []): Steps<void> {
   const { rows } = yield* askRaw(CompiledQuery.raw(SESSION_VARIABLES))
   const readable = checkSession(rows.filter((row) => !ofTheHost.includes(Reflect.get(Object(row), 'Variable_name'))))

@@ -84,7 +84,7 @@ const hold = (client: PostgresClient, silence: Silence): PostgresLease => {
   }
 }
 
-/** Whether the connection was returned with an open transaction, in which reads are stale and writes are not committed. */
+/** Returns whether the connection was returned with an open transaction, in which reads are stale and writes are not committed. */
 const isWithin = (client: PostgresClient): boolean => ['T', 'E'].includes(String(client.getTransactionStatus?.()))
 
 /** Rolls back a transaction that the host left open. Keeps the connection, because a commit that the host did not await may still be under way. */
@@ -128,7 +128,7 @@ function* check(client: PostgresClient, { purpose, lineage, names }: Access): St
   if (names !== undefined) yield* lineage?.check(postgresQuirks, names) ?? []
 }
 
-/** Whether the server itself is the wrong one, in which case a new connection may reach another server. */
+/** Returns whether the server itself is the wrong one, in which case a new connection may reach another server. */
 const isWrongServer = (error: unknown): boolean => postgresQuirks.faultOf(error) === 'read_only' || error instanceof ReplacedError
 
 /** The purpose of connections, and the checks that they undergo in addition to the check of the known values. */

@@ -25,7 +25,7 @@ const PROOF_MS = 2_000
 /** The interval between probes of the connection, in milliseconds: a cut cable raises no error. */
 const PROBE_MS = 15_000
 
-/** Settles like the promise, or fails after a time limit: a server may accept a connection and then never answer. */
+/** Settles like the promise, or fails after a time limit, because a server may accept a connection and then never answer. */
 const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_resolve, reject) => {
@@ -54,7 +54,7 @@ export type SendNotice = (text: string) => Promise<unknown>
 /** The start of a test notification's text. The notification of a change has no text. */
 const PROOF = 'proof '
 
-/** Waits until a test notification from another connection arrives: a pooler may accept LISTEN and then not deliver notifications. */
+/** Waits until a test notification from another connection arrives, because a pooler may accept LISTEN and then not deliver notifications. */
 const prove = async (client: ListenClient, send: SendNotice): Promise<void> => {
   const text = `${PROOF}${Math.random()}`
   let hear: () => void = () => {}
@@ -70,7 +70,7 @@ const prove = async (client: ListenClient, send: SendNotice): Promise<void> => {
       () => true,
       () => false,
     )
-    // If none could be sent, whether notifications arrive is unknown.
+    // If none could be sent, it is unknown whether notifications arrive.
     if (!sent) return
     await within(PROOF_MS, heard).catch(() => {
       throw new StoreUnavailableError(

@@ -51,7 +51,7 @@ const lockFor = (text: string): string | undefined => {
 const reads = (text: string): boolean => /^\s*(select|with|pragma)\b/i.test(text)
 const returns = (text: string): boolean => /\breturning\b/i.test(text)
 
-/** Whether this statement cannot change anything. */
+/** Returns whether this statement cannot change anything. */
 export const onlyReads = (text: string): boolean => reads(text) && !returns(text)
 
 const answersRows = (text: string): boolean => reads(text) || returns(text)
@@ -88,7 +88,7 @@ const prepare = (database: SyncDatabase | NodeDatabase, text: string): Prepared 
   return (parameters) => ({ rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) })
 }
 
-/** Whether a transaction is open; `undefined` if the driver cannot tell. libsql aborts the process if a closed database is queried. */
+/** Returns whether a transaction is open; `undefined` if the driver cannot tell. libsql aborts the process if a closed database is queried. */
 const transactionOf = (database: SyncDatabase | NodeDatabase): boolean | undefined => {
   const open = 'pragma' in database ? database.open !== false && database.inTransaction : database.isTransaction
   return typeof open === 'boolean' ? open : undefined

@@ -10,7 +10,7 @@ type Constructor = new (path: string) => SyncDatabase | NodeDatabase
 
 type Builtins = { getBuiltinModule?(id: string): unknown; readonly versions: { readonly node?: string } }
 
-/** `node:sqlite` needs no flag since Node 22.13. The check for it must not load it, because it may be missing. */
+/** `node:sqlite` needs no flag since Node 22.13. The check for it must not import it, because it may be missing. */
 const builtIn = (): Constructor | undefined => {
   const module = (process as Builtins).getBuiltinModule?.('node:sqlite') as { readonly DatabaseSync?: Constructor } | undefined
   return module?.DatabaseSync

@@ -40,7 +40,7 @@ export const LOCKED = 'the file was locked by another process'
 /** The message if the host's transaction stayed open. */
 export const HELD = 'a transaction that your code began on the database of the store was open'
 
-/** Whether the host has a transaction open on the handle that it passed. Callers wait until it ends. */
+/** Returns whether the host has a transaction open on the handle that it passed. Callers wait until it ends. */
 export const isWithin = (error: unknown): boolean => isErrorLike(error) && error.message.includes('within a transaction')
 
 const faultOf = (error: unknown): Fault => {
@@ -55,7 +55,7 @@ const faultOf = (error: unknown): Fault => {
   return 'unknown'
 }
 
-/** Whether another transaction is in the way, so a retry can succeed. https://www.sqlite.org/rescode.html#busy */
+/** Returns whether another transaction is in the way, so a retry can succeed. https://www.sqlite.org/rescode.html#busy */
 export const isBusy = (error: unknown): boolean => faultOf(error) === 'contention'
 
 /** Returns the known values. */

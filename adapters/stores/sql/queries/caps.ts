@@ -11,7 +11,7 @@ const RANGES = (['live', 'inactive'] as const).flatMap((state) => [
   { state, ends: true },
 ])
 
-/** Whether more tokens are live than this cap allows. Counts no further than needed. */
+/** Returns whether more tokens are live than this cap allows. Counts no further than needed. */
 export function* isExceeded({ builder }: Sql, { prefix, tenantId, ownerId, max, now }: TokenCap): Steps<boolean> {
   let count = 0
   for (const { state, ends } of RANGES) {

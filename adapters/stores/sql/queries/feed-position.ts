@@ -18,14 +18,14 @@ export const positionOf = (cursor: string | undefined): Position | undefined => 
 /** A position as a cursor. */
 export const cursorOf = ({ run, at }: Position): string => (run === '' ? String(at) : `${run}.${at}`)
 
-/** Whether one position is at or past the other. Positions of different runs are not comparable: changes may have been lost in between. */
+/** Returns whether one position is at or past the other. Positions of different runs are not comparable: changes may have been lost in between. */
 export const reached = (cursor: string, target: string): boolean => {
   const [one, other] = [positionOf(cursor), positionOf(target)]
   return one !== undefined && other !== undefined && one.run === other.run && one.at >= other.at
 }
 
 /**
- * Whether this feed has reached a position and still contains everything after it.
+ * Returns whether this feed has reached a position and still contains everything after it.
  *
  * If not, the entries after the position were cut off, or the feed belongs to another database or to one that lost changes: a restored backup,
  * or a standby that was promoted before it had received everything.

@@ -12,7 +12,7 @@ export const identityOf = async (sql: Sql): Promise<string | undefined> => {
   return found
 }
 
-/** Whether the steps run in the database that this text identifies. */
+/** Returns whether the steps run in the database that this text identifies. */
 export function* isDatabase(sql: Sql, identity: string | undefined): Steps<boolean> {
   try {
     const { rows } = yield* ask(compile(sql))

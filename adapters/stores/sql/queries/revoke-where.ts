@@ -14,11 +14,11 @@ import { refuseFenced } from './moves.js'
 import { placeAll } from './place-events.js'
 import { writeFeed } from './write-feed.js'
 
-/** How many IDs of tokens are read at a time, if they are revoked by ID. Each such read passes those that are already revoked. */
+/** How many token IDs are read at a time if tokens are revoked by ID. Each read skips over the tokens that are already revoked. */
 const MOST_READ = 50_000
 
 /**
- * The tokens that a revocation ends. Excludes tokens whose creation has no position in the audit log yet: host transactions may add some after the events were
+ * The tokens to revoke. Excludes tokens whose creation has no position in the audit log yet: host transactions may add some after the events were
  * placed, even between the statement that counts and the one that revokes.
  */
 const matchedBy = (filter: TokenFilter) => (eb: ExpressionBuilder<Tables, 'tokens'>) =>
@@ -56,7 +56,7 @@ function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: Revocatio
       if (rows.length === 0) return
       for (const piece of chunks(rows.map(({ id }) => id))) {
         const within = (eb: ExpressionBuilder<Tables, 'tokens'>) => eb.and([eb('id', 'in', piece), eb('revoked_at', 'is', null)])
-        // Since they were read, somebody else may have revoked some of them.
+        // Somebody else may have revoked some of them since they were read.
         const { rows: locked } = yield* ask(builder.selectFrom('tokens').select('tenant_id').where(within).forUpdate())
         add(locked.map(({ tenant_id }) => ({ tenant_id, found: 1 })))
         yield* ask(update.where(within))
@@ -71,11 +71,11 @@ function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: Revocatio
 }
 
 /**
- * Revokes the matching tokens in two steps: most before it locks the feed, so that changes to other tokens need not wait for it; then, under the lock, those
- * that have come since.
+ * Revokes the matching tokens in two steps.
  *
- * Changes lock their tokens before the feed, too. The second step locks tokens after it, which can deadlock with a change to a token that has just come: the
- * server then ends one of them, which is repeated. `atOnce` omits the first step.
+ * The first step revokes most of them before it locks the feed, so that changes to other tokens need not wait. The second step runs under that lock and revokes
+ * the tokens added since. Other changes lock their tokens before the feed, so the second step can deadlock with a change to a token that was just added. The
+ * server then aborts one of the two, which is retried. `atOnce` omits the first step.
  */
 function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent, atOnce: boolean): Steps<BulkResult> {
   const { builder, quirks } = sql
@@ -103,7 +103,7 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
 const exists = (event: StoredEvent): ConflictError =>
   new ConflictError('conflict', `an audit event with ID ${JSON.stringify(event.id.slice(0, 64))} already exists`)
 
-/** The attempts in two steps. Under serializable isolation, a change of somebody else would make each of them fail. */
+/** How often the two steps are tried. Under serializable isolation, any concurrent change would make them fail every time. */
 const ATTEMPTS_IN_STEPS = 3
 
 /** Revokes all matching tokens, with the events and the line in the feed in the same transaction. */

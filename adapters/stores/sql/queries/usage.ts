@@ -54,7 +54,7 @@ const merged = <T>(list: readonly T[], keyOf: (item: T) => string, merge: (a: T,
 const key = (...parts: readonly unknown[]): string => JSON.stringify(parts)
 
 /**
- * Whether this batch is new. Records it in the transaction that counts it.
+ * Returns whether this batch is new. Records it in the transaction that counts it.
  *
  * Which nodes are forgotten does not depend on the instants in their batches, which other wall clocks wrote. The database's clock orders the nodes, and the
  * same number is kept even if that clock jumps.

@@ -20,7 +20,7 @@ function* doneVersions(quirks: Quirks, names: Names): Steps<ReadonlySet<number>>
   return new Set(rows.map((row) => wide(row.version)))
 }
 
-/** Whether all migrations are applied. Takes no lock, so starting on an upgraded database needs no right to change its schema. */
+/** Returns whether all migrations are applied. Takes no lock, so starting on an upgraded database needs no right to change its schema. */
 export function* isUpToDate(quirks: Quirks, names: Names): Steps<boolean> {
   const done = yield* doneVersions(quirks, names)
   return quirks.migrations(names).every((migration) => done.has(migration.version))

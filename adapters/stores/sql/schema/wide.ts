@@ -7,5 +7,5 @@ export const wide = (value: Wide): number => {
   return typeof value === 'string' && /^-?\d{1,16}$/.test(value) ? Number(value) : Number.NaN
 }
 
-/** Whether a cell is NULL, which some drivers return as `undefined`. */
+/** Returns whether a cell is NULL, which some drivers return as `undefined`. */
 export const isAbsent = (cell: unknown): cell is null | undefined => cell === null || cell === undefined

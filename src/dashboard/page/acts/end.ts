@@ -4,7 +4,7 @@ import type { Token } from '../lib/types.js'
 import { alreadyText, type Who, whyRefused } from './already.js'
 
 /**
- * Revokes a token. The server accepts a second revocation, which changes nothing, so the token is read first.
+ * Revokes a token. It reads the token first, because the server accepts a second revocation, which changes nothing.
  *
  * @param retry whether an earlier attempt of the user may have succeeded without a response
  * @throws Problem, including if someone else ended the token first

@@ -100,7 +100,7 @@ function useKind(kind: Kind): readonly [NamedList | undefined, (id: string) => v
   return [list, want, problem ?? without]
 }
 
-/** Whether the host has more names than were loaded. */
+/** Returns whether the host has more names than were loaded. */
 const isPartial = (list: NamedList | undefined): boolean => list?.named === true && list.nextCursor !== undefined
 
 /** The names of many IDs at once, where the host provides them. Names that cannot be loaded are missing. */
