@@ -22,6 +22,8 @@ export type Attempt = {
   readonly field?: string | undefined
   /** The token and tenant involved, as far as the actor can see them; otherwise the actor's own tenant, if any. */
   readonly about: Pick<StoredEvent, 'tokenId' | 'tenantId' | 'ownerId' | 'createdBy'>
+  /** The ID that the actor named and that it cannot see. Kept in the details: otherwise any actor could write into the trail of any token. */
+  readonly outOfReach?: string | undefined
   readonly ip?: string | undefined
 }
 
@@ -52,12 +54,12 @@ export class Attempts {
     return this.#events.pending
   }
 
-  note({ actorId, from, attempt, code, field, about: given, ip }: Attempt, now: number): void {
+  note({ actorId, from, attempt, code, field, about: given, outOfReach, ip }: Attempt, now: number): void {
     const about = ownFields(given)
     const { tenantId } = about
-    const kind = JSON.stringify([attempt, code, field, tenantId, about.tokenId])
+    const kind = JSON.stringify([attempt, code, field, tenantId, about.tokenId, outOfReach])
     if (this.#isToldApart(JSON.stringify([actorId, tenantId]), kind, { from, about: concernedBy({ actorId, ...about }) })) {
-      const details = { attempt, ...(field !== undefined && { field }) }
+      const details = { attempt, ...(field !== undefined && { field }), ...(outOfReach !== undefined && { tokenId: outOfReach }) }
       this.#events.note(JSON.stringify([actorId, kind]), () => ({ actorId, ...about, code, details }), now, ip, from)
     } else {
       const scope = tenantId === undefined ? {} : { tenantId }

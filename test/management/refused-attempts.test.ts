@@ -77,13 +77,14 @@ describe('a refused management call leaves an event', () => {
         expect(await refusal(call)).toMatch(verb === 'get' ? 'done' : /^not_found/)
       }
       const seen = (await refusedOf(tokens, ANN)).filter(({ actorId }) => actorId === actor.id)
-      trails.push(seen.map(({ code, details, tenantId, count }) => ({ code, details, tenantId, count })))
+      for (const { details } of seen) expect(details?.tokenId).toBe(id)
+      trails.push(seen.map(({ code, details, tenantId, count }) => ({ code, attempt: details?.attempt, tenantId, count })))
       expect(new Set(seen.map(({ details }) => details?.attempt))).toEqual(new Set(verbs))
     }
     expect(trails[0]).toEqual(trails[1])
     // The other tenant's audit trail stays empty, so outsiders cannot write into it.
     expect(await told(tokens, TOM)).toEqual([])
-    expect((await tokens.as(ROOT).events({ tokenId: record.id, action: 'management.refused' })).items.length).toBeGreaterThan(0)
+    expect((await tokens.as(ROOT).events({ tokenId: record.id, action: 'management.refused' })).items).toEqual([])
   })
 
   it('a filter that names an unreachable tenant leaves an event although its result is empty', async () => {
@@ -136,7 +137,7 @@ describe('a refused management call leaves an event', () => {
         await by(id, own.id)(tokens.as(actor) as never)
         const seen = (await refusedOf(tokens, ANN)).filter(({ actorId }) => actorId === actor.id)
         expect(seen).toMatchObject([{ code: 'not_found', tenantId: 't1', count: 1 }])
-        trails.push(seen.map(({ details, tenantId, count }) => ({ details, tenantId, count })))
+        trails.push(seen.map(({ details, tenantId, count }) => ({ ...details, tokenId: details?.tokenId === id, tenantId, count })))
       }
       expect(trails[0]).toEqual(trails[1])
       expect(await told(tokens, TOM)).toEqual([])
@@ -204,7 +205,7 @@ describe('refused management attempts are bounded', () => {
     const mine = events.filter(({ actorId }) => actorId === 'ann')
     expect(mine.length).toBeLessThanOrEqual(10)
     expect(mine.reduce((sum, { count }) => sum + (count ?? 0), 0)).toBe(500)
-    expect(events.filter(({ actorId }) => actorId === 'bob')).toMatchObject([{ tokenId: 'B'.repeat(16), count: 1 }])
+    expect(events.filter(({ actorId }) => actorId === 'bob')).toMatchObject([{ details: { tokenId: 'B'.repeat(16) }, count: 1 }])
   })
 
   it('a refused call gets its refusal while its event cannot be written, and the event is written later', async () => {

@@ -1,4 +1,5 @@
 import { type Latchkey, latchkey } from 'latchkey'
+import { sqliteStore } from 'latchkey/stores/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { mint, SCOPES, type Scope, until } from '../latchkey/harness.js'
 import { everyStore, type OpenStore } from '../support/every-store.js'
@@ -59,4 +60,31 @@ describe.each(stores)('the trail of a pruned token on $kind', ({ place, skip }) 
       ['token.created', undefined],
     ])
   })
+})
+
+it('outsiders who ask for a removed token push nothing out of its trail, however often they ask', async () => {
+  const store = sqliteStore(':memory:')
+  const nodeOn = () => latchkey({ prefix: 'acme_test', store, scopes: SCOPES, logger: false, usage: { flushEvery: '1m' } })
+  const tokens = nodeOn()
+  onTestFinished(() => tokens.close().catch(() => undefined))
+  const boss = tokens.as({ id: 'boss', tenants: ['acme'], manages: 'all' })
+  const { record } = await mint(tokens, { tenantId: 'acme' })
+  await boss.revokeAll({ tenantId: 'acme' })
+  const revokedAt = Date.now()
+  await until(() => Date.now() > revokedAt)
+  await tokens.system.prune({ before: new Date() })
+  const whole = ['token.pruned', 'tokens.revoked', 'token.created']
+  const trail = async (): Promise<readonly string[]> => (await boss.events({ tokenId: record.id })).items.map(({ action }) => action)
+  expect(await trail()).toEqual(whole)
+  // One process records the attempts of 1,000 actors a minute, so each of these stands for a minute.
+  for (let minute = 0; minute < 11; minute += 1) {
+    const node = nodeOn()
+    for (let at = 0; at < 1000; at += 1) await node.as({ id: `eve${at}`, tenants: [`evil${at}`], manages: 'own' }).get(record.id)
+    await node.close()
+  }
+  expect(await trail()).toEqual(whole)
+  expect((await tokens.system.events({ tokenId: record.id })).items.map(({ action }) => action)).toEqual(whole)
+  const [refused] = (await tokens.system.events({ action: 'management.refused', limit: 1 })).items
+  expect(refused).toMatchObject({ code: 'not_found', details: { attempt: 'get', tokenId: record.id } })
+  expect(refused).not.toHaveProperty('tokenId')
 })

@@ -48,7 +48,7 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
   const denied = error.code === 'grant_denied' && actor !== SYSTEM
   if (!denied && error.code !== 'token_limit_reached') return
   const subject = subjects.get(error)
-  const told = subject === undefined ? aboutTarget(actor, { input: target.input }) : aboutToken(subject)
+  const told = subject === undefined ? aboutInput(actor, target.input) : aboutToken(subject)
   note(context, { ...by(actor), attempt: verb, code: error.code, field: error.field, about: told })
 }
 
@@ -58,7 +58,8 @@ export function noteRefused(context: Context, actor: ReadActor, verb: string, er
  */
 export function noteOutOfReach(context: Context, actor: ReadActor, verb: string, target: Target): void {
   if (reachOf(actor) === 'all') return
-  note(context, { ...by(actor), attempt: verb, code: 'not_found', about: aboutTarget(actor, target) })
+  const outOfReach = typeof target.id === 'string' && isTokenId(target.id) ? target.id : undefined
+  note(context, { ...by(actor), attempt: verb, code: 'not_found', about: aboutInput(actor, target.input), outOfReach })
 }
 
 /** Records a request that was refused before it reached a verb. */
@@ -84,11 +85,10 @@ function by({ id, tenants, ip }: Pick<ReadActor, 'id' | 'tenants' | 'ip'>): Pick
 }
 
 // Omits a tenant that the actor cannot access, because outsiders must not be able to write into its trail.
-function aboutTarget(actor: ReadActor, { id, input }: Target): Attempt['about'] {
+function aboutInput(actor: ReadActor, input: unknown): Attempt['about'] {
   const tenantId = tenantIn(input)
-  const token = typeof id === 'string' && isTokenId(id) ? { tokenId: id } : {}
   const reached = tenantId !== undefined && (actor.tenants === undefined || actor.tenants.includes(tenantId))
-  return { ...token, ...(reached ? { tenantId } : homeOf(actor.tenants)) }
+  return reached ? { tenantId } : homeOf(actor.tenants)
 }
 
 function tenantIn(input: unknown): string | undefined {
