@@ -25,17 +25,25 @@ export function limitKey(
   return `${name}:${prefix}:${tenantId === undefined ? '' : short(tenantId)}:${short(ownerId)}`
 }
 
-/** Returns the key under which a limiter counts the management calls of a person. Names the tenants, because two of them may use the same ID. */
+/**
+ * Returns the key under which a limiter counts the management calls of a person. Names a tenant, because two of them may use the same ID. Calls for several
+ * tenants count in the first of them: otherwise each combination of a person's tenants would have its own quota.
+ *
+ * The limiter may also count the uses of tokens. The '#' keeps these keys apart from those of a tenant named `actor` or `self`.
+ */
 export function actorKey({ name }: ReadLimit, prefix: string, { id, tenants }: Actor): string {
-  const [only, ...more] = tenants
-  const where =
-    typeof tenants === 'string' || only === undefined ? '*' : short(more.length === 0 ? only : JSON.stringify([...tenants].sort()))
-  return `${name}:${prefix}:actor:${where}:${short(id)}`
+  return `${name}:${prefix}:#actor:${placeOf(tenants)}:${short(id)}`
 }
 
 /** Returns the key under which a limiter counts the calls of a token to `/self`, by the first token of its lineage. */
 export function holderKey({ name }: ReadLimit, prefix: string, rootId: string): string {
-  return `${name}:${prefix}:self:${rootId}`
+  return `${name}:${prefix}:#self:${rootId}`
+}
+
+function placeOf(tenants: Actor['tenants']): string {
+  if (typeof tenants === 'string') return '*'
+  const [first = ''] = [...tenants].sort()
+  return short(first)
 }
 
 // Database limiters have room for 255 characters. The '#' keeps a digest distinct from any plain ID.

@@ -36,6 +36,20 @@ describe('the rate limit of the management API', () => {
     expect((await call('GET', '/', { actor: { ...partner, tenants: ['bolt', 'acme'] } })).status).toBe(429)
   })
 
+  it('an actor gets no new quota by combining, repeating or reordering its tenants', async () => {
+    const { call } = harness({}, limited(2))
+    const statuses = []
+    for (const tenants of [['acme', 'bolt'], ['acme'], ['bolt', 'acme'], ['acme', 'acme'], ['core', 'bolt', 'acme']])
+      statuses.push((await call('GET', '/', { actor: { ...partner, tenants } })).status)
+    expect(statuses).toEqual([200, 200, 429, 429, 429])
+  })
+
+  it('an actor with a tenant named like a keyword does not use the quota of an actor with the same ID and every tenant', async () => {
+    const { call } = harness({}, limited(1))
+    for (const tenants of [['*'], ['all'], ['own'], ['undefined'], '*'])
+      expect((await call('GET', '/', { actor: { ...superadmin, tenants } })).status).toBe(200)
+  })
+
   it('a rate-limited request is refused before its body is read', async () => {
     const { tokens, call } = harness({}, limited(1))
     await call('GET', '/', { actor: admin })

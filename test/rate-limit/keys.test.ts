@@ -1,6 +1,6 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { describe, expect, it } from 'vitest'
-import { holderKey } from '../../src/rate-limit/key.js'
+import { actorKey, holderKey, limitKey } from '../../src/rate-limit/key.js'
 import { instance, mint, verdict } from '../latchkey/harness.js'
 
 const limited = (by: 'token' | 'owner' | 'tenant', points: number) =>
@@ -38,4 +38,16 @@ describe('the key of a limit', () => {
     const limit = { name: 'l' } as Parameters<typeof holderKey>[0]
     expect(holderKey(limit, 'acme_live', 'one')).not.toBe(holderKey(limit, 'acme_live', 'another'))
   })
+
+  it.each(['self', 'actor', '*', '#self', '#actor'])(
+    'uses of tokens in a tenant named %j are counted apart from management calls',
+    (tenantId) => {
+      const limit = { name: 'l', by: 'owner' } as Parameters<typeof limitKey>[0]
+      for (const ownerId of ['4kq0txb2lrvn8zcd', '*', 'bob']) {
+        const key = limitKey(limit, 'acme_live', { tenantId, ownerId }, 'root')
+        expect(key).not.toBe(holderKey(limit, 'acme_live', ownerId))
+        expect(key).not.toBe(actorKey(limit, 'acme_live', { id: ownerId, tenants: [tenantId], manages: 'all' }))
+      }
+    },
+  )
 })
