@@ -22,7 +22,7 @@ const ANSWER_HEADERS = {
 
 /** The groups of operations, with their descriptions. */
 export const TAGS: { readonly [tag in Tag]: string } = {
-  Tokens: 'Create, find, change and end tokens.',
+  Tokens: 'Create, find, change and revoke tokens.',
   Activity: 'How tokens are used and what happened to them.',
   Permissions: 'What you may grant, and for whom.',
   Self: 'For the holder of a token, authenticated by that token.',

@@ -94,7 +94,7 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
   if (given.at !== undefined && given.at > now)
     throw new InvalidInputError('at', 'is in the future: only the past and the present can be explained')
   if (given.resources !== undefined && given.scope === undefined)
-    throw new InvalidInputError('resources', 'requires scope: data is requested under a scope')
+    throw new InvalidInputError('resources', 'requires scope, because a route checks data under a scope')
   checkId('id', id)
   const stored = await seenBy(context, actor, id)
   if (stored === undefined) throw new NotFoundError(id)

@@ -39,7 +39,7 @@ const shape: z.ZodType<Given> = z.strictObject({
 export async function ownerGone(context: Context, actor: ReadActor, input: unknown): Promise<OwnerGone | OwnerForecast> {
   const given = readShape(shape, input, 'ownerGone()')
   refuseUndefined(input, ['tenantId'], 'to mean every tenant')
-  refuseUndefined(input, ['dryRun'], 'to end the tokens')
+  refuseUndefined(input, ['dryRun'], 'to revoke the tokens')
   if (actor.manages === 'own')
     throw new GrantDeniedError('actor', 'revoking tokens that others created requires an actor who manages all tokens of the tenant')
   checkTenant(actor, given.tenantId)

@@ -32,7 +32,7 @@ type Asked = { readonly overlap: number; readonly ownerId?: string }
 
 /** How long the old token keeps working. */
 export const overlapSchema: z.ZodType<number> = durationSchema({ min: 0, max: MAX_OVERLAP_SECONDS }).meta({
-  description: 'How long the old token keeps working alongside the new one. 0, the default, ends it immediately.',
+  description: 'How long the old token keeps working alongside the new one. 0, the default, revokes it immediately.',
 })
 
 /** Input schema of `rotate`. */

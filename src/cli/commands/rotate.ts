@@ -12,14 +12,14 @@ export function addRotate(program: Command, perform: Perform): void {
   const command = program
     .command('rotate')
     .summary('replace a token with a new one that has the same settings')
-    .description('Replaces a token with a new one that has the same settings. Without --overlap the old token ends immediately.')
+    .description('Replaces a token with a new one that has the same settings. Without --overlap, the old token is revoked immediately.')
     .argument('<id>', 'ID of the token')
     .option('--overlap <duration>', 'how long the old token keeps working, such as 1d', numberOrText)
     .option('--owner <id>', 'give the new token to another owner')
   perform<Options>(command, async (session, { overlap, owner: ownerId }, [idOrToken = '']) => {
     const id = await session.readId(idOrToken)
     if (overlap === undefined || readDuration('overlap', overlap, { min: 0 }) === 0) {
-      await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and end the old token immediately?`)
+      await session.confirm(async () => `Rotate ${await nameOf(session.handle, id)}, and revoke the old token immediately?`)
     }
     await mint(session, {
       create: () => session.handle.rotate(id, given({ overlap, ownerId }) as RotateInput & { readonly idempotencyKey?: undefined }),

@@ -54,7 +54,7 @@ const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check }
     name: 'move',
     ok: false,
     detail: 'changes are refused here: the tokens are being moved to another store',
-    advice: 'Finish the move with copy --step open, or end it with copy --step cancel.',
+    advice: 'Finish the move with copy --step open, or cancel it with copy --step cancel.',
   },
   left: {
     name: 'move',

@@ -68,7 +68,7 @@ export function describe(thrown: unknown): string {
 /** Somebody else rotated the token: the process that did it does not hold our lock and is not about to save the successor. */
 export function replaced({ replacedById, expiresAt }: RecordPart): ClientError {
   const at = instantOf(expiresAt)
-  const end = at === undefined ? '' : ` and ends at ${new Date(at).toISOString()}`
+  const end = at === undefined ? '' : ` and expires at ${new Date(at).toISOString()}`
   return new ClientError('token_replaced', `this token was replaced by ${replacedById}${end}: use the successor`)
 }
 
@@ -90,5 +90,5 @@ export function isEndingToo(old: RecordPart, successor: RecordPart): boolean {
 /** The token expires, and rotation does not extend it. */
 export function ending({ expiresAt }: RecordPart): ClientError {
   const at = new Date(instantOf(expiresAt) ?? 0).toISOString()
-  return new ClientError('token_ending', `this token ends at ${at}, and rotation cannot extend that: create a new token`)
+  return new ClientError('token_ending', `this token expires at ${at}, and rotation cannot extend its life: create a new token`)
 }

@@ -44,7 +44,7 @@ export function oneByOne(byPlatform: Resolve): Resolve {
       clearTimeout(timer)
       // Another attempt may have asked about the same name in the meantime.
       if (isAvoided()) {
-        refuse('the platform did not resolve this name lately')
+        refuse('the platform recently failed to resolve this name')
         startNext()
         return
       }
@@ -59,7 +59,7 @@ export function oneByOne(byPlatform: Resolve): Resolve {
       }
       byPlatform(hostname, end)
     }
-    if (isAvoided()) return refuse('the platform did not resolve this name lately')
+    if (isAvoided()) return refuse('the platform recently failed to resolve this name')
     const timer = startTimer(() => {
       waiting.delete(start)
       refuse('other names are slow to resolve')

@@ -105,7 +105,7 @@ export const rotateToken: Route = {
   tag: 'Tokens',
   summary: 'Replace a token with a successor',
   description:
-    "The successor has the same settings, except for its owner if `ownerId` names another one. The old token ends immediately, or keeps working for `overlap`. A retry with the same `Idempotency-Key` returns 200 with the successor's record but without its token; if the first response was lost, rotate the successor.",
+    "The successor has the same settings, except for its owner if `ownerId` names another one. The old token is revoked immediately, or keeps working for `overlap`. A retry with the same `Idempotency-Key` returns 200 with the successor's record but without its token; if the first response was lost, rotate the successor.",
   body: rotateShape,
   headers: ['Idempotency-Key'],
   answers: [
@@ -115,7 +115,7 @@ export const rotateToken: Route = {
   refusals: ['not_found', 'grant_denied', 'conflict', 'token_limit_reached', 'idempotency_key_reused'],
   examples: () => [
     { name: 'overlap', summary: 'Both work for an hour', body: { overlap: '1h' } },
-    { name: 'roll', summary: 'The old one ends now', body: {} },
+    { name: 'roll', summary: 'The old one is revoked now', body: {} },
     { name: 'transfer', summary: 'The new one has another owner', body: { ownerId: 'erp-service', overlap: '7d' } },
   ],
   async run({ id, body, headers, mountPath }, { handle }) {
@@ -131,7 +131,7 @@ export const revokeToken: Route = {
   path: '/:id/revoke',
   operationId: 'revokeToken',
   tag: 'Tokens',
-  summary: 'End a token permanently',
+  summary: 'Revoke a token permanently',
   description: 'This cannot be undone. Repeating it changes nothing and returns the same response.',
   body: revokeShape,
   answers: [changed],

@@ -81,7 +81,7 @@ it('rotates an expiring token after two thirds of its lifetime and reports that 
   // Each successor has only the remaining lifetime, so rotations get closer together but do not become a storm.
   expect(rotatedOn).toEqual([60, 80, 87, 89])
   expect(errors.map(({ code }) => code)).toEqual(['token_ending', 'token_ending', 'token_ending', 'token_ending'])
-  expect(errors[0]?.message).toMatch(/ends at \d{4}-.*create a new token/)
+  expect(errors[0]?.message).toMatch(/expires at \d{4}-.*create a new token/)
 })
 
 it('rotates once even when many requests find the token due', async () => {

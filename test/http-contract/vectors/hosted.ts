@@ -164,7 +164,7 @@ export const foreignVectors: readonly Vector[] = [
       expect: invalid,
     })),
   {
-    name: 'a latchkey token that ended is never a foreign credential',
+    name: 'a latchkey token that is no longer valid is never a foreign credential',
     request: get('/api/stock', bearer('expired')),
     expect: { refused: 'token_expired' },
   },

@@ -34,7 +34,7 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'does not record a bulk revocation on the tokens',
-    caughtBy: 'each revoked token records the bulk revocation that ended it',
+    caughtBy: 'each revoked token records the bulk revocation that revoked it',
     create() {
       const honest = memoryStore()
       return single({
@@ -60,7 +60,7 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'omits the bulk revocation from the audit trail of a token',
-    caughtBy: "the audit trail of a token contains only the bulk revocation that ended it, with its own tenant's event",
+    caughtBy: "the audit trail of a token contains only the bulk revocation that revoked it, with its own tenant's event",
     create() {
       const honest = memoryStore()
       return single({ ...honest, events: ({ bulk: _, ...query }) => honest.events(query) })
@@ -68,7 +68,7 @@ export const bulkLiars: readonly Liar[] = [
   },
   {
     name: 'shows events of a bulk revocation for other tenants in the audit trail of a token',
-    caughtBy: "the audit trail of a token contains only the bulk revocation that ended it, with its own tenant's event",
+    caughtBy: "the audit trail of a token contains only the bulk revocation that revoked it, with its own tenant's event",
     create() {
       const honest = memoryStore()
       return single({

@@ -115,7 +115,7 @@ export const bulkEventCases: StoreCases = {
       },
     },
     {
-      title: 'each revoked token records the bulk revocation that ended it',
+      title: 'each revoked token records the bulk revocation that revoked it',
       async run(stage) {
         const [mine, other] = [await inserted(stage, { tenantId: 'a' }), await inserted(stage, { tenantId: 'b' })]
         const stamp = bulkStamp()
@@ -146,7 +146,7 @@ export const bulkEventCases: StoreCases = {
       },
     },
     {
-      title: "the audit trail of a token contains only the bulk revocation that ended it, with its own tenant's event",
+      title: "the audit trail of a token contains only the bulk revocation that revoked it, with its own tenant's event",
       async run(stage) {
         const tokens: StoredToken[] = []
         for (const tenantId of ['a', 'b', undefined]) {

@@ -159,7 +159,7 @@ export const capCases: StoreCases = {
       },
     },
     {
-      title: 'tokens that a bulk revocation ended, however many, no longer count toward a cap',
+      title: 'tokens revoked in bulk, however many, no longer count toward a cap',
       async run(stage) {
         await insert(
           stage.store,

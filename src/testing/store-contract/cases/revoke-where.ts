@@ -82,7 +82,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'revoking a lineage ends every token of the lineage and no others',
+      title: 'revoking a lineage revokes every token of the lineage and no others',
       async run(stage) {
         const first = await inserted(stage, { tenantId: 'a' })
         const root = await replace(stage.store, first, { rootId: first.id, expiresAt: START + 1 })
@@ -99,7 +99,7 @@ export const revokeWhereCases: StoreCases = {
       },
     },
     {
-      title: 'revoking a lineage during a rotation also ends the successor, or prevents it',
+      title: 'revoking a lineage during a rotation also revokes the successor, or prevents its creation',
       async run(stage) {
         for (let round = 0; round < 12; round += 1) {
           const old = await inserted(stage, { rootId: '0000000000000001' })
