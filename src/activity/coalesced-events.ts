@@ -116,7 +116,7 @@ export class CoalescedEvents {
    * @throws StoreUnavailableError `store_unavailable`; the next flush retries the same events
    */
   async flush(now: number, all: boolean): Promise<void> {
-    // Writes one batch at a time: two writers that send the same events would each mistake the other's events for their own.
+    // Writes one batch at a time, because two writers that send the same events would each mistake the other's events for their own.
     while (this.#sending !== undefined) await this.#sending.catch(() => undefined)
     this.#sending = this.#sendAll(now, all).finally(() => {
       this.#sending = undefined

@@ -17,8 +17,8 @@ type UsageSenderOptions = {
 /**
  * Numbers batches of uses and writes them one after the other.
  *
- * A failed write is resent unchanged, under its own number, so that a store which had written it after all counts it once. A number is reused only
- * after an empty batch has taken its place: the store's answer shows whether the original was counted.
+ * A failed write is resent unchanged, under its own number, so that a store that had written it after all counts it once. A number is reused only after an
+ * empty batch has been sent under it: the store's answer to that shows whether the original was counted.
  */
 export class UsageSender {
   readonly #store: GuardedStore

@@ -5,7 +5,7 @@ const APART_MS = 100
  * Creates a clock that also counts the time during which the machine was asleep.
  *
  * A monotonic clock may stop while a machine is suspended or a function is frozen, so that cached data would be trusted for too long afterward. The wall
- * clock keeps running, so if it moved further, the difference is added. It can only make time pass faster: a wall clock that is set back changes nothing.
+ * clock keeps running, so if it moved further, the difference is added. This can only make time pass faster: a wall clock that is set back changes nothing.
  */
 export function createElapsedClock(monotonic: () => number, wall: () => number): () => number {
   let slept = 0

@@ -8,7 +8,7 @@ import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import { LookupShares, type Origin } from './lookup-shares.js'
 
-/** Several small reads are faster than a large one: while the store works on one, this process handles the records of another. */
+/** Several small reads are faster than a large one, because this process handles the records of one while the store works on another. */
 const IDS_A_READ = 32
 /** With this many reads under way, the store is busy, and fewer but larger reads are cheaper for it. */
 const MANY_READS = 8
@@ -155,7 +155,7 @@ export class Loader<T> {
 
   #read(batch: readonly Load<T>[]): void {
     this.#underWay += 1
-    // Before the read begins: later changes will still arrive through the feed and invalidate it.
+    // Before the read begins, because later changes will still arrive through the feed and invalidate it.
     const { epoch, position } = this.#following()
     for (const load of batch) {
       load.sent = true

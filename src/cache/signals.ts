@@ -40,9 +40,9 @@ export type Watched = Filtered & { readonly lifecycle: Lifecycle }
 type Watch = {
   /** One for each active request whose signal is still referenced. */
   readonly requests: Set<ControllerRef>
-  /** Controllers with listeners: they must fire even if nothing else references them. */
+  /** Controllers with listeners, which must fire even if nothing else references them. */
   readonly awaited: Set<AbortController>
-  /** This token and those whose end also ends it, by ID, as bulk changes are matched against them. */
+  /** This token and those whose end also ends it, by ID. Bulk changes are matched against them. */
   readonly about: Map<string, Filtered>
   /** The lifecycles that were last read. */
   readonly lifecycles: Map<string, Lifecycle>
@@ -72,9 +72,9 @@ export type SignalSource = {
 export class Signals {
   readonly #source: SignalSource
   readonly #watches: Map<string, Watch> = new Map()
-  /** By the ID of a token: the watched tokens that end together with it. */
+  /** The watched tokens that end together with a token, by the ID of that token. */
   readonly #together: Map<string, Set<string>> = new Map()
-  /** For requests whose end is never reported: a signal that was garbage-collected needs no watch. */
+  /** For requests whose end is never reported. A signal that was garbage-collected needs no watch. */
   readonly #collected: ReturnType<typeof createCollected> = createCollected()
   #stopped = false
 

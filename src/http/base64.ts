@@ -10,7 +10,7 @@ export function decodeBase64(text: string): string | undefined {
 }
 
 /**
- * Decodes base64 and base64url like `Buffer.from()`, which many hosts use: it ignores all other characters and missing padding. Returns the bytes as a
+ * Decodes base64 and base64url like `Buffer.from()`, which many hosts use: all other characters and missing padding are ignored. Returns the bytes as a
  * binary string and, if they are valid, as UTF-8.
  */
 export function decodeBase64Leniently(text: string): readonly string[] {

@@ -1,7 +1,7 @@
 const FIRST_BYTES = 1024
 
 /**
- * Collects a body that arrives in pieces, up to a limit. Copies the pieces: a sender may choose pieces of one byte, which would occupy hundreds of times
+ * Collects a body that arrives in pieces, up to a limit. It copies the pieces, because a sender may send single bytes, which would occupy hundreds of times
  * their length if they were kept as they arrive.
  */
 export class ByteBuffer {

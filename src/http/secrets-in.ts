@@ -9,10 +9,10 @@ const SHORTEST = 6
 // RFC 9110 §11.4: a credential begins with the name of its scheme.
 const SCHEME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +(?=\S)/
 
-/** Shorter pieces of a structured credential are not treated as secrets: they may be common words, such as its field names. */
+/** Shorter pieces of a structured credential are not treated as secrets, because they may be common words, such as its field names. */
 const SHORTEST_PIECE = 16
 
-/** A caller chooses the number of words. Decoding each and searching for it would hold up everyone else. */
+/** A caller chooses the number of words, and decoding and searching for each of very many would hold up everyone else. */
 const MOST_WORDS = 256
 /** The maximum length of all the texts to search for, for the same reason: header fields of about 9 KB. */
 const MOST_TEXT = 2 ** 16

@@ -196,7 +196,7 @@ export function createApp(
   }
 }
 
-// Some hosts keep a trailing slash on the mount path and some do not. No path of the API needs percent-encoding: its normal form has none.
+// Some hosts keep a trailing slash on the mount path and some do not. No path of the API needs percent-encoding, so its normal form has none.
 function pathBelow(request: Request, mount: string): string {
   const { pathname } = new URL(request.url)
   if (!pathname.startsWith(mount)) return NOWHERE

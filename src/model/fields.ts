@@ -51,11 +51,11 @@ export type Field = {
   readonly max?: number
   /** Its old and new values appear in the audit log. */
   readonly audited?: true
-  /** Stays in the store: no record, response, or event contains it. */
+  /** Stays in the store. No record, response, or event contains it. */
   readonly secret?: true
-  /** The first column of an index, so at most 255 characters: some servers require a limit. */
+  /** The first column of an index, so at most 255 characters, because some servers require a limit. */
   readonly indexed?: true
-  /** Not a column of the token table: last uses are stored separately. */
+  /** Not a column of the token table, because last uses are stored separately. */
   readonly beside?: true
 }
 

@@ -99,7 +99,7 @@ export function compileCatalogue(options: CatalogueOptions): Catalogue {
       const mayGive = giverOf(actorGrants)
       const isKept = membershipIn(keptGrants, wanted.length)
       const beyond = wanted.find((grant) => !isKept(grant) && (whyNotGrantable(definitions, grant) !== undefined || !mayGive(grant)))
-      // Warn only if a grant is refused: an actor's scopes may include permissions that only the host knows.
+      // Warn only if a grant is refused, because an actor's scopes may include permissions that only the host knows.
       if (beyond !== undefined) tellOfSlips(definitions, 'the scopes of an actor', textsOf(actorGrants))
       return beyond
     },
@@ -129,12 +129,12 @@ function candidates({ names, groups, allowWildcard }: Definitions, scope: string
   return [...new Set([scope, ...names]), ...[...groups.keys()].map((name) => `@${name}`), ...wildcards, ...(allowWildcard ? ['*'] : [])]
 }
 
-/** Keeps only the strings: a store may return anything. */
+/** Keeps only the strings, because a store may return anything. */
 function textsOf(grants: unknown): readonly string[] {
   return Array.isArray(grants) ? grants.filter((grant: unknown): grant is string => typeof grant === 'string') : []
 }
 
-/** Removes the oldest set: a Map iterates in insertion order. Sets still in use stay alive through their references. */
+/** Removes the oldest set, which a Map iterates first. Sets still in use stay alive through their references. */
 function dropOldest(kept: Map<string, ScopeSet>): void {
   for (const key of kept.keys()) {
     kept.delete(key)

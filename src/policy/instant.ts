@@ -28,7 +28,7 @@ export function readClock(clock: () => unknown, what: string): number {
   return now
 }
 
-/** Provides valid instants for data to be stored: a store would refuse an invalid one on every retry, and block everything queued behind it. */
+/** Provides valid instants for data to be stored. A store would refuse an invalid one on every retry, which would block everything queued behind it. */
 export class Dates {
   #last: number | undefined
 

@@ -192,7 +192,7 @@ export function objectOf<F extends OptionFields>(
  * Returns these options without a prototype, so that what is absent stays absent. Options with these names may also come from a class of the host.
  */
 export function detached<T extends object>(input: T, names: readonly (keyof T & string)[]): T {
-  // Each value is read once: a getter may answer differently, or throw, the second time.
+  // Each value is read once, because a getter may answer differently, or throw, the second time.
   const copy: T = Object.assign(Object.create(null), input)
   for (const name of names) if (!Object.hasOwn(copy, name) && supplies(input, name)) copy[name] = input[name]
   return copy

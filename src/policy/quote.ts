@@ -25,7 +25,7 @@ export function withoutQuotes<T>(read: () => T): T {
 export function quote(input: unknown): string {
   if (withheld) return 'the value'
   if (typeof input === 'string') {
-    // Redacted as a whole: the start of a token that was cut short is not recognized.
+    // Redacted as a whole, because the start of a token that was cut short is not recognized.
     const shown = input.length > MAX_READ ? '' : redact(input)
     const text = JSON.stringify(shown.length > MAX_QUOTED || input.length > MAX_READ ? `${shown.slice(0, MAX_QUOTED)}…` : shown)
     return text.replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)

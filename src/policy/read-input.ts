@@ -135,7 +135,7 @@ export function refuseLostLimits(answer: unknown, limits: readonly string[], roo
   }
 }
 
-// A promise has no own fields, so it would pass as an empty input. Parsed JSON cannot be refused here: its `then` is never a function.
+// A promise has no own fields, so it would pass as an empty input. Parsed JSON cannot be refused here, because its `then` is never a function.
 function refusePromise(input: unknown, root: string): void {
   const hint = unawaited(input)
   if (hint !== '' && typeof Reflect.get(Object(input), 'then') === 'function') throw new InvalidInputError(root, `must be an object${hint}`)

@@ -28,7 +28,7 @@ export function isDimension(name: string): boolean {
  * Returns whether a token with these resources may access the requested data.
  *
  * An absent dimension is unrestricted; an empty list allows nothing. Every requested value must be granted. A request
- * without a value (`undefined`, `''`, an empty list) is refused even for an unrestricted token: it means that the route failed to determine the value.
+ * without a value (`undefined`, `''`, an empty list) is refused even for an unrestricted token, because it means that the route failed to determine the value.
  */
 export function resourcesAllow(granted: Resources | undefined, asked: AskedResources | undefined): boolean {
   if (asked === undefined) return true

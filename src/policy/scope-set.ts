@@ -9,7 +9,7 @@ export type ScopeSet = {
 /** The empty set. */
 export const NO_SCOPES: ScopeSet = Object.freeze({ names: Object.freeze([]), has: () => false })
 
-/** Creates a set of names. Small sets use a linear search: a `Set` per token would use memory for little gain in speed. */
+/** Creates a set of names. Small sets use a linear search, because a `Set` per token would use memory for little gain in speed. */
 export function scopeSet(names: readonly string[], tell?: ScopeSet['tell']): ScopeSet {
   if (names.length === 0) return NO_SCOPES
   const kept = Object.freeze([...names])

@@ -9,7 +9,7 @@ import type { ReadLimit, ReadRefill } from './read-options.js'
 
 /** How long a count outlives its period, so that a node whose clock is behind still finds it. */
 const OUTLIVES_SECONDS = 3600
-/** Points are not given back this close to the end of a window: they could land in the next one. */
+/** Points are not given back this close to the end of a window, because they could land in the next one. */
 const WINDOW_END_MS = 100
 
 /** Takes one use with the limiter's own windows and `points`, so that its blocking, insurance and other options apply. */

@@ -27,7 +27,7 @@ export type CallSite = {
  * Calls a store or a hook, which may throw, hang, or reject with any value.
  *
  * Returns the result of `read`, or fails with a `StoreUnavailableError` that has been reported to the host. Of latchkey's own errors, only those that
- * also mean "cannot decide" pass unchanged: a refusal thrown inside a store or a hook must not be mistaken for a verdict about the token.
+ * also mean "cannot decide" pass unchanged, because a refusal thrown inside a store or a hook must not be mistaken for a verdict about the token.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */

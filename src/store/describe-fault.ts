@@ -21,7 +21,7 @@ export function describeFault(error: unknown): string {
 /**
  * Copies an error from a host callback, without any token or any of `secrets`. Its author needs the message and the stack.
  *
- * The original is not passed on: it may contain the request, and the host may modify it.
+ * The original is not passed on, because it may contain the request, and the host may modify it.
  */
 export function copyFault(error: unknown, secrets: readonly string[] = []): Error | string {
   return secrets === EVERY_TEXT && isErrorLike(error) ? withoutTexts('', secrets) : copyOf(error, cleanerOf(secrets))
@@ -39,7 +39,7 @@ export function tellableFault(what: string, error: unknown, secrets: readonly st
 
 type Clean = (text: string, most?: number) => string
 
-// Redact before truncating: a truncated token may be too short to be recognized.
+// Redact before truncating, because a truncated token may be too short to be recognized.
 function cleanerOf(secrets: readonly string[]): Clean {
   const without = textRemover(secrets)
   return (text, most) => redact(without(text)).slice(0, most)

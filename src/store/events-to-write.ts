@@ -10,13 +10,13 @@ export function saltEvents(events: readonly StoredEvent[]): readonly StoredEvent
   return events.map((event) => (event.salt === undefined && event.erased === undefined ? { ...event, salt: newSalt() } : event))
 }
 
-/** Creates the salt of an event. Never uses the injected random source: a predictable salt hides nothing. */
+/** Creates the salt of an event. Never uses the injected random source, because a predictable salt hides nothing. */
 export function newSalt(): string {
   return Array.from(platformRandom(SALT_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /**
- * Refuses a change without a valid instant: some stores would save it, and it could never be found or compared by time.
+ * Refuses a change without a valid instant. Some stores would save it, and it could never be found or compared by time.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */

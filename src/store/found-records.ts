@@ -8,15 +8,14 @@ type OnCorrupt = (id: string, fields: readonly string[], error: unknown) => void
 /**
  * The records that a store returned for the requested IDs.
  *
- * A corrupt record fails only the callers that need that record: many tokens share one read, and one corrupt row must not
- * fail them all.
+ * A corrupt record causes an error only for the callers that need that record, because many tokens share one read.
  */
 export class FoundRecords {
   readonly #rows: Map<string, unknown> = new Map()
   readonly #storeName: string
   readonly #report: OnCorrupt
 
-  /** @throws StoreUnavailableError `store_unavailable`, if a row was not requested: the other rows cannot be trusted either */
+  /** @throws StoreUnavailableError `store_unavailable`, if a row was not requested, because the other rows cannot be trusted either */
   constructor(rows: readonly unknown[], ids: readonly string[], storeName: string, report: OnCorrupt) {
     this.#storeName = storeName
     this.#report = report

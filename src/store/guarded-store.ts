@@ -83,7 +83,7 @@ export class GuardedStore extends StoreCalls {
   }
 
   /**
-   * Reads the record with this ID, in order to change it. Throws if part of its row is unreadable: an incomplete record must not be written back. For a
+   * Reads the record with this ID, in order to change it. Throws if part of its row is unreadable, because an incomplete record must not be written back. For a
    * caller that may not know of such a row, it does not exist.
    */
   async findOne(id: string, mayKnow?: (row: Partial<StoredToken>) => boolean): Promise<StoredToken | undefined> {
@@ -92,7 +92,7 @@ export class GuardedStore extends StoreCalls {
     return (await this.manage('find', () => this.store.find(ids), read)).whole(id, mayKnow)
   }
 
-  /** Omits tokens whose rows cannot be read, and reports them: one damaged row must not hide other rows. */
+  /** Omits tokens whose rows cannot be read, and reports them, because one damaged row must not hide other rows. */
   async list(query: ListQuery, onDamaged?: OnDamagedToken): Promise<readonly ListedToken[]> {
     const rows = (answer: unknown): readonly unknown[] => this.rows(answer, 'list')
     return await this.damagedTokens.page(query, (page) => this.manage('list', () => this.store.list(page), rows), onDamaged)
@@ -118,7 +118,7 @@ export class GuardedStore extends StoreCalls {
     )
   }
 
-  /** Has no deadline of its own: if it were abandoned midway, the pending statements could run after the transaction has ended. */
+  /** Has no deadline of its own, because if it were abandoned midway, the pending statements could run after the transaction has ended. */
   async commitIn(transaction: object, addition: Addition): Promise<AdditionResult> {
     // Setup may wait for this transaction to end, which in turn waits for this result.
     if (!(await this.isSetUpInTime())) return { ok: false, refused: NOT_SET_UP }

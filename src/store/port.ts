@@ -209,7 +209,7 @@ export interface TokenStore {
   readonly usageRows?: number
   /** Returns the records of up to 500 IDs, in any order; unknown IDs are omitted. Reads from the primary unless `age` permits an older state. */
   find(ids: readonly string[], age?: ReadAge): MaybePromise<readonly StoredToken[]>
-  /** A row that is only partly readable is returned with its readable fields, at least its `id`: one damaged row must not hide the others. */
+  /** A row that is only partly readable is returned with its readable fields, at least its `id`, because one damaged row must not hide the others. */
   list(query: ListQuery): MaybePromise<TokenPage>
   /**
    * Returns the distinct values in a stable order of the store's choice. The cost depends on the number of values on the page, not on how many tokens
@@ -229,13 +229,13 @@ export interface TokenStore {
    */
   placeEvents?(prefix: string): MaybePromise<readonly StoredEvent[]>
   /**
-   * Revokes every matching token that is not revoked yet. It writes one event for each affected tenant, and one without a tenant for tokens that have
-   * none: `event` with that `tenantId`, its own `count`, and its own ID, which is `event.id` for the first and `event.id` followed by `_2`, `_3` …
-   * for the others. If `event` has a salt, each event gets a different one, drawn at random or derived by a one-way function from that salt, which is
-   * then not stored: the salt of one event must not open another's. If nothing matches, it writes nothing. Throws if `event.id` exists.
+   * Revokes every matching token that is not revoked yet. It writes one event for each affected tenant, and one without a tenant for tokens that have none:
+   * `event` with that `tenantId`, its own `count`, and its own ID, which is `event.id` for the first and `event.id` followed by `_2`, `_3` … for the others. If
+   * `event` has a salt, each event gets a different one, drawn at random or derived by a one-way function from that salt, which is then not stored, because the
+   * salt of one event must not reveal another's. If nothing matches, it writes nothing. Throws if `event.id` exists.
    */
   revokeWhere(filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): MaybePromise<BulkResult>
-  /** An event that is partly unreadable is returned without the unreadable fields, which `damaged` names: one damaged row must not hide the others. */
+  /** An event that is partly unreadable is returned without the unreadable fields, which `damaged` names, because one damaged row must not hide the others. */
   events(query: EventQuery): MaybePromise<EventPage>
   /** Returns the changes after a cursor, without gaps and in commit order. Without a cursor: the current end of the feed, and no changes. */
   changes(after: string | undefined, limit: number): MaybePromise<FeedPage>
@@ -264,8 +264,8 @@ export interface TokenStore {
   removeConsumer(consumer: ConsumerVersion): MaybePromise<boolean>
   seals(query: SealQuery): MaybePromise<readonly StoredSeal[]>
   /**
-   * Adds a seal only if its number follows the newest one of its prefix, or is 1 if there is none. Returns whether it was written. A fence refuses it
-   * as it does a commit: a seal that was added after the copy would be missing in the new store, although the host may have published its head.
+   * Adds a seal only if its number follows the newest one of its prefix, or is 1 if there is none. Returns whether it was written. A fence refuses it like a
+   * commit, because a seal that was added after the copy would be missing in the new store, although the host may have published its head.
    *
    * @throws StoreMovingError `store_moving`
    */

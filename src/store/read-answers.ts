@@ -41,7 +41,7 @@ function isSeal(value: object): value is StoredSeal {
   return typeof prefix === 'string' && isCount(number) && typeof body === 'string'
 }
 
-/** Reads a page of the feed, or `undefined` if it is invalid: an unreadable page must not be mistaken for one without changes. */
+/** Reads a page of the feed, or `undefined` if it is invalid, because an unreadable page must not be mistaken for one without changes. */
 export function readFeedPage(answer: unknown, after: string | undefined): FeedPage | undefined {
   const { cursor, ids, owners, bulk, everything, more } = Object(answer) as { readonly [K in keyof FeedPage]?: unknown }
   if (typeof cursor !== 'string' || typeof everything !== 'boolean' || typeof more !== 'boolean') return undefined
@@ -92,7 +92,7 @@ export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
-/** Reads counters and addresses. Refuses results over the limit: a store that ignores it would make the response unbounded. */
+/** Reads counters and addresses. Refuses results over the limit, because a store that ignores the limit would make the response unbounded. */
 export function readUsage(answer: unknown, { limit = Number.POSITIVE_INFINITY }: UsageQuery): UsageRows | undefined {
   const { counts, addresses } = Object(answer) as { readonly [K in keyof UsageRows]?: unknown }
   if (!isListOf(counts, isUsageCount) || !isListOf(addresses, isUsageAddress)) return undefined

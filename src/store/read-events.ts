@@ -65,7 +65,8 @@ export function readPlaced(answer: unknown, prefix: string): readonly StoredEven
 }
 
 /**
- * Returns an event without the fields that cannot be read, which `damaged` names: one damaged row must not hide other rows. Without an ID it is not an event.
+ * Returns an event without the fields that cannot be read, which `damaged` names, because one damaged row must not hide other rows. Without an ID it is not an
+ * event.
  */
 function readEvent(given: unknown, known: readonly string[]): StoredEvent | undefined {
   if (!isObject(given) || !isText((given as Raw).id)) return undefined

@@ -78,7 +78,7 @@ export function createTurns(monotonic: () => number): () => Promise<void> {
   let began = monotonic()
   return async () => {
     if (monotonic() - began < TURN_MS) return
-    // Not like `startTimer`: the work that waits here would never end if the process ended in the meantime.
+    // Unlike `startTimer`, this keeps the process alive, because the work that waits here must still finish.
     await new Promise<void>((resolve) => {
       setTimeout(resolve)
       // If a host's test uses fake timers, the fake timer may never fire, so a real one resumes the work as well.

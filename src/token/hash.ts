@@ -33,8 +33,8 @@ export const portableEngine: HashEngine = {
 }
 
 /**
- * The platform's one-shot hash, where it has a synchronous one (`crypto.hash`, Node 20.12): several times faster than the portable engine on
- * an input of this size. WebCrypto is not used: it is asynchronous, and 20 to 60 times slower here.
+ * The platform's one-shot hash, where it has a synchronous one (`crypto.hash`, Node 20.12). It is several times faster than the portable engine on an input of
+ * this size. WebCrypto is not used, because it is asynchronous, and 20 to 60 times slower here.
  *
  * The module is looked up at run time, so that bundles for platforms without `node:crypto` need no shim.
  */
@@ -60,7 +60,7 @@ function findNativeEngine(): HashEngine | undefined {
   }
 }
 
-/** Checks the engine's results: an incorrect shim or polyfill must not cause wrong decisions. */
+/** Checks the engine's results, because an incorrect shim or polyfill must not cause wrong decisions. */
 function agrees(engine: HashEngine): boolean {
   const text = 'latchkey'
   return engine.sha256(text) === KNOWN.sha256 && engine.hmacSha256(text)(text) === KNOWN.hmacSha256

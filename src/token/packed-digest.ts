@@ -3,10 +3,10 @@ import { codeAt } from './code-at.js'
 const DIGEST = /^[0-9a-f]{64}$/
 const BYTES = 32
 
-/** Overwritten for each digest. Its contents are not secret: the store has the same value. */
+/** Overwritten for each digest. Its contents are not secret, because the store has the same value. */
 const bytes = new Uint8Array(BYTES)
 
-/** Packs a digest into half the memory: a string of 32 one-byte characters. Returns an empty string, which matches nothing, for an invalid digest. */
+/** Packs a digest into half the memory, as a string of 32 one-byte characters. Returns an empty string, which matches nothing, for an invalid digest. */
 export function packDigest(digest: string): string {
   if (!DIGEST.test(digest)) return ''
   for (let at = 0; at < bytes.length; at++) bytes[at] = (hexValue(codeAt(digest, 2 * at)) << 4) | hexValue(codeAt(digest, 2 * at + 1))

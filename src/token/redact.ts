@@ -197,7 +197,7 @@ function startOf(text: string): string {
 
 /**
  * Adds the parts of the secrets that may occur in the text. Every run of 12 characters contains a whole block of 6, so only the blocks of the secrets are
- * looked up: a caller chooses how long they are.
+ * looked up. This saves work if a caller sends long secrets.
  */
 function addParts(text: string, { long, parts }: Searched): void {
   if (long.length === 0) return

@@ -134,7 +134,7 @@ function startOf({ unusedFor }: Given, now: number): { readonly createdAt: numbe
   return unusedFor === undefined ? undefined : { createdAt: now - unusedFor * 1000, id: '' }
 }
 
-/** Returns whether the list leaves out expired tokens: nobody has to act on an unused token that has expired. */
+/** Returns whether the list leaves out expired tokens, because nobody has to act on an unused token that has expired. */
 function leavesOutExpired({ unusedFor, neverUsed, status }: Given): boolean {
   return (unusedFor !== undefined || neverUsed === true) && ![status].flat().includes('expired')
 }

@@ -54,7 +54,10 @@ export async function proveEvent(context: Context, actor: ReadActor, id: unknown
   return proof
 }
 
-/** Refuses a path that matches no field: the value that the caller meant to hide would stay in the proof. A valid field that this event lacks is allowed. */
+/**
+ * Refuses a path that matches no field, because the value that the caller meant to hide would stay in the proof. A valid field that this event lacks is
+ * allowed.
+ */
 function checkHidden(hide: readonly string[], event: StoredEvent): void {
   for (const [i, path] of hide.entries()) {
     const [field = '', ...rest] = path.split('.')

@@ -18,8 +18,8 @@ const PAGE = 200
 const CLOCKS_DIFFER_MS = 60_000
 
 /**
- * The statuses of tokens that may have ended; an inactive token may also have expired. Each is listed separately: stores find tokens with one status through an
- * index, but for several they may read all tokens until the page is full.
+ * The statuses of tokens that may have ended; an inactive token may also have expired. Each is listed separately, because stores find tokens with one status
+ * through an index, but for several they may read all tokens until the page is full.
  */
 const ENDED = ['revoked', 'inactive', 'expired'] as const
 
@@ -69,8 +69,8 @@ export async function prune(
 }
 
 /**
- * If neither the store's server nor any other node has reached this instant by its own clock, this node's clock is probably wrong. Released leases are ignored:
- * they carry no time.
+ * If neither the store's server nor any other node has reached this instant by its own clock, this node's clock is probably wrong. Released leases are ignored,
+ * because they carry no time.
  */
 async function refuseAhead({ store, nodeId }: Context, before: number): Promise<void> {
   const there = await store.serverTime()

@@ -20,7 +20,7 @@ export async function identify(context: Context, token: unknown, from?: Presente
 
 /** Returns the record that a credential belongs to. If the same secret was imported in several formats, one that is `mine` comes first. */
 export function recordOf({ stored, beside }: FoundStored, mine: IsMine = () => true): StoredToken {
-  // Records with a slow hash may have another secret: they were not compared.
+  // Records with a slow hash may have another secret, because they were not compared.
   return [stored, ...beside.filter(({ importedHash }) => importedHash === undefined)].find(mine) ?? stored
 }
 

@@ -38,7 +38,7 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
     return refuseUnknown(context)
   }
   const left = taken.expiresAt - settings.clock()
-  // Such a long remaining life cannot come from clocks that differ between nodes: the instant is corrupt.
+  // Clocks that differ between nodes cannot explain such a long remaining life, so the instant is corrupt.
   if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
   try {
     const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))
@@ -68,7 +68,7 @@ function giveBack(context: Context, taken: StoredTicket): void {
   void context.background.run(() => saveAgain(context, taken))
 }
 
-/** Saves a ticket again. If this fails, the ticket is lost: it admitted nobody, and it can never be used twice. */
+/** Saves a ticket again. If this fails, the ticket is lost. It admitted nobody, and it can never be used twice. */
 async function saveAgain({ settings, store }: Context, taken: StoredTicket): Promise<void> {
   const now = settings.clock()
   await store.saveTicket(taken, { max: Number.MAX_SAFE_INTEGER, now, forgetBefore: now - FORGET_AFTER_MS }).catch(() => undefined)

@@ -80,7 +80,7 @@ export function decide(context: Context, token: unknown, request: VerifyContext 
   })
 }
 
-/** Decides whether to accept a credential that is not in our format: it may be a token from another system. */
+/** Decides whether to accept a credential that is not in our format, because it may be a token from another system. */
 function decideImported(context: Context, token: unknown, request: VerifyContext | undefined): MaybePromise<Verification> {
   const { imported } = context
   const claims = imported?.claims(token) ?? []

@@ -79,7 +79,8 @@ export function readSocket(url: string): Socket | undefined {
 /**
  * The database that an address of a server names: `redis://host/2` or, as ioredis alone reads it, `redis://host?db=2`.
  *
- * @throws {StoreUnavailableError} `store_unavailable` if it is not a number: each client interprets it differently, and one ends the process.
+ * @throws {StoreUnavailableError} `store_unavailable` if the database is not a number. Each client would interpret such a value differently, and one would end
+ * the process.
  */
 function databaseOf(url: string): number | undefined {
   if (readSocket(url) !== undefined || !URL.canParse(url)) return undefined

@@ -6,7 +6,7 @@ import type { KyselyHandle } from './kysely-engine.js'
 
 /** A transaction that the host began and will end. */
 export type HostTransaction = {
-  /** The object that identifies its connection: two pieces of work on one connection must not interleave. */
+  /** The object that identifies its connection. Two pieces of work on one connection must not interleave. */
   readonly connection: object
   drive<T>(steps: Steps<T>): MaybePromise<T>
 }

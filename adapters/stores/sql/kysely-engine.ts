@@ -45,7 +45,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
         await connection.executeQuery(say('commit'))
         return result
       } catch (error) {
-        // A lost connection cannot roll back: the server does that when it notices.
+        // A lost connection cannot roll back. The server does that when it notices the loss.
         await connection.executeQuery(say('rollback')).catch(() => {})
         // A commit without a response may have happened, so it must not be repeated.
         if (committing && quirks.faultOf(error) === 'connection') throw new Unrepeatable(error)
@@ -68,7 +68,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
       )
       return
     }
-    // Each of its statements can run again: if one process dies halfway, the next one does the rest.
+    // Each of its statements can run again, so if one process dies halfway, the next one does the rest.
     await again(() =>
       db.connection().execute(async (connection) => {
         if (lock.take !== undefined) await connection.executeQuery(lock.take)

@@ -2,7 +2,7 @@ import type { Fault } from './quirks.js'
 
 /** Total attempts when other transactions interfere: a deadlock, a serialization failure, a locked file. */
 const MOST_ATTEMPTS = 30
-/** Total attempts of a read that a verification waits for. It never pauses: its deadline is short, and it holds no lock that could block others. */
+/** Total attempts of a read that a verification waits for. It never pauses, because its deadline is short and it holds no lock that could block others. */
 const MOST_READS = 5
 const LONGEST_PAUSE_MS = 100
 /** A connection that died while idle fails soon. If the failure takes longer, the work may have been done and the caller has timed out. */
@@ -58,8 +58,8 @@ export const promptly = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T
 /**
  * Like `patiently`, but one at a time while transactions conflict.
  *
- * Under serializable isolation, every transaction that waited for the feed's row fails when the row is free: a hundred concurrent ones would conflict
- * forever. So the transactions of one process queue, including new ones while there is a queue, and each process competes with one transaction.
+ * Under serializable isolation, every transaction that waited for the feed's row fails when the row is free, so a hundred concurrent ones would conflict
+ * forever. Therefore, the transactions of one process queue, including new ones while there is a queue, and each process competes with one transaction.
  */
 export const createQueue = (faultOf: FaultOf): (<T>(work: () => Promise<T>) => Promise<T>) => {
   let last: Promise<unknown> = Promise.resolve()

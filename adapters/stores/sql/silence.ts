@@ -8,7 +8,7 @@ const LONGEST_MS = 90_000
 type Asked = { readonly connection: object; giveUp(): boolean }
 
 /**
- * Detects connections that died silently, for example because a firewall dropped them: a statement sent over one is never answered.
+ * Detects connections that died silently, for example because a firewall dropped them. A statement sent over such a connection is never answered.
  *
  * Connections usually die together. So when a short statement gets no answer, the pool gives up every connection that has been silent since
  * then: those in use immediately, and idle ones before their next use.

@@ -3,7 +3,7 @@ import { KEPT_OUT } from '../../policy/plain-text.js'
 /** Control characters, which move a terminal's cursor, and those that are invisible or change the text around them. */
 const UNSAFE = new RegExp(`${KEPT_OUT.source}|\\p{Cf}`, 'gu')
 
-/** Makes text safe for a terminal: a chosen name must not control it. */
+/** Makes text safe for a terminal, because a name that someone chose must not control the terminal. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }

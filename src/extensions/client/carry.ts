@@ -76,7 +76,7 @@ async function send({ fetch, origins }: Settings, asked: Asked, token: string): 
     if (at.protocol !== 'https:' && at.protocol !== 'http:') throw new TypeError(`a redirect to ${at.protocol} is not followed`)
     target = at
     if (origins.has(at.origin)) continue
-    // If the other origin redirects back, the token is still not sent: that origin would choose what is requested on the holder's behalf.
+    // If the other origin redirects back, the token is still not sent, because that origin would choose what is requested on the holder's behalf.
     for (const name of ['authorization', 'cookie', 'proxy-authorization']) headers.delete(name)
     return { response: await fetch(at, { ...init, headers, redirect: 'follow' }), left: true }
   }

@@ -65,14 +65,14 @@ export function describe(thrown: unknown): string {
   }
 }
 
-/** Somebody else rotated the token: the process that did it does not hold our lock and is not about to save the successor. */
+/** Another process rotated the token. It does not hold our lock, so it is not about to save the successor. */
 export function replaced({ replacedById, expiresAt }: RecordPart): ClientError {
   const at = instantOf(expiresAt)
   const end = at === undefined ? '' : ` and expires at ${new Date(at).toISOString()}`
   return new ClientError('token_replaced', `this token was replaced by ${replacedById}${end}: use the successor`)
 }
 
-/** Nobody uses a successor. The holder cannot end it: a token can only rotate itself. */
+/** Nobody uses a successor. The holder cannot revoke it, because a token can only rotate itself. */
 export function unused(id: string): ClientError {
   return new ClientError('successor_unused', `the storage has another token, so the successor ${id} is not used: revoke it`)
 }

@@ -20,13 +20,13 @@ export type Successor = {
 export type Continuation = {
   /** The successor that an earlier attempt received. It may have been replaced since. */
   readonly known: Successor | undefined
-  /** Returns whether the successor may be declared lost. A client that has lost its lock must not: another one may have saved that successor. */
+  /** Returns whether the successor may be declared lost. A client that has lost its lock must not do so, because another one may have saved that successor. */
   mayReplace(): Promise<boolean>
 }
 
 type Answer = { readonly body: { readonly [name: string]: unknown }; readonly date: number | undefined }
 
-/** Far more than any response of the API needs: a record contains at most 16 KiB of metadata. */
+/** Far more than any response of the API needs, because a record contains at most 16 KiB of metadata. */
 const MAX_ANSWER_BYTES = 131_072
 /** Maximum delay accepted from the server: an hour. */
 const MAX_RETRY_SECONDS = 3600

@@ -2,8 +2,8 @@
 const FORM = /^([a-z][a-z0-9_]{0,23})_([0-9A-Za-z]{16})_[0-9A-Za-z]{49}$/
 
 /**
- * Checks whether a string has the form of a token. Other text is never put into a header: it might contain a line break, and platforms quote such values in
- * their errors.
+ * Checks whether a string has the form of a token. Other text is never put into a header, because it might contain a line break, and platforms quote invalid
+ * values in their errors.
  */
 export function isToken(text: unknown): text is string {
   return typeof text === 'string' && FORM.test(text)

@@ -58,7 +58,7 @@ export class Markers {
     if (!(await from.saveMove(prefix, source, leaving))) throw superseded()
     try {
       if ((await to.readMove(prefix)) !== undefined) throw taken()
-      // Before the store is marked: from then on it accepts no tokens, and a later run continues without this check.
+      // Before the store is marked, because from then on it accepts no tokens, and a later run continues without this check.
       await refuseContent(pair)
       if (!(await to.saveMove(prefix, undefined, arriving))) throw taken()
     } catch (error) {

@@ -87,7 +87,7 @@ export function remoteKeys(
     failing = true
     const set = await fetchJson(await address, dueAt)
     if (!isKeySet(set)) throw new StoreUnavailableError("the issuer's key URL returned no keys")
-    // We cannot fix what others publish: a weak key verifies nothing, and the other keys stay in use.
+    // We cannot fix what others publish. A weak key verifies nothing, and the other keys stay in use.
     const usable = set.keys.filter((jwk) => jwk.kty !== 'oct' && whyWeak(jwk) === undefined)
     if (usable.length === 0) throw new StoreUnavailableError("the issuer's key URL returned no usable key")
     keys = localKeys({ keys: usable })

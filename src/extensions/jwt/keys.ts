@@ -24,7 +24,7 @@ export type SigningKeyInput =
   | { readonly jwk: Jwk; readonly kid?: string }
   | { readonly publicJwk: Jwk; readonly sign: (bytes: Uint8Array) => Promise<Uint8Array> | Uint8Array; readonly kid?: string }
 
-/** Generates a new key pair. It exists only in this process: if several nodes sign, give them all the same keys. */
+/** Generates a new key pair. It exists only in this process, so if several nodes sign, give them all the same keys. */
 export async function generateSigningKey(alg: SigningAlgorithm = 'ES256'): Promise<SigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, alg === 'EdDSA' ? { crv: 'Ed25519' } : {})
   const publicJwk = await exportJWK(publicKey)

@@ -2,7 +2,7 @@ import { createCollected, createHeldSignal, refTo } from '../../cache/held-signa
 import type { RequestSignal } from '../../cache/signals.js'
 import { CLOCK_CHECK_MS, leftOf, startTimer } from '../../store/timer.js'
 
-/** Controllers with listeners: they must fire even if nothing else references them. */
+/** Controllers with listeners, which must fire even if nothing else references them. */
 const awaited: Set<AbortController> = new Set()
 /** For requests whose end is never reported. */
 const collected: ReturnType<typeof createCollected> = createCollected()

@@ -68,8 +68,8 @@ export type ForeignTokenOptions = VerifierOptions & {
   /** The `typ` of its access tokens. @default ['at+jwt', 'jwt'] */
   readonly types?: readonly string[]
   /**
-   * Returns the principal for the verified claims, or `null` to refuse. Omit `tenantId`, `resources` or `allowedIps` if there is no such limit: an
-   * explicit `undefined` is treated as a lost value, and the request is answered with 503.
+   * Returns the principal for the verified claims, or `null` to refuse. Omit `tenantId`, `resources` or `allowedIps` if there is no such limit. An explicit
+   * `undefined` is treated as a lost value, and the request is answered with 503.
    */
   readonly principal: (claims: Readonly<Record<string, unknown>>) => Identity | null
 }

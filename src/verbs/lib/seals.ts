@@ -24,7 +24,7 @@ const CHECKED_AT_ONCE = 100
 /**
  * Returns the newest seal of the audit log.
  *
- * @throws StoreUnavailableError `store_unavailable`, if it is damaged: a new seal must not build on it
+ * @throws StoreUnavailableError `store_unavailable`, if it is damaged, because a new seal must not build on it
  */
 export async function newestSeal(context: Context): Promise<FullSeal | undefined> {
   const [stored] = await context.store.seals({ prefix: context.settings.prefix, order: 'newest', limit: 1 })
@@ -38,7 +38,7 @@ export async function newestSeal(context: Context): Promise<FullSeal | undefined
  * @throws StoreUnavailableError `store_unavailable`, if the chain no longer contains the newest seal that this node has written or handed out
  */
 async function newestToContinue(context: Context): Promise<FullSeal | undefined> {
-  // Read before the store is: a concurrent call in this process may add a seal in the meantime.
+  // Read before the newest seal, because a concurrent call in this process may add a seal in the meantime.
   const before = known.get(context.settings)
   const newest = await newestSeal(context)
   const problem = before && (await whyNotAfter(context, before, newest))

@@ -52,8 +52,8 @@ export const SESSION_VARIABLES: string = `show session variables where variable_
   .join(', ')})`
 
 /**
- * Lets the server end the transaction of a process that hangs or has lost its connection. Otherwise, the transaction would hold its locks for hours. Only
- * MySQL reads the second comment: it can end only idle connections, whether or not they are in a transaction.
+ * Lets the server end the transaction of a process that hangs or has lost its connection. Otherwise, the transaction would hold its locks for hours. Only MySQL
+ * reads the second comment. It can end only idle connections, whether or not they are in a transaction.
  */
 const END_STOPPED = `/*M!100300 , session idle_transaction_timeout = ${IDLE_MS / 1000} */ /*!50700 , session wait_timeout = 60 */`
 

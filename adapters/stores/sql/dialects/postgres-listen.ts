@@ -22,7 +22,7 @@ const CONNECT_MS = 10_000
 const END_MS = 1_000
 /** How long a test notification may take to arrive, in milliseconds. */
 const PROOF_MS = 2_000
-/** The interval between probes of the connection, in milliseconds: a cut cable raises no error. */
+/** The interval between probes of the connection, in milliseconds. A cut cable raises no error, so only a probe notices it. */
 const PROBE_MS = 15_000
 
 /** Settles like the promise, or fails after a time limit, because a server may accept a connection and then never answer. */

@@ -70,7 +70,8 @@ const BEGIN = 'begin isolation level read committed'
 /**
  * Begins a transaction that the server ends if the process hangs or loses its connection, so that its locks do not block others for hours.
  *
- * Only for connections with an error listener: the server reports this while no statement is pending, and an unhandled error event would end the process.
+ * Only for connections with an error listener, because the server reports this while no statement is pending, and an unhandled error event would end the
+ * process.
  */
 export const BEGIN_BOUNDED: string = `${BEGIN}; set local idle_in_transaction_session_timeout = ${IDLE_MS}`
 

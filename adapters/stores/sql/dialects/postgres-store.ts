@@ -133,7 +133,7 @@ const openUrl = async (source: PostgresUrl, tables: Tables): Promise<OpenedPostg
 
 const overHostPool = (pool: PostgresPool, tables: Tables): OpenedPostgres => {
   const { Client, options } = pool as PostgresPool & { readonly Client?: new (options: unknown) => ListenClient }
-  // Not one of the pool's connections: they may be few, and the host may end the pool while latchkey listens.
+  // Not one of the pool's connections, because there may be few, and the host may end the pool while latchkey listens.
   const leases = leasesOf(pool, tables)
   if (typeof Client !== 'function') return over(leases, tables, {})
   return over(leases, tables, { subscribe: listener(leases, tables.names, () => new Client(options)) })

@@ -82,7 +82,7 @@ const openGiven = async (database: SyncDatabase | NodeDatabase | KyselyHandle, n
 /** The path that was passed to better-sqlite3; the other drivers report only where it led. */
 const nameOf = (database: object): string | undefined => {
   const name: unknown = Reflect.get(database, 'name')
-  // Neither a URI nor a relative path: the process may have changed its working directory since.
+  // Neither a URI nor a relative path, because the process may have changed its working directory since.
   return typeof name === 'string' && isAbsolute(name) ? name : undefined
 }
 

@@ -14,7 +14,7 @@ import { refuseFencedIn } from './moves.js'
 
 const refused = (why: string): AdditionResult => ({ ok: false, refused: why })
 
-/** Writes the parts in the order that determines the answer: a duplicate ID is reported as a conflict, not as an exceeded cap. */
+/** Writes the parts in the order that determines the answer, so that a duplicate ID is reported as a conflict, not as an exceeded cap. */
 function* write(sql: Sql, addition: Addition): Steps<AdditionResult> {
   const { builder } = sql
   const { inserts = [], events, caps = [] } = addition
@@ -72,7 +72,7 @@ function* steps(sql: Sql, host: HostAccess, identity: string | undefined, additi
     try {
       yield* undo()
     } catch {
-      // The connection was lost, or the server rolled back the whole transaction: the first error says more.
+      // The connection was lost, or the server rolled back the whole transaction. The first error says more.
       throw error
     }
     if (!clash) throw error
@@ -88,7 +88,7 @@ function* checked(sql: Sql, host: HostAccess, addition: Addition): Steps<Additio
   return yield* write(sql, addition)
 }
 
-/** The last piece of work on each connection: two concurrent savepoints would undo each other. */
+/** The last piece of work on each connection. The next one waits for it, because two concurrent savepoints would undo each other. */
 const turns: WeakMap<object, Promise<unknown>> = new WeakMap()
 
 const inTurn = async <T>(connection: object, work: () => T | Promise<T>): Promise<T> => {

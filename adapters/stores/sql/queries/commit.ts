@@ -21,7 +21,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
   for (const id of touched) lines.push(tokenLine(id))
   for (const owner of ownersChanged) lines.push(ownerLine(owner))
-  // Before the lock of the feed: if another transaction holds the same token, only this change waits for it.
+  // Before the feed is locked, so that only this change waits if another transaction holds the same token.
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
   for (const { expectedVersion, record } of inOrder(updates, ({ record: { id } }) => id)) {
     const { id, ...columns } = tokenToRow(record)
@@ -37,7 +37,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   }
   for (const erasure of erasures) yield* eraseFields(sql, erasure)
   yield* clearUsage(sql, removals)
-  // Under the row lock of the feed: no other transaction adds a token before this one commits.
+  // Under the row lock of the feed, so no other transaction adds a token before this one commits.
   for (const [at, cap] of caps.entries()) if (yield* isExceeded(sql, cap)) throw new CapSignal(at)
   return { ok: true }
 }

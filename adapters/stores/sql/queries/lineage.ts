@@ -25,7 +25,7 @@ export class ReplacedError extends StoreUnavailableError {
  */
 export class Lineage {
   readonly #next: Map<string, string> = new Map()
-  /** Grows when a replacement is seen: older connections may lead to the replaced server. */
+  /** Grows when a replacement is seen, because older connections may lead to the replaced server. */
   age = 0
 
   /**

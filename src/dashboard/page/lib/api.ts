@@ -39,7 +39,7 @@ export async function call<T>(method: 'GET' | 'POST' | 'PATCH', path: string, op
   })
   if (response.type === 'opaqueredirect') throw new Problem(401, undefined)
   const isJson = /^application\/(?:[\w.-]+\+)?json\b/i.test(response.headers.get('content-type') ?? '')
-  // The API never responds like this: a proxy or network responded with its own page.
+  // The API never responds like this. A proxy or network responded with its own page.
   if (!isJson && (response.ok || response.status === 511)) throw new Problem(0, { code: INTERCEPTED })
   const body: unknown = await response.json().catch(() => undefined)
   if (response.ok && body !== undefined) return body as T

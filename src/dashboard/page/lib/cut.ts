@@ -39,7 +39,7 @@ export function cutTokens(text: string, before = ''): string {
  */
 export const isRandom = (text: string): boolean => /\d|[A-Z]{2}/.test(text) && (text.match(/\d+|[a-z]+|[A-Z]+/g)?.length ?? 0) > 5
 
-/** Like `cutTokens`, but only for whole tokens: in a URL, an ID of the host can be as long as an ID with a secret. */
+/** Like `cutTokens`, but only for whole tokens, because in a URL an ID of the host can be as long as a token's ID with its secret. */
 export function cutWhole(text: string, before = ''): string {
   const own = text.replace(TOKEN, '$1').replace(TAIL, '$1').replace(SIGNED, '')
   return foreign === undefined ? own : own.replace(foreign, (found) => (before.includes(found) ? found : ''))

@@ -72,7 +72,7 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
 }
 
 // Exponential backoff with jitter, so that many pages do not return at the same moment. Never earlier than the server asks,
-// but after an hour at most, so that a page never seems dead.
+// but after at most an hour, so that a page never seems dead.
 function retryMs({ retryAfter = 0 }: Problem, failures: number): number {
   const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures)
   return Math.min(LONGEST_WAIT_MS, Math.max(retryAfter * 1000, wait * (0.75 + Math.random() / 2)))

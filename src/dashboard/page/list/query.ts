@@ -18,7 +18,7 @@ const ALIVE = ['active', 'pending', 'inactive'] as const
 
 export const STATUSES = ['active', 'inactive', 'pending', 'expired', 'revoked'] as const
 
-// URLs are typed and shared: a value that is not offered is ignored.
+// URLs are typed and shared, so a value that is not offered is ignored.
 export const statusOf = (place: Place): string | undefined => STATUSES.find((status) => status === place.status)
 export const sizeOf = (place: Place): number => Number(SIZES.find((size) => size === place.size) ?? '25')
 export const viewOf = (place: Place): View => VIEWS.find((view) => view === place.view) ?? 'all'

@@ -30,7 +30,7 @@ export function createFileStorage(given: string, times: LockTimes = TIMES): Requ
         .writeFile(text)
         .then(() => file.sync())
         .finally(() => file.close())
-      // Checked at the last moment: a process that took the lock over has written something newer.
+      // Checked at the last moment, because a process that took over the lock has written something newer.
       if (!(await held.isHeld())) throw new Error('the file lock was lost')
       // A person takes no lock. Whatever is written between this check and the next line is lost.
       const found = await textIn(path)
