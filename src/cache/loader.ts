@@ -241,8 +241,7 @@ export class Loader<T> {
   #forget(load: Load<T>): void {
     if (load.caller !== undefined) this.#shares.remove(load.caller)
     load.caller = undefined
-    this.#delayed.delete(load)
-    if (this.#delayed.size === 0) {
+    if (this.#delayed.delete(load) && this.#delayed.size === 0) {
       clearTimeout(this.#timer)
       this.#timer = undefined
     }

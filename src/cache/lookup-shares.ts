@@ -56,16 +56,14 @@ export class LookupShares {
     return this.#counts.of(from.caller) >= part * (from.caller === '' ? UNKNOWN_FACTOR : 1)
   }
 
-  add(from: Origin): void {
-    for (const key of keysOf(from)) this.#counts.add(key)
+  // A caller never has the same key as its limited site: their networks differ in length.
+  add({ caller, limitedSite }: Origin): void {
+    this.#counts.add(caller)
+    if (limitedSite !== undefined) this.#counts.add(limitedSite)
   }
 
-  remove(from: Origin): void {
-    for (const key of keysOf(from)) this.#counts.remove(key)
+  remove({ caller, limitedSite }: Origin): void {
+    this.#counts.remove(caller)
+    if (limitedSite !== undefined) this.#counts.remove(limitedSite)
   }
-}
-
-// A caller never has the same key as its limited site: their networks differ in length.
-function keysOf({ caller, limitedSite }: Origin): readonly string[] {
-  return limitedSite === undefined ? [caller] : [caller, limitedSite]
 }

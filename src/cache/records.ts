@@ -142,19 +142,21 @@ export class RecordCache {
    *
    * @throws StoreUnavailableError `store_unavailable`
    */
-  async read(id: string, ip: string | undefined, leftMs?: number): Promise<Entry | undefined> {
+  read(id: string, ip: string | undefined, leftMs?: number): Promise<Entry | undefined> {
     const fresh = this.#keeps && this.follower.fresh && !this.#isUnsettled(id)
     if (this.#keeps) this.follower.start()
-    try {
-      const entry = await this.#inTime(this.#loader.load(id, fresh, namesOf(ip)), leftMs)
-      if (entry === undefined) this.noteGuess(ip)
-      return entry
-    } catch (error) {
-      const entry = this.#stale(id)
-      if (entry === undefined) throw error
-      this.#options.report('verify', error)
-      return entry
-    }
+    return this.#inTime(leftMs, () => this.#loader.load(id, fresh, namesOf(ip))).then(
+      (entry) => {
+        if (entry === undefined) this.noteGuess(ip)
+        return entry
+      },
+      (error) => {
+        const entry = this.#stale(id)
+        if (entry === undefined) throw error
+        this.#options.report('verify', error)
+        return entry
+      },
+    )
   }
 
   /**
@@ -171,14 +173,15 @@ export class RecordCache {
   }
 
   /** Reads the entry from the store, bypassing the cache and pending reads. */
-  async readAgain(id: string, leftMs?: number): Promise<Entry | undefined> {
-    return await this.#inTime(this.#loader.load(id, false), leftMs)
+  readAgain(id: string, leftMs?: number): Promise<Entry | undefined> {
+    return this.#inTime(leftMs, () => this.#loader.load(id, false))
   }
 
-  // A read has its own deadline, which is enough for a request that has waited for nothing else.
-  #inTime(read: Promise<Entry | undefined>, leftMs: number | undefined): MaybePromise<Entry | undefined> {
+  // A read has its own deadline, which is enough for a request that has waited for nothing else. Without any time left, none begins: nobody would wait for it.
+  #inTime(leftMs: number | undefined, read: () => Promise<Entry | undefined>): Promise<Entry | undefined> {
+    if (leftMs === undefined) return read()
     const { deadlineMs, report } = this.#options
-    return leftMs === undefined ? read : callOut({ what: 'the store', where: 'store.find', deadlineMs, leftMs, report }, () => read)
+    return new Promise((resolve) => resolve(callOut({ what: 'the store', where: 'store.find', deadlineMs, leftMs, report }, read)))
   }
 
   /**

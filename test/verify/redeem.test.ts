@@ -2,7 +2,7 @@ import type { Principal, Verification } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore } from 'latchkey/testing'
 import { createTicket } from 'latchkey/ws'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { internalsOf } from '../../src/instance.js'
 import { instance, mint, verdict } from '../latchkey/harness.js'
 
@@ -11,10 +11,13 @@ const HOUR_MS = 3_600_000
 async function world(options: Parameters<typeof instance>[0] = {}) {
   const down: string[] = []
   const calls: string[] = []
+  const after: { [method: string]: () => void } = {}
   const store = interceptStore(memoryStore(), ({ method }, proceed) => {
     calls.push(method)
     if (down.includes(method)) throw new Error('down')
-    return proceed()
+    const answer = proceed()
+    after[method]?.()
+    return answer
   })
   const tokens = instance({ store, ...options })
   const { token, record } = await mint(tokens, { ownerId: 'ada' })
@@ -22,7 +25,7 @@ async function world(options: Parameters<typeof instance>[0] = {}) {
   if (!verification.ok) throw new Error(verification.code)
   const principal: Principal = verification.principal
   const redeem = (ticket: string) => verdict(internalsOf(tokens).redeem?.(ticket, {}) as Promise<Verification>)
-  return { tokens, id: record.id, principal, down, calls, redeem }
+  return { tokens, id: record.id, principal, down, calls, after, redeem }
 }
 
 it('a ticket can still be used once after failed attempts while the store was down', async () => {
@@ -69,6 +72,29 @@ it('a ticket that cannot be saved again after a failed redemption is refused', a
   expect(await redeem(ticket)).toBe('store_unavailable')
   down.length = 0
   expect(await redeem(ticket)).toBe('token_unknown')
+})
+
+it('a failed read that nobody waits for any longer does not end the process', async () => {
+  let late = 0
+  const { now } = performance
+  vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + late)
+  const unhandled: unknown[] = []
+  const note = (error: unknown): number => unhandled.push(error)
+  process.on('unhandledRejection', note)
+  onTestFinished(() => {
+    process.off('unhandledRejection', note)
+    vi.restoreAllMocks()
+  })
+  const { tokens, principal, down, after, redeem } = await world()
+  const { ticket } = await createTicket(tokens, principal)
+  // As if the event loop had been blocked while the store answered.
+  after.takeTicket = () => {
+    late = 3_600_000
+  }
+  down.push('find')
+  expect(await redeem(ticket)).toBe('store_unavailable')
+  await new Promise((resolve) => setTimeout(resolve))
+  expect(unhandled).toEqual([])
 })
 
 it.each([
