@@ -105,10 +105,15 @@ function secretsFrom(find: () => readonly string[] = () => []): readonly string[
   }
 }
 
+/** Describes an error with the errors that caused it. `cause` must be a copy, because an original may have cycles and contain secrets. */
+export function withCauses(message: string, cause: unknown): string {
+  const why = isErrorLike(cause) ? causesOf(cause) : cause
+  return typeof why === 'string' ? `${message} (${why})` : message
+}
+
 function lineOf({ where, error }: FaultReport, suppressed: number): string {
   const { code, advice, effect = advice } = helpFor(where)
-  const cause = isErrorLike(error.cause) ? causesOf(error.cause) : error.cause
-  const why = typeof cause === 'string' ? `${error.message} (${cause})` : error.message
+  const why = withCauses(error.message, error.cause)
   const more = suppressed === 0 ? '' : ` ${suppressed} more since the last line.`
   const docs = `See node_modules/latchkey/docs/diagnostics.md#${code.toLowerCase()}`
   return `latchkey ${code} ${where}: ${oneLine(why)}. ${isAdvised(error) ? effect : advice}${more} ${docs}`

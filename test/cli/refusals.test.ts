@@ -68,10 +68,38 @@ export default latchkey({ prefix: 'acme_live', store: ${kind}Store({ url: '${kin
     )
     const list = await shell.run('list', '--config', file)
     expect([list.code, list.stdout]).toEqual([3, ''])
-    expect(list.stderr).toMatch(/^latchkey: [^\n]+ \(store_unavailable\)\n$/)
+    expect(list.stderr).toMatch(/^latchkey: [^\n]+ \(Error: [^\n]*ECONNREFUSED [^\n]*127\.0\.0\.1:1\) \(store_unavailable\)\n$/)
     const doctor = await shell.run('doctor', '--config', file)
     expect([doctor.code, doctor.stderr]).toEqual([3, 'Some checks failed.\n'])
     expect(doctor.stdout).toMatch(/FAILED/)
+  })
+
+  it('the error names the cause of a failure, without a password', async () => {
+    const file = shell.write(
+      'cause.config.mjs',
+      `import { latchkey } from '$index'
+import { memoryStore } from '$memory'
+const inner = new Error('connect to postgres://app:hun/t#er2@db.example/app failed')
+const mayOwn = () => { throw Object.assign(new Error('the directory is down', { cause: inner }), { code: 'EDOWN' }) }
+const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { a: 'b' }, mayOwn, logger: false })
+export default tokens`,
+    )
+    const { code, stderr } = await shell.run('create', '--name', 'x', '--scope', 'a', '--owner', 'ada', '--config', file)
+    expect(code).toBe(3)
+    expect(stderr).toContain('the directory is down < Error: connect to postgres://…@db.example/app failed) (store_unavailable)')
+    expect(stderr).not.toMatch(/hun|er2/)
+  })
+
+  it('a store of your own that fails is reported with the kind and code of its error', async () => {
+    const file = shell.write(
+      'own.config.mjs',
+      `import { latchkey } from '$index'
+import { memoryStore } from '$memory'
+const list = async () => { throw Object.assign(new Error('password hunter2'), { code: 'EHOSTDOWN' }) }
+export default latchkey({ prefix: 'acme_live', store: { ...memoryStore(), list }, scopes: { a: 'b' }, logger: false })`,
+    )
+    const { code, stderr } = await shell.run('list', '--config', file)
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/^latchkey: [^\n]+ \(Error EHOSTDOWN\) \(store_unavailable\)\n$/)])
   })
 
   it('a fault that the command does not report itself is logged', async () => {

@@ -1,5 +1,6 @@
 import { isErrorLike, isLatchkeyError } from '../../errors.js'
-import { describeFault } from '../../store/describe-fault.js'
+import { copyFault, describeFault } from '../../store/describe-fault.js'
+import { withCauses } from '../../store/reporter.js'
 import { redact } from '../../token/redact.js'
 import { printable } from './printable.js'
 
@@ -37,8 +38,9 @@ export function readFault(error: unknown): { readonly exitCode: ExitCode; readon
   if (!isLatchkeyError(error)) {
     return { exitCode: EXIT.failed, sentence: oneLine(isErrorLike(error) ? error.message : describeFault(error)) }
   }
-  const cause = error.cause === undefined ? '' : `: ${describeCause(error.cause)}`
-  return { exitCode: exitCodeOf(error.code), sentence: oneLine(`${error.message}${cause} (${error.code})`) }
+  const { cause } = error
+  const copy = typeof cause === 'object' && cause !== null ? copyFault(cause) : cause
+  return { exitCode: exitCodeOf(error.code), sentence: oneLine(`${withCauses(error.message, copy)} (${error.code})`) }
 }
 
 function exitCodeOf(code: string): ExitCode {
@@ -46,12 +48,14 @@ function exitCodeOf(code: string): ExitCode {
   return code === 'invalid_input' ? EXIT.usage : EXIT.failed
 }
 
-/** A driver's message may quote a connection string, so only its kind and code are shown. Messages of our own errors are safe to show. */
-function describeCause(cause: unknown): string {
-  return isLatchkeyError(cause) ? cause.message : describeFault(cause)
-}
+/** The login in a connection string, which a message may quote, up to the last `@`: a password may contain reserved characters. */
+const LOGIN = /(:\/\/)[^\s/?#:@]*:\S*@/g
 
-/** Makes text safe for a terminal: one line without tokens. */
+/** Makes text safe for a terminal: one line without tokens and passwords. */
 export function oneLine(text: string): string {
-  return printable(redact(text).replace(/\s*[\r\n]+\s*/g, ' ')).slice(0, MAX_SENTENCE)
+  return printable(
+    redact(text)
+      .replace(LOGIN, '$1…@')
+      .replace(/\s*[\r\n]+\s*/g, ' '),
+  ).slice(0, MAX_SENTENCE)
 }
