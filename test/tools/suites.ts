@@ -15,6 +15,7 @@ export const LONG: string[] = [
   'test/audit/tamper-stores.test.ts',
   'test/audit/tamper.test.ts',
   'test/cache/schedules.test.ts',
+  'test/cli/broken-config.test.ts',
   'test/cli/commands.test.ts',
   'test/cli/docs.test.ts',
   'test/cli/doctor.test.ts',

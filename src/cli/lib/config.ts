@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { isErrorLike } from '../../errors.js'
 import type { Latchkey } from '../../instance.js'
 import { CommandError, EXIT } from './fault.js'
+import { placeOfError } from './place-of-error.js'
 
 const NAMES = ['latchkey.config.ts', 'latchkey.config.mjs', 'latchkey.config.js'] as const
 
@@ -60,7 +61,10 @@ async function runModule(file: string): Promise<unknown> {
     return await importFile(file)
   } catch (error) {
     if (error instanceof CommandError) throw error
-    throw new CommandError(EXIT.failed, `${file} failed: ${isErrorLike(error) ? error.message : 'it threw something that is not an error'}`)
+    if (!isErrorLike(error)) throw new CommandError(EXIT.failed, `${file} failed: it threw something that is not an error`)
+    const place = await placeOfError(error, file)
+    const at = place === undefined || error.message.includes(place) ? '' : ` (${place})`
+    throw new CommandError(EXIT.failed, `${file} failed: ${error.message}${at}`)
   }
 }
 
