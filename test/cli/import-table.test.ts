@@ -99,6 +99,32 @@ describe('latchkey import of a table', () => {
     expect(stderr).not.toContain('half')
   })
 
+  it.each([
+    ['semicolons', 'keys.csv', 'label;hash\na;b\n', 'separated by ";": add --delimiter \';\''],
+    ['semicolons and a comma in a name', 'keys.csv', 'label;hash, hex;owner\na;b;c\n', "add --delimiter ';'"],
+    [
+      'quoted names',
+      'keys.csv',
+      '"label";"hash"\n',
+      'line 1 has text after a closing quote (if another character separates the cells, add',
+    ],
+    ['a quoted name', 'keys.csv', 'label;"hash, hex"\n', '(if another character separates the cells, add --delimiter)'],
+    ['tabs', 'keys.csv', 'label\thash\n', "separated by a tab: add --delimiter $'\\t'"],
+    ['bars', 'keys.csv', 'label|hash\n', "add --delimiter '|'"],
+    ['commas in a file for tabs', 'keys.tsv', 'label,hash\n', "add --delimiter ','"],
+    ['commas in a file without an extension', 'keys', 'label,hash\n', 'for a table, add --delimiter, or name the file .csv or .tsv'],
+  ])('import suggests the delimiter for a table with %s', async (_, name, text, message) => {
+    shell.write(name, text)
+    expect(await run(name)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) })
+  })
+
+  it('import accepts one column, and a name of a column that contains another separator', async () => {
+    shell.write('one.csv', 'hash\n')
+    expect(await run('one.csv', '--dry-run')).toMatchObject({ code: 0, report: { rows: 0 } })
+    shell.write('odd.csv', 'label,hash;hex\n')
+    expect(await run('odd.csv', '--dry-run')).toMatchObject({ code: 0, report: { rows: 0 } })
+  })
+
   it('import groups equal problems, with their number and first lines, and lists each of them with --json', async () => {
     const rows = hashes.slice(0, 8).map((hash, at) => [at === 7 ? '' : `key ${at}`, hash])
     shell.write('wrong.csv', table(['label', 'digest'], rows))

@@ -20,7 +20,7 @@ export async function* readTable(input: NodeJS.ReadableStream, delimiter: string
     bom: true,
     delimiter,
     info: true,
-    columns: readHeader,
+    columns: (names: readonly (string | undefined)[]) => readHeader(names, delimiter),
     cast: readCell,
     skip_empty_lines: true,
     max_record_size: LONGEST_ROW,
@@ -36,7 +36,10 @@ export async function* readTable(input: NodeJS.ReadableStream, delimiter: string
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
     const at: unknown = Reflect.get(error, 'lines')
-    throw brokenLine(typeof at === 'number' ? at : line + 1, FAULTS[error.code] ?? 'cannot be read as a row of a table')
+    const number = typeof at === 'number' ? at : line + 1
+    // Quotes of a table with another separator are in the wrong places.
+    const hint = number === 1 && error.code.includes('QUOTE') ? ' (if another character separates the cells, add --delimiter)' : ''
+    throw brokenLine(number, `${FAULTS[error.code] ?? 'cannot be read as a row of a table'}${hint}`)
   }
 }
 
@@ -44,7 +47,26 @@ function breaksIn(record: object): number {
   return Object.values(record).reduce((sum: number, cell: unknown) => sum + (String(cell).match(/\r\n|\n|\r/g)?.length ?? 0), 0)
 }
 
-function readHeader(names: readonly (string | undefined)[]): string[] {
+/** How a shell writes the usual separators. */
+const SEPARATORS: readonly (readonly [separator: string, written: string])[] = [
+  [',', "','"],
+  [';', "';'"],
+  ['\t', "$'\\t'"],
+  ['|', "'|'"],
+]
+
+// Spreadsheets write semicolons where the comma is the decimal separator. Without this, each row would fail, because it has no such column.
+function refuseOtherSeparator(names: readonly (string | undefined)[], delimiter: string): void {
+  const header = names.join('')
+  for (const [separator, written] of SEPARATORS) {
+    if (separator === delimiter || header.split(separator).length <= names.length) continue
+    const name = separator === '\t' ? 'a tab' : JSON.stringify(separator)
+    throw new CommandError(EXIT.usage, `the columns of the header seem to be separated by ${name}: add --delimiter ${written}`)
+  }
+}
+
+function readHeader(names: readonly (string | undefined)[], delimiter: string): string[] {
+  refuseOtherSeparator(names, delimiter)
   return names.map((name, index) => {
     if (name === undefined || name === '') throw new CommandError(EXIT.usage, `column ${index + 1} of the header has no name`)
     // Without a header, these are the cells of the first row, which may contain a secret.

@@ -37,5 +37,5 @@ function readObject(line: string, number: number): object {
   } catch {
     // The parser's message quotes the line.
   }
-  throw brokenLine(number, 'is not a JSON object')
+  throw brokenLine(number, `is not a JSON object${number === 1 ? ' (for a table, add --delimiter, or name the file .csv or .tsv)' : ''}`)
 }
