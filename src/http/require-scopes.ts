@@ -44,7 +44,7 @@ export function createScopeCheck<R extends object>(
       return guard.refuse('store_unavailable', request)
     }
     try {
-      const answer = check(requirement, admission, request)
+      const answer = check(requirement, admission, request, routeOf)
       return isThenable(answer) ? Promise.resolve(answer).catch(unavailable) : answer
     } catch (error) {
       return unavailable(error)
@@ -68,7 +68,27 @@ function orNothing(find: () => string | undefined): string | undefined {
   }
 }
 
-function check<R>(requirement: Requirement<R>, admission: Admission, request: R): MaybePromise<PlainResponse | undefined> {
+/** Warns about a function that reads a misnamed parameter, or returns a number. Text and lists may be empty because of what the caller sent. */
+function warnNoValue<R>(
+  requirement: Requirement<R>,
+  { guard }: Admission,
+  dimension: string,
+  value: unknown,
+  routeOf: () => string | undefined,
+): void {
+  if (typeof value === 'string' || Array.isArray(value)) return
+  const kind = value === undefined || value === null ? String(value) : `a value of type ${typeof value}`
+  const about = `the function for ${dimension} returned ${kind}; check the names of the route's parameters`
+  const route = orNothing(routeOf) || `a route that requires ${requirement.name}`
+  tellRoute(requirement.resources, 'LATCHKEY_W016', guard.onWarning, { route, about })
+}
+
+function check<R>(
+  requirement: Requirement<R>,
+  admission: Admission,
+  request: R,
+  routeOf: ((request: R) => string) | undefined,
+): MaybePromise<PlainResponse | undefined> {
   const { guard, principal } = admission
   if (principal === undefined) return guard.refuse('credential_missing', request)
   const held = heldScope(principal, requirement, (scope) => {
@@ -89,6 +109,9 @@ function check<R>(requirement: Requirement<R>, admission: Admission, request: R)
   const values = found.map(([, value]) => value)
   const finish = (settled: readonly unknown[]): PlainResponse | undefined => {
     const asked = found.map(([dimension], index) => [dimension, resourceValues(settled[index])] as const)
+    for (const [index, [dimension, list]] of asked.entries()) {
+      if (list === undefined) warnNoValue(requirement, admission, dimension, settled[index], () => routeOf?.(request))
+    }
     const allowed = asked.every(([dimension, list]) => list !== undefined && reaches(principal, held, dimension, list))
     return allowed ? undefined : refusal('resource_denied', requirement, admission, request)
   }
