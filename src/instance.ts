@@ -2,7 +2,7 @@ import type { ListedEventHandler } from './activity/call-handler.js'
 import type { OpenUses } from './activity/open-uses.js'
 import type { SealedAudit } from './audit/handle.js'
 import type { Standing, TokenHolder } from './cache/standing.js'
-import { InvalidInputError } from './errors.js'
+import { InvalidInputError, LatchkeyError } from './errors.js'
 import type { Actor } from './model/actor.js'
 import type { Attempted } from './model/attempted.js'
 import { aboutCopies } from './model/copies.js'
@@ -22,7 +22,7 @@ import type { CreateOptions } from './model/transaction.js'
 import type { UsageInput, UsageOfInput, UsageReport, UsageSummary } from './model/usage.js'
 import type { Readings, Vitals } from './model/vitals.js'
 import type { Settings } from './options.js'
-import { misgiven } from './policy/misgiven.js'
+import { isRequest, misgiven } from './policy/misgiven.js'
 import type { ResourceMode } from './policy/resource-mode.js'
 import type { ScopeSet } from './policy/scope-set.js'
 import type { Allowance } from './store/deadline.js'
@@ -292,7 +292,9 @@ function found<T>(map: WeakMap<object, T>, tokens: unknown, write: string | unde
   if (inside === undefined) {
     const copies = aboutCopies()
     const hint = copies === undefined ? misgiven(tokens, write) : `; ${copies}`
-    throw new InvalidInputError('tokens', `must be the result of latchkey(options)${hint}`)
+    const message = `must be the result of latchkey(options)${hint}`
+    if (isRequest(tokens)) throw new LatchkeyError('misconfigured', `tokens: ${message}`, { field: 'tokens' })
+    throw new InvalidInputError('tokens', message)
   }
   return inside
 }

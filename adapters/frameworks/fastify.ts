@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
 import { endpointName } from '../../src/activity/endpoint-name.js'
-import { InvalidInputError } from '../../src/errors.js'
+import { InvalidInputError, LatchkeyError } from '../../src/errors.js'
 import { createGuard, type GuardOutcome } from '../../src/http/authenticate.js'
 import { markGuard } from '../../src/http/guard-marks.js'
 import type { FirstArgument, FirstInput, RestArguments, RestInput } from '../../src/http/named-scopes.js'
@@ -16,6 +16,7 @@ import { pathIn } from '../../src/management/target.js'
 import type { Actor } from '../../src/model/actor.js'
 import type { MaybePromise } from '../../src/model/json.js'
 import type { Principal, ScopeName } from '../../src/model/principal.js'
+import { isRequest } from '../../src/policy/misgiven.js'
 import { detached } from '../../src/policy/option-reader.js'
 import { isThenable } from '../../src/store/deadline.js'
 import { followUse } from './node/close.js'
@@ -73,7 +74,9 @@ const plugin: FastifyPluginAsync<AuthenticateOptions> = async function authentic
 // Throws if the plugin was called as on other frameworks, or if the instance was passed in place of the options.
 function checkRegistered(app: object, options: object, name: string, write: string): void {
   if ('addHook' in Object(app) && 'tokens' in Object(options)) return
-  throw new InvalidInputError(name, `is a plugin: app.register(${name}, ${write})`)
+  const message = `is a plugin: app.register(${name}, ${write})`
+  if (isRequest(app)) throw new LatchkeyError('misconfigured', `${name}: ${message}`, { field: name })
+  throw new InvalidInputError(name, message)
 }
 
 // The result of `protect` or `requireScopes` was registered. Fastify cannot catch an exception from a callback-style plugin.

@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../errors.js'
+import { InvalidInputError, LatchkeyError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { ScopeName } from '../model/principal.js'
 import { isDimension } from '../policy/resource.js'
@@ -33,11 +33,13 @@ export type ScopeCall = 'requireScopes' | 'RequireScopes'
  * Reads the arguments of `requireScopes` once, when the route is defined. Errors show it as the framework spells it.
  *
  * @throws InvalidInputError `invalid_input`
+ * @throws LatchkeyError `misconfigured` if a framework called `requireScopes` itself
  */
 export function readRequirement<R>(args: readonly unknown[], call: ScopeCall = 'requireScopes'): Requirement<R> {
   const rest: unknown[] = [...args]
   if (isUncalled(rest)) {
-    throw new InvalidInputError('scopes', `must be scope names: call ${call}('inventory:read') first, and use its result`)
+    const message = `scopes: must be scope names: call ${call}('inventory:read') first, and use its result`
+    throw new LatchkeyError('misconfigured', message, { field: 'scopes' })
   }
   const last = rest.at(-1)
   const resources = rest.length > 1 && typeof last === 'object' && last !== null ? readSources<R>(rest.pop()) : []
@@ -49,7 +51,7 @@ export function readRequirement<R>(args: readonly unknown[], call: ScopeCall = '
   }
   const any = rest.length === 1 && typeof first === 'object' && first !== null
   const scopes: readonly unknown[] = any ? readAny(first) : rest
-  if (scopes.length === 0) throw new InvalidInputError('scopes', `${call} requires at least one scope`)
+  if (scopes.length === 0) throw new InvalidInputError('scopes', `${call} requires at least one scope, as in ${call}('inventory:read')`)
   const names = scopes.map(readScope)
   return { scopes: names, any, name: [...new Set(names)].sort().join(' '), resources }
 }

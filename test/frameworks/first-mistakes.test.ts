@@ -50,10 +50,10 @@ it.each(MIDDLEWARE)(
       [adapter.management, 'management(tokens, { actor })'],
     ] as const) {
       const message = expect.stringContaining(`${uncalled}${write} first, and use its result`)
-      expect(await errorOf(made, ...args)).toMatchObject({ code: 'invalid_input', message })
+      expect(await errorOf(made, ...args)).toMatchObject({ code: 'misconfigured', status: 500, message })
     }
     const message = expect.stringContaining("requireScopes('inventory:read') first, and use its result")
-    expect(await errorOf(adapter.requireScopes, ...args)).toMatchObject({ code: 'invalid_input', message })
+    expect(await errorOf(adapter.requireScopes, ...args)).toMatchObject({ code: 'misconfigured', status: 500, message })
   },
 )
 
@@ -102,7 +102,6 @@ it('on web requests, wrong arguments are rejected with a hint about what to writ
     [onWeb.authenticate, [tokens, request, { require: onWeb.requireScopes }], 'requireScopes'],
     [mayRead, [], 'request: must be the Request that authenticate() accepted'],
     [onWeb.management, [undefined, { actor, mountPath: '/x' }], 'tokens: must be the result of latchkey(options)'],
-    [onWeb.management, [request], 'tokens: must be the result of latchkey(options), not a request'],
     [onWeb.management, [tokens], 'actor: must be a function'],
     [onWeb.management, [tokens, actor], 'actor: must be passed as an option'],
     [onWeb.management(tokens, { actor, mountPath: '/x' }), [], 'request: must be a standard Request'],
@@ -148,6 +147,11 @@ it('on Nest, the error for wrong arguments shows what to write', async () => {
     expect((await errorOf(RequireScopes, ...args)).message).toContain("call RequireScopes('inventory:read') first, and use its result")
 })
 
+it('management() as a web handler explains how to call it', async () => {
+  const message = expect.stringContaining('tokens: must be the result of latchkey(options), not a request')
+  expect(await errorOf(onWeb.management, request)).toMatchObject({ code: 'misconfigured', message })
+})
+
 it("authenticateUpgrade() without the listener's request explains how to call it", async () => {
   for (const args of [[], [tokens], [nodeRequest, tokens], [tokens, request]])
     expect((await errorOf(authenticateUpgrade, ...args)).message).toContain('authenticateUpgrade(tokens, request)')
@@ -155,7 +159,7 @@ it("authenticateUpgrade() without the listener's request explains how to call it
 
 it('createTicket() as a route handler explains how to call it', async () => {
   const says = expect.stringContaining('not a request: call createTicket(tokens, principal) first')
-  expect(await errorOf(createTicket, nodeRequest, {}, next)).toMatchObject({ code: 'invalid_input', message: says })
+  expect(await errorOf(createTicket, nodeRequest, {}, next)).toMatchObject({ code: 'misconfigured', message: says })
 })
 
 it.each([
@@ -173,14 +177,14 @@ it.each([
       const answer = await fetch(origin)
       return [answer.status, await answer.text()] as const
     })
-    expect([status, text.replaceAll('&#39;', "'")]).toEqual([400, expect.stringMatching(why)])
+    expect([status, text.replaceAll('&#39;', "'")]).toEqual([500, expect.stringMatching(why)])
 
     const errors: unknown[] = []
     const koa = new Koa().use(byKoa as never).use((ctx) => {
       ctx.body = 'open'
     })
     koa.on('error', (error) => void errors.push(error))
-    await served(koa.callback(), async (origin) => expect(await (await fetch(origin)).text()).not.toContain('open'))
+    await served(koa.callback(), async (origin) => expect((await fetch(origin)).status).toBe(500))
     expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(why) })])
 
     const hono = new Hono().use(byHono as never).get('/', (c) => c.text('open'))
@@ -189,6 +193,6 @@ it.each([
 
     const server = fastify()
     server.get('/', { onRequest: byFastify as never }, () => 'open')
-    expect((await server.inject('/')).json()).toMatchObject({ message: expect.stringMatching(why) })
+    expect((await server.inject('/')).json()).toMatchObject({ statusCode: 500, message: expect.stringMatching(why) })
   },
 )
