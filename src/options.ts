@@ -72,7 +72,12 @@ export type LatchkeyOptions<S extends string = string> = FaultOptions & {
   /** How verification caches records: a preset, bounds of your own, or `false` to read the store for every verification. @default 'balanced' */
   readonly cache?: CachePreset | CacheOptions | false
   /** How uses are counted; `false` disables counting. */
-  readonly usage?: false | { /** @default '1s' */ readonly flushEvery?: Duration }
+  readonly usage?:
+    | false
+    | {
+        /** How often counts are written to the store. @default '1s' */
+        readonly flushEvery?: Duration
+      }
   /** Audit events about what happens as time passes, such as a token's expiry. `false`: none. */
   readonly notices?: NoticesOptions | false
   /** How long old data is kept. */

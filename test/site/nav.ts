@@ -42,7 +42,7 @@ export const NAVIGATION: readonly { readonly kind: string; readonly groups: read
     groups: [
       {
         text: 'Reference',
-        pages: [['api/README', 'API by entry'], 'http-api', 'management-api', 'cli', 'diagnostics', 'token-format', 'support'],
+        pages: [['api/README', 'API by entry'], 'options', 'http-api', 'management-api', 'cli', 'diagnostics', 'token-format', 'support'],
       },
     ],
   },
