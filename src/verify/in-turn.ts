@@ -1,8 +1,10 @@
 import { isLatchkeyError } from '../errors.js'
 import type { Known } from '../model/presenter.js'
+import { compileFilter, type Filtered } from '../store/compile-filter.js'
 import { apart } from '../store/deadline.js'
 import type { FaultPlace } from '../store/fault-places.js'
 import type { StoreMethod } from '../store/methods.js'
+import type { TokenFilter } from '../store/port.js'
 import type { Turns } from '../store/store-calls.js'
 import type { Context } from './context.js'
 import { groupOf, type StoreTurns } from './store-turns.js'
@@ -24,27 +26,46 @@ export function inTurns(context: Context, caller: Known): Context {
 
 /**
  * Makes a change that concerns this tenant when it is its actor's turn. Inside, each call to the store has one whole deadline: the change holds its turn until
- * the store is done with it, even if its caller stops waiting.
+ * the store is done with it, even if its caller stops waiting. A change to tokens that are just being revoked in bulk takes no turn of other changes.
  */
 export async function changeInTurn<T>(
   context: Context,
   method: 'commit' | 'saveTicket',
   tenantId: string | undefined,
   change: (context: Context) => Promise<T>,
+  changed: readonly Filtered[] = [],
 ): Promise<T> {
   const { actorTurns, allowance, caller, store } = context
   if (caller === undefined) return await change(context)
   if (store.mustSetUp) await store.setUp()
   const inTurn = { ...context, store: store.sharing(undefined) }
-  return await run(actorTurns.changes, partyOf(caller, tenantId), `store.${method}`, allowance?.leftMs, () => change(inTurn))
+  const revoking = [...actorTurns.revoking]
+  const isOvertaken = changed.some((token) => revoking.some((matches) => matches(token)))
+  const turns = isOvertaken ? actorTurns.overtaken : actorTurns.changes
+  return await run(turns, partyOf(caller, tenantId), `store.${method}`, allowance?.leftMs, () => change(inTurn))
 }
 
 /** Like `changeInTurn`, for a bulk revocation. Neither its time nor the wait for its turn counts against the deadline of the call. */
-export async function revokeInTurn<T>(context: Context, tenantId: string | undefined, revoke: () => Promise<T>): Promise<T> {
+export async function revokeInTurn<T>(
+  context: Context,
+  tenantId: string | undefined,
+  filter: TokenFilter,
+  revoke: () => Promise<T>,
+): Promise<T> {
   const { actorTurns, allowance, caller, store } = context
-  if (caller === undefined) return await revoke()
+  const { revoking } = actorTurns
+  const matches = compileFilter(filter)
+  const noted = async (): Promise<T> => {
+    revoking.add(matches)
+    try {
+      return await revoke()
+    } finally {
+      revoking.delete(matches)
+    }
+  }
+  if (caller === undefined) return await noted()
   if (store.mustSetUp) await store.setUp()
-  return await apart(allowance, () => run(actorTurns.bulk, partyOf(caller, tenantId), 'store.revokeWhere', undefined, revoke))
+  return await apart(allowance, () => run(actorTurns.bulk, partyOf(caller, tenantId), 'store.revokeWhere', undefined, noted))
 }
 
 // `turns.run` treats every error as a failure of the store, but a change may also be refused, for example because of a limit.

@@ -3,6 +3,7 @@ import { Counts, LookupShares } from '../cache/lookup-shares.js'
 import { StoreUnavailableError } from '../errors.js'
 import type { MaybePromise } from '../model/json.js'
 import type { Presenter } from '../model/presenter.js'
+import type { Filtered } from '../store/compile-filter.js'
 import { callOut, DeadlineError, type Timing } from '../store/deadline.js'
 import type { FaultPlace } from '../store/fault-places.js'
 import type { Report } from '../store/reporter.js'
@@ -19,6 +20,8 @@ const AT_ONCE = 16
  * must remain for other changes.
  */
 const CHANGES_AT_ONCE = 4
+/** Such changes may wait for locks for as long as the bulk revocation takes, and then find their token revoked. */
+const OVERTAKEN_AT_ONCE = 2
 /**
  * The part of all places that a network, an actor or a tenant may hold, so that slow calls of one leave places to others. An actor may hold this part
  * of the places of its tenant.
@@ -209,12 +212,17 @@ export class ActorTurns {
   readonly long: StoreTurns
   /** For changes to single tokens, and for tickets. */
   readonly changes: StoreTurns
+  /** For changes to tokens that `revoking` includes. */
+  readonly overtaken: StoreTurns
   readonly bulk: StoreTurns
+  /** The bulk revocations in the store. */
+  readonly revoking: Set<(token: Filtered) => boolean> = new Set()
 
   constructor(timing: Timing, report: Report) {
     this.short = new StoreTurns(timing, report)
     this.long = new StoreTurns(timing, report)
     this.changes = new StoreTurns(timing, report, CHANGES_AT_ONCE)
+    this.overtaken = new StoreTurns(timing, report, OVERTAKEN_AT_ONCE)
     this.bulk = new StoreTurns({ monotonic: timing.monotonic, deadlineMs: SETUP_DEADLINE_MS }, report, CHANGES_AT_ONCE)
   }
 }

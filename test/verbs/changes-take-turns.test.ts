@@ -210,3 +210,38 @@ it.each([
     await Promise.all(flood)
   },
 )
+
+it.each([
+  ['two actors', 2, 1],
+  ['many actors in two tenants', 2, 10],
+] as const)('changes by %s that wait for their own bulk revocations delay no change in another tenant', async (_who, tenants, actors) => {
+  const { store, held, hold, release } = heldChanges()
+  const tokens = instance({ store, deadline: '60s' })
+  const eves: Actor[] = []
+  for (let at = 0; at < tenants * actors; at += 1) eves.push({ id: `eve${at}`, tenants: [`evil${at % tenants}`], manages: 'all' })
+  const own = await Promise.all([...eves, ...eves, ...eves].map((eve) => mint(tokens, { tenantId: eve.tenants[0] ?? '' })))
+  const { record } = await mint(tokens, { tenantId: 't2' })
+  hold(true)
+  const bulks = eves.slice(0, 2).map((eve) => tokens.as(eve).revokeAll({ all: true }))
+  await until(() => held.length === 2)
+  const flood = own.map(({ record: { id } }, at) =>
+    tokens
+      .as(eves[at % eves.length] ?? EVE)
+      .update(id, { name: 'edited' })
+      .catch(() => undefined),
+  )
+  await until(() => held.length >= 4)
+  hold(false)
+  let revoked: string | undefined
+  void tokens
+    .as(BOB)
+    .revoke(record.id)
+    .then(({ status }) => {
+      revoked = status
+    })
+  await until(() => revoked !== undefined)
+  expect(revoked).toBe('revoked')
+  expect(held).toHaveLength(4)
+  release()
+  await Promise.all([...bulks, ...flood])
+})

@@ -78,12 +78,18 @@ async function commitAlone(context: Context, change: Change): Promise<Committed>
   if (other !== undefined) return await afterOther(other)
   const mine = deferred<Committed>()
   mine.resolve(
-    changeInTurn(context, 'commit', tenantId, async (inTurn) => {
-      const earlier = commits.get(id)
-      if (earlier !== undefined) return await afterOther(earlier)
-      commits.set(id, mine.promise)
-      return await commitNow(inTurn, change)
-    }),
+    changeInTurn(
+      context,
+      'commit',
+      tenantId,
+      async (inTurn) => {
+        const earlier = commits.get(id)
+        if (earlier !== undefined) return await afterOther(earlier)
+        commits.set(id, mine.promise)
+        return await commitNow(inTurn, change)
+      },
+      change.updates?.map(({ record }) => record),
+    ),
   )
   try {
     return await mine.promise

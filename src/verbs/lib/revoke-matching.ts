@@ -21,7 +21,7 @@ export async function revokeMatching(
   const bulkId = generateId(platformRandom)
   const stamp = { revokedAt, revokedBy, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
   let begun = false
-  const result = await revokeInTurn(context, event.tenantId, async () => {
+  const result = await revokeInTurn(context, event.tenantId, filter, async () => {
     begun = true
     return await context.records.bulkChanging(filter, () => context.store.revokeWhere(filter, stamp, { ...event, bulkId }))
   }).catch((error: unknown) => {
