@@ -134,7 +134,7 @@ export type InputIssue = { readonly path: readonly PropertyKey[]; readonly messa
 /** The invalid part of an input: a path, or the same path as dotted text. */
 export type InputPlace = string | readonly PropertyKey[]
 
-/** The path of a member, from the path of its parent. */
+/** Returns the path of a member, from the path of its parent. */
 export function placeIn(place: InputPlace, key: PropertyKey): readonly PropertyKey[] {
   return [...pathOf(place), key]
 }

@@ -64,7 +64,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   create(input: CreateInput<S>, options?: CreateOptions): Promise<Minted | Replayed>
   /** Returns the record, or `undefined` if the actor may see no token with this ID. */
   get(id: string): Promise<TokenRecord | undefined>
-  /** One page of tokens, newest first. */
+  /** Returns one page of tokens, newest first. */
   list(input?: ListInput): Promise<Page<TokenRecord>>
   /** Changes a token's settings. Revoked tokens cannot be changed. */
   update(id: string, changes: UpdateInput<S>, options?: IfVersion): Promise<TokenRecord>
@@ -79,9 +79,9 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   revoke(id: string, input?: RevokeInput): Promise<TokenRecord>
   /** Revokes every token of a tenant, of an owner, of an owner within a tenant, or every token that the actor may see. */
   revokeAll(input: RevokeAllInput): Promise<{ readonly count: number }>
-  /** One page of the audit log, newest first unless `order` says otherwise. */
+  /** Returns one page of the audit log, newest first unless `order` says otherwise. */
   events(input?: EventsInput): Promise<Page<AuditEvent>>
-  /** Usage of a token. */
+  /** Returns the usage of a token. */
   usage(id: string, range?: UsageInput): Promise<UsageReport>
   /** Counts the uses of up to 100 tokens in equal steps of whole hours, for example to show next to the rows of a list. */
   usageOf(input: UsageOfInput): Promise<{ readonly items: readonly UsageSummary[] }>
@@ -92,7 +92,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
    * @throws NotFoundError `not_found`
    */
   explain(id: string, input?: ExplainInput): Promise<Explanation>
-  /** The scopes that the actor may grant: names, `@groups` and wildcards, for example for a form. */
+  /** Returns the scopes that the actor may grant: names, `@groups` and wildcards, for example for a form. */
   grantable(): readonly string[]
   /** Announces that an owner's permissions changed, so every node calls the `owner` option again. Without a tenant, it requires `tenants: '*'`. */
   ownerChanged(owner: OwnerInput): Promise<void>
@@ -160,7 +160,7 @@ export interface Latchkey<S extends string = string> extends Authenticator<S> {
    */
   introspect(token: string): Promise<Introspection>
   /**
-   * The methods that manage tokens, called as this actor.
+   * Returns the methods that manage tokens, called as this actor.
    *
    * @throws InvalidInputError `invalid_input`, field `actor`, for a missing or incomplete actor; a string is never an actor
    */
@@ -210,7 +210,7 @@ export type Decider = {
   readonly looksUpForgeries?: boolean | undefined
   /** Resolves grants to scopes of the catalogue. */
   resolve?(grants: readonly string[]): ScopeSet
-  /** The scope that a misspelled one most likely meant. */
+  /** Returns the scope that a misspelled one most likely meant. */
   suggest?(scope: string): string | undefined
   /** The uses that wait for the end of their requests. Absent: uses are counted only when `countUse` is called. */
   readonly openUses?: OpenUses | undefined
@@ -231,17 +231,17 @@ export type Internals = Decider & {
   readonly boundMs: number
   readonly deadlineMs: number
   readonly vitals: Vitals
-  /** The state of the instance, as far as it is known without I/O. */
+  /** Returns the state of the instance, as far as it is known without I/O. */
   readings(): Readings
-  /** The state of the consumers, as far as the store returns it within the deadline. Empty before the first use of the store. */
+  /** Returns the state of the consumers, as far as the store returns it within the deadline. Empty before the first use of the store. */
   consumers(): Promise<readonly ConsumerHealth[]>
   /** Calls `watch` for each call to the store, and the returned function when that call ends; `undefined` stops this. */
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
   /** Returns the current permissions of the token with this ID, whoever presents it. Answers from memory where `decide` would; counts nothing. */
   standing(id: string, ip?: string, leftMs?: number): MaybePromise<Standing>
-  /** The verbs bound to this actor, whose address is `ip` unless it names another, and the actor as it was read. With an `allowance`, the verbs share it. */
+  /** Returns the actor as it was read, and the verbs bound to it. Its address is `ip` unless it names another. The verbs share the `allowance`. */
   actAs(actor: unknown, ip?: string, allowance?: Allowance): { readonly handle: TokenHandle; readonly actor: Actor }
-  /** The token from which this instance created a principal, even if the principal's properties were overwritten; `undefined` for anything else. */
+  /** Returns the token from which this instance created a principal, even if the principal's properties were overwritten; `undefined` for anything else. */
   holderOf(principal: unknown): TokenHolder | undefined
   /** Returns whether one of these is an imported token, valid or not, within one deadline. Counts only the guesses of this address. */
   holdsImported(credentials: Iterable<string>, ip: string | undefined, leftMs?: number): Promise<boolean>
@@ -254,7 +254,7 @@ export type Internals = Decider & {
   introspect(token: string, allowance: Allowance, from: Presenter): Promise<Introspection>
   /** Like `consume` as the application itself, with events as the store keeps them. A handler may throw `RetryLater`. */
   follow(name: string, handler: ListedEventHandler, options: { readonly from: 'start' | 'now'; readonly timeoutMs: number }): EventConsumer
-  /** The audit log, the state of its consumers, and how the server is set up. Throws once the instance is closed. */
+  /** Returns the part of the store that reads the audit log, the state of its consumers, and how the server is set up. Throws once the instance is closed. */
   store(): Pick<GuardedStore, 'events' | 'consumers' | 'saveConsumer' | 'diagnose'>
 }
 

@@ -54,7 +54,7 @@ const platform: Platform<Request> = {
 }
 
 /**
- * Middleware that accepts only requests with a valid token, and sets `req.principal`.
+ * Creates middleware that accepts only requests with a valid token, and sets `req.principal`.
  *
  * The client's address is `req.ip`, so it follows the app's `trust proxy` setting.
  *
@@ -96,7 +96,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
 }
 
 /**
- * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
+ * Creates middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
  * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
@@ -119,7 +119,7 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Middleware that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
+ * Creates middleware that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
@@ -140,7 +140,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 }
 
 /**
- * Handler for the management API. Mount it on any path. A body parser may run before it.
+ * Creates a handler for the management API. Mount it on any path. A body parser may run before it.
  *
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
@@ -214,7 +214,7 @@ function send(res: Response, response: PlainResponse): void {
   res.end(response.body)
 }
 
-/** The application; a bare `Router` has none. */
+/** Returns the application; a bare `Router` has none. */
 function appOf(req: Request): Request['app'] | undefined {
   return req.app
 }

@@ -136,7 +136,7 @@ export const authenticate: FastifyPluginAsync<AuthenticateOptions> = Object.assi
 })
 
 /**
- * Hook that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
+ * Creates a hook that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
  * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
@@ -161,7 +161,7 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Hook that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
+ * Creates a hook that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example

@@ -56,7 +56,7 @@ export type ManagementOptions = Manage & {
 }
 
 /**
- * Middleware that accepts only requests with a valid token, and sets the variable `principal`.
+ * Creates middleware that accepts only requests with a valid token, and sets the variable `principal`.
  *
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example
@@ -106,7 +106,7 @@ export function authenticate(tokens: Authenticator, given: AuthenticateOptions =
 }
 
 /**
- * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
+ * Creates middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
  * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
@@ -128,7 +128,7 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Middleware that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
+ * Creates middleware that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
@@ -153,7 +153,7 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 }
 
 /**
- * Application for the management API; mount it with `route`.
+ * Creates an application for the management API; mount it with `route`.
  *
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example

@@ -44,7 +44,7 @@ const platform: Platform<Context> = {
 }
 
 /**
- * Middleware that accepts only requests with a valid token, and sets `ctx.state.principal`.
+ * Creates middleware that accepts only requests with a valid token, and sets `ctx.state.principal`.
  *
  * The client's address is `ctx.ip`, so it follows the app's `proxy` setting.
  *
@@ -75,7 +75,7 @@ export function authenticate(tokens: Authenticator, options: AuthenticateOptions
 }
 
 /**
- * Middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
+ * Creates middleware that allows an authenticated request only if its token has all of these scopes (or any of them, with `{ any: [...] }`) and may access
  * these resources.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
@@ -97,7 +97,7 @@ export function requireScopes<const First extends FirstInput, const Rest extends
 }
 
 /**
- * Middleware that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
+ * Creates middleware that protects one route in one line: `authenticate` with the defaults, followed by `requireScopes`.
  *
  * @throws InvalidInputError `invalid_input` if the arguments are invalid.
  * @example
@@ -118,7 +118,8 @@ export function protect<const First extends FirstInput, const Rest extends RestI
 }
 
 /**
- * Middleware for the management API, for use with koa-mount, or with `@koa/router` under a pattern that ends with a wildcard. A body parser may run before it.
+ * Creates middleware for the management API, for use with koa-mount, or with `@koa/router` under a pattern that ends with a wildcard. A body parser may run
+ * before it.
  *
  * @throws InvalidInputError `invalid_input` if an option is unknown or invalid.
  * @example

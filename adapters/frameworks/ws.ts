@@ -132,7 +132,7 @@ export async function authenticateUpgrade(
  * ```
  */
 export async function createTicket(tokens: Latchkey, principal: Principal | undefined): Promise<Ticket> {
-  // As a listener. The server ignores the result, and a rejection would end the process.
+  // Called as an event listener. The server ignores the result, and a rejection would end the process.
   if (isListener(tokens, principal)) return refuseListener(tokens, principal, CREATE_INSTEAD) as never
   return await internalsOf(tokens, 'createTicket(tokens, principal)').createTicket(principal)
 }

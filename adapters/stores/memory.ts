@@ -37,7 +37,7 @@ const IN_MEMORY: StoreFinding = {
 const FORGET_LEASES_AFTER = 24 * 3_600_000
 
 /**
- * A store in the memory of this process, for tests and experiments.
+ * Creates a store in the memory of this process, for tests and experiments.
  *
  * It keeps everything that the other stores keep, responds immediately, and loses everything when the process ends. `close()` keeps the data: another
  * instance over the same store can continue with it.
@@ -61,7 +61,7 @@ export function memoryStore(...further: readonly unknown[]): TokenStore {
   const leases = new Map<string, { readonly lease: NodeLease; readonly renewed: number }>()
   const moves = new Map<string, Move>()
 
-  /** The first ID that conflicts with a change. */
+  /** Returns the first ID that conflicts with a change. */
   function conflictOf(change: Change): string | undefined {
     const inserted = new Set<string>()
     for (const { id } of change.inserts ?? []) {
@@ -155,7 +155,7 @@ export function memoryStore(...further: readonly unknown[]): TokenStore {
     }
   }
 
-  /** By ID if the query has IDs, otherwise all of the prefix. */
+  /** The tokens with the IDs of the filter if it has any, otherwise all tokens of the prefix. */
   function candidates(filter: TokenFilter): Iterable<StoredToken> {
     if (filter.ids === undefined) return records.newestFirst(filter.prefix)
     return [...new Set(filter.ids)].flatMap((id) => records.get(id) ?? []).filter(({ prefix }) => prefix === filter.prefix)

@@ -68,7 +68,9 @@ export const sqliteStore: (input: string | SqliteStoreOptions) => SqlStore = (in
 
 const MEMORY = ':memory:'
 
-/** The path of a file, or its `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. Resolved now, because the current folder may change later. */
+/**
+ * Reads the path of a file, or its `file:` URL: `file:tokens.db`, `file:///var/lib/app/tokens.db`. Resolved now, because the current folder may change later.
+ */
 const readPath = (path: unknown): string => {
   const file = readFile(path)
   return file === MEMORY ? file : resolve(file)

@@ -180,7 +180,7 @@ export class ConsumerClaim {
   }
 }
 
-/** How long a claim is valid without being renewed. */
+/** Returns how long a claim is valid without being renewed. */
 export function claimMs(holder: string | undefined): number {
   return holder?.endsWith(QUIET) === true ? QUIET_CLAIM_MS : CLAIM_MS
 }

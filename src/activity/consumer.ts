@@ -180,7 +180,7 @@ export class Consumer {
     else await this.#wait(this.#options.reads.rows.lookInMs, false)
   }
 
-  // Its timer keeps the process alive. A process that only consumes has nothing else that would.
+  // Its timer keeps the process alive, because a process that only consumes has nothing else to keep it alive.
   async #wait(ms: number, wakeable: boolean): Promise<void> {
     if (this.#stopped || (wakeable && this.#woken)) return
     await new Promise<void>((resolve) => {

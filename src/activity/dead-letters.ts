@@ -1,12 +1,12 @@
 import type { ConsumerState } from '../store/port.js'
 import { WEBHOOK } from './consumer-claim.js'
 
-/** The consumer name of a webhook endpoint. */
+/** Returns the consumer name of a webhook endpoint. */
 export function consumerOf(endpoint: string): string {
   return WEBHOOK + endpoint
 }
 
-/** The name of an endpoint's dead letter slot among the consumer rows. */
+/** Returns the name of an endpoint's dead letter slot among the consumer rows. */
 export function deadLetterName(endpoint: string, index: number): string {
   return `.${consumerOf(endpoint)}:dead:${index}`
 }
@@ -23,7 +23,7 @@ export type DeadLetterPlace = {
 
 const NAME = /^\.webhook:(.{1,40}):dead:(\d{1,3})$/
 
-/** The name of the row in which an endpoint keeps its number of attempts for an event. */
+/** Returns the name of the row in which an endpoint keeps its number of attempts for an event. */
 export function attemptsName(endpoint: string): string {
   return `.${consumerOf(endpoint)}:attempts`
 }
@@ -35,7 +35,7 @@ export function isBeside({ name }: ConsumerState, consumer: string): boolean {
   return OF_WEBHOOK.exec(name)?.[1] === consumer
 }
 
-/** The dead letter in this row, if it is one. */
+/** Returns the dead letter in this row, if it is one. */
 export function deadLetterOf({ name, position, holder }: ConsumerState): DeadLetterPlace | undefined {
   const [, endpoint = '', index] = NAME.exec(name) ?? []
   const [eventId, ...rest] = holder?.split(' ') ?? []

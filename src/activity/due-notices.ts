@@ -22,7 +22,7 @@ export type Notice = {
 }
 
 /**
- * The notices that apply to a token at `now`.
+ * Returns the notices that apply to a token at `now`.
  *
  * Of several thresholds, only the nearest counts. A threshold that had passed before the token was created or rotated causes no notice: a token that lives for
  * five days is never announced 30 days before it expires. A revoked or inactive token causes none either. A replaced token expires as planned, so it matters
@@ -43,8 +43,8 @@ export function dueNotices(token: ListedToken, now: number, notices: Notices): r
 const SOON_MS = 60_000
 
 /**
- * The notices that a change to a token makes due immediately, because it moved an instant past their threshold or reactivated the token. No scan would find
- * them, because they became due before the last scan.
+ * Returns the notices that a change to a token makes due immediately, because it moved an instant past their threshold or reactivated the token. No scan would
+ * find them, because they became due before the last scan.
  */
 export function crossedNotices(before: StoredToken, after: ListedToken, now: number, notices: Notices): readonly StoredEvent[] {
   if (!isInstant(now)) return []
@@ -99,7 +99,7 @@ function nearestOf(
   return thresholdMs === undefined ? undefined : { dueAt: expiresAt - thresholdMs, of: expiresAt, thresholdMs }
 }
 
-/** The event of a notice. Its ID is derived from its content, so that it is written only once, however many nodes and attempts there are. */
+/** Returns the event of a notice. Its ID is derived from its content, so that it is written only once, however many nodes and attempts there are. */
 export function noticeEvent(token: ListedToken, notice: Notice, now: number): StoredEvent {
   const { action, of, thresholdMs, details } = notice
   return {

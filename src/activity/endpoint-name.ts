@@ -13,7 +13,7 @@ const named: Map<string, Named[]> = new Map()
 let count = 0
 
 /**
- * The name of a route in usage: its method and pattern, `GET /api/stock`.
+ * Returns the name of a route in usage: its method and pattern, `GET /api/stock`.
  *
  * Names are cached because the same routes are requested again and again, and comparing identical strings is fast.
  */

@@ -101,7 +101,7 @@ export class FairQueue<V> {
   }
 }
 
-/** The place of each entry among those of one party, where the parties on the other side take turns. */
+/** Returns the place of each entry among those of one party, where the parties on the other side take turns. */
 function turnsOf<E extends { readonly parties: Parties }>(
   entries: readonly E[],
   side: keyof Parties,

@@ -134,7 +134,7 @@ function isRefusal(error: unknown): boolean {
   return isLatchkeyError(error) && error.code === 'store_unavailable' && !(error instanceof DeadlineError)
 }
 
-/** The two halves of a list of several items. */
+/** Returns the two halves of a list of several items. */
 export function halves<T>(list: readonly T[]): readonly [readonly T[], readonly T[]] | undefined {
   const middle = list.length >> 1
   return middle === 0 ? undefined : [list.slice(0, middle), list.slice(middle)]

@@ -98,7 +98,7 @@ export class UsageSender {
   }
 }
 
-/** How many uses it contains. */
+/** Returns how many uses a sheet contains. */
 export function usesOf({ counts }: UsageSheet): number {
   return counts.reduce((sum, { count }) => sum + count, 0)
 }

@@ -32,12 +32,12 @@ export class UsageRecorder {
     this.#sender = new UsageSender(store, { nodeId, now, drop: (sheet, why, cause) => this.#dropSheet(sheet, why, cause) })
   }
 
-  /** Batches that were written. */
+  /** The number of batches that were written. */
   get batches(): number {
     return this.#sender.batches
   }
 
-  /** The number of counters in them. */
+  /** The number of counters in the batches that were written. */
   get rows(): number {
     return this.#sender.rows
   }
@@ -66,7 +66,7 @@ export class UsageRecorder {
     else slot.count(at, endpoint, outcome, scope, ip)
   }
 
-  /** The last unwritten use of a token. */
+  /** Returns the last unwritten use of a token. */
   lastUse(tokenId: string): LastUse | undefined {
     const use = this.#slots.get(tokenId)?.lastUse() ?? this.#sealed.get(tokenId)?.lastUse()
     return use ?? this.#sender.lastUse(tokenId)

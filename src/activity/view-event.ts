@@ -2,7 +2,7 @@ import type { Code } from '../errors.js'
 import type { AuditEvent, ListedEvent, StoredEvent } from '../model/event.js'
 import { ownFields } from '../model/own-fields.js'
 
-/** The public form of an audit event. */
+/** Returns the public form of an audit event. */
 export function viewEvent(given: StoredEvent & Pick<ListedEvent, 'damaged'>): AuditEvent {
   const event = ownFields(given)
   return {

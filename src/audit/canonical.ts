@@ -1,4 +1,4 @@
-/** The canonical form of a JSON value (RFC 8785): keys sorted by UTF-16 code units, no white space, `undefined` members omitted. */
+/** Returns the canonical form of a JSON value (RFC 8785): keys sorted by UTF-16 code units, no white space, `undefined` members omitted. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'

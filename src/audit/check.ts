@@ -121,7 +121,7 @@ export class AuditCheck {
     }
   }
 
-  // Only events after the last seal may be unsealed. Anywhere else in an export, one would pass for a part of the sealed history.
+  // Only events after the last seal may be unsealed. Anywhere else in an export, an unsealed event would look like a part of the sealed history.
   #refuseUnsealed(seal: number): void {
     for (let at = 0; at < this.#behind; at += 1) {
       const { seq, id: eventId } = this.#unsealed[at] ?? {}

@@ -8,7 +8,7 @@ const EVENTS = 200
 const SEALS = 10
 
 /**
- * The whole audit log of a prefix: each seal followed by the events that it covers, and finally the unsealed events.
+ * Yields the whole audit log of a prefix: each seal followed by the events that it covers, and finally the unsealed events.
  *
  * The seals are read after the events, to the last one. Retention records a removal in a seal before it removes events, so a reader that misses an event here
  * finds the seal that records its removal.

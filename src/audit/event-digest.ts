@@ -47,7 +47,7 @@ function isErased({ actorId, erased }: StoredEvent, path: string): boolean {
   return path === 'actorId' && actorId === ERASED && erased !== undefined && Object.hasOwn(erased.commitments, path)
 }
 
-/** The personal fields that are present, by path. */
+/** Returns the personal fields that are present, by path. */
 function personalFields(event: StoredEvent): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>()
   for (const [field, value] of Object.entries(event)) {
@@ -61,7 +61,7 @@ function personalFields(event: StoredEvent): ReadonlyMap<string, unknown> {
   return found
 }
 
-/** The salt of one field. It reveals neither the salts of other fields nor the salt of the event. */
+/** Returns the salt of one field. It reveals neither the salts of other fields nor the salt of the event. */
 function saltOf({ salt, erased }: StoredEvent, path: string): string {
   if (erased === undefined) return deriveKey(salt ?? '', path)
   const kept = Object.hasOwn(erased.salts, path) ? erased.salts[path] : undefined
@@ -84,7 +84,7 @@ function checkErased({ actorId, erased }: StoredEvent, fields: ReadonlyMap<strin
 }
 
 /**
- * The digest of an event's contents, as 64 hexadecimal digits. It stays the same when personal fields are erased.
+ * Returns the digest of an event's contents, as 64 hexadecimal digits. It stays the same when personal fields are erased.
  *
  * @throws TypeError for an event that no erasure can have produced
  */
@@ -106,14 +106,14 @@ export function eventDigest(event: StoredEvent): string {
 }
 
 /**
- * The digest of an event for its seal. An event that is damaged before it is sealed has no meaningful digest. So that other events can still be sealed, its
- * digest covers only its identity, and verification always reports it.
+ * Returns the digest of an event for its seal. An event that is damaged before it is sealed has no meaningful digest. So that other events can still be sealed,
+ * its digest covers only its identity, and verification always reports it.
  */
 export function digestToSeal(event: ListedEvent): string {
   return readableDigest(event) ?? hashText('event', canonicalJson({ version: 1, damaged: event.id, prefix: event.prefix }))
 }
 
-/** The digest of an event's contents, or `undefined` if the event is damaged. */
+/** Returns the digest of an event's contents, or `undefined` if the event is damaged. */
 export function readableDigest(event: ListedEvent): string | undefined {
   try {
     return event.damaged === undefined && hasKnownFields(event) ? eventDigest(event) : undefined
@@ -123,8 +123,8 @@ export function readableDigest(event: ListedEvent): string | undefined {
 }
 
 /**
- * The event without the personal fields that `isPersonal` selects, by path and value: `actorId`, `after.name`. Their commitments remain, so that seals still
- * match; their values and salts are permanently removed. The actor of an event becomes `erased`.
+ * Returns the event without the personal fields that `isPersonal` selects, by path and value: `actorId`, `after.name`. Their commitments remain, so that seals
+ * still match; their values and salts are permanently removed. The actor of an event becomes `erased`.
  */
 export function eraseFields<E extends StoredEvent>(event: E, isPersonal: (path: string, value: unknown) => boolean): E {
   const fields = [...personalFields(event)]

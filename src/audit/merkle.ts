@@ -9,7 +9,7 @@ function leafHash([seq, digest]: Leaf): Uint8Array {
   return hash('leaf', place, hexToBytes(digest))
 }
 
-/** The largest power of two smaller than `size`. */
+/** Returns the largest power of two smaller than `size`. */
 function split(size: number): number {
   return 2 ** (31 - Math.clz32(size - 1))
 }
@@ -22,7 +22,7 @@ function rootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
   return hash('node', rootOfHashes(hashes.slice(0, middle)), rootOfHashes(hashes.slice(middle)))
 }
 
-/** The Merkle tree hash of these leaves (RFC 9162 §2.1.1). */
+/** Returns the Merkle tree hash of these leaves (RFC 9162 §2.1.1). */
 export function rootOf(leaves: readonly Leaf[]): string {
   return bytesToHex(rootOfHashes(leaves.map(leafHash)))
 }
@@ -34,12 +34,12 @@ function pathIn(hashes: readonly Uint8Array[], index: number): readonly Uint8Arr
   return index < middle ? [...pathIn(left, index), rootOfHashes(right)] : [...pathIn(right, index - middle), rootOfHashes(left)]
 }
 
-/** The inclusion proof of the leaf at this index (RFC 9162 §2.1.3.1). */
+/** Returns the inclusion proof of the leaf at this index (RFC 9162 §2.1.3.1). */
 export function inclusionPath(leaves: readonly Leaf[], index: number): readonly string[] {
   return pathIn(leaves.map(leafHash), index).map(bytesToHex)
 }
 
-/** The root that a leaf and its inclusion proof lead to; `undefined` if the proof does not fit a tree of this size (RFC 9162 §2.1.3.2). */
+/** Returns the root that a leaf and its inclusion proof lead to; `undefined` if the proof does not fit a tree of this size (RFC 9162 §2.1.3.2). */
 export function rootFromPath(leaf: Leaf, index: number, size: number, path: readonly string[]): string | undefined {
   if (index >= size) return undefined
   let [place, last] = [index, size - 1]

@@ -22,7 +22,7 @@ export type EventProof = {
 /** Result of `verifyEventProof`. */
 export type ProofVerification = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
-/** The proof that the first of the seals covers this event; `undefined` if it does not. */
+/** Returns the proof that the first of the seals covers this event; `undefined` if it does not. */
 export function proofOf(event: ListedEvent, seal: FullSeal, behind: readonly Seal[]): EventProof | undefined {
   const digest = eventDigest(event)
   const index = seal.leaves.findIndex((leaf) => leaf[0] === event.seq && leaf[1] === digest)

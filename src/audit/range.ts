@@ -15,7 +15,7 @@ type Odd = {
 
 const WHAT = { changed: 'the event differs from what was sealed', inserted: 'the event did not exist when its range was sealed' } as const
 
-/** The message for an event that cannot be read completely. `fields` comes from the event, and may be anything in an export. */
+/** Returns the message for an event that cannot be read completely. `fields` comes from the event, and may be anything in an export. */
 export function damagedMessage(fields: unknown): string {
   const named = Array.isArray(fields) && fields.length > 0 && fields.every((field) => typeof field === 'string')
   return `the event is damaged: ${named ? fields.join(', ') : 'part of it'} cannot be read`

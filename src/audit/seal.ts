@@ -37,7 +37,7 @@ export type Seal = {
  */
 export type FullSeal = Seal & { readonly leaves: readonly Leaf[] }
 
-/** The hash of a seal, over everything but its signature. The next seal contains it, and it is what is signed. */
+/** Returns the hash of a seal, over everything but its signature. The next seal contains this hash, and the signature is made over it. */
 export function sealHash(seal: Seal): string {
   const { version, prefix, number, at, lastSeq, count, root, previous, prunedThrough } = seal
   return hashText('seal', canonicalJson({ version, prefix, number, at, lastSeq, count, root, previous, prunedThrough }))
@@ -84,7 +84,7 @@ export function openSeal({ prefix, number, body }: StoredSeal): FullSeal | undef
   }
 }
 
-/** A seal without its leaves. */
+/** Returns a seal without its leaves. */
 export function bareSeal({ leaves: _, ...seal }: FullSeal): Seal {
   return seal
 }

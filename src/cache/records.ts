@@ -71,7 +71,7 @@ export class RecordCache {
   readonly #options: RecordCacheOptions
   readonly #listener: RecordListener
   readonly #keeps: boolean
-  /** Tokens whose changes are under way, and how many each. */
+  /** The tokens that are being changed, and the number of changes under way for each. */
   readonly #changing: Counts = new Counts()
   readonly #bulks: Set<(entry: Entry) => boolean> = new Set()
   /** When this node last changed something. Until a later read has reached the end of the feed, a record of the feed's age may predate that change. */

@@ -22,7 +22,7 @@ export function policyOf({ logo, frameAncestors = [] }: DashboardSettings): stri
 }
 
 /**
- * The document, which is static and contains no data. The host's options are in an attribute.
+ * Returns the document, which is static and contains no data. The host's options are in an attribute.
  *
  * `folder` is the path from the page to its assets, without the mount path, so it also works behind a proxy that changes the path.
  */
@@ -46,7 +46,7 @@ export function documentOf(settings: DashboardSettings, folder: string): string 
 `
 }
 
-/** The CSS rules that the host's options add. */
+/** Returns the CSS rules that the host's options add. */
 export function hostRules({ accent, font, radius, colors = {} }: DashboardSettings): string {
   const own = Object.entries(colors).flatMap(([name, color]) => (color === undefined ? [] : [`--${name}:${cssOf(color)}`]))
   const rules = [...own, ...(font === undefined ? [] : [`--font:${font}`]), ...(radius === undefined ? [] : [`--round:${radius}`])]
@@ -63,7 +63,7 @@ function accentRules(accent: string | undefined, surface: Color = SURFACES): str
   return `\n:root{--accent:${both(readable)};--accent-fill:${accent};--on-accent:${textOn(accent)};--accent-soft:${both((on) => softOn(accent, on))}}`
 }
 
-/** The favicon. */
+/** Returns the favicon. */
 export function iconOf(accent = '#3550d6'): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="${accent}"/><path d="M19 13.500a5 5 0 1 0-4 4.900l1.800 1.600h2v2h2v2h4v-3.500l-6.200-6.200M12.500 12.500h.01" fill="none" stroke="${textOn(accent)}" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg>`
 }

@@ -28,7 +28,7 @@ export type Use = {
   readonly tokenId: string | undefined
   /** Adds the scopes that a check required, sorted and separated by spaces. */
   required(scope: string): void
-  /** The rate state when this token has no refusals left. */
+  /** Returns the rate state when this token has no refusals left. */
   refusalsSpent(): RateState | undefined
   /** Records the code with which a later check refused the request. */
   refused(code: Exclude<UseOutcome, 'allowed'>): void
@@ -53,7 +53,7 @@ export type Admission = {
   readonly limitedIn: readonly string[]
 }
 
-/** Only this module makes marks. */
+/** Known only to this module, so that only this module can create marks. */
 const KEY = Object.freeze({})
 
 /**

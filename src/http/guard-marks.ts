@@ -20,7 +20,7 @@ export const PUBLIC_METADATA = 'latchkey:public'
  * another package, may add routes that must not be public.
  */
 export function isPublic(target: object): boolean {
-  // From the package reflect-metadata, which every Nest application has.
+  // Defined by the package `reflect-metadata`, which every Nest application has.
   const read: unknown = Reflect.get(Reflect, 'getOwnMetadata')
   return typeof read === 'function' && Reflect.apply(read, Reflect, [PUBLIC_METADATA, target]) === true
 }

@@ -29,7 +29,7 @@ export const TAGS: { readonly [tag in Tag]: string } = {
   Document: 'This document.',
 }
 
-/** The refusals that a route can return in addition to its own. */
+/** Returns the refusals that a route can return in addition to its own. */
 function usualCodes(route: Route): readonly Code[] {
   return [
     'invalid_input',

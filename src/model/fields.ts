@@ -281,7 +281,7 @@ const TABLE: { readonly [Name in FieldName]: Field } = FIELDS
 /** The rows of the table, in its order. */
 export const FIELD_ROWS: readonly (readonly [FieldName, Field])[] = Object.entries(TABLE) as [FieldName, Field][]
 
-/** The names of the fields that match. */
+/** Returns the names of the fields that match. */
 export function fieldsWhere(matches: (field: Field) => boolean): readonly FieldName[] {
   return FIELD_ROWS.filter(([, field]) => matches(field)).map(([name]) => name)
 }

@@ -43,8 +43,8 @@ export type OwnersInput = TenantsInput & {
 
 /** Lists the tenants and owners of the tokens that an actor may see. A page may be short or empty even if more follow; only `nextCursor` shows that. */
 export interface NameLists {
-  /** One page of the tenants that the actor acts in or, for an actor in all tenants, of the tenants that have tokens. */
+  /** Returns one page of the tenants that the actor acts in or, for an actor in all tenants, of the tenants that have tokens. */
   tenants(input?: TenantsInput): Promise<Page<string>>
-  /** One page of the owners of tokens that the actor may see. An owner with tokens in several tenants may appear again on a later page. */
+  /** Returns one page of the owners of tokens that the actor may see. An owner with tokens in several tenants may appear again on a later page. */
   owners(input?: OwnersInput): Promise<Page<string>>
 }

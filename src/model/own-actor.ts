@@ -12,7 +12,7 @@ export function isOwnActor(actor: object): boolean {
   return Reflect.get(actor, OURS) === true
 }
 
-/** The ID of a sender of signed leak reports. Only actors that latchkey itself creates may have such an ID. */
+/** Returns the ID of a sender of signed leak reports. Only actors that latchkey itself creates may have such an ID. */
 export function senderId(name: string): string {
   return `leaks:${name}`
 }

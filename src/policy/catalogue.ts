@@ -20,7 +20,7 @@ export type Catalogue = {
   resolve(grants: readonly string[]): ScopeSet
   /** Like `resolve`, for scopes from the host: warns the developer about names that are probably misspelled. */
   resolveFrom(where: string, grants: readonly string[]): ScopeSet
-  /** The intersection of two sets, in the order of the first. */
+  /** Returns the intersection of two sets, in the order of the first. */
   intersect(a: ScopeSet, b: ScopeSet): ScopeSet
   /** Returns a message that says why a token cannot have this grant; `undefined` if it can. */
   whyNotGrantable(grant: unknown): string | undefined

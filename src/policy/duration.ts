@@ -47,7 +47,7 @@ export function readDuration(place: InputPlace, input: unknown, limits: Duration
   return seconds
 }
 
-/** A limit, in a unit if the input has one. */
+/** Formats a limit, with a unit if the input has one. */
 function bound(seconds: number, input: unknown): string {
   const [unit] = [...UNITS].reverse().find(([, factor]) => factor > 1 && seconds >= factor && seconds % factor === 0) ?? []
   if (typeof input === 'string' && unit !== undefined) return `${seconds / (UNITS.get(unit) ?? 1)}${unit}`

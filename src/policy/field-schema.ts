@@ -16,7 +16,7 @@ export const instantSchema: z.ZodType<number> = readWith((input) => readInstant(
   examples: ['2030-01-31T12:00:00Z'],
 })
 
-/** A duration in seconds. */
+/** Creates the schema of a duration in seconds. */
 export function durationSchema(limits: { readonly min?: number; readonly max?: number } = {}): z.ZodType<number> {
   const { min = 1, max } = limits
   return readWith((input) => readDuration([], input, limits), {

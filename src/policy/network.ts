@@ -9,7 +9,7 @@ type Network = { readonly address: Address; readonly bits: number }
 const MAX_NETWORKS = 1000
 /** `0000:0000:0000:0000:0000:ffff:255.255.255.255` */
 const MAX_ADDRESS_LENGTH = 45
-/** With a zone, brackets and a port. */
+/** The maximum length of an address with a zone, brackets and a port. */
 const MAX_CLIENT_LENGTH = 2 * MAX_ADDRESS_LENGTH + 8
 /** The unambiguous form of IPv4: no octal `010.0.0.1`, no short `10.1`. */
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
@@ -55,7 +55,7 @@ export function compileNetworks(list: readonly string[]): (ip: string | undefine
   }
 }
 
-/** An address in canonical form, IPv4-mapped IPv6 as IPv4, without a zone, brackets or a port; `undefined` for anything else. */
+/** Returns an address in canonical form, IPv4-mapped IPv6 as IPv4, without a zone, brackets or a port; `undefined` for anything else. */
 export function normalizeIp(ip: unknown): string | undefined {
   const address = parseClient(ip)
   return address && formatAddress(address)

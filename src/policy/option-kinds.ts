@@ -7,39 +7,39 @@ import { isSafeAddress, NOT_SAFE } from './safe-address.js'
 /** An option that is on or off. */
 export const flag: OptionReader<boolean> = passing<boolean>((value) => typeof value === 'boolean', 'must be true or false')
 
-/** A host callback. `error` says which one is expected. */
+/** Creates a reader for a host callback. `error` says which one is expected. */
 export function callback<F extends (...args: never[]) => unknown>(error = 'must be a function'): OptionReader<F> {
   return passing<F>((value) => typeof value === 'function', error)
 }
 
-/** A duration, read as seconds. */
+/** Creates a reader for a duration, read as seconds. */
 export function duration(limits: DurationLimits = {}): OptionReader<number> {
   return readBy((input) => readDuration([], input, limits))
 }
 
-/** A whole number between two bounds, inclusive. */
+/** Creates a reader for a whole number between two bounds, inclusive. */
 export function wholeNumber(min: number, max: number): OptionReader<number> {
   // Formatted lazily: the first `toLocaleString` loads the engine's locale data, which takes longer than reading all options.
   const error = (): string => `must be a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
   return passing<number>((value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, error)
 }
 
-/** A non-empty string. `error` says what it is for. */
+/** Creates a reader for a non-empty string. `error` says what it is for. */
 export function someText(error = 'must be a non-empty string'): OptionReader<string> {
   return string(error).and((value) => value !== '', error)
 }
 
-/** An absolute URL. */
+/** Creates a reader for an absolute URL. */
 export function address(error = 'must be an absolute URL'): OptionReader<string> {
   return passing<string>((value) => typeof value === 'string' && URL.canParse(value), error)
 }
 
-/** An absolute URL whose content is safe from tampering in transit. */
+/** Creates a reader for an absolute URL whose content is safe from tampering in transit. */
 export function safeAddress(): OptionReader<string> {
   return passing<string>((value) => typeof value === 'string' && isSafeAddress(value), NOT_SAFE)
 }
 
-/** Text that every store preserves byte for byte, and that has no invisible characters. */
+/** Creates a reader for text that every store preserves byte for byte, and that has no invisible characters. */
 export function plainText(min: number, max: number): OptionReader<string> {
   return string().refusedFor((value) => whyNotPlain(value, min, max))
 }

@@ -95,12 +95,12 @@ export function passing<T>(test: (value: unknown) => boolean, error: string | ((
   })
 }
 
-/** One of these values. */
+/** Creates a reader for one of these values. */
 export function oneOf<const T extends string | false>(values: readonly T[], error: string | ((input: unknown) => string)): OptionReader<T> {
   return passing<T>((value) => values.includes(value as T), error)
 }
 
-/** Text. */
+/** Creates a reader for text. */
 export function string(error = 'must be a string'): OptionReader<string> {
   return passing<string>((value) => typeof value === 'string', error)
 }
@@ -141,7 +141,7 @@ export function either<const Readers extends readonly OptionReader<unknown>[]>(
   })
 }
 
-/** A list whose items one reader accepts. */
+/** Creates a reader for a list whose items one reader accepts. */
 export function listOf<T>(
   item: OptionReader<T>,
   { error = 'must be a list', min = 0, max = Number.POSITIVE_INFINITY, range = error }: ListLimits = {},
@@ -153,7 +153,7 @@ export function listOf<T>(
   })
 }
 
-/** A non-empty list. `error` is the message for everything else. */
+/** Creates a reader for a non-empty list. `error` is the message for everything else. */
 export function someOf<T>(item: OptionReader<T>, error: string): OptionReader<[T, ...T[]]> {
   return listOf(item, { error, min: 1 }) as OptionReader<unknown> as OptionReader<[T, ...T[]]>
 }
@@ -161,7 +161,7 @@ export function someOf<T>(item: OptionReader<T>, error: string): OptionReader<[T
 /** Limits for the length of a list. `range` is the message for a list of another length, `error` for a value that is not a list. */
 export type ListLimits = { readonly error?: string; readonly min?: number; readonly max?: number; readonly range?: string }
 
-/** An object with these fields. Other fields are refused unless `others` handles them. */
+/** Creates a reader for an object with these fields. Other fields are refused unless `others` handles them. */
 export function objectOf<F extends OptionFields>(
   fields: F,
   { error, others = 'refuse' }: { readonly error?: string; readonly others?: 'refuse' | 'drop' | 'keep' } = {},

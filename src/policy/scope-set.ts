@@ -29,7 +29,7 @@ export function allowsScope(set: ScopeSet, scope: string): boolean {
 /** Cached intersections. Tokens with the same scopes share a set, so most pairs recur. An entry lives no longer than its sets. */
 const intersections: WeakMap<ScopeSet, WeakMap<ScopeSet, ScopeSet>> = new WeakMap()
 
-/** The intersection of two sets, in the order of the first. */
+/** Returns the intersection of two sets, in the order of the first. */
 export function intersect(a: ScopeSet, b: ScopeSet): ScopeSet {
   if (a === b) return a
   const known = intersections.get(a) ?? new WeakMap<ScopeSet, ScopeSet>()

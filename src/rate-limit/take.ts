@@ -63,7 +63,7 @@ export function takeByPeriod(limit: ReadLimit, refill: ReadRefill, key: string, 
   })
 }
 
-/** The key under which a quota counts the uses of a period. */
+/** Returns the key under which a quota counts the uses of a period. */
 export function datedKey(key: string, { startsAt }: { readonly startsAt: number }): string {
   return `${key}@${startsAt / 1000}`
 }

@@ -127,7 +127,7 @@ export class DamagedTokens {
   }
 }
 
-/** The error about a token whose row cannot be read. */
+/** Returns the error about a token whose row cannot be read. */
 export function damagedToken(id: string, fields: readonly string[]): StoreUnavailableError {
   return new StoreUnavailableError(
     `token ${id} is damaged in the store: ${fields.join(', ')} cannot be read. It is refused, and no list contains it`,

@@ -25,7 +25,7 @@ export function readAddition(answer: unknown, addition: Addition, store: string)
   return found.id === result.conflict ? ownFields({ ...result, stored: found }) : undefined
 }
 
-/** The result for a store that does not support the host's transactions. */
+/** Returns the result for a store that does not support the host's transactions. */
 export function takesNoPart(store: string): AdditionResult {
   return { ok: false, refused: `cannot be set: the ${store} store does not support transactions` }
 }

@@ -5,7 +5,7 @@ export function noteFileOf(store: object, path: string): void {
   FILES.set(store, path)
 }
 
-/** The path of the file that a store opens, if it was given one. */
+/** Returns the path of the file that a store opens, if it was given one. */
 export function filePathOf(store: object): string | undefined {
   return FILES.get(store)
 }

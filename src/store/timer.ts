@@ -6,7 +6,7 @@ const LONGEST_MS = 2_147_483_647
 /** How often work that waits for an instant reads the wall clock. Timers do not count the time during which the machine was asleep. */
 export const CLOCK_CHECK_MS = 1000
 
-/** Reads how many milliseconds are left, in a timer, where an exception would end the process. If the clock returns no valid time, none are left. */
+/** Returns how many milliseconds are left. Never throws, because an exception in a timer would end the process. If the clock is invalid, none are left. */
 export function leftOf(endsInMs: () => number): number {
   try {
     const left = endsInMs()

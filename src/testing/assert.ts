@@ -50,7 +50,7 @@ function show(value: unknown): string {
   return typeof value === 'bigint' ? `${value}n` : String(value)
 }
 
-/** The part of a long string around its first difference from another. */
+/** Returns the part of a long string around its first difference from another. */
 function around(text: string, other: string): string {
   if (text.length <= 400) return text
   let first = 0

@@ -1,11 +1,11 @@
 /** A repeatable source of numbers: a failure reports its seed, which reproduces the run. */
 export type Dice = {
   readonly seed: number
-  /** A whole number from 0 to `below - 1`. */
+  /** Returns a whole number from 0 to `below - 1`. */
   below(below: number): number
 }
 
-/** Numbers from a seed (the generator known as mulberry32): for tests only, never for secrets. */
+/** Creates a generator of numbers from a seed (mulberry32). For tests only, never for secrets. */
 export function createDice(seed: number): Dice {
   let state = seed >>> 0
   const below = (limit: number): number => {

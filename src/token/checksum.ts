@@ -4,7 +4,7 @@ import { codeAt } from './code-at.js'
 /** 62^6 is above 2^32, so six digits hold the first 32 bits of a digest. */
 export const CHECKSUM_LENGTH = 6
 
-/** The first 32 bits of a digest, big-endian, in base62, left-padded with `0` to six characters. */
+/** Returns the first 32 bits of a digest, big-endian, in base62, left-padded with `0` to six characters. */
 export function checksum(digestHex: string): string {
   let rest = Number.parseInt(digestHex.slice(0, 8), 16)
   let text = ''
@@ -25,7 +25,7 @@ export function checksumMatches(token: string, digestHex: string): boolean {
   return presented === expected
 }
 
-/** The value of a lowercase hexadecimal digit; NaN, which equals nothing, for any other character. */
+/** Returns the value of a lowercase hexadecimal digit; NaN, which equals nothing, for any other character. */
 function hexValue(code: number): number {
   if (code >= 48 && code <= 57) return code - 48
   return code >= 97 && code <= 102 ? code - 87 : Number.NaN

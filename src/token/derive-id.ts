@@ -8,7 +8,7 @@ export function deriveId(parts: readonly string[]): string {
   return base62Of(fingerprint(parts))
 }
 
-/** The last 16 base62 digits of a number in hexadecimal. */
+/** Returns the last 16 base62 digits of a number in hexadecimal. */
 export function base62Of(hex: string): string {
   let number = BigInt(`0x${hex}`)
   let id = ''

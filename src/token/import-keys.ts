@@ -3,9 +3,9 @@ import { defaultEngine } from './hash.js'
 
 /** Derives the stored values of imported tokens by HMAC with the import key, so that the store reveals nothing about a weak token or its old hash. */
 export type ImportKeys = {
-  /** The public ID of the token with this key in a format. */
+  /** Returns the public ID of the token with this key in a format. */
   idOf(format: string, key: string): string
-  /** The text whose digest is stored. It contains characters that never occur in a token, so the digest is never that of a token created here. */
+  /** Returns the text whose digest is stored. It contains characters that never occur in a token, so the digest is never that of a token created here. */
   bodyOf(format: string, id: string, proof: string): string
   /** Returns a mark of the row that a token came from. A different row with the same key has a different mark. */
   markOf(format: string, key: string, material: string): string

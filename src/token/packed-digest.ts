@@ -13,7 +13,7 @@ export function packDigest(digest: string): string {
   return Reflect.apply(String.fromCharCode, undefined, bytes)
 }
 
-/** The value of a lowercase hexadecimal digit's code. */
+/** Returns the value of a lowercase hexadecimal digit's code. */
 function hexValue(code: number): number {
   return (code & 15) + 9 * (code >> 6)
 }
@@ -29,7 +29,7 @@ export function isPacked(packed: string, digest: string): boolean {
   return difference === 0
 }
 
-/** The code of a lowercase hexadecimal digit, without a branch or a look-up that would depend on it. */
+/** Returns the code of a lowercase hexadecimal digit, without a branch or a look-up that would depend on it. */
 function digitOf(value: number): number {
   return 48 + value + (((9 - value) >> 31) & 39)
 }

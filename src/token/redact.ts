@@ -160,7 +160,7 @@ function hide(hidden: Uint8Array, text: string, length: number, words: ReadonlyS
   }
 }
 
-/** A set of substrings of one length. Tells for certain only that a substring is not in it, but several times faster than a set of strings. */
+/** A set of substrings of one length. It can report a substring that it does not contain, but it is several times faster than a set of strings. */
 class Filter {
   readonly #length: number
   readonly #seen: Uint8Array

@@ -7,7 +7,7 @@ export function isTicket(text: unknown): text is string {
   return typeof text === 'string' && text.length === SECRET_LENGTH && isBase62(text, 0, SECRET_LENGTH)
 }
 
-/** The digest of a ticket. The digested text contains characters that never occur in a token, so the digest is never that of a token. */
+/** Returns the digest of a ticket. The digested text contains characters that never occur in a token, so the digest is never that of a token. */
 export function digestTicket(digester: Digester, prefix: string, ticket: string): string {
   return digester.digest(`latchkey: ticket ${prefix} ${ticket}`)
 }

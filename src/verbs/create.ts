@@ -125,7 +125,7 @@ function replayOf({ records, settings }: Context, first: StoredToken): Replayed 
   return { record: viewRecord(first, settings.clock()), replayed: true }
 }
 
-/** The error for an idempotency key that was reused with a different request. */
+/** Returns the error for an idempotency key that was reused with a different request. */
 export function keyReused(): ConflictError {
   return new ConflictError('idempotency_key_reused', 'this idempotencyKey was used for a different request: use a new one', {
     field: 'idempotencyKey',

@@ -127,7 +127,7 @@ async function tokenOf(context: Context, actor: ReadActor, tokenId: string): Pro
   return (await seenBy(context, actor, tokenId)) ?? (await prunedAs(context, actor, tokenId))
 }
 
-/** The bulk revocation that ended this token. It belongs to the token's trail, so every actor that can see the token can see it. */
+/** Returns the bulk revocation that ended this token. It belongs to the token's trail, so every actor that can see the token can see it. */
 function bulkOf({ bulkId, tenantId }: TokenSeen): BulkPart | undefined {
   return bulkId === undefined ? undefined : { bulkId, ...(tenantId !== undefined && { tenantId }) }
 }

@@ -32,7 +32,7 @@ export async function isAlone({ store, nodeId }: Context): Promise<boolean> {
   return (await store.leases(ALL_LEASES)).every((lease) => lease.nodeId === own)
 }
 
-/** The same work as tasks. The code of a task is loaded on its first run. */
+/** Returns the same work as tasks. The code of a task is loaded on its first run. */
 export function upkeepTasks(context: Context): readonly UpkeepTask[] {
   const { retention, sealing, notices } = context.settings
   const tasks: UpkeepTask[] = []

@@ -52,9 +52,9 @@ export type Context = {
   /** The unique name of this node. */
   readonly nodeId: () => string
   readonly records: RecordCache
-  /** For reads that callers with nothing but a credential cause. */
+  /** For reads on behalf of callers who have nothing but a credential. */
   readonly turns: StoreTurns
-  /** For what actors read and change. */
+  /** For reads and changes on behalf of actors. */
   readonly actorTurns: ActorTurns
   /** Who takes turns for the calls of this context. Absent: this library's own work, which waits for nobody. */
   readonly caller?: Known | undefined

@@ -157,7 +157,7 @@ export class TokenPrincipal extends OwnPrincipal implements Principal {
     return OwnPrincipal.signalFor(this, () => this.#signalOf(this.#entry))
   }
 
-  /** The entry behind a principal that this library made; `undefined` for anything else. */
+  /** Returns the entry behind a principal that this library made; `undefined` for anything else. */
   static entryOf(principal: unknown): Entry | undefined {
     return TokenPrincipal.#made(principal) ? principal.#entry : undefined
   }
@@ -169,7 +169,7 @@ export class TokenPrincipal extends OwnPrincipal implements Principal {
     return { principal, tokenId, tenantId, rootId: rootIdOf(principal.#entry), granted: OwnPrincipal.grantedTo(principal) }
   }
 
-  /** The entry behind a principal that the instance with these signals made; `undefined` for anything else. */
+  /** Returns the entry behind a principal that the instance with these signals made; `undefined` for anything else. */
   static entryFor(principal: unknown, signalOf: SignalOf): Entry | undefined {
     return TokenPrincipal.#isFrom(principal, signalOf) ? principal.#entry : undefined
   }

@@ -204,7 +204,7 @@ export class SlowHashes {
     this.#running.delete(party)
     const running = [...this.#running]
     for (const job of this.#waiting) {
-      // Even if it will take longer than its callers have left, it is worth starting, because its result counts.
+      // A job is worth starting even if it will take longer than its callers can wait, because its result is still used.
       if (job.dueAt - this.#monotonic() > LEAST_LEFT_MS) continue
       this.#waiting.delete(job)
       job.refuse(new StoreUnavailableError(TOO_LATE))

@@ -194,7 +194,7 @@ export class StoreTurns {
     }
   }
 
-  /** The work whose turn it is, if there is a place for it. */
+  /** Returns the work whose turn it is, if there is a place for it. */
   #next(): Job | undefined {
     return this.#work.isFull ? undefined : this.#line.next()
   }

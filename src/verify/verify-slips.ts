@@ -59,7 +59,7 @@ export function readContext(given: VerifyContext | undefined): VerifyContext | u
 /** The fields that callers may expect verify() to check. They are read one by one, because every verification passes here. */
 type Demands = { readonly scopes?: unknown; readonly scope?: unknown; readonly require?: unknown; readonly resources?: unknown }
 
-/** The error for a call that expects verify() to check scopes. Ignoring the scopes would accept a token that lacks them. */
+/** Returns the error for a call that expects verify() to check scopes. Ignoring the scopes would accept a token that lacks them. */
 export function demandIn(request: VerifyContext): InvalidInputError | undefined {
   const { scopes, scope, require, resources } = request as Demands
   if ((scopes ?? scope ?? require ?? resources) === undefined) return undefined

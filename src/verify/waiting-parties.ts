@@ -28,7 +28,7 @@ export class WaitingParties<Job extends Waiting> {
    * calls the next one when it leaves.
    */
   readonly #aside: Map<string, Set<Party<Job>>> = new Map()
-  /** How many places each holder has. */
+  /** The number of places that each holder occupies. */
   readonly #taken: Counts = new Counts()
 
   get isEmpty(): boolean {
@@ -99,7 +99,7 @@ export class WaitingParties<Job extends Waiting> {
     return this.#taken.of(key) >= most
   }
 
-  /** Puts a party behind all that wait for one of its holders. */
+  /** Lines a party up, or lets it stand aside if others already wait for one of its holders. */
   #queue(party: Party<Job>): void {
     const before = party.holders.find(({ key }) => this.#aside.has(key))
     if (before === undefined) this.#lineUp(party)
@@ -121,7 +121,7 @@ export class WaitingParties<Job extends Waiting> {
     party.aside = holder
   }
 
-  /** Calls one party for each of these holders that has a place left. */
+  /** For each of these holders that has a place left, lets one party line up again. */
   #callOthers({ holders }: Waiting): void {
     for (const holder of holders) {
       const party = this.#isFull(holder) ? undefined : firstOf(this.#aside.get(holder.key) ?? [])

@@ -104,7 +104,7 @@ function nodeResponse(response: HttpResponse): ServerResponse {
   return 'raw' in response ? response.raw : response
 }
 
-/** The route: the pattern that matched, never the requested path. */
+/** Returns the route: the pattern that matched, never the requested path. */
 export function endpointOf(request: HttpRequest): string {
   const { route, routeOptions, app } = request as Inside
   const path = routeOptions?.url ?? route?.path

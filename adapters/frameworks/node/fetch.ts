@@ -82,7 +82,7 @@ export type Target = {
 const NOWHERE = '//'
 
 /**
- * The address that a request was sent to. A path that is not normalized (`/x/../y`) matches nothing, because an earlier router or path rule may have
+ * Returns the address that a request was sent to. A path that is not normalized (`/x/../y`) matches nothing, because an earlier router or path rule may have
  * read it as a different path.
  */
 export function addressOf({ headers, protocol, hostname, path }: Target): URL {

@@ -16,7 +16,7 @@ export type Layer = {
 export const MOST_TRIES = 5000
 export const MOST_DEPTH = 12
 
-/** The application and its parent applications, outermost first. */
+/** Returns the application and its parent applications, outermost first. */
 export function appsAround(app: object): readonly object[] {
   const parent: unknown = Reflect.get(app, 'parent')
   return typeof parent === 'function' || (typeof parent === 'object' && parent !== null) ? [...appsAround(parent), app] : [app]
@@ -29,7 +29,7 @@ export function stackOf(app: object): readonly Layer[] {
   return Array.isArray(stack) ? stack : []
 }
 
-/** The part of a path that an entry consumes; `undefined` if Express would not enter it. */
+/** Returns the part of a path that an entry consumes; `undefined` if Express would not enter it. */
 export function takenBy(layer: Layer, path: string): { readonly taken: string; readonly params: unknown } | undefined {
   try {
     const matched = layer.match(path)
@@ -41,7 +41,7 @@ export function takenBy(layer: Layer, path: string): { readonly taken: string; r
   }
 }
 
-/** What an entry leads to, and the applications that are still to be entered below it. `stack` is absent for a handler. */
+/** Returns what an entry leads to, and the applications that are still to be entered below it. `stack` is absent for a handler. */
 export function insideOf(layer: Layer, inner: readonly object[]): { readonly stack?: readonly Layer[]; readonly inner: readonly object[] } {
   const [next, ...more] = inner
   if (layer.name === 'mounted_app' && next !== undefined) return { stack: stackOf(next), inner: more }

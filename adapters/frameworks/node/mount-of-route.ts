@@ -17,7 +17,7 @@ const MOST_BASES = 1000
 const entries: WeakMap<object, Map<string, Layer>> = new WeakMap()
 
 /**
- * The path pattern under which the router of the request's route is mounted; `undefined` if unknown.
+ * Returns the path pattern under which the router of the request's route is mounted; `undefined` if unknown.
  *
  * After a handler has failed, Express passes the error to the outer routers and restores `req.baseUrl` to theirs, but `req.route` remains. So `req.baseUrl`
  * counts only if the route takes exactly the rest of the path. Otherwise, the route is looked up in the routers of the application.
@@ -56,14 +56,14 @@ function isPlain(pattern: string): boolean {
   return pattern.startsWith('/') && !/[?+*(){}[\]\\!"|^]/.test(pattern)
 }
 
-/** The number of segments, whether or not the path ends with a slash. */
+/** Returns the number of segments, whether or not the path ends with a slash. */
 function segmentsIn(path: string): number {
   let count = 0
   for (let at = 0; at < path.length; at += 1) if (path[at] === '/' && at < path.length - 1) count += 1
   return count
 }
 
-/** The mount paths under which the route takes the whole path, with its entry in the router; `undefined` if there are none. */
+/** Returns the mount paths under which the route takes the whole path, with its entry in the router; `undefined` if there are none. */
 function basesOf(route: object, app: object, path: string): ReadonlyMap<string, Layer> | undefined {
   const [outermost, ...others] = appsAround(app)
   const found: Map<string, Layer> = new Map()

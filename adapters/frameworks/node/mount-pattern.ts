@@ -14,7 +14,7 @@ const MOST_VARIED = 128
 const literals: WeakMap<object, Set<string>> = new WeakMap()
 
 /**
- * The path pattern under which the answering router is mounted; `undefined` if unknown.
+ * Returns the path pattern under which the answering router is mounted; `undefined` if unknown.
  *
  * Express knows only the requested path (`req.baseUrl`), which may contain a secret as a parameter. A segment that a group of a regular expression captures,
  * or that could be replaced without changing which routers answer, is the caller's choice and becomes `*`.
@@ -34,7 +34,7 @@ export function mountPattern(app: object, base: string, end: End = 'router'): st
   return pattern
 }
 
-/** All ways through nested routers and mounted applications that consume exactly this path. */
+/** Returns all ways through nested routers and mounted applications that consume exactly this path. */
 function chainsTo([outermost, ...others]: readonly object[], path: string, end: End): readonly (readonly Layer[])[] | undefined {
   const found: (readonly Layer[])[] = []
   let tries = 0
@@ -56,7 +56,7 @@ function chainsTo([outermost, ...others]: readonly object[], path: string, end: 
   return tries > MOST_TRIES ? undefined : found
 }
 
-/** The part of a path that an entry leaves to its inner router; `undefined` if it does not match. */
+/** Returns the part of a path that an entry leaves to its inner router; `undefined` if it does not match. */
 function leftBehind(layer: Layer, path: string): string | undefined {
   const entered = takenBy(layer, path)
   return entered && path.slice(entered.taken.length)
@@ -89,7 +89,7 @@ function overlaps([start, end]: Span, [otherStart, otherEnd]: Span): boolean {
   return start < otherEnd && otherStart < end
 }
 
-/** The spans that groups of regular expressions captured, and those that entries with parameters consumed, which contain text chosen by the caller. */
+/** Returns the spans that groups of regular expressions captured, and those that entries with parameters consumed, which contain text chosen by the caller. */
 function spansIn(
   chains: readonly (readonly Layer[])[],
   path: string,

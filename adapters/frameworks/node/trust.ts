@@ -13,7 +13,7 @@ export function expressBelievesCallers(app: { get(name: string): unknown } | und
   return typeof trusts === 'function' && trusts(NOBODY, MANY_HOPS) === true
 }
 
-/** The same for Fastify, which does not expose `trustProxy`: its own rule is evaluated on a synthetic request. */
+/** Does the same for Fastify, which does not expose `trustProxy`, by evaluating Fastify's own rule on a synthetic request. */
 export function fastifyBelievesCallers(request: object): boolean {
   return Reflect.get(request, 'ip', STRANGER) === FIRST_HOP
 }

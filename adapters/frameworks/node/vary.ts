@@ -7,7 +7,7 @@ type Response = {
   writeHead: unknown
 }
 
-/** The value of `Vary` (RFC 9110 §12.5.5) with these fields added to the existing ones, without duplicates. */
+/** Returns the value of `Vary` (RFC 9110 §12.5.5) with these fields added to the existing ones, without duplicates. */
 export function withVary(before: Value, fields: string): string {
   const had = [before ?? []].flat().join(', ')
   const names = had.toLowerCase().split(/\s*,\s*/)

@@ -4,7 +4,7 @@ import { isTicketProtocol } from '../../../src/http/credential.js'
 const FIELD = 'sec-websocket-protocol'
 
 /**
- * The original header fields of a request. A ticket is removed from the request itself, so that code that later selects a subprotocol or logs the
+ * Returns the original header fields of a request. A ticket is removed from the request itself, so that code that later selects a subprotocol or logs the
  * headers does not see it.
  */
 export function takeHeaders(request: IncomingMessage): readonly string[] {
@@ -35,7 +35,7 @@ function holdsTicket(value: string): boolean {
   return protocolsIn(value).some(isTicketProtocol)
 }
 
-/** The other protocols, or `undefined` if there are none. */
+/** Returns the other protocols, or `undefined` if there are none. */
 function withoutTickets(value: string): string | undefined {
   const others = protocolsIn(value).filter((protocol) => !isTicketProtocol(protocol))
   return others.length === 0 ? undefined : others.join(', ')

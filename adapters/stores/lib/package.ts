@@ -12,7 +12,7 @@ export function isMissing(error: unknown): boolean {
   return /cannot find (package|module)|could not resolve|failed to load url/i.test(error.message)
 }
 
-/** An ESM-only package loaded through a `require` that does not support ES modules, such as Jest's. */
+/** Returns whether a package failed to load because it is ESM-only, and was loaded with a `require` that does not support ES modules, such as Jest's. */
 function isModuleOnly(error: unknown): boolean {
   if (!isErrorLike(error)) return false
   if (Reflect.get(error, 'code') === 'ERR_REQUIRE_ESM') return true
@@ -24,7 +24,7 @@ export function notInstalled(store: string, what: string, packages: string): Sto
   return advised(new StoreUnavailableError(`${store} store: ${what}: run "npm install ${packages}"`))
 }
 
-/** The message if a package of a store fails to load: install it, together with the others that the store needs. `undefined` for any other error. */
+/** Returns the error if a package of a store cannot be loaded. It says which packages to install. Returns `undefined` for any other error. */
 export function loadFailure(store: string, name: string, error: unknown, packages: string = name): StoreUnavailableError | undefined {
   if (isMissing(error)) return notInstalled(store, `${name} is not installed`, packages)
   if (!isModuleOnly(error)) return undefined
@@ -35,7 +35,7 @@ export function loadFailure(store: string, name: string, error: unknown, package
   )
 }
 
-/** A CommonJS package's own exports: `import` wraps them in `default`, and `require` does not. */
+/** Returns a CommonJS package's own exports: `import` wraps them in `default`, and `require` does not. */
 export function exported(module: object): unknown {
   return Reflect.get(module, 'default') ?? module
 }

@@ -46,7 +46,7 @@ export function readStoreOptions<T>(sources: Sources, reader: OptionReader<T>, o
   return readOption(reader, options, 'options')
 }
 
-/** The options that can be read. A getter that throws is reported when the options are parsed. */
+/** Returns the options that can be read. A getter that throws is reported when the options are parsed. */
 function entriesOf(options: object): readonly (readonly [string, unknown])[] {
   try {
     return Object.entries(options)
@@ -121,7 +121,7 @@ function isObjectOfAClass(value: unknown): boolean {
   return prototype !== null && Object.getPrototypeOf(prototype) !== null
 }
 
-/** A reader for options of which exactly one must be set. */
+/** Creates a reader for options of which exactly one must be set. */
 export function exactlyOneOf<T extends object>(reader: OptionReader<T>, names: readonly (string & keyof T)[]): OptionReader<T> {
   return reader.and(
     (given) => names.filter((name) => given[name] !== undefined).length === 1,
@@ -129,7 +129,7 @@ export function exactlyOneOf<T extends object>(reader: OptionReader<T>, names: r
   )
 }
 
-/** An object that the host owns and passes in. `error` says which one. */
+/** Creates a reader for an object that the host owns and passes in. `error` says which one. */
 export function handle<T>(isHandle: (value: object) => boolean, error: string): OptionReader<T> {
   return passing<T>(
     (value) => typeof value === 'object' && value !== null && isHandle(value),

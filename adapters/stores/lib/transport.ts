@@ -45,7 +45,7 @@ export function judgeTransport(store: string, { address, encrypted, verified }: 
   }
 }
 
-/** How a driver's socket reaches its server. */
+/** Returns how a driver's socket reaches its server. */
 export function transportOf(stream: unknown, checksName: boolean): Transport {
   const { remoteAddress, encrypted, authorized, _rejectUnauthorized } = Object(stream) as {
     readonly remoteAddress?: unknown

@@ -24,7 +24,7 @@ export function createEvents(): Events {
   const seqs = new Map<string, number>()
   let lastSeq = 0
 
-  /** The index of the first event after a `seq`. */
+  /** Returns the index of the first event after a `seq`. */
   function firstBehind(seq: number): number {
     let low = 0
     let high = events.length
@@ -46,7 +46,7 @@ export function createEvents(): Events {
     }
   }
 
-  /** The index of an event, if present. */
+  /** Returns the index of an event, if present. */
   function indexOf({ id, prefix }: Pick<StoredEvent, 'id' | 'prefix'>): number | undefined {
     const index = firstBehind((seqs.get(id) ?? 0) - 1)
     return events[index]?.id === id && events[index]?.prefix === prefix ? index : undefined

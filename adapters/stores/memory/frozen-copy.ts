@@ -1,7 +1,7 @@
 import { ownFields } from '../../../src/model/own-fields.js'
 
 /**
- * A deep, frozen copy of plain data, without `undefined` properties. Records, events and filters get only their own fields.
+ * Returns a deep, frozen copy of plain data, without `undefined` properties. Records, events and filters get only their own fields.
  *
  * The store keeps such copies and returns them as they are: nobody can change stored data from outside, and `find` need not copy.
  */

@@ -11,9 +11,9 @@ export type Records = {
   /** Inserts the record, or replaces the one with this ID. */
   put(token: StoredToken): void
   remove(id: string): void
-  /** The tokens of a prefix, newest first, only those after `after`. Nothing may be changed during iteration. */
+  /** Yields the tokens of a prefix, newest first, only those after `after`. Nothing may be changed during iteration. */
   newestFirst(prefix: string, after?: Place): Generator<StoredToken>
-  /** One page of distinct tenants or owners. */
+  /** Returns one page of distinct tenants or owners. */
   names(query: DistinctQuery): readonly string[]
 }
 
@@ -71,7 +71,7 @@ export function createRecords(): Records {
   }
 }
 
-/** The index of the first token at or after `place`, in ascending order. */
+/** Returns the index of the first token at or after `place`, in ascending order. */
 function firstNotBefore(order: readonly StoredToken[], place: Place): number {
   let low = 0
   let high = order.length

@@ -6,7 +6,7 @@ import type { RestoredUsage } from '../../../src/store/moving.js'
 /** How many addresses a query returns, most recent first. Up to twice as many are kept per token. */
 const MAX_ADDRESSES = 1000
 
-/** For how many nodes the last batch is remembered: those heard from least recently are forgotten first. */
+/** The number of nodes whose last batch is remembered. The nodes heard from least recently are forgotten first. */
 const MAX_NODES = 10_000
 
 type TokenUsage = {
@@ -97,7 +97,7 @@ export function createUsage(): Usage {
   }
 }
 
-/** One token's counters, summed by step. */
+/** Returns one token's counters, summed by step. */
 function bySteps(counts: readonly UsageCount[], from: number, stepMs: number): readonly UsageCount[] {
   const steps = new Map<string, UsageCount>()
   for (const { tokenId, bucketAt, outcome, count } of counts) {

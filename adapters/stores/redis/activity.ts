@@ -35,7 +35,7 @@ const MAX_ADDRESSES = 1_000
 const REPORT_STEP = 50
 const REPORT_COUNTERS = 10_000
 
-/** One page of the audit log, from the smallest index that covers the query. Stops after `MOST_EXAMINED` events. */
+/** Reads one page of the audit log, from the smallest index that covers the query. Stops after `MOST_EXAMINED` events. */
 export async function readEvents(connection: Connection, query: EventQuery): Promise<EventPage> {
   if (query.id !== undefined) return await readOne(connection, query, query.id)
   const { prefix, tokenId, bulk, tenantIds, actions, createdBy, limit } = query
@@ -121,7 +121,7 @@ function matchesFields(
   )
 }
 
-/** A page of the change feed. Its cursor is the server's run and a position: `4f1c….17`. */
+/** Reads a page of the change feed. Its cursor is the server's run and a position: `4f1c….17`. */
 export async function readFeed(connection: Connection, after: string | undefined, limit: number): Promise<FeedPage> {
   // An invalid cursor is treated as a position in an unknown run.
   const place = after === undefined ? { position: '', run: '' } : (placeOf(after) ?? { position: '0', run: 'none' })

@@ -6,12 +6,12 @@ export type IoredisClient = {
   evalsha(sha: string, keyCount: number, ...args: string[]): Promise<unknown>
   eval(script: string, keyCount: number, ...args: string[]): Promise<unknown>
   mget(...keys: string[]): Promise<unknown>
-  /** For the check of `appendfsync` at startup. */
+  /** Used at startup to check `appendfsync`. */
   config?(subcommand: 'GET', parameter: string): Promise<unknown>
   readonly status: string
-  /** For the wake-up channel. */
+  /** Used to open the connection of the wake-up channel. */
   duplicate?(): object
-  /** For a cluster: which nodes it reads from. */
+  /** In a cluster client, contains which nodes it reads from. */
   readonly options?: object
 }
 
@@ -23,7 +23,7 @@ export type NodeRedisClient = {
   configGet?(parameter: string): Promise<unknown>
   readonly isReady?: boolean
   duplicate?(): object
-  /** For replies as the server sends them, bypassing the client's type mapping and cache. */
+  /** Used to receive replies as the server sends them, without the client's type mapping and cache. */
   withTypeMapping?(mapping: Record<never, never>): object
 }
 

@@ -11,10 +11,10 @@ const LATE = `redis: no answer within ${COMMAND_TIMEOUT / 1000} seconds: check t
 /** Where the store's scripts run. */
 export type Connection = {
   run(script: Script, args: readonly (string | number)[]): Promise<unknown>
-  /** The values under these keys, with `null` for each missing key, in one command. */
+  /** Returns the values under these keys, with `null` for each missing key, in one command. */
   getMany(keys: readonly string[]): Promise<unknown>
   setting(name: string): Promise<unknown>
-  /** The client, connected once. */
+  /** Returns the client, connected once. */
   client(): Promise<RedisClient>
   /** Closes a client that was opened here; the next call opens another. */
   close(): void

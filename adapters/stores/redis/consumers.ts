@@ -3,7 +3,7 @@ import type { Connection } from './connection.js'
 import { decodeEntry, encodeConsumer, flagOf, listOf } from './encode.js'
 import { scripts } from './scripts.js'
 
-/** The consumers of a prefix. */
+/** Reads the consumers of a prefix. */
 export async function readConsumers(connection: Connection, prefix: string): Promise<readonly ConsumerState[]> {
   return listOf(await connection.run(scripts.readConsumers, [JSON.stringify(prefix)])).map((state) => decodeEntry(String(state)))
 }

@@ -85,7 +85,7 @@ export function isOfAnother(body: unknown, prefix: string): boolean {
 /** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter, which matches more than was changed. */
 const LONGEST_FILTER = 16_000
 
-/** The feed entry of a bulk revocation. */
+/** Returns the feed entry of a bulk revocation. */
 export function encodeFilter(filter: TokenFilter): string {
   const text = JSON.stringify(filter)
   if (text.length <= LONGEST_FILTER) return text
@@ -121,7 +121,7 @@ function parse<T>(text: unknown): T {
 const UNEXPECTED =
   'redis: the client returned an unexpected reply, as one does within MULTI: pass the store a client that nothing else changes'
 
-/** The error for a reply that no script returns. Whether anything was done is unknown. */
+/** Returns the error for a reply that no script returns. Whether anything was done is unknown. */
 export function unexpected(): StoreUnavailableError {
   return new StoreUnavailableError(UNEXPECTED)
 }

@@ -12,7 +12,7 @@ export function isKeyPrefix(value: unknown): boolean {
   return HASH_TAG.test(value) || !/[{}]/.test(value)
 }
 
-/** The root of all key names, with a hash tag, so that a cluster keeps them in one slot. */
+/** Returns the root of all key names, with a hash tag, so that a cluster keeps them in one slot. */
 export function rootOf(keyPrefix = '{latchkey}:'): string {
   return HASH_TAG.test(keyPrefix) ? keyPrefix : `{${keyPrefix}}:`
 }

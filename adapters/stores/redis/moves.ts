@@ -26,7 +26,7 @@ export async function saveMove(
   return flagOf(await connection.run(scripts.saveMove, args))
 }
 
-/** The current index keys of each of these events, in the given order; `undefined` for events that do not exist. */
+/** Returns the current index keys of each of these events, in the given order; `undefined` for events that do not exist. */
 async function indexesOfStored(connection: Connection, prefix: string, ids: readonly string[]): Promise<readonly (string | undefined)[]> {
   if (ids.length === 0) return []
   return listOf(await connection.getMany(ids.map((id) => `ev:${id}`))).map((body, index) => {

@@ -77,7 +77,7 @@ export function readSocket(url: string): Socket | undefined {
 }
 
 /**
- * The database that an address of a server names: `redis://host/2` or, as ioredis alone reads it, `redis://host?db=2`.
+ * Returns the database that an address of a server names: `redis://host/2` or, as ioredis alone reads it, `redis://host?db=2`.
  *
  * @throws {StoreUnavailableError} `store_unavailable` if the database is not a number. Each client would interpret such a value differently, and one would end
  * the process.

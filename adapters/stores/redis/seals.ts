@@ -4,7 +4,7 @@ import type { Connection } from './connection.js'
 import { flagOf, listOf } from './encode.js'
 import { scripts } from './scripts.js'
 
-/** One page of seals. */
+/** Reads one page of seals. */
 export async function readSeals(connection: Connection, { prefix, after = 0, order, limit }: SealQuery): Promise<readonly StoredSeal[]> {
   const [from, to] = order === 'newest' ? [-limit, -1] : [after, after + limit - 1]
   const [length, ...bodies] = listOf(await connection.run(scripts.readSeals, [JSON.stringify(prefix), from, to]))

@@ -26,7 +26,7 @@ const LIST_STEP = 500
 export type FeedPlace = { readonly history: number; readonly channel: string }
 
 /**
- * The tokens with these IDs, and whether a bulk revocation is still to be written into its tokens.
+ * Returns the tokens with these IDs, and whether a bulk revocation is still to be written into its tokens.
  *
  * One MGET atomically reads the records and whether such a revocation is pending. Only then does a script apply it.
  */
@@ -87,7 +87,7 @@ function isNamedIn({ inserts = [], updates = [], erasures = [], events }: Change
   return named.some((one) => one.id === id)
 }
 
-/** The prefix whose move may refuse a change, as JSON; empty if the move of any prefix may refuse it, and `-` if none may. */
+/** Returns the prefix whose move may refuse a change, as JSON; empty if the move of any prefix may refuse it, and `-` if none may. */
 function fencedPrefixOf(change: Change): string {
   if (onlyCutsFeed(change)) return '-'
   const prefix = prefixOf(change)
@@ -150,7 +150,7 @@ export async function listTokens(connection: Connection, query: ListQuery): Prom
   return page
 }
 
-/** One page of the tenants or owners of a prefix, or of the owners of a tenant. Each of these has its own list. */
+/** Returns one page of the tenants or owners of a prefix, or of the owners of a tenant. Each of these has its own list. */
 export async function distinctOf(
   connection: Connection,
   { prefix, field, tenantId, after, limit }: DistinctQuery,

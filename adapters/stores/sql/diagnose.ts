@@ -51,7 +51,7 @@ function* isSetUp(quirks: Quirks, names: Names): Steps<boolean> {
 
 const MIGRATE = 'Run npx latchkey migrate, or the SQL that migrate --print prints, as a user who may alter tables.'
 
-/** The information that the server reports about itself, for each dialect. */
+/** Reads the information that the server reports about itself, for each dialect. */
 export const diagnose = (sql: Sql): Promise<StoreDiagnosis> =>
   driveAsync(
     (function* (): Steps<StoreDiagnosis> {

@@ -37,7 +37,7 @@ export function* askRaw<R>(query: CompiledQuery<R>): Steps<QueryResult<R>> {
   return (yield query) as QueryResult<R>
 }
 
-/** How many rows a statement inserted, changed or removed. */
+/** Returns how many rows a statement inserted, changed or removed. */
 export const affected = (result: QueryResult<unknown>): number => Number(result.numAffectedRows ?? 0n)
 
 /** Thrown inside steps to roll back: another writer was first. */

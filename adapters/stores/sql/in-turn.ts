@@ -56,15 +56,15 @@ export const inTurn = <L extends Lease>(most: number, take: () => Promise<L>): (
   }
 }
 
-/** The connections of a pool, for four kinds of work. */
+/** The connections of a pool, shared by four kinds of work. */
 export type Shares<L> = {
-  /** For reads by key: every connection. */
+  /** For reads by key, which may use every connection. */
   any(): Promise<L>
-  /** For following the feed: a few, so hung reads leave connections to others. */
+  /** For following the feed, which may use only a few, so that reads that hang leave connections for other work. */
   feed(): Promise<L>
-  /** For changes and all other work: all but one, so a short read can always find out whether the server answers. */
+  /** For changes and all other work, which may use all but one, so that a short read can always find out whether the server answers. */
   others(): Promise<L>
-  /** For reads of many rows: one fewer still, so they never keep changes, such as revocations, from a connection. */
+  /** For reads of many rows, which may use one fewer still, so that a change, such as a revocation, never lacks a connection because of them. */
   reads(): Promise<L>
 }
 

@@ -32,7 +32,7 @@ const refuseUnusable = (text: string, schemes: readonly string[]): void => {
 }
 
 /**
- * A connection string in a form that `pg` accepts: a URL, also without a host (`postgres://user@/app?host=/run/postgresql`), the folder of a socket
+ * Reads a connection string in a form that `pg` accepts: a URL, also without a host (`postgres://user@/app?host=/run/postgresql`), the folder of a socket
  * (`/run/postgresql app`), or `socket:/run/postgresql?db=app`.
  *
  * @throws `invalid_input`
@@ -49,7 +49,7 @@ const readPostgresUrl = (url: unknown): string => {
 export const postgresUrl: OptionReader<string> = readBy(readPostgresUrl)
 
 /**
- * A connection string in the form that `mysql2` accepts. A `socketPath` parameter connects through a socket.
+ * Reads a connection string in the form that `mysql2` accepts. A `socketPath` parameter connects through a socket.
  *
  * @throws `invalid_input`
  */

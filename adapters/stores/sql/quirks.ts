@@ -78,9 +78,9 @@ export type Quirks = {
   isCut?(column: string): string
   /** `$1` or `?`. */
   placeholder(position: number): string
-  /** The inserted value, for use after `onClash`. */
+  /** Returns the inserted value, for use after `onClash`. */
   incoming(column: string): string
-  /** The action for a row whose key already exists. */
+  /** Returns the action for a row whose key already exists. */
   onClash(keys: readonly string[], assignments: string): string
   /** The seconds of the database's clock. It only decides which rows have long been unused. */
   readonly seconds: string
@@ -92,7 +92,7 @@ export type Quirks = {
   announce?(names: Names): CompiledQuery
   /** Classifies an error that a driver threw. */
   faultOf(error: unknown): Fault
-  /** The quoted name of a table. */
+  /** Returns the quoted name of a table. */
   table(names: Names, table: keyof Tables | 'migrations'): string
   migrations(names: Names): readonly Migration[]
   /** Reads the information that the server reports about itself. */

@@ -22,7 +22,7 @@ const SAMPLES: { readonly [Kind in FieldKind]: unknown } = {
   flag: true,
 }
 
-/** One token with every field, and one with only the required fields and an empty name. */
+/** Returns one token with every field, and one with only the required fields and an empty name. */
 const samples = (): readonly StoredToken[] => {
   const full: { [field: string]: unknown } = {}
   const bare: { [field: string]: unknown } = {}

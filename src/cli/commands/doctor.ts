@@ -61,7 +61,7 @@ async function checkAll(session: Session): Promise<Checked> {
   return { store, others, health }
 }
 
-/** The result for a SQLite file that does not exist. Any other check would create it. */
+/** Returns the result for a SQLite file that does not exist. Any other check would create it. */
 function withoutFile(file: string): Checked {
   const advice = 'Check the path in the configuration. To create the file, run npx latchkey migrate.'
   return { store: { name: 'store (sqlite)', ok: false, detail: `the file ${file} does not exist`, advice }, others: [] }

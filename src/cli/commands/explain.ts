@@ -41,7 +41,7 @@ function verdictOf({ ok, code, steps }: Explanation): string {
   return `Refused${code === undefined ? '' : ` with ${code}`} at ${failing[0]}${others}.`
 }
 
-/** A row for each fact, so that none is truncated. */
+/** Returns a row for each fact, so that none is truncated. */
 function rowsOf({ step, ok, code, unknown, ...facts }: ExplainStep): readonly (readonly string[])[] {
   const result = ok === undefined ? 'unknown' : ok ? 'ok' : 'REFUSED'
   const why = [code ?? unknown, ...Object.entries(facts).flatMap(([name, value]) => factsOf(name, value))].filter(

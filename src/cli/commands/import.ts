@@ -70,7 +70,7 @@ async function writeReport(streams: Streams, { problems, ...counts }: Told, dryR
   if (dryRun) await say(streams, 'Nothing was written.')
 }
 
-/** A row for each different problem, with the number of rows that have it and the first lines on which it occurs. */
+/** Returns a row for each different problem, with the number of rows that have it and the first lines on which it occurs. */
 function grouped(problems: Told['problems']): readonly (readonly unknown[])[] {
   const groups = new Map<string, { readonly first: Told['problems'][number]; readonly lines: unknown[] }>()
   for (const problem of problems) {

@@ -91,7 +91,7 @@ async function init(streams: Streams, options: Options): Promise<void> {
 type Source = InstanceFile & { readonly exported: string }
 
 /**
- * The file whose instance the configuration re-exports; `undefined` if the project has none.
+ * Returns the file whose instance the configuration re-exports; `undefined` if the project has none.
  *
  * @throws CommandError if the project has one that cannot be imported, because it would refuse the tokens of a second one
  */

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os'
 import type { Actor } from '../../model/actor.js'
 import { ownActor } from '../../model/own-actor.js'
 
-/** The actor: `cli:` and the operating system's user name, or the given name. Anyone who can read the configuration can do everything. */
+/** Returns the actor: `cli:` and the operating system's user name, or the given name. Anyone who can read the configuration can do everything. */
 export function cliActor(name: string | undefined): Actor {
   return ownActor({ id: `cli:${name ?? systemUser()}`, tenants: '*', manages: 'all' })
 }

@@ -12,7 +12,10 @@ const MOST_APART_MS = 1_000
 /** This many tokens with the same address suggest a proxy. */
 const PROXIED = 5
 
-/** The store's diagnosis of its server, and the offset of its clock from this node's. If the store is known to fail, a failure here is not reported again. */
+/**
+ * Returns the store's diagnosis of its server, and the offset of its clock from this node's. If the store is known to fail, a failure here is not reported
+ * again.
+ */
 export async function serverChecks(inside: Internals, storeAnswers: boolean): Promise<readonly Check[]> {
   const { clock } = inside.settings
   try {
@@ -76,7 +79,7 @@ const MOVES: { readonly [State in NonNullable<Health['store']['move']>]: Check }
   },
 }
 
-/** The checks from `health()`. If the store is known to fail, the audit log was not read. */
+/** Returns the checks from `health()`. If the store is known to fail, the audit log was not read. */
 export function healthChecks({ store, feed, consumers, damagedEvents, damagedTokens }: Health, storeAnswers: boolean): readonly Check[] {
   return [
     { name: 'breaker', ok: store.breaker === 'closed', detail: store.breaker },
@@ -134,7 +137,7 @@ const WITHOUT_PEPPER: Check = {
   advice: 'Set one: forged tokens then cost no read, and an attacker who can write to the store cannot plant a token.',
 }
 
-/** The checks of the instance's settings. */
+/** Returns the checks of the instance's settings. */
 export function settingsChecks(inside: Internals): readonly Check[] {
   const { retention, digesters } = inside.settings
   const days = (ms: number | undefined): string => (ms === undefined ? 'forever' : `${Math.round((ms / DAY_MS) * 10) / 10} days`)

@@ -16,7 +16,7 @@ const NEEDS_TRANSPILER: ReadonlySet<unknown> = new Set([
   'ERR_MODULE_NOT_FOUND',
 ])
 
-/** The error for a file that does not exist. It does not repeat the name, because a token in an imported format may have been pasted there. */
+/** Returns the error for a file that does not exist. It does not repeat the name, because a token in an imported format may have been pasted there. */
 export function missingFile(cwd: string, place: string): CommandError {
   return new CommandError(EXIT.usage, `${place}: there is no such file; relative paths start at ${resolve(cwd)}`)
 }

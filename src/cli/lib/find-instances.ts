@@ -29,7 +29,7 @@ export async function findInstances(cwd: string): Promise<readonly InstanceFile[
   return found
 }
 
-/** Paths of the project's source files, by depth. */
+/** Returns paths of the project's source files, by depth. */
 async function sourcesIn(cwd: string): Promise<readonly string[]> {
   const sources: string[] = []
   let folders = ['']
@@ -63,12 +63,12 @@ function exportIn(code: string): string | undefined {
   return new RegExp(`^export default ${word}`, 'm').test(code) ? 'default' : undefined
 }
 
-/** The path with which a module in the project's folder imports a file: `src/tokens.ts` is imported as `./src/tokens.js`. */
+/** Returns the path with which a module in the project's folder imports a file: `src/tokens.ts` is imported as `./src/tokens.js`. */
 export function importPathOf(file: string): string {
   return `./${file.replace(/\.([cm]?)[jt]sx?$/, '.$1js')}`
 }
 
-/** The file beside this one that an instance should be moved into. */
+/** Returns the file beside this one that an instance should be moved into. */
 export function ownModuleFor(file: string): string {
   return posix.join(posix.dirname(file), `tokens${posix.extname(file).replace('x', '')}`)
 }

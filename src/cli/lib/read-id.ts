@@ -29,7 +29,7 @@ function notImported(formats: readonly string[]): string {
   return `${NO_ID}, but ${fit}. If it is a token, it ${IN_HISTORY}`
 }
 
-/** The names of the imported formats that a string fits. */
+/** Returns the names of the imported formats that a string fits. */
 function fitting(tokens: Latchkey, text: string): readonly string[] {
   const formats = findInternals(tokens)?.settings.imports?.formats ?? []
   return formats.filter(({ read }) => fits(read, text.trim())).map(({ name }) => name)

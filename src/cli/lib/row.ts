@@ -3,7 +3,7 @@ import { CommandError, EXIT } from './fault.js'
 /** A row of a file, and the line on which it begins. */
 export type Row = { readonly value: object; readonly line: number }
 
-/** The error that ends an import at an unreadable line. */
+/** Returns the error that ends an import at an unreadable line. */
 export function brokenLine(number: number, why: string): CommandError {
   return new CommandError(EXIT.usage, `line ${number} ${why}. Rows before it were imported; fix the line and run the command again`)
 }

@@ -74,7 +74,7 @@ export async function openSession(streams: Streams, lifetime: Lifetime, lines: H
   }
 }
 
-/** The SQLite file of an instance that does not exist yet. Without its folder, it cannot be created, and the store says so. */
+/** Returns the SQLite file of an instance that does not exist yet. Without its folder, it cannot be created, and the store says so. */
 export function absentFile(tokens: Latchkey): string | undefined {
   const file = filePathOf(Object(findInternals(tokens)?.settings.store))
   return file !== undefined && existsSync(dirname(file)) && !existsSync(file) ? file : undefined

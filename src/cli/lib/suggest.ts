@@ -77,7 +77,7 @@ export class SuggestingCommand extends Command {
   }
 }
 
-/** The likely meaning of a stray argument: a value for an option that takes none, the name, or another scope. */
+/** Returns the likely meaning of a stray argument: a value for an option that takes none, the name, or another scope. */
 function excessHint(command: Command): string {
   const flag = flagBeforeExcess(command)
   if (flag !== undefined) return ` ${flag} takes no value.`
@@ -87,7 +87,7 @@ function excessHint(command: Command): string {
   return hasName && name === undefined ? ' (Did you mean --name?)' : ''
 }
 
-/** The last option before the first stray argument, if that option takes no value. */
+/** Returns the last option before the first stray argument, if that option takes no value. */
 function flagBeforeExcess({ parent, options, args, registeredArguments }: Command): string | undefined {
   const given: unknown = Reflect.get(Object(parent), 'rawArgs')
   const words: readonly unknown[] = Array.isArray(given) ? given : []
@@ -120,8 +120,8 @@ function orNothing(names: readonly string[]): string | undefined {
 }
 
 /**
- * An option with a closed set of values. The error for another value lists them and suggests one, but does not repeat the value. `beside` explains other
- * values that people expect there.
+ * Creates an option with a closed set of values. The error for another value lists them and suggests one, but does not repeat the value. `beside` explains
+ * other values that people expect there.
  */
 export function choiceOption(
   flags: string,

@@ -11,12 +11,12 @@ export const STORES = {
 } as const
 export type StoreName = keyof typeof STORES
 
-/** The text of a `latchkey.config` for an application that has an instance. */
+/** Returns the text of a `latchkey.config` for an application that has an instance. */
 export function reexportText(module: string, exported: string): string {
   return `export { ${exported === 'tokens' ? '' : `${exported} as `}tokens } from '${module}'\n`
 }
 
-/** The text of `latchkey.config`. */
+/** Returns the text of `latchkey.config`. */
 export function configText(store: StoreName, prefix: string): string {
   return `import { latchkey } from 'latchkey'
 import { ${store}Store } from 'latchkey/stores/${store}'
@@ -68,7 +68,7 @@ api.get('/stock', requireScopes('inventory:read'), (c) => c.json({ caller: c.var
   }),
 }
 
-/** The text of a module with one guarded route. */
+/** Returns the text of a module with one guarded route. */
 export function routeText(framework: Framework, typescript: boolean): string {
   const { imports, body } = ROUTES[framework]((text) => (typescript ? text : ''))
   const lines = [

@@ -18,7 +18,7 @@ export const languages: { readonly [language: string]: DashboardTexts } = {
   de: { ...deApp, ...deList, ...deDetail, ...deExplain, ...deForm, ...deActs },
 }
 
-/** The texts of a language: those of `de` for `de-AT`. English, and languages not listed here, have none. */
+/** Returns the texts of a language: those of `de` for `de-AT`. English, and languages not listed here, have none. */
 export function textsOf(language: string): DashboardTexts | undefined {
   const [base = ''] = language.toLowerCase().split('-')
   return Object.hasOwn(languages, base) ? languages[base] : undefined

@@ -4,7 +4,7 @@ import { idOf } from './token-text.js'
 export type Rotation = {
   /** The idempotency key. It is random, so only the clients that share the storage can finish the rotation. */
   readonly key: string
-  /** In seconds. A different overlap under the same key would be a different request. */
+  /** In seconds. A different overlap under the same idempotency key would be a different request. */
   readonly overlap: number
   /** The client that continues the rotation. One that took over a lost lock has replaced it, so the client that lost the lock notices. */
   readonly holder: string

@@ -264,7 +264,7 @@ function mismatch(name: PartName): ConflictError {
   return new ConflictError('conflict', `the ${name} of the two stores differ after the copy`)
 }
 
-/** After this delay, no node of the new store verifies with the copy anymore. */
+/** Waits until no node of the new store can still verify tokens with what it has cached of the copy. */
 async function forget(to: MovingStore, now: Internals): Promise<void> {
   await pause(longestBound(await to.leases(0), now.boundMs, now))
 }

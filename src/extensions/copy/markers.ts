@@ -137,7 +137,7 @@ export async function cancel(pair: Pair, forget: () => Promise<void>): Promise<v
   await markers.advance('source', 'leaving')
 }
 
-/** The error for a run that another run has replaced. */
+/** Returns the error for a run that another run has replaced. */
 export function superseded(): ConflictError {
   return conflict('another copy of these stores has started in the meantime and replaces this one')
 }

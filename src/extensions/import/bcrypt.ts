@@ -37,7 +37,7 @@ const HASH = /^\$2[abxy]?\$[0-9]{2}\$[./0-9A-Za-z]{53}$/
 const BCRYPT_BYTES = 72
 
 /**
- * Tokens that a table stores as bcrypt hashes, with a column of their first characters.
+ * Creates a format for tokens that a table stores as bcrypt hashes, with a column of their first characters.
  *
  * Without that column, finding a row would mean comparing all of them, at a tenth of a second each, so the table cannot be imported.
  *

@@ -18,7 +18,7 @@ export type BetterAuthKeysOptions = FormatOptions & {
 const given = objectOf({ ...formatFields, ...shapeFields })
 
 /**
- * Keys of Better Auth's API key plugin: rows of its table `apikey`, whose column `key` contains the SHA-256 of a key in base64url.
+ * Creates a format for the keys of Better Auth's API key plugin: rows of its table `apikey`, whose column `key` contains the SHA-256 of a key in base64url.
  *
  * Not for keys created with `disableKeyHashing`, for which you can use `plainTokens`, or by a `customKeyGenerator` with another shape.
  *

@@ -12,8 +12,8 @@ const given = objectOf(formatFields)
 const KEY = /^[0-9a-f]{40}$/
 
 /**
- * Tokens of Django REST framework's `authtoken`: rows of its table `authtoken_token`, whose column `key` contains them as plain text. Clients send them
- * as `Authorization: Token …`, which the guard then accepts in addition to `Bearer`.
+ * Creates a format for the tokens of Django REST framework's `authtoken`: rows of its table `authtoken_token`, whose column `key` contains them as plain text.
+ * Clients send them as `Authorization: Token …`, which the guard then accepts in addition to `Bearer`.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -58,7 +58,7 @@ const hmacShape = objectOf({
 })
 
 /**
- * Tokens that a table stores as plain text. latchkey does not store their text.
+ * Creates a format for tokens that a table stores as plain text. latchkey does not store their text.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -104,7 +104,7 @@ export function plainFormat({
 }
 
 /**
- * Tokens that a table stores as SHA-256 hashes.
+ * Creates a format for tokens that a table stores as SHA-256 hashes.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -120,7 +120,7 @@ export function sha256Tokens(options: HashedTokensOptions): TokenFormat {
 }
 
 /**
- * Tokens that a table stores as SHA-512 hashes.
+ * Creates a format for tokens that a table stores as SHA-512 hashes.
  *
  * @throws InvalidInputError `invalid_input`
  */
@@ -130,7 +130,7 @@ export function sha512Tokens(options: HashedTokensOptions): TokenFormat {
 }
 
 /**
- * Tokens that a table stores as HMACs, with a key that you still have.
+ * Creates a format for tokens that a table stores as HMACs, with a key that you still have.
  *
  * @throws InvalidInputError `invalid_input`
  */

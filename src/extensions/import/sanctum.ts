@@ -13,7 +13,8 @@ const given = objectOf(formatFields)
 const TOKEN = /^([0-9A-Za-z-]{1,40})\|([!#-+\--~]{20,256})$/
 
 /**
- * Tokens of Laravel Sanctum, `id|secret`: rows of its table `personal_access_tokens`, whose column `token` contains the SHA-256 of the secret.
+ * Creates a format for the tokens of Laravel Sanctum, `id|secret`: rows of its table `personal_access_tokens`, whose column `token` contains the SHA-256 of the
+ * secret.
  *
  * RFC 6750 does not allow the bar in a bearer token; the guard accepts it for tokens of this shape.
  *

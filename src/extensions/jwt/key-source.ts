@@ -37,7 +37,7 @@ const DISCOVERED_MS = 24 * 3_600_000
 const STALE_MS = 24 * 3_600_000
 
 /**
- * A source of keys that are already in memory.
+ * Creates a source of keys that are already in memory.
  *
  * @throws InvalidInputError `invalid_input`, for a key that is too weak
  */
@@ -66,7 +66,7 @@ function secretOf(secrets: readonly Jwk[], kid: string | undefined): Uint8Array 
 }
 
 /**
- * A source of keys that an issuer publishes. They are fetched once and kept for ten minutes, or for a day while they cannot be fetched again.
+ * Creates a source of keys that an issuer publishes. They are fetched once and kept for ten minutes, or for a day while they cannot be fetched again.
  *
  * An unknown `kid` is rejected only after a fetch that began after it was presented. `url` may be resolved late, for example by discovery.
  */

@@ -33,7 +33,7 @@ export class Asks {
   readonly #send: (ask: Ask) => void
   readonly #unanswered: () => void
   readonly #pending: Map<string, Pending> = new Map()
-  /** For each node, when its last lease renewal known to be in the store began. */
+  /** For each node, the start of its last lease renewal that is known to be in the store. */
   readonly #renewed: Map<string, number> = new Map()
 
   constructor(store: TokenStore, clock: RelayClock, send: (ask: Ask) => void, unanswered: () => void) {

@@ -88,7 +88,7 @@ export function redisTransport(options: RedisTransportOptions): RelayTransport {
   }
 }
 
-/** A channel on which several relays of this process may listen. */
+/** Creates a channel on which several relays of this process may listen. */
 function createChannel(): Channel {
   const hearers = new Set<Hearer>()
   return {

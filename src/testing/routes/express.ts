@@ -26,7 +26,7 @@ type Captured = (layer: Layer) => { readonly [name: string]: unknown }
 /** Replaces a path that is a regular expression, or that this version of the router does not expose. */
 const UNREADABLE = '(unreadable)'
 
-/** The routes of an Express application or router, including those of nested routers and applications. */
+/** Returns the routes of an Express application or router, including those of nested routers and applications. */
 export function expressRoutes(app: object, captured: Captured): readonly FoundRoute[] {
   return walk(stackOf(app), [], captured)
 }
@@ -108,7 +108,7 @@ function judge(way: readonly Step[], path: string, counts: (layer: ExpressLayer)
   return guarded
 }
 
-/** The part of a path that a layer consumes; `undefined` if Express does not run it. */
+/** Returns the part of a path that a layer consumes; `undefined` if Express does not run it. */
 function matched(layer: ExpressLayer, path: string): string | undefined {
   try {
     const match = layer.match(path)

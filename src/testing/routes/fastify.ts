@@ -33,7 +33,7 @@ export async function listening<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * The routes of a Fastify server, including those of plugins.
+ * Returns the routes of a Fastify server, including those of plugins.
  *
  * @throws InvalidInputError `invalid_input`, field `app`, for a server that was created earlier
  */

@@ -14,7 +14,7 @@ export type Layer = Function
 /** A route with all of these methods counts as a route for every method. */
 const COMMON = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
-/** The names of a route: one for each method, or `ALL` for every method. HEAD is omitted if there is a GET. */
+/** Returns the names of a route: one for each method, or `ALL` for every method. HEAD is omitted if there is a GET. */
 export function namesOf({ methods, path }: FoundRoute): readonly string[] {
   const all = new Set(methods.map((method) => method.toUpperCase()))
   if (all.has('ALL') || COMMON.every((method) => all.has(method))) return [`ALL ${path}`]

@@ -5,7 +5,7 @@ import { isLiteral, isUniform, samplePaths } from './sample-paths.js'
 
 type HonoRoute = { readonly method: string; readonly path: string; readonly handler: Layer }
 
-/** The routes of a Hono application, including those of nested applications. */
+/** Returns the routes of a Hono application, including those of nested applications. */
 export function honoRoutes(app: { readonly routes: readonly HonoRoute[] }): readonly FoundRoute[] {
   const entries = app.routes.map(({ method, path, handler }) => ({ method: method.toUpperCase(), path, handler: ownHandler(handler) }))
   // A separate router, because the application's accepts no more routes after its first match.

@@ -15,7 +15,7 @@ type RouterLayer = {
 }
 type Router = { readonly stack: readonly RouterLayer[]; readonly exclusive?: unknown }
 
-/** The routes of a Koa application's routers, and of those that koa-mount and koa-compose nest in it. */
+/** Returns the routes of a Koa application's routers, and of those that koa-mount and koa-compose nest in it. */
 export function koaRoutes(app: { readonly middleware: readonly Layer[] }, captured: Captured): readonly FoundRoute[] {
   return walk(app.middleware, '', () => false, captured).routes
 }

@@ -22,7 +22,7 @@ export function isNest(app: object): app is Nest {
   )
 }
 
-/** The underlying Express or Fastify application, with all its routes. */
+/** Returns the underlying Express or Fastify application, with all its routes. */
 export async function underNest(app: Nest): Promise<object> {
   await app.init()
   return app.getHttpAdapter().getInstance()
@@ -61,7 +61,7 @@ function isGuarded({ path }: FoundRoute, handler: Layer, endpoints: readonly End
   return possible.length > 0 && possible.every(({ guarded }) => guarded)
 }
 
-/** The method and paths in a decorator such as `@Get(':id')`, as text. */
+/** Returns the method and paths in a decorator such as `@Get(':id')`, as text. */
 function declaredOn(handler: object): string {
   return JSON.stringify([metadata('method', handler), metadata('path', handler)])
 }
@@ -102,7 +102,7 @@ function listed(value: unknown): readonly unknown[] {
   return value === undefined ? [] : [value].flat()
 }
 
-// From the package reflect-metadata, which every Nest application has.
+// Defined by the package `reflect-metadata`, which every Nest application has.
 function metadata(key: string, target: object): unknown {
   const read: unknown = Reflect.get(Reflect, 'getMetadata')
   return typeof read === 'function' ? Reflect.apply(read, Reflect, [key, target]) : undefined

@@ -9,12 +9,12 @@ import type { Stage } from './types.js'
 /** The time at which every case starts. */
 export const START = 1_700_000_000_000
 
-/** A prefix that no other case uses. */
+/** Creates a prefix that no other case uses. */
 export function newPrefix(): string {
   return `t${randomText(15).toLowerCase()}`
 }
 
-/** A token with the required fields, plus `fields`. */
+/** Creates a token with the required fields, plus `fields`. */
 export function token(prefix: string, fields: Partial<StoredToken> = {}): StoredToken {
   const createdAt = fields.createdAt ?? START
   return {
@@ -31,13 +31,13 @@ export function token(prefix: string, fields: Partial<StoredToken> = {}): Stored
   }
 }
 
-/** An audit event with the required fields, plus `fields`. */
+/** Creates an audit event with the required fields, plus `fields`. */
 export function event(prefix: string, fields: Partial<StoredEvent> = {}): StoredEvent {
   const action: AuditAction = 'token.created'
   return { id: randomText(20), at: START, action, prefix, actorId: 'alice', ...fields }
 }
 
-/** The next version of a token. */
+/** Returns the next version of a token. */
 export function changed(old: StoredToken, fields: Partial<StoredToken>): StoredToken {
   return { ...old, version: old.version + 1, updatedAt: old.updatedAt + 1, ...fields }
 }
@@ -67,7 +67,7 @@ export async function replace(store: TokenStore, old: StoredToken, fields: Parti
   return record
 }
 
-/** The stored record with this ID, if there is one. */
+/** Returns the stored record with this ID, if there is one. */
 export async function findOne(store: TokenStore, id: string): Promise<StoredToken | undefined> {
   const [found, ...more] = await store.find([id])
   ensureEqual(more.length, 0, 'find([id]) must return at most one record')
@@ -79,27 +79,27 @@ export async function list(stage: Stage, query: Partial<ListQuery> = {}): Promis
   return stage.store.list({ prefix: stage.prefix, now: START, limit: 1000, ...query })
 }
 
-/** The names of the listed tokens, in list order. */
+/** Returns the names of the listed tokens, in list order. */
 export async function listNames(stage: Stage, query: Partial<ListQuery> = {}): Promise<string[]> {
   return (await list(stage, query)).map(({ name }) => name)
 }
 
-/** The IDs of the prefix's events, newest first. */
+/** Returns the IDs of the prefix's events, newest first. */
 export async function eventIds(stage: Stage, store: TokenStore = stage.store): Promise<string[]> {
   return (await store.events({ prefix: stage.prefix, limit: 1000 })).map(({ id }) => id)
 }
 
-/** A usage batch with the required fields, plus `fields`. */
+/** Creates a usage batch with the required fields, plus `fields`. */
 export function batch(fields: Partial<UsageBatch>): UsageBatch {
   return { nodeId: randomText(12), seq: 1, at: START, counts: [], addresses: [], lastUses: [], ...fields }
 }
 
-/** The stamp of a bulk revocation, with a new ID. */
+/** Creates the stamp of a bulk revocation, with a new ID. */
 export function bulkStamp(fields: Partial<RevocationStamp> = {}): RevocationStamp {
   return { revokedAt: START + 5000, revokedBy: 'carol', revokedCode: 'bulk', bulkId: randomText(16), ...fields }
 }
 
-/** The event that a bulk revocation writes for each tenant. */
+/** Creates the event that a bulk revocation writes for each tenant. */
 export function bulkEvent(prefix: string, { bulkId, revokedBy }: RevocationStamp, fields: Partial<StoredEvent> = {}): StoredEvent {
   return event(prefix, { action: 'tokens.revoked', actorId: revokedBy, bulkId, ...fields })
 }

@@ -100,7 +100,7 @@ function tenantIn(input: unknown): string | undefined {
   }
 }
 
-/** The tenant in which the actor's own administrators find the attempt. */
+/** Returns the tenant in which the actor's own administrators find the attempt. */
 function homeOf(tenants: readonly string[] | undefined): Pick<Attempt['about'], 'tenantId'> {
   const [only, ...more] = tenants ?? []
   return only === undefined || more.length > 0 ? {} : { tenantId: only }

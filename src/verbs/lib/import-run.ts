@@ -242,7 +242,7 @@ function textsIn(row: unknown): readonly string[] {
   }
 }
 
-/** The text as it appears within a string in JSON. */
+/** Returns the text as it appears within a string in JSON. */
 function escaped(text: string): string {
   return JSON.stringify(text).slice(1, -1)
 }

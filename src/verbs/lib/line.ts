@@ -18,7 +18,7 @@ type Line = Map<string, Waiting[]>
 /** The changes that wait, per instance and by token. A token with an entry is being changed. */
 const lines: WeakMap<RecordCache, Line> = new WeakMap()
 
-/** The error for a change that still conflicts after `MAX_TRIES`, or that arrives when too many changes are waiting. */
+/** Returns the error for a change that still conflicts after `MAX_TRIES`, or that arrives when too many changes are waiting. */
 export function tooManyChanges(): ConflictError {
   return new ConflictError('conflict', 'too many concurrent changes to this token; retry')
 }
@@ -77,7 +77,7 @@ async function enter(context: Context, line: Line, id: string, named: Urgency): 
     await join(context, 'other changes to this token', 'store.commit', turn)
   } catch (error) {
     const left = waiting.indexOf(mine)
-    // Its turn may have come just as it gave up.
+    // The turn of this change may have come just as its caller gave up.
     if (left < 0) leave(line, id)
     else waiting.splice(left, 1)
     throw error

@@ -76,7 +76,7 @@ function isPersonal(ownerId: string, path: string, value: unknown, event: Listed
   return isTheirs && !KEPT_MEMBERS.has(name)
 }
 
-/** Reasons that the library itself writes. */
+/** Returns whether the library itself wrote this reason. */
 function isOwnWord(reason: unknown): boolean {
   return reason === 'unused' || reason === 'used'
 }

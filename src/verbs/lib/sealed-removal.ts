@@ -9,7 +9,7 @@ import { firstSeal, newestSeal, sealAt } from './seals.js'
  */
 export class SealedRemoval {
   readonly #context: Context
-  /** Everything up to here was sealed before the events that are kept, whatever its rows say now. */
+  /** Every event up to this position was sealed before the events that are kept, whatever its row says now. */
   readonly #agedSeq: number
   #number: number
   #lastSeq: number

@@ -58,7 +58,7 @@ type Config = { readonly typeCast?: unknown; readonly queryFormat?: unknown; rea
 
 const configOf = (from: object): Config => (Reflect.get(from, 'config') ?? {}) as Config
 
-/** The options that are known to change values and cannot be overridden for one query. Reports only their names, never their values. */
+/** Returns the names, never the values, of the options that are known to change values and cannot be overridden for one query. */
 const suspects = (connection: MysqlConnection): readonly string[] => {
   const { queryFormat, charsetNumber } = configOf(connection)
   return [...(typeof queryFormat === 'function' ? ['queryFormat'] : []), ...(charsetNumber === DEFAULT_CHARSET ? [] : ['charset'])]
@@ -66,7 +66,7 @@ const suspects = (connection: MysqlConnection): readonly string[] => {
 
 const asSent: TypeCast = (_field, next) => next()
 
-/** The options of one query, with all row shaping turned off. A `typeCast` here replaces the connection's own; rows are read faster without one. */
+/** Returns the options of one query, with all row shaping turned off. A `typeCast` here replaces the connection's own; rows are read faster without one. */
 const plainQuery = (connection: object, sql: string): MysqlQuery => ({
   sql,
   rowsAsArray: false,

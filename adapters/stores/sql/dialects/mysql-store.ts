@@ -35,7 +35,7 @@ const report = (error: unknown): Error => unavailable('mysql', mysqlQuirks.fault
 
 type Done = (error: unknown, result?: unknown) => void
 
-/** The pool in the form that Kysely expects. A lost connection is discarded instead of being reused. */
+/** Returns the pool in the form that Kysely expects. A lost connection is discarded instead of being reused. */
 const kyselyOver = (take: () => Promise<MysqlLease>, limitMs?: number): KyselyHandle => {
   const pool = {
     getConnection(done: Done): void {

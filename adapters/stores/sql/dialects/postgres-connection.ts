@@ -98,7 +98,7 @@ const rollBack = async (lease: PostgresLease): Promise<PostgresLease> => {
   }
 }
 
-/** The client options that are known to change values. Reports only their names, never secret values. */
+/** Returns the names, never the values, of the client options that are known to change values. */
 const suspects = (client: PostgresClient): readonly string[] => (Reflect.get(client, 'binary') ? ['binary: true'] : [])
 
 /** The purpose of connections: changes and fresh reads, or reads that a standby may answer. */

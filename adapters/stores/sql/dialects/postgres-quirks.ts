@@ -54,13 +54,13 @@ const faultOf = (error: unknown): Fault => {
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 40)
 
-/** A name that the server does not truncate at 63 bytes: a longer one is replaced by its digest. */
+/** Returns a name that the server does not truncate at 63 bytes: a longer one is replaced by its digest. */
 const shortName = (name: string): string => (Buffer.byteLength(name) <= 63 ? name : `latchkey_${digestOf(name)}`)
 
-/** The name of a prepared statement: unique to its text, and the same in every process. */
+/** Returns the name of a prepared statement: unique to its text, and the same in every process. */
 export const statementName = (text: string): string => `latchkey_${digestOf(text)}`
 
-/** The notification channel of a store's feed. Notifications are only hints, so two stores that share a channel merely wake each other. */
+/** Returns the notification channel of a store's feed. Notifications are only hints, so two stores that share a channel merely wake each other. */
 export const channelOf = ({ schema, tablePrefix }: Names): string => shortName(`${schema ?? ''}.${tablePrefix}feed`)
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&')

@@ -62,7 +62,7 @@ export class Replica {
     this.#compile = compileReplicaRead(postgresQuirks, names)
   }
 
-  /** The records from the replica that can be trusted. A missing record does not prove that the token does not exist. */
+  /** Returns the records from the replica that can be trusted. A missing record does not prove that the token does not exist. */
   async find(
     ids: readonly string[],
     { notBefore, onFault }: ReadAge,

@@ -46,7 +46,7 @@ const GOODBYE_MS = 500
 
 const report = (error: unknown): Error => unavailable('postgres', postgresQuirks.faultOf, error)
 
-/** The pool in the form that Kysely expects. A broken connection is discarded instead of being reused. */
+/** Returns the pool in the form that Kysely expects. A broken connection is discarded instead of being reused. */
 const kyselyOver = (lease: () => Promise<PostgresLease>, limitMs?: number): KyselyHandle => {
   const pool: KyselyPool = {
     async connect() {

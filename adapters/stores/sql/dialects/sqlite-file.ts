@@ -8,7 +8,7 @@ import type { Engine, Steps } from '../engine.js'
 /** The interval between checks of the file on reads, in milliseconds. Every change checks it. */
 const LOOK_EVERY_MS = 100
 
-/** The identity of the file at a path, or `undefined` if there is none. */
+/** Returns the identity of the file at a path, or `undefined` if there is none. */
 const identityOf = (path: string): string | undefined => {
   try {
     const { dev, ino } = statSync(path, { bigint: true })
@@ -32,7 +32,7 @@ class Beside {
     this.#path = path
   }
 
-  /** The path of a file that was deleted or replaced, if any. */
+  /** Returns the path of a file that was deleted or replaced, if any. */
   changed(): string | undefined {
     for (const suffix of ['-wal', '-shm']) {
       const now = identityOf(this.#path + suffix)

@@ -42,7 +42,7 @@ const MOST_PREPARED = 256
 /** Longer texts are inserts of many rows, which hardly ever repeat. */
 const LONGEST_PREPARED = 4_000
 
-/** A statement that takes the write lock like the given one but changes nothing, and leaves no open statement behind if the lock is not available. */
+/** Returns a statement that takes the write lock like the given one but changes nothing, and leaves no open statement behind if the lock is not available. */
 const lockFor = (text: string): string | undefined => {
   const table = /^\s*(?:insert\s+into|update|delete\s+from)\s+("[^"]+"|\w+)/i.exec(text)?.[1]
   return table === undefined ? undefined : `delete from ${table} where 0`

@@ -66,7 +66,7 @@ export const KNOWN_VALUES: CompiledQuery = CompiledQuery.raw(
 
 const searchTable = ({ tablePrefix }: Names): string => `"${tablePrefix}tokens_search"`
 
-/** A string of FTS5: everything in it is literal (https://www.sqlite.org/fts5.html#fts5_strings). */
+/** Quotes a text as an FTS5 string, in which everything is literal (https://www.sqlite.org/fts5.html#fts5_strings). */
 const phrase = (text: string): string => `"${text.replaceAll('"', '""')}"`
 
 /** SQLite: one file, one writer at a time. */

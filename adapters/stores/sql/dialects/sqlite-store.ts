@@ -79,7 +79,7 @@ const openGiven = async (database: SyncDatabase | NodeDatabase | KyselyHandle, n
   return await guardFile(engine, nameOf(database))
 }
 
-/** The path that was passed to better-sqlite3; the other drivers report only where it led. */
+/** Returns the path that was passed to better-sqlite3; the other drivers report only where it led. */
 const nameOf = (database: object): string | undefined => {
   const name: unknown = Reflect.get(database, 'name')
   // Neither a URI nor a relative path, because the process may have changed its working directory since.

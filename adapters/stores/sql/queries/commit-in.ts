@@ -31,7 +31,7 @@ function* write(sql: Sql, addition: Addition): Steps<AdditionResult> {
   return { ok: true }
 }
 
-/** The conflict behind an error, as far as the transaction can see the conflicting row. */
+/** Returns the conflict behind an error, as far as the transaction can see the conflicting row. */
 function* conflictOf(
   error: unknown,
   find: (ids: readonly string[]) => CompiledQuery,

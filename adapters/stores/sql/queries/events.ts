@@ -7,7 +7,7 @@ import type { Tables } from '../schema/schema.js'
 type Events = ExpressionBuilder<Tables, 'events'>
 type Rows = SelectQueryBuilder<Tables, 'events', { [Column in keyof ReadEventRow]: ReadEventRow[Column] }>
 
-/** The sort direction of a query. */
+/** Returns the sort direction of a query. */
 const directionOf = ({ order }: EventQuery): 'asc' | 'desc' => (order === 'oldest' ? 'asc' : 'desc')
 
 /** The index that a limited query walks: a column and the values whose events it contains. */
@@ -109,7 +109,7 @@ const partOf =
     tenantId === undefined ? eb('tenant_id', 'is', null) : eb('tenant_id', '=', tenantId),
   ]
 
-/** Each half from its own index. */
+/** Reads each half from its own index. */
 const trail = (store: Sql, query: Limited, bulk: BulkPart): Rows =>
   store.builder
     .selectFrom(page(store, query, about(query)).as('own'))

@@ -15,7 +15,7 @@ export const positionOf = (cursor: string | undefined): Position | undefined => 
   return at === undefined ? undefined : { run, at: Number(at) }
 }
 
-/** A position as a cursor. */
+/** Returns a position as a cursor. */
 export const cursorOf = ({ run, at }: Position): string => (run === '' ? String(at) : `${run}.${at}`)
 
 /** Returns whether one position is at or past the other. Positions of different runs are not comparable: changes may have been lost in between. */

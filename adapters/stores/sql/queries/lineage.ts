@@ -44,7 +44,7 @@ export class Lineage {
     if (this.#next.size > MOST) this.#next.delete(oldest)
   }
 
-  /** Once a replacement has been seen, checks that this server is not one that was replaced. */
+  /** Once a replacement has been seen, checks that this is not a server that was replaced. */
   *check(quirks: Quirks, names: Names): Steps<void> {
     if (this.#next.size === 0) return
     const { rows } = yield* askRaw(CompiledQuery.raw(`select run, run_before from ${quirks.table(names, 'feed')} where id = 1`))

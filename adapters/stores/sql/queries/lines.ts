@@ -7,13 +7,13 @@ export type Line = Omit<ChangeRow, 'seq'>
 /** Longer filters name thousands of tokens or tenants. The feed then gets a wider filter that matches more than was changed. */
 const LONGEST_FILTER = 16_000
 
-/** The line for a changed token. */
+/** Returns the line for a changed token. */
 export const tokenLine = (id: string): Line => ({ kind: 'token', changed_id: id, detail: null })
 
-/** The line for changed permissions of an owner. */
+/** Returns the line for changed permissions of an owner. */
 export const ownerLine = ({ ownerId, tenantId }: OwnerChange): Line => ({ kind: 'owner', changed_id: ownerId, detail: tenantId ?? null })
 
-/** The line for a change of all tokens that match. */
+/** Returns the line for a change of all tokens that match. */
 export const bulkLine = (filter: TokenFilter): Line => ({ kind: 'bulk', changed_id: '', detail: filterText(filter) })
 
 const filterText = (filter: TokenFilter): string => {

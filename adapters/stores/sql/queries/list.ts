@@ -103,7 +103,7 @@ const compile = (context: Sql, query: ListQuery, folded: string, plan: Plan): Co
     .compile()
 }
 
-/** One page of tokens, newest first, from a keyset cursor. */
+/** Reads one page of tokens, newest first, from a keyset cursor. */
 export const list = async (context: Sql, query: ListQuery): Promise<TokenPage> => {
   const folded = foldAscii(query.nameContains ?? '')
   const plan = await planOf(context, query, folded)

@@ -18,7 +18,7 @@ type Upsert<T> = {
   readonly assignments: string
 }
 
-/** One statement for many rows. Plain text: building thousands of rows as a syntax tree would block the event loop. */
+/** Writes many rows with each statement. Statements are plain text, because building thousands of rows as a syntax tree would block the event loop. */
 function* upsert<T extends { readonly [column: string]: string | number | null }>(
   { quirks, names }: Sql,
   into: Upsert<T>,

@@ -13,7 +13,7 @@ export const createMigrationsTable = (quirks: Quirks, names: Names): string =>
 export const noteMigration = (quirks: Quirks, names: Names, { version, name }: Migration): string =>
   `insert into ${quirks.table(names, 'migrations')} (version, name) values (${version}, '${name}')`
 
-/** The versions that are applied. Fails if the table of migrations does not exist. */
+/** Returns the versions that are applied. Fails if the table of migrations does not exist. */
 function* doneVersions(quirks: Quirks, names: Names): Steps<ReadonlySet<number>> {
   const query = CompiledQuery.raw(`select version from ${quirks.table(names, 'migrations')}`) as CompiledQuery<{ version: Wide }>
   const { rows } = yield* askRaw(query)

@@ -32,7 +32,7 @@ class Renamer extends OperationNodeTransformer {
   }
 }
 
-/** The Kysely plugin that puts the names of this store into every query. */
+/** Creates the Kysely plugin that puts the names of this store into every query. */
 export const namesPlugin = (names: Names): KyselyPlugin => {
   const renamer = new Renamer(names)
   return {

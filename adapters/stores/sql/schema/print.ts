@@ -9,7 +9,7 @@ const USER = 'latchkey_app'
 /** Tables that only migrations write. */
 const READ: readonly string[] = ['identity', 'migrations']
 
-/** The rights that the application's database user needs, as comments, because only the administrator knows that user's name. */
+/** Returns the rights that the application's database user needs, as comments, because only the administrator knows that user's name. */
 const grantsOf = (quirks: Quirks, names: Names): readonly string[] => {
   if (quirks.dialect === 'sqlite') return []
   const user = quirks.dialect === 'postgres' ? USER : `'${USER}'@'%'`

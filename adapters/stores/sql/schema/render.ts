@@ -6,9 +6,9 @@ type Statements = Pick<Migration, 'statements' | 'optional'>
 
 /** How a dialect writes the schema. */
 export type Rendering = {
-  /** A quoted name with its schema, for a table. */
+  /** Returns a quoted name with its schema, for a table. */
   table(name: string): string
-  /** A quoted name without a schema, for an index. */
+  /** Returns a quoted name without a schema, for an index. */
   quote(name: string): string
   type(kind: ColumnKind): string
   /** `stored`, or `virtual` where a virtual column can be indexed. */
@@ -17,7 +17,7 @@ export type Rendering = {
   readonly indexesInside: boolean
   /** Whether an index can leave rows out. */
   readonly partialIndexes: boolean
-  /** The end of a table's definition, such as an engine. */
+  /** Returns the end of a table's definition, such as an engine. */
   suffix(table: Table): string
   /** Replaces the primary key of a table. */
   primaryKey?(table: Table): { readonly before: readonly string[]; readonly after: readonly string[] } | undefined

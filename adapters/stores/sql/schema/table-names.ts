@@ -5,7 +5,7 @@ export type Names = { readonly schema?: string; readonly tablePrefix: string }
 
 const DEFAULT_TABLE_PREFIX = 'latchkey_'
 
-/** A name that is valid in double quotes and in the dollar quotes of a migration, and that Postgres does not truncate. */
+/** Returns whether a name is valid in double quotes and in the dollar quotes of a migration, and short enough that Postgres does not truncate it. */
 const isSchema = (name: string): boolean =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
   /^[^"\u0000-\u001f\u007f]+$/.test(name) &&

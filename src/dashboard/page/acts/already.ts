@@ -37,7 +37,7 @@ export function sayWhy(problem: Problem): void {
   say(problem.told)
 }
 
-/** A sentence about what someone else did to a token, if that is why the change cannot be made. */
+/** Returns a sentence about what someone else did to a token, if that is why the change cannot be made. */
 export async function alreadyText(token: Token, asked: Asked, who: Who): Promise<string | undefined> {
   const { revokedAt, revokedBy, revokedCode, deactivatedAt, deactivatedBy } = token
   if (revokedAt !== undefined) return sentence(revokedCode === 'rotated' ? 'rotated' : 'revoked', revokedAt, revokedBy, who)
@@ -56,7 +56,7 @@ async function eventText(id: string, what: 'rotated' | 'activated', who: Who): P
   return sentence(what, event?.at, event?.actorId, who)
 }
 
-/** The last change of this kind, if it can be loaded. */
+/** Returns the last change of this kind, if it can be loaded. */
 export async function lastEvent(id: string, what: What): Promise<AuditEvent | undefined> {
   const query = { limit: 1, action: [`token.${what}`] }
   const found = await call<Page<AuditEvent>>('GET', `${id}/events`, { query }).catch(() => undefined)

@@ -60,7 +60,7 @@ export function Reveal(props: {
   }, [secret])
   const find = (selector: string) => () => place.current?.querySelector(selector)
   const keep = (): void => setKept(true)
-  // For manual copying: counts only if the selection contains the token.
+  // For manual copying, which counts only if the selection contains the token.
   const keepSelected = (): void => {
     const selected = getSelection()?.toString() ?? ''
     if ([secret.text, fieldOf(secret.text, sentIn).value].some((text) => selected.includes(text))) keep()

@@ -16,14 +16,14 @@ export const LANGUAGE_NAMES: { readonly [language in Language]: string } = {
 /** The name and content of the `.env` file. */
 export const envLine = (token: string, { envName = 'API_TOKEN' }: Config): string => `${envName}=${token}`
 
-/** The header field that carries a token, as the host expects it. */
+/** Returns the header field that carries a token, as the host expects it. */
 export function fieldOf(token: string, { header, scheme }: Me['sentIn']): Field {
   // RFC 7617 §2: the token as the user, without a password.
   const value = scheme === undefined ? token : `${scheme} ${scheme === 'Basic' ? btoa(`${token}:`) : token}`
   return { header, value }
 }
 
-/** A call with the token, ready to paste: the host's example, or the root of `origin`. */
+/** Returns a call with the token, ready to paste: the host's example, or the root of `origin`. */
 export function snippetOf(language: Language, field: Field, config: Config, origin: string): string {
   const { exampleUrl = `${origin}/`, exampleMethod = 'GET', exampleBody } = config
   const body = exampleBody === undefined ? undefined : JSON.stringify(exampleBody)

@@ -110,7 +110,7 @@ async function loadCalls(
   return { day, all }
 }
 
-/** When one of them was last used, if known. */
+/** When one of the tokens was last used, if known. */
 export function LastUse({ token }: { readonly token: Token | undefined }): JSX.Element | null {
   const { usageCounted } = useWorld()
   if (token === undefined || !usageCounted) return null

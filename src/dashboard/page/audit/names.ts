@@ -8,7 +8,7 @@ const MOST = 100
 
 type Names = Map<string, string | undefined>
 
-/** The current names of the tokens of some events, by ID. Removed tokens are missing. The events do not wait for them. */
+/** Returns the current names of the tokens of some events, by ID. Removed tokens are missing. The events do not wait for them. */
 export function useTokenNames(events: readonly AuditEvent[]): ReadonlyMap<string, string> {
   const asked = useRef<Names>(new Map())
   const ids = tokensOf(events)

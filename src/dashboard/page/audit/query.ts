@@ -8,7 +8,7 @@ export const actionOf = (text: string | undefined): string | undefined => ACTION
 
 const DAY = /^\d{4}-\d\d-\d\d$/
 
-/** The filters of the audit screen as API parameters. Days are whole days in the user's time zone. */
+/** Returns the filters of the audit screen as API parameters. Days are whole days in the user's time zone. */
 export function eventFilters({ tenant, actor, action, about, from, to }: Place): Query {
   return {
     tenantId: tenant?.slice(0, 200),

@@ -114,7 +114,7 @@ function Events({ place, query, first }: { readonly place: Place; readonly query
   )
 }
 
-/** Everything that matches, up to a bound. */
+/** Returns everything that matches, up to a bound. */
 async function collect(query: Query): Promise<{ readonly items: readonly AuditEvent[]; readonly more: boolean }> {
   const items: AuditEvent[] = []
   let cursor: string | undefined

@@ -29,7 +29,7 @@ export function Activity({ id }: { readonly id: string }): JSX.Element {
 
 function Counted({ id }: { readonly id: string }): JSX.Element {
   const kept = useSpan(hoursOf('quarter'))
-  // Before the counts that are kept, an empty chart would suggest that there were no calls.
+  // For a time before the oldest counts that are kept, an empty chart would suggest that there were no calls.
   const ranges = (Object.keys(RANGES) as Range[]).filter((name) => name === 'day' || hoursOf(name) <= kept)
   const [range, setRange] = useState<Range>(ranges.includes('week') ? 'week' : 'day')
   const { data, problem, reload } = useLoad(`${id} ${range}`, async (signal) => {

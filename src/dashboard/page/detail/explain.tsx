@@ -135,7 +135,7 @@ function instantOf(at: string): string | undefined {
   return Number.isNaN(date.getTime()) ? at : date.toISOString()
 }
 
-/** The value of a time field: local time, to the second. */
+/** Returns the value of a time field: local time, to the second. */
 function localOf(at: string): string {
   const date = new Date(at)
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19)

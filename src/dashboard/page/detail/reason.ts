@@ -10,7 +10,7 @@ export type Reason = { readonly why: Sentence; readonly what: Sentence }
 const list = (items: readonly string[] | undefined): string => (items ?? []).join(', ')
 const time = (at: string | undefined): string => (at === undefined ? '' : moment(at))
 
-/** The reason why a step refuses. */
+/** Returns the reason why a step refuses. */
 export function reasonOf(step: Step): Reason {
   if (step.code === 'store_unavailable') return reason('why.undecided', {}, 'do.undecided')
   switch (step.step) {

@@ -16,7 +16,7 @@ export type Range = keyof typeof RANGES
 export const hoursOf = (range: Range): number => (RANGES[range].bars * RANGES[range].step) / HOUR
 export type Bar = { readonly at: number; readonly allowed: number; readonly refused: number }
 
-/** The starts of the bars. Daily bars begin at midnight in the user's time zone, even if the clocks changed in the meantime. */
+/** Returns the starts of the bars. Daily bars begin at midnight in the user's time zone, even if the clocks changed in the meantime. */
 export function startsOf(range: Range, now: number = Date.now()): readonly number[] {
   const { bars, step } = RANGES[range]
   const hour = Math.floor(now / HOUR) * HOUR
@@ -28,7 +28,7 @@ export function startsOf(range: Range, now: number = Date.now()): readonly numbe
 }
 
 /**
- * The times from which calls count toward a bar. Calls are counted per full UTC hour: where midnight does not fall on a full hour, the hour around
+ * Returns the times from which calls count toward a bar. Calls are counted per full UTC hour: where midnight does not fall on a full hour, the hour around
  * it counts toward the new day, because at least half of it belongs there.
  */
 export const countedFrom = (start: number): number => Math.floor(start / HOUR) * HOUR

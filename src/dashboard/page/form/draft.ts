@@ -36,7 +36,7 @@ export const expiryDays = ({ maxSeconds }: Limits): readonly number[] =>
 export const mayLiveForever = ({ required, maxSeconds, defaultSeconds }: Limits): boolean =>
   !required && maxSeconds === undefined && defaultSeconds === undefined
 
-/** An empty form, with defaults from the user's permissions and the host's limits. */
+/** Returns an empty form, with defaults from the user's permissions and the host's limits. */
 export function newDraft(me: Me, limits: Limits): Draft {
   const days = expiryDays(limits)
   const preferred = days.includes(90) ? 90 : days.at(-1)
@@ -57,7 +57,7 @@ export function newDraft(me: Me, limits: Limits): Draft {
   }
 }
 
-/** The form with the current values of a token. */
+/** Returns the form with the current values of a token. */
 export function draftOf(token: Token): Draft {
   return {
     name: token.name,
@@ -96,7 +96,7 @@ export function check(draft: Draft): { readonly [field: string]: string } {
 /** Returns whether the form was changed. */
 export const isChanged = (draft: Draft, before: Draft): boolean => JSON.stringify(draft) !== JSON.stringify(before)
 
-/** When the token of a draft expires; `undefined` if the server decides, `null` for never. */
+/** Returns when the token of a draft expires; `undefined` if the server decides, `null` for never. */
 export function endsAt(draft: Draft): number | null | undefined {
   if (draft.expiry === 'keep') return undefined
   if (draft.expiry === 'never') return null
@@ -104,7 +104,7 @@ export function endsAt(draft: Draft): number | null | undefined {
   return Date.now() + Number(draft.expiry) * DAY_SECONDS * 1000
 }
 
-/** The request body of a creation. */
+/** Returns the request body of a creation. */
 export function createBody(draft: Draft): object {
   const { description, tenantId, ownerId } = draft
   return {
@@ -118,7 +118,7 @@ export function createBody(draft: Draft): object {
   }
 }
 
-/** The request body of an edit. It contains only changed fields, so that nothing else is touched. */
+/** Returns the request body of an edit. It contains only changed fields, so that nothing else is touched. */
 export function changesOf(draft: Draft, before: Draft): { [field: string]: unknown } {
   const now: { [field: string]: unknown } = {
     name: draft.name.trim(),
@@ -155,7 +155,7 @@ type Row = Draft['resources'][number]
 /** Returns whether a row has IDs but no resource type. Ignoring such a row would leave the token unlimited. */
 export const isNameless = (row: Row): boolean => row.dimension.trim() === '' && readIds(row.values).length > 0
 
-/** The resources of a draft. Rows of the same type are merged. */
+/** Returns the resources of a draft. Rows of the same type are merged. */
 export function resourcesOf({ resources }: Draft): Resources | undefined {
   const named = new Map<string, readonly string[]>()
   for (const row of resources) {
@@ -165,7 +165,7 @@ export function resourcesOf({ resources }: Draft): Resources | undefined {
   return named.size === 0 ? undefined : Object.fromEntries(named)
 }
 
-/** The metadata of a draft, if its text is a JSON object. */
+/** Returns the metadata of a draft, if its text is a JSON object. */
 export function metadataOf(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text)

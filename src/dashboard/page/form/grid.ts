@@ -20,7 +20,7 @@ export type Grid = {
 /** Returns whether the scope also grants scopes that are added later. */
 export const risky = (name: string): boolean => name === '*' || name.endsWith(':*')
 
-/** The catalogue as a grid, limited to search matches. */
+/** Returns the catalogue as a grid, limited to search matches. */
 export function gridOf({ items, groups, allowWildcard }: Scopes, chosen: readonly string[], wanted: string): Grid {
   const finds = ({ name, description }: Cell): boolean => `${name} ${description}`.toLowerCase().includes(wanted)
   const presets = groups.map(({ name, scopes }) => ({ name, description: scopes.join(', '), label: name }))
@@ -47,7 +47,7 @@ export function gridOf({ items, groups, allowWildcard }: Scopes, chosen: readonl
 }
 
 const resourceOf = (name: string): string => name.slice(0, name.indexOf(':'))
-/** The action of a scope: `read` of `orders:read`. */
+/** Returns the action of a scope: `read` of `orders:read`. */
 export const actionOf = (name: string): string => name.slice(name.indexOf(':') + 1)
 
 function byUse(actions: readonly string[]): readonly string[] {

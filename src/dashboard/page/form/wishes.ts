@@ -6,13 +6,13 @@ import { type Draft, expiryDays, type Limits, mayLiveForever } from './draft.js'
 export const isWished = ({ name, description, scopes, owner, expires }: Place): boolean =>
   [name, description, scopes, owner, expires].some(Boolean)
 
-/** Scopes that a link asks for. */
+/** Returns scopes that a link asks for. */
 const scopesIn = ({ scopes = '' }: Place): readonly string[] => [...new Set(scopes.split(/[\s,]+/).filter(Boolean))]
 
 /** Scopes that a link asks for, but that the user may not grant. */
 export const notGrantable = (wishes: Place, me: Me): readonly string[] => scopesIn(wishes).filter((name) => !me.grantable.includes(name))
 
-/** The form as a link fills it in, as far as the user and the host allow. A link cannot request a token for all tenants. */
+/** Returns the form as a link fills it in, as far as the user and the host allow. A link cannot request a token for all tenants. */
 export function wish(draft: Draft, wishes: Place, me: Me, limits: Limits): Draft {
   const { name = '', description = '', tenant, owner, expires } = wishes
   const days = expiryDays(limits).map(String)

@@ -123,7 +123,7 @@ const isReused = (error: unknown): boolean => error instanceof Problem && error.
 
 const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other)
 
-/** A key that makes a creation safe to send again. */
+/** Creates a key that makes a creation safe to send again. */
 function newKey(): string {
   // Not randomUUID, which exists only on HTTPS.
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')

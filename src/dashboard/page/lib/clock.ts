@@ -31,7 +31,7 @@ function start(clock: Clock): void {
   }
 }
 
-/** The current time. Rerenders every 15 seconds, or every second for a countdown. */
+/** Returns the current time. Rerenders every 15 seconds, or every second for a countdown. */
 export function useNow(isFast = false): number {
   const [now, setNow] = useState(Date.now)
   useEffect(() => follow(isFast ? fast : slow, () => setNow(Date.now())), [isFast])

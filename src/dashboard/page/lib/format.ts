@@ -15,19 +15,19 @@ const MINUTE = 60
 const HOUR = 3600
 const DAY = 86_400
 
-/** The day, in the user's language and time zone. */
+/** Formats the day, in the user's language and time zone. */
 export const day = (at: string | number): string => dates.format(new Date(at))
 
-/** The day and the minute. */
+/** Formats the day and the minute. */
 export const moment = (at: string | number): string => moments.format(new Date(at))
 
-/** The day and the minute without the year, for narrow spaces. */
+/** Formats the day and the minute without the year, for narrow spaces. */
 export const briefMoment = (at: string | number): string => short.format(new Date(at))
 
-/** The time of day, without the date. */
+/** Formats the time of day, without the date. */
 export const clockTime = (at: number): string => clocks.format(new Date(at))
 
-/** The day without the year. */
+/** Formats the day without the year. */
 export const briefDay = (at: number): string => briefDays.format(new Date(at))
 
 /** UTC to the second, as in a log. */

@@ -98,7 +98,7 @@ function useMedia(query: string): boolean {
   return matches
 }
 
-/** A task that runs at most once at a time, and its problem. */
+/** Returns a task that runs at most once at a time, and its problem. */
 export function useTask(): {
   busy: boolean
   problem: Problem | undefined

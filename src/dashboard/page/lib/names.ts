@@ -45,13 +45,13 @@ export function useName(kind: Kind, id: string): string {
   return nameIn(list, id)
 }
 
-/** The label of an ID that may still be typed. Its name is requested when typing pauses. */
+/** Returns the label of an ID that may still be typed. Its name is requested when typing pauses. */
 export function useLabel(kind: Kind, id: string): string {
   useName(kind, usePaused(id))
   return labelOf({ id, name: nameIn(useNames()[kind], id) })
 }
 
-/** The label in a drop-down. */
+/** Returns the label in a drop-down. */
 export const labelOf = ({ id, name }: NamedId): string => (name === undefined || name === id ? id : `${name} (${id})`)
 
 /** For a drop-down: each ID with its name. */
@@ -103,7 +103,7 @@ function useKind(kind: Kind): readonly [NamedList | undefined, (id: string) => v
 /** Returns whether the host has more names than were loaded. */
 const isPartial = (list: NamedList | undefined): boolean => list?.named === true && list.nextCursor !== undefined
 
-/** The names of many IDs at once, where the host provides them. Names that cannot be loaded are missing. */
+/** Returns the names of many IDs at once, where the host provides them. Names that cannot be loaded are missing. */
 export async function loadNames(kind: Kind, list: NamedList | undefined, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const found = [...(list?.items ?? [])]
   const known = new Set(found.map(({ id }) => id))
@@ -139,7 +139,9 @@ export async function findNames(
   return { items: [...found.values()], ...(cursor !== undefined && { nextCursor: cursor }) }
 }
 
-/** The suggestions for a field: the whole list if it is short, otherwise the matches of what is typed; and why there are none, if loading them failed. */
+/**
+ * Returns the suggestions for a field: the whole list if it is short, otherwise the matches of what is typed; and why there are none, if loading them failed.
+ */
 export function useChoices(kind: Kind, typed: string, tenantId = ''): Suggestions {
   const { [kind]: list, problem: before } = useNames()
   const search = usePaused(typed)
@@ -150,7 +152,7 @@ export function useChoices(kind: Kind, typed: string, tenantId = ''): Suggestion
   return { choices: choicesOf(ask ? data : list), problem: ask ? problem : list === undefined ? before : undefined }
 }
 
-/** A typed text, once typing pauses. */
+/** Returns a typed text, once typing pauses. */
 function usePaused(typed: string): string {
   const [text, setText] = useState(typed)
   useEffect(

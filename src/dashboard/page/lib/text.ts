@@ -21,7 +21,7 @@ function nounsOf(one: string, many: string): { readonly [blank: string]: string 
   return { Client: one, Clients: many, client: lower(one), clients: lower(many) }
 }
 
-/** A text of the page with its placeholders filled in. Always plain text, never HTML. */
+/** Returns a text of the page with its placeholders filled in. Always plain text, never HTML. */
 export function t(key: Key, blanks: Blanks = {}): string {
   return pattern(key, blanks).replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = blanks[name]
@@ -30,7 +30,7 @@ export function t(key: Key, blanks: Blanks = {}): string {
   })
 }
 
-/** The text before its placeholders are filled in. Prefers the language's own plural forms to those of English. */
+/** Returns the text before its placeholders are filled in. Prefers the language's own plural forms to those of English. */
 export function pattern(key: Key, { count }: Blanks): string {
   const form = typeof count === 'number' ? `${key}.${plurals.select(count)}` : key
   // Most languages have no plural form for zero, but some texts need one.
@@ -42,10 +42,10 @@ export function pattern(key: Key, { count }: Blanks): string {
 /** Returns whether a text exists for a computed key. */
 export const hasText = (key: string): key is Key => key in texts
 
-/** The text of a computed key, or a fallback if there is none. */
+/** Returns the text of a computed key, or a fallback if there is none. */
 export function textOr(key: string, fallback: string): string {
   return hasText(key) ? t(key) : (config.texts?.[key] ?? fallback)
 }
 
-/** The name of a token's field in the language of the page. */
+/** Returns the name of a token's field in the language of the page. */
 export const fieldName = (field: string): string => textOr(`field.${field}`, field)

@@ -55,7 +55,7 @@ function cutIn(search: string): string {
     : `?${new URLSearchParams(values)}`
 }
 
-/** The parts of a place that concern the list. */
+/** Returns the parts of a place that concern the list. */
 export const listOf = (place: Place): Place => Object.fromEntries(LIST.flatMap((name) => (place[name] ? [[name, place[name]]] : [])))
 
 function addressOf(place: Place): string {
@@ -172,7 +172,7 @@ export function useScroll(ready: boolean): void {
   })
 }
 
-/** The attributes of a link that navigates without a reload, but can still be opened in a new tab. */
+/** Returns the attributes of a link that navigates without a reload, but can still be opened in a new tab. */
 export function linkTo(place: Place): { href: string; onClick: (event: MouseEvent) => void } {
   return {
     href: addressOf(place),
@@ -184,7 +184,7 @@ export function linkTo(place: Place): { href: string; onClick: (event: MouseEven
   }
 }
 
-/** The current place. The component rerenders when it changes. */
+/** Returns the current place. The component rerenders when it changes. */
 export function usePlace(): Place {
   const [place, setPlace] = useState(read)
   useEffect(() => {

@@ -78,10 +78,10 @@ const DEFAULT: ReadonlySet<string> = new Set(['client', 'status', 'scopes', 'las
 const TIGHT: ReadonlySet<string> = new Set([...DEFAULT].filter((id) => id !== 'use'))
 const KEY = 'latchkey.columns'
 
-/** The default columns. */
+/** Returns the default columns. */
 export const columnsFor = (tight: boolean): ReadonlySet<string> => (tight ? TIGHT : DEFAULT)
 
-/** Every available column. Without usage counts or imports, their columns are left out. */
+/** Returns every available column. Without usage counts or imports, their columns are left out. */
 export function columnsHere(world: World): readonly Column[] {
   const { usageCounted, me } = world
   const uses = column('use', t('list.column.calls', { span: spanText(spanOf(world, SPARK_HOURS)) }), (token, uses) => (
@@ -92,7 +92,7 @@ export function columnsHere(world: World): readonly Column[] {
   )
 }
 
-/** The columns that the user chose on this device. */
+/** Returns the columns that the user chose on this device. */
 export function readChosen(): ReadonlySet<string> | undefined {
   try {
     const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? 'null')
@@ -110,7 +110,7 @@ export function keepChosen(chosen: ReadonlySet<string>): void {
   }
 }
 
-/** A value of the metadata as text. */
+/** Returns a value of the metadata as text. */
 export function textOfMetadata({ metadata }: Token, key: string): string {
   const value = metadata !== undefined && Object.hasOwn(metadata, key) ? metadata[key] : undefined
   return value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)

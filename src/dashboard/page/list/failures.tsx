@@ -9,7 +9,7 @@ import { ProblemText } from '../ui/problem.js'
 /** One token that could not be changed, and why. */
 export type Failure = { readonly token: Token; readonly problem: Problem }
 
-/** How many failed. If the outcome of some is unknown, does not claim that they stayed as they were. */
+/** Says how many changes failed. If the outcome of some is unknown, the text does not claim that those tokens stayed as they were. */
 export const failedText = (failures: readonly Failure[]): string =>
   t(failures.some(({ problem }) => problem.open) ? 'bulk.unsure' : 'bulk.failed', { count: failures.length })
 

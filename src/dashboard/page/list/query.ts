@@ -36,7 +36,7 @@ export function sortOf(place: Place): { column: Column; descending: boolean } {
 
 export const isFiltered = (place: Place): boolean => Boolean(place.q || place.tenant || statusOf(place) || viewOf(place) !== 'all')
 
-/** The page's filters as API parameters. */
+/** Returns the page's filters as API parameters. */
 export function filtersOf(place: Place): Query {
   const view = viewOf(place)
   return {
@@ -112,7 +112,7 @@ const HINT = /^([0-9A-Za-z]{4,15})…?$/
 /** The maximum number of tokens found by the beginning of their ID. */
 const ALIKE = 20
 
-/** The tokens whose ID starts with the search text. */
+/** Returns the tokens whose ID starts with the search text. */
 async function loadByHint(
   { q = '' }: Place,
   { name: _, ...filters }: Query,
@@ -129,7 +129,7 @@ const union = (first: readonly Token[], second: readonly Token[]): Token[] => [
   ...second.filter(({ id }) => !first.some((known) => known.id === id)),
 ]
 
-/** The token with this ID, whatever the filters, and the tokens with this name. */
+/** Returns the token with this ID, whatever the filters, and the tokens with this name. */
 async function oneOrNamed(place: Place, id: string, filters: Query, signal: AbortSignal): Promise<Rows> {
   const { name: _, ...others } = filters
   const [one, inside, named] = await Promise.all([

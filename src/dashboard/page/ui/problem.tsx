@@ -119,7 +119,7 @@ export function ProblemText({ problem }: { readonly problem: Problem }): JSX.Ele
   return <ServerText text={problem.message} code={problem.code} />
 }
 
-/** A text about what someone else did to the token. The server's message is about versions, which users do not see. */
+/** Returns a text about what someone else did to the token. The server's message is about versions, which users do not see. */
 const changedText = ({ told, status }: Problem): string | undefined => told ?? (status === 412 ? t('code.conflict') : undefined)
 
 /** Like `ProblemText`, for names, which may come from the host application. */
@@ -158,7 +158,7 @@ export function ServerText({ text, code }: { readonly text: string; readonly cod
   )
 }
 
-/** The server's messages about single fields, which are shown beside them. */
+/** Returns the server's messages about single fields, which are shown beside them. */
 export function fieldErrors(problem: Problem | undefined): { readonly [field: string]: JSX.Element } {
   const fields = Object.entries(problem?.fields ?? {})
   return Object.fromEntries(fields.map(([field, text]) => [field, <ServerText key={field} text={text} code="invalid_input" />]))

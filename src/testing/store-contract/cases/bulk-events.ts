@@ -17,7 +17,7 @@ function idsOf(events: readonly StoredEvent[]): readonly string[] {
   return events.map(({ id }) => id)
 }
 
-/** The counts as text, so that they can be compared in any order. */
+/** Returns the counts as text, so that they can be compared in any order. */
 function countsOf(events: readonly StoredEvent[]): string[] {
   return events.map(({ tenantId, count }) => `${JSON.stringify(tenantId) ?? 'none'}: ${count}`)
 }

@@ -9,7 +9,7 @@ async function revoke(stage: Stage, filter: Omit<TokenFilter, 'prefix'>, stamp: 
   return stage.store.revokeWhere({ prefix: stage.prefix, ...filter }, stamp, bulkEvent(stage.prefix, stamp))
 }
 
-/** Tokens of two tenants, two owners, two creators and two lineages, and some without a tenant or a lineage. */
+/** Inserts tokens of two tenants, two owners, two creators and two lineages, and some without a tenant or a lineage. */
 async function crowd(stage: Stage): Promise<readonly StoredToken[]> {
   const tokens = ['a', 'b', undefined].flatMap((tenantId) =>
     ['o', 'p'].flatMap((ownerId) =>

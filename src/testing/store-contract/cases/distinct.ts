@@ -28,7 +28,7 @@ const NAMES = [
   '\u{ff5e}',
 ]
 
-/** The whole result of a query, read in pages of `limit`. */
+/** Returns the whole result of a query, read in pages of `limit`. */
 async function readAll(store: TokenStore, query: Omit<DistinctQuery, 'after' | 'limit'>, limit: number): Promise<readonly string[]> {
   const values: string[] = []
   for (;;) {

@@ -7,7 +7,7 @@ import type { Stage, StoreCases } from '../types.js'
 
 const SALT = '0123456789abcdef0123456789abcdef'
 
-/** An event after its actor and its creator were erased. */
+/** Returns an event after its actor and its creator were erased. */
 function erasedOf(stored: StoredEvent): StoredEvent {
   const { salt: _, createdBy: __, ...rest } = stored
   const commitments = { ...stored.erased?.commitments, actorId: 'a'.repeat(64), 'after.näme': 'b'.repeat(64) }
@@ -18,7 +18,7 @@ async function eventsOf(stage: Stage, more = {}): Promise<readonly StoredEvent[]
   return await stage.second.events({ prefix: stage.prefix, order: 'oldest', limit: 1000, ...more })
 }
 
-/** The erasure of an event in its currently stored state. */
+/** Returns the erasure of an event in its currently stored state. */
 async function erasureOf(stage: Stage, id: string): Promise<EventErasure> {
   const [before] = await eventsOf(stage, { id })
   if (before === undefined) throw new Error('the event to erase does not exist')

@@ -9,7 +9,7 @@ type Movable = Required<Pick<TokenStore, 'readMove' | 'saveMove' | 'restore'>>
 
 const move = (state: MoveState, fields: Partial<Move> = {}): Move => ({ state, moveId: 'm1', runId: 'r1', ...fields })
 
-/** A case for stores that support moves. Does nothing for other stores. */
+/** Creates a case for stores that support moves. Does nothing for other stores. */
 function movable(title: string, run: (stage: Stage, movable: Movable, second: Movable) => Promise<void>): StoreCase {
   return {
     title,
@@ -22,14 +22,14 @@ function movable(title: string, run: (stage: Stage, movable: Movable, second: Mo
 
 const isMovable = (store: TokenStore): store is TokenStore & Movable => store.saveMove !== undefined
 
-/** A position beyond every event of this store. */
+/** Returns a position beyond every event of this store. */
 async function placeAhead({ store, prefix }: Stage): Promise<number> {
   await store.commit({ events: [event(prefix)] })
   const [last] = await store.events({ prefix, limit: 1 })
   return (last?.seq ?? 0) + 1_000_000 + Math.floor(Math.random() * 1_000_000)
 }
 
-/** One item of each kind that a store keeps. */
+/** Returns one item of each kind that a store keeps. */
 async function kept(
   stage: Stage,
 ): Promise<Required<Omit<Restored, 'prefix' | 'runId' | 'removedTokens' | 'removedEvents' | 'removedConsumers'>>> {
@@ -63,7 +63,7 @@ async function kept(
   }
 }
 
-/** All data of the prefix, in the form that `kept` returns. */
+/** Returns all data of the prefix, in the form that `kept` returns. */
 async function contentOf({ second, prefix }: Stage): Promise<unknown> {
   const tokens = await second.list({ prefix, now: START, limit: 1000 })
   const { counts, addresses } = await second.usage({ tokenIds: tokens.map(({ id }) => id) })

@@ -8,7 +8,7 @@ export const HOUR = 3_600_000
 /** The hour in which every case starts. */
 export const BUCKET: number = START - (START % HOUR)
 
-/** One counter. */
+/** Creates a counter with the required fields, plus `fields`. */
 export function use(tokenId: string, fields: Partial<UsageCount> = {}): UsageCount {
   return { tokenId, bucketAt: BUCKET, endpoint: 'GET /stock', outcome: 'allowed', scope: '', count: 1, ...fields }
 }
