@@ -39,7 +39,7 @@ async function write(log: Log, line: Line): Promise<BulkResult> {
   return apply(log.state, JSON.parse(text))
 }
 
-/** Keeps tokens in a file of JSON lines. One process at a time may have it open. */
+/** Keeps tokens in a file of JSON lines. Only one process at a time can have the file open. */
 export function logStore(path: string): TokenStore {
   let opening: Promise<Log> | undefined
   let turn: Promise<unknown> = Promise.resolve()
@@ -159,7 +159,7 @@ export function logStore(path: string): TokenStore {
     renewLease: (lease) => void leases.set(lease.nodeId, lease),
     leases: (now) => [...leases.values()].filter(({ expiresAt }) => now < expiresAt),
 
-    // Tickets need none either, because they are requested seconds before they are used.
+    // Tickets need no file either, because they are requested seconds before they are used.
     async saveTicket(ticket, { max, now, forgetBefore }) {
       const { state } = await log()
       if (state.tokens.get(ticket.tokenId)?.prefix !== ticket.prefix) return false

@@ -1,4 +1,4 @@
-// Mails the owner of a token before it expires. Here, two hours pass in each second, so it happens within 20 seconds.
+// Mails the owner of a token before the token expires. Here, two hours pass in each second, so the mail is sent within 20 seconds.
 // Run it with `npx tsx examples/notices.ts`.
 import { type AuditEvent, latchkey } from 'latchkey'
 import { memoryStore } from 'latchkey/stores/memory'
@@ -9,7 +9,7 @@ const tokens = latchkey({
   store: memoryStore(),
   scopes: { 'inventory:read': 'See stock' },
   notices: { expiring: ['1d'] },
-  // Omit this in your application: the default is the system clock.
+  // Omit this in your application, because the default is the system clock.
   clock: () => began + (Date.now() - began) * 7200,
 })
 

@@ -1,5 +1,5 @@
 /**
- * Two nodes on one Redis: a token created on one node works on the other, and revoking it on one ends it on the other.
+ * Two nodes on one Redis. A token created on one node works on the other, and once it is revoked on one node, the other refuses it.
  *
  * Run it with your own Redis: `REDIS_URL=redis://127.0.0.1:6379 npx tsx examples/redis.ts`
  */

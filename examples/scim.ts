@@ -24,7 +24,7 @@ async function provision(request: Request): Promise<Response> {
     const ownerId = decodeURIComponent(new URL(request.url).pathname.split('/').at(-1) ?? '')
     const directory = tokens.as({ id: `directory:${principal.tokenId}`, tenants: [principal.tenantId], manages: 'all' })
     const { count } = await directory.ownerGone({ ownerId, tenantId: principal.tenantId, reason: 'deactivated by the directory' })
-    console.log(`${ownerId} left, tokens ended: ${count}`)
+    console.log(`${ownerId} left, tokens revoked: ${count}`)
   }
   return new Response(null, { status: 204 })
 }
@@ -35,7 +35,7 @@ const bob = await tokens.system.create({ name: 'Laptop of Bob', tenantId: 'globe
 const provider = await tokens.system.create({ name: 'Directory', tenantId: 'globex', scopes: ['scim:write'] })
 
 const breaking = await tokens.system.ownerGone({ ownerId: 'ada', tenantId: 'globex', dryRun: true })
-console.log(`will end: ${breaking.items.map(({ name }) => name).join(', ')}`)
+console.log(`will be revoked: ${breaking.items.map(({ name }) => name).join(', ')}`)
 
 const patch = {
   schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],

@@ -1,4 +1,4 @@
-// A tamper-evident audit: someone with access to the database changes an event, and a head that was kept elsewhere reveals it.
+// A tamper-evident audit log: someone with access to the database changes an event, and a head that was kept elsewhere reveals it.
 // Run it with `npx tsx examples/sealed-audit.ts`.
 import { latchkey } from 'latchkey'
 import { verifyAuditExport, verifyEventProof } from 'latchkey/audit'

@@ -127,7 +127,7 @@ function bySteps(counts: readonly UsageCount[], from: number, stepMs: number): U
 export function readFeed({ feed, feedFloor }: State, after: string | undefined, limit: number): FeedPage {
   const end = { cursor: String(feed.length), ids: [], owners: [], bulk: [], more: false }
   if (after === undefined) return { ...end, everything: false }
-  // After an unknown cursor, any token may have changed.
+  // If the cursor is unknown, any token may have changed since.
   if (!/^\d{1,15}$/.test(after) || Number(after) > feed.length || Number(after) < feedFloor) return { ...end, everything: true }
   const next = Math.min(feed.length, Number(after) + limit)
   const entries = feed.slice(Number(after), next)

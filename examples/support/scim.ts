@@ -1,4 +1,4 @@
-/** The effect of a request on a user's tokens: they end, nothing happens, or the request is not supported. */
+/** The effect of a request on a user's tokens: they are revoked, nothing happens, or the request is not supported. */
 export type Change = 'leaves' | 'stays' | 'unknown'
 
 const SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:user'
@@ -45,7 +45,7 @@ function active(value: unknown): Change {
   return text === 'false' ? 'leaves' : text === 'true' ? 'stays' : 'unknown'
 }
 
-/** Attribute names are case-insensitive, and may be prefixed with the schema (RFC 7643 §2.1, RFC 7644 §3.10). */
+/** Attribute names are case-insensitive, and can be prefixed with the schema (RFC 7643 §2.1, RFC 7644 §3.10). */
 function withoutSchema(name: string): string {
   const small = name.toLowerCase()
   return small.startsWith(USER) ? small.slice(USER.length) : small

@@ -8,8 +8,8 @@ it('the SCIM example ends the tokens of people who left, based only on the direc
   vi.spyOn(console, 'log').mockImplementation((line) => void lines.push(String(line)))
   await import('../../examples/scim.js')
   expect(lines).toEqual([
-    'will end: Laptop of Ada',
-    'ada left, tokens ended: 1',
+    'will be revoked: Laptop of Ada',
+    'ada left, tokens revoked: 1',
     'by Bob: 403, by the directory: 204',
     'Ada: token_revoked, Bob: ok',
   ])

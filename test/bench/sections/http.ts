@@ -54,9 +54,9 @@ async function measure(framework: string, quick: boolean): Promise<Result> {
     if (limit === undefined) return []
     return [atMost(`CPU added per request in ${framework}, relative to ${name}`, limit, ours / added(name), '×', WHY)]
   })
-  const head = ['variant', 'CPU µs per request (median)', 'added', 'latchkey’s share of that']
+  const head = ['variant', 'CPU µs per request (median)', 'CPU µs added', 'added by latchkey, relative to this']
   return { tables: [{ title: `CPU time of a request: ${framework}`, head, rows }], verdicts }
 }
 
 const WHY =
-  'As the figures show, no protection can add less than the hand-written optimum (one hash, one property). In addition, latchkey creates a principal, records the admission where it cannot be forged, checks the scope, and listens for the end of the response to count the use with its route, outcome and address. On Express, every layer and every property of the request is expensive, including those of the optimum.'
+  'As the figures show, no guard can add less than the hand-written optimum, which computes one hash and sets one property. In addition, latchkey creates a principal, records that it accepted the request in a way that nobody can forge, checks the scope, and listens for the end of the response to count the use with its route, outcome and address. On Express, every layer and every property of the request is expensive, including those of the optimum.'

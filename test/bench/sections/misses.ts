@@ -97,7 +97,7 @@ function verdictsOf(many: readonly Cost[], single: readonly Cost[], finds: numbe
 function whyMany([single, ours, bare, checked]: readonly Cost[]): string {
   const reached = (cost: Cost | undefined): string => times(ratioOf([single, cost].filter(isThere), 'wall', (a, b) => a / b))
   const cpu = (cost: Cost | undefined): number => quantile(cost?.cpu ?? [], 0.5)
-  return `In the same run, the driver alone, running the same statement for the same IDs, reaches ${reached(bare)}. When it also builds the store’s records, checks every field and hashes the token, it reaches ${reached(checked)}; these steps take ${fixed(cpu(checked) - cpu(bare), 1)} µs of CPU time per miss. The other ${fixed(cpu(ours) - cpu(checked), 1)} µs pay for the deadline, the guard against outages, the compiled record and the decision.`
+  return `In the same run, the driver alone, running the same statement for the same IDs, reaches ${reached(bare)}. When it also builds the store’s records, checks every field and hashes the token, it reaches ${reached(checked)}. These steps take ${fixed(cpu(checked) - cpu(bare), 1)} µs of CPU time per miss. The other ${fixed(cpu(ours) - cpu(checked), 1)} µs are the cost of the deadline, the circuit breaker, the compiled record and the decision.`
 }
 
 const isThere = (cost: Cost | undefined): cost is Cost => cost !== undefined

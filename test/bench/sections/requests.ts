@@ -163,11 +163,11 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
     tables: [
       {
         title: `CPU time of a request, compared with a guard with the same duties: ${framework}`,
-        head: ['variant', 'CPU µs per request (median)', 'added', 'latchkey relative to it'],
+        head: ['variant', 'CPU µs per request (median)', 'CPU µs added', 'added by latchkey, relative to this'],
         rows,
       },
       {
-        title: `CPU time of a request by whose code takes it: ${framework}`,
+        title: `CPU time of a request, by the code that takes it: ${framework}`,
         head: ['code', ...PROFILED.map((name) => `${name}, CPU µs`), 'difference'],
         rows: OWNERS.map((owner) => {
           const [hand = Number.NaN, ours = Number.NaN] = PROFILED.map((name) => partOf(parts, name, owner))
@@ -196,17 +196,17 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
 
 /** Explains the difference from the hand-written guard, using the variant that differs in only one thing. */
 function whyMore(ours: number, hand: number, verifying: number, parts: ReadonlyMap<string, readonly Parts[]>): string {
-  const more = OWNERS.map((owner) => `${fixed(partOf(parts, OURS, owner) - partOf(parts, HAND, owner), 1)} µs to ${NAMES[owner]}`)
+  const more = OWNERS.map((owner) => `${fixed(partOf(parts, OURS, owner) - partOf(parts, HAND, owner), 1)} µs in ${NAMES[owner]}`)
   const rest = ours - Math.max(hand, verifying)
-  return `The difference is ${fixed(ours - hand, 1)} µs. ${whyVerifying(verifying - hand)} ${rest > 0 ? `The other ${fixed(rest, 1)} µs are` : 'The servers also differ in'} everything else: configurable credential sources, proof of the admission on the request, resources, the responses to refusals, and what these cost the framework’s own code. In CPU profiles of both servers, the difference belongs by ${more.slice(0, -1).join(', ')} and ${more.at(-1)}.`
+  return `The difference is ${fixed(ours - hand, 1)} µs. ${whyVerifying(verifying - hand)} ${rest > 0 ? `The other ${fixed(rest, 1)} µs are the cost of` : 'The servers also differ in'} everything else: configurable credential sources, proof on the request that a guard accepted it, resources, responses to refusals, and the work that these cause in the framework’s own code. In CPU profiles of both servers, the difference consists of ${more.slice(0, -1).join(', ')} and ${more.at(-1)}.`
 }
 
 /** `more`: what the hand-written guard adds if latchkey verifies and counts in it. Within the noise, this may be negative. */
 function whyVerifying(more: number): string {
-  const what = 'the bounded cache, the change feed, the private principal, and uses by hour, route, scope and address for the store'
+  const what = 'the bounded cache, the change feed, the private principal, and usage counts by hour, route, scope and address'
   return more > 0
-    ? `If latchkey verifies and counts in the hand-written guard, that guard adds ${fixed(more, 1)} µs more. This pays for ${what}.`
-    : `If latchkey verifies and counts in the hand-written guard, that guard adds no more, although latchkey also pays for ${what}.`
+    ? `If latchkey verifies and counts in the hand-written guard, the guard adds ${fixed(more, 1)} µs more. That is the cost of ${what}.`
+    : `If latchkey verifies and counts in the hand-written guard, the guard adds no more, although latchkey also maintains ${what}.`
 }
 
 function partOf(parts: ReadonlyMap<string, readonly Parts[]>, name: string, owner: Owner): number {
@@ -217,6 +217,6 @@ function partOf(parts: ReadonlyMap<string, readonly Parts[]>, name: string, owne
 function whyNotLess(ours: number, hand: number, before: number): string {
   const share = `In the same run, the hand-written guard adds ${times(hand / before)} what 0.1.0 added`
   return hand / before > 0.67
-    ? `${share}, so even that guard misses it.`
-    : `${share}. The ${fixed(ours - hand, 1)} µs between it and latchkey are explained above.`
+    ? `${share}, so even that guard misses the aim.`
+    : `${share}. The ${fixed(ours - hand, 1)} µs between that guard and latchkey are explained above.`
 }

@@ -23,8 +23,8 @@ export const revocation: Section = async ({ quick, worker }) => {
     const cluster = await startCluster(kind, url, { nodes: 2, maxStaleness: 2, worker })
     try {
       const { seenAfterMs, violations } = await healthy(cluster, trials)
-      rows.push(row(`${kind}: bare notice, sent to received`, raw))
-      rows.push(row(`${kind}: revocation acknowledged to first refusal by another process`, seenAfterMs))
+      rows.push(row(`${kind}: a notification alone, from sending to receiving`, raw))
+      rows.push(row(`${kind}: from the acknowledged revocation to the first refusal by another process`, seenAfterMs))
       if (violations.length > 0) throw new Error(violations.join('; '))
       const why = 'With other work on the same two cores, a process waits longer than that to be scheduled.'
       verdicts.push(atMost(`time until another process sees a revocation on ${kind}, p99`, 10, quantile(seenAfterMs, 0.99), 'ms', why))

@@ -48,7 +48,7 @@ export const usage: Section = async ({ quick }) => {
 
 const row = (what: string, { micros, cpuMicros }: Cost): string[] => [what, fixed(micros, 1), fixed(cpuMicros, 1)]
 
-const WHY = `For each token, the batch writes three rows (last use, a counter, an address), whereas the single statement writes one; the same three rows would take three statements. A profile shows no single cause: sending the rows through the socket is the largest part, followed by collecting their values. Batches are meant for several uses of a token per interval, where the advantage grows accordingly.`
+const WHY = `For each token, the batch writes three rows (last use, a counter, an address), whereas the single statement writes one. Writing the same three rows would take three statements. A profile shows no single cause. The largest part is sending the rows through the socket, followed by collecting their values. Batches are meant for tokens that are used several times per interval, and the advantage grows with the number of uses.`
 const WHY_BLOCK = 'A batch is one transaction on the main thread and is synced to disk. The time that the sync takes cannot be split.'
 
 async function onPostgres(url: string, rounds: number): Promise<[Cost, Cost]> {
