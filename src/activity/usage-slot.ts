@@ -12,7 +12,7 @@ const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/gu
 /** The maximum number of endpoints and addresses that all tokens together may add before the next flush; further ones are counted under `OTHER_USES`. */
 export type RowBudget = { left: number }
 
-/** The outcome for someone who does not hold the token. Their address says nothing about the holder, and must not displace the holder's. */
+/** The outcome for someone who does not hold the token. Their endpoints and addresses say nothing about the holder, and must not displace the holder's. */
 const STRANGER = 'secret_mismatch'
 
 type Counter = { readonly bucketAt: number; readonly endpoint: string; readonly scope: string; readonly outcome: string; count: number }
@@ -26,6 +26,8 @@ export class UsageSlot {
   readonly #budget: RowBudget
   readonly #counters: Map<string, Counter> = new Map()
   readonly #addresses: Map<string, Address> = new Map()
+  /** How many of the counters are for uses by strangers: one an hour. */
+  #strange = 0
   #counter: Counter | undefined
   #address: Address | undefined
   #addressOf: string | undefined
@@ -43,6 +45,10 @@ export class UsageSlot {
   }
 
   count(now: number, endpoint: string, outcome: string, scope: string, ip: string | undefined): void {
+    if (outcome === STRANGER) {
+      this.#countStranger(now)
+      return
+    }
     let counter = this.#counter
     if (
       counter === undefined ||
@@ -54,7 +60,7 @@ export class UsageSlot {
       counter = this.#counterFor(now, endpoint, outcome, scope)
     }
     counter.count += 1
-    if (ip === undefined || outcome === STRANGER) return
+    if (ip === undefined) return
     if (ip !== this.#addressOf) {
       this.#address = this.#addressFor(ip)
       this.#addressOf = ip
@@ -83,8 +89,15 @@ export class UsageSlot {
     return { tokenId: this.#tokenId, at: this.#lastAt, ...(ip !== undefined && { ip }) }
   }
 
+  // One counter an hour, however many flushes there are: otherwise they could also fill the stored report of a token.
+  #countStranger(now: number): void {
+    const bucketAt = hourOf(now)
+    if (this.#known(bucketAt, '', STRANGER, '') === undefined) this.#strange += 1
+    this.#at(bucketAt, '', STRANGER, '').count += 1
+  }
+
   #counterFor(now: number, endpoint: string, outcome: string, scope: string): Counter {
-    const bucketAt = now - (now % HOUR_MS)
+    const bucketAt = hourOf(now)
     const counter = this.#hasRoom()
       ? this.#at(bucketAt, keepable(endpoint), outcome, keepable(scope))
       : (this.#known(bucketAt, keepable(endpoint), outcome, keepable(scope)) ?? this.#overflow(bucketAt, outcome, keepable(scope)))
@@ -93,12 +106,12 @@ export class UsageSlot {
   }
 
   #hasRoom(): boolean {
-    return this.#counters.size < MAX_COUNTERS && this.#budget.left > 0
+    return this.#counters.size - this.#strange < MAX_COUNTERS && this.#budget.left > 0
   }
 
   // Scopes are few, because they come from the host's code; endpoints can be anything that callers send.
   #overflow(bucketAt: number, outcome: string, scope: string): Counter {
-    return this.#at(bucketAt, OTHER_USES, outcome, this.#counters.size < 2 * MAX_COUNTERS ? scope : '')
+    return this.#at(bucketAt, OTHER_USES, outcome, this.#counters.size - this.#strange < 2 * MAX_COUNTERS ? scope : '')
   }
 
   #known(bucketAt: number, endpoint: string, outcome: string, scope: string): Counter | undefined {
@@ -137,6 +150,10 @@ function keepable(text: unknown): string {
 // None of them contains a line break: see `keepable`.
 function keyOf(bucketAt: number, endpoint: string, outcome: string, scope: string): string {
   return `${bucketAt}\n${outcome}\n${scope}\n${endpoint}`
+}
+
+function hourOf(now: number): number {
+  return now - (now % HOUR_MS)
 }
 
 function within(now: number, bucketAt: number): boolean {

@@ -152,6 +152,23 @@ describe('usage', () => {
     expect(report.addresses.map(({ ip }) => ip).sort()).toEqual(Array.from({ length: 40 }, (_, use) => `10.0.0.${use}`).sort())
   })
 
+  it('uses with a wrong secret record no endpoint, so they displace none and the report stays readable', async () => {
+    const tokens = instance()
+    const { token, record } = await mint(tokens)
+    const forged = mintToken('acme_test', record.id, digester, platformRandom).token
+    for (let use = 0; use < 300; use += 1) await verdict(tokens.verify(forged, { ...GET, endpoint: `/forged/${use}` }))
+    for (let use = 0; use < 256; use += 1) await tokens.verify(token, { ...GET, endpoint: `/e${use}` })
+    await verdict(tokens.verify(forged, GET))
+    const report = await tokens.system.usage(record.id)
+    expect(report).toMatchObject({
+      total: 256,
+      refused: 301,
+      outcomes: [{ outcome: 'secret_mismatch', count: 301 }, { outcome: 'allowed' }],
+    })
+    const own = Array.from({ length: 256 }, (_, use) => `GET /e${use}`)
+    expect(report.endpoints.map(({ endpoint }) => endpoint).sort()).toEqual(['', ...own].sort())
+  })
+
   it('only a limited number of endpoints and addresses is recorded per token, and the rest are counted together', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
