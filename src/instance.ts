@@ -247,7 +247,7 @@ export type Internals = Decider & {
   holdsImported(credentials: Iterable<string>, ip: string | undefined, leftMs?: number): Promise<boolean>
   /** Creates a ticket for the token behind a principal of this instance. */
   createTicket(principal: unknown): Promise<Ticket>
-  /** Records a refused request, coalesced; nobody waits for it. */
+  /** Records a refused request, coalesced. Callers do not wait for it. */
   noteAttempt(attempted: Attempted): void
   /** Returns the record of this token, or one that is `mine` if several have its secret; `undefined` if it is not ours. Reads the primary; decides and counts nothing. Wrong secrets are charged to `from`. */
   identify(token: string, allowance?: Allowance, from?: Presenter, mine?: IsMine): Promise<TokenRecord | undefined>

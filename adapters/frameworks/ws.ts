@@ -148,7 +148,7 @@ function isListener(first: unknown, second: unknown): first is IncomingMessage {
   return typeof first === 'object' && first !== null && second !== undefined && Reflect.get(first, 'socket') === second
 }
 
-// Nobody handles the result.
+// The server ignores the result, so this refuses the request itself.
 function refuseListener(request: IncomingMessage, socket: unknown, instead: string): RefusedUpgrade {
   warn('LATCHKEY_W013', undefined, instead)
   const refusal = refused(refuseMisconfigured('misconfigured', request), socket as Duplex)

@@ -20,7 +20,7 @@ export const WEBHOOK = 'webhook:'
  *
  * Only the holder reads events and advances the position. The wall clock is not involved. The store keeps a version, which each write by the holder increments.
  * Another node takes over once its own monotonic clock shows that the version has not changed for the whole duration of the claim. The holder trusts its claim
- * for no longer than that, counted from before its last write. So the holder has given up before anybody else begins, and the store refuses any later write,
+ * for no longer than that, counted from before its last write. So the holder has given up before another node begins, and the store refuses any later write,
  * because the version has changed. A waiting node may therefore use slightly stale rows: either its write is refused, or nothing has changed since.
  *
  * A monotonic clock may stop while the machine sleeps. For a node that is waiting at the time, this only makes the wait longer; the holder also counts the time
@@ -76,7 +76,7 @@ export class ConsumerClaim {
     return this.#mine !== undefined && this.#elapsed() < this.#until
   }
 
-  /** Takes or renews the claim when due: for longer, and thus less often, while idle. Returns whether this node may read now. */
+  /** Takes or renews the claim when due. While idle, the claim lasts longer and is renewed less often. Returns whether this node may read now. */
   async hold(quiet = false): Promise<boolean> {
     this.#quiet = quiet
     if (this.held && this.#elapsed() < this.#renewAt) return true

@@ -11,7 +11,7 @@ const DROPPED_PART = 1 / 8
  *
  * Each entry has a place in two lines. The first line has the entries that the same party caused, with the parties concerned taking turns. The second has the
  * entries that concern the same party, with the parties that caused them taking turns. The later of the two places counts, so neither one caller with many
- * victims nor many callers with one victim can delay anybody else. When the queue is full, the entries with the latest turns are dropped.
+ * victims nor many callers with one victim can delay anyone else. When the queue is full, the entries with the latest turns are dropped.
  */
 export class FairQueue<V> {
   readonly #entries: Map<string, Entry<V>> = new Map()

@@ -226,7 +226,7 @@ export class Loader<T> {
     this.#options.report('store.find', error)
     this.#queue = this.#queue.filter((load) => load.dueAt > now)
     for (const load of late) {
-      // Nobody waits for its result, and later changes can no longer be matched with it.
+      // No caller waits for the result of this read, and later changes can no longer be matched with it.
       load.outdated = true
       this.#forget(load)
       load.reject(error)

@@ -12,7 +12,7 @@ type Drops = {
 }
 
 /**
- * Drops the entries that match bulk revocations which found nothing to revoke, because another node may have revoked the tokens. Anybody can cause such
+ * Drops the entries that match bulk revocations which found nothing to revoke, because another node may have revoked the tokens. Anyone can cause such
  * revocations at any rate, so they share one visit to the cache.
  */
 export class SparingDrops {

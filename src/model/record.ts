@@ -140,7 +140,7 @@ export type UpdateInput<S extends string = string> = Shown<
 export type RotateInput = {
   /** How long the old token keeps working alongside the new one. @default 0 */
   readonly overlap?: Duration | undefined
-  /** The owner of the successor, to hand an integration to somebody else. The old token stays with its owner. @default the same owner */
+  /** The owner of the successor, to hand an integration to someone else. The old token stays with its owner. @default the same owner */
   readonly ownerId?: string | undefined
   readonly idempotencyKey?: string | undefined
 }

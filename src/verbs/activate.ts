@@ -22,7 +22,7 @@ export async function activate(context: Context, actor: ReadActor, id: unknown, 
     if (current.revokedAt !== undefined) throw new ConflictError('conflict', 'this token is revoked, which cannot be undone')
     if (current.deactivatedAt === undefined) return undefined
     if (!reachesAsFarAs(actor, current.deactivatedReach)) {
-      throw new GrantDeniedError('actor', 'this token was deactivated by somebody with wider reach than you: ask them to activate it')
+      throw new GrantDeniedError('actor', 'this token was deactivated by someone with wider reach than you: ask them to activate it')
     }
     await checkHandout(context, actor, current)
     const record = withChanges(current, now, { deactivatedAt: undefined, deactivatedBy: undefined, deactivatedReach: undefined })

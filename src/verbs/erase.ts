@@ -63,7 +63,7 @@ export async function erase(context: Context, actor: ReadActor, input: unknown):
   if (actor.manages === 'own') throw new GrantDeniedError('actor', 'erasing requires an actor who manages all tokens of the tenant')
   checkTenant(actor, tenantId)
   if (actor.id === ownerId)
-    throw new GrantDeniedError('ownerId', 'is you: the audit log must name who erased whom, so somebody else must do it')
+    throw new GrantDeniedError('ownerId', 'is you: the audit log must name who erased whom, so someone else must do it')
   const task: Task = {
     context,
     actor,

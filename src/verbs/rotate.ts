@@ -40,7 +40,7 @@ export const rotateShape: z.ZodType<Given> = z
   .strictObject({
     overlap: overlapSchema.optional(),
     ownerId: text(1, 200)
-      .meta({ description: 'The owner of the successor, if it should belong to somebody else. Absent: the owner of the old token.' })
+      .meta({ description: 'The owner of the successor, if it should belong to someone else. Absent: the owner of the old token.' })
       .optional(),
     idempotencyKey: text(1, 255).optional(),
   })

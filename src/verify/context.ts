@@ -56,7 +56,7 @@ export type Context = {
   readonly turns: StoreTurns
   /** For reads and changes on behalf of actors. */
   readonly actorTurns: ActorTurns
-  /** Who takes turns for the calls of this context. Absent: this library's own work, which waits for nobody. */
+  /** The caller that takes turns for the calls of this context. Absent for the library's own work, which does not wait for a turn. */
   readonly caller?: Known | undefined
   readonly owners: Owners | undefined
   /** Limits how often a token whose owner is gone causes a call to the `owner` callback. Keyed by the token's ID. */

@@ -4,8 +4,8 @@ import { startTimer } from '../store/timer.js'
 /**
  * A limited number of places for work that a caller may abandon at its deadline.
  *
- * Work holds its place until it settles, even if its caller is gone: otherwise, an overload would start more and more work for nobody. Work that hangs holds it
- * for `holdMs`.
+ * Work holds its place until it settles, even if its caller is gone. Otherwise, an overload would start more and more work that no caller waits for. Work that
+ * hangs holds it for `holdMs`.
  */
 export class LimitedWork {
   readonly #most: number

@@ -1,6 +1,6 @@
 import { Counts } from '../cache/lookup-shares.js'
 
-/** Somebody to whom work can be attributed, and who may have work in this many places. */
+/** A party to which work is attributed. Its work may occupy at most `most` places. */
 export type Holder = { readonly key: string; readonly most: number }
 
 /** Whoever waits for places. All work with the same site and caller has the same holders. */
@@ -17,7 +17,7 @@ type Party<Job> = Waiting & {
  * The line of those that wait for a limited number of places. Sites take turns, and so do the callers within each of them.
  *
  * A party stands aside while one of its holders already has as many places as it may have. When a holder gives back a place, one party returns to the line, so
- * it is never necessary to search through everybody who waits.
+ * it is never necessary to search through all waiting parties.
  */
 export class WaitingParties<Job extends Waiting> {
   readonly #parties: Map<string, Party<Job>> = new Map()

@@ -31,7 +31,7 @@ describe('the layout', () => {
     expect(sources.filter(({ text }) => text.split('\n').length > 301).map(({ path }) => path)).toEqual([])
   })
 
-  it('every source has only named exports', () => {
+  it('every source file has only named exports', () => {
     expect(sources.filter(({ text }) => /^export default\b|^export \*/m.test(text)).map(({ path }) => path)).toEqual([])
   })
 })

@@ -37,7 +37,7 @@ it('ends a page early, without losing a row, if very many rows are left out', as
   for (const { reads } of found) expect(reads).toBeLessThan(15)
 })
 
-it('reads few rows first, more while they are small, and few of the largest', async () => {
+it('reads few rows at first, more while the rows are small, and only a few if they are large', async () => {
   const [small, large] = ['x', 'x'.repeat(120_000)]
   const readsOf = async (rows: readonly string[]) => {
     const sizes: number[] = []

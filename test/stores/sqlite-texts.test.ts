@@ -7,7 +7,7 @@ import { event, token } from './sql/samples.js'
 const folder = await ownFolder()
 afterAll(() => folder.remove())
 
-it('uses one SQL text for usage reports in steps, wherever they start', async () => {
+it('uses the same SQL text for every SQLite usage report in steps, wherever the report starts', async () => {
   const database = new (await findDriver())(folder.path('tokens.db'))
   const store = sqliteStore({ database })
   await store.migrate?.()

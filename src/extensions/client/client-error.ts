@@ -18,7 +18,7 @@ export type ClientErrorCode =
   | 'rotation_refused'
   /** The token no longer works: it is revoked, expired or unknown. A person has to replace it with a new one. */
   | 'token_refused'
-  /** Somebody else rotated the token, and the successor is not in the storage. A person has to put it there. */
+  /** Someone else rotated the token, and the successor is not in the storage. A person has to put it there. */
   | 'token_replaced'
   /** The storage received another token during a rotation, and the client uses that one. A person has to revoke the unused successor, which the message names. */
   | 'successor_unused'

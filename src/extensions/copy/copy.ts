@@ -187,7 +187,7 @@ class Run {
     const { usage } = this.#old.settings
     // Waits for the nodes to write what they have counted so far.
     await pause(Math.max(ASKS_WITHIN_MS, usage === undefined ? 0 : 2 * usage.flushMs))
-    // A later write would go to a store that nobody reads, so it is refused and its caller is informed.
+    // A later write would go to a store that is no longer read, so it is refused and its caller is informed.
     await this.#markers.advance('source', 'gone')
     await this.#awaitNodes()
     await this.#agree([this.#usage])

@@ -104,7 +104,7 @@ export function remoteKeys(
     else if (age >= FRESH_MS) {
       const waits = !failing
       const tried = refetch.begin()?.catch((error: unknown) => report('keys', error))
-      // Once the issuer has failed, nobody waits for it while usable keys exist.
+      // Once the issuer has failed, no request waits for it while usable keys exist.
       if (waits && tried !== undefined) await refetch.wait(left()).catch(ignored)
     }
     const find = (): ReturnType<KeySource> | undefined => keys?.(header, token, dueAt)

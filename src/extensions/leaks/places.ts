@@ -8,7 +8,7 @@ export type Place = {
 
 /**
  * Limits how many bodies arrive at once, and how many of their bytes are held, and shares both among their callers. A body that exceeds a limit takes the place of
- * one that is still being read, from the caller that takes up most. A caller thus loses a body only if it takes up as much as any other, and bodies that send
+ * one that is still being read, from the caller that takes up most. So a caller loses a body only if it takes up as much as any other, and bodies that send
  * nothing occupy none of the memory that others need.
  */
 export class Places {

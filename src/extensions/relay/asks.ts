@@ -15,7 +15,7 @@ const MAX_NODES = 1_000
 
 type Pending = {
   readonly ask: Ask
-  /** Nobody waits for this request, so the store is not queried if it gets no answer. */
+  /** No caller waits for this request, so the store is not queried if the request gets no answer. */
   readonly aside: boolean
   readonly cancel: () => void
   resolve(page: FeedPage): void

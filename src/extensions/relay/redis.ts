@@ -107,7 +107,7 @@ function listenOn(duplicate: object): Listening {
 
 function listenIoredis(client: Ioredis): Listening {
   const hearers = new Map<string, (message: string) => void>()
-  // Automatic resubscription creates a promise whose rejection nobody can handle if the connection is lost again.
+  // Automatic resubscription creates a promise whose rejection cannot be handled if the connection is lost again.
   if (client.options !== undefined) client.options.autoResubscribe = false
   const join = (channel: string): Promise<unknown> => client.subscribe(channel)
   client.on('error', () => undefined)

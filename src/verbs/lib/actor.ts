@@ -49,7 +49,7 @@ const LIMITS = ['scopes', 'resources'] as const
 const MOST_TENANTS = 10_000
 const TENANTS = "must be a list of tenant IDs, or '*' for all"
 const tenant = plainText(1, Number.POSITIVE_INFINITY)
-/** Reads the tenants that somebody acts in. */
+/** Reads a list of tenants, or `*` for all. */
 export const tenantsReader: OptionReader<'*' | string[]> = either([oneOf(['*'], TENANTS), listOf(tenant)], TENANTS)
 const READER = objectOf(
   {
@@ -112,7 +112,7 @@ export function readActor(input: unknown): ReadActor {
 export function turnsOf(actor: Pick<ReadActor, 'id' | 'tenants'>): Known {
   const { id, tenants } = actor
   if (actor === SYSTEM) return { id, unlimited: true }
-  // Tokens without a tenant, which anybody may hold.
+  // Tokens without a tenant, which anyone may hold.
   if (tenants === undefined && isHolder(actor)) return { id, group: 'tokens' }
   return { id, group: groupOf(tenants ?? []) }
 }

@@ -43,7 +43,7 @@ function encode(part: string | number): string {
   return encodeURIComponent(part).replaceAll('-', '%2D')
 }
 
-// Anybody can compute the checksum. No store keeps a NUL, and not every database accepts one in a query.
+// Anyone can compute the checksum. No store keeps a NUL, and not every database accepts one in a query.
 function decoded(pieces: readonly string[]): readonly string[] | undefined {
   try {
     const parts = pieces.map(decodeURIComponent)

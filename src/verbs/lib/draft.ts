@@ -54,7 +54,7 @@ export function checkDraft({ settings }: Context, given: Given, draft: Draft, no
 
 function readGrants({ scopes, inherit }: Partial<StoredToken>): readonly string[] {
   if (inherit === true) {
-    if (scopes !== undefined) throw new InvalidInputError('inherit', 'replaces scopes: pass only one of them')
+    if (scopes !== undefined) throw new InvalidInputError('inherit', 'replaces scopes, so pass only one of the two')
     return []
   }
   if (scopes === undefined) throw new InvalidInputError('scopes', 'is required: pass a list of scopes, or inherit: true')

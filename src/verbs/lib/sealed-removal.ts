@@ -5,7 +5,7 @@ import { firstSeal, newestSeal, sealAt } from './seals.js'
 
 /**
  * Decides which events of a sealed audit log retention may remove. A removal is recorded in a seal and then excuses every missing event up to its position. The
- * decision must therefore not rely on data that somebody may have changed in the database, such as an instant that differs from the sealed one.
+ * decision must therefore not rely on data that someone may have changed in the database, such as an instant that differs from the sealed one.
  */
 export class SealedRemoval {
   readonly #context: Context

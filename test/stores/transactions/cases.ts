@@ -405,7 +405,7 @@ export const committedWithinBulk = (
   begin: () => Promise<Begun>,
 ): void => {
   it.each(['before', 'after'] as const)(
-    'a token whose transaction is committed within a bulk revocation, %s the lock of the feed, counts as created at that time',
+    'a token whose transaction is committed during a bulk revocation, %s the feed is locked, counts as created at that time',
     async (moment) => {
       made += 1
       const prefix = `bulk${made}_${String.fromCharCode(97 + (process.pid % 26))}`

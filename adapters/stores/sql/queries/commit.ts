@@ -61,7 +61,7 @@ const existing = async (sql: Sql, change: Change): Promise<string | undefined> =
   return undefined
 }
 
-/** Removes usage that a concurrent transaction counted for removed tokens. If this fails, rows remain that nobody reads. */
+/** Removes usage that a concurrent transaction counted for removed tokens. If this fails, rows remain that are never read. */
 const clearLate = async (sql: Sql, { removals = [] }: Change): Promise<void> => {
   if (removals.length > 0) await Promise.resolve(sql.engine.transaction(() => clearUsage(sql, removals))).catch(() => undefined)
 }

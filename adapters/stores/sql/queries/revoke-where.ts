@@ -56,7 +56,7 @@ function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: Revocatio
       if (rows.length === 0) return
       for (const piece of chunks(rows.map(({ id }) => id))) {
         const within = (eb: ExpressionBuilder<Tables, 'tokens'>) => eb.and([eb('id', 'in', piece), eb('revoked_at', 'is', null)])
-        // Somebody else may have revoked some of them since they were read.
+        // Another transaction may have revoked some of them since they were read.
         const { rows: locked } = yield* ask(builder.selectFrom('tokens').select('tenant_id').where(within).forUpdate())
         add(locked.map(({ tenant_id }) => ({ tenant_id, found: 1 })))
         yield* ask(update.where(within))
@@ -84,7 +84,7 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
     yield* refuseFenced(sql, filter.prefix)
     yield* revoke(sql, filter, stamp, counts)
   }
-  // Every change takes this lock before it commits, so that nobody else changes a token from here on; only host transactions can add some.
+  // Every change takes this lock before it commits, so that no other transaction changes a token from here on; only host transactions can add some.
   yield* quirks.bump(builder, 0)
   yield* refuseFenced(sql, filter.prefix)
   // The events that created the tokens must precede the revocation.

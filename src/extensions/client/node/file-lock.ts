@@ -115,7 +115,7 @@ async function look(path: string): Promise<{ readonly owner: string; readonly si
 
 /**
  * Removes the lock of this owner. Its holder and several waiting processes may try at the same time. Only the process that claims the removal may remove it,
- * so nobody removes the lock that the next holder has created in the meantime.
+ * so no process removes the lock that the next holder has created in the meantime.
  */
 export async function takeAway(path: string, owner: string): Promise<boolean> {
   const claim = claimOf(path, owner)
