@@ -171,12 +171,12 @@ export class StoreMovingError extends LatchkeyError<'store_moving'> {
   }
 }
 
-/** The token does not exist, or this actor may not see it. */
+/** The token does not exist, or this actor cannot see it. */
 export class NotFoundError extends LatchkeyError<'not_found'> {
   constructor(id: string) {
     // A caller may have passed the token where its ID belongs, so only text in the form of an ID is repeated.
     const shown = /^[0-9A-Za-z]{16}$/.test(id) ? `ID ${JSON.stringify(id)}` : 'that ID'
-    super('not_found', `this actor can see no token with ${shown}`)
+    super('not_found', `there is no token with ${shown}, or this actor cannot see it`)
   }
 }
 

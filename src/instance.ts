@@ -57,12 +57,12 @@ export type EventsInput = {
 /** The expected version of the record. Any other version is a conflict. */
 export type IfVersion = { readonly version?: number | undefined }
 
-/** The methods that manage tokens, called as one actor: limited to what it may see and grant, and recorded in the audit log under its ID. */
+/** The methods that manage tokens, called as one actor: limited to what it can see and grant, and recorded in the audit log under its ID. */
 export interface TokenHandle<S extends string = string> extends SealedAudit, NameLists {
   /** Creates a token. Only this result contains its text. */
   create(input: CreateInput<S> & { readonly idempotencyKey?: undefined }, options?: CreateOptions): Promise<Minted>
   create(input: CreateInput<S>, options?: CreateOptions): Promise<Minted | Replayed>
-  /** Returns the record, or `undefined` if the actor may see no token with this ID. */
+  /** Returns the record, or `undefined` if the actor cannot see a token with this ID. */
   get(id: string): Promise<TokenRecord | undefined>
   /** Returns one page of tokens, newest first. */
   list(input?: ListInput): Promise<Page<TokenRecord>>
@@ -77,7 +77,7 @@ export interface TokenHandle<S extends string = string> extends SealedAudit, Nam
   rotate(id: string, input: RotateInput): Promise<Minted | Replayed>
   /** Revokes a token permanently. */
   revoke(id: string, input?: RevokeInput): Promise<TokenRecord>
-  /** Revokes every token of a tenant, of an owner, of an owner within a tenant, or every token that the actor may see. */
+  /** Revokes every token of a tenant, of an owner, of an owner within a tenant, or every token that the actor can see. */
   revokeAll(input: RevokeAllInput): Promise<{ readonly count: number }>
   /** Returns one page of the audit log, newest first unless `order` says otherwise. */
   events(input?: EventsInput): Promise<Page<AuditEvent>>

@@ -1,7 +1,7 @@
 import type { StoredEvent } from '../model/event.js'
 import type { Filtered } from '../store/compile-filter.js'
 
-/** Returns the fields of an event that identify its token, and therefore decide who may see it. */
+/** Returns the fields of an event that identify its token, and therefore decide who can see it. */
 export function aboutToken({
   id,
   tenantId,

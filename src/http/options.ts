@@ -72,7 +72,7 @@ export function readOptions<R>(options: AuthenticateOptions<R>): AuthenticateOpt
 }
 
 /**
- * Refuses values that are not options at all. A promise or a standard `Request` has no properties of its own, so it would count as no options.
+ * Refuses values that are not options at all. A promise or a standard `Request` has no properties of its own, so it would look like empty options.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -3,7 +3,7 @@ import type { TokenHandle } from '../instance.js'
 import type { TokenRecord } from '../model/record.js'
 
 /**
- * Returns the record of a token that the actor may see.
+ * Returns the record of a token that the actor can see.
  *
  * @throws NotFoundError `not_found`
  */

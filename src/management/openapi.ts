@@ -37,7 +37,7 @@ export function describeApi(tokens: Latchkey, mountPath: string, credential: rea
       title: 'Token management',
       version: '1',
       description:
-        'Create, find, edit, rotate and revoke API tokens. The host identifies callers by its own session; only `/self` is authenticated by a token. Tokens that you may not see are reported as not found.',
+        'Create, find, edit, rotate and revoke API tokens. The host identifies callers by its own session; only `/self` is authenticated by a token. Tokens that you cannot see are reported as not found.',
       contact: { name: 'latchkey contributors' },
       license: { name: 'MIT', identifier: 'MIT' },
     },

@@ -45,7 +45,7 @@ export type ManagementOptions = {
   /**
    * Returns the owners that this person may choose from, with their names, for `GET /owners`. A `tenantId` is always one that the actor acts in.
    *
-   * @default the owners of tokens that the actor may see, without names
+   * @default the owners of tokens that the actor can see, without names
    */
   readonly owners?: ((actor: Actor, asked: NamesAsked & { readonly tenantId?: string }) => MaybePromise<readonly NamedId[]>) | undefined
   /** The page at `GET /` for browsers: `dashboard({ … })` of `latchkey/dashboard`. @default none */

@@ -48,7 +48,7 @@ function problemOf(error: unknown, part: Part): ProblemBody {
   if (error instanceof RequestFault) return { ...about(error.code, error.status, error.message), errors: error.faults }
   if (error instanceof PathRefusal) return about(error.code, error.status, error.message)
   // Responses for invisible and nonexistent tokens are identical, byte for byte.
-  if (error.code === 'not_found') return about('not_found', 404, 'no such token, or none that you may see')
+  if (error.code === 'not_found') return about('not_found', 404, 'there is no such token, or you cannot see it')
   if (error.code === 'closed') return about(error.code, 503, 'the request could not be decided; retry')
   if (error.code === 'store_unavailable') return undecided(error)
   if (error.code === 'conflict' && error.version !== undefined) return { ...about('conflict', 412, error.message), version: error.version }

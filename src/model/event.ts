@@ -54,7 +54,7 @@ export type StoredEvent = {
   readonly tokenId?: string
   readonly tenantId?: string
   readonly ownerId?: string
-  /** Who created the token, for events about one token. It decides who may see the event. */
+  /** Who created the token, for events about one token. It decides who can see the event. */
   readonly createdBy?: string
   /** The address that the actor used, if known. */
   readonly ip?: string

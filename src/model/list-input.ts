@@ -10,7 +10,7 @@ export type ListInput = {
   readonly name?: string | undefined
   /** The first characters of the ID. The start of a token's text, as people see it (`acme_live_4kQ0…`), is accepted too. */
   readonly id?: string | undefined
-  /** Only these tokens, 1 to 100. Tokens that the actor may not see are omitted. */
+  /** Only these tokens, 1 to 100. Tokens that the actor cannot see are omitted. */
   readonly ids?: readonly string[] | undefined
   readonly rotationDue?: boolean | undefined
   readonly expiresWithin?: Duration | undefined
@@ -41,10 +41,10 @@ export type OwnersInput = TenantsInput & {
   readonly tenantId?: string | undefined
 }
 
-/** Lists the tenants and owners of the tokens that an actor may see. A page may be short or empty even if more follow; only `nextCursor` shows that. */
+/** Lists the tenants and owners of the tokens that an actor can see. A page may be short or empty even if more follow; only `nextCursor` shows that. */
 export interface NameLists {
   /** Returns one page of the tenants that the actor acts in or, for an actor in all tenants, of the tenants that have tokens. */
   tenants(input?: TenantsInput): Promise<Page<string>>
-  /** Returns one page of the owners of tokens that the actor may see. An owner with tokens in several tenants may appear again on a later page. */
+  /** Returns one page of the owners of tokens that the actor can see. An owner with tokens in several tenants may appear again on a later page. */
   owners(input?: OwnersInput): Promise<Page<string>>
 }

@@ -10,7 +10,7 @@ const MAX_PAGE_SIZE = 2 * 1024 * 1024
 const MAX_LEFT_OUT = 1000
 const MAX_READ_SIZE = 4 * MAX_PAGE_SIZE
 
-/** How many rows to read at once: few at first, then more while they are small. */
+/** The number of rows to read at once: few at first, then more while the rows are small. */
 export class ReadSize {
   #rows: number
   #average = 1

@@ -68,7 +68,7 @@ export const eventsShape: z.ZodType<Given> = z.strictObject({
 export const tokenEventsShape: z.ZodType<Given> = z.strictObject(page)
 
 /**
- * Returns one page of the audit log, limited to what the actor may see.
+ * Returns one page of the audit log, limited to what the actor can see.
  *
  * @throws InvalidInputError `invalid_input`, including for a cursor from a different query
  */
@@ -122,7 +122,7 @@ export async function events(context: Context, actor: ReadActor, input: unknown)
 
 type TokenSeen = { readonly bulkId?: string | undefined; readonly tenantId?: string | undefined }
 
-/** Returns a token that this actor may see, or what the audit log says about it if it was removed. */
+/** Returns a token that this actor can see, or what the audit log says about it if it was removed. */
 async function tokenOf(context: Context, actor: ReadActor, tokenId: string): Promise<TokenSeen | undefined> {
   return (await seenBy(context, actor, tokenId)) ?? (await prunedAs(context, actor, tokenId))
 }
@@ -132,7 +132,7 @@ function bulkOf({ bulkId, tenantId }: TokenSeen): BulkPart | undefined {
   return bulkId === undefined ? undefined : { bulkId, ...(tenantId !== undefined && { tenantId }) }
 }
 
-/** Returns what the `token.pruned` event says about a removed token, if this actor may see it. */
+/** Returns what the `token.pruned` event says about a removed token, if this actor can see it. */
 async function prunedAs(context: Context, actor: ReadActor, tokenId: string): Promise<TokenSeen | undefined> {
   const query = queryFor(context.settings.prefix, { tokenId, action: 'token.pruned' }, actor)
   const [event] = query === undefined ? [] : await firstEvents(context.store, { ...query, limit: 1 }, MOST_PAGES)
@@ -155,7 +155,7 @@ function readPosition(cursor: string, bound: unknown, field: string): number {
   return seq
 }
 
-// Returns `undefined` when nothing that this actor may see can match.
+// Returns `undefined` when nothing that this actor can see can match.
 function queryFor(prefix: string, given: Given, actor: ReadActor): Omit<EventQuery, 'limit' | 'after'> | undefined {
   const { tokenId, tenantId, actorId, from, to } = given
   if (tokenId !== undefined) checkId('tokenId', tokenId)

@@ -9,7 +9,7 @@ import { checkId } from './lib/change.js'
 import { withLastUse } from './lib/last-use.js'
 
 /**
- * Returns the record of a token, or `undefined` if there is none that this actor may see.
+ * Returns the record of a token, or `undefined` if there is none that this actor can see.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */
@@ -32,7 +32,7 @@ export async function findListed(context: Context, actor: ReadActor, id: unknown
   if (!isTokenId(id)) return undefined
   const query = { prefix: context.settings.prefix, ids: [id], now: context.settings.clock(), limit: 1 }
   const rows = await context.store.list(query, (damaged, fields) => {
-    // An actor who may see the token must not conclude that it does not exist.
+    // An actor who can see the token must not conclude that it does not exist.
     if (canSee(actor, damaged)) throw damagedToken(id, fields)
   })
   return rows.find((row) => row.id === id)

@@ -71,7 +71,7 @@ export const listShape: z.ZodType<Given> = z.strictObject({
     .optional(),
   name: text(0, 65_536).meta({ description: 'Part of the name. The case of ASCII letters is ignored.' }).optional(),
   id: text(0, 200).meta({ description: 'The first characters of the ID, or of the token as it is shown: `acme_live_4kQ0…`.' }).optional(),
-  ids: idsSchema.meta({ description: 'Only these tokens, at most 100; those that you may not see are omitted.' }).optional(),
+  ids: idsSchema.meta({ description: 'Only these tokens, at most 100; those that you cannot see are omitted.' }).optional(),
   rotationDue: flag.meta({ description: 'Only tokens that are due for rotation.' }).optional(),
   expiresWithin: durationSchema().meta({ description: 'Only tokens that expire within this time and have not expired yet.' }).optional(),
   neverExpires: flag.meta({ description: 'Only tokens that never expire.' }).optional(),
@@ -91,7 +91,7 @@ export const listShape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * Returns one page of tokens, newest first, limited to what the actor may see.
+ * Returns one page of tokens, newest first, limited to what the actor can see.
  *
  * @throws InvalidInputError `invalid_input`, including for a cursor from a different query
  */
@@ -122,7 +122,7 @@ export async function list(context: Context, actor: ReadActor, input: unknown): 
   }
 }
 
-// Other filters leave out tokens that the actor may see, so the named tokens that are missing are read without them.
+// Other filters leave out tokens that the actor can see, so the named tokens that are missing are read without them.
 async function noteUnseen(context: Context, actor: ReadActor, query: Omit<ListQuery, 'limit' | 'after'>, listed: number): Promise<void> {
   const { now, idStartsWith = '' } = query
   const named = query.ids ?? (isTokenId(idStartsWith) ? [idStartsWith] : [])
@@ -149,7 +149,7 @@ function idIn(prefix: string, given: string): string | null {
   return /^[0-9A-Za-z]{0,16}$/.test(id) ? id : null
 }
 
-// Returns `undefined` when nothing that this actor may see can match.
+// Returns `undefined` when nothing that this actor can see can match.
 function queryFor(prefix: string, given: Given, actor: ReadActor, now: number): Omit<ListQuery, 'limit' | 'after'> | undefined {
   const { tenantId, ownerId, createdBy, name } = given
   const idStartsWith = given.id === undefined ? undefined : idIn(prefix, given.id)

@@ -38,7 +38,7 @@ const shape: z.ZodType<Given> = z.strictObject({
  * Records in the audit log that a token was found where it should not be, and acts on the report in the same transaction.
  *
  * Reporting the same finding again changes nothing: its event is written once, and revocation is final. The token's text is not passed on. A token that the
- * actor may not see is treated as unknown.
+ * actor cannot see is treated as unknown.
  *
  * @throws InvalidInputError `invalid_input`
  * @throws StoreUnavailableError `store_unavailable`

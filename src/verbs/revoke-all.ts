@@ -28,17 +28,17 @@ export const revokeAllShape: z.ZodType<Given> = z
     ownerId: text(1, 200).meta({ description: 'Only tokens of this owner.' }).optional(),
     all: z
       .literal(true, { error: 'must be true, or omitted' })
-      .meta({ description: 'Every token that you may see. Cannot be combined with the other fields.' })
+      .meta({ description: 'Every token that you can see. Cannot be combined with the other fields.' })
       .optional(),
     ...revocationFields,
   })
   .meta({
     id: 'RevokeAll',
-    description: 'Which tokens to revoke: those of a tenant, of an owner, of an owner within a tenant, or all that you may see.',
+    description: 'Which tokens to revoke: those of a tenant, of an owner, of an owner within a tenant, or all that you can see.',
   })
 
 /**
- * Revokes every token of a tenant, of an owner, of an owner within a tenant, or every token that the actor may see.
+ * Revokes every token of a tenant, of an owner, of an owner within a tenant, or every token that the actor can see.
  *
  * @throws InvalidInputError `invalid_input`, when the input does not say which tokens are meant
  */
@@ -73,7 +73,7 @@ function refuseVague(given: Given): void {
   }
 }
 
-// Returns `undefined` when this actor may see no matching token; the result is the same as when none exists.
+// Returns `undefined` when this actor cannot see any matching token; the result is the same as when none exists.
 function filterFor(prefix: string, given: Given, actor: ReadActor): TokenFilter | undefined {
   const { tenantId, ownerId } = given
   if (tenantId !== undefined && actor.tenants !== undefined && !actor.tenants.includes(tenantId)) return undefined

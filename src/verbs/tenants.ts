@@ -21,7 +21,7 @@ export const tenantsShape: ShapeOf<NamesGiven> = z.strictObject({
 })
 
 /**
- * Returns one page of the tenants that the actor acts in. For an actor in all tenants, lists the tenants with tokens that it may see.
+ * Returns one page of the tenants that the actor acts in. For an actor in all tenants, lists the tenants with tokens that it can see.
  *
  * @throws InvalidInputError `invalid_input`, including for a cursor from a different query
  */

@@ -33,7 +33,7 @@ const shape: z.ZodType<Given> = z.strictObject(usageOfFields)
 /**
  * Returns how often several tokens were used, in even steps of time: enough for a sparkline beside each row of a list.
  *
- * Leaves out tokens that do not exist or that the actor may not see. Also leaves out steps without a use.
+ * Leaves out tokens that do not exist or that the actor cannot see. Also leaves out steps without a use.
  *
  * @throws InvalidInputError `invalid_input`
  */

@@ -9,7 +9,7 @@ import { viewRecord } from './view-record.js'
 /**
  * Returns the record of the token with this text, whatever its status; `undefined` if it is not one of ours.
  *
- * Reads the primary, makes no decision, and counts no use. Used for introspection and leaked tokens.
+ * Reads the primary. Does not decide whether the token is accepted, and does not count a use. Used for introspection and leaked tokens.
  *
  * @throws StoreUnavailableError `store_unavailable`
  */

@@ -135,7 +135,7 @@ export class StoreTurns {
     })
   }
 
-  /** Everybody to whom a call can be attributed. Within a tenant, an actor leaves places to the others. */
+  /** Returns every party to which a call is attributed. Within a tenant, an actor leaves places to the others. */
   #holdersOf({ caller, site, name, tenants }: Named): readonly Holder[] {
     const limits = new Map(name === undefined ? [] : [[caller, partOf(this.#most)]])
     for (const key of [site, name ?? site, ...tenants.map((tenant) => siteOfGroup([tenant]))]) limits.set(key, this.#most)

@@ -44,7 +44,7 @@ describe('latchkey import', () => {
   })
 
   it('import reads standard input, names failed rows without their contents, and exits with 1', async () => {
-    const secret = 'a secret that nobody may see'
+    const secret = 'a secret that nobody can see'
     shell.write('throws.mjs', 'export default (row) => { throw new Error(row.hash) }\n')
     const row = JSON.stringify({ hash: secret, name: 'x', owner: 'ada' })
     const command = `echo '${row}' | "${process.execPath}" "${shell.program}" import - ${args.join(' ').replace('map.mjs', 'throws.mjs')}`

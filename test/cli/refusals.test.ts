@@ -13,7 +13,12 @@ const NOBODY = '0'.repeat(16)
 
 describe('exit codes', () => {
   it.each([
-    ['a token that does not exist', ['show', NOBODY], 1, 'latchkey: this actor can see no token with ID "0000000000000000" (not_found)'],
+    [
+      'a token that does not exist',
+      ['show', NOBODY],
+      1,
+      'latchkey: there is no token with ID "0000000000000000", or this actor cannot see it (not_found)',
+    ],
     ['a token that cannot be revoked', ['revoke', NOBODY, '--yes'], 1, '(not_found)'],
     ['a scope that is not in the catalogue', ['create', '--name', 'x', '--scope', 'inventory:reed'], 2, 'did you mean "inventory:read"?'],
     ['missing scopes', ['create', '--name', 'x'], 2, '--scope'],

@@ -154,7 +154,7 @@ describe.skipIf(skip !== undefined)(`the audit log ${skip ?? ''}`, () => {
     })
   })
 
-  it('the audit log reports load failures and hides events that the viewer may not see', () =>
+  it('the audit log reports load failures and hides events that the viewer cannot see', () =>
     play({ before: seed, user: 'uma', at: '?screen=audit' }, async ({ page, world }) => {
       await page.locator('.audit-log').getByText('No events match these filters.').waitFor()
       await page.context().addCookies([{ name: 'user', value: 'ada', url: world.origin }])

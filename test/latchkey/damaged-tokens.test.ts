@@ -102,7 +102,7 @@ describe.each(KINDS)('a damaged token on %s', (kind) => {
     }
   })
 
-  it('a damaged token does not exist for an actor who may not see it', async ({ skip }) => {
+  it('a damaged token does not exist for an actor who cannot see it', async ({ skip }) => {
     const { store, damage } = await subjectOf(kind, skip)
     const tokens = instance({ store, cache: false })
     const { record } = await mint(tokens, { tenantId: 'acme' })

@@ -39,7 +39,7 @@ describe('tenants and owners to choose from', () => {
     expect(kept.map((_, at) => named.get(`o${at + hostile.length}`))).toEqual(kept)
   })
 
-  it('without a host callback, tenants and owners come from tokens that the actor may see', async () => {
+  it('without a host callback, tenants and owners come from tokens that the actor can see', async () => {
     const { call, create } = harness()
     for (const [tenantId, ownerId] of [
       ['acme', 'o1'],

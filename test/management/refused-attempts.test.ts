@@ -314,7 +314,7 @@ describe('a refused management request leaves an event', () => {
     expect((await refusedOf(tokens)).find(({ code }) => code === 'not_found')).toMatchObject({ count: 2, ip: '203.0.113.9' })
   })
 
-  it('a token that may not rotate itself leaves an event', async () => {
+  it('a token that tries to rotate itself without the scope leaves an event', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens, { tenantId: 't1', ownerId: 'u1' })
     const send = api(tokens)

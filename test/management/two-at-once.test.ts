@@ -47,7 +47,7 @@ describe('two administrators editing at once', () => {
     expect((await call('GET', `/${id}`, { actor: admin })).body).toMatchObject({ version: 1, status: 'active' })
   })
 
-  it('editing a token that the actor may not see returns 404, not 412', async () => {
+  it('editing a token that the actor cannot see returns 404, not 412', async () => {
     const { call, create } = harness()
     const { id } = await create(superadmin)
     for (const tag of ['"1"', '"9"', '"1", "9"', '*', 'W/"1"']) {

@@ -86,7 +86,7 @@ describe.each(ACTORS)('$who', ({ actor, sees }) => {
     },
   )
 
-  it('an actor lists, counts and revokes exactly the tokens it may see', async () => {
+  it('an actor lists, counts and revokes exactly the tokens it can see', async () => {
     const h = harness()
     const made = await populate(h)
     const { body } = await h.call('GET', '/?limit=1000', { actor })

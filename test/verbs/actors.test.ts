@@ -49,9 +49,9 @@ beforeEach(async () => {
   }
 })
 
-describe('tokens that an actor may not see', () => {
+describe('tokens that an actor cannot see', () => {
   for (const who of Object.keys(WHO) as Who[]) {
-    it(`finds only the tokens that the actor may see: ${who}`, async () => {
+    it(`finds only the tokens that the actor can see: ${who}`, async () => {
       const by = WHO[who]
       for (const token of TOKENS) {
         const id = ids[token] ?? ''
@@ -75,7 +75,7 @@ describe('tokens that an actor may not see', () => {
       }
     })
 
-    it(`lists, audits and revokes in bulk only the tokens that the actor may see: ${who}`, async () => {
+    it(`lists, audits and revokes in bulk only the tokens that the actor can see: ${who}`, async () => {
       const by = WHO[who]
       const seen = SEES[who].map((token) => ids[token]).sort()
       expect((await as(by).list()).items.map(({ id }) => id).sort()).toEqual(seen)

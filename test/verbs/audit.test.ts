@@ -113,7 +113,7 @@ describe('the audit log', () => {
     expect(JSON.stringify(items)).not.toContain('globex')
   })
 
-  it('the trail of a token shows the bulk revocation that revoked it, to everyone who may see the token', async () => {
+  it('the trail of a token shows the bulk revocation that revoked it, to everyone who can see the token', async () => {
     const tokens = instance()
     const ann = { id: 'ann', tenants: ['t1'], manages: 'own' } as const
     const { record } = await tokens.as(ann).create({ name: 'Mine', scopes: ['stock:read'], tenantId: 't1' })

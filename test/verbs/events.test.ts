@@ -21,7 +21,7 @@ describe('events, oldest first', () => {
     expect((await tokens.system.events({ order: 'oldest', after })).items.map(({ tokenId }) => tokenId)).toEqual([record.id])
   })
 
-  it('events() lists the same events in both orders, limited to those that the actor may see', async () => {
+  it('events() lists the same events in both orders, limited to those that the actor can see', async () => {
     const tokens = instance()
     for (const tenantId of ['acme', 'globex', 'acme']) await mint(tokens, { tenantId })
     await tokens.system.revokeAll({ tenantId: 'acme' })

@@ -199,7 +199,7 @@ describe('explain for the present', () => {
 })
 
 describe('the input of explain', () => {
-  it('refuses invalid input of explain, and explains only tokens that the actor may see', async () => {
+  it('refuses invalid input of explain, and explains only tokens that the actor can see', async () => {
     const { tokens } = timed()
     const { token, record } = await mint(tokens, { tenantId: 't1' })
     const bad: readonly (readonly [unknown, string])[] = [

@@ -111,7 +111,7 @@ describe.each(STORES)('long work on %s, which answers synchronously', (_, open) 
     await store.close?.()
   })
 
-  it.each(['tenants', 'owners'] as const)('%s() yields to requests while it reads the tokens that its actor may see', async (verb) => {
+  it.each(['tenants', 'owners'] as const)('%s() yields to requests while it reads the tokens that its actor can see', async (verb) => {
     const store = open()
     const context = await worn(store)
     const handle = createHandle(() => context, { ...SYSTEM, id: 'bob', manages: 'own' })

@@ -108,7 +108,7 @@ export function createKeeper(settings: Settings): Keeper {
   async function look(token: string, forced: boolean): Promise<Seen | undefined> {
     const { record, now, mayRotate } = await readSelf(settings, token)
     if (record.replacedById !== undefined) return { record, ageing: false }
-    if (!mayRotate) throw new ClientError('rotation_refused', 'this token may not rotate itself: it lacks the scope tokens:rotate-self')
+    if (!mayRotate) throw new ClientError('rotation_refused', 'this token cannot rotate itself: it lacks the scope tokens:rotate-self')
     const due = dueOf(record, now, overlapMs)
     schedule(due, 0)
     return forced || due.delayMs <= 0 ? { record, ageing: due.ageing && !forced } : undefined

@@ -2,11 +2,11 @@ import { namesOf } from '../../cache/guessing.js'
 import { readRawBody } from '../../http/fetch-answer.js'
 import { type Place, Places } from './places.js'
 
-/** Senders usually send reports of up to this size. */
+/** Most reports are at most this large. */
 const SMALL_BYTES = 64 * 1024
-/** How many of these, and how many larger ones, may be arriving at once. */
+/** How many small reports, and how many larger ones, may be arriving at once. */
 const AT_ONCE = 1000
-/** How many of the largest reports may be in memory at once before their signatures are verified. */
+/** The memory for larger reports whose signatures are not verified yet, as a number of reports of the largest size. */
 const LARGEST_AT_ONCE = 8
 const READ_MS = 30_000
 

@@ -2,7 +2,10 @@ import { createTurns } from '../../store/timer.js'
 import { parseAnyToken } from '../../token/parse.js'
 import type { Find } from './read-report.js'
 
-/** How many findings are processed at once. Those that fail, for example because too many slow hashes waited for each other, are tried again with fewer. */
+/**
+ * The maximum number of findings processed at once. Those that fail, for example because too many slow hashes waited for each other, are tried again with
+ * fewer.
+ */
 const AT_ONCE = 64
 const AT_ONCE_AGAIN = 4
 
@@ -70,7 +73,7 @@ type Failure = {
   readonly isLast: boolean
 }
 
-/** Acts on findings, so many at once, and fills `known`. */
+/** Acts on `atOnce` findings at a time, and fills `known`. */
 async function actOn(
   finds: readonly Find[],
   atOnce: number,

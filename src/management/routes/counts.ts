@@ -25,7 +25,7 @@ export const countTokens: Route = {
   operationId: 'countTokens',
   tag: 'Activity',
   summary: 'Count tokens that need attention',
-  description: `Only tokens that you may see are counted. Counting stops at ${MOST} for all and for active tokens and at ${MOST_DUE} for the others, or earlier if tokens are very large or many have expired; then \`more\` is true.`,
+  description: `Only tokens that you can see are counted. Counting stops at ${MOST} for all and for active tokens and at ${MOST_DUE} for the others, or earlier if tokens are very large or many have expired; then \`more\` is true.`,
   query: countsShape,
   answers: [{ status: 200, description: 'The number of tokens of each kind.', schema: tokenCounts }],
   refusals: [],

@@ -44,7 +44,7 @@ export const listTenants: Route = {
   tag: 'Permissions',
   summary: 'List the tenants to choose from',
   description:
-    'The tenants that the host provides, sorted by name and limited to those that you act in. If it provides none: the tenants that you act in or, if you act in all of them, those with tokens that you may see.',
+    'The tenants that the host provides, sorted by name and limited to those that you act in. If it provides none: the tenants that you act in or, if you act in all of them, those with tokens that you can see.',
   query: tenantsQuery,
   answers: [{ status: 200, description: 'One page.', schema: namePage }],
   refusals: [],
@@ -72,7 +72,7 @@ export const listOwners: Route = {
   tag: 'Permissions',
   summary: 'List the owners to choose from',
   description:
-    'The owners that the host provides, sorted by name. If it provides none: the owners of tokens that you may see. If you act in several tenants, an owner with tokens in several of them can appear on more than one page.',
+    'The owners that the host provides, sorted by name. If it provides none: the owners of tokens that you can see. If you act in several tenants, an owner with tokens in several of them can appear on more than one page.',
   query: ownersQuery,
   answers: [{ status: 200, description: 'One page.', schema: namePage }],
   refusals: [],

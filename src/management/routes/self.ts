@@ -62,7 +62,9 @@ export const rotateSelf: Route = {
   examples: () => [{ name: 'overlap', summary: 'Both work for five minutes', body: { overlap: '5m' } }],
   async run({ inside, allowance, body, headers, mountPath, ip }, token) {
     if (!allowsScope(token.granted, ROTATE_SELF))
-      throw new Refusal('scope_insufficient', 'the token may not rotate itself', { field: ROTATE_SELF })
+      throw new Refusal('scope_insufficient', 'the token cannot rotate itself, because it lacks the scope tokens:rotate-self', {
+        field: ROTATE_SELF,
+      })
     refuseIfMatch(headers)
     const { handle } = inside.actAs(holderActor(token), ip, allowance)
     const result = await rotateOwn(handle, token.tokenId, body, headers)

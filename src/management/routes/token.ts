@@ -24,7 +24,7 @@ export const getToken: Route = {
   operationId: 'getToken',
   tag: 'Tokens',
   summary: 'Read a token',
-  description: 'A token that you may not see is reported as not found.',
+  description: 'A token that you cannot see is reported as not found.',
   answers: [{ ...changed, description: 'The token, without its secret.' }],
   refusals: ['not_found'],
   run: async ({ id }, { handle }) => recordReply(await mustGet(handle, id)),

@@ -11,7 +11,7 @@ import { isNest, markedByNest, underNest } from './nest.js'
 /**
  * Lists the routes of an application that no latchkey guard protects, such as `GET /health`, so that a test can assert which they are.
  *
- * It inspects the routing tables of Express 4 and 5, Koa with @koa/router, Fastify, Hono and Nest, and makes no request. Guards are `authenticate`
+ * It inspects the routing tables of Express 4 and 5, Koa with @koa/router, Fastify, Hono and Nest, and sends no requests. Guards are `authenticate`
  * without `optional`, `requireScopes`, `protect`, their Nest counterparts, and `management`. A route is listed if its protection cannot be
  * determined. Middleware that responds by itself, such as for static files, is not a route and is not listed.
  *

@@ -23,7 +23,7 @@ export type Target = { readonly id?: unknown; readonly input?: unknown }
 // The token of each refusal that was thrown after the actor's right to see the token was checked.
 const subjects: WeakMap<LatchkeyError, Filtered> = new WeakMap()
 
-/** Runs a step of a change to a token that the actor may see. Links a refusal to that token. */
+/** Runs a step of a change to a token that the actor can see. Links a refusal to that token. */
 export async function concerning<T>(token: Filtered, step: () => MaybePromise<T>): Promise<T> {
   try {
     return await step()

@@ -153,7 +153,7 @@ export function checkId(field: string, id: unknown): asserts id is string {
   if (redact(id) !== id) throw new InvalidInputError(field, 'is a token, and tokens are never stored: pass its ID, as in record.id')
 }
 
-/** Returns the stored token from the primary, if this actor may see it. */
+/** Returns the stored token from the primary, if this actor can see it. */
 export async function seenBy(context: Context, actor: ReadActor, id: string): Promise<StoredToken | undefined> {
   const { prefix } = context.settings
   // The prefix of a damaged token may be unreadable.

@@ -7,7 +7,7 @@ export const MAX_CURSOR = 4000
 /**
  * Writes a public cursor: a position in a list, and a checksum that binds it to its query.
  *
- * The checksum is not secret and protects nothing: every page checks what the actor may see. It makes sure that a cursor that was cut, mistyped or used with
+ * The checksum is not secret and protects nothing: every page checks what the actor can see. It makes sure that a cursor that was cut, mistyped or used with
  * another query is refused instead of silently skipping rows.
  */
 export function writeCursor(position: readonly (string | number)[], query: unknown): string {

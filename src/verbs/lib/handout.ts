@@ -56,5 +56,5 @@ export async function checkOwner(context: Context, actor: ReadActor, { ownerId, 
       throw new StoreUnavailableError('the mayOwn callback must return true or false')
     },
   )
-  if (!allowed) throw new GrantDeniedError('ownerId', 'you may not name this owner')
+  if (!allowed) throw new GrantDeniedError('ownerId', 'you cannot create a token for this owner')
 }

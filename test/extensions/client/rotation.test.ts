@@ -189,7 +189,7 @@ it('reports immediately that the token is not allowed to rotate itself', async (
   expect((await call(client)).status).toBe(200)
   await client.settled()
   expect(errors.map(({ code, message }) => `${code}: ${message}`)).toEqual([
-    'rotation_refused: this token may not rotate itself: it lacks the scope tokens:rotate-self',
+    'rotation_refused: this token cannot rotate itself: it lacks the scope tokens:rotate-self',
   ])
   world.advance(600)
   expect((await call(client)).status).toBe(200)

@@ -23,7 +23,7 @@ const LIMIT = 50
 /** The maximum number of pages in an export, of events, and of events per page. A page may be empty although more follow. */
 const EXPORT = { pages: 100, events: 10_000, limit: 1000 }
 
-/** The audit log of every token that the user may see. */
+/** The audit log of every token that the user can see. */
 export function AuditScreen({ place }: { readonly place: Place }): JSX.Element {
   const query = eventFilters(place)
   const key = JSON.stringify(query)
