@@ -33,7 +33,7 @@ const given = objectOf({
 })
 
 const HASH = /^\$2[abxy]?\$[0-9]{2}\$[./0-9A-Za-z]{53}$/
-/** bcrypt ignores all further bytes, so anything could be appended to a secret of this length. */
+/** bcrypt ignores all further bytes, so longer secrets with the same beginning are the same to it. A credential has only ASCII characters. */
 const BCRYPT_BYTES = 72
 
 /**
@@ -41,7 +41,7 @@ const BCRYPT_BYTES = 72
  *
  * Without that column, finding a row would mean comparing all of them, at a tenth of a second each, so the table cannot be imported.
  *
- * bcrypt compares only the first 72 bytes. Tokens in which more than that was hashed are accepted only if `length` is their exact length.
+ * bcrypt compares only the first 72 bytes, so tokens in which more than that was hashed are refused.
  *
  * @throws InvalidInputError `invalid_input`
  * @example
@@ -55,17 +55,22 @@ export function bcryptTokens(options: BcryptTokensOptions): TokenFormat {
   const read = readOption(given, options, 'bcryptTokens()')
   const { name = 'bcrypt', until, prefix, length, compare, keyLength, keyColumn, column, hashed } = read
   const shape = readShapeOf({ prefix, length })
-  const isExact = typeof length === 'number'
+  const longest = BCRYPT_BYTES + (hashed === 'whole' ? 0 : keyLength)
+  const [least = 0] = [length ?? 0].flat()
+  if (least > longest) {
+    throw new InvalidInputError(
+      'length',
+      `must be at most ${longest}: bcrypt compares only ${BCRYPT_BYTES} bytes, so longer tokens cannot be told apart`,
+    )
+  }
   const secretOf = (credential: string): string => (hashed === 'whole' ? credential : credential.slice(keyLength))
   return {
     name,
     ...(until !== undefined && { until }),
     ...shapeOf(shape),
     read(credential) {
-      if (!shape.matches(credential) || credential.length <= keyLength) return undefined
-      if (!isExact && secretOf(credential).length > BCRYPT_BYTES) return undefined
-      // The proof covers only the bytes that bcrypt compares. Otherwise a caller that appends a character could lock the holder out.
-      return { key: credential.slice(0, keyLength), proof: defaultEngine.sha256(secretOf(credential).slice(0, BCRYPT_BYTES)) }
+      if (!shape.matches(credential) || credential.length <= keyLength || credential.length > longest) return undefined
+      return { key: credential.slice(0, keyLength), proof: defaultEngine.sha256(secretOf(credential)) }
     },
     row(row) {
       const hash = textIn(row, column).trimEnd()
