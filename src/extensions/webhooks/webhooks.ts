@@ -14,7 +14,7 @@ export type DeadLetter = {
   readonly endpoint: string
   /** The ID of the event, used as the `webhook-id` of every attempt. */
   readonly eventId: string
-  /** Absent if retention has removed it; it can then no longer be resent. */
+  /** Absent if retention has removed it, which `resend` reports as `event_removed`, or if the events of earlier letters on the list have 2 MiB. */
   readonly event?: AuditEvent
   readonly attempts: number
   /** Why the last attempt failed, as a code: `status_500`, `timeout`. */
@@ -27,6 +27,9 @@ export type DeadLetterInput = Pick<DeadLetter, 'endpoint' | 'eventId'>
 
 /** The outcome of resending a dead letter. It stays listed unless it was delivered. */
 export type Resent = { readonly delivered: true; readonly failure?: undefined } | { readonly delivered: false; readonly failure: string }
+
+/** About how many characters of JSON the events of listed dead letters have. A single event may have a hundred thousand. */
+const MAX_LISTED = 2 * 1024 * 1024
 
 const filterShape = objectOf({ endpoint: string('must be the ID of an endpoint').optional() })
 
@@ -109,10 +112,12 @@ export function webhooks<S extends string>(tokens: Latchkey<S>, options: Webhook
       refuseUndefined(filter, ['endpoint'], 'to list those of every endpoint')
       const { endpoint: only } = readOption(filterShape, filter, 'deadLetters()')
       const letters: DeadLetter[] = []
+      let left = MAX_LISTED
       for (const slot of slotsOf(await inside.store().consumers(prefix))) {
         if (only !== undefined && slot.endpoint !== only) continue
         const { endpoint, eventId, attempts, failure, failedAt } = slot
-        const event = await eventOf(slot)
+        const event = left > 0 ? await eventOf(slot) : undefined
+        if (event !== undefined) left -= JSON.stringify(event).length
         letters.push({
           endpoint,
           eventId,

@@ -263,6 +263,23 @@ describe('webhooks', () => {
     expect(told('deadLetter').filter((line) => line.includes('no longer listed'))).toHaveLength(3)
   })
 
+  it('a list of dead letters contains about 2 MiB of events at most, and a letter listed without its event can be resent', async () => {
+    const { tokens } = hearing()
+    const warehouse = Array.from({ length: 1000 }, (_, at) => `${at}`.padEnd(40, 'w'))
+    for (let turn = 0; turn < 60; turn += 1) await mint(tokens, { resources: { warehouse } })
+    let status = 500
+    const crm = await receiver((_, response) => response.writeHead(status).end())
+    const hooks = start(tokens, crm.url, { retry: { attempts: 1 } })
+    await until(async () => (await hooks.deadLetters()).length === 60)
+    const letters = await hooks.deadLetters()
+    expect(JSON.stringify(letters).length).toBeLessThan(2.2 * 1024 * 1024)
+    expect(letters[0]?.event?.after?.resources).toEqual({ warehouse })
+    const last = letters.at(-1)
+    expect(last).toEqual({ endpoint: 'crm', eventId: expect.any(String), attempts: 1, failure: 'status_500', failedAt: expect.any(Date) })
+    status = 204
+    expect(await hooks.resend(last ?? letters[0]!)).toEqual({ delivered: true })
+  })
+
   it('webhooks honor Retry-After up to the longest wait, and use the longest wait after a 410', async () => {
     const { tokens, told } = hearing()
     await mint(tokens)
