@@ -239,8 +239,8 @@ export type Internals = Decider & {
   watchStore(watch: ((method: StoreMethod) => (error?: unknown) => void) | undefined): void
   /** Returns the current permissions of the token with this ID, whoever presents it. Answers from memory where `decide` would; counts nothing. */
   standing(id: string, ip?: string, leftMs?: number): MaybePromise<Standing>
-  /** Returns the actor as it was read, and the verbs bound to it. Its address is `ip` unless it names another. The verbs share the `allowance`. */
-  actAs(actor: unknown, ip?: string, allowance?: Allowance): { readonly handle: TokenHandle; readonly actor: Actor }
+  /** Returns the actor and the verbs bound to it. Its address is `ip` unless it names another. The verbs share the `allowance`, and the turns of `turns`. */
+  actAs(actor: unknown, ip?: string, allowance?: Allowance, turns?: string): { readonly handle: TokenHandle; readonly actor: Actor }
   /** Returns the token from which this instance created a principal, even if the principal's properties were overwritten; `undefined` for anything else. */
   holderOf(principal: unknown): TokenHolder | undefined
   /** Returns whether one of these is an imported token, valid or not, within one deadline. Counts only the guesses of this address. */

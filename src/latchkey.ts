@@ -115,10 +115,10 @@ export function latchkey<const S extends string>(options: LatchkeyOptions<S>): L
     countUse: (principal, use) => {
       if (closing === undefined) countUse(context, principal, use)
     },
-    actAs: (given, ip, allowance) => {
+    actAs: (given, ip, allowance, turns) => {
       const read = readActor(given)
       const actor = read.ip === undefined ? { ...read, ip: normalizeIp(ip) } : read
-      return { handle: createHandle(open, actor, allowance), actor: publicActor(actor) }
+      return { handle: createHandle(open, actor, allowance, normalizeIp(turns)), actor: publicActor(actor) }
     },
     noteAttempt: (attempted) => noteAttempted(open(), attempted),
     imported: shapesOf(context),

@@ -1,4 +1,5 @@
 import type { TokenHandle } from '../instance.js'
+import type { Known } from '../model/presenter.js'
 import type { CreateInput, Minted, Replayed } from '../model/record.js'
 import type { OwnerForecast, OwnerGone, OwnerGoneInput } from '../model/revocation.js'
 import type { CreateOptions } from '../model/transaction.js'
@@ -24,10 +25,14 @@ async function load(): Promise<Verbs> {
 
 /**
  * Binds the verbs to one actor. `open` returns the context, or throws once the instance is closed. Each verb has one deadline for everything that it waits for.
- * The verbs of a request share its `allowance`.
+ * The verbs of a request share its `allowance`. They take turns under the name `turns`.
  */
-export function createHandle(open: () => Context, actor: ReadActor, allowance?: Allowance): TokenHandle {
-  const name = turnsOf(actor)
+export function createHandle(
+  open: () => Context,
+  actor: ReadActor,
+  allowance?: Allowance,
+  turns: string | Known = turnsOf(actor),
+): TokenHandle {
   // Every call passes through one of these functions, so every refusal is recorded.
   function atOnce<T>(verb: keyof TokenHandle, call: (context: Context) => T): T {
     const context = open()
@@ -46,7 +51,7 @@ export function createHandle(open: () => Context, actor: ReadActor, allowance?: 
     const context = open()
     try {
       // Loading happens once per process, so it does not count against this request's deadline.
-      return await call(inTurns(context, name), loaded ?? (await apart(allowance, load)))
+      return await call(inTurns(context, turns), loaded ?? (await apart(allowance, load)))
     } catch (error) {
       noteRefused(context, actor, verb, error, target ?? {})
       throw error
@@ -100,7 +105,7 @@ export function createHandle(open: () => Context, actor: ReadActor, allowance?: 
     sealAudit: () => inSteps('sealAudit', (context, verbs) => verbs.sealAudit(context, actor)),
     verifyAudit: (anchors) => inSteps('verifyAudit', (context, verbs) => verbs.verifyAudit(context, actor, anchors)),
     proveEvent: (id, input) => inSteps('proveEvent', (context, verbs) => verbs.proveEvent(context, actor, id, input)),
-    exportAudit: () => atOnce('exportAudit', (context) => exportAudit(inTurns(context, name), actor)),
+    exportAudit: () => atOnce('exportAudit', (context) => exportAudit(inTurns(context, turns), actor)),
     import: (rows, input) => inSteps('import', (context, verbs) => verbs.importTokens(context, actor, rows, input)),
     prune: (input) => inSteps('prune', (context, verbs) => verbs.prune(context, actor, input)),
   }

@@ -57,7 +57,7 @@ export type Context = {
   /** For reads and changes on behalf of actors. */
   readonly actorTurns: ActorTurns
   /** The caller that takes turns for the calls of this context. Absent for the library's own work, which does not wait for a turn. */
-  readonly caller?: Known | undefined
+  readonly caller?: string | Known | undefined
   readonly owners: Owners | undefined
   /** Limits how often a token whose owner is gone causes a call to the `owner` callback. Keyed by the token's ID. */
   readonly ownerRefusals: Budget

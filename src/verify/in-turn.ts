@@ -14,11 +14,11 @@ const LONG_READS: ReadonlySet<StoreMethod> = new Set(['list', 'distinct', 'event
 const READS: ReadonlySet<StoreMethod> = new Set(['find', ...LONG_READS])
 
 /** Returns the context of an actor's calls, which take turns with those of other actors. */
-export function inTurns(context: Context, caller: Known): Context {
+export function inTurns(context: Context, caller: string | Known): Context {
   const { store, actorTurns } = context
   const turns: Turns = {
     // The application acts for many callers, who would all wait for its reads by ID.
-    methods: caller.unlimited === true ? LONG_READS : READS,
+    methods: typeof caller === 'object' && caller.unlimited === true ? LONG_READS : READS,
     run: (method, leftMs, read) => actorTurns[method === 'find' ? 'short' : 'long'].run(caller, `store.${method}`, leftMs, read),
   }
   return { ...context, store: store.takingTurns(turns), caller }
@@ -69,7 +69,13 @@ export async function revokeInTurn<T>(
 }
 
 // `turns.run` treats every error as a failure of the store, but a change may also be refused, for example because of a limit.
-async function run<T>(turns: StoreTurns, from: Known, where: FaultPlace, leftMs: number | undefined, change: () => Promise<T>): Promise<T> {
+async function run<T>(
+  turns: StoreTurns,
+  from: string | Known,
+  where: FaultPlace,
+  leftMs: number | undefined,
+  change: () => Promise<T>,
+): Promise<T> {
   const outcome = await turns.run(from, where, leftMs, async () => {
     try {
       return { value: await change() }
@@ -83,7 +89,7 @@ async function run<T>(turns: StoreTurns, from: Known, where: FaultPlace, leftMs:
 }
 
 // The application acts in every tenant, so a change takes turns with the actors of its tenant.
-function partyOf(caller: Known, tenantId: string | undefined): Known {
-  if (caller.unlimited !== true || tenantId === undefined) return caller
+function partyOf(caller: string | Known, tenantId: string | undefined): string | Known {
+  if (typeof caller === 'string' || caller.unlimited !== true || tenantId === undefined) return caller
   return { ...caller, group: groupOf([tenantId]) }
 }

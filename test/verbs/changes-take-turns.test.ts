@@ -1,4 +1,5 @@
 import type { Actor, Latchkey, TokenHandle } from 'latchkey'
+import { revocationByPossession } from 'latchkey/oauth'
 import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore, type StoreMethod } from 'latchkey/testing'
 import { createTicket } from 'latchkey/ws'
@@ -244,4 +245,26 @@ it.each([
   expect(held).toHaveLength(4)
   release()
   await Promise.all([...bulks, ...flood])
+})
+
+it('revocations by possession from one address hold 3 of 4 places, so those from another address start at once', async () => {
+  const { store, held, hold, release } = heldChanges()
+  const tokens = instance({ store, deadline: '60s' })
+  const minted = await Promise.all(Array.from({ length: 21 }, (_, at) => mint(tokens, at % 2 === 0 ? {} : { tenantId: `t${at}` })))
+  const revoke = revocationByPossession(tokens, { ip: ({ headers }) => headers.get('x-address') ?? undefined, perMinute: 1000 })
+  const send = (token: string, address: string): Promise<Response> =>
+    revoke(new Request('http://host/revoke', { method: 'POST', body: new URLSearchParams({ token }), headers: { 'x-address': address } }))
+  const [mine, ...others] = minted.map(({ token }) => token)
+  hold(true)
+  const flood = Promise.all(others.map((token) => send(token, '203.0.113.9')))
+  await until(() => held.length === 3)
+  hold(false)
+  let status: number | undefined
+  void send(mine ?? '', '198.51.100.7').then((response) => {
+    status = response.status
+  })
+  await until(() => status !== undefined)
+  expect([status, held.length]).toEqual([200, 3])
+  release()
+  await flood
 })

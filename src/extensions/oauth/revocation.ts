@@ -97,7 +97,8 @@ export function revocationByPossession<S extends string>(
     const allowance = newAllowance(inside)
     const record = await inside.identify(await readTokenForm(request, allowance), allowance, address)
     if (record !== undefined) {
-      const holder = inside.actAs(ownActor({ id: `token:${record.id}`, tenants: '*', manages: 'all' }), address, allowance)
+      // One caller may hold any number of tokens, so callers take turns, not tokens.
+      const holder = inside.actAs(ownActor({ id: `token:${record.id}`, tenants: '*', manages: 'all' }), address, allowance, address)
       await holder.handle.revoke(record.id, { reason: 'reported by a holder of the token' })
     }
     return new Response(null, DONE)
