@@ -20,7 +20,7 @@ type Address = { readonly ip: string; count: number; lastAt: number }
 
 /** Uses of one token since the last flush. Counting a use with the same endpoint, outcome, scope and address as the previous one takes four comparisons. */
 export class UsageSlot {
-  /** Passed on to the store; accepts no more counts. */
+  /** Whether it has been passed on to the store, after which it accepts no more counts. */
   sealed = false
   readonly #tokenId: string
   readonly #budget: RowBudget

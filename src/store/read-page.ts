@@ -91,7 +91,7 @@ export async function readPage<Row, Place>(
     if (found.length < wanted) return { rows, size, more: false, end }
     if (leftOut >= MAX_LEFT_OUT || size + leftOutSize >= MAX_READ_SIZE) return { rows, size, more: true, end }
     const missing = Math.min(limit - rows.length, Math.ceil(Math.max(0, MAX_PAGE_SIZE - size) / most.average)) + 1
-    // The next rows may be left out as well: reading them one by one would take as many reads.
+    // The next rows may be left out as well, so reading them one by one would take as many reads.
     wanted = leftOut === 0 ? Math.min(missing, most.rows) : most.rows
   }
 }

@@ -62,7 +62,7 @@ const ESCAPE = /%([0-9A-Fa-f]{2})/g
 /** The maximum number of times that a string is URL-decoded. */
 const MOST_DECODINGS = 5
 
-/** Removes these secrets from text: as they are, URL-encoded and escaped for JSON, and every part of 12 characters or more, in any case. */
+/** Removes these secrets from text: as they are, URL-encoded and escaped for JSON, and every part of 12 characters or more, in upper or lower case. */
 export function withoutTexts(text: string, secrets: readonly string[]): string {
   return textRemover(secrets)(text)
 }

@@ -142,7 +142,7 @@ export class StoreTurns {
     return Array.from(limits, ([key, most]) => ({ key, most }))
   }
 
-  /** An actor that acts in one tenant after the other takes no more turns than one that acts in a few. */
+  /** An actor that acts in one tenant after another takes no more turns than one that acts in only a few. */
   #turnsOf(named: Named): Named {
     const { name, site, unlimited } = named
     if (name === undefined || name === site || unlimited) return named

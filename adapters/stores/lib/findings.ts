@@ -3,7 +3,7 @@ import type { StoreFinding } from '../../../src/store/diagnosis.js'
 /** A problem with a setting: its current value, its consequences, and what to do. */
 export type Concern = { readonly says: string; readonly advice: string }
 
-/** A finding about one subject: fine, with this text, unless there is a concern. */
+/** Creates a finding about one subject: fine, with this text, unless there is a concern. */
 export const finding = (name: string, fine: string, concern: Concern | false | undefined): StoreFinding =>
   concern ? { name, ok: false, detail: concern.says, advice: concern.advice } : { name, ok: true, detail: fine }
 

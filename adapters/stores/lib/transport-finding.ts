@@ -4,7 +4,7 @@ import { isHere, judgeTransport, type Transport } from './transport.js'
 
 const TLS = "In the connection string, require TLS and verification of the certificate, as this store's documentation shows."
 
-/** How the connection reaches its server, and whether it can be read or modified in transit. */
+/** Returns how the connection reaches its server, and whether it can be read or modified in transit. */
 export const transportFinding = (transport: Transport): StoreFinding => {
   const { address, encrypted, verified } = transport
   const stays = address === undefined || isHere(address) ? ', and stays on this machine' : ''

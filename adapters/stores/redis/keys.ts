@@ -38,7 +38,7 @@ export const tenantsOf = (prefix: string): NameList => ({
   index: (tenantId) => tenantIndex(prefix, tenantId),
 })
 
-/** The owners of a prefix, or of one of its tenants. */
+/** Returns the owners of a prefix, or of one of its tenants. */
 export const ownersOf = (prefix: string, tenantId: string | undefined): NameList =>
   tenantId === undefined
     ? { key: `own${prefixIndex(prefix)}`, index: (ownerId) => ownerIndex(prefix, ownerId) }

@@ -53,7 +53,7 @@ const shownOf = (error: unknown): Shown => {
   return Object(Array.isArray(errors) && isErrorLike(errors[0]) ? errors[0] : error) as Shown
 }
 
-/** The parts of a driver's error that may be shown: its class, its code and an IP address with its port. Its message may quote values and passwords. */
+/** Returns the parts of a driver's error that may be shown: its class, its code and an IP address with its port. Its message may quote values and passwords. */
 const cleaned = ({ name, code, errno, address, port }: Shown): Error => {
   const word = [name === 'Error' ? undefined : name, code, errno].filter(
     (part) => typeof part === 'number' || (typeof part === 'string' && /^[\w.-]{1,64}$/.test(part)),

@@ -27,13 +27,13 @@ export const SAVEPOINT = 'latchkey_addition'
 /** Thrown inside steps: no transaction is open, or it is aborted. */
 export class NotOpen extends Error {}
 
-/** A transaction with asynchronous statements. */
+/** Creates a transaction with asynchronous statements. */
 export const laterTransaction = (connection: object, run: (query: CompiledQuery) => Promise<QueryResult<unknown>>): HostTransaction => ({
   connection,
   drive: (steps) => driveAsync(steps, run),
 })
 
-/** A Kysely transaction of any dialect. */
+/** Accepts a Kysely transaction of any dialect. Returns `undefined` for anything else. */
 export const kyselyTransaction = (given: object): HostTransaction | undefined => {
   if (Reflect.get(given, 'isTransaction') !== true || !hasMethods(given, ['executeQuery', 'withoutPlugins'])) return undefined
   // The host's plugins would change our rows too.

@@ -26,7 +26,7 @@ export type Lazy = {
 }
 
 /**
- * A store that opens at its first call, once for all simultaneous calls, and again after `close()` or a failure.
+ * Creates a store that opens at its first call, once for all simultaneous calls, and again after `close()` or a failure.
  *
  * Nothing is imported until then, so only applications that use a store need its packages.
  */

@@ -7,7 +7,7 @@ export type FoundRoute = {
   readonly handlers?: readonly Layer[]
 }
 
-/** A middleware or a handler of any framework. */
+/** Middleware or a handler of any framework. */
 // biome-ignore lint/complexity/noBannedTypes: only its identity, its length and its text are looked at
 export type Layer = Function
 

@@ -34,7 +34,7 @@ type Prepared = {
   readonly row: number
   readonly record: StoredToken
   readonly event: StoredEvent
-  /** If the row contains the token itself: the same token, read in the other formats. */
+  /** The same token as read in the other formats, if the row contains the token itself. */
   readonly elsewhere: readonly Claim[]
 }
 type Counts = { -readonly [Name in keyof ImportProgress]: ImportProgress[Name] }

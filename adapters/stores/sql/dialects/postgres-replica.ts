@@ -145,7 +145,7 @@ export class Replica {
   }
 }
 
-/** A store that first queries a replica for reads that may be stale, and then the primary for the missing records. */
+/** Creates a store that first queries a replica for reads that may be stale, and then the primary for the missing records. */
 export const readThrough = (store: OpenStore, replica: Replica, identity: () => Promise<string | undefined>): OpenStore => ({
   ...store,
   async find(ids, age) {

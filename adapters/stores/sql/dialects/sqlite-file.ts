@@ -54,7 +54,7 @@ const then = <A, B>(first: MaybePromise<A>, next: (value: A) => MaybePromise<B>)
 const pragma = (engine: Engine, name: string): MaybePromise<readonly object[]> =>
   then(engine.run(CompiledQuery.raw(`pragma ${name}`)) as MaybePromise<QueryResult<object>>, ({ rows }) => rows)
 
-/** The path of the file; `undefined` for a database in memory, in a temporary file or outside the file system. */
+/** Returns the path of the file; `undefined` for a database in memory, in a temporary file or outside the file system. */
 export const fileOf = async (engine: Engine): Promise<string | undefined> => {
   const databases = (await pragma(engine, 'database_list')) as readonly { readonly name?: unknown; readonly file?: unknown }[]
   const path = databases.find(({ name }) => name === 'main')?.file

@@ -11,7 +11,7 @@ const MANY_AT_ONCE = 32
 /** Counting rows with every batch would cost more than storing them, so only one in this many of the other tokens, chosen at random, is counted. */
 const ONE_IN = 8
 
-/** The tokens whose addresses are counted now. */
+/** Returns the tokens whose addresses are counted now. */
 const suspects = (addresses: readonly UsageAddress[]): readonly string[] => {
   const found = new Map<string, number>()
   for (const { tokenId } of addresses) found.set(tokenId, (found.get(tokenId) ?? 0) + 1)

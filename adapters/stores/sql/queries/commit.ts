@@ -42,10 +42,10 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   return { ok: true }
 }
 
-/** The first duplicate ID. */
+/** Returns the first duplicate ID. */
 export const firstTwice = (ids: readonly string[]): string | undefined => ids.find((id, at) => ids.indexOf(id) !== at)
 
-/** The ID among these that already exists. Called after the database reported a duplicate and rolled back. */
+/** Returns the ID among these that already exists. Called after the database reported a duplicate and rolled back. */
 const existing = async (sql: Sql, change: Change): Promise<string | undefined> => {
   for (const [table, list] of [
     ['tokens', change.inserts ?? []],

@@ -3,7 +3,7 @@ import type { Sql } from '../context.js'
 import { affected } from '../engine.js'
 import { isAbsent, wide } from '../schema/wide.js'
 
-/** The consumers of a prefix. */
+/** Reads the consumers of a prefix. */
 export const consumers = async ({ builder, engine }: Sql, prefix: string): Promise<readonly ConsumerState[]> => {
   const { rows } = await engine.run(builder.selectFrom('consumers').selectAll().where('prefix', '=', prefix).compile())
   return rows.map(({ name, version, position, holder }) => ({

@@ -5,7 +5,7 @@ import type { Sql } from '../context.js'
 type Row = { readonly value: string }
 
 /**
- * One page of distinct tenants or owners. Each is found from the previous one with one index seek: `select distinct` would read every token of
+ * Reads one page of distinct tenants or owners. Each is found from the previous one with one index seek: `select distinct` would read every token of
  * the largest tenant to reach the next one.
  */
 export const distinct = async (context: Sql, query: DistinctQuery): Promise<readonly string[]> => {

@@ -25,7 +25,7 @@ const LEAST_EACH = 50
 /** How many subqueries a statement may have: SQLite accepts 500. */
 const WALKED_AT_ONCE = 100
 
-/** The index to walk if a query may have to examine many events that do not match, or that must be sorted. */
+/** Returns the index to walk if a query may have to examine many events that do not match, or that must be sorted. */
 const walkOf = ({ prefix, id, tokenId, createdBy, tenantIds, actions, actorId, from, to }: EventQuery): Walk | undefined => {
   const filters = [tokenId, createdBy, tenantIds, actions, actorId, from, to].filter((filter) => filter !== undefined)
   if (id !== undefined || filters.length === 0) return undefined
@@ -43,7 +43,7 @@ const walkOf = ({ prefix, id, tokenId, createdBy, tenantIds, actions, actorId, f
 const hidden = (eb: Events, { walk }: Limited, column: 'tenant_id' | 'action' | 'created_by'): Expression<string | null> =>
   walk === undefined || walk.column === column ? eb.ref(column) : eb.fn.coalesce(column, sql.lit(''))
 
-/** The last event, for one value of a walked column, of the first `most` in the order of a query. */
+/** Selects the event at position `most` among those with one value of a walked column, in the order of a query. */
 const edgeOf = ({ builder }: Sql, query: Limited, { column }: Walk, value: string, most: number) =>
   builder
     .selectFrom('events')
@@ -58,7 +58,7 @@ const edgeOf = ({ builder }: Sql, query: Limited, { column }: Walk, value: strin
     .limit(1)
     .offset(most - 1)
 
-/** Where a query stops so that it examines about `MOST_EXAMINED` events, or `undefined` if there are fewer. */
+/** Returns where a query stops so that it examines about `MOST_EXAMINED` events, or `undefined` if there are fewer. */
 const edge = async (store: Sql, query: EventQuery, walk: Walk): Promise<number | undefined> => {
   const most = Math.max(LEAST_EACH, Math.floor(MOST_EXAMINED / walk.values.length))
   const edges: number[] = []
@@ -74,7 +74,7 @@ const edge = async (store: Sql, query: EventQuery, walk: Walk): Promise<number |
   return query.order === 'oldest' ? Math.min(...edges) : Math.max(...edges)
 }
 
-/** The first events in the order of a query that match it and `more`. */
+/** Selects the first events in the order of a query that match it and `more`. */
 const page = ({ builder, quirks }: Sql, query: Limited, more: (eb: Events) => readonly Expression<SqlBool>[]): Rows =>
   builder
     .selectFrom('events')
@@ -118,7 +118,7 @@ const trail = (store: Sql, query: Limited, bulk: BulkPart): Rows =>
     .orderBy('seq', directionOf(query))
     .limit(query.limit) as unknown as Rows
 
-/** One page of audit events. If many may not match, first finds out where to stop: counting positions in an index reads no events. */
+/** Reads one page of audit events. If many may not match, first finds out where to stop: counting positions in an index reads no events. */
 export const events = async (store: Sql, given: EventQuery): Promise<EventPage> => {
   if (given.tenantIds?.length === 0 || given.actions?.length === 0) return []
   const walk = walkOf(given)

@@ -9,7 +9,7 @@ export const FEED_COLUMNS = ['head', 'floor', 'run', 'run_from', 'run_before'] a
 
 const CURSOR = /^(?:(\w{1,100})\.)?(\d{1,16})$/
 
-/** The position in a cursor: `17`, or with a run `1795733598123456_16384_16432.17`. */
+/** Reads the position in a cursor: `17`, or with a run `1795733598123456_16384_16432.17`. */
 export const positionOf = (cursor: string | undefined): Position | undefined => {
   const [, run = '', at] = CURSOR.exec(cursor ?? '') ?? []
   return at === undefined ? undefined : { run, at: Number(at) }

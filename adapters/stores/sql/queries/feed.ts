@@ -5,10 +5,10 @@ import { isAbsent, wide } from '../schema/wide.js'
 import { continues, cursorOf, FEED_COLUMNS, positionOf } from './feed-position.js'
 
 /**
- * The changes after a cursor.
+ * Reads the changes after a cursor.
  *
- * One statement reads the feed's ends and its lines, so both come from one snapshot. The transactions that wrote the lines also wrote the head,
- * under a row lock, so a snapshot that shows a head also shows every line up to it.
+ * One statement reads the feed's ends and its lines, so both come from one snapshot. The transactions that wrote the lines also wrote the head, under a row
+ * lock, so a snapshot that shows a head also shows every line up to it.
  */
 export const changes = async (sql: Sql, after: string | undefined, limit: number): Promise<FeedPage> => {
   const { builder, engine, lineage } = sql

@@ -13,7 +13,7 @@ export type ColumnOf = (eb: Tokens, name: IndexedColumn) => Expression<string | 
 
 const plain: ColumnOf = (eb, name) => eb.ref(`tokens.${name}`)
 
-/** The conditions of a filter; `prefix` is always one of them. */
+/** Creates the conditions of a filter; `prefix` is always one of them. */
 export const filterConditions = (eb: Tokens, filter: TokenFilter, column: ColumnOf = plain): Expression<SqlBool>[] => {
   const conditions: Expression<SqlBool>[] = [eb(column(eb, 'prefix'), '=', filter.prefix)]
   if (filter.ids !== undefined) conditions.push(anyOf(eb, plain(eb, 'id'), filter.ids))
@@ -30,7 +30,7 @@ const anyOf = (eb: Tokens, column: Expression<string | null>, values: readonly s
   return values.length === 1 ? eb(column, '=', first) : eb(column, 'in', [...values])
 }
 
-/** The condition for a status at an instant, in the order revoked, inactive, pending, expired, active. */
+/** Creates the condition for a status at an instant, in the order revoked, inactive, pending, expired, active. */
 export const statusCondition = (eb: Tokens, status: TokenStatus, now: number, column: ColumnOf = plain): Expression<SqlBool> => {
   const state = column(eb, 'state')
   if (status === 'revoked' || status === 'inactive') return eb(state, '=', status)

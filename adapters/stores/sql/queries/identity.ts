@@ -5,7 +5,7 @@ const compile = ({ builder }: Sql) => builder.selectFrom('identity').select('val
 
 const known: WeakMap<Sql, string> = new WeakMap()
 
-/** The text that identifies this database. Read once, because it never changes. */
+/** Reads the text that identifies this database. Read once, because it never changes. */
 export const identityOf = async (sql: Sql): Promise<string | undefined> => {
   const found = known.get(sql) ?? (await sql.engine.run(compile(sql).compile())).rows[0]?.value
   if (found !== undefined) known.set(sql, found)

@@ -39,7 +39,7 @@ const forgetLeases = async ({ builder, engine, names, quirks }: Sql): Promise<vo
   await run(builder.deleteFrom('leases').where('missed', '>=', FORGET_AFTER_LOOKS).compile())
 }
 
-/** The leases that have not expired. */
+/** Reads the leases that have not expired. */
 export const leases = async ({ builder, engine }: Sql, now: number): Promise<readonly NodeLease[]> => {
   const { rows } = await (engine.feed ?? engine.run)(
     builder.selectFrom('leases').select(['node_id', 'feed_cursor', 'expires_at']).where('expires_at', '>', now).compile(),

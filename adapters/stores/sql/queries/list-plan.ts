@@ -29,8 +29,7 @@ export type Plan = {
   /** There are few rows: find them through the narrow index and sort them, instead of walking the list. */
   readonly sort: boolean
   /**
-   * The instant whose index the narrow condition uses. Reading that index from the latest instant is roughly the order of the list, which leaves little to
-   * sort.
+   * The instant whose index the narrow condition uses. Read from the latest instant, that index is roughly in the order of the list, so little is left to sort.
    */
   readonly by?: 'expires_at' | 'rotation_due_at'
   /** Force the server to begin with the index of names. */
@@ -104,7 +103,7 @@ const named = async (context: Sql, query: ListQuery, folded: string): Promise<Pl
   }
 }
 
-/** Tokens with an instant in a range: a small fraction of all tokens, and mostly old ones. */
+/** Returns the condition of a query that limits an instant to a range. Only a small fraction of all tokens match it, and mostly old ones. */
 const windowOf = ({ expiresFrom, expiresBefore, rotationDue, rotationDueFrom, now }: ListQuery): Narrow | undefined => {
   const [expiresAt, dueAt] = [sql.ref('tokens.expires_at'), sql.ref('tokens.rotation_due_at')]
   if (expiresFrom !== undefined && expiresBefore !== undefined) {

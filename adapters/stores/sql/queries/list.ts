@@ -14,7 +14,7 @@ const selected = TOKEN_COLUMNS.map((column) => `tokens.${column}` as const)
 
 type Id = { id: string; created_at: Wide }
 
-/** All tokens that match, in no order. */
+/** Selects all tokens that match, in no order. */
 const matching = ({ builder, quirks }: Sql, query: ListQuery, folded: string, plan: Plan): SelectQueryBuilder<Tables, 'tokens', Id> => {
   const { now, after } = query
   const column: ColumnOf = (eb, name) => (plan.hide ? sql<string>`+${sql.ref(`tokens.${name}`)}` : eb.ref(`tokens.${name}`))
@@ -55,7 +55,7 @@ const matching = ({ builder, quirks }: Sql, query: ListQuery, folded: string, pl
     })
 }
 
-/** The IDs of the page. */
+/** Selects the IDs of the page. */
 const idsOf = (context: Sql, query: ListQuery, folded: string, plan: Plan): AliasableExpression<Id> => {
   const found = matching(context, query, folded, plan)
   const { by } = plan

@@ -18,7 +18,7 @@ import { writeFeed } from './write-feed.js'
 const MOST_READ = 50_000
 
 /**
- * The tokens to revoke. Excludes tokens whose creation has no position in the audit log yet: host transactions may add some after the events were
+ * Selects the tokens to revoke. Excludes tokens whose creation has no position in the audit log yet: host transactions may add some after the events were
  * placed, even between the statement that counts and the one that revokes.
  */
 const matchedBy = (filter: TokenFilter) => (eb: ExpressionBuilder<Tables, 'tokens'>) =>

@@ -13,7 +13,7 @@ const pageOf = ({ builder }: Sql, { prefix, after = 0, order, limit }: SealQuery
     .orderBy('number', order === 'newest' ? 'desc' : 'asc')
     .limit(limit)
 
-/** One page of seals. */
+/** Reads one page of seals. */
 export const seals = async (sql: Sql, query: SealQuery): Promise<readonly StoredSeal[]> => {
   const { rows } = await (sql.engine.read ?? sql.engine.run)(pageOf(sql, query).compile())
   return rows.map(({ number, body }) => ({ prefix: query.prefix, number: wide(number), body }))

@@ -190,7 +190,7 @@ export const recordUsage = async (sql: Sql, batch: UsageBatch): Promise<boolean>
   }
 }
 
-/** The counters and addresses of some tokens. */
+/** Reads the counters and addresses of some tokens. */
 export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => {
   const { builder, engine } = sql
   if (query.tokenIds.length === 0) return { counts: [], addresses: [] }
@@ -229,7 +229,7 @@ export const usage = async (sql: Sql, query: UsageQuery): Promise<UsageRows> => 
 /** The type of an instant in each dialect's `cast`. */
 const INTEGER = { sqlite: 'integer', postgres: 'bigint', mysql: 'signed' } as const
 
-/** The counters of some tokens, summed in the database by token, step and whether the use was allowed. */
+/** Reads the counters of some tokens, summed in the database by token, step and whether the use was allowed. */
 const usageBySteps = async (
   { builder, engine, quirks }: Sql,
   { tokenIds, to, limit }: UsageQuery,

@@ -8,7 +8,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const textOrNull = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
-/** The columns of an event without its position in the feed. */
+/** Returns the columns of an event without its position in the feed. */
 export const eventToUnplacedRow = (event: StoredEvent): Omit<EventRow, 'seq'> => ({
   id: event.id,
   at: event.at,
@@ -31,7 +31,7 @@ export const eventToUnplacedRow = (event: StoredEvent): Omit<EventRow, 'seq'> =>
   erased: textOrNull(event.erased),
 })
 
-/** The columns of an event. */
+/** Returns the columns of an event. */
 export const eventToRow = (event: StoredEvent, seq: number): EventRow => ({ seq, ...eventToUnplacedRow(event) })
 
 const JSON_COLUMNS = [

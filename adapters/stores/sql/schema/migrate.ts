@@ -5,11 +5,11 @@ import type { Names } from './table-names.js'
 import type { Wide } from './token-columns.js'
 import { wide } from './wide.js'
 
-/** The statement that creates the table of applied migrations. */
+/** Returns the statement that creates the table of applied migrations. */
 export const createMigrationsTable = (quirks: Quirks, names: Names): string =>
   `create table if not exists ${quirks.table(names, 'migrations')} (version integer not null primary key, name varchar(200) not null)`
 
-/** The statement that records a migration as applied. */
+/** Returns the statement that records a migration as applied. */
 export const noteMigration = (quirks: Quirks, names: Names, { version, name }: Migration): string =>
   `insert into ${quirks.table(names, 'migrations')} (version, name) values (${version}, '${name}')`
 

@@ -23,7 +23,7 @@ const SUFFIX = ' engine=InnoDB default charset=utf8mb4 /*M!100200 collate=utf8mb
 /** https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_dup_fieldname */
 const COLUMN_EXISTS = 1060
 
-/** The schema on MySQL and MariaDB, which cannot roll back schema changes. Each statement can therefore be run again. */
+/** Returns the schema on MySQL and MariaDB, which cannot roll back schema changes. Each statement can therefore be run again. */
 export const mysqlMigrations = ({ tablePrefix }: Names): readonly Migration[] =>
   schemaMigrations(tablePrefix, {
     table: quote,

@@ -78,7 +78,7 @@ const versionOne = (tablePrefix: string, rendering: Rendering): Migration => {
   }
 }
 
-/** The migration that adds the fields of a later version. */
+/** Returns the migration that adds the fields of a later version. */
 const fieldsOf = (version: number, tablePrefix: string, rendering: Rendering): Migration => {
   const added = FIELD_COLUMNS.filter(({ since }) => since === version)
   return {
@@ -91,7 +91,7 @@ const fieldsOf = (version: number, tablePrefix: string, rendering: Rendering): M
   }
 }
 
-/** The versions of the schema in one dialect. */
+/** Returns the versions of the schema in one dialect. */
 export const schemaMigrations = (tablePrefix: string, rendering: Rendering): readonly Migration[] => {
   const later = [...new Set(FIELD_COLUMNS.map(({ since }) => since))].filter((version) => version > 1).sort((a, b) => a - b)
   return [versionOne(tablePrefix, rendering), ...later.map((version) => fieldsOf(version, tablePrefix, rendering))]

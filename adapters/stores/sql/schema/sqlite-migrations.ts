@@ -26,7 +26,7 @@ const searchStatements = (tablePrefix: string): readonly string[] => {
   ]
 }
 
-/** The schema of a SQLite file. Text compares byte for byte: BINARY is SQLite's own collation. */
+/** Returns the schema of a SQLite file. Text compares byte for byte: BINARY is SQLite's own collation. */
 export const sqliteMigrations = ({ tablePrefix }: Names): readonly Migration[] =>
   schemaMigrations(tablePrefix, {
     table: quote,

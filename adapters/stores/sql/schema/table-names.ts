@@ -27,7 +27,7 @@ export const schemaName: OptionReader<string> = passing<string>(
   'must be the name of a schema: 1 to 63 bytes, without double quotes or control characters',
 )
 
-/** The names of the tables. They are already validated and never come from outside, so they can be inserted into SQL. */
+/** Returns the names of the tables. They are already validated and never come from outside, so they can be inserted into SQL. */
 export const namesOf = (given: { readonly schema?: string | undefined; readonly tablePrefix?: string | undefined }): Names => ({
   ...(given.schema !== undefined && { schema: given.schema }),
   tablePrefix: given.tablePrefix ?? DEFAULT_TABLE_PREFIX,

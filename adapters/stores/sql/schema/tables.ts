@@ -21,7 +21,7 @@ export type Table = {
   readonly derivesState?: true
 }
 
-/** The column of a token's field. */
+/** Returns the column of a token's field. */
 export const columnOf = ({ column, type, required }: FieldColumn): Column => [column, required ? type : `${type}?`]
 
 /** The column `state`, derived so that it cannot disagree with the instants. */

@@ -40,7 +40,7 @@ const CODECS: { readonly [Kind in FieldKind]: { write(value: unknown): Cell; rea
 
 const COLUMNS = FIELD_COLUMNS.map(({ field, column, kind }) => ({ field, column, ...CODECS[kind] }))
 
-/** The columns of a token, as they are inserted and updated. */
+/** Returns the columns of a token, as they are inserted and updated. */
 export const tokenToRow = (token: StoredToken): TokenRow & { name_folded: string } => {
   const fields: { readonly [field: string]: unknown } = token
   const row: Partial<Record<TokenColumn, Cell>> & { name_folded: string } = { name_folded: foldAscii(token.name) }

@@ -13,7 +13,7 @@ export const LANGUAGE_NAMES: { readonly [language in Language]: string } = {
   go: 'Go',
 }
 
-/** The name and content of the `.env` file. */
+/** Returns the name and content of the `.env` file. */
 export const envLine = (token: string, { envName = 'API_TOKEN' }: Config): string => `${envName}=${token}`
 
 /** Returns the header field that carries a token, as the host expects it. */

@@ -3,7 +3,7 @@ import { call, type Query } from '../lib/api.js'
 import type { AuditEvent, Page } from '../lib/types.js'
 import type { Place } from '../lib/url.js'
 
-/** An action from the URL, if there is such an action. */
+/** Returns an action from the URL, if there is such an action. */
 export const actionOf = (text: string | undefined): string | undefined => ACTIONS.find((action) => action === text)
 
 const DAY = /^\d{4}-\d\d-\d\d$/

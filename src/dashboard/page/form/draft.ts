@@ -29,7 +29,7 @@ export type Limits = Scopes['expiry']
 
 const DAY_SECONDS = 86_400
 
-/** The expiry choices that the policy allows, in days. */
+/** Returns the expiry choices that the policy allows, in days. */
 export const expiryDays = ({ maxSeconds }: Limits): readonly number[] =>
   [7, 30, 60, 90, 365].filter((days) => maxSeconds === undefined || days * DAY_SECONDS <= maxSeconds)
 

@@ -35,7 +35,7 @@ export const NamesContext: Context<Names> = createContext<Names>({ want: () => u
 
 export const useNames = (): Names => useContext(NamesContext)
 
-/** The name of an ID, or the ID itself. */
+/** Returns the name of an ID, or the ID itself. */
 export const nameIn = (list: NamedList | undefined, id: string): string => list?.items.find((one) => one.id === id)?.name ?? id
 
 /** Like `nameIn`, but requests the name if it is not loaded yet. */
