@@ -206,7 +206,7 @@ function proceed(refusal: PlainResponse | undefined, res: Response, next: () => 
 }
 
 function send(res: Response, response: PlainResponse): void {
-  // A response has already started: the only way to refuse is to cut it off.
+  // A response has already started, so the only way to refuse is to cut it off.
   if (res.headersSent) return void res.destroy()
   res.statusCode = response.status
   for (const [name, value] of Object.entries(response.headers)) res.setHeader(name, value)

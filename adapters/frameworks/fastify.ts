@@ -246,7 +246,7 @@ function proceed(refusal: PlainResponse | undefined, reply: FastifyReply, done: 
 }
 
 function send(reply: FastifyReply, response: PlainResponse): void {
-  // A response has already started: the only way to refuse is to cut it off.
+  // A response has already started, so the only way to refuse is to cut it off.
   if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy()
   // As bytes, so that Fastify adds no charset, which JSON types do not have.
   reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))

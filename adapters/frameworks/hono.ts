@@ -241,7 +241,7 @@ function opensSocket(c: Context): boolean {
 // Prepared header fields are not applied to a `Response` that a handler creates.
 function keepVary(c: Context, vary: string): void {
   const { status, body, headers } = c.res
-  // Must not be replaced: this object tells platforms that they have already responded or opened a socket.
+  // Must not be replaced, because this object tells platforms that they have already responded or opened a socket.
   if (body === null && (status === 200 || status === 101)) return
   const before = headers.get('vary') ?? undefined
   const value = withVary(before, vary)

@@ -89,7 +89,7 @@ export class UsageSlot {
     return { tokenId: this.#tokenId, at: this.#lastAt, ...(ip !== undefined && { ip }) }
   }
 
-  // One counter an hour, however many flushes there are: otherwise they could also fill the stored report of a token.
+  // One counter an hour, however many flushes there are, because strangers could otherwise fill the stored report of a token.
   #countStranger(now: number): void {
     const bucketAt = hourOf(now)
     if (this.#known(bucketAt, '', STRANGER, '') === undefined) this.#strange += 1

@@ -19,7 +19,7 @@ export function duration(limits: DurationLimits = {}): OptionReader<number> {
 
 /** Creates a reader for a whole number between two bounds, inclusive. */
 export function wholeNumber(min: number, max: number): OptionReader<number> {
-  // Formatted lazily: the first `toLocaleString` loads the engine's locale data, which takes longer than reading all options.
+  // Formatted lazily, because the first `toLocaleString` loads the engine's locale data, which takes longer than reading all options.
   const error = (): string => `must be a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
   return passing<number>((value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, error)
 }

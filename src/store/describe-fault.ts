@@ -73,7 +73,7 @@ function isTellable(error: object, clean: Clean): boolean {
 function isOfPlainClass(prototype: object | null): boolean {
   if (prototype === null) return false
   const keys = Reflect.ownKeys(prototype).map(String).sort().join()
-  // `Error.prototype`, in whatever realm: above it is only `Object.prototype`.
+  // This is the `Error.prototype` of some realm, above which there is only `Object.prototype`.
   if (keys === 'constructor,message,name,toString') return Object.getPrototypeOf(Object.getPrototypeOf(prototype)) === null
   return keys === 'constructor' && isOfPlainClass(Object.getPrototypeOf(prototype))
 }

@@ -101,7 +101,7 @@ const filterOf = ({ context, tenantIds }: Task): TokenFilter => ({
   ...(tenantIds !== undefined && { tenantIds }),
 })
 
-// Expired tokens count too: an edit could extend one, which would then work again without the limits of its owner.
+// Expired tokens count too, because an edit could extend one, which would then work again without the limits of its owner.
 async function refuseLive(task: Task): Promise<void> {
   const { context, ownerId } = task
   const [live] = await context.store.list({

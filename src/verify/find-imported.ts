@@ -60,7 +60,8 @@ async function choose<T extends Lifecycle & { readonly id: string }>(
       const found = await look.find(claim, proven.length > 0)
       if (found === undefined) continue
       const isBad = isRefused(context, found)
-      // A valid token after a proven one is not worth a slow hash; after a refused one it is, because it may have to be revoked with it.
+      // If another token is proven and none is refused, this valid one is not worth a slow hash. If one is refused, it is, because this one may have to be
+      // revoked with it.
       if (proven.length > 0 && refused === undefined && !isBad && look.isSlow(found)) {
         skipped.push(found)
         continue

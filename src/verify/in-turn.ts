@@ -25,8 +25,9 @@ export function inTurns(context: Context, caller: string | Known): Context {
 }
 
 /**
- * Makes a change that concerns this tenant when it is its actor's turn. Inside, each call to the store has one whole deadline: the change keeps its turn until
- * the store is done with it, even if its caller stops waiting. A change to tokens that are being revoked in bulk does not use a turn of the other changes.
+ * Makes a change that concerns this tenant when it is its actor's turn. Inside, each call to the store has a whole deadline of its own. The change keeps its
+ * turn until the store is done with it, even if its caller stops waiting. A change to tokens that are being revoked in bulk does not use a turn of the other
+ * changes.
  */
 export async function changeInTurn<T>(
   context: Context,

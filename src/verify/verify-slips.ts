@@ -51,7 +51,7 @@ const FIELDS: readonly string[] = ['ip', 'method', 'endpoint', 'scopes', 'scope'
 
 /** Returns what a caller of verify() says about the request. While other code has put one of these fields on `Object.prototype`, that one is left out. */
 export function readContext(given: VerifyContext | undefined): VerifyContext | undefined {
-  // Every verification passes here, so a copy is made only then.
+  // Every verification passes here, so a copy is made only if the prototype has such a field.
   if (given === undefined || !FIELDS.some((name) => name in Object.prototype)) return given
   return detached(given, FIELDS as readonly (keyof VerifyContext & string)[])
 }

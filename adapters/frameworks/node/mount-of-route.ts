@@ -70,7 +70,7 @@ function basesOf(route: object, app: object, path: string): ReadonlyMap<string, 
   let tries = 0
   const follow = (stack: readonly Layer[], left: string, base: string, inner: readonly object[], depth: number): void => {
     if (depth >= MOST_DEPTH) tries = MOST_TRIES
-    // As Express does.
+    // Express adds this slash, too.
     const rest = left.startsWith('/') ? left : `/${left}`
     for (const layer of stack) {
       tries += 1

@@ -42,7 +42,7 @@ export function createFeed(history: number): Feed {
   function wakeAll(): void {
     if (wakeQueued || wakes.size === 0) return
     wakeQueued = true
-    // Not inside the commit: a subscriber reads the feed immediately and must see the whole change.
+    // Not inside the commit, because a subscriber reads the feed immediately and must see the whole change.
     queueMicrotask(() => {
       wakeQueued = false
       for (const { wake } of wakes) queueMicrotask(wake)

@@ -74,7 +74,7 @@ async function withFallback(evalsha: Promise<unknown>, evaluate: () => Promise<u
   }
 }
 
-/** MGET in a script, because clients never send scripts to a replica: a replica may not have a recent revocation yet. */
+/** MGET in a script, because clients never send scripts to a replica, which may not have a recent revocation yet. */
 const READ: Script = script("return redis.call('MGET', unpack(KEYS))")
 
 function ioredisRunner(client: IoredisClient): Runner {

@@ -53,7 +53,7 @@ export function createRelayedStore(store: TokenStore, options: RelayOptions, clo
       return [method, (...args: readonly unknown[]) => Reflect.apply(run, store, args)]
     }),
   ) as unknown as Omit<TokenStore, 'name' | 'usageRows' | 'reached'>
-  // Sends a wake-up regardless of the result: an unnecessary one costs one read.
+  // Sends a wake-up regardless of the result, because an unnecessary one costs only one read.
   const growing = <T>(answer: MaybePromise<T>): MaybePromise<T> => {
     if (isThenable(answer)) {
       answer.then(

@@ -56,7 +56,7 @@ function walk(
   return { routes, passed }
 }
 
-// koa-mount is case-sensitive: a path in another case bypasses it.
+// koa-mount is case-sensitive, so a path in another case bypasses it.
 function under(prefix: string, before: Passed): Passed {
   const start = prefix.replace(/\/$/, '')
   return (path) => before(path) || path === start || path.startsWith(`${start}/`)

@@ -64,7 +64,7 @@ export const sqliteEngine = (handle: SqliteHandle, names: Names, options: { read
     if (!options.owned) handle.refuseWithin()
     return handle.run(query)
   }
-  // A single write also takes its lock with BEGIN: a prepared statement that is refused the lock would pin the handle's reads to an old snapshot.
+  // A single write also takes its lock with BEGIN, because a prepared statement that is refused the lock would pin the handle's reads to an old snapshot.
   const runOne = <R>(query: CompiledQuery<R>): QueryResult<R> => (onlyReads(query.sql) ? read(query) : atOnce(() => askRaw(query)))
   return {
     run: <R>(query: CompiledQuery<R>) => patiently(options.busyMs, (): QueryResult<R> => runOne(query)),

@@ -83,7 +83,7 @@ const prepare = (database: SyncDatabase | NodeDatabase, text: string): Prepared 
     if (rows) return (parameters) => ({ rows: statement.all(...parameters) })
     return (parameters) => ({ rows: [], numAffectedRows: BigInt(statement.run(...parameters).changes) })
   }
-  // Always in an array: libsql takes a lone object for named parameters and aborts the process on a Buffer.
+  // Always in an array, because libsql treats a lone object as named parameters and aborts the process on a Buffer.
   if (rows) return (parameters) => ({ rows: statement.all(parameters) })
   return (parameters) => ({ rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) })
 }

@@ -23,7 +23,7 @@ const byRecursion = ({ names, quirks }: Sql, query: DistinctQuery): RawBuilder<R
   const within = tenantId === undefined ? sql`` : sql`and t.tenant_id = ${tenantId}`
   const next = (value: unknown): RawBuilder<unknown> =>
     sql`(select t.${column} from ${tokens} t where t.prefix = ${prefix} ${within} and t.${column} > ${value} order by t.${column} limit 1)`
-  // Counted in the query: not every server stops a recursion when its rows are no longer needed.
+  // Counted in the query, because not every server stops a recursion when its rows are no longer needed.
   return sql<Row>`with recursive found (value, place) as (
     select ${next(after)}, 1
     union all

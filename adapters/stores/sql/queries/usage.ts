@@ -158,7 +158,7 @@ export function* addUsage(sql: Sql, batch: Uses): Steps<void> {
       table: 'last_uses',
       columns: { token_id: 'text', last_used_at: 'bigint', last_used_ip: 'text' },
       keys: ['token_id'],
-      // The address first: MySQL assigns from left to right, and would otherwise compare with the new instant.
+      // The address comes first, because MySQL assigns from left to right and would otherwise compare with the new instant.
       assignments: `${later('last_uses', 'last_used_at', 'last_used_ip')}, ${later('last_uses', 'last_used_at', 'last_used_at')}`,
     },
     merged<LastUse>(
