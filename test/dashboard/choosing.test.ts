@@ -157,3 +157,27 @@ describe.skipIf(skip !== undefined)(`the tenant filter ${skip ?? ''}`, () => {
       },
     ))
 })
+
+describe.skipIf(skip !== undefined)(`an application without tenants ${skip ?? ''}`, () => {
+  const play = stage(path)
+  const before = async ({ tokens }: World): Promise<void> => {
+    await tokens.system.create({ name: 'ERP', scopes: ['orders:read'] })
+    await tokens.system.create({ name: 'Scanner', ownerId: 'ada', scopes: ['orders:read'] })
+  }
+
+  it('the page of an application without tenants shows owners and does not mention tenants', () =>
+    play({ before }, async ({ page, world }) => {
+      await page.getByRole('link', { name: 'ERP' }).waitFor()
+      await page.getByRole('columnheader', { name: 'Owner' }).waitFor()
+      await page.getByRole('cell', { name: 'ada' }).waitFor()
+      expect(await page.locator('main').textContent()).not.toMatch(/tenant/i)
+      await page.getByRole('link', { name: 'ERP' }).click()
+      await page.getByRole('heading', { name: 'ERP' }).waitFor()
+      expect(await page.locator('dl.facts').textContent()).not.toMatch(/tenant/i)
+      // The first token of a tenant makes it known.
+      await world.tokens.system.create({ name: 'Kiosk', tenantId: 'acme', scopes: ['orders:read'] })
+      await page.goto(world.url)
+      await page.getByRole('cell', { name: 'All tenants' }).first().waitFor()
+      await page.getByRole('combobox', { name: 'Tenant' }).waitFor()
+    }))
+})

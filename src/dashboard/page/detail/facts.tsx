@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { Fact } from '../form/overview.js'
 import { config } from '../lib/config.js'
 import { duration, moment } from '../lib/format.js'
+import { useTenancy } from '../lib/names.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import type { Token } from '../lib/types.js'
@@ -15,6 +16,7 @@ import { Client, User } from '../ui/who.js'
 
 /** Every field of a token. */
 export function Facts({ token, place }: { readonly token: Token; readonly place: Place }): JSX.Element {
+  const hasTenants = useTenancy([token])
   const resources = Object.entries(token.resources ?? {})
   return (
     <section class="card facts-card" aria-labelledby="facts">
@@ -24,7 +26,9 @@ export function Facts({ token, place }: { readonly token: Token; readonly place:
           <code class="wrap">{token.id}</code>
           <CopyButton text={() => token.id} label={t('action.copyId', { id: token.id })} />
         </Fact>
-        <Fact label={t('detail.client')}>{token.tenantId === undefined ? t('list.everyClient') : <Client id={token.tenantId} />}</Fact>
+        {hasTenants && (
+          <Fact label={t('detail.client')}>{token.tenantId === undefined ? t('list.everyClient') : <Client id={token.tenantId} />}</Fact>
+        )}
         <Fact label={t('detail.owner')}>{token.ownerId === undefined ? t('detail.none') : <User id={token.ownerId} />}</Fact>
         <Fact label={t('detail.scopes')}>
           <ScopesOf token={token} most={100} />

@@ -35,6 +35,14 @@ export const NamesContext: Context<Names> = createContext<Names>({ want: () => u
 
 export const useNames = (): Names => useContext(NamesContext)
 
+/** Returns whether there are tenants, as far as is known. If not, nothing says of each token that it is for all of them. */
+export function useTenancy(tokens: readonly { readonly tenantId?: string }[] = []): boolean {
+  const { tenants, problem } = useNames()
+  if (tokens.some(({ tenantId }) => tenantId !== undefined)) return true
+  if (tenants === undefined) return problem !== undefined
+  return tenants.named === true || tenants.nextCursor !== undefined || tenants.items.length > 0
+}
+
 /** Returns the name of an ID, or the ID itself. */
 export const nameIn = (list: NamedList | undefined, id: string): string => list?.items.find((one) => one.id === id)?.name ?? id
 

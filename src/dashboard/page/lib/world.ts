@@ -7,6 +7,6 @@ export const WorldContext: Context<World | undefined> = createContext<World | un
 
 export function useWorld(): World {
   const world = useContext(WorldContext)
-  if (world === undefined) throw new Error('there is no world around this part')
+  if (world === undefined) throw new Error('useWorld() was called outside of WorldContext.Provider')
   return world
 }

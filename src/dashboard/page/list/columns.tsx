@@ -81,15 +81,21 @@ const KEY = 'latchkey.columns'
 /** Returns the default columns. */
 export const columnsFor = (tight: boolean): ReadonlySet<string> => (tight ? TIGHT : DEFAULT)
 
-/** Returns every available column. Without usage counts or imports, their columns are left out. */
-export function columnsHere(world: World): readonly Column[] {
+/** Returns every available column. Without usage counts, imports or tenants, their columns are left out. */
+export function columnsHere(world: World, hasTenants: boolean): readonly Column[] {
   const { usageCounted, me } = world
   const uses = column('use', t('list.column.calls', { span: spanText(spanOf(world, SPARK_HOURS)) }), (token, uses) => (
     <Spark summary={uses?.get(token.id)} />
   ))
   return [...BEFORE_USES, ...(usageCounted ? [uses] : []), ...AFTER_USES, ...OWN].filter(
-    ({ id }) => me.importedShapes !== undefined || id !== 'importedFrom',
+    ({ id }) => (me.importedShapes !== undefined || id !== 'importedFrom') && (hasTenants || id !== 'client'),
   )
+}
+
+/** Returns the columns to show. Without tenants, the owners that their column would show have a column of their own. */
+export function columnsShown(all: readonly Column[], chosen: ReadonlySet<string>, tokens: readonly Token[]): readonly Column[] {
+  const takesOver = !all.some(({ id }) => id === 'client') && chosen.has('client') && tokens.some(({ ownerId }) => ownerId !== undefined)
+  return all.filter(({ id }) => chosen.has(id) || (takesOver && id === 'owner'))
 }
 
 /** Returns the columns that the user chose on this device. */

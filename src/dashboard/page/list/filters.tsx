@@ -38,6 +38,7 @@ type Props = {
   readonly me: Me
   /** Whether there are no column headings to sort by. */
   readonly sorts: boolean
+  readonly hasTenants: boolean
 }
 
 function Order({ place, onChange }: { readonly place: Place; readonly onChange: (sort: string) => void }): JSX.Element {
@@ -53,7 +54,7 @@ function Order({ place, onChange }: { readonly place: Place; readonly onChange: 
 }
 
 /** Search, filters and predefined views. */
-export function Filters({ place, me, sorts }: Props): JSX.Element {
+export function Filters({ place, me, sorts, hasTenants }: Props): JSX.Element {
   const { usageCounted } = useWorld()
   const offered = VIEWS.filter((view) => (usageCounted || !USES.has(view)) && (me.importedShapes !== undefined || view !== 'imported'))
   const search = useRef<HTMLInputElement>(null)
@@ -79,7 +80,7 @@ export function Filters({ place, me, sorts }: Props): JSX.Element {
             /
           </span>
         </div>
-        {(me.tenants === '*' || me.tenants.length > 1) && (
+        {(me.tenants === '*' ? hasTenants || place.tenant !== undefined : me.tenants.length > 1) && (
           <ClientFilter value={place.tenant ?? ''} onChange={(tenant) => narrowTo({ tenant })} />
         )}
         <Choice

@@ -5,7 +5,7 @@ import { RevokeAll } from '../acts/revoke-all.js'
 import { Create } from '../form/create.js'
 import { call } from '../lib/api.js'
 import { useLoad, useNarrow, useTight } from '../lib/hooks.js'
-import { useNames } from '../lib/names.js'
+import { useNames, useTenancy } from '../lib/names.js'
 import { Rich } from '../lib/rich.js'
 import { t } from '../lib/text.js'
 import { useTitle } from '../lib/title.js'
@@ -21,7 +21,7 @@ import { ProblemState } from '../ui/problem.js'
 import { Bulk } from './bulk.js'
 import { Cards } from './cards.js'
 import { Chooser } from './chooser.js'
-import { columnsFor, columnsHere, keepChosen, readChosen } from './columns.js'
+import { columnsFor, columnsHere, columnsShown, keepChosen, readChosen } from './columns.js'
 import { Filters } from './filters.js'
 import { Pager } from './pager.js'
 import { isFiltered, loadRows, type Rows, sortOf } from './query.js'
@@ -53,6 +53,7 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   const loaded = useLoad(JSON.stringify([place, named]), (signal) => loadRows(place, me.prefix, tenants, signal))
   const { data: rows, problem, loading, reload } = loaded
   const items = rows?.items ?? []
+  const hasTenants = useTenancy(items)
   // The counts stay if a filter could not be loaded.
   const wasThere = useRef(false)
   wasThere.current ||= rows !== undefined
@@ -72,8 +73,8 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
   const onAct = (token: Token, act: Act): void => setActing({ token, act })
   const stopActing = (): void => setActing(undefined)
   const chosen = items.filter(({ id }) => selected.has(id))
-  const all = columnsHere(world)
-  const columns = all.filter(({ id }) => shownColumns.has(id))
+  const all = columnsHere(world, hasTenants)
+  const columns = columnsShown(all, shownColumns, items)
   const shown = { items, uses, columns, selected, onSelect: setSelected, place, onAct, onChanged: changed }
   return (
     <>
@@ -104,7 +105,7 @@ export function List({ place: whole }: { readonly place: Place }): JSX.Element {
         </div>
       </div>
       <Strip place={place} round={round} ready={wasThere.current} />
-      <Filters place={place} me={me} sorts={narrow} />
+      <Filters place={place} me={me} sorts={narrow} hasTenants={hasTenants} />
       {rows?.cut && <Banner tone="info">{t('list.sortNote')}</Banner>}
       {rows?.wide && <Banner tone="info">{t('list.wide')}</Banner>}
       {rows?.outside && (
