@@ -145,9 +145,10 @@ export const authenticate: FastifyPluginAsync<AuthenticateOptions> = Object.assi
  * app.get('/stock', { onRequest: requireScopes('inventory:read') }, handler)
  * ```
  */
-export function requireScopes<const First extends FirstInput, const Rest extends RestInput<First, FastifyRequest>>(
-  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
-): ScopeHook {
+export function requireScopes<
+  const First extends FirstInput,
+  const Rest extends RestInput<First, FastifyRequest<{ Params: { readonly [name: string]: string } }>>,
+>(...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]): ScopeHook {
   const check = createScopeCheck<FastifyRequest>(args, endpointOf)
 
   return markGuard(function requireScopesOfRequest(incoming, outgoing, done) {
@@ -169,10 +170,10 @@ export function requireScopes<const First extends FirstInput, const Rest extends
  * app.get('/stock', { onRequest: protect(tokens, 'inventory:read') }, handler)
  * ```
  */
-export function protect<const First extends FirstInput, const Rest extends RestInput<First, FastifyRequest>>(
-  tokens: Authenticator,
-  ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]
-): ScopeHook {
+export function protect<
+  const First extends FirstInput,
+  const Rest extends RestInput<First, FastifyRequest<{ Params: { readonly [name: string]: string } }>>,
+>(tokens: Authenticator, ...args: readonly [FirstArgument<First>, ...RestArguments<Rest>]): ScopeHook {
   deciderOf(tokens, 'protect(tokens, scope)')
   const enter = createEntrance(tokens, {})
   const check = requireScopes(...args)

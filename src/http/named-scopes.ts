@@ -27,15 +27,27 @@ type Backwards<Text extends string, Done extends string = ''> = Text extends `${
 
 type Nearest<Written extends string> = SameEnd<Backwards<Written>, SameBeginning<Written, ScopeName>>
 
-/** A scope of the registered instance unchanged. For any other text, a type whose text suggests the closest scope. */
-export type Named<Written extends string> = Written extends ScopeName ? Written : `did you mean '${Nearest<Written>}'?`
+/** Part of a suggestion, so that editors do not offer its text as the name of a scope. */
+interface NotInTheCatalogue {
+  readonly notInTheCatalogue: true
+}
+
+/** A scope of the registered instance unchanged. For any other text, a type whose text suggests the closest scope; for text known only at run time, every scope. */
+export type Named<Written extends string> = Written extends ScopeName
+  ? Written
+  : string extends Written
+    ? ScopeName
+    : `did you mean '${Nearest<Written>}'?` & NotInTheCatalogue
+
+/** Editors offer the names of the catalogue, while any text is accepted: `Named` checks it. */
+type AnyName = ScopeName | (string & {})
 
 /** First argument of `requireScopes`: the name of a scope, or `{ any: […] }`. */
-export type FirstInput = ScopeName | (string & {}) | { readonly any: readonly [string, ...string[]] }
+export type FirstInput = AnyName | { readonly any: readonly [AnyName, ...AnyName[]] }
 
 /** Further arguments of `requireScopes`: more names, followed by the resources. */
 export type RestInput<First, R> = First extends string
-  ? readonly (string | ResourceSources<R>)[]
+  ? readonly (AnyName | ResourceSources<R>)[]
   : readonly [] | readonly [ResourceSources<R>]
 
 /** The first argument, with each name checked against the catalogue. */

@@ -39,6 +39,7 @@ export const LONG: string[] = [
   'test/extensions/relay/many-nodes.test.ts',
   'test/extensions/webhooks/crash.test.ts',
   'test/flood/**/*.test.ts',
+  'test/http/named-scopes.test.ts',
   'test/management/self-rotation.test.ts',
   'test/operations/**/*.test.ts',
   'test/stores/addresses.test.ts',

@@ -1,5 +1,5 @@
 import express from 'express'
-import Fastify from 'fastify'
+import Fastify, { type FastifyRequest } from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
 import type { Latchkey, Principal } from 'latchkey'
@@ -19,7 +19,9 @@ export const good = [
   onExpress.requireScopes('inventory:read', { warehouse: (req) => req.params.id, zone: ['a', 'b'], shelf: 's1' }),
   onExpress.requireScopes({ any: ['inventory:read'] }, { warehouse: async (req) => req.params.id }),
   onKoa.requireScopes('inventory:read', { warehouse: (ctx) => ctx.params.id }),
-  onFastify.requireScopes('inventory:read', { warehouse: (request) => request.id }),
+  onFastify.requireScopes('inventory:read', { warehouse: (request) => request.params.id }),
+  onFastify.requireScopes('inventory:read', { warehouse: async (request: FastifyRequest) => request.id }),
+  onFastify.protect(tokens, { any: ['inventory:read'] }, { warehouse: ({ params }) => params.id }),
   onHono.requireScopes('inventory:read', { warehouse: (c) => c.req.param('id') }),
   onWeb.requireScopes('inventory:read', { warehouse: (request) => request.url }),
 ]

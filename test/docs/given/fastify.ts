@@ -1,6 +1,5 @@
 import type { FastifyInstance, RouteHandlerMethod } from 'fastify'
 
-export type { FastifyRequest } from 'fastify'
 export { authenticate, management, protect, requireScopes } from 'latchkey/fastify'
 
 export declare const app: FastifyInstance
