@@ -15,10 +15,7 @@ import { type Holder, type Waiting, WaitingParties } from './waiting-parties.js'
 
 /** The maximum number of calls at once. More would only wait for a connection, where a flood by one caller would delay all other work of the store. */
 const AT_ONCE = 16
-/**
- * The maximum number of changes at once. Stores make them one after the other, and a change may wait for a long bulk revocation of its token, so connections
- * must remain for other changes.
- */
+/** The maximum number of changes at once. Stores make them one after the other. */
 const CHANGES_AT_ONCE = 4
 /** Such changes may wait for locks for as long as the bulk revocation takes, and then find their token revoked. */
 const OVERTAKEN_AT_ONCE = 2

@@ -54,6 +54,9 @@ const servers: readonly Server[] = [
   },
 ]
 
+/** More tokens than are revoked in one step. */
+const MANY = 1_100
+
 const stamp: RevocationStamp = { revokedAt: 1_800_000_000_000, revokedBy: 'admin', revokedCode: 'bulk', bulkId: 'B000000000000001' }
 
 const bulkTests = (server: Server): void => {
@@ -75,14 +78,20 @@ const bulkTests = (server: Server): void => {
     await place.remove()
   })
 
-  const add = async (tenantId: string): Promise<StoredToken> => {
-    const added = token({ tenantId })
+  const add = async (tenantId: string, more: Partial<StoredToken> = {}): Promise<StoredToken> => {
+    const added = token({ tenantId, ...more })
     expect(await store.commit({ inserts: [added], events: [event({ tokenId: added.id, tenantId })] })).toEqual({ ok: true })
     return added
   }
-  const rename = (record: StoredToken) =>
+  /** Adds more tokens than are revoked in one step. */
+  const addMany = async (tenantId: string): Promise<readonly StoredToken[]> => {
+    const added = Array.from({ length: MANY }, () => token({ tenantId }))
+    expect(await store.commit({ inserts: added, events: [event({ tenantId })] })).toEqual({ ok: true })
+    return added
+  }
+  const edit = (record: StoredToken, fields: Partial<StoredToken> = { name: 'renamed' }) =>
     store.commit({
-      updates: [{ expectedVersion: record.version, record: { ...record, version: record.version + 1, name: 'renamed' } }],
+      updates: [{ expectedVersion: record.version, record: { ...record, version: record.version + 1, ...fields } }],
       events: [event({ action: 'token.updated', tokenId: record.id })],
     })
   const lock = async (connection: Connection, { id }: StoredToken): Promise<void> => {
@@ -91,94 +100,153 @@ const bulkTests = (server: Server): void => {
   }
   const untilWaiting = (count: number): Promise<unknown> =>
     vi.waitFor(async () => expect(Number((await place.query(server.waiting(place)))[0]?.n)).toBe(count), { timeout: 10_000, interval: 150 })
-  const revoke = () =>
-    store.revokeWhere(
-      { prefix: 'acme', tenantIds: ['large'] },
-      stamp,
-      event({ action: 'tokens.revoked', tenantId: 'large', bulkId: stamp.bulkId }),
+  const revoke = (tenantId = 'large', bulkId = stamp.bulkId, filter: object = { tenantIds: [tenantId] }) =>
+    Promise.resolve(
+      store.revokeWhere({ prefix: 'acme', ...filter }, { ...stamp, bulkId }, event({ action: 'tokens.revoked', tenantId, bulkId })),
     )
   const read = async ({ id }: StoredToken) => (await store.find([id]))[0]
-
-  it('tokens of other tenants can be created, changed and revoked during a bulk revocation', async () => {
-    const [slow, other] = [await add('large'), await add('small')]
-    await lock(holder, slow)
-    let ended = false
-    const bulk = Promise.resolve(revoke()).finally(() => {
-      ended = true
+  /** A large revocation that waits for the last of its tokens, and has not ended. */
+  const begun = async (many: readonly StoredToken[], filter?: object) => {
+    const last = many.at(-1)
+    if (last === undefined) throw new Error('there are no tokens')
+    await lock(holder, last)
+    const state = { ended: false }
+    const bulk = revoke('large', stamp.bulkId, filter).finally(() => {
+      state.ended = true
     })
     await untilWaiting(1)
-    expect(await rename(other)).toEqual({ ok: true })
+    return { bulk, state, last }
+  }
+
+  it('tokens of other tenants can be created, changed and revoked during a large bulk revocation', async () => {
+    const other = await add('small')
+    const { bulk, state } = await begun(await addMany('large'))
+    expect(await edit(other)).toEqual({ ok: true })
     await add('small')
-    expect(
-      await store.revokeWhere({ prefix: 'acme', tenantIds: ['small'] }, { ...stamp, bulkId: 'B000000000000002' }, event()),
-    ).toMatchObject({ count: 2 })
-    expect(ended).toBe(false)
+    expect(await revoke('small', 'B000000000000002')).toMatchObject({ count: 2 })
+    expect(state.ended).toBe(false)
     await holder.query('commit')
-    expect(await bulk).toMatchObject({ count: 1 })
+    expect(await bulk).toMatchObject({ count: MANY })
   })
 
-  it('a bulk revocation revokes and counts tokens that were added while it ran', async () => {
-    const [slow, earlier] = [await add('large'), await add('large')]
-    await lock(holder, slow)
-    const bulk = revoke()
-    await untilWaiting(1)
+  it('a large bulk revocation revokes and counts tokens that were added while it ran', async () => {
+    const many = await addMany('large')
+    const { bulk } = await begun(many)
     const later = await add('large')
     await holder.query('commit')
-    expect(await bulk).toMatchObject({ count: 3, events: [{ tenantId: 'large', count: 3 }] })
-    for (const each of [slow, earlier, later])
+    expect(await bulk).toMatchObject({ count: MANY + 1, events: [{ tenantId: 'large', count: MANY + 1 }] })
+    for (const each of [...many.slice(0, 2), later])
       expect(await read(each)).toMatchObject({ version: 2, revokedAt: stamp.revokedAt, bulkId: stamp.bulkId })
   })
 
-  it('a bulk revocation neither undoes nor counts a revocation that finished first', async () => {
-    const [slow, already] = [await add('large'), await add('large')]
-    await lock(holder, slow)
-    await holder.query(`update latchkey_tokens set revoked_at = 1, revoked_by = 'owner', version = 2 where id = '${slow.id}'`)
-    const bulk = revoke()
-    await untilWaiting(1)
+  it('a large bulk revocation neither undoes nor counts a revocation that finished first', async () => {
+    const { bulk, last } = await begun(await addMany('large'))
+    await holder.query(`update latchkey_tokens set revoked_at = 1, revoked_by = 'owner', version = 2 where id = '${last.id}'`)
     await holder.query('commit')
-    expect(await bulk).toMatchObject({ count: 1 })
-    expect(await read(slow)).toMatchObject({ revokedAt: 1, revokedBy: 'owner', version: 2 })
-    expect(await read(already)).toMatchObject({ revokedAt: stamp.revokedAt })
+    expect(await bulk).toMatchObject({ count: MANY - 1 })
+    expect(await read(last)).toMatchObject({ revokedAt: 1, revokedBy: 'owner', version: 2 })
   })
 
-  it('a bulk revocation revokes all tokens, even if it deadlocks with a change to one that was just added', async () => {
-    const slow = await add('large')
-    const other = await server.connect(place)
+  it('a large bulk revocation spares a token that stopped matching while it waited', async () => {
+    const { bulk, last } = await begun(await addMany('large'), { createdBy: 'system' })
+    await holder.query(`update latchkey_tokens set created_by = 'erased', version = 2 where id = '${last.id}'`)
+    await holder.query('commit')
+    expect(await bulk).toMatchObject({ count: MANY - 1 })
+    const kept = await read(last)
+    expect(kept).toMatchObject({ createdBy: 'erased', version: 2 })
+    expect(kept?.revokedAt).toBeUndefined()
+  })
+
+  it('a large bulk revocation that loses a deadlock does not hold up changes to other tokens', async () => {
+    const [many, other] = [await addMany('large'), await add('small')]
+    const { bulk } = await begun(many)
+    const [first] = many
+    // Whichever the server aborts: the revocation starts over, or the other transaction has lost its locks.
+    const crossed = holder.query(`select id from latchkey_tokens where id = '${first?.id}' for update`)
+    await crossed.catch(() => undefined)
+    expect(await edit(other)).toEqual({ ok: true })
+    await add('small')
+    await holder.query('rollback')
+    expect(await bulk).toMatchObject({ count: MANY })
+  })
+
+  it('members of a tenant who keep creating and changing tokens do not stop its large revocation', async () => {
+    await addMany('large')
+    const elsewhere = server.open(place)
+    const state = { ended: false, made: 0 }
+    const member = async (): Promise<void> => {
+      while (!state.ended) {
+        const own = token({ tenantId: 'large' })
+        expect(await elsewhere.commit({ inserts: [own], events: [event()] })).toEqual({ ok: true })
+        state.made += 1
+        const renamed = { ...own, version: 2, name: 'renamed' }
+        const answer = await elsewhere.commit({ updates: [{ expectedVersion: 1, record: renamed }], events: [event()] })
+        expect([{ ok: true }, { ok: false, conflict: own.id }]).toContainEqual(answer)
+      }
+    }
     try {
-      await lock(holder, slow)
-      const bulk = Promise.resolve(revoke())
-      await untilWaiting(1)
-      const later = await add('large')
-      await lock(other, later)
-      await holder.query('commit')
-      await untilWaiting(1)
-      // Locks as a change does: first its token, then the feed.
-      const [change, revoked] = await Promise.all([
-        other
-          .query('update latchkey_feed set head = head where id = 1')
-          .then(() => other.query('commit'))
-          .then(
-            () => 'changed',
-            () => other.query('rollback'),
-          ),
-        bulk,
-      ])
-      expect(revoked).toMatchObject({ count: 2 })
-      expect(change).toBeDefined()
-      for (const each of [slow, later]) expect(await read(each)).toMatchObject({ revokedAt: stamp.revokedAt })
+      const members = Promise.all(Array.from({ length: 4 }, member))
+      await vi.waitFor(() => expect(state.made).toBeGreaterThan(4))
+      const { count } = await revoke().finally(() => {
+        state.ended = true
+      })
+      await members
+      expect(count).toBeGreaterThan(MANY)
     } finally {
-      await other.end()
+      await elsewhere.close?.()
     }
   })
 
-  it('a change that waits for a locked token does not block changes to other tokens', async () => {
+  it('two large revocations of the same tokens revoke each token once', async () => {
+    await addMany('large')
+    const elsewhere = server.open(place)
+    try {
+      const [one, two] = await Promise.all([
+        revoke(),
+        elsewhere.revokeWhere({ prefix: 'acme' }, { ...stamp, bulkId: 'B000000000000002' }, event({ bulkId: 'B000000000000002' })),
+      ])
+      expect(one.count + two.count).toBe(MANY)
+    } finally {
+      await elsewhere.close?.()
+    }
+  })
+
+  it('a small bulk revocation that waits for a locked token does not block changes to other tokens', async () => {
     const [held, other] = [await add('large'), await add('large')]
     await lock(holder, held)
-    const waiting = Promise.resolve(rename(held))
-    await untilWaiting(1)
-    expect(await rename(other)).toEqual({ ok: true })
+    const bulk = revoke()
+    expect(await edit(other)).toEqual({ ok: true })
     await holder.query('commit')
-    expect(await waiting).toEqual({ ok: true })
+    expect(await bulk).toMatchObject({ count: 2 })
+  })
+
+  it('changes that wait for a locked token block no others, however many they are', async () => {
+    const [held, other] = [await add('large'), await add('large')]
+    await lock(holder, held)
+    // More than there are connections.
+    const waiting = Promise.all(Array.from({ length: 24 }, () => edit(held)))
+    for (let round = 0; round < 3; round += 1) expect(await edit(other, { name: `round ${round}` })).toMatchObject({ ok: round === 0 })
+    await holder.query('commit')
+    const outcomes = (await waiting).map(({ ok }) => ok)
+    expect(outcomes.filter((ok) => ok)).toHaveLength(1)
+  })
+
+  it('a change that waits for the feed has locked no token', async () => {
+    const one = await add('large')
+    const elsewhere = await server.connect(place)
+    try {
+      await holder.query('begin')
+      await holder.query('update latchkey_feed set head = head where id = 1')
+      const change = Promise.resolve(edit(one))
+      await untilWaiting(1)
+      await elsewhere.query('begin')
+      await elsewhere.query(`select id from latchkey_tokens where id = '${one.id}' for update nowait`)
+      await elsewhere.query('rollback')
+      await holder.query('commit')
+      expect(await change).toEqual({ ok: true })
+    } finally {
+      await elsewhere.end()
+    }
   })
 }
 

@@ -14,6 +14,8 @@ export interface Engine {
   run<R>(query: CompiledQuery<R>): MaybePromise<QueryResult<R>>
   /** Runs all of the steps or none: an exception rolls back and is rethrown. After a deadlock the steps may restart. */
   transaction<T>(steps: () => Steps<T>): MaybePromise<T>
+  /** Like `transaction`, for work that takes seconds: if it restarts, other transactions do not wait for it. */
+  longTransaction?<T>(steps: () => Steps<T>): MaybePromise<T>
   /** Like `run`, for the one query that must be fast: reading tokens by their IDs. */
   find?(query: CompiledQuery): MaybePromise<readonly unknown[]>
   /** Like `run`, for reads of many rows. They must not keep changes from a connection. */
@@ -57,6 +59,13 @@ export class CapSignal extends Error {
   constructor(exceeded: number) {
     super('exceeded')
     this.exceeded = exceeded
+  }
+}
+
+/** Thrown inside steps to roll back: another transaction holds a lock on one of the tokens. Its cause is the error of the driver. */
+export class HeldSignal extends Error {
+  constructor(cause: unknown) {
+    super('held', { cause })
   }
 }
 

@@ -64,7 +64,7 @@ export type Shares<L> = {
   feed(): Promise<L>
   /** For changes and all other work, which may use all but one, so that a short read can always find out whether the server answers. */
   others(): Promise<L>
-  /** For reads of many rows, which may use one fewer still, so that a change, such as a revocation, never lacks a connection because of them. */
+  /** For reads of many rows, which may use two fewer still. A change never lacks a connection because of them, even beside a large bulk revocation. */
   reads(): Promise<L>
 }
 
@@ -74,6 +74,6 @@ export const sharesOf = <L extends Lease>(size: unknown, take: () => Promise<L>)
   const any = inTurn(most, take)
   const others = inTurn(Math.max(1, most - 1), any)
   // Of two connections, one is for reads of many rows and one for changes.
-  const reads = inTurn(Math.max(1, most - 2), most > 2 ? others : any)
+  const reads = inTurn(Math.max(1, most - 3), most > 2 ? others : any)
   return { any, feed: inTurn(FEED, any), others, reads }
 }

@@ -84,6 +84,7 @@ export const kyselyEngine = (given: KyselyHandle, quirks: Quirks, names: Names, 
   return {
     run: <R>(query: CompiledQuery<R>) => again(() => db.executeQuery(query)),
     transaction: <T>(steps: () => Steps<T>) => queue(() => once(steps)),
+    longTransaction: <T>(steps: () => Steps<T>) => again(() => once(steps)),
     async migrate(): Promise<void> {
       try {
         if (await driveAsync(isUpToDate(quirks, names), (query) => again(() => db.executeQuery(query)))) return

@@ -66,6 +66,8 @@ export type Quirks = {
   readonly nameIndex?: NameIndex
   /** Counts the index of names on a server that uses it without a hint: a query with one row and the column `found`, which is 0 if the index could not be created. */
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
+  /** Whether this error of `for update nowait` means that another transaction holds a lock on one of the rows. Absent: there is one writer at a time. */
+  isHeld?(error: unknown): boolean
   /** Whether an update through an index waits for uncommitted inserts. An update by primary key never does. */
   readonly waitsForInserts?: true
   /** Whether a `with` clause can contain an update. */

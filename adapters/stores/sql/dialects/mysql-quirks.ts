@@ -17,6 +17,8 @@ const numbers: ReadonlyMap<number, Fault> = new Map([
   [1020, 'contention'],
   [1205, 'contention'],
   [1213, 'contention'],
+  // The answer of MySQL to NOWAIT. MariaDB reports 1205.
+  [3572, 'locked'],
   // ER_SECURE_TRANSPORT_REQUIRED
   [3159, 'encryption'],
   [1045, 'authentication'],
@@ -119,6 +121,7 @@ export const mysqlQuirks: Quirks = {
     release: CompiledQuery.raw("select release_lock(concat(left(database(), 20), '.', ?))", [`${tablePrefix}up`]),
   }),
   faultOf,
+  isHeld: (error) => [1205, 3572].includes(Number(Reflect.get(Object(error), 'errno'))),
   table: ({ tablePrefix }, table) => `\`${tablePrefix}${table}\``,
   migrations: mysqlMigrations,
   diagnose: diagnoseMysql,

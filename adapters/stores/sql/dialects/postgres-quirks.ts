@@ -120,6 +120,7 @@ export const postgresQuirks: Quirks = {
   }),
   announce: (names) => CompiledQuery.raw('select pg_notify($1, $2)', [channelOf(names), '']),
   faultOf,
+  isHeld: (error) => faultOf(error) === 'locked',
   table: tableOf,
   migrations: postgresMigrations,
   diagnose: diagnosePostgres,

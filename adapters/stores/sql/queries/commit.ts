@@ -7,11 +7,12 @@ import { isExceeded } from './caps.js'
 import { eraseFields } from './erasures.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
 import { refuseFenced } from './moves.js'
+import { lockTokens, untilFree } from './token-locks.js'
 import { clearUsage } from './usage.js'
 import { cutFeed, writeFeed } from './write-feed.js'
 
-/** Two changes that lock their tokens in the same order cannot deadlock. */
-const inOrder = <T>(list: readonly T[], idOf: (item: T) => string): readonly T[] => [...list].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
+/** How long a change waits for tokens that another transaction has locked. By then its caller has timed out. */
+const PATIENCE_MS = 5_000
 
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   const { builder } = sql
@@ -21,20 +22,21 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   for (const id of [...inserts.map((token) => token.id), ...updates.map((update) => update.record.id), ...removals]) touched.add(id)
   for (const id of touched) lines.push(tokenLine(id))
   for (const owner of ownersChanged) lines.push(ownerLine(owner))
-  // Before the feed is locked, so that only this change waits if another transaction holds the same token.
+  // Before the feed is locked, so that only this change waits if another transaction inserts the same ID.
   for (const piece of chunks(inserts)) yield* ask(builder.insertInto('tokens').values(piece.map(tokenToRow)))
-  for (const { expectedVersion, record } of inOrder(updates, ({ record: { id } }) => id)) {
-    const { id, ...columns } = tokenToRow(record)
-    const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))
-    if (affected(result) !== 1) throw new ConflictSignal(id)
-  }
-  for (const piece of chunks(inOrder(removals, (id) => id))) yield* ask(builder.deleteFrom('tokens').where('id', 'in', piece))
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // The row lock of the feed makes its order the order of commits, of changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
     yield* writeFeed(sql, events, lines)
     yield* refuseFenced(sql, prefixOf(change))
   }
+  for (const piece of chunks([...updates.map(({ record }) => record.id), ...removals])) yield* lockTokens(sql, piece)
+  for (const { expectedVersion, record } of updates) {
+    const { id, ...columns } = tokenToRow(record)
+    const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))
+    if (affected(result) !== 1) throw new ConflictSignal(id)
+  }
+  for (const piece of chunks(removals)) yield* ask(builder.deleteFrom('tokens').where('id', 'in', piece))
   for (const erasure of erasures) yield* eraseFields(sql, erasure)
   yield* clearUsage(sql, removals)
   // Under the row lock of the feed, so no other transaction adds a token before this one commits.
@@ -72,7 +74,7 @@ export const commit = async (sql: Sql, change: Change): Promise<CommitResult> =>
   if (twice !== undefined) return { ok: false, conflict: twice }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const result = await sql.engine.transaction(() => steps(sql, change))
+      const result = await untilFree(PATIENCE_MS, () => sql.engine.transaction(() => steps(sql, change)))
       await clearLate(sql, change)
       return result
     } catch (error) {

@@ -12,10 +12,15 @@ import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
 import { refuseFenced } from './moves.js'
 import { placeAll } from './place-events.js'
+import { type LockedToken, lockBulk, lockTokens, untilFree } from './token-locks.js'
 import { writeFeed } from './write-feed.js'
 
+/** Up to this many tokens are revoked in one step, while nobody else changes any token. */
+const FEW = 1_000
 /** How many token IDs are read at a time if tokens are revoked by ID. Each read skips over the tokens that are already revoked. */
 const MOST_READ = 50_000
+/** How long a revocation waits for tokens that another one has locked. */
+const PATIENCE_MS = 60_000
 
 /**
  * Selects the tokens to revoke. Excludes tokens whose creation has no position in the audit log yet: host transactions may add some after the events were
@@ -23,21 +28,30 @@ const MOST_READ = 50_000
  */
 const matchedBy = (filter: TokenFilter) => (eb: ExpressionBuilder<Tables, 'tokens'>) =>
   eb.and([
-    ...filterConditions(eb, filter),
-    eb('tokens.revoked_at', 'is', null),
+    ...liveAndMatching(eb, filter),
     eb.not(eb.exists(eb.selectFrom('outbox').select('outbox.id').whereRef('outbox.token_id', '=', 'tokens.id'))),
   ])
+
+// The state is part of more indexes than the instant of a revocation.
+const liveAndMatching = (eb: ExpressionBuilder<Tables, 'tokens'>, filter: TokenFilter) => [
+  ...filterConditions(eb, filter),
+  eb('tokens.revoked_at', 'is', null),
+  eb('tokens.state', 'in', ['live', 'inactive']),
+]
+
+/** The matching tokens. */
+const found = ({ builder }: Sql, filter: TokenFilter) => builder.selectFrom('tokens').where(matchedBy(filter))
 
 /** How many tokens of each tenant were revoked. */
 type Counts = Map<string | undefined, number>
 
-/** Revokes the matching tokens, and adds them to the counts. */
-function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: RevocationStamp, counts: Counts): Steps<void> {
-  const add = (rows: readonly { readonly tenant_id: string | null; readonly found: Wide }[]): void => {
-    for (const { tenant_id, found } of rows) counts.set(tenant_id ?? undefined, (counts.get(tenant_id ?? undefined) ?? 0) + wide(found))
-  }
-  const matching = matchedBy(filter)
-  const update = builder.updateTable('tokens').set((eb) => ({
+const addTo = (counts: Counts, tenantId: string | null, count: number): void => {
+  counts.set(tenantId ?? undefined, (counts.get(tenantId ?? undefined) ?? 0) + count)
+}
+
+/** The update that revokes tokens. */
+const updateOf = ({ builder }: Sql, stamp: RevocationStamp) =>
+  builder.updateTable('tokens').set((eb) => ({
     revoked_at: stamp.revokedAt,
     revoked_by: stamp.revokedBy,
     revoked_code: stamp.revokedCode,
@@ -46,45 +60,71 @@ function* revoke({ builder, quirks }: Sql, filter: TokenFilter, stamp: Revocatio
     updated_at: stamp.revokedAt,
     version: eb('version', '+', 1),
   }))
-  const found = raw<Wide>`count(*)`.as('found')
+
+/** What a revocation does, and whom it has revoked so far. */
+type Work = { readonly filter: TokenFilter; readonly stamp: RevocationStamp; readonly counts: Counts }
+
+const TENANT_AND_COUNT = ['tenant_id', raw<Wide>`count(*)`.as('found')] as const
+
+/** Revokes the matching tokens while other transactions may change tokens, and waits for those that they have locked. */
+function* revokeWaiting(sql: Sql, { filter, stamp, counts }: Work): Steps<void> {
+  const { builder, quirks } = sql
+  const update = updateOf(sql, stamp)
   if (quirks.updatesInWith) {
-    const revoked = builder.with('revoked', () => update.where(matching).returning('tenant_id'))
-    add((yield* ask(revoked.selectFrom('revoked').select(['tenant_id', found]).groupBy('tenant_id'))).rows)
-  } else if (quirks.waitsForInserts) {
-    for (;;) {
-      const { rows } = yield* ask(builder.selectFrom('tokens').select('id').where(matching).limit(MOST_READ))
-      if (rows.length === 0) return
-      for (const piece of chunks(rows.map(({ id }) => id))) {
-        const within = (eb: ExpressionBuilder<Tables, 'tokens'>) => eb.and([eb('id', 'in', piece), eb('revoked_at', 'is', null)])
-        // Another transaction may have revoked some of them since they were read.
-        const { rows: locked } = yield* ask(builder.selectFrom('tokens').select('tenant_id').where(within).forUpdate())
-        add(locked.map(({ tenant_id }) => ({ tenant_id, found: 1 })))
-        yield* ask(update.where(within))
-      }
+    const revoked = builder.with('revoked', () => update.where(matchedBy(filter)).returning('tenant_id'))
+    const { rows } = yield* ask(revoked.selectFrom('revoked').select(TENANT_AND_COUNT).groupBy('tenant_id'))
+    for (const row of rows) addTo(counts, row.tenant_id, wide(row.found))
+    return
+  }
+  for (;;) {
+    const { rows } = yield* ask(found(sql, filter).select('id').limit(MOST_READ))
+    if (rows.length === 0) return
+    for (const piece of chunks(rows.map(({ id }) => id))) {
+      const tokens = builder.selectFrom('tokens').where('id', 'in', piece)
+      // By ID alone: through another index, the lock would be taken in a different order from that of a change.
+      yield* ask(tokens.select('id').orderBy('id').forUpdate())
+      // Since the IDs were read, others may have revoked some of the tokens, or changed them so that they no longer match.
+      const still = tokens.where((eb) => eb.and(liveAndMatching(eb, filter))).select(['id', 'tenant_id'])
+      yield* revokeLocked(sql, (yield* ask(still)).rows, stamp, counts)
     }
-  } else {
-    // No other transaction writes in the meantime.
-    const counted = builder.selectFrom('tokens').select(['tenant_id', found]).where(matching).groupBy('tenant_id')
-    add((yield* ask(counted)).rows)
-    yield* ask(update.where(matching))
   }
 }
 
-/**
- * Revokes the matching tokens in two steps.
- *
- * The first step revokes most of them before it locks the feed, so that changes to other tokens need not wait. The second step runs under that lock and revokes
- * the tokens added since. Other changes lock their tokens before the feed, so the second step can deadlock with a change to a token that was just added. The
- * server then aborts one of the two, which is retried. `atOnce` omits the first step.
- */
-function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent, atOnce: boolean): Steps<BulkResult> {
-  const { builder, quirks } = sql
-  const counts: Counts = new Map()
-  if (!atOnce) {
-    yield* refuseFenced(sql, filter.prefix)
-    yield* revoke(sql, filter, stamp, counts)
+/** Revokes tokens that this transaction has locked. */
+function* revokeLocked(sql: Sql, locked: readonly LockedToken[], stamp: RevocationStamp, counts: Counts): Steps<void> {
+  if (locked.length === 0) return
+  for (const { tenant_id } of locked) addTo(counts, tenant_id, 1)
+  const ids = locked.map(({ id }) => id)
+  yield* ask(updateOf(sql, stamp).where('id', 'in', ids))
+}
+
+/** Revokes the matching tokens under the lock of the feed, so that nobody else changes or adds any. */
+function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work): Steps<void> {
+  if (sql.quirks.isHeld === undefined) {
+    const { rows } = yield* ask(found(sql, filter).select(TENANT_AND_COUNT).groupBy('tenant_id'))
+    for (const row of rows) addTo(counts, row.tenant_id, wide(row.found))
+    yield* ask(updateOf(sql, stamp).where(matchedBy(filter)))
+    return
   }
-  // Every change takes this lock before it commits, so that no other transaction changes a token from here on; only host transactions can add some.
+  const { rows } = yield* ask(found(sql, filter).select('id').orderBy('id'))
+  for (const piece of chunks(rows.map(({ id }) => id))) yield* revokeLocked(sql, yield* lockTokens(sql, piece), stamp, counts)
+}
+
+/**
+ * Revokes the matching tokens.
+ *
+ * If there are many, a first step revokes most of them before the feed is locked, so that changes to other tokens need not wait. The rest is done under that
+ * lock. Changes lock tokens only under the lock of the feed too, so it finds none of its tokens locked by one of them.
+ */
+function* steps(sql: Sql, work: Work, event: StoredEvent, areMany: boolean): Steps<BulkResult> {
+  const { builder, quirks } = sql
+  const { filter, counts } = work
+  if (areMany) {
+    yield* refuseFenced(sql, filter.prefix)
+    yield* lockBulk(sql)
+    yield* revokeWaiting(sql, work)
+  }
+  // Every change takes this lock before it commits, so from here on nobody else changes a token; only host transactions can add some.
   yield* quirks.bump(builder, 0)
   yield* refuseFenced(sql, filter.prefix)
   // The events that created the tokens must precede the revocation.
@@ -92,7 +132,7 @@ function* steps(sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: St
   const placed = waiting.length > 0 && { placed: waiting }
   const taken = yield* ask(builder.selectFrom('events').select('id').where('id', '=', event.id))
   if (taken.rows.length > 0) throw exists(event)
-  yield* revoke(sql, filter, stamp, counts)
+  yield* revokeUnderFeed(sql, work)
   if (counts.size === 0) return { count: 0, events: [], ...placed }
   const events = bulkEvents(event, counts)
   yield* writeFeed(sql, events, [bulkLine(filter)])
@@ -106,15 +146,47 @@ const exists = (event: StoredEvent): ConflictError =>
 /** How often the two steps are tried. Under serializable isolation, any concurrent change would make them fail every time. */
 const ATTEMPTS_IN_STEPS = 3
 
+/** The last large revocation of each store in this process. They would wait for one another anyway, each with a connection. */
+const lines: WeakMap<Sql, Promise<unknown>> = new WeakMap()
+
+const inLine = <T>(sql: Sql, work: () => T | Promise<T>): Promise<T> => {
+  const mine = (lines.get(sql) ?? Promise.resolve()).then(work)
+  lines.set(
+    sql,
+    mine.catch(() => undefined),
+  )
+  return mine
+}
+
+const revokeMany = async (sql: Sql, begin: (areMany: boolean) => Steps<BulkResult>): Promise<BulkResult> => {
+  const { engine } = sql
+  let attempts = 0
+  return await inLine(sql, () =>
+    (engine.longTransaction ?? engine.transaction)(() => {
+      attempts += 1
+      return begin(attempts <= ATTEMPTS_IN_STEPS)
+    }),
+  )
+}
+
+const areManyIn = async (sql: Sql, filter: TokenFilter): Promise<boolean> => {
+  if (sql.quirks.isHeld === undefined) return false
+  const { rows } = await sql.engine.run(
+    found(sql, filter)
+      .select('id')
+      .limit(FEW + 1)
+      .compile(),
+  )
+  return rows.length > FEW
+}
+
 /** Revokes all matching tokens, with the events and the line in the feed in the same transaction. */
 export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> => {
-  const { dialect } = sql.quirks
-  let attempts = 0
+  const begin = (areMany: boolean): Steps<BulkResult> => steps(sql, { filter, stamp, counts: new Map() }, event, areMany)
   try {
-    return await sql.engine.transaction(() => {
-      attempts += 1
-      return steps(sql, filter, stamp, event, dialect === 'sqlite' || attempts > ATTEMPTS_IN_STEPS)
-    })
+    return await untilFree(PATIENCE_MS, async () =>
+      (await areManyIn(sql, filter)) ? await revokeMany(sql, begin) : await sql.engine.transaction(() => begin(false)),
+    )
   } catch (error) {
     if (sql.quirks.faultOf(error) !== 'duplicate') throw error
     throw exists(event)

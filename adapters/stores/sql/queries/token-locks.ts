@@ -1,0 +1,44 @@
+import type { Sql } from '../context.js'
+import { ask, HeldSignal, type Steps } from '../engine.js'
+import { pause } from '../retry.js'
+
+/** The part of a locked token's row that is read with the lock. */
+export type LockedToken = { readonly id: string; readonly tenant_id: string | null }
+
+/**
+ * Locks these tokens, under the row lock of the feed. Returns those that exist; none on a server with one writer at a time, which needs no locks.
+ *
+ * It never waits for them. A transaction that waited while it holds the feed would block everybody's changes, and could deadlock with a large bulk revocation,
+ * which locks its tokens before the feed.
+ */
+export function* lockTokens({ builder, quirks: { isHeld } }: Sql, ids: readonly string[]): Steps<readonly LockedToken[]> {
+  if (isHeld === undefined || ids.length === 0) return []
+  try {
+    const locked = builder.selectFrom('tokens').select(['id', 'tenant_id']).where('id', 'in', ids)
+    return (yield* ask(locked.orderBy('id').forUpdate().noWait())).rows
+  } catch (error) {
+    throw isHeld(error) ? new HeldSignal(error) : error
+  }
+}
+
+/**
+ * Takes the lock of large bulk revocations, of which one runs at a time in all processes. Two with common tokens could otherwise deadlock, and each would find
+ * tokens that the other has locked.
+ */
+export function* lockBulk({ builder }: Sql): Steps<void> {
+  yield* ask(builder.selectFrom('feed').select('id').where('id', '=', 2).forUpdate())
+}
+
+/** Repeats work, for at most this long, while another transaction holds one of its tokens. Between attempts, it holds neither a lock nor a connection. */
+export const untilFree = async <T>(patienceMs: number, work: () => T | Promise<T>): Promise<T> => {
+  const began = performance.now()
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof HeldSignal)) throw error
+      if (performance.now() - began > patienceMs) throw error.cause
+      await pause(attempt)
+    }
+  }
+}
