@@ -200,7 +200,7 @@ function mountNameOf(mountPath: string, known: unknown): string | undefined {
 }
 
 function send(ctx: Context, response: PlainResponse): void {
-  // A response has already started: the only way to refuse is to cut it off.
+  // A response has already started, so the only way to refuse is to cut it off.
   if (ctx.headerSent) return void ctx.res.destroy()
   ctx.status = response.status
   ctx.body = response.body

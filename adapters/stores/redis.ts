@@ -133,7 +133,7 @@ function whyNotUrl(url: string): string | undefined {
   }
 }
 
-// Clients pass other parts through unchecked: a database that is not a number, or a malformed option, later ends the process.
+// Clients pass other parts through unchecked, so a database that is not a number, or a malformed option, later ends the process.
 function whyNotPlain(url: string): string | undefined {
   const { protocol, pathname, searchParams } = new URL(url)
   if (protocol === 'unix:') return URL_FORMS

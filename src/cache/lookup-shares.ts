@@ -1,6 +1,6 @@
 /** The budget that all callers with an unknown address share, as a multiple of one address's. */
 export const UNKNOWN_FACTOR = 10
-/** The budget that an IPv6 site shares, as a multiple of one address's: a customer with a /48 has 65,536 blocks that each count as an address. */
+/** The budget that an IPv6 site shares, as a multiple of one address's. A customer with a /48 has 65,536 blocks that each count as an address. */
 export const SITE_FACTOR = 4
 
 const PART = 1 / 4

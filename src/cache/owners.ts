@@ -113,7 +113,7 @@ export class Owners {
     )
   }
 
-  // Only the exact shape is accepted: a list instead of `{ scopes }` must not mean "no limit on resources".
+  // Only the exact shape is accepted, because a list instead of `{ scopes }` must not mean "no limit on resources".
   #read(answer: unknown): Owned | null {
     if (answer === null) return null
     if (typeof answer === 'object') {

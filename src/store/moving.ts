@@ -85,7 +85,7 @@ export function prefixOf(change: {
   return (change.events[0] ?? change.inserts?.[0] ?? change.updates?.[0]?.record ?? change.erasures?.[0]?.after)?.prefix
 }
 
-/** Returns whether a change only drops the history of the feed. A move never blocks it: the feed is not copied, and its history covers every prefix. */
+/** Returns whether a change only drops the history of the feed. A move never blocks it, because the feed is not copied, and its history covers every prefix. */
 export function onlyCutsFeed({ cutsFeed, ...parts }: { readonly cutsFeed?: true; readonly [part: string]: unknown }): boolean {
   return cutsFeed === true && Object.values(parts).every((part) => !Array.isArray(part) || part.length === 0)
 }

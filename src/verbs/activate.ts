@@ -9,8 +9,8 @@ import { checkHandout } from './lib/handout.js'
 /**
  * Reactivates an inactive token. A token that is not inactive is returned unchanged.
  *
- * Activation grants the token's permissions again, so an actor that may not grant them may not activate the token. `mayOwn` is not called: the owner does not
- * change.
+ * Activation grants the token's permissions again, so an actor that may not grant them may not activate the token. `mayOwn` is not called, because the owner
+ * does not change.
  *
  * @throws NotFoundError `not_found`
  * @throws GrantDeniedError `grant_denied`, when the token has more permissions than the actor may grant, or was deactivated by an actor with wider reach

@@ -101,7 +101,7 @@ export async function explain(context: Context, actor: ReadActor, id: unknown, i
   const at = given.at ?? now
   const past = given.at !== undefined
   const { record, known } = past ? await recordAsOf(context, stored, at) : { record: stored, known: true }
-  // Read these first: an owner callback or a limiter that hangs uses up the remaining time, and that must still be explained.
+  // Read these first, because an owner callback or a limiter that hangs uses up the remaining time, and that must still be explained.
   const refusals = past ? { refusals: await refusalsNear(context, stored, at) } : {}
   const steps = await explainSteps(
     context,

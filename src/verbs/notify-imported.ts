@@ -7,7 +7,7 @@ const PAGE = 50
 
 /**
  * Writes a notice for each imported token that is still in use when the end of its format is near. Only covers notices that became due after `since`. Skips
- * tokens that were rotated: they end as planned, and their overlap has its own notice.
+ * tokens that were rotated, because they end as planned, and their overlap has its own notice.
  *
  * Returns whether it finished. Repeating part of the work writes no notice twice.
  */

@@ -85,7 +85,7 @@ export function setHeaders(response: HttpResponse, { headers }: PlainResponse): 
 
 /** Sends a response unchanged. */
 export function send(response: HttpResponse, { status, headers, body }: Omit<PlainResponse, 'code'>): void {
-  // A response has already started: the only way to refuse is to cut it off.
+  // A response has already started, so the only way to refuse is to cut it off.
   if (nodeResponse(response).headersSent) return void nodeResponse(response).destroy()
   for (const [name, value] of Object.entries(headers)) setHeader(response, name, value)
   const bytes = Buffer.from(body)

@@ -22,7 +22,7 @@ export type Arrival = {
   readonly url: URL
   readonly mountPath: string
   readonly mountName: Arriving['mountName']
-  /** The original request target: a router may have normalized `/x//y` to `/x/y` since. */
+  /** The original request target, because a router may have normalized `/x//y` to `/x/y` since. */
   readonly target: string
   readonly ip: string | undefined
   /** The body that an earlier body parser left, if any. */

@@ -48,7 +48,7 @@ function exitCodeOf(code: string): ExitCode {
   return code === 'invalid_input' ? EXIT.usage : EXIT.failed
 }
 
-/** The login in a connection string, which a message may quote, up to the last `@`: a password may contain reserved characters. */
+/** The login in a connection string, which a message may quote, up to the last `@`, because a password may contain reserved characters. */
 const LOGIN = /(:\/\/)[^\s/?#:@]*:\S*@/g
 
 /** Makes text safe for a terminal: one line without tokens and passwords. */

@@ -34,7 +34,7 @@ export class Lifetime {
     this.#closers.push(close)
   }
 
-  /** Closes everything, once. Never rejects: the instance itself reports what it cannot close. */
+  /** Closes everything, once. Never rejects, because the instance itself reports what it cannot close. */
   end(): Promise<void> {
     this.#ending ??= Promise.race([
       Promise.allSettled(this.#closers.map((close) => close())),

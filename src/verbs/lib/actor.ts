@@ -117,7 +117,10 @@ export function turnsOf(actor: Pick<ReadActor, 'id' | 'tenants'>): Known {
   return { id, group: groupOf(tenants ?? []) }
 }
 
-/** Checks whether this ID identifies no particular person in the audit log: the application, a token, an unknown caller, everybody who was erased. */
+/**
+ * Returns whether this ID identifies no particular person in the audit log, because it stands for the application, a token, an unknown caller, or everyone who
+ * was erased.
+ */
 export function isNobody(id: string): boolean {
   return id === SYSTEM.id || id === ERASED || id === 'anonymous' || isHolder({ id })
 }
