@@ -1,4 +1,4 @@
-import { EVERY_TEXT } from '../token/redact.js'
+import { decodeJsonEscapes, EVERY_TEXT } from '../token/redact.js'
 import { decodeBase64Leniently, decodePercent } from './base64.js'
 import { fieldValues, type HeaderSource } from './request.js'
 
@@ -19,6 +19,8 @@ const MOST_TEXT = 2 ** 16
 /** How often a word is decoded. RFC 6749 §2.3.1: the secret of a client is form-encoded, then paired with its ID in base64. A cookie may be encoded once more. */
 const MOST_DECODINGS = 3
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they tell bytes from text.
+const CONTROL = /[\x00-\x08\x0e-\x1f\x7f]/
 const BASE64 = /^[0-9A-Za-z+/_-]+=*$/
 // The forms of Express (`s:id.signature`) and of Hono (`id.signature`).
 const SIGNED = /^(?:s:(.+)\.[^.]*|([^.]+)\.[0-9A-Za-z+/_=-]{27,})$/s
@@ -37,11 +39,16 @@ export function secretsIn(headers: HeaderSource, fields: readonly string[]): rea
   const secrets = new Collected()
   let encoded: ReadonlySet<string> = words
   for (let round = 0; round < MOST_DECODINGS && secrets.addAll(encoded); round += 1) {
-    const found = [...encoded].flatMap((text) => [text, ...membersOf(text)]).filter(isLong)
+    const found = [...encoded].flatMap(takenApart).filter(isLong)
     if (!secrets.addAll(found)) break
-    encoded = new Set(found.flatMap(decodingsOf).filter((text) => isLong(text) && !secrets.has(text)))
+    encoded = new Set(
+      found
+        .filter(isText)
+        .flatMap(decodingsOf)
+        .filter((text) => isLong(text) && !secrets.has(text)),
+    )
   }
-  secrets.addAll([...encoded].flatMap((text) => [text, ...membersOf(text)]).filter(isLong))
+  secrets.addAll([...encoded].flatMap(takenApart).filter(isLong))
   return secrets.all
 }
 
@@ -79,6 +86,15 @@ function piecesOf(text: string): readonly string[] {
   return text.split(/[^0-9A-Za-z]+/).filter(({ length }) => length >= SHORTEST_PIECE)
 }
 
+/** Random bytes in base64 decode to characters that no credential consists of. Taking those apart again and again would find ever more of them. */
+function isText(text: string): boolean {
+  return !CONTROL.test(text)
+}
+
+function takenApart(text: string): readonly string[] {
+  return isText(text) ? [text, ...membersOf(text)] : [text]
+}
+
 function isLong(text: string): boolean {
   return text.length >= SHORTEST
 }
@@ -94,6 +110,7 @@ function decodingsOf(text: string): readonly string[] {
   const decoded: string[] = []
   if (text.includes('%')) decoded.push(decodePercent(text))
   if (text.includes('+')) decoded.push(decodePercent(text, true))
+  if (text.includes('\\u')) decoded.push(decodeJsonEscapes(text))
   if (BASE64.test(text)) decoded.push(...decodeBase64Leniently(text))
   return decoded
 }

@@ -74,8 +74,17 @@ export function textRemover(secrets: readonly string[]): Remove {
   let found: Searched | undefined
   return (given) => {
     found ??= searched(secrets)
-    return withoutSecrets(startOf(given), found)
+    const shown = withoutSecrets(startOf(given), found)
+    // Encoders of JSON differ in the characters that they escape.
+    const decoded = decodeJsonEscapes(shown)
+    const clean = decoded === shown ? shown : withoutSecrets(decoded, found)
+    return clean === decoded ? shown : clean
   }
+}
+
+/** Decodes the escapes of JSON that stand for one code unit, such as `\u00fc`. */
+export function decodeJsonEscapes(text: string): string {
+  return text.replace(/\\u([0-9A-Fa-f]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 }
 
 /** The forms of secrets to search for. */

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { secretsIn } from '../../src/http/secrets-in.js'
-import { EVERY_TEXT } from '../../src/token/redact.js'
+import { EVERY_TEXT, withoutTexts } from '../../src/token/redact.js'
 
 const ID = '0123abcd'
 const SECRET = '0123456789abcdef0123456789abcde9'
@@ -49,6 +50,28 @@ it('an ordinary number of cookies does not cause whole error texts to be hidden'
   const many = Array.from({ length: 40 }, (_, at) => `cookie${at}=${SECRET}${at}`).join('; ')
   for (const cookie of [`s=${btoa(long.json)}`, `s=${encodeURIComponent(long.json)}`, `s=${long.hex}`, many]) {
     expect(secretsIn(['cookie', cookie], [])).not.toBe(EVERY_TEXT)
+  }
+})
+
+it.each([4_000, 9_000, 15_500])('a cookie of %i random characters in base64url does not hide every error', (length) => {
+  for (let turn = 0; turn < 20; turn += 1) {
+    const value = randomBytes(length).toString('base64url').slice(0, length)
+    const secrets = secretsIn(['cookie', `s=${value}`, 'authorization', `Bearer ${SECRET}`], [])
+    expect(secrets).not.toBe(EVERY_TEXT)
+    expect(secrets).toContain(SECRET)
+    expect(secrets).toContain(value)
+  }
+})
+
+it('a secret that a cookie contains with JSON escapes is found as the host reads it, and as an error escapes it', () => {
+  const escaped = String.raw`Gr\u00fc\u00dfe-an-K\u00f6ln`
+  const read = JSON.parse(`"${escaped}"`)
+  const upper = escaped.replaceAll('fc', 'FC').replaceAll('df', 'DF').replaceAll('f6', 'F6')
+  for (const fields of [['cookie', `s=${encodeURIComponent(`{"p":"${escaped}"}`)}`], basic(`ada:${read}`)]) {
+    for (const text of [read, escaped, upper])
+      expect(withoutTexts(`no user has the password ${text}, ask the team`, secretsIn(fields, []))).toBe(
+        'no user has the password …, ask the team',
+      )
   }
 })
 
