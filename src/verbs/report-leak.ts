@@ -16,6 +16,7 @@ import { noteOutOfReach } from './lib/attempts.js'
 import { auditEvent } from './lib/audit.js'
 import { commit, findVisible, type Step, timeOfChange, withChanges } from './lib/change.js'
 import { takingTurns } from './lib/line.js'
+import { revokeOutright } from './lib/revoke-outright.js'
 
 type Given = { token: string; source?: string | undefined; url?: string | undefined; type?: string | undefined; action: LeakAction }
 
@@ -52,13 +53,18 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
     return { known: false }
   }
   let repeated = false
-  return await takingTurns<LeakReported>(context, found.id, given.action === 'revoke' ? 'revocation' : 'stop', async () => {
+  return await takingTurns<LeakReported>(context, found.id, given.action === 'revoke' ? 'revocation' : 'stop', async ({ isOutrun }) => {
     const current = await findVisible(context, found.id, actor)
     const now = timeOfChange(context)
     const leak = leakEvent(current, given, actor, now)
     const step = stepOf(current, given.action, actor, now)
     const events = [...(repeated ? [] : [leak]), ...(step === undefined ? [] : [step.event])]
     if (events.length === 0) return { known: true, repeated, record: viewRecord(current, now) }
+    if (isOutrun && step !== undefined && given.action === 'revoke') {
+      // The report itself follows, in a change that no edit can hold up.
+      await revokeOutright(context, step.record, step.event)
+      return undefined
+    }
     const updates = step === undefined ? [] : [{ expectedVersion: current.version, record: step.record }]
     const result = await commit(context, { updates, events })
     if (result.ok) return { known: true, repeated, record: viewRecord(step?.record ?? current, now) }

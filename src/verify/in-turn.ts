@@ -31,7 +31,7 @@ export function inTurns(context: Context, caller: string | Known): Context {
  */
 export async function changeInTurn<T>(
   context: Context,
-  method: 'commit' | 'saveTicket',
+  method: 'commit' | 'revokeWhere' | 'saveTicket',
   tenantId: string | undefined,
   change: (context: Context) => Promise<T>,
   changed: readonly Filtered[] = [],

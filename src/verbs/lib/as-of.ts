@@ -92,6 +92,8 @@ async function takeBack(context: Context, current: StoredToken, state: Fields, a
       // A creation event may outlive later events, so it does not prove that those are complete.
       if (isCreation) return left === 0
       if (event.at <= at) return true
+      // A revocation that wrote its record without its version was undone at the start, together with the bulk revocations.
+      if (event.bulkId !== undefined && event.bulkId === current.bulkId) continue
       if (!undo(state, event)) return false
       left -= 1
     }

@@ -18,8 +18,9 @@ import { viewRecord } from '../../verify/view-record.js'
 import { canSee, type ReadActor } from './actor.js'
 import { about, concerning } from './attempts.js'
 import { capsOnNew, tokenLimitReached } from './caps.js'
-import { mustWait, takingTurns, type Urgency } from './line.js'
+import { takingTurns, type Urgency } from './line.js'
 import { noticesOf } from './notices-of.js'
+import { revokeOutright } from './revoke-outright.js'
 import { join, placeEvents } from './waits.js'
 
 /**
@@ -180,7 +181,8 @@ export async function findVisible(context: Context, id: unknown, actor: ReadActo
 export type Step = { readonly record: StoredToken; readonly event: StoredEvent; readonly caps?: readonly TokenCap[] } | undefined
 
 /**
- * Reads a token, changes it, and writes it back only if nobody else has changed it in the meantime. Otherwise starts over with the new version.
+ * Reads a token, changes it, and writes it back only if nobody else has changed it in the meantime. Otherwise starts over with the new version. A revocation
+ * that has lost several times no longer depends on the version.
  *
  * @throws NotFoundError `not_found`
  * @throws ConflictError `conflict`, when `version` is passed and is not the current version, or after too many concurrent changes
@@ -193,7 +195,7 @@ export async function changeToken(
   urgency: Urgency,
   step: (current: StoredToken, now: number) => MaybePromise<Step>,
 ): Promise<TokenRecord> {
-  return await takingTurns(context, id, urgency, async (inTurn) => {
+  return await takingTurns(context, id, urgency, async ({ isOutrun, mayCommit }) => {
     const current = await findVisible(context, id, actor)
     if (version !== undefined && current.version !== version) throw staleVersion(current)
     const now = timeOfChange(context)
@@ -201,7 +203,11 @@ export async function changeToken(
     if (made === undefined) return viewRecord(current, now)
     const next = ownFields(made)
     const events = [next.event, ...(await noticesOf(context, current, next.record, now))]
-    if (!inTurn && mustWait(context, current.id, urgency)) return undefined
+    if (!(await mayCommit())) return undefined
+    if (isOutrun && urgency === 'revocation') {
+      await revokeOutright(context, next.record, next.event)
+      return undefined
+    }
     const updates = [{ expectedVersion: current.version, record: next.record }]
     const result = await commit(context, { updates, events, ...(next.caps !== undefined && { caps: next.caps }) })
     return result.ok ? viewRecord(next.record, now) : undefined

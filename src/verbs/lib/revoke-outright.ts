@@ -1,0 +1,38 @@
+import type { StoredEvent } from '../../model/event.js'
+import type { StoredToken } from '../../model/record.js'
+import { generateId } from '../../token/generate.js'
+import { platformRandom } from '../../token/random.js'
+import type { Context } from '../../verify/context.js'
+import { changeInTurn } from '../../verify/in-turn.js'
+
+/**
+ * Revokes one token whatever its version is, so that concurrent edits cannot prevent it. The token, as the revocation would leave it, and the event come from a
+ * version that has been replaced. Makes sure that no later verification in this process uses the previous state, whatever the result of the write.
+ *
+ * @throws StoreUnavailableError `store_unavailable`; the token may or may not have been revoked
+ */
+export async function revokeOutright(context: Context, record: StoredToken, event: StoredEvent): Promise<void> {
+  const { id, prefix, revokedCode = 'manual' } = record
+  const { at: revokedAt, actorId: revokedBy, reason, tenantId } = event
+  const bulkId = generateId(platformRandom)
+  const stamp = { revokedAt, revokedBy, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
+  // This write changes nothing but the fields of the stamp.
+  const { rotationDueAt: _, ...before } = event.before ?? {}
+  const told = { ...event, before, bulkId }
+  try {
+    const result = await changeInTurn(
+      context,
+      'revokeWhere',
+      tenantId,
+      ({ records, settings, store }) =>
+        records.changing([id], () => store.revokeWhere({ prefix, ids: [id] }, stamp, told, settings.deadlineMs)),
+      [record],
+    )
+    context.outbox.tell(result.placed ?? [])
+    context.announce(result.events)
+  } catch (error) {
+    // The caller may have stopped waiting while the store is still busy with the revocation.
+    context.records.changed(id)
+    throw error
+  }
+}
