@@ -9,8 +9,6 @@ type Remove = (text: string) => string
 
 /** Functions that remove accepted tokens of other systems from text, by the format or example they were learned from. */
 const foreign: Map<unknown, Remove> = new Map()
-/** Not within a word: `monkey_` does not begin with the prefix `key_`. An escape before it, in a URL or in JSON, is not part of a word. */
-const BEGINS = String.raw`(?<!(?<![%\\]|%[0-9A-Fa-f])[0-9A-Za-z])`
 
 /**
  * Adds the shape of another system's tokens, which must match nothing else. It applies to every instance in this process, whichever accepts these tokens,
@@ -18,7 +16,8 @@ const BEGINS = String.raw`(?<!(?<![%\\]|%[0-9A-Fa-f])[0-9A-Za-z])`
  */
 export function learnShape(expression: string): void {
   if (foreign.has(expression)) return
-  const shape = new RegExp(`${BEGINS}(?:${expression})`, 'g')
+  // Not within a word: `monkey_` does not begin with the prefix `key_`. An escape before it, in a URL or in JSON, is not part of a word.
+  const shape = new RegExp(String.raw`(?<!(?<![%\\]|%[0-9A-Fa-f])[0-9A-Za-z])(?:${expression})`, 'g')
   foreign.set(expression, (text) => text.replace(shape, '…'))
 }
 
@@ -50,7 +49,7 @@ export function holdsOwnToken(text: string): boolean {
 const HIDDEN = '(not shown: the request has too much text that could be a secret)'
 
 /** A placeholder for a list of secrets that is too long to search for. */
-export const EVERY_TEXT: readonly string[] = Object.freeze([])
+export const EVERY_TEXT: readonly string[] = /* @__PURE__ */ Object.freeze([])
 
 /** The promise is that no 12 characters of a secret appear anywhere. */
 const PART = 12

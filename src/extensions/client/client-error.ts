@@ -1,6 +1,6 @@
 import { isErrorLike } from '../../errors.js'
 import { redact } from '../../token/redact.js'
-import { instantOf, type RecordPart } from './due.js'
+import { instantOf, NEVER, type RecordPart } from './due.js'
 
 /** A machine-readable reason why the client failed. */
 export type ClientErrorCode =
@@ -84,7 +84,7 @@ export function asClientError(error: unknown): ClientError {
 
 /** Returns whether a successor expires no later than the token that it replaces. */
 export function isEndingToo(old: RecordPart, successor: RecordPart): boolean {
-  return (instantOf(successor.expiresAt) ?? Number.POSITIVE_INFINITY) <= (instantOf(old.expiresAt) ?? 0)
+  return (instantOf(successor.expiresAt) ?? NEVER) <= (instantOf(old.expiresAt) ?? 0)
 }
 
 /** The token expires, and rotation does not extend it. */

@@ -17,11 +17,16 @@ export type Client = {
   /**
    * Rotates now, whether due or not, and resolves when the new token is saved. If another process rotates at the same time, its token is adopted.
    *
-   * Rejects with a `ClientError`; the old token then keeps working, and the client retries.
+   * Rejects with a `ClientError`; the old token then keeps working, and the client retries while the process runs. Before the process ends, await
+   * `settled`, because the new token may not be saved yet.
    */
   readonly rotate: () => Promise<void>
   /**
-   * Resolves when no rotation is in progress. Await it at the end of a job, or pass it to `waitUntil` if the platform stops work after the response.
+   * Resolves when no rotation is in progress and no new token remains to be saved. Await it at the end of a job, or pass it to `waitUntil` if the platform
+   * stops work after the response. It keeps the process alive until then.
+   *
+   * If the new token cannot be saved, or the response to a rotation was lost and the storage does not keep `rotation`, the client retries for up to three
+   * deadlines. Then this rejects with the `ClientError` of the last attempt: if the process ends now, the token may be lost.
    */
   readonly settled: () => Promise<void>
 }

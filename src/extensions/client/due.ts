@@ -15,7 +15,7 @@ export type Due = {
   readonly ageing: boolean
 }
 
-const NEVER = Number.POSITIVE_INFINITY
+export const NEVER: number = Number.POSITIVE_INFINITY
 
 /**
  * A rotation is due at two thirds of the token's life, or at `rotationDueAt` if that comes first. All instants, including `now`, are the server's.

@@ -1,11 +1,12 @@
 import { asClientError, ClientError, ending, isEndingToo, replaced, unused } from './client-error.js'
-import { type Due, dueOf, instantOf, type RecordPart } from './due.js'
+import { type Due, dueOf, instantOf, NEVER, type RecordPart } from './due.js'
 import { readSelf, rotateSelf, type Successor } from './manage.js'
 import type { ClientState, Settings } from './options.js'
+import { createRenewals, MAX_LOOK_MS, MIN_PAUSE_MS } from './renewals.js'
 import { beginRotation, noteRotation, type Rotation, readRotation } from './rotation.js'
 import { load, locked, save, tokenMissing } from './stored.js'
 import { idOf } from './token-text.js'
-import { sleep, within } from './wait.js'
+import { sleep } from './wait.js'
 
 /** Holds the token and makes sure that it is rotated in time. */
 export type Keeper = {
@@ -17,16 +18,9 @@ export type Keeper = {
   settled(): Promise<void>
 }
 
-/** A rotation, or a check whether one is due, in progress. It may continue after its outcome is known, while a successor cannot be saved. */
-type Renewal = { readonly outcome: Promise<void>; readonly forced: boolean }
-
 /** The record of a token that is due or was already replaced. */
 type Seen = { readonly record: RecordPart; readonly ageing: boolean }
 
-/** Settings may change in the meantime, so a distant date is looked up again. */
-const MAX_LOOK_MS = 3_600_000
-const MIN_PAUSE_MS = 1000
-const MAX_BACKOFF_MS = 300_000
 const MAX_SAVE_PAUSE_MS = 60_000
 /** How many times a rotation may lose its lock before it is reported and started again later. */
 const MAX_TURNS = 3
@@ -35,12 +29,11 @@ const quiet = (): undefined => undefined
 
 /** Creates the keeper of one token. */
 export function createKeeper(settings: Settings): Keeper {
-  const { report, deadlineMs } = settings
+  const { report } = settings
   const overlapMs = settings.overlapSeconds * 1000
   let state: ClientState | undefined
   let starting: Promise<ClientState> | undefined
   let reading: Promise<ClientState> | undefined
-  let renewal: Renewal | undefined
   /** Tells this client's notes from those of clients that share the storage. */
   const holder = crypto.randomUUID()
   /** A successor that could not yet be saved. */
@@ -49,11 +42,8 @@ export function createKeeper(settings: Settings): Keeper {
   let spent: string | undefined
   /** The lost successors that this client replaced last. A slow process may still write one to the storage. */
   let ended: readonly string[] = []
-  let failures = 0
-  // Instants of the monotonic clock, because wall clocks jump.
-  let lookAt = 0
   /** From this instant on, this token may have expired, because another process may have rotated it long ago. */
-  let lateAt = Number.POSITIVE_INFINITY
+  let lateAt = NEVER
   let rereadAt = 0
 
   function held(): Promise<ClientState> {
@@ -94,13 +84,13 @@ export function createKeeper(settings: Settings): Keeper {
   function adopt(found: ClientState): void {
     state = found
     unsaved = undefined
-    lookAt = 0
-    lateAt = Number.POSITIVE_INFINITY
+    renewals.lookAt = 0
+    lateAt = NEVER
   }
 
   function schedule({ delayMs }: Due, leastMs: number): void {
     const now = performance.now()
-    lookAt = now + Math.min(Math.max(delayMs, leastMs), MAX_LOOK_MS)
+    renewals.lookAt = now + Math.min(Math.max(delayMs, leastMs), MAX_LOOK_MS)
     lateAt = now + delayMs + overlapMs
   }
 
@@ -114,7 +104,7 @@ export function createKeeper(settings: Settings): Keeper {
     return forced || due.delayMs <= 0 ? { record, ageing: due.ageing && !forced } : undefined
   }
 
-  async function renew(forced: boolean, doubtful: (error: ClientError) => void): Promise<void> {
+  async function renew(forced: boolean, doubtful: (error: unknown) => void): Promise<void> {
     const { token, rotation } = await refresh()
     try {
       const isBegun = readRotation(token, rotation) !== undefined
@@ -127,7 +117,7 @@ export function createKeeper(settings: Settings): Keeper {
     }
   }
 
-  async function replace(token: string, seen: Seen | undefined, doubtful: (error: ClientError) => void): Promise<void> {
+  async function replace(token: string, seen: Seen | undefined, doubtful: (error: unknown) => void): Promise<void> {
     let isOver = false
     for (let turns = 0; !isOver && turns < MAX_TURNS; turns += 1) {
       await locked(settings, async () => {
@@ -138,7 +128,7 @@ export function createKeeper(settings: Settings): Keeper {
   }
 
   /** Rotates while it holds the lock. Returns `false` if it has lost the lock to another process, which continues the rotation. */
-  async function takeTurn(token: string, seen: Seen | undefined, doubtful: (error: ClientError) => void): Promise<boolean> {
+  async function takeTurn(token: string, seen: Seen | undefined, doubtful: (error: unknown) => void): Promise<boolean> {
     const present = await refresh()
     // Another process was faster.
     if (present.token !== token) return true
@@ -183,7 +173,7 @@ export function createKeeper(settings: Settings): Keeper {
    * Saves the successor and retries on failure, unless the storage has received another token. Returns `false` if another process has taken over the lock, which
    * then replaces this successor.
    */
-  async function keep(old: string, begun: Rotation, successor: Successor, doubtful: (error: ClientError) => void): Promise<boolean> {
+  async function keep(old: string, begun: Rotation, successor: Successor, doubtful: (error: unknown) => void): Promise<boolean> {
     const { token, record } = successor
     const due = dueOf(record, instantOf(record.createdAt) ?? Date.now(), overlapMs)
     const switchAt = performance.now() + overlapMs / 2
@@ -219,54 +209,21 @@ export function createKeeper(settings: Settings): Keeper {
         if (state?.token !== token) use()
         return true
       } catch (error) {
-        report(asClientError(error))
-        doubtful(asClientError(error))
+        doubtful(error)
       }
       await sleep(spent === old ? pauseMs : Math.min(pauseMs, Math.max(switchAt - performance.now(), 0)))
     }
   }
 
-  function fail(error: ClientError): void {
-    // A refusal stays in effect until a person changes something.
-    const mostMs = error.code === 'rotation_refused' ? MAX_LOOK_MS : Math.min(MIN_PAUSE_MS * 2 ** failures, MAX_BACKOFF_MS)
-    const backoffMs = mostMs * (0.75 + Math.random() / 4)
-    failures += 1
-    lookAt = performance.now() + Math.max(backoffMs, (error.retryAfterSeconds ?? 0) * 1000)
-    report(error)
-  }
-
-  async function run(forced: boolean, doubtful: (error: ClientError) => void): Promise<void> {
-    try {
-      await renew(forced, doubtful)
-      failures = 0
-    } catch (error) {
-      fail(asClientError(error))
-      throw asClientError(error)
-    } finally {
-      renewal = undefined
-    }
-  }
-
-  function start(forced: boolean): Promise<void> {
-    if (renewal !== undefined) return renewal.outcome
-    const outcome = new Promise<void>((resolve, reject) => {
-      run(forced, reject).then(resolve, reject)
-    })
-    // `report` receives the error, and so does any caller that awaits the rotation.
-    outcome.catch(quiet)
-    renewal = { outcome, forced }
-    return outcome
-  }
+  const renewals = createRenewals(settings, renew, async () => {
+    // The server may have rotated the token. Whoever finds a note of that in the storage can finish it.
+    return state?.rotation !== undefined && (await load(settings).catch(quiet))?.rotation === undefined
+  })
 
   return {
     async current() {
       await held()
-      const now = performance.now()
-      if (now >= lookAt) {
-        const late = now >= lateAt && failures === 0
-        const outcome = start(false)
-        if (late) await within(deadlineMs, outcome).catch(quiet)
-      }
+      await renewals.look(lateAt)
       return (await held()).token
     },
     async successorOf(refused) {
@@ -289,11 +246,8 @@ export function createKeeper(settings: Settings): Keeper {
     },
     async rotate() {
       await held()
-      if (renewal !== undefined && !renewal.forced && unsaved === undefined) await renewal.outcome.catch(quiet)
-      return start(true)
+      return renewals.force(unsaved !== undefined)
     },
-    async settled() {
-      await renewal?.outcome.catch(quiet)
-    },
+    settled: renewals.settled,
   }
 }

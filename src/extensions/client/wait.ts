@@ -1,8 +1,8 @@
-/** Waits. If the platform allows it, the timer does not keep the process alive. */
-export function sleep(ms: number): Promise<void> {
+/** Waits. If the platform allows it, the timer does not keep the process alive, unless `holds`. */
+export function sleep(ms: number, holds?: boolean): Promise<void> {
   return new Promise((resolve) => {
     const timer: number | { unref?(): unknown } = setTimeout(resolve, ms)
-    if (typeof timer === 'object') timer.unref?.()
+    if (typeof timer === 'object' && !holds) timer.unref?.()
   })
 }
 

@@ -1,0 +1,102 @@
+import { asClientError, ClientError } from './client-error.js'
+import { NEVER } from './due.js'
+import type { Settings } from './options.js'
+import { sleep, within } from './wait.js'
+
+/** Rotates the token if that is due or `forced`, and resolves when the successor is saved. `doubtful` is called for each failure to save it. */
+export type Renew = (forced: boolean, doubtful: (error: unknown) => void) => Promise<void>
+
+/** Starts rotations one after the other, and retries them. */
+export type Renewals = {
+  /** When to look next whether a rotation is due, on the monotonic clock. */
+  lookAt: number
+  /** Starts a check if one is due. Waits for it only from `lateAt` on. */
+  look(lateAt: number): Promise<void>
+  /** Rotates now. Joins a rotation in progress, but not a mere check whether one is due. */
+  force(isRotating: boolean): Promise<void>
+  settled(): Promise<void>
+}
+
+/** A rotation, or a check whether one is due, in progress. It may continue after its outcome is known, while a successor cannot be saved. */
+type Renewal = { readonly outcome: Promise<void>; readonly forced: boolean }
+
+/** Settings may change in the meantime, so a distant date is looked up again. */
+export const MAX_LOOK_MS = 3_600_000
+export const MIN_PAUSE_MS = 1000
+const MAX_BACKOFF_MS = 300_000
+/** How many times `settled` looks whether a failed rotation is finished: ten times in a deadline. */
+const LOOKS = 30
+
+const quiet = (): undefined => undefined
+
+/** `isLosable` returns whether only this process can finish a rotation that has begun. */
+export function createRenewals({ report, deadlineMs }: Settings, renew: Renew, isLosable: () => Promise<boolean>): Renewals {
+  let renewal: Renewal | undefined
+  let failures = 0
+  /** The last failure, until a rotation succeeds. */
+  let failure: ClientError | undefined
+
+  function fail(error: unknown): ClientError {
+    failure = asClientError(error)
+    report(failure)
+    return failure
+  }
+
+  async function run(forced: boolean, doubtful: (error: unknown) => void): Promise<void> {
+    try {
+      await renew(forced, doubtful)
+      failures = 0
+      failure = undefined
+    } catch (error) {
+      const { code, retryAfterSeconds = 0 } = fail(error)
+      // A refusal stays in effect until a person changes something.
+      const mostMs = code === 'rotation_refused' ? MAX_LOOK_MS : Math.min(MIN_PAUSE_MS * 2 ** failures, MAX_BACKOFF_MS)
+      const backoffMs = mostMs * (0.75 + Math.random() / 4)
+      failures += 1
+      renewals.lookAt = performance.now() + Math.max(backoffMs, retryAfterSeconds * 1000)
+      throw failure
+    } finally {
+      renewal = undefined
+    }
+  }
+
+  function start(forced: boolean): Promise<void> {
+    if (renewal !== undefined) return renewal.outcome
+    const outcome = new Promise<void>((resolve, reject) => {
+      run(forced, (error) => reject(fail(error))).then(resolve, reject)
+    })
+    // `report` receives the error, and so does any caller that awaits the rotation.
+    outcome.catch(quiet)
+    renewal = { outcome, forced }
+    return outcome
+  }
+
+  const renewals: Renewals = {
+    lookAt: 0,
+    async look(lateAt) {
+      const now = performance.now()
+      if (now < renewals.lookAt) return
+      const isLate = now >= lateAt && failures === 0
+      const outcome = start(false)
+      if (isLate) await within(deadlineMs, outcome).catch(quiet)
+    },
+    async force(isRotating) {
+      if (renewal !== undefined && !renewal.forced && !isRotating) await renewal.outcome.catch(quiet)
+      return start(true)
+    },
+    async settled() {
+      await renewal?.outcome.catch(quiet)
+      // A server that refused has not rotated the token. Otherwise it may have.
+      for (
+        let looks = 0;
+        failure !== undefined && (renewal !== undefined || ((failure.status ?? 500) > 428 && (await isLosable())));
+        looks += 1
+      ) {
+        if (looks > LOOKS) throw new ClientError(failure.code, `the token may be lost: ${failure.message}`)
+        await renewals.look(NEVER)
+        await sleep(deadlineMs / 10, true)
+      }
+    },
+  }
+  return renewals
+}
