@@ -10,6 +10,7 @@ import { type Lifecycle, refusalOf } from '../policy/status.js'
 import { leftUntil } from '../store/deadline.js'
 import { isPacked } from '../token/packed-digest.js'
 import type { Context } from './context.js'
+import { findOne } from './find-one.js'
 import { type Claim, type Imported, provableOf } from './imported.js'
 
 /** The entry that a credential in an imported format belongs to, and whether its secret matched. */
@@ -181,12 +182,6 @@ export async function findStoredImported(context: Context, token: unknown, from:
     from,
   })
   return proven && { stored: proven, beside }
-}
-
-/** Reads one token from the primary when it is the caller's turn. */
-export async function findOne({ store, turns, allowance }: Context, id: string, from: Presenter): Promise<StoredToken | undefined> {
-  const found = await turns.run(from, 'store.find', allowance?.leftMs, () => store.sharing(undefined).find([id]))
-  return found.get(id)
 }
 
 /** Describes the credentials that are accepted only because of the `imports` option. */

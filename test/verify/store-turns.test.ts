@@ -118,10 +118,10 @@ it('refuses the reads of a caller that already has a quarter of all waiting plac
 })
 
 it.each([
-  ['tickets', (tokens: Latchkey) => internalsOf(tokens).redeem?.('A'.repeat(43), { ip: '203.0.113.9' })],
-  ['introspections', (tokens: Latchkey, token: string) => tokens.introspect(token)],
-  ['leak reports', (tokens: Latchkey, token: string) => tokens.system.reportLeak({ token, action: 'notify' })],
-] as const)('a flood of %s by one caller has 12 reads in the store at once', async (_what, ask) => {
+  ['tickets', 12, (tokens: Latchkey) => internalsOf(tokens).redeem?.('A'.repeat(43), { ip: '203.0.113.9' })],
+  ['introspections', 12, (tokens: Latchkey, token: string) => tokens.introspect(token)],
+  ['leak reports of one token', 9, (tokens: Latchkey, token: string) => tokens.system.reportLeak({ token, action: 'notify' })],
+] as const)('a flood of %s by one caller has at most %i reads in the store at once', async (_what, places, ask) => {
   let atOnce = 0
   let most = 0
   const held: (() => void)[] = []
@@ -140,12 +140,12 @@ it.each([
     answered += 1
   }
   for (let at = 0; at < 200; at += 1) void Promise.resolve(ask(tokens, token)).then(count, count)
-  await until(() => held.length === 12)
+  await until(() => held.length === places)
   while (answered < 200) {
     for (const resolve of held.splice(0)) resolve()
     await until(() => held.length > 0 || answered === 200)
   }
-  expect(most).toBe(12)
+  expect(most).toBe(places)
 })
 
 it('slow calls of one network neither hold up nor refuse the calls of others', async () => {

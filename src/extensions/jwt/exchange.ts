@@ -4,6 +4,8 @@ import { atOnce } from '../../http/at-once.js'
 import { answerJson, answerProblem, readRawBody } from '../../http/fetch-answer.js'
 import { internalsOf, type Latchkey } from '../../instance.js'
 import type { Resources } from '../../model/json.js'
+import type { Known } from '../../model/presenter.js'
+import type { Principal } from '../../model/principal.js'
 import type { Duration } from '../../model/record.js'
 import { readClock } from '../../policy/instant.js'
 import { membershipIn } from '../../policy/membership.js'
@@ -98,9 +100,11 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
     if (!verification.ok) throw oauthError(400, 'invalid_request', 'the subject token is not valid')
     // Counted as allowed only once the signed token exists. In every other case, the use is refunded.
     const use = startUse(inside, verification.principal, address)
+    let isReading = true
     try {
       // The signed token outlives this lookup without the store, so it must reflect the primary's current state and not a cache.
-      const parent = await inside.introspect(subject, allowance, address)
+      const parent = await inside.introspect(subject, allowance, partyOf(verification.principal))
+      isReading = false
       if (!parent.active || !isAllowedFrom(parent.record, address))
         throw oauthError(400, 'invalid_request', 'the subject token is not valid')
       const { record } = parent
@@ -142,10 +146,18 @@ export function exchange<S extends string>(tokens: Latchkey<S>, options: Exchang
         scope: scope.join(' '),
       })
     } catch (error) {
-      undoUse(use)
+      // A flood of calls makes its own reads fail. Once the token has no refusals left, such a use is no longer refunded.
+      if (!isReading) undoUse(use)
+      else if (use.refusalsSpent() === undefined) undoUse(use, 'lookup_failed')
       throw error
     }
   })
+}
+
+/** Returns who takes turns for the read of a token. It has been proven, so the tenants behind one address need not wait for each other. */
+function partyOf({ tokenId, tenantId, ownerId }: Principal): Known {
+  const id = JSON.stringify(ownerId === undefined ? ['token', tokenId] : ['owner', tenantId, ownerId])
+  return { id, group: tenantId === undefined ? 'tokens' : [tenantId] }
 }
 
 async function readForm(request: Request): Promise<URLSearchParams> {
