@@ -1,6 +1,7 @@
 import { type LastUse, MAX_USE_TEXT, OTHER_USES, type UsageAddress, type UsageCount } from '../model/usage.js'
 import { normalizeIp } from '../policy/network.js'
 import { redact } from '../token/redact.js'
+import type { UsageShare } from './usage-shares.js'
 
 const HOUR_MS = 3_600_000
 const MAX_COUNTERS = 256
@@ -9,11 +10,8 @@ const MAX_ADDRESSES = 64
 /** Stores differ in the text that they reject; one rejected text would block every batch after it. */
 const UNKEEPABLE = /[\p{Cc}\p{Surrogate}]/gu
 
-/** The maximum number of endpoints and addresses that all tokens together may add before the next flush; further ones are counted under `OTHER_USES`. */
-export type RowBudget = { left: number }
-
 /** The outcome for someone who does not hold the token. Their endpoints and addresses say nothing about the holder, and must not displace the holder's. */
-const STRANGER = 'secret_mismatch'
+export const STRANGER = 'secret_mismatch'
 
 type Counter = { readonly bucketAt: number; readonly endpoint: string; readonly scope: string; readonly outcome: string; count: number }
 type Address = { readonly ip: string; count: number; lastAt: number }
@@ -23,7 +21,7 @@ export class UsageSlot {
   /** Whether it has been passed on to the store, after which it accepts no more counts. */
   sealed = false
   readonly #tokenId: string
-  readonly #budget: RowBudget
+  readonly #share: UsageShare
   readonly #counters: Map<string, Counter> = new Map()
   readonly #addresses: Map<string, Address> = new Map()
   /** How many of the counters are for uses by strangers: one an hour. */
@@ -34,9 +32,9 @@ export class UsageSlot {
   #lastAt: number | undefined
   #lastIp: string | undefined
 
-  constructor(tokenId: string, budget: RowBudget) {
+  constructor(tokenId: string, share: UsageShare) {
     this.#tokenId = tokenId
-    this.#budget = budget
+    this.#share = share
   }
 
   touch(now: number, ip: string | undefined): void {
@@ -106,7 +104,7 @@ export class UsageSlot {
   }
 
   #hasRoom(): boolean {
-    return this.#counters.size - this.#strange < MAX_COUNTERS && this.#budget.left > 0
+    return this.#counters.size - this.#strange < MAX_COUNTERS && this.#share.hasRow
   }
 
   // Scopes are few, because they come from the host's code; endpoints can be anything that callers send.
@@ -123,7 +121,7 @@ export class UsageSlot {
     if (known !== undefined) return known
     const counter = { bucketAt, endpoint, scope, outcome, count: 0 }
     this.#counters.set(keyOf(bucketAt, endpoint, outcome, scope), counter)
-    this.#budget.left -= 1
+    this.#share.takeRow()
     return counter
   }
 
@@ -131,13 +129,13 @@ export class UsageSlot {
   #addressFor(text: string): Address | undefined {
     const ip = normalizeIp(text)
     if (ip === undefined) return undefined
-    const full = this.#addresses.size >= MAX_ADDRESSES || this.#budget.left <= 0
+    const full = this.#addresses.size >= MAX_ADDRESSES || !this.#share.hasRow
     const shown = full && !this.#addresses.has(ip) ? OTHER_USES : ip
     const known = this.#addresses.get(shown)
     if (known !== undefined) return known
     const address = { ip: shown, count: 0, lastAt: 0 }
     this.#addresses.set(shown, address)
-    this.#budget.left -= 1
+    this.#share.takeRow()
     return address
   }
 }

@@ -5,10 +5,15 @@ import { Dates } from '../policy/instant.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 import type { Report } from '../store/reporter.js'
 import { UsageSender, type UsageSheet, usesOf } from './usage-sender.js'
-import { type RowBudget, UsageSlot } from './usage-slot.js'
+import { UsageShares } from './usage-shares.js'
+import { STRANGER, UsageSlot } from './usage-slot.js'
 
 const MAX_SLOTS = 100_000
 const MAX_ROWS_BUFFERED = 250_000
+/** How many tokens that only strangers have used may wait for the store. They have a room of their own, so that they displace no holder's uses. */
+const MAX_STRANGE_SLOTS = 10_000
+/** Half of what one tenant may hold: with that many tokens, uses are written immediately, so that a busy tenant reaches its limit only if the store fails. */
+const CROWDED = 10_000
 
 /** Counts uses in memory and writes them in batches, off the request's path. */
 export class UsageRecorder {
@@ -17,7 +22,8 @@ export class UsageRecorder {
   readonly #report: Report
   readonly #dates: Dates = new Dates()
   #slots: Map<string, UsageSlot> = new Map()
-  #budget: RowBudget = { left: MAX_ROWS_BUFFERED }
+  #shares: UsageShares = new UsageShares(MAX_SLOTS, MAX_ROWS_BUFFERED)
+  #strangers: UsageShares = new UsageShares(MAX_STRANGE_SLOTS, 0)
   /** Slots that accept no more counts but are not part of a batch yet. */
   #sealed: Map<string, UsageSlot> = new Map()
   #sending: Promise<void> | undefined
@@ -61,7 +67,7 @@ export class UsageRecorder {
   /** Counts one use. Texts are empty where unknown; `scope` names what the route required. */
   count(entry: Entry, now: number, endpoint: string, outcome: string, scope: string, ip: string | undefined): void {
     const at = this.#dates.of(now)
-    const slot = at === undefined ? undefined : this.#slot(entry)
+    const slot = at === undefined ? undefined : this.#slot(entry, outcome)
     if (slot === undefined || at === undefined) this.#drop()
     else slot.count(at, endpoint, outcome, scope, ip)
   }
@@ -102,7 +108,8 @@ export class UsageRecorder {
     this.#sealed = this.#slots
     for (const slot of this.#sealed.values()) slot.sealed = true
     this.#slots = new Map()
-    this.#budget = { left: MAX_ROWS_BUFFERED }
+    this.#shares = new UsageShares(MAX_SLOTS, MAX_ROWS_BUFFERED)
+    this.#strangers = new UsageShares(MAX_STRANGE_SLOTS, 0)
     this.#toldDropped = false
   }
 
@@ -136,21 +143,26 @@ export class UsageRecorder {
     this.#report(
       'flush',
       new StoreUnavailableError(
-        'uses are not counted: too many tokens have counts waiting for the store, or the clock option returns an invalid time',
+        'uses are not counted: too many tokens, or too many of one tenant or owner, have counts waiting for the store, or the clock option returns an invalid time',
       ),
     )
   }
 
-  #slot(entry: Entry): UsageSlot | undefined {
+  #slot(entry: Entry, outcome?: string): UsageSlot | undefined {
     const current = entry.slot
     if (current instanceof UsageSlot && !current.sealed) return current
-    let slot = this.#slots.get(entry.id)
-    if (slot === undefined) {
-      if (this.#slots.size >= MAX_SLOTS) return undefined
-      slot = new UsageSlot(entry.id, this.#budget)
-      this.#slots.set(entry.id, slot)
-    }
-    entry.slot = slot
+    const slot = this.#slots.get(entry.id) ?? this.#createSlot(entry, outcome)
+    if (slot !== undefined) entry.slot = slot
+    return slot
+  }
+
+  #createSlot(entry: Entry, outcome: string | undefined): UsageSlot | undefined {
+    const share = this.#shares.of(entry)
+    const payer = outcome === STRANGER ? this.#strangers.of(entry) : share
+    if (!payer.takeSlot()) return undefined
+    const slot = new UsageSlot(entry.id, share)
+    this.#slots.set(entry.id, slot)
+    if (this.#slots.size === CROWDED) this.flush().catch((error: unknown) => this.#report('flush', error))
     return slot
   }
 }

@@ -1,0 +1,61 @@
+import type { Entry } from '../cache/entry.js'
+
+/** The part of the free room that one party may hold. The fuller the buffer, the less each may hold, so that some room is always left for others. */
+const PART = 1 / 4
+
+/** What may still be added to the buffer: tokens, and rows with their endpoints and addresses. */
+type Free = { slots: number; rows: number }
+
+/** The part of the buffer that one party holds. */
+export class UsageShare {
+  readonly #free: Free
+  #slots = 0
+  #rows = 0
+
+  constructor(free: Free) {
+    this.#free = free
+  }
+
+  /** Whether another row may be added. */
+  get hasRow(): boolean {
+    return this.#rows < this.#free.rows * PART
+  }
+
+  takeRow(): void {
+    this.#rows += 1
+    this.#free.rows -= 1
+  }
+
+  /** Returns `false` if this party may add no token. */
+  takeSlot(): boolean {
+    if (this.#slots >= this.#free.slots * PART) return false
+    this.#slots += 1
+    this.#free.slots -= 1
+    return true
+  }
+}
+
+/**
+ * Divides the buffer of unwritten uses among parties, so that while the store takes no uses, none displaces those of others.
+ *
+ * A party is a tenant; for tokens without one, an owner, and otherwise the token itself.
+ */
+export class UsageShares {
+  readonly #free: Free
+  readonly #shares: Map<string, UsageShare> = new Map()
+
+  constructor(slots: number, rows: number) {
+    this.#free = { slots, rows }
+  }
+
+  of({ tenantId, ownerId }: Entry): UsageShare {
+    if (tenantId === undefined && ownerId === undefined) return new UsageShare(this.#free)
+    const key = tenantId === undefined ? `owner ${ownerId}` : `tenant ${tenantId}`
+    const known = this.#shares.get(key)
+    if (known !== undefined) return known
+    const share = new UsageShare(this.#free)
+    // Without room there are no new parties, however many there are.
+    if (this.#free.slots > 0) this.#shares.set(key, share)
+    return share
+  }
+}
