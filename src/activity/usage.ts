@@ -143,7 +143,7 @@ export class UsageRecorder {
     this.#report(
       'flush',
       new StoreUnavailableError(
-        'uses are not counted: too many tokens, or too many of one tenant or owner, have counts waiting for the store, or the clock option returns an invalid time',
+        'uses are not counted: too many tokens, or too many of one tenant, have counts waiting for the store, or the clock option returns an invalid time',
       ),
     )
   }
