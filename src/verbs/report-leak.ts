@@ -36,7 +36,8 @@ const shape: z.ZodType<Given> = z.strictObject({
 })
 
 /**
- * Records in the audit log that a token was found where it should not be, and acts on the report in the same transaction.
+ * Records in the audit log that a token was found where it should not be, and acts on the report. Both happen in one transaction, unless changes by other nodes kept
+ * preventing that: then the token is revoked first, and the report is recorded next.
  *
  * Reporting the same finding again changes nothing: its event is written once, and revocation is final. The token's text is not passed on. A token that the
  * actor cannot see is treated as unknown.
@@ -53,25 +54,30 @@ export async function reportLeak(context: Context, actor: ReadActor, input: unkn
     return { known: false }
   }
   let repeated = false
-  return await takingTurns<LeakReported>(context, found.id, given.action === 'revoke' ? 'revocation' : 'stop', async ({ isOutrun }) => {
-    const current = await findVisible(context, found.id, actor)
-    const now = timeOfChange(context)
-    const leak = leakEvent(current, given, actor, now)
-    const step = stepOf(current, given.action, actor, now)
-    const events = [...(repeated ? [] : [leak]), ...(step === undefined ? [] : [step.event])]
-    if (events.length === 0) return { known: true, repeated, record: viewRecord(current, now) }
-    if (isOutrun && step !== undefined && given.action === 'revoke') {
-      // The report itself follows, in a change that no edit can hold up.
-      await revokeOutright(context, step.record, step.event)
+  return await takingTurns<LeakReported>(
+    context,
+    found.id,
+    given.action === 'revoke' ? 'revocation' : 'stop',
+    async (_inTurn, isOutrun) => {
+      const current = await findVisible(context, found.id, actor)
+      const now = timeOfChange(context)
+      const leak = leakEvent(current, given, actor, now)
+      const step = stepOf(current, given.action, actor, now)
+      const events = [...(repeated ? [] : [leak]), ...(step === undefined ? [] : [step.event])]
+      if (events.length === 0) return { known: true, repeated, record: viewRecord(current, now) }
+      if (isOutrun && step !== undefined) {
+        // The report itself follows, in a change that no edit can hold up.
+        await revokeOutright(context, step.record, step.event)
+        return undefined
+      }
+      const updates = step === undefined ? [] : [{ expectedVersion: current.version, record: step.record }]
+      const result = await commit(context, { updates, events })
+      if (result.ok) return { known: true, repeated, record: viewRecord(step?.record ?? current, now) }
+      // This leak was reported before. At most its action remains to be done.
+      if (result.conflict === leak.id) repeated = true
       return undefined
-    }
-    const updates = step === undefined ? [] : [{ expectedVersion: current.version, record: step.record }]
-    const result = await commit(context, { updates, events })
-    if (result.ok) return { known: true, repeated, record: viewRecord(step?.record ?? current, now) }
-    // This leak was reported before. At most its action remains to be done.
-    if (result.conflict === leak.id) repeated = true
-    return undefined
-  })
+    },
+  )
 }
 
 /** The general redaction recognizes neither the format of an imported token nor parts of a secret. */

@@ -24,7 +24,7 @@ it('writes to the store once when a hundred rotations of one token race', async 
 })
 
 it('applies all concurrent changes to one token, one after the other', async () => {
-  const tokens = instance({ deadline: '60s' })
+  const tokens = instance()
   const { record } = await mint(tokens)
   await Promise.all(Array.from({ length: 20 }, (_, at) => tokens.system.update(record.id, { name: `n${at}` })))
   expect((await tokens.system.get(record.id))?.version).toBe(21)
@@ -36,7 +36,7 @@ it('reads the token fewer than four hundred times for a hundred concurrent chang
     if (method === 'find') finds += 1
     return proceed()
   })
-  const tokens = instance({ store, deadline: '60s' })
+  const tokens = instance({ store })
   const { record } = await mint(tokens)
   await Promise.all(Array.from({ length: 100 }, (_, at) => tokens.system.update(record.id, { name: `n${at}` })))
   expect((await tokens.system.get(record.id))?.version).toBe(101)
@@ -165,7 +165,7 @@ it('refuses an edit immediately when two hundred changes wait for the same token
 
 it('reads the token at most four hundred times for two hundred concurrent changes, and makes all of them', async () => {
   const store = faultyStore(memoryStore())
-  const tokens = instance({ store, deadline: '60s' })
+  const tokens = instance({ store })
   const { record } = await mint(tokens)
   const reads = () => store.calls.filter(({ method }) => method === 'find').length
   const before = reads()

@@ -1,9 +1,8 @@
 import type { Actor, Latchkey } from 'latchkey'
-import { memoryStore } from 'latchkey/stores/memory'
 import { interceptStore, type StoreMethod } from 'latchkey/testing'
 import { describe, expect, it } from 'vitest'
 import type { TokenStore } from '../../src/store/port.js'
-import { instance, mint, pause, refusal, type Scope, until, verdict } from '../latchkey/harness.js'
+import { instance, mint, pause, refusal, type Scope, verdict } from '../latchkey/harness.js'
 import { everyStore } from '../support/every-store.js'
 
 const ADMIN: Actor = { id: 'ann', tenants: ['t1'], manages: 'all' }
@@ -76,75 +75,3 @@ for (const { kind, skip, place } of await everyStore()) {
     })
   })
 }
-
-/**
- * Two nodes on one store that is some milliseconds away. The editor's has edited one token for so long that it slows down. Before each change that the
- * administrator's node makes, the other node starts an edit, and gets a head start.
- */
-async function flooded() {
-  const store = memoryStore()
-  const editor = instance({
-    store: interceptStore(store, async ({ method }, proceed) => {
-      if (method === 'commit') await pause(5)
-      return await proceed()
-    }),
-    deadline: '1s',
-  })
-  const { edit, target } = editsFirst(editor)
-  const begun: Promise<unknown>[] = []
-  const admins = instance({
-    store: preceded(store, async () => {
-      const edited = edit()
-      begun.push(edited)
-      await Promise.race([edited, pause(30)])
-    }),
-    deadline: '60s',
-  })
-  const minted = await mint(editor, { tenantId: 't1' })
-  target(minted.record.id)
-  return { editor, admins, edit, edited: () => Promise.all(begun), ...minted }
-}
-
-it.each([
-  ['deactivate', 'inactive'],
-  ['rotate', 'revoked'],
-] as const)('%s() is not held up by a flood of edits of the same token from another node', async (verb, status) => {
-  const { editor, admins, edit, edited, record } = await flooded()
-  for (let made = 0; made < 60; made += 1) await edit()
-  await admins.as(ADMIN)[verb](record.id)
-  expect((await editor.system.get(record.id))?.status).toBe(status)
-  await edited()
-})
-
-it('an edit that pauses gives way to a deactivation on its own node', async () => {
-  const { editor, edit, record } = await flooded()
-  for (let made = 0; made < 60; made += 1) await edit()
-  const edits = Promise.all(Array.from({ length: 3 }, () => edit()))
-  await pause(10)
-  expect(await Promise.race([editor.system.deactivate(record.id), edits])).toMatchObject({ status: 'inactive' })
-  await edits
-})
-
-it('edits of a token on several nodes that compete for it give way to a deactivation on another', async () => {
-  const store = memoryStore()
-  const far = () =>
-    interceptStore(store, async ({ method }, proceed) => {
-      if (method !== 'find' && method !== 'commit') return await proceed()
-      await pause(10)
-      const answer = await proceed()
-      await pause(10)
-      return answer
-    })
-  const [admins, ...editors] = Array.from({ length: 8 }, () => instance({ store: far(), deadline: '10s' }))
-  if (admins === undefined) throw new Error('no node')
-  const { record } = await mint(admins, { tenantId: 't1' })
-  let over = false
-  const floods = [...editors, ...editors].map(async (editor, of) => {
-    for (let at = 0; !over; at += 1) await refusal(editor.system.update(record.id, { description: `${of} ${at}` }))
-  })
-  await until(async () => ((await admins.system.get(record.id))?.version ?? 0) > 10)
-  const outcome = await refusal(admins.as(ADMIN).deactivate(record.id))
-  over = true
-  await Promise.all(floods)
-  expect(outcome).toBe('done')
-})

@@ -18,7 +18,7 @@ import { viewRecord } from '../../verify/view-record.js'
 import { canSee, type ReadActor } from './actor.js'
 import { about, concerning } from './attempts.js'
 import { capsOnNew, tokenLimitReached } from './caps.js'
-import { takingTurns, type Urgency } from './line.js'
+import { mustWait, takingTurns, type Urgency } from './line.js'
 import { noticesOf } from './notices-of.js'
 import { revokeOutright } from './revoke-outright.js'
 import { join, placeEvents } from './waits.js'
@@ -195,7 +195,7 @@ export async function changeToken(
   urgency: Urgency,
   step: (current: StoredToken, now: number) => MaybePromise<Step>,
 ): Promise<TokenRecord> {
-  return await takingTurns(context, id, urgency, async ({ isOutrun, mayCommit }) => {
+  return await takingTurns(context, id, urgency, async (inTurn, isOutrun) => {
     const current = await findVisible(context, id, actor)
     if (version !== undefined && current.version !== version) throw staleVersion(current)
     const now = timeOfChange(context)
@@ -203,8 +203,8 @@ export async function changeToken(
     if (made === undefined) return viewRecord(current, now)
     const next = ownFields(made)
     const events = [next.event, ...(await noticesOf(context, current, next.record, now))]
-    if (!(await mayCommit())) return undefined
-    if (isOutrun && urgency === 'revocation') {
+    if (!inTurn && mustWait(context, current.id, urgency)) return undefined
+    if (isOutrun) {
       await revokeOutright(context, next.record, next.event)
       return undefined
     }
