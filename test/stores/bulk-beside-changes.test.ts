@@ -250,5 +250,30 @@ const bulkTests = (server: Server): void => {
   })
 }
 
+describe.skipIf(postgres.skip)(`references to tokens on Postgres ${postgres.skip ?? ''}`, () => {
+  it("rows of the host's tables that refer to a token do not hold up its changes and its revocation", async () => {
+    const place = await ownSchema(postgres.url ?? '')
+    const store = postgresStore({ url: place.url, schema: place.schema })
+    const host = new Client({ connectionString: place.url, options: `-c search_path=${place.schema}` })
+    try {
+      await store.migrate?.()
+      await host.connect()
+      const one = token({ tenantId: 'a' })
+      await store.commit({ inserts: [one], events: [event()] })
+      await host.query('create table orders (token_id text references latchkey_tokens (id))')
+      await host.query('begin')
+      await host.query(`insert into orders values ('${one.id}')`)
+      const renamed = { ...one, version: 2, name: 'renamed' }
+      expect(await store.commit({ updates: [{ expectedVersion: 1, record: renamed }], events: [event()] })).toEqual({ ok: true })
+      expect(await store.revokeWhere({ prefix: 'acme', tenantIds: ['a'] }, stamp, event())).toMatchObject({ count: 1 })
+      await host.query('commit')
+    } finally {
+      await host.end()
+      await store.close?.()
+      await place.remove()
+    }
+  })
+})
+
 for (const server of servers)
   describe.skipIf(server.skip)(`a bulk revocation on ${server.name} ${server.skip ?? ''}`, () => bulkTests(server))

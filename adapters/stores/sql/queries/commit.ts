@@ -30,7 +30,8 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
     yield* writeFeed(sql, events, lines)
     yield* refuseFenced(sql, prefixOf(change))
   }
-  for (const piece of chunks([...updates.map(({ record }) => record.id), ...removals])) yield* lockTokens(sql, piece)
+  for (const piece of chunks(updates.map(({ record }) => record.id))) yield* lockTokens(sql, piece)
+  for (const piece of chunks(removals)) yield* lockTokens(sql, piece, true)
   for (const { expectedVersion, record } of updates) {
     const { id, ...columns } = tokenToRow(record)
     const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))

@@ -11,11 +11,14 @@ export type LockedToken = { readonly id: string; readonly tenant_id: string | nu
  * It never waits for them. A transaction that waited while it holds the feed would block everybody's changes, and could deadlock with a large bulk revocation,
  * which locks its tokens before the feed.
  */
-export function* lockTokens({ builder, quirks: { isHeld } }: Sql, ids: readonly string[]): Steps<readonly LockedToken[]> {
+export function* lockTokens({ builder, quirks }: Sql, ids: readonly string[], removes = false): Steps<readonly LockedToken[]> {
+  const { isHeld, dialect } = quirks
   if (isHeld === undefined || ids.length === 0) return []
   try {
-    const locked = builder.selectFrom('tokens').select(['id', 'tenant_id']).where('id', 'in', ids)
-    return (yield* ask(locked.orderBy('id').forUpdate().noWait())).rows
+    const tokens = builder.selectFrom('tokens').select(['id', 'tenant_id']).where('id', 'in', ids).orderBy('id')
+    // On Postgres, rows of the host's tables can refer to tokens. Their locks conflict only with a removal.
+    const locked = dialect === 'postgres' && !removes ? tokens.forNoKeyUpdate() : tokens.forUpdate()
+    return (yield* ask(locked.noWait())).rows
   } catch (error) {
     throw isHeld(error) ? new HeldSignal(error) : error
   }
