@@ -2,7 +2,7 @@ import { isLatchkeyError } from '../errors.js'
 import { DeadlineError, isConnectionLost } from '../store/deadline.js'
 import type { GuardedStore } from '../store/guarded-store.js'
 
-/** How often a store that responds may refuse the same part before the part is split. Any transient cause has passed by then. */
+/** How many times a store that responds may refuse the same part before the part is split. Any transient cause has passed by then. */
 const PATIENCE = 3
 /** The same if the connection breaks each time. The data is probably not the cause, but some of it may crash the server. */
 const PATIENCE_WITH_CUTS = 10

@@ -68,7 +68,7 @@ function orNothing(find: () => string | undefined): string | undefined {
   }
 }
 
-/** Warns about a function that reads a misnamed parameter, or returns a number. Text and lists may be empty because of what the caller sent. */
+/** Warns about a function that reads a misnamed parameter or returns a number. Strings and lists cause no warning: what was sent may make them empty. */
 function warnNoValue<R>(
   requirement: Requirement<R>,
   { guard }: Admission,

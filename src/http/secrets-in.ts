@@ -16,7 +16,7 @@ const SHORTEST_PIECE = 16
 const MOST_WORDS = 256
 /** The maximum length of all the texts to search for, for the same reason: header fields of about 9 KB. */
 const MOST_TEXT = 2 ** 16
-/** How often a word is decoded. RFC 6749 §2.3.1: the secret of a client is form-encoded, then paired with its ID in base64. A cookie may be encoded once more. */
+/** How many times a word is decoded. RFC 6749 §2.3.1: a client's secret is form-encoded, then paired with its ID in base64. A cookie may be encoded again. */
 const MOST_DECODINGS = 3
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they tell bytes from text.

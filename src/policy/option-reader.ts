@@ -169,7 +169,7 @@ export function objectOf<F extends OptionFields>(
   const names = Object.keys(fields)
   return new OptionReader((input, place, found) => {
     if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-      // A string in place of the options may be any of their values, such as a key or a URL with a password.
+      // A string passed instead of the options is not quoted, because it may be an option's value, such as a key or a URL with a password.
       const message =
         place.length === 0
           ? `must be an object, not ${typeof input === 'string' ? 'text' : quote(input)}`

@@ -45,7 +45,7 @@ export class StoreCalls {
   private readonly allowance: Allowance | undefined
   /** Absent: the work is short. */
   private readonly turn: (() => Promise<void>) | undefined
-  /** Absent: calls do not wait for those of others. */
+  /** Absent: calls do not wait for other callers' calls. */
   private readonly turns: Turns | undefined
   /** Absent: the store does not support moves, or a move does not restrict these calls. */
   protected readonly moves: MoveWatch | undefined

@@ -85,7 +85,7 @@ describe('an event whose time was changed in the database', () => {
     expect(report.problems.filter(({ kind }) => kind === 'removed').map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5])
   })
 
-  it('retention removes a changed event once its period has passed since the event was sealed', async () => {
+  it('retention removes a changed event once the retention period has passed since the event was sealed', async () => {
     const { handle, make, edits, left, pass, retain, verify } = attacked()
     await make(5)
     await handle.sealAudit()

@@ -238,7 +238,7 @@ describe.each([
     expect(await endpointsOf(tokens, id, 6)).toEqual([' allowed', 'GET /router/items/:item allowed', 'GET /sub/deep/:x allowed'])
   })
 
-  it('uses below mounted routers are counted without segments that callers choose, and static mounts are named', async () => {
+  it('uses in mounted routers are counted under paths that keep static mounts and have * for segments that callers choose', async () => {
     const { tokens, token, id } = await kit()
     const app: Express = express()
     const inner = (): ReturnType<typeof express.Router> => {

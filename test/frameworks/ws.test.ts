@@ -276,7 +276,7 @@ describe('a WebSocket ends with its token', () => {
     expect((await closed).map(String)).toEqual(['1001', 'closed'])
   })
 
-  it("a WebSocket's connection ends after a revocation even if neither the host nor the client closes it", async () => {
+  it('a WebSocket connection ends after a revocation even if neither the host nor the client closes it', async () => {
     const { tokens, token, id } = await kit()
     const { port } = await serve(tokens, { forgetful: true })
     const { socket } = await ask(port, [`Authorization: Bearer ${token}`])

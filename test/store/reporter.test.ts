@@ -151,7 +151,7 @@ describe('a fault thrown by a callback or a store', () => {
     expect(tell('store.find', Object.assign(new Error('value "bob" in row'), { code: '22001' }))?.error.cause).toBe('Error 22001')
   })
 
-  it('reports a fault once, even if the fault also arrives after the deadline', async () => {
+  it('reports a call that times out once, even if the call also fails after the deadline', async () => {
     const { heard, report } = hear()
     let reject: (error: unknown) => void = () => undefined
     const call = () =>

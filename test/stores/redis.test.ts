@@ -114,7 +114,7 @@ describe.skipIf(redis.skip)(`the Redis store ${redis.skip ?? ''}`, () => {
     expect((await store.usage({ tokenIds })).counts).toHaveLength(3)
   })
 
-  it('a foreign key in Redis costs only the uses of its own token, which are reported as dropped', async () => {
+  it('if a Redis key has the wrong type, only the uses of its token are lost, and they are reported as dropped', async () => {
     const { store, keyPrefix } = open()
     const tokens = latchkey({ prefix: 'acme', store, scopes: { a: 'b' }, logger: false, usage: { flushEvery: 60 } })
     cleanups.push(() => tokens.close().catch(() => undefined))

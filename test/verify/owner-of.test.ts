@@ -33,7 +33,7 @@ function directory() {
 }
 
 describe('concurrent verifications of a token with an owner', () => {
-  it('the callback of a gone owner is called at most 100 times and ten times a second, however slowly it answers', async () => {
+  it('the callback is called for an owner who is gone at most 100 times and then ten times a second, however slowly it answers', async () => {
     const { tokens, state, verifyAtOnce } = directory()
     const { token } = await mint(tokens, { ownerId: 'u1' })
     await tokens.verify(token)
@@ -73,7 +73,7 @@ describe('concurrent verifications of a token with an owner', () => {
   })
 })
 
-it('explain() shares the budget of owner lookups, and reports a gone owner even when the budget is used up', async () => {
+it('explain() shares the budget of owner lookups, and reports that an owner is gone even when the budget is used up', async () => {
   const { tokens, state } = directory()
   const { token, record } = await mint(tokens, { ownerId: 'u1' })
   for (let call = 0; call < 500; call += 1) {

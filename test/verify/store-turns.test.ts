@@ -148,7 +148,7 @@ it.each([
   expect(most).toBe(places)
 })
 
-it('slow calls of one network neither hold up nor refuse the calls of others', async () => {
+it('slow calls from one network neither hold up calls from others nor cause their refusal', async () => {
   const { read, running, names, advance } = heldReads(2_000)
   for (let round = 0; round < 3; round += 1) {
     const started = names.length
@@ -165,7 +165,7 @@ it('slow calls of one network neither hold up nor refuse the calls of others', a
   }
 })
 
-it('an actor that goes through many tenants gets no more turns than in a few', async () => {
+it('an actor that acts in many tenants gets no more turns than one that acts in a few', async () => {
   const { read, running, names } = heldReads()
   const flood = Array.from({ length: 400 }, (_, at) => read({ id: 'eve', group: [`t${at}`] }, 'eve'))
   const bob = read({ id: 'bob', group: ['bobs'] }, 'bob')

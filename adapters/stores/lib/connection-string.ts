@@ -1,6 +1,6 @@
 const ESCAPES = 'write @ as %40, # as %23, / as %2F, ? as %3F and % as %25'
 
-/** `@` after the first `/`, `?` or `#`, except in a value of the query: what comes before it belongs to the user or the password. */
+/** An `@` after the first `/`, `?` or `#`, except in a query parameter's value. Everything before it is part of the user name or password. */
 const LATE_AT = /^[^/?#]*(?:\/[^?#]*@|(?:\/[^?#]*)?\?[^=#]*@|[^#]*#.*@)/
 
 const PORT = /^\d{0,5}$/

@@ -32,7 +32,7 @@ const refuseUnusable = (text: string, schemes: readonly string[]): void => {
 }
 
 /**
- * Reads a connection string in a form that `pg` accepts: a URL, also without a host (`postgres://user@/app?host=/run/postgresql`), the folder of a socket
+ * Reads a connection string in a form that `pg` accepts: a URL, with or without a host (`postgres://user@/app?host=/run/postgresql`), the folder of a socket
  * (`/run/postgresql app`), or `socket:/run/postgresql?db=app`.
  *
  * @throws `invalid_input`

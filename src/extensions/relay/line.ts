@@ -7,7 +7,7 @@ import type { Wire } from './wire.js'
 /** How long to wait before subscribing again after a failure. */
 const RETRY_MS = 2_000
 const MAX_SENDERS = 20_000
-/** The limit of messages that a hanging broker has accepted but not sent. */
+/** The maximum number of messages that an unresponsive broker may have accepted but not sent. */
 const MAX_UNSENT = 50_000
 
 export type LineSetUp = {

@@ -48,7 +48,7 @@ export class Reader {
   ask(asked: Asked): void {
     const { ask, answer } = asked
     if (ask.kind === 'page') {
-      // A node without a response queries the store after a while.
+      // A node that gets no answer queries the store itself after a while.
       if (this.#asked.length >= MAX_WAITING) return
       this.#asked.push(asked)
       // Periodic requests leave the next reads to nodes that were woken by a change.

@@ -22,7 +22,7 @@ const MOST_CHARACTERS = 64
 // These rows are stored among those of consumers, under names that no consumer can have. `position` contains one of our numbers, and `holder` a note of at most 64
 // characters.
 
-/** Returns how often the event at the head was tried. */
+/** Returns how many times delivery of the event at the head of the queue has been attempted. */
 export function attemptsOf(rows: readonly ConsumerState[], endpoint: string): Attempts | undefined {
   const row = rows.find(({ name }) => name === attemptsName(endpoint))
   const [eventId, due] = row?.holder?.split(' ') ?? []

@@ -28,7 +28,7 @@ export type DeadLetterInput = Pick<DeadLetter, 'endpoint' | 'eventId'>
 /** The outcome of resending a dead letter. It stays listed unless it was delivered. */
 export type Resent = { readonly delivered: true; readonly failure?: undefined } | { readonly delivered: false; readonly failure: string }
 
-/** About how many characters of JSON the events of listed dead letters have. A single event may have a hundred thousand. */
+/** The approximate limit on the total size of the events in one list of dead letters, in characters of JSON. A single event may have a hundred thousand. */
 const MAX_LISTED = 2 * 1024 * 1024
 
 const filterShape = objectOf({ endpoint: string('must be the ID of an endpoint').optional() })

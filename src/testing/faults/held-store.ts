@@ -15,13 +15,13 @@ export type HeldCall = StoreCall & {
 export type HeldStore = TokenStore & {
   /** Makes every later call of these methods wait. */
   hold(...methods: readonly StoreMethod[]): void
-  /** Lets later calls of these methods pass, or of all methods if none is named. Calls that already wait keep waiting. */
+  /** Lets later calls of these methods pass, or of all methods if none is named. Calls that are already waiting keep waiting. */
   pass(...methods: readonly StoreMethod[]): void
   /** Lets later calls of these methods pass, or of all methods if none is named, and releases waiting calls. */
   resume(...methods: readonly StoreMethod[]): Promise<void>
   /** Resolves to the oldest waiting call of a method that `next` has not returned before; waits until there is one. */
   next(method: StoreMethod): Promise<HeldCall>
-  /** The calls that wait now, oldest first. */
+  /** The calls that are waiting, oldest first. */
   readonly waiting: readonly HeldCall[]
 }
 

@@ -198,15 +198,15 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
 function whyMore(ours: number, hand: number, verifying: number, parts: ReadonlyMap<string, readonly Parts[]>): string {
   const more = OWNERS.map((owner) => `${fixed(partOf(parts, OURS, owner) - partOf(parts, HAND, owner), 1)} µs in ${NAMES[owner]}`)
   const rest = ours - Math.max(hand, verifying)
-  return `The difference is ${fixed(ours - hand, 1)} µs. ${whyVerifying(verifying - hand)} ${rest > 0 ? `The other ${fixed(rest, 1)} µs are the cost of` : 'The servers also differ in'} everything else: configurable credential sources, proof on the request that a guard accepted it, resources, responses to refusals, and the work that these cause in the framework’s own code. In CPU profiles of both servers, the difference consists of ${more.slice(0, -1).join(', ')} and ${more.at(-1)}.`
+  return `The difference is ${fixed(ours - hand, 1)} µs. ${whyVerifying(verifying - hand)} ${rest > 0 ? `The remaining ${fixed(rest, 1)} µs are the cost of` : 'The servers also differ in'} everything else: configurable credential sources, proof on the request that a guard accepted it, resources, responses to refusals, and the work that these cause in the framework’s own code. In CPU profiles of both servers, the difference consists of ${more.slice(0, -1).join(', ')} and ${more.at(-1)}.`
 }
 
-/** `more`: what the hand-written guard adds if latchkey verifies and counts in it. Within the noise, this may be negative. */
+/** `more`: how much more the hand-written guard adds if it uses latchkey to verify and count. Within the noise, this may be negative. */
 function whyVerifying(more: number): string {
   const what = 'the bounded cache, the change feed, the private principal, and usage counts by hour, route, scope and address'
   return more > 0
-    ? `If latchkey verifies and counts in the hand-written guard, the guard adds ${fixed(more, 1)} µs more. That is the cost of ${what}.`
-    : `If latchkey verifies and counts in the hand-written guard, the guard adds no more, although latchkey also maintains ${what}.`
+    ? `If the hand-written guard uses latchkey to verify and count, it adds ${fixed(more, 1)} µs more. That is the cost of ${what}.`
+    : `If the hand-written guard uses latchkey to verify and count, it adds no more than before, although latchkey also maintains ${what}.`
 }
 
 function partOf(parts: ReadonlyMap<string, readonly Parts[]>, name: string, owner: Owner): number {

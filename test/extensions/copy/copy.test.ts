@@ -135,7 +135,7 @@ describe('during a copy', () => {
     ])
   })
 
-  it("waits for an old node that is cut off until that node's own lease ends", async () => {
+  it("if an old node is cut off, waits until that node's own lease ends", async () => {
     const [store, to] = [memoryStore(), memoryStore()]
     const [old, now] = [nodeOver(store, QUICK), nodeOver(to, QUICK)]
     await mint(old)

@@ -5,8 +5,8 @@ import { createGateway, ISSUER } from './support.js'
 
 it.each([
   ['its own expiry', 0],
-  ['the tolerance after its expiry', 30],
-] as const)('a signed token is rejected and its signal has fired at %s', async (which, tolerance) => {
+  ['the end of the tolerance after its expiry', 30],
+] as const)('a signed token is rejected and its signal fires at %s', async (which, tolerance) => {
   let at = Date.now()
   const clock = (): number => at
   const { tokens, key, create, signed, service } = await createGateway({ clock })

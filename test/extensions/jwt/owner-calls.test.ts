@@ -31,7 +31,7 @@ async function orphan() {
 }
 
 describe('a token whose owner is gone', () => {
-  it('signed tokens of a gone owner cause a bounded number of calls to the owner callback, then rate_limited', async () => {
+  it('signed tokens whose owner is gone cause a bounded number of calls to the owner callback, and are then rate_limited', async () => {
     const { tokens, signedToken, key, calls } = await orphan()
     const signed = verifySigned({ issuer: ISSUER, audience: 'stock', keys: { keys: [key.publicJwk] }, strict: tokens })
     const results = []
@@ -41,7 +41,7 @@ describe('a token whose owner is gone', () => {
     expect(calls()).toBeLessThan(MOST)
   })
 
-  it('introspection for a gone owner causes a bounded number of calls to the owner callback, then 429', async () => {
+  it('introspection of tokens whose owner is gone causes a bounded number of calls to the owner callback, and then gets 429', async () => {
     const { tokens, token, calls } = await orphan()
     const introspect = introspection(tokens, { client: () => ({ id: 'stock', tenants: '*' }) })
     const statuses = new Set<number>()

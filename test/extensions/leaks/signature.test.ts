@@ -42,7 +42,7 @@ describe('public keys', () => {
     for (const other of [rsa, p384, 'x', '', pem.replace('PUBLIC', 'PRIVATE')]) expect(await importPublicKey(other)).toBeUndefined()
   })
 
-  it('importPublicKey() accepts any line breaks and rejects a mostly blank text', async () => {
+  it('importPublicKey() accepts any kind of line break and rejects mostly blank text', async () => {
     const body = pem.replace(/-----[A-Z ]+-----/g, '').replace(/\s+/g, '')
     expect(await importPublicKey(`-----BEGIN PUBLIC KEY-----\r\n${body}\r\n-----END PUBLIC KEY-----\r\n`)).toBeDefined()
     expect(await importPublicKey(`-----BEGIN PUBLIC KEY-----${' '.repeat(100_000)}x`)).toBeUndefined()

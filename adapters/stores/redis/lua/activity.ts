@@ -46,9 +46,9 @@ return out
 `
 
 /**
- * `whyNoUsage(at, counts, addresses, lastUses)`: returns the error that a foreign key would cause for one of these rows, if any. A script is not rolled back
- * if it fails halfway, so this is checked before anything is written. `addUsage(…)`: adds these numbers of rows, whose arguments begin at position `at`, to
- * the usage of the tokens that exist.
+ * `whyNoUsage(at, counts, addresses, lastUses)`: returns the error that a key of the wrong type would cause for one of these rows, if any. A script is not
+ * rolled back if it fails halfway, so this is checked before anything is written. `addUsage(…)`: adds these numbers of rows, whose arguments begin at position
+ * `at`, to the usage of the tokens that exist.
  */
 export const usageWriter: string = `
 local function whyNoUsage(at, counts, addresses, lastUses)

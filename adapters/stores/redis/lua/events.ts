@@ -1,6 +1,6 @@
 /**
- * Positions in the log of a prefix are integers, one for each event. Another client of the server could add a second event at a position, which readers would
- * skip, so it is returned as damaged. An ID that is only in another index is not an event of the log, and has no body.
+ * Positions in the log of a prefix are integers, one for each event. Another client of the server could add a second event at a position. Readers would skip
+ * that event, so it is returned as damaged. An ID that appears in another index but not in the log is not an event of the log, and has no body.
  */
 const eventAt = `
 local FARTHEST = 9007199254740991

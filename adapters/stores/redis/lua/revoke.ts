@@ -27,7 +27,7 @@ local limit = tonumber(ARGV[7])
 local job = loadJob()
 local keys, size = narrowest(spec.choices, '')
 
--- The number of tokens by tenant as JSON, or by the empty text for tokens without a tenant.
+-- The number of tokens by tenant as JSON, or by the empty string for tokens without a tenant.
 local touched, counts, total = {}, {}, 0
 local function add(tenant, count)
   if count == 0 then return end

@@ -78,7 +78,7 @@ return out
  * that each expects), IDs, owners, events (ID, body, index keys), caps (index, most, now), and erasures (ID, body before and after, index keys
  * before and after).
  *
- * Returns the empty text, the conflicting ID, `exceeded` with the position of a cap, or `busy` if a bulk revocation must be completed before tokens can be
+ * Returns an empty string, the conflicting ID, `exceeded` with the position of a cap, or `busy` if a bulk revocation must be completed before tokens can be
  * counted.
  *
  * Everything is checked before anything is written, and the first write is one that a full server refuses, because Redis does not roll back.

@@ -143,7 +143,7 @@ function* steps(sql: Sql, work: Work, event: StoredEvent, areMany: boolean): Ste
 const exists = (event: StoredEvent): ConflictError =>
   new ConflictError('conflict', `an audit event with ID ${JSON.stringify(event.id.slice(0, 64))} already exists`)
 
-/** How often the two steps are tried. Under serializable isolation, any concurrent change would make them fail every time. */
+/** How many times the two steps are tried. Under serializable isolation, any concurrent change would make them fail every time. */
 const ATTEMPTS_IN_STEPS = 3
 
 /** The last large revocation of each store in this process. They would wait for one another anyway, each with a connection. */

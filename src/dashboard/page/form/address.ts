@@ -10,5 +10,5 @@ export function isNetwork(entry: string): boolean {
   return most >= 0 && Number(bits ?? 0) <= most
 }
 
-// Uses the browser's own parser of addresses.
+// Uses the browser's own address parser.
 const isIpv6 = (address: string): boolean => /^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$/.test(address) && URL.canParse(`http://[${address}]/`)

@@ -41,7 +41,7 @@ export function cutTyped(field: Field, cut: (text: string) => string = cutTokens
   return kept
 }
 
-/** Drops characters that continue a removed secret. Stops once a character that cannot belong to it follows, or the text around it changes. */
+/** Drops characters that continue a removed secret. Stops at the first character that cannot be part of the secret, or once the surrounding text changes. */
 function withoutRest(field: Field, typed: string): string {
   const last = removed.get(field)
   if (last === undefined) return typed

@@ -12,11 +12,11 @@ type Props = {
   /** `page`: as large as the window, for content that needs a whole page. */
   readonly size?: 'small' | 'large' | 'page'
   readonly role?: 'alertdialog'
-  /** Called by Escape and the close button. It may ask before unsaved input is lost. */
+  /** Called when Escape or the close button is pressed. It may ask before unsaved input is lost. */
   readonly onClose: () => void
   /** Whether there is a close button. @default true */
   readonly cross?: boolean
-  /** Called by Enter in a field. Absent: only a button submits. */
+  /** Called when Enter is pressed in a field. Absent: only a button submits. */
   readonly onSubmit?: () => void
   /** Shown beside the dialog's content. If there is no room, `brief` is shown below the content, and opens it. */
   readonly aside?: { readonly label: string; readonly brief: ComponentChildren; readonly content: ComponentChildren }

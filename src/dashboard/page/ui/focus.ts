@@ -15,7 +15,7 @@ export function focusWrong(): void {
   })
 }
 
-/** When the focused element is removed or disabled, such as a bar whose work is done, moves the focus to the title. */
+/** Moves the focus to the title when the focused element is disabled or removed, for example with the bulk bar when a bulk change finishes. */
 export function keepFocus(place: Element): void {
   let last: HTMLElement | null = null
   document.addEventListener('focusin', ({ target }) => {

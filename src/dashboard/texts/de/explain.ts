@@ -52,7 +52,8 @@ export const explain: DashboardTexts = {
   'explain.do.inactive': 'Aktivieren Sie es.',
   'explain.do.not_before': 'Warten Sie bis dahin, oder ändern Sie den Beginn.',
   'explain.do.expired': 'Erstellen Sie ein neues Token, oder ändern Sie den Ablauf.',
-  'explain.do.address': 'Rufen Sie von einer erlaubten Adresse aus auf, oder fügen Sie diese beim Bearbeiten hinzu.',
+  'explain.do.address':
+    'Verwenden Sie das Token von einer erlaubten Adresse aus, oder bearbeiten Sie es und fügen Sie die Adresse des Aufrufers hinzu.',
   'explain.do.owner': 'Geben Sie dem Inhaber wieder Zugriff, oder erstellen Sie ein Token für einen anderen Inhaber.',
   'explain.do.rate': 'Warten Sie, bis das Limit zurückgesetzt wird, und rufen Sie seltener auf.',
   'explain.do.scopes': 'Bearbeiten Sie das Token, und fügen Sie eine dieser Berechtigungen hinzu: {list}.',

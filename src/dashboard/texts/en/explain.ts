@@ -50,7 +50,7 @@ export const explain = {
   'explain.do.inactive': 'Activate it.',
   'explain.do.not_before': 'Wait until then, or change when it becomes valid.',
   'explain.do.expired': 'Create a new token, or change its expiry.',
-  'explain.do.address': 'Call from an allowed address, or edit the token and add this one.',
+  'explain.do.address': 'Call from an allowed address, or edit the token and add the caller’s address.',
   'explain.do.owner': 'Restore the owner’s access, or create a token for another owner.',
   'explain.do.rate': 'Wait until the limit resets, and call less often.',
   'explain.do.scopes': 'Edit the token and add one of: {list}.',
