@@ -10,7 +10,7 @@ import { STRANGER, UsageSlot } from './usage-slot.js'
 
 const MAX_SLOTS = 100_000
 const MAX_ROWS_BUFFERED = 250_000
-/** How many tokens that only strangers have used may wait for the store. They have a room of their own, so that they displace no holder's uses. */
+/** The maximum number of tokens, used only by strangers, whose uses wait for the store. They are buffered separately, so they displace no uses by holders. */
 const MAX_STRANGE_SLOTS = 10_000
 /** Half of what one tenant may hold: with that many tokens, uses are written immediately, so that a busy tenant reaches its limit only if the store fails. */
 const CROWDED = 10_000

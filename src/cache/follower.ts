@@ -133,7 +133,7 @@ export class Follower {
     try {
       if (this.#leaseCursor !== undefined) await this.#release(this.#leaseCursor)
     } catch (error) {
-      // The lease expires by itself.
+      // The lease expires on its own.
       this.#report('feed', error)
     }
   }

@@ -96,7 +96,7 @@ export function siteOfGroup(group: NonNullable<Known['group']>): string {
  * Each pair of a caller and a token has its own budget, so that guesses at one token do not block the first use of other tokens that the same service presents.
  * A larger budget limits all comparisons of a caller together, because each takes a lot of CPU time. The addresses of an IPv6 site share larger budgets.
  *
- * Secrets in signed reports are not limited. Otherwise, whoever finds a leaked token could publish wrong secrets beside it until the token itself is no longer
+ * Secrets in signed reports are not limited. Otherwise, whoever finds a leaked token could publish wrong secrets with it until the token itself is no longer
  * checked.
  */
 export class SecretGuesses {

@@ -42,7 +42,7 @@ export function createHeldSignal(onListeners: OnListeners): AbortController {
       Reflect.apply(add, signal, args)
       if (type !== 'abort' || (typeof listener !== 'function' && typeof listener !== 'object') || listener === null) return
       const until: unknown = Reflect.get(Object(options), 'signal')
-      // In this case, the platform did not add the listener.
+      // The platform does not add a listener whose own signal has already fired.
       if (until instanceof AbortSignal && until.aborted) return
       listeners.add(listener)
       onListeners(true)

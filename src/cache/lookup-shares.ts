@@ -40,7 +40,7 @@ export class Counts {
 }
 
 /**
- * Counts the lookups of each caller and IPv6 site that wait or are under way, so that none takes all places of a queue.
+ * Counts the lookups of each caller and IPv6 site that are waiting or under way, so that no caller fills a whole queue.
  *
  * A caller may have a quarter as many lookups as there are free places. The fuller the queue, the fewer each caller may have, so that some room is always left
  * for others.

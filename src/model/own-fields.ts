@@ -18,7 +18,7 @@ export function ownFields<T extends object>(value: T): T {
   return Object.assign(new Fields(), value) as T
 }
 
-/** Like `ownFields`, also for the lists and plain objects within, down to a depth. Anything else, such as a function, is kept as it is. */
+/** Like `ownFields`, but includes nested lists and plain objects, down to a depth. Anything else, such as a function, is kept as it is. */
 export function ownFieldsWithin<T>(value: T, depth?: number): T
 export function ownFieldsWithin(value: unknown, depth: number = 6): unknown {
   if (depth === 0 || typeof value !== 'object' || value === null) return value

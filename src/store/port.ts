@@ -218,8 +218,8 @@ export interface TokenStore {
   distinct(query: DistinctQuery): MaybePromise<readonly string[]>
   commit(change: Change): MaybePromise<CommitResult>
   /**
-   * Makes an addition inside the host's open transaction, with which it is committed or rolled back, and within a savepoint: if the result is
-   * not `ok`, or an error is thrown, the transaction continues as if this had not been called. Takes no lock that another change waits for, and adds nothing
+   * Makes an addition inside the host's open transaction, and is committed or rolled back with it. Uses a savepoint: if the result is not `ok`,
+   * or an error is thrown, the transaction continues as if this had not been called. Takes no lock that another change waits for, and adds nothing
    * to the feed. Caps count what that transaction sees. The events get no position yet: `placeEvents` assigns it.
    */
   commitIn?(transaction: object, addition: Addition): MaybePromise<AdditionResult>

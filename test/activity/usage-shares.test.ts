@@ -81,7 +81,7 @@ it('while usage cannot be written, the endpoints of one tenant leave room for th
   expect(counts.filter(({ tokenId }) => tokenId === 'victim')).toMatchObject([{ endpoint: 'GET /y', count: 1 }])
 })
 
-it('while usage cannot be written, wrong secrets leave room for the uses of holders', async () => {
+it('while usage cannot be written, uses with wrong secrets leave room for uses by holders', async () => {
   const { recorder, counts, switchTo } = world()
   switchTo(true)
   useEach(recorder, 100_000, { tenantId: 'good' }, 'secret_mismatch')

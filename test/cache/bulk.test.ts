@@ -132,7 +132,7 @@ describe('a bulk revocation', () => {
     expect([...near.read, ...far.read]).toEqual([])
   })
 
-  it('a bulk revocation drops tokens that another node already revoked from the cache', async () => {
+  it('a bulk revocation also drops cached tokens that another node has already revoked', async () => {
     const shared = memoryStore()
     const { store, hold } = holdable(shared)
     const [here, there] = [instance({ store: shared }), instance({ store, cache: { maxStaleness: 60 } })]

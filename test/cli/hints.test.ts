@@ -125,7 +125,7 @@ it.each([
   expect(await refusal(line)).toBe(`latchkey: ${text}\n`)
 })
 
-it('the right command is suggested for a misspelled one, also after help', async () => {
+it('the right command is suggested for a misspelled one, including after help', async () => {
   const program = new Command()
   for (const add of COMMANDS) add(program, () => undefined)
   for (const name of ['init', ...program.commands.map((command) => command.name())]) {

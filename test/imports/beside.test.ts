@@ -63,7 +63,7 @@ describe('a secret in a fast format and in a slow one', () => {
   })
 })
 
-it('presenting a revoked secret revokes its other token even if the format of that token is no longer accepted', async () => {
+it('presenting a revoked secret revokes the other token with that secret, even if its format is no longer accepted', async () => {
   let now = Date.now()
   const plain: TokenFormat = plainTokens({ ...shape, name: 'plain', until: new Date(now + 60_000) })
   const tokens = accepting([hashed, plain], { clock: () => now })

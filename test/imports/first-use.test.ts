@@ -212,7 +212,7 @@ it.each(['$2b$\u0000', 'half \ud83d', 'two\nlines'])(
   },
 )
 
-it('delays no first use from another address during many concurrent guesses', async () => {
+it('many concurrent guesses do not delay first uses from other addresses', async () => {
   const { format, calls } = slowFormat()
   const tokens = accepting([format], { logger: false })
   await tokens.system.import(rows, { format, map })
@@ -242,7 +242,7 @@ const floods = {
 } as const
 
 it.each(Object.entries(floods))(
-  'delays no first use of another token from elsewhere during a flood of guesses at %s',
+  'a flood of guesses at %s does not delay the first use of another token from elsewhere',
   async (_what, flood) => {
     const { format, calls } = slowFormat()
     const tokens = accepting([format], { logger: false })

@@ -167,7 +167,7 @@ it('prunes revoked imported tokens once no other format is accepted', async () =
   expect(await tokens.system.get(made.hashed)).toBeUndefined()
 })
 
-it('reports a row as a problem if another format already imported its token, whatever became of that token', async () => {
+it('reports a row as a problem if another format already imported its token, whatever the status of that token', async () => {
   const tokens = accepting([hashed, plain])
   const [good, revoked, fresh] = [oldToken(1), oldToken(2), oldToken(3)]
   await tokens.system.import([good.row, revoked.row], { format: hashed, map })
@@ -269,7 +269,7 @@ describe('a secret imported in two formats for two tenants', () => {
   const GLOBEX = () => ({ ...map(), tenantId: 'globex' })
 
   it.each(['acme', 'globex'])(
-    "an administrator of %s can report a leak of a secret of two tenants, which ends that tenant's record",
+    "an administrator of %s can report a leak of a secret that two tenants share, which ends the tenant's own record",
     async (tenantId) => {
       const { tokens, token, ...made } = await imported([hashed, plain], {}, GLOBEX)
       const id = tenantId === 'globex' ? made.hashed : made.plain

@@ -99,7 +99,7 @@ describe('the rate limit of the management API', () => {
     expect((await call('GET', '/', { actor: admin })).status).toBe(429)
   })
 
-  it('calls to /self count for the token and its successors', async () => {
+  it('calls to /self with a token and with its successors count against the same limit', async () => {
     const { call, create, tokens } = harness({}, limited(2))
     const { token, id } = await create(superadmin, { scopes: ['tokens:rotate-self'] })
     expect((await call('GET', '/self', { headers: bearer(token) })).status).toBe(200)

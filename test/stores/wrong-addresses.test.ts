@@ -83,7 +83,7 @@ it.each([
   expect(message).not.toContain('hunter2')
 })
 
-it('a setting of a driver passed next to a pool is refused with the place where it belongs', () => {
+it('a driver setting passed alongside a pool is refused, and the message says where it belongs', () => {
   expect(messageOf(() => postgresStore({ pool: new Pool(), ssl: true } as never))).toContain(
     'ssl: unknown field; set it where you create the pool',
   )

@@ -62,7 +62,7 @@ describe.each(stores)('the trail of a pruned token on $kind', ({ place, skip }) 
   })
 })
 
-it('outsiders who ask for a removed token push nothing out of its trail, however often they ask', async () => {
+it('outsiders who ask for a removed token displace no events in its trail, however often they ask', async () => {
   const store = sqliteStore(':memory:')
   const nodeOn = () => latchkey({ prefix: 'acme_test', store, scopes: SCOPES, logger: false, usage: { flushEvery: '1m' } })
   const tokens = nodeOn()

@@ -108,7 +108,7 @@ for (const { kind, skip, place } of await everyStore()) {
 }
 
 describe('rotate to another owner', () => {
-  it('records the transfer beside the rotation, for administrators of the tenant and in the trail of the old token', async () => {
+  it('records the transfer in addition to the rotation, for administrators of the tenant and in the trail of the old token', async () => {
     const told: string[] = []
     const tokens = instance({ onEvent: ({ action }) => void told.push(action) })
     const { old, next } = await transfer(tokens)

@@ -47,7 +47,7 @@ describe('usage of a token', () => {
     expect((await tokens.system.usage(record.id, { from: now - 10 * HOUR })).buckets).toHaveLength(1100)
     expect(await refusal(tokens.system.usage(record.id, { from: now - 367 * DAY }))).toBe('invalid_input from')
   })
-  it('a month of busy usage is refused by the hour and reported in steps of a day', async () => {
+  it('a month of heavy usage is refused in hourly steps and reported in daily steps', async () => {
     const now = Date.UTC(2030, 5, 1)
     const store = memoryStore()
     const tokens = instance({ store, clock: () => now })

@@ -93,7 +93,7 @@ describe('a wrong clock', () => {
     ['two hours ahead', 2 * HOUR],
     ['half an hour ahead', HOUR / 2],
     ['a year behind', -YEAR],
-  ])('neither deactivates nor removes a token in use, alongside a node whose clock is %s', async (_, off) => {
+  ])('neither deactivates nor removes a token in use while the clock of another node is %s', async (_, off) => {
     const store = memoryStore()
     const heard: string[] = []
     const onError = ({ where, error }: FaultReport): unknown => heard.push(`${where}: ${error.message}`)

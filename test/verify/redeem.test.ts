@@ -55,7 +55,7 @@ it("a ticket survives a failure to look up the token's owner", async () => {
   expect([await redeem(ticket), await redeem(ticket)]).toEqual(['ok', 'token_unknown'])
 })
 
-it('a ticket survives a redemption while the clock is invalid', async () => {
+it('a failed attempt to redeem a ticket while the clock is invalid does not use the ticket up', async () => {
   let broken = false
   const { tokens, principal, redeem } = await world({ clock: () => (broken ? Number.NaN : Date.now()) })
   const { ticket } = await createTicket(tokens, principal)

@@ -7,7 +7,7 @@ import { judgeTransport, type Transport, type TransportWarning } from '../lib/tr
 import type { RedisClient } from './client.js'
 import { letProcessEnd } from './unref.js'
 
-/** A client that this store opened: it reconnects by itself, and fails immediately while it cannot. */
+/** A client that this store opened: it reconnects automatically, and its calls fail immediately while it cannot. */
 export type OpenedClient = { readonly client: RedisClient; close(): void; lastError(): unknown }
 
 const CONNECT_TIMEOUT = 2_000

@@ -43,7 +43,7 @@ export async function listen(client: RedisClient, channel: string, hearer: Heare
 
 async function listenIoredis(subscriber: object, channel: string, { wake, lost }: Hearer): Promise<Listener> {
   if (!isIoredisSubscriber(subscriber)) return { close() {} }
-  // ioredis would resubscribe by itself after a reconnect. If the connection is lost again in the meantime, that rejects a promise that cannot be caught, which
+  // ioredis would resubscribe itself after a reconnect. If the connection is lost again in the meantime, that rejects a promise that cannot be caught, which
   // ends the process. `ready` below resubscribes instead.
   if (subscriber.options !== undefined) subscriber.options.autoResubscribe = false
   letProcessEnd(subscriber)

@@ -50,7 +50,7 @@ const repeat = async <T>(faultOf: FaultOf, { most, rest }: Manner, work: () => P
   }
 }
 
-/** Retries all of the work after a conflict, with growing, randomized pauses, or after an idle connection had died. */
+/** Retries all of the work after a conflict, with growing, randomized pauses, or after an idle connection died. */
 export const patiently = <T>(faultOf: FaultOf, work: () => Promise<T>): Promise<T> => repeat(faultOf, PATIENT, work)
 
 /** Like `patiently`, but without a pause and only a few times: for the read that a verification waits for. */

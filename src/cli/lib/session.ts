@@ -56,7 +56,7 @@ export async function openSession(streams: Streams, lifetime: Lifetime, lines: H
     configFile,
     openOther: async (option, file) => {
       const folder = process.cwd()
-      // Like a file of --config, it runs in the folder where the command was typed.
+      // This configuration runs in the folder where the command was typed, as with --config.
       process.chdir(streams.cwd)
       const other = await loadInstance(findConfig(streams.cwd, file, option))
       process.chdir(folder)

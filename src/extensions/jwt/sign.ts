@@ -16,7 +16,7 @@ export async function signClaims(claims: Readonly<Record<string, unknown>>, key:
   return await signCompact(JSON.stringify(claims), ACCESS_TOKEN, key, by)
 }
 
-/** Returns how long `signClaims` would make the token. Every algorithm that is supported has signatures of the same length. */
+/** Returns the length of the token that `signClaims` would create. All supported algorithms have signatures of the same length. */
 export function signedLength(claims: Readonly<Record<string, unknown>>, key: SigningKey): number {
   const parts = [headerOf(key, ACCESS_TOKEN), claims].map((part) => encodedLength(new TextEncoder().encode(JSON.stringify(part)).length))
   return parts.reduce((sum, length) => sum + length + 1, encodedLength(SIGNATURE_BYTES))

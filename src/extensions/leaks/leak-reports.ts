@@ -144,7 +144,7 @@ function readAction(answer: unknown): LeakAction {
   return action
 }
 
-/** Returns the key in a finding. A format that cannot read it is asked, and its failure is reported, again when the finding is processed. */
+/** Returns the key in a finding. A format that fails is called again, and its failure is reported again, when the finding is processed. */
 function readKey({ read }: TokenFormat, token: string): string | undefined {
   try {
     const claim: unknown = read(token)

@@ -14,7 +14,7 @@ export type DeadLetter = {
   readonly endpoint: string
   /** The ID of the event, used as the `webhook-id` of every attempt. */
   readonly eventId: string
-  /** Absent if retention has removed it, which `resend` reports as `event_removed`, or if the events of earlier letters on the list have 2 MiB. */
+  /** Absent if retention has removed it, which `resend` reports as `event_removed`, or if the events of earlier letters on the list take up 2 MiB. */
   readonly event?: AuditEvent
   readonly attempts: number
   /** Why the last attempt failed, as a code: `status_500`, `timeout`. */

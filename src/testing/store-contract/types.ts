@@ -23,7 +23,7 @@ export type StoreSubject = {
   readonly second?: TokenStore
   /** Opens a new handle on the same data after `store` was closed. */
   reopen(): MaybePromise<TokenStore>
-  /** Drops the history of the change feed up to now, as the store does by itself once the feed has grown long. */
+  /** Drops the history of the change feed up to now, as the store does automatically once the feed has grown long. */
   trimFeed?(): MaybePromise<unknown>
   /** Begins a transaction on a separate connection, for a store that offers `commitIn`. No other call is made while it is open. */
   beginTransaction?(): MaybePromise<BegunTransaction>

@@ -178,7 +178,7 @@ class Progress {
   }
 }
 
-/** Returns the seal, or nothing if another node has written a seal with its number. */
+/** Returns the seal, or nothing if another node has written a seal with the same number. */
 async function addSeal(
   context: Context,
   before: Seal | undefined,

@@ -8,7 +8,7 @@ const NODES = 1_000
 const MOST_QUERIES = 20
 const FEED = ['changes', 'renewLease', 'renewLeases', 'readMove', 'leases', 'consumers', 'saveConsumer']
 
-it('a thousand nodes cost at most 20 queries a second, also after a bulk revocation or loss of the reader', async () => {
+it('a thousand nodes cost at most 20 queries a second, even after a bulk revocation or the loss of the reader', async () => {
   const { time, memory, calls, node } = createWorld()
   const nodes: Node[] = []
   for (let at = 0; at < NODES; at += 1) {
