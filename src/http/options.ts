@@ -30,8 +30,8 @@ export type AuthenticateOptions<R> = {
    */
   readonly session?: ((request: R) => MaybePromise<Session | undefined | null | false>) | undefined
   /**
-   * Authenticates bearer credentials that are not latchkey tokens: those in another format, without any of its prefixes. Returning `undefined`
-   * refuses with a 401. A callback that throws, hangs or returns an incomplete principal results in a 503.
+   * Authenticates bearer credentials that are not latchkey tokens: those in another format, without any of its prefixes. If it returns
+   * `undefined`, the response is 401. A callback that throws, hangs or returns an incomplete principal results in a 503.
    */
   readonly foreign?: ((credential: string, request: R) => MaybePromise<ForeignPrincipal | undefined | null | false>) | undefined
   /** Names the protected space in challenges. @default 'api' */

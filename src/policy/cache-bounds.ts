@@ -19,7 +19,7 @@ export type CacheOptions = {
   readonly maxEntries?: number
   /** How long an owner's permissions are cached, at most 60 s; 0 looks them up for every verification. @default 0 */
   readonly ownerStaleness?: Duration
-  /** How much longer cached records are used while neither the feed nor the store can be reached, at most an hour; 0 refuses with 503. @default 0 */
+  /** How much longer cached records are used while neither the feed nor the store can be reached, at most an hour; with 0, requests then get 503. @default 0 */
   readonly serveStaleFor?: Duration
 }
 

@@ -2,9 +2,9 @@ import type { MaybePromise } from '../model/json.js'
 import { startTimer } from '../store/timer.js'
 
 /**
- * A limited number of places for work that a caller may abandon at its deadline.
+ * A limited number of slots for work that a caller may abandon at its deadline.
  *
- * Work holds its place until it settles, even if its caller is gone. Otherwise, an overload would start more and more work that no caller waits for. Work that
+ * Work holds its slot until it settles, even if its caller is gone. Otherwise, an overload would start more and more work that no caller waits for. Work that
  * hangs holds it for `holdMs`.
  */
 export class LimitedWork {
@@ -13,8 +13,8 @@ export class LimitedWork {
   #taken = 0
 
   /**
-   * `holdMs` is how long work that does not settle keeps its place. Calls to a store keep it for one deadline: by then, the store's adapter has given up too,
-   * and its pool limits what is still running. Work that uses the CPU until it settles must keep its place much longer, because starting more of it would slow
+   * `holdMs` is how long work that does not settle keeps its slot. Calls to a store keep it for one deadline: by then, the store's adapter has given up too,
+   * and its pool limits what is still running. Work that uses the CPU until it settles must keep its slot much longer, because starting more of it would slow
    * everything down.
    */
   constructor(most: number, holdMs: number) {
@@ -26,7 +26,7 @@ export class LimitedWork {
     return this.#taken >= this.#most
   }
 
-  /** Runs work in a place. `free` is called once the place is free again, with `true` if the work has not settled. */
+  /** Runs work in a slot. `free` is called once the slot is free again, with `true` if the work has not settled. */
   run<T>(work: () => MaybePromise<T>, free: (hangs: boolean) => void): Promise<T> {
     this.#taken += 1
     let holds = true

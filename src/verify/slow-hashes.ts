@@ -13,7 +13,7 @@ const AT_ONCE = 4
 /** How many of them may be for signed reports, whose wrong secrets are not limited. */
 const SIGNED_AT_ONCE = 2
 const MAX_WAITING = 64
-/** How long a comparison that does not settle keeps its place, unless the deadline is longer. */
+/** How long a comparison that does not settle keeps its slot, unless the deadline is longer. */
 const HOLD_MS = 60_000
 /** A caller with less time left would most likely get the answer too late. */
 const LEAST_LEFT_MS = 5
@@ -36,7 +36,7 @@ type Question = {
   readonly settled: (same: boolean) => void
 }
 
-/** A comparison that waits or runs, and the party that it is for. */
+/** A waiting or running comparison, and the party that it is for. */
 type Job = {
   readonly party: Party
   readonly found: Promise<boolean>
@@ -51,7 +51,7 @@ type Job = {
 /**
  * Compares credentials with slow hashes: a few at a time, and once for all concurrent requests with the same pair. No caller waits for longer than its deadline.
  *
- * A comparison that has begun keeps its place until it settles, and its result counts even if all callers have given up.
+ * A comparison that has begun keeps its slot until it settles, and its result counts even if all callers have given up.
  *
  * A later request with the same pair waits for it instead of starting it again. Tokens, networks and addresses take turns, and the busiest one waits, so
  * guesses at one token, or from one network, do not delay the first use of another token from elsewhere.
@@ -114,7 +114,7 @@ export class SlowHashes {
     for (const token of tokens) this.#guesses.spend(named, token)
   }
 
-  /** Refunds the comparisons of a credential that proved another token. */
+  /** Refunds failed comparisons with a credential that turned out to prove another token. */
   proved(attempts: readonly Attempt[], from: Presenter): void {
     for (const attempt of attempts) this.#refund(attempt, namesOf(from))
   }

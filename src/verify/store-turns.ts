@@ -20,8 +20,8 @@ const CHANGES_AT_ONCE = 4
 /** Such changes may wait for locks for as long as the bulk revocation takes, and then find their token revoked. */
 const OVERTAKEN_AT_ONCE = 2
 /**
- * The part of all places that a network, an actor or a tenant may hold, so that slow calls of one leave places to others. An actor may hold this part
- * of the places of its tenant.
+ * The part of all slots that a network, an actor or a tenant may hold, so that slow calls of one leave slots to others. An actor may hold this part
+ * of the slots of its tenant.
  */
 const PART = 3 / 4
 /** Work is never expected to take more than this part of the deadline. Otherwise, a caller whose calls have hung would be refused forever. */
@@ -46,7 +46,7 @@ type Job = Waiting & {
  * Runs store calls that any caller can cause, and that neither a cache nor a batch answers. These are reads of tickets, reads of tokens that are introspected,
  * revoked by possession or reported as leaked, and everything that the verbs read and change for an actor.
  *
- * A few run at once. Networks, or groups of actors, take turns, and so do the callers within each of them. No network, actor or tenant can hold all places.
+ * A few run at once. Networks, or groups of actors, take turns, and so do the callers within each of them. No network, actor or tenant can hold all slots.
  */
 export class StoreTurns {
   readonly #timing: Timing
@@ -132,7 +132,7 @@ export class StoreTurns {
     })
   }
 
-  /** Returns every party to which a call is attributed. Within a tenant, an actor leaves places to the others. */
+  /** Returns every party to which a call is attributed. Within a tenant, an actor leaves slots to the others. */
   #holdersOf({ caller, site, name, tenants }: Named): readonly Holder[] {
     const limits = new Map(name === undefined ? [] : [[caller, partOf(this.#most)]])
     for (const key of [site, name ?? site, ...tenants.map((tenant) => siteOfGroup([tenant]))]) limits.set(key, this.#most)
@@ -173,7 +173,7 @@ export class StoreTurns {
     if (this.#line.remove(job) && !job.named.unlimited) this.#waiting -= 1
   }
 
-  /** Starts as many waiting calls as there are places for. */
+  /** Starts as many waiting calls as there are slots for. */
   async #startNext(): Promise<void> {
     if (this.#starting) return
     this.#starting = true
@@ -191,7 +191,7 @@ export class StoreTurns {
     }
   }
 
-  /** Returns the work whose turn it is, if there is a place for it. */
+  /** Returns the work whose turn it is, if there is a slot for it. */
   #next(): Job | undefined {
     return this.#work.isFull ? undefined : this.#line.next()
   }

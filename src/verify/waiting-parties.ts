@@ -1,22 +1,22 @@
 import { Counts } from '../cache/lookup-shares.js'
 
-/** A party to which work is attributed. Its work may occupy at most `most` places. */
+/** A party to which work is attributed. Its work may occupy at most `most` slots. */
 export type Holder = { readonly key: string; readonly most: number }
 
-/** Whoever waits for places. All work with the same site and caller has the same holders. */
+/** A caller that waits for slots. All work with the same site and caller has the same holders. */
 export type Waiting = { readonly site: string; readonly caller: string; readonly holders: readonly Holder[] }
 
 type Party<Job> = Waiting & {
   readonly key: string
   readonly jobs: Set<Job>
-  /** The holder that must first give back a place; absent for a party that is in the line. */
+  /** The holder that must first give back a slot; absent for a party that is in the line. */
   aside: string | undefined
 }
 
 /**
- * The line of those that wait for a limited number of places. Sites take turns, and so do the callers within each of them.
+ * The line of callers that wait for a limited number of slots. Sites take turns, and so do the callers within each of them.
  *
- * A party stands aside while one of its holders already has as many places as it may have. When a holder gives back a place, one party returns to the line, so
+ * A party stands aside while one of its holders already has as many slots as it may have. When a holder gives back a slot, one party returns to the line, so
  * it is never necessary to search through all waiting parties.
  */
 export class WaitingParties<Job extends Waiting> {
@@ -24,11 +24,11 @@ export class WaitingParties<Job extends Waiting> {
   /** The parties in the line, by site, in the order of their turns. */
   readonly #sites: Map<string, Set<Party<Job>>> = new Map()
   /**
-   * The parties that stand aside, by holder. While there are any, either all places of the holder are taken, or another of its parties is in the line, which
+   * The parties that stand aside, by holder. While there are any, either all slots of the holder are taken, or another of its parties is in the line, which
    * calls the next one when it leaves.
    */
   readonly #aside: Map<string, Set<Party<Job>>> = new Map()
-  /** The number of places that each holder occupies. */
+  /** The number of slots that each holder occupies. */
   readonly #taken: Counts = new Counts()
 
   get isEmpty(): boolean {
@@ -75,7 +75,7 @@ export class WaitingParties<Job extends Waiting> {
     return undefined
   }
 
-  /** Takes a place for work that was removed. Its site and caller go to the end of the line, if they have more. */
+  /** Takes a slot for work that was removed. Its site and caller go to the end of the line, if they have more. */
   take(from: Waiting): void {
     for (const { key } of from.holders) this.#taken.add(key)
     const parties = this.#sites.get(from.site)
@@ -89,7 +89,7 @@ export class WaitingParties<Job extends Waiting> {
     this.#callOthers(party)
   }
 
-  /** Gives back a place. */
+  /** Gives back a slot. */
   giveBack(from: Waiting): void {
     for (const { key } of from.holders) this.#taken.remove(key)
     this.#callOthers(from)
@@ -121,7 +121,7 @@ export class WaitingParties<Job extends Waiting> {
     party.aside = holder
   }
 
-  /** For each of these holders that has a place left, lets one party line up again. */
+  /** For each of these holders that has a slot left, lets one party line up again. */
   #callOthers({ holders }: Waiting): void {
     for (const holder of holders) {
       const party = this.#isFull(holder) ? undefined : firstOf(this.#aside.get(holder.key) ?? [])

@@ -65,7 +65,7 @@ it.each([
   expect(read.length).toBeLessThanOrEqual(13)
 })
 
-it('exchanges that fail in the store use up the rate limit of refusals, so that a flood of them ends with 429', async () => {
+it('exchanges that fail in the store use up the rate limit for refusals, so that a flood of them ends with 429', async () => {
   const limiter = new RateLimiterMemory({ points: 5, duration: 3600 })
   let failing = false
   const store = interceptStore(memoryStore(), ({ method }, proceed) => {

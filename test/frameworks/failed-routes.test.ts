@@ -92,7 +92,7 @@ describe.each([
     ).toEqual(expected)
   })
 
-  it('an error handler of an inner router leaves the pattern of the failed route whole', async () => {
+  it('an error handler of an inner router does not shorten the pattern of the failed route', async () => {
     const build = (app: express5.Express, enter: RequestHandler): void => {
       const inner = express.Router().get('/x', enter, throws)
       app.use('/outer', express.Router().use('/inner', inner).use(onError))

@@ -196,7 +196,7 @@ describe('the Fastify plugin', () => {
 })
 
 describe('requireScopes', () => {
-  it('requireScopes works in every hook of a route, and refuses with 500 without a guard', async () => {
+  it('requireScopes works in every hook of a route, and refuses requests with 500 if no guard ran', async () => {
     const { tokens, token } = await kit()
     const app = Fastify()
     app.get('/bare', { onRequest: requireScopes('a:read') }, say)

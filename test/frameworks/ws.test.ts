@@ -195,7 +195,7 @@ describe('an upgrade request', () => {
     },
   )
 
-  it('authenticateUpgrade() refuses with an invalid instance or options, and throws only for an invalid request', async () => {
+  it('authenticateUpgrade() refuses the connection if the instance or options are invalid, and throws only for an invalid request', async () => {
     const { tokens } = await kit()
     const request = Object.assign(Object.create(null), { socket: { on: () => undefined, listeners: () => [] } })
     for (const [instance, options] of [

@@ -202,7 +202,7 @@ describe('slow comparisons of many credentials at once', () => {
     const { tokens, present, compared, mostAtOnce } = await waiting()
     const scanner = tokens.as(ownActor({ id: senderId('github'), tenants: '*', manages: 'all' }))
     const reported = (token: string) => scanner.reportLeak({ token, action: 'notify' }).then(({ known }) => known)
-    // Others take all places first, and leave them to the report.
+    // Others take all slots first, and leave them to the report.
     const used = present([2, 3, 4, 5].map((key) => `k-${key}-secret`))
     const answers = await Promise.all(Array.from({ length: 40 }, (_, at) => reported(`k-1-guess-${at}`)))
     expect(new Set(answers)).toEqual(new Set([false]))

@@ -63,7 +63,7 @@ describe.each(stores)('imports on $kind', ({ place, skip }) => {
     expect((await tokens.system.list({ ownerId: 'ada' })).items).toEqual([])
   })
 
-  it.skipIf(skip)('imports, verifies, refuses with a wrong secret, and revokes a token of each format', async () => {
+  it.skipIf(skip)('imports a token of each format, verifies it, refuses a wrong secret, and revokes the token', async () => {
     const open = await place()
     for (const { format, row, token, wrong } of VECTORS) {
       const tokens = nodeOf(open, format)

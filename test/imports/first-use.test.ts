@@ -138,7 +138,7 @@ it('a wrong secret is charged even if its comparison ends after its caller has g
   expect(calls).toHaveLength(20)
 })
 
-it('a hanging comparison gives up its place after a minute, and is reported once', async () => {
+it('a hanging comparison frees its slot after a minute, and is reported once', async () => {
   const { format, calls } = slowFormat()
   const faults: string[] = []
   const tokens = accepting([format], { deadline: 1, onError: ({ error }) => faults.push(String(error)) })
@@ -273,7 +273,7 @@ it.each(Object.entries(floods))(
   },
 )
 
-describe('a token longer than bcrypt reads', () => {
+describe('a token longer than bcrypt can read', () => {
   const long = `sk_${'a'.repeat(80)}`
   const compare = async (text: string): Promise<boolean> => text.slice(0, 72) === long.slice(0, 72)
   const hash = '$2b$04$F/2/ns1gXABlL.qT0GW7m.Rlwim0u.WUw65Nd5S7YVzFRbHGyfqU.'
@@ -288,7 +288,7 @@ describe('a token longer than bcrypt reads', () => {
   it.each([
     ['no length', undefined],
     ['a range of lengths', [8, 200]],
-  ] as const)('a token longer than bcrypt reads is refused if its format names %s', async (_what, length) => {
+  ] as const)('a token longer than bcrypt can read is refused if its format names %s', async (_what, length) => {
     const tokens = await imported(length)
     for (const text of [long, `${long}x`, long.slice(0, 73)]) expect(await verdict(tokens.verify(text))).not.toBe('ok')
     expect(await verdict(tokens.verify(long.slice(0, 72)))).toBe('ok')

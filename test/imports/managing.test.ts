@@ -85,7 +85,7 @@ it('refuses management if latchkey cannot tell whether a credential is an import
   expect(await answerTo(tokens, { authorization: `Bearer ${oldToken(1).token}` })).toBe('store_unavailable')
 })
 
-it('anonymous management requests share the budget of lookups with the guard', async () => {
+it('anonymous management requests share the lookup budget with the guard', async () => {
   const store = memoryStore()
   const find = vi.spyOn(store, 'find')
   const stopped = vi.spyOn(performance, 'now').mockReturnValue(performance.now())

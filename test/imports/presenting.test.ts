@@ -178,7 +178,7 @@ it('refuses a token whose format has ended, explains why, and writes a notice be
   expect((await handle.explain(idle ?? '')).steps[0]).toMatchObject({ step: 'record', ok: false, code: 'token_unknown' })
 })
 
-it('explains a token whose format is not accepted as token_unknown', async () => {
+it('explain() reports token_unknown for a token whose format is not accepted', async () => {
   const store = memoryStore()
   await accepting([old], { store }).system.import([oldToken(1).row], { format: old, map })
   const tokens = instance({ store })

@@ -184,7 +184,7 @@ it.each([
   ['a tenant in many sets', 12, (tokens: Latchkey, at: number) => tokens.as({ ...actsIn('a', `t${at}`), id: `eve ${at}` })],
   ['an actor in one tenant', 9, (tokens: Latchkey) => tokens.as(actsIn('a'))],
   ['the application', 12, (tokens: Latchkey) => tokens.system],
-] as const)('%s: a flood of lists holds %i of 16 places, so the list of another tenant is answered at once', async (_who, most, eve) => {
+] as const)('%s: a flood of lists holds %i of 16 slots, so the list of another tenant is answered immediately', async (_who, most, eve) => {
   const { store, held, hold, release } = heldReads()
   const tokens = instance({ store, deadline: '60s' })
   const { record } = await mint(tokens, { tenantId: 't2' })

@@ -164,7 +164,7 @@ it('a flood of tickets for one token does not delay a ticket for another', async
   await flood
 })
 
-it('the changes of the application are not limited in number, and take no waiting place from others', async () => {
+it('the changes of the application are not limited in number, and take no room in the queue from others', async () => {
   const { store, held, hold, release } = heldChanges()
   const tokens = instance({ store, deadline: '60s' })
   hold(true)
@@ -189,7 +189,7 @@ it.each([
   ['the application in two tenants', 3, (tokens, at) => [tokens.system, `eve${at % 2}`] as const],
   ['the application in one tenant', 2, (tokens) => [tokens.system, 'a'] as const],
 ] as readonly (readonly [string, number, (tokens: Latchkey<Scope>, at: number) => readonly [TokenHandle<Scope>, string]])[])(
-  '%s: floods hold %i of 4 places for changes and for bulk revocations, so those of another tenant start at once',
+  '%s: floods hold %i of 4 slots for changes and for bulk revocations, so those of another tenant start immediately',
   async (_who, most, eve) => {
     const { store, held, hold, release } = heldChanges()
     const tokens = instance({ store, deadline: '60s' })
@@ -247,7 +247,7 @@ it.each([
   await Promise.all([...bulks, ...flood])
 })
 
-it('revocations by possession from one address hold 3 of 4 places, so those from another address start at once', async () => {
+it('revocations by possession from one address hold 3 of 4 slots, so those from another address start immediately', async () => {
   const { store, held, hold, release } = heldChanges()
   const tokens = instance({ store, deadline: '60s' })
   const minted = await Promise.all(Array.from({ length: 21 }, (_, at) => mint(tokens, at % 2 === 0 ? {} : { tenantId: `t${at}` })))

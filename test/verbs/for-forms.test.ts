@@ -84,7 +84,7 @@ describe('usage of several tokens', () => {
     ])
   })
 
-  it('omits tokens from usageOf that do not exist or that the actor cannot see', async () => {
+  it('usageOf() omits tokens that do not exist or that the actor cannot see', async () => {
     const { tokens, ids, start } = await setUp()
     const asked = { ids: [...ids, '0000000000000000', ...ids], from: start }
     const seen = async (by: Partial<Actor>): Promise<string[]> =>

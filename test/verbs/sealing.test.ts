@@ -361,7 +361,7 @@ describe('retention of a sealed audit log', () => {
     expect(await handle.verifyAudit()).toMatchObject({ ok: true, sealed: 1, pruned: 0 })
   })
 
-  it('seals events before removing them and records the removal, so that a removal differs from tampering', async () => {
+  it('seals events before removing them and records the removal, so that a removal can be told from tampering', async () => {
     const heads: AuditHead[] = []
     const { make, handle, pass, retain, store } = node({ ...old, sealing: { onSeal: (head) => heads.push(head) } })
     await make(3)

@@ -140,7 +140,7 @@ describe('mistakes in calls to the verbs', () => {
     }
   })
 
-  it('introspect() warns about a promise of a token as well', async () => {
+  it('introspect() also warns when it receives a promise instead of a token', async () => {
     const { tokens } = await kit()
     const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     try {

@@ -62,7 +62,7 @@ describe('concurrent verifications of a token with an owner', () => {
     expect(await verifyAtOnce(token, 500)).toEqual({ ok: 500 })
   })
 
-  it('verifications are not charged to the budget of owner lookups while the owner callback fails', async () => {
+  it('verifications are not charged to the budget for owner lookups while the owner callback fails', async () => {
     const { tokens, state, verifyAtOnce } = directory()
     const { token } = await mint(tokens, { ownerId: 'u1' })
     await tokens.verify(token)
@@ -73,7 +73,7 @@ describe('concurrent verifications of a token with an owner', () => {
   })
 })
 
-it('explain() shares the budget of owner lookups, and reports that an owner is gone even when the budget is used up', async () => {
+it('explain() shares the budget for owner lookups, and reports that an owner is gone even when the budget is used up', async () => {
   const { tokens, state } = directory()
   const { token, record } = await mint(tokens, { ownerId: 'u1' })
   for (let call = 0; call < 500; call += 1) {

@@ -66,7 +66,7 @@ it('never starts a read whose deadline passed while it waited, and starts others
   await until(() => names.at(-1) === 'later')
 })
 
-it.each(['acme', 'urn:acme'])('the actors of the tenant %s cannot take all waiting places together', async (tenant) => {
+it.each(['acme', 'urn:acme'])('the actors of the tenant %s cannot fill the whole queue together', async (tenant) => {
   const { read, names } = heldReads(10_000)
   const refused: unknown[] = []
   for (let user = 0; user < 100; user += 1)
@@ -80,7 +80,7 @@ it.each(['acme', 'urn:acme'])('the actors of the tenant %s cannot take all waiti
   expect([other, names.length]).toEqual([undefined, 13])
 })
 
-it('a read keeps its place until it ends, even if its caller is gone', async () => {
+it('a read keeps its slot until it ends, even if its caller is gone', async () => {
   const { read, running, names } = heldReads()
   const gone = Array.from({ length: 16 }, (_, at) => read(`203.0.${at % 2}.9`, 'gone', 10).catch(({ code }) => code))
   expect(await Promise.all(gone)).toEqual(gone.map(() => 'store_unavailable'))
@@ -107,7 +107,7 @@ it('refuses a read that has less time left than recent reads took', async () => 
   await Promise.all([...slow, patient])
 })
 
-it('refuses the reads of a caller that already has a quarter of all waiting places, and admits those of others', async () => {
+it('refuses the reads of a caller that already fills a quarter of the queue, and admits those of others', async () => {
   const { read, names, reported } = heldReads(10_000)
   for (let at = 0; at < 4_000; at += 1) void read('203.0.113.9', 'flood').catch(() => undefined)
   await expect(read('203.0.113.9', 'flood')).rejects.toMatchObject({ code: 'store_unavailable' })
@@ -234,7 +234,7 @@ it.each([
   ['one actor of a tenant', 9, () => ({ id: 'eve', group: ['a'] })],
   ['one address', 12, () => '203.0.113.9'],
   ['tokens without a tenant', 12, (at: number) => ({ id: `token:${at}`, group: 'tokens' as const })],
-] as const)('%s: a flood holds %i of 16 places, and the call of another starts at once', async (_who, most, from) => {
+] as const)('%s: a flood holds %i of 16 slots, and a call by someone else starts immediately', async (_who, most, from) => {
   const { read, running, names } = heldReads()
   const flood = Array.from({ length: 100 }, (_, at) => read(from(at), 'flood'))
   await until(() => names.length === most)
@@ -308,7 +308,7 @@ it("a caller's first call is not refused because the calls of others are slow", 
   await over
 })
 
-it('with any mix of callers, nobody exceeds a limit, no place stays free while someone could take it, and every call ends', async () => {
+it('with any mix of callers, nobody exceeds a limit, no slot stays free while someone could take it, and every call ends', async () => {
   let seed = 7
   const random = (below: number): number => {
     seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648

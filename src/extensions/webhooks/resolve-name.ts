@@ -3,7 +3,7 @@ import { readFile } from 'node:fs'
 import { isIP } from 'node:net'
 import { oneByOne, type Resolve } from './platform-names.js'
 
-/** Where most platforms keep their hosts file. Elsewhere, the platform itself is asked. */
+/** Where most platforms keep their hosts file. On other platforms, the name is left to `dns.lookup()`. */
 const HOSTS = '/etc/hosts'
 /** How long a name server has to respond to the first of two queries. */
 const QUERY_MS = 4000
@@ -43,7 +43,7 @@ function resolveByPlatform(hostname: string, answer: Parameters<Resolve>[1]): vo
   lookup(hostname, { all: true }, (error, addresses) => answer(error, addresses))
 }
 
-/** Finds the addresses of a name in a hosts file. The platform would ask the name servers again about a name that is not in it. */
+/** Finds the addresses of a name in a hosts file. The platform would query the name servers again for a name that the file does not list. */
 function askHosts(file: string, hostname: string, answer: (found: readonly LookupAddress[]) => void): void {
   const wanted = hostname.toLowerCase()
   readFile(file, 'utf8', (error, text) => {

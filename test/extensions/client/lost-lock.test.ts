@@ -317,7 +317,7 @@ it('adopts a newer token from the storage when the server refuses the old one du
   expect(errors).toEqual([])
 })
 
-it('a slow save that writes back a successor that is no longer valid is overwritten with the one that replaced it', async () => {
+it('if a slow save restores a successor that is no longer valid, the storage is overwritten with the valid one', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { lock, lapse } = lapsingLock()

@@ -144,7 +144,7 @@ describe('large reports', () => {
     expect(refused).toHaveLength(32)
   })
 
-  it('a report whose signature is being verified keeps its place', async () => {
+  it('a report is not dropped in favor of others while its signature is being verified', async () => {
     const intake = createIntake(1000)
     let end: () => void = () => undefined
     const verified = new Promise<void>((resolve) => {

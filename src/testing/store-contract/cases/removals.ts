@@ -40,7 +40,7 @@ export const removalCases: StoreCases = {
           ensureEqual(result, { ok: true }, `commit() must accept the ${round} removal of the same ID`)
         }
         ensureEqual(await findOne(stage.store, gone.id), undefined, 'find() must not return a removed token')
-        // Another node may write uses now that it counted before the removal.
+        // Only now may another node write uses that it counted before the removal.
         ensureEqual(
           await stage.second.recordUsage(batch({ counts: uses.slice(0, 1), addresses, lastUses: [{ tokenId: gone.id, at: START }] })),
           true,
