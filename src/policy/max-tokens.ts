@@ -2,7 +2,7 @@ import { wholeNumber } from './option-kinds.js'
 import { type OptionReader, objectOf } from './option-reader.js'
 
 /**
- * The `maxTokens` option. A token counts until it is revoked or has expired, even while it is inactive or in its overlap.
+ * The `maxTokens` option. A token counts until it is revoked or expires, even while it is inactive or in its overlap.
  *
  * The limits are exact on any number of nodes. A rotation is refused only if predecessors of the token are still in their overlap, and the number of tokens in
  * their overlap has reached the limit, or ten if the limit is lower.

@@ -42,7 +42,7 @@ export async function redeem(context: Context, ticket: unknown, request: VerifyC
   if (!(left > 0 && left <= 2 * TICKET_MS)) return refuseUnknown(context)
   try {
     const entry = await context.records.readAgain(taken.tokenId, leftUntil(dueAt, settings))
-    // A format that has ended refuses what was derived from its tokens, too.
+    // Once a format has ended, anything derived from its tokens is refused too.
     const known = entry !== undefined && !endedWithFormat(settings.imports, entry.parts.importedFrom, settings.clock())
     if (!known) return refuseUnknown(context)
     const verification = await decideFor(context, entry, request, dueAt)

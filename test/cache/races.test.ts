@@ -94,7 +94,7 @@ describe('a slow read that began before a change', () => {
     expect(await verdict(c.tokens.verify(c.token))).toBe('token_revoked')
   })
 
-  it('does not cache a read if the feed meanwhile reported a change on another node', async () => {
+  it('does not cache a read if the feed reported a change on another node in the meantime', async () => {
     const shared = memoryStore()
     const store = lateStore(shared)
     const here = instance({ store })
@@ -114,7 +114,7 @@ describe('a slow read that began before a change', () => {
     expect(await verdict(here.verify(token))).toBe('token_revoked')
   })
 
-  it('does not cache a read if the feed meanwhile reported a bulk revocation', async () => {
+  it('does not cache a read if the feed reported a bulk revocation in the meantime', async () => {
     const shared = memoryStore()
     const store = lateStore(shared)
     const here = instance({ store })

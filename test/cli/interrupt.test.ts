@@ -22,7 +22,7 @@ function setUp(answer: () => Promise<void>) {
 
 const SPEC = { doubt: 'a token may have been created', sentenceOf: () => 'Created.' }
 
-it('an interrupted command exits with 3 and reports that a token may have been created if the store is silent', async () => {
+it('if the store is silent, an interrupted command exits with 3 and reports that a token may have been created', async () => {
   const { exits, told, interrupt, session } = setUp(endless)
   void mint(session, { ...SPEC, create: endless })
   interrupt(130)

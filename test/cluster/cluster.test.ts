@@ -29,7 +29,7 @@ for (const kind of ['postgres', 'redis'] as const) {
 
     it('applies a revocation on every node when nothing is disturbed', () => check(scenarios.healthy(cluster, 15)))
     it('applies a bulk revocation on every node', () => check(scenarios.bulk(cluster, 3)))
-    it('accepts a token on no node once waitForNodes has resolved', () => check(scenarios.barrier(cluster, 10, 'none')))
+    it('no node accepts the token once waitForNodes has resolved', () => check(scenarios.barrier(cluster, 10, 'none')))
     it('keeps the bound whatever the wall clocks of the nodes do', () => check(scenarios.steppedClock(cluster, 4)))
     it('keeps the revocation bound when the wake-up channel is cut', () => check(scenarios.busGone(cluster, 2, 'cut')))
     it('keeps the revocation bound when the wake-up channel goes silent', () => check(scenarios.busGone(cluster, 1, 'drop')))
@@ -37,9 +37,9 @@ for (const kind of ['postgres', 'redis'] as const) {
     it('refuses tokens after the bound on a node that is cut off from the store', () => check(scenarios.storeGone(cluster, 1, 'cut')))
     it('refuses tokens after the bound when the store goes silent', () => check(scenarios.storeGone(cluster, 1, 'drop')))
     it('accepts nothing past the bound after a node was suspended', () => check(scenarios.frozen(cluster, 2, 1200)))
-    it('waitForNodes resolves while a node is disconnected, and that node accepts nothing afterwards', () =>
+    it('waitForNodes resolves while a node is disconnected, and that node accepts nothing afterward', () =>
       check(scenarios.barrier(cluster, 1, 'cut')))
-    it('waitForNodes resolves while a node is stopped, and that node accepts nothing afterwards', () =>
+    it('waitForNodes resolves while a node is stopped, and that node accepts nothing afterward', () =>
       check(scenarios.barrier(cluster, 1, 'frozen')))
   })
 }

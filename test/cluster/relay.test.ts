@@ -37,7 +37,7 @@ for (const [kind, broker] of [
       }
 
       it('applies a revocation on every node with a relay when nothing is disturbed', () => check(scenarios.healthy(cluster, 10)))
-      it('accepts a token on no node with a relay once waitForNodes has resolved', () => check(scenarios.barrier(cluster, 3, 'none')))
+      it('with a relay, no node accepts the token once waitForNodes has resolved', () => check(scenarios.barrier(cluster, 3, 'none')))
       for (const trouble of ['cut', 'silent', 'late', 'lying'] as const satisfies readonly RelayTrouble[]) {
         it(`keeps the bound while the relay is ${trouble}`, () => check(relayTrouble(cluster, 2, trouble, 'all')))
       }

@@ -49,7 +49,7 @@ describe('principal.signal', () => {
     expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([])
   })
 
-  it('principal.signal is released when a whole or a streamed response on Hono ends', async () => {
+  it('principal.signal is released when a complete or streamed response on Hono ends', async () => {
     const tokens = instance()
     const { token, record } = await mint(tokens)
     const principals: Principal[] = []

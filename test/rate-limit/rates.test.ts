@@ -111,7 +111,7 @@ describe('refused uses spend nothing', () => {
     expect([...limiter.counts]).toEqual([])
   })
 
-  it('a use refused by one limit spends none of the limits before and after it', async () => {
+  it('a use refused by one limit does not count against the limits before and after it', async () => {
     const [first, second, third] = [syncLimiter(10), syncLimiter(1), syncLimiter(10)]
     const tokens = limited([
       { name: 'first', by: 'token', limiter: first },

@@ -93,7 +93,7 @@ describe('tokens that an actor cannot see', () => {
   }
 })
 
-describe('grants that an actor may hand out', () => {
+describe('permissions that an actor may grant', () => {
   const base = { name: 'x', scopes: ['stock:read'] } as const
   const some = (more: Partial<Actor>): By => ({ actor: { id: 'ann', tenants: '*', manages: 'all', ...more } })
   const cases: readonly (readonly [string, By, object, string])[] = [

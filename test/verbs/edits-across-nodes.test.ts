@@ -39,7 +39,7 @@ for (const { kind, skip, place } of await everyStore()) {
       return { editor, admins, target: () => target(minted.record.id), ...minted }
     }
 
-    it('a revocation is made even if an edit precedes each of its attempts', async () => {
+    it('a revocation succeeds even if an edit gets ahead of each of its attempts', async () => {
       const { editor, admins, target, token, record } = await nodes()
       target()
       const revoked = await admins.as(ADMIN).revoke(record.id, { reason: 'laptop lost' })

@@ -20,7 +20,7 @@ describe('what an actor may grant', () => {
     expect(instance({ allowWildcard: true }).tokens.system.grantable()).toContain('*')
   })
 
-  it('lists exactly the grants that the actor may hand out in a creation', async () => {
+  it('lists exactly the permissions that the actor may grant to a new token', async () => {
     const { tokens } = instance({ allowWildcard: true })
     const candidates = [...tokens.system.grantable()]
     for (const held of [[], ['stock:read'], ['stock:*'], ['@staff'], ['@staff', 'stock:write'], ['*'], ['gone:read']]) {

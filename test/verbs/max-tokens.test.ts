@@ -61,7 +61,7 @@ describe('maxTokens', () => {
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(7)
   })
 
-  it('counts a token against maxTokens until it is revoked or has expired, even while it is inactive', async () => {
+  it('counts a token against maxTokens until it is revoked or expires, even while it is inactive', async () => {
     let now = Date.now()
     const tokens = instance({ maxTokens: { perOwner: 1 }, clock: () => now })
     const { record } = await mint(tokens, { ...BOB, expiresIn: 60 })

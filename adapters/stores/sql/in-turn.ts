@@ -64,7 +64,7 @@ export type Shares<L> = {
   feed(): Promise<L>
   /** For changes and all other work, which may use all but one, so that a short read can always find out whether the server answers. */
   others(): Promise<L>
-  /** For reads of many rows, which may use two fewer still. A change never lacks a connection because of them, even beside a large bulk revocation. */
+  /** For reads of many rows, which may use two fewer still. A change never lacks a connection because of them, even during a large bulk revocation. */
   reads(): Promise<L>
 }
 

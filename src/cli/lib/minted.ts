@@ -19,7 +19,7 @@ type Minting = {
 /**
  * Creates a token and shows it once. Without `--json`, it is the only line on `stdout`, so that `TOKEN=$(latchkey create …)` works.
  *
- * @throws CommandError before anything is changed if the output is discarded; afterward if the token could not be written, and is then lost
+ * @throws CommandError before anything is changed if the output is discarded; afterward if the token could not be written and is lost
  */
 export async function mint(session: Session, { create, doubt, sentenceOf }: Minting): Promise<void> {
   if (isDiscarded(session.streams.stdout))

@@ -229,7 +229,7 @@ describe('an issuer found by discovery', () => {
     return { state, ask }
   }
 
-  it('if the key URL of an issuer fails, its metadata is read again, and cached keys stay valid meanwhile', async () => {
+  it('if the key URL of an issuer fails, its metadata is read again, and cached keys stay valid in the meantime', async () => {
     const { state, ask } = await movable()
     expect(await ask()).toBe('found')
     state.uri = 'https://auth.example/new'
