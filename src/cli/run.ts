@@ -14,7 +14,7 @@ const EXIT_CODES = `
 Exit codes: 0 done; 1 refused or failed; 2 the command line was invalid; 3 the store did not respond, so the outcome is unknown.
 `
 
-/** The command that is there to create the store's file. */
+/** The command whose purpose is to create the store's file. */
 const EXPECTS_NEW_FILE = 'migrate'
 
 /** Runs one command line to completion, and returns the exit code. Never rejects. */

@@ -19,7 +19,7 @@ export type Session = {
 
 /** The holder of a credential that the host's `foreign` callback recognizes. A principal from a verifier is accepted too. */
 export type ForeignPrincipal = {
-  /** Identifies the credential, but never contains its text. */
+  /** Identifies the credential, but never contains the credential itself. */
   readonly tokenId: string
   /** @default tokenId */
   readonly name?: string | undefined

@@ -261,7 +261,7 @@ describe('usage', () => {
     store.behave()
   })
 
-  it("reports which scopes routes required, and which of the token's scopes none did", async () => {
+  it('reports which scopes routes required, and which scopes of the token no route required', async () => {
     const tokens = instance({
       scopes: { 'stock:read': '', 'stock:write': '', 'stock:admin': '', 'orders:read': '', 'orders:write': '' },
       groups: { orders: ['orders:read', 'orders:write'] },

@@ -118,7 +118,7 @@ describe('latchkey import of a table', () => {
     expect(await run(name)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) })
   })
 
-  it('import accepts one column, and a name of a column that contains another separator', async () => {
+  it('import accepts a single column, and a column name that contains another separator', async () => {
     shell.write('one.csv', 'hash\n')
     expect(await run('one.csv', '--dry-run')).toMatchObject({ code: 0, report: { rows: 0 } })
     shell.write('odd.csv', 'label,hash;hex\n')

@@ -74,7 +74,7 @@ it('a ticket that cannot be saved again after a failed redemption is refused', a
   expect(await redeem(ticket)).toBe('token_unknown')
 })
 
-it('a failed read that nobody waits for any longer does not end the process', async () => {
+it('a failed read that nobody is waiting for anymore does not end the process', async () => {
   let late = 0
   const { now } = performance
   vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + late)
