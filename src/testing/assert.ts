@@ -20,7 +20,7 @@ export function ensureEqual(actual: unknown, expected: unknown, what: string): v
   if (is !== should) throw new ContractError(`${what}\n  expected ${around(should, is)}\n  but got  ${around(is, should)}`)
 }
 
-/** Fails unless both contain the same strings equally often, in any order. */
+/** Fails unless both contain the same strings, each the same number of times, in any order. */
 export function ensureSameMembers(actual: readonly string[], expected: readonly string[], what: string): void {
   ensureEqual([...actual].sort(), [...expected].sort(), what)
 }

@@ -148,7 +148,7 @@ describe('a ticket', () => {
     expect(answer.head).toMatch(/sec-websocket-protocol: chat$/im)
   })
 
-  it('a ticket opens a WebSocket of a browser-like client', async () => {
+  it('a ticket opens a WebSocket for a browser-like client', async () => {
     const { tokens, token } = await kit()
     const served = await serveSockets(tokens, { scopes: 'a:read' })
     after.push(served.close)

@@ -56,7 +56,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     ])
   })
 
-  it("administrators of a tenant do not see the ID of another tenant's record of the same secret", async () => {
+  it("administrators of a tenant do not see the ID of another tenant's record with the same secret", async () => {
     const { tokens, token, ...made } = await imported(formats, {}, () => ({ ...map(), tenantId: 'globex' }))
     await tokens.system.revoke(made.hashed)
     expect(await verdict(tokens.verify(token))).toBe('token_revoked')
@@ -66,7 +66,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(JSON.stringify(items)).not.toContain(made.hashed)
   })
 
-  it("an actor that manages only its own tokens does not see the ID of somebody else's record of the same secret", async () => {
+  it("an actor that manages only its own tokens does not see the ID of another person's record with the same secret", async () => {
     const tokens = accepting(formats)
     const { token, row } = oldToken(1)
     const by = (id: string) => tokens.as({ id, tenants: '*', manages: 'all' })
@@ -100,7 +100,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     expect(await verdict(tokens.verify(token))).toBe('ok')
   })
 
-  it('keeps a request open when the format of the other record of its secret ends', async () => {
+  it('keeps a request open when its secret was also imported in another format and that format ends', async () => {
     let now = Date.now()
     const both = formats.map((format) => (format === hashed ? { ...hashed, until: now + 1000 } : format))
     const { tokens, token, ...made } = await imported(both, { clock: () => now })

@@ -80,7 +80,7 @@ describe.skipIf(postgres.skip)(`a script that does not close its store on Postgr
     }
   })
 
-  it('lets a script exit after close() as its last line, over Postgres connections that died silently', { timeout: 120_000 }, async () => {
+  it('lets a script whose last line is close() exit, even if its Postgres connections died silently', { timeout: 120_000 }, async () => {
     const place = await ownSchema(postgres.url ?? '')
     try {
       expect(await runAway('postgres url', place.url, 5432, place.schema, 'linger and close', 'forget')).toEqual(closed)

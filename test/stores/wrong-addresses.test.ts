@@ -77,11 +77,14 @@ it.each([
   ['mysql', mysqlStore, { schema: 'auth' }, 'schema: unknown field; it is part of the URL: mysql://user:password@host:3306/database'],
   ['redis', redisStore, { tls: {} }, 'tls: unknown field; to use TLS, begin the URL with rediss://'],
   ['redis', redisStore, { db: 2 }, 'db: unknown field; it is part of the URL: redis://user:password@host:6379/0'],
-] as const)('a setting of a driver passed to the %s store is refused with what to write: %#', (scheme, store, setting, says) => {
-  const message = messageOf(() => store({ url: `${scheme}://db.example/0`, ...setting } as never))
-  expect(message).toContain(says)
-  expect(message).not.toContain('hunter2')
-})
+] as const)(
+  'a driver setting passed to the %s store is refused with a message that shows what to write: %#',
+  (scheme, store, setting, says) => {
+    const message = messageOf(() => store({ url: `${scheme}://db.example/0`, ...setting } as never))
+    expect(message).toContain(says)
+    expect(message).not.toContain('hunter2')
+  },
+)
 
 it('a driver setting passed alongside a pool is refused, and the message says where it belongs', () => {
   expect(messageOf(() => postgresStore({ pool: new Pool(), ssl: true } as never))).toContain(

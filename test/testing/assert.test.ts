@@ -48,7 +48,7 @@ describe('ensureEqual', () => {
 })
 
 describe('other assertions', () => {
-  it('ensureSameMembers() ignores order but compares how often members occur', () => {
+  it('ensureSameMembers() ignores order but compares how many times each member occurs', () => {
     ensureSameMembers(['b', 'a', 'a'], ['a', 'b', 'a'], 'x')
     expect(() => ensureSameMembers(['a', 'b'], ['a', 'b', 'b'], 'x')).toThrow(ContractError)
   })

@@ -52,7 +52,7 @@ describe('one deadline for all store calls of a verb', () => {
     expect(errors.length).toBeGreaterThan(0)
   })
 
-  it('activate() and explain() for the past each end at a single deadline', async () => {
+  it('activate(), and explain() for a past time, each end at a single deadline', async () => {
     const { tokens, record, state } = await setUp(ALL)
     const at = new Date()
     vi.setSystemTime(Date.now() + 60_000)

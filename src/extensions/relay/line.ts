@@ -71,7 +71,7 @@ export class Line {
   close(): void {
     this.#isOpen = false
     for (const cancel of this.#cancels) cancel()
-    // A hanging broker must not delay shutdown.
+    // An unresponsive broker must not delay shutdown.
     for (const stop of this.#stops.splice(0)) void (async () => stop())().catch(() => undefined)
   }
 

@@ -169,7 +169,7 @@ it('picks up a manually stored token and does not rotate the old one', async () 
   expect(errors).toEqual([])
 })
 
-it('a holder that slept past rotation and overlap reads the storage before it sends a request', async () => {
+it('a holder that was suspended past its rotation and overlap reads the storage before it sends a request', async () => {
   const store = shelf(await world.mint({ rotateEvery: DAY }))
   const sleeper = holder(world, store)
   await call(sleeper.client)

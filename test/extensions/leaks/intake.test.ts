@@ -17,7 +17,7 @@ it('a body that does not arrive in time is canceled', async () => {
   ).toBe(1)
 })
 
-it('no more of a body is read than its small declared length allows', async () => {
+it('a body whose declared length is small is read only up to the limit for small bodies', async () => {
   const request = new Request('https://api.example/leaks', {
     method: 'POST',
     body: 'x'.repeat(100_000),
