@@ -85,7 +85,7 @@ export function endedWithFormat(imports: Imports | undefined, importedFrom: stri
   return format !== undefined && hasEnded(format, now)
 }
 
-/** For each record of a secret that was imported in several formats, the instant at which the first of the other records expires. */
+/** For each record with a secret that was imported in several formats, the instant at which the first of the other records expires. */
 const endsOfOthers: WeakMap<object, number> = new WeakMap()
 
 /** Makes everything derived from this record also end at the first of these expiries, which are those of other records with the same secret. */

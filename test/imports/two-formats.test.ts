@@ -115,7 +115,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
   })
 
   it.each(['revoke', 'deactivate'] as const)(
-    'fires the signal of a pending request when the other record of its secret ends: %s',
+    'fires the signal of a pending request when the other record with its secret ends: %s',
     async (verb) => {
       const { tokens, token, ...made } = await imported(formats)
       const verified = await tokens.verify(token)
@@ -126,7 +126,7 @@ describe.each(BOTH)('a secret imported in two formats, the revoked one listed %s
     },
   )
 
-  it('fires the signal when the other record of its secret is revoked together with all tokens of its tenant', async () => {
+  it('fires the signal when the other record with its secret is revoked along with all tokens of its tenant', async () => {
     const tokens = accepting(formats)
     const { token, row } = oldToken(1)
     await tokens.system.import([{ token }], {

@@ -111,7 +111,7 @@ it('a delayed duplicate of a rotation request does not affect the successor', as
   expect(await call(client)).toEqual({ status: 200, caller: idOf(token) })
 })
 
-it('a holder that lost the response and slept past the overlap is told to replace the token manually', async () => {
+it('a holder that lost the response and was suspended past the overlap is told to replace the token manually', async () => {
   const first = await world.mint()
   const store = shelf(first)
   const { client, errors } = holder(world, store)
