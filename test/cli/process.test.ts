@@ -58,7 +58,7 @@ describe('an output that is discarded', () => {
   const into = (where: string, ...args: readonly string[]) =>
     execute('sh', ['-c', `"$@" ${where}`, 'sh', process.execPath, shell.program, ...args], shell.folder)
 
-  it.each(['>&-', '>/dev/null'])('create and rotate change nothing and exit with 1 with %s', async (where) => {
+  it.each(['>&-', '>/dev/null'])('create and rotate change nothing and exit with 1 if their output is discarded with %s', async (where) => {
     const id = await make('kept')
     const before = await shell.tokens.system.list()
     for (const args of [

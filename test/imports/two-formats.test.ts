@@ -241,29 +241,32 @@ it('creates no ticket for a principal whose secret was revoked in another format
   await expect(createTicket(tokens, principal)).rejects.toMatchObject({ code: 'token_revoked' })
 })
 
-it.each(['slow', 'plain'] as const)('ends what is derived from a secret when its other record expires: %s', async (which) => {
-  const now = Math.ceil(Date.now() / 1000) * 1000
-  const second = which === 'slow' ? slow : sha256Tokens({ ...shape, name: 'second', column: 'hash' })
-  const { token, row } = oldToken(1)
-  const tokens = accepting([hashed, second], { clock: () => now })
-  await tokens.system.import([row], { format: hashed, map })
-  const rows = [{ key: token.slice(0, 11), hash: which === 'slow' ? token : row.hash }]
-  await tokens.system.import(rows, { format: second, map: () => ({ ...map(), expiresAt: now + 60_000 }) })
-  const form = (fields: Record<string, string>) =>
-    new Request('https://auth.example/', { method: 'POST', body: new URLSearchParams(fields) })
-  const introspect = introspection(tokens, { client: () => ({ id: 'gateway', tenants: '*' }) })
-  expect(await (await introspect(form({ token }))).json()).toMatchObject({ active: true, exp: now / 1000 + 60 })
-  const issuer = 'https://auth.example'
-  const buy = exchange(tokens, { issuer, audiences: ['stock'], keys: [await generateSigningKey()], clock: () => now })
-  const bought = await buy(
-    form({
-      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-      subject_token: token,
-      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-    }),
-  )
-  expect(await bought.json()).toMatchObject({ expires_in: 60 })
-})
+it.each(['slow', 'plain'] as const)(
+  'ends what is derived from a secret when the other record with that secret expires: %s',
+  async (which) => {
+    const now = Math.ceil(Date.now() / 1000) * 1000
+    const second = which === 'slow' ? slow : sha256Tokens({ ...shape, name: 'second', column: 'hash' })
+    const { token, row } = oldToken(1)
+    const tokens = accepting([hashed, second], { clock: () => now })
+    await tokens.system.import([row], { format: hashed, map })
+    const rows = [{ key: token.slice(0, 11), hash: which === 'slow' ? token : row.hash }]
+    await tokens.system.import(rows, { format: second, map: () => ({ ...map(), expiresAt: now + 60_000 }) })
+    const form = (fields: Record<string, string>) =>
+      new Request('https://auth.example/', { method: 'POST', body: new URLSearchParams(fields) })
+    const introspect = introspection(tokens, { client: () => ({ id: 'gateway', tenants: '*' }) })
+    expect(await (await introspect(form({ token }))).json()).toMatchObject({ active: true, exp: now / 1000 + 60 })
+    const issuer = 'https://auth.example'
+    const buy = exchange(tokens, { issuer, audiences: ['stock'], keys: [await generateSigningKey()], clock: () => now })
+    const bought = await buy(
+      form({
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        subject_token: token,
+        subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      }),
+    )
+    expect(await bought.json()).toMatchObject({ expires_in: 60 })
+  },
+)
 
 describe('a secret imported in two formats for two tenants', () => {
   const GLOBEX = () => ({ ...map(), tenantId: 'globex' })

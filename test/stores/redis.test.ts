@@ -92,7 +92,7 @@ describe.skipIf(redis.skip)(`the Redis store ${redis.skip ?? ''}`, () => {
   it.each([
     ['another type', (key: string) => admin.set(key, 'not a set')],
     ['a value that is not a number', (key: string, ip: string) => admin.hset(key.replace('ua:', 'un:'), ip, 'x')],
-  ])('refuses a whole batch of usage if a foreign Redis key has %s', async (_, spoil) => {
+  ])('refuses a whole batch of usage if one of its Redis keys has %s', async (_, spoil) => {
     const { store, keyPrefix } = open()
     const tokens = [storedToken(), storedToken(), storedToken()]
     await store.commit({ inserts: tokens, events: [] })

@@ -260,7 +260,7 @@ it.each([
     { id: 'system', unlimited: true, group: tenants('a') },
     { id: 'alice', group: tenants('a') },
   ],
-] as const)('a call by %s starts at once', async (_who, flooding, other) => {
+] as const)('a call by %s starts immediately', async (_who, flooding, other) => {
   const { read, running, names } = heldReads()
   const flood = Array.from({ length: 100 }, () => read(flooding, 'flood'))
   await until(() => names.length === 9)
