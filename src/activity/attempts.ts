@@ -22,7 +22,7 @@ export type Attempt = {
   readonly field?: string | undefined
   /** The token and tenant involved, as far as the actor can see them; otherwise the actor's own tenant, if any. */
   readonly about: Pick<StoredEvent, 'tokenId' | 'tenantId' | 'ownerId' | 'createdBy'>
-  /** The ID that the actor named and that it cannot see. Kept in the details: otherwise any actor could write into the trail of any token. */
+  /** The ID that the actor named but cannot see. Kept in the details: otherwise any actor could write into the trail of any token. */
   readonly outOfReach?: string | undefined
   readonly ip?: string | undefined
 }

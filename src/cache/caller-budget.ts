@@ -8,7 +8,7 @@ export class CallerBudget {
 
   constructor({ burst, perSecond }: Omit<Rate, 'debt'>, monotonic?: () => number) {
     this.#caller = new Budget({ burst, perSecond }, monotonic)
-    // One caller can overdraw its budget by as much as a burst, which is less than this.
+    // One caller can overdraw its own budget by up to one burst, which stays within the budget of its site.
     this.#site = new Budget({ burst: burst * SITE_FACTOR, perSecond: perSecond * SITE_FACTOR }, monotonic)
   }
 

@@ -61,7 +61,7 @@ const told = new WeakMap<object, Map<WarningCode, Set<string>>>()
 /** Represents the console among the listeners. */
 const CONSOLE = {}
 
-/** Reports a mistake, once per code and subject. If callers can influence the subject, `once` is a different key under which it is reported. */
+/** Reports a mistake, once per code and subject. If callers can influence the subject, pass `once`, a key that is used in its place. */
 export function warn(
   code: WarningCode,
   onWarning?: OnWarning,

@@ -34,7 +34,7 @@ export function quote(input: unknown): string {
   return isList(input) ? 'a list' : `a value of type ${typeof input}`
 }
 
-/** Like `Array.isArray`, but `false` for a revoked proxy, for which that throws. */
+/** Like `Array.isArray`, but `false` for a revoked proxy, for which `Array.isArray` throws. */
 function isList(input: unknown): boolean {
   try {
     return Array.isArray(input)

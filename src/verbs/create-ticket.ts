@@ -54,7 +54,7 @@ function holderOf({ id, tenantId }: Entry): Parameters<typeof turnsOf>[0] {
   return { id: `token:${id}`, tenants: tenantId === undefined ? undefined : [tenantId] }
 }
 
-// The same secret may have been imported in another format. Those that are gone had already ended, so the credential was refused because of them before.
+// The same secret may have been imported in another format. Records that are gone had already ended, so the credential was already refused because of them.
 async function refusalOfOthers(context: Context, entry: Entry, now: number): Promise<RefusalCode | undefined> {
   for (const id of endsWith(entry)) {
     const other = await context.records.readAgain(id, context.allowance?.leftMs)

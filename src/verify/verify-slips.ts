@@ -49,7 +49,7 @@ function kindOf(given: object): string | undefined {
 
 const FIELDS: readonly string[] = ['ip', 'method', 'endpoint', 'scopes', 'scope', 'require', 'resources']
 
-/** Returns what a caller of verify() says about the request. While other code has put one of these fields on `Object.prototype`, that one is left out. */
+/** Returns what a caller of verify() says about the request. A field that other code has put on `Object.prototype` is left out. */
 export function readContext(given: VerifyContext | undefined): VerifyContext | undefined {
   // Every verification passes here, so a copy is made only if the prototype has such a field.
   if (given === undefined || !FIELDS.some((name) => name in Object.prototype)) return given

@@ -8,7 +8,7 @@ const awaited: Set<AbortController> = new Set()
 const collected: ReturnType<typeof createCollected> = createCollected()
 
 /**
- * Opens the signal of a signed token for one request. It fires when the token expires or, with the signal of its parent, when that fires.
+ * Opens the signal of a signed token for one request. It fires when the token expires or when the signal of its parent fires, if there is one.
  *
  * Nothing here references the controller of a signal without listeners, so that it may be garbage-collected long before the token ends.
  */

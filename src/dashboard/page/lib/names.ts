@@ -35,7 +35,7 @@ export const NamesContext: Context<Names> = createContext<Names>({ want: () => u
 
 export const useNames = (): Names => useContext(NamesContext)
 
-/** Returns whether there are tenants, as far as is known. If not, nothing says of each token that it is for all of them. */
+/** Returns whether there are tenants, as far as is known. If there are none, tokens are not labeled as valid for all tenants. */
 export function useTenancy(tokens: readonly { readonly tenantId?: string }[] = []): boolean {
   const { tenants, problem } = useNames()
   if (tokens.some(({ tenantId }) => tenantId !== undefined)) return true
