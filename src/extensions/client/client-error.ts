@@ -39,7 +39,7 @@ const MAX_TEXT = 300
 /** The random key of a rotation, with which a lost response is requested again. A driver or a server may quote it. */
 const KEY = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi
 
-/** The client's only error class. Neither its message nor its fields ever contain a token or the key of a rotation; it has no `cause`, because a cause might. */
+/** The client's only error class. Neither its message nor its fields ever contain a token or the key of a rotation; it has no `cause`, as one might. */
 export class ClientError extends Error {
   readonly code: ClientErrorCode
   declare readonly status?: number | undefined
