@@ -18,9 +18,17 @@ export async function findOne(context: Context, id: string, from: Presenter): Pr
   waiting.set(turns, reads)
   const party = partyOf(from, id)
   const key = JSON.stringify([namesOf(party).caller, id])
-  const read = reads.get(key) ?? readInTurn(context, id, party, reads, key)
-  const found = await (allowance === undefined ? read : allowance.join("the store's find()", { where: 'store.find', report }, read))
-  return found.get(id)
+  for (;;) {
+    const earlier = reads.get(key)
+    const read = earlier ?? readInTurn(context, id, party, reads, key)
+    try {
+      const found = await (allowance === undefined ? read : allowance.join("the store's find()", { where: 'store.find', report }, read))
+      return found.get(id)
+    } catch (error) {
+      // The deadline of an earlier call may be over before that of this one.
+      if (earlier === undefined || (allowance?.leftMs ?? 1) <= 0) throw error
+    }
+  }
 }
 
 function readInTurn(

@@ -32,9 +32,6 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     ['a function instead of the instance', call(authenticate, () => tokens), 'not a function: call it'],
     ['a handle instead of the instance', call(authenticate, tokens.system), 'pass the instance itself'],
     ['a store instead of the instance', call(authenticate, store), 'not a store: latchkey({ prefix, store, scopes })'],
-    ['authenticate itself used as middleware', call(authenticate, { headers: {} }, {}, () => {}), 'call authenticate(tokens) first'],
-    ['protect itself used as middleware', call(protect, { headers: {} }, {}, () => {}), 'call protect(tokens, scope) first'],
-    ['management itself used as middleware', call(management, { headers: {} }, {}, () => {}), 'call management(tokens, { actor }) first'],
     ['protect with a store', call(protect, store, 'inventory:read'), 'not a store: latchkey({ prefix, store, scopes })'],
     ['an object that contains the instance for protect', call(protect, { tokens }, 'inventory:read'), 'protect(tokens, scope)'],
     ['options for the memory store', call(memoryStore, { path: 'tokens.db' }), 'memoryStore() takes no options'],
@@ -72,6 +69,14 @@ describe('mistakes that TypeScript would catch are reported with the correct for
     ["another SQLite library's options", call(sqliteStore, { filename: 'x' }), 'did you mean "path"?'],
   ])('the error message shows the correct form after this mistake: %s', (_slip, act, says) =>
     expect(act).toThrow(expect.objectContaining({ code: 'invalid_input', message: expect.stringContaining(says) })),
+  )
+
+  it.each([
+    ['authenticate itself used as middleware', call(authenticate, { headers: {} }, {}, () => {}), 'call authenticate(tokens) first'],
+    ['protect itself used as middleware', call(protect, { headers: {} }, {}, () => {}), 'call protect(tokens, scope) first'],
+    ['management itself used as middleware', call(management, { headers: {} }, {}, () => {}), 'call management(tokens, { actor }) first'],
+  ])('a framework that calls this function with a request gets an error of the host: %s', (_slip, act, says) =>
+    expect(act).toThrow(expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(says) })),
   )
 
   it('latchkey() rejects an application passed as its options', () => {

@@ -231,6 +231,31 @@ const bulkTests = (server: Server): void => {
     expect(outcomes.filter((ok) => ok)).toHaveLength(1)
   })
 
+  it('a small table is changed without waiting for rows that another transaction has just inserted', async () => {
+    const tokens = await Promise.all(Array.from({ length: 12 }, () => add('small')))
+    const unplaced = Array.from({ length: 12 }, (_, at) => `('O${at}', 1, 'x', 'acme', 'host')`)
+    await holder.query(`insert into latchkey_outbox (id, at, action, prefix, actor_id) values ${unplaced}`)
+    await holder.query('begin')
+    const [row = {}] = await place.query(`select * from latchkey_tokens where id = '${tokens[0]?.id}'`)
+    const copy = Object.entries({ ...row, id: 'T9' }).filter(([column]) => column !== 'state')
+    const literals = copy.map(([, value]) => (value === null ? 'null' : `'${String(value)}'`))
+    await holder.query(`insert into latchkey_tokens (${copy.map(([column]) => column)}) values (${literals})`)
+    await holder.query("insert into latchkey_outbox (id, at, action, prefix, actor_id) values ('O99', 1, 'x', 'acme', 'host')")
+    expect(await store.placeEvents?.('acme')).toHaveLength(12)
+    expect(await revoke('small')).toMatchObject({ count: 12 })
+    const removals = tokens.map(({ id }) => id)
+    expect(await store.commit({ removals, events: [event()] })).toEqual({ ok: true })
+  })
+
+  it('tickets of a token neither wait for its bulk revocation nor hold it up', async () => {
+    const { bulk, last } = await begun(await addMany('large'))
+    const room = { max: 10, now: 0, forgetBefore: 0 }
+    const save = (digest: string) => store.saveTicket({ prefix: 'acme', digest, tokenId: last.id, expiresAt: 9_000_000_000_000 }, room)
+    expect(await Promise.all(['a', 'b', 'c'].map((each) => save(each.repeat(64))))).toEqual([true, true, true])
+    await holder.query('commit')
+    expect(await bulk).toMatchObject({ count: MANY })
+  })
+
   it('a change that waits for the feed has locked no token', async () => {
     const one = await add('large')
     const elsewhere = await server.connect(place)

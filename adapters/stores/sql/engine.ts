@@ -62,10 +62,10 @@ export class CapSignal extends Error {
   }
 }
 
-/** Thrown inside steps to roll back: another transaction holds a lock on one of the tokens. Its cause is the error of the driver. */
+/** Thrown inside steps to roll back: another transaction holds a lock on one of the tokens. */
 export class HeldSignal extends Error {
-  constructor(cause: unknown) {
-    super('held', { cause })
+  constructor() {
+    super('held')
   }
 }
 

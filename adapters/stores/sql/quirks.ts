@@ -68,8 +68,6 @@ export type Quirks = {
   nameIndexes?(names: Names): CompiledQuery<{ readonly found: Wide }>
   /** Whether this error of `for update nowait` means that another transaction holds a lock on one of the rows. Absent: there is one writer at a time. */
   isHeld?(error: unknown): boolean
-  /** Whether an update through an index waits for uncommitted inserts. An update by primary key never does. */
-  readonly waitsForInserts?: true
   /** Whether a `with` clause can contain an update. */
   readonly updatesInWith?: true
   /** Whether a statement can step through the groups of an index, but not seek by a value that it has just found. */

@@ -69,7 +69,6 @@ const padded = (ids: readonly string[]): readonly string[] => {
 /** MySQL 8 and MariaDB. */
 export const mysqlQuirks: Quirks = {
   dialect: 'mysql',
-  waitsForInserts: true,
   stepsByGroup: true,
   builder: (names): Builder =>
     new Kysely<Tables>({

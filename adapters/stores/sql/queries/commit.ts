@@ -3,6 +3,7 @@ import type { Change, CommitResult } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { affected, ask, CapSignal, ConflictSignal, type Steps } from '../engine.js'
 import { tokenToRow } from '../schema/token-row.js'
+import { deleteByKey } from './by-key.js'
 import { isExceeded } from './caps.js'
 import { eraseFields } from './erasures.js'
 import { type Line, ownerLine, tokenLine } from './lines.js'
@@ -13,6 +14,14 @@ import { cutFeed, writeFeed } from './write-feed.js'
 
 /** How long a change waits for tokens that another transaction has locked. By then its caller has timed out. */
 const PATIENCE_MS = 5_000
+
+function* lock(sql: Sql, { updates = [], removals = [] }: Change): Steps<void> {
+  yield* lockTokens(
+    sql,
+    updates.map(({ record }) => record.id),
+  )
+  yield* lockTokens(sql, removals, true)
+}
 
 function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   const { builder } = sql
@@ -27,17 +36,15 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // The row lock of the feed makes its order the order of commits, of changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
-    yield* writeFeed(sql, events, lines)
+    yield* writeFeed(sql, events, lines, () => lock(sql, change))
     yield* refuseFenced(sql, prefixOf(change))
   }
-  for (const piece of chunks(updates.map(({ record }) => record.id))) yield* lockTokens(sql, piece)
-  for (const piece of chunks(removals)) yield* lockTokens(sql, piece, true)
   for (const { expectedVersion, record } of updates) {
     const { id, ...columns } = tokenToRow(record)
     const result = yield* ask(builder.updateTable('tokens').set(columns).where('id', '=', id).where('version', '=', expectedVersion))
     if (affected(result) !== 1) throw new ConflictSignal(id)
   }
-  for (const piece of chunks(removals)) yield* ask(builder.deleteFrom('tokens').where('id', 'in', piece))
+  yield* deleteByKey(sql, 'tokens', removals)
   for (const erasure of erasures) yield* eraseFields(sql, erasure)
   yield* clearUsage(sql, removals)
   // Under the row lock of the feed, so no other transaction adds a token before this one commits.
@@ -75,7 +82,7 @@ export const commit = async (sql: Sql, change: Change): Promise<CommitResult> =>
   if (twice !== undefined) return { ok: false, conflict: twice }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const result = await untilFree(PATIENCE_MS, () => sql.engine.transaction(() => steps(sql, change)))
+      const result = await untilFree(sql, PATIENCE_MS, () => sql.engine.transaction(() => steps(sql, change)))
       await clearLate(sql, change)
       return result
     } catch (error) {

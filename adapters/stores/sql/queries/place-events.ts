@@ -3,6 +3,7 @@ import { PLACED_AT_ONCE } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
 import { unplacedRowToEvent } from '../schema/event-row.js'
+import { deleteByKey } from './by-key.js'
 import { tokenLine } from './lines.js'
 import { writeFeed } from './write-feed.js'
 
@@ -14,7 +15,7 @@ function* placeBatch(sql: Sql, prefix: string): Steps<readonly StoredEvent[]> {
   const { rows } = yield* ask(waiting(sql, prefix).selectAll().orderBy('at').orderBy('id').limit(PLACED_AT_ONCE))
   if (rows.length === 0) return []
   const ids = rows.map(({ id }) => id)
-  yield* ask(builder.deleteFrom('outbox').where('id', 'in', ids))
+  yield* deleteByKey(sql, 'outbox', ids)
   const { rows: placed } = yield* ask(builder.selectFrom('events').select('id').where('id', 'in', ids))
   const known = new Set(placed.map(({ id }) => id))
   const events = rows.filter(({ id }) => !known.has(id)).map(unplacedRowToEvent)

@@ -8,6 +8,7 @@ import { ask, type Steps } from '../engine.js'
 import type { Tables } from '../schema/schema.js'
 import type { Wide } from '../schema/token-columns.js'
 import { wide } from '../schema/wide.js'
+import { isOneOf, piecesOf } from './by-key.js'
 import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
 import { refuseFenced } from './moves.js'
@@ -78,7 +79,6 @@ function* revokeWaiting(sql: Sql, { filter, stamp, counts }: Work): Steps<void> 
   }
   for (;;) {
     const { rows } = yield* ask(found(sql, filter).select('id').limit(MOST_READ))
-    if (rows.length === 0) return
     for (const piece of chunks(rows.map(({ id }) => id))) {
       const tokens = builder.selectFrom('tokens').where('id', 'in', piece)
       // By ID alone: through another index, the lock would be taken in a different order from that of a change.
@@ -87,15 +87,16 @@ function* revokeWaiting(sql: Sql, { filter, stamp, counts }: Work): Steps<void> 
       const still = tokens.where((eb) => eb.and(liveAndMatching(eb, filter))).select(['id', 'tenant_id'])
       yield* revokeLocked(sql, (yield* ask(still)).rows, stamp, counts)
     }
+    // Tokens may be created faster than a round takes. The rest is done under the lock of the feed.
+    if (rows.length <= FEW) return
   }
 }
 
 /** Revokes tokens that this transaction has locked. */
 function* revokeLocked(sql: Sql, locked: readonly LockedToken[], stamp: RevocationStamp, counts: Counts): Steps<void> {
-  if (locked.length === 0) return
   for (const { tenant_id } of locked) addTo(counts, tenant_id, 1)
   const ids = locked.map(({ id }) => id)
-  yield* ask(updateOf(sql, stamp).where('id', 'in', ids))
+  for (const piece of piecesOf(sql, ids)) yield* ask(updateOf(sql, stamp).where(isOneOf(piece)))
 }
 
 /** Revokes the matching tokens under the lock of the feed, so that nobody else changes or adds any. */
@@ -107,21 +108,23 @@ function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work): Steps<void
     return
   }
   const { rows } = yield* ask(found(sql, filter).select('id').orderBy('id'))
-  for (const piece of chunks(rows.map(({ id }) => id))) yield* revokeLocked(sql, yield* lockTokens(sql, piece), stamp, counts)
+  const ids = rows.map(({ id }) => id)
+  yield* revokeLocked(sql, yield* lockTokens(sql, ids), stamp, counts)
 }
 
 /**
  * Revokes the matching tokens.
  *
- * If there are many, a first step revokes most of them before the feed is locked, so that changes to other tokens need not wait. The rest is done under that
+ * If there are many, `inSteps` is called, and a first step revokes most of them before the feed is locked, so that changes to other tokens need not wait. The rest is done under that
  * lock. Changes lock tokens only under the lock of the feed too, so it finds none of its tokens locked by one of them.
  */
-function* steps(sql: Sql, work: Work, event: StoredEvent, areMany: boolean): Steps<BulkResult> {
+function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void): Steps<BulkResult> {
   const { builder, quirks } = sql
   const { filter, counts } = work
-  if (areMany) {
+  if (inSteps !== undefined) {
     yield* refuseFenced(sql, filter.prefix)
     yield* lockBulk(sql)
+    inSteps()
     yield* revokeWaiting(sql, work)
   }
   // Every change takes this lock before it commits, so from here on nobody else changes a token; only host transactions can add some.
@@ -158,14 +161,14 @@ const inLine = <T>(sql: Sql, work: () => T | Promise<T>): Promise<T> => {
   return mine
 }
 
-const revokeMany = async (sql: Sql, begin: (areMany: boolean) => Steps<BulkResult>): Promise<BulkResult> => {
+const revokeMany = async (sql: Sql, begin: (inSteps?: () => void) => Steps<BulkResult>): Promise<BulkResult> => {
   const { engine } = sql
   let attempts = 0
+  const inSteps = (): void => {
+    attempts += 1
+  }
   return await inLine(sql, () =>
-    (engine.longTransaction ?? engine.transaction)(() => {
-      attempts += 1
-      return begin(attempts <= ATTEMPTS_IN_STEPS)
-    }),
+    (engine.longTransaction ?? engine.transaction)(() => begin(attempts < ATTEMPTS_IN_STEPS ? inSteps : undefined)),
   )
 }
 
@@ -182,10 +185,10 @@ const areManyIn = async (sql: Sql, filter: TokenFilter): Promise<boolean> => {
 
 /** Revokes all matching tokens, with the events and the line in the feed in the same transaction. */
 export const revokeWhere = async (sql: Sql, filter: TokenFilter, stamp: RevocationStamp, event: StoredEvent): Promise<BulkResult> => {
-  const begin = (areMany: boolean): Steps<BulkResult> => steps(sql, { filter, stamp, counts: new Map() }, event, areMany)
+  const begin = (inSteps?: () => void): Steps<BulkResult> => steps(sql, { filter, stamp, counts: new Map() }, event, inSteps)
   try {
-    return await untilFree(PATIENCE_MS, async () =>
-      (await areManyIn(sql, filter)) ? await revokeMany(sql, begin) : await sql.engine.transaction(() => begin(false)),
+    return await untilFree(sql, PATIENCE_MS, async () =>
+      (await areManyIn(sql, filter)) ? await revokeMany(sql, begin) : await sql.engine.transaction(() => begin()),
     )
   } catch (error) {
     if (sql.quirks.faultOf(error) !== 'duplicate') throw error

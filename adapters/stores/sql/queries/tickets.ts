@@ -1,6 +1,7 @@
 import type { StoredTicket, TicketRoom } from '../../../../src/store/port.js'
 import type { Sql } from '../context.js'
 import { affected, ask, type Steps } from '../engine.js'
+import { ticketRowOf } from '../schema/lock-rows.js'
 import { wide } from '../schema/wide.js'
 
 /** The maximum number of old tickets removed with each saved ticket. */
@@ -21,10 +22,10 @@ const forget = async (sql: Sql, prefix: string, before: number): Promise<void> =
 
 function* save({ builder, quirks }: Sql, ticket: StoredTicket, { max, now }: TicketRoom): Steps<boolean> {
   const { prefix, digest, tokenId, expiresAt } = ticket
+  // Serializes the saves for one token. SQLite has one writer at a time.
+  if (quirks.isHeld !== undefined) yield* ask(builder.selectFrom('feed').select('id').where('id', '=', ticketRowOf(tokenId)).forUpdate())
   const token = builder.selectFrom('tokens').select('id').where('id', '=', tokenId).where('prefix', '=', prefix)
-  // The row lock serializes the saves for one token. SQLite has one writer at a time.
-  const found = yield* ask(quirks.dialect === 'sqlite' ? token : token.forUpdate())
-  if (found.rows.length === 0) return false
+  if ((yield* ask(token)).rows.length === 0) return false
   const some = builder.selectFrom('tickets').select('digest').where('token_id', '=', tokenId).where('expires_at', '>', now).limit(max)
   const { rows } = yield* ask(builder.selectFrom(some.as('some')).select((eb) => eb.fn.countAll<number | string | bigint>().as('found')))
   if (wide(rows[0]?.found ?? Number.NaN) >= max) return false

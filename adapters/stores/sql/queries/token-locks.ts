@@ -1,6 +1,9 @@
+import { StoreUnavailableError } from '../../../../src/errors.js'
 import type { Sql } from '../context.js'
 import { ask, HeldSignal, type Steps } from '../engine.js'
 import { pause } from '../retry.js'
+import { BULK_ROW } from '../schema/lock-rows.js'
+import { isOneOf, piecesOf } from './by-key.js'
 
 /** The part of a locked token's row that is read with the lock. */
 export type LockedToken = { readonly id: string; readonly tenant_id: string | null }
@@ -11,17 +14,22 @@ export type LockedToken = { readonly id: string; readonly tenant_id: string | nu
  * It never waits for them. A transaction that waited while it holds the feed would block everybody's changes, and could deadlock with a large bulk revocation,
  * which locks its tokens before the feed.
  */
-export function* lockTokens({ builder, quirks }: Sql, ids: readonly string[], removes = false): Steps<readonly LockedToken[]> {
+export function* lockTokens(sql: Sql, ids: readonly string[], removes = false): Steps<readonly LockedToken[]> {
+  const { builder, quirks } = sql
   const { isHeld, dialect } = quirks
-  if (isHeld === undefined || ids.length === 0) return []
-  try {
-    const tokens = builder.selectFrom('tokens').select(['id', 'tenant_id']).where('id', 'in', ids).orderBy('id')
+  const found: LockedToken[] = []
+  if (isHeld === undefined) return found
+  for (const piece of piecesOf(sql, ids)) {
+    const tokens = builder.selectFrom('tokens').select(['id', 'tenant_id']).where(isOneOf(piece)).orderBy('id')
     // On Postgres, rows of the host's tables can refer to tokens. Their locks conflict only with a removal.
     const locked = dialect === 'postgres' && !removes ? tokens.forNoKeyUpdate() : tokens.forUpdate()
-    return (yield* ask(locked.noWait())).rows
-  } catch (error) {
-    throw isHeld(error) ? new HeldSignal(error) : error
+    try {
+      found.push(...(yield* ask(locked.noWait())).rows)
+    } catch (error) {
+      throw isHeld(error) ? new HeldSignal() : error
+    }
   }
+  return found
 }
 
 /**
@@ -29,18 +37,22 @@ export function* lockTokens({ builder, quirks }: Sql, ids: readonly string[], re
  * tokens that the other has locked.
  */
 export function* lockBulk({ builder }: Sql): Steps<void> {
-  yield* ask(builder.selectFrom('feed').select('id').where('id', '=', 2).forUpdate())
+  yield* ask(builder.selectFrom('feed').select('id').where('id', '=', BULK_ROW).forUpdate())
 }
 
 /** Repeats work, for at most this long, while another transaction holds one of its tokens. Between attempts, it holds neither a lock nor a connection. */
-export const untilFree = async <T>(patienceMs: number, work: () => T | Promise<T>): Promise<T> => {
+export const untilFree = async <T>({ quirks }: Sql, patienceMs: number, work: () => T | Promise<T>): Promise<T> => {
   const began = performance.now()
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work()
     } catch (error) {
       if (!(error instanceof HeldSignal)) throw error
-      if (performance.now() - began > patienceMs) throw error.cause
+      if (performance.now() - began > patienceMs) {
+        throw new StoreUnavailableError(
+          `${quirks.dialect} store: another transaction, such as a bulk revocation, has locked one of the tokens: retry later`,
+        )
+      }
       await pause(attempt)
     }
   }

@@ -24,9 +24,18 @@ export function* cutFeed({ builder, quirks }: Sql): Steps<void> {
   yield* ask(builder.updateTable('feed').set({ floor: head }).where('id', '=', 1))
 }
 
-/** Advances the feed, then writes the events and the lines at the positions that this reserved. */
-export function* writeFeed(sql: Sql, events: readonly StoredEvent[], lines: readonly Line[]): Steps<{ readonly seq: number }> {
+/**
+ * Advances the feed, then writes the events and the lines at the positions that this reserved. `first` runs as soon as the feed is locked, so that work that
+ * must start over holds the lock only briefly.
+ */
+export function* writeFeed(
+  sql: Sql,
+  events: readonly StoredEvent[],
+  lines: readonly Line[],
+  first?: () => Steps<unknown>,
+): Steps<{ readonly seq: number }> {
   const { head, floor } = yield* sql.quirks.bump(sql.builder, events.length + lines.length)
+  if (first !== undefined) yield* first()
   let seq = head - events.length - lines.length
   for (const piece of chunks(events)) {
     yield* ask(sql.builder.insertInto('events').values(piece.map((event) => eventToRow(event, ++seq))))

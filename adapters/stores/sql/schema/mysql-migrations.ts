@@ -1,4 +1,5 @@
 import type { Migration } from '../quirks.js'
+import { FEED_VALUES } from './lock-rows.js'
 import { schemaMigrations } from './render.js'
 import type { Names } from './table-names.js'
 import type { ColumnKind } from './token-columns.js'
@@ -34,7 +35,7 @@ export const mysqlMigrations = ({ tablePrefix }: Names): readonly Migration[] =>
     partialIndexes: false,
     suffix: () => SUFFIX,
     feedRow: (feed) =>
-      `insert into ${feed} (id, head, floor, run, run_from, run_before) values (1, 0, 0, '', 0, ''), (2, 0, 0, '', 0, '') on duplicate key update head = head`,
+      `insert into ${feed} (id, head, floor, run, run_from, run_before) values ${FEED_VALUES} on duplicate key update head = head`,
     movesRow: (moves) => `insert into ${moves} (id, detail) values (1, '{}') on duplicate key update id = 1`,
     identityRow: (identity) => `insert into ${identity} (id, value) values (1, uuid()) on duplicate key update id = 1`,
     addColumns: (table, definitions) => ({

@@ -1,4 +1,5 @@
 import type { Migration } from '../quirks.js'
+import { FEED_VALUES } from './lock-rows.js'
 import { schemaMigrations } from './render.js'
 import type { Names } from './table-names.js'
 
@@ -16,8 +17,7 @@ export const postgresMigrations = ({ schema, tablePrefix }: Names): readonly Mig
     indexesInside: false,
     partialIndexes: true,
     suffix: () => '',
-    feedRow: (feed) =>
-      `insert into ${feed} (id, head, floor, run, run_from, run_before) values (1, 0, 0, '', 0, ''), (2, 0, 0, '', 0, '') on conflict (id) do nothing`,
+    feedRow: (feed) => `insert into ${feed} (id, head, floor, run, run_from, run_before) values ${FEED_VALUES} on conflict (id) do nothing`,
     movesRow: (moves) => `insert into ${moves} (id, detail) values (1, '{}') on conflict (id) do nothing`,
     identityRow: (identity) =>
       `insert into ${identity} (id, value) values (1, md5(random()::text || clock_timestamp()::text || pg_backend_pid()::text)) on conflict (id) do nothing`,

@@ -21,7 +21,7 @@ export type Rendering = {
   suffix(table: Table): string
   /** Replaces the primary key of a table. */
   primaryKey?(table: Table): { readonly before: readonly string[]; readonly after: readonly string[] } | undefined
-  /** Inserts the row of the feed, and on servers a second one that serves as the lock of large bulk revocations, unless they exist. */
+  /** Inserts the row of the feed, and on servers the rows that serve as locks, unless they exist. */
   feedRow(table: string): string
   /** Inserts the one row of the identity, unless it exists. */
   identityRow(table: string): string
