@@ -174,7 +174,7 @@ export class SlowHashes {
     job.start()
   }
 
-  /** Drops a comparison that nobody waits for, unless it has begun. */
+  /** Drops a comparison that nobody is waiting for anymore, unless it has begun. */
   #leave(job: Job): void {
     this.#waiting.delete(job)
     if (!job.begun) job.refuse(new StoreUnavailableError(TOO_LATE))

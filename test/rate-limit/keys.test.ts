@@ -40,7 +40,7 @@ describe('the key of a limit', () => {
   })
 
   it.each(['self', 'actor', '*', '#self', '#actor'])(
-    'uses of tokens in a tenant named %j are counted apart from management calls',
+    'uses of tokens in a tenant named %j are counted separately from management calls',
     (tenantId) => {
       const limit = { name: 'l', by: 'owner' } as Parameters<typeof limitKey>[0]
       for (const ownerId of ['4kq0txb2lrvn8zcd', '*', 'bob']) {

@@ -20,7 +20,7 @@ it.each([
   ['in a tenant', { tenantIds: ['acme'] }],
   ['with a status', { statuses: ['active'] }],
   ['with text in the name', { nameContains: 'erp' }],
-] as const)('finds the beginning of an ID in SQLite through the index of IDs, %s', async (_what, more) => {
+] as const)("finds tokens by the beginning of their ID through SQLite's index of IDs, %s", async (_what, more) => {
   const plans = await plansOfList({ idStartsWith: '4kQ0', ...more })
   expect(plans.filter((detail) => /tokens_newest|tokens_state|tokens_tenant/.test(detail))).toEqual([])
   expect(

@@ -76,7 +76,7 @@ describe.each([
     expect(await unguardedRoutes(app)).toEqual(['GET /:version/orders', 'GET /files/:name', 'GET /(unreadable)', 'GET /things/:id/parts'])
   })
 
-  it('unguardedRoutes() does not count a guard on a regular expression for a route with parameters', async () => {
+  it('unguardedRoutes() does not treat a guard on a regular expression as covering a route with parameters', async () => {
     const app = express()
     app.use(/^\/(?!login|health)/, authenticate(tokens))
     app.all(/^\/(?!login|health).*/, authenticate(tokens))
@@ -152,7 +152,7 @@ describe('on Koa', () => {
     expect(await unguardedRoutes(app)).toEqual(open)
   })
 
-  it('unguardedRoutes() does not count a guard on a regular expression for a Koa route with parameters', async () => {
+  it('unguardedRoutes() does not treat a guard on a regular expression as covering a Koa route with parameters', async () => {
     const router = new KoaRouter()
     router.all(/^\/(?!login)/, authenticate(tokens))
     router.get('/:section', end)

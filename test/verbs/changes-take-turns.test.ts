@@ -164,7 +164,7 @@ it('a flood of tickets for one token does not delay a ticket for another', async
   await flood
 })
 
-it('the changes of the application are not limited in number, and take no room in the queue from others', async () => {
+it("any number of the application's own changes can wait, and they leave the room in the queue to others", async () => {
   const { store, held, hold, release } = heldChanges()
   const tokens = instance({ store, deadline: '60s' })
   hold(true)

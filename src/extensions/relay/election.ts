@@ -7,7 +7,7 @@ const SILENCE_MS = 600
 const JITTER_MS = 300
 /** How long a node that has offered to read waits for better offers. */
 const SETTLE_MS = 100
-/** How long a node is skipped in elections after it did not answer, or after its own reads failed. */
+/** How long elections skip a node after it fails to answer, or after its own reads fail. */
 const SUSPECT_MS = 10_000
 const RESIGNED_MS = 3_000
 const MAX_SUSPECTS = 1_000

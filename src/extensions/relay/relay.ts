@@ -109,7 +109,7 @@ export class Relay {
     line?.close()
   }
 
-  // The relay stays unused until the store's identity is known, and nobody waits for that.
+  // The relay stays unused until the store's identity is known, and nobody is waiting for that.
   #isOpen(): boolean {
     if (this.#line !== undefined) return true
     const now = this.#setUp.clock.now()

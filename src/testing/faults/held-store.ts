@@ -19,7 +19,7 @@ export type HeldStore = TokenStore & {
   pass(...methods: readonly StoreMethod[]): void
   /** Lets later calls of these methods pass, or of all methods if none is named, and releases waiting calls. */
   resume(...methods: readonly StoreMethod[]): Promise<void>
-  /** Resolves to the oldest waiting call of a method that `next` has not returned before; waits until there is one. */
+  /** Resolves to the oldest waiting call of a method, skipping calls that `next` has already returned. If there is none yet, waits for one. */
   next(method: StoreMethod): Promise<HeldCall>
   /** The calls that are waiting, oldest first. */
   readonly waiting: readonly HeldCall[]

@@ -30,7 +30,7 @@ const anyOf = (eb: Tokens, column: Expression<string | null>, values: readonly s
   return values.length === 1 ? eb(column, '=', first) : eb(column, 'in', [...values])
 }
 
-/** Creates the condition for a status at an instant, in the order revoked, inactive, pending, expired, active. */
+/** Creates the condition for a status at an instant. Where several apply, the first of these wins: revoked, inactive, pending, expired, active. */
 export const statusCondition = (eb: Tokens, status: TokenStatus, now: number, column: ColumnOf = plain): Expression<SqlBool> => {
   const state = column(eb, 'state')
   if (status === 'revoked' || status === 'inactive') return eb(state, '=', status)
