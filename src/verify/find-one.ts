@@ -5,50 +5,54 @@ import type { FoundRecords } from '../store/found-records.js'
 import type { Context } from './context.js'
 import type { StoreTurns } from './store-turns.js'
 
+/** A read that has not begun yet, and when the deadline of its first caller ends, on the monotonic clock. */
+type WaitingRead = { readonly read: Promise<FoundRecords>; readonly dueAt: number }
+
 /** The reads that have not begun yet, by caller and token. One that has begun may predate what a later caller must see. */
-const waiting: WeakMap<StoreTurns, Map<string, Promise<FoundRecords>>> = new WeakMap()
+const waiting: WeakMap<StoreTurns, Map<string, WaitingRead>> = new WeakMap()
+
+/** The part of the deadline by which a shared read may end earlier than a caller could wait. */
+const EARLIER = 1 / 10
 
 /**
  * Reads one token from the primary when it is the caller's turn. Calls of one caller for the same token share a read, so that many of them take no more turns
  * than a few.
  */
 export async function findOne(context: Context, id: string, from: Presenter): Promise<StoredToken | undefined> {
-  const { turns, allowance, report } = context
-  const reads = waiting.get(turns) ?? new Map<string, Promise<FoundRecords>>()
+  const { turns, allowance, report, settings } = context
+  const reads = waiting.get(turns) ?? new Map<string, WaitingRead>()
   waiting.set(turns, reads)
   const party = partyOf(from, id)
   const key = JSON.stringify([namesOf(party).caller, id])
-  for (;;) {
-    const earlier = reads.get(key)
-    const read = earlier ?? readInTurn(context, id, party, reads, key)
-    try {
-      const found = await (allowance === undefined ? read : allowance.join("the store's find()", { where: 'store.find', report }, read))
-      return found.get(id)
-    } catch (error) {
-      // The deadline of an earlier call may be over before that of this one.
-      if (earlier === undefined || (allowance?.leftMs ?? 1) <= 0) throw error
-    }
-  }
+  const dueAt = settings.monotonic() + (allowance?.leftMs ?? Number.POSITIVE_INFINITY)
+  const earlier = reads.get(key)
+  const isLate = earlier === undefined || earlier.dueAt < dueAt - settings.deadlineMs * EARLIER
+  const read = isLate ? readInTurn(context, id, party, reads, key, dueAt) : earlier.read
+  const found = await (allowance === undefined ? read : allowance.join("the store's find()", { where: 'store.find', report }, read))
+  return found.get(id)
 }
 
 function readInTurn(
   { store, turns, allowance }: Context,
   id: string,
   party: Presenter,
-  reads: Map<string, Promise<FoundRecords>>,
+  reads: Map<string, WaitingRead>,
   key: string,
+  dueAt: number,
 ): Promise<FoundRecords> {
+  let mine: WaitingRead | undefined
   let isWaiting = true
+  const forget = (): void => {
+    if (mine !== undefined && reads.get(key) === mine) reads.delete(key)
+  }
   const read = turns.run(party, 'store.find', allowance?.leftMs, () => {
     isWaiting = false
-    reads.delete(key)
+    forget()
     return store.sharing(undefined).find([id])
   })
   if (!isWaiting) return read
-  reads.set(key, read)
-  const forget = (): void => {
-    if (reads.get(key) === read) reads.delete(key)
-  }
+  mine = { read, dueAt }
+  reads.set(key, mine)
   read.then(forget, forget)
   return read
 }

@@ -5,8 +5,8 @@ import type { Tables } from '../schema/schema.js'
 
 type Keyed = 'tokens' | 'outbox'
 
-/** Up to this many rows are locked one at a time. */
-const ONE_AT_A_TIME = 100
+/** Up to this many rows are locked one at a time: more than a change, a small bulk revocation or a batch of placed events locks under the lock of the feed. */
+export const ONE_AT_A_TIME = 200
 
 /**
  * Divides IDs into lists for statements that lock rows by ID.

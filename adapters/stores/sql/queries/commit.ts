@@ -15,7 +15,10 @@ import { cutFeed, writeFeed } from './write-feed.js'
 /** How long a change waits for tokens that another transaction has locked. By then its caller has timed out. */
 const PATIENCE_MS = 5_000
 
-function* lock(sql: Sql, { updates = [], removals = [] }: Change): Steps<void> {
+/** Runs as soon as the feed is locked. */
+function* enter(sql: Sql, change: Change): Steps<void> {
+  const { updates = [], removals = [] } = change
+  yield* refuseFenced(sql, prefixOf(change))
   yield* lockTokens(
     sql,
     updates.map(({ record }) => record.id),
@@ -36,8 +39,7 @@ function* steps(sql: Sql, change: Change): Steps<CommitResult> {
   if (change.cutsFeed === true) yield* cutFeed(sql)
   // The row lock of the feed makes its order the order of commits, of changes as well as moves.
   if (events.length + lines.length + erasures.length > 0) {
-    yield* writeFeed(sql, events, lines, () => lock(sql, change))
-    yield* refuseFenced(sql, prefixOf(change))
+    yield* writeFeed(sql, events, lines, () => enter(sql, change))
   }
   for (const { expectedVersion, record } of updates) {
     const { id, ...columns } = tokenToRow(record)

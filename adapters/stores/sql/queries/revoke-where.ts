@@ -8,7 +8,7 @@ import { ask, type Steps } from '../engine.js'
 import type { Tables } from '../schema/schema.js'
 import type { Wide } from '../schema/token-columns.js'
 import { wide } from '../schema/wide.js'
-import { isOneOf, piecesOf } from './by-key.js'
+import { isOneOf, ONE_AT_A_TIME, piecesOf } from './by-key.js'
 import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
 import { refuseFenced } from './moves.js'
@@ -17,7 +17,7 @@ import { type LockedToken, lockBulk, lockTokens, untilFree } from './token-locks
 import { writeFeed } from './write-feed.js'
 
 /** Up to this many tokens are revoked in one step, while nobody else changes any token. */
-const FEW = 1_000
+const FEW: number = ONE_AT_A_TIME
 /** How many token IDs are read at a time if tokens are revoked by ID. Each read skips over the tokens that are already revoked. */
 const MOST_READ = 50_000
 /** How long a revocation waits for tokens that another one has locked. */

@@ -42,13 +42,14 @@ export function* lockBulk({ builder }: Sql): Steps<void> {
 
 /** Repeats work, for at most this long, while another transaction holds one of its tokens. Between attempts, it holds neither a lock nor a connection. */
 export const untilFree = async <T>({ quirks }: Sql, patienceMs: number, work: () => T | Promise<T>): Promise<T> => {
-  const began = performance.now()
+  let heldSince: number | undefined
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work()
     } catch (error) {
       if (!(error instanceof HeldSignal)) throw error
-      if (performance.now() - began > patienceMs) {
+      heldSince ??= performance.now()
+      if (performance.now() - heldSince > patienceMs) {
         throw new StoreUnavailableError(
           `${quirks.dialect} store: another transaction, such as a bulk revocation, has locked one of the tokens: retry later`,
         )
