@@ -1,13 +1,16 @@
 import { mysqlStore } from 'latchkey/stores/mysql'
 import { storeContract } from 'latchkey/testing'
 import { createPool, type Pool } from 'mysql2'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { service } from '../support/services.js'
 import { type Contended, contendedMysql } from './sql/contended.js'
 import { type OwnPlace, ownDatabase } from './sql/databases.js'
 import { mysqlTransactions, stageOver } from './sql/stages.js'
 
 const mysql = await service('mysql')
+
+// Every refused statement is retried after a pause, so the contract takes longer here.
+vi.setConfig({ testTimeout: 180_000 })
 
 describe.skipIf(mysql.skip)(`MySQL with one statement in twenty failing on a deadlock or lock timeout ${mysql.skip ?? ''}`, () => {
   let place: OwnPlace

@@ -1,7 +1,7 @@
 import { postgresStore } from 'latchkey/stores/postgres'
 import { storeContract } from 'latchkey/testing'
 import { Pool } from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { TokenStore } from '../../src/store/port.js'
 import { service } from '../support/services.js'
 import { type Contended, contendedPostgres } from './sql/contended.js'
@@ -11,6 +11,9 @@ import { postgresTransactions, stageOver } from './sql/stages.js'
 
 const postgres = await service('postgres')
 const SERIALIZABLE = { options: '-c default_transaction_isolation=serializable' }
+
+// Every refused statement is retried after a pause, so the contract takes longer here.
+vi.setConfig({ testTimeout: 180_000 })
 
 describe.skipIf(postgres.skip)(`Postgres at serializable with one statement in twenty failing ${postgres.skip ?? ''}`, () => {
   let place: OwnPlace
