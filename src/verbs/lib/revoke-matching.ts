@@ -5,6 +5,12 @@ import { platformRandom } from '../../token/random.js'
 import type { Context } from '../../verify/context.js'
 import { revokeInTurn } from '../../verify/in-turn.js'
 
+/** Returns what a revocation without a version writes to each token, with a new bulk ID. */
+export function stampOf({ at, actorId, reason }: StoredEvent, revokedCode: RevocationStamp['revokedCode']): RevocationStamp {
+  const bulkId = generateId(platformRandom)
+  return { revokedAt: at, revokedBy: actorId, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
+}
+
 /**
  * Revokes every matching token with a single write that includes this event, and returns how many. Makes sure that no later verification in this process uses
  * the previous state, whatever the result of the write.
@@ -17,13 +23,11 @@ export async function revokeMatching(
   revokedCode: RevocationStamp['revokedCode'],
   event: StoredEvent,
 ): Promise<number> {
-  const { at: revokedAt, actorId: revokedBy, reason } = event
-  const bulkId = generateId(platformRandom)
-  const stamp = { revokedAt, revokedBy, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
+  const stamp = stampOf(event, revokedCode)
   let begun = false
   const result = await revokeInTurn(context, event.tenantId, filter, async () => {
     begun = true
-    return await context.records.bulkChanging(filter, () => context.store.revokeWhere(filter, stamp, { ...event, bulkId }))
+    return await context.records.bulkChanging(filter, () => context.store.revokeWhere(filter, stamp, { ...event, bulkId: stamp.bulkId }))
   }).catch((error: unknown) => {
     // The caller may have stopped waiting while the store is still busy with the revocation.
     if (begun) context.records.bulkChanged([filter])

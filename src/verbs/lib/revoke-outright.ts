@@ -1,9 +1,8 @@
 import type { StoredEvent } from '../../model/event.js'
 import type { StoredToken } from '../../model/record.js'
-import { generateId } from '../../token/generate.js'
-import { platformRandom } from '../../token/random.js'
 import type { Context } from '../../verify/context.js'
 import { changeInTurn } from '../../verify/in-turn.js'
+import { stampOf } from './revoke-matching.js'
 
 /**
  * Revokes one token whatever its version is, so that concurrent edits cannot prevent it. The token, as the revocation would leave it, and the event come from a
@@ -13,17 +12,15 @@ import { changeInTurn } from '../../verify/in-turn.js'
  */
 export async function revokeOutright(context: Context, record: StoredToken, event: StoredEvent): Promise<void> {
   const { id, prefix, revokedCode = 'manual' } = record
-  const { at: revokedAt, actorId: revokedBy, reason, tenantId } = event
-  const bulkId = generateId(platformRandom)
-  const stamp = { revokedAt, revokedBy, revokedCode, bulkId, ...(reason !== undefined && { revokedReason: reason }) }
+  const stamp = stampOf(event, revokedCode)
   // This write changes nothing but the fields of the stamp.
   const { rotationDueAt: _, ...before } = event.before ?? {}
-  const told = { ...event, before, bulkId }
+  const told = { ...event, before, bulkId: stamp.bulkId }
   try {
     const result = await changeInTurn(
       context,
       'revokeWhere',
-      tenantId,
+      event.tenantId,
       ({ records, settings, store }) =>
         records.changing([id], () => store.revokeWhere({ prefix, ids: [id] }, stamp, told, settings.deadlineMs)),
       [record],

@@ -5,14 +5,14 @@ import type { Tables } from '../schema/schema.js'
 
 type Keyed = 'tokens' | 'outbox'
 
-/** Up to this many rows are locked one at a time: more than a change, a small bulk revocation or a batch of placed events locks under the lock of the feed. */
+/** Lists of up to this many IDs are split on MySQL. Lists that are locked while the feed is locked should not be longer. */
 export const ONE_AT_A_TIME = 200
 
 /**
  * Divides IDs into lists for statements that lock rows by ID.
  *
- * To find several rows of a small table, MySQL and MariaDB may read all of it. They would then also meet locked rows of other transactions, such as tokens that a
- * host transaction has just inserted.
+ * To find several rows of a small table, MySQL and MariaDB may read all of it. They would then also meet locked rows of other transactions, such as tokens
+ * that a host transaction has just inserted.
  */
 export const piecesOf = ({ quirks }: Sql, ids: readonly string[]): readonly (readonly string[])[] =>
   quirks.dialect === 'mysql' && ids.length <= ONE_AT_A_TIME ? ids.map((id) => [id]) : chunks(ids)

@@ -5,6 +5,7 @@ import type { Addition, AdditionResult } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { ask, askRaw, ConflictSignal, type Steps } from '../engine.js'
 import { type HostAccess, type HostTransaction, NotOpen, SAVEPOINT } from '../host-transaction.js'
+import { oneAtATime } from '../one-at-a-time.js'
 import { eventToUnplacedRow } from '../schema/event-row.js'
 import { rowToToken, tokenToRow } from '../schema/token-row.js'
 import { isExceeded } from './caps.js'
@@ -88,17 +89,8 @@ function* checked(sql: Sql, host: HostAccess, addition: Addition): Steps<Additio
   return yield* write(sql, addition)
 }
 
-/** The last piece of work on each connection. The next one waits for it, because two concurrent savepoints would undo each other. */
-const turns: WeakMap<object, Promise<unknown>> = new WeakMap()
-
-const inTurn = async <T>(connection: object, work: () => T | Promise<T>): Promise<T> => {
-  const mine = (turns.get(connection) ?? Promise.resolve()).then(work)
-  turns.set(
-    connection,
-    mine.catch(() => undefined),
-  )
-  return await mine
-}
+/** Runs the pieces of work on each connection one after the other, because two concurrent savepoints would undo each other. */
+const inTurn = oneAtATime<object>()
 
 const read = (host: HostAccess, given: object): HostTransaction | undefined => {
   try {

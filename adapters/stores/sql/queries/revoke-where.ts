@@ -5,6 +5,8 @@ import { bulkEvents } from '../../../../src/store/bulk-events.js'
 import type { BulkResult, RevocationStamp, TokenFilter } from '../../../../src/store/port.js'
 import { chunks, type Sql } from '../context.js'
 import { ask, type Steps } from '../engine.js'
+import { oneAtATime } from '../one-at-a-time.js'
+import { BULK_ROW } from '../schema/lock-rows.js'
 import type { Tables } from '../schema/schema.js'
 import type { Wide } from '../schema/token-columns.js'
 import { wide } from '../schema/wide.js'
@@ -13,7 +15,7 @@ import { filterConditions } from './filter.js'
 import { bulkLine } from './lines.js'
 import { refuseFenced } from './moves.js'
 import { placeAll } from './place-events.js'
-import { type LockedToken, lockBulk, lockTokens, untilFree } from './token-locks.js'
+import { type LockedToken, lockRow, lockTokens, untilFree } from './token-locks.js'
 import { writeFeed } from './write-feed.js'
 
 /** Up to this many tokens are revoked in one step, while nobody else changes any token. */
@@ -81,7 +83,7 @@ function* revokeWaiting(sql: Sql, { filter, stamp, counts }: Work): Steps<void> 
     const { rows } = yield* ask(found(sql, filter).select('id').limit(MOST_READ))
     for (const piece of chunks(rows.map(({ id }) => id))) {
       const tokens = builder.selectFrom('tokens').where('id', 'in', piece)
-      // By ID alone: through another index, the lock would be taken in a different order from that of a change.
+      // By ID alone, because changes lock tokens by ID. Through another index, the two could lock the same rows in different orders.
       yield* ask(tokens.select('id').orderBy('id').forUpdate())
       // Since the IDs were read, others may have revoked some of the tokens, or changed them so that they no longer match.
       const still = tokens.where((eb) => eb.and(liveAndMatching(eb, filter))).select(['id', 'tenant_id'])
@@ -107,7 +109,7 @@ function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work): Steps<void
     yield* ask(updateOf(sql, stamp).where(matchedBy(filter)))
     return
   }
-  const { rows } = yield* ask(found(sql, filter).select('id').orderBy('id'))
+  const { rows } = yield* ask(found(sql, filter).select('id'))
   const ids = rows.map(({ id }) => id)
   yield* revokeLocked(sql, yield* lockTokens(sql, ids), stamp, counts)
 }
@@ -115,15 +117,15 @@ function* revokeUnderFeed(sql: Sql, { filter, stamp, counts }: Work): Steps<void
 /**
  * Revokes the matching tokens.
  *
- * If there are many, `inSteps` is called, and a first step revokes most of them before the feed is locked, so that changes to other tokens need not wait. The rest is done under that
- * lock. Changes lock tokens only under the lock of the feed too, so it finds none of its tokens locked by one of them.
+ * If there are many, `inSteps` is called, and a first step revokes most of them before the feed is locked, so that changes to other tokens need not wait. The
+ * rest is done under that lock. Changes also lock tokens only under the lock of the feed, so the rest contains no token that one of them has locked.
  */
 function* steps(sql: Sql, work: Work, event: StoredEvent, inSteps?: () => void): Steps<BulkResult> {
   const { builder, quirks } = sql
   const { filter, counts } = work
   if (inSteps !== undefined) {
     yield* refuseFenced(sql, filter.prefix)
-    yield* lockBulk(sql)
+    yield* lockRow(sql, BULK_ROW)
     inSteps()
     yield* revokeWaiting(sql, work)
   }
@@ -149,17 +151,8 @@ const exists = (event: StoredEvent): ConflictError =>
 /** How many times the two steps are tried. Under serializable isolation, any concurrent change would make them fail every time. */
 const ATTEMPTS_IN_STEPS = 3
 
-/** The last large revocation of each store in this process. They would wait for one another anyway, each with a connection. */
-const lines: WeakMap<Sql, Promise<unknown>> = new WeakMap()
-
-const inLine = <T>(sql: Sql, work: () => T | Promise<T>): Promise<T> => {
-  const mine = (lines.get(sql) ?? Promise.resolve()).then(work)
-  lines.set(
-    sql,
-    mine.catch(() => undefined),
-  )
-  return mine
-}
+/** Runs the large revocations of each store one after the other. They would wait for one another anyway, each with a connection. */
+const inLine = oneAtATime<Sql>()
 
 const revokeMany = async (sql: Sql, begin: (inSteps?: () => void) => Steps<BulkResult>): Promise<BulkResult> => {
   const { engine } = sql

@@ -3,6 +3,7 @@ import type { Sql } from '../context.js'
 import { affected, ask, type Steps } from '../engine.js'
 import { ticketRowOf } from '../schema/lock-rows.js'
 import { wide } from '../schema/wide.js'
+import { lockRow } from './token-locks.js'
 
 /** The maximum number of old tickets removed with each saved ticket. */
 const BATCH = 100
@@ -20,10 +21,11 @@ const forget = async (sql: Sql, prefix: string, before: number): Promise<void> =
   if (rows.length > 0) await remove(sql, prefix, rows.map(({ digest }) => digest).sort())
 }
 
-function* save({ builder, quirks }: Sql, ticket: StoredTicket, { max, now }: TicketRoom): Steps<boolean> {
+function* save(sql: Sql, ticket: StoredTicket, { max, now }: TicketRoom): Steps<boolean> {
+  const { builder } = sql
   const { prefix, digest, tokenId, expiresAt } = ticket
-  // Serializes the saves for one token. SQLite has one writer at a time.
-  if (quirks.isHeld !== undefined) yield* ask(builder.selectFrom('feed').select('id').where('id', '=', ticketRowOf(tokenId)).forUpdate())
+  // Serializes the saves for one token.
+  yield* lockRow(sql, ticketRowOf(tokenId))
   const token = builder.selectFrom('tokens').select('id').where('id', '=', tokenId).where('prefix', '=', prefix)
   if ((yield* ask(token)).rows.length === 0) return false
   const some = builder.selectFrom('tickets').select('digest').where('token_id', '=', tokenId).where('expires_at', '>', now).limit(max)

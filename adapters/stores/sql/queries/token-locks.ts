@@ -2,7 +2,6 @@ import { StoreUnavailableError } from '../../../../src/errors.js'
 import type { Sql } from '../context.js'
 import { ask, HeldSignal, type Steps } from '../engine.js'
 import { pause } from '../retry.js'
-import { BULK_ROW } from '../schema/lock-rows.js'
 import { isOneOf, piecesOf } from './by-key.js'
 
 /** The part of a locked token's row that is read with the lock. */
@@ -20,7 +19,7 @@ export function* lockTokens(sql: Sql, ids: readonly string[], removes = false): 
   const found: LockedToken[] = []
   if (isHeld === undefined) return found
   for (const piece of piecesOf(sql, ids)) {
-    const tokens = builder.selectFrom('tokens').select(['id', 'tenant_id']).where(isOneOf(piece)).orderBy('id')
+    const tokens = builder.selectFrom('tokens').select(['id', 'tenant_id']).where(isOneOf(piece))
     // On Postgres, rows of the host's tables can refer to tokens. Their locks conflict only with a removal.
     const locked = dialect === 'postgres' && !removes ? tokens.forNoKeyUpdate() : tokens.forUpdate()
     try {
@@ -32,12 +31,9 @@ export function* lockTokens(sql: Sql, ids: readonly string[], removes = false): 
   return found
 }
 
-/**
- * Takes the lock of large bulk revocations, of which one runs at a time in all processes. Two with common tokens could otherwise deadlock, and each would find
- * tokens that the other has locked.
- */
-export function* lockBulk({ builder }: Sql): Steps<void> {
-  yield* ask(builder.selectFrom('feed').select('id').where('id', '=', BULK_ROW).forUpdate())
+/** Locks a row of the feed's table that serves as a lock. A server with one writer at a time needs none. */
+export function* lockRow({ builder, quirks }: Sql, row: number): Steps<void> {
+  if (quirks.isHeld !== undefined) yield* ask(builder.selectFrom('feed').select('id').where('id', '=', row).forUpdate())
 }
 
 /** Repeats work, for at most this long, while another transaction holds one of its tokens. Between attempts, it holds neither a lock nor a connection. */

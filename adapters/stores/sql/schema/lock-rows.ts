@@ -1,4 +1,7 @@
-/** The row of the feed's table that guards large bulk revocations. The feed itself is row 1. */
+/**
+ * The row of the feed's table that guards large bulk revocations, of which one runs at a time in all processes. Two with common tokens could otherwise deadlock,
+ * and each would find tokens that the other has locked. The feed itself is row 1.
+ */
 export const BULK_ROW = 2
 
 const TICKET_ROWS = 32
