@@ -9,11 +9,11 @@ export type Measured = { readonly name: string; readonly result: Dated }
 const TERMS = [
   '- **Warm verification**: a verification of a token whose record is in the cache. A **miss** is a verification that has to read the store.',
   '- **As adapters call it**: latchkey decides about the token and counts the use, but does not create the promise that `await tokens.verify()` returns.',
-  '- **Hand-written floor**: the least that a correct verification can do. It checks the form of the token, computes one hash, compares the checksum and the digest, finds the record in a `Map`, and checks its status.',
-  '- **Textbook code**: a verification that is written with a regular expression, `createHash` and `timingSafeEqual`.',
+  '- **Hand-written floor**: a minimal correct verification. It checks the form of the token, computes one hash, compares the checksum and the digest, finds the record in a `Map`, and checks its status.',
+  '- **Textbook code**: a typical verification with a regular expression, `createHash` and `timingSafeEqual`.',
   '- **Bare**: the same server without a guard. **CPU added** is the CPU time of a request minus the CPU time of a request to the bare server.',
   '- **Hand-written optimum**: a guard that runs the hand-written floor and sets one property of the request.',
-  '- **A guard with the same duties**: a guard that is written by hand for one application. Like latchkey, it checks how old its data is, ties the caller to the request, checks the scope, and counts the use by route.',
+  '- **A guard with the same duties**: a guard that is hand-written for one application. Like latchkey, it checks how old its data is, stores the principal with the request, checks the scope, and counts the use by route.',
 ]
 
 /** The page `docs/performance.md`, generated from the results alone. */
@@ -23,7 +23,7 @@ export function page(measured: readonly Measured[]): string {
   const model = cpus()[0]?.model.trim() || 'an unnamed model'
   const parts = [
     '# Performance',
-    '`npm run bench -- --write` generates this page. To measure your own machine, run `npm run bench`. It expects the databases at the addresses that the tests use (see CONTRIBUTING.md). `--only=verify,http` runs only those sections. `--quick` is only a smoke test, so ignore its figures.',
+    '`npm run bench -- --write` generates this page. To measure your own machine, run `npm run bench`. The benchmark expects databases at the addresses that the tests use (see CONTRIBUTING.md). `--only=verify,http` runs only those sections. `--quick` is only a smoke test, so ignore its figures.',
     `The figures were measured with Node ${process.version} on ${cpus().length} shared cores (${model}), with the databases and the load generator on the same machine. Variants alternate within one run, and the benchmark compares the CPU time of the process under test, so **ratios are more reliable than absolute times**. Differences of a few percent are within the noise.`,
     '## Terms',
     TERMS.join('\n'),

@@ -72,7 +72,7 @@ export const events: Section = async ({ quick }) => {
     ],
     ...['ratio (median): event', 'sealing and consumer', 'webhook'],
   ]
-  return { tables: [{ title: 'What events add to a commit, µs (p10)', head, rows }], verdicts: [] }
+  return { tables: [{ title: 'Time that events add to a commit, µs (p10)', head, rows }], verdicts: [] }
 }
 
 const create = (tokens: Latchkey<'inventory:read'>): Promise<unknown> => tokens.system.create({ name: 'ERP', scopes: ['inventory:read'] })

@@ -59,4 +59,4 @@ async function measure(framework: string, quick: boolean): Promise<Result> {
 }
 
 const WHY =
-  'As the figures show, no guard can add less than the hand-written optimum, which computes one hash and sets one property. In addition, latchkey creates a principal, records that it accepted the request in a way that nobody can forge, checks the scope, and listens for the end of the response to count the use with its route, outcome and address. On Express, every layer and every property of the request is expensive, including those of the optimum.'
+  'As the figures show, no guard can add less than the hand-written optimum, which computes one hash and sets one property. In addition, latchkey creates a principal, records in an unforgeable way that it accepted the request, checks the scope, and listens for the end of the response to count the use with its route, outcome and address. On Express, every layer and every property of the request is expensive, including those of the optimum.'

@@ -68,7 +68,7 @@ export const peers: Section = async ({ quick }) => {
 
 const WHY_HASH =
   'Both libraries compute one SHA-256, which is a large part of latchkey’s total time. So another library that hashes with the platform’s engine and does little else cannot take three times as long.'
-const WHY_FLOOR = 'Without a database, the other library only works in memory, and the ratio shows what that work costs.'
+const WHY_FLOOR = 'Without a database, the other library only works in memory, and the ratio shows the cost of that work.'
 
 async function latchkeyVariant(): Promise<{ tokens: Latchkey; variant(slice: number): Variant }> {
   const tokens = latchkey({ prefix: 'acme_live', store: memoryStore(), scopes: { 'stock:read': 'See stock' } })

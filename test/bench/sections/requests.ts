@@ -167,7 +167,7 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
         rows,
       },
       {
-        title: `CPU time of a request, by the code that takes it: ${framework}`,
+        title: `CPU time of a request, by code: ${framework}`,
         head: ['code', ...PROFILED.map((name) => `${name}, CPU µs`), 'difference'],
         rows: OWNERS.map((owner) => {
           const [hand = Number.NaN, ours = Number.NaN] = PROFILED.map((name) => partOf(parts, name, owner))
@@ -198,7 +198,7 @@ function compare(framework: string, costs: ReadonlyMap<string, readonly number[]
 function whyMore(ours: number, hand: number, verifying: number, parts: ReadonlyMap<string, readonly Parts[]>): string {
   const more = OWNERS.map((owner) => `${fixed(partOf(parts, OURS, owner) - partOf(parts, HAND, owner), 1)} µs in ${NAMES[owner]}`)
   const rest = ours - Math.max(hand, verifying)
-  return `The difference is ${fixed(ours - hand, 1)} µs. ${whyVerifying(verifying - hand)} ${rest > 0 ? `The remaining ${fixed(rest, 1)} µs are the cost of` : 'The servers also differ in'} everything else: configurable credential sources, proof on the request that a guard accepted it, resources, responses to refusals, and the work that these cause in the framework’s own code. In CPU profiles of both servers, the difference consists of ${more.slice(0, -1).join(', ')} and ${more.at(-1)}.`
+  return `The difference is ${fixed(ours - hand, 1)} µs. ${whyVerifying(verifying - hand)} ${rest > 0 ? `The remaining ${fixed(rest, 1)} µs are the cost of` : 'The servers also differ in'} everything else: configurable credential sources, proof on the request that a guard accepted it, resources, responses to refusals, and the work that these features cause in the framework’s code. In CPU profiles of both servers, the difference consists of ${more.slice(0, -1).join(', ')} and ${more.at(-1)}.`
 }
 
 /** `more`: how much more the hand-written guard adds if it uses latchkey to verify and count. Within the noise, this may be negative. */
@@ -215,8 +215,8 @@ function partOf(parts: ReadonlyMap<string, readonly Parts[]>, name: string, owne
 
 /** Explains why the aim against 0.1.0 is missed. Says so if even the hand-written guard misses it. */
 function whyNotLess(ours: number, hand: number, before: number): string {
-  const share = `In the same run, the hand-written guard adds ${times(hand / before)} what 0.1.0 added`
+  const share = `In the same run, the hand-written guard adds ${times(hand / before)} as much CPU time as 0.1.0`
   return hand / before > 0.67
     ? `${share}, so even that guard misses the aim.`
-    : `${share}. The ${fixed(ours - hand, 1)} µs between that guard and latchkey are explained above.`
+    : `${share}. The difference of ${fixed(ours - hand, 1)} µs between that guard and latchkey is explained above.`
 }

@@ -35,7 +35,7 @@ export const size: Section = async ({ quick }) => {
         rows.push([place.name, count.toLocaleString('en'), fixed(raw, 1), fixed(ours, 1), times(ours / raw)])
       }
       const growth = (medians.at(-1) ?? Number.NaN) / (medians[0] ?? Number.NaN)
-      const what = `one read on ${place.name} with ${sizes.at(-1)?.toLocaleString('en')} tokens, relative to one with ${sizes[0]?.toLocaleString('en')}`
+      const what = `a read on ${place.name} with ${sizes.at(-1)?.toLocaleString('en')} tokens, relative to a read with ${sizes[0]?.toLocaleString('en')} tokens`
       verdicts.push(atMost(what, place.limit, growth, '×', 'The pages of a large table do not all stay in the CPU’s caches.'))
     } finally {
       await place.close()

@@ -72,14 +72,14 @@ export const telemetryCost: Section = async ({ quick }) => {
     { name: 'with telemetry', run: within(on, idle) },
     { name: 'with `spans: true`, within an unsampled span', run: within(spans, idle) },
     { name: 'with `spans: true`, within a sampled span', run: within(spans, sampled.startSpan('GET')) },
-    { name: 'the same calls to OpenTelemetry by hand, within an unsampled span', run: within(off, idle, verifyByHand) },
-    { name: 'the same by hand, within a sampled span', run: within(off, sampled.startSpan('GET'), verifyByHand) },
+    { name: 'the same direct calls to OpenTelemetry, within an unsampled span', run: within(off, idle, verifyByHand) },
+    { name: 'the same direct calls, within a sampled span', run: within(off, sampled.startSpan('GET'), verifyByHand) },
   ]
   const requests: readonly Variant[] = [
     { name: 'without telemetry', run: each(() => verify(off)) },
     { name: 'with telemetry', run: each(() => verify(on)) },
     { name: 'with `spans: true`', run: each(() => verify(spans)) },
-    { name: 'the same calls to OpenTelemetry by hand', run: each(() => verifyByHand(off)) },
+    { name: 'the same direct calls to OpenTelemetry', run: each(() => verifyByHand(off)) },
     { name: 'the span alone, without a verification', run: each(() => undefined) },
   ]
   try {
@@ -88,18 +88,18 @@ export const telemetryCost: Section = async ({ quick }) => {
     return {
       tables: [
         tableOf('Telemetry on a warm verification', warm),
-        tableOf('Telemetry on a warm verification with a sampled span of its own', traced),
+        tableOf('Telemetry on a warm verification within its own sampled span', traced),
       ],
       verdicts: [
         atMost('warm verification with telemetry and an SDK, relative to no telemetry', 1.03, ratioOf(warm, 1), '×'),
         atMost(
-          '`spans: true`, relative to the same calls to OpenTelemetry made by hand, span not sampled',
+          '`spans: true`, relative to the same direct calls to OpenTelemetry, span not sampled',
           1.03,
           ratioOf(warm, 2) / ratioOf(warm, 4),
           '×',
         ),
         atMost(
-          '`spans: true`, relative to the same calls to OpenTelemetry made by hand, span sampled',
+          '`spans: true`, relative to the same direct calls to OpenTelemetry, span sampled',
           1.03,
           ratioOf(warm, 3) / ratioOf(warm, 5),
           '×',
