@@ -85,4 +85,4 @@ for (const name of values.stores.split(',')) {
   }
 }
 
-if (values.bulk) say(table(['store', 'tokens revoked', 'took', 'longest read meanwhile', 'longest change meanwhile'], bulk))
+if (values.bulk) say(table(['store', 'tokens revoked', 'took', 'longest read during it', 'longest change during it'], bulk))

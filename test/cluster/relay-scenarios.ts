@@ -14,10 +14,10 @@ const MODES: { readonly [trouble in Exclude<RelayTrouble, 'lying'>]: LinkMode } 
   late: { delayMs: LATE_MS },
 }
 const NAMES: { readonly [trouble in RelayTrouble]: string } = {
-  cut: 'relay cut',
-  silent: 'relay frozen for good',
-  late: 'relay 10 s late',
-  lying: 'relay lying',
+  cut: 'relay cut for',
+  silent: 'relay frozen permanently for',
+  late: 'relay 10 s late for',
+  lying: 'relay sending false data to',
 }
 
 /** The broker fails for every node, or for one. The store is reachable, so nothing is answered with 503. */
@@ -30,7 +30,7 @@ export async function relayTrouble(cluster: Cluster, trials: number, trouble: Re
     }
   }
   const judged: Judged = {
-    scenario: `${NAMES[trouble]} for ${whom === 'all' ? 'all nodes' : 'one node'}`,
+    scenario: `${NAMES[trouble]} ${whom === 'all' ? 'all nodes' : 'one node'}`,
     trials,
     codes: ['token_revoked'],
   }

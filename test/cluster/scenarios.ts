@@ -107,7 +107,7 @@ export function judgeRevocations(cluster: Cluster, { scenario, trials, codes }: 
 export function bulk(cluster: Cluster, trials: number): Promise<Finding> {
   const revoke = (): Promise<Span> => cluster.chief.revokeAll('acme')
   const run = () => trial(cluster, { nodes: cluster.others, revoke })
-  return judge('everything revoked at once', trials, cluster.maxStalenessMs, run, only('token_revoked'))
+  return judge('bulk revocation of all tokens', trials, cluster.maxStalenessMs, run, only('token_revoked'))
 }
 
 /** The wake-up channel is cut or silent. The store is reachable. */
@@ -189,7 +189,7 @@ export async function frozen(cluster: Cluster, trials: number, forMs: number): P
     return span
   }
   const run = () => trial(cluster, { nodes: [node], revoke, watchForMs: 300 })
-  const found = await judge('node stopped and continued', trials, maxStalenessMs, run, only('token_revoked', 'store_unavailable'))
+  const found = await judge('node stopped and resumed', trials, maxStalenessMs, run, only('token_revoked', 'store_unavailable'))
   return { ...found, notes: [`stopped for ${(forMs / 1000).toFixed(1)} s each time`] }
 }
 

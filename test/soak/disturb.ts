@@ -25,7 +25,7 @@ const DISTURBANCES: readonly Disturbance[] = [
   { name: 'wake-up channel silent', run: (fleet, slot, dice) => fleet.disturb(slot, 'bus', 'drop', seconds(dice)) },
   { name: 'wall clock stepped', run: (_fleet, slot, dice) => slot.child.ask({ do: 'step', ms: (dice.below(49) - 24) * HOUR_MS }) },
   {
-    name: 'node stopped and continued',
+    name: 'node stopped and resumed',
     async run(_fleet, { child }, dice) {
       child.freeze()
       await sleep(seconds(dice))

@@ -32,7 +32,7 @@ const history = new History(maxStaleness * 1000)
 const program = await bundle(new URL('./worker.ts', import.meta.url))
 const fleet = new Fleet({ program, pair, history, maxStaleness })
 console.log(
-  `postgres with a synchronous standby, which misses may read: ${nodes} nodes, ${minutes} minutes, maxStaleness ${maxStaleness} s, seed ${seed}`,
+  `postgres with a synchronous standby, which serves cache misses: ${nodes} nodes, ${minutes} minutes, maxStaleness ${maxStaleness} s, seed ${seed}`,
 )
 try {
   for (let at = 0; at < nodes; at += 1) await fleet.add(`node ${at}`)
@@ -53,11 +53,11 @@ try {
   const done = Object.entries(history.acknowledged).map(([what, times]) => `${times} ${what}`)
   console.log(`ran for ${((performance.now() - began) / 60_000).toFixed(1)} minutes`)
   console.log(`verifications: ${history.verifications}, of which ${history.unavailable} were answered with 503`)
-  console.log(`changes acknowledged: ${done.join(', ')}; without an answer: ${history.unanswered}`)
+  console.log(`changes acknowledged: ${done.join(', ')}; unanswered: ${history.unanswered}`)
   console.log(`disturbances: ${[...happened].map(([name, times]) => `${times} × ${name}`).join(', ')}`)
   const latest = history.latestMs.toFixed(0)
   console.log(`ended tokens: accepted for at most ${latest} ms after the end was acknowledged; the bound is ${maxStaleness * 1000} ms`)
-  console.log(`audit: ${events} events against the tokens and against what was acknowledged, ${problems.length} differences`)
+  console.log(`audit: ${events} events compared with the tokens and the acknowledged changes, ${problems.length} differences`)
   // Calls that were in flight when the primary ended have another two seconds, their deadline.
   const unavailableMs = history.longestOutageMs(
     'node 0',
@@ -65,7 +65,7 @@ try {
   )
   const failoverMs = Math.max(0, ...pair.failovers.map(([from, to]) => to - from))
   console.log(
-    `failovers: a new primary within ${(failoverMs / 1000).toFixed(1)} s; 503 for a token for at most ${(unavailableMs / 1000).toFixed(1)} s on a node that nothing else disturbs; 10 s are allowed`,
+    `failovers: a new primary within ${(failoverMs / 1000).toFixed(1)} s; 503 for a token for at most ${(unavailableMs / 1000).toFixed(1)} s on a node without other disturbances; the limit is 10 s`,
   )
   const tooLong = unavailableMs > MOST_UNAVAILABLE_MS ? ['a failover was answered with 503 for too long'] : []
   const violations = new Set([...history.violations, ...problems, ...tooLong])

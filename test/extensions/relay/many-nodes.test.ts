@@ -61,7 +61,7 @@ it('a thousand nodes cost at most 20 queries a second, even after a bulk revocat
   const replacing = most(from)
   expect(replacing).toBeLessThanOrEqual(MOST_QUERIES)
   console.log(
-    `${NODES} nodes, most queries of all of them in a second: ${idle} idle, ${changing} around a bulk revocation, ${replacing} around the death of the reader; ` +
-      `heard of the revocation after ${quantile(seen, 0.5)} ms (median), ${quantile(seen, 0.99)} ms (p99) of simulated time`,
+    `${NODES} nodes, maximum number of queries per second of all nodes: ${idle} idle, ${changing} during a bulk revocation, ${replacing} while the reader was replaced; ` +
+      `nodes learned about the revocation after ${quantile(seen, 0.5)} ms (median), ${quantile(seen, 0.99)} ms (p99) of simulated time`,
   )
 }, 120_000)
